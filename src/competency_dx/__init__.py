@@ -1,0 +1,90 @@
+"""competency_dx: item bank and raw answers in, trustworthy deficit profiles out.
+
+>>> import competency_dx as cdx
+>>> bank = cdx.load_bank("mathematics")
+>>> responses = cdx.simulate(bank, 3, rng=__import__("numpy").random.default_rng(1))
+>>> profiles = cdx.diagnose(responses, bank)
+>>> len(profiles)
+3
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from competency_dx.bank import CompetencyFramework as CompetencyFramework
+    from competency_dx.bank import Item as Item
+    from competency_dx.bank import ItemBank as ItemBank
+    from competency_dx.bank import load_bank as load_bank
+    from competency_dx.bank import load_framework as load_framework
+    from competency_dx.bank import save_bank as save_bank
+    from competency_dx.bank import shipped_banks as shipped_banks
+    from competency_dx.calibration import Calibration as Calibration
+    from competency_dx.calibration import MarginalML as MarginalML
+    from competency_dx.calibration import Priors as Priors
+    from competency_dx.calibration import calibrate as calibrate
+    from competency_dx.competencies import R201 as R201
+    from competency_dx.competencies import DeficitProfiles as DeficitProfiles
+    from competency_dx.competencies import DeficitRule as DeficitRule
+    from competency_dx.competencies import Level as Level
+    from competency_dx.competencies import Profile as Profile
+    from competency_dx.competencies import Standards as Standards
+    from competency_dx.competencies import diagnose as diagnose
+    from competency_dx.errors import CompetencyDxError as CompetencyDxError
+    from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
+    from competency_dx.errors import Finding as Finding
+    from competency_dx.models import ItemParameters as ItemParameters
+    from competency_dx.models import simulate as simulate
+    from competency_dx.reports import report as report
+    from competency_dx.responses import Layout as Layout
+    from competency_dx.responses import MissingPolicy as MissingPolicy
+    from competency_dx.responses import Responses as Responses
+    from competency_dx.responses import load_responses as load_responses
+    from competency_dx.scoring import EAP as EAP
+    from competency_dx.scoring import MAP as MAP
+    from competency_dx.scoring import ML as ML
+    from competency_dx.scoring import WLE as WLE
+    from competency_dx.scoring import Scores as Scores
+    from competency_dx.scoring import SumScore as SumScore
+    from competency_dx.scoring import score as score
+
+_ROOMS = {
+    "bank": (
+        "CompetencyFramework",
+        "Item",
+        "ItemBank",
+        "load_bank",
+        "load_framework",
+        "save_bank",
+        "shipped_banks",
+    ),
+    "calibration": ("Calibration", "MarginalML", "Priors", "calibrate"),
+    "competencies": ("R201", "DeficitProfiles", "DeficitRule", "Level", "Profile", "Standards", "diagnose"),
+    "errors": ("CompetencyDxError", "CompetencyDxWarning", "Finding"),
+    "models": ("ItemParameters", "simulate"),
+    "reports": ("report",),
+    "responses": ("Layout", "MissingPolicy", "Responses", "load_responses"),
+    "scoring": ("EAP", "MAP", "ML", "WLE", "Scores", "SumScore", "score"),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [  # noqa: PLE0604 - built from the table above, pinned by tests/architecture/test_public_names.py
+    "__version__",
+    *sorted(_HOME),
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return import_module("competency_dx.provenance").library_version()
+    if name not in _HOME:
+        raise AttributeError(f"competency_dx has no name {name!r}")
+    out = getattr(import_module(f"competency_dx.{_HOME[name]}"), name)
+    globals()[name] = out
+    return out
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,52 @@
+"""Frozen values: the decorator of every value class, and read-only copies of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, dataclass_transform
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+T = TypeVar("T")
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int8]
+Bools = NDArray[np.bool_]
+Names = NDArray[np.object_]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
+def value(cls: type[T]) -> type[T]:
+    """Turn a class into a frozen value: slots, keyword-only fields, identity comparison."""
+    return dataclass(frozen=True, slots=True, kw_only=True, eq=False)(cls)
+
+
+def readonly(array: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """Return a contiguous read-only array; an array that can still be written through is copied first."""
+    out = np.ascontiguousarray(array, dtype=dtype)
+    if out.flags.writeable:
+        out = out.copy() if out is array or out.base is not None else out
+        out.flags.writeable = False
+    return out
+
+
+def freeze(instance: object, **arrays: DTypeLike) -> None:
+    """Replace the named array fields of a frozen value by read-only copies of the given dtype."""
+    for name, dtype in arrays.items():
+        object.__setattr__(instance, name, readonly(getattr(instance, name), dtype))
+
+
+def names(ids: ArrayLike) -> Names:
+    """Return ids as a read-only object array of strings."""
+    out = np.array([str(i) for i in np.asarray(ids, dtype=object).ravel()], dtype=object)
+    out.flags.writeable = False
+    return out
+
+
+def blocks(n: int, size: int) -> Iterator[slice]:
+    """Cut ``range(n)`` into consecutive slices of at most `size`."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))

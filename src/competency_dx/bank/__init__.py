@@ -1,0 +1,51 @@
+"""Item banks and competency frameworks: documents on disk, frozen values in memory."""
+
+from competency_dx.bank.api import load_bank, load_framework
+from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference, Population, shipped_banks
+from competency_dx.bank.document import Document, Text, parse
+from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
+from competency_dx.bank.item import Criterion, Item
+from competency_dx.bank.item_bank import ItemBank, as_bank, save_bank
+from competency_dx.bank.parameter_record import ParameterRecord
+from competency_dx.bank.scoring_rule import (
+    CodeMap,
+    Exact,
+    Given,
+    OneError,
+    PerElement,
+    Rubric,
+    ScoringRule,
+    Synonyms,
+    Tolerance,
+)
+
+__all__ = [
+    "BankDocument",
+    "CodeMap",
+    "CompetencyFramework",
+    "Criterion",
+    "Document",
+    "Exact",
+    "Form",
+    "FrameworkReference",
+    "Given",
+    "Item",
+    "ItemBank",
+    "Node",
+    "OneError",
+    "ParameterRecord",
+    "PerElement",
+    "Population",
+    "Prerequisite",
+    "Rubric",
+    "ScoringRule",
+    "Synonyms",
+    "Text",
+    "Tolerance",
+    "as_bank",
+    "load_bank",
+    "load_framework",
+    "parse",
+    "save_bank",
+    "shipped_banks",
+]

@@ -1,0 +1,67 @@
+"""The verbs of this room: load and save banks and frameworks."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from competency_dx.bank.bank_file import (
+    BankDocument,
+    ItemsDocument,
+    locate,
+    read_text,
+    read_yaml,
+    shipped_banks,
+    shipped_frameworks,
+)
+from competency_dx.bank.document import parse
+from competency_dx.bank.framework import CompetencyFramework
+from competency_dx.bank.item_bank import ItemBank
+from competency_dx.bank.parameter_record import read_parameters
+from competency_dx.errors import BankError
+
+
+def load_framework(name_or_path: str | Path) -> CompetencyFramework:
+    """Load a competency framework: a shipped one by name (``"teacher"``) or a YAML file by path.
+
+    Raises
+    ------
+    BankError
+        When there is no such framework or it is not well formed; the place is named.
+    """
+    path = locate(name_or_path, within="frameworks/{}.yaml", shipped=shipped_frameworks(), what="framework")
+    return _framework(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _framework(path: Path, modified: int) -> CompetencyFramework:  # noqa: ARG001 - part of the cache key
+    return parse(CompetencyFramework, read_yaml(path), str(path))
+
+
+def load_bank(name_or_path: str | Path) -> ItemBank:
+    """Load an item bank: a shipped one by name (``"mathematics"``) or a folder by path.
+
+    The folder holds ``bank.yaml``, ``items.yaml``, ``parameters.csv`` and, when its framework is not a shipped one,
+    ``framework.yaml``. Values are frozen, so a bank read twice without a change in between is the same object.
+
+    Raises
+    ------
+    BankError
+        One sentence that names the file and the place in it (``items.yaml: items[3].key …``) and the remedy.
+    """
+    folder = locate(name_or_path, within="{}", shipped=shipped_banks(), what="item bank")
+    if not folder.is_dir():
+        raise BankError(f"{folder} is a file; load_bank expects the folder that holds bank.yaml")
+    stamps = tuple((p.name, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()) if p.is_file())
+    return _bank(folder, stamps)
+
+
+@lru_cache(maxsize=32)
+def _bank(folder: Path, stamps: tuple[tuple[str, int], ...]) -> ItemBank:
+    header = parse(BankDocument, read_yaml(folder / "bank.yaml"), str(folder / "bank.yaml"))
+    items = parse(ItemsDocument, read_yaml(folder / "items.yaml"), str(folder / "items.yaml"))
+    own = folder / "framework.yaml"
+    framework = load_framework(own if own.name in dict(stamps) else header.framework.id)
+    table = folder / "parameters.csv"
+    records = read_parameters(read_text(table), str(table)) if table.name in dict(stamps) else ()
+    return ItemBank(header=header, items=items.items, framework=framework, parameters=records)

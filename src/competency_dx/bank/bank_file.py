@@ -1,0 +1,132 @@
+"""Banks and frameworks on disk: finding the folder, strict YAML in, YAML out."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from competency_dx.bank.document import Document, Text
+from competency_dx.bank.framework import CompetencyFramework
+from competency_dx.bank.item import Item
+from competency_dx.errors import BankError, listed
+
+
+class FrameworkReference(Document):
+    """Which framework the competency codes of a bank belong to."""
+
+    id: str
+    version: str
+
+
+class Form(Document):
+    """A form (variant) of the test: items in the order of presentation."""
+
+    id: str
+    title: Text | None = None
+    items: tuple[str, ...] = Field(min_length=1)
+
+
+class Population(Document):
+    """Normal population that the parameters refer to."""
+
+    mean: float = 0.0
+    variance: float = Field(default=1.0, gt=0)
+
+
+class BankDocument(Document):
+    """The content of ``bank.yaml``."""
+
+    schema_version: Literal[1]
+    id: str = Field(min_length=1)
+    title: Text
+    subject: str
+    version: str
+    framework: FrameworkReference
+    language: Literal["ru", "en"] = "ru"
+    licence: str = ""
+    reference_set: Literal["all"] | tuple[str, ...] = Field(default="all")
+    population: Population = Population()
+    forms: tuple[Form, ...] = Field(default=())
+    note: Text | None = None
+
+
+class ItemsDocument(Document):
+    """The content of ``items.yaml``."""
+
+    schema_version: Literal[1]
+    items: tuple[Item, ...] = Field(min_length=1)
+
+
+def shipped_folder() -> Path:
+    """Return the folder of shipped banks: inside the installed package, or beside the sources."""
+    inside = Path(str(files("competency_dx"))) / "item_banks"
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[3] / "item_banks"
+
+
+def shipped_banks() -> tuple[str, ...]:
+    """Return the names of the shipped banks."""
+    return tuple(sorted(p.parent.name for p in shipped_folder().glob("*/bank.yaml")))
+
+
+def shipped_frameworks() -> tuple[str, ...]:
+    """Return the names of the shipped frameworks."""
+    return tuple(sorted(p.stem for p in (shipped_folder() / "frameworks").glob("*.yaml")))
+
+
+def locate(name_or_path: str | Path, *, within: str, shipped: tuple[str, ...], what: str) -> Path:
+    """Find a shipped document by its name or a user's by its path."""
+    root = shipped_folder()
+    if str(name_or_path) in shipped:
+        return root / within.format(name_or_path)
+    path = Path(name_or_path)
+    if path.exists():
+        return path
+    raise BankError(
+        f"There is no {what} {str(name_or_path)!r}: neither a folder or file of this path nor a shipped one "
+        f"({listed(shipped, 20)})"
+    )
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file of a bank; raises `BankError` naming the file."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BankError(
+            f"{path}: the file is missing; a bank folder has bank.yaml, items.yaml, parameters.csv"
+        ) from None
+    except UnicodeDecodeError:
+        raise BankError(f"{path}: the file is not UTF-8; save it again with the encoding UTF-8") from None
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401 - plain data, validated by the caller
+    """Read YAML 1.2 safely: no tags, no duplicate keys."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    text = read_text(path)
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as fault:
+        place = re.sub(r"\s+", " ", str(fault)).strip()
+        raise BankError(f"{path}: not readable as YAML 1.2: {place[:300]}") from None
+
+
+def write_yaml(data: Mapping[str, Any]) -> str:
+    """Write plain data as YAML with every text quoted where YAML would read it as something else."""
+    from ruamel.yaml import YAML
+
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.allow_unicode = True
+    writer.width = 120
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the stubs know only None
+    out = io.StringIO()
+    writer.dump(dict(data), out)
+    return out.getvalue()

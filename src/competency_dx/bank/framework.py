@@ -1,0 +1,138 @@
+"""The competency framework: a tree of codes with titles, and prerequisite edges between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from competency_dx.bank.document import Document, Text
+from competency_dx.errors import BankError, listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["category", "cluster", "domain", "topic"]
+
+
+class Node(Document):
+    """One competency: stable code, titles, kind and place in the tree."""
+
+    code: str = Field(min_length=1)
+    title: Text
+    kind: Kind
+    parent: str | None = None
+    profstandard: str | None = None
+
+
+class Prerequisite(Document):
+    """An edge: `origin` is learnt before `destination`; hard where the second is impossible without the first."""
+
+    origin: str
+    destination: str
+    strength: Literal["soft", "hard"] = "soft"
+
+
+class CompetencyFramework(Document):
+    """A versioned tree of competencies with prerequisites; the same object for every subject.
+
+    Raises
+    ------
+    BankError
+        On reading, when codes repeat, a parent does not exist, or the tree or the prerequisites have a cycle.
+    """
+
+    schema_version: Literal[1] = 1
+    id: str
+    version: str
+    title: Text
+    note: Text | None = None
+    nodes: tuple[Node, ...]
+    prerequisites: tuple[Prerequisite, ...] = Field(default=())
+
+    @model_validator(mode="after")
+    def _is_a_forest(self) -> Self:
+        codes = [n.code for n in self.nodes]
+        repeated = sorted({c for c in codes if codes.count(c) > 1}) if len(set(codes)) < len(codes) else []
+        if repeated:
+            raise ValueError(f"codes must be unique, repeated: {listed(repeated)}")
+        known = set(codes)
+        lost = [n.code for n in self.nodes if n.parent is not None and n.parent not in known]
+        if lost:
+            raise ValueError(f"parents that do not exist, of: {listed(lost)}")
+        ends = [f"{e.origin} -> {e.destination}" for e in self.prerequisites if not {e.origin, e.destination} <= known]
+        if ends:
+            raise ValueError(f"prerequisites between unknown codes: {listed(ends)}")
+        for name, edges in (
+            ("parents", [(n.parent, n.code) for n in self.nodes if n.parent]),
+            ("prerequisites", [(e.origin, e.destination) for e in self.prerequisites]),
+        ):
+            loop = _on_a_cycle(edges)
+            if loop:
+                raise ValueError(f"{name} form a cycle through: {listed(loop)}")
+        return self
+
+    @cached_property
+    def _by_code(self) -> dict[str, Node]:
+        return {n.code: n for n in self.nodes}
+
+    def __contains__(self, code: object) -> bool:
+        return code in self._by_code
+
+    def node(self, code: str) -> Node:
+        """Return the node with this code; raises `BankError` when there is none."""
+        try:
+            return self._by_code[code]
+        except KeyError:
+            raise BankError(f"{code!r} is no code of the framework {self.id} {self.version}") from None
+
+    def title_of(self, code: str, language: str = "ru") -> str:
+        """Return the title of a competency."""
+        return self.node(code).title.text(language)
+
+    def lineage(self, code: str) -> Iterator[Node]:
+        """Yield the node and its ancestors, upwards."""
+        current: Node | None = self.node(code)
+        while current is not None:
+            yield current
+            current = self.node(current.parent) if current.parent else None
+
+    def within(self, code: str, ancestor: str) -> bool:
+        """Return whether `code` is `ancestor` or lies below it."""
+        return any(n.code == ancestor for n in self.lineage(code))
+
+    def children(self, code: str) -> tuple[Node, ...]:
+        """Return the nodes directly below."""
+        return tuple(n for n in self.nodes if n.parent == code)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per node: code, titles, kind, parent."""
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = [
+            {"code": n.code, "title_ru": n.title.ru, "title_en": n.title.en, "kind": n.kind, "parent": n.parent}
+            for n in self.nodes
+        ]
+        return pd.DataFrame(rows)
+
+    def __str__(self) -> str:
+        return f"Framework {self.id} {self.version}: {len(self.nodes)} nodes, {len(self.prerequisites)} prerequisites"
+
+
+def _on_a_cycle(edges: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the codes left when sources are removed again and again (Kahn): empty when there is no cycle."""
+    below: dict[str, list[str]] = {}
+    waiting: dict[str, int] = {}
+    for origin, destination in edges:
+        below.setdefault(origin, []).append(destination)
+        waiting[destination] = waiting.get(destination, 0) + 1
+        waiting.setdefault(origin, 0)
+    free = [c for c, n in waiting.items() if n == 0]
+    while free:
+        for code in below.get(free.pop(), []):
+            waiting[code] -= 1
+            if waiting[code] == 0:
+                free.append(code)
+    return sorted(c for c, n in waiting.items() if n > 0)

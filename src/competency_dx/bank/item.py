@@ -1,0 +1,182 @@
+"""The item: stem, options, key or rubric, competencies; everything that defines what an answer is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from competency_dx.bank.document import Document, Text
+from competency_dx.bank.scoring_rule import (
+    CodeMap,
+    Exact,
+    Given,
+    OneError,
+    PerElement,
+    Rubric,
+    ScoringRule,
+    Synonyms,
+    Tolerance,
+)
+
+ItemType = Literal["single", "multiple", "matching", "ordering", "number", "digits", "text", "open", "scored"]
+Cognitive = Literal["knowing", "applying", "reasoning"]
+Task = Literal["error_analysis", "criteria_marking", "task_choice", "explanation", "planning", "lesson_analysis"]
+Status = Literal["draft", "reviewed", "pilot", "operational", "retired"]
+Key = str | tuple[str, ...] | dict[str, str] | None
+
+DEFAULT_RULES: Mapping[str, ScoringRule] = {
+    "single": Exact(),
+    "multiple": Exact(),
+    "matching": Exact(),
+    "ordering": Exact(),
+    "number": Tolerance(),
+    "digits": Exact(),
+    "text": Synonyms(),
+    "open": Rubric(),
+    "scored": Given(),
+}
+ALLOWED_RULES: Mapping[str, tuple[type[Document], ...]] = {
+    "single": (Exact, CodeMap),
+    "multiple": (Exact, PerElement, OneError),
+    "matching": (Exact, PerElement, OneError),
+    "ordering": (Exact, PerElement, OneError),
+    "number": (Tolerance, CodeMap),
+    "digits": (Exact, OneError),
+    "text": (Synonyms, CodeMap),
+    "open": (Rubric, CodeMap),
+    "scored": (Given,),
+}
+
+
+class Criterion(Document):
+    """One criterion of a rubric with a description of every score level, 0 to the maximum."""
+
+    id: str = Field(min_length=1)
+    title: Text
+    levels: dict[str, str]
+
+    @model_validator(mode="after")
+    def _levels_are_complete(self) -> Self:
+        wanted = [str(k) for k in range(len(self.levels))]
+        if list(self.levels) != wanted or len(wanted) < 2:
+            raise ValueError(f'levels must be "0", "1" … in order without gaps, found {list(self.levels)}')
+        return self
+
+    @property
+    def max_score(self) -> int:
+        """Return the highest level."""
+        return len(self.levels) - 1
+
+
+class Item(Document):
+    """One item of a bank; `domain.md` of the field calls for every one of these fields.
+
+    Attributes
+    ----------
+    key : str, tuple of str, dict or None
+        The right answer in the form of its type: an option code (single), a set of codes (multiple), left code to
+        option code (matching), codes in order (ordering), a decimal number as text (number), a digit string
+        (digits), synonyms (text); None where a rubric, a code map or a given score decides.
+    competencies : dict of str to float
+        Framework code and weight of every competency the item is evidence for.
+    misconceptions : dict of str to str
+        Option code and the misconception that leads to choosing it.
+    """
+
+    id: str = Field(min_length=1, pattern=r"^\S+$")
+    type: ItemType
+    title: Text | None = None
+    stem: str = ""
+    options: dict[str, str] = Field(default_factory=dict)
+    left: dict[str, str] = Field(default_factory=dict)
+    key: Key = Field(default=None)
+    scoring: ScoringRule | None = None
+    rubric: tuple[Criterion, ...] = Field(default=())
+    competencies: dict[str, float] = Field(min_length=1)
+    cognitive: Cognitive | None = None
+    task: Task | None = None
+    misconceptions: dict[str, str] = Field(default_factory=dict)
+    unit: Text | None = None
+    solution: str = ""
+    source: str = ""
+    status: Status = "draft"
+
+    @property
+    def rule(self) -> ScoringRule:
+        """Return the scoring rule, the default of the type when none is stated."""
+        return self.scoring if self.scoring is not None else DEFAULT_RULES[self.type]
+
+    @property
+    def max_score(self) -> int:
+        """Return the highest number of points an answer can earn."""
+        rule = self.rule
+        if isinstance(rule, Rubric):
+            return sum(c.max_score for c in self.rubric)
+        if isinstance(rule, PerElement):
+            return len(self.key or ())
+        if isinstance(rule, CodeMap):
+            return max(rule.scores.values())
+        return rule.points
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _key_is_text(cls, key: object) -> object:
+        parts = key.values() if isinstance(key, Mapping) else key if isinstance(key, list | tuple) else [key]
+        numbers = [p for p in parts if isinstance(p, int | float)]
+        if numbers:
+            raise ValueError(f"{numbers[0]!r} must stand in quotes, or leading zeros and decimal places are lost")
+        return tuple(key) if isinstance(key, list) else key
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for check in (_check_rule, _check_key, _check_weights):
+            fault = check(self)
+            if fault:
+                raise ValueError(fault)
+        return self
+
+
+def _check_rule(item: Item) -> str | None:
+    rule = item.rule
+    if not isinstance(rule, ALLOWED_RULES[item.type]):
+        names = ", ".join(str(r.model_fields["rule"].annotation) for r in ALLOWED_RULES[item.type])
+        return f"scoring rule {rule.rule!r} does not suit type {item.type!r}; expected one of {names}"
+    if isinstance(rule, Rubric) and not item.rubric:
+        return "an open item needs a rubric (or a code map): add criteria with their score levels"
+    if isinstance(rule, CodeMap) and not any(rule.scores.values()):
+        return "the code map gives no points to any code"
+    return None
+
+
+def _check_key(item: Item) -> str | None:  # noqa: PLR0911 - one return a fault
+    rule, key = item.rule, item.key
+    if isinstance(rule, CodeMap | Rubric | Given):
+        return None if key is None else f"key has no meaning under the rule {rule.rule!r}: remove it"
+    wanted = {"multiple": tuple, "matching": dict, "ordering": tuple, "text": tuple}.get(item.type, str)
+    if not isinstance(key, wanted) or not key:
+        form = {tuple: "a list of codes", dict: "a mapping left: option", str: "quoted text"}[wanted]
+        return f"key of a {item.type} item must be {form}, found {key!r}"
+    codes = list(key.values()) if isinstance(key, dict) else list(key) if isinstance(key, tuple) else [key]
+    if item.type in {"single", "multiple", "matching", "ordering"} and item.options:
+        stray = [c for c in codes if c not in item.options]
+        if stray:
+            return f"key names options that do not exist: {', '.join(stray)}; options are {', '.join(item.options)}"
+    if isinstance(key, dict) and list(key) != list(item.left):
+        return f"key must give one option for every left entry in their order {list(item.left)}, found {list(key)}"
+    if item.type in {"multiple", "ordering"} and len(set(codes)) < len(codes):
+        return f"key names an option twice: {codes}"
+    if item.type == "ordering" and item.options and set(codes) != set(item.options):
+        return "key of an ordering item must name every option once"
+    return None
+
+
+def _check_weights(item: Item) -> str | None:
+    bad = [c for c, w in item.competencies.items() if not w > 0]
+    if bad:
+        return f"competency weights must be positive: {', '.join(bad)}"
+    stray = [c for c in item.misconceptions if item.options and c not in item.options]
+    if stray:
+        return f"misconceptions name options that do not exist: {', '.join(stray)}"
+    return None

@@ -1,0 +1,326 @@
+"""The item bank: items, forms, framework and parameters as one frozen, versioned value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
+
+from competency_dx.arrays import value
+from competency_dx.bank.bank_file import BankDocument, Form, Population
+from competency_dx.bank.document import Text, parse
+from competency_dx.bank.framework import CompetencyFramework
+from competency_dx.bank.item import Item
+from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
+from competency_dx.errors import BankError, Finding, listed
+from competency_dx.provenance import digest_document
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+
+class CalibrationLike(Protocol):
+    """What a bank needs of a calibration: its records and the population they refer to."""
+
+    def bank_records(self) -> tuple[ParameterRecord, ...]:
+        """Return one record per item."""
+        ...
+
+    def bank_population(self) -> Population:
+        """Return mean and variance of the population."""
+        ...
+
+
+@value
+class ItemBank(Result):
+    """A bank: load one with `load_bank`, or build one from items; every change makes a new value.
+
+    Attributes
+    ----------
+    header : BankDocument
+        Id, titles, version, framework reference, reference set, population, forms.
+    items : tuple of Item
+        In the order of the file.
+    framework : CompetencyFramework
+        The tree the competency codes belong to.
+    parameters : tuple of ParameterRecord
+        At most one per item; an item without one cannot be scored on the scale.
+
+    Raises
+    ------
+    BankError
+        When ids repeat, a code is not in the framework, a form or the reference set names an unknown item, or the
+        parameters do not fit the maximum score.
+    """
+
+    kind: ClassVar[str] = "item_bank"
+
+    header: BankDocument
+    items: tuple[Item, ...]
+    framework: CompetencyFramework
+    parameters: tuple[ParameterRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        for check in (_check_ids, _check_codes, _check_forms, _check_parameters):
+            fault = check(self)
+            if fault:
+                raise BankError(f"bank {self.header.id}: {fault}")
+
+    @property
+    def id(self) -> str:
+        """Return the id of the bank."""
+        return self.header.id
+
+    @property
+    def version(self) -> str:
+        """Return the version of the bank."""
+        return self.header.version
+
+    @property
+    def title(self) -> Text:
+        """Return the titles of the bank."""
+        return self.header.title
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """Return the forms."""
+        return self.header.forms
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the whole content: items, keys, forms, framework, parameters."""
+        return _digest(self)
+
+    @property
+    def reference_set(self) -> tuple[str, ...]:
+        """Return the ids of the frozen items that competency percent is defined on."""
+        chosen = self.header.reference_set
+        return tuple(i.id for i in self.items) if chosen == "all" else chosen
+
+    def item(self, item_id: str) -> Item:
+        """Return the item with this id."""
+        for item in self.items:
+            if item.id == item_id:
+                return item
+        raise BankError(f"bank {self.id} has no item {item_id!r}")
+
+    def form(self, form_id: str) -> Form:
+        """Return the form with this id."""
+        for form in self.forms:
+            if form.id == form_id:
+                return form
+        raise BankError(f"bank {self.id} has no form {form_id!r}; it has {listed(f.id for f in self.forms) or 'none'}")
+
+    def with_calibration(self, calibration: CalibrationLike) -> Self:
+        """Return a new version of the bank that carries the calibrated parameters; this one stays as it is."""
+        fresh = {r.item: r for r in calibration.bank_records()}
+        unknown = [i for i in fresh if i not in {item.id for item in self.items}]
+        if unknown:
+            raise BankError(f"bank {self.id}: the calibration has items the bank has not: {listed(unknown)}")
+        kept = {r.item: r for r in self.parameters}
+        records = tuple((kept | fresh)[i.id] for i in self.items if i.id in kept | fresh)
+        header = self.header.model_copy(
+            update={"version": next_version(self.version), "population": calibration.bank_population()}
+        )
+        return replace(self, header=header, parameters=records)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what a careful reader of the bank would remark: provisional parameters, thin competencies."""
+        return tuple(_findings(self))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per item: item, type, competencies, max_score, model, status and the parameters with se_."""
+        import pandas as pd
+
+        records = {r.item: r for r in self.parameters}
+        frame = pd.DataFrame([_row(item, records.get(item.id)) for item in self.items])
+        steps = sorted(c for c in frame.columns if c[:1] == "b" and c[1:].isdigit())
+        head = ["item", "type", "competencies", "max_score", "model", "status", "a", "b", *steps, "c", "u"]
+        tail = ["se_a", "se_b", *(f"se_{s}" for s in steps), "calibration", "n", "date"]
+        return frame.reindex(columns=head + tail)
+
+    def summary(self) -> Sequence[str]:
+        """Return id, size, coverage and the standing of the parameters."""
+        states = [r.status for r in self.parameters]
+        kinds = {k: sum(i.type == k for i in self.items) for k in dict.fromkeys(i.type for i in self.items)}
+        return [
+            f"Item bank {self.id} {self.version}: {self.title.text('en')}",
+            f"items {len(self.items)} (" + ", ".join(f"{k} {n}" for k, n in kinds.items()) + ")",
+            f"forms: {', '.join(f'{f.id} ({len(f.items)})' for f in self.forms) or 'none'}",
+            f"framework {self.framework.id} {self.framework.version}",
+            "parameters: " + (", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states)) or "none"),
+            self.digest[:23] + "…",
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: difficulties with their intervals."""
+        return ("difficulty",)
+
+    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+        """Return difficulties with 95 % intervals, hardest item on top."""
+        from competency_dx.display.charts import interval_chart
+
+        rows = sorted(self.parameters, key=lambda r: sum(r.b) / len(r.b))
+        centre = [sum(r.b) / len(r.b) for r in rows]
+        half = [1.96 * max((s or 0.0 for s in r.se_b), default=0.0) for r in rows]
+        return interval_chart(
+            labels=[r.item for r in rows],
+            values=centre,
+            low=[c - h for c, h in zip(centre, half, strict=True)],
+            high=[c + h for c, h in zip(centre, half, strict=True)],
+            title=f"{self.title.text('en')}: item difficulty, 95 %",
+            x_label="difficulty b, logits",
+        )
+
+    def _document(self) -> dict[str, Any]:
+        return content(self) | {"digest": self.digest}
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any]) -> Self:
+        return cls(
+            header=parse(BankDocument, document["header"], "header"),
+            items=tuple(parse(Item, d, f"items[{k}]") for k, d in enumerate(document["items"])),
+            framework=parse(CompetencyFramework, document["framework"], "framework"),
+            parameters=tuple(
+                parse(ParameterRecord, d, f"parameters[{k}]") for k, d in enumerate(document["parameters"])
+            ),
+        )
+
+
+def content(bank: ItemBank) -> dict[str, Any]:
+    """Return the whole bank as plain data."""
+    dumped = {"mode": "json", "exclude_none": True}
+    return {
+        "header": bank.header.model_dump(**dumped),
+        "items": [i.model_dump(**dumped) for i in bank.items],
+        "framework": bank.framework.model_dump(**dumped),
+        "parameters": [r.model_dump(**dumped) for r in bank.parameters],
+    }
+
+
+@lru_cache(maxsize=64)
+def _digest(bank: ItemBank) -> str:
+    return digest_document(content(bank))
+
+
+def next_version(version: str) -> str:
+    """Return the version with its last number one higher: a calibration is a new version of the bank."""
+    head, _, last = version.rpartition(".")
+    return f"{head}.{int(last) + 1}" if head and last.isdigit() else f"{version}.1"
+
+
+def save_bank(bank: ItemBank, folder: str | Path) -> Path:
+    """Write bank.yaml, items.yaml, parameters.csv and, for a framework of the user's own, framework.yaml."""
+    from competency_dx.bank.bank_file import shipped_frameworks, write_yaml
+    from competency_dx.bank.parameter_record import write_parameters
+
+    out, plain = Path(folder), content(bank)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "bank.yaml").write_text(write_yaml(plain["header"]), encoding="utf-8")
+    items = [{k: v for k, v in item.items() if v not in ({}, [], "")} for item in plain["items"]]
+    (out / "items.yaml").write_text(write_yaml({"schema_version": 1, "items": items}), encoding="utf-8")
+    (out / "parameters.csv").write_text(write_parameters(bank.parameters), encoding="utf-8")
+    if bank.framework.id not in shipped_frameworks():
+        (out / "framework.yaml").write_text(write_yaml(plain["framework"]), encoding="utf-8")
+    return out
+
+
+def _row(item: Item, record: ParameterRecord | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "item": item.id,
+        "type": item.type,
+        "competencies": ", ".join(item.competencies),
+        "max_score": item.max_score,
+        "status": None,
+    }
+    return row | {k: v for k, v in parameter_row(record).items() if k != "item"} if record else row
+
+
+def _check_ids(bank: ItemBank) -> str | None:
+    ids = [i.id for i in bank.items]
+    repeated = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
+    return f"item ids must be unique, repeated: {listed(repeated)}" if repeated else None
+
+
+def _check_codes(bank: ItemBank) -> str | None:
+    reference = bank.header.framework
+    if (reference.id, reference.version) != (bank.framework.id, bank.framework.version):
+        return (
+            f"framework.version asks for {reference.id} {reference.version}, found "
+            f"{bank.framework.id} {bank.framework.version}: update the reference after checking the codes"
+        )
+    for k, item in enumerate(bank.items):
+        stray = [c for c in item.competencies if c not in bank.framework]
+        if stray:
+            return f"items[{k}].competencies ({item.id}): unknown codes {listed(stray)} in framework {reference.id}"
+    if bank.header.subject not in bank.framework:
+        return f"subject {bank.header.subject!r} is no code of framework {reference.id}"
+    return None
+
+
+def _check_forms(bank: ItemBank) -> str | None:
+    known = {i.id for i in bank.items}
+    lists = [(f"forms[{k}].items", f.items) for k, f in enumerate(bank.forms)]
+    for place, ids in [*lists, ("reference_set", bank.reference_set)]:
+        stray = [i for i in ids if i not in known]
+        if stray:
+            return f"{place}: unknown items {listed(stray)}"
+        if len(set(ids)) < len(ids):
+            return f"{place}: items named twice: {listed(sorted({i for i in ids if ids.count(i) > 1}))}"
+    return None
+
+
+def _check_parameters(bank: ItemBank) -> str | None:
+    top = {i.id: i.max_score for i in bank.items}
+    for record in bank.parameters:
+        if record.item not in top:
+            return f"parameters.csv: unknown item {record.item}"
+        if len(record.b) != top[record.item]:
+            return (
+                f"parameters.csv, {record.item}: {len(record.b)} step difficulties for an item of maximum score "
+                f"{top[record.item]}; expected one per score point"
+            )
+    return None
+
+
+def _findings(bank: ItemBank) -> list[Finding]:
+    out: list[Finding] = []
+    loose = tuple(r.item for r in bank.parameters if r.status == "provisional")
+    if loose:
+        out.append(
+            Finding(
+                code="bank.provisional",
+                severity="info",
+                ru=f"Параметры заданий предварительные (экспертные): {len(loose)} из {len(bank.items)}; "
+                "их неопределённость входит в каждую оценку. Откалибруйте банк по ответам.",
+                en=f"Parameters of {len(loose)} of {len(bank.items)} items are provisional (expert judgement); their "
+                "uncertainty is carried into every score. Calibrate the bank on responses.",
+                scope=loose,
+            )
+        )
+    known = {r.item for r in bank.parameters}
+    bare = tuple(i.id for i in bank.items if i.id not in known)
+    if bare:
+        out.append(
+            Finding(
+                code="bank.no_parameters",
+                severity="warning",
+                ru=f"Нет параметров у заданий ({len(bare)}); они не участвуют в оценивании.",
+                en=f"{len(bare)} items have no parameters and take no part in scoring.",
+                scope=bare,
+            )
+        )
+    return out
+
+
+def as_bank(candidate: object) -> ItemBank:
+    """Return the candidate if it is a bank; raises `BankError` saying what was given instead."""
+    if not isinstance(candidate, ItemBank):
+        raise BankError(f"Expected an ItemBank, got {type(candidate).__name__}; load one with load_bank(name_or_path)")
+    return cast("ItemBank", candidate)

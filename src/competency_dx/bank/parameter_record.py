@@ -1,0 +1,135 @@
+"""The parameters file of a bank: one row per item, in the (a, b) metric, with standard errors and where it comes from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from competency_dx.bank.document import Document, parse
+from competency_dx.errors import BankError
+
+ParameterStatus = Literal["provisional", "pilot", "calibrated"]
+
+FIXED_COLUMNS = ("item", "model", "status", "calibration", "n", "date")
+
+
+class ParameterRecord(Document):
+    """Parameters of one item: dichotomous logit = a(θ - b); steps logit(k against k-1) = a(θ - b_k).
+
+    Attributes
+    ----------
+    b : tuple of float
+        One difficulty per step: a single one for a dichotomous item.
+    se_a : float or None
+        None where the slope is fixed by the model.
+    status : {"provisional", "pilot", "calibrated"}
+        Provisional parameters rest on judgement: their standard errors are carried into every score.
+    """
+
+    item: str
+    model: str
+    a: float
+    b: tuple[float, ...] = Field(min_length=1)
+    c: float | None = None
+    u: float | None = None
+    se_a: float | None = None
+    se_b: tuple[float | None, ...] = Field(default=())
+    status: ParameterStatus = "provisional"
+    calibration: str = ""
+    n: int = Field(default=0, ge=0)
+    date: str = ""
+
+
+def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
+    """Read the CSV text of a parameters file.
+
+    Raises
+    ------
+    BankError
+        When a column is missing, a number cannot be read (the row and column are named) or an item repeats.
+    """
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    missing = {"item", "model", "a", "status"} - set(reader.fieldnames or ())
+    if missing:
+        raise BankError(f"{source}: columns missing: {', '.join(sorted(missing))}; see docs/bank_format.md")
+    records = [_record(row, f"{source}, row {number}") for number, row in enumerate(reader, start=2)]
+    seen: set[str] = set()
+    for record in records:
+        if record.item in seen:
+            raise BankError(f"{source}: item {record.item} has two rows of parameters; keep one")
+        seen.add(record.item)
+    return tuple(records)
+
+
+def _record(row: dict[str, str], where: str) -> ParameterRecord:
+    def number(name: str) -> float | None:
+        text = (row.get(name) or "").strip()
+        if not text:
+            return None
+        try:
+            out = float(text)
+        except ValueError:
+            raise BankError(f"{where}, column {name}: {text!r} is not a number; use a decimal point") from None
+        if not math.isfinite(out):
+            raise BankError(f"{where}, column {name}: {text!r} is not finite; leave the cell empty if it is unknown")
+        return out
+
+    steps = _filled(row, "b", number)
+    data: dict[str, Any] = {
+        "item": row["item"],
+        "model": row["model"],
+        "a": number("a"),
+        "b": steps,
+        "se_a": number("se_a"),
+        "se_b": [number("se_b")] if number("b") is not None else [number(f"se_b{k + 1}") for k in range(len(steps))],
+        "c": number("c"),
+        "u": number("u"),
+        "status": row["status"],
+        "calibration": row.get("calibration") or "",
+        "n": int(number("n") or 0),
+        "date": row.get("date") or "",
+    }
+    return parse(ParameterRecord, data, where)
+
+
+def _filled(row: dict[str, str], name: str, number: Any) -> list[float]:  # noqa: ANN401
+    single = number(name)
+    if single is not None:
+        return [single]
+    out: list[float] = []
+    while (step := number(f"{name}{len(out) + 1}")) is not None:
+        out.append(step)
+    return out
+
+
+def write_parameters(records: Sequence[ParameterRecord]) -> str:
+    """Write the CSV text of a parameters file; reading it again gives the same records."""
+    steps = max((len(r.b) for r in records if len(r.b) > 1), default=0)
+    numbered = [f"b{k + 1}" for k in range(steps)]
+    columns = ["item", "model", "a", "b", *numbered, "c", "u", "se_a", "se_b", *(f"se_{n}" for n in numbered)]
+    columns += ["status", "calibration", "n", "date"]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    for r in records:
+        writer.writerow(parameter_row(r))
+    return out.getvalue()
+
+
+def parameter_row(record: ParameterRecord) -> dict[str, Any]:
+    """Return a record as one flat row with the columns of the parameters file."""
+    row: dict[str, Any] = {"item": record.item, "model": record.model, "a": record.a, "c": record.c, "u": record.u}
+    row |= {"se_a": record.se_a, "status": record.status, "calibration": record.calibration}
+    row |= {"n": record.n, "date": record.date}
+    row |= _steps("b", record.b) | _steps("se_b", record.se_b)
+    return row
+
+
+def _steps(name: str, values: Iterable[float | None]) -> dict[str, float | None]:
+    listed = list(values)
+    return {name: listed[0]} if len(listed) == 1 else {f"{name}{k + 1}": v for k, v in enumerate(listed)}

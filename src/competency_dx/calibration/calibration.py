@@ -1,0 +1,225 @@
+"""The result of a calibration: parameters, their covariance, the certificate and everything to know about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints, freeze, value
+from competency_dx.bank import ParameterRecord, Population
+from competency_dx.errors import Finding
+from competency_dx.models import ItemParameters, NormalPopulation, expected_scores, score_information
+from competency_dx.provenance import Provenance
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+CALIBRATED_FROM = 200  # answers to an item from which its parameters are no longer called a pilot
+
+
+@value
+class Certificate:
+    """Proof that the reported estimates are a maximum and the support grid suits the test.
+
+    Attributes
+    ----------
+    gradient : float
+        Largest component of the gradient, in units of one over the standard error of its parameter.
+    last_step : float
+        Largest last move of a parameter, in units of its standard error.
+    smallest_eigenvalue : float
+        Of the observed information at the estimates; positive at a maximum.
+    points : int
+        Support points used.
+    spacing, narrowest : float
+        Distance between points and the SD of the narrowest posterior; the first must not exceed the second.
+    """
+
+    gradient: float
+    last_step: float
+    smallest_eigenvalue: float
+    points: int
+    spacing: float
+    narrowest: float
+
+    @property
+    def grid_suits(self) -> bool:
+        """Return whether the points lie closer than the narrowest posterior is wide."""
+        return self.spacing <= self.narrowest
+
+
+@value
+class Calibration(Result):
+    """Calibrated item parameters with covariance, population and certificate.
+
+    Attributes
+    ----------
+    parameters : ItemParameters
+        Struct of arrays, items in the order of the responses.
+    population : NormalPopulation
+        Mean (1,) and covariance (1, 1) of the competency, fixed or estimated.
+    covariance : ndarray, shape (F, F)
+        Covariance of the free parameters named by `parameter_names`: slopes a and step intercepts d_k by item, then
+        population mean and variance where they are free.
+    log_likelihood : float
+        Marginal log-likelihood at the estimates, priors not included.
+    n_persons : int
+        Persons with at least one answer.
+    n_answers : ndarray of int, shape (I,)
+        Answers that each item's parameters rest on.
+    item_rest : ndarray, shape (I,)
+        Correlation of the item score with the mean score on the other items answered.
+    """
+
+    kind: ClassVar[str] = "calibration"
+
+    model: str
+    parameters: ItemParameters
+    population: NormalPopulation
+    parameter_names: tuple[str, ...]
+    covariance: Floats
+    log_likelihood: float
+    converged: bool
+    iterations: int
+    n_persons: int
+    n_answers: Ints
+    item_rest: Floats
+    certificate: Certificate
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, covariance=np.float64, n_answers=np.int64, item_rest=np.float64)
+
+    @property
+    def n_parameters(self) -> int:
+        """Return the number of free parameters F."""
+        return len(self.parameter_names)
+
+    @property
+    def aic(self) -> float:
+        """Return Akaike's criterion, -2 log L + 2 F."""
+        return -2 * self.log_likelihood + 2 * self.n_parameters
+
+    @property
+    def bic(self) -> float:
+        """Return Schwarz's criterion, -2 log L + F log P."""
+        return -2 * self.log_likelihood + self.n_parameters * float(np.log(self.n_persons))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per item: item, family, dimension, a, b, b1 …, d, d1 …, c, u and se_ of what is estimated.
+
+        Dichotomous items fill b and d (logit = a θ + d, b = -d / a), polytomous ones b1 … and d1 …
+        (logit of k against k - 1 = a (θ - b_k) = a θ + d_k). Standard errors of b are by the delta method.
+        """
+        import pandas as pd
+
+        p = self.parameters
+        frame = pd.DataFrame({"item": p.items, "family": p.families, "dimension": self.population.dimensions[0]})
+        frame["a"] = p.slope
+        se_a = np.sqrt(p.covariance[:, 0, 0])
+        se_d = np.sqrt(np.einsum("ikk->ik", p.step_covariance())[:, 1:])
+        binary = p.n_categories == 2
+        for name, table in (("b", p.difficulties), ("d", p.steps)):
+            _fill(frame, name, table, binary)
+        frame["c"], frame["u"] = 0.0, 1.0
+        frame["se_a"] = np.where(se_a > 0, se_a, np.nan)
+        for name, table in (("se_b", p.difficulty_se()), ("se_d", np.where(se_d > 0, se_d, np.nan))):
+            _fill(frame, name, table, binary)
+        return frame
+
+    def bank_records(self) -> tuple[ParameterRecord, ...]:
+        """Return the parameters as records of a bank; items with a category never observed are left out."""
+        p = self.parameters
+        se_a, se_b = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se()
+        label = self.provenance.inputs.get("responses", "")[7:19]
+        out = []
+        for i, item in enumerate(p.items):
+            m = int(p.n_categories[i]) - 1
+            if not np.isfinite(p.difficulties[i, :m]).all():
+                continue
+            out.append(
+                ParameterRecord(
+                    item=item,
+                    model=p.families[i],
+                    a=float(p.slope[i]),
+                    b=tuple(float(x) for x in p.difficulties[i, :m]),
+                    se_a=float(se_a[i]) if se_a[i] > 0 else None,
+                    se_b=tuple(float(x) for x in se_b[i, :m]),
+                    status="calibrated" if self.n_answers[i] >= CALIBRATED_FROM else "pilot",
+                    calibration=f"{self.model}-{label}",
+                    n=int(self.n_answers[i]),
+                )
+            )
+        return tuple(out)
+
+    def bank_population(self) -> Population:
+        """Return mean and variance for the header of a bank."""
+        return Population(mean=float(self.population.mean[0]), variance=float(self.population.covariance[0, 0]))
+
+    def summary(self) -> Sequence[str]:
+        """Return model, fit, certificate and the number of findings."""
+        c = self.certificate
+        noted = [f for f in self.findings if f.severity != "info"]
+        return [
+            f"Calibration, model {self.model}: {len(self.parameters.items)} items, {self.n_persons} persons",
+            f"log-likelihood {self.log_likelihood:.3f}, parameters {self.n_parameters}, AIC {self.aic:.1f}, "
+            f"BIC {self.bic:.1f}",
+            f"priors: {self.provenance.settings['priors']}",
+            f"population: mean {self.population.mean[0]:.3f}, variance {self.population.covariance[0, 0]:.3f}",
+            f"{'converged' if self.converged else 'NOT CONVERGED'} after {self.iterations} E-steps: gradient "
+            f"{c.gradient:.1e}, last step {c.last_step:.1e} (in SE), smallest eigenvalue {c.smallest_eigenvalue:.3g}",
+            f"support: {c.points} points, spacing {c.spacing:.3f}, narrowest posterior SD {c.narrowest:.3f}",
+            *(f"{f.severity}: {f.en}"[:150] for f in noted[:5]),
+            *([f"… {len(noted) - 5} more findings"] if len(noted) > 5 else []),
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: difficulties, item curves, test information."""
+        return ("difficulty", "curves", "information")
+
+    def chart(self, kind: str) -> Chart:
+        """Return difficulties with 95 % intervals, expected item scores, or test information with SE(θ)."""
+        from competency_dx.display.charts import Chart, Series, interval_chart
+
+        p = self.parameters
+        if kind == "difficulty":
+            b, se = np.nanmean(p.difficulties, axis=1), np.nanmax(p.difficulty_se(), axis=1)
+            order = np.argsort(b)
+            return interval_chart(
+                labels=[p.items[i] for i in order],
+                values=list(b[order]),
+                low=list((b - 1.96 * se)[order]),
+                high=list((b + 1.96 * se)[order]),
+                title="Item difficulty (mean of the steps), 95 %",
+                x_label="θ, logits",
+            )
+        theta = np.linspace(-4, 4, 81)
+        if kind == "curves":
+            shares = expected_scores(p, theta) / (p.n_categories - 1)[:, None]
+            lines = [Series(name="", mark="line", x=theta, y=y) for y in shares]
+            return Chart(title="Expected share of points", x_label="θ", y_label="share", series=tuple(lines))
+        total = score_information(p, theta).sum(axis=0)
+        return Chart(
+            title="Test information and standard error",
+            x_label="θ",
+            y_label="information; SE",
+            series=(
+                Series(name="information", mark="line", x=theta, y=total),
+                Series(name="SE(θ) = 1/√information", mark="line", x=theta, y=1 / np.sqrt(np.maximum(total, 1e-9))),
+            ),
+        )
+
+
+def _fill(frame: pd.DataFrame, name: str, table: Floats, binary: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+    """Write a column for dichotomous items and numbered ones for the steps of polytomous items."""
+    frame[name] = np.where(binary, table[:, 0], np.nan)
+    if not binary.all():
+        for k in range(table.shape[1]):
+            frame[f"{name}{k + 1}"] = np.where(binary, np.nan, table[:, k])

@@ -1,0 +1,101 @@
+"""Observed information, gradient and Newton steps at the end of a calibration: the certificate of the maximum."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from competency_dx.arrays import Bools, Floats
+from competency_dx.calibration.em import Evaluation, item_gradient, item_information
+from competency_dx.calibration.problem import Problem, State
+from competency_dx.kernels import partial_credit
+from competency_dx.kernels.louis import missing_information
+
+
+class Information(NamedTuple):
+    """Observed information (F, F) of the free parameters with its inverse; None where it is not positive definite."""
+
+    matrix: Floats
+    covariance: Floats | None
+    smallest_eigenvalue: float
+
+
+def free_population(problem: Problem) -> Bools:
+    """Return which of mean and variance are free (2,)."""
+    return np.array([problem.free_mean, problem.free_variance])
+
+
+def population_scores(state: State, theta: Floats) -> Floats:
+    """Return ∂ log N(θ; m, v) / ∂ (m, v) at each point (2, Q)."""
+    off, v = theta - state.mean, state.variance
+    return np.stack([off / v, (off**2 / v - 1) / (2 * v)])
+
+
+def gradient(problem: Problem, now: Evaluation) -> Floats:
+    """Return the gradient (F,) of the objective by Fisher's identity: items row by row, then mean and variance."""
+    items = item_gradient(problem, now.state.beta, now.counts, now.tables.log_prob, now.tables.theta)
+    population = population_scores(now.state, now.tables.theta) @ now.expected.nodes
+    return np.concatenate([items[problem.free], population[free_population(problem)]])
+
+
+def observed_information(problem: Problem, now: Evaluation, executor: Executor | None) -> Information:
+    """Return the observed information of the objective at an evaluation (Louis 1982), prior curvature included."""
+    theta, log_prob, answers = now.tables.theta, now.tables.log_prob, problem.answers
+    prob = np.exp(log_prob)
+    chosen = free_population(problem)
+    by_parameter = partial_credit.derivatives(prob, theta)[problem.free]
+    owner = np.nonzero(problem.free)[0]
+    covariance, _ = missing_information(
+        answers,
+        log_prob[:, 0],
+        log_prob[answers.item, answers.category],
+        theta,
+        now.tables.log_weight,
+        np.ascontiguousarray(by_parameter.transpose(1, 0, 2)),
+        owner,
+        population_scores(now.state, theta)[chosen],
+        executor,
+    )
+    matrix = _complete(problem, now) - covariance
+    return _inverted(0.5 * (matrix + matrix.T))
+
+
+def _complete(problem: Problem, now: Evaluation) -> Floats:
+    """Return the penalised complete-data information (F, F): one block an item, one for the population."""
+    blocks = item_information(problem, now.counts.sum(axis=1), now.tables.log_prob, now.tables.theta)
+    chosen = free_population(problem)
+    n_items = int(problem.free.sum())
+    out = np.zeros((n_items + int(chosen.sum()),) * 2)
+    place = np.cumsum(problem.free.ravel()).reshape(problem.free.shape) - 1
+    for block, free, at in zip(blocks, problem.free, place, strict=True):
+        out[np.ix_(at[free], at[free])] = block[np.ix_(free, free)]
+    nodes, v = now.expected.nodes, now.state.variance
+    off = now.tables.theta - now.state.mean
+    P, first, second = nodes.sum(), float(nodes @ off), float(nodes @ off**2)
+    population = np.array([[P / v, first / v**2], [first / v**2, second / v**3 - P / (2 * v**2)]])
+    out[n_items:, n_items:] = population[np.ix_(chosen, chosen)]
+    return out
+
+
+def _inverted(matrix: Floats) -> Information:
+    if not len(matrix):
+        return Information(matrix, matrix, np.inf)
+    smallest = float(np.linalg.eigvalsh(matrix)[0])
+    try:
+        factor = cho_factor(matrix, lower=True)
+    except LinAlgError:
+        return Information(matrix, None, smallest)
+    return Information(matrix, cho_solve(factor, np.eye(len(matrix))), smallest)
+
+
+def moved(problem: Problem, state: State, step: Floats) -> State:
+    """Return the state a step (F,) away; the variance is kept positive."""
+    n_items = int(problem.free.sum())
+    beta = state.beta.copy()
+    beta[problem.free] += step[:n_items]
+    rest = np.zeros(2)
+    rest[free_population(problem)] = step[n_items:]
+    return State(beta, state.mean + rest[0], max(state.variance + rest[1], 0.2 * state.variance))

@@ -1,0 +1,163 @@
+"""Item checks before and after estimation: constant items, empty categories, probable wrong keys, odd parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.errors import Finding, Severity, listed
+from competency_dx.models import ItemParameters
+
+THIN_RASCH, THIN_2PL = 100, 300
+LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
+SUSPICIOUS_REST = 0.0
+
+
+def item_rest(codes: Codes, observed: Bools, max_scores: Ints) -> Floats:
+    """Return the correlation (I,) of each item with the mean share of points on the person's other items.
+
+    Working with the mean over the items answered keeps the statistic meaningful for booklets; NaN where an item or the
+    rest has no variance.
+    """
+    share = np.where(observed, codes / np.maximum(max_scores, 1), 0.0)
+    total, answered = share.sum(axis=1), observed.sum(axis=1)
+    out = np.full(codes.shape[1], np.nan)
+    for i in range(codes.shape[1]):
+        who = observed[:, i] & (answered > 1)
+        if who.sum() < 3:
+            continue
+        rest = (total[who] - share[who, i]) / (answered[who] - 1)
+        x = share[who, i]
+        if x.std() > 0 and rest.std() > 0:
+            out[i] = np.corrcoef(x, rest)[0, 1]
+    return out
+
+
+def before(
+    items: Sequence[str], counts: Ints, n_categories: Ints, rest: Floats, swaps: dict[str, str]
+) -> tuple[Finding, ...]:
+    """Return what the raw counts say of the items.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (I, K)
+        How often each category was observed.
+    swaps : dict of str to str
+        Items with an option that behaves like the key, and that option.
+    """
+    exists = np.arange(counts.shape[1]) < n_categories[:, None]
+    unused = exists & (counts == 0)
+    constant = (counts > 0).sum(axis=1) <= 1
+    gaps = unused.any(axis=1) & ~constant
+    negative = np.nan_to_num(rest, nan=1.0) < SUSPICIOUS_REST
+    out = [
+        _note(
+            "calibration.constant_item",
+            "warning",
+            [items[i] for i in np.flatnonzero(constant)],
+            lambda ids: (
+                f"Все ответы на задания {ids} получили один и тот же балл: о различиях между людьми они не говорят."
+            ),
+            lambda ids: (
+                f"All answers to {ids} earned the same score: they tell nothing about differences between persons."
+            ),
+        ),
+        _note(
+            "calibration.empty_category",
+            "warning",
+            [items[i] for i in np.flatnonzero(gaps)],
+            lambda ids: (
+                f"В заданиях {ids} есть баллы, которых никто не получил; их пороги держатся только на априорных."
+            ),
+            lambda ids: (
+                f"Some scores of {ids} were earned by nobody; their thresholds rest on the prior alone or are absent."
+            ),
+        ),
+        _note(
+            "calibration.probable_wrong_key",
+            "error",
+            [items[i] for i in np.flatnonzero(negative)],
+            lambda ids: (
+                f"Вероятно, неверный ключ: {_swapped(ids, swaps, 'ru')}. Чем сильнее участник в остальных заданиях, "
+                "тем реже ответ засчитан. Проверьте ключ до того, как использовать результаты."
+            ),
+            lambda ids: (
+                f"Probable wrong key: {_swapped(ids, swaps, 'en')}. The better a person does on the other items, the "
+                "less often the answer is credited. Check the key before any result is used."
+            ),
+        ),
+    ]
+    return tuple(f for f in out if f is not None)
+
+
+def _swapped(ids: str, swaps: dict[str, str], language: str) -> str:
+    hints = [f"{item}: {option}" for item, option in swaps.items()]
+    if not hints:
+        return ids
+    word = "похоже на ключ" if language == "ru" else "behaves like the key"
+    return f"{ids} ({word}: {listed(hints)})"
+
+
+def after(parameters: ItemParameters, model: str, n_answers: Ints) -> tuple[Finding, ...]:
+    """Return what the estimates say of the items."""
+    free = parameters.covariance[:, 0, 0] > 0
+    a, b = parameters.slope, parameters.difficulties
+    ids = np.array(parameters.items, dtype=object)
+    thin = THIN_2PL if free.any() else THIN_RASCH
+    out = [
+        _note(
+            "calibration.negative_slope",
+            "error",
+            list(ids[free & (a < 0)]),
+            lambda x: f"Отрицательная дискриминация: {x}. Вероятно, неверный ключ или обратная кодировка.",
+            lambda x: f"Negative slope: {x}. A wrong key or reversed coding is probable.",
+        ),
+        _note(
+            "calibration.steep_slope",
+            "warning",
+            list(ids[free & (a > LARGEST_SLOPE)]),
+            lambda x: f"Дискриминация выше {LARGEST_SLOPE:g}: {x}. Проверьте, не повторяют ли задания друг друга.",
+            lambda x: f"Slope above {LARGEST_SLOPE:g}: {x}. Check for items that repeat or give away one another.",
+        ),
+        _note(
+            "calibration.flat_slope",
+            "warning",
+            list(ids[free & (a >= 0) & (a < SMALLEST_SLOPE)]),
+            lambda x: f"Дискриминация ниже {SMALLEST_SLOPE:g}: {x}. Задания почти ничего не измеряют; проверьте ключ.",
+            lambda x: f"Slope below {SMALLEST_SLOPE:g}: {x}. These items measure next to nothing; check the key.",
+        ),
+        _note(
+            "calibration.far_difficulty",
+            "warning",
+            list(ids[np.nanmax(np.abs(np.where(np.isfinite(b), b, 0.0)), axis=1) > FARTHEST]),
+            lambda x: f"Трудность дальше {FARTHEST:g} логитов от центра: {x}. Почти все отвечают на них одинаково.",
+            lambda x: (
+                f"Difficulty farther than {FARTHEST:g} logits from the centre: {x}. Nearly all answer them alike."
+            ),
+        ),
+        _note(
+            "calibration.thin_sample",
+            "warning",
+            list(ids[n_answers < thin]),
+            lambda x: (
+                f"Меньше {thin} ответов на задания {x}: для модели {model} данных мало. "
+                + ("Используйте Rasch или PCM." if thin == THIN_2PL else "Оценки трудности неточны.")
+            ),
+            lambda x: (
+                f"Fewer than {thin} answers to {x}: thin data for the model {model}. "
+                + ("Use Rasch or PCM." if thin == THIN_2PL else "Difficulties are imprecise.")
+            ),
+        ),
+    ]
+    return tuple(f for f in out if f is not None)
+
+
+def _note(
+    code: str, severity: Severity, ids: Sequence[str], ru: Callable[[str], str], en: Callable[[str], str]
+) -> Finding | None:
+    if not len(ids):
+        return None
+    russian = listed(ids).replace(" and ", " и ещё ").replace(" more", "")
+    return Finding(code=code, severity=severity, ru=ru(russian), en=en(listed(ids)), scope=tuple(str(i) for i in ids))

@@ -1,0 +1,23 @@
+"""Standards, deficit rule and profiles: from posteriors to what can and what cannot be concluded."""
+
+from competency_dx.competencies.api import diagnose
+from competency_dx.competencies.conclusion import STATES, Competency, Conclusion, Evidence, ItemFact, State
+from competency_dx.competencies.profile import DeficitProfiles, Profile
+from competency_dx.competencies.rule import DeficitRule
+from competency_dx.competencies.standards import R201, Level, Standards
+
+__all__ = [
+    "R201",
+    "STATES",
+    "Competency",
+    "Conclusion",
+    "DeficitProfiles",
+    "DeficitRule",
+    "Evidence",
+    "ItemFact",
+    "Level",
+    "Profile",
+    "Standards",
+    "State",
+    "diagnose",
+]

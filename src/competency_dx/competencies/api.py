@@ -1,0 +1,211 @@
+"""The verb of this room: diagnose."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.bank import ItemBank
+from competency_dx.competencies import gate
+from competency_dx.competencies.percent import quantile
+from competency_dx.competencies.plan import POINTS, Plan, plan
+from competency_dx.competencies.profile import DeficitProfiles
+from competency_dx.competencies.rule import DeficitRule
+from competency_dx.competencies.standards import R201, Standards
+from competency_dx.errors import DiagnosisError, Finding, announce
+from competency_dx.kernels.marginal import prepare
+from competency_dx.kernels.posterior import map_posteriors
+from competency_dx.models import ItemParameters
+from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.responses import Reason
+from competency_dx.scoring import Matched, as_responses, match
+
+BLOCK = 128
+DEFAULT_RULE = DeficitRule()
+
+
+class Estimates(NamedTuple):
+    """Arrays (P, C) of what the posteriors of all units say."""
+
+    theta: Floats
+    se: Floats
+    percent: Floats
+    percent_low: Floats
+    percent_high: Floats
+    p_deficit: Floats
+    p_strength: Floats
+    reliability: Floats
+    n_items: Ints
+
+
+def diagnose(
+    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    bank: ItemBank,
+    *,
+    standards: Standards | None = None,
+    rule: DeficitRule | None = None,
+) -> DeficitProfiles:
+    """Turn answers into deficit profiles: state, probability, interval and evidence for each competency of each person.
+
+    Every competency has a posterior of its own from the items that carry it, under the population of the bank; its
+    percent is the expected share of points on the bank's reference set, so it is comparable between forms. A competency
+    that its items cannot carry gets the state ``insufficient_data`` and points to the ancestor that can be reported.
+
+    Parameters
+    ----------
+    responses : Responses, data frame, array or path
+        Raw answers are scored with the bank's keys; items are matched by id.
+    bank : ItemBank
+        Items with parameters, framework and reference set.
+    standards : Standards, default R201()
+        Cuts on the percent scale; the first decides deficits, the last strengths.
+    rule : DeficitRule, default DeficitRule()
+        Thresholds of the states and of what may be reported.
+
+    Returns
+    -------
+    DeficitProfiles
+
+    Raises
+    ------
+    BankError, ResponsesError, ScoringError, DiagnosisError
+        When bank and answers do not fit together; one sentence says where.
+    """
+    if not isinstance(bank, ItemBank):
+        raise DiagnosisError(f"diagnose needs an ItemBank, got {type(bank).__name__}: use bank.with_calibration(…)")
+    standards, rule = standards or R201(), rule or DEFAULT_RULE
+    made = plan(bank, standards)
+    parameters, units = made.parameters, made.units
+    matched = match(as_responses(responses, bank), parameters, rule.missing)
+    found = _estimates(matched, made, rule)
+    own, total = gate.added_value(matched.codes, _administered(matched, parameters), units.member, rule.min_cohort)
+    gain = np.where(np.array(units.parent) >= 0, own - total, np.nan)
+    status = gate.statuses(
+        found.n_items, found.reliability, gain, min_items=rule.min_items, least=rule.reliability, added=rule.added_value
+    )
+    reportable = status == gate.REPORTED
+    out = DeficitProfiles(
+        persons=matched.data.persons,
+        background=matched.data.background,
+        competencies=units.competencies,
+        items=made.facts,
+        standards=standards,
+        rule=rule,
+        language=bank.header.language,
+        state=rule.state_index(found.p_deficit, reportable),
+        strength=rule.state_index(found.p_strength, reportable),
+        level=np.where(reportable, standards.level_index(found.percent), -1),
+        prmse=own,
+        reported_at=gate.roll_up(status, units.parent),
+        status=status,
+        points=matched.codes,
+        reasons=_treated(matched, parameters),
+        grid=made.grid.theta[::4],
+        curves=made.score[:, ::4],
+        bank=bank.title,
+        findings=_findings(bank, matched, own, rule),
+        provenance=_provenance(bank, matched, standards, rule),
+        **found._asdict(),
+    )
+    announce([f for f in out.findings if f not in matched.data.findings])
+    return out
+
+
+def _estimates(matched: Matched, made: Plan, rule: DeficitRule) -> Estimates:
+    """Return what the posterior of each unit says of each person."""
+    P, C = len(matched.codes), len(made.units.competencies)
+    out = Estimates(*(np.empty((P, C)) for _ in range(8)), n_items=np.empty((P, C), dtype=np.int64))
+    weight = np.exp(made.grid.log_weight)
+    for c, member in enumerate(made.units.member):
+        observed = matched.observed[:, member]
+        out.n_items[:, c] = observed.sum(axis=1)
+        out.reliability[:, c] = _reliability(observed, made.information[member], made.grid.theta, weight)
+        _fill(out, c, matched, made, rule)
+    return out
+
+
+def _reliability(observed: Bools, information: Floats, theta: Floats, weight: Floats) -> Floats:
+    """Return the marginal reliability of the answered items (P,), one evaluation for each distinct set."""
+    patterns, group = np.unique(observed, axis=0, return_inverse=True)
+    return gate.marginal_reliability(patterns.astype(float) @ information, theta, weight)[group.ravel()]
+
+
+def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRule) -> None:
+    """Fill column `c` of the estimates from the posteriors of one unit."""
+    member, grid, curve = made.units.member[c], made.grid, made.curves[c]
+    answers = prepare(matched.codes[:, member], matched.observed[:, member], made.parameters.n_categories[member])
+    log_prob = grid.log_prob[member]
+    base, upper = log_prob[:, 0], log_prob[answers.item, answers.category]
+    linear = np.column_stack([grid.theta, grid.theta**2, curve.mean, curve.below[:, 0], 1 - curve.below[:, -1]])
+    tail = (1 - rule.interval) / 2
+
+    def one(block: slice, posterior: Floats) -> None:
+        n = block.stop - block.start
+        moments = (posterior @ linear)[:n]
+        out.theta[block, c] = moments[:, 0]
+        out.se[block, c] = np.sqrt(np.maximum(moments[:, 1] - moments[:, 0] ** 2, 0.0))
+        out.percent[block, c] = moments[:, 2]
+        out.p_deficit[block, c] = np.clip(moments[:, 3], 0.0, 1.0)
+        out.p_strength[block, c] = np.clip(moments[:, 4], 0.0, 1.0)
+        cumulative = (posterior @ curve.cumulative)[:n]
+        out.percent_low[block, c] = quantile(curve.levels, cumulative, tail)
+        out.percent_high[block, c] = quantile(curve.levels, cumulative, 1 - tail)
+
+    for _ in map_posteriors(answers, base, upper, grid.log_weight, one, size=BLOCK):
+        pass
+
+
+def _columns(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:
+    """Return the reasons (P, I) in the order of the parameters; items without a column were not administered."""
+    reasons = np.full(matched.codes.shape, Reason.NOT_ADMINISTERED, dtype=np.uint8)
+    column = {item: j for j, item in enumerate(matched.data.items)}
+    for i, item in enumerate(parameters.items):
+        if item in column:
+            reasons[:, i] = matched.data.reasons[:, column[item]]
+    return reasons
+
+
+def _administered(matched: Matched, parameters: ItemParameters) -> Bools:
+    return _columns(matched, parameters) != Reason.NOT_ADMINISTERED
+
+
+def _treated(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:
+    """Return the reasons with every cell that does not count as evidence set to not administered."""
+    return np.where(matched.observed, _columns(matched, parameters), np.uint8(Reason.NOT_ADMINISTERED))
+
+
+def _findings(bank: ItemBank, matched: Matched, own: Floats, rule: DeficitRule) -> tuple[Finding, ...]:
+    out = matched.data.findings + matched.findings + bank.findings()
+    if np.isnan(own).all():
+        out += (
+            Finding(
+                code="diagnosis.no_cohort",
+                severity="info",
+                ru=f"Группа меньше {rule.min_cohort} человек с одинаковым вариантом: прибавка от отдельных баллов (PRMSE) "
+                "не оценивалась, решение о показе принято по надёжности.",
+                en=f"Fewer than {rule.min_cohort} persons took the same form: the added value of subscores (PRMSE) was not "
+                "estimated, what is reported was decided by reliability.",
+            ),
+        )
+    return out
+
+
+def _provenance(bank: ItemBank, matched: Matched, standards: Standards, rule: DeficitRule) -> Provenance:
+    thresholds = f"confirmed {rule.confirmed:g}, likely {rule.likely:g}, indeterminate {rule.indeterminate:g}"
+    settings = {
+        "standards": f"{standards.id}, cuts {', '.join(f'{c:g}' for c in standards.cuts)}, "
+        f"boundaries {', '.join(standards.boundaries)}",
+        "rule": f"{thresholds}; reliability {rule.reliability:g}, items {rule.min_items}, "
+        f"added value {rule.added_value:g} from {rule.min_cohort} persons, interval {rule.interval:g}",
+        "missing": rule.missing.describe("en"),
+        "method": f"EAP per competency, {POINTS} points or more, provisional item parameters integrated out",
+    }
+    inputs = {
+        "bank": f"{bank.id} {bank.version} {bank.digest}",
+        "framework": f"{bank.framework.id} {bank.framework.version}",
+        "responses": digest_arrays(matched.codes, np.packbits(matched.observed)),
+    }
+    return provenance("diagnose", inputs, settings)

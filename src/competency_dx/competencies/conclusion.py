@@ -1,0 +1,124 @@
+"""One conclusion about one competency: the vocabulary of states and reasons, and what a report may show of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from competency_dx.arrays import value
+from competency_dx.bank import Text
+from competency_dx.competencies.rule import DeficitRule
+
+State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
+Status = Literal["reported", "no_items", "too_few_items", "low_reliability", "no_added_value"]
+STATES: tuple[State, ...] = ("confirmed", "likely", "indeterminate", "not_found", "insufficient_data")
+STATUSES: tuple[Status, ...] = ("reported", "no_items", "too_few_items", "low_reliability", "no_added_value")
+NUMBERS = (
+    "p_deficit",
+    "p_strength",
+    "percent",
+    "percent_low",
+    "percent_high",
+    "theta",
+    "se",
+    "reliability",
+    "prmse",
+)
+TREATED = {0: "answered", 2: "omitted", 3: "not_reached", 4: "invalid"}  # by missing reason; the rest is no evidence
+
+
+@value
+class Competency:
+    """A reporting unit of the framework, as the profile shows it (topics are item tags, never reported)."""
+
+    code: str
+    title: Text
+    kind: Literal["category", "cluster", "domain", "topic"]
+    parent: str | None
+    n_items: int  # items of the bank that are evidence for it
+    reference_points: int  # points of its reference set, the denominator of percent
+
+
+@value
+class ItemFact:
+    """What a report may show of an item: never its key."""
+
+    item: str
+    title: Text
+    topics: tuple[str, ...]  # competency codes the item carries
+    competencies: tuple[str, ...]  # reporting units it is evidence for
+    max_score: int
+    difficulty: float  # θ at which half the points are expected; NaN without parameters
+    status: str  # provisional | pilot | calibrated | "" (no parameters)
+
+
+@value
+class Evidence:
+    """One answered item behind a conclusion."""
+
+    item: str
+    title: Text
+    topics: tuple[str, ...]
+    points: int
+    max_score: int
+    expected: float  # points expected at the person's estimate
+    treated_as: str  # "answered", or the missing reason counted as wrong ("omitted", "not_reached")
+
+
+@value
+class Conclusion:
+    """What is concluded about one competency of one person.
+
+    `p_deficit` is P(percent below the lower cut), `p_strength` P(percent above the upper cut); `reported_at` is the
+    code at which a conclusion may be reported: itself, an ancestor when this one cannot carry it, or "" when none can.
+    """
+
+    competency: Competency
+    state: State
+    strength: State
+    level: str
+    p_deficit: float
+    p_strength: float
+    percent: float
+    percent_low: float
+    percent_high: float
+    theta: float
+    se: float
+    n_items: int
+    reliability: float
+    prmse: float
+    reported_at: str
+    status: Status
+    reason: Text
+    evidence: tuple[Evidence, ...]
+
+
+def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text:
+    """Say why a competency is reported where it is."""
+    if status == "reported":
+        return Text(ru="", en="")
+    ru, en = {
+        "no_items": ("нет заданий по этой компетенции", "no items of this competency were answered"),
+        "too_few_items": (
+            f"выполнено меньше {rule.min_items} заданий",
+            f"fewer than {rule.min_items} items were answered",
+        ),
+        "low_reliability": (
+            f"надёжность ниже {decimal_comma(rule.reliability)}: заданий слишком мало для отдельного вывода",
+            f"reliability below {rule.reliability:.2f}: too few items for a conclusion of its own",
+        ),
+        "no_added_value": (
+            "отдельный балл говорит об этой компетенции не больше, чем весь тест (PRMSE)",
+            "its own score tells no more of the competency than the whole test does (PRMSE)",
+        ),
+    }[status]
+    if target is None:
+        return Text(ru=f"{ru}; вывод сделать нельзя", en=f"{en}; no conclusion can be drawn")
+    return Text(
+        ru=f"{ru}; смотрите вывод по «{target.title.text('ru')}»",
+        en=f"{en}; see the conclusion on “{target.title.text('en')}”",
+    )
+
+
+def decimal_comma(number: float) -> str:
+    """Return a number with two decimals in Russian notation."""
+    return f"{number:.2f}".replace(".", ",")

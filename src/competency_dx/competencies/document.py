@@ -1,0 +1,101 @@
+"""The JSON form of deficit profiles: one object per person, codes instead of indices; see the published schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from competency_dx.arrays import names
+from competency_dx.bank import Text
+from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact
+from competency_dx.competencies.rule import DeficitRule
+from competency_dx.competencies.standards import Standards
+from competency_dx.errors import Finding
+from competency_dx.provenance import Provenance
+from competency_dx.result import decode, encode
+
+if TYPE_CHECKING:
+    from competency_dx.competencies.profile import DeficitProfiles
+
+SHARED: Mapping[str, Any] = {
+    "bank": Text,
+    "language": str,
+    "standards": Standards,
+    "rule": DeficitRule,
+    "competencies": tuple[Competency, ...],
+    "items": tuple[ItemFact, ...],
+    "findings": tuple[Finding, ...],
+    "provenance": Provenance,
+}
+
+
+def profiles_document(profiles: DeficitProfiles) -> dict[str, Any]:
+    """Return profiles as plain data."""
+    shared = {name: encode(getattr(profiles, name)) for name in SHARED}
+    shared["curves"] = {"theta": encode(profiles.grid), "expected": encode(profiles.curves)}
+    numbers = {name: encode(getattr(profiles, name)) for name in NUMBERS}
+    return shared | {"profiles": [_person(profiles, numbers, p) for p in range(len(profiles))]}
+
+
+def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> dict[str, Any]:
+    levels, codes = profiles.standards.levels, [c.code for c in profiles.competencies]
+    conclusions = []
+    for c, code in enumerate(codes):
+        at = int(profiles.reported_at[p, c])
+        row: dict[str, Any] = {
+            "competency": code,
+            "state": STATES[profiles.state[p, c]],
+            "strength": STATES[profiles.strength[p, c]],
+            "level": levels[profiles.level[p, c]].code if profiles.level[p, c] >= 0 else None,
+        }
+        row |= {name: numbers[name][p][c] for name in NUMBERS}
+        row |= {"n_items": int(profiles.n_items[p, c]), "reported_at": codes[at] if at >= 0 else None}
+        conclusions.append(row | {"status": STATUSES[profiles.status[p, c]]})
+    return {
+        "person": str(profiles.persons[p]),
+        "background": {name: str(column[p]) for name, column in profiles.background.items()},
+        "conclusions": conclusions,
+        "answers": {
+            "points": profiles.points[p].tolist(),
+            "reasons": profiles.reasons[p].tolist(),
+        },
+    }
+
+
+def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Rebuild the fields of `DeficitProfiles` from plain data."""
+    fields = {name: decode(hint, document[name], name) for name, hint in SHARED.items()}
+    people = document["profiles"]
+    codes = {c.code: k for k, c in enumerate(fields["competencies"])} | {None: -1}
+    levels = {level.code: k for k, level in enumerate(fields["standards"].levels)} | {None: -1}
+    indexed: Mapping[str, Mapping[Any, int]] = {
+        "state": {s: k for k, s in enumerate(STATES)},
+        "strength": {s: k for k, s in enumerate(STATES)},
+        "level": levels,
+        "reported_at": codes,
+        "status": {s: k for k, s in enumerate(STATUSES)},
+    }
+    shape = (len(people), len(fields["competencies"]))
+
+    def column(name: str, convert: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
+        cells = [convert(row[name]) for person in people for row in person["conclusions"]]
+        return np.array(cells).reshape(shape)
+
+    for name in NUMBERS:
+        fields[name] = column(name, lambda x: np.nan if x is None else x).astype(np.float64)
+    for name, table in indexed.items():
+        fields[name] = column(name, table.__getitem__)
+    fields["n_items"] = column("n_items", int)
+    keys = list(people[0]["background"]) if people else []
+    fields["background"] = {k: names([person["background"][k] for person in people]) for k in keys}
+    fields["persons"] = names([person["person"] for person in people])
+    for name in ("points", "reasons"):
+        fields[name] = np.array([person["answers"][name] for person in people]).reshape(len(people), -1)
+    fields["grid"] = decode(_FLOATS, document["curves"]["theta"], "curves.theta")
+    fields["curves"] = decode(_FLOATS, document["curves"]["expected"], "curves.expected")
+    return fields
+
+
+_FLOATS = np.ndarray[Any, np.dtype[np.float64]]

@@ -1,0 +1,276 @@
+"""Deficit profiles: for every person and competency, what can be concluded, how surely, and from what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Floats, Ints, Names, freeze, value
+from competency_dx.bank import Text
+from competency_dx.competencies.conclusion import (
+    NUMBERS,
+    STATES,
+    STATUSES,
+    TREATED,
+    Competency,
+    Conclusion,
+    Evidence,
+    ItemFact,
+    reason,
+)
+from competency_dx.competencies.document import profiles_document, profiles_fields
+from competency_dx.competencies.rule import DeficitRule
+from competency_dx.competencies.standards import Standards
+from competency_dx.errors import DiagnosisError, Finding, listed
+from competency_dx.provenance import Provenance
+from competency_dx.result import MAX_LINES, Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+
+@value
+class Profile:
+    """Everything concluded about one person."""
+
+    person: str
+    background: Mapping[str, str]
+    conclusions: tuple[Conclusion, ...]
+    standards: Standards
+    rule: DeficitRule
+    status: str
+
+    def __getitem__(self, code: str) -> Conclusion:
+        for conclusion in self.conclusions:
+            if conclusion.competency.code == code:
+                return conclusion
+        raise DiagnosisError(
+            f"The profile of {self.person} has no competency {code!r}; it has "
+            f"{listed((c.competency.code for c in self.conclusions), 20)}"
+        )
+
+    @property
+    def deficits(self) -> tuple[Conclusion, ...]:
+        """Return confirmed and likely deficits, the surest first."""
+        found = [c for c in self.conclusions if c.state in {"confirmed", "likely"}]
+        return tuple(sorted(found, key=lambda c: -c.p_deficit))
+
+    @property
+    def strengths(self) -> tuple[Conclusion, ...]:
+        """Return confirmed and likely strengths, the surest first."""
+        found = [c for c in self.conclusions if c.strength in {"confirmed", "likely"}]
+        return tuple(sorted(found, key=lambda c: -c.p_strength))
+
+    def __str__(self) -> str:
+        rows = [
+            f"{c.competency.code:<12} {c.state:<18} P(deficit) {c.p_deficit:.2f}  "
+            f"{c.percent:3.0f} % [{c.percent_low:.0f}; {c.percent_high:.0f}]"
+            for c in self.conclusions
+        ]
+        return "\n".join([f"Profile of {self.person}", *rows])
+
+
+@value
+class DeficitProfiles(Result):
+    """The profiles of a cohort: look one up by ``profiles["person-id"]``, iterate, or take the whole as a frame.
+
+    Arrays have one row per person (P), one column per competency (C) in the order of `competencies`, and one column
+    per item (I) in the order of `items`. `state`, `strength` and `level` are indices into `STATES` and the levels of
+    the standards; `reported_at` is an index into `competencies`, -1 where nothing can be reported; `status` indexes
+    `STATUSES`. `level` is -1, "" in the frame, where no conclusion may be reported.
+    """
+
+    kind: ClassVar[str] = "deficit_profiles"
+
+    persons: Names
+    background: Mapping[str, Names]
+    competencies: tuple[Competency, ...]
+    items: tuple[ItemFact, ...]
+    standards: Standards
+    rule: DeficitRule
+    language: str
+    state: NDArray[np.int8]
+    strength: NDArray[np.int8]
+    level: NDArray[np.int8]
+    p_deficit: Floats
+    p_strength: Floats
+    percent: Floats
+    percent_low: Floats
+    percent_high: Floats
+    theta: Floats
+    se: Floats
+    n_items: Ints
+    reliability: Floats
+    prmse: Floats
+    reported_at: NDArray[np.int16]
+    status: NDArray[np.int8]
+    points: NDArray[np.int8]
+    reasons: NDArray[np.uint8]
+    grid: Floats
+    curves: Floats
+    bank: Text
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, **dict.fromkeys(NUMBERS, np.float64))
+        freeze(self, state=np.int8, strength=np.int8, level=np.int8, status=np.int8, n_items=np.int64)
+        freeze(self, reported_at=np.int16, points=np.int8, reasons=np.uint8, grid=np.float64, curves=np.float64)
+
+    def __len__(self) -> int:
+        return len(self.persons)
+
+    def __iter__(self) -> Iterator[Profile]:
+        return (self._profile(p) for p in range(len(self)))
+
+    def __getitem__(self, person: object) -> Profile:
+        found = np.flatnonzero(self.persons == str(person))
+        if not found.size:
+            raise DiagnosisError(
+                f"There is no person {str(person)!r} among the {len(self)} profiles; ids are those of the responses"
+            )
+        return self._profile(int(found[0]))
+
+    def index(self, code: str) -> int:
+        """Return the column of a competency."""
+        for c, competency in enumerate(self.competencies):
+            if competency.code == code:
+                return c
+        raise DiagnosisError(f"{code!r} is not among {listed((c.code for c in self.competencies), 30)}")
+
+    def _profile(self, p: int) -> Profile:
+        return Profile(
+            person=str(self.persons[p]),
+            background={name: str(column[p]) for name, column in self.background.items()},
+            conclusions=tuple(self._conclusion(p, c) for c in range(len(self.competencies))),
+            standards=self.standards,
+            rule=self.rule,
+            status="scored" if (self.n_items[p] > 0).any() else "no_responses",
+        )
+
+    def _conclusion(self, p: int, c: int) -> Conclusion:
+        at, status = int(self.reported_at[p, c]), STATUSES[self.status[p, c]]
+        target = self.competencies[at] if at >= 0 else None
+        return Conclusion(
+            competency=self.competencies[c],
+            state=STATES[self.state[p, c]],
+            strength=STATES[self.strength[p, c]],
+            level=self.standards.levels[self.level[p, c]].code if self.level[p, c] >= 0 else "",
+            reported_at=target.code if target else "",
+            status=status,
+            reason=reason(status, self.rule, target),
+            evidence=self._evidence(p, c),
+            n_items=int(self.n_items[p, c]),
+            **{name: float(getattr(self, name)[p, c]) for name in NUMBERS},
+        )
+
+    def _evidence(self, p: int, c: int) -> tuple[Evidence, ...]:
+        theta, code = self.theta[p, c], self.competencies[c].code
+        out = []
+        for i, fact in enumerate(self.items):
+            treated = TREATED.get(int(self.reasons[p, i]))
+            if treated is None or code not in fact.competencies:
+                continue
+            out.append(
+                Evidence(
+                    item=fact.item,
+                    title=fact.title,
+                    topics=fact.topics,
+                    points=int(self.points[p, i]),
+                    max_score=fact.max_score,
+                    expected=float(np.interp(theta, self.grid, self.curves[i])),
+                    treated_as=treated,
+                )
+            )
+        return tuple(out)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per person and competency, persons in input order; the columns of the public contract."""
+        import pandas as pd
+
+        P, C = self.p_deficit.shape
+        codes = np.array([*(c.code for c in self.competencies), ""], dtype=object)
+        titles = [c.title.text(self.language) for c in self.competencies]
+        level_codes = np.array([*(level.code for level in self.standards.levels), ""], dtype=object)
+        columns = {
+            "person": np.repeat(self.persons, C),
+            "competency": np.tile(codes[:-1], P),
+            "title": np.tile(np.array(titles, dtype=object), P),
+            "state": np.array(STATES, dtype=object)[self.state.ravel()],
+            "level": level_codes[self.level.ravel()],
+            "p_deficit": self.p_deficit.ravel(),
+            "percent": self.percent.ravel(),
+            "percent_low": self.percent_low.ravel(),
+            "percent_high": self.percent_high.ravel(),
+            "theta": self.theta.ravel(),
+            "se": self.se.ravel(),
+            "n_items": self.n_items.ravel(),
+            "reliability": self.reliability.ravel(),
+            "prmse": self.prmse.ravel(),
+            "reported_at": codes[self.reported_at.ravel()],
+            "status": np.array(STATUSES, dtype=object)[self.status.ravel()],
+        }
+        return pd.DataFrame(columns)
+
+    def strengths_frame(self) -> pd.DataFrame:
+        """Return one row per person and competency: person, competency, title, strength, p_strength, percent."""
+        frame = self.to_frame()[["person", "competency", "title", "percent"]]
+        frame.insert(3, "strength", np.array(STATES, dtype=object)[self.strength.ravel()])
+        frame.insert(4, "p_strength", self.p_strength.ravel())
+        return frame
+
+    def summary(self) -> Sequence[str]:
+        """Return the size of the cohort and, for each reporting unit, how many persons are in each state."""
+        lines = [
+            f"Deficit profiles of {len(self)} persons on {self.bank.text('en')}, standards {self.standards.id}",
+            f"{'competency':<12}" + "".join(f"{s:>18}" for s in STATES),
+        ]
+        for c, competency in enumerate(self.competencies):
+            counts = np.bincount(self.state[:, c], minlength=len(STATES))
+            lines.append(f"{competency.code:<12}" + "".join(f"{n:>18}" for n in counts))
+        hidden = len(lines) + 1 - MAX_LINES
+        return lines if hidden <= 0 else [*lines[: MAX_LINES - 1], f"… {hidden} more competencies in to_frame()"]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: mean percent of the cohort, and one person's intervals as ``person:<id>``."""
+        return ("competencies", "states")
+
+    def chart(self, kind: str) -> Chart:
+        """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
+        from competency_dx.display.charts import Chart, Series, interval_chart
+
+        labels = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
+        if kind == "states":
+            shares = [float(np.isin(self.state[:, c], (0, 1)).mean()) * 100 for c in range(len(labels))]
+            rows = np.arange(len(labels), dtype=float)
+            series = Series(name="", mark="point", x=np.array(shares), y=rows)
+            return Chart(
+                title="Confirmed or likely deficit",
+                x_label="% of persons",
+                y_label="",
+                series=(series,),
+                y_names=tuple(labels),
+            )
+        spread = [np.nanquantile(self.percent[:, c], [0.05, 0.95]) for c in range(len(labels))]
+        return interval_chart(
+            labels=labels,
+            values=[float(np.nanmean(self.percent[:, c])) for c in range(len(labels))],
+            low=[float(s[0]) for s in spread],
+            high=[float(s[1]) for s in spread],
+            title=f"Competency percent of {len(self)} persons (mean, middle 90 %)",
+            x_label="% of the reference set",
+            x_lines=self.standards.cuts,
+        )
+
+    def _document(self) -> dict[str, Any]:
+        return profiles_document(self)
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any]) -> Self:
+        return cls(**profiles_fields(document))

@@ -1,0 +1,37 @@
+"""The only room that knows matplotlib and HTML: it takes arrays, frames and plain text."""
+
+from competency_dx.display import charts, tables
+from competency_dx.display.charts import Chart, Series, chart_svg, draw, interval_chart
+from competency_dx.display.interval_svg import IntervalRow, interval_svg
+from competency_dx.display.stacked_svg import stacked_svg
+from competency_dx.display.theme import FONT, LOOKS, Look, symbol
+from competency_dx.display.words import MINUS, NBSP, chance, count, counted, decimal, interval, percent, plural, tied
+from competency_dx.display.wright_svg import wright_svg
+
+__all__ = [
+    "FONT",
+    "LOOKS",
+    "MINUS",
+    "NBSP",
+    "Chart",
+    "IntervalRow",
+    "Look",
+    "Series",
+    "chance",
+    "chart_svg",
+    "charts",
+    "count",
+    "counted",
+    "decimal",
+    "draw",
+    "interval",
+    "interval_chart",
+    "interval_svg",
+    "percent",
+    "plural",
+    "stacked_svg",
+    "symbol",
+    "tables",
+    "tied",
+    "wright_svg",
+]

@@ -1,0 +1,67 @@
+"""The few SVG elements that pictures are made of; every text goes through `escape`."""
+
+from __future__ import annotations
+
+import textwrap
+from html import escape
+from typing import Literal
+
+from competency_dx.display.theme import FONT, INK, PALE
+
+Anchor = Literal["start", "middle", "end"]
+LINE_HEIGHT = 13.0
+
+
+def text(  # the attributes of a text element
+    x: float,
+    y: float,
+    words: str,
+    *,
+    anchor: Anchor = "start",
+    size: float = 11.5,
+    fill: str = INK,
+    weight: int = 400,
+) -> str:
+    """Return one line of text whose baseline is at `y`."""
+    heavy = f' font-weight="{weight}"' if weight != 400 else ""
+    side = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill}"{side}{heavy}>{escape(words)}</text>'
+
+
+def lines(x: float, y: float, rows: list[str], *, size: float = 11.5, fill: str = INK, weight: int = 400) -> str:
+    """Return lines of text centred vertically around `y`."""
+    top = y - LINE_HEIGHT * (len(rows) - 1) / 2 + 0.35 * size
+    return "".join(
+        text(x, top + k * LINE_HEIGHT, row, size=size, fill=fill, weight=weight) for k, row in enumerate(rows)
+    )
+
+
+def rule(x1: float, y1: float, x2: float, y2: float, *, stroke: str = PALE, width: float = 1.0, dash: str = "") -> str:
+    """Return a straight line."""
+    dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}" '
+        f'stroke-width="{width:g}"{dashes}/>'
+    )
+
+
+def box(x: float, y: float, width: float, height: float, *, fill: str, stroke: str = INK) -> str:
+    """Return a rectangle with a thin outline."""
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}" stroke="{stroke}" '
+        'stroke-width="0.8"/>'
+    )
+
+
+def wrapped(words: str, width: int) -> list[str]:
+    """Return the text in lines of at most `width` characters; a word is parted only when it is longer than a line."""
+    return textwrap.wrap(words, width, break_on_hyphens=False) or [""]
+
+
+def picture(width: float, height: float, body: str, title: str) -> str:
+    """Return a scalable picture with a title for screen readers."""
+    label = escape(title)
+    return (
+        f'<svg class="picture" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{label}" '
+        f'font-family="{escape(FONT)}"><title>{label}</title>{body}</svg>'
+    )

@@ -1,0 +1,66 @@
+"""Mapping a function over blocks of persons with BLAS held at one thread; statistics of blocks add up."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+from competency_dx.arrays import blocks
+
+T = TypeVar("T")
+
+BLOCK = 1024
+
+_lock = threading.Lock()
+_holders: list[object] = []
+_limits: list[Any] = []
+
+
+@lru_cache(maxsize=1)
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS at one thread; nested and concurrent uses share one limit, the last one out lifts it."""
+    me = object()
+    with _lock:
+        _holders.append(me)
+        if len(_holders) == 1:
+            _limits.append(_controller().limit(limits=1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _lock:
+            _holders.remove(me)
+            if not _holders:
+                _limits.pop().restore_original_limits()
+
+
+@lru_cache(maxsize=1)
+def default_executor() -> ThreadPoolExecutor:
+    """Return the thread pool of this process, one worker a core."""
+    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="competency_dx")
+
+
+def map_blocks(
+    function: Callable[[slice], T], n: int, *, size: int = BLOCK, executor: Executor | None = None
+) -> Iterator[T]:
+    """Yield ``function(block)`` for consecutive blocks of ``range(n)``, in order, whatever the number of workers.
+
+    Cutting depends on `n` and `size` alone, so sums over the blocks have the same bytes on one core and on many.
+    """
+    cuts = list(blocks(n, size))
+    with one_blas_thread():
+        if len(cuts) == 1:
+            yield function(cuts[0])
+        else:
+            yield from (executor or default_executor()).map(function, cuts)

@@ -1,0 +1,134 @@
+"""The E-step as two matrix products per block of persons (design section 3).
+
+For indicator columns Z of the answers, log-likelihood (P, Q) = Z @ log P and expected counts = Zᵀ @ posterior. The
+lowest category of every item is taken as base: its column is the observed mask minus the others, and for complete data
+its contribution is one row that adds up once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.kernels.blocks import BLOCK, map_blocks
+
+
+class Answers(NamedTuple):
+    """Answers prepared for matrix products.
+
+    `codes` (P, I) int8 categories, 0 where missing; `observed` (P, I) or None for complete data; `item` and `category`
+    (C,) say which answer each column above the base category indicates.
+    """
+
+    codes: Codes
+    observed: Bools | None
+    item: Ints
+    category: Ints
+
+    def take(self, persons: Ints) -> Answers:
+        """Return the answers of some of the persons."""
+        observed = None if self.observed is None else self.observed[persons]
+        return self._replace(codes=self.codes[persons], observed=observed)
+
+
+class Expected(NamedTuple):
+    """What an E-step leaves: log-likelihood, counts (C, Q) above base,
+    totals (I, Q), weights of the population (Q,) and the SD of the narrowest posterior."""
+
+    log_likelihood: float
+    upper: Floats
+    totals: Floats
+    nodes: Floats
+    narrowest: float
+
+
+def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:
+    """Return answers with their indicator columns; a fully observed table drops its mask."""
+    item = np.repeat(np.arange(len(n_categories)), n_categories - 1)
+    category = np.concatenate([np.arange(1, K) for K in n_categories]) if len(n_categories) else np.zeros(0, int)
+    return Answers(codes, None if observed.all() else observed, item, category.astype(np.int64))
+
+
+def indicators(answers: Answers, block: slice) -> tuple[Floats, Floats | None]:
+    """Return Z (p, C) above base and the mask of missing answers (p, I) of a block as floats."""
+    codes = answers.codes[block]
+    absent = None if answers.observed is None else (~answers.observed[block]).astype(float)
+    if len(answers.item) == codes.shape[1] and (answers.category == 1).all():
+        return codes.astype(float), absent
+    return (codes[:, answers.item] == answers.category).astype(float), absent
+
+
+def log_joint(answers: Answers, block: slice, base: Floats, upper: Floats, log_weight: Floats) -> Floats:
+    """Return log-likelihood plus log weight (p, Q) of a block for log-probabilities base (I, Q) and upper (C, Q).
+
+    Missing answers are subtracted from the row that complete answers add up to, so a complete row has the same digits
+    whether or not its neighbours are complete.
+    """
+    Z, absent = indicators(answers, block)
+    joint = Z @ (upper - base[answers.item])
+    joint += log_weight + base.sum(axis=0)
+    if absent is not None:
+        joint -= absent @ base
+    return joint
+
+
+def normalise(joint: Floats) -> tuple[Floats, Floats]:
+    """Turn log joint (p, Q) into posteriors in place; return log of the normalising constants (p,) and posteriors."""
+    top = joint.max(axis=1)
+    joint -= top[:, None]
+    np.exp(joint, out=joint)
+    total = joint.sum(axis=1)
+    joint /= total[:, None]
+    return np.log(total) + top, joint
+
+
+def e_step(
+    answers: Answers,
+    base: Floats,
+    upper: Floats,
+    theta: Floats,
+    log_weight: Floats,
+    executor: Executor | None = None,
+) -> Expected:
+    """Return marginal log-likelihood and expected counts at the given log-probabilities."""
+    ratio = upper - base[answers.item]
+    constant = log_weight + base.sum(axis=0)
+
+    def one(block: slice) -> Expected:
+        Z, absent = indicators(answers, block)
+        joint = Z @ ratio
+        joint += constant
+        if absent is not None:
+            joint -= absent @ base
+        evidence, posterior = normalise(joint)
+        nodes = posterior.sum(axis=0)
+        totals = np.zeros((0, 0)) if absent is None else nodes - absent.T @ posterior
+        second = posterior @ np.stack([theta, theta**2], axis=1)
+        variance = float((second[:, 1] - second[:, 0] ** 2).min())
+        return Expected(float(evidence.sum()), Z.T @ posterior, totals, nodes, variance)
+
+    return add_up(one, len(answers.codes), base.shape[0], executor)
+
+
+def add_up(one: Callable[[slice], Expected], P: int, I: int, executor: Executor | None) -> Expected:
+    """Add block statistics in block order."""
+    ll, narrowest, upper, totals, nodes = 0.0, np.inf, None, None, None
+    for part in map_blocks(one, P, size=BLOCK, executor=executor):
+        ll += part.log_likelihood
+        narrowest = min(narrowest, part.narrowest)
+        if upper is None or totals is None or nodes is None:
+            upper, totals, nodes = part.upper, part.totals, part.nodes
+        else:
+            upper += part.upper
+            totals += part.totals
+            nodes += part.nodes
+    assert upper is not None
+    assert totals is not None
+    assert nodes is not None
+    if not totals.size:
+        totals = np.broadcast_to(nodes, (I, len(nodes))).copy()
+    return Expected(ll, upper, totals, nodes, float(np.sqrt(max(narrowest, 0.0))))

@@ -1,0 +1,21 @@
+"""Likelihood of sum scores by the recursion of Lord & Wingersky, for dichotomous and polytomous items.
+
+L_n(s | θ) = Σ_k P(X_n = k | θ) L_{n-1}(s - k | θ)     (Lord & Wingersky 1984, doi:10.1177/014662168400800409)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints
+
+
+def sum_score_likelihood(prob: Floats, n_categories: Ints) -> Floats:
+    """Return L(s | θ) (S + 1, Q) for category probabilities (I, K, Q); S is the highest sum score."""
+    out = np.ones((1, prob.shape[2]))
+    for table, K in zip(prob, n_categories, strict=True):
+        longer = np.zeros((len(out) + K - 1, prob.shape[2]))
+        for k in range(K):
+            longer[k : k + len(out)] += table[k] * out
+        out = longer
+    return out

@@ -1,0 +1,32 @@
+"""Item families, their parameters as a struct of arrays, populations, curves, simulation."""
+
+from competency_dx.models.curves import (
+    averaged_log_probabilities,
+    curve_information,
+    expected_scores,
+    log_probabilities,
+    score_information,
+    uncertain_scores,
+)
+from competency_dx.models.families import FAMILIES, Family, family, family_for
+from competency_dx.models.item_parameters import ItemParameters, bank_parameters, locate
+from competency_dx.models.population import NormalPopulation
+from competency_dx.models.simulate import simulate
+
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "ItemParameters",
+    "NormalPopulation",
+    "averaged_log_probabilities",
+    "bank_parameters",
+    "curve_information",
+    "expected_scores",
+    "family",
+    "family_for",
+    "locate",
+    "log_probabilities",
+    "score_information",
+    "simulate",
+    "uncertain_scores",
+]

@@ -1,0 +1,104 @@
+"""Item response curves as arrays: log-probabilities on support points, expected scores, item uncertainty averaged out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats
+from competency_dx.kernels import partial_credit
+from competency_dx.models.item_parameters import ItemParameters
+
+AXIS_POINTS = 5
+PRODUCT_DIMENSIONS = 3
+
+
+def log_probabilities(parameters: ItemParameters, theta: Floats) -> Floats:
+    """Return log P(X = k | θ) as (I, K, Q); categories that an item does not have get the floor."""
+    e = parameters.intercepts
+    allowed = np.isfinite(e)
+    return partial_credit.log_probabilities(parameters.slope, np.where(allowed, e, 0.0), theta, allowed)
+
+
+def averaged_log_probabilities(parameters: ItemParameters, theta: Floats, uncertain: Bools) -> Floats:
+    """Return log E[P(X = k | θ)] (I, K, Q), the expectation over each uncertain item's own parameters.
+
+    Errors of different items are independent, so the likelihood of a person with the parameters integrated out is the
+    product of these averages: carrying the uncertainty this way is exact for one person and costs nothing per person.
+    The expectation over the normal (a, e_1 …) is by cubature.
+    """
+    out = log_probabilities(parameters, theta)
+    for K in np.unique(parameters.n_categories[uncertain]):
+        chosen = np.flatnonzero(uncertain & (parameters.n_categories == K))
+        out[chosen, :K] = np.log(_averaged(parameters.take(chosen), int(K), theta))
+    return np.maximum(out, partial_credit.FLOOR)
+
+
+def _averaged(parameters: ItemParameters, K: int, theta: Floats) -> Floats:
+    """Return E[P] (n, K, Q) for items of one number of categories."""
+    total = np.zeros((len(parameters.items), K, len(theta)))
+    for prob, weight in _tables(parameters, K, theta):
+        total += weight * prob
+    return total
+
+
+def _tables(parameters: ItemParameters, K: int, theta: Floats) -> Iterator[tuple[Floats, float]]:
+    """Yield category probabilities (n, K, Q) at the points of the cubature over (a, e_1 …), with their weights."""
+    centre = np.concatenate([parameters.slope[:, None], parameters.intercepts[:, 1:K]], axis=1)
+    allowed = np.isfinite(parameters.intercepts[:, :K])
+    centre = np.where(np.isfinite(centre), centre, 0.0)
+    values, vectors = np.linalg.eigh(parameters.covariance[:, :K, :K])
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    for point, weight in zip(*cubature(K), strict=True):
+        beta = centre + root @ point
+        e = np.concatenate([np.zeros((len(beta), 1)), beta[:, 1:]], axis=1)
+        yield np.exp(partial_credit.log_probabilities(beta[:, 0], e, theta, allowed)), float(weight)
+
+
+def cubature(F: int) -> tuple[Floats, Floats]:
+    """Return points (N, F) and weights (N,) for expectations under a standard normal of dimension F.
+
+    Product Gauss-Hermite of degree 9 up to three dimensions; beyond, the 2F points of degree 3 at ±√F on the axes
+    (Stroud 1971, formula E_n^{r²} 3-1).
+    """
+    if F > PRODUCT_DIMENSIONS:
+        points = np.sqrt(F) * np.concatenate([np.eye(F), -np.eye(F)])
+        return points, np.full(2 * F, 0.5 / F)
+    x, w = np.polynomial.hermite_e.hermegauss(AXIS_POINTS)
+    grid = np.meshgrid(*[x] * F, indexing="ij")
+    weights = np.meshgrid(*[w / w.sum()] * F, indexing="ij")
+    return np.stack([g.ravel() for g in grid], axis=1), np.prod([g.ravel() for g in weights], axis=0)
+
+
+def uncertain_scores(parameters: ItemParameters, theta: Floats, uncertain: Bools) -> tuple[Floats, Floats]:
+    """Return mean and variance (I, Q) of the expected score E[X | θ] over each uncertain item's own parameters."""
+    mean = expected_scores(parameters, theta)
+    variance = np.zeros_like(mean)
+    for K in np.unique(parameters.n_categories[uncertain]):
+        chosen = np.flatnonzero(uncertain & (parameters.n_categories == K))
+        first = np.zeros((len(chosen), len(theta)))
+        second = np.zeros_like(first)
+        for prob, weight in _tables(parameters.take(chosen), int(K), theta):
+            score = np.einsum("k,nkq->nq", np.arange(K, dtype=float), prob)
+            first += weight * score
+            second += weight * score**2
+        mean[chosen], variance[chosen] = first, np.maximum(second - first**2, 0.0)
+    return mean, variance
+
+
+def curve_information(log_prob: Floats, theta: Floats) -> Floats:
+    """Return the Fisher information (I, Q) of tabulated curves, Σ_k P_k'² / P_k; uncertain curves carry less of it."""
+    slope = np.gradient(log_prob, theta, axis=2)
+    return np.asarray((np.exp(log_prob) * slope**2).sum(axis=1))
+
+
+def expected_scores(parameters: ItemParameters, theta: Floats) -> Floats:
+    """Return E[X | θ] (I, Q)."""
+    prob = np.exp(log_probabilities(parameters, theta))
+    return np.einsum("k,ikq->iq", np.arange(prob.shape[1], dtype=float), prob)
+
+
+def score_information(parameters: ItemParameters, theta: Floats) -> Floats:
+    """Return the Fisher information of each item about θ (I, Q)."""
+    return partial_credit.score_information(parameters.slope, np.exp(log_probabilities(parameters, theta)))

@@ -1,0 +1,80 @@
+"""The table of item families: which kernel evaluates a family and which of its parameters are free.
+
+Adding a family means one kernel file and one row here; see docs/contributing.md.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from competency_dx.arrays import value
+from competency_dx.errors import ModelError, listed
+
+FamilyName = Literal["Rasch", "2PL", "PCM", "GPCM"]
+
+
+@value
+class Family:
+    """One item family of the divide-by-total kernel.
+
+    Attributes
+    ----------
+    name : str
+        Standard name of the field.
+    free_slope : bool
+        Whether the slope is estimated; where no family of a test has one, the population variance is estimated.
+    polytomous : bool
+        Whether items may have more than two categories.
+    dichotomous_as : str
+        Name under which a two-category item of this family goes.
+    """
+
+    name: FamilyName
+    free_slope: bool
+    polytomous: bool
+    dichotomous_as: FamilyName
+
+
+FAMILIES: dict[str, Family] = {
+    f.name: f
+    for f in (
+        Family(name="Rasch", free_slope=False, polytomous=False, dichotomous_as="Rasch"),
+        Family(name="2PL", free_slope=True, polytomous=False, dichotomous_as="2PL"),
+        Family(name="PCM", free_slope=False, polytomous=True, dichotomous_as="Rasch"),
+        Family(name="GPCM", free_slope=True, polytomous=True, dichotomous_as="2PL"),
+    )
+}
+
+
+def family(name: str) -> Family:
+    """Return the family of this name.
+
+    Raises
+    ------
+    ModelError
+        When there is none, naming those there are.
+    """
+    try:
+        return FAMILIES[name]
+    except KeyError:
+        raise ModelError(f"There is no item family {name!r} yet; choose one of: {listed(FAMILIES, 20)}") from None
+
+
+def family_for(name: str, n_categories: int, item: str) -> Family:
+    """Return the family an item goes under, given its number of categories.
+
+    Raises
+    ------
+    ModelError
+        When a dichotomous family meets an item with more than two categories.
+    """
+    chosen = family(name)
+    if n_categories == 2:
+        return FAMILIES[chosen.dichotomous_as]
+    if not chosen.polytomous:
+        fitting = "PCM" if name == "Rasch" else "GPCM"
+        raise ModelError(
+            f"Item {item} has scores 0 to {n_categories - 1}, but {name} is for dichotomous items; use model={fitting!r}, "
+            f"which treats dichotomous items as {name}"
+        )
+    return chosen

@@ -1,0 +1,102 @@
+"""Simulated answers: scores drawn from the model at given or drawn abilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from competency_dx.arrays import Codes, Floats, Ints
+from competency_dx.bank import ItemBank
+from competency_dx.errors import ModelError
+from competency_dx.models.curves import log_probabilities
+from competency_dx.models.item_parameters import ItemParameters, bank_parameters
+from competency_dx.provenance import provenance
+from competency_dx.responses import Reason, Responses
+
+BLOCK = 4096
+
+
+class Calibrated(Protocol):
+    """Anything that carries item parameters, such as a Calibration."""
+
+    @property
+    def parameters(self) -> ItemParameters:
+        """Return the item parameters."""
+        ...
+
+
+def simulate(
+    parameters: ItemBank | Calibrated | ItemParameters, persons: int | Floats, *, rng: np.random.Generator
+) -> Responses:
+    """Draw complete scored answers from the model.
+
+    Parameters
+    ----------
+    parameters : ItemBank or Calibration
+        Item parameters and population.
+    persons : int or ndarray, shape (P,) or (P, D)
+        Number of persons, drawn from the population, or their abilities θ in logits; with one competency D = 1.
+    rng : numpy.random.Generator
+        Source of randomness; the same state gives the same answers.
+
+    Returns
+    -------
+    Responses
+        Persons "1", "2" …; the abilities are not kept in it.
+
+    Raises
+    ------
+    ModelError
+        When abilities have the wrong shape or are not finite.
+    """
+    known = _known(parameters)
+    theta = _abilities(known, persons, rng)
+    codes = np.empty((len(theta), len(known.items)), dtype=np.int8)
+    for start in range(0, len(theta), BLOCK):
+        block = slice(start, start + BLOCK)
+        codes[block] = _draw(known, theta[block], rng)
+    return Responses(
+        persons=np.arange(1, len(theta) + 1).astype(str).astype(object),
+        items=known.items,
+        scores=codes,
+        reasons=np.full(codes.shape, Reason.ANSWERED, dtype=np.uint8),
+        max_scores=known.n_categories - 1,
+        background={},
+        answers=None,
+        findings=(),
+        provenance=provenance("simulate", {}, _settings(known, len(theta))),
+    )
+
+
+def _settings(known: ItemParameters, P: int) -> Mapping[str, str]:
+    return {"persons": str(P), "items": str(len(known.items)), "population": f"N({known.mean:g}, {known.variance:g})"}
+
+
+def _known(source: ItemBank | Calibrated | ItemParameters) -> ItemParameters:
+    if isinstance(source, ItemParameters):
+        return source
+    return bank_parameters(source) if isinstance(source, ItemBank) else source.parameters
+
+
+def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Generator) -> Floats:
+    if isinstance(persons, int | np.integer):
+        return np.asarray(rng.normal(known.mean, np.sqrt(known.variance), int(persons)))
+    theta = np.asarray(persons, dtype=float)
+    if theta.ndim == 2 and theta.shape[1] == 1:
+        theta = theta[:, 0]
+    if theta.ndim != 1 or not np.isfinite(theta).all():
+        raise ModelError(
+            f"persons= must be a number or finite abilities of shape (P,) or (P, 1) for one competency, found shape "
+            f"{np.shape(persons)}"
+        )
+    return theta
+
+
+def _draw(known: ItemParameters, theta: Floats, rng: np.random.Generator) -> Codes:
+    """Return scores (p, I): the number of categories whose cumulative probability lies below a uniform draw."""
+    cumulative = np.cumsum(np.exp(log_probabilities(known, theta)), axis=1)[:, :-1]
+    draws = rng.random((len(theta), len(known.items))).T
+    scores: Ints = (draws[:, None, :] > cumulative).sum(axis=1)
+    return scores.T.astype(np.int8)

@@ -1,0 +1,67 @@
+"""How a result was made: library version, inputs by digest, settings in words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import value
+
+
+def library_version() -> str:
+    """Return the installed version of this library."""
+    try:
+        return version("competency-dx")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def digest_text(text: str) -> str:
+    """Return the SHA-256 of a text, as ``sha256:`` and 64 hexadecimal digits."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_document(document: object) -> str:
+    """Return the digest of a JSON-like document in canonical form (sorted keys, no spaces)."""
+    return digest_text(json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+
+
+def digest_arrays(*arrays: NDArray[np.generic]) -> str:
+    """Return the digest of arrays: dtype, shape and bytes of each, in order."""
+    state = hashlib.sha256()
+    for array in arrays:
+        state.update(f"{array.dtype.str}{array.shape}".encode())
+        state.update(np.ascontiguousarray(array).data)
+    return "sha256:" + state.hexdigest()
+
+
+@value
+class Provenance:
+    """The record carried by every result; the same inputs and settings give the same record, byte for byte.
+
+    Attributes
+    ----------
+    verb : str
+        The function that made the result.
+    library : str
+        Version of this library.
+    inputs : mapping of str to str
+        Digest (or id and version) of every input.
+    settings : mapping of str to str
+        Every choice that decided a number, in words.
+    """
+
+    verb: str
+    library: str
+    inputs: Mapping[str, str]
+    settings: Mapping[str, str]
+
+
+def provenance(verb: str, inputs: Mapping[str, str], settings: Mapping[str, str]) -> Provenance:
+    """Make the record for the running library version."""
+    return Provenance(verb=verb, library=library_version(), inputs=dict(inputs), settings=dict(settings))

@@ -1,0 +1,124 @@
+"""The verb of the room: write what a result says so that a person can open, print and pass it on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast, get_args
+from urllib.parse import quote
+
+from competency_dx.competencies import DeficitProfiles
+from competency_dx.reports.cohort_page import cohort_page
+from competency_dx.reports.csv_file import csv_bytes
+from competency_dx.reports.faults import ReportError
+from competency_dx.reports.file_names import file_names
+from competency_dx.reports.pages import environment
+from competency_dx.reports.person_page import person_page
+from competency_dx.reports.profile_sheets import profile_sheets
+from competency_dx.reports.result_page import result_page
+from competency_dx.reports.setting import setting
+from competency_dx.reports.strings import Language, strings
+from competency_dx.reports.workbook import frame_sheet, workbook_bytes
+from competency_dx.result import Result
+
+FILES = (".html", ".csv", ".xlsx", ".json")
+NOT_WRITTEN = (".pdf", ".docx", ".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
+PERSONS = "persons"
+
+
+def report(result: Result, folder_or_file: str | Path, *, language: Language = "ru") -> Path:
+    """Write a result as pages and tables that need neither this library nor a network to be read.
+
+    Parameters
+    ----------
+    result : Result
+        `DeficitProfiles` become a cohort page, one page per person and the tables ``profiles.csv``, ``.xlsx`` and
+        ``.json``; any other result becomes one page with its summary, findings, pictures and table, and ``table.csv``,
+        ``table.xlsx`` and ``result.json``.
+    folder_or_file : str or Path
+        A folder, which may exist and keeps what else is in it; or a file ending in .html, .csv, .xlsx or .json, and
+        only this one is written.
+    language : {"ru", "en"}
+        Language of pages and workbook, and decimal comma or point in the CSV.
+
+    Returns
+    -------
+    Path
+        What a person would open: ``index.html`` of the folder, or the file.
+
+    Raises
+    ------
+    ReportError
+        When the result, the language or the ending of the file is none of these.
+    MissingDependencyError
+        When jinja2, matplotlib or xlsxwriter is needed and not installed.
+    """
+    target = _check(result, folder_or_file, language)
+    if target.suffix.lower() in FILES and not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(_single(result, target.suffix.lower(), language))
+        return target
+    files = _profile_files(result, language) if isinstance(result, DeficitProfiles) else _files(result, language)
+    for name, content in files.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return target / "index.html"
+
+
+def _check(result: object, folder_or_file: str | Path, language: object) -> Path:
+    if language not in get_args(Language):
+        raise ReportError(f"There is no report in language {language!r}; choose 'ru' or 'en'")
+    if not isinstance(result, Result):
+        raise ReportError(
+            f"Expected a result of this library (profiles, scores, a calibration, a bank …), got {type(result).__name__}; "
+            "take one person's page from report(profiles, folder)"
+        )
+    target = Path(folder_or_file)
+    if target.suffix.lower() in NOT_WRITTEN and not target.is_dir():
+        raise ReportError(
+            f"A report is not written as {target.suffix}: name a folder or a file ending in {', '.join(FILES)}; "
+            "for PDF print the HTML page"
+        )
+    if target.is_file() and target.suffix.lower() not in FILES:
+        raise ReportError(f"{target.name} is a file; name a folder, or a file ending in {', '.join(FILES)}")
+    return target
+
+
+def _single(result: Result, suffix: str, language: Language) -> bytes:
+    if suffix == ".json":
+        return result.to_json().encode()
+    if suffix == ".csv":
+        return csv_bytes(result.to_frame(), language)
+    if suffix == ".xlsx":
+        return _workbook(result, language)
+    if isinstance(result, DeficitProfiles):
+        return cohort_page(result, setting(result, language), {}).encode()
+    return result_page(result, language).encode()
+
+
+def _workbook(result: Result, language: Language) -> bytes:
+    if isinstance(result, DeficitProfiles):
+        s = setting(result, language)
+        return workbook_bytes(profile_sheets(result, s), s.t["cohort_title"])
+    sheet = frame_sheet(strings(language)["sheet_table"], result.to_frame(), {})
+    return workbook_bytes([sheet], cast("str", next(iter(result.summary()), result.kind)))
+
+
+def _files(result: Result, language: Language) -> dict[str, bytes]:
+    return {
+        "index.html": _single(result, ".html", language),
+        "table.csv": _single(result, ".csv", language),
+        "table.xlsx": _single(result, ".xlsx", language),
+        "result.json": _single(result, ".json", language),
+    }
+
+
+def _profile_files(profiles: DeficitProfiles, language: Language) -> dict[str, bytes]:
+    environment()
+    s, names = setting(profiles, language), file_names(str(p) for p in profiles.persons)
+    links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in names.items()}
+    files = {f"profiles{suffix}": _single(profiles, suffix, language) for suffix in (".xlsx", ".csv", ".json")}
+    files["index.html"] = cohort_page(profiles, s, links).encode()
+    for profile in profiles:
+        files[f"{PERSONS}/{names[profile.person]}.html"] = person_page(profile, s, back="../index.html").encode()
+    return files

@@ -1,0 +1,113 @@
+"""The page of any other result: summary, findings, pictures, table, and how it was made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from competency_dx.arrays import value
+from competency_dx.display import MINUS, chart_svg, count
+from competency_dx.errors import Finding
+from competency_dx.provenance import Provenance
+from competency_dx.reports.pages import render
+from competency_dx.reports.setting import FindingLine, finding_lines
+from competency_dx.reports.strings import Language, several, strings
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS = 500
+
+
+@value
+class Column:
+    """Head of a column and whether it holds numbers."""
+
+    title: str
+    number: bool
+
+
+@value
+class ResultView:
+    """What the template of the page shows; `findings` is None for results that carry none."""
+
+    head: str
+    summary: str
+    findings: tuple[FindingLine, ...] | None
+    charts: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str
+    methods: tuple[tuple[str, str], ...]
+
+
+def result_page(result: Result, language: Language) -> str:
+    """Return the page of a result as HTML."""
+    return render("result.html", language, {"v": result_view(result, language)})
+
+
+def result_view(result: Result, language: Language) -> ResultView:
+    """Gather what the page shows."""
+    head, *rest = result.summary()
+    frame, found = result.to_frame(), findings_of(result)
+    kinds = list(enumerate(result.chart_kinds()))
+    return ResultView(
+        head=head,
+        summary="\n".join(rest),
+        findings=None if found is None else finding_lines(found, language),
+        charts=tuple(chart_svg(result.chart(kind), f"c{k}") for k, kind in kinds),
+        columns=tuple(Column(title=str(name), number=frame[name].dtype.kind in "fiu") for name in frame.columns),
+        rows=table_rows(frame.head(MOST_ROWS), language),
+        note=_note(len(frame), language),
+        methods=made_by(result, language),
+    )
+
+
+def _note(total: int, language: Language) -> str:
+    if total <= MOST_ROWS:
+        return several(total, "row", language)
+    return strings(language)["shown_rows"].format(shown=count(MOST_ROWS, language), total=count(total, language))
+
+
+def table_rows(frame: pd.DataFrame, language: Language) -> tuple[tuple[str, ...], ...]:
+    """Return the cells of a table as text: numbers in the notation of the language, missing ones empty."""
+    columns = [[_text(cell, language) for cell in frame[name].tolist()] for name in frame.columns]
+    return tuple(zip(*columns, strict=True))
+
+
+def _text(cell: object, language: Language) -> str:
+    if cell is None or cell != cell:  # noqa: PLR0124 - NaN and NaT
+        return ""
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        return str(cell)
+    if isinstance(cell, int):
+        return str(cell).replace("-", MINUS)
+    if math.isinf(cell):
+        return f"{MINUS if cell < 0 else ''}∞"
+    out = f"{cell:.3f}" if 0.001 <= abs(cell) < 1e5 or cell == 0 else f"{cell:.3g}"
+    out = out.replace("-", MINUS)
+    return out.replace(".", ",") if language == "ru" else out
+
+
+def findings_of(result: Result) -> Sequence[Finding] | None:
+    """Return the findings of a result, an attribute in some and computed on request in others; None without."""
+    found = getattr(result, "findings", None)
+    if callable(found):
+        found = found()
+    return None if found is None else tuple(f for f in found if isinstance(f, Finding))
+
+
+def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
+    """Return the methods note of a result: its provenance, or its digest where it has none."""
+    t, made = strings(language), getattr(result, "provenance", None)
+    if not isinstance(made, Provenance):
+        digest = getattr(result, "digest", "")
+        return (("SHA-256", str(digest)),) if digest else ()
+    pairs = [(t["engine"], t["made_by"].format(version=made.library, verb=made.verb))]
+    return (*pairs, *_pairs(made.inputs), *_pairs(made.settings))
+
+
+def _pairs(mapping: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(name), str(text)) for name, text in mapping.items())

@@ -1,0 +1,100 @@
+"""Tables as an Excel workbook: styled heads, frozen panes, real numbers, and nothing that could run as a formula."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from competency_dx.arrays import value
+from competency_dx.errors import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Cell = str | float | int | bool | None
+WIDEST, NARROWEST = 60, 8
+SAMPLE = 200
+EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # a fixed date: same input, same bytes
+
+
+@value
+class Sheet:
+    """One sheet: name, heads, columns of cells, number format of each head, freeze after so many columns."""
+
+    name: str
+    heads: tuple[str, ...]
+    columns: tuple[Sequence[Cell], ...]
+    formats: Mapping[str, str]
+    frozen: int = 1
+
+
+def frame_sheet(name: str, frame: pd.DataFrame, formats: Mapping[str, str]) -> Sheet:
+    """Return a table as a sheet under its own column names."""
+    return Sheet(
+        name=name,
+        heads=tuple(str(c) for c in frame.columns),
+        columns=tuple(frame[c].tolist() for c in frame.columns),
+        formats=formats,
+    )
+
+
+def workbook_bytes(sheets: Sequence[Sheet], title: str) -> bytes:
+    """Return the workbook as the bytes of an .xlsx file."""
+    xlsxwriter = _library()
+    out = io.BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(out, options) as book:
+        book.set_properties({"title": title, "created": EPOCH.replace(tzinfo=None)})
+        for sheet in sheets:
+            _write(book, sheet)
+    return out.getvalue()
+
+
+def _library() -> Any:  # noqa: ANN401 - the package has no types
+    try:
+        import xlsxwriter
+    except ImportError:
+        raise require("xlsxwriter", "io", "An .xlsx report") from None
+    return xlsxwriter
+
+
+def _write(book: Any, sheet: Sheet) -> None:  # noqa: ANN401
+    page = book.add_worksheet(sheet.name)
+    head = book.add_format(
+        {"bold": True, "bg_color": "#1F3A5F", "font_color": "#FFFFFF", "text_wrap": True, "valign": "top", "border": 1}
+    )
+    page.set_row(0, 32)
+    for k, (name, cells) in enumerate(zip(sheet.heads, sheet.columns, strict=True)):
+        pattern = sheet.formats.get(name)
+        width = _width(name, cells)
+        style = {"num_format": pattern or "General", "valign": "top", "text_wrap": width >= WIDEST}
+        page.set_column(k, k, width)
+        page.write_string(0, k, name, head)
+        _write_column(page, k, cells, book.add_format(style))
+    rows = max((len(c) for c in sheet.columns), default=0)
+    page.freeze_panes(1, sheet.frozen)
+    if rows and sheet.heads:
+        page.autofilter(0, 0, rows, len(sheet.heads) - 1)
+    page.set_landscape()
+    page.set_paper(9)
+    page.fit_to_pages(1, 0)
+    page.repeat_rows(0)
+
+
+def _write_column(page: Any, k: int, cells: Sequence[Cell], style: Any) -> None:  # noqa: ANN401
+    for row, cell in enumerate(cells, start=1):
+        if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
+            page.write_blank(row, k, None, style)
+        elif isinstance(cell, bool) or not isinstance(cell, int | float):
+            page.write_string(row, k, str(cell), style)
+        else:
+            page.write_number(row, k, cell, style)
+
+
+def _width(name: str, cells: Sequence[Cell]) -> int:
+    longest = max((len(str(c)) for c in cells[:SAMPLE] if isinstance(c, str)), default=0)
+    heading = max((len(word) for word in name.split()), default=0) + 3
+    return min(max(longest + 2, heading, NARROWEST), WIDEST)

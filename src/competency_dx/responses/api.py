@@ -1,0 +1,119 @@
+"""The verb of this room: a table of answers in any usual form becomes `Responses`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from competency_dx.bank import ItemBank, as_bank
+from competency_dx.errors import ResponsesError, announce
+from competency_dx.responses.assembly import from_points, from_table
+from competency_dx.responses.design import check_design
+from competency_dx.responses.explanation import Answers, Explanation
+from competency_dx.responses.files import read_file
+from competency_dx.responses.layout import Layout
+from competency_dx.responses.missing import MissingPolicy, Reason
+from competency_dx.responses.normalise import fold_code
+from competency_dx.responses.responses import Responses
+from competency_dx.responses.rules import score_answers
+from competency_dx.responses.table import Table, from_array, from_frame, from_records
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Answers",
+    "Explanation",
+    "Layout",
+    "MissingPolicy",
+    "Reason",
+    "Responses",
+    "check_design",
+    "load_responses",
+    "score_answers",
+]
+
+
+def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layout | None = None) -> Responses:
+    """Read answers or points and return them scored, with the reason for every missing one.
+
+    Parameters
+    ----------
+    source : path, data frame, list of records, 2-D array, or Responses
+        ``.csv .tsv .xlsx .parquet .json``; pandas, polars, pyarrow; one row per person or per answer. In an array
+        persons are "1", "2" …, items those of the bank in order, or "item1" … Responses are returned as they are.
+    bank : ItemBank, optional
+        Scores raw answers by the keys of its items; columns are matched by item id. Without it the table must hold
+        points.
+    layout : Layout, optional
+        What is to be known about the table; what is not said is found out.
+
+    Returns
+    -------
+    Responses
+        With a finding for everything surprising; those of severity warning are Python warnings too.
+
+    Raises
+    ------
+    ResponsesError
+        When the table cannot be read without guessing: ids twice, personal data, answers or points unclear.
+
+    Examples
+    --------
+    >>> load_responses([{"person": "a", "x": 1, "y": 0}, {"person": "b", "x": 1, "y": None}]).scores.tolist()
+    [[1, 0], [1, 0]]
+    """
+    if isinstance(source, Responses):
+        return source
+    plan = layout if layout is not None else Layout()
+    known = None if bank is None else as_bank(bank)
+    out = _read(source, known, plan)
+    announce(out.findings, stacklevel=3)
+    return out
+
+
+def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
+    own = layout.missing_tokens or layout.missing_codes
+    if isinstance(source, np.ndarray) and bank is None and source.dtype.kind in "biuf" and not own:
+        return from_points(_two_dimensional(source), layout)
+    if isinstance(source, np.ndarray):
+        return _read_array(_two_dimensional(source), bank, layout)
+    if isinstance(source, str | Path):
+        ids = frozenset(fold_code(i.id) for i in bank.items) if bank else frozenset()
+        content = read_file(Path(source), sheet=layout.sheet, ids=ids)
+        return Responses.from_json(content) if isinstance(content, str) else from_table(content, bank, layout)
+    return from_table(_in_memory(source), bank, layout)
+
+
+def _in_memory(source: object) -> Table:
+    if isinstance(source, Mapping):
+        import pandas as pd
+
+        return from_frame(pd.DataFrame(dict(source)))
+    if isinstance(source, Sequence) and not isinstance(source, bytes | bytearray):
+        if not source:
+            raise ResponsesError("The list of records is empty; expected one mapping per person or answer")
+        return from_records(source)
+    return from_frame(source)
+
+
+def _two_dimensional(array: NDArray[Any]) -> NDArray[Any]:
+    if array.ndim != 2 or not array.shape[1]:
+        raise ResponsesError(f"An array of shape {array.shape} cannot be read; expected persons × items")
+    return array
+
+
+def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> Responses:
+    ids = [i.id for i in bank.items] if bank else [f"item{k + 1}" for k in range(array.shape[1])]
+    names = list(layout.items) if layout.items is not None else ids
+    if len(names) != array.shape[1]:
+        raise ResponsesError(
+            f"The array has {array.shape[1]} columns but there are {len(names)} items; columns of an array carry no "
+            "ids, so the numbers must agree: give a data frame, or name the columns with Layout(items=…)"
+        )
+    plan = replace(layout, kind="wide", items=tuple(names) if bank is None else layout.items)
+    return from_table(from_array(array, names), bank, plan)

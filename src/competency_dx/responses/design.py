@@ -1,0 +1,88 @@
+"""Whether a design can carry a common scale: empty and constant items, empty persons, booklets that never meet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from competency_dx.errors import Finding, listed
+
+if TYPE_CHECKING:
+    from competency_dx.arrays import Ints
+    from competency_dx.responses.missing import MissingPolicy
+    from competency_dx.responses.responses import Responses
+
+
+def check_design(responses: Responses, policy: MissingPolicy | None = None) -> tuple[Finding, ...]:
+    """Return what stands against a calibration of these responses on one scale.
+
+    Parameters
+    ----------
+    responses : Responses
+    policy : MissingPolicy or None
+        Which cells count; the default policy when None.
+
+    Returns
+    -------
+    tuple of Finding
+        Severity "error" when items and persons fall into blocks that no answer connects: difficulties of different
+        blocks cannot be compared.
+    """
+    scores, seen = responses.effective(policy)
+    top = np.where(seen, scores, -1).max(axis=0, initial=-1)
+    low = np.where(seen, scores, np.int8(127)).min(axis=0, initial=127)
+    empty = [i for i, t in zip(responses.items, top, strict=True) if t < 0]
+    constant = [i for i, t, b in zip(responses.items, top, low, strict=True) if t >= 0 and t == b]
+    silent = responses.persons[~seen.any(axis=1)].tolist()
+    found = [
+        _finding("empty_items", "warning", empty, "задания без ответов", "items without any answer"),
+        _finding("constant_items", "warning", constant, "все баллы одинаковы у заданий", "items with one score only"),
+        _finding("empty_persons", "warning", silent, "участники без ответов", "persons without any answer"),
+    ]
+    blocks = components(seen)
+    return (*(f for f in found if f is not None), *([_blocks(responses, blocks)] if blocks.max(initial=0) > 0 else []))
+
+
+def components(seen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Ints:
+    """Return the block of each item that has answers (-1 without), blocks in the order of their first item.
+
+    Two items are in one block when a chain of persons who answered both leads from one to the other.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    weights = seen.astype(np.float32)
+    together = weights.T @ weights
+    _, labels = connected_components(csr_array((together > 0).astype(np.int8)), directed=False)
+    out = np.full(seen.shape[1], -1, dtype=np.int64)
+    order: dict[int, int] = {}
+    for k in np.flatnonzero(seen.any(axis=0)).tolist():
+        out[k] = order.setdefault(int(labels[k]), len(order))
+    return out
+
+
+def _finding(code: str, severity: str, ids: list[str], ru: str, en: str) -> Finding | None:
+    if not ids:
+        return None
+    return Finding(
+        code=f"responses.{code}",
+        severity="error" if severity == "error" else "warning",
+        ru=f"{ru[0].upper()}{ru[1:]} ({len(ids)}): {listed(ids).replace(' and ', ' и ещё ').replace(' more', '')}.",
+        en=f"{len(ids)} {en}: {listed(ids)}.",
+        scope=tuple(ids),
+    )
+
+
+def _blocks(responses: Responses, blocks: Ints) -> Finding:
+    names = np.array(responses.items, dtype=object)
+    shown = [listed(names[blocks == k].tolist(), 3) for k in range(int(blocks.max()) + 1)]
+    return Finding(
+        code="responses.disconnected",
+        severity="error",
+        ru=f"Задания распались на блоки без общих участников ({len(shown)}): {' | '.join(shown[:5])}; их трудности "
+        "несравнимы. Калибруйте блоки отдельно или добавьте общие задания.",
+        en=f"Items fall into {len(shown)} blocks that no person connects: {' | '.join(shown[:5])}; their difficulties "
+        "cannot be compared. Calibrate the blocks apart or add common items.",
+        scope=tuple(names[blocks > 0].tolist()),
+    )

@@ -1,0 +1,227 @@
+"""Files as tables: CSV in any of the usual encodings, workbooks with untidy headers, parquet, JSON."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from competency_dx.errors import Finding, ResponsesError, listed, require
+from competency_dx.responses.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
+from competency_dx.responses.normalise import fold_code, header_form
+from competency_dx.responses.notes import note
+from competency_dx.responses.table import Table, cell_text, from_frame, from_records, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+HEAD = 40
+"""Rows in which the header is looked for."""
+DELIMITERS = (";", "\t", ",", "|")
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+
+_ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUND_NAMES
+
+
+def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | str:
+    """Read a file; a JSON document of responses comes back as its text.
+
+    Parameters
+    ----------
+    path : Path
+    sheet : str or None
+        Sheet of a workbook; None takes the one whose header fits best.
+    ids : frozenset of str
+        Item ids (as `fold_code` writes them) by which a header row is known.
+    """
+    if not path.is_file():
+        raise ResponsesError(f"{path}: there is no such file; expected .csv, .tsv, .xlsx, .parquet or .json")
+    suffix = Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    if suffix in {".csv", ".tsv", ".txt"}:
+        return _csv(path, ids)
+    if suffix in WORKBOOKS:
+        return _workbook(path, sheet, ids)
+    if suffix in {".parquet", ".pq"}:
+        return _parquet(path)
+    if suffix == ".json":
+        return _json(path)
+    raise ResponsesError(f"{path}: files of type {suffix!r} are not read; save it as .csv, .xlsx, .parquet or .json")
+
+
+def _bytes(path: Path) -> bytes:
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """Return the text of a file and its encoding: by byte order mark, UTF-8, or the Windows Cyrillic code page."""
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return data.decode("utf-16"), "utf-16"
+    try:
+        return data.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError:
+        return data.decode("cp1251", errors="replace"), "cp1251"
+
+
+def delimiter_of(lines: Sequence[str]) -> str:
+    """Return the delimiter under which most lines have the same number of cells; decimal commas do not confuse it."""
+    best, chosen = (0.0, 0), ","
+    for candidate in DELIMITERS:
+        sizes = [len(row) for row in csv.reader(lines, delimiter=candidate) if row]
+        common = max(set(sizes), key=lambda s: (sizes.count(s), s), default=1)
+        merit = (sizes.count(common) / len(sizes) if common > 1 else 0.0, common)
+        if merit > best:
+            best, chosen = merit, candidate
+    return chosen
+
+
+def _csv(path: Path, ids: frozenset[str]) -> Table:
+    text, encoding = decode(_bytes(path))
+    first, _, rest = text.partition("\n")
+    if first.strip().lower().startswith("sep="):
+        text = rest
+    lines = [line for _, line in zip(range(HEAD), io.StringIO(text, newline=""), strict=False)]
+    if not any(line.strip() for line in lines):
+        raise ResponsesError(f"{path}: the file is empty; expected a header row and one row per person or answer")
+    mark = delimiter_of([line for line in lines if line.strip()])
+    reader = csv.reader(lines, delimiter=mark)
+    head, ends = [], []
+    for row in reader:
+        head.append(row)
+        ends.append(reader.line_num)
+    at = header_row(head, ids)
+    width = max(len(row) for row in head[at:])
+    frame = _csv_body(path, text, skip=ends[at], mark=mark, width=width)
+    notes = () if encoding == "utf-8" else (note("encoding", [encoding]),)
+    return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
+
+
+def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> pd.DataFrame:
+    import pandas as pd
+
+    body = io.StringIO(text, newline="")
+    for _ in range(skip):
+        body.readline()
+    if not body.read(1):
+        return pd.DataFrame(columns=range(width), dtype=object)
+    body.seek(body.tell() - 1)
+    shape: dict[str, Any] = {"header": None, "names": range(width), "index_col": False, "dtype": object}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame: pd.DataFrame = pd.read_csv(body, sep=mark, keep_default_na=False, na_filter=False, **shape)
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as fault:
+        raise ResponsesError(
+            f"{path}: a row has more cells than the header has columns (delimiter {mark!r}: {str(fault).strip()}); "
+            "quote texts that contain the delimiter"
+        ) from None
+    return frame
+
+
+def header_row(head: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
+    """Return the place of the header: most item ids and known names, else the first row that is nearly full."""
+    texts = [[cell_text(c)[0] if c is not None else "" for c in row] for row in head]
+    known = [sum(fold_code(c) in ids for c in row if c) for row in texts]
+    roles = [sum(header_form(c) in _ROLE_NAMES for c in row if c) for row in texts]
+    if max(known, default=0) > 1 or (ids and max(known, default=0) and max(roles) <= 1):
+        return known.index(max(known))
+    filled = [sum(bool(c) for c in row) for row in texts]
+    full = 0.8 * max(filled, default=0)
+    nearly = [k for k, n in enumerate(filled) if n >= full]
+    if max(roles, default=0) > 1 and filled[roles.index(max(roles))] >= full:
+        return roles.index(max(roles))
+    return nearly[0] if nearly else 0
+
+
+def _with_header(
+    origin: str, head: Sequence[Sequence[object]], cells: Sequence[Any], notes: Sequence[Finding]
+) -> Table:
+    """Name the columns by the last row of `head`; a cell merged downwards stands in a row above."""
+    named = []
+    for k, content in enumerate(cells):
+        above = [cell_text(row[k])[0] for row in reversed(head) if k < len(row) and row[k] is not None]
+        name = next(filter(None, above), "")
+        if name or any(cell_text(c)[0] for c in content):
+            named.append((name or f"column {k + 1}", content))
+    raw = table(named, origin)
+    skipped = [" ".join(filter(None, (cell_text(c)[0] for c in row if c is not None)))[:60] for row in head[:-1]]
+    shown = [s for s in skipped if s]
+    findings = [*notes, *([note("header_rows", shown, scope=())] if shown else [])]
+    blank = np.all([c.codes < 0 for c in raw.columns.values()], axis=0) if raw.rows else np.zeros(0, dtype=np.bool_)
+    trailing = _trailing(blank)
+    if (blank & ~trailing).any():
+        findings.append(note("empty_rows", n=int((blank & ~trailing).sum())))
+    return raw.take(~blank, *findings) if blank.any() or findings else raw
+
+
+def _trailing(flags: Any) -> Any:  # noqa: ANN401 - bool array
+    return np.logical_and.accumulate(flags[::-1])[::-1]
+
+
+def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
+    import pandas as pd
+
+    try:
+        from python_calamine import CalamineError, CalamineWorkbook
+    except ImportError:
+        raise require("python-calamine", "io", f"reading {path.name}") from None
+    try:
+        book = CalamineWorkbook.from_path(str(path))
+    except (CalamineError, OSError) as fault:
+        raise ResponsesError(f"{path}: not readable as a workbook ({fault}); save it again as .xlsx") from None
+    if sheet is not None and sheet not in book.sheet_names:
+        raise ResponsesError(f"{path}: there is no sheet {sheet!r}; the workbook has {listed(book.sheet_names)}")
+    names = [sheet] if sheet is not None else book.sheet_names
+    grids = {n: grid for n in names if (grid := book.get_sheet_by_name(n).to_python(skip_empty_area=False))}
+    filled = {n: g for n, g in grids.items() if any(c not in {None, ""} for row in g for c in row)}
+    if not filled:
+        raise ResponsesError(f"{path}: the workbook holds no cells; expected a header row and one row per person")
+    chosen = max(filled, key=lambda n: (_fit(filled[n], ids), -names.index(n)))
+    grid = filled[chosen]
+    at = header_row(grid[:HEAD], ids)
+    body = grid[at + 1 :]
+    cells = [pd.Series([_typed(row[k]) for row in body], dtype=object) for k in range(len(grid[0]))]
+    notes = [note("sheet", [chosen], scope=())] if len(filled) > 1 else []
+    return _with_header(path.name, grid[: at + 1], cells, notes)
+
+
+def _typed(cell: object) -> object:
+    return None if cell == "" else cell
+
+
+def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
+    row = [cell_text(c)[0] for c in grid[header_row(grid[:HEAD], ids)]]
+    return 2 * sum(fold_code(c) in ids for c in row if c) + sum(header_form(c) in _ROLE_NAMES for c in row if c)
+
+
+def _parquet(path: Path) -> Table:
+    import pandas as pd
+
+    try:
+        return replace(from_frame(pd.read_parquet(path)), origin=path.name)
+    except ImportError:
+        raise require("pyarrow", "io", f"reading {path.name}") from None
+    except (OSError, ValueError) as fault:
+        raise ResponsesError(f"{path}: not readable as parquet ({str(fault).strip()}); write the file again") from None
+
+
+def _json(path: Path) -> Table | str:
+    text, _ = decode(_bytes(path))
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as fault:
+        raise ResponsesError(f"{path}: the text is not JSON ({fault}); expected a list of objects") from None
+    if isinstance(document, dict) and document.get("kind") == "responses":
+        return text
+    if isinstance(document, list):
+        return from_records(document, path.name)
+    raise ResponsesError(f"{path}: expected a list of objects, one a person or answer, or a document of responses")

@@ -1,0 +1,147 @@
+"""How a table of answers is laid out: what the user says about it, and the column names people use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from competency_dx.arrays import value
+from competency_dx.errors import ResponsesError
+from competency_dx.responses.missing import ReasonName, reason_code
+from competency_dx.responses.normalise import fold_text, header_form, tidy
+
+Shape = Literal["auto", "wide", "long"]
+Cells = Literal["auto", "raw", "scored"]
+Attempts = Literal["error", "first", "last", "best"]
+Privacy = Literal["refuse", "drop"]
+
+PERSON_NAMES = (
+    "person", "person id", "personid", "person code", "код участника", "id участника", "участник", "шифр участника",
+    "шифр", "педагог код", "код педагога", "педагог", "код учителя", "учитель", "ученик", "код", "idstud", "id stud",
+    "student id", "studentid", "student", "teacher id", "teacherid", "teacher", "respondent id", "respondent",
+    "examinee", "participant", "participant id", "user id", "userid", "user", "логин", "login", "ид", "id", "uuid",
+)  # fmt: skip
+FORM_NAMES = (
+    "form",
+    "form id",
+    "variant",
+    "форма",
+    "вариант",
+    "номер варианта",
+    "booklet",
+    "idbook",
+    "буклет",
+    "тетрадь",
+)
+ITEM_NAMES = (
+    "item",
+    "item id",
+    "itemid",
+    "задание",
+    "код задания",
+    "номер задания",
+    "вопрос",
+    "question",
+    "question id",
+)
+ANSWER_NAMES = (
+    "answer", "response", "resp", "raw", "ответ", "ответ участника", "score", "points", "балл", "баллы", "оценка",
+    "value", "значение",
+)  # fmt: skip
+BACKGROUND_NAMES = frozenset(
+    (
+        *FORM_NAMES, "municipality", "муниципалитет", "мо", "район", "город", "city", "category", "категория",
+        "school", "школа", "оо", "код оо", "школа код", "school id", "idschool", "region", "регион", "subject",
+        "предмет", "group", "группа", "класс", "class", "grade", "gender", "sex", "пол", "age", "возраст",
+        "стаж", "experience", "year", "год", "date", "дата", "time", "время", "timestamp", "отметка времени",
+        "duration", "weight", "вес", "country", "страна", "total", "sum", "итого", "сумма", "всего", "процент",
+        "percent", "theta", "итоговый балл", "сумма баллов", "total score", "первичный балл", "attempt",
+        "попытка", "номер", "no", "nr", "n", "№", "№ п п", "п п", "index",
+    )
+)  # fmt: skip
+TOTAL_WORDS = (
+    "итого", "всего", "итог", "среднее", "средний", "сумма", "максимум", "макс", "минимум", "total", "totals", "mean",
+    "average", "maximum", "max", "sum",
+)  # fmt: skip
+
+
+@value
+class Layout:
+    """Everything about how a table is laid out; what is not said is found out, and an ambiguity is an error.
+
+    Attributes
+    ----------
+    kind : {"auto", "wide", "long"}
+        One row per person, or one row per answer.
+    cells : {"auto", "raw", "scored"}
+        Raw answers to be scored with the bank's keys, or points.
+    person : str or None
+        Column of person ids.
+    items : tuple of str or None
+        The item columns (wide) or the items to keep (long).
+    item, answer : str or None
+        Columns of item ids and of answers in a long table.
+    form : str or None
+        Column of form ids (or titles) of the bank: it tells omitted from not reached and not administered.
+    attempts : {"error", "first", "last", "best"}
+        Which attempt counts when a person occurs twice. "best" takes the attempt with the most points; in a long
+        table, where attempts are per item, the best answer to each item.
+    missing_tokens : mapping of str to reason
+        Further texts that stand for a missing answer, for example ``{"нет": "omitted"}``.
+    missing_codes : mapping of item id or "*" to mapping of str to reason
+        Codes that stand for a missing answer to one item or to all, for example ``{"*": {"99": "omitted"}}``.
+    pii : {"refuse", "drop"}
+        What to do with columns of names, e-mails, phones, СНИЛС.
+    sheet : str or None
+        Sheet of a workbook.
+    """
+
+    kind: Shape = "auto"
+    cells: Cells = "auto"
+    person: str | None = None
+    items: tuple[str, ...] | None = None
+    item: str | None = None
+    answer: str | None = None
+    form: str | None = None
+    attempts: Attempts = "error"
+    missing_tokens: Mapping[str, ReasonName] | None = None
+    missing_codes: Mapping[str, Mapping[str, ReasonName]] | None = None
+    pii: Privacy = "refuse"
+    sheet: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in (("kind", Shape), ("cells", Cells), ("attempts", Attempts), ("pii", Privacy)):
+            if getattr(self, name) not in get_args(kind):
+                choices = ", ".join(map(repr, get_args(kind)))
+                raise ResponsesError(f"Layout({name}={getattr(self, name)!r}) is not possible; choose one of {choices}")
+        if isinstance(self.items, str):
+            raise ResponsesError(f"Layout(items={self.items!r}) is one text; give a tuple of column names")
+        object.__setattr__(self, "items", None if self.items is None else tuple(self.items))
+        for text, reason in (self.missing_tokens or {}).items():
+            reason_code(reason, f"Layout(missing_tokens={{{text!r}: …}})")
+        for item, codes in (self.missing_codes or {}).items():
+            for text, reason in codes.items():
+                reason_code(reason, f"Layout(missing_codes={{{item!r}: {{{text!r}: …}}}})")
+
+    def user_reasons(self, item: str) -> dict[str, int]:
+        """Return the user's own tokens for an item: text in the form of `fold_text` or `tidy` to reason code."""
+        out: dict[str, int] = {}
+        codes = self.missing_codes or {}
+        for source in (self.missing_tokens or {}, codes.get("*", {}), codes.get(item, {})):
+            for text, reason in source.items():
+                out |= dict.fromkeys((tidy(text), fold_text(text) or tidy(text)), reason_code(reason, "Layout"))
+        return out
+
+    def settings(self) -> dict[str, str]:
+        """Return every choice that was made, in words, for the provenance."""
+        chosen = {"kind": self.kind, "cells": self.cells, "attempts": self.attempts, "pii": self.pii}
+        named = {n: getattr(self, n) for n in ("person", "item", "answer", "form", "sheet") if getattr(self, n)}
+        tokens = {"missing_tokens": self.missing_tokens, "missing_codes": self.missing_codes}
+        listed = {"items": ", ".join(self.items)} if self.items is not None else {}
+        return {**chosen, **named, **listed, **{n: str(t) for n, t in tokens.items() if t}}
+
+
+def is_total(text: str) -> bool:
+    """Tell whether a cell is the label of a row of totals rather than the id of a person."""
+    words = header_form(text).split()
+    return bool(words) and words[0] in TOTAL_WORDS and not any(c.isdigit() for c in text)

@@ -1,0 +1,103 @@
+"""Why a cell holds no answer, the tokens people write for it, and what an estimation does with each reason."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Bools, value
+from competency_dx.errors import ResponsesError
+from competency_dx.responses.normalise import fold_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Reason(IntEnum):
+    """The state of a cell: answered, or why there is no answer that counts."""
+
+    ANSWERED = 0
+    NOT_ADMINISTERED = 1
+    OMITTED = 2
+    NOT_REACHED = 3
+    INVALID = 4
+
+
+ReasonName = Literal["not_administered", "omitted", "not_reached", "invalid"]
+Treatment = Literal["ignore", "incorrect"]
+Reasons = NDArray[np.uint8]
+
+BLANK = 255
+"""While a table is read: an empty cell whose reason follows from the person's form. Never in a result."""
+ABSENT = 254
+"""While a table is read: a token that says the person did not come. Never in a result."""
+
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "omitted": ("пропущенные", "omitted"),
+    "not_reached": ("недостигнутые", "not reached"),
+    "invalid": ("нечитаемые", "invalid"),
+    "not_administered": ("непредъявленные", "not administered"),
+}
+
+_TOKENS: Mapping[int, tuple[str, ...]] = {
+    ABSENT: ("н/я", "н\\я", "неявка", "не явился", "не явилась", "отсутствовал", "отсутствовала", "absent"),
+    Reason.OMITTED: ("нет ответа", "-", "--", "---", "omitted", "пропуск", "пропущено", "не приступал", "no answer"),
+    Reason.NOT_REACHED: ("не дошел", "не дошла", "not reached", "not_reached"),
+    BLANK: ("na", "n/a", "<na>", "#n/a", "#н/д", "nan", "null", "none", "nil", "н/д", "нет данных", ".", "-99", "-999"),
+}
+BUILTIN: Mapping[str, int] = {token: code for code, tokens in _TOKENS.items() for token in tokens}
+NEGATIVE_CODES = frozenset({"-1", "-9"})
+"""Missing in a table of points or of option codes; an answer like any other where the answer is a number."""
+
+
+@value
+class MissingPolicy:
+    """What enters an estimation: each reason is either left out (`ignore`) or scored 0 (`incorrect`).
+
+    The defaults are those of the exam tradition: an omitted or unreadable answer is wrong, an item that was not
+    reached or not administered says nothing about the person.
+    """
+
+    omitted: Treatment = "incorrect"
+    not_reached: Treatment = "ignore"
+    invalid: Treatment = "incorrect"
+    not_administered: Treatment = "ignore"
+
+    def __post_init__(self) -> None:
+        for name in _WORDS:
+            if getattr(self, name) not in get_args(Treatment):
+                raise ResponsesError(
+                    f"MissingPolicy({name}={getattr(self, name)!r}) is not possible; choose 'ignore' or 'incorrect'"
+                )
+
+    def table(self) -> Bools:
+        """Return for each value of `Reason` whether such a cell enters the estimation, shape (5,)."""
+        out = np.zeros(len(Reason), dtype=np.bool_)
+        out[Reason.ANSWERED] = True
+        for name in _WORDS:
+            out[Reason[name.upper()]] = getattr(self, name) == "incorrect"
+        return out
+
+    def describe(self, language: str = "en") -> str:
+        """Return the policy as one sentence."""
+        column = 0 if language == "ru" else 1
+        groups = {t: [w[column] for n, w in _WORDS.items() if getattr(self, n) == t] for t in get_args(Treatment)}
+        wrong, left = ", ".join(groups["incorrect"]), ", ".join(groups["ignore"])
+        if language == "ru":
+            return f"как неверные: {wrong or 'никакие'}; не учитываются: {left or 'никакие'}"
+        return f"scored 0: {wrong or 'none'}; left out: {left or 'none'}"
+
+
+def reason_code(name: str, where: str) -> int:
+    """Return the code of a reason given by name; raises `ResponsesError` naming the place."""
+    if name not in _WORDS:
+        raise ResponsesError(f"{where} gives the reason {name!r}; expected one of {', '.join(_WORDS)}")
+    return int(Reason[name.upper()])
+
+
+def builtin_token(text: str) -> int | None:
+    """Return what a text means if people write it for a missing answer: a `Reason`, `BLANK` or `ABSENT`."""
+    return BUILTIN.get(text.strip().casefold()) or BUILTIN.get(fold_text(text))

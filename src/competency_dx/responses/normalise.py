@@ -1,0 +1,90 @@
+"""Text as people type it, brought to one form: spaces, dashes, quotes, case, ё, look-alike letters, numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from decimal import Decimal
+from fractions import Fraction
+
+_CYRILLIC, _LATIN = "АВЕНКМОРСТХУ", "ABEHKMOPCTXY"
+LOOKALIKES = str.maketrans(_CYRILLIC, _LATIN)
+"""Capital Cyrillic letters that look like Latin ones; both sides of a comparison are brought to Latin."""
+
+_SHAPES = str.maketrans(
+    dict.fromkeys("‐‑‒–—―−", "-")
+    | dict.fromkeys("«»„“”‟〝〞", '"')
+    | dict.fromkeys("‘’‚‛`´", "'")
+    | dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f\u3000\t\r\n", " ")
+    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", "")
+)
+_LEAD = re.compile(r"^(?:(?:ответ|answer)\s*[:=-]?\s*|[a-zа-я]\s*=\s*)", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,60}(?:\.\d{0,60})?|\.\d{1,60})(?:e[+-]?\d{1,2})?", re.IGNORECASE)
+_FRACTION = re.compile(r"([+-]?\d{1,30})\s*/\s*(\d{1,30})")
+_GROUPED = re.compile(r"([+-]?)(\d{1,3}(?:[ ']\d{3})+)((?:[.,]\d*)?)")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:\.\d{3})+,\d+")
+
+
+def tidy(text: str) -> str:
+    """Unify dashes, quotes and spaces; composed letters; no space at the ends or twice in a row."""
+    return " ".join(unicodedata.normalize("NFC", text).translate(_SHAPES).split())
+
+
+def fold_text(text: str) -> str:
+    """Return the form in which words are compared: `tidy`, lower case, ё as е, no outer quotes, no end punctuation."""
+    out = tidy(text).casefold().replace("ё", "е")
+    return out.strip("\"'").rstrip(".,;:!? ").strip("\"' ")
+
+
+def fold_look(text: str) -> str:
+    """Return `fold_text` with look-alike Cyrillic letters brought to Latin, in capitals."""
+    return fold_text(text).upper().translate(LOOKALIKES)
+
+
+def fold_code(text: str) -> str:
+    """Return the form in which option codes are compared: capitals, look-alikes in Latin, no brackets or full stop."""
+    out = tidy(text).upper().replace("Ё", "Е").translate(LOOKALIKES)
+    return out.strip("\"'([{<").rstrip("\"')]}>.:;, ").strip()
+
+
+def header_form(text: str) -> str:
+    """Return the form in which column names are compared: words joined by single spaces, lower case."""
+    return " ".join(re.split(r"[\s_\-./:]+", fold_text(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tidy(text))))).strip()
+
+
+def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
+    """Read a number exactly: decimal comma or point, thousands apart, a fraction ``1/2``, a unit behind it.
+
+    Returns None when the text is not one number; nothing is guessed: ``"1 5"`` is not 15.
+    """
+    out = _LEAD.sub("", tidy(text)).rstrip("; ")
+    for unit in units:
+        if unit and out.casefold().endswith(tidy(unit).casefold()):
+            out = out[: -len(tidy(unit))].rstrip()
+    fraction = _FRACTION.fullmatch(out)
+    if fraction:
+        return Fraction(int(fraction[1]), int(fraction[2])) if int(fraction[2]) else None
+    grouped = _GROUPED.fullmatch(out)
+    if grouped:
+        out = grouped[1] + re.sub(r"[ ']", "", grouped[2]) + grouped[3]
+    if _THOUSANDS.fullmatch(out):
+        out = out.replace("," if out.rfind(".") > out.rfind(",") else ".", "")
+    out = re.sub(r"^([+-])\s+", r"\1", out).replace(",", ".")
+    return Fraction(Decimal(out)) if _NUMBER.fullmatch(out) else None
+
+
+def read_integer(text: str) -> int | None:
+    """Read a whole number (``"3"``, ``"3.0"``, ``"3,0"``); None when the text is anything else."""
+    short = text.strip()
+    if short.isascii() and short.isdigit() and len(short) < 10:
+        return int(short)
+    number = read_number(short) if "/" not in short and "=" not in short else None
+    return int(number) if number is not None and number.denominator == 1 else None
+
+
+def plain(number: Fraction) -> str:
+    """Return a number as text: decimal where that is exact, otherwise a fraction."""
+    if number.denominator == 1:
+        return str(number.numerator)
+    exact = Decimal(number.numerator) / Decimal(number.denominator)
+    return format(exact.normalize(), "f") if Fraction(exact) == number else f"{number.numerator}/{number.denominator}"

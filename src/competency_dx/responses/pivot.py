@@ -1,0 +1,156 @@
+"""A long table (person, item, answer) as a wide one, every attempt policy included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from competency_dx.arrays import Ints, value
+from competency_dx.errors import ResponsesError, listed
+from competency_dx.responses.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout
+from competency_dx.responses.normalise import fold_code, header_form
+from competency_dx.responses.notes import note
+from competency_dx.responses.table import Column, Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from competency_dx.bank import ItemBank
+
+
+@value
+class LongColumns:
+    """The three columns that make a table long."""
+
+    person: str
+    item: str
+    answer: str
+
+
+def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongColumns | None:
+    """Return the columns of a long table, None when the table is wide; raises `ResponsesError` if one is missing."""
+    if layout.kind == "wide":
+        return None
+    item = layout.item or _named(table, ITEM_NAMES)
+    answer = layout.answer or _named(table, ANSWER_NAMES)
+    person = layout.person or _named(table, PERSON_NAMES)
+    for name in filter(None, (layout.item, layout.answer, layout.person)):
+        if name not in table.columns:
+            raise ResponsesError(
+                f"{table.origin}: there is no column {name!r}; its columns are {listed(table.columns)}"
+            )
+    if person and item and answer:
+        certain = layout.kind == "long" or layout.item is not None
+        return (
+            LongColumns(person=person, item=item, answer=answer) if certain or _holds_ids(table, item, bank) else None
+        )
+    if layout.kind == "long":
+        raise ResponsesError(
+            f"{table.origin}: a long table needs columns of persons, items and answers; found {listed(table.columns)}; "
+            "name them with Layout(person=…, item=…, answer=…)"
+        )
+    return None
+
+
+def _named(table: Table, known: tuple[str, ...]) -> str | None:
+    forms = {header_form(name): name for name in reversed(list(table.columns))}
+    return next((forms[k] for k in known if k in forms), None)
+
+
+def _holds_ids(table: Table, item: str, bank: ItemBank | None) -> bool:
+    if bank is None:
+        return True
+    ids = {fold_code(i.id) for i in bank.items}
+    columns = {fold_code(name) for name in table.columns}
+    return not ids & columns and any(fold_code(v) in ids for v in table.columns[item].vocabulary)
+
+
+def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layout) -> tuple[Table, tuple[str, ...]]:
+    """Make a wide table with one row per person (and attempt, under the policy "best") and the items it holds.
+
+    Returns
+    -------
+    table : Table
+        The person column comes first, then items, then what is constant within a person.
+    items : tuple of str
+        Items of the bank, or all when there is no bank, in the order of their first appearance.
+    """
+    table = _known_items(table, roles.item, bank)
+    person, item, answer = (table.columns[n] for n in (roles.person, roles.item, roles.answer))
+    if (person.codes < 0).any() or (item.codes < 0).any():
+        rows = np.flatnonzero((person.codes < 0) | (item.codes < 0)) + 1
+        raise ResponsesError(
+            f"{table.origin}: rows {listed(rows.tolist())} have no person or no item; fill the cells or remove the rows"
+        )
+    attempt = _attempts(person, item)
+    if attempt.any() and layout.attempts == "error":
+        twice = np.flatnonzero(attempt)
+        shown = [f"{person.vocabulary[person.codes[r]]}/{item.vocabulary[item.codes[r]]}" for r in twice]
+        raise ResponsesError(
+            f"{table.origin}: answers given twice (person/item): {listed(dict.fromkeys(shown))}; remove some, or "
+            "choose with Layout(attempts='first'), 'last' or 'best'"
+        )
+    layer = attempt if layout.attempts == "best" else np.zeros_like(attempt)
+    ids, first, row = np.unique(layer * len(person.vocabulary) + person.codes, return_index=True, return_inverse=True)
+    chosen = np.flatnonzero(attempt == 0) if layout.attempts == "first" else np.arange(table.rows)
+    wide = {person.name: replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))}
+    wide |= _scatter(item, answer, row=row.ravel()[chosen], chosen=chosen, rows=len(ids))
+    several = np.unique(person.codes[attempt > 0])
+    notes = [note("attempts", [person.vocabulary[k] for k in several])] if len(several) else []
+    rest, varying = _constant(table, roles, first, row.ravel())
+    notes += [note("varying", varying)] if varying else []
+    out = Table(columns={**rest, **wide}, rows=len(ids), origin=table.origin, findings=(*table.findings, *notes))
+    return out, item.vocabulary
+
+
+def _known_items(table: Table, name: str, bank: ItemBank | None) -> Table:
+    column = table.columns[name]
+    if bank is None:
+        return table
+    ids = {fold_code(i.id) for i in bank.items}
+    known = np.array([*(fold_code(v) in ids for v in column.vocabulary), True])
+    if known.all():
+        return table
+    strange = [v for v, k in zip(column.vocabulary, known, strict=False) if not k]
+    return table.take(known[column.codes], note("unknown_items", strange))
+
+
+def _attempts(person: Column, item: Column) -> Ints:
+    """Return for each row how many earlier rows have the same person and item."""
+    cell = person.codes.astype(np.int64) * len(item.vocabulary) + item.codes
+    order = np.argsort(cell, kind="stable")
+    ranked = cell[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]]) if len(ranked) else np.zeros(0, dtype=np.int64)
+    out = np.empty(len(cell), dtype=np.int64)
+    out[order] = np.arange(len(cell)) - np.repeat(starts, np.diff(np.r_[starts, len(ranked)]))
+    return out
+
+
+def _scatter(item: Column, answer: Column, *, row: NDArray[np.generic], chosen: Ints, rows: int) -> dict[str, Column]:
+    """Put each answer into its row; of several in one cell the last stays."""
+    out: dict[str, Column] = {}
+    items = item.codes[chosen]
+    order = np.argsort(items, kind="stable")
+    bounds = np.searchsorted(items[order], np.arange(len(item.vocabulary) + 1))
+    for k, name in enumerate(item.vocabulary):
+        part = order[bounds[k] : bounds[k + 1]]
+        codes = np.full(rows, -1, dtype=np.int32)
+        codes[row[part]] = answer.codes[chosen[part]]
+        out[name] = replace(answer, name=name, codes=codes).take(np.arange(rows))
+    return out
+
+
+def _constant(
+    table: Table, roles: LongColumns, first: Ints, row: NDArray[np.generic]
+) -> tuple[dict[str, Column], list[str]]:
+    """Return the further columns with the first value of each person, and the names of those that vary within one."""
+    rest, varying = {}, []
+    for name, column in table.columns.items():
+        if name in {roles.person, roles.item, roles.answer}:
+            continue
+        rest[name] = column.take(first)
+        if (column.codes[first][row] != column.codes).any():
+            varying.append(name)
+    return rest, varying

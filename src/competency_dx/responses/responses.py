@@ -1,0 +1,241 @@
+"""The noun of this room: persons by items, scores and the reasons for missing ones, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, freeze, value
+from competency_dx.display.charts import Chart, Series
+from competency_dx.errors import Finding, ResponsesError, listed
+from competency_dx.provenance import Provenance
+from competency_dx.responses.explanation import (
+    Answers,
+    Explanation,
+    KeyShown,
+    State,
+    explain_answer,
+    key_text,
+    rule_text,
+)
+from competency_dx.responses.missing import MissingPolicy, Reason
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.bank import ItemBank
+
+HIGHEST = 127
+
+
+@value
+class Responses(Result):
+    """Scored answers of P persons to I items; make them with `load_responses`.
+
+    Attributes
+    ----------
+    persons : object array of str (P,)
+        Unique ids, in the order of the source.
+    items : tuple of str (I,)
+    scores : int8 array (P, I)
+        Points; 0 where `reasons` is not `Reason.ANSWERED`, which does not say that the answer was wrong.
+    reasons : uint8 array (P, I)
+        `Reason` of each cell: answered, not administered, omitted, not reached, invalid.
+    max_scores : int array (I,)
+        Highest points of each item: from the bank, or the highest seen where there is no bank.
+    background : mapping of str to object array of str (P,)
+        What else is known of the persons (form, municipality …), "" where it is not.
+    answers : Answers or None
+        Raw answers, so that every score can be explained; None where the source held points.
+    findings : tuple of Finding
+        The ingest report.
+    provenance : Provenance
+
+    Raises
+    ------
+    ResponsesError
+        When shapes do not fit together, ids repeat or a score is out of range.
+    """
+
+    kind: ClassVar[str] = "responses"
+
+    persons: Names
+    items: tuple[str, ...]
+    scores: Codes
+    reasons: NDArray[np.uint8]
+    max_scores: Ints
+    background: Mapping[str, Names]
+    answers: Answers | None
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        top = np.max(self.max_scores, initial=0)
+        if top > HIGHEST:
+            raise ResponsesError(f"The highest score is {top}; at most {HIGHEST} points per item are supported")
+        freeze(self, persons=object, scores=np.int8, reasons=np.uint8, max_scores=np.int64)
+        object.__setattr__(self, "background", {k: _frozen(v) for k, v in self.background.items()})
+        fault = _shape_fault(self) or _id_fault("person", self.persons.tolist()) or _id_fault("item", self.items)
+        if fault:
+            raise ResponsesError(fault)
+
+    @property
+    def observed(self) -> Bools:
+        """Return where there is an answer, shape (P, I)."""
+        out: Bools = self.reasons == Reason.ANSWERED
+        return out
+
+    def effective(self, policy: MissingPolicy | None = None) -> tuple[Codes, Bools]:
+        """Return scores and the cells that enter an estimation under a policy (the default one when None).
+
+        Returns
+        -------
+        scores : int8 array (P, I)
+            0 in the cells that a reason makes wrong.
+        observed : bool array (P, I)
+            Cells that enter the estimation.
+        """
+        return self.scores, (policy or MissingPolicy()).table()[self.reasons]
+
+    def select(self, items: Iterable[str] | None = None, persons: Iterable[str] | None = None) -> Self:
+        """Return the responses of chosen persons to chosen items, in the order given (all when None)."""
+        rows = slice(None) if persons is None else _places(self.persons.tolist(), persons, "persons")
+        columns = slice(None) if items is None else _places(self.items, items, "items")
+        answers = None if self.answers is None else _cut(self.answers, rows, columns)
+        return replace(
+            self,
+            persons=self.persons[rows],
+            items=tuple(np.array(self.items, dtype=object)[columns]),
+            scores=self.scores[rows][:, columns],
+            reasons=self.reasons[rows][:, columns],
+            max_scores=self.max_scores[columns],
+            background={k: v[rows] for k, v in self.background.items()},
+            answers=answers,
+        )
+
+    def explain(self, person: str, item: str, bank: ItemBank, *, key: KeyShown = "hidden") -> Explanation:
+        """Explain the points of one answer; the key is shown only when asked for."""
+        row = int(_places(self.persons.tolist(), [person], "persons")[0])
+        place = int(_places(self.items, [item], "items")[0])
+        definition = bank.item(item)
+        column = None if self.answers is None else self.answers.column(item, place, slice(row, row + 1))
+        raw, normalised, elements = explain_answer(definition, column)
+        answered = self.reasons[row, place] == Reason.ANSWERED
+        return Explanation(
+            person=person,
+            item=item,
+            state=cast("State", Reason(int(self.reasons[row, place])).name.lower()),
+            raw=raw,
+            normalised=normalised if answered else "",
+            key=key_text(definition) if key == "shown" else None,
+            rule=rule_text(definition),
+            elements=elements if answered else (),
+            points=int(self.scores[row, place]),
+            max_score=int(self.max_scores[place]),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per person: `person`, then one column of points per item, NaN where there is no answer."""
+        import pandas as pd
+
+        points = pd.DataFrame(np.where(self.observed, self.scores, np.nan), columns=list(self.items))
+        return pd.concat([pd.DataFrame({"person": self.persons}), points], axis=1)
+
+    def summary(self) -> Sequence[str]:
+        """Return counts of persons, items, answers and of each reason, and the findings by severity."""
+        counts = np.bincount(self.reasons.ravel(), minlength=len(Reason))
+        cells = max(1, self.reasons.size)
+        levels = [f.severity for f in self.findings]
+        report = ", ".join(f"{levels.count(s)} {s}" for s in ("error", "warning", "info") if s in levels)
+        return [
+            f"Responses: {len(self.persons)} persons, {len(self.items)} items, {int(self.max_scores.sum())} points",
+            (
+                f"answered {counts[Reason.ANSWERED]} of {self.reasons.size} cells "
+                f"({100 * counts[Reason.ANSWERED] / cells:.1f} %)"
+            ),
+            *(f"{r.name.lower().replace('_', ' ')} {counts[r]}" for r in Reason if r != Reason.ANSWERED and counts[r]),
+            f"background: {', '.join(list(self.background)[:8]) or 'none'}",
+            f"findings: {report or 'none'}",
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: mean share of points per item."""
+        return ("scores",)
+
+    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+        """Return the mean share of points of the answers to each item, the first item on top."""
+        share, order = self.mean_shares()[::-1], np.arange(len(self.items), dtype=np.float64)
+        return Chart(
+            title="Mean share of points per item",
+            x_label="points / maximum",
+            y_label="",
+            series=(Series(name="", mark="point", x=share, y=order),),
+            y_names=self.items[::-1],
+            x_lines=(0.0, 1.0),
+        )
+
+    def mean_shares(self) -> Floats:
+        """Return the mean points of the answers to each item as a share of its maximum, NaN without answers (I,)."""
+        n = self.observed.sum(axis=0)
+        total = self.scores.sum(axis=0, dtype=np.int64)
+        out: Floats = np.full(len(self.items), np.nan)
+        np.divide(total, n * self.max_scores, out=out, where=n > 0)
+        return out
+
+
+def _frozen(names: Names) -> Names:
+    out: Names = np.array(names, dtype=object)
+    out.flags.writeable = False
+    return out
+
+
+def _shape_fault(responses: Responses) -> str | None:
+    shape = (len(responses.persons), len(responses.items))
+    for name in ("scores", "reasons"):
+        found = getattr(responses, name).shape
+        if found != shape:
+            return f"{name} has the shape {found}; expected {shape}, one row per person and one column per item"
+    if responses.max_scores.shape != shape[1:]:
+        return f"max_scores has the shape {responses.max_scores.shape}; expected {shape[1:]}"
+    if int(responses.reasons.max(initial=0)) > max(Reason):
+        return f"reasons has the value {responses.reasons.max()}; expected 0 to {max(Reason)}"
+    if responses.scores.min(initial=0) < 0:
+        return "scores has negative values; a missing answer is 0 with its reason in reasons"
+    if responses.scores.max(initial=0) > responses.max_scores.min(initial=HIGHEST):
+        high = np.flatnonzero(responses.scores.max(axis=0, initial=0) > responses.max_scores)
+        if not len(high):
+            return None
+        return f"scores are above the maximum of items {listed(responses.items[k] for k in high)}; correct max_scores"
+    return None
+
+
+def _id_fault(what: str, ids: Sequence[str]) -> str | None:
+    if len(set(ids)) == len(ids):
+        return None
+    seen: set[str] = set()
+    twice = [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
+    return f"{what} ids occur twice: {listed(dict.fromkeys(twice))}; every id must be unique"
+
+
+def _places(known: Sequence[str], wanted: Iterable[str], what: str) -> Ints:
+    index = {name: k for k, name in enumerate(known)}
+    chosen = list(wanted)
+    absent = [w for w in chosen if w not in index]
+    if absent:
+        raise ResponsesError(f"There are no {what} {listed(absent)}; there are {listed(known)}")
+    return np.array([index[w] for w in chosen], dtype=np.int64)
+
+
+def _cut(answers: Answers, rows: slice | Ints, columns: slice | Ints) -> Answers:
+    places = np.arange(len(answers.vocabulary))[columns].tolist()
+    return Answers(
+        codes=answers.codes[rows][:, columns],
+        vocabulary=tuple(answers.vocabulary[k] for k in places),
+        kinds=tuple(answers.kinds[k] for k in places),
+    )

@@ -1,0 +1,258 @@
+"""Which column is what: the person, the form, the items, and what is kept as background or refused as personal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from competency_dx.bank import Form, Item, ItemBank, Rubric
+from competency_dx.errors import Finding, ResponsesError, listed
+from competency_dx.responses.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout, is_total
+from competency_dx.responses.missing import NEGATIVE_CODES, builtin_token
+from competency_dx.responses.normalise import fold_code, fold_text, header_form, read_integer, read_number
+from competency_dx.responses.notes import note
+from competency_dx.responses.privacy import personal_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from competency_dx.responses.table import Column, Table
+
+PERSON_SHARE = 0.5
+"""A person column has at least this share of distinct ids (several attempts lower it)."""
+NUMERIC_SHARE = 0.5
+"""Without a bank a column of which most cells are whole numbers is an item."""
+
+
+class Roles(NamedTuple):
+    """The columns of a wide table by role; an item has one column, or one per criterion of its rubric."""
+
+    table: Table
+    person: str | None
+    form: str | None
+    items: Mapping[str, tuple[str, ...]]
+    background: tuple[str, ...]
+
+
+def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
+    """Find the role of every column of a wide table; findings are added to the table in the result."""
+    items, notes = _bank_items(table, bank, layout) if bank else (_chosen(table, layout), [])
+    used = {name for names in items.values() for name in names}
+    table, privacy = _without_personal(table, used, layout)
+    table, person = _person(table, used, layout)
+    form = _form(table, bank, layout, used)
+    rest = [name for name in table.columns if name not in used and name not in {person, form}]
+    if bank is None and layout.items is None:
+        items = {name: (name,) for name in rest if _looks_scored(table.columns[name], layout)}
+        rest = [name for name in rest if name not in items]
+    if not items:
+        raise ResponsesError(_no_items(table, bank))
+    unknown = _unknown(rest, bank) if bank else []
+    background = tuple(name for name in rest if name not in unknown)
+    notes += [*privacy, *_kept(background, form, unknown)]
+    table = replace(table, findings=(*table.findings, *notes))
+    return Roles(_without_totals(table, person, used | set(items)), person, form, items, background)
+
+
+def _kept(background: Sequence[str], form: str | None, unknown: Sequence[str]) -> list[Finding]:
+    kept = [*background, *([form] if form else [])]
+    return [*([note("background", kept)] if kept else []), *([note("unknown_items", unknown)] if unknown else [])]
+
+
+def _no_items(table: Table, bank: ItemBank | None) -> str:
+    found = listed(table.columns) or "none"
+    if bank is not None:
+        return (
+            f"{table.origin}: no column is an item of bank {bank.id} (items {listed(i.id for i in bank.items)}; "
+            f"columns {found}); name the columns by item ids"
+        )
+    return (
+        f"{table.origin}: no column holds points (columns {found}); give the bank to score raw answers, or name the "
+        "item columns with Layout(items=…)"
+    )
+
+
+def _chosen(table: Table, layout: Layout) -> dict[str, tuple[str, ...]]:
+    wanted = layout.items or ()
+    _present(table, wanted, "items")
+    return {name: (name,) for name in wanted}
+
+
+def _present(table: Table, names: Iterable[str], setting: str) -> None:
+    absent = [n for n in names if n not in table.columns]
+    if absent:
+        raise ResponsesError(
+            f"{table.origin}: Layout({setting}=…) names {listed(absent)}, which the table has not; its columns are "
+            f"{listed(table.columns)}"
+        )
+
+
+def _bank_items(table: Table, bank: ItemBank, layout: Layout) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
+    """Match columns to items by id: exactly, then with look-alike letters unified, then criterion by criterion."""
+    folded: dict[str, list[str]] = {}
+    for name in table.columns:
+        folded.setdefault(fold_code(name), []).append(name)
+    items: dict[str, tuple[str, ...]] = {}
+    loose: list[str] = []
+    for item in _wanted(bank, layout):
+        match = [item.id] if item.id in table.columns else folded.get(fold_code(item.id), [])
+        if len(match) > 1:
+            raise ResponsesError(f"{table.origin}: columns {listed(match)} all name item {item.id}; keep one of them")
+        if match:
+            items[item.id] = (match[0],)
+            loose += [match[0]] if match[0] != item.id else []
+        elif columns := _criteria(item, folded):
+            items[item.id] = columns
+    return items, [note("header_matched", loose)] if loose else []
+
+
+def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
+    if layout.items is None:
+        return bank.items
+    known = {i.id: i for i in bank.items}
+    absent = [i for i in layout.items if i not in known]
+    if absent:
+        raise ResponsesError(f"Layout(items=…) names {listed(absent)}, which bank {bank.id} has not; correct the ids")
+    return [known[i] for i in layout.items]
+
+
+def _criteria(item: Item, folded: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    if not isinstance(item.rule, Rubric):
+        return ()
+    found = [
+        next((folded[f][0] for mark in "._-/ :" if (f := fold_code(f"{item.id}{mark}{c.id}")) in folded), "")
+        for c in item.rubric
+    ]
+    if any(found) and not all(found):
+        absent = [c.id for c, name in zip(item.rubric, found, strict=True) if not name]
+        raise ResponsesError(f"item {item.id}: no columns for the criteria {listed(absent)}; every criterion needs one")
+    return tuple(found) if all(found) else ()
+
+
+def _without_personal(table: Table, used: set[str], layout: Layout) -> tuple[Table, list[Finding]]:
+    named = dict(table.columns) if table.index is None else {**table.columns, table.index.name: table.index}
+    personal = personal_columns(c for name, c in named.items() if name not in used)
+    if not personal:
+        return table, []
+    shown = [f"{name} ({what})" for name, what in personal]
+    if layout.pii == "refuse":
+        raise ResponsesError(
+            f"{table.origin}: columns hold personal data: {listed(shown)}; work with pseudonyms only: remove the "
+            "columns, or pass Layout(pii='drop') to leave them out"
+        )
+    gone = {name for name, _ in personal}
+    columns = {name: c for name, c in table.columns.items() if name not in gone}
+    if layout.person in gone and layout.person in table.columns:
+        columns = {layout.person: _pseudonyms(table.columns[layout.person]), **columns}
+    index = table.index if table.index is not None and table.index.name not in gone else None
+    return replace(table, columns=columns, index=index), [note("personal_data", shown, scope=sorted(gone))]
+
+
+def _pseudonyms(column: Column) -> Column:
+    """Replace the ids of a person column by numbers, in the order of their first row."""
+    return replace(column, vocabulary=tuple(str(k + 1) for k in range(len(column.vocabulary))))
+
+
+def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | None]:
+    if layout.person is not None:
+        if table.index is not None and table.index.name == layout.person and layout.person not in table.columns:
+            return _index_as_column(table)
+        _present(table, [layout.person], "person")
+        return table, layout.person
+    forms = {header_form(name): name for name in reversed(list(table.columns)) if name not in used}
+    for candidate in PERSON_NAMES:
+        name = forms.get(candidate)
+        if name is not None and len(table.columns[name].vocabulary) >= PERSON_SHARE * _filled(table.columns[name]):
+            return table, name
+    if table.index is not None:
+        return _index_as_column(table)
+    if table.origin != "array":
+        table = replace(table, findings=(*table.findings, note("row_numbers")))
+    return table, None
+
+
+def _filled(column: Column) -> int:
+    return int((column.codes >= 0).sum())
+
+
+def _index_as_column(table: Table) -> tuple[Table, str]:
+    assert table.index is not None
+    name = table.index.name if table.index.name not in table.columns else f"{table.index.name} (row label)"
+    return replace(table, columns={name: replace(table.index, name=name), **table.columns}, index=None), name
+
+
+def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -> str | None:
+    if layout.form is not None:
+        _present(table, [layout.form], "form")
+        if bank is None or not bank.forms:
+            raise ResponsesError("Layout(form=…) needs a bank with forms, which tell the items of each form; give one")
+        return layout.form
+    if bank is None or not bank.forms:
+        return None
+    known = form_index(bank.forms)
+    for name, column in table.columns.items():
+        if (
+            name not in used
+            and header_form(name) in FORM_NAMES
+            and any(fold_text(v) in known for v in column.vocabulary)
+        ):
+            return name
+    return None
+
+
+def form_index(forms: Sequence[Form]) -> dict[str, Form]:
+    """Return the forms by every name they may have in a table: id and titles, in the form of `fold_text`."""
+    titles = {fold_text(t): f for f in forms if f.title for t in (f.title.ru, f.title.en) if t}
+    return titles | {fold_text(f.id): f for f in forms}
+
+
+def _looks_scored(column: Column, layout: Layout) -> bool:
+    """Tell whether a column of a table without a bank holds points; fractions among them are an error."""
+    if header_form(column.name) in BACKGROUND_NAMES:
+        return False
+    own = layout.user_reasons(column.name)
+    counts = column.counts()
+    whole = broken = rest = 0
+    for text, n in zip(column.vocabulary, counts.tolist(), strict=True):
+        if fold_text(text) in own or text in NEGATIVE_CODES or builtin_token(text) is not None:
+            continue
+        if read_integer(text) is not None:
+            whole += n
+        elif "/" not in text and read_number(text) is not None:
+            broken += n
+        else:
+            rest += n
+    if broken and broken + whole > rest:
+        raise ResponsesError(
+            f"column {column.name} holds numbers that are no whole points; name the item columns with Layout(items=…), "
+            "or round the points"
+        )
+    return whole >= NUMERIC_SHARE * (whole + rest) if whole + rest else True
+
+
+def _unknown(rest: Sequence[str], bank: ItemBank) -> list[str]:
+    shapes = {_shape(i.id) for i in bank.items}
+    return [n for n in rest if _shape(n) in shapes and header_form(n) not in BACKGROUND_NAMES]
+
+
+def _shape(name: str) -> str:
+    return re.sub(r"\d+", "9", fold_code(name)) if any(c.isdigit() for c in name) else "\0" + fold_code(name)
+
+
+def _without_totals(table: Table, person: str | None, used: set[str]) -> Table:
+    """Drop rows of totals (and of maxima) at the top and the bottom: the label stands where the person id should."""
+    flags = np.zeros(table.rows, dtype=np.bool_)
+    shown = np.full(table.rows, "", dtype=object)
+    blank = table.columns[person].codes < 0 if person is not None else np.zeros(table.rows, dtype=np.bool_)
+    for place, (name, column) in enumerate(table.columns.items()):
+        if name in used or not any(map(is_total, column.vocabulary)):
+            continue
+        found = np.array([*map(is_total, column.vocabulary), False])[column.codes]
+        found &= blank if name != person and (person is not None or place > 0) else True
+        shown[found & ~flags] = column.texts()[found & ~flags]
+        flags |= found
+    ends = np.logical_and.accumulate(flags) | np.logical_and.accumulate(flags[::-1])[::-1]
+    return table.take(~ends, note("total_rows", shown[ends].tolist(), scope=())) if ends.any() else table

@@ -1,0 +1,230 @@
+"""Columns of answers as points and reasons: distinct answers are scored once and spread over the persons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
+from competency_dx.errors import Finding, ResponsesError, listed
+from competency_dx.responses.missing import ABSENT, BLANK, NEGATIVE_CODES, Reason, Reasons, builtin_token
+from competency_dx.responses.normalise import fold_text, read_integer, tidy
+from competency_dx.responses.notes import Remark, gather, note
+from competency_dx.responses.rules import score_answers
+from competency_dx.responses.table import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from competency_dx.arrays import Bools, Codes, Ints
+    from competency_dx.responses.layout import Layout
+    from competency_dx.responses.roles import Roles
+
+Mode = Literal["raw", "scored"]
+
+HIGHEST = 127
+CLEARLY = 2
+"""Cells that speak for a reading must be this many times as many as those that speak against it."""
+
+
+class Cell(NamedTuple):
+    """An item with its column."""
+
+    id: str
+    item: Item | None
+    column: Column
+
+
+class Verdicts(NamedTuple):
+    """Points and status of each distinct content of a column; `tokens` marks those that stand for a missing answer."""
+
+    points: Ints
+    status: Reasons
+    tokens: Bools
+
+
+class Scored(NamedTuple):
+    """Matrices (P, I) of points and status (with `BLANK` and `ABSENT` still to be resolved)."""
+
+    mode: Mode
+    scores: Codes
+    status: Reasons
+    max_scores: Ints
+    findings: tuple[Finding, ...]
+
+
+def cells_of(roles: Roles, bank: ItemBank | None) -> tuple[Cell, ...]:
+    """Return the items with their columns, in the order of the bank or of the table; criteria are joined."""
+    known = {i.id: i for i in bank.items} if bank else {}
+    return tuple(
+        Cell(name, known.get(name), joined(known[name], [roles.table.columns[c] for c in columns]))
+        if len(columns) > 1
+        else Cell(name, known.get(name), roles.table.columns[columns[0]])
+        for name, columns in roles.items.items()
+    )
+
+
+def joined(item: Item, columns: Sequence[Column]) -> Column:
+    """Join the columns of an item's criteria into one of contents like ``"К1=2; К2=1"``."""
+    codes = np.stack([c.codes for c in columns], axis=1)
+    rows, inverse = np.unique(codes, axis=0, return_inverse=True)
+    texts = [
+        _joined_text(item, [c.vocabulary[k] if k >= 0 else "" for c, k in zip(columns, r, strict=True)]) for r in rows
+    ]
+    kept = {t: k for k, t in enumerate(dict.fromkeys(filter(None, texts)))}
+    place = np.array([kept.get(t, -1) for t in texts], dtype=np.int32)
+    return Column(name=item.id, codes=place[inverse.ravel()], vocabulary=tuple(kept), kinds=tuple("text" for _ in kept))
+
+
+def _joined_text(item: Item, parts: Sequence[str]) -> str:
+    present = set(filter(None, parts))
+    if not present:
+        return ""
+    if len(present) == 1 and builtin_token(parts[0]) is not None:
+        return parts[0]
+    return "; ".join(f"{c.id}={p}" for c, p in zip(item.rubric, parts, strict=True))
+
+
+def score_cells(cells: Sequence[Cell], layout: Layout) -> Scored:
+    """Score every column, after it is clear whether the cells hold answers or points."""
+    has_bank = any(c.item is not None for c in cells)
+    raw = [raw_verdicts(c, layout) for c in cells] if has_bank and layout.cells != "scored" else []
+    points = [point_verdicts(c, layout) for c in cells] if not has_bank or layout.cells != "raw" else []
+    mode, found = decide(cells, raw, points)
+    verdicts = raw if mode == "raw" else points
+    shape = (len(cells[0].column.codes), len(cells))
+    scores, status = np.zeros(shape, dtype=np.int8), np.empty(shape, dtype=np.uint8)
+    for k, (cell, v) in enumerate(zip(cells, verdicts, strict=True)):
+        scores[:, k] = np.append(v.points, 0)[cell.column.codes]
+        status[:, k] = np.append(v.status, np.uint8(BLANK))[cell.column.codes]
+    tops = [
+        c.item.max_score if c.item else max(1, int(v.points.max(initial=0)))
+        for c, v in zip(cells, verdicts, strict=True)
+    ]
+    remarks = [r for c, v in zip(cells, verdicts, strict=True) for r in remarks_of(c, v, mode)]
+    return Scored(mode, scores, status, np.array(tops, dtype=np.int64), (*found, *gather(remarks)))
+
+
+def _tokens(cell: Cell, layout: Layout, verdict: tuple[Ints, Reasons], mode: Mode) -> Verdicts:
+    """Replace the status of contents that stand for a missing answer; an answer of the item is never a token."""
+    points, status = verdict
+    own = layout.user_reasons(cell.id)
+    tokens = np.zeros(len(status), dtype=np.bool_)
+    for k, text in enumerate(cell.column.vocabulary):
+        reason = own.get(tidy(text), own.get(fold_text(text) or tidy(text)))
+        if reason is None and not _is_answer(cell, mode, points=int(points[k]), status=int(status[k])):
+            reason = _builtin(cell, text, mode)
+        if reason is not None:
+            points[k], status[k], tokens[k] = 0, reason, True
+        elif cell.column.kinds[k] == "date":
+            points[k], status[k] = 0, Reason.INVALID
+    return Verdicts(points, status, tokens)
+
+
+def _is_answer(cell: Cell, mode: Mode, *, points: int, status: int) -> bool:
+    item = cell.item
+    if mode == "scored" or item is None or status != Reason.ANSWERED:
+        return False
+    return points > 0 or bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
+
+
+def _builtin(cell: Cell, text: str, mode: Mode) -> int | None:
+    measured = mode == "raw" and cell.item is not None and cell.item.type in {"number", "text"}
+    return BLANK if text in NEGATIVE_CODES and not measured else builtin_token(text)
+
+
+def raw_verdicts(cell: Cell, layout: Layout) -> Verdicts:
+    """Score the distinct contents of a column as raw answers with the item's key and rule."""
+    assert cell.item is not None
+    return _tokens(cell, layout, score_answers(cell.item, padded(cell.item, cell.column)), "raw")
+
+
+def padded(item: Item, column: Column) -> tuple[str, ...]:
+    """Return the contents with leading zeros restored where a digit string was stored as a number."""
+    key = str(item.key)
+    if item.type != "digits" or not key.startswith("0"):
+        return column.vocabulary
+    stored = zip(column.vocabulary, column.kinds, strict=True)
+    return tuple(v.zfill(len(key)) if kind == "number" and v.isdigit() else v for v, kind in stored)
+
+
+def point_verdicts(cell: Cell, layout: Layout) -> Verdicts:
+    """Read the distinct contents of a column as points from 0 to the maximum of the item."""
+    top = cell.item.max_score if cell.item else HIGHEST
+    numbers = [read_integer(v) for v in cell.column.vocabulary]
+    fits = np.array([n is not None and 0 <= n <= top for n in numbers], dtype=np.bool_)
+    points = np.array([n if f else 0 for n, f in zip(numbers, fits, strict=True)], dtype=np.int64)
+    out = _tokens(cell, layout, (points, np.where(fits, Reason.ANSWERED, Reason.INVALID).astype(np.uint8)), "scored")
+    high = [n for n, t in zip(numbers, out.tokens, strict=True) if n is not None and n > HIGHEST and not t]
+    if high and cell.item is None:
+        raise ResponsesError(
+            f"column {cell.id} holds {listed(high)}, more than the highest score of {HIGHEST}; if it is no item, "
+            "name the item columns with Layout(items=…) or the person column with Layout(person=…)"
+        )
+    return out
+
+
+def decide(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequence[Verdicts]) -> tuple[Mode, list[Finding]]:
+    """Tell answers from points by the cells that can only be one of them; raises where both readings are possible."""
+    if not raw or not points:
+        return ("raw" if raw else "scored"), []
+    no_points = no_answers = differ = 0
+    strange: list[str] = []
+    for cell, r, p in zip(cells, raw, points, strict=True):
+        counts = np.where(r.tokens | p.tokens, 0, cell.column.counts())
+        bad = (r.status == Reason.INVALID) | (p.status == Reason.ANSWERED) & _strange(cell)
+        no_points += int(counts[p.status == Reason.INVALID].sum())
+        no_answers += int(counts[bad].sum())
+        differ += int(counts[(r.points != p.points) | bad].sum())
+        strange += [cell.id] if counts[bad].any() else []
+    if no_answers > CLEARLY * no_points:
+        return "scored", [note("scored_cells", strange)]
+    if no_points > CLEARLY * no_answers or differ == 0:
+        return "raw", []
+    raise ResponsesError(
+        f"The cells can be read as answers and as points, with different results ({differ} cells); say which they are "
+        "with Layout(cells='raw') or Layout(cells='scored')"
+    )
+
+
+def _strange(cell: Cell) -> Bools:
+    """Mark contents that are readable but hardly an answer: "0" where options are not listed, one sign of several."""
+    item = cell.item
+    assert item is not None
+    size = 0 if item.key is None else len(item.key)
+    row = item.type in {"matching", "ordering", "digits"} and size > 1
+    nothing = item.type in {"single", "multiple"} and not item.options and size > 0 and "0" not in (item.key or ())
+    return np.array([(row and len(v) == 1) or (nothing and v == "0") for v in cell.column.vocabulary], dtype=np.bool_)
+
+
+def remarks_of(cell: Cell, verdicts: Verdicts, mode: Mode) -> list[Remark]:
+    """Return what is remarkable about the contents of a column: tokens, unreadable answers, dates, leading zeros."""
+    out: list[Remark] = []
+    column, counts = cell.column, cell.column.counts().tolist()
+    for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
+        shown = repr(text if len(text) < 40 else text[:39] + "…")
+        if verdicts.tokens[k]:
+            out.append(Remark("missing_tokens", cell.id, shown, counts[k]))
+        elif verdicts.status[k] == Reason.INVALID:
+            out.append(Remark("date" if kind == "date" else "invalid", cell.id, shown, counts[k]))
+        elif mode == "raw" and cell.item is not None and cell.item.type == "digits":
+            code = _zeros(cell.item, text, kind)
+            out += [Remark(code, cell.id, shown, counts[k])] if code else []
+    return out
+
+
+def _zeros(item: Item, text: str, kind: str) -> str | None:
+    key = str(item.key)
+    if not (key.startswith("0") and text.isdigit() and len(text) < len(key)):
+        return None
+    if kind == "number":
+        return "zeros_restored"
+    return "zeros_lost" if text.zfill(len(key)) == key else None
+
+
+def absent_rows(status: Reasons) -> Bools:
+    """Return the persons who did not come: a token says so and there is no answer."""
+    there = (status == Reason.ANSWERED) | (status == Reason.INVALID)
+    out: Bools = (status == ABSENT).any(axis=1) & ~there.any(axis=1)
+    return out

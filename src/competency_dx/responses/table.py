@@ -1,0 +1,176 @@
+"""A table of answers while it is read: columns of distinct texts and codes, from frames, records and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Ints, Names, value
+from competency_dx.errors import Finding, ResponsesError, listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["text", "number", "date"]
+Factors = NDArray[np.int32]
+
+
+@value
+class Column:
+    """One column of R rows as codes into its distinct texts.
+
+    Attributes
+    ----------
+    codes : int32 array (R,)
+        Place in `vocabulary`, -1 for an empty cell.
+    vocabulary : tuple of str
+        Distinct contents without outer spaces.
+    kinds : tuple of {"text", "number", "date"}
+        How the source stored each content: 13 stored as a number is not the text "13".
+    """
+
+    name: str
+    codes: Factors
+    vocabulary: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+
+    def texts(self) -> Names:
+        """Return the contents row by row, "" where empty."""
+        out: Names = np.array([*self.vocabulary, ""], dtype=object)[self.codes]
+        return out
+
+    def counts(self) -> Ints:
+        """Return how often each content occurs."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.vocabulary))
+
+    def take(self, rows: NDArray[np.generic]) -> Self:
+        """Return the chosen rows; contents that no longer occur are forgotten."""
+        codes = self.codes[rows]
+        used = np.unique(codes[codes >= 0])
+        place = np.full(len(self.vocabulary) + 1, -1, dtype=np.int32)
+        place[used] = np.arange(len(used), dtype=np.int32)
+        kept = used.tolist()
+        return replace(
+            self,
+            codes=place[codes],
+            vocabulary=tuple(self.vocabulary[k] for k in kept),
+            kinds=tuple(self.kinds[k] for k in kept),
+        )
+
+
+@value
+class Table:
+    """Columns by name, all of R rows; `index` holds the row labels of a frame that has its own."""
+
+    columns: Mapping[str, Column]
+    rows: int
+    origin: str
+    index: Column | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def take(self, rows: NDArray[np.generic], *findings: Finding) -> Self:
+        """Return the chosen rows (a mask or places) with further findings."""
+        chosen = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        return replace(
+            self,
+            columns={name: c.take(chosen) for name, c in self.columns.items()},
+            rows=len(chosen),
+            index=None if self.index is None else self.index.take(chosen),
+            findings=(*self.findings, *findings),
+        )
+
+
+def cell_text(cell: object) -> tuple[str, Kind]:
+    """Return a cell as text and the way it was stored; whole floats lose their ``.0``."""
+    if isinstance(cell, str):
+        return cell.strip(), "text"
+    if isinstance(cell, bool | np.bool_ | int | np.integer):
+        return str(int(cell)), "number"
+    if isinstance(cell, float | np.floating):
+        number = float(cell)
+        return (str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)), "number"
+    if isinstance(cell, date | datetime | time | timedelta | np.datetime64 | np.timedelta64):
+        return str(cell), "date"
+    return str(cell).strip(), "text"
+
+
+def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pandas series of anything
+    """Factorise cells; empty texts, None, NaN and NA are empty cells."""
+    import pandas as pd
+
+    codes, unique = pd.factorize(cells)
+    contents = [cell_text(u) for u in unique]
+    kept = {c: k for k, c in enumerate(dict.fromkeys(c for c in contents if c[0]))}
+    place = np.array([*(kept.get(c, -1) for c in contents), -1], dtype=np.int32)
+    return Column(name=name, codes=place[codes], vocabulary=tuple(c[0] for c in kept), kinds=tuple(c[1] for c in kept))
+
+
+def table(named: Iterable[tuple[str, Any]], origin: str, **rest: Any) -> Table:  # noqa: ANN401
+    """Make a table of named columns of equal length; raises `ResponsesError` when a name occurs twice."""
+    pairs = [(name.strip(), cells) for name, cells in named]
+    names = [name for name, _ in pairs]
+    twice = [n for n in dict.fromkeys(names) if names.count(n) > 1] if len(set(names)) < len(names) else []
+    if twice:
+        raise ResponsesError(f"{origin}: columns named twice: {listed(twice)}; each name must occur once: rename one")
+    columns = {name: column(name, cells) for name, cells in pairs}
+    rows = len(next(iter(columns.values())).codes) if columns else 0
+    return Table(columns=columns, rows=rows, origin=origin, **rest)
+
+
+def from_frame(frame: object) -> Table:
+    """Read a pandas, polars or pyarrow table, or any other eager frame that narwhals knows."""
+    import narwhals.stable.v2 as nw
+    import pandas as pd
+
+    if isinstance(frame, pd.DataFrame):
+        return _from_pandas(frame)
+    try:
+        data = nw.from_native(cast("Any", frame), eager_only=True)
+    except TypeError:
+        raise ResponsesError(
+            f"A source of type {type(frame).__name__} cannot be read; expected a path, a data frame, a list of "
+            "records or a 2-D array (collect a lazy frame first)"
+        ) from None
+    return table(((name, _cells(data[name])) for name in data.columns), "frame")
+
+
+def _from_pandas(frame: pd.DataFrame) -> Table:
+    import pandas as pd
+
+    plain = isinstance(frame.index, pd.RangeIndex) and frame.index.start == 0 and frame.index.step == 1
+    labels = None if plain else column(str(frame.index.name or "index"), frame.index.map(_label).to_numpy(dtype=object))
+    pairs = ((str(name), frame.iloc[:, k]) for k, name in enumerate(frame.columns))
+    return table(((n, s.astype(object) if s.dtype.kind == "M" else s) for n, s in pairs), "frame", index=labels)
+
+
+def _label(label: object) -> object:
+    return "/".join(map(str, label)) if isinstance(label, tuple) else label
+
+
+def _cells(series: Any) -> Any:  # noqa: ANN401 - a narwhals series
+    if series.dtype.is_numeric():
+        return series.to_numpy()
+    import pandas as pd
+
+    return pd.Series(series.to_list(), dtype=object)
+
+
+def from_records(records: Sequence[Mapping[str, object]], origin: str = "records") -> Table:
+    """Read a list of mappings; a key that a record lacks is an empty cell."""
+    if not all(isinstance(r, Mapping) for r in records):
+        raise ResponsesError(f"{origin}: expected a list of objects like {{'person': 'p1', 'M01': 'A'}}, one a person")
+    import pandas as pd
+
+    names = dict.fromkeys(str(k) for r in records for k in r)
+    plain = [{str(k): v for k, v in r.items()} for r in records]
+    return table(((n, pd.Series([r.get(n) for r in plain], dtype=object)) for n in names), origin)
+
+
+def from_array(array: NDArray[Any], items: Sequence[str]) -> Table:
+    """Read a 2-D array whose columns are the given items."""
+    return table(((name, np.ascontiguousarray(array[:, k])) for k, name in enumerate(items)), "array")

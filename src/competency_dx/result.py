@@ -1,0 +1,183 @@
+"""The common shape of results: frame, JSON, picture, notebook and terminal form of every value a verb returns."""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from competency_dx.display import charts, tables
+from competency_dx.errors import DocumentError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from competency_dx.display.charts import Chart
+
+MAX_LINES = 12
+
+
+class Result(ABC):
+    """A frozen value with the same five faces as every other: frame, JSON, plot, HTML and text."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    schema_version: ClassVar[int] = 1
+
+    @abstractmethod
+    def to_frame(self) -> pd.DataFrame:
+        """Return the result as a table with stable columns."""
+
+    @abstractmethod
+    def summary(self) -> Sequence[str]:
+        """Return what the result says in at most twelve lines."""
+
+    @abstractmethod
+    def chart(self, kind: str) -> Chart:
+        """Return the data of a picture; the kinds are listed by `chart_kinds`."""
+
+    @classmethod
+    @abstractmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture this result can show, the default first."""
+
+    def plot(self, kind: str | None = None) -> Figure:
+        """Draw one of `chart_kinds` as a matplotlib figure (the first when `kind` is None)."""
+        kinds = self.chart_kinds()
+        chosen = kinds[0] if kind is None else kind
+        if chosen not in kinds:
+            raise ValueError(f"{type(self).__name__} has no plot {chosen!r}; choose one of: {', '.join(kinds)}")
+        return charts.draw(self.chart(chosen))
+
+    def to_json(self) -> str:
+        """Return the result as a JSON document with kind, schema version and provenance; NaN is null."""
+        head = {"kind": self.kind, "schema_version": self.schema_version}
+        return json.dumps(head | self._document(), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a document written by `to_json`.
+
+        Raises
+        ------
+        DocumentError
+            When the text is not JSON, of another kind, or of a schema version this library does not read.
+        """
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as fault:
+            raise DocumentError(f"The text is not JSON ({fault}); expected a document written by to_json()") from fault
+        check_head(document, cls.kind, cls.schema_version)
+        return cls._from_document(document)
+
+    def _document(self) -> dict[str, Any]:
+        return encode_fields(self)
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any]) -> Self:
+        out = decode(cls, {k: v for k, v in document.items() if k not in {"kind", "schema_version"}}, cls.kind)
+        assert isinstance(out, cls)
+        return out
+
+    def _repr_html_(self) -> str:
+        return tables.html(self.summary(), self.to_frame())
+
+    def __str__(self) -> str:
+        return "\n".join(list(self.summary())[:MAX_LINES])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def check_head(document: object, kind: str, version: int) -> None:
+    """Refuse a document of another kind or schema version, saying what was expected."""
+    found = document.get("kind") if isinstance(document, dict) else None
+    if found != kind:
+        raise DocumentError(f"The document is of kind {found!r}; expected {kind!r}: read it with the class of its kind")
+    assert isinstance(document, dict)
+    if document.get("schema_version") != version:
+        raise DocumentError(
+            f"The {kind} document has schema_version {document.get('schema_version')!r}; this library reads {version}: "
+            "update the library or write the document again"
+        )
+
+
+def encode(item: object) -> Any:  # noqa: ANN401, PLR0911 - JSON is an untyped tree
+    """Turn a value into JSON types: arrays to nested lists, NaN to null, dataclasses to objects."""
+    if isinstance(item, np.ndarray):
+        return _encode_array(item)
+    if isinstance(item, np.generic):
+        return encode(item.item())
+    if isinstance(item, float):
+        return item if math.isfinite(item) else None
+    if is_dataclass(item) and not isinstance(item, type):
+        return encode_fields(item)
+    if isinstance(item, Mapping):
+        return {str(k): encode(v) for k, v in item.items()}
+    if isinstance(item, tuple | list):
+        return [encode(v) for v in item]
+    if hasattr(item, "model_dump"):
+        return item.model_dump(mode="json", exclude_none=True)
+    return item
+
+
+def _encode_array(array: np.ndarray[Any, Any]) -> Any:  # noqa: ANN401
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        boxed = array.astype(object)
+        boxed[~np.isfinite(array)] = None
+        return boxed.tolist()
+    return array.tolist()
+
+
+def encode_fields(item: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Turn the fields of a dataclass into a JSON object."""
+    return {f.name: encode(getattr(item, f.name)) for f in fields(item)}
+
+
+def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
+    """Rebuild a value of the annotated type from JSON types; faults name the place in the document."""
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _decode_fields(hint, item, where)
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in {typing.Union, types.UnionType}:
+        inner = [a for a in args if a is not type(None)]
+        return None if item is None else decode(inner[0], item, where)
+    if origin is np.ndarray:
+        return _decode_array(args, item)
+    if origin is tuple:
+        return tuple(decode(args[0], v, f"{where}[{i}]") for i, v in enumerate(item))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {k: decode(args[1], v, f"{where}.{k}") for k, v in item.items()}
+    if hint is float:
+        return math.nan if item is None else float(item)
+    if hasattr(hint, "model_validate"):
+        return hint.model_validate(item)
+    return item
+
+
+def _decode_array(args: tuple[Any, ...], item: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
+    dtype = np.dtype(typing.get_args(args[1])[0])
+    if dtype.kind == "f":
+        return np.array(item, dtype=object).astype(dtype)
+    return np.array(item, dtype=dtype)
+
+
+def _decode_fields(cls: type, item: Any, where: str) -> object:  # noqa: ANN401
+    if not isinstance(item, Mapping):
+        raise DocumentError(f"{where} should be an object with the fields of {cls.__name__}")
+    hints = typing.get_type_hints(cls)
+    wanted = {f.name for f in fields(cls)}
+    unknown, missing = set(item) - wanted, wanted - set(item)
+    if unknown or missing:
+        raise DocumentError(
+            f"{where} does not match {cls.__name__}: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}"
+        )
+    return cls(**{name: decode(hints[name], item[name], f"{where}.{name}") for name in wanted})

@@ -1,0 +1,110 @@
+"""Bringing answers and parameters together by item id, in the order of the parameters, whatever the order of columns."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes
+from competency_dx.bank import ItemBank
+from competency_dx.calibration import Calibration
+from competency_dx.errors import Finding, ScoringError, listed
+from competency_dx.models import ItemParameters, bank_parameters
+from competency_dx.responses import MissingPolicy, Responses, load_responses
+from competency_dx.scoring.methods import ItemUncertainty
+
+
+class Matched(NamedTuple):
+    """Scores (P, I) and observed mask (P, I) in the order of the parameters, with what did not match."""
+
+    data: Responses
+    codes: Codes
+    observed: Bools
+    findings: tuple[Finding, ...]
+
+
+def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
+    """Return the item parameters of a bank or a calibration.
+
+    Raises
+    ------
+    ScoringError
+        When something else is given.
+    """
+    if isinstance(source, Calibration):
+        return source.parameters
+    if isinstance(source, ItemBank):
+        return bank_parameters(source)
+    raise ScoringError(f"Expected an ItemBank or a Calibration as parameters, got {type(source).__name__}")
+
+
+def as_responses(source: Any, parameters: ItemBank | Calibration) -> Responses:  # noqa: ANN401 - any table
+    """Return responses as they are, or load a table, with the bank's keys when a bank is given."""
+    if isinstance(source, Responses):
+        return source
+    return load_responses(source, bank=parameters if isinstance(parameters, ItemBank) else None)
+
+
+def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) -> Matched:
+    """Match by item id; items without parameters are left out and said so.
+
+    Raises
+    ------
+    ScoringError
+        When no item matches, or a score is higher than the item's parameters provide for.
+    """
+    codes, observed = data.effective(policy)
+    if data.items == parameters.items:
+        _check_range(data, codes, observed, parameters)
+        return Matched(data, codes, observed, ())
+    column = {item: j for j, item in enumerate(data.items)}
+    pairs = [(i, column[item]) for i, item in enumerate(parameters.items) if item in column]
+    if not pairs:
+        raise ScoringError(
+            f"None of the items {listed(data.items)} has parameters; the parameters are for {listed(parameters.items)}: "
+            "check that the column names are the item ids"
+        )
+    to, of = (np.array(side) for side in zip(*pairs, strict=True))
+    out = np.zeros((len(codes), len(parameters.items)), dtype=np.int8)
+    mask = np.zeros(out.shape, dtype=np.bool_)
+    out[:, to], mask[:, to] = codes[:, of], observed[:, of]
+    _check_range(data, out, mask, parameters)
+    known = set(parameters.items)
+    return Matched(data, out, mask, _unmatched([item for item in data.items if item not in known]))
+
+
+def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: ItemParameters) -> None:
+    if not len(codes):
+        raise ScoringError("There is no person to score: the responses have no rows")
+    top = codes.max(axis=0)
+    high = np.flatnonzero(top >= parameters.n_categories)
+    for i in high:
+        who = np.flatnonzero((codes[:, i] == top[i]) & observed[:, i])
+        if who.size:
+            raise ScoringError(
+                f"Item {parameters.items[i]}: score {top[i]} of person {data.persons[who[0]]} is above the highest score "
+                f"{parameters.n_categories[i] - 1} its parameters provide for; correct the answer or recalibrate the item"
+            )
+
+
+def _unmatched(items: list[str]) -> tuple[Finding, ...]:
+    if not items:
+        return ()
+    return (
+        Finding(
+            code="scoring.no_parameters",
+            severity="warning",
+            ru=f"У {len(items)} заданий нет параметров; ответы на них не участвуют в оценивании.",
+            en=f"{len(items)} items have no parameters; answers to them take no part in scoring: {listed(items)}.",
+            scope=tuple(items),
+        ),
+    )
+
+
+def uncertain_items(parameters: ItemParameters, choice: ItemUncertainty) -> Bools:
+    """Return whose standard errors are carried (I,)."""
+    if choice == "all":
+        return np.ones(len(parameters.items), dtype=np.bool_)
+    provisional = [choice == "provisional" and s == "provisional" for s in parameters.statuses]
+    return np.array(provisional, dtype=np.bool_)

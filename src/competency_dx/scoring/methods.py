@@ -1,0 +1,69 @@
+"""Ways to estimate a person's competency; each is a frozen choice handed to `score`."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import Literal
+
+from competency_dx.arrays import value
+from competency_dx.responses import MissingPolicy
+
+ItemUncertainty = Literal["provisional", "all", "none"]
+
+
+@value
+class EAP:
+    """Expected a posteriori: the mean of the posterior under the normal population (Bock & Mislevy 1982).
+
+    Attributes
+    ----------
+    points : int
+        Support points on ±6 SD to begin with; more are taken where the items' information calls for it.
+    item_uncertainty : {"provisional", "all", "none"}
+        Whose standard errors are carried into the scores: of parameters resting on judgement, of all, of none.
+    missing : MissingPolicy
+        Which missing answers count as wrong and which are left out.
+    executor : concurrent.futures.Executor or None
+        Where blocks of persons are processed; None is a thread pool over the cores.
+    """
+
+    points: int = 61
+    item_uncertainty: ItemUncertainty = "provisional"
+    missing: MissingPolicy = MissingPolicy()
+    executor: Executor | None = None
+
+
+@value
+class MAP:
+    """Maximum a posteriori: the mode of the posterior under the normal population."""
+
+    item_uncertainty: ItemUncertainty = "provisional"
+    missing: MissingPolicy = MissingPolicy()
+
+
+@value
+class ML:
+    """Maximum likelihood; persons with no or all points get the bound and the status extreme_low or extreme_high."""
+
+    item_uncertainty: ItemUncertainty = "provisional"
+    missing: MissingPolicy = MissingPolicy()
+
+
+@value
+class WLE:
+    """Weighted likelihood (Warm 1989): nearly unbiased and finite for every pattern."""
+
+    item_uncertainty: ItemUncertainty = "provisional"
+    missing: MissingPolicy = MissingPolicy()
+
+
+@value
+class SumScore:
+    """EAP given the sum of points (Thissen, Pommerich, Billeaud & Williams 1995), by the recursion of Lord & Wingersky."""
+
+    points: int = 61
+    item_uncertainty: ItemUncertainty = "provisional"
+    missing: MissingPolicy = MissingPolicy()
+
+
+Method = EAP | MAP | ML | WLE | SumScore

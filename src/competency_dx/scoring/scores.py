@@ -1,0 +1,117 @@
+"""The result of scoring: an estimate with its error for every person, in the order of the responses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Floats, Ints, Names, freeze, value
+from competency_dx.errors import Finding
+from competency_dx.provenance import Provenance
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+STATUSES = ("ok", "extreme_low", "extreme_high", "no_responses")
+NORMAL_95 = 1.959963984540054
+
+
+@value
+class Scores(Result):
+    """Estimates of P persons on D dimensions.
+
+    Attributes
+    ----------
+    persons : ndarray of str, shape (P,)
+        In the order of the responses.
+    dimensions : tuple of str
+        D names.
+    theta : ndarray, shape (P, D)
+        Estimates in logits.
+    covariance : ndarray, shape (P, D, D)
+        Error covariance; the uncertainty of carried item parameters is in it.
+    n_items : ndarray of int, shape (P,)
+        Answers that entered the estimate.
+    status : ndarray of int, shape (P,)
+        Index into `STATUSES`: ok, extreme_low, extreme_high, no_responses.
+    reliability : ndarray, shape (D,)
+        Empirical reliability in this group: var(θ̂) / (var(θ̂) + mean SE²) for Bayesian estimates,
+        1 - mean SE² / var(θ̂) for ML and WLE; NaN for a single person.
+    """
+
+    kind: ClassVar[str] = "scores"
+
+    method: str
+    persons: Names
+    dimensions: tuple[str, ...]
+    theta: Floats
+    covariance: Floats
+    n_items: Ints
+    status: NDArray[np.int8]
+    reliability: Floats
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, theta=np.float64, covariance=np.float64, n_items=np.int64, status=np.int8, reliability=np.float64)
+
+    @property
+    def se(self) -> Floats:
+        """Return standard errors (P, D)."""
+        return np.sqrt(np.einsum("pdd->pd", self.covariance))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per person and dimension, input order, with 95 % intervals and status."""
+        import pandas as pd
+
+        D = len(self.dimensions)
+        theta, se = self.theta.ravel(), self.se.ravel()
+        return pd.DataFrame(
+            {
+                "person": np.repeat(self.persons, D),
+                "dimension": np.tile(np.array(self.dimensions, dtype=object), len(self.persons)),
+                "theta": theta,
+                "se": se,
+                "ci_low": theta - NORMAL_95 * se,
+                "ci_high": theta + NORMAL_95 * se,
+                "n_items": np.repeat(self.n_items, D),
+                "status": np.repeat(np.array(STATUSES, dtype=object)[self.status], D),
+            }
+        )
+
+    def summary(self) -> Sequence[str]:
+        """Return size, spread, precision and statuses."""
+        lines = [f"{self.method} scores of {len(self.persons)} persons"]
+        for d, name in enumerate(self.dimensions):
+            x, se = self.theta[:, d], self.se[:, d]
+            lines.append(
+                f"{name}: mean {x.mean():.3f}, SD {x.std():.3f}, mean SE {se.mean():.3f}, "
+                f"reliability {self.reliability[d]:.3f}"
+            )
+        counts = np.bincount(self.status, minlength=len(STATUSES))
+        lines.append("status: " + ", ".join(f"{s} {n}" for s, n in zip(STATUSES, counts, strict=True) if n))
+        lines += [f"{f.severity}: {f.en}"[:150] for f in self.findings[:6]]
+        return lines
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: the distribution of estimates, and standard errors against them."""
+        return ("distribution", "precision")
+
+    def chart(self, kind: str) -> Chart:
+        """Return a histogram of θ̂ or SE against θ̂ (first dimension)."""
+        from competency_dx.display.charts import Chart, Series
+
+        x = self.theta[:, 0]
+        if kind == "precision":
+            marks = Series(name="", mark="point", x=x, y=self.se[:, 0])
+            return Chart(title="Standard error against estimate", x_label="θ", y_label="SE", series=(marks,))
+        counts, edges = np.histogram(x, bins=min(40, max(5, int(np.sqrt(len(x))))))
+        bars = Series(name="", mark="bar", x=(edges[1:] + edges[:-1]) / 2, y=counts.astype(float))
+        return Chart(title=f"Distribution of {len(x)} estimates", x_label="θ", y_label="persons", series=(bars,))

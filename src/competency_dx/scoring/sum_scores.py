@@ -1,0 +1,32 @@
+"""EAP estimates that depend on the answers through the sum of points alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from competency_dx.arrays import Floats
+from competency_dx.kernels.sum_scores import sum_score_likelihood
+from competency_dx.models import ItemParameters
+from competency_dx.scoring.matching import Matched
+from competency_dx.scoring.support import Grid
+
+
+def sum_score_estimates(matched: Matched, known: ItemParameters, grid: Grid) -> tuple[Floats, Floats]:
+    """Return EAP and SD given the sum score (P,), one table for every set of items that was answered."""
+    theta, sd = np.empty(len(matched.codes)), np.empty(len(matched.codes))
+    patterns, group = np.unique(matched.observed, axis=0, return_inverse=True)
+    sums = matched.codes.sum(axis=1, dtype=np.int64)
+    for g, pattern in enumerate(patterns):
+        mean, spread = sum_score_table(known, grid, np.flatnonzero(pattern))
+        who = group.ravel() == g
+        theta[who], sd[who] = mean[sums[who]], spread[sums[who]]
+    return theta, sd
+
+
+def sum_score_table(known: ItemParameters, grid: Grid, items: np.ndarray) -> tuple[Floats, Floats]:  # type: ignore[type-arg]
+    """Return EAP and SD (S + 1,) for every sum score on the items with these positions."""
+    likelihood = sum_score_likelihood(np.exp(grid.log_prob[items]), known.n_categories[items])
+    weight = likelihood * np.exp(grid.log_weight)
+    weight /= weight.sum(axis=1, keepdims=True)
+    mean = weight @ grid.theta
+    return mean, np.sqrt(np.maximum(weight @ grid.theta**2 - mean**2, 0.0))

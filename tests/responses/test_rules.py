@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from competency_dx.bank import Item
+from competency_dx.responses import Reason, score_answers
+from competency_dx.responses.codes import segment
+from competency_dx.responses.rules import edit_distance, judge_of
+
+BAD = None
+"""In the tables below: an answer that the rule cannot read."""
+
+FOUR = {str(k): f"слово {k}" for k in range(1, 5)}
+LETTERS = {"А": "синий", "Б": "белый, чистый", "В": "красный", "Г": "чёрный"}
+FIVE = {str(k): "" for k in range(1, 6)}
+TWELVE = {str(k): "" for k in range(1, 13)}
+LEFT = {"А": "", "Б": "", "В": ""}
+ONE_ERROR = {"rule": "one_error", "points": 2}
+PARTS = {"rule": "per_element"}
+RUBRIC = [
+    {"id": "К1", "title": {"ru": "а"}, "levels": {"0": "", "1": "", "2": ""}},
+    {"id": "К2", "title": {"ru": "б"}, "levels": {"0": "", "1": ""}},
+]
+
+Table = dict[str, int | None]
+
+CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
+    "single digits": (
+        "single",
+        {"options": FOUR, "key": "3"},
+        {"3": 1, " 3 ": 1, "3)": 1, "(3)": 1, "3.": 1, "слово 3": 1, "Слово  3.": 1, "3) слово 3": 1}
+        | {"2": 0, "слово 4": 0, "7": BAD, "0": BAD, "13": BAD, "3 или 4": BAD, "?": BAD, "3) слово 4": BAD},
+    ),
+    "single look-alikes": (
+        "single",
+        {"options": LETTERS, "key": "В"},
+        {"В": 1, "B": 1, "в": 1, "b": 1, "В)": 1, "Красный": 1, "В. красный": 1}
+        | {"A": 0, "а": 0, "Б": 0, "ЧЕРНЫЙ": 0, "D": BAD, "V": BAD},
+    ),
+    "single Latin": ("single", {"options": dict.fromkeys("ABCDE", ""), "key": "C"}, {"С": 1, "с": 1, "c": 1, "В": 0}),
+    "single without options": ("single", {"key": "D"}, {"D": 1, "d": 1, "E": 0, "..": BAD}),
+    "single map": (
+        "single",
+        {"options": FOUR, "scoring": {"rule": "map", "scores": {"1": 0, "2": 1, "3": 3}, "zero": ["4"]}},
+        {"1": 0, "2": 1, "3": 3, "4": 0, "5": BAD},
+    ),
+    "multiple exact": (
+        "multiple",
+        {"options": FIVE, "key": ["1", "3"]},
+        {"13": 1, "31": 1, "1;3": 1, "3, 1": 1, "1 3": 1, "1.3": 1, "[1, 3]": 1, "1,1,3": 1, "1) 3)": 1}
+        | {"1": 0, "134": 0, "12": 0, "17": BAD, "1-3": BAD, "1 и 3": BAD, "abc": BAD},
+    ),
+    "multiple words": (
+        "multiple",
+        {"options": LETTERS, "key": ["А", "Б"]},
+        {"AБ": 1, "а, б": 1, "синий, белый, чистый": 1, "Белый, чистый; синий": 1, "красный": 0, "синий, зелёный": BAD},
+    ),
+    "multiple many options": (
+        "multiple",
+        {"options": TWELVE, "key": ["1", "2"]},
+        {"1,2": 1, "2 1": 1, "12": 0, "112": BAD, "1 12": 0},
+    ),
+    "multiple one error": (
+        "multiple",
+        {"options": FIVE, "key": ["1", "3", "4"], "scoring": ONE_ERROR},
+        {"134": 2, "13": 1, "1345": 1, "135": 1, "1": 0, "12345": 0, "25": 0},
+    ),
+    "multiple per element": (
+        "multiple",
+        {"options": FIVE, "key": ["1", "3", "4"], "scoring": PARTS},
+        {"134": 3, "13": 2, "1345": 2, "15": 0, "2": 0, "25": 0, "12345": 1},
+    ),
+    "matching exact": (
+        "matching",
+        {"options": FOUR, "left": LEFT, "key": {"А": "3", "Б": "1", "В": "4"}},
+        {"314": 1, "3 1 4": 1, "3;1;4": 1, "А3Б1В4": 1, "A3Б1B4": 1, "А-3; Б-1; В-4": 1, "В=4, А=3, Б=1": 1}
+        | {"А) 3 Б) 1 В) 4": 1, "а:3 б:1 в:4": 1, "3-1-4": 1, "3,1,4": 1}
+        | {"341": 0, "31": 0, "А3Б1": 0, "3_4": 0, "3144": BAD, "319": BAD, "А3А1": BAD, "текст": BAD},
+    ),
+    "matching per element": (
+        "matching",
+        {"options": FOUR, "left": LEFT, "key": {"А": "3", "Б": "1", "В": "4"}, "scoring": PARTS},
+        {"314": 3, "311": 2, "В4": 1, "3": 1, "_14": 2, "143": 0},
+    ),
+    "matching one error": (
+        "matching",
+        {"options": FOUR, "left": LEFT, "key": {"А": "3", "Б": "1", "В": "4"}, "scoring": ONE_ERROR},
+        {"314": 2, "312": 1, "А3 В4": 1, "324": 1, "341": 0},
+    ),
+    "matching digits on both sides": (
+        "matching",
+        {"options": FOUR, "left": {"1": "", "2": ""}, "key": {"1": "3", "2": "1"}},
+        {"31": 1, "1-3; 2-1": 1, "2-1, 1-3": 1, "1-1; 2-3": 0, "3 1": 1},
+    ),
+    "ordering exact": (
+        "ordering",
+        {"options": {k: "" for k in "АБВ"}, "key": ["В", "А", "Б"]},
+        {"ВАБ": 1, "BAБ": 1, "в а б": 1, "В-А-Б": 1, "В → А → Б": 1, "В,А,Б": 1, "АБВ": 0, "ВА": 0, "ВАД": BAD},
+    ),
+    "ordering one error": (
+        "ordering",
+        {"options": FOUR, "key": ["4", "2", "1", "3"], "scoring": ONE_ERROR},
+        {"4213": 2, "421": 1, "213": 1, "4_13": 1, "4231": 0, "2413": 0, "3124": 0},
+    ),
+    "ordering per element": (
+        "ordering",
+        {"options": FOUR, "key": ["4", "2", "1", "3"], "scoring": PARTS},
+        {"4213": 4, "4231": 2, "42": 2, "3124": 1, "2143": 0},
+    ),
+    "number exact": (
+        "number",
+        {"key": "0,125"},
+        {"0.125": 1, "0,125": 1, ",125": BAD, ".125": 1, "1/8": 1, "0.1250": 1, "x = 0,125": 1, "Ответ: 0,125": 1}
+        | {"12,5%": 0, "0,12": 0, "-0.125": 0, "−0,125": 0, "1 5": BAD, "около 1": BAD, "1/0": BAD},
+    ),
+    "number large": (
+        "number",
+        {"key": "1234567.5", "unit": {"ru": "см", "en": "cm"}},
+        {"1 234 567,5": 1, "1\u00a0234\u00a0567,5": 1, "1234567,5 см": 1, "1,234,567.5": 1, "1234567.5cm": 1}
+        | {"1234567": 0, "1e999999": BAD, "12 34": BAD},
+    ),
+    "number tolerance": (
+        "number",
+        {"key": "3.14", "scoring": {"rule": "tolerance", "absolute": "0.01"}},
+        {"3.14": 1, "3.15": 1, "3,13": 1, "3.1501": 0, "3.1299": 0, "22/7": 1, "3": 0},
+    ),
+    "number relative": (
+        "number",
+        {"key": "-200", "scoring": {"rule": "tolerance", "relative": "0.05", "points": 2}},
+        {"-200": 2, "−190": 2, "-210": 2, "-189.99": 0, "200": 0},
+    ),
+    "digits": ("digits", {"key": "013"}, {"013": 1, "0 1 3": 1, "0,1,3": 1, "0-1-3": 1, "13": 0, "31": 0, "О13": BAD}),
+    "digits one error": (
+        "digits",
+        {"key": "3142", "scoring": ONE_ERROR},
+        {"3142": 2, "3143": 1, "314": 1, "31422": 1, "1342": 0, "9": 0},
+    ),
+    "text": (
+        "text",
+        {"key": ["ёж", "дикобраз"], "scoring": {"rule": "synonyms", "pattern": "игл(а|ы) ёлки"}},
+        {"еж": 1, "ЁЖ.": 1, "«Ёж»": 1, " Дикобраз ": 1, "Игла   елки": 1, "иглы ёлки!": 1}
+        | {"ежик": 0, "игла елки зелёная": 0, "нет": 0, "...": BAD},
+    ),
+    "text mixed alphabets": ("text", {"key": ["sin x"]}, {"sin x": 1, "sin х": 1, "SIN X": 1, "sinx": 0}),
+    "text roman": ("text", {"key": ["XII"]}, {"XII": 1, "ХII": 1, "xii": 1, "12": 0}),
+    "text map": (
+        "text",
+        {"scoring": {"rule": "map", "scores": {"полный": 2, "краткий": 1}, "zero": ["неверный"]}},
+        {"Полный": 2, "краткий": 1, "неверный": 0, "другой": BAD},
+    ),
+    "rubric": (
+        "open",
+        {"rubric": RUBRIC},
+        {"2;1": 3, "2 1": 3, "2/1": 3, "К1=2; К2=1": 3, "K1=2, K2=0": 2, "к2:1 к1:1": 2, "3": 3, "0": 0, "3.0": 3}
+        | {"1;2": BAD, "4": BAD, "2.5": BAD, "2,1": BAD, "К1=2": BAD, "К3=1; К1=0; К2=0": BAD, "2;1;0": BAD, "-1": BAD},
+    ),
+    "open map": (
+        "open",
+        {"scoring": {"rule": "map", "scores": {"10": 1, "20": 2}, "zero": ["70", "79"]}},
+        {"10": 1, "20": 2, "79": 0, "99": BAD, "1": BAD},
+    ),
+    "given": ("scored", {"scoring": {"rule": "given", "points": 3}}, {"0": 0, "3": 3, "2.0": 2, "4": BAD, "1.5": BAD}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_table_of_cases(name: str, make_item: Callable[..., Item]) -> None:
+    kind, fields, table = CASES[name]
+    points, status = score_answers(make_item("X", kind, **fields), list(table))
+    found = {a: (int(p) if s == Reason.ANSWERED else BAD) for a, p, s in zip(table, points, status, strict=True)}
+    assert found == table
+
+
+def test_elements_say_what_each_part_earned(make_item: Callable[..., Item]) -> None:
+    item = make_item("X", "matching", options=FOUR, left=LEFT, key={"А": "3", "Б": "1", "В": "4"}, scoring=PARTS)
+    assert [tuple(e) for e in judge_of(item)("А3Б2").elements] == [("А", "3", 1, 1), ("Б", "2", 0, 1), ("В", "_", 0, 1)]
+
+
+def test_segment_refuses_two_ways() -> None:
+    assert segment("13", ["1", "3"]) == ("1", "3")
+    assert segment("112", ["1", "2", "12", "11"]) is None
+    assert segment("15", ["1", "3"]) is None
+
+
+def test_edit_distance_of_known_words() -> None:
+    assert edit_distance("kitten", "sitting") == 3
+    assert edit_distance("", "abc") == 3
+
+
+subsets = st.sets(st.sampled_from("12345"), min_size=1)
+
+
+@given(chosen=subsets, key=subsets)
+def test_set_rules_agree_with_their_definition(chosen: set[str], key: set[str]) -> None:
+    def points(rule: dict[str, Any]) -> int:
+        fields = {"id": "X", "type": "multiple", "competencies": {"S": 1}, "options": FIVE, "scoring": rule}
+        item = Item.model_validate({**fields, "key": sorted(key)})
+        return int(score_answers(item, [";".join(chosen)])[0][0])
+
+    assert points({"rule": "exact"}) == int(chosen == key)
+    assert points({"rule": "per_element"}) == max(0, len(chosen & key) - len(chosen - key))
+    errors = max(len(chosen - key), len(key - chosen))
+    assert points({"rule": "one_error", "points": 2}) == max(0, 2 - errors)
+
+
+@given(row=st.permutations("ABCDE"), key=st.permutations("ABCDE"))
+def test_sequence_rules_are_bounded_and_full_only_for_the_key(row: list[str], key: list[str]) -> None:
+    for rule in ({"rule": "exact"}, {"rule": "per_element"}, {"rule": "one_error", "points": 2}):
+        fields = {"id": "X", "type": "ordering", "competencies": {"S": 1}, "options": dict.fromkeys("ABCDE", "")}
+        item = Item.model_validate({**fields, "key": key, "scoring": rule})
+        points = int(score_answers(item, ["".join(row)])[0][0])
+        assert 0 <= points <= item.max_score
+        assert (points == item.max_score) == (row == key)
+
+
+@given(st.text(max_size=40))
+def test_no_text_breaks_a_rule(text: str) -> None:
+    for kind, fields, _ in CASES.values():
+        item = Item.model_validate({"id": "X", "type": kind, "competencies": {"S": 1}, **fields})
+        points, status = score_answers(item, [text])
+        assert 0 <= points[0] <= item.max_score
+        assert status[0] in {Reason.ANSWERED, Reason.INVALID}
