@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from competency_dx.responses.normalise import fold_code, fold_text, header_form, plain, read_integer, read_number, tidy
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 @pytest.mark.parametrize(

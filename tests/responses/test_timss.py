@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from competency_dx.bank import Item, ItemBank
 from competency_dx.responses import Layout, MissingPolicy, Reason, Responses, load_responses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from competency_dx.bank import Item, ItemBank
 
 DATA = Path(__file__).parents[2].parent / "shared" / "reference" / "data" / "timss07_g8_rus"
 

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from competency_dx.bank.document import Document, Text
-from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.errors import BankError, listed
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from competency_dx.arrays import value
 from competency_dx.bank.bank_file import BankDocument, Form, Population
-from competency_dx.bank.document import Text, parse
+from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
@@ -195,13 +195,16 @@ class ItemBank(Result):
 
 def content(bank: ItemBank) -> dict[str, Any]:
     """Return the whole bank as plain data."""
-    dumped = {"mode": "json", "exclude_none": True}
     return {
-        "header": bank.header.model_dump(**dumped),
-        "items": [i.model_dump(**dumped) for i in bank.items],
-        "framework": bank.framework.model_dump(**dumped),
-        "parameters": [r.model_dump(**dumped) for r in bank.parameters],
+        "header": _plain(bank.header),
+        "items": [_plain(i) for i in bank.items],
+        "framework": _plain(bank.framework),
+        "parameters": [_plain(r) for r in bank.parameters],
     }
+
+
+def _plain(document: Document) -> dict[str, Any]:
+    return document.model_dump(mode="json", exclude_none=True)
 
 
 @lru_cache(maxsize=64)
@@ -323,4 +326,4 @@ def as_bank(candidate: object) -> ItemBank:
     """Return the candidate if it is a bank; raises `BankError` saying what was given instead."""
     if not isinstance(candidate, ItemBank):
         raise BankError(f"Expected an ItemBank, got {type(candidate).__name__}; load one with load_bank(name_or_path)")
-    return cast("ItemBank", candidate)
+    return candidate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -79,7 +79,7 @@ def _record(row: dict[str, str], where: str) -> ParameterRecord:
             raise BankError(f"{where}, column {name}: {text!r} is not finite; leave the cell empty if it is unknown")
         return out
 
-    steps = _filled(row, "b", number)
+    steps = _filled("b", number)
     data: dict[str, Any] = {
         "item": row["item"],
         "model": row["model"],
@@ -97,7 +97,7 @@ def _record(row: dict[str, str], where: str) -> ParameterRecord:
     return parse(ParameterRecord, data, where)
 
 
-def _filled(row: dict[str, str], name: str, number: Any) -> list[float]:  # noqa: ANN401
+def _filled(name: str, number: Callable[[str], float | None]) -> list[float]:
     single = number(name)
     if single is not None:
         return [single]

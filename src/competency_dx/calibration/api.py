@@ -39,8 +39,8 @@ def calibrate(
     ----------
     responses : Responses, data frame, array or path
         Persons by items; whatever `load_responses` reads.
-    model : {"Rasch", "2PL", "PCM", "GPCM"} or mapping of item to one of them
-        GPCM and PCM take dichotomous items too, as 2PL and Rasch.
+    model : {"Rasch", "2PL", "PCM", "GPCM", "GRM"} or mapping of item to one of them
+        GPCM and GRM take dichotomous items too, as 2PL; PCM as Rasch.
     dimensions : None
         One competency for all items; several arrive with a later version.
     bank : ItemBank, optional
@@ -78,13 +78,20 @@ def calibrate(
     items = tuple(data.items[i] for i in kept)
     counts = category_counts(codes, observed, int(n_categories.max()))
     _refuse(data, items, counts, families, stated)
-    free_slope = np.array([FAMILIES[f].free_slope for f in families])
     fixed = None if anchors is None else _anchored(anchors, items, n_categories)
-    problem = build(codes, observed, n_categories, free_slope=free_slope, priors=stated, counts=counts, fixed=fixed)
+    problem = build(codes, observed, n_categories, families=families, priors=stated, counts=counts, fixed=fixed)
     rest = screen.item_rest(codes, observed, n_categories - 1)
     notes = _left_out(data, kept) + screen.before(items, counts, n_categories, rest, key_swaps(data, kept, rest))
     found = fit(problem, method)
-    out = _result(data, items, families, model, problem, found, rest, notes, stated, method)
+    label = model if isinstance(model, str) else "mixed"
+    settings = {
+        "model": label,
+        "priors": "none (maximum likelihood)" if stated is None else stated.describe(),
+        "missing": method.missing.describe("en"),
+        "points": str(found.points),
+        "tolerance": f"{method.tolerance:g} SE",
+    }
+    out = _result((items, families), problem, found, rest, notes, settings)
     announce(out.findings)
     if not out.converged:
         raise ConvergenceError(_unfinished(out, problem, found), out)
@@ -161,30 +168,19 @@ def _anchored(anchors: ItemBank | Calibration, items: tuple[str, ...], n_categor
 
 
 def _result(
-    data: Responses,
-    items: tuple[str, ...],
-    families: list[str],
-    model: str | Mapping[str, str],
+    named: tuple[tuple[str, ...], list[str]],
     problem: Problem,
     found: Fit,
     rest: Floats,
     notes: tuple[Finding, ...],
-    priors: Priors | None,
-    method: MarginalML,
+    settings: Mapping[str, str],
 ) -> Calibration:
+    """Put the pieces of a fit together; `named` are item ids and families."""
     answers = problem.answers
     mask = np.ones(answers.codes.shape, dtype=bool) if answers.observed is None else answers.observed
-    n_answers = mask.sum(axis=0)
-    parameters, names, covariance = _parameters(items, families, problem, found, n_answers)
-    label = model if isinstance(model, str) else "mixed"
+    n_answers, label = mask.sum(axis=0), settings["model"]
+    parameters, names, covariance = _parameters(*named, problem, found, n_answers)
     state, info = found.state, found.information
-    settings = {
-        "model": label,
-        "priors": "none (maximum likelihood)" if priors is None else priors.describe(),
-        "missing": method.missing.describe("en"),
-        "points": str(found.points),
-        "tolerance": f"{method.tolerance:g} SE",
-    }
     return Calibration(
         model=label,
         parameters=parameters,
@@ -252,7 +248,7 @@ def _to_steps(problem: Problem, place: Ints, F: int) -> Floats:
     """Return the matrix (F, F) that turns category intercepts e_k into steps d_k = e_k - e_{k-1}."""
     T = np.eye(F)
     for i, k in zip(*np.nonzero(problem.free), strict=True):
-        if k >= 2 and problem.free[i, k - 1]:
+        if k >= 2 and problem.adjacent[i] and problem.free[i, k - 1]:
             T[place[i, k], place[i, k - 1]] = -1.0
     return T
 

@@ -7,22 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats
+from competency_dx.arrays import Bools, Floats
 from competency_dx.calibration.problem import Problem, State
-from competency_dx.kernels import partial_credit, support
-from competency_dx.kernels.marginal import Expected, e_step
+from competency_dx.kernels import item_kernel, support
+from competency_dx.kernels.marginal import Expected, Tables, e_step
+from competency_dx.models import dispatch
 
 INNER_STEPS = 3
 LONGEST_STEP = 1.0
 LONGEST_EXTRAPOLATION = 32.0
-
-
-class Tables(NamedTuple):
-    """Item response tables of a state: points (Q,), log weights (Q,), log-probabilities (I, K, Q)."""
-
-    theta: Floats
-    log_weight: Floats
-    log_prob: Floats
+HALVINGS = 20
 
 
 class Evaluation(NamedTuple):
@@ -40,23 +34,15 @@ def tables_at(problem: Problem, state: State, points: int) -> Tables:
     """Return the item response tables on the support points of the state's population."""
     z, log_weight = support.standard_nodes(points)
     theta = state.mean + np.sqrt(state.variance) * z
-    log_prob = partial_credit.log_probabilities(state.beta[:, 0], intercepts(state.beta), theta, problem.allowed)
+    log_prob = dispatch.log_probabilities(problem.groups, state.beta, theta, problem.allowed)
     return Tables(theta, log_weight, log_prob)
-
-
-def intercepts(beta: Floats) -> Floats:
-    """Return category intercepts (I, K) with e_0 = 0 from parameters (a, e_1 …)."""
-    e = beta.copy()
-    e[:, 0] = 0.0
-    return e
 
 
 def evaluate(problem: Problem, state: State, points: int, executor: Executor | None) -> Evaluation:
     """Return objective and expected counts at a state: one E-step."""
     tables = tables_at(problem, state, points)
     answers = problem.answers
-    base, upper = tables.log_prob[:, 0], tables.log_prob[answers.item, answers.category]
-    expected = e_step(answers, base, upper, tables.theta, tables.log_weight, executor)
+    expected = e_step(answers, tables, executor)
     counts = np.zeros_like(tables.log_prob)
     counts[answers.item, answers.category] = expected.upper
     counts[:, 0] = expected.totals - counts.sum(axis=1)
@@ -65,36 +51,61 @@ def evaluate(problem: Problem, state: State, points: int, executor: Executor | N
     return Evaluation(state, expected.log_likelihood - penalty, expected.log_likelihood, tables, expected, counts)
 
 
-def item_gradient(problem: Problem, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:
+def item_gradient(problem: Problem, beta: Floats, counts: Floats, derivatives: Floats) -> Floats:
     """Return the penalised gradient (I, K) of the item parameters, zero where fixed."""
-    out = partial_credit.gradient(counts, np.exp(log_prob), theta)
+    out = item_kernel.gradient(counts, derivatives)
     out -= np.einsum("ikl,il->ik", problem.precision, beta - problem.centre)
     return np.where(problem.free, out, 0.0)
 
 
-def item_information(problem: Problem, totals: Floats, log_prob: Floats, theta: Floats) -> Floats:
-    """Return the penalised complete-data information (I, K, K), the identity for fixed parameters."""
-    out = partial_credit.information(totals, np.exp(log_prob), theta) + problem.precision
+def penalised(problem: Problem, information: Floats) -> Floats:
+    """Return information (I, K, K) with the prior's curvature, the identity for fixed parameters."""
     both = problem.free[:, :, None] & problem.free[:, None, :]
-    out = np.where(both, out, 0.0)
+    out = np.where(both, information + problem.precision, 0.0)
     k = np.arange(out.shape[1])
     out[:, k, k] += np.where(problem.free, 1e-10, 1.0)
     return out
 
 
 def m_step(problem: Problem, now: Evaluation) -> State:
-    """Return the state that maximises the expected complete-data log-likelihood (a few Newton steps for all items)."""
-    beta, theta = now.state.beta.copy(), now.tables.theta
+    """Return the state that maximises the expected complete-data log-likelihood (scoring steps for all items at once)."""
+    beta, theta = now.state.beta, now.tables.theta
     log_prob, totals = now.tables.log_prob, now.counts.sum(axis=1)
     for step in range(INNER_STEPS):
         if step:
-            log_prob = partial_credit.log_probabilities(beta[:, 0], intercepts(beta), theta, problem.allowed)
-        gradient = item_gradient(problem, beta, now.counts, log_prob, theta)
-        information = item_information(problem, totals, log_prob, theta)
+            log_prob = dispatch.log_probabilities(problem.groups, beta, theta, problem.allowed)
+        derivatives = dispatch.derivatives(problem.groups, beta, log_prob, theta, problem.allowed)
+        gradient = item_gradient(problem, beta, now.counts, derivatives)
+        information = penalised(problem, item_kernel.expected_information(totals, np.exp(log_prob), derivatives))
         move = np.linalg.solve(information, gradient[:, :, None])[:, :, 0]
-        beta += np.clip(move, -LONGEST_STEP, LONGEST_STEP)
+        beta = in_order(problem, beta, np.clip(move, -LONGEST_STEP, LONGEST_STEP))
     mean, variance = population_moments(problem, now)
     return State(beta, mean, variance)
+
+
+def in_order(problem: Problem, beta: Floats, move: Floats) -> Floats:
+    """Return parameters after a move, halved for items whose cumulative boundaries would cross."""
+    out = beta + move
+    for _ in range(HALVINGS):
+        crossed = _crossed(problem, out)
+        if not crossed.any():
+            return out
+        move = np.where(crossed[:, None], move / 2, move)
+        out = beta + move
+    return np.where(_crossed(problem, out)[:, None], beta, out)
+
+
+def _crossed(problem: Problem, beta: Floats) -> Bools:
+    """Return which items with cumulative steps have boundaries that do not descend."""
+    if problem.adjacent.all():
+        return np.zeros(len(beta), dtype=np.bool_)
+    d = np.where(problem.free, beta, np.nan)[:, 1:]
+    last = np.full(len(d), np.inf)
+    out = np.zeros(len(d), dtype=np.bool_)
+    for column in d.T:
+        out |= np.nan_to_num(column, nan=-np.inf) >= last
+        last = np.where(np.isnan(column), last, column)
+    return out & ~problem.adjacent
 
 
 def population_moments(problem: Problem, now: Evaluation) -> tuple[float, float]:
@@ -125,4 +136,6 @@ def extrapolate(problem: Problem, zero: State, one: State, two: State) -> State 
     move = -2 * alpha * r + alpha**2 * v
     beta = zero.beta.copy()
     beta[problem.free] += move[:-2]
+    if _crossed(problem, beta).any():
+        return None
     return State(beta, zero.mean + move[-2], zero.variance * float(np.exp(move[-1])))

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.calibration.em import Evaluation, item_gradient, item_information
+from competency_dx.calibration.em import Evaluation, in_order, item_gradient, penalised
 from competency_dx.calibration.problem import Problem, State
-from competency_dx.kernels import partial_credit
 from competency_dx.kernels.louis import missing_information
+from competency_dx.models import dispatch
 
 
 class Information(NamedTuple):
@@ -36,36 +36,36 @@ def population_scores(state: State, theta: Floats) -> Floats:
 
 def gradient(problem: Problem, now: Evaluation) -> Floats:
     """Return the gradient (F,) of the objective by Fisher's identity: items row by row, then mean and variance."""
-    items = item_gradient(problem, now.state.beta, now.counts, now.tables.log_prob, now.tables.theta)
+    items = item_gradient(problem, now.state.beta, now.counts, _derivatives(problem, now))
     population = population_scores(now.state, now.tables.theta) @ now.expected.nodes
     return np.concatenate([items[problem.free], population[free_population(problem)]])
 
 
 def observed_information(problem: Problem, now: Evaluation, executor: Executor | None) -> Information:
     """Return the observed information of the objective at an evaluation (Louis 1982), prior curvature included."""
-    theta, log_prob, answers = now.tables.theta, now.tables.log_prob, problem.answers
-    prob = np.exp(log_prob)
-    chosen = free_population(problem)
-    by_parameter = partial_credit.derivatives(prob, theta)[problem.free]
-    owner = np.nonzero(problem.free)[0]
+    by_parameter = _derivatives(problem, now)[problem.free]
     covariance, _ = missing_information(
-        answers,
-        log_prob[:, 0],
-        log_prob[answers.item, answers.category],
-        theta,
-        now.tables.log_weight,
+        problem.answers,
+        now.tables,
         np.ascontiguousarray(by_parameter.transpose(1, 0, 2)),
-        owner,
-        population_scores(now.state, theta)[chosen],
+        np.nonzero(problem.free)[0],
+        population_scores(now.state, now.tables.theta)[free_population(problem)],
         executor,
     )
     matrix = _complete(problem, now) - covariance
     return _inverted(0.5 * (matrix + matrix.T))
 
 
+def _derivatives(problem: Problem, now: Evaluation) -> Floats:
+    tables = now.tables
+    return dispatch.derivatives(problem.groups, now.state.beta, tables.log_prob, tables.theta, problem.allowed)
+
+
 def _complete(problem: Problem, now: Evaluation) -> Floats:
     """Return the penalised complete-data information (F, F): one block an item, one for the population."""
-    blocks = item_information(problem, now.counts.sum(axis=1), now.tables.log_prob, now.tables.theta)
+    tables, beta = now.tables, now.state.beta
+    exact = dispatch.information(problem.groups, beta, now.counts, tables.log_prob, tables.theta, problem.allowed)
+    blocks = penalised(problem, exact)
     chosen = free_population(problem)
     n_items = int(problem.free.sum())
     out = np.zeros((n_items + int(chosen.sum()),) * 2)
@@ -94,8 +94,9 @@ def _inverted(matrix: Floats) -> Information:
 def moved(problem: Problem, state: State, step: Floats) -> State:
     """Return the state a step (F,) away; the variance is kept positive."""
     n_items = int(problem.free.sum())
-    beta = state.beta.copy()
-    beta[problem.free] += step[:n_items]
+    change = np.zeros_like(state.beta)
+    change[problem.free] = step[:n_items]
+    beta = in_order(problem, state.beta, change)
     rest = np.zeros(2)
     rest[free_population(problem)] = step[n_items:]
     return State(beta, state.mean + rest[0], max(state.variance + rest[1], 0.2 * state.variance))

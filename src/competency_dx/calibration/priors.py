@@ -35,15 +35,15 @@ class Priors:
         return f"a ~ N({self.slope_mean:g}, {self.slope_sd:g}²), d_k ~ N(0, {self.step_sd:g}²)"
 
 
-def penalty(priors: Priors | None, K: int) -> tuple[Floats, Floats]:
+def penalty(priors: Priors | None, K: int, steps: str) -> tuple[Floats, Floats]:
     """Return precision matrix (K, K) and mean (K,) of the prior of (a, e_1 … e_{K-1}); zeros without priors.
 
-    Independent steps d_k = e_k - e_{k-1} give the tridiagonal precision DᵀD / sd² for the category intercepts.
+    Independent adjacent steps d_k = e_k - e_{k-1} give the tridiagonal precision DᵀD / sd² for the category intercepts.
     """
     precision, mean = np.zeros((K, K)), np.zeros(K)
     if priors is None:
         return precision, mean
-    differences = np.eye(K - 1) - np.eye(K - 1, k=-1)
+    differences = np.eye(K - 1) - np.eye(K - 1, k=-1) if steps == "adjacent" else np.eye(K - 1)
     precision[0, 0], mean[0] = priors.slope_sd**-2, priors.slope_mean
     precision[1:, 1:] = differences.T @ differences / priors.step_sd**2
     return precision, mean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,9 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.calibration.priors import Priors, penalty
 from competency_dx.kernels.marginal import Answers, prepare
+from competency_dx.models import FAMILIES, Groups, kernel_groups
+
+STRETCH = 1.2
 
 
 class State(NamedTuple):
@@ -23,11 +26,14 @@ class State(NamedTuple):
 class Problem(NamedTuple):
     """Everything that stays fixed while parameters evolve.
 
-    `free` (I, K) marks the item parameters to estimate, in the order (a, e_1 …); `allowed` (I, K) the categories the
-    model admits; `precision` (I, K, K) and `centre` (I, K) the prior; `free_mean`, `free_variance` the population.
+    `groups` are the kernels with their items, `adjacent` (I,) says whose steps are differences of intercepts. `free` (I, K)
+    marks the item parameters to estimate, in the order (a, e_1 …); `allowed` (I, K) the categories the model admits;
+    `precision` (I, K, K) and `centre` (I, K) the prior; `free_mean`, `free_variance` the population.
     """
 
     answers: Answers
+    groups: Groups
+    adjacent: Bools
     n_categories: Ints
     allowed: Bools
     free: Bools
@@ -48,7 +54,7 @@ def build(
     observed: Bools,
     n_categories: Ints,
     *,
-    free_slope: Bools,
+    families: Sequence[str],
     priors: Priors | None,
     counts: Ints,
     fixed: tuple[Bools, Floats] | None = None,
@@ -59,6 +65,9 @@ def build(
     no parameter. The population variance is free where no slope is; with `fixed` items (mask, values) both moments are.
     """
     K = int(n_categories.max())
+    chosen = [FAMILIES[f] for f in families]
+    free_slope = np.array([f.free_slope for f in chosen])
+    adjacent = np.array([f.steps == "adjacent" for f in chosen])
     exists = np.arange(K) < n_categories[:, None]
     allowed = exists if priors is not None else exists & (counts > 0)
     lowest = allowed.argmax(axis=1)
@@ -67,11 +76,13 @@ def build(
     free[:, 0] = free_slope
     precision, centre = np.zeros((len(free), K, K)), np.zeros((len(free), K))
     for i, m in enumerate(n_categories):
-        precision[i, :m, :m], centre[i, :m] = penalty(priors, int(m))
+        precision[i, :m, :m], centre[i, :m] = penalty(priors, int(m), chosen[i].steps)
     precision[~free_slope, 0, 0] = 0.0
     anchored = fixed is not None and bool(fixed[0].any())
     problem = Problem(
         answers=prepare(codes, observed, n_categories),
+        groups=kernel_groups(families),
+        adjacent=adjacent,
         n_categories=n_categories,
         allowed=allowed,
         free=free,
@@ -79,16 +90,19 @@ def build(
         centre=centre,
         free_mean=anchored,
         free_variance=anchored or not free_slope.any(),
-        start=State(_starting_values(counts, allowed), 0.0, 1.0),
+        start=State(_starting_values(counts, allowed, adjacent), 0.0, 1.0),
     )
     return problem if fixed is None else _with_fixed(problem, *fixed)
 
 
-def _starting_values(counts: Ints, allowed: Bools) -> Floats:
+def _starting_values(counts: Ints, allowed: Bools, adjacent: Bools) -> Floats:
     """Return slopes of 1 and intercepts from smoothed category shares, stretched as for a unit-variance population."""
-    smooth = np.log(counts + 0.5)
-    lowest = allowed.argmax(axis=1)
-    beta = 1.2 * (smooth - smooth[np.arange(len(smooth)), lowest][:, None])
+    smooth = np.where(allowed, counts + 0.5, 0.0)
+    lowest = smooth[np.arange(len(smooth)), allowed.argmax(axis=1)][:, None]
+    upwards = np.cumsum(smooth[:, ::-1], axis=1)[:, ::-1]
+    below = np.maximum(smooth.sum(axis=1, keepdims=True) - upwards, 0.25)
+    with np.errstate(divide="ignore"):
+        beta = STRETCH * np.where(adjacent[:, None], np.log(smooth / lowest), np.log(upwards / below))
     beta = np.where(allowed, beta, 0.0)
     beta[:, 0] = 1.0
     return beta
@@ -99,7 +113,7 @@ def _with_fixed(problem: Problem, items: Bools, values: Floats) -> Problem:
     precision = np.where(items[:, None, None], 0.0, problem.precision)
     return problem._replace(
         free=problem.free & ~items[:, None],
-        allowed=np.where(items[:, None], np.isfinite(values) & (problem.allowed | True), problem.allowed),
+        allowed=np.where(items[:, None], np.isfinite(values), problem.allowed),
         precision=precision,
         start=problem.start._replace(beta=np.nan_to_num(beta)),
     )

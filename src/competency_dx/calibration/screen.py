@@ -36,7 +36,7 @@ def item_rest(codes: Codes, observed: Bools, max_scores: Ints) -> Floats:
 
 
 def before(
-    items: Sequence[str], counts: Ints, n_categories: Ints, rest: Floats, swaps: dict[str, str]
+    items: tuple[str, ...], counts: Ints, n_categories: Ints, rest: Floats, swaps: dict[str, str]
 ) -> tuple[Finding, ...]:
     """Return what the raw counts say of the items.
 
@@ -56,7 +56,7 @@ def before(
         _note(
             "calibration.constant_item",
             "warning",
-            [items[i] for i in np.flatnonzero(constant)],
+            _chosen(items, constant),
             lambda ids: (
                 f"Все ответы на задания {ids} получили один и тот же балл: о различиях между людьми они не говорят."
             ),
@@ -67,7 +67,7 @@ def before(
         _note(
             "calibration.empty_category",
             "warning",
-            [items[i] for i in np.flatnonzero(gaps)],
+            _chosen(items, gaps),
             lambda ids: (
                 f"В заданиях {ids} есть баллы, которых никто не получил; их пороги держатся только на априорных."
             ),
@@ -78,7 +78,7 @@ def before(
         _note(
             "calibration.probable_wrong_key",
             "error",
-            [items[i] for i in np.flatnonzero(negative)],
+            _chosen(items, negative),
             lambda ids: (
                 f"Вероятно, неверный ключ: {_swapped(ids, swaps, 'ru')}. Чем сильнее участник в остальных заданиях, "
                 "тем реже ответ засчитан. Проверьте ключ до того, как использовать результаты."
@@ -90,6 +90,10 @@ def before(
         ),
     ]
     return tuple(f for f in out if f is not None)
+
+
+def _chosen(items: tuple[str, ...], mask: Bools) -> list[str]:
+    return [item for item, here in zip(items, mask, strict=True) if here]
 
 
 def _swapped(ids: str, swaps: dict[str, str], language: str) -> str:

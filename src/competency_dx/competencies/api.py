@@ -97,7 +97,7 @@ def diagnose(
         language=bank.header.language,
         state=rule.state_index(found.p_deficit, reportable),
         strength=rule.state_index(found.p_strength, reportable),
-        level=np.where(reportable, standards.level_index(found.percent), -1),
+        level=np.where(reportable, standards.level_index(found.percent), -1).astype(np.int8),
         prmse=own,
         reported_at=gate.roll_up(status, units.parent),
         status=status,
@@ -117,7 +117,7 @@ def diagnose(
 def _estimates(matched: Matched, made: Plan, rule: DeficitRule) -> Estimates:
     """Return what the posterior of each unit says of each person."""
     P, C = len(matched.codes), len(made.units.competencies)
-    out = Estimates(*(np.empty((P, C)) for _ in range(8)), n_items=np.empty((P, C), dtype=np.int64))
+    out = Estimates(*(np.empty((P, C), dtype=np.int64 if f == "n_items" else float) for f in Estimates._fields))
     weight = np.exp(made.grid.log_weight)
     for c, member in enumerate(made.units.member):
         observed = matched.observed[:, member]
@@ -137,8 +137,6 @@ def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRul
     """Fill column `c` of the estimates from the posteriors of one unit."""
     member, grid, curve = made.units.member[c], made.grid, made.curves[c]
     answers = prepare(matched.codes[:, member], matched.observed[:, member], made.parameters.n_categories[member])
-    log_prob = grid.log_prob[member]
-    base, upper = log_prob[:, 0], log_prob[answers.item, answers.category]
     linear = np.column_stack([grid.theta, grid.theta**2, curve.mean, curve.below[:, 0], 1 - curve.below[:, -1]])
     tail = (1 - rule.interval) / 2
 
@@ -154,7 +152,7 @@ def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRul
         out.percent_low[block, c] = quantile(curve.levels, cumulative, tail)
         out.percent_high[block, c] = quantile(curve.levels, cumulative, 1 - tail)
 
-    for _ in map_posteriors(answers, base, upper, grid.log_weight, one, size=BLOCK):
+    for _ in map_posteriors(answers, grid.take(member), one, size=BLOCK):
         pass
 
 
@@ -169,7 +167,8 @@ def _columns(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:
 
 
 def _administered(matched: Matched, parameters: ItemParameters) -> Bools:
-    return _columns(matched, parameters) != Reason.NOT_ADMINISTERED
+    out: Bools = _columns(matched, parameters) != Reason.NOT_ADMINISTERED
+    return out
 
 
 def _treated(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:

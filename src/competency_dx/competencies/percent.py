@@ -50,7 +50,8 @@ def _cumulative(mean: Floats, sd: Floats, level: float) -> Floats:
     spread = np.maximum(sd, SHARPEST)
     reach = np.maximum(half / spread, SHARPEST)
     z = (level - mean) / spread
-    return np.clip((_integral(z + reach) - _integral(z - reach)) / (2 * reach), 0.0, 1.0)
+    share = (_integral(z + reach) - _integral(z - reach)) / (2 * reach)
+    return np.asarray(np.clip(share, 0.0, 1.0))
 
 
 def _integral(z: Floats) -> Floats:

@@ -13,8 +13,9 @@ from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.percent import PercentCurve, percent_curve
 from competency_dx.competencies.standards import Standards
 from competency_dx.competencies.units import Units, reporting_units
+from competency_dx.kernels.marginal import Tables
 from competency_dx.models import ItemParameters, bank_parameters, curve_information, uncertain_scores
-from competency_dx.scoring import Grid, scoring_grid, uncertain_items
+from competency_dx.scoring import scoring_grid, uncertain_items
 
 POINTS = 241
 KEPT = 16
@@ -25,7 +26,7 @@ class Plan(NamedTuple):
 
     parameters: ItemParameters
     units: Units
-    grid: Grid
+    grid: Tables
     score: Floats
     information: Floats
     curves: tuple[PercentCurve, ...]
@@ -38,7 +39,7 @@ def plan(bank: ItemBank, standards: Standards) -> Plan:
     parameters = bank_parameters(bank)
     units = reporting_units(bank, parameters)
     uncertain: Bools = uncertain_items(parameters, "provisional")
-    grid = scoring_grid(parameters, POINTS, uncertain)
+    grid = scoring_grid(parameters, POINTS, "provisional")
     score, variance = uncertain_scores(parameters, grid.theta, uncertain)
     points = parameters.n_categories - 1
     return Plan(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.arrays import Bools, Floats, value
 from competency_dx.errors import DiagnosisError
 from competency_dx.responses import MissingPolicy
 
@@ -54,8 +55,8 @@ class DeficitRule:
                 f"DeficitRule needs reliability in [0, 1) and interval in (0, 1), found {self.reliability}, {self.interval}"
             )
 
-    def state_index(self, probability: Floats, reportable: Bools) -> Ints:
+    def state_index(self, probability: Floats, reportable: Bools) -> NDArray[np.int8]:
         """Return the index into `STATES` of each probability; unreportable ones are insufficient data."""
         p = np.nan_to_num(probability, nan=0.0)
         out = np.where(p >= self.confirmed, 0, np.where(p >= self.likely, 1, np.where(p >= self.indeterminate, 2, 3)))
-        return np.where(reportable, out, 4).astype(np.int64)
+        return np.where(reportable, out, 4).astype(np.int8)

@@ -112,9 +112,7 @@ _R201_LEVELS = (
 
 
 @lru_cache(maxsize=4)
-def R201(  # noqa: N802 - the name of the regulation, part of the public contract
-    *, boundaries: tuple[Boundary, Boundary] = ("upper", "lower")
-) -> Standards:
+def R201(*, boundaries: tuple[Boundary, Boundary] = ("upper", "lower")) -> Standards:
     """Return the official scale of the order R-201 of 27.08.2021, table 1: 60 and 80 percent.
 
     The table reads "below 60", "61-80", "81-100" and leaves 60, 60.5 and 80.5 to no row. The default closes the gap

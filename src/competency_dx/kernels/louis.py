@@ -1,6 +1,6 @@
 """Observed information in closed form by Louis' identity, through orthonormal polynomials of each posterior.
 
-I(β) = Σ_p { E[-∂² ℓ_c | x_p] - Cov[S_p(θ) | x_p] }                       (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x)
+I(β) = Σ_p { E[-∂² ℓ_c | x_p] - Cov[S_p(θ) | x_p] }      (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x)
 
 S_p(θ) is the complete-data score of person p. With polynomials φ_0 = 1, φ_1, φ_2 … orthonormal under the posterior of the
 person, Parseval's identity gives Cov[S_p | x_p] = Σ_{r>=1} c_pr c_prᵀ with c_pr = E[φ_r S_p | x_p]. The score is smooth on
@@ -17,7 +17,7 @@ import numpy as np
 
 from competency_dx.arrays import Codes, Floats, Ints
 from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.marginal import Answers, log_joint, normalise
+from competency_dx.kernels.marginal import Answers, Tables, log_joint, normalise
 
 MAX_TERMS = 20
 NEGLIGIBLE = 1e-6
@@ -26,11 +26,8 @@ BLOCK = 512
 
 def missing_information(
     answers: Answers,
-    base: Floats,
-    upper: Floats,
-    theta: Floats,
-    log_weight: Floats,
-    tables: Floats,
+    tables: Tables,
+    derivatives: Floats,
     owner: Ints,
     population: Floats,
     executor: Executor | None = None,
@@ -39,23 +36,23 @@ def missing_information(
 
     Parameters
     ----------
-    tables : ndarray, shape (K, F, Q)
+    derivatives : ndarray, shape (K, F, Q)
         Derivatives of the log-probability of category k by the item parameters, zero where an item has no category k.
     owner : ndarray of int, shape (F,)
         Item of each parameter.
     population : ndarray, shape (G, Q)
         Score of the population parameters at each point; their rows come after the item parameters.
     """
-
     F = len(owner) + len(population)
     order = by_pattern(answers)
 
     def one(block: slice) -> tuple[Floats, Floats]:
         some = answers.take(order[block])
-        _, posterior = normalise(log_joint(some, slice(None), base, upper, log_weight))
+        _, posterior = normalise(log_joint(some, slice(None), tables))
         codes = some.codes if some.observed is None else np.where(some.observed, some.codes, np.int8(-1))
-        met = np.flatnonzero((codes >= 0).any(axis=0)[owner])
-        scores = _projections(posterior, theta, codes[:, owner[met]], tables[:, met], population)
+        answered = np.asarray((codes >= 0).any(axis=0))
+        met = np.flatnonzero(answered[owner])
+        scores = _projections(posterior, tables.theta, codes[:, owner[met]], derivatives[:, met], population)
         first = next(scores)
         cross, covariance, total = first.T @ first, np.zeros((first.shape[1],) * 2), 0.0
         for term in scores:

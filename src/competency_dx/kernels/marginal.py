@@ -35,9 +35,32 @@ class Answers(NamedTuple):
         return self._replace(codes=self.codes[persons], observed=observed)
 
 
+class Tables(NamedTuple):
+    """Item response tables: support points (Q,), log weights (Q,) of the population, log-probabilities (I, K, Q)."""
+
+    theta: Floats
+    log_weight: Floats
+    log_prob: Floats
+
+    @property
+    def base(self) -> Floats:
+        """Return log P of the lowest category (I, Q)."""
+        return self.log_prob[:, 0]
+
+    def upper(self, answers: Answers) -> Floats:
+        """Return log P of the answer each column above base indicates (C, Q)."""
+        return self.log_prob[answers.item, answers.category]
+
+    def take(self, items: Bools) -> Tables:
+        """Return the tables of some of the items."""
+        return self._replace(log_prob=self.log_prob[items])
+
+
 class Expected(NamedTuple):
-    """What an E-step leaves: log-likelihood, counts (C, Q) above base,
-    totals (I, Q), weights of the population (Q,) and the SD of the narrowest posterior."""
+    """What an E-step leaves.
+
+    Log-likelihood, counts (C, Q) above base, totals (I, Q), weights of the population (Q,), SD of the narrowest posterior.
+    """
 
     log_likelihood: float
     upper: Floats
@@ -62,17 +85,21 @@ def indicators(answers: Answers, block: slice) -> tuple[Floats, Floats | None]:
     return (codes[:, answers.item] == answers.category).astype(float), absent
 
 
-def log_joint(answers: Answers, block: slice, base: Floats, upper: Floats, log_weight: Floats) -> Floats:
-    """Return log-likelihood plus log weight (p, Q) of a block for log-probabilities base (I, Q) and upper (C, Q).
+def log_joint(answers: Answers, block: slice, tables: Tables) -> Floats:
+    """Return log-likelihood plus log weight (p, Q) of a block.
 
     Missing answers are subtracted from the row that complete answers add up to, so a complete row has the same digits
     whether or not its neighbours are complete.
     """
     Z, absent = indicators(answers, block)
-    joint = Z @ (upper - base[answers.item])
-    joint += log_weight + base.sum(axis=0)
+    return _joined(Z, absent, tables, tables.upper(answers) - tables.base[answers.item])
+
+
+def _joined(Z: Floats, absent: Floats | None, tables: Tables, ratio: Floats) -> Floats:
+    joint = Z @ ratio
+    joint += tables.log_weight + tables.base.sum(axis=0)
     if absent is not None:
-        joint -= absent @ base
+        joint -= absent @ tables.base
     return joint
 
 
@@ -86,32 +113,21 @@ def normalise(joint: Floats) -> tuple[Floats, Floats]:
     return np.log(total) + top, joint
 
 
-def e_step(
-    answers: Answers,
-    base: Floats,
-    upper: Floats,
-    theta: Floats,
-    log_weight: Floats,
-    executor: Executor | None = None,
-) -> Expected:
-    """Return marginal log-likelihood and expected counts at the given log-probabilities."""
-    ratio = upper - base[answers.item]
-    constant = log_weight + base.sum(axis=0)
+def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -> Expected:
+    """Return marginal log-likelihood and expected counts at the given tables."""
+    ratio, theta = tables.upper(answers) - tables.base[answers.item], tables.theta
+    powers = np.stack([theta, theta**2], axis=1)
 
     def one(block: slice) -> Expected:
         Z, absent = indicators(answers, block)
-        joint = Z @ ratio
-        joint += constant
-        if absent is not None:
-            joint -= absent @ base
-        evidence, posterior = normalise(joint)
+        evidence, posterior = normalise(_joined(Z, absent, tables, ratio))
         nodes = posterior.sum(axis=0)
         totals = np.zeros((0, 0)) if absent is None else nodes - absent.T @ posterior
-        second = posterior @ np.stack([theta, theta**2], axis=1)
+        second = posterior @ powers
         variance = float((second[:, 1] - second[:, 0] ** 2).min())
         return Expected(float(evidence.sum()), Z.T @ posterior, totals, nodes, variance)
 
-    return add_up(one, len(answers.codes), base.shape[0], executor)
+    return add_up(one, len(answers.codes), len(tables.log_prob), executor)
 
 
 def add_up(one: Callable[[slice], Expected], P: int, I: int, executor: Executor | None) -> Expected:

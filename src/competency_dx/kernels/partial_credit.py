@@ -3,8 +3,7 @@
 log P(X = k | θ) = k a θ + e_k - log Σ_j exp(j a θ + e_j),  e_0 = 0      (Muraki 1992, doi:10.1177/014662169201600206)
 
 In the (a, b) metric e_k = -a Σ_{j<=k} b_j; with two categories it is the 2PL with d = e_1, and a = 1 gives the partial
-credit model (Masters 1982, doi:10.1007/BF02296272) and the Rasch model. Parameters of an item are ordered
-(a, e_1 … e_{K-1}); arrays are n items by K categories by Q points.
+credit model (Masters 1982, doi:10.1007/BF02296272) and the Rasch model.
 """
 
 from __future__ import annotations
@@ -12,23 +11,29 @@ from __future__ import annotations
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
+from competency_dx.kernels.item_kernel import FLOOR
 
-FLOOR = -700.0  # log-probability of a category that cannot occur: finite, so that 0 times it is 0
 
-
-def log_probabilities(a: Floats, e: Floats, theta: Floats, allowed: Bools | None = None) -> Floats:
-    """Return log P (n, K, Q) for slopes `a` (n,), category intercepts `e` (n, K) with e[:, 0] = 0, points (Q,)."""
-    k = np.arange(e.shape[1])
-    logits = k[:, None] * (a[:, None] * theta)[:, None, :] + e[:, :, None]
-    if allowed is not None:
+def log_probabilities(beta: Floats, theta: Floats, allowed: Bools) -> Floats:
+    """Return log P (n, K, Q) for parameters (a, e_1 …) (n, K) at points (Q,)."""
+    k = np.arange(beta.shape[1])
+    logits = k[:, None] * (beta[:, :1] * theta)[:, None, :] + _intercepts(beta)[:, :, None]
+    if not allowed.all():
         logits = np.where(allowed[:, :, None], logits, -np.inf)
     top = logits.max(axis=1, keepdims=True)
     logits -= top + np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
     return np.maximum(logits, FLOOR, out=logits)
 
 
-def derivatives(prob: Floats, theta: Floats) -> Floats:
-    """Return ∂ log P(X = k) / ∂ parameter as (n, F, K, Q) with F = K parameters (a, e_1 …)."""
+def _intercepts(beta: Floats) -> Floats:
+    e = beta.copy()
+    e[:, 0] = 0.0
+    return e
+
+
+def derivatives(beta: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:  # noqa: ARG001 - protocol
+    """Return ∂ log P(X = k) / ∂ (a, e_1 …): θ (k - E X) and 1[X = j] - P_j."""
+    prob = np.exp(log_prob)
     n, K, Q = prob.shape
     k = np.arange(K, dtype=float)
     out = np.empty((n, K, K, Q))
@@ -38,17 +43,9 @@ def derivatives(prob: Floats, theta: Floats) -> Floats:
     return out
 
 
-def gradient(counts: Floats, prob: Floats, theta: Floats) -> Floats:
-    """Return the gradient (n, F) of the complete-data log-likelihood for expected counts (n, K, Q)."""
-    residual = counts - counts.sum(axis=1, keepdims=True) * prob
-    k = np.arange(prob.shape[1], dtype=float)
-    out = residual.sum(axis=2)
-    out[:, 0] = np.einsum("k,nkq,q->n", k, residual, theta)
-    return out
-
-
-def information(totals: Floats, prob: Floats, theta: Floats) -> Floats:
-    """Return the complete-data information (n, F, F) for expected totals (n, Q): the covariance of the statistics."""
+def information(beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:  # noqa: ARG001
+    """Return the information (n, F, F): the covariance of the sufficient statistics (X θ, 1[X = j])."""
+    totals, prob = counts.sum(axis=1), np.exp(log_prob)
     n, K, _ = prob.shape
     k = np.arange(K, dtype=float)
     mean = np.einsum("k,nkq->nq", k, prob)
@@ -64,8 +61,13 @@ def information(totals: Floats, prob: Floats, theta: Floats) -> Floats:
     return out
 
 
-def score_information(a: Floats, prob: Floats) -> Floats:
-    """Return the Fisher information about θ (n, Q): a² Var(X | θ)."""
-    k = np.arange(prob.shape[1], dtype=float)
-    mean = np.einsum("k,nkq->nq", k, prob)
-    return a[:, None] ** 2 * (np.einsum("k,nkq->nq", k**2, prob) - mean**2)
+def person_curves(beta: Floats, theta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
+    """Return P, P' = a P (k - E) and P'' = a² P ((k - E)² - V) (P, n, K) at one θ per person."""
+    a, k = beta[:, :1], np.arange(beta.shape[1], dtype=float)
+    logits = theta[:, None, None] * (a * k) + np.where(allowed, _intercepts(beta), -np.inf)
+    logits -= logits.max(axis=2, keepdims=True)
+    prob = np.exp(logits)
+    prob /= prob.sum(axis=2, keepdims=True)
+    off = k - (prob @ k)[:, :, None]
+    variance = np.einsum("pik,pik,pik->pi", prob, off, off)
+    return prob, a * prob * off, a**2 * prob * (off**2 - variance[:, :, None])

@@ -14,7 +14,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.marginal import Answers, log_joint, normalise
+from competency_dx.kernels.marginal import Answers, Tables, log_joint, normalise
 
 BLOCK = 512
 
@@ -43,10 +43,9 @@ def filled(answers: Answers, block: slice, size: int) -> Answers:
 
 def map_posteriors(
     answers: Answers,
-    base: Floats,
-    upper: Floats,
-    log_weight: Floats,
+    tables: Tables,
     function: Callable[[slice, Floats], T],
+    *,
     executor: Executor | None = None,
     size: int = BLOCK,
 ) -> Iterator[T]:
@@ -54,24 +53,17 @@ def map_posteriors(
     every = slice(0, size)
 
     def one(block: slice) -> T:
-        _, posterior = normalise(log_joint(filled(answers, block, size), every, base, upper, log_weight))
+        _, posterior = normalise(log_joint(filled(answers, block, size), every, tables))
         return function(block, posterior)
 
     return map_blocks(one, len(answers.codes), size=size, executor=executor)
 
 
-def summarise(
-    answers: Answers,
-    base: Floats,
-    upper: Floats,
-    theta: Floats,
-    log_weight: Floats,
-    executor: Executor | None = None,
-) -> Posterior:
+def summarise(answers: Answers, tables: Tables, executor: Executor | None = None) -> Posterior:
     """Return expected a posteriori estimates with their standard deviations (Bock & Mislevy 1982)."""
     P = len(answers.codes)
     mean, sd, ends = np.empty(P), np.empty(P), np.empty(P)
-    powers = np.stack([theta, theta**2], axis=1)
+    powers = np.stack([tables.theta, tables.theta**2], axis=1)
 
     def one(block: slice, posterior: Floats) -> None:
         n = block.stop - block.start
@@ -81,6 +73,6 @@ def summarise(
         sd[block] = np.sqrt(np.maximum(variance, 0.0))
         ends[block] = posterior[:n, 0] + posterior[:n, -1]
 
-    for _ in map_posteriors(answers, base, upper, log_weight, one, executor):
+    for _ in map_posteriors(answers, tables, one, executor=executor):
         pass
     return Posterior(mean, sd, ends)

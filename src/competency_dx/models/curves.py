@@ -7,18 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.kernels import partial_credit
+from competency_dx.kernels.item_kernel import FLOOR
+from competency_dx.models import dispatch
 from competency_dx.models.item_parameters import ItemParameters
 
 AXIS_POINTS = 5
 PRODUCT_DIMENSIONS = 3
+TINY = 1e-300
 
 
 def log_probabilities(parameters: ItemParameters, theta: Floats) -> Floats:
     """Return log P(X = k | θ) as (I, K, Q); categories that an item does not have get the floor."""
-    e = parameters.intercepts
-    allowed = np.isfinite(e)
-    return partial_credit.log_probabilities(parameters.slope, np.where(allowed, e, 0.0), theta, allowed)
+    return dispatch.log_probabilities(parameters.groups, parameters.beta, theta, parameters.allowed)
 
 
 def averaged_log_probabilities(parameters: ItemParameters, theta: Floats, uncertain: Bools) -> Floats:
@@ -31,8 +31,8 @@ def averaged_log_probabilities(parameters: ItemParameters, theta: Floats, uncert
     out = log_probabilities(parameters, theta)
     for K in np.unique(parameters.n_categories[uncertain]):
         chosen = np.flatnonzero(uncertain & (parameters.n_categories == K))
-        out[chosen, :K] = np.log(_averaged(parameters.take(chosen), int(K), theta))
-    return np.maximum(out, partial_credit.FLOOR)
+        out[chosen, :K] = np.log(np.maximum(_averaged(parameters.take(chosen), int(K), theta), TINY))
+    return np.maximum(out, FLOOR)
 
 
 def _averaged(parameters: ItemParameters, K: int, theta: Floats) -> Floats:
@@ -45,15 +45,11 @@ def _averaged(parameters: ItemParameters, K: int, theta: Floats) -> Floats:
 
 def _tables(parameters: ItemParameters, K: int, theta: Floats) -> Iterator[tuple[Floats, float]]:
     """Yield category probabilities (n, K, Q) at the points of the cubature over (a, e_1 …), with their weights."""
-    centre = np.concatenate([parameters.slope[:, None], parameters.intercepts[:, 1:K]], axis=1)
-    allowed = np.isfinite(parameters.intercepts[:, :K])
-    centre = np.where(np.isfinite(centre), centre, 0.0)
+    centre, allowed, groups = parameters.beta[:, :K], parameters.allowed[:, :K], parameters.groups
     values, vectors = np.linalg.eigh(parameters.covariance[:, :K, :K])
     root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
     for point, weight in zip(*cubature(K), strict=True):
-        beta = centre + root @ point
-        e = np.concatenate([np.zeros((len(beta), 1)), beta[:, 1:]], axis=1)
-        yield np.exp(partial_credit.log_probabilities(beta[:, 0], e, theta, allowed)), float(weight)
+        yield np.exp(dispatch.log_probabilities(groups, centre + root @ point, theta, allowed)), float(weight)
 
 
 def cubature(F: int) -> tuple[Floats, Floats]:
@@ -96,9 +92,10 @@ def curve_information(log_prob: Floats, theta: Floats) -> Floats:
 def expected_scores(parameters: ItemParameters, theta: Floats) -> Floats:
     """Return E[X | θ] (I, Q)."""
     prob = np.exp(log_probabilities(parameters, theta))
-    return np.einsum("k,ikq->iq", np.arange(prob.shape[1], dtype=float), prob)
+    return np.asarray(np.einsum("k,ikq->iq", np.arange(prob.shape[1], dtype=float), prob))
 
 
 def score_information(parameters: ItemParameters, theta: Floats) -> Floats:
-    """Return the Fisher information of each item about θ (I, Q)."""
-    return partial_credit.score_information(parameters.slope, np.exp(log_probabilities(parameters, theta)))
+    """Return the Fisher information of each item about θ (I, Q), Σ_k P_k'² / P_k."""
+    prob, first, _ = dispatch.person_curves(parameters.groups, parameters.beta, theta, parameters.allowed)
+    return np.asarray((first**2 / np.maximum(prob, TINY)).sum(axis=2).T)

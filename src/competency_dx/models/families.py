@@ -5,17 +5,20 @@ Adding a family means one kernel file and one row here; see docs/contributing.md
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 from competency_dx.arrays import value
 from competency_dx.errors import ModelError, listed
+from competency_dx.kernels import graded, partial_credit
+from competency_dx.kernels.item_kernel import ItemKernel
 
-FamilyName = Literal["Rasch", "2PL", "PCM", "GPCM"]
+FamilyName = Literal["Rasch", "2PL", "PCM", "GPCM", "GRM"]
+Steps = Literal["adjacent", "cumulative"]
 
 
 @value
 class Family:
-    """One item family of the divide-by-total kernel.
+    """One item family.
 
     Attributes
     ----------
@@ -27,21 +30,46 @@ class Family:
         Whether items may have more than two categories.
     dichotomous_as : str
         Name under which a two-category item of this family goes.
+    steps : {"adjacent", "cumulative"}
+        What the step intercepts d_k are about: k against k - 1, or k and above against below.
+    kernel : ItemKernel
+        The kernel file.
     """
 
     name: FamilyName
     free_slope: bool
     polytomous: bool
     dichotomous_as: FamilyName
+    steps: Steps
+    kernel: ItemKernel
+
+
+def _divide_by_total(name: FamilyName, *, free_slope: bool, polytomous: bool, dichotomous_as: FamilyName) -> Family:
+    return Family(
+        name=name,
+        free_slope=free_slope,
+        polytomous=polytomous,
+        dichotomous_as=dichotomous_as,
+        steps="adjacent",
+        kernel=cast("ItemKernel", partial_credit),
+    )
 
 
 FAMILIES: dict[str, Family] = {
     f.name: f
     for f in (
-        Family(name="Rasch", free_slope=False, polytomous=False, dichotomous_as="Rasch"),
-        Family(name="2PL", free_slope=True, polytomous=False, dichotomous_as="2PL"),
-        Family(name="PCM", free_slope=False, polytomous=True, dichotomous_as="Rasch"),
-        Family(name="GPCM", free_slope=True, polytomous=True, dichotomous_as="2PL"),
+        _divide_by_total("Rasch", free_slope=False, polytomous=False, dichotomous_as="Rasch"),
+        _divide_by_total("2PL", free_slope=True, polytomous=False, dichotomous_as="2PL"),
+        _divide_by_total("PCM", free_slope=False, polytomous=True, dichotomous_as="Rasch"),
+        _divide_by_total("GPCM", free_slope=True, polytomous=True, dichotomous_as="2PL"),
+        Family(
+            name="GRM",
+            free_slope=True,
+            polytomous=True,
+            dichotomous_as="2PL",
+            steps="cumulative",
+            kernel=cast("ItemKernel", graded),
+        ),
     )
 }
 

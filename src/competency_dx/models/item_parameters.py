@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, freeze, value
+from competency_dx.arrays import Bools, Floats, Ints, freeze, value
 from competency_dx.bank import ItemBank, ParameterRecord
-from competency_dx.errors import ModelError, listed
-from competency_dx.models.families import family
+from competency_dx.errors import ModelError
+from competency_dx.models.dispatch import Groups, kernel_groups
+from competency_dx.models.families import FAMILIES, family
+
+KEPT = 32
 
 
 @value
@@ -29,8 +33,9 @@ class ItemParameters:
     slope : ndarray, shape (I,)
         a, in logits, D = 1.
     intercepts : ndarray, shape (I, K)
-        Category intercepts e_k of log P(X = k) = k a θ + e_k + const, e_0 = 0; NaN beyond the item's categories and
-        for categories that were never observed under plain maximum likelihood.
+        Intercepts of the family's kernel, entry 0 being 0: category intercepts e_k of log P(X = k) = k a θ + e_k + const,
+        or for GRM boundary intercepts d_k; NaN beyond the item's categories and for categories that were never
+        observed under plain maximum likelihood.
     covariance : ndarray, shape (I, K, K)
         Covariance of (a, e_1 …) within each item; zero where a parameter is fixed.
     mean, variance : float
@@ -51,20 +56,45 @@ class ItemParameters:
         freeze(self, n_categories=np.int64, slope=np.float64, intercepts=np.float64, covariance=np.float64)
 
     @property
+    def beta(self) -> Floats:
+        """Return kernel parameters (a, e_1 …) (I, K), 0 where a category is not admitted."""
+        out = np.where(self.allowed, self.intercepts, 0.0)
+        out[:, 0] = self.slope
+        return out
+
+    @property
+    def allowed(self) -> Bools:
+        """Return which categories the model admits (I, K)."""
+        out: Bools = np.isfinite(self.intercepts)
+        return out
+
+    @property
+    def groups(self) -> Groups:
+        """Return the kernels with the positions of their items."""
+        return kernel_groups(self.families)
+
+    @property
+    def adjacent(self) -> Bools:
+        """Return for which items steps are differences of the intercepts (I,)."""
+        return np.array([FAMILIES[f].steps == "adjacent" for f in self.families], dtype=np.bool_)
+
+    @property
     def steps(self) -> Floats:
-        """Return step intercepts d_k = e_k - e_{k-1} (I, K - 1): logit(k against k-1) = a θ + d_k."""
-        return np.diff(self.intercepts, axis=1)
+        """Return step intercepts d_k (I, K - 1): logit(k against k-1) = a θ + d_k, for GRM logit P(X >= k) = a θ + d_k."""
+        return np.where(self.adjacent[:, None], np.diff(self.intercepts, axis=1), self.intercepts[:, 1:])
 
     @property
     def difficulties(self) -> Floats:
         """Return step difficulties b_k = -d_k / a (I, K - 1)."""
-        return -self.steps / self.slope[:, None]
+        out: Floats = -self.steps / self.slope[:, None]
+        return out
 
     def step_covariance(self) -> Floats:
         """Return the covariance of (a, d_1 …) within each item (I, K, K)."""
-        T = np.eye(self.intercepts.shape[1])
-        T[np.arange(2, len(T)), np.arange(1, len(T) - 1)] = -1.0
-        return np.einsum("fg,igh,kh->ifk", T, self.covariance, T)
+        K = self.intercepts.shape[1]
+        T = np.broadcast_to(np.eye(K), (len(self.items), K, K)).copy()
+        T[:, np.arange(2, K), np.arange(1, K - 1)] = -1.0 * self.adjacent[:, None]
+        return T @ self.covariance @ T.transpose(0, 2, 1)
 
     def difficulty_se(self) -> Floats:
         """Return standard errors of the b_k (I, K - 1) by the delta method: ∂b/∂a = d/a², ∂b/∂d = -1/a."""
@@ -72,7 +102,8 @@ class ItemParameters:
         va, vd = V[:, :1, 0], np.einsum("ikk->ik", V)[:, 1:]
         cov = V[:, 0, 1:]
         variance = va * d**2 / a**4 + vd / a**2 - 2 * cov * d / a**3
-        return np.sqrt(np.maximum(variance, 0.0))
+        out: Floats = np.sqrt(np.maximum(variance, 0.0))
+        return out
 
     def take(self, index: Sequence[int] | Ints) -> ItemParameters:
         """Return the parameters of some of the items."""
@@ -90,6 +121,7 @@ class ItemParameters:
         )
 
 
+@lru_cache(maxsize=KEPT)
 def bank_parameters(bank: ItemBank) -> ItemParameters:
     """Return the parameters of a bank's items that have any, in the order of the bank.
 
@@ -123,37 +155,21 @@ def bank_parameters(bank: ItemBank) -> ItemParameters:
 
 def _intercepts(record: ParameterRecord, K: int) -> Floats:
     out = np.full(K, np.nan)
-    out[: len(record.b) + 1] = np.concatenate([[0.0], -record.a * np.cumsum(record.b)])
+    steps = -record.a * np.array(record.b)
+    adjacent = family(record.model).steps == "adjacent"
+    out[: len(record.b) + 1] = np.concatenate([[0.0], np.cumsum(steps) if adjacent else steps])
     return out
 
 
 def _covariance(record: ParameterRecord, K: int) -> Floats:
-    """Return the covariance of (a, e_1 …) for e_k = -a Σ b_j, with independent a and b_j."""
-    m = len(record.b)
-    total = np.cumsum(record.b)
+    """Return the covariance of (a, e_1 …) for d_k = -a b_k with independent a and b_k; e_k adds up d_1 to d_k or is d_k."""
+    m, b = len(record.b), np.array(record.b)
     jacobian = np.zeros((m + 1, m + 1))
     jacobian[0, 0] = 1.0
-    jacobian[1:, 0] = -total
-    jacobian[1:, 1:] = -record.a * np.tri(m)
+    adds = np.tri(m) if family(record.model).steps == "adjacent" else np.eye(m)
+    jacobian[1:, 0] = -adds @ b
+    jacobian[1:, 1:] = -record.a * adds
     se = np.array([record.se_a or 0.0, *((s or 0.0) for s in record.se_b)])
     out = np.zeros((K, K))
     out[: m + 1, : m + 1] = (jacobian * se**2) @ jacobian.T
-    return out
-
-
-def locate(parameters: ItemParameters, items: Sequence[str]) -> Ints:
-    """Return for each item of `items` its position in the parameters, -1 where it has none.
-
-    Raises
-    ------
-    ModelError
-        When not a single item has parameters.
-    """
-    position = {item: i for i, item in enumerate(parameters.items)}
-    out = np.array([position.get(item, -1) for item in items], dtype=np.int64)
-    if not (out >= 0).any():
-        raise ModelError(
-            f"None of the items {listed(items)} has parameters; the parameters are for {listed(parameters.items)}: "
-            "check that the ids are those of the bank"
-        )
     return out

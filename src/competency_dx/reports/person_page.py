@@ -10,9 +10,9 @@ from competency_dx.competencies import Conclusion, Profile
 from competency_dx.display import IntervalRow, decimal, interval, interval_svg, percent
 from competency_dx.reports.evidence import EvidenceGroup, evidence_groups
 from competency_dx.reports.further import MOST, further_items
+from competency_dx.reports.pages import render
 from competency_dx.reports.setting import Setting, Sign, chance_words, column_title, named
 from competency_dx.reports.strings import several
-from competency_dx.reports.pages import render
 
 FOUND = ("confirmed", "likely")
 

@@ -14,13 +14,13 @@ from competency_dx.errors import ResponsesError, announce
 from competency_dx.responses.assembly import from_points, from_table
 from competency_dx.responses.design import check_design
 from competency_dx.responses.explanation import Answers, Explanation
-from competency_dx.responses.files import read_file
-from competency_dx.responses.layout import Layout
 from competency_dx.responses.missing import MissingPolicy, Reason
 from competency_dx.responses.normalise import fold_code
+from competency_dx.responses.reading.files import read_file
+from competency_dx.responses.reading.layout import Layout
+from competency_dx.responses.reading.table import Table, from_array, from_frame, from_records
 from competency_dx.responses.responses import Responses
 from competency_dx.responses.rules import score_answers
-from competency_dx.responses.table import Table, from_array, from_frame, from_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

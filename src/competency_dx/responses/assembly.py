@@ -10,22 +10,22 @@ import numpy as np
 from competency_dx.arrays import Codes, Ints, Names, blocks
 from competency_dx.errors import Finding, ResponsesError, listed
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses.attempts import best_cells, best_rows, numbered, owners, single_rows
 from competency_dx.responses.explanation import Answers
-from competency_dx.responses.forms import form_ids, resolve_blanks
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.notes import note
-from competency_dx.responses.pivot import long_columns, pivot
+from competency_dx.responses.reading.attempts import best_cells, best_rows, numbered, owners, single_rows
+from competency_dx.responses.reading.forms import form_ids, resolve_blanks
+from competency_dx.responses.reading.notes import note
+from competency_dx.responses.reading.pivot import long_columns, pivot
+from competency_dx.responses.reading.roles import Roles, find_roles
+from competency_dx.responses.reading.scoring import Cell, Mode, cells_of, score_cells
 from competency_dx.responses.responses import HIGHEST, Responses
-from competency_dx.responses.roles import Roles, find_roles
-from competency_dx.responses.scoring import Cell, Mode, cells_of, score_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from competency_dx.bank import ItemBank
-    from competency_dx.responses.layout import Layout
-    from competency_dx.responses.table import Table
+    from competency_dx.responses.reading.layout import Layout
+    from competency_dx.responses.reading.table import Table
 
 ROWS_AT_ONCE = 1 << 15
 MISSING_NUMBERS = (-1, -9, -99, -999)
@@ -44,7 +44,7 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
     roles = single_rows(find_roles(table, bank, plan), layout)
     if not roles.table.rows:
         raise ResponsesError(f"{table.origin}: the table has no rows of answers; expected at least one person")
-    cells = cells_of(roles, bank)
+    cells = cells_of(roles, bank, layout)
     scored = score_cells(cells, layout)
     status, found = resolve_blanks(roles, bank, [c.id for c in cells], scored.status)
     ids, row = owners(roles)
@@ -102,7 +102,7 @@ def emptiness(ids: Names, items: list[str], reasons: Reasons) -> list[Finding]:
 def _provenance(
     origin: str, bank: ItemBank | None, layout: Layout, mode: Mode, data: tuple[Codes, Reasons]
 ) -> Provenance:
-    inputs = {"source": origin, "data": digest_arrays(*data)}
+    inputs = {"source": origin, "data": digest_arrays(data[0] - data[1].astype(np.int8))}
     if bank is not None:
         inputs["bank"] = f"{bank.id} {bank.version} {bank.digest}"
     return provenance("load_responses", inputs, layout.settings() | {"cells": mode})

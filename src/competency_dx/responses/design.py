@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from competency_dx.arrays import blocks
 from competency_dx.errors import Finding, listed
 
 if TYPE_CHECKING:
     from competency_dx.arrays import Ints
     from competency_dx.responses.missing import MissingPolicy
     from competency_dx.responses.responses import Responses
+
+PERSONS_AT_ONCE = 1 << 15
 
 
 def check_design(responses: Responses, policy: MissingPolicy | None = None) -> tuple[Finding, ...]:
@@ -40,8 +43,8 @@ def check_design(responses: Responses, policy: MissingPolicy | None = None) -> t
         _finding("constant_items", "warning", constant, "все баллы одинаковы у заданий", "items with one score only"),
         _finding("empty_persons", "warning", silent, "участники без ответов", "persons without any answer"),
     ]
-    blocks = components(seen)
-    return (*(f for f in found if f is not None), *([_blocks(responses, blocks)] if blocks.max(initial=0) > 0 else []))
+    block = components(seen)
+    return (*(f for f in found if f is not None), *([_apart(responses, block)] if block.max(initial=0) > 0 else []))
 
 
 def components(seen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Ints:
@@ -52,8 +55,10 @@ def components(seen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Ints:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    weights = seen.astype(np.float32)
-    together = weights.T @ weights
+    together = np.zeros((seen.shape[1], seen.shape[1]), dtype=np.float32)
+    for rows in blocks(len(seen), PERSONS_AT_ONCE):
+        weights = seen[rows].astype(np.float32)
+        together += weights.T @ weights
     _, labels = connected_components(csr_array((together > 0).astype(np.int8)), directed=False)
     out = np.full(seen.shape[1], -1, dtype=np.int64)
     order: dict[int, int] = {}
@@ -74,9 +79,9 @@ def _finding(code: str, severity: str, ids: list[str], ru: str, en: str) -> Find
     )
 
 
-def _blocks(responses: Responses, blocks: Ints) -> Finding:
+def _apart(responses: Responses, block: Ints) -> Finding:
     names = np.array(responses.items, dtype=object)
-    shown = [listed(names[blocks == k].tolist(), 3) for k in range(int(blocks.max()) + 1)]
+    shown = [listed(names[block == k].tolist(), 3) for k in range(int(block.max()) + 1)]
     return Finding(
         code="responses.disconnected",
         severity="error",
@@ -84,5 +89,5 @@ def _blocks(responses: Responses, blocks: Ints) -> Finding:
         "несравнимы. Калибруйте блоки отдельно или добавьте общие задания.",
         en=f"Items fall into {len(shown)} blocks that no person connects: {' | '.join(shown[:5])}; their difficulties "
         "cannot be compared. Calibrate the blocks apart or add common items.",
-        scope=tuple(names[blocks > 0].tolist()),
+        scope=tuple(names[block > 0].tolist()),
     )

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import freeze, value
 from competency_dx.bank import CodeMap, Exact, Given, Item, OneError, PerElement, Rubric, Synonyms, Text, Tolerance
-from competency_dx.responses.rules import Element, judge_of
-from competency_dx.responses.scoring import padded
-from competency_dx.responses.table import Column, Factors, Kind
+from competency_dx.responses.rules import Element, judge_of, padded
 
+Kind = Literal["text", "number", "date"]
 KeyShown = Literal["hidden", "shown"]
 State = Literal["answered", "not_administered", "omitted", "not_reached", "invalid"]
 
@@ -46,11 +45,10 @@ class Answers:
     def __post_init__(self) -> None:
         freeze(self, codes=np.int32)
 
-    def column(self, name: str, place: int, rows: slice | Factors) -> Column:
-        """Return the answers of chosen persons to the item at a place, as a column."""
-        return Column(
-            name=name, codes=self.codes[rows, place], vocabulary=self.vocabulary[place], kinds=self.kinds[place]
-        )
+    def of(self, row: int, place: int) -> tuple[str, Kind] | None:
+        """Return the raw answer of a person to an item and how it was stored; None where the cell was empty."""
+        code = int(self.codes[row, place])
+        return None if code < 0 else (self.vocabulary[place][code], self.kinds[place][code])
 
 
 @value
@@ -90,7 +88,7 @@ class Explanation:
         read = f" ({'прочитан как' if ru else 'read as'} {self.normalised})" if self.normalised else ""
         lines = [f"{self.person}, {self.item}: {state}"]
         lines += [f"{answer[0]}: {answer[1]}{read}"] if self.raw is not None else []
-        lines += [f"{'ключ' if ru else 'key'}: {self.key}"] if self.key is not None else []
+        lines += [f"{'ключ' if ru else 'key'}: {self.key}"] if self.key else []
         lines += [f"{'правило' if ru else 'rule'}: {self.rule.text(language)}"]
         lines += [f"  {e.label}: {e.given} → {e.points}" for e in self.elements]
         return "\n".join([*lines, f"{'баллы' if ru else 'points'}: {self.points} / {self.max_score}"])
@@ -99,13 +97,12 @@ class Explanation:
         return self.text("en")
 
 
-def explain_answer(item: Item, column: Column | None) -> tuple[str | None, str, tuple[Element, ...]]:
-    """Return raw answer, its normalised form and the points per element, for a column of one row."""
-    if column is None or column.codes[0] < 0:
+def explain_answer(item: Item, stored: tuple[str, Kind] | None) -> tuple[str | None, str, tuple[Element, ...]]:
+    """Return raw answer, its normalised form and the points per element."""
+    if stored is None:
         return None, "", ()
-    place = int(column.codes[0])
-    verdict = judge_of(item)(padded(item, column)[place])
-    return column.vocabulary[place], verdict.normalised, verdict.elements
+    verdict = judge_of(item)(padded(item, stored[:1], stored[1:])[0])
+    return stored[0], verdict.normalised, verdict.elements
 
 
 def key_text(item: Item) -> str:
@@ -115,7 +112,9 @@ def key_text(item: Item) -> str:
         return "; ".join(f"{code} = {points}" for code, points in rule.scores.items())
     if isinstance(key, dict):
         return "; ".join(f"{left} - {option}" for left, option in key.items())
-    return " | ".join(key) if isinstance(key, tuple) and item.type == "text" else " ".join(key or ())
+    if isinstance(key, tuple):
+        return (" | " if item.type == "text" else " ").join(key)
+    return key or ""
 
 
 def rule_text(item: Item) -> Text:  # noqa: PLR0911 - one return a rule

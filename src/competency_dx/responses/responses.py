@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import numpy as np
@@ -48,13 +48,14 @@ class Responses(Result):
         `Reason` of each cell: answered, not administered, omitted, not reached, invalid.
     max_scores : int array (I,)
         Highest points of each item: from the bank, or the highest seen where there is no bank.
+    provenance : Provenance
+        How the responses came about: source, digests of data and bank, layout.
     background : mapping of str to object array of str (P,)
         What else is known of the persons (form, municipality …), "" where it is not.
     answers : Answers or None
         Raw answers, so that every score can be explained; None where the source held points.
     findings : tuple of Finding
         The ingest report.
-    provenance : Provenance
 
     Raises
     ------
@@ -69,18 +70,19 @@ class Responses(Result):
     scores: Codes
     reasons: NDArray[np.uint8]
     max_scores: Ints
-    background: Mapping[str, Names]
-    answers: Answers | None
-    findings: tuple[Finding, ...]
     provenance: Provenance
+    background: Mapping[str, Names] = field(default_factory=dict)
+    answers: Answers | None = None
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
-        top = np.max(self.max_scores, initial=0)
+        top = max(int(np.max(self.max_scores, initial=0)), int(np.max(self.scores, initial=0)))
         if top > HIGHEST:
             raise ResponsesError(f"The highest score is {top}; at most {HIGHEST} points per item are supported")
         freeze(self, persons=object, scores=np.int8, reasons=np.uint8, max_scores=np.int64)
         object.__setattr__(self, "background", {k: _frozen(v) for k, v in self.background.items()})
-        fault = _shape_fault(self) or _id_fault("person", self.persons.tolist()) or _id_fault("item", self.items)
+        fault = _shape_fault(self) or _value_fault(self)
+        fault = fault or _id_fault("person", self.persons.tolist()) or _id_fault("item", self.items)
         if fault:
             raise ResponsesError(fault)
 
@@ -123,8 +125,8 @@ class Responses(Result):
         row = int(_places(self.persons.tolist(), [person], "persons")[0])
         place = int(_places(self.items, [item], "items")[0])
         definition = bank.item(item)
-        column = None if self.answers is None else self.answers.column(item, place, slice(row, row + 1))
-        raw, normalised, elements = explain_answer(definition, column)
+        stored = None if self.answers is None else self.answers.of(row, place)
+        raw, normalised, elements = explain_answer(definition, stored)
         answered = self.reasons[row, place] == Reason.ANSWERED
         return Explanation(
             person=person,
@@ -203,14 +205,18 @@ def _shape_fault(responses: Responses) -> str | None:
             return f"{name} has the shape {found}; expected {shape}, one row per person and one column per item"
     if responses.max_scores.shape != shape[1:]:
         return f"max_scores has the shape {responses.max_scores.shape}; expected {shape[1:]}"
+    return None
+
+
+def _value_fault(responses: Responses) -> str | None:
     if int(responses.reasons.max(initial=0)) > max(Reason):
         return f"reasons has the value {responses.reasons.max()}; expected 0 to {max(Reason)}"
     if responses.scores.min(initial=0) < 0:
         return "scores has negative values; a missing answer is 0 with its reason in reasons"
-    if responses.scores.max(initial=0) > responses.max_scores.min(initial=HIGHEST):
-        high = np.flatnonzero(responses.scores.max(axis=0, initial=0) > responses.max_scores)
-        if not len(high):
-            return None
+    if responses.scores.max(initial=0) <= responses.max_scores.min(initial=HIGHEST):
+        return None
+    high = np.flatnonzero(responses.scores.max(axis=0, initial=0) > responses.max_scores)
+    if len(high):
         return f"scores are above the maximum of items {listed(responses.items[k] for k in high)}; correct max_scores"
     return None
 

@@ -66,6 +66,15 @@ def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
     return points, status
 
 
+def padded(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
+    """Return the answers with leading zeros restored where a digit string was stored as a number."""
+    key = str(item.key)
+    if item.type != "digits" or not key.startswith("0"):
+        return tuple(answers)
+    stored = zip(answers, kinds, strict=True)
+    return tuple(a.zfill(len(key)) if kind == "number" and a.isdigit() else a for a, kind in stored)
+
+
 def judge_of(item: Item) -> Judge:
     """Return the function that judges raw answers to this item."""
     rule = item.rule

@@ -16,11 +16,11 @@ from competency_dx.kernels.posterior import summarise
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.scoring.likelihood_based import point_estimates
-from competency_dx.scoring.matching import Matched, as_responses, match, parameters_of, uncertain_items
+from competency_dx.scoring.matching import Matched, as_responses, match, parameters_of
 from competency_dx.scoring.methods import EAP, MAP, ML, WLE, Method, SumScore
 from competency_dx.scoring.scores import Scores
 from competency_dx.scoring.sum_scores import sum_score_estimates
-from competency_dx.scoring.support import scoring_grid
+from competency_dx.scoring.support import scoring_grid, uncertain_items
 
 END_MASS = 1e-4
 
@@ -77,26 +77,27 @@ def score(
 
 
 def _estimates(matched: Matched, known: ItemParameters, method: Method) -> tuple[Floats, Floats, tuple[Finding, ...]]:
-    uncertain = uncertain_items(known, method.item_uncertainty)
     if isinstance(method, MAP | ML | WLE):
+        uncertain = uncertain_items(known, method.item_uncertainty)
         theta, se = point_estimates(matched, known, type(method).__name__, uncertain)
         return theta, se, ()
-    grid = scoring_grid(known, method.points, uncertain)
+    grid = scoring_grid(known, method.points, method.item_uncertainty)
     if isinstance(method, SumScore):
         theta, se = sum_score_estimates(matched, known, grid)
         return theta, se, ()
     if not isinstance(method, EAP):
         raise ScoringError(f"method={method!r} is not known; choose EAP(), MAP(), ML(), WLE() or SumScore()")
     answers = prepare(matched.codes, matched.observed, known.n_categories)
-    base, upper = grid.log_prob[:, 0], grid.log_prob[answers.item, answers.category]
-    found = summarise(answers, base, upper, grid.theta, grid.log_weight, method.executor)
+    found = summarise(answers, grid, method.executor)
     return found.mean, found.sd, _end_note(matched, found.end_mass)
 
 
 def _status(matched: Matched, known: ItemParameters, n_items: NDArray[np.int64]) -> NDArray[np.int8]:
     """Return the index into `STATUSES` of every person (P,)."""
-    earned = matched.codes.sum(axis=1, dtype=np.int64)
-    possible = np.where(n_items > 0, matched.observed @ (known.n_categories - 1).astype(float), np.nan)
+    earned, top = matched.codes.sum(axis=1, dtype=np.int32), known.n_categories - 1
+    possible = top.min() * n_items
+    for points in np.unique(top)[1:]:
+        possible += (points - top.min()) * matched.observed[:, top == points].sum(axis=1)
     return np.select([n_items == 0, earned == 0, earned == possible], [3, 1, 2], 0).astype(np.int8)
 
 

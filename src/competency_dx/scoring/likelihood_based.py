@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, blocks
+from competency_dx.arrays import Bools, Codes, Floats, blocks
 from competency_dx.kernels import point_estimates as kernel
-from competency_dx.models import ItemParameters
+from competency_dx.models import ItemParameters, dispatch
 from competency_dx.scoring.matching import Matched
 
-BLOCK = 2048
+BLOCK = 512
+GRID = 241
 REACH = 6.0
 LEAST_INFORMATION = 1e-3
 
@@ -20,35 +21,48 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
     """Return estimates and standard errors (P,) within 6 population SD of the mean."""
     sd = float(np.sqrt(known.variance))
     bounds = (known.mean - REACH * sd, known.mean + REACH * sd)
-    a, e = known.slope, np.where(np.isfinite(known.intercepts), known.intercepts, -np.inf)
+    groups, beta, allowed = known.groups, known.beta, known.allowed
+    steep = _score_slopes(known, bounds) if uncertain.any() else None
+
+    def curves(at: Floats) -> tuple[Floats, Floats, Floats]:
+        return dispatch.person_curves(groups, beta, at, allowed)
+
     theta, variance = np.empty(len(matched.codes)), np.empty(len(matched.codes))
     for block in blocks(len(theta), BLOCK):
         codes, observed = matched.codes[block], matched.observed[block]
         target = cast("kernel.Target", name)
-        x, information = kernel.solve(target, a, e, codes, observed, (known.mean, known.variance), bounds)
+        x, information = kernel.solve(target, curves, codes, observed, (known.mean, known.variance), bounds)
         prior = 1 / known.variance if name == "MAP" else 0.0
         precision = np.maximum(information + prior, LEAST_INFORMATION)
-        carried = _carried(known, codes, observed, x, uncertain) if uncertain.any() else 0.0
+        carried = 0.0 if steep is None else _carried(known, codes, observed & uncertain, x, steep)
         theta[block], variance[block] = x, 1 / precision + carried / precision**2
     empty = ~matched.observed.any(axis=1)
     theta[empty], variance[empty] = known.mean, known.variance
     return theta, np.sqrt(variance)
 
 
-def _carried(known: ItemParameters, codes: Floats, observed: Bools, theta: Floats, uncertain: Bools) -> Floats:
-    """Return Σ_i g_iᵀ V_i g_i (P,) with g_i = ∂ l'(θ) / ∂(a_i, e_i1 …): the variance that item errors add to l'.
+class _Slopes(NamedTuple):
+    """∂² log P(X = k) / ∂θ ∂beta_f (I, F, K, Q) on a grid of θ (Q,)."""
 
-    For divide-by-total items ∂l'/∂a = (x - E) - a θ V and ∂l'/∂e_k = -a P_k (k - E).
-    """
-    chosen = np.flatnonzero(uncertain)
-    a, e = known.slope[chosen], known.intercepts[chosen]
-    e = np.where(np.isfinite(e), e, -np.inf)
-    mean, variance, _ = kernel.item_moments(a, e, theta)
-    k = np.arange(e.shape[1], dtype=float)
-    logits = theta[:, None, None] * (a[:, None] * k) + e
-    prob = np.exp(logits - logits.max(axis=2, keepdims=True))
-    prob /= prob.sum(axis=2, keepdims=True)
-    g = -a[:, None] * prob * (k - mean[:, :, None])
-    g[:, :, 0] = (codes[:, chosen] - mean) - a * theta[:, None] * variance
-    g *= observed[:, chosen][:, :, None]
-    return np.asarray(np.einsum("pif,ifg,pig->p", g, known.covariance[chosen], g, optimize=True))
+    theta: Floats
+    table: Floats
+
+
+def _score_slopes(known: ItemParameters, bounds: tuple[float, float]) -> _Slopes:
+    theta = np.linspace(*bounds, GRID)
+    log_prob = dispatch.log_probabilities(known.groups, known.beta, theta, known.allowed)
+    by_beta = dispatch.derivatives(known.groups, known.beta, log_prob, theta, known.allowed)
+    return _Slopes(theta, np.gradient(by_beta, theta, axis=3))
+
+
+def _carried(known: ItemParameters, codes: Codes, counted: Bools, theta: Floats, steep: _Slopes) -> Floats:
+    """Return Σ_i g_iᵀ V_i g_i (P,) with g_i = ∂ l'(θ) / ∂ beta_i: the variance that item errors add to l'."""
+    at = np.clip(np.searchsorted(steep.theta, theta) - 1, 0, len(steep.theta) - 2)
+    share = (theta - steep.theta[at]) / (steep.theta[1] - steep.theta[0])
+    out = np.zeros(len(theta))
+    for i in np.flatnonzero(counted.any(axis=0)):
+        x = codes[:, i].astype(np.int64)
+        table = steep.table[i]
+        g = (1 - share) * table[:, x, at] + share * table[:, x, at + 1]
+        out += np.where(counted[:, i], np.einsum("fp,fg,gp->p", g, known.covariance[i], g), 0.0)
+    return out

@@ -12,7 +12,6 @@ from competency_dx.calibration import Calibration
 from competency_dx.errors import Finding, ScoringError, listed
 from competency_dx.models import ItemParameters, bank_parameters
 from competency_dx.responses import MissingPolicy, Responses, load_responses
-from competency_dx.scoring.methods import ItemUncertainty
 
 
 class Matched(NamedTuple):
@@ -100,11 +99,3 @@ def _unmatched(items: list[str]) -> tuple[Finding, ...]:
             scope=tuple(items),
         ),
     )
-
-
-def uncertain_items(parameters: ItemParameters, choice: ItemUncertainty) -> Bools:
-    """Return whose standard errors are carried (I,)."""
-    if choice == "all":
-        return np.ones(len(parameters.items), dtype=np.bool_)
-    provisional = [choice == "provisional" and s == "provisional" for s in parameters.statuses]
-    return np.array(provisional, dtype=np.bool_)

@@ -64,7 +64,8 @@ class Scores(Result):
     @property
     def se(self) -> Floats:
         """Return standard errors (P, D)."""
-        return np.sqrt(np.einsum("pdd->pd", self.covariance))
+        out: Floats = np.sqrt(np.einsum("pdd->pd", self.covariance))
+        return out
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and dimension, input order, with 95 % intervals and status."""

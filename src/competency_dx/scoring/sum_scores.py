@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from competency_dx.arrays import Floats
+from competency_dx.arrays import Floats, Ints
+from competency_dx.kernels.marginal import Tables
 from competency_dx.kernels.sum_scores import sum_score_likelihood
 from competency_dx.models import ItemParameters
 from competency_dx.scoring.matching import Matched
-from competency_dx.scoring.support import Grid
 
 
-def sum_score_estimates(matched: Matched, known: ItemParameters, grid: Grid) -> tuple[Floats, Floats]:
+def sum_score_estimates(matched: Matched, known: ItemParameters, grid: Tables) -> tuple[Floats, Floats]:
     """Return EAP and SD given the sum score (P,), one table for every set of items that was answered."""
     theta, sd = np.empty(len(matched.codes)), np.empty(len(matched.codes))
     patterns, group = np.unique(matched.observed, axis=0, return_inverse=True)
@@ -23,7 +23,7 @@ def sum_score_estimates(matched: Matched, known: ItemParameters, grid: Grid) -> 
     return theta, sd
 
 
-def sum_score_table(known: ItemParameters, grid: Grid, items: np.ndarray) -> tuple[Floats, Floats]:  # type: ignore[type-arg]
+def sum_score_table(known: ItemParameters, grid: Tables, items: Ints) -> tuple[Floats, Floats]:
     """Return EAP and SD (S + 1,) for every sum score on the items with these positions."""
     likelihood = sum_score_likelihood(np.exp(grid.log_prob[items]), known.n_categories[items])
     weight = likelihood * np.exp(grid.log_weight)

@@ -8,12 +8,12 @@ import numpy as np
 
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.notes import note
+from competency_dx.responses.reading.notes import note
 
 if TYPE_CHECKING:
     from competency_dx.arrays import Codes, Ints, Names
-    from competency_dx.responses.layout import Layout
-    from competency_dx.responses.roles import Roles
+    from competency_dx.responses.reading.layout import Layout
+    from competency_dx.responses.reading.roles import Roles
 
 
 class Owners(NamedTuple):
@@ -25,7 +25,7 @@ class Owners(NamedTuple):
 
 def numbered(n: int) -> Names:
     """Return the ids "1" … "n"."""
-    out: Names = np.array([*map(str, range(1, n + 1)), None], dtype=object)[:n]
+    out: Names = np.array(list(map(str, range(1, n + 1))), dtype=object)
     return out
 
 

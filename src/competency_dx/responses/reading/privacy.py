@@ -10,7 +10,7 @@ from competency_dx.responses.normalise import header_form
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from competency_dx.responses.table import Column
+    from competency_dx.responses.reading.table import Column
 
 Personal = Literal["name", "e-mail", "phone", "СНИЛС", "passport"]
 

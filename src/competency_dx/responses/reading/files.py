@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.errors import Finding, ResponsesError, listed, require
-from competency_dx.responses.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
 from competency_dx.responses.normalise import fold_code, header_form
-from competency_dx.responses.notes import note
-from competency_dx.responses.table import Table, cell_text, from_frame, from_records, table
+from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
+from competency_dx.responses.reading.notes import note
+from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +90,8 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     if first.strip().lower().startswith("sep="):
         text = rest
     lines = [line for _, line in zip(range(HEAD), io.StringIO(text, newline=""), strict=False)]
+    if "\0" in text:
+        raise ResponsesError(f"{path}: the file is no text; save the table as .csv in UTF-8, or as .xlsx")
     if not any(line.strip() for line in lines):
         raise ResponsesError(f"{path}: the file is empty; expected a header row and one row per person or answer")
     mark = delimiter_of([line for line in lines if line.strip()])

@@ -10,19 +10,19 @@ import numpy as np
 
 from competency_dx.bank import Form, Item, ItemBank, Rubric
 from competency_dx.errors import Finding, ResponsesError, listed
-from competency_dx.responses.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout, is_total
 from competency_dx.responses.missing import NEGATIVE_CODES, builtin_token
 from competency_dx.responses.normalise import fold_code, fold_text, header_form, read_integer, read_number
-from competency_dx.responses.notes import note
-from competency_dx.responses.privacy import personal_columns
+from competency_dx.responses.reading.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout, is_total
+from competency_dx.responses.reading.notes import note
+from competency_dx.responses.reading.privacy import personal_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from competency_dx.responses.table import Column, Table
+    from competency_dx.responses.reading.table import Column, Table
 
-PERSON_SHARE = 0.5
-"""A person column has at least this share of distinct ids (several attempts lower it)."""
+PERSON_SHARE = 0.1
+"""A person column has at least this share of distinct ids; several attempts lower it, and are asked about."""
 NUMERIC_SHARE = 0.5
 """Without a bank a column of which most cells are whole numbers is an item."""
 

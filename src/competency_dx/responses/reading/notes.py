@@ -62,6 +62,11 @@ _TEXTS: Mapping[str, tuple[Severity, str, str]] = {
         "Ячейки прочитаны как готовые баллы (значения от 0 до максимума, среди них не бывающие ответами): {where}.",
         "The cells were taken as points (0 to the maximum, some of which cannot be answers): {where}.",
     ),
+    "points_among_answers": (
+        "warning",
+        "В таблице ответов есть столбцы, похожие на готовые баллы (ни одного верного ответа): {where}. Проверьте их.",
+        "Columns of a table of answers look like points (no right answer among them): {where}. Check them.",
+    ),
     "missing_tokens": (
         "info",
         "Обозначения пропусков ({n} ячеек): {where}.",

@@ -55,8 +55,9 @@ BACKGROUND_NAMES = frozenset(
         "предмет", "group", "группа", "класс", "class", "grade", "gender", "sex", "пол", "age", "возраст",
         "стаж", "experience", "year", "год", "date", "дата", "time", "время", "timestamp", "отметка времени",
         "duration", "weight", "вес", "country", "страна", "total", "sum", "итого", "сумма", "всего", "процент",
-        "percent", "theta", "итоговый балл", "сумма баллов", "total score", "первичный балл", "attempt",
-        "попытка", "номер", "no", "nr", "n", "№", "№ п п", "п п", "index",
+        "percent", "theta", "итоговый балл", "score", "балл", "баллы", "оценка", "education", "образование",
+        "должность", "сумма баллов", "total score", "первичный балл", "attempt", "попытка", "номер", "no", "nr",
+        "n", "№", "№ п п", "п п", "index",
     )
 )  # fmt: skip
 TOTAL_WORDS = (
@@ -116,7 +117,10 @@ class Layout:
                 raise ResponsesError(f"Layout({name}={getattr(self, name)!r}) is not possible; choose one of {choices}")
         if isinstance(self.items, str):
             raise ResponsesError(f"Layout(items={self.items!r}) is one text; give a tuple of column names")
-        object.__setattr__(self, "items", None if self.items is None else tuple(self.items))
+        object.__setattr__(self, "items", None if self.items is None else tuple(map(_one_line, self.items)))
+        for name in ("person", "item", "answer", "form"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, None if given is None else _one_line(given))
         for text, reason in (self.missing_tokens or {}).items():
             reason_code(reason, f"Layout(missing_tokens={{{text!r}: …}})")
         for item, codes in (self.missing_codes or {}).items():
@@ -139,6 +143,10 @@ class Layout:
         tokens = {"missing_tokens": self.missing_tokens, "missing_codes": self.missing_codes}
         listed = {"items": ", ".join(self.items)} if self.items is not None else {}
         return {**chosen, **named, **listed, **{n: str(t) for n, t in tokens.items() if t}}
+
+
+def _one_line(name: object) -> str:
+    return " ".join(str(name).split())
 
 
 def is_total(text: str) -> bool:

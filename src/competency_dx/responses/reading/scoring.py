@@ -10,22 +10,24 @@ from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import Finding, ResponsesError, listed
 from competency_dx.responses.missing import ABSENT, BLANK, NEGATIVE_CODES, Reason, Reasons, builtin_token
 from competency_dx.responses.normalise import fold_text, read_integer, tidy
-from competency_dx.responses.notes import Remark, gather, note
-from competency_dx.responses.rules import score_answers
-from competency_dx.responses.table import Column
+from competency_dx.responses.reading.notes import Remark, gather, note
+from competency_dx.responses.reading.table import Column
+from competency_dx.responses.rules import padded, score_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from competency_dx.arrays import Bools, Codes, Ints
-    from competency_dx.responses.layout import Layout
-    from competency_dx.responses.roles import Roles
+    from competency_dx.responses.reading.layout import Layout
+    from competency_dx.responses.reading.roles import Roles
 
 Mode = Literal["raw", "scored"]
 
 HIGHEST = 127
 CLEARLY = 2
 """Cells that speak for a reading must be this many times as many as those that speak against it."""
+MANY = 5
+"""So many cells that look like points, none of them a right answer, are worth a remark."""
 
 
 class Cell(NamedTuple):
@@ -54,35 +56,37 @@ class Scored(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def cells_of(roles: Roles, bank: ItemBank | None) -> tuple[Cell, ...]:
+def cells_of(roles: Roles, bank: ItemBank | None, layout: Layout) -> tuple[Cell, ...]:
     """Return the items with their columns, in the order of the bank or of the table; criteria are joined."""
     known = {i.id: i for i in bank.items} if bank else {}
     return tuple(
-        Cell(name, known.get(name), joined(known[name], [roles.table.columns[c] for c in columns]))
+        Cell(name, known.get(name), joined(known[name], [roles.table.columns[c] for c in columns], layout))
         if len(columns) > 1
         else Cell(name, known.get(name), roles.table.columns[columns[0]])
         for name, columns in roles.items.items()
     )
 
 
-def joined(item: Item, columns: Sequence[Column]) -> Column:
+def joined(item: Item, columns: Sequence[Column], layout: Layout) -> Column:
     """Join the columns of an item's criteria into one of contents like ``"К1=2; К2=1"``."""
     codes = np.stack([c.codes for c in columns], axis=1)
     rows, inverse = np.unique(codes, axis=0, return_inverse=True)
+    own = layout.user_reasons(item.id)
     texts = [
-        _joined_text(item, [c.vocabulary[k] if k >= 0 else "" for c, k in zip(columns, r, strict=True)]) for r in rows
+        _joined_text(item, own, [c.vocabulary[k] if k >= 0 else "" for c, k in zip(columns, r, strict=True)])
+        for r in rows
     ]
     kept = {t: k for k, t in enumerate(dict.fromkeys(filter(None, texts)))}
     place = np.array([kept.get(t, -1) for t in texts], dtype=np.int32)
     return Column(name=item.id, codes=place[inverse.ravel()], vocabulary=tuple(kept), kinds=tuple("text" for _ in kept))
 
 
-def _joined_text(item: Item, parts: Sequence[str]) -> str:
-    present = set(filter(None, parts))
+def _joined_text(item: Item, own: Mapping[str, int], parts: Sequence[str]) -> str:
+    present = list(dict.fromkeys(filter(None, parts)))
     if not present:
         return ""
-    if len(present) == 1 and builtin_token(parts[0]) is not None:
-        return parts[0]
+    if len(present) == 1 and (tidy(present[0]) in own or builtin_token(present[0]) is not None):
+        return present[0]
     return "; ".join(f"{c.id}={p}" for c, p in zip(item.rubric, parts, strict=True))
 
 
@@ -137,16 +141,8 @@ def _builtin(cell: Cell, text: str, mode: Mode) -> int | None:
 def raw_verdicts(cell: Cell, layout: Layout) -> Verdicts:
     """Score the distinct contents of a column as raw answers with the item's key and rule."""
     assert cell.item is not None
-    return _tokens(cell, layout, score_answers(cell.item, padded(cell.item, cell.column)), "raw")
-
-
-def padded(item: Item, column: Column) -> tuple[str, ...]:
-    """Return the contents with leading zeros restored where a digit string was stored as a number."""
-    key = str(item.key)
-    if item.type != "digits" or not key.startswith("0"):
-        return column.vocabulary
-    stored = zip(column.vocabulary, column.kinds, strict=True)
-    return tuple(v.zfill(len(key)) if kind == "number" and v.isdigit() else v for v, kind in stored)
+    answers = padded(cell.item, cell.column.vocabulary, cell.column.kinds)
+    return _tokens(cell, layout, score_answers(cell.item, answers), "raw")
 
 
 def point_verdicts(cell: Cell, layout: Layout) -> Verdicts:
@@ -157,6 +153,11 @@ def point_verdicts(cell: Cell, layout: Layout) -> Verdicts:
     points = np.array([n if f else 0 for n, f in zip(numbers, fits, strict=True)], dtype=np.int64)
     out = _tokens(cell, layout, (points, np.where(fits, Reason.ANSWERED, Reason.INVALID).astype(np.uint8)), "scored")
     high = [n for n, t in zip(numbers, out.tokens, strict=True) if n is not None and n > HIGHEST and not t]
+    if cell.item is None and len(fits) and not fits.any() and not out.tokens.all():
+        raise ResponsesError(
+            f"column {cell.id} holds no points but {listed(map(repr, cell.column.vocabulary))}; give the bank to "
+            "score raw answers, or leave the column out of Layout(items=…)"
+        )
     if high and cell.item is None:
         raise ResponsesError(
             f"column {cell.id} holds {listed(high)}, more than the highest score of {HIGHEST}; if it is no item, "
@@ -169,23 +170,37 @@ def decide(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequence[Verd
     """Tell answers from points by the cells that can only be one of them; raises where both readings are possible."""
     if not raw or not points:
         return ("raw" if raw else "scored"), []
+    if all(c.item is not None and c.item.type == "scored" for c in cells):
+        return "scored", []
     no_points = no_answers = differ = 0
     strange: list[str] = []
     for cell, r, p in zip(cells, raw, points, strict=True):
         counts = np.where(r.tokens | p.tokens, 0, cell.column.counts())
         bad = (r.status == Reason.INVALID) | (p.status == Reason.ANSWERED) & _strange(cell)
-        no_points += int(counts[p.status == Reason.INVALID].sum())
-        no_answers += int(counts[bad].sum())
-        differ += int(counts[(r.points != p.points) | bad].sum())
-        strange += [cell.id] if counts[bad].any() else []
+        high = p.status == Reason.INVALID
+        no_points += int(counts[high & ~bad].sum())
+        no_answers += int(counts[bad & ~high].sum())
+        differ += int(counts[(r.points != p.points) | (high != bad)].sum())
+        strange += [cell.id] if counts[bad & ~high].any() else []
     if no_answers > CLEARLY * no_points:
         return "scored", [note("scored_cells", strange)]
     if no_points > CLEARLY * no_answers or differ == 0:
-        return "raw", []
+        return "raw", _points_among_answers(cells, raw, points)
     raise ResponsesError(
         f"The cells can be read as answers and as points, with different results ({differ} cells); say which they are "
         "with Layout(cells='raw') or Layout(cells='scored')"
     )
+
+
+def _points_among_answers(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequence[Verdicts]) -> list[Finding]:
+    """Remark columns of a table of answers that hold nothing but points: several of them, none a right answer."""
+    found = []
+    for cell, r, p in zip(cells, raw, points, strict=True):
+        real = ~(r.tokens | p.tokens)
+        several = np.unique(p.points[real]).size > 1 and cell.column.counts()[real].sum() >= MANY
+        if several and not (p.status[real] == Reason.INVALID).any() and not r.points[real].any():
+            found.append(cell.id)
+    return [note("points_among_answers", found)] if found else []
 
 
 def _strange(cell: Cell) -> Bools:

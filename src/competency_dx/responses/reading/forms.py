@@ -8,9 +8,9 @@ import numpy as np
 
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
 from competency_dx.responses.normalise import fold_text
-from competency_dx.responses.notes import note
-from competency_dx.responses.roles import Roles, form_index
-from competency_dx.responses.scoring import absent_rows
+from competency_dx.responses.reading.notes import note
+from competency_dx.responses.reading.roles import Roles, form_index
+from competency_dx.responses.reading.scoring import absent_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -104,15 +104,23 @@ def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pan
     import pandas as pd
 
     codes, unique = pd.factorize(cells)
-    contents = [cell_text(u) for u in unique]
+    contents = whole_numbers([cell_text(u) for u in unique])
     kept = {c: k for k, c in enumerate(dict.fromkeys(c for c in contents if c[0]))}
     place = np.array([*(kept.get(c, -1) for c in contents), -1], dtype=np.int32)
     return Column(name=name, codes=place[codes], vocabulary=tuple(c[0] for c in kept), kinds=tuple(c[1] for c in kept))
 
 
+def whole_numbers(contents: list[tuple[str, Kind]]) -> list[tuple[str, Kind]]:
+    """Undo what writing a column of floats as text does to whole numbers: "3.0", "1.0" become 3, 1."""
+    figures = [text for text, kind in contents if kind == "text" and any(c.isdigit() for c in text)]
+    if not figures or not all(text.endswith(".0") and text[:-2].isdigit() for text in figures):
+        return contents
+    return [(t[:-2], "number") if k == "text" and t.endswith(".0") else (t, k) for t, k in contents]
+
+
 def table(named: Iterable[tuple[str, Any]], origin: str, **rest: Any) -> Table:  # noqa: ANN401
     """Make a table of named columns of equal length; raises `ResponsesError` when a name occurs twice."""
-    pairs = [(name.strip(), cells) for name, cells in named]
+    pairs = [(" ".join(name.split()), cells) for name, cells in named]
     names = [name for name, _ in pairs]
     twice = [n for n in dict.fromkeys(names) if names.count(n) > 1] if len(set(names)) < len(names) else []
     if twice:

