@@ -20,6 +20,7 @@ import pandas as pd
 
 import competency_dx as cdx
 from competency_dx.bank import BankDocument, CompetencyFramework, FrameworkReference, Item, Node, Text
+from competency_dx.errors import ConvergenceError
 
 MATHEMATICS = ("Number", "Algebra", "Geometry", "Data and Chance")
 SUBJECTS = {"MAT": "Mathematics", "SCI": "Science"}
@@ -102,10 +103,15 @@ def calibrate_subject(bank: cdx.ItemBank, responses: cdx.Responses, subject: str
     varied = [np.unique(scores[observed[:, i], i]).size > 1 for i in range(len(responses.items))]
     of_subject = {i.id for i in bank.items if next(iter(i.competencies)).startswith(subject)}
     chosen = [i for i, more in zip(responses.items, varied, strict=True) if more and i in of_subject]
+    some, method = responses.select(items=chosen), cdx.MarginalML(missing=AS_PUBLISHED)
     start = time.perf_counter()
-    out = cdx.calibrate(
-        responses.select(items=chosen), model="GPCM", priors=None, method=cdx.MarginalML(missing=AS_PUBLISHED)
-    )
+    try:
+        out = cdx.calibrate(some, model="GPCM", priors=None, method=method)
+    except ConvergenceError as error:
+        print(f"{SUBJECTS[subject]}, plain maximum likelihood: {error}")
+        print("  so the weak priors are used instead")
+        start = time.perf_counter()
+        out = cdx.calibrate(some, model="GPCM", method=method)
     seconds = time.perf_counter() - start
     print(f"{SUBJECTS[subject]}: {len(chosen)} items calibrated with standard errors in {seconds:.2f} s")
     print(f"  log-likelihood {out.log_likelihood:.3f}, {out.n_parameters} parameters, {out.iterations} E-steps")

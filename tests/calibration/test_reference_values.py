@@ -17,7 +17,8 @@ import competency_dx as cdx
 
 Reference = Callable[[str], dict[str, Any]]
 Data = Callable[[str], pd.DataFrame]
-LL, PARAMETERS, RELATIVE_SE = 1e-4, 2e-5, 5e-5
+LL, PARAMETERS = 1e-4, 2e-5
+RELATIVE_SE = 5e-5
 
 
 def assert_same_calibration(

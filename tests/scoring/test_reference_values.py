@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 
 import competency_dx as cdx
-from competency_dx.models import expected_scores
+from competency_dx.models import expected_scores, score_information
+from competency_dx.scoring import Method
 
 Reference = Callable[[str], dict[str, Any]]
 Data = Callable[[str], pd.DataFrame]
 THETA, SE = 5e-5, 1.2e-4
-METHODS = {"EAP": cdx.EAP(), "MAP": cdx.MAP(), "ML": cdx.ML(), "WLE": cdx.WLE()}
+METHODS: dict[str, Method] = {"EAP": cdx.EAP(), "MAP": cdx.MAP(), "ML": cdx.ML(), "WLE": cdx.WLE()}
 
 
 def assert_same_scores(found: cdx.Scores, expected: dict[str, list[float | None]], *, with_se: bool) -> None:
@@ -45,9 +46,7 @@ def test_lsat_scores_agree_with_mirt(name: str, model: str, method: str, lsat: D
 
 @pytest.mark.parametrize("method", list(METHODS))
 @pytest.mark.parametrize("model", ["2PL", "PCM", "GPCM", "GRM"])
-def test_verbagg_scores_agree_with_mirt(
-    model: str, method: str, verbagg: pd.DataFrame, reference: Reference
-) -> None:
+def test_verbagg_scores_agree_with_mirt(model: str, method: str, verbagg: pd.DataFrame, reference: Reference) -> None:
     data = (verbagg > 0).astype(int) if model == "2PL" else verbagg
     found = cdx.score(data, cdx.calibrate(data, model=model, priors=None), method=METHODS[method])
     assert_same_scores(found, reference("verbagg")[model]["scores"][method], with_se=method != "WLE")
@@ -76,10 +75,10 @@ def test_wle_error_is_that_of_warm_and_not_of_mirt(verbagg: pd.DataFrame, refere
     calibration = cdx.calibrate(verbagg, model="GPCM", priors=None)
     found = cdx.score(verbagg, calibration, method=cdx.WLE())
     theta, h = found.theta[:, 0], 1e-4
-    from competency_dx.models import score_information
-
     information = score_information(calibration.parameters, theta).sum(axis=0)
-    slope = (expected_scores(calibration.parameters, theta + h) - expected_scores(calibration.parameters, theta - h)) / (2 * h)
+    slope = (
+        expected_scores(calibration.parameters, theta + h) - expected_scores(calibration.parameters, theta - h)
+    ) / (2 * h)
     by_hand = (calibration.parameters.slope[:, None] * slope).sum(axis=0)  # GPCM: I = a² Var X = a ∂E X/∂θ
     np.testing.assert_allclose(information, by_hand, rtol=1e-6)
     np.testing.assert_allclose(found.se[:, 0], 1 / np.sqrt(by_hand), rtol=1e-6)

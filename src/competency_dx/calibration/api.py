@@ -16,11 +16,13 @@ from competency_dx.calibration.marginal_ml import Fit, MarginalML, fit
 from competency_dx.calibration.priors import Priors, resolve
 from competency_dx.calibration.problem import Problem, build, category_counts
 from competency_dx.errors import CalibrationError, ConvergenceError, Finding, announce, listed
+from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, bank_parameters, family_for
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, check_design, load_responses
 
 LEAST_FREE_SLOPES = 3
+DEFAULT_METHOD = MarginalML()
 
 
 def calibrate(
@@ -31,7 +33,7 @@ def calibrate(
     bank: ItemBank | None = None,
     anchors: ItemBank | Calibration | None = None,
     priors: Priors | str | None = "weak",
-    method: MarginalML | None = None,
+    method: MarginalML = DEFAULT_METHOD,
 ) -> Calibration:
     """Calibrate items on responses by marginal maximum likelihood.
 
@@ -49,7 +51,7 @@ def calibrate(
         Items whose parameters stay fixed; mean and variance of the population are then estimated.
     priors : "weak", None or Priors
         ``"weak"``: a ~ N(1, 0.75²), d_k ~ N(0, 3²), stated in the result. None: plain maximum likelihood.
-    method : MarginalML, optional
+    method : MarginalML
         Support points, tolerance, executor, progress.
 
     Returns
@@ -64,7 +66,6 @@ def calibrate(
     ConvergenceError
         When the maximum was not reached; `state` carries the unconverged Calibration.
     """
-    method = method or MarginalML()
     if dimensions is not None:
         raise CalibrationError(
             "dimensions= is not available yet: calibrate the items of each competency in a call of their own, "
@@ -82,16 +83,16 @@ def calibrate(
     problem = build(codes, observed, n_categories, families=families, priors=stated, counts=counts, fixed=fixed)
     rest = screen.item_rest(codes, observed, n_categories - 1)
     notes = _left_out(data, kept) + screen.before(items, counts, n_categories, rest, key_swaps(data, kept, rest))
-    found = fit(problem, method)
     label = model if isinstance(model, str) else "mixed"
     settings = {
         "model": label,
         "priors": "none (maximum likelihood)" if stated is None else stated.describe(),
         "missing": method.missing.describe("en"),
-        "points": str(found.points),
         "tolerance": f"{method.tolerance:g} SE",
     }
-    out = _result((items, families), problem, found, rest, notes, settings)
+    with one_blas_thread():
+        found = fit(problem, method)
+        out = _result((items, families), problem, found, rest, notes, settings | {"points": str(found.points)})
     announce(out.findings)
     if not out.converged:
         raise ConvergenceError(_unfinished(out, problem, found), out)
@@ -153,7 +154,7 @@ def _anchored(anchors: ItemBank | Calibration, items: tuple[str, ...], n_categor
     known = anchors.parameters if isinstance(anchors, Calibration) else bank_parameters(anchors)
     position = {item: i for i, item in enumerate(known.items)}
     K = int(n_categories.max())
-    mask, values = np.array([item in position for item in items]), np.zeros((len(items), K))
+    mask, values = np.array([item in position for item in items]), np.full((len(items), K), np.nan)
     if not mask.any():
         raise CalibrationError(f"None of the items {listed(items)} is among the anchors {listed(known.items)}")
     for j in np.flatnonzero(mask):
@@ -203,7 +204,7 @@ def _result(
             spacing=found.spacing,
             narrowest=found.narrowest,
         ),
-        findings=notes + screen.after(parameters, label, n_answers) + _grid_note(found),
+        findings=notes + screen.after(parameters, label, n_answers, problem.free[:, 0]) + _grid_note(found),
         provenance=provenance("calibrate", {"responses": digest_arrays(answers.codes, np.packbits(mask))}, settings),
     )
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
 from competency_dx.calibration.problem import Problem, State
-from competency_dx.kernels import item_kernel, support
+from competency_dx.kernels import dispatch, item_kernel, support
 from competency_dx.kernels.marginal import Expected, Tables, e_step
-from competency_dx.models import dispatch
+
+Precision = Literal["single", "double"]
 
 INNER_STEPS = 3
 LONGEST_STEP = 1.0
@@ -38,11 +39,13 @@ def tables_at(problem: Problem, state: State, points: int) -> Tables:
     return Tables(theta, log_weight, log_prob)
 
 
-def evaluate(problem: Problem, state: State, points: int, executor: Executor | None) -> Evaluation:
-    """Return objective and expected counts at a state: one E-step."""
+def evaluate(
+    problem: Problem, state: State, points: int, executor: Executor | None, precision: Precision = "double"
+) -> Evaluation:
+    """Return objective and expected counts at a state: one E-step, in single precision on the way to the maximum."""
     tables = tables_at(problem, state, points)
     answers = problem.answers
-    expected = e_step(answers, tables, executor)
+    expected = e_step(answers, tables if precision == "double" else tables.single(), executor)
     counts = np.zeros_like(tables.log_prob)
     counts[answers.item, answers.category] = expected.upper
     counts[:, 0] = expected.totals - counts.sum(axis=1)

@@ -15,19 +15,27 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats, value
-from competency_dx.calibration.em import Evaluation, difference, evaluate, extrapolate, m_step
+from competency_dx.calibration.em import Evaluation, Precision, difference, evaluate, extrapolate, m_step
 from competency_dx.calibration.newton import Information, gradient, moved, observed_information
 from competency_dx.calibration.problem import Problem, State
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels import support
+from competency_dx.kernels.louis import Depth
 from competency_dx.responses import MissingPolicy
 
 Progress = Callable[[int, float, float], None]
 
-NEWTON_GATE = 5e-3  # EM hands over to Newton when a whole cycle moves no parameter by more
-SE_DRIFT = 2e-3  # information is taken again when Newton has moved a parameter by more
-MAX_NEWTON = 30
+NEWTON_GATE = 1e-3  # EM hands over to Newton when an EM step moves no parameter by more
+NARROWEST_GATE = 1e-6
+PATIENCE = 60  # E-steps after which a gate wider by the factor HURRIED will do
+HURRIED = 10.0
+MAX_ROUNDS = 6
+MAX_STEPS = 12
+HALVINGS = 6
 MAX_POINTS = 1201
+COARSE_POINTS = 31
+NOISE = 1e-8  # relative error of a log-likelihood added up from single precision
+COARSE = 1.4  # spacing of the grid of EM in units of the narrowest posterior SD
 
 
 @value
@@ -81,106 +89,137 @@ class Fit(NamedTuple):
     converged: bool
 
 
-class _Counter:
-    """Counts E-steps and reports progress."""
+class _Run:
+    """One estimation: the problem, the method, and the count of E-steps done."""
 
-    __slots__ = ("done", "last", "limit", "progress")
+    __slots__ = ("done", "last", "method", "problem")
 
-    def __init__(self, method: MarginalML) -> None:
-        self.done, self.limit, self.progress, self.last = 0, method.max_iterations, method.progress, np.nan
+    def __init__(self, problem: Problem, method: MarginalML) -> None:
+        self.problem, self.method, self.done, self.last = problem, method, 0, np.nan
 
-    def tick(self, now: Evaluation) -> None:
+    def evaluate(self, state: State, points: int, precision: Precision = "double") -> Evaluation:
+        """Return an evaluation at a state and report progress."""
+        now = evaluate(self.problem, state, points, self.method.executor, precision)
         self.done += 1
-        if self.progress is not None:
-            self.progress(self.done, now.log_likelihood, abs(now.objective - self.last))
+        if self.method.progress is not None:
+            self.method.progress(self.done, now.log_likelihood, abs(now.objective - self.last))
         self.last = now.objective
+        return now
+
+    def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
+        """Return the observed information at an evaluation."""
+        return observed_information(self.problem, now, self.method.executor, depth)
 
     @property
     def left(self) -> bool:
-        return self.done < self.limit
+        """Return whether E-steps are left."""
+        return self.done < self.method.max_iterations
 
 
 def fit(problem: Problem, method: MarginalML) -> Fit:
-    """Maximise the (penalised) marginal likelihood; the grid is refined until it suits the narrowest posterior."""
-    counter = _Counter(method)
-    state, points = problem.start, method.points
+    """Maximise the (penalised) marginal likelihood; the grid is refined until it suits the narrowest posterior.
+
+    Where Newton does not certify a maximum, EM goes on with a gate ten times narrower.
+    """
+    run = _Run(problem, method)
+    state, points, gate = problem.start, method.points, NEWTON_GATE
     while True:
-        out = _maximise(problem, state, points, method, counter)
-        needed = support.points_needed(out.narrowest / np.sqrt(out.state.variance))
-        if out.spacing <= out.narrowest or needed <= points or not counter.left:
+        out = _newton(run, run.evaluate(_accelerated_em(run, state, points, gate), points), points)
+        needed = support.points_needed(_narrowest(out))
+        state = out.state
+        if out.spacing > out.narrowest and needed > points and run.left:
+            points = min(needed, MAX_POINTS)
+        elif out.converged or not run.left or gate < NARROWEST_GATE:
             return out
-        state, points = out.state, min(needed, MAX_POINTS)
+        else:
+            gate /= 10
 
 
-def _maximise(problem: Problem, state: State, points: int, method: MarginalML, counter: _Counter) -> Fit:
-    now = _accelerated_em(problem, state, points, method.executor, counter)
-    return _newton(problem, now, points, method, counter)
+def _narrowest(found: Fit) -> float:
+    return found.narrowest / float(np.sqrt(found.state.variance))
 
 
-def _accelerated_em(
-    problem: Problem, state: State, points: int, executor: Executor | None, counter: _Counter
-) -> Evaluation:
-    """Return an evaluation near the maximum: SQUAREM cycles of two EM steps and one guarded extrapolation."""
-    now = evaluate(problem, state, points, executor)
-    counter.tick(now)
-    while counter.left:
-        one = evaluate(problem, m_step(problem, now), points, executor)
-        counter.tick(one)
+def _accelerated_em(run: _Run, state: State, points: int, gate: float) -> State:
+    """Return a state near the maximum: SQUAREM cycles of two EM steps and one guarded extrapolation.
+
+    EM works in single precision on a grid just fine enough for the posteriors it meets; double precision and the grid of
+    `points` are for the end.
+    """
+    problem, coarse = run.problem, min(points, COARSE_POINTS)
+    now = run.evaluate(state, coarse, "single")
+    while run.left:
+        one = run.evaluate(m_step(problem, now), coarse, "single")
         two = m_step(problem, one)
-        if np.abs(difference(problem, two, one.state)).max() < NEWTON_GATE:
-            return evaluate(problem, two, points, executor)
+        change = _largest(difference(problem, two, one.state))
+        if change < gate or (run.done > PATIENCE and change < HURRIED * gate):
+            return two
         further = extrapolate(problem, now.state, one.state, two)
-        after = evaluate(problem, further or two, points, executor)
-        counter.tick(after)
-        if further is not None and not after.objective >= one.objective:
-            after = evaluate(problem, two, points, executor)
-            counter.tick(after)
-        now = after
-    return now
+        needed = support.points_needed(COARSE * one.expected.narrowest / float(np.sqrt(one.state.variance)))
+        finer, coarse = needed > coarse, max(coarse, min(points, needed))
+        now = run.evaluate(further or two, coarse, "single")
+        if further is not None and not finer and not now.objective >= one.objective - NOISE * abs(one.objective):
+            now = run.evaluate(two, coarse, "single")
+    return now.state
 
 
-def _newton(problem: Problem, now: Evaluation, points: int, method: MarginalML, counter: _Counter) -> Fit:
-    """Take Newton steps to the maximum and certify it; steps that lower the objective are halved."""
-    information = observed_information(problem, now, method.executor)
-    drift, step_size, gradient_size, converged = 0.0, np.inf, np.inf, False
-    for _ in range(MAX_NEWTON):
-        slope = gradient(problem, now)
-        if information.covariance is None:
+def _newton(run: _Run, now: Evaluation, points: int) -> Fit:
+    """Take Newton steps to the maximum and certify it by the exact information at the point reached.
+
+    Steps use a cheap guide to the information; steps that lower the objective are halved. Where the
+    exact information at the end still calls for a step, the steps go on with it.
+    """
+    guide = run.information(now, "guide")
+    for _ in range(MAX_ROUNDS):
+        now, moving = _led(run, now, guide, points)
+        guide = run.information(now)
+        found = _certified(run, now, guide, points)
+        if found.converged or guide.covariance is None or not run.left or not moving:
             break
-        step, se = information.covariance @ slope, np.sqrt(np.diag(information.covariance))
-        step_size, gradient_size = _largest(step / se), _largest(slope * se)
-        if step_size < method.tolerance:
-            converged = drift < SE_DRIFT
-            if converged:
-                break
-            information, drift = observed_information(problem, now, method.executor), 0.0
-            continue
-        now, taken = _guarded(problem, now, step, points, method.executor, counter)
-        drift += taken * _largest(step)
-        if drift > NEWTON_GATE * 4:
-            information, drift = observed_information(problem, now, method.executor), 0.0
+    return found
+
+
+def _led(run: _Run, now: Evaluation, guide: Information, points: int) -> tuple[Evaluation, bool]:
+    """Return the evaluation where Newton steps of one information vanish, and whether any step was taken."""
+    moving = False
+    for _ in range(MAX_STEPS):
+        if guide.covariance is None or not run.left:
+            break
+        step = guide.covariance @ gradient(run.problem, now)
+        size = _largest(step / np.sqrt(np.diag(guide.covariance)))
+        if size <= run.method.tolerance / 10:
+            break
+        now, taken = _guarded(run, now, step, points)
+        moving = moving or taken > 0
+        if taken == 0:
+            break
+    return now, moving
+
+
+def _certified(run: _Run, now: Evaluation, information: Information, points: int) -> Fit:
+    """Return the fit at an evaluation: converged where gradient and Newton step vanish and the information is definite."""
+    step_size, gradient_size = np.inf, np.inf
+    if information.covariance is not None:
+        slope, se = gradient(run.problem, now), np.sqrt(np.diag(information.covariance))
+        step_size, gradient_size = _largest(information.covariance @ slope / se), _largest(slope * se)
     return Fit(
         state=now.state,
         log_likelihood=now.log_likelihood,
-        iterations=counter.done,
+        iterations=run.done,
         points=points,
         spacing=float(now.tables.theta[1] - now.tables.theta[0]),
         narrowest=now.expected.narrowest,
         gradient=gradient_size,
         step=step_size,
         information=information,
-        converged=converged,
+        converged=step_size <= run.method.tolerance,
     )
 
 
-def _guarded(
-    problem: Problem, now: Evaluation, step: Floats, points: int, executor: Executor | None, counter: _Counter
-) -> tuple[Evaluation, float]:
+def _guarded(run: _Run, now: Evaluation, step: Floats, points: int) -> tuple[Evaluation, float]:
     """Return the evaluation after the longest of the step, its half … that does not lower the objective."""
     share = 1.0
-    for _ in range(6):
-        after = evaluate(problem, moved(problem, now.state, share * step), points, executor)
-        counter.tick(after)
+    for _ in range(HALVINGS):
+        after = run.evaluate(moved(run.problem, now.state, share * step), points)
         if after.objective >= now.objective - 1e-9 * abs(now.objective):
             return after, share
         share /= 2

@@ -9,10 +9,14 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.calibration.em import Evaluation, in_order, item_gradient, penalised
+from competency_dx.calibration.em import Evaluation, in_order, item_gradient, penalised, tables_at
 from competency_dx.calibration.problem import Problem, State
-from competency_dx.kernels.louis import missing_information
-from competency_dx.models import dispatch
+from competency_dx.kernels import dispatch
+from competency_dx.kernels.louis import Depth, missing_information, split_scores
+from competency_dx.kernels.marginal import Tables
+from competency_dx.kernels.support import points_needed
+
+LEAST_POINTS = 45
 
 
 class Information(NamedTuple):
@@ -36,29 +40,35 @@ def population_scores(state: State, theta: Floats) -> Floats:
 
 def gradient(problem: Problem, now: Evaluation) -> Floats:
     """Return the gradient (F,) of the objective by Fisher's identity: items row by row, then mean and variance."""
-    items = item_gradient(problem, now.state.beta, now.counts, _derivatives(problem, now))
+    items = item_gradient(problem, now.state.beta, now.counts, _derivatives(problem, now.state, now.tables))
     population = population_scores(now.state, now.tables.theta) @ now.expected.nodes
     return np.concatenate([items[problem.free], population[free_population(problem)]])
 
 
-def observed_information(problem: Problem, now: Evaluation, executor: Executor | None) -> Information:
-    """Return the observed information of the objective at an evaluation (Louis 1982), prior curvature included."""
-    by_parameter = _derivatives(problem, now)[problem.free]
-    covariance, _ = missing_information(
-        problem.answers,
-        now.tables,
-        np.ascontiguousarray(by_parameter.transpose(1, 0, 2)),
+def observed_information(
+    problem: Problem, now: Evaluation, executor: Executor | None, depth: Depth = "exact"
+) -> Information:
+    """Return the observed information of the objective at an evaluation (Louis 1982), prior curvature included.
+
+    Expectations over posteriors use a grid as coarse as the narrowest of them allows, and no coarser than item curves of
+    usual slopes bear (they have poles at a distance of π/a from the real line).
+    """
+    needed = max(LEAST_POINTS, points_needed(now.expected.narrowest / float(np.sqrt(now.state.variance))))
+    coarser = needed < len(now.tables.theta)
+    tables = tables_at(problem, now.state, needed) if coarser else now.tables
+    scores = split_scores(
+        _derivatives(problem, now.state, tables)[problem.free].transpose(1, 0, 2),
         np.nonzero(problem.free)[0],
-        population_scores(now.state, now.tables.theta)[free_population(problem)],
-        executor,
+        population_scores(now.state, tables.theta)[free_population(problem)],
+        tables.theta,
     )
+    covariance = missing_information(problem.answers, tables, scores, depth=depth, executor=executor)
     matrix = _complete(problem, now) - covariance
     return _inverted(0.5 * (matrix + matrix.T))
 
 
-def _derivatives(problem: Problem, now: Evaluation) -> Floats:
-    tables = now.tables
-    return dispatch.derivatives(problem.groups, now.state.beta, tables.log_prob, tables.theta, problem.allowed)
+def _derivatives(problem: Problem, state: State, tables: Tables) -> Floats:
+    return dispatch.derivatives(problem.groups, state.beta, tables.log_prob, tables.theta, problem.allowed)
 
 
 def _complete(problem: Problem, now: Evaluation) -> Floats:

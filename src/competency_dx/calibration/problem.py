@@ -9,8 +9,9 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.calibration.priors import Priors, penalty
+from competency_dx.kernels.dispatch import Groups
 from competency_dx.kernels.marginal import Answers, prepare
-from competency_dx.models import FAMILIES, Groups, kernel_groups
+from competency_dx.models import FAMILIES, kernel_groups
 
 STRETCH = 1.2
 
@@ -61,15 +62,17 @@ def build(
 ) -> Problem:
     """Set the problem up: free parameters, admitted categories, priors, starting values.
 
-    Under plain maximum likelihood a category that was never observed is not admitted: its probability is zero and it has
-    no parameter. The population variance is free where no slope is; with `fixed` items (mask, values) both moments are.
+    A category that was never observed is not admitted under plain maximum likelihood, nor where steps are cumulative (no
+    prior keeps neighbouring boundaries apart): its probability is zero and it has no parameter. The population variance is
+    free where no slope is; with `fixed` items (mask, values) both moments are.
     """
     K = int(n_categories.max())
     chosen = [FAMILIES[f] for f in families]
     free_slope = np.array([f.free_slope for f in chosen])
     adjacent = np.array([f.steps == "adjacent" for f in chosen])
     exists = np.arange(K) < n_categories[:, None]
-    allowed = exists if priors is not None else exists & (counts > 0)
+    held = adjacent if priors is not None else np.zeros_like(adjacent)
+    allowed = exists & (held[:, None] | (counts > 0))
     lowest = allowed.argmax(axis=1)
     free = allowed.copy()
     free[np.arange(len(free)), lowest] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.errors import Finding, Severity, listed
@@ -21,6 +22,8 @@ def item_rest(codes: Codes, observed: Bools, max_scores: Ints) -> Floats:
     Working with the mean over the items answered keeps the statistic meaningful for booklets; NaN where an item or the
     rest has no variance.
     """
+    if observed.all():
+        return _complete_item_rest(np.divide(codes, np.maximum(max_scores, 1), dtype=np.float32))
     share = np.where(observed, codes / np.maximum(max_scores, 1), 0.0)
     total, answered = share.sum(axis=1), observed.sum(axis=1)
     out = np.full(codes.shape[1], np.nan)
@@ -32,6 +35,18 @@ def item_rest(codes: Codes, observed: Bools, max_scores: Ints) -> Floats:
         x = share[who, i]
         if x.std() > 0 and rest.std() > 0:
             out[i] = np.corrcoef(x, rest)[0, 1]
+    return out
+
+
+def _complete_item_rest(share: NDArray[np.float32]) -> Floats:
+    """Return the same for complete data from the covariances of items with their sum."""
+    off = share - share.mean(axis=0, dtype=np.float64).astype(np.float32)
+    total = off @ np.ones(off.shape[1], dtype=np.float32)
+    own, shared = np.einsum("pi,pi->i", off, off).astype(float), (total @ off).astype(float)
+    rest = float(total @ total) + own - 2 * shared
+    usable = (own > 0) & (rest > 0)
+    out: Floats = np.full(share.shape[1], np.nan)
+    np.divide(shared - own, np.sqrt(own * rest), out=out, where=usable)
     return out
 
 
@@ -104,9 +119,8 @@ def _swapped(ids: str, swaps: dict[str, str], language: str) -> str:
     return f"{ids} ({word}: {listed(hints)})"
 
 
-def after(parameters: ItemParameters, model: str, n_answers: Ints) -> tuple[Finding, ...]:
-    """Return what the estimates say of the items."""
-    free = parameters.covariance[:, 0, 0] > 0
+def after(parameters: ItemParameters, model: str, n_answers: Ints, free: Bools) -> tuple[Finding, ...]:
+    """Return what the estimates say of the items; `free` (I,) says whose slopes are estimated."""
     a, b = parameters.slope, parameters.difficulties
     ids = np.array(parameters.items, dtype=object)
     thin = THIN_2PL if free.any() else THIN_RASCH

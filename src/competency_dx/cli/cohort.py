@@ -13,10 +13,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from competency_dx import models  # models.simulate: a name shared by a function and the module it lives in
 from competency_dx.arrays import Floats, Ints, Names, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.cli.raw_answers import answer_pools, draw_answers, reachable
-from competency_dx.models import ItemParameters, bank_parameters, expected_scores, simulate
+from competency_dx.models import ItemParameters, bank_parameters, expected_scores
 from competency_dx.responses import Reason
 
 Reasons = NDArray[np.uint8]
@@ -175,9 +176,7 @@ def given_reasons(bank: ItemBank, form: Ints, rng: np.random.Generator) -> Reaso
     return out
 
 
-def _answers(
-    bank: ItemBank, truth: Truth, reasons: Reasons, rng: np.random.Generator
-) -> tuple[Ints, Names]:
+def _answers(bank: ItemBank, truth: Truth, reasons: Reasons, rng: np.random.Generator) -> tuple[Ints, Names]:
     """Draw points (P, I) from the model and written answers that earn exactly them; blanks where nothing is answered."""
     weights, _ = domain_weights(bank)
     ability = truth.theta @ weights.T
@@ -185,7 +184,7 @@ def _answers(
     answers = np.full(reasons.shape, "", dtype=object)
     for i, item in enumerate(bank.items):
         pools = answer_pools(item, rng)
-        drawn = simulate(truth.parameters.take([i]), ability[:, i], rng=rng).scores[:, 0].astype(np.int64)
+        drawn = models.simulate(truth.parameters.take([i]), ability[:, i], rng=rng).scores[:, 0].astype(np.int64)
         there = reasons[:, i] == Reason.ANSWERED
         points[there, i] = reachable(drawn[there], pools)
         answers[there, i] = np.array(draw_answers(points[there, i], pools, rng), dtype=object)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +41,13 @@ MUNICIPALITIES: Mapping[str, tuple[str, ...]] = {
         "Emerald City",
     ),
 }
+EXPERIENCE: Mapping[str, tuple[str, ...]] = {
+    "ru": ("до 5 лет", "5–20 лет", "более 20 лет"),
+    "en": ("under 5 years", "5–20 years", "over 20 years"),
+}
+EXPERIENCE_CUTS = (5, 21)
 TOTAL: Mapping[str, str] = {"ru": "Итого", "en": "Total"}
-MADE = datetime(2026, 11, 20)  # noqa: DTZ001 - a workbook knows no zones; fixed: same seed, same bytes
+MADE = datetime(2026, 11, 20)  # fixed: same seed, same bytes; a workbook knows no zones
 
 
 @value
@@ -55,9 +62,9 @@ class Sheet:
 def sheet_of(cohort: Cohort, language: str) -> Sheet:
     """Return the table that the analyst gets: background, then one column of raw answers per item."""
     forms = [f.title.text(language) if f.title else f.id for f in cohort.bank.forms]
-    places = MUNICIPALITIES[language]
+    places, bands = MUNICIPALITIES[language], EXPERIENCE[language]
     rows = tuple(
-        (str(person), places[m], forms[f], str(years), *answers)
+        (str(person), places[m], forms[f], bands[bisect_right(EXPERIENCE_CUTS, years)], *answers)
         for person, m, f, years, answers in zip(
             cohort.persons.tolist(),
             cohort.municipality.tolist(),
@@ -115,11 +122,11 @@ def workbook(sheet: Sheet, items: Sequence[Item], total: str) -> bytes:
     becomes 13.
     """
     try:
-        import xlsxwriter
+        library: Any = import_module("xlsxwriter")
     except ImportError:
         raise require("xlsxwriter", "io", "Writing a workbook") from None
     out = io.BytesIO()
-    with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False}) as book:
+    with library.Workbook(out, {"in_memory": True, "strings_to_formulas": False}) as book:
         book.set_properties({"title": sheet.title, "created": MADE})
         _fill(book, sheet, _numeric(items), total)
     return out.getvalue()

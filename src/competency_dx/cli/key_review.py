@@ -15,6 +15,8 @@ from competency_dx.responses import Responses, score_answers
 
 PROBABLE_WRONG_KEY = "calibration.probable_wrong_key"
 LEAST_CHOSEN = 0.05
+CLEARLY = 2.0
+"""An option is suggested when its correlation with the rest of the test is this many standard errors above zero."""
 
 
 @value
@@ -28,10 +30,12 @@ class OptionUse:
 
 @value
 class KeyDoubt:
-    """A single-choice item whose key the data speak against; `suggestion` is "" when no option does better.
+    """A single-choice item whose key the data speak against.
 
     Attributes
     ----------
+    suggestion : str
+        The option that behaves like the key; "" when none clearly does.
     options : tuple of OptionUse
         In the order of the item; `rest` is a mean share of points, NaN where nobody chose the option.
     """
@@ -83,7 +87,7 @@ def _doubt(responses: Responses, item: Item) -> KeyDoubt:
     return KeyDoubt(
         item=item.id,
         key=str(item.key),
-        suggestion=best if r[best] > 0 and best != item.key else "",
+        suggestion=best if r[best] * np.sqrt(np.isfinite(rest).sum()) > CLEARLY and best != item.key else "",
         options=tuple(_option(code, chosen, rest) for code, chosen in uses.items()),
     )
 

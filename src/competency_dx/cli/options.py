@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from competency_dx.cli.terminal import LanguageCode
 from competency_dx.responses import Layout
 
 
@@ -16,6 +17,11 @@ class Language(StrEnum):
 
     ru = "ru"
     en = "en"
+
+    @property
+    def code(self) -> LanguageCode:
+        """Return the language as reports take it."""
+        return "ru" if self is Language.ru else "en"
 
 
 class Model(StrEnum):
@@ -45,7 +51,8 @@ class MethodName(StrEnum):
 
 
 ResponsesFile = Annotated[
-    Path, typer.Argument(metavar="RESPONSES", help="Table of answers: .csv .tsv .xlsx .parquet .json", show_default=False)
+    Path,
+    typer.Argument(metavar="RESPONSES", help="Table of answers: .csv .tsv .xlsx .parquet .json", show_default=False),
 ]
 BankName = Annotated[
     str, typer.Option("--bank", metavar="BANK", help="Shipped bank by name, or folder of a bank", show_default=False)

@@ -64,6 +64,20 @@ class Tally:
         return self.missed / self.deficits if self.deficits else float("nan")
 
     @property
+    def found_share(self) -> float:
+        """Return deficits that were flagged as a share of the true ones."""
+        return (self.flags - self.false_flags) / self.deficits if self.deficits else float("nan")
+
+    @property
+    def open_share(self) -> float:
+        """Return true deficits about which nothing is said, as a share of the true ones."""
+        return (
+            (self.deficits - self.flags + self.false_flags - self.missed) / self.deficits
+            if self.deficits
+            else float("nan")
+        )
+
+    @property
     def undecided_share(self) -> float:
         """Return the share of blocks about which nothing is said."""
         return self.undecided / self.judged if self.judged else float("nan")

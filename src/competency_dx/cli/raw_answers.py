@@ -17,6 +17,8 @@ from competency_dx.bank import CodeMap, Given, Item, Rubric
 from competency_dx.responses import Reason, score_answers
 
 MOST_CANDIDATES = 1500
+OFTEN_WRONG = 2
+"""Sequences with more wrong places than this are rare and are offered in one spelling only."""
 MISCONCEPTION = 3.0
 """How much oftener a wrong option is chosen when a misconception leads to it."""
 WRONG_WORDS: Mapping[str, tuple[str, ...]] = {
@@ -133,7 +135,8 @@ def _orders(item: Item, rng: np.random.Generator) -> Iterator[Written]:
     key = cast("tuple[str, ...]", item.key)
     for row in _sampled(itertools.permutations(key), rng):
         misplaced = sum(a != k for a, k in zip(row, key, strict=True))
-        yield from _spelled(row, float(np.exp(-0.7 * misplaced)), ("", "-", ", ", " "))
+        marks = ("", "-", ", ", " ") if misplaced <= OFTEN_WRONG else ("",)
+        yield from _spelled(row, float(np.exp(-0.7 * misplaced)), marks)
     for k in range(len(key)):
         yield from _spelled(key[:k] + key[k + 1 :], 1e-3, ("", "-"))
 
@@ -146,7 +149,9 @@ def _rows(item: Item, rng: np.random.Generator) -> Iterator[Written]:
         wrong = sum(a != k for a, k in zip(row, codes, strict=True))
         repeated = once and len(set(row)) < len(row)
         weight = float(np.exp(-0.8 * wrong)) * (0.1 if repeated else 1.0)
-        yield from _spelled(row, weight, ("", " "))
+        yield from _spelled(row, weight, ("", " ") if wrong <= OFTEN_WRONG else ("",))
+        if wrong > OFTEN_WRONG:
+            continue
         yield Written("".join(f"{left}{a}" for left, a in zip(key, row, strict=True)), 0.15 * weight)
         yield Written("; ".join(f"{left}-{a}" for left, a in zip(key, row, strict=True)), 0.05 * weight)
 

@@ -10,13 +10,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from competency_dx.arrays import value
 from competency_dx.display import decimal
 from competency_dx.errors import CompetencyDxWarning, Finding
 
 R = TypeVar("R")
+LanguageCode = Literal["ru", "en"]
 
 WIDEST = 100
 TICK_SECONDS = 0.1
@@ -33,7 +34,7 @@ class Terminal:
         ``"ru"`` or ``"en"``.
     """
 
-    language: str
+    language: LanguageCode
 
     def pick(self, ru: str, en: str) -> str:
         """Return the text of the language."""
@@ -136,10 +137,14 @@ def heard(terminal: Terminal, verb: Callable[[], R], *, known: Sequence[Finding]
         warnings.simplefilter("always", CompetencyDxWarning)
         out = verb()
     findings: Sequence[Finding] = getattr(out, "findings", ())
-    told = {(f.code, f.en) for f in known}
-    terminal.findings([f for f in findings if (f.code, f.en) not in told], indent=indent)
+    terminal.findings([f for f in findings if not _told(f, known)], indent=indent)
     _rest(caught, [*findings, *known], indent)
     return out
+
+
+def _told(finding: Finding, known: Sequence[Finding]) -> bool:
+    """Return whether a finding says nothing that was not said before: the same about the same items or fewer."""
+    return any(f.code == finding.code and set(finding.scope) <= set(f.scope) for f in known)
 
 
 def _rest(caught: Sequence[warnings.WarningMessage], findings: Sequence[Finding], indent: int) -> None:

@@ -24,6 +24,7 @@ from competency_dx.responses import Reason
 from competency_dx.scoring import Matched, as_responses, match
 
 BLOCK = 128
+DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
 
 
@@ -45,8 +46,8 @@ def diagnose(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     bank: ItemBank,
     *,
-    standards: Standards | None = None,
-    rule: DeficitRule | None = None,
+    standards: Standards = DEFAULT_STANDARDS,
+    rule: DeficitRule = DEFAULT_RULE,
 ) -> DeficitProfiles:
     """Turn answers into deficit profiles: state, probability, interval and evidence for each competency of each person.
 
@@ -76,7 +77,6 @@ def diagnose(
     """
     if not isinstance(bank, ItemBank):
         raise DiagnosisError(f"diagnose needs an ItemBank, got {type(bank).__name__}: use bank.with_calibration(…)")
-    standards, rule = standards or R201(), rule or DEFAULT_RULE
     made = plan(bank, standards)
     parameters, units = made.parameters, made.units
     matched = match(as_responses(responses, bank), parameters, rule.missing)

@@ -23,6 +23,7 @@ from competency_dx.competencies.conclusion import (
 )
 from competency_dx.competencies.document import profiles_document, profiles_fields
 from competency_dx.competencies.rule import DeficitRule
+from competency_dx.competencies.schema import profiles_schema
 from competency_dx.competencies.standards import Standards
 from competency_dx.errors import DiagnosisError, Finding, listed
 from competency_dx.provenance import Provenance
@@ -267,6 +268,11 @@ class DeficitProfiles(Result):
             x_label="% of the reference set",
             x_lines=self.standards.cuts,
         )
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """Return the JSON Schema that the documents of `to_json` satisfy; published as docs/schemas."""
+        return profiles_schema()
 
     def _document(self) -> dict[str, Any]:
         return profiles_document(self)

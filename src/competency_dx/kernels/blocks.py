@@ -16,7 +16,7 @@ from competency_dx.arrays import blocks
 
 T = TypeVar("T")
 
-BLOCK = 1024
+BLOCK = 2048
 
 _lock = threading.Lock()
 _holders: list[object] = []

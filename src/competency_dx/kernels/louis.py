@@ -12,64 +12,104 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Floats, Ints
 from competency_dx.kernels.blocks import map_blocks
 from competency_dx.kernels.marginal import Answers, Tables, log_joint, normalise
 
+Depth = Literal["exact", "guide"]
+
 MAX_TERMS = 20
-NEGLIGIBLE = 1e-6
-BLOCK = 512
+GUIDE_TERMS, GUIDE_PERSONS = 2, 4096
+NEGLIGIBLE = 1e-9
+STRAIGHT = 1e-9
+TINY = 1e-12
+
+AnyFloats = NDArray[np.floating[Any]]
+BLOCK = 2048
+
+
+class Scores(NamedTuple):
+    """Derivatives of log P(X = k) by F item parameters, split as base + contrast of category k.
+
+    `base` (F, Q) is that of the lowest category; the contrasts are constant + `linear` θ (K, F), constants being of no
+    account, and `bent` (K, F, Q) is what is left of them, None where nothing is: in divide-by-total families contrasts are
+    linear, and then one matrix product serves all categories. `owner` (F,) is the item of each parameter, `population` (G, Q) holds the
+    scores of the population parameters, which come last.
+    """
+
+    base: Floats
+    linear: Floats
+    bent: Floats | None
+    owner: Ints
+    population: Floats
+
+    @property
+    def size(self) -> int:
+        """Return the number of parameters of items and population."""
+        return len(self.owner) + len(self.population)
+
+    def take(self, chosen: Ints) -> Scores:
+        """Return the scores of some of the item parameters."""
+        return self._replace(
+            base=self.base[chosen],
+            linear=self.linear[:, chosen],
+            bent=None if self.bent is None else self.bent[:, chosen],
+            owner=self.owner[chosen],
+        )
+
+
+def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Floats) -> Scores:
+    """Return derivatives (K, F, Q) split for projection on polynomials of θ (Q,), which is uniform."""
+    contrast = derivatives - derivatives[0]
+    linear = (contrast[:, :, -1] - contrast[:, :, 0]) / (theta[-1] - theta[0])
+    constant = contrast[:, :, 0] - linear * theta[0]
+    bent = contrast - constant[:, :, None] - linear[:, :, None] * theta
+    straight = np.abs(bent).max(initial=0.0) <= STRAIGHT * np.abs(contrast).max(initial=1.0)
+    return Scores(derivatives[0], linear, None if straight else bent, owner, population)
 
 
 def missing_information(
-    answers: Answers,
-    tables: Tables,
-    derivatives: Floats,
-    owner: Ints,
-    population: Floats,
-    executor: Executor | None = None,
-) -> tuple[Floats, Floats]:
-    """Return Σ_p Cov[S_p | x_p] (F, F) and Σ_p E[S_p | x_p] E[S_p | x_p]ᵀ (F, F), the cross-product of scores.
+    answers: Answers, tables: Tables, scores: Scores, *, depth: Depth = "exact", executor: Executor | None = None
+) -> Floats:
+    """Return Σ_p Cov[S_p | x_p] (F, F).
 
-    Parameters
-    ----------
-    derivatives : ndarray, shape (K, F, Q)
-        Derivatives of the log-probability of category k by the item parameters, zero where an item has no category k.
-    owner : ndarray of int, shape (F,)
-        Item of each parameter.
-    population : ndarray, shape (G, Q)
-        Score of the population parameters at each point; their rows come after the item parameters.
+    A ``"guide"`` is made of two terms and of a few thousand persons for all: it is good enough for the direction of a Newton
+    step. Terms after the first are a few per cent of the whole or less; single precision of them is plenty.
     """
-    F = len(owner) + len(population)
+    F = scores.size
     order = by_pattern(answers)
+    P, terms = len(order), MAX_TERMS
+    if depth == "guide":
+        order, terms = order[:: max(1, P // GUIDE_PERSONS)], GUIDE_TERMS
 
-    def one(block: slice) -> tuple[Floats, Floats]:
+    def one(block: slice) -> Floats:
         some = answers.take(order[block])
         _, posterior = normalise(log_joint(some, slice(None), tables))
         codes = some.codes if some.observed is None else np.where(some.observed, some.codes, np.int8(-1))
         answered = np.asarray((codes >= 0).any(axis=0))
-        met = np.flatnonzero(answered[owner])
-        scores = _projections(posterior, tables.theta, codes[:, owner[met]], derivatives[:, met], population)
-        first = next(scores)
-        cross, covariance, total = first.T @ first, np.zeros((first.shape[1],) * 2), 0.0
-        for term in scores:
-            covariance += term.T @ term
-            size = float(np.einsum("pf,pf->", term, term))
+        met = np.flatnonzero(answered[scores.owner])
+        project = _Projection(codes, scores.take(met), tables.theta)
+        out, total = np.zeros((project.size, project.size)), 0.0
+        for weighted in _weighted_polynomials(posterior, tables.theta, terms):
+            term = project(weighted)
+            product = term.T @ term
+            out += product
+            size = float(np.trace(product))
             total += size
             if size <= NEGLIGIBLE * total:
                 break
-        place = np.concatenate([met, np.arange(len(owner), F)])
-        return _spread(covariance, place, F), _spread(cross, place, F)
+        return _spread(out, np.concatenate([met, np.arange(len(scores.owner), F)]), F)
 
-    parts = map_blocks(one, len(answers.codes), size=BLOCK, executor=executor)
-    covariance, cross = next(parts)
-    for more, other in parts:
-        covariance += more
-        cross += other
-    return covariance, cross
+    parts = map_blocks(one, len(order), size=BLOCK, executor=executor)
+    out = next(parts)
+    for more in parts:
+        out += more
+    return out * (P / len(order))
 
 
 def by_pattern(answers: Answers) -> Ints:
@@ -88,28 +128,62 @@ def _spread(matrix: Floats, place: Ints, F: int) -> Floats:
     return out
 
 
-def _projections(
-    posterior: Floats, theta: Floats, codes: Codes, tables: Floats, population: Floats
-) -> Iterator[Floats]:
-    """Yield c_pr (p, F) for r = 0, 1, 2 …: expectations of the score times the r-th polynomial."""
-    chosen = [here.astype(float) if here.any() else None for here in (codes == k for k in range(len(tables)))]
-    for weighted in _weighted_polynomials(posterior, theta):
-        items = np.zeros(codes.shape)
-        for table, here in zip(tables, chosen, strict=True):
-            if here is not None:
-                items += here * (weighted @ table.T)
-        yield np.concatenate([items, weighted @ population.T], axis=1) if len(population) else items
+class _Projection:
+    """Expectations of the score of each person times a polynomial: c_pr (p, F) for weights posterior times φ_r (p, Q)."""
+
+    __slots__ = ("linear", "own", "scores", "seen", "size", "theta")
+
+    def __init__(self, codes: Codes, scores: Scores, theta: Floats) -> None:
+        self.own = codes[:, scores.owner]
+        self.seen = None if (self.own >= 0).all() else self.own >= 0
+        self.linear: Floats | None = _chosen(self.own, scores.linear)
+        self.scores, self.theta, self.size = scores, theta, scores.size
+
+    def __call__(self, weighted: AnyFloats) -> AnyFloats:
+        """Return the next term; constants vanish beside φ_1, φ_2 …, and what is linear in θ beside φ_2, φ_3 …."""
+        scores, kind = self.scores, weighted.dtype
+        items = weighted @ scores.base.T.astype(kind)
+        if self.linear is not None:
+            items += self.linear * (weighted @ self.theta)[:, None]
+            self.linear = None
+        if scores.bent is not None:
+            for k, table in enumerate(scores.bent):
+                items += (self.own == k) * (weighted @ table.T.astype(kind))
+        if self.seen is not None:
+            items *= self.seen
+        if not len(scores.population):
+            return items
+        return np.concatenate([items, weighted @ scores.population.T.astype(kind)], axis=1)
 
 
-def _weighted_polynomials(posterior: Floats, theta: Floats) -> Iterator[Floats]:
-    """Yield posterior times φ_r (p, Q) by the three-term recurrence (Stieltjes procedure)."""
-    previous, current = np.zeros_like(posterior), np.ones_like(posterior)
-    norm = np.zeros((len(posterior), 1))
-    for _ in range(min(MAX_TERMS, posterior.shape[1])):
-        weighted = posterior * current
-        yield weighted
-        centre = np.einsum("pq,pq,q->p", weighted, current, theta)[:, None]
-        following = (theta - centre) * current - norm * previous
-        norm = np.sqrt(np.einsum("pq,pq,pq->p", posterior, following, following))[:, None]
-        usable = norm > 1e-12
-        previous, current = current, np.where(usable, following / np.where(usable, norm, 1.0), 0.0)
+def _chosen(codes: Codes, values: Floats) -> Floats:
+    """Return values[x_pf, f] (p, F), 0 where an answer is missing."""
+    out = np.zeros(codes.shape)
+    for k, row in enumerate(values):
+        if row.any():
+            out += (codes == k) * row
+    return out
+
+
+def _weighted_polynomials(posterior: Floats, theta: Floats, most_terms: int) -> Iterator[AnyFloats]:
+    """Yield posterior times φ_r (p, Q) for r = 1, 2 … by the three-term recurrence.
+
+    It is Lanczos' on diag(θ) from the root of the posterior; φ_1 is in double precision, the following ones in single.
+    """
+    root: AnyFloats = np.sqrt(posterior)
+    previous: AnyFloats = np.zeros_like(root)
+    norm: AnyFloats = np.zeros((len(root), 1))
+    current, points = root, np.asarray(theta, dtype=root.dtype)
+    for r in range(min(most_terms, posterior.shape[1] - 1)):
+        following = points * current
+        following -= np.einsum("pq,pq->p", following, current)[:, None] * current
+        if r:
+            following -= norm * previous
+        norm = np.sqrt(np.einsum("pq,pq->p", following, following))[:, None]
+        following *= np.where(norm > TINY, 1 / np.maximum(norm, TINY), 0.0)
+        yield following * root
+        previous, current = current, following
+        if r == 0:
+            single = np.float32
+            root, previous, current = root.astype(single), previous.astype(single), current.astype(single)
+            norm, points = norm.astype(single), points.astype(single)

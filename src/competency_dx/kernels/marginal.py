@@ -12,9 +12,12 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.kernels.blocks import BLOCK, map_blocks
+
+NOTHING = -80.0  # log of a relative mass that is none: beyond it single precision meets slow subnormal numbers
 
 
 class Answers(NamedTuple):
@@ -51,6 +54,10 @@ class Tables(NamedTuple):
         """Return log P of the answer each column above base indicates (C, Q)."""
         return self.log_prob[answers.item, answers.category]
 
+    def single(self) -> Tables:
+        """Return the tables in single precision."""
+        return Tables(*(x.astype(np.float32) for x in self))  # type: ignore[arg-type]  # the same arrays, narrower
+
     def take(self, items: Bools) -> Tables:
         """Return the tables of some of the items."""
         return self._replace(log_prob=self.log_prob[items])
@@ -76,13 +83,13 @@ def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:
     return Answers(codes, None if observed.all() else observed, item, category.astype(np.int64))
 
 
-def indicators(answers: Answers, block: slice) -> tuple[Floats, Floats | None]:
+def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) -> tuple[Floats, Floats | None]:
     """Return Z (p, C) above base and the mask of missing answers (p, I) of a block as floats."""
     codes = answers.codes[block]
-    absent = None if answers.observed is None else (~answers.observed[block]).astype(float)
+    absent = None if answers.observed is None else (~answers.observed[block]).astype(dtype)
     if len(answers.item) == codes.shape[1] and (answers.category == 1).all():
-        return codes.astype(float), absent
-    return (codes[:, answers.item] == answers.category).astype(float), absent
+        return codes.astype(dtype), absent
+    return (codes[:, answers.item] == answers.category).astype(dtype), absent
 
 
 def log_joint(answers: Answers, block: slice, tables: Tables) -> Floats:
@@ -107,6 +114,7 @@ def normalise(joint: Floats) -> tuple[Floats, Floats]:
     """Turn log joint (p, Q) into posteriors in place; return log of the normalising constants (p,) and posteriors."""
     top = joint.max(axis=1)
     joint -= top[:, None]
+    np.maximum(joint, NOTHING, out=joint)
     np.exp(joint, out=joint)
     total = joint.sum(axis=1)
     joint /= total[:, None]
@@ -114,18 +122,21 @@ def normalise(joint: Floats) -> tuple[Floats, Floats]:
 
 
 def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -> Expected:
-    """Return marginal log-likelihood and expected counts at the given tables."""
+    """Return marginal log-likelihood and expected counts at the given tables, in the precision of the tables.
+
+    Blocks are added up in double precision.
+    """
     ratio, theta = tables.upper(answers) - tables.base[answers.item], tables.theta
     powers = np.stack([theta, theta**2], axis=1)
 
     def one(block: slice) -> Expected:
-        Z, absent = indicators(answers, block)
+        Z, absent = indicators(answers, block, tables.log_prob.dtype)
         evidence, posterior = normalise(_joined(Z, absent, tables, ratio))
         nodes = posterior.sum(axis=0)
         totals = np.zeros((0, 0)) if absent is None else nodes - absent.T @ posterior
         second = posterior @ powers
         variance = float((second[:, 1] - second[:, 0] ** 2).min())
-        return Expected(float(evidence.sum()), Z.T @ posterior, totals, nodes, variance)
+        return Expected(float(evidence.sum(dtype=np.float64)), Z.T @ posterior, totals, nodes, variance)
 
     return add_up(one, len(answers.codes), len(tables.log_prob), executor)
 
@@ -137,7 +148,7 @@ def add_up(one: Callable[[slice], Expected], P: int, I: int, executor: Executor 
         ll += part.log_likelihood
         narrowest = min(narrowest, part.narrowest)
         if upper is None or totals is None or nodes is None:
-            upper, totals, nodes = part.upper, part.totals, part.nodes
+            upper, totals, nodes = (x.astype(np.float64) for x in (part.upper, part.totals, part.nodes))
         else:
             upper += part.upper
             totals += part.totals

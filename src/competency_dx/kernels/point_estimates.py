@@ -56,19 +56,20 @@ def solve(
     """Return estimates (P,) within `bounds` and the information (P,) at them: observed, for WLE expected.
 
     `prior` is mean and variance of the normal prior of MAP. A root outside the bounds ends on the bound.
+    Each person stops at a convergence of its own, so an estimate does not depend on who else is in the table.
     """
     P = len(codes)
     low, high = np.full(P, bounds[0]), np.full(P, bounds[1])
-    theta = np.full(P, np.clip(prior[0], *bounds))
+    theta, done = np.full(P, np.clip(prior[0], *bounds)), np.zeros(P, dtype=np.bool_)
     for _ in range(STEPS):
         value, step = _equation(target, moments(curves, codes, observed, theta), theta, prior)
         low, high = np.where(value > 0, theta, low), np.where(value > 0, high, theta)
         newton = theta + step
         inside = (newton > low) & (newton < high)
         following = np.where(inside, newton, (low + high) / 2)
-        close = np.abs(following - theta).max() < CLOSE
-        theta = following
-        if close:
+        close = np.abs(following - theta) < CLOSE
+        theta, done = np.where(done, theta, following), done | close
+        if done.all():
             break
     at = moments(curves, codes, observed, theta)
     return theta, at.information if target == "WLE" else at.observed

@@ -7,7 +7,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.kernels.blocks import map_blocks
+
+BLOCK = 32_768
+
+
+def row_sums(table: Codes | Bools) -> Ints:
+    """Return the sums (P,) of the rows of a table (P, I) of small numbers, in blocks over the cores."""
+    out = np.empty(len(table), dtype=np.int64)
+
+    def one(block: slice) -> None:
+        out[block] = table[block].sum(axis=1, dtype=np.int32)
+
+    for _ in map_blocks(one, len(table), size=BLOCK):
+        pass
+    return out
 
 
 def sum_score_likelihood(prob: Floats, n_categories: Ints) -> Floats:

@@ -1,6 +1,5 @@
 """Item families, their parameters as a struct of arrays, populations, curves, simulation."""
 
-from competency_dx.models import dispatch
 from competency_dx.models.curves import (
     averaged_log_probabilities,
     curve_information,
@@ -9,8 +8,7 @@ from competency_dx.models.curves import (
     score_information,
     uncertain_scores,
 )
-from competency_dx.models.dispatch import Groups, KernelGroup, kernel_groups
-from competency_dx.models.families import FAMILIES, Family, family, family_for
+from competency_dx.models.families import FAMILIES, Family, family, family_for, kernel_groups
 from competency_dx.models.item_parameters import ItemParameters, bank_parameters
 from competency_dx.models.population import NormalPopulation
 from competency_dx.models.simulate import simulate
@@ -18,14 +16,11 @@ from competency_dx.models.simulate import simulate
 __all__ = [
     "FAMILIES",
     "Family",
-    "Groups",
     "ItemParameters",
-    "KernelGroup",
     "NormalPopulation",
     "averaged_log_probabilities",
     "bank_parameters",
     "curve_information",
-    "dispatch",
     "expected_scores",
     "family",
     "family_for",

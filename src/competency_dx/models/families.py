@@ -5,11 +5,15 @@ Adding a family means one kernel file and one row here; see docs/contributing.md
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, cast
+
+import numpy as np
 
 from competency_dx.arrays import value
 from competency_dx.errors import ModelError, listed
 from competency_dx.kernels import graded, partial_credit
+from competency_dx.kernels.dispatch import Groups, KernelGroup
 from competency_dx.kernels.item_kernel import ItemKernel
 
 FamilyName = Literal["Rasch", "2PL", "PCM", "GPCM", "GRM"]
@@ -106,3 +110,10 @@ def family_for(name: str, n_categories: int, item: str) -> Family:
             f"which treats dichotomous items as {name}"
         )
     return chosen
+
+
+def kernel_groups(families: Sequence[str]) -> Groups:
+    """Return the kernels of a test with the positions of their items."""
+    kernels = [FAMILIES[f].kernel for f in families]
+    distinct = list({id(k): k for k in kernels}.values())
+    return tuple(KernelGroup(k, np.flatnonzero([own is k for own in kernels])) for k in distinct)

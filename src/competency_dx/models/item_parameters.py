@@ -10,8 +10,8 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, Ints, freeze, value
 from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
-from competency_dx.models.dispatch import Groups, kernel_groups
-from competency_dx.models.families import FAMILIES, family
+from competency_dx.kernels.dispatch import Groups
+from competency_dx.models.families import FAMILIES, family, kernel_groups
 
 KEPT = 32
 

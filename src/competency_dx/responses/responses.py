@@ -102,7 +102,10 @@ class Responses(Result):
         observed : bool array (P, I)
             Cells that enter the estimation.
         """
-        return self.scores, (policy or MissingPolicy()).table()[self.reasons]
+        counts = (policy or MissingPolicy()).table()
+        if not self.reasons.any():
+            return self.scores, np.broadcast_to(counts[0], self.scores.shape)
+        return self.scores, counts[self.reasons]
 
     def select(self, items: Iterable[str] | None = None, persons: Iterable[str] | None = None) -> Self:
         """Return the responses of chosen persons to chosen items, in the order given (all when None)."""

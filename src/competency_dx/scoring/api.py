@@ -13,6 +13,7 @@ from competency_dx.calibration import Calibration
 from competency_dx.errors import Finding, ScoringError, announce, listed
 from competency_dx.kernels.marginal import prepare
 from competency_dx.kernels.posterior import summarise
+from competency_dx.kernels.sum_scores import row_sums
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.scoring.likelihood_based import point_estimates
@@ -23,13 +24,14 @@ from competency_dx.scoring.sum_scores import sum_score_estimates
 from competency_dx.scoring.support import scoring_grid, uncertain_items
 
 END_MASS = 1e-4
+DEFAULT_METHOD = EAP()
 
 
 def score(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     parameters: ItemBank | Calibration,
     *,
-    method: Method | None = None,
+    method: Method = DEFAULT_METHOD,
 ) -> Scores:
     """Estimate each person's competency from the answers, given item parameters.
 
@@ -54,11 +56,12 @@ def score(
     ScoringError
         When no item matches or a score is outside an item's categories.
     """
-    method = method or EAP()
+    if not isinstance(method, Method):
+        raise ScoringError(f"method={method!r} is not known; choose EAP(), MAP(), ML(), WLE() or SumScore()")
     known = parameters_of(parameters)
     matched = match(as_responses(responses, parameters), known, method.missing)
     theta, se, notes = _estimates(matched, known, method)
-    n_items = matched.observed.sum(axis=1)
+    n_items = row_sums(matched.observed)
     status = _status(matched, known, n_items)
     out = Scores(
         method=type(method).__name__,
@@ -85,8 +88,6 @@ def _estimates(matched: Matched, known: ItemParameters, method: Method) -> tuple
     if isinstance(method, SumScore):
         theta, se = sum_score_estimates(matched, known, grid)
         return theta, se, ()
-    if not isinstance(method, EAP):
-        raise ScoringError(f"method={method!r} is not known; choose EAP(), MAP(), ML(), WLE() or SumScore()")
     answers = prepare(matched.codes, matched.observed, known.n_categories)
     found = summarise(answers, grid, method.executor)
     return found.mean, found.sd, _end_note(matched, found.end_mass)
@@ -94,10 +95,10 @@ def _estimates(matched: Matched, known: ItemParameters, method: Method) -> tuple
 
 def _status(matched: Matched, known: ItemParameters, n_items: NDArray[np.int64]) -> NDArray[np.int8]:
     """Return the index into `STATUSES` of every person (P,)."""
-    earned, top = matched.codes.sum(axis=1, dtype=np.int32), known.n_categories - 1
+    earned, top = row_sums(matched.codes), known.n_categories - 1
     possible = top.min() * n_items
     for points in np.unique(top)[1:]:
-        possible += (points - top.min()) * matched.observed[:, top == points].sum(axis=1)
+        possible += (points - top.min()) * row_sums(matched.observed[:, top == points])
     return np.select([n_items == 0, earned == 0, earned == possible], [3, 1, 2], 0).astype(np.int8)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, blocks
+from competency_dx.kernels import dispatch
 from competency_dx.kernels import point_estimates as kernel
-from competency_dx.models import ItemParameters, dispatch
+from competency_dx.models import ItemParameters
 from competency_dx.scoring.matching import Matched
 
-BLOCK = 512
+BLOCK = 64
 GRID = 241
 REACH = 6.0
 LEAST_INFORMATION = 1e-3
@@ -29,16 +31,23 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
 
     theta, variance = np.empty(len(matched.codes)), np.empty(len(matched.codes))
     for block in blocks(len(theta), BLOCK):
-        codes, observed = matched.codes[block], matched.observed[block]
+        n = block.stop - block.start
+        codes, observed = filled(matched.codes[block]), filled(matched.observed[block])
         target = cast("kernel.Target", name)
         x, information = kernel.solve(target, curves, codes, observed, (known.mean, known.variance), bounds)
         prior = 1 / known.variance if name == "MAP" else 0.0
         precision = np.maximum(information + prior, LEAST_INFORMATION)
         carried = 0.0 if steep is None else _carried(known, codes, observed & uncertain, x, steep)
-        theta[block], variance[block] = x, 1 / precision + carried / precision**2
+        theta[block], variance[block] = x[:n], (1 / precision + carried / precision**2)[:n]
     empty = ~matched.observed.any(axis=1)
     theta[empty], variance[empty] = known.mean, known.variance
     return theta, np.sqrt(variance)
+
+
+def filled(table: NDArray[Any]) -> NDArray[Any]:
+    """Return a table with empty rows added up to `BLOCK`: sums have the same digits in tables of one shape only."""
+    short = BLOCK - len(table)
+    return np.concatenate([table, np.zeros((short, table.shape[1]), dtype=table.dtype)]) if short else table
 
 
 class _Slopes(NamedTuple):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.kernels.item_kernel import ItemKernel
-from competency_dx.models.families import FAMILIES
 
 
 class KernelGroup(NamedTuple):
@@ -20,13 +19,6 @@ class KernelGroup(NamedTuple):
 
 
 Groups = tuple[KernelGroup, ...]
-
-
-def kernel_groups(families: Sequence[str]) -> Groups:
-    """Return the kernels of a test with the positions of their items."""
-    kernels = [FAMILIES[f].kernel for f in families]
-    distinct = list({id(k): k for k in kernels}.values())
-    return tuple(KernelGroup(k, np.flatnonzero([own is k for own in kernels])) for k in distinct)
 
 
 def log_probabilities(groups: Groups, beta: Floats, theta: Floats, allowed: Bools) -> Floats:

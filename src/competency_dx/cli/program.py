@@ -1,0 +1,84 @@
+"""From arguments to an exit code: every fault of the input is one sentence on stderr, never a traceback."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+
+from competency_dx.errors import CompetencyDxError, require
+
+BAD_INPUT, INTERRUPTED = 2, 130
+NAME = "competency-dx"
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : sequence of str or None
+        Arguments without the name of the program; those of the process when None.
+
+    Returns
+    -------
+    int
+        0; 2 when the input or the command is at fault; 130 when interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _forgive_encodings()
+    try:
+        import typer  # noqa: F401 - only whether it is there
+    except ImportError:
+        return _fault(str(require("typer", "cli", "The command line")))
+    try:
+        return _call(arguments or ["--help"])
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except CompetencyDxError as fault:
+        return _fault(str(fault))
+    except BrokenPipeError:
+        return 0
+    except OSError as fault:
+        return _fault(_sentence(fault))
+
+
+def _call(arguments: Sequence[str]) -> int:
+    import typer
+
+    from competency_dx.cli.app import app
+
+    misuse: type[Exception] = typer.BadParameter.__mro__[2]  # ClickException, which typer does not export
+    try:
+        code = typer.main.get_command(app).main(args=list(arguments), prog_name=NAME, standalone_mode=False)
+    except typer.Abort:
+        return INTERRUPTED
+    except misuse as fault:
+        return _fault(_usage(fault))
+    return code if isinstance(code, int) else 0
+
+
+def _usage(fault: Exception) -> str:
+    words = str(getattr(fault, "message", "") or fault).strip()
+    told = getattr(fault, "format_message", lambda: words)()
+    context = getattr(fault, "ctx", None)
+    path = context.command_path if context is not None else NAME
+    sentence = " ".join(told.replace("Value error, ", "").split()).rstrip(".")
+    return f"{sentence}; see: {path} --help"
+
+
+def _sentence(fault: OSError) -> str:
+    where = f"{fault.filename}: " if fault.filename else ""
+    return f"{where}{fault.strerror or fault}; choose another file or folder, or change its permissions"
+
+
+def _fault(sentence: str) -> int:
+    print(" ".join(sentence.split()), file=sys.stderr)
+    return BAD_INPUT
+
+
+def _forgive_encodings() -> None:
+    """Let a console that cannot show a letter show a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

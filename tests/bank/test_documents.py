@@ -1,0 +1,323 @@
+"""Every fault of a bank's documents is told by its place; what is written reads back to the same digest."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import competency_dx as cdx
+from competency_dx.bank import CompetencyFramework, Item, ItemBank, ParameterRecord, parse
+from competency_dx.errors import BankError
+
+MakeBank = Callable[..., ItemBank]
+Change = Callable[[dict[str, Any]], object]
+
+HEADER: dict[str, Any] = {
+    "schema_version": 1,
+    "id": "own",
+    "title": {"ru": "Свой банк", "en": "Own bank"},
+    "subject": "S",
+    "version": "1.0",
+    "framework": {"id": "own", "version": "1"},
+    "forms": [{"id": "A", "items": ["x", "y"]}],
+}
+FRAMEWORK: dict[str, Any] = {
+    "schema_version": 1,
+    "id": "own",
+    "version": "1",
+    "title": {"ru": "Рамка"},
+    "nodes": [
+        {"code": "S", "title": {"ru": "Предмет"}, "kind": "category"},
+        {"code": "S.1", "title": {"ru": "Область"}, "kind": "domain", "parent": "S"},
+        {"code": "S.2", "title": {"ru": "Область 2"}, "kind": "domain", "parent": "S"},
+    ],
+    "prerequisites": [{"origin": "S.1", "destination": "S.2"}],
+}
+ITEMS: dict[str, Any] = {
+    "schema_version": 1,
+    "items": [
+        {"id": "x", "type": "single", "options": {"1": "a", "2": "b"}, "key": "1", "competencies": {"S.1": 1.0}},
+        {"id": "y", "type": "digits", "key": "013", "competencies": {"S.1": 1.0, "S.2": 0.5}},
+        {
+            "id": "z",
+            "type": "multiple",
+            "options": {"1": "a", "2": "b", "3": "c"},
+            "key": ["1", "3"],
+            "scoring": {"rule": "one_error", "points": 2},
+            "competencies": {"S.2": 1.0},
+        },
+    ],
+}
+PARAMETERS = """item,model,a,b,b1,b2,se_a,se_b,se_b1,se_b2,status
+x,2PL,1.1,-0.5,,,0.3,0.6,,,provisional
+y,2PL,0.9,0.25,,,0.3,0.6,,,provisional
+z,GPCM,1.0,,-0.5,0.7,0.3,,0.6,0.6,provisional
+"""
+
+
+class Folder:
+    """The documents of a bank as plain data, to be changed and written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.header, self.items = copy.deepcopy(HEADER), copy.deepcopy(ITEMS)
+        self.framework, self.parameters = copy.deepcopy(FRAMEWORK), PARAMETERS
+
+    def load(self) -> ItemBank:
+        for name, content in (("bank", self.header), ("items", self.items), ("framework", self.framework)):
+            text = json.dumps(content, ensure_ascii=False)  # JSON is YAML 1.2
+            (self.path / f"{name}.yaml").write_text(text, encoding="utf-8")
+        (self.path / "parameters.csv").write_text(self.parameters, encoding="utf-8")
+        return cdx.load_bank(self.path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_a_good_folder_loads(folder: Folder) -> None:
+    bank = folder.load()
+    assert [i.id for i in bank.items] == ["x", "y", "z"]
+    assert bank.item("y").key == "013"
+    assert bank.item("z").max_score == 2
+    assert bank.parameters[2].b == (-0.5, 0.7)
+
+
+def put(*path: Any, value: Any) -> Change:
+    """Make a change that puts a value at a path of keys."""
+
+    def change(document: dict[str, Any]) -> None:
+        place: Any = document
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+
+    return change
+
+
+ITEM_FAULTS: list[tuple[Change, str]] = [
+    (put("items", 1, "key", value=13), r"items\.yaml: items\[1\]\.key: 13 must stand in quotes"),
+    (put("items", 2, "key", value=["1", 3]), r"items\[2\]\.key: 3 must stand in quotes"),
+    (put("items", 0, "id", value=7), r"items\[0\]\.id is 7: a number must stand in quotes"),
+    (put("items", 0, "stemm", value="?"), r"items\[0\]\.stemm is not a field of the format"),
+    (
+        put("items", 0, "scoring", value={"rule": "exact", "point": 1}),
+        r"items\[0\]\.scoring\.exact\.point is not a field",
+    ),
+    (put("items", 0, "key", value="4"), r"items\[0\]: key names options that do not exist: 4; options are 1, 2"),
+    (put("items", 0, "key", value=None), r"items\[0\]: key of a single item must be quoted text, found None"),
+    (put("items", 2, "key", value=["1", "1"]), r"items\[2\]: key names an option twice"),
+    (put("items", 0, "competencies", value={}), r"items\[0\]\.competencies"),
+    (put("items", 0, "competencies", value={"S.1": 0}), r"items\[0\]: competency weights must be positive: S\.1"),
+    (put("items", 0, "competencies", value={"S.9": 1}), r"items\[0\]\.competencies \(x\): unknown codes S\.9"),
+    (put("items", 0, "type", value="guess"), r"items\[0\]\.type"),
+    (
+        put("items", 0, "scoring", value={"rule": "rubric"}),
+        r"items\[0\]: scoring rule 'rubric' does not suit type 'single'",
+    ),
+    (put("items", 1, "id", value="x"), r"item ids must be unique, repeated: x"),
+    (put("items", 1, "type", value="open"), r"items\[1\]: an open item needs a rubric"),
+    (
+        put("items", 0, "misconceptions", value={"9": "?"}),
+        r"items\[0\]: misconceptions name options that do not exist: 9",
+    ),
+    (put("items", value=[]), r"items\.yaml: items"),
+    (put("schema_version", value=2), r"items\.yaml: schema_version"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), ITEM_FAULTS, ids=[m for _, m in ITEM_FAULTS])
+def test_faults_of_items_name_their_place(change: Change, message: str, folder: Folder) -> None:
+    change(folder.items)
+    with pytest.raises(BankError, match=message):
+        folder.load()
+
+
+HEADER_FAULTS: list[tuple[Change, str]] = [
+    (put("version", value=1.0), r"bank\.yaml: version is 1\.0: a number must stand in quotes"),
+    (put("titel", value="x"), r"bank\.yaml: titel is not a field of the format"),
+    (put("title", value={"en": "x"}), r"bank\.yaml: title\.ru is missing"),
+    (put("forms", 0, "items", value=["x", "q"]), r"forms\[0\]\.items: unknown items q"),
+    (put("forms", 0, "items", value=["x", "x"]), r"forms\[0\]\.items: items named twice: x"),
+    (put("forms", 0, "items", value=[]), r"bank\.yaml: forms\[0\]\.items"),
+    (put("reference_set", value=["x", "q"]), r"reference_set: unknown items q"),
+    (put("subject", value="T"), r"subject 'T' is no code of framework own"),
+    (put("framework", "version", value="2"), r"framework\.version asks for own 2, found own 1"),
+    (put("population", value={"variance": 0}), r"bank\.yaml: population\.variance"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), HEADER_FAULTS, ids=[m for _, m in HEADER_FAULTS])
+def test_faults_of_the_header_name_their_place(change: Change, message: str, folder: Folder) -> None:
+    change(folder.header)
+    with pytest.raises(BankError, match=message):
+        folder.load()
+
+
+FRAMEWORK_FAULTS: list[tuple[Change, str]] = [
+    (put("nodes", 2, "code", value="S.1"), r"codes must be unique, repeated: S\.1"),
+    (put("nodes", 2, "parent", value="T"), r"parents that do not exist, of: S\.2"),
+    (put("nodes", 0, "parent", value="S.2"), r"parents form a cycle through"),
+    (put("prerequisites", 0, "origin", value="Q"), r"prerequisites between unknown codes: Q -> S\.2"),
+    (
+        put("prerequisites", value=[{"origin": "S.1", "destination": "S.2"}, {"origin": "S.2", "destination": "S.1"}]),
+        r"prerequisites form a cycle through: .*S\.1",
+    ),
+    (put("prerequisites", 0, "strength", value="firm"), r"prerequisites\[0\]\.strength"),
+    (put("nodes", 1, "kind", value="skill"), r"nodes\[1\]\.kind"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), FRAMEWORK_FAULTS, ids=[m for _, m in FRAMEWORK_FAULTS])
+def test_faults_of_the_framework_name_their_place(change: Change, message: str, folder: Folder) -> None:
+    change(folder.framework)
+    with pytest.raises(BankError, match=message):
+        folder.load()
+
+
+PARAMETER_FAULTS = [
+    (
+        "z,GPCM,1.0,,-0.5,0.7,0.3,,0.6,0.6",
+        "z,GPCM,1.0,0.1,,,0.3,0.6,,",
+        r"parameters\.csv, z: 1 step difficulties .* score 2",
+    ),
+    ("y,2PL", "q,2PL", r"parameters\.csv: unknown item q"),
+    ("y,2PL", "x,2PL", r"item x has two rows of parameters"),
+    ("0.25", "0,25x", r"parameters\.csv"),
+    ("0.25", "abc", r"row 3, column b: 'abc' is not a number; use a decimal point"),
+    ("0.25", "inf", r"row 3, column b: 'inf' is not finite"),
+    ("item,model,a", "item,model,slope", r"columns missing: a"),
+    ("provisional\ny", "guessed\ny", r"row 2: status"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), PARAMETER_FAULTS, ids=[m for *_, m in PARAMETER_FAULTS])
+def test_faults_of_parameters_name_row_and_column(old: str, new: str, message: str, folder: Folder) -> None:
+    assert old in folder.parameters
+    folder.parameters = folder.parameters.replace(old, new, 1)
+    with pytest.raises(BankError, match=message):
+        folder.load()
+
+
+def test_many_faults_are_counted(folder: Folder) -> None:
+    folder.items["items"][0] |= {f"extra{k}": 1 for k in range(9)}
+    with pytest.raises(BankError, match=r"\(and 4 more\)"):
+        folder.load()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: [1", "not readable as YAML 1.2"),
+        (b"a: 1\na: 2\n", "not readable as YAML 1.2"),
+        ("id: банк".encode("cp1251"), "not UTF-8"),
+        (b"id: !!python/object:os.system x", "not readable as YAML 1.2"),
+    ],
+)
+def test_files_that_cannot_be_read_say_why(content: bytes, message: str, folder: Folder) -> None:
+    folder.load()
+    (folder.path / "bank.yaml").write_bytes(content)
+    with pytest.raises(BankError, match=message):
+        cdx.load_bank(folder.path)
+
+
+def test_missing_files_and_unknown_names_say_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(BankError, match=r"There is no item bank 'chemistry': .*history, mathematics, physics"):
+        cdx.load_bank("chemistry")
+    with pytest.raises(BankError, match=r"bank\.yaml: the file is missing"):
+        cdx.load_bank(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mathematics", "history", "physics"])
+def test_a_bank_written_and_read_has_the_same_digest(name: str, tmp_path: Path) -> None:
+    bank = cdx.load_bank(name)
+    again = cdx.load_bank(cdx.save_bank(bank, tmp_path / name))
+    assert again.digest == bank.digest
+    assert again is not bank
+
+
+def test_an_own_framework_travels_with_the_bank(folder: Folder, tmp_path: Path) -> None:
+    bank = folder.load()
+    again = cdx.load_bank(cdx.save_bank(bank, tmp_path / "copy"))
+    assert again.digest == bank.digest
+    assert again.framework.node("S.2").title.ru == "Область 2"
+
+
+def test_the_digest_sees_every_change(folder: Folder) -> None:
+    digests = {folder.load().digest}
+    folder.items["items"][0]["key"] = "2"
+    digests.add(folder.load().digest)
+    folder.parameters = folder.parameters.replace("0.25", "0.26")
+    digests.add(folder.load().digest)
+    folder.framework["nodes"][1]["title"]["ru"] = "Иначе"
+    digests.add(folder.load().digest)
+    assert len(digests) == 4
+
+
+class Fresh:
+    """A calibration as a bank needs it: records and population."""
+
+    def __init__(self, *records: ParameterRecord) -> None:
+        self.records = records
+
+    def bank_records(self) -> tuple[ParameterRecord, ...]:
+        return self.records
+
+    def bank_population(self) -> Any:
+        from competency_dx.bank import Population
+
+        return Population(mean=0.5, variance=2.0)
+
+
+def test_a_calibrated_bank_is_a_new_one_and_the_old_one_stays(folder: Folder) -> None:
+    bank = folder.load()
+    before = bank.to_json()
+    record = ParameterRecord(item="y", model="2PL", a=1.4, b=(0.8,), se_a=0.1, se_b=(0.1,), status="calibrated", n=900)
+    fresh = bank.with_calibration(Fresh(record))
+    assert bank.to_json() == before
+    assert fresh.version == "1.1"
+    assert fresh.digest != bank.digest
+    assert fresh.parameters[1] == record
+    assert fresh.parameters[0] == bank.parameters[0]
+    assert (fresh.header.population.mean, fresh.header.population.variance) == (0.5, 2.0)
+
+
+def test_a_calibration_of_other_items_is_refused(folder: Folder) -> None:
+    record = ParameterRecord(item="q", model="2PL", a=1.4, b=(0.8,))
+    with pytest.raises(BankError, match="the calibration has items the bank has not: q"):
+        folder.load().with_calibration(Fresh(record))
+
+
+def test_a_real_calibration_scores_through_the_bank_as_it_does_itself(folder: Folder) -> None:
+    """Parameters go through (a, b) records and back: 1e-9."""
+    import numpy as np
+
+    bank = folder.load()
+    data = cdx.simulate(bank, 500, rng=np.random.default_rng(1))
+    calibration = cdx.calibrate(data, model="GPCM")
+    through = bank.with_calibration(calibration)
+    assert {r.status for r in through.parameters} == {"calibrated"}
+    np.testing.assert_allclose(cdx.score(data, through).theta, cdx.score(data, calibration).theta, atol=1e-9)
+
+
+def test_framework_questions() -> None:
+    framework = parse(CompetencyFramework, FRAMEWORK, "test")
+    assert [n.code for n in framework.lineage("S.1")] == ["S.1", "S"]
+    assert framework.within("S.1", "S")
+    assert not framework.within("S", "S.1")
+    assert [n.code for n in framework.children("S")] == ["S.1", "S.2"]
+    assert "S.9" not in framework
+    with pytest.raises(BankError, match=r"'S\.9' is no code of the framework own 1"):
+        framework.node("S.9")
+
+
+def test_items_refuse_change() -> None:
+    item = Item(id="x", type="digits", key="013", competencies={"S": 1.0})
+    with pytest.raises(ValueError, match="frozen"):
+        item.key = "14"  # type: ignore[misc]  # wrong on purpose

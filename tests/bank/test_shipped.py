@@ -1,0 +1,108 @@
+"""What travels with the package: three banks and the framework of a teacher's competencies."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+import competency_dx as cdx
+from competency_dx.bank import Item, Rubric
+from competency_dx.responses import Reason, score_answers
+
+NAMES = ("history", "mathematics", "physics")
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def bank(request: pytest.FixtureRequest) -> cdx.ItemBank:
+    return cdx.load_bank(request.param)
+
+
+def test_three_banks_are_shipped() -> None:
+    assert cdx.shipped_banks() == NAMES
+
+
+def test_the_framework_has_its_nodes_and_edges() -> None:
+    framework = cdx.load_framework("teacher")
+    assert len(framework.nodes) == 552
+    assert len(framework.prerequisites) == 307
+
+
+def test_size_and_coverage(bank: cdx.ItemBank) -> None:
+    """At least 40 items, three in every subject domain (second level), eight methodical ones."""
+    assert len(bank.items) >= 40
+    subject = bank.header.subject
+    kinds = {n.code: n.kind for n in bank.framework.nodes}
+    counts: Counter[str] = Counter()
+    for item in bank.items:
+        counts.update({n.code for c in item.competencies for n in bank.framework.lineage(c)})
+    clusters = [n.code for n in bank.framework.children(subject)]
+    methodical = [c for c in clusters if c.endswith(".M")]
+    subject_domains = [
+        n.code for c in clusters if c.endswith(".S") for n in bank.framework.children(c) if kinds[n.code] == "domain"
+    ]
+    assert subject_domains
+    assert {c: counts[c] for c in subject_domains if counts[c] < 3} == {}
+    assert sum(counts[c] for c in methodical) >= 8
+
+
+def test_parameters_are_honest(bank: cdx.ItemBank) -> None:
+    """Nothing was calibrated: every parameter is provisional and carries a standard error of half a logit or more."""
+    records = {r.item: r for r in bank.parameters}
+    assert set(records) == {i.id for i in bank.items}
+    for record in records.values():
+        assert record.status == "provisional"
+        assert record.n == 0
+        assert all(se is not None and se >= 0.5 for se in record.se_b)
+
+
+def test_every_item_has_titles_in_both_languages(bank: cdx.ItemBank) -> None:
+    bare = [i.id for i in bank.items if i.title is None or not i.title.ru or not i.title.en]
+    assert bare == []
+
+
+def right_answer(item: Item) -> str:
+    """Write the key as a person would."""
+    if isinstance(item.rule, Rubric):
+        return ";".join(f"{c.id}={c.max_score}" for c in item.rubric)
+    if isinstance(item.key, dict):
+        return ",".join(f"{left}={option}" for left, option in item.key.items())
+    if isinstance(item.key, tuple):
+        return item.key[0] if item.type == "text" else ",".join(item.key)
+    assert isinstance(item.key, str)
+    return item.key
+
+
+def test_every_key_earns_full_points(bank: cdx.ItemBank) -> None:
+    failed = []
+    for item in bank.items:
+        points, status = score_answers(item, [right_answer(item)])
+        if points[0] != item.max_score or status[0] != Reason.ANSWERED:
+            failed.append((item.id, right_answer(item), int(points[0]), item.max_score))
+    assert failed == []
+
+
+def test_a_wrong_option_earns_less(bank: cdx.ItemBank) -> None:
+    single = [i for i in bank.items if i.type == "single"]
+    assert single
+    for item in single:
+        wrong = [o for o in item.options if o != item.key]
+        points, _ = score_answers(item, wrong)
+        assert len(wrong) >= 2
+        assert (points == 0).all()
+
+
+def test_forms_name_items_of_the_bank(bank: cdx.ItemBank) -> None:
+    ids = {i.id for i in bank.items}
+    for form in bank.forms:
+        assert set(form.items) <= ids
+        assert bank.form(form.id) is form
+
+
+def test_findings_say_that_parameters_are_provisional(bank: cdx.ItemBank) -> None:
+    finding = next(f for f in bank.findings() if f.code == "bank.provisional")
+    assert len(finding.scope) == len(bank.items)
+
+
+def test_loading_twice_gives_the_same_object(bank: cdx.ItemBank) -> None:
+    assert cdx.load_bank(bank.id) is bank

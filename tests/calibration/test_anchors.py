@@ -1,0 +1,94 @@
+"""Anchored calibration: fixed items stay fixed, the population is found, new items come onto the old scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import competency_dx as cdx
+from competency_dx.errors import CalibrationError
+
+Draw = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def draw() -> Draw:
+    """Draw answers to ten items, every third with three categories, from a population of given mean and SD."""
+
+    def make(persons: int, mean: float, sd: float, seed: int) -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        theta = rng.normal(mean, sd, (persons, 1))
+        columns = {}
+        for k in range(10):
+            b = np.linspace(-1, 1, 10)[k] + (np.array([-0.4, 0.6]) if k % 3 == 0 else np.array([0.0]))
+            star = 1 / (1 + np.exp(-(0.8 + 0.08 * k) * (theta - b)))
+            columns[f"i{k}"] = (rng.random((persons, 1)) < star).sum(axis=1)
+        return pd.DataFrame(columns)
+
+    return make
+
+
+def _population(found: cdx.Calibration) -> tuple[float, float, float, float]:
+    """Return mean, its SE, variance, its SE."""
+    se = dict(zip(found.parameter_names, np.sqrt(np.diag(found.covariance)), strict=True))
+    mean, variance = float(found.population.mean[0]), float(found.population.covariance[0, 0])
+    return mean, float(se["mean"]), variance, float(se["variance"])
+
+
+@pytest.mark.parametrize("model", ["GPCM", "GRM"])
+def test_own_estimates_as_anchors_give_back_the_standard_population(model: str, draw: Draw) -> None:
+    """Mean 0 and variance 1 were fixed for the scale's sake: the likelihood is flat there, so they come out exactly."""
+    data = draw(800, 0.0, 1.0, 1)
+    free = cdx.calibrate(data, model=model, priors=None)
+    fixed = cdx.calibrate(data, model=model, priors=None, anchors=free)
+    assert fixed.parameter_names == ("mean", "variance")
+    np.testing.assert_array_equal(fixed.parameters.intercepts, free.parameters.intercepts)
+    np.testing.assert_array_equal(fixed.parameters.slope, free.parameters.slope)
+    mean, _, variance, _ = _population(fixed)
+    assert mean == pytest.approx(0, abs=1e-3)
+    assert variance == pytest.approx(1, abs=1e-3)
+    assert fixed.log_likelihood == pytest.approx(free.log_likelihood, abs=1e-5)
+    assert (fixed.parameters.covariance == 0).all()
+
+
+def test_a_shifted_population_is_found_and_new_items_come_onto_the_scale(draw: Draw) -> None:
+    """Second group N(0.8, 1.5²) with half of the items anchored; estimates within 4 of their standard errors."""
+    first = cdx.calibrate(draw(4000, 0.0, 1.0, 2), model="GPCM", priors=None)
+    common = [f"i{k}" for k in range(0, 10, 2)]
+    anchors = cdx.calibrate(draw(4000, 0.0, 1.0, 2)[common], model="GPCM", priors=None)
+    data = draw(4000, 0.8, 1.5, 3)
+    found = cdx.calibrate(data, model="GPCM", priors=None, anchors=anchors)
+    mean, se_mean, variance, se_variance = _population(found)
+    assert abs(mean - 0.8) < 4 * max(se_mean, 0.03)  # the anchors have errors of their own, about .03
+    assert abs(variance - 2.25) < 4 * (se_variance + 0.1)
+    ours, theirs = found.to_frame().set_index("item"), first.to_frame().set_index("item")
+    new = [f"i{k}" for k in (1, 5, 7)]
+    error = np.hypot(ours.loc[new, "se_b"], theirs.loc[new, "se_b"])
+    assert (np.abs(ours.loc[new, "b"] - theirs.loc[new, "b"]) < 4 * error).all()
+    fixed = ours.loc[common, ["a", "b", "b1", "b2"]]
+    pd.testing.assert_frame_equal(fixed, anchors.to_frame().set_index("item").loc[common, ["a", "b", "b1", "b2"]])
+
+
+def test_rasch_anchors_find_the_mean_too(draw: Draw) -> None:
+    items = [f"i{k}" for k in range(10) if k % 3]
+    first = cdx.calibrate(draw(3000, 0.0, 1.0, 4)[items], model="Rasch", priors=None)
+    found = cdx.calibrate(draw(3000, -0.5, 1.0, 5)[items], model="Rasch", priors=None, anchors=first)
+    mean, se, _, _ = _population(found)
+    assert abs(mean + 0.5) < 4 * np.hypot(se, 0.04)
+
+
+def test_anchors_that_match_no_item_are_refused(draw: Draw) -> None:
+    data = draw(300, 0.0, 1.0, 6)
+    other = cdx.calibrate(data.add_prefix("x"), model="GPCM")
+    with pytest.raises(CalibrationError, match=r"None of the items i0.* is among the anchors xi0"):
+        cdx.calibrate(data, model="GPCM", anchors=other)
+
+
+def test_anchors_with_another_number_of_categories_are_refused(draw: Draw) -> None:
+    data = draw(300, 0.0, 1.0, 6)
+    anchors = cdx.calibrate(data, model="GPCM")
+    with pytest.raises(CalibrationError, match="Anchor i0 has 3 score categories, the responses have 2"):
+        cdx.calibrate(data.clip(upper=1), model="GPCM", anchors=anchors)

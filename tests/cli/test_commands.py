@@ -1,0 +1,152 @@
+"""Every command on small files: paths on stdout, files that can be read again, messages on stderr."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from competency_dx.bank import load_bank
+from competency_dx.calibration import Calibration
+from competency_dx.cli.cohort import Cohort
+from competency_dx.competencies import DeficitProfiles
+from competency_dx.responses import load_responses
+from competency_dx.scoring import Scores
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def test_validate_prints_summary_findings_and_coverage(command: Command) -> None:
+    for language, words in (("ru", ("заданий 48", "предварительные")), ("en", ("items 48", "provisional"))):
+        code, out, err = command("validate", "mathematics", "--language", language)
+        assert (code, err) == (0, "")
+        assert all(word in out for word in words)
+        assert "MAT.S.08" in out
+        assert max(map(len, out.splitlines())) <= 80
+
+
+def test_validate_takes_a_folder(command: Command, tmp_path: Path, answers: Path) -> None:
+    assert command("calibrate", answers, "--bank", "physics", "--out", tmp_path)[0] == 0
+    code, out, _ = command("validate", tmp_path / "bank", "--language", "en")
+    assert code == 0
+    assert "physics 1.0.1" in out
+    assert "pilot" in out
+
+
+@pytest.mark.parametrize("model", [None, "PCM", "GPCM"])
+def test_calibrate_writes_bank_document_and_report(
+    command: Command, tmp_path: Path, answers: Path, model: str | None
+) -> None:
+    chosen = ["--model", model] if model else []
+    arguments = ("calibrate", answers, "--bank", "physics", "--out", tmp_path, "--language", "en", *chosen)
+    code, out, err = command(*arguments)
+    assert code == 0
+    assert [Path(p).name for p in out.splitlines()] == ["bank", "calibration.json", "index.html"]
+    assert all(Path(p).exists() for p in out.splitlines())
+    found = Calibration.from_json((tmp_path / "calibration.json").read_text(encoding="utf-8"))
+    assert found.converged
+    assert found.model == (model or "PCM")
+    assert load_bank(tmp_path / "bank").version == "1.0.1"
+    assert "Read: 60 persons" in err
+    assert "Warning" not in err
+
+
+def test_calibrate_without_priors_says_what_the_data_lack(command: Command, tmp_path: Path, answers: Path) -> None:
+    base = ("calibrate", answers, "--bank", "physics", "--out", tmp_path)
+    code, out, err = command(*base, "--priors", "none", "--model", "GPCM")
+    assert code in {0, 2}
+    assert bool(out) == (code == 0)
+    code, out, err = command(*base, "--model", "Rasch")
+    assert (code, out) == (2, "")
+    assert "Rasch" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("method", ["EAP", "MAP", "ML", "WLE", "SumScore"])
+def test_score_writes_one_table(command: Command, tmp_path: Path, answers: Path, method: str) -> None:
+    code, out, _ = command(
+        "score", answers, "--bank", "physics", "--out", tmp_path / "s.csv", "--method", method, "--language", "en"
+    )
+    assert code == 0
+    assert out.strip() == str(tmp_path / "s.csv")
+    frame = pd.read_csv(tmp_path / "s.csv", encoding="utf-8-sig")
+    assert list(frame.columns[:4]) == ["person", "dimension", "theta", "se"]
+    assert len(frame) == 60
+
+
+@pytest.mark.parametrize("ending", [".xlsx", ".html", ".json"])
+def test_score_writes_other_files(command: Command, tmp_path: Path, answers: Path, ending: str) -> None:
+    path = tmp_path / "new folder" / f"scores{ending}"
+    assert command("score", answers, "--bank", "physics", "--out", path)[0] == 0
+    assert path.stat().st_size > 1000
+    if ending == ".json":
+        assert len(Scores.from_json(path.read_text(encoding="utf-8")).persons) == 60
+
+
+def test_diagnose_then_report(command: Command, tmp_path: Path, answers: Path, cohort: Cohort) -> None:
+    code, out, err = command("diagnose", answers, "--bank", "physics", "--out", tmp_path / "d", "--form", "Вариант")
+    assert code == 0
+    assert "Прочитано: участников 60" in err
+    document, page = map(Path, out.splitlines())
+    profiles = DeficitProfiles.from_json(document.read_text(encoding="utf-8"))
+    assert profiles.persons.tolist() == cohort.persons.tolist()
+    assert page.name == "index.html"
+    assert len(list((tmp_path / "d" / "persons").iterdir())) == 60
+    for language in ("ru", "en"):
+        code, out, err = command("report", document, "--out", tmp_path / language, "--language", language)
+        assert (code, err) == (0, "")
+        assert f'lang="{language}"' in Path(out.strip()).read_text(encoding="utf-8")
+
+
+def test_report_reads_every_kind(command: Command, tmp_path: Path, answers: Path, cohort: Cohort) -> None:
+    documents = {"bank": cohort.bank, "responses": load_responses(answers, bank=cohort.bank)}
+    for name, result in documents.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(result.to_json(), encoding="utf-8")
+        assert command("report", path, "--out", tmp_path / f"{name}.html", "--language", "en")[0] == 0
+        assert (tmp_path / f"{name}.html").stat().st_size > 1000
+
+
+def test_columns_can_be_named_and_personal_data_left_out(command: Command, tmp_path: Path) -> None:
+    ids = [i.id for i in load_bank("physics").items[:6]]
+    frame = pd.DataFrame({i: ["1", "2", "3"] * 4 for i in ids})
+    frame.insert(0, "Фамилия", [f"{c}ванова Анна" for c in "АБВГДЕЖЗИКЛМ"])
+    frame.insert(0, "мой столбец", [f"п-{k}" for k in range(12)])
+    path = tmp_path / "a.csv"
+    frame.to_csv(path, index=False)
+    out = tmp_path / "s.json"
+    code, _, err = command("score", path, "--bank", "physics", "--out", out, "--person", "мой столбец")
+    assert code == 2
+    assert "personal data" in err
+    arguments = ("score", path, "--bank", "physics", "--out", out, "--person", "мой столбец", "--drop-personal-data")
+    assert command(*arguments)[0] == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["persons"][0] == "п-0"
+
+
+def test_help_stands_in_both_languages(command: Command) -> None:
+    assert command()[1] == command("--help")[1]
+    for name in ("demo", "validate", "calibrate", "score", "diagnose", "report"):
+        code, out, _ = command(name, "--help")
+        assert code == 0
+        assert max(map(len, out.splitlines())) <= 80
+        assert any("а" <= letter <= "я" for letter in out)
+    code, out, _ = command("--version")
+    assert code == 0
+    assert out.strip()
+
+
+def test_it_is_a_program() -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-X", "utf8", "-m", "competency_dx", *arguments]
+        return subprocess.run(line, capture_output=True, text=True, encoding="utf-8", check=False)
+
+    done = run("validate", "physics")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "PHY.S.01" in done.stdout
+    done = run("validate", "no-such-bank")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,122 @@
+"""Bad input: exit code 2, one sentence on stderr, nothing on stdout, no traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from competency_dx.bank import load_bank
+from competency_dx.cli import app
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def fault(outcome: tuple[int, str, str]) -> str:
+    code, out, err = outcome
+    assert code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in err
+    return err
+
+
+def table(path: Path, columns: dict[str, list[str]]) -> Path:
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return path
+
+
+def items(n: int) -> dict[str, list[str]]:
+    return {i.id: ["1", "2", "3", "4"] for i in load_bank("physics").items[:n]}
+
+
+def test_a_missing_file(command: Command, tmp_path: Path) -> None:
+    for name in ("score", "diagnose", "calibrate"):
+        out = tmp_path / ("o.csv" if name == "score" else "o")
+        told = fault(command(name, tmp_path / "none.csv", "--bank", "physics", "--out", out))
+        assert "none.csv" in told
+        assert "no such file" in told
+
+
+def test_an_unknown_bank(command: Command, tmp_path: Path) -> None:
+    assert "'chemistry'" in fault(command("validate", "chemistry"))
+    path = table(tmp_path / "a.csv", {"person": list("abcd")} | items(3))
+    assert "'chemistry'" in fault(command("diagnose", path, "--bank", "chemistry", "--out", tmp_path / "o"))
+
+
+def test_a_broken_bank(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "bank.yaml").write_text("schema_version: 1\nid: [", encoding="utf-8")
+    assert "bank.yaml" in fault(command("validate", tmp_path))
+
+
+def test_a_table_without_ids(command: Command, tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", items(5))
+    code, out, err = command("score", path, "--bank", "physics", "--out", tmp_path / "s.csv")
+    assert (code, out) == (2, "")
+    told = err.splitlines()[-1]
+    assert "--person" in told
+    strangers = table(tmp_path / "b.csv", {"person": list("abcd"), "q1": list("1234")})
+    assert "no column is an item" in fault(command("diagnose", strangers, "--bank", "physics", "--out", tmp_path / "o"))
+    numbered = ("score", path, "--bank", "physics", "--out", tmp_path / "s.csv", "--row-numbers")
+    assert command(*numbered)[0] == 0
+
+
+def test_personal_data(command: Command, tmp_path: Path) -> None:
+    mails = table(tmp_path / "a.csv", {"id": list("abcd"), "mail": [f"{c}@example.org" for c in "abcd"]} | items(4))
+    assert "e-mail" in fault(command("diagnose", mails, "--bank", "physics", "--out", tmp_path / "o"))
+    people = ["Иванов Иван Иванович", "Петрова Анна Ильинична", "Сидоров Олег Львович", "Юрьева Ия Олеговна"]
+    named = table(tmp_path / "b.csv", {"id": list("abcd"), "ФИО": people} | items(4))
+    assert "personal data" in fault(command("score", named, "--bank", "physics", "--out", tmp_path / "s.csv"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frobnicate"],
+        ["score", "--nonsense"],
+        ["score", "a.csv", "--bank", "physics"],
+        ["demo", "--persons", "3"],
+        ["demo", "--language", "de"],
+        ["calibrate", "a.csv", "--bank", "physics", "--out", "o", "--model", "5PL"],
+    ],
+)
+def test_wrong_options(command: Command, arguments: list[str]) -> None:
+    assert "--help" in fault(command(*arguments))
+
+
+def test_wrong_columns_and_sheets(command: Command, tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", {"person": list("abcd")} | items(4))
+    base = ("score", path, "--bank", "physics", "--out", tmp_path / "s.csv")
+    assert "шифр" in fault(command(*base, "--person", "шифр"))
+    assert "вариант" in fault(command(*base, "--form", "вариант"))
+
+
+def test_files_that_cannot_be_written(command: Command, tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", {"person": list("abcd")} | items(4))
+    assert ".docx" in fault(command("score", path, "--bank", "physics", "--out", tmp_path / "s.docx"))
+    assert command("diagnose", path, "--bank", "physics", "--out", path / "inside")[0] == 2
+
+
+def test_documents_that_are_none(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    for text, word in (("{", "not JSON"), ("[1]", "no result"), ('{"kind": "scores", "schema_version": 99}', "99")):
+        path.write_text(text, encoding="utf-8")
+        assert word in fault(command("report", path, "--out", tmp_path / "o"))
+    assert "no such file" in fault(command("report", tmp_path / "none.json", "--out", tmp_path / "o"))
+
+
+def test_without_typer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "typer", None)
+    told = fault(command("validate", "physics"))
+    assert "competency-dx[cli]" in told
+
+
+def test_an_interruption(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "load_bank", stop)
+    assert command("validate", "physics")[0] == 130
