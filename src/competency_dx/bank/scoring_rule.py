@@ -23,7 +23,7 @@ class PerElement(Document):
 
 
 class OneError(Document):
-    """Full points less one per error (a missing, extra or wrong element), never below 0: 2/1/0 of the exam tradition."""
+    """Full points less one per error (a missing, extra, wrong or swapped element), not below 0: the 2/1/0 of exams."""
 
     rule: Literal["one_error"]
     points: int = Field(default=2, ge=1)

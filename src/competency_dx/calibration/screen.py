@@ -13,7 +13,7 @@ from competency_dx.models import ItemParameters
 
 THIN_RASCH, THIN_2PL = 100, 300
 LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
-SUSPICIOUS_REST = 0.0
+SURE = 1.645  # standard errors (1/√n) a negative item-rest correlation lies below 0 before the key is doubted
 
 
 def item_rest(codes: Codes, observed: Bools, max_scores: Ints) -> Floats:
@@ -66,7 +66,10 @@ def before(
     unused = exists & (counts == 0)
     constant = (counts > 0).sum(axis=1) <= 1
     gaps = unused.any(axis=1) & ~constant
-    negative = np.nan_to_num(rest, nan=1.0) < SUSPICIOUS_REST
+    rest = np.nan_to_num(rest, nan=1.0)
+    swapped = np.array([item in swaps for item in items])
+    wrong = (rest < 0) & (swapped | (rest < -SURE / np.sqrt(np.maximum(counts.sum(axis=1), 1))))
+    weak = (rest < 0) & ~wrong
     out = [
         _note(
             "calibration.constant_item",
@@ -93,7 +96,7 @@ def before(
         _note(
             "calibration.probable_wrong_key",
             "error",
-            _chosen(items, negative),
+            _chosen(items, wrong),
             lambda ids: (
                 f"Вероятно, неверный ключ: {_swapped(ids, swaps, 'ru')}. Чем сильнее участник в остальных заданиях, "
                 "тем реже ответ засчитан. Проверьте ключ до того, как использовать результаты."
@@ -101,6 +104,17 @@ def before(
             lambda ids: (
                 f"Probable wrong key: {_swapped(ids, swaps, 'en')}. The better a person does on the other items, the "
                 "less often the answer is credited. Check the key before any result is used."
+            ),
+        ),
+        _note(
+            "calibration.low_item_rest",
+            "info",
+            _chosen(items, weak),
+            lambda ids: (
+                f"Связь с остальными заданиями слабее нуля, но в пределах случайной: {ids}. Просмотрите эти задания."
+            ),
+            lambda ids: (
+                f"The relation to the other items is below zero, though within chance: {ids}. Look at these items."
             ),
         ),
     ]

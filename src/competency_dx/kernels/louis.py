@@ -38,8 +38,8 @@ class Scores(NamedTuple):
 
     `base` (F, Q) is that of the lowest category; the contrasts are constant + `linear` θ (K, F), constants being of no
     account, and `bent` (K, F, Q) is what is left of them, None where nothing is: in divide-by-total families contrasts are
-    linear, and then one matrix product serves all categories. `owner` (F,) is the item of each parameter, `population` (G, Q) holds the
-    scores of the population parameters, which come last.
+    linear, and then one matrix product serves all categories. `owner` (F,) is the item of each parameter; `population` (G, Q)
+    holds the scores of the population parameters, which come last.
     """
 
     base: Floats

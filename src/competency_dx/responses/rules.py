@@ -177,12 +177,20 @@ def _row_elements(
 
 
 def edit_distance(row: Sequence[str | None], key: Sequence[str]) -> int:
-    """Return how many elements must be put in, taken out or exchanged to make `row` the key."""
+    """Return the least number of errors that turn the key into `row`.
+
+    An error is an element missing, put in, exchanged, or swapped with its neighbour (optimal string alignment): without the
+    last, no complete order could ever have a single error.
+    """
+    before: list[int] = []
     line = list(range(len(key) + 1))
     for i, a in enumerate(row, start=1):
-        previous, line[0] = line[0], i
+        last, before, line = before, line, [i]
         for j, k in enumerate(key, start=1):
-            previous, line[j] = line[j], min(line[j] + 1, line[j - 1] + 1, previous + (a != k))
+            cost = min(before[j] + 1, line[j - 1] + 1, before[j - 1] + (a != k))
+            if i > 1 and j > 1 and a == key[j - 2] and row[i - 2] == k:
+                cost = min(cost, last[j - 2] + 1)
+            line.append(cost)
     return line[-1]
 
 
