@@ -53,16 +53,26 @@ def haberman(points: Floats, subscale: Bools) -> tuple[float, float]:
 
 
 def added_value(points: Codes, administered: Bools, member: Bools, min_cohort: int) -> tuple[Floats, Floats]:
-    """Return PRMSE of own score and of the total (P, C) by groups of persons with the same items; NaN in small groups."""
-    own, total = np.full((len(points), len(member)), np.nan), np.full((len(points), len(member)), np.nan)
+    """Return PRMSE of the own score and of the total (P, C); NaN for persons of small groups.
+
+    Each set of items taken by at least `min_cohort` persons gives values of its own; they are averaged over these sets by
+    number of persons, so that one competency is reported to all or to none and chance in one form does not decide.
+    """
     patterns, group, sizes = np.unique(administered, axis=0, return_inverse=True, return_counts=True)
-    for g in np.flatnonzero(sizes >= min_cohort):
+    large = np.flatnonzero(sizes >= min_cohort)
+    values = np.full((len(large), 2, len(member)), np.nan)
+    for row, g in enumerate(large):
         who, items = group.ravel() == g, patterns[g]
         table = points[np.ix_(who, items)].astype(float)
         for c, belongs in enumerate(member[:, items]):
             if belongs.any():
-                own[who, c], total[who, c] = haberman(table, belongs)
-    return own, total
+                values[row, :, c] = haberman(table, belongs)
+    weight = np.where(np.isfinite(values), sizes[large][:, None, None], 0.0)
+    total = weight.sum(axis=0)
+    pooled = np.full(values.shape[1:], np.nan)
+    np.divide((np.nan_to_num(values) * weight).sum(axis=0), total, out=pooled, where=total > 0)
+    inside = np.isin(group.ravel(), large)[:, None]
+    return np.where(inside, pooled[0], np.nan), np.where(inside, pooled[1], np.nan)
 
 
 def statuses(
