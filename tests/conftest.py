@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from competency_dx.bank import (
     BankDocument,
@@ -23,6 +24,9 @@ from competency_dx.bank import (
     Text,
 )
 from competency_dx.errors import CompetencyDxWarning
+
+settings.register_profile("same examples every time", derandomize=True)
+settings.load_profile("same examples every time")
 
 HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared" / "reference"

@@ -122,7 +122,7 @@ def test_permuting_persons_and_items_permutes_the_result(seed: int, model: str) 
     here, there = (
         cdx.calibrate(cdx.load_responses(t), model=model, method=EXACT) for t in (data, data.iloc[persons, items])
     )
-    assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-12)
+    assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-10)  # both stop within the tolerance
     np.testing.assert_allclose(there.parameters.beta, here.parameters.beta[items], atol=1e-7)
     covariance = here.parameters.covariance[items]  # the information may stand a little off the estimates
     np.testing.assert_allclose(there.parameters.covariance, covariance, rtol=2e-4, atol=1e-6)

@@ -17,7 +17,7 @@ from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
 from competency_dx.errors import DiagnosisError, Finding, announce
 from competency_dx.kernels.marginal import prepare
-from competency_dx.kernels.posterior import map_posteriors
+from competency_dx.kernels.posterior import for_each_posterior
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason
@@ -142,6 +142,7 @@ def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRul
 
     def one(block: slice, posterior: Floats) -> None:
         n = block.stop - block.start
+        posterior /= posterior.sum(axis=1)[:, None]
         moments = (posterior @ linear)[:n]
         out.theta[block, c] = moments[:, 0]
         out.se[block, c] = np.sqrt(np.maximum(moments[:, 1] - moments[:, 0] ** 2, 0.0))
@@ -152,8 +153,7 @@ def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRul
         out.percent_low[block, c] = quantile(curve.levels, cumulative, tail)
         out.percent_high[block, c] = quantile(curve.levels, cumulative, 1 - tail)
 
-    for _ in map_posteriors(answers, grid.take(member), one, size=BLOCK):
-        pass
+    for_each_posterior(answers, grid.take(member), one, size=BLOCK)
 
 
 def _columns(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:

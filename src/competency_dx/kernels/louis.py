@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Floats, Ints
 from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.marginal import Answers, Tables, log_joint, normalise
+from competency_dx.kernels.marginal import Answers, Tables, indicators, joined, joint_terms, normalise
 
 Depth = Literal["exact", "guide"]
 
@@ -28,6 +28,7 @@ GUIDE_TERMS, GUIDE_PERSONS = 2, 4096
 NEGLIGIBLE = 1e-9
 STRAIGHT = 1e-9
 TINY = 1e-12
+LEAST_ROOT = 1e-17  # roots of masses that are none, kept above the slow subnormal numbers of single precision
 
 AnyFloats = NDArray[np.floating[Any]]
 BLOCK = 2048
@@ -81,21 +82,21 @@ def missing_information(
     A ``"guide"`` is made of two terms and of a few thousand persons for all: it is good enough for the direction of a Newton
     step. Terms after the first are a few per cent of the whole or less; single precision of them is plenty.
     """
-    F = scores.size
+    F, terms = scores.size, joint_terms(answers, tables)
     order = by_pattern(answers)
-    P, terms = len(order), MAX_TERMS
+    P, most = len(order), MAX_TERMS
     if depth == "guide":
-        order, terms = order[:: max(1, P // GUIDE_PERSONS)], GUIDE_TERMS
+        order, most = order[:: max(1, P // GUIDE_PERSONS)], GUIDE_TERMS
 
     def one(block: slice) -> Floats:
         some = answers.take(order[block])
-        _, posterior = normalise(log_joint(some, slice(None), tables))
+        _, posterior = normalise(joined(*indicators(some, slice(None)), terms))
         codes = some.codes if some.observed is None else np.where(some.observed, some.codes, np.int8(-1))
         answered = np.asarray((codes >= 0).any(axis=0))
         met = np.flatnonzero(answered[scores.owner])
         project = _Projection(codes, scores.take(met), tables.theta)
         out, total = np.zeros((project.size, project.size)), 0.0
-        for weighted in _weighted_polynomials(posterior, tables.theta, terms):
+        for weighted in _weighted_polynomials(posterior, tables.theta, most):
             term = project(weighted)
             product = term.T @ term
             out += product
@@ -170,7 +171,7 @@ def _weighted_polynomials(posterior: Floats, theta: Floats, most_terms: int) -> 
 
     It is Lanczos' on diag(θ) from the root of the posterior; φ_1 is in double precision, the following ones in single.
     """
-    root: AnyFloats = np.sqrt(posterior)
+    root: AnyFloats = np.maximum(np.sqrt(posterior), LEAST_ROOT)
     previous: AnyFloats = np.zeros_like(root)
     norm: AnyFloats = np.zeros((len(root), 1))
     current, points = root, np.asarray(theta, dtype=root.dtype)

@@ -92,21 +92,30 @@ def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) ->
     return (codes[:, answers.item] == answers.category).astype(dtype), absent
 
 
-def log_joint(answers: Answers, block: slice, tables: Tables) -> Floats:
-    """Return log-likelihood plus log weight (p, Q) of a block.
+class JointTerms(NamedTuple):
+    """What a log joint is made of: log P above base less base (C, Q), the row of complete answers (Q,), base (I, Q)."""
+
+    ratio: Floats
+    constant: Floats
+    base: Floats
+
+
+def joint_terms(answers: Answers, tables: Tables) -> JointTerms:
+    """Return the terms of the log joint at the given tables."""
+    ratio = tables.upper(answers) - tables.base[answers.item]
+    return JointTerms(ratio, tables.log_weight + tables.base.sum(axis=0), tables.base)
+
+
+def joined(Z: Floats, absent: Floats | None, terms: JointTerms) -> Floats:
+    """Return log-likelihood plus log weight (p, Q) for indicators Z (p, C) and the mask of missing answers (p, I).
 
     Missing answers are subtracted from the row that complete answers add up to, so a complete row has the same digits
     whether or not its neighbours are complete.
     """
-    Z, absent = indicators(answers, block)
-    return _joined(Z, absent, tables, tables.upper(answers) - tables.base[answers.item])
-
-
-def _joined(Z: Floats, absent: Floats | None, tables: Tables, ratio: Floats) -> Floats:
-    joint = Z @ ratio
-    joint += tables.log_weight + tables.base.sum(axis=0)
+    joint = Z @ terms.ratio
+    joint += terms.constant
     if absent is not None:
-        joint -= absent @ tables.base
+        joint -= absent @ terms.base
     return joint
 
 
@@ -114,7 +123,8 @@ def normalise(joint: Floats) -> tuple[Floats, Floats]:
     """Turn log joint (p, Q) into posteriors in place; return log of the normalising constants (p,) and posteriors."""
     top = joint.max(axis=1)
     joint -= top[:, None]
-    np.maximum(joint, NOTHING, out=joint)
+    if joint.dtype == np.float32:
+        np.maximum(joint, NOTHING, out=joint)
     np.exp(joint, out=joint)
     total = joint.sum(axis=1)
     joint /= total[:, None]
@@ -126,12 +136,12 @@ def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -
 
     Blocks are added up in double precision.
     """
-    ratio, theta = tables.upper(answers) - tables.base[answers.item], tables.theta
+    terms, theta = joint_terms(answers, tables), tables.theta
     powers = np.stack([theta, theta**2], axis=1)
 
     def one(block: slice) -> Expected:
         Z, absent = indicators(answers, block, tables.log_prob.dtype)
-        evidence, posterior = normalise(_joined(Z, absent, tables, ratio))
+        evidence, posterior = normalise(joined(Z, absent, terms))
         nodes = posterior.sum(axis=0)
         totals = np.zeros((0, 0)) if absent is None else nodes - absent.T @ posterior
         second = posterior @ powers

@@ -6,19 +6,18 @@ one person, any subset and a million are scored to the same bytes. Short blocks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.marginal import Answers, Tables, log_joint, normalise
+from competency_dx.kernels.marginal import Answers, Tables, indicators, joined, joint_terms
 
 BLOCK = 512
-
-T = TypeVar("T")
+STRETCH = 16  # blocks to a task
 
 
 class Posterior(NamedTuple):
@@ -41,38 +40,40 @@ def filled(answers: Answers, block: slice, size: int) -> Answers:
     return answers._replace(codes=codes, observed=observed)
 
 
-def map_posteriors(
+def for_each_posterior(
     answers: Answers,
     tables: Tables,
-    function: Callable[[slice, Floats], T],
+    function: Callable[[slice, Floats], None],
     *,
     executor: Executor | None = None,
     size: int = BLOCK,
-) -> Iterator[T]:
-    """Yield ``function(block, posterior)`` for posteriors (size, Q); rows beyond the block are filling."""
-    every = slice(0, size)
+) -> None:
+    """Call ``function(block, weight)`` with posteriors up to a factor (size, Q); rows beyond the block are filling."""
+    every, terms = slice(0, size), joint_terms(answers, tables)
 
-    def one(block: slice) -> T:
-        _, posterior = normalise(log_joint(filled(answers, block, size), every, tables))
-        return function(block, posterior)
+    def some(stretch: slice) -> None:
+        for start in range(stretch.start, stretch.stop, size):
+            block = slice(start, min(start + size, stretch.stop))
+            weight = joined(*indicators(filled(answers, block, size), every), terms)
+            weight -= weight.max(axis=1)[:, None]
+            function(block, np.exp(weight, out=weight))
 
-    return map_blocks(one, len(answers.codes), size=size, executor=executor)
+    for _ in map_blocks(some, len(answers.codes), size=STRETCH * size, executor=executor):
+        pass
 
 
 def summarise(answers: Answers, tables: Tables, executor: Executor | None = None) -> Posterior:
     """Return expected a posteriori estimates with their standard deviations (Bock & Mislevy 1982)."""
     P = len(answers.codes)
     mean, sd, ends = np.empty(P), np.empty(P), np.empty(P)
-    powers = np.stack([tables.theta, tables.theta**2], axis=1)
+    powers = np.stack([np.ones_like(tables.theta), tables.theta, tables.theta**2], axis=1)
 
-    def one(block: slice, posterior: Floats) -> None:
+    def one(block: slice, weight: Floats) -> None:
         n = block.stop - block.start
-        moments = posterior @ powers
-        mean[block] = moments[:n, 0]
-        variance = moments[:n, 1] - moments[:n, 0] ** 2
-        sd[block] = np.sqrt(np.maximum(variance, 0.0))
-        ends[block] = posterior[:n, 0] + posterior[:n, -1]
+        total, first, second = (weight @ powers)[:n].T
+        mean[block] = first / total
+        sd[block] = np.sqrt(np.maximum(second / total - (first / total) ** 2, 0.0))
+        ends[block] = (weight[:n, 0] + weight[:n, -1]) / total
 
-    for _ in map_posteriors(answers, tables, one, executor=executor):
-        pass
+    for_each_posterior(answers, tables, one, executor=executor)
     return Posterior(mean, sd, ends)
