@@ -35,7 +35,9 @@ def test_timss_2007_russia(tmp_path: Path) -> None:
     assert "scored cells equal to the published ones: 1,976,624 of 1,976,624" in printed
     found = re.search(r"log-likelihood (-[\d.]+), 450 parameters", printed)
     assert found is not None
-    assert abs(float(found.group(1)) + 75475.75487705) < 0.01  # R mirt 1.47; the data support 1e-5, the printout three digits
+    assert (
+        abs(float(found.group(1)) + 75475.75487705) < 0.01
+    )  # R mirt 1.47; the data support 1e-5, the printout three digits
     for domain in ("NUMBER", "ALGEBRA", "GEOMETRY", "DATA", "EARTH", "CHEMISTRY", "PHYSICS"):
         assert re.search(rf"\.{domain}\s+\d+", printed)
     assert (tmp_path / "out" / "cohort.html").is_file()
