@@ -137,14 +137,11 @@ def brute_force(pattern: tuple[int, int], se: float, n: int) -> tuple[float, flo
 
 
 @pytest.mark.parametrize("k", range(len(PATTERNS)), ids=[str(p) for p in PATTERNS])
-@pytest.mark.parametrize(("se", "tolerance"), [(0.2, 0.01), (0.5, 0.05)])
+@pytest.mark.parametrize(("se", "tolerance"), [(0.2, 0.01), (0.5, 0.03)])
 def test_provisional_parameters_are_integrated_out(
     k: int, se: float, tolerance: float, scored_bank: MakeBank, frame: pd.DataFrame
 ) -> None:
-    """Monte Carlo with 8000 draws errs by .003; the rest is the normal form of D and what the answers tell of the items.
-
-    A test of two items is the worst case for both.
-    """
+    """Monte Carlo with 8000 draws errs by .003; the rest is the normal form of D, worst in a test of two items."""
     found = cdx.diagnose(frame, scored_bank(TWO, se=se))[str(k + 1)]["S.1.1"]
     mean, below, above = brute_force(PATTERNS[k], se, 8000)
     assert found.percent == pytest.approx(mean, abs=100 * tolerance)
@@ -152,7 +149,7 @@ def test_provisional_parameters_are_integrated_out(
     assert found.p_strength == pytest.approx(above, abs=tolerance)
 
 
-def test_provisional_parameters_widen_every_interval(scored_bank: MakeBank, frame: pd.DataFrame) -> None:
+def test_provisional_parameters_widen_the_error_of_theta(scored_bank: MakeBank, frame: pd.DataFrame) -> None:
     widths = []
     for se in (None, 0.3, 0.6):
         found = cdx.diagnose(frame, scored_bank(TWO, se=se))
@@ -160,11 +157,6 @@ def test_provisional_parameters_widen_every_interval(scored_bank: MakeBank, fram
         widths.append(found.se[:, c])
     assert (widths[1] > widths[0]).all()
     assert (widths[2] > widths[1]).all()
-    sure, loose = (cdx.diagnose(frame, scored_bank(TWO, se=se)) for se in (None, 0.6))
-    middle = [1, 2, 3]  # patterns whose interval does not press against 0 or 100
-    c = sure.index("S.1.1")
-    spread = [(r.percent_high - r.percent_low)[middle, c] for r in (sure, loose)]
-    assert (spread[1] > spread[0]).all()
 
 
 class Truth(NamedTuple):
@@ -172,6 +164,7 @@ class Truth(NamedTuple):
 
     answers: pd.DataFrame
     below: NDArray[np.bool_]
+    percent: NDArray[np.float64]
 
 
 ITEMS = [(f"i{k}", 0.7 + 0.07 * k, [-1.2 + 0.2 * k], "S.1.1") for k in range(14)]
@@ -185,34 +178,28 @@ def draw_persons(se: float | None, persons: int) -> Truth:
     own_a = a + (0 if se is None else se / 2) * rng.normal(size=(persons, 14))
     own_b = b + (0 if se is None else se) * rng.normal(size=(persons, 14))
     right = 1 / (1 + np.exp(-own_a * (theta - own_b)))
-    answers = (rng.random(right.shape) < right).astype(int)
-    return Truth(pd.DataFrame(answers, columns=[row[0] for row in ITEMS]), 100 * right.mean(axis=1) < 60)
+    answers, percent = (rng.random(right.shape) < right).astype(int), 100 * right.mean(axis=1)
+    return Truth(pd.DataFrame(answers, columns=[row[0] for row in ITEMS]), percent < 60, percent)
 
 
-@pytest.mark.parametrize("se", [None, 0.4])
+@pytest.mark.parametrize("se", [None, 0.4, 0.8])
 def test_probabilities_of_a_deficit_come_true(se: float | None, scored_bank: MakeBank) -> None:
-    """Of persons said to have a deficit with probability p a share p has one: deciles within 3.5 binomial SE.
-
-    With uncertain items the answers and D share their errors, which the engine leaves out; that costs up to 0.02.
-    """
+    """Of persons said to have a deficit with probability p a share p has one: deciles within 3.5 binomial SE."""
     truth = draw_persons(se, 4000)
     found = cdx.diagnose(truth.answers, scored_bank(ITEMS, se=se))
     p = found.p_deficit[:, found.index("S.1.1")]
     order = np.argsort(p, kind="stable")
     for group in np.array_split(order, 10):
         expected = p[group].mean()
-        slack = 3.5 * np.sqrt((p[group] * (1 - p[group])).sum()) / len(group) + 0.002
-        assert truth.below[group].mean() == pytest.approx(expected, abs=slack + (0 if se is None else 0.02))
+        slack = 3.5 * np.sqrt((p[group] * (1 - p[group])).sum()) / len(group) + 0.005  # D is normal given θ but roughly
+        assert truth.below[group].mean() == pytest.approx(expected, abs=slack)
 
 
-def test_intervals_of_percent_cover_the_true_percent(scored_bank: MakeBank) -> None:
+@pytest.mark.parametrize("se", [None, 0.4, 0.8])
+def test_intervals_of_percent_cover_the_true_percent(se: float | None, scored_bank: MakeBank) -> None:
     """95 % intervals of 4000 persons: binomial SE 0.35 %."""
-    rng = np.random.default_rng(22)
-    theta = rng.normal(size=(4000, 1))
-    a, b = (np.array([row[1] for row in ITEMS]), np.array([row[2][0] for row in ITEMS]))
-    right = 1 / (1 + np.exp(-a * (theta - b)))
-    answers = pd.DataFrame((rng.random(right.shape) < right).astype(int), columns=[row[0] for row in ITEMS])
-    found = cdx.diagnose(answers, scored_bank(ITEMS))
-    c, true = found.index("S.1.1"), 100 * right.mean(axis=1)
+    truth = draw_persons(se, 4000)
+    found = cdx.diagnose(truth.answers, scored_bank(ITEMS, se=se))
+    c, true = found.index("S.1.1"), truth.percent
     inside = (found.percent_low[:, c] <= true) & (true <= found.percent_high[:, c])
     assert inside.mean() == pytest.approx(0.95, abs=0.012)

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.arrays import Bools, Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import gate
-from competency_dx.competencies.percent import quantile
-from competency_dx.competencies.plan import POINTS, Plan, plan
+from competency_dx.competencies.estimates import estimates
+from competency_dx.competencies.plan import POINTS, plan
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
 from competency_dx.errors import DiagnosisError, Finding, announce
-from competency_dx.kernels.marginal import prepare
-from competency_dx.kernels.posterior import for_each_posterior
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason
 from competency_dx.scoring import Matched, as_responses, match
 
-BLOCK = 128
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
-
-
-class Estimates(NamedTuple):
-    """Arrays (P, C) of what the posteriors of all units say."""
-
-    theta: Floats
-    se: Floats
-    percent: Floats
-    percent_low: Floats
-    percent_high: Floats
-    p_deficit: Floats
-    p_strength: Floats
-    reliability: Floats
-    n_items: Ints
 
 
 def diagnose(
@@ -80,7 +63,7 @@ def diagnose(
     made = plan(bank, standards)
     parameters, units = made.parameters, made.units
     matched = match(as_responses(responses, bank), parameters, rule.missing)
-    found = _estimates(matched, made, rule)
+    found = estimates(matched, made, rule)
     own, total = gate.added_value(matched.codes, _administered(matched, parameters), units.member, rule.min_cohort)
     gain = np.where(np.array(units.parent) >= 0, own - total, np.nan)
     status = gate.statuses(
@@ -112,48 +95,6 @@ def diagnose(
     )
     announce([f for f in out.findings if f not in matched.data.findings])
     return out
-
-
-def _estimates(matched: Matched, made: Plan, rule: DeficitRule) -> Estimates:
-    """Return what the posterior of each unit says of each person."""
-    P, C = len(matched.codes), len(made.units.competencies)
-    out = Estimates(*(np.empty((P, C), dtype=np.int64 if f == "n_items" else float) for f in Estimates._fields))
-    weight = np.exp(made.grid.log_weight)
-    for c, member in enumerate(made.units.member):
-        observed = matched.observed[:, member]
-        out.n_items[:, c] = observed.sum(axis=1)
-        out.reliability[:, c] = _reliability(observed, made.information[member], made.grid.theta, weight)
-        _fill(out, c, matched, made, rule)
-    return out
-
-
-def _reliability(observed: Bools, information: Floats, theta: Floats, weight: Floats) -> Floats:
-    """Return the marginal reliability of the answered items (P,), one evaluation for each distinct set."""
-    patterns, group = np.unique(observed, axis=0, return_inverse=True)
-    return gate.marginal_reliability(patterns.astype(float) @ information, theta, weight)[group.ravel()]
-
-
-def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRule) -> None:
-    """Fill column `c` of the estimates from the posteriors of one unit."""
-    member, grid, curve = made.units.member[c], made.grid, made.curves[c]
-    answers = prepare(matched.codes[:, member], matched.observed[:, member], made.parameters.n_categories[member])
-    linear = np.column_stack([grid.theta, grid.theta**2, curve.mean, curve.below[:, 0], 1 - curve.below[:, -1]])
-    tail = (1 - rule.interval) / 2
-
-    def one(block: slice, posterior: Floats) -> None:
-        n = block.stop - block.start
-        posterior /= posterior.sum(axis=1)[:, None]
-        moments = (posterior @ linear)[:n]
-        out.theta[block, c] = moments[:, 0]
-        out.se[block, c] = np.sqrt(np.maximum(moments[:, 1] - moments[:, 0] ** 2, 0.0))
-        out.percent[block, c] = moments[:, 2]
-        out.p_deficit[block, c] = np.clip(moments[:, 3], 0.0, 1.0)
-        out.p_strength[block, c] = np.clip(moments[:, 4], 0.0, 1.0)
-        cumulative = (posterior @ curve.cumulative)[:n]
-        out.percent_low[block, c] = quantile(curve.levels, cumulative, tail)
-        out.percent_high[block, c] = quantile(curve.levels, cumulative, 1 - tail)
-
-    for_each_posterior(answers, grid.take(member), one, size=BLOCK)
 
 
 def _columns(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:

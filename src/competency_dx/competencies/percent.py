@@ -1,7 +1,8 @@
 """Domain-referenced percent: D(θ) = 100 Σ E[X_j | θ] / Σ max_j over a frozen reference set, with its uncertainty.
 
 The percent of a person is the posterior distribution of D(θ). Where the reference items' own parameters are uncertain,
-D at a given θ is normal around its mean, and the posterior of the percent is the mixture of these normals over θ.
+D at a given θ is normal around its mean, and the posterior of the percent is the mixture of these normals over θ. An answer
+tells of the item as well as of the person: `informed.py` takes mean and variance of D given the answers.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ def percent_curve(
     sd = 100 * np.sqrt(variance[reference].sum(axis=0)) / top
     levels = np.arange(0, 100 + RESOLUTION / 2, RESOLUTION)
     below = np.stack([_cumulative(mean, sd, cut) for cut in cuts], axis=1)
-    cumulative = np.stack([_cumulative(mean, sd, level) for level in levels], axis=1)
-    return PercentCurve(mean, sd, below, levels, cumulative)
+    distribution = np.stack([_cumulative(mean, sd, float(level)) for level in levels], axis=1)
+    return PercentCurve(mean, sd, below, levels, distribution)
 
 
 def _cumulative(mean: Floats, sd: Floats, level: float) -> Floats:
-    """Return P(D < level) at each support point, averaged over the point's cell with D linear inside it.
+    """Return P(D < level) at each support point (Q,), averaged over the point's cell with D linear inside it.
 
     Within its cell [θ - h/2, θ + h/2] D runs uniformly over a range of half-width r; the mean of Φ((level - D) / sd) over
     that range is a difference of g(z) = z Φ(z) + φ(z), the integral of Φ.

@@ -10,11 +10,18 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats
 from competency_dx.bank import Item, ItemBank, Text
 from competency_dx.competencies.conclusion import ItemFact
+from competency_dx.competencies.informed import Informed, informed_moments
 from competency_dx.competencies.percent import PercentCurve, percent_curve
 from competency_dx.competencies.standards import Standards
 from competency_dx.competencies.units import Units, reporting_units
 from competency_dx.kernels.marginal import Tables
-from competency_dx.models import ItemParameters, bank_parameters, curve_information, uncertain_scores
+from competency_dx.models import (
+    ItemParameters,
+    bank_parameters,
+    curve_information,
+    informed_scores,
+    uncertain_scores,
+)
 from competency_dx.scoring import scoring_grid, uncertain_items
 
 POINTS = 241
@@ -22,7 +29,7 @@ KEPT = 16
 
 
 class Plan(NamedTuple):
-    """Parameters (I items), units (C), grid (Q points), expected scores (I, Q), information (I, Q), percent curves (C)."""
+    """Parameters (I items), units (C), grid (Q points), expected scores (I, Q), information (I, Q), percent by unit (C)."""
 
     parameters: ItemParameters
     units: Units
@@ -30,6 +37,8 @@ class Plan(NamedTuple):
     score: Floats
     information: Floats
     curves: tuple[PercentCurve, ...]
+    informed: tuple[Informed | None, ...]
+    cuts: tuple[float, float]
     facts: tuple[ItemFact, ...]
 
 
@@ -48,10 +57,25 @@ def plan(bank: ItemBank, standards: Standards) -> Plan:
         grid=grid,
         score=score,
         information=curve_information(grid.log_prob, grid.theta),
+        informed=_informed(parameters, units, grid.theta, (score, variance), uncertain),
+        cuts=(standards.deficit_cut, standards.strength_cut),
         curves=tuple(percent_curve(score, variance, points, r, standards.cuts) for r in units.reference),
         facts=tuple(
             _fact(bank.item(item), parameters, k, units, score, grid.theta) for k, item in enumerate(parameters.items)
         ),
+    )
+
+
+def _informed(
+    parameters: ItemParameters, units: Units, theta: Floats, scores: tuple[Floats, Floats], uncertain: Bools
+) -> tuple[Informed | None, ...]:
+    """Return for each unit the moments of its reference items given answers, None where all of them are certain."""
+    if not uncertain.any():
+        return (None,) * len(units.competencies)
+    by_answer, points = informed_scores(parameters, theta, uncertain), parameters.n_categories - 1
+    return tuple(
+        informed_moments(*scores, by_answer, points, reference) if uncertain[reference].any() else None
+        for reference in units.reference
     )
 
 

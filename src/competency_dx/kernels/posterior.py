@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats
 from competency_dx.kernels.blocks import map_blocks
@@ -30,14 +31,14 @@ class Posterior(NamedTuple):
 
 def filled(answers: Answers, block: slice, size: int) -> Answers:
     """Return the answers of a block as a table of exactly `size` rows, missing ones appended."""
-    codes = answers.codes[block]
-    observed = None if answers.observed is None else answers.observed[block]
-    short = size - len(codes)
-    if short:
-        codes = np.concatenate([codes, np.zeros((short, codes.shape[1]), dtype=codes.dtype)])
-        if observed is not None:
-            observed = np.concatenate([observed, np.zeros((short, codes.shape[1]), dtype=bool)])
-    return answers._replace(codes=codes, observed=observed)
+    observed = None if answers.observed is None else filled_table(answers.observed[block], size)
+    return answers._replace(codes=filled_table(answers.codes[block], size), observed=observed)
+
+
+def filled_table(table: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return a table with empty rows added up to `size`."""
+    short = size - len(table)
+    return np.concatenate([table, np.zeros((short, table.shape[1]), dtype=table.dtype)]) if short else table
 
 
 def for_each_posterior(

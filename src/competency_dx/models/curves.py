@@ -83,6 +83,30 @@ def uncertain_scores(parameters: ItemParameters, theta: Floats, uncertain: Bools
     return mean, variance
 
 
+def informed_scores(parameters: ItemParameters, theta: Floats, uncertain: Bools) -> tuple[Floats, Floats]:
+    """Return mean and variance (I, K, Q) of the expected score E[X | θ] given that the answer was k.
+
+    The answer tells of the item's own parameters: the expectation is weighted by P(X = k | θ, parameters). Items whose
+    parameters are certain have their expected score and no variance whatever the answer.
+    """
+    K_max = parameters.intercepts.shape[1]
+    mean = np.repeat(expected_scores(parameters, theta)[:, None], K_max, axis=1)
+    variance = np.zeros_like(mean)
+    for K in np.unique(parameters.n_categories[uncertain]):
+        chosen = np.flatnonzero(uncertain & (parameters.n_categories == K))
+        total, first, second = (np.zeros((len(chosen), K, len(theta))) for _ in range(3))
+        for prob, weight in _tables(parameters.take(chosen), int(K), theta):
+            score = np.einsum("k,nkq->nq", np.arange(K, dtype=float), prob)[:, None]
+            likelihood = weight * prob
+            total += likelihood
+            first += likelihood * score
+            second += likelihood * score**2
+        average = first / np.maximum(total, TINY)
+        mean[chosen, :K] = average
+        variance[chosen, :K] = np.maximum(second / np.maximum(total, TINY) - average**2, 0.0)
+    return mean, variance
+
+
 def curve_information(log_prob: Floats, theta: Floats) -> Floats:
     """Return the Fisher information (I, Q) of tabulated curves, Σ_k P_k'² / P_k; uncertain curves carry less of it."""
     slope = np.gradient(log_prob, theta, axis=2)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, blocks
 from competency_dx.kernels import dispatch
 from competency_dx.kernels import point_estimates as kernel
+from competency_dx.kernels.posterior import filled_table
 from competency_dx.models import ItemParameters
 from competency_dx.scoring.matching import Matched
 
@@ -32,7 +32,7 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
     theta, variance = np.empty(len(matched.codes)), np.empty(len(matched.codes))
     for block in blocks(len(theta), BLOCK):
         n = block.stop - block.start
-        codes, observed = filled(matched.codes[block]), filled(matched.observed[block])
+        codes, observed = filled_table(matched.codes[block], BLOCK), filled_table(matched.observed[block], BLOCK)
         target = cast("kernel.Target", name)
         x, information = kernel.solve(target, curves, codes, observed, (known.mean, known.variance), bounds)
         prior = 1 / known.variance if name == "MAP" else 0.0
@@ -42,12 +42,6 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
     empty = ~matched.observed.any(axis=1)
     theta[empty], variance[empty] = known.mean, known.variance
     return theta, np.sqrt(variance)
-
-
-def filled(table: NDArray[Any]) -> NDArray[Any]:
-    """Return a table with empty rows added up to `BLOCK`: sums have the same digits in tables of one shape only."""
-    short = BLOCK - len(table)
-    return np.concatenate([table, np.zeros((short, table.shape[1]), dtype=table.dtype)]) if short else table
 
 
 class _Slopes(NamedTuple):
