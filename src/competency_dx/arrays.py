@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, NoReturn, Self, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,6 +25,25 @@ def value(cls: type[T]) -> type[T]:
     """Turn a class into a frozen value: slots, keyword-only fields, identity comparison; a text form of its own is kept."""
     own = cls.__repr__ is not object.__repr__
     return dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=not own)(cls)
+
+
+class FrozenDict(dict[K, V]):
+    """A dictionary that cannot be changed: values hold it and hand it out without a copy."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("this mapping belongs to a frozen value; make a new one: dict(mapping) | {…}")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[FrozenDict[K, V]], tuple[dict[K, V]]]:
+        return (FrozenDict, (dict(self),))
 
 
 def readonly(array: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import value
+from competency_dx.arrays import FrozenDict, value
 
 
 def library_version() -> str:
@@ -60,6 +60,10 @@ class Provenance:
     library: str
     inputs: Mapping[str, str]
     settings: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", FrozenDict(self.inputs))
+        object.__setattr__(self, "settings", FrozenDict(self.settings))
 
 
 def provenance(verb: str, inputs: Mapping[str, str], settings: Mapping[str, str]) -> Provenance:

@@ -185,9 +185,9 @@ PARAMETER_FAULTS = [
     (
         "z,GPCM,1.0,,-0.5,0.7,0.3,,0.6,0.6",
         "z,GPCM,1.0,0.1,,,0.3,0.6,,",
-        r"parameters\.csv, z: 1 step difficulties .* score 2",
+        r"parameters of z: 1 step difficulties .* score 2",
     ),
-    ("y,2PL", "q,2PL", r"parameters\.csv: unknown item q"),
+    ("y,2PL", "q,2PL", r"parameters of an unknown item q"),
     ("y,2PL", "x,2PL", r"item x has two rows of parameters"),
     ("0.25", "0,25x", r"parameters\.csv"),
     ("0.25", "abc", r"row 3, column b: 'abc' is not a number; use a decimal point"),

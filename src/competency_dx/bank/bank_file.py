@@ -81,6 +81,8 @@ def shipped_frameworks() -> tuple[str, ...]:
 def locate(name_or_path: str | Path, *, within: str, shipped: tuple[str, ...], what: str) -> Path:
     """Find a shipped document by its name or a user's by its path."""
     root = shipped_folder()
+    if not isinstance(name_or_path, str | Path):
+        raise BankError(f"Expected the name or the path of a {what}, got {type(name_or_path).__name__}")
     if str(name_or_path) in shipped:
         return root / within.format(name_or_path)
     path = Path(name_or_path)

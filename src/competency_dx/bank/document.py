@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from competency_dx.arrays import FrozenDict
 from competency_dx.errors import BankError
 
 SHOWN_FAULTS = 5
@@ -18,6 +19,12 @@ class Document(BaseModel):
     """A frozen document: unknown fields are errors, text is never made out of numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401, ARG002 - signature of pydantic
+        """Freeze mappings too: a document is shared by all who load it."""
+        for name, item in self.__dict__.items():
+            if type(item) is dict:
+                self.__dict__[name] = FrozenDict(item)
 
 
 class Text(Document):

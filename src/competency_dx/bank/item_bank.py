@@ -14,9 +14,9 @@ from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
-from competency_dx.errors import BankError, Finding, listed
-from competency_dx.provenance import digest_document
-from competency_dx.result import Result
+from competency_dx.errors import BankError, DocumentError, Finding, listed
+from competency_dx.provenance import Provenance, digest_document, provenance
+from competency_dx.result import Result, encode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +97,11 @@ class ItemBank(Result):
         return _digest(self)
 
     @property
+    def provenance(self) -> Provenance:
+        """Return which bank this is: id, version and digest of the content."""
+        return provenance("load_bank", {"bank": f"{self.id} {self.version} {self.digest}"}, {})
+
+    @property
     def reference_set(self) -> tuple[str, ...]:
         """Return the ids of the frozen items that competency percent is defined on."""
         chosen = self.header.reference_set
@@ -118,6 +123,8 @@ class ItemBank(Result):
 
     def with_calibration(self, calibration: CalibrationLike) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is."""
+        if not hasattr(calibration, "bank_records"):
+            raise BankError(f"with_calibration needs a Calibration, got {type(calibration).__name__}")
         fresh = {r.item: r for r in calibration.bank_records()}
         unknown = [i for i in fresh if i not in {item.id for item in self.items}]
         if unknown:
@@ -179,11 +186,11 @@ class ItemBank(Result):
         )
 
     def _document(self) -> dict[str, Any]:
-        return content(self) | {"digest": self.digest}
+        return content(self) | {"digest": self.digest, "provenance": encode(self.provenance)}
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Self:
-        return cls(
+        out = cls(
             header=parse(BankDocument, document["header"], "header"),
             items=tuple(parse(Item, d, f"items[{k}]") for k, d in enumerate(document["items"])),
             framework=parse(CompetencyFramework, document["framework"], "framework"),
@@ -191,6 +198,11 @@ class ItemBank(Result):
                 parse(ParameterRecord, d, f"parameters[{k}]") for k, d in enumerate(document["parameters"])
             ),
         )
+        if out.digest != document["digest"]:
+            raise DocumentError(
+                f"The content of bank {out.id} does not match its digest: the document was changed after it was written"
+            )
+        return out
 
 
 def content(bank: ItemBank) -> dict[str, Any]:
@@ -283,11 +295,16 @@ def _check_parameters(bank: ItemBank) -> str | None:
     top = {i.id: i.max_score for i in bank.items}
     for record in bank.parameters:
         if record.item not in top:
-            return f"parameters.csv: unknown item {record.item}"
+            return f"parameters of an unknown item {record.item}"
         if len(record.b) != top[record.item]:
             return (
-                f"parameters.csv, {record.item}: {len(record.b)} step difficulties for an item of maximum score "
+                f"parameters of {record.item}: {len(record.b)} step difficulties for an item of maximum score "
                 f"{top[record.item]}; expected one per score point"
+            )
+        if record.c or record.u not in {None, 1.0}:
+            return (
+                f"parameters of {record.item}: model {record.model} has no asymptotes, found c = {record.c}, u = {record.u}; "
+                "leave c and u empty"
             )
     return None
 
@@ -304,6 +321,18 @@ def _findings(bank: ItemBank) -> list[Finding]:
                 "их неопределённость входит в каждую оценку. Откалибруйте банк по ответам.",
                 en=f"Parameters of {len(loose)} of {len(bank.items)} items are provisional (expert judgement); their "
                 "uncertainty is carried into every score. Calibrate the bank on responses.",
+                scope=loose,
+            )
+        )
+    if loose and len(loose) < len(bank.parameters):
+        out.append(
+            Finding(
+                code="bank.mixed_scales",
+                severity="warning",
+                ru=f"Часть параметров откалибрована, часть ({len(loose)}) предварительная: они могут лежать на разных шкалах. "
+                "Откалибруйте и остальные задания, закрепив якоря (anchors=).",
+                en=f"Some parameters are calibrated, {len(loose)} are provisional: they may lie on different scales. Calibrate "
+                "the others too, with anchors=.",
                 scope=loose,
             )
         )

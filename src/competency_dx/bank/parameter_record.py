@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -37,8 +37,8 @@ class ParameterRecord(Document):
     b: tuple[float, ...] = Field(min_length=1)
     c: float | None = None
     u: float | None = None
-    se_a: float | None = None
-    se_b: tuple[float | None, ...] = Field(default=())
+    se_a: float | None = Field(default=None, ge=0)
+    se_b: tuple[Annotated[float, Field(ge=0)] | None, ...] = Field(default=())
     status: ParameterStatus = "provisional"
     calibration: str = ""
     n: int = Field(default=0, ge=0)

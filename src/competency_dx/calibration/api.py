@@ -72,14 +72,17 @@ def calibrate(
             "or leave dimensions=None for one competency"
         )
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
+    top = _highest_scores(data, bank)
     codes, observed = data.effective(method.missing)
     stated = resolve(priors)
-    kept, families = _families(data, observed, model)
-    codes, observed, n_categories = codes[:, kept], observed[:, kept], data.max_scores[kept] + 1
+    kept, families = _families(data, observed, model, top)
+    codes, observed, n_categories = codes[:, kept], observed[:, kept], top[kept] + 1
     items = tuple(data.items[i] for i in kept)
     counts = category_counts(codes, observed, int(n_categories.max()))
     _refuse(data, items, counts, families, stated)
-    fixed = None if anchors is None else _anchored(anchors, items, n_categories)
+    fixed = None
+    if anchors is not None:
+        fixed, families = _anchored(anchors, items, n_categories, families)
     problem = build(codes, observed, n_categories, families=families, priors=stated, counts=counts, fixed=fixed)
     rest = screen.item_rest(codes, observed, n_categories - 1)
     notes = _left_out(data, kept) + screen.before(items, counts, n_categories, rest, key_swaps(data, kept, rest))
@@ -99,7 +102,19 @@ def calibrate(
     return out
 
 
-def _families(data: Responses, observed: Bools, model: str | Mapping[str, str]) -> tuple[Ints, list[str]]:
+def _highest_scores(data: Responses, bank: ItemBank | None) -> Ints:
+    """Return the highest score of each item (I,): the bank's where it knows the item, otherwise that of the responses."""
+    known = {} if bank is None else {item.id: item.max_score for item in bank.items}
+    out = np.array(
+        [known.get(item, int(m)) for item, m in zip(data.items, data.max_scores, strict=True)], dtype=np.int64
+    )
+    high = [item for i, item in enumerate(data.items) if data.scores[:, i].max(initial=0) > out[i]]
+    if high:
+        raise CalibrationError(f"Scores are above the bank's maximum in {listed(high)}; correct the scores or the bank")
+    return out
+
+
+def _families(data: Responses, observed: Bools, model: str | Mapping[str, str], top: Ints) -> tuple[Ints, list[str]]:
     """Return the items with answers and the family of each."""
     kept = np.flatnonzero(observed.any(axis=0))
     if not kept.size:
@@ -109,9 +124,7 @@ def _families(data: Responses, observed: Bools, model: str | Mapping[str, str]) 
         if bare:
             raise CalibrationError(f"model= names no family for {listed(bare)}; give every item one")
     names = [model if isinstance(model, str) else model[data.items[i]] for i in kept]
-    return kept, [
-        family_for(name, int(data.max_scores[i]) + 1, data.items[i]).name for name, i in zip(names, kept, strict=True)
-    ]
+    return kept, [family_for(name, int(top[i]) + 1, data.items[i]).name for name, i in zip(names, kept, strict=True)]
 
 
 def _refuse(data: Responses, items: tuple[str, ...], counts: Ints, families: list[str], priors: Priors | None) -> None:
@@ -149,8 +162,11 @@ def _left_out(data: Responses, kept: Ints) -> tuple[Finding, ...]:
     )
 
 
-def _anchored(anchors: ItemBank | Calibration, items: tuple[str, ...], n_categories: Ints) -> tuple[Bools, Floats]:
-    """Return which items are fixed and the values (I, K) of (a, e_1 …) they are fixed at."""
+def _anchored(
+    anchors: ItemBank | Calibration, items: tuple[str, ...], n_categories: Ints, families: list[str]
+) -> tuple[tuple[Bools, Floats], list[str]]:
+    """Return which items are fixed, the values (I, K) of (a, e_1 …) they are fixed at, and families: anchors keep theirs."""
+    families = list(families)
     known = anchors.parameters if isinstance(anchors, Calibration) else bank_parameters(anchors)
     position = {item: i for i, item in enumerate(known.items)}
     K = int(n_categories.max())
@@ -165,4 +181,5 @@ def _anchored(anchors: ItemBank | Calibration, items: tuple[str, ...], n_categor
             )
         values[j, :m] = known.intercepts[i, :m]
         values[j, 0] = known.slope[i]
-    return mask, values
+        families[j] = known.families[i]
+    return (mask, values), families

@@ -101,13 +101,17 @@ def calibrate(
     form: options.FormColumn = None,
     sheet: options.SheetName = None,
     drop_personal_data: options.DropPersonal = False,
+    attempts: options.AttemptsOption = options.Attempts.error,
+    cells: options.CellsOption = options.Cells.auto,
 ) -> None:
     """Calibrate the items of a bank on answers: new bank, calibration.json, report.
 
     Откалибровать задания банка по ответам: новый банк, calibration.json, отчёт.
     """
     terminal, known = Terminal(language=language.code), load_bank(bank)
-    data = _read(terminal, responses, known, options.layout_of(person, form, sheet, drop_personal_data))
+    data = _read(
+        terminal, responses, known, options.layout_of(person, form, sheet, drop_personal_data, (attempts, cells))
+    )
     chosen = model or _advised(terminal, data)
     found = _calibrated(terminal, data, known, chosen, None if priors == PriorsName.none else "weak")
     terminal.result(save_bank(known.with_calibration(found), out / "bank"))
@@ -127,6 +131,8 @@ def score(
     form: options.FormColumn = None,
     sheet: options.SheetName = None,
     drop_personal_data: options.DropPersonal = False,
+    attempts: options.AttemptsOption = options.Attempts.error,
+    cells: options.CellsOption = options.Cells.auto,
     row_numbers: options.RowNumbers = False,
 ) -> None:
     """Estimate every person's ability with its error: one table.
@@ -136,7 +142,9 @@ def score(
     if out.suffix.lower() not in SCORE_FILES:
         raise CommandError(f"{out}: scores are written as {', '.join(SCORE_FILES)}; give --out such a file")
     terminal, known = Terminal(language=language.code), load_bank(bank)
-    data = _read(terminal, responses, known, options.layout_of(person, form, sheet, drop_personal_data))
+    data = _read(
+        terminal, responses, known, options.layout_of(person, form, sheet, drop_personal_data, (attempts, cells))
+    )
     _need_ids(data, responses, row_numbers)
     found = heard(terminal, lambda: score_persons(data, known, method=METHODS[method]), known=data.findings)
     terminal.result(write_report(found, out, language=language.code))
@@ -153,6 +161,8 @@ def diagnose(
     form: options.FormColumn = None,
     sheet: options.SheetName = None,
     drop_personal_data: options.DropPersonal = False,
+    attempts: options.AttemptsOption = options.Attempts.error,
+    cells: options.CellsOption = options.Cells.auto,
     row_numbers: options.RowNumbers = False,
 ) -> None:
     """Write deficit profiles: profiles.json, tables, a page for the cohort and one for each person.
@@ -160,7 +170,9 @@ def diagnose(
     Построить профили дефицитов: profiles.json, таблицы, страница группы и страница каждого участника.
     """
     terminal, known = Terminal(language=language.code), load_bank(bank)
-    data = _read(terminal, responses, known, options.layout_of(person, form, sheet, drop_personal_data))
+    data = _read(
+        terminal, responses, known, options.layout_of(person, form, sheet, drop_personal_data, (attempts, cells))
+    )
     _need_ids(data, responses, row_numbers)
     profiles = heard(terminal, lambda: diagnose_persons(data, known), known=data.findings)
     with terminal.stage("Отчёт", "Report"):
@@ -189,6 +201,7 @@ def _read(terminal: Terminal, path: Path, bank: ItemBank, layout: Layout) -> Res
         f"Прочитано: участников {len(data.persons)}, заданий {len(data.items)}, ответов {int(data.observed.sum())}",
         f"Read: {len(data.persons)} persons, {len(data.items)} items, {int(data.observed.sum())} answers",
     )
+    terminal.remarks(data.findings)
     return data
 
 

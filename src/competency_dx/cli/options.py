@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +31,7 @@ class Model(StrEnum):
     TwoPL = "2PL"
     PCM = "PCM"
     GPCM = "GPCM"
+    GRM = "GRM"
 
 
 class PriorsName(StrEnum):
@@ -48,6 +49,23 @@ class MethodName(StrEnum):
     ML = "ML"
     WLE = "WLE"
     SumScore = "SumScore"
+
+
+class Attempts(StrEnum):
+    """Which attempt counts where a person has several."""
+
+    error = "error"
+    first = "first"
+    last = "last"
+    best = "best"
+
+
+class Cells(StrEnum):
+    """What the cells of a table hold."""
+
+    auto = "auto"
+    raw = "raw"
+    scored = "scored"
 
 
 ResponsesFile = Annotated[
@@ -77,6 +95,14 @@ RowNumbers = Annotated[
 ]
 
 
-def layout_of(person: str | None, form: str | None, sheet: str | None, drop: bool) -> Layout:
+AttemptsOption = Annotated[Attempts, typer.Option("--attempts", help="Which attempt counts of a person with several")]
+CellsOption = Annotated[Cells, typer.Option("--cells", help="Cells hold raw answers or points")]
+
+
+def layout_of(
+    person: str | None, form: str | None, sheet: str | None, drop: bool, read_as: tuple[Attempts, Cells]
+) -> Layout:
     """Return the layout that the options describe."""
-    return Layout(person=person, form=form, sheet=sheet, pii="drop" if drop else "refuse")
+    attempts, cells = read_as
+    pii: Literal["drop", "refuse"] = "drop" if drop else "refuse"
+    return Layout(person=person, form=form, sheet=sheet, pii=pii, attempts=attempts.value, cells=cells.value)

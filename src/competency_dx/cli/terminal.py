@@ -51,11 +51,18 @@ class Terminal:
             print(" " * indent + line, file=sys.stderr)
 
     def findings(self, findings: Sequence[Finding], *, indent: int = 0) -> None:
-        """Write warnings and errors among findings on stderr, each once; information is in the reports."""
+        """Write warnings and errors among findings on stderr, each once; see `remarks` for the rest."""
         for finding in dict.fromkeys(findings):
             if finding.severity != "info":
                 mark = MARKS[finding.severity].ljust(2)
                 for line in folded(f"{mark} {finding.text(self.language)}", indent, hang=3):
+                    print(line, file=sys.stderr)
+
+    def remarks(self, findings: Sequence[Finding], *, indent: int = 0) -> None:
+        """Write what was noticed and needs no action: rows dropped, sheets unread, columns taken as background."""
+        for finding in dict.fromkeys(findings):
+            if finding.severity == "info":
+                for line in folded(f"·  {finding.text(self.language)}", indent, hang=3):
                     print(line, file=sys.stderr)
 
     def result(self, path: Path) -> None:

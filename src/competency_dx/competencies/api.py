@@ -11,7 +11,7 @@ from competency_dx.arrays import Bools, Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import gate
 from competency_dx.competencies.estimates import estimates
-from competency_dx.competencies.plan import POINTS, plan
+from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
@@ -60,6 +60,10 @@ def diagnose(
     """
     if not isinstance(bank, ItemBank):
         raise DiagnosisError(f"diagnose needs an ItemBank, got {type(bank).__name__}: use bank.with_calibration(…)")
+    if not isinstance(standards, Standards):
+        raise DiagnosisError(f"standards= takes a Standards value such as R201(), got {standards!r}")
+    if not isinstance(rule, DeficitRule):
+        raise DiagnosisError(f"rule= takes a DeficitRule, got {rule!r}")
     made = plan(bank, standards)
     parameters, units = made.parameters, made.units
     matched = match(as_responses(responses, bank), parameters, rule.missing)
@@ -90,7 +94,7 @@ def diagnose(
         curves=made.score[:, ::4],
         bank=bank.title,
         findings=_findings(bank, matched, own, rule),
-        provenance=_provenance(bank, matched, standards, rule),
+        provenance=_provenance(bank, matched, made, rule),
         **found._asdict(),
     )
     announce([f for f in out.findings if f not in matched.data.findings])
@@ -133,15 +137,15 @@ def _findings(bank: ItemBank, matched: Matched, own: Floats, rule: DeficitRule) 
     return out
 
 
-def _provenance(bank: ItemBank, matched: Matched, standards: Standards, rule: DeficitRule) -> Provenance:
+def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule) -> Provenance:
     thresholds = f"confirmed {rule.confirmed:g}, likely {rule.likely:g}, indeterminate {rule.indeterminate:g}"
     settings = {
-        "standards": f"{standards.id}, cuts {', '.join(f'{c:g}' for c in standards.cuts)}, "
-        f"boundaries {', '.join(standards.boundaries)}",
+        "standards": f"{made.standards.id}, cuts {', '.join(f'{c:g}' for c in made.standards.cuts)}, "
+        f"boundaries {', '.join(made.standards.boundaries)}",
         "rule": f"{thresholds}; reliability {rule.reliability:g}, items {rule.min_items}, "
         f"added value {rule.added_value:g} from {rule.min_cohort} persons, interval {rule.interval:g}",
         "missing": rule.missing.describe("en"),
-        "method": f"EAP per competency, {POINTS} points or more, provisional item parameters integrated out",
+        "method": f"EAP per competency, {len(made.grid.theta)} points, provisional item parameters integrated out",
     }
     inputs = {
         "bank": f"{bank.id} {bank.version} {bank.digest}",

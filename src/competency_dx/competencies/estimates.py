@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.arrays import Bools, Floats, Ints, blocks
 from competency_dx.competencies import gate
 from competency_dx.competencies.informed import Informed, percent_moments, percent_quantile, probability_below
 from competency_dx.competencies.percent import PercentCurve, quantile
@@ -59,7 +59,11 @@ def estimates(matched: Matched, made: Plan, rule: DeficitRule) -> Estimates:
 def _reliability(observed: Bools, information: Floats, theta: Floats, weight: Floats) -> Floats:
     """Return the marginal reliability of the answered items (P,), one evaluation for each distinct set."""
     patterns, group = np.unique(observed, axis=0, return_inverse=True)
-    return gate.marginal_reliability(patterns.astype(float) @ information, theta, weight)[group.ravel()]
+    out = np.empty(len(patterns))
+    for block in blocks(len(patterns), BLOCK):
+        table = filled_table(patterns[block], BLOCK).astype(float) @ information
+        out[block] = gate.marginal_reliability(table, theta, weight)[: block.stop - block.start]
+    return out[group.ravel()]
 
 
 def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRule) -> None:
@@ -67,7 +71,7 @@ def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRul
     member, grid, informed = made.units.member[c], made.grid, made.informed[c]
     answers = prepare(matched.codes[:, member], matched.observed[:, member], made.parameters.n_categories[member])
     powers = np.column_stack([grid.theta, grid.theta**2])
-    tail = (1 - rule.interval) / 2
+    tail, lowest, highest = (1 - rule.interval) / 2, made.standards.deficit_cut, made.standards.strength_cut
 
     def one(block: slice, posterior: Floats) -> None:
         n = block.stop - block.start
@@ -78,7 +82,7 @@ def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRul
         if informed is None:
             found = _certain(posterior, made.curves[c], tail)
         else:
-            found = _informed(posterior, informed, matched, block, (*made.cuts, tail))
+            found = _informed(posterior, informed, matched, block, (lowest, highest, tail))
         for name, values in found._asdict().items():
             getattr(out, name)[block, c] = values[:n]
 

@@ -25,6 +25,7 @@ from competency_dx.models import (
 from competency_dx.scoring import scoring_grid, uncertain_items
 
 POINTS = 241
+SMOOTH_POINTS = 121  # enough where every item is uncertain, for then D is no step at any θ
 KEPT = 16
 
 
@@ -38,7 +39,7 @@ class Plan(NamedTuple):
     information: Floats
     curves: tuple[PercentCurve, ...]
     informed: tuple[Informed | None, ...]
-    cuts: tuple[float, float]
+    standards: Standards
     facts: tuple[ItemFact, ...]
 
 
@@ -48,7 +49,7 @@ def plan(bank: ItemBank, standards: Standards) -> Plan:
     parameters = bank_parameters(bank)
     units = reporting_units(bank, parameters)
     uncertain: Bools = uncertain_items(parameters, "provisional")
-    grid = scoring_grid(parameters, POINTS, "provisional")
+    grid = scoring_grid(parameters, SMOOTH_POINTS if uncertain.all() else POINTS, "provisional")
     score, variance = uncertain_scores(parameters, grid.theta, uncertain)
     points = parameters.n_categories - 1
     return Plan(
@@ -58,7 +59,7 @@ def plan(bank: ItemBank, standards: Standards) -> Plan:
         score=score,
         information=curve_information(grid.log_prob, grid.theta),
         informed=_informed(parameters, units, grid.theta, (score, variance), uncertain),
-        cuts=(standards.deficit_cut, standards.strength_cut),
+        standards=standards,
         curves=tuple(percent_curve(score, variance, points, r, standards.cuts) for r in units.reference),
         facts=tuple(
             _fact(bank.item(item), parameters, k, units, score, grid.theta) for k, item in enumerate(parameters.items)

@@ -103,8 +103,7 @@ def _row(row: IntervalRow, y: float, top: float) -> str:
         out += [svg.rule(x, y - 4, x, y + 4, stroke=ACCENT, width=1.4) for x in (low, high)]
     else:
         out.append(svg.rule(LEFT, y, RIGHT, y, stroke=PALE, dash="1 4"))
-    centre = row.point if known else 50.0
-    out.append(marker(row.look, place(centre), y))
+    out.append(marker(row.look, place(row.point) if known else NUMBERS + 6, y))
     out.append(svg.lines(NUMBERS, y, [row.figures], fill=ink))
     out.append(svg.lines(WORDS, y, words, fill=ink))
     return "".join(out)

@@ -12,6 +12,7 @@ import numpy as np
 from competency_dx.arrays import Floats
 
 REACH = 6.0
+NARROWEST = 0.01  # a posterior narrower than this is a sign of items that repeat one another, not of precision
 
 
 def standard_nodes(points: int, reach: float = REACH) -> tuple[Floats, Floats]:
@@ -24,7 +25,7 @@ def standard_nodes(points: int, reach: float = REACH) -> tuple[Floats, Floats]:
 
 def points_needed(narrowest: float, reach: float = REACH) -> int:
     """Return the odd number of points that keeps the spacing below `narrowest`, a posterior SD in standard units."""
-    return 2 * int(np.ceil(reach / narrowest)) + 1
+    return 2 * int(np.ceil(reach / max(narrowest, NARROWEST))) + 1
 
 
 def moments(posterior: Floats, theta: Floats) -> tuple[Floats, Floats]:

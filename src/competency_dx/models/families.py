@@ -89,7 +89,7 @@ def family(name: str) -> Family:
     try:
         return FAMILIES[name]
     except KeyError:
-        raise ModelError(f"There is no item family {name!r} yet; choose one of: {listed(FAMILIES, 20)}") from None
+        raise ModelError(f"There is no item family {name!r}; choose one of: {listed(FAMILIES, 20)}") from None
 
 
 def family_for(name: str, n_categories: int, item: str) -> Family:

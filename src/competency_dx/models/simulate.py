@@ -51,6 +51,8 @@ def simulate(
     ModelError
         When abilities have the wrong shape or are not finite.
     """
+    if not isinstance(rng, np.random.Generator):
+        raise ModelError(f"rng= takes a numpy Generator such as numpy.random.default_rng(1), got {type(rng).__name__}")
     known = _known(parameters)
     theta = _abilities(known, persons, rng)
     codes = np.empty((len(theta), len(known.items)), dtype=np.int8)
@@ -82,6 +84,8 @@ def _known(source: ItemBank | Calibrated | ItemParameters) -> ItemParameters:
 
 def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Generator) -> Floats:
     if isinstance(persons, int | np.integer):
+        if persons < 1:
+            raise ModelError(f"persons= must be at least 1, found {persons}")
         return np.asarray(rng.normal(known.mean, np.sqrt(known.variance), int(persons)))
     theta = np.asarray(persons, dtype=float)
     if theta.ndim == 2 and theta.shape[1] == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast, get_args
+from typing import get_args
 from urllib.parse import quote
 
 from competency_dx.competencies import DeficitProfiles
@@ -23,6 +23,7 @@ from competency_dx.result import Result
 FILES = (".html", ".csv", ".xlsx", ".json")
 NOT_WRITTEN = (".pdf", ".docx", ".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
 PERSONS = "persons"
+MADE_HERE = 'name="generator" content="competency_dx"'
 
 
 def report(result: Result, folder_or_file: str | Path, *, language: Language = "ru") -> Path:
@@ -58,11 +59,22 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         target.write_bytes(_single(result, target.suffix.lower(), language))
         return target
     files = _profile_files(result, language) if isinstance(result, DeficitProfiles) else _files(result, language)
+    _forget(target / PERSONS, set(files))
     for name, content in files.items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return target / "index.html"
+
+
+def _forget(folder: Path, kept: set[str]) -> None:
+    """Remove the pages of an earlier report on persons who are not in this one; other files stay."""
+    for page in folder.glob("*.html") if folder.is_dir() else ():
+        if (
+            f"{folder.name}/{page.name}" not in kept
+            and MADE_HERE in page.read_text(encoding="utf-8", errors="replace")[:400]
+        ):
+            page.unlink()
 
 
 def _check(result: object, folder_or_file: str | Path, language: object) -> Path:
@@ -101,7 +113,7 @@ def _workbook(result: Result, language: Language) -> bytes:
         s = setting(result, language)
         return workbook_bytes(profile_sheets(result, s), s.t["cohort_title"])
     sheet = frame_sheet(strings(language)["sheet_table"], result.to_frame(), {})
-    return workbook_bytes([sheet], cast("str", next(iter(result.summary()), result.kind)))
+    return workbook_bytes([sheet], next(iter(result.summary()), result.kind))
 
 
 def _files(result: Result, language: Language) -> dict[str, bytes]:

@@ -21,8 +21,8 @@ from competency_dx.display import (
 )
 from competency_dx.reports.cohort import SMALLEST, Cell, Group, Summary, groups, root_theta, summaries
 from competency_dx.reports.pages import render
-from competency_dx.reports.setting import Setting, Sign, column_title, named, persons
-from competency_dx.reports.strings import Language, several, strings
+from competency_dx.reports.setting import Setting, Sign, column_title, named, persons, unit_title
+from competency_dx.reports.strings import several, strings
 from competency_dx.reports.tree import Branch, clusters
 
 MOST_SUPPRESSED_ROWS = 6
@@ -98,8 +98,8 @@ def cohort_view(profiles: DeficitProfiles, s: Setting, links: Mapping[str, str])
     placed = np.isfinite([fact.difficulty for fact in profiles.items])
     return CohortView(
         persons=persons(len(profiles), s.language),
-        clusters=tuple(b.competency.title.text(s.language) for b in units),
-        lines=tuple(_line(row, s.language) for row in rows),
+        clusters=tuple(unit_title(b.competency, s.t, s.language) for b in units),
+        lines=tuple(_line(row, s) for row in rows),
         states=_states(rows, s),
         means=_means(rows, s),
         map=_map(profiles, s),
@@ -109,16 +109,17 @@ def cohort_view(profiles: DeficitProfiles, s: Setting, links: Mapping[str, str])
     )
 
 
-def _title(row: Summary, language: Language) -> str:
-    return row.competency.title.text(language)
+def _title(row: Summary, s: Setting) -> str:
+    return unit_title(row.competency, s.t, s.language)
 
 
-def _line(row: Summary, language: Language) -> SummaryLine:
+def _line(row: Summary, s: Setting) -> SummaryLine:
+    language = s.language
     few = strings(language)["few"].format(n=SMALLEST)
     known = row.n >= SMALLEST
     return SummaryLine(
         code=row.competency.code,
-        title=_title(row, language),
+        title=_title(row, s),
         depth=row.depth,
         counts=tuple(count(n, language) for n in row.counts),
         n=count(row.n, language),
@@ -130,7 +131,7 @@ def _line(row: Summary, language: Language) -> SummaryLine:
 
 def _states(rows: Sequence[Summary], s: Setting) -> str:
     return stacked_svg(
-        [_title(row, s.language) for row in rows],
+        [_title(row, s) for row in rows],
         [row.counts for row in rows],
         [s.t[state] for state in STATES],
         title=s.t["states"],
@@ -142,7 +143,7 @@ def _means(rows: Sequence[Summary], s: Setting) -> str:
     shown = [row for row in rows if row.n >= SMALLEST]
     marks = [
         IntervalRow(
-            label=_title(row, s.language),
+            label=_title(row, s),
             depth=row.depth,
             point=row.mean,
             low=row.q05,

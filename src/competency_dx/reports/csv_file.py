@@ -22,7 +22,7 @@ def csv_text(frame: pd.DataFrame, language: Language) -> str:
     safe = frame.copy()
     for name in frame.columns:
         if frame[name].dtype.kind not in "fiub":
-            safe[name] = [_safe(cell) for cell in frame[name].tolist()]
+            safe[name] = frame[name].map(_safe)
     out: str = safe.to_csv(None, sep=separator, decimal=comma, index=False, lineterminator="\r\n")
     return out
 

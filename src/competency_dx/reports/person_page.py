@@ -11,7 +11,7 @@ from competency_dx.display import IntervalRow, decimal, interval, interval_svg, 
 from competency_dx.reports.evidence import EvidenceGroup, evidence_groups
 from competency_dx.reports.further import MOST, further_items
 from competency_dx.reports.pages import render
-from competency_dx.reports.setting import Setting, Sign, chance_words, column_title, named
+from competency_dx.reports.setting import Setting, Sign, chance_words, column_title, named, unit_title
 from competency_dx.reports.strings import several
 
 FOUND = ("confirmed", "likely")
@@ -45,6 +45,11 @@ class OpenLine:
     why: str
     target: str
     needed: str
+
+    @property
+    def group(self) -> str:
+        """Return what lines of one heading share."""
+        return f"{self.why}|{self.target}"
 
 
 @value
@@ -116,7 +121,7 @@ def person_view(profile: Profile, s: Setting) -> PersonView:
 
 
 def _title(c: Conclusion, s: Setting) -> str:
-    return c.competency.title.text(s.language)
+    return unit_title(c.competency, s.t, s.language)
 
 
 def _statements(reported: Sequence[Conclusion], s: Setting) -> Iterator[Statement]:

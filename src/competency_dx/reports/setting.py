@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from competency_dx.arrays import value
-from competency_dx.competencies import STATES, DeficitProfiles, DeficitRule, Standards
+from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
 from competency_dx.display import LOOKS, Look, chance, decimal, percent, symbol, tied
 from competency_dx.errors import Finding
 from competency_dx.reports.strings import Language, several, strings
@@ -45,7 +45,9 @@ class Setting:
     tree: tuple[Branch, ...]
     standards: Standards
     rule: DeficitRule
+    scale: str
     level: str
+    chance: str
     cuts: tuple[tuple[float, str], ...]
     policy: str
     open_note: str
@@ -64,6 +66,8 @@ def setting(profiles: DeficitProfiles, language: Language) -> Setting:
         tree=branches(profiles.competencies),
         standards=standards,
         rule=rule,
+        scale=scale_name(standards, language),
+        chance=percent(100 * rule.interval, language),
         level=f"{percent(100 * rule.interval, language)}" + ("-й" if language == "ru" else ""),
         cuts=cut_labels(standards, language),
         policy=tied(standards.policy(language)),
@@ -72,6 +76,19 @@ def setting(profiles: DeficitProfiles, language: Language) -> Setting:
         methods=methods(profiles, language),
         findings=finding_lines(profiles.findings, language),
     )
+
+
+def scale_name(standards: Standards, language: Language) -> str:
+    """Return the name of the scale as the field writes it."""
+    return {"r201": {"ru": "Р-201", "en": "R-201"}}.get(standards.id, {}).get(language, standards.id)
+
+
+def unit_title(competency: Competency, t: Mapping[str, str], language: Language) -> str:
+    """Return the title of a reporting unit; a category of teachers stands for the whole test."""
+    title = competency.title.text(language)
+    if competency.kind != "category":
+        return title
+    return t["whole_test"].format(title=title[:1].lower() + title[1:] if language == "ru" else title)
 
 
 def cut_labels(standards: Standards, language: Language) -> tuple[tuple[float, str], ...]:
@@ -110,7 +127,10 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
     pairs = [
         (t["engine"], t["made_by"].format(version=made.library, verb=made.verb)),
         (t["bank"], profiles.bank.text(language)),
-        (t["standards"], f"{standards.id}: " + "; ".join(percent(c, language) for c in standards.cuts)),
+        (
+            t["standards"],
+            f"{scale_name(standards, language)}: " + "; ".join(percent(c, language) for c in standards.cuts),
+        ),
         (t["source"], standards.source.text(language)),
         (t["policy"], tied(standards.policy(language))),
         (t["rule"], t["rule_text"].format(**_thresholds(standards, profiles.rule, language))),

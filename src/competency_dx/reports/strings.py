@@ -84,11 +84,12 @@ STRINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "untested": ("Не проверялись (нет заданий)", "Not tested (no items)"),
         "picture": ("Профиль на шкале 0–100 %", "Profile on the 0–100 % scale"),
+        "whole_test": ("Весь тест: {title}", "Whole test: {title}"),
         "picture_note": (
             "Знак — оценка: ожидаемый процент баллов за эталонный набор заданий. Линия — {level} интервал: "
-            "в его пределах истинное значение находится с вероятностью {level}.",
+            "в его пределах истинное значение находится с вероятностью {chance}.",
             "The mark is the estimate: the expected percent of points on the reference set of items. The line is the "
-            "{level} interval: the true value lies within it with probability {level}.",
+            "{level} interval: the true value lies within it with probability {chance}.",
         ),
         "axis": ("процент выполнения эталонного набора", "percent of the reference set"),
         "cut_deficit": ("дефицит ниже {cut}", "deficit below {cut}"),

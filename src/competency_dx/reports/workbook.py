@@ -55,7 +55,7 @@ def workbook_bytes(sheets: Sequence[Sheet], title: str) -> bytes:
 
 def _library() -> Any:  # noqa: ANN401 - the package has no types
     try:
-        import xlsxwriter
+        import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
     except ImportError:
         raise require("xlsxwriter", "io", "An .xlsx report") from None
     return xlsxwriter

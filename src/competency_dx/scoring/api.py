@@ -16,7 +16,7 @@ from competency_dx.kernels.posterior import summarise
 from competency_dx.kernels.sum_scores import row_sums
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import digest_arrays, provenance
-from competency_dx.scoring.likelihood_based import point_estimates
+from competency_dx.scoring.likelihood_based import REACH, point_estimates
 from competency_dx.scoring.matching import Matched, as_responses, match, parameters_of
 from competency_dx.scoring.methods import EAP, MAP, ML, WLE, Method, SumScore
 from competency_dx.scoring.scores import Scores
@@ -24,6 +24,7 @@ from competency_dx.scoring.sum_scores import sum_score_estimates
 from competency_dx.scoring.support import scoring_grid, uncertain_items
 
 END_MASS = 1e-4
+EDGE = 1e-6
 DEFAULT_METHOD = EAP()
 
 
@@ -63,6 +64,8 @@ def score(
     theta, se, notes = _estimates(matched, known, method)
     n_items = row_sums(matched.observed)
     status = _status(matched, known, n_items)
+    if not isinstance(method, EAP | SumScore):
+        status = _at_bounds(status, theta, known)
     out = Scores(
         method=type(method).__name__,
         persons=matched.data.persons,
@@ -100,6 +103,14 @@ def _status(matched: Matched, known: ItemParameters, n_items: NDArray[np.int64])
     for points in np.unique(top)[1:]:
         possible += (points - top.min()) * row_sums(matched.observed[:, top == points])
     return np.select([n_items == 0, earned == 0, earned == possible], [3, 1, 2], 0).astype(np.int8)
+
+
+def _at_bounds(status: NDArray[np.int8], theta: Floats, known: ItemParameters) -> NDArray[np.int8]:
+    """Return the statuses with estimates on a bound of the scale marked as extreme, whatever the points."""
+    sd = float(np.sqrt(known.variance))
+    far = (theta - known.mean) / (REACH * sd)
+    edge = np.where(far > 1 - EDGE, 2, np.where(far < EDGE - 1, 1, status))
+    return np.where(status == 3, status, edge).astype(np.int8)
 
 
 def _reliability(theta: Floats, se: Floats, status: NDArray[np.int8], method: Method) -> float:

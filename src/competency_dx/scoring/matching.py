@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,8 @@ def as_responses(source: Any, parameters: ItemBank | Calibration) -> Responses: 
     """Return responses as they are, or load a table, with the bank's keys when a bank is given."""
     if isinstance(source, Responses):
         return source
+    if isinstance(source, Mapping) and all(np.ndim(v) == 0 for v in source.values()):
+        source = [dict(source)]
     return load_responses(source, bank=parameters if isinstance(parameters, ItemBank) else None)
 
 
@@ -78,6 +81,14 @@ def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: Ite
         raise ScoringError("There is no person to score: the responses have no rows")
     top = codes.max(axis=0)
     high = np.flatnonzero(top >= parameters.n_categories)
+    unseen = ~parameters.allowed & (np.arange(parameters.intercepts.shape[1]) < parameters.n_categories[:, None])
+    for i, k in zip(*np.nonzero(unseen), strict=True):
+        who = np.flatnonzero((codes[:, i] == k) & observed[:, i])
+        if who.size:
+            raise ScoringError(
+                f"Item {parameters.items[i]}: score {k} of person {data.persons[who[0]]} was earned by nobody in the "
+                'calibration, so the model has no probability for it; calibrate with priors="weak" (GPCM, PCM) or more persons'
+            )
     for i in high:
         who = np.flatnonzero((codes[:, i] == top[i]) & observed[:, i])
         if who.size:

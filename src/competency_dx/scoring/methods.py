@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import Literal
+from typing import Literal, get_args
 
 from competency_dx.arrays import value
+from competency_dx.errors import ScoringError
 from competency_dx.responses import MissingPolicy
 
 ItemUncertainty = Literal["provisional", "all", "none"]
+LEAST_POINTS = 11
+
+
+def _check(item_uncertainty: str, points: int = LEAST_POINTS) -> None:
+    if item_uncertainty not in get_args(ItemUncertainty):
+        raise ScoringError(f'item_uncertainty={item_uncertainty!r} is not known; choose "provisional", "all" or "none"')
+    if points < LEAST_POINTS:
+        raise ScoringError(f"points={points} is too few support points; use at least {LEAST_POINTS}")
 
 
 @value
@@ -32,6 +41,9 @@ class EAP:
     missing: MissingPolicy = MissingPolicy()
     executor: Executor | None = None
 
+    def __post_init__(self) -> None:
+        _check(self.item_uncertainty, self.points)
+
 
 @value
 class MAP:
@@ -39,6 +51,9 @@ class MAP:
 
     item_uncertainty: ItemUncertainty = "provisional"
     missing: MissingPolicy = MissingPolicy()
+
+    def __post_init__(self) -> None:
+        _check(self.item_uncertainty)
 
 
 @value
@@ -48,6 +63,9 @@ class ML:
     item_uncertainty: ItemUncertainty = "provisional"
     missing: MissingPolicy = MissingPolicy()
 
+    def __post_init__(self) -> None:
+        _check(self.item_uncertainty)
+
 
 @value
 class WLE:
@@ -55,6 +73,9 @@ class WLE:
 
     item_uncertainty: ItemUncertainty = "provisional"
     missing: MissingPolicy = MissingPolicy()
+
+    def __post_init__(self) -> None:
+        _check(self.item_uncertainty)
 
 
 @value
@@ -64,6 +85,9 @@ class SumScore:
     points: int = 61
     item_uncertainty: ItemUncertainty = "provisional"
     missing: MissingPolicy = MissingPolicy()
+
+    def __post_init__(self) -> None:
+        _check(self.item_uncertainty, self.points)
 
 
 Method = EAP | MAP | ML | WLE | SumScore

@@ -1,0 +1,270 @@
+"""Pages and tables: complete, safe, self-contained, equal in both languages, and never more than the profiles say."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import competency_dx as cdx
+from competency_dx.errors import MissingDependencyError
+from competency_dx.reports.further import further_items
+from competency_dx.reports.strings import strings
+
+
+def wrong(argument: object) -> Any:
+    return argument
+
+
+VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
+PERSON = "П-010"
+
+
+class Page(HTMLParser):
+    """Checks that tags are balanced and collects ids, links and sources."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.scripts = 0
+        self.feed(text)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        name = found.get("id")
+        self.ids += [re.sub(r"fill\d+", "fill", name)] if name else []
+        self.links += [v for k in ("href", "src") if (v := found.get(k))]
+        self.scripts += tag == "script"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module", params=["ru", "en"])
+def folder(
+    request: pytest.FixtureRequest, profiles: cdx.DeficitProfiles, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out = tmp_path_factory.mktemp(request.param) / "report"
+    assert cdx.report(profiles, out, language=request.param) == out / "index.html"
+    return out
+
+
+def language(folder: Path) -> str:
+    return "ru" if 'lang="ru"' in (folder / "index.html").read_text(encoding="utf-8") else "en"
+
+
+def pages(folder: Path) -> list[Path]:
+    return [folder / "index.html", *sorted((folder / "persons").iterdir())]
+
+
+def page_of(folder: Path, person: str) -> str:
+    for page in (folder / "persons").iterdir():
+        text = page.read_text(encoding="utf-8")
+        if f"<strong>{person}</strong>" in text:
+            return text
+    raise AssertionError(person)
+
+
+def test_every_person_has_a_page_of_its_own_inside_the_folder(folder: Path) -> None:
+    assert len(list((folder / "persons").iterdir())) == 60
+    inside = {p.relative_to(folder).parts[0] for p in folder.rglob("*")}
+    assert inside == {"index.html", "persons", "profiles.csv", "profiles.xlsx", "profiles.json"}
+    assert max(len(p.name.encode()) for p in (folder / "persons").iterdir()) < 200
+    assert not {p.stem.upper() for p in (folder / "persons").iterdir()} & {"CON", "NUL", "PRN"}
+
+
+def test_pages_are_balanced_and_self_contained(folder: Path) -> None:
+    for path in pages(folder):
+        page = Page(path.read_text(encoding="utf-8"))
+        for link in page.links:
+            assert not re.match(r"(https?:)?//", link), link
+            assert link.startswith("#") or (path.parent / unquote(link)).resolve().is_file(), link
+        assert page.scripts <= 1
+
+
+def test_names_from_outside_are_escaped(folder: Path) -> None:
+    for path in pages(folder):
+        text = path.read_text(encoding="utf-8")
+        assert "<script>alert" not in text
+        assert "<b>Степной" not in text
+    assert "&lt;script&gt;alert(1)" in (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_no_page_gives_a_key_away(folder: Path) -> None:
+    bank = cdx.load_bank("mathematics")
+    everything = "".join(path.read_text(encoding="utf-8") for path in pages(folder)[:6])
+    for item in bank.items:
+        for secret in (item.solution, item.stem, *item.options.values()):
+            assert len(secret) < 25 or secret not in everything
+
+
+def test_small_groups_are_suppressed_with_a_complement(folder: Path) -> None:
+    """7 and 4 of 60 are hidden, which already protects each from being computed from the rest."""
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    groups = text[text.index('<section id="groups">') : text.index('<section id="persons">')]
+    rows = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td>", groups)
+    shown = dict(rows)
+    few = strings("ru" if language(folder) == "ru" else "en")["few"].format(n=10)
+    assert "30" in shown["Заречный"]
+    assert "19" in shown["Луговой"]
+    assert not re.search(r"\b7\b", shown.get("Горный", few))
+    assert not re.search(r"\b4\b", shown.get("&lt;b&gt;Степной&lt;/b&gt;", few))
+
+
+def test_wording_is_supportive_and_says_what_it_is_not(folder: Path) -> None:
+    text = page_of(folder, PERSON)
+    if language(folder) == "ru":
+        assert "не является аттестацией" in text
+        assert "не означает «дефицита нет»" in text
+        assert not re.search(r"не справил|провал|неудовлетворит", text)
+        assert re.search(r"\d,\d", text)
+        assert "Весь тест: учитель математики" in text
+        assert not re.search(r"\d\s%-й[^<]{0,40}вероятност|вероятностью \d+\s%-й", text)
+    else:
+        assert "Whole test: Mathematics" in text
+        assert re.search(r"\d\.\d", text)
+
+
+def test_numbers_of_a_page_are_those_of_the_profile(folder: Path, profiles: cdx.DeficitProfiles) -> None:
+    text = page_of(folder, PERSON)
+    for conclusion in profiles[PERSON].conclusions:
+        if conclusion.status == "reported":
+            assert f"{conclusion.percent:.0f}\u00a0%" in text
+    hidden = [c for c in profiles[PERSON].conclusions if c.status != "reported" and c.n_items]
+    assert all(c.competency.code in text for c in hidden)
+
+
+def test_both_languages_have_the_same_sections(profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    found = {}
+    languages: tuple[Literal["ru", "en"], ...] = ("ru", "en")
+    for name in languages:
+        cdx.report(profiles, tmp_path / name, language=name)
+        found[name] = [Page((tmp_path / name / "index.html").read_text(encoding="utf-8")).ids]
+        found[name].append(Page(page_of(tmp_path / name, PERSON)).ids)
+    assert found["ru"] == found["en"]
+    assert all(len(ids) >= 5 for ids in found["ru"])
+
+
+def test_csv_reads_back(folder: Path, profiles: cdx.DeficitProfiles) -> None:
+    ru = language(folder) == "ru"
+    raw = (folder / "profiles.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    table = pd.read_csv(
+        folder / "profiles.csv", sep=";" if ru else ",", decimal="," if ru else ".", encoding="utf-8-sig"
+    )
+    frame = profiles.to_frame()
+    assert list(table.columns) == list(frame.columns)
+    np.testing.assert_allclose(table["p_deficit"], frame["p_deficit"], rtol=1e-12)
+    assert table["person"].iloc[-1] == frame["person"].iloc[-1]
+
+
+def test_workbook_has_real_numbers(folder: Path, profiles: cdx.DeficitProfiles) -> None:
+    sheets = pd.read_excel(folder / "profiles.xlsx", sheet_name=None, engine="calamine")
+    assert len(sheets) >= 4
+    first = next(iter(sheets.values()))
+    assert len(first) == len(profiles.to_frame())
+    numbers = first.select_dtypes("number")
+    close = [np.allclose(numbers[c], profiles.to_frame()["percent"], atol=0.051) for c in numbers]
+    assert any(close)
+
+
+def test_json_reads_back(folder: Path, profiles: cdx.DeficitProfiles) -> None:
+    text = (folder / "profiles.json").read_text(encoding="utf-8")
+    assert cdx.DeficitProfiles.from_json(text).to_json() == profiles.to_json()
+
+
+def test_pages_of_persons_who_left_are_removed_and_nothing_else(profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    cdx.report(profiles, tmp_path)
+    (tmp_path / "persons" / "notes.html").write_text("<p>mine</p>", encoding="utf-8")
+    bank = cdx.load_bank("mathematics")
+    few = cdx.diagnose(cdx.simulate(bank, 3, rng=np.random.default_rng(1)), bank)
+    cdx.report(few, tmp_path)
+    assert len(list((tmp_path / "persons").iterdir())) == 4
+    assert (tmp_path / "persons" / "notes.html").is_file()
+
+
+@pytest.mark.parametrize("ending", [".html", ".csv", ".xlsx", ".json"])
+def test_a_file_target_gets_one_file(ending: str, profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    target = tmp_path / f"one{ending}"
+    assert cdx.report(profiles, target) == target
+    assert [p.name for p in tmp_path.iterdir()] == [target.name]
+
+
+@pytest.mark.parametrize("name", ["bank", "responses", "calibration", "scores"])
+def test_other_results_become_pages_too(name: str, tmp_path: Path) -> None:
+    bank = cdx.load_bank("physics")
+    responses = cdx.simulate(bank, 250, rng=np.random.default_rng(4))
+    calibration = cdx.calibrate(responses, model="PCM")
+    results = {
+        "bank": bank,
+        "responses": responses,
+        "calibration": calibration,
+        "scores": cdx.score(responses, calibration),
+    }
+    page = cdx.report(results[name], tmp_path / name)
+    text = page.read_text(encoding="utf-8")
+    assert Page(text).ids is not None
+    assert "<svg" in text
+    assert {p.name for p in page.parent.iterdir()} == {"index.html", "table.csv", "table.xlsx", "result.json"}
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda p, d: cdx.report(p, d, language=wrong("de")), "choose 'ru' or 'en'"),
+        (lambda p, d: cdx.report(wrong(str(p)), d), "Expected a result"),
+        (lambda p, d: cdx.report(p, d / "x.pdf"), "print the HTML page"),
+    ],
+)
+def test_wrong_calls_get_one_sentence(
+    call: Callable[[Any, Path], object], says: str, profiles: cdx.DeficitProfiles, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=says) as caught:
+        call(profiles, tmp_path)
+    assert isinstance(caught.value, cdx.CompetencyDxError)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("package", "target"), [("jinja2", "x.html"), ("xlsxwriter", "x.xlsx")])
+def test_a_missing_extra_is_named(
+    package: str, target: str, profiles: cdx.DeficitProfiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from competency_dx.reports import pages as module
+
+    for name in vars(module).values():
+        if hasattr(name, "cache_clear"):
+            name.cache_clear()
+    real = builtins.__import__
+
+    def refuse(name: str, *rest: Any, **more: Any) -> Any:
+        if name.split(".", maxsplit=1)[0] == package:
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(MissingDependencyError, match=rf"{package}.*pip install"):
+        cdx.report(profiles, tmp_path / target)
+
+
+def test_spearman_brown_by_hand() -> None:
+    """Three items of reliability .30 must become k times as long: .6 * .7 / (.3 * .4) = 3.5, so 10.5 items, 8 more."""
+    assert further_items(3, 0.30, 0.60, 3) == 8
+    assert further_items(1, 0.70, 0.60, 3) == 2
+    assert np.isnan(further_items(0, 0.0, 0.60, 3))
