@@ -167,7 +167,7 @@ def test_reliability_says_what_an_estimate_is_worth(blocks: cdx.DeficitProfiles)
 
 
 def test_a_rolled_up_conclusion_says_why_and_where(blocks: cdx.DeficitProfiles) -> None:
-    conclusion = blocks["1"]["S.1.2"]
+    conclusion = blocks["0"]["S.1.2"]
     assert conclusion.status == "low_reliability"
     assert conclusion.reported_at == "S"
     assert conclusion.reason.text("en") == (
@@ -175,7 +175,7 @@ def test_a_rolled_up_conclusion_says_why_and_where(blocks: cdx.DeficitProfiles) 
     )
     assert "надёжность ниже 0,60" in conclusion.reason.ru
     assert "«Компетенция S»" in conclusion.reason.ru
-    assert blocks["1"]["S"].reason == Text(ru="", en="")
+    assert blocks["0"]["S"].reason == Text(ru="", en="")
 
 
 def test_a_unit_with_the_same_items_as_its_parent_adds_nothing(blocks: cdx.DeficitProfiles) -> None:
@@ -226,7 +226,7 @@ def with_blank(scored_bank: MakeBank, quiet: Quiet) -> cdx.DeficitProfiles:
 
 
 def test_a_blank_person_keeps_a_row_and_no_conclusion(with_blank: cdx.DeficitProfiles) -> None:
-    profile = with_blank["8"]
+    profile = with_blank["7"]
     assert profile.status == "no_responses"
     assert len(with_blank) == 120
     assert not profile.deficits
@@ -260,7 +260,7 @@ def test_the_frame_has_the_columns_of_the_contract_in_input_order(with_blank: cd
     frame = with_blank.to_frame()
     assert list(frame.columns) == COLUMNS
     assert len(frame) == 120 * 6
-    assert list(dict.fromkeys(frame["person"])) == [str(p + 1) for p in range(120)]
+    assert list(dict.fromkeys(frame["person"])) == [str(p) for p in range(120)]
     assert frame["competency"][:6].tolist() == ["S", "S.1", "S.1.1", "S.1.2", "S.1.3", "S.1.4"]
 
 
@@ -322,7 +322,7 @@ def test_omitted_answers_count_as_wrong_unless_told_otherwise(scored_bank: MakeB
     assert wrong.n_items[0, c] == 25
     assert left_out.n_items[0, c] == 15
     assert wrong.p_deficit[0, c] > left_out.p_deficit[0, c]
-    assert {e.treated_as for e in wrong["1"]["S.1.1"].evidence} == {"omitted"}
+    assert {e.treated_as for e in wrong["0"]["S.1.1"].evidence} == {"omitted"}
 
 
 def test_a_calibration_is_no_bank() -> None:
@@ -334,7 +334,7 @@ def test_unknown_persons_and_competencies_are_named(blocks: cdx.DeficitProfiles)
     with pytest.raises(DiagnosisError, match="no person 'nobody' among the 500 profiles"):
         blocks["nobody"]
     with pytest.raises(DiagnosisError, match=r"no competency 'S\.9'; it has S, S\.1"):
-        blocks["1"]["S.9"]
+        blocks["0"]["S.9"]
     with pytest.raises(DiagnosisError, match=r"'S\.9' is not among S, S\.1"):
         blocks.index("S.9")
 
@@ -343,4 +343,4 @@ def test_topics_are_no_reporting_units(scored_bank: MakeBank) -> None:
     rows = [(item, a, b, "S.1.1.1" if code == "S.1.1" else code) for item, a, b, code in FOUR]
     found = cdx.diagnose(four_blocks(3, 0.75), scored_bank(rows))
     assert [c.code for c in found.competencies] == ["S", "S.1", "S.1.1", "S.1.2", "S.1.3", "S.1.4"]
-    assert found["1"]["S.1.1"].evidence[0].topics == ("S.1.1.1",)
+    assert found["0"]["S.1.1"].evidence[0].topics == ("S.1.1.1",)

@@ -81,7 +81,7 @@ def sure(scored_bank: MakeBank) -> ItemBank:
 @pytest.mark.parametrize("k", range(len(PATTERNS)), ids=[str(p) for p in PATTERNS])
 def test_probabilities_are_integrals_over_the_posterior(k: int, sure: ItemBank, frame: pd.DataFrame) -> None:
     """Between support points D is taken as linear: 1e-4 for probabilities, 0.02 of a percent point for quantiles."""
-    found, expected = cdx.diagnose(frame, sure)[str(k + 1)]["S.1.1"], directly(*PATTERNS[k])
+    found, expected = cdx.diagnose(frame, sure)[str(k)]["S.1.1"], directly(*PATTERNS[k])
     assert found.percent == pytest.approx(expected.percent, abs=1e-4)
     assert found.p_deficit == pytest.approx(expected.below, abs=1e-4)
     assert found.p_strength == pytest.approx(expected.above, abs=1e-4)
@@ -99,7 +99,7 @@ def test_theta_and_its_error_are_those_of_scoring(sure: ItemBank, frame: pd.Data
 def test_reference_set_decides_the_percent_and_not_the_evidence(scored_bank: MakeBank, frame: pd.DataFrame) -> None:
     """Percent on item x alone is 100 P(x) integrated over the posterior from both answers."""
     bank = scored_bank(TWO, reference_set=("x",))
-    found = cdx.diagnose(frame, bank)["4"]["S.1.1"]
+    found = cdx.diagnose(frame, bank)["3"]["S.1.1"]
 
     def density(t: float) -> float:
         return float(np.exp(-0.5 * t**2) * probability_x(t) * probabilities_y(t)[1])
@@ -142,7 +142,7 @@ def test_provisional_parameters_are_integrated_out(
     k: int, se: float, tolerance: float, scored_bank: MakeBank, frame: pd.DataFrame
 ) -> None:
     """Monte Carlo with 8000 draws errs by .003; the rest is the normal form of D, worst in a test of two items."""
-    found = cdx.diagnose(frame, scored_bank(TWO, se=se))[str(k + 1)]["S.1.1"]
+    found = cdx.diagnose(frame, scored_bank(TWO, se=se))[str(k)]["S.1.1"]
     mean, below, above = brute_force(PATTERNS[k], se, 8000)
     assert found.percent == pytest.approx(mean, abs=100 * tolerance)
     assert found.p_deficit == pytest.approx(below, abs=tolerance)

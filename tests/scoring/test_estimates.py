@@ -246,4 +246,4 @@ def test_scores_beyond_the_scale_are_remarked(make_bank: MakeBank) -> None:
     bank = bank_of(make_bank, [record(f"i{k}", 3.0, [7.0]) for k in range(40)])
     with pytest.warns(cdx.CompetencyDxWarning, match="end_of_grid"):
         found = cdx.score(pd.DataFrame(np.ones((1, 40), int), columns=[f"i{k}" for k in range(40)]), bank)
-    assert next(f for f in found.findings if f.code == "scoring.end_of_grid").scope == ("1",)
+    assert next(f for f in found.findings if f.code == "scoring.end_of_grid").scope == ("0",)

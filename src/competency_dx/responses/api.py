@@ -18,7 +18,7 @@ from competency_dx.responses.missing import MissingPolicy, Reason
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.files import read_file
 from competency_dx.responses.reading.layout import Layout
-from competency_dx.responses.reading.table import Table, from_array, from_frame, from_records
+from competency_dx.responses.reading.table import Table, from_array, from_frame, from_records, without_labels
 from competency_dx.responses.responses import Responses
 from competency_dx.responses.rules import score_answers
 
@@ -93,7 +93,7 @@ def _in_memory(source: object) -> Table:
     if isinstance(source, Mapping):
         import pandas as pd
 
-        return from_frame(pd.DataFrame(dict(source)))
+        return without_labels(from_frame(pd.DataFrame(dict(source))))
     if isinstance(source, Sequence) and not isinstance(source, bytes | bytearray):
         if not source:
             raise ResponsesError("The list of records is empty; expected one mapping per person or answer")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from competency_dx.arrays import value
 from competency_dx.responses.normalise import fold_code, fold_look, fold_text
 
-LONGEST = 400
+LONGEST = 2000
 """A raw answer longer than this is not a list of codes."""
 NOTHING = ("_", "*", "?")
 """Signs people put where an element of a sequence is left out."""
@@ -47,6 +47,20 @@ class CodeBook:
         code = self.index.get(fold_code(head))
         return code if mark and code is not None and self.texts.get(fold_text(words)) == code else None
 
+    def by_code(self, raw: str) -> tuple[str | None, ...] | None:
+        """Return the codes of an answer that is written in codes only."""
+        return CodeBook(codes=self.codes, index=self.index, texts={}).split(raw)
+
+    def by_text(self, raw: str) -> tuple[str, ...] | None:
+        """Return the codes of an answer that is written in the words of options only."""
+        code = self.texts.get(fold_text(raw))
+        return self._by_words(raw) if code is None else (code,)
+
+    @property
+    def clashes(self) -> bool:
+        """Tell whether the words of an option can be read as codes of others."""
+        return any(self.by_code(words) not in {None, (code,)} for words, code in self.texts.items())
+
     def split(self, raw: str, *, order: str = "free") -> tuple[str | None, ...] | None:
         """Cut an answer into codes; None when it holds anything else or can be cut in two ways.
 
@@ -74,7 +88,9 @@ class CodeBook:
         return None if pieces is None else [self.index.get(p) for p in pieces]
 
     def _by_words(self, raw: str) -> tuple[str, ...] | None:
-        ends = {f"{words}{end}": code for words, code in self.texts.items() for end in (", ", "; ", ",", ";")}
+        ends = {
+            f"{words}{end}": code for words, code in self.texts.items() for end in (", ", "; ", ",", ";", "., ", ".; ")
+        }
         pieces = segment(fold_text(raw) + ", ", list(ends))
         return None if pieces is None else tuple(ends[p] for p in pieces)
 

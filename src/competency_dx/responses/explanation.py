@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import freeze, value
 from competency_dx.bank import CodeMap, Exact, Given, Item, OneError, PerElement, Rubric, Synonyms, Text, Tolerance
-from competency_dx.responses.rules import Element, judge_of, padded
+from competency_dx.responses.rules import Element, in_codes, judge_of, padded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Kind = Literal["text", "number", "date"]
 KeyShown = Literal["hidden", "shown"]
@@ -97,11 +100,14 @@ class Explanation:
         return self.text("en")
 
 
-def explain_answer(item: Item, stored: tuple[str, Kind] | None) -> tuple[str | None, str, tuple[Element, ...]]:
-    """Return raw answer, its normalised form and the points per element."""
+def explain_answer(
+    item: Item, stored: tuple[str, Kind] | None, column: Sequence[str] = ()
+) -> tuple[str | None, str, tuple[Element, ...]]:
+    """Return raw answer, its normalised form and the points per element; `column` holds all answers to the item."""
     if stored is None:
         return None, "", ()
-    verdict = judge_of(item)(padded(item, stored[:1], stored[1:])[0])
+    answer = in_codes(item, (*padded(item, stored[:1], stored[1:]), *column))[0][0]
+    verdict = judge_of(item)(answer)
     return stored[0], verdict.normalised, verdict.elements
 
 

@@ -75,6 +75,29 @@ def padded(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[st
     return tuple(a.zfill(len(key)) if kind == "number" and a.isdigit() else a for a, kind in stored)
 
 
+def in_codes(item: Item, answers: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    """Return the answers in option codes, where the words of options can be taken for codes of others.
+
+    The column decides: when some answers can only be words and none only codes, all are words. Otherwise the answers are
+    returned as they are, and True when both kinds occur.
+    """
+    if item.type not in {"single", "multiple"} or not item.options:
+        return tuple(answers), False
+    book = code_book(item.options, item.options)
+    if not book.clashes:
+        return tuple(answers), False
+    written = [book.by_code(a) for a in answers]
+    worded = [book.by_text(a) for a in answers]
+    if item.type == "single":
+        written = [w if w is not None and len(w) == 1 else None for w in written]
+        worded = [w if w is not None and len(w) == 1 else None for w in worded]
+    words_only = any(w is not None and c is None for c, w in zip(written, worded, strict=True))
+    codes_only = any(c is not None and w is None for c, w in zip(written, worded, strict=True))
+    if not words_only or codes_only:
+        return tuple(answers), words_only
+    return tuple(a if w is None else " ".join(w) for a, w in zip(answers, worded, strict=True)), False
+
+
 def judge_of(item: Item) -> Judge:
     """Return the function that judges raw answers to this item."""
     rule = item.rule

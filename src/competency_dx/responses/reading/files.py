@@ -6,7 +6,9 @@ import csv
 import gzip
 import io
 import json
+import re
 import warnings
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from competency_dx.errors import Finding, ResponsesError, listed, require
 from competency_dx.responses.normalise import fold_code, header_form
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
 from competency_dx.responses.reading.notes import note
-from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table
+from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,6 +182,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
         book = CalamineWorkbook.from_path(str(path))
     except (CalamineError, OSError) as fault:
         raise ResponsesError(f"{path}: not readable as a workbook ({fault}); save it again as .xlsx") from None
+    _refuse_broken_cells(path)
     if sheet is not None and sheet not in book.sheet_names:
         raise ResponsesError(f"{path}: there is no sheet {sheet!r}; the workbook has {listed(book.sheet_names)}")
     names = [sheet] if sheet is not None else book.sheet_names
@@ -193,7 +196,38 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     body = grid[at + 1 :]
     cells = [pd.Series([_typed(row[k]) for row in body], dtype=object) for k in range(len(grid[0]))]
     notes = [note("sheet", [chosen], scope=())] if len(filled) > 1 else []
+    alike = [n for n in filled if n != chosen and _fit(filled[n], ids) >= max(3, _fit(grid, ids) // 2)]
+    notes += [note("more_sheets", alike, scope=())] if alike else []
     return _with_header(path.name, grid[: at + 1], cells, notes)
+
+
+def _refuse_broken_cells(path: Path) -> None:
+    """Raise when cells hold formulas without a value or spreadsheet errors: they would be read as empty.
+
+    ``#N/A`` is left to be read as a missing answer.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
+                continue
+            text = archive.read(name).decode("utf-8", errors="replace")
+            empty = re.findall(
+                r'<c [^>]*?r="([A-Z]+\d+)"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>', text
+            )
+            if empty:
+                raise ResponsesError(
+                    f"{path}: {len(empty)} cells hold formulas without values ({listed(empty)}); open the file in a spreadsheet "
+                    "program, save it there, and read it again"
+                )
+            wrong = re.findall(
+                r'<c [^>]*?r="([A-Z]+\d+)"[^>]*t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?!#N/A)', text
+            )
+            if wrong:
+                raise ResponsesError(
+                    f"{path}: {len(wrong)} cells hold spreadsheet errors such as #REF! ({listed(wrong)}); correct or clear them"
+                )
 
 
 def _typed(cell: object) -> object:
@@ -209,7 +243,7 @@ def _parquet(path: Path) -> Table:
     import pandas as pd
 
     try:
-        return replace(from_frame(pd.read_parquet(path)), origin=path.name)
+        return replace(without_labels(from_frame(pd.read_parquet(path))), origin=path.name)
     except ImportError:
         raise require("pyarrow", "io", f"reading {path.name}") from None
     except (OSError, ValueError) as fault:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
-from competency_dx.responses.normalise import fold_text
 from competency_dx.responses.reading.notes import note
-from competency_dx.responses.reading.roles import Roles, form_index
+from competency_dx.responses.reading.roles import Roles, form_index, form_of
 from competency_dx.responses.reading.scoring import absent_rows
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def form_ids(roles: Roles, bank: ItemBank) -> tuple[Names, list[Form | None]]:
     """Return the form id of every person ("" where it is not known) and the form behind each distinct value."""
     assert roles.form is not None
     column, known = roles.table.columns[roles.form], form_index(bank.forms)
-    forms = [known.get(fold_text(v)) for v in column.vocabulary]
+    forms = [form_of(v, known) for v in column.vocabulary]
     ids: Names = np.array(
         [*(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True)), ""], dtype=object
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -60,9 +61,11 @@ BACKGROUND_NAMES = frozenset(
         "n", "№", "№ п п", "п п", "index",
     )
 )  # fmt: skip
+SIGNATURES = ("исполнитель", "ответственный", "подпись", "руководитель")
 TOTAL_WORDS = (
     "итого", "всего", "итог", "среднее", "средний", "сумма", "максимум", "макс", "минимум", "total", "totals", "mean",
-    "average", "maximum", "max", "sum",
+    "average", "maximum", "max", "sum", "ключ", "ключи", "key", "правильный", "верный", "процент", "выполнение", "количество",
+    "исполнитель", "ответственный", "подпись", "руководитель", "подытог",
 )  # fmt: skip
 
 
@@ -151,5 +154,7 @@ def _one_line(name: object) -> str:
 
 def is_total(text: str) -> bool:
     """Tell whether a cell is the label of a row of totals rather than the id of a person."""
-    words = header_form(text).split()
-    return bool(words) and words[0] in TOTAL_WORDS and not any(c.isdigit() for c in text)
+    words = re.findall(r"[^\W\d_]+", header_form(text))
+    if not words or words[0] not in TOTAL_WORDS:
+        return False
+    return words[0] in SIGNATURES or not any(c.isdigit() for c in text)

@@ -16,6 +16,11 @@ _TEXTS: Mapping[str, tuple[Severity, str, str]] = {
         "Прочитан лист {where}; остальные листы книги не использованы.",
         "Sheet {where} was read; the other sheets of the workbook were not used.",
     ),
+    "more_sheets": (
+        "warning",
+        "На других листах тоже есть ответы, они не прочитаны: {where}. Прочитайте их отдельно: Layout(sheet=…) или --sheet.",
+        "Other sheets hold answers too and were not read: {where}. Read them one by one: Layout(sheet=…) or --sheet.",
+    ),
     "header_rows": (
         "info",
         "Строки над заголовком пропущены ({n}): {where}.",
@@ -34,8 +39,8 @@ _TEXTS: Mapping[str, tuple[Severity, str, str]] = {
     "empty_rows": ("info", "Пустые строки пропущены: {n}.", "{n} empty rows were dropped."),
     "row_numbers": (
         "info",
-        "Столбец участников не найден; участники названы номерами строк. Назовите столбец: Layout(person=…).",
-        "No person column was found; persons are row numbers. Name the column with Layout(person=…).",
+        "Столбец участников не найден; участники названы номерами строк. Назовите столбец: Layout(person=…) или --person.",
+        "No person column was found; persons are row numbers. Name the column with Layout(person=…) or --person.",
     ),
     "background": (
         "info",
@@ -86,6 +91,13 @@ _TEXTS: Mapping[str, tuple[Severity, str, str]] = {
         "warning",
         "Ответы превращены таблицей в даты и считаются нечитаемыми ({n}): {where}. Введите их снова как текст.",
         "{n} answers were turned into dates by the spreadsheet and are INVALID: {where}. Enter them again as text.",
+    ),
+    "ambiguous_options": (
+        "warning",
+        "Тексты вариантов ответа похожи на коды других вариантов, и в столбце есть те и другие; прочитаны как коды: "
+        "{where}. Запишите ответы кодами.",
+        "Texts of options look like codes of other options and the column holds both; they were read as codes: "
+        "{where}. Write the answers as codes.",
     ),
     "zeros_restored": (
         "warning",

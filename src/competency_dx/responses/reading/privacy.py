@@ -22,6 +22,8 @@ _SNILS = re.compile(r"\d{3}-\d{3}-\d{3}[ -]\d{2}")
 _PHONE = re.compile(
     r"\+\d[\d\s().-]{8,16}|8[\s(-]+\d{3}[\s).-]+\d{3}[\s.-]?\d{2}[\s.-]?\d{2}|8\s?\(\d{3,5}\)[\d\s-]{5,9}"
 )
+_BARE_PHONE = re.compile(r"[78]9\d{9}")
+_CONTACT_HEADER = re.compile(r"\b(?:контакт|связь|contact)")
 _DIGITS = re.compile(r"\D*(?:\d\D*){10,11}")
 _WORD = r"[A-ZА-ЯЁ][a-zа-яё]+(?:-[A-ZА-ЯЁ][a-zа-яё]+)?"
 _INITIALS = re.compile(rf"{_WORD}\s+[А-ЯЁA-Z]\.\s*[А-ЯЁA-Z]\.?|[А-ЯЁA-Z]\.\s*[А-ЯЁA-Z]\.\s*{_WORD}")
@@ -36,7 +38,7 @@ _NAME_HEADER = re.compile(
     r"|(?:student|teacher|person|user|participant) name)\b|^name$"
 )
 _PHONE_HEADER = re.compile(r"\b(?:тел|телефон|моб|мобильный|phone|mobile|whatsapp)\b")
-_SNILS_HEADER = re.compile(r"снилс|snils")
+_SNILS_HEADER = re.compile(r"снилс|snils|страховой номер")
 _PASSPORT_HEADER = re.compile(r"\bпаспорт|passport")
 
 
@@ -49,11 +51,12 @@ def _verdict(column: Column) -> Personal | None:  # noqa: PLR0911 - one return a
     header, cells = header_form(column.name), column.vocabulary[:SAMPLE]
     if not cells:
         return None
-    if any(_EMAIL.fullmatch(c) for c in cells):
+    if any(_EMAIL.search(c) for c in cells):
         return "e-mail"
     if any(_SNILS.fullmatch(c) for c in cells) or (_SNILS_HEADER.search(header) and _share(cells, _DIGITS) > 0.5):
         return "СНИЛС"
-    if _share(cells, _PHONE) > 0.3 or (_PHONE_HEADER.search(header) and _share(cells, _DIGITS) > 0.3):
+    contact = _PHONE_HEADER.search(header) or _CONTACT_HEADER.search(header)
+    if _share(cells, _PHONE) > 0.3 or _share(cells, _BARE_PHONE) > 0.5 or (contact and _share(cells, _DIGITS) > 0.3):
         return "phone"
     if _PASSPORT_HEADER.search(header) and _share(cells, _DIGITS) > 0.3:
         return "passport"

@@ -6,13 +6,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from competency_dx.bank import Form, Item, ItemBank, Rubric
 from competency_dx.errors import Finding, ResponsesError, listed
 from competency_dx.responses.missing import NEGATIVE_CODES, builtin_token
 from competency_dx.responses.normalise import fold_code, fold_text, header_form, read_integer, read_number
-from competency_dx.responses.reading.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout, is_total
+from competency_dx.responses.reading.footers import without_footers
+from competency_dx.responses.reading.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout
 from competency_dx.responses.reading.notes import note
 from competency_dx.responses.reading.privacy import personal_columns
 
@@ -25,6 +24,10 @@ PERSON_SHARE = 0.1
 """A person column has at least this share of distinct ids; several attempts lower it, and are asked about."""
 NUMERIC_SHARE = 0.5
 """Without a bank a column of which most cells are whole numbers is an item."""
+
+
+UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})
+"""What an index becomes that was written to a file without a name."""
 
 
 class Roles(NamedTuple):
@@ -54,7 +57,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     background = tuple(name for name in rest if name not in unknown)
     notes += [*privacy, *_kept(background, form, unknown)]
     table = replace(table, findings=(*table.findings, *notes))
-    return Roles(_without_totals(table, person, used | set(items)), person, form, items, background)
+    return Roles(without_footers(table, person, used | set(items)), person, form, items, background)
 
 
 def _kept(background: Sequence[str], form: str | None, unknown: Sequence[str]) -> list[Finding]:
@@ -95,10 +98,14 @@ def _bank_items(table: Table, bank: ItemBank, layout: Layout) -> tuple[dict[str,
     folded: dict[str, list[str]] = {}
     for name in table.columns:
         folded.setdefault(fold_code(name), []).append(name)
+    bare: dict[str, list[str]] = {}
+    for name in table.columns:
+        bare.setdefault(_bare(name), []).append(name)
     items: dict[str, tuple[str, ...]] = {}
     loose: list[str] = []
     for item in _wanted(bank, layout):
         match = [item.id] if item.id in table.columns else folded.get(fold_code(item.id), [])
+        match = match or bare.get(_bare(item.id), [])
         if len(match) > 1:
             raise ResponsesError(f"{table.origin}: columns {listed(match)} all name item {item.id}; keep one of them")
         if match:
@@ -107,6 +114,11 @@ def _bank_items(table: Table, bank: ItemBank, layout: Layout) -> tuple[dict[str,
         elif columns := _criteria(item, folded):
             items[item.id] = columns
     return items, [note("header_matched", loose)] if loose else []
+
+
+def _bare(name: str) -> str:
+    """Return a header as letters and digits only: ``"MAT 004"`` and ``"MAT_004"`` are one."""
+    return re.sub(r"[\W_]+", "", fold_code(name))
 
 
 def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
@@ -167,11 +179,23 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
         name = forms.get(candidate)
         if name is not None and len(table.columns[name].vocabulary) >= PERSON_SHARE * _filled(table.columns[name]):
             return table, name
-    if table.index is not None:
-        return _index_as_column(table)
-    if table.origin != "array":
+    first = next(iter(table.columns), None)
+    if (
+        first is not None
+        and (table.index is None or table.labels == "default")
+        and first not in used
+        and header_form(first) in UNNAMED
+        and _all_distinct(table.columns[first])
+    ):
+        return table, first
+    if table.origin != "array" and (table.index is None or table.labels == "default"):
         table = replace(table, findings=(*table.findings, note("row_numbers")))
-    return table, None
+    return _index_as_column(table) if table.index is not None else (table, None)
+
+
+def _all_distinct(column: Column) -> bool:
+    """Tell whether every row has a content of its own, as ids do."""
+    return _filled(column) == len(column.codes) == len(column.vocabulary) > 1
 
 
 def _filled(column: Column) -> int:
@@ -192,21 +216,27 @@ def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -
         return layout.form
     if bank is None or not bank.forms:
         return None
-    known = form_index(bank.forms)
     for name, column in table.columns.items():
-        if (
-            name not in used
-            and header_form(name) in FORM_NAMES
-            and any(fold_text(v) in known for v in column.vocabulary)
-        ):
+        if name not in used and header_form(name) in FORM_NAMES and column.vocabulary:
             return name
     return None
 
 
 def form_index(forms: Sequence[Form]) -> dict[str, Form]:
     """Return the forms by every name they may have in a table: id and titles, in the form of `fold_text`."""
-    titles = {fold_text(t): f for f in forms if f.title for t in (f.title.ru, f.title.en) if t}
-    return titles | {fold_text(f.id): f for f in forms}
+    titles = [(t, f) for f in forms if f.title for t in (f.title.ru, f.title.en) if t]
+    digits = [(d, f) for t, f in titles if len(d := re.sub(r"\D", "", t)) == 1]
+    ids = {fold: f for f in forms for fold in (fold_text(f.id), fold_code(f.id).casefold())}
+    short = {d: f for d, f in digits if sum(other == d and form is not f for other, form in digits) == 0}
+    worded = {
+        f"{word}{d}": f for d, f in short.items() for word in ("вариант ", "вариант №", "вар. ", "№", "form ", "форма ")
+    }
+    return {fold_text(name): f for name, f in worded.items()} | short | {fold_text(t): f for t, f in titles} | ids
+
+
+def form_of(content: str, index: Mapping[str, Form]) -> Form | None:
+    """Return the form a content means: as written, or with look-alike letters unified."""
+    return index.get(fold_text(content)) or index.get(fold_code(content).casefold())
 
 
 def _looks_scored(column: Column, layout: Layout) -> bool:
@@ -239,20 +269,4 @@ def _unknown(rest: Sequence[str], bank: ItemBank) -> list[str]:
 
 
 def _shape(name: str) -> str:
-    return re.sub(r"\d+", "9", fold_code(name)) if any(c.isdigit() for c in name) else "\0" + fold_code(name)
-
-
-def _without_totals(table: Table, person: str | None, used: set[str]) -> Table:
-    """Drop rows of totals (and of maxima) at the top and the bottom: the label stands where the person id should."""
-    flags = np.zeros(table.rows, dtype=np.bool_)
-    shown = np.full(table.rows, "", dtype=object)
-    blank = table.columns[person].codes < 0 if person is not None else np.zeros(table.rows, dtype=np.bool_)
-    for place, (name, column) in enumerate(table.columns.items()):
-        if name in used or not any(map(is_total, column.vocabulary)):
-            continue
-        found = np.array([*map(is_total, column.vocabulary), False])[column.codes]
-        found &= blank if name != person and (person is not None or place > 0) else True
-        shown[found & ~flags] = column.texts()[found & ~flags]
-        flags |= found
-    ends = np.logical_and.accumulate(flags) | np.logical_and.accumulate(flags[::-1])[::-1]
-    return table.take(~ends, note("total_rows", shown[ends].tolist(), scope=())) if ends.any() else table
+    return re.sub(r"\d+", "9", _bare(name)) if any(c.isdigit() for c in name) else "\0" + fold_code(name)

@@ -12,7 +12,7 @@ from competency_dx.responses.missing import ABSENT, BLANK, NEGATIVE_CODES, Reaso
 from competency_dx.responses.normalise import fold_text, read_integer, tidy
 from competency_dx.responses.reading.notes import Remark, gather, note
 from competency_dx.responses.reading.table import Column
-from competency_dx.responses.rules import padded, score_answers
+from competency_dx.responses.rules import in_codes, padded, score_answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,7 +141,7 @@ def _builtin(cell: Cell, text: str, mode: Mode) -> int | None:
 def raw_verdicts(cell: Cell, layout: Layout) -> Verdicts:
     """Score the distinct contents of a column as raw answers with the item's key and rule."""
     assert cell.item is not None
-    answers = padded(cell.item, cell.column.vocabulary, cell.column.kinds)
+    answers, _ = in_codes(cell.item, padded(cell.item, cell.column.vocabulary, cell.column.kinds))
     return _tokens(cell, layout, score_answers(cell.item, answers), "raw")
 
 
@@ -217,6 +217,8 @@ def remarks_of(cell: Cell, verdicts: Verdicts, mode: Mode) -> list[Remark]:
     """Return what is remarkable about the contents of a column: tokens, unreadable answers, dates, leading zeros."""
     out: list[Remark] = []
     column, counts = cell.column, cell.column.counts().tolist()
+    if mode == "raw" and cell.item is not None and in_codes(cell.item, column.vocabulary)[1]:
+        out.append(Remark("ambiguous_options", cell.id))
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
         shown = repr(text if len(text) < 40 else text[:39] + "…")
         if verdicts.tokens[k]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["text", "number", "date"]
+Labels = Literal["own", "default"]
 Factors = NDArray[np.int32]
 
 
@@ -65,12 +66,16 @@ class Column:
 
 @value
 class Table:
-    """Columns by name, all of R rows; `index` holds the row labels of a frame that has its own."""
+    """Columns by name, all of R rows; `index` holds the row labels of a frame.
+
+    Labels are "own" when somebody gave them, "default" when they are the numbers that pandas gives to rows.
+    """
 
     columns: Mapping[str, Column]
     rows: int
     origin: str
     index: Column | None = None
+    labels: Labels = "own"
     findings: tuple[Finding, ...] = ()
 
     def take(self, rows: NDArray[np.generic], *findings: Finding) -> Self:
@@ -112,10 +117,10 @@ def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pan
 
 def whole_numbers(contents: list[tuple[str, Kind]]) -> list[tuple[str, Kind]]:
     """Undo what writing a column of floats as text does to whole numbers: "3.0", "1.0" become 3, 1."""
-    figures = [text for text, kind in contents if kind == "text" and any(c.isdigit() for c in text)]
+    figures = [text for text, kind in contents if kind == "text" and any(map(str.isdigit, text)) and text[0] != "#"]
     if not figures or not all(text.endswith(".0") and text[:-2].isdigit() for text in figures):
         return contents
-    return [(t[:-2], "number") if k == "text" and t.endswith(".0") else (t, k) for t, k in contents]
+    return [(t[:-2], "number") if k == "text" and t.endswith(".0") and t[0] != "#" else (t, k) for t, k in contents]
 
 
 def table(named: Iterable[tuple[str, Any]], origin: str, **rest: Any) -> Table:  # noqa: ANN401
@@ -135,8 +140,9 @@ def from_frame(frame: object) -> Table:
     import narwhals.stable.v2 as nw
     import pandas as pd
 
-    if isinstance(frame, pd.DataFrame):
-        return _from_pandas(frame)
+    native = nw.to_native(frame, pass_through=True)
+    if isinstance(native, pd.DataFrame):
+        return _from_pandas(native)
     try:
         data = nw.from_native(cast("Any", frame), eager_only=True)
     except TypeError:
@@ -150,10 +156,22 @@ def from_frame(frame: object) -> Table:
 def _from_pandas(frame: pd.DataFrame) -> Table:
     import pandas as pd
 
-    plain = isinstance(frame.index, pd.RangeIndex) and frame.index.start == 0 and frame.index.step == 1
-    labels = None if plain else column(str(frame.index.name or "index"), frame.index.map(_label).to_numpy(dtype=object))
+    unnamed = frame.index.name is None
+    default = unnamed and isinstance(frame.index, pd.RangeIndex)
+    cells = frame.index.to_numpy() if default else frame.index.map(_label).to_numpy(dtype=object)
+    labels = column("index" if unnamed else str(frame.index.name), cells)
     pairs = ((str(name), frame.iloc[:, k]) for k, name in enumerate(frame.columns))
-    return table(((n, s.astype(object) if s.dtype.kind == "M" else s) for n, s in pairs), "frame", index=labels)
+    return table(
+        ((n, s.astype(object) if s.dtype.kind == "M" else s) for n, s in pairs),
+        "frame",
+        index=labels,
+        labels="default" if default else "own",
+    )
+
+
+def without_labels(table: Table) -> Table:
+    """Return the table without the row labels that nobody gave: its rows are numbered from 1."""
+    return replace(table, index=None) if table.labels == "default" else table
 
 
 def _label(label: object) -> object:
