@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from competency_dx.arrays import Floats
-from competency_dx.kernels import partial_credit
+from competency_dx.kernels import dispatch, partial_credit
+from competency_dx.kernels.dispatch import KernelGroup
 from competency_dx.kernels.point_estimates import Target, solve
 from competency_dx.kernels.sum_scores import sum_score_likelihood
 from competency_dx.kernels.support import points_needed, standard_nodes
@@ -49,11 +50,12 @@ def test_sum_score_likelihood_is_the_sum_over_patterns() -> None:
 
 BETA = np.array([[1.2, 0.4, 0.0], [0.8, -0.6, -1.5], [1.7, 0.9, -0.2], [0.6, -1.0, 0.0]])
 ALLOWED = np.array([[True, True, False], [True, True, True], [True, True, True], [True, True, False]])
+GROUPS = (KernelGroup(partial_credit, np.arange(4)),)
 PATTERNS = [[1, 0, 1, 0], [0, 1, 0, 1], [1, 2, 2, 0], [0, 0, 1, 0], [1, 1, 2, 1]]
 
 
 def log_likelihood(theta: float, pattern: list[int]) -> float:
-    table = partial_credit.log_probabilities(BETA, np.array([theta]), ALLOWED)[:, :, 0]
+    table = dispatch.log_probabilities(GROUPS, BETA, np.array([theta]), ALLOWED)[:, :, 0]
     return float(sum(table[i, k] for i, k in enumerate(pattern)))
 
 
@@ -61,7 +63,7 @@ def information(theta: float) -> float:
     """Return the test information by finite differences of the probabilities."""
     h = 1e-5
     prob = [
-        np.exp(partial_credit.log_probabilities(BETA, np.array([t]), ALLOWED)[:, :, 0])
+        np.exp(dispatch.log_probabilities(GROUPS, BETA, np.array([t]), ALLOWED)[:, :, 0])
         for t in (theta - h, theta, theta + h)
     ]
     slope = (prob[2] - prob[0]) / (2 * h)
@@ -85,7 +87,7 @@ def test_roots_are_those_of_scipy(pattern: list[int], target: Target) -> None:
     """Brent's method on the estimating function by finite differences, good to 1e-6."""
 
     def curves(at: Floats) -> tuple[Floats, Floats, Floats]:
-        return partial_credit.person_curves(BETA, at, ALLOWED)
+        return dispatch.person_curves(GROUPS, BETA, at, ALLOWED)
 
     codes: NDArray[np.int8] = np.array([pattern], dtype=np.int8)
     theta, _ = solve(target, curves, codes, np.ones((1, 4), bool), (0.3, 1.44), (-12.0, 12.0))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
+from competency_dx.kernels import dispatch
 from competency_dx.models import (
     FAMILIES,
     ItemParameters,
@@ -123,8 +124,8 @@ def _draws(parameters: ItemParameters, i: int, n: int) -> Floats:
     K = int(parameters.n_categories[i])
     rng = np.random.default_rng(3)
     beta = rng.multivariate_normal(parameters.beta[i, :K], parameters.covariance[i, :K, :K], n)
-    kernel = parameters.take([i]).groups[0].kernel
-    return np.array([np.exp(kernel.log_probabilities(b[None], THETA, np.ones((1, K), bool))[0]) for b in beta])
+    groups, every = parameters.take([i]).groups, np.ones((1, K), bool)
+    return np.array([np.exp(dispatch.log_probabilities(groups, b[None], THETA, every)[0]) for b in beta])
 
 
 @pytest.mark.parametrize("i", [0, 1])
@@ -171,7 +172,8 @@ def test_an_unknown_family_in_a_bank_is_named(make_bank: MakeBank) -> None:
 def test_families_say_how_they_treat_two_categories(name: str) -> None:
     two = family_for(name, 2, "x")
     assert two.free_slope == FAMILIES[name].free_slope
-    assert two.name in {"Rasch", "2PL"}
+    assert two.name in {"Rasch", "1PL", "2PL", "3PL", "4PL"}
+    assert not two.options
 
 
 def test_a_population_of_the_wrong_shape_is_refused() -> None:

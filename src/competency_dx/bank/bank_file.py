@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.item import Item
@@ -39,7 +39,7 @@ class Population(Document):
 
 
 class BankDocument(Document):
-    """The content of ``bank.yaml``."""
+    """The content of ``bank.yaml``; `misconceptions` are those that options of items may name, by code."""
 
     schema_version: Literal[1]
     id: str = Field(min_length=1)
@@ -52,7 +52,16 @@ class BankDocument(Document):
     reference_set: Literal["all"] | tuple[str, ...] = Field(default="all")
     population: Population = Population()
     forms: tuple[Form, ...] = Field(default=())
+    misconceptions: dict[Annotated[str, Field(pattern=r"^\S+$")], Text] = Field(default_factory=dict)
     note: Text | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_misconceptions(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave misconceptions out where there are none: such banks keep the digest they had before there were any."""
+        out: dict[str, Any] = written(self)
+        if not self.misconceptions:
+            out.pop("misconceptions", None)
+        return out
 
 
 class ItemsDocument(Document):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.scoring_rule import (
@@ -82,7 +82,10 @@ class Item(Document):
     competencies : dict of str to float
         Framework code and weight of every competency the item is evidence for.
     misconceptions : dict of str to str
-        Option code and the misconception that leads to choosing it.
+        Option code and, in words, what leads to choosing it.
+    misconception_codes : dict of str to str
+        Option code and the code of the misconception, declared in the bank, that choosing it is evidence of; only for
+        wrong options of single and multiple choice. Several options, of several items, may name the same one.
     """
 
     id: str = Field(min_length=1, pattern=r"^\S+$")
@@ -98,10 +101,19 @@ class Item(Document):
     cognitive: Cognitive | None = None
     task: Task | None = None
     misconceptions: dict[str, str] = Field(default_factory=dict)
+    misconception_codes: dict[str, str] = Field(default_factory=dict)
     unit: Text | None = None
     solution: str = ""
     source: str = ""
     status: Status = "draft"
+
+    @model_serializer(mode="wrap")
+    def _without_empty_codes(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave misconception codes out where there are none: such items read and digest as before there were any."""
+        out: dict[str, Any] = written(self)
+        if not self.misconception_codes:
+            out.pop("misconception_codes", None)
+        return out
 
     @property
     def rule(self) -> ScoringRule:
@@ -131,7 +143,7 @@ class Item(Document):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for check in (_check_rule, _check_key, _check_weights):
+        for check in (_check_rule, _check_key, _check_weights, _check_misconceptions):
             fault = check(self)
             if fault:
                 raise ValueError(fault)
@@ -180,3 +192,26 @@ def _check_weights(item: Item) -> str | None:
     if stray:
         return f"misconceptions name options that do not exist: {', '.join(stray)}"
     return None
+
+
+def _check_misconceptions(item: Item) -> str | None:
+    """Return what is wrong with the codes: they stand at wrong options of choice items."""
+    codes = item.misconception_codes
+    if not codes:
+        return None
+    if item.type not in {"single", "multiple"}:
+        return f"misconception_codes are for single and multiple choice, not for {item.type!r}: remove them"
+    stray = [option for option in codes if option not in item.options]
+    if stray:
+        return f"misconception_codes name options that do not exist: {', '.join(stray)}; options are {', '.join(item.options)}"
+    right = [option for option in codes if option in _right_options(item)]
+    if right:
+        return f"misconception_codes stand at right options: {', '.join(right)}; only a wrong option tells of a misconception"
+    return None
+
+
+def _right_options(item: Item) -> tuple[str, ...]:
+    """Return the options of a choice item that earn points: the key, or whatever a code map credits."""
+    if isinstance(item.rule, CodeMap):
+        return tuple(code for code, points in item.rule.scores.items() if points == item.max_score)
+    return item.key if isinstance(item.key, tuple) else (str(item.key),)

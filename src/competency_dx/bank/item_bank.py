@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from competency_dx.arrays import value
 from competency_dx.bank.bank_file import BankDocument, Form, Population
+from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
@@ -43,7 +44,7 @@ class ItemBank(Result):
     Attributes
     ----------
     header : BankDocument
-        Id, titles, version, framework reference, reference set, population, forms.
+        Id, titles, version, framework reference, reference set, population, forms, misconceptions.
     items : tuple of Item
         In the order of the file.
     framework : CompetencyFramework
@@ -54,8 +55,8 @@ class ItemBank(Result):
     Raises
     ------
     BankError
-        When ids repeat, a code is not in the framework, a form or the reference set names an unknown item, or the
-        parameters do not fit the maximum score.
+        When ids repeat, a code is not in the framework, an option names an undeclared misconception, a form or the
+        reference set names an unknown item, or the parameters do not fit the maximum score.
     """
 
     kind: ClassVar[str] = "item_bank"
@@ -66,10 +67,9 @@ class ItemBank(Result):
     parameters: tuple[ParameterRecord, ...] = ()
 
     def __post_init__(self) -> None:
-        for check in (_check_ids, _check_codes, _check_forms, _check_parameters):
-            fault = check(self)
-            if fault:
-                raise BankError(f"bank {self.header.id}: {fault}")
+        fault = inconsistency(self)
+        if fault:
+            raise BankError(f"bank {self.header.id}: {fault}")
 
     @property
     def id(self) -> str:
@@ -106,6 +106,27 @@ class ItemBank(Result):
         """Return the ids of the frozen items that competency percent is defined on."""
         chosen = self.header.reference_set
         return tuple(i.id for i in self.items) if chosen == "all" else chosen
+
+    @property
+    def misconceptions(self) -> Mapping[str, Text]:
+        """Return the declared misconceptions, code to titles."""
+        return self.header.misconceptions
+
+    def misconception_options(self, code: str) -> tuple[tuple[str, str], ...]:
+        """Return item id and option code of every wrong option that is evidence of a misconception.
+
+        Raises
+        ------
+        BankError
+            When the bank does not declare it.
+        """
+        if code not in self.misconceptions:
+            raise BankError(
+                f"bank {self.id} declares no misconception {code!r}; it has {listed(self.misconceptions) or 'none'}"
+            )
+        return tuple(
+            (item.id, option) for item in self.items for option, own in item.misconception_codes.items() if own == code
+        )
 
     def item(self, item_id: str) -> Item:
         """Return the item with this id."""
@@ -148,7 +169,8 @@ class ItemBank(Result):
         frame = pd.DataFrame([_row(item, records.get(item.id)) for item in self.items])
         steps = sorted(c for c in frame.columns if c[:1] == "b" and c[1:].isdigit())
         head = ["item", "type", "competencies", "max_score", "model", "status", "a", "b", *steps, "c", "u"]
-        tail = ["se_a", "se_b", *(f"se_{s}" for s in steps), "calibration", "n", "date"]
+        loose = [c for c in ("se_c", "se_u") if c in frame.columns]
+        tail = ["se_a", "se_b", *(f"se_{s}" for s in steps), *loose, "calibration", "n", "date"]
         return frame.reindex(columns=head + tail)
 
     def summary(self) -> Sequence[str]:
@@ -255,58 +277,6 @@ def _row(item: Item, record: ParameterRecord | None) -> dict[str, Any]:
         "status": None,
     }
     return row | {k: v for k, v in parameter_row(record).items() if k != "item"} if record else row
-
-
-def _check_ids(bank: ItemBank) -> str | None:
-    ids = [i.id for i in bank.items]
-    repeated = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
-    return f"item ids must be unique, repeated: {listed(repeated)}" if repeated else None
-
-
-def _check_codes(bank: ItemBank) -> str | None:
-    reference = bank.header.framework
-    if (reference.id, reference.version) != (bank.framework.id, bank.framework.version):
-        return (
-            f"framework.version asks for {reference.id} {reference.version}, found "
-            f"{bank.framework.id} {bank.framework.version}: update the reference after checking the codes"
-        )
-    for k, item in enumerate(bank.items):
-        stray = [c for c in item.competencies if c not in bank.framework]
-        if stray:
-            return f"items[{k}].competencies ({item.id}): unknown codes {listed(stray)} in framework {reference.id}"
-    if bank.header.subject not in bank.framework:
-        return f"subject {bank.header.subject!r} is no code of framework {reference.id}"
-    return None
-
-
-def _check_forms(bank: ItemBank) -> str | None:
-    known = {i.id for i in bank.items}
-    lists = [(f"forms[{k}].items", f.items) for k, f in enumerate(bank.forms)]
-    for place, ids in [*lists, ("reference_set", bank.reference_set)]:
-        stray = [i for i in ids if i not in known]
-        if stray:
-            return f"{place}: unknown items {listed(stray)}"
-        if len(set(ids)) < len(ids):
-            return f"{place}: items named twice: {listed(sorted({i for i in ids if ids.count(i) > 1}))}"
-    return None
-
-
-def _check_parameters(bank: ItemBank) -> str | None:
-    top = {i.id: i.max_score for i in bank.items}
-    for record in bank.parameters:
-        if record.item not in top:
-            return f"parameters of an unknown item {record.item}"
-        if len(record.b) != top[record.item]:
-            return (
-                f"parameters of {record.item}: {len(record.b)} step difficulties for an item of maximum score "
-                f"{top[record.item]}; expected one per score point"
-            )
-        if record.c or record.u not in {None, 1.0}:
-            return (
-                f"parameters of {record.item}: model {record.model} has no asymptotes, found c = {record.c}, u = {record.u}; "
-                "leave c and u empty"
-            )
-    return None
 
 
 def _findings(bank: ItemBank) -> list[Finding]:

@@ -25,6 +25,8 @@ class ParameterRecord(Document):
     ----------
     b : tuple of float
         One difficulty per step: a single one for a dichotomous item.
+    c, u : float or None
+        Lower asymptote of a 3PL and lower and upper asymptote of a 4PL.
     se_a : float or None
         None where the slope is fixed by the model.
     status : {"provisional", "pilot", "calibrated"}
@@ -38,6 +40,8 @@ class ParameterRecord(Document):
     c: float | None = None
     u: float | None = None
     se_a: float | None = Field(default=None, ge=0)
+    se_c: float | None = Field(default=None, ge=0)
+    se_u: float | None = Field(default=None, ge=0)
     se_b: tuple[Annotated[float, Field(ge=0)] | None, ...] = Field(default=())
     status: ParameterStatus = "provisional"
     calibration: str = ""
@@ -89,6 +93,8 @@ def _record(row: dict[str, str], where: str) -> ParameterRecord:
         "se_b": [number("se_b")] if number("b") is not None else [number(f"se_b{k + 1}") for k in range(len(steps))],
         "c": number("c"),
         "u": number("u"),
+        "se_c": number("se_c"),
+        "se_u": number("se_u"),
         "status": row["status"],
         "calibration": row.get("calibration") or "",
         "n": int(number("n") or 0),
@@ -112,6 +118,7 @@ def write_parameters(records: Sequence[ParameterRecord]) -> str:
     steps = max((len(r.b) for r in records if len(r.b) > 1), default=0)
     numbered = [f"b{k + 1}" for k in range(steps)]
     columns = ["item", "model", "a", "b", *numbered, "c", "u", "se_a", "se_b", *(f"se_{n}" for n in numbered)]
+    columns += [f"se_{x}" for x in ("c", "u") if any(getattr(r, f"se_{x}") is not None for r in records)]
     columns += ["status", "calibration", "n", "date"]
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
@@ -127,6 +134,7 @@ def parameter_row(record: ParameterRecord) -> dict[str, Any]:
     row |= {"se_a": record.se_a, "status": record.status, "calibration": record.calibration}
     row |= {"n": record.n, "date": record.date}
     row |= _steps("b", record.b) | _steps("se_b", record.se_b)
+    row |= {f"se_{x}": se for x, se in (("c", record.se_c), ("u", record.se_u)) if se is not None}
     return row
 
 

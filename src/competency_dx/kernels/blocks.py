@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
 from competency_dx.arrays import blocks
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 BLOCK = 2048
@@ -64,3 +65,21 @@ def map_blocks(
             yield function(cuts[0])
         else:
             yield from (executor or default_executor()).map(function, cuts)
+
+
+def map_pieces(function: Callable[[S], T], pieces: Iterable[S], *, executor: Executor | None = None) -> Iterator[T]:
+    """Yield ``function(piece)`` in order on any executor, processes and clusters included.
+
+    `function` must then be picklable: a function of a module or a `functools.partial` of one. Workers elsewhere hold their own
+    BLAS at one thread.
+    """
+    with one_blas_thread():
+        if executor is None or isinstance(executor, ThreadPoolExecutor):
+            yield from (executor or default_executor()).map(function, pieces)
+        else:
+            yield from executor.map(partial(_alone, function), pieces)
+
+
+def _alone(function: Callable[[S], T], piece: S) -> T:
+    with one_blas_thread():
+        return function(piece)

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Codes, Floats, Ints
-from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.marginal import Answers, Tables, indicators, joined, joint_terms, normalise
+from competency_dx.arrays import Codes, Floats, Ints, blocks
+from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.marginal import Answers, JointTerms, Tables, indicators, joint_terms, log_joint, normalise
 
 Depth = Literal["exact", "guide"]
 
@@ -39,8 +40,9 @@ class Scores(NamedTuple):
 
     `base` (F, Q) is that of the lowest category; the contrasts are constant + `linear` θ (K, F), constants being of no
     account, and `bent` (K, F, Q) is what is left of them, None where nothing is: in divide-by-total families contrasts are
-    linear, and then one matrix product serves all categories. `owner` (F,) is the item of each parameter; `population` (G, Q)
-    holds the scores of the population parameters, which come last.
+    linear, and then one matrix product serves all categories. `owner` (F,) is the item of each parameter. Scores of population
+    parameters, which come last, are constant + `population`[..., 0] θ + `population`[..., 1] θ² (P or 1, R, 2), the same for all
+    persons or each their own.
     """
 
     base: Floats
@@ -52,7 +54,7 @@ class Scores(NamedTuple):
     @property
     def size(self) -> int:
         """Return the number of parameters of items and population."""
-        return len(self.owner) + len(self.population)
+        return len(self.owner) + int(self.population.shape[1])
 
     def take(self, chosen: Ints) -> Scores:
         """Return the scores of some of the item parameters."""
@@ -62,6 +64,10 @@ class Scores(NamedTuple):
             bent=None if self.bent is None else self.bent[:, chosen],
             owner=self.owner[chosen],
         )
+
+    def of(self, persons: Ints) -> Scores:
+        """Return the scores as they are for some of the persons."""
+        return self if len(self.population) == 1 else self._replace(population=self.population[persons])
 
 
 def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Floats) -> Scores:
@@ -82,35 +88,40 @@ def missing_information(
     A ``"guide"`` is made of two terms and of a few thousand persons for all: it is good enough for the direction of a Newton
     step. Terms after the first are a few per cent of the whole or less; single precision of them is plenty.
     """
-    F, terms = scores.size, joint_terms(answers, tables)
+    terms = joint_terms(answers, tables)
     order = by_pattern(answers)
     P, most = len(order), MAX_TERMS
     if depth == "guide":
         order, most = order[:: max(1, P // GUIDE_PERSONS)], GUIDE_TERMS
 
-    def one(block: slice) -> Floats:
-        some = answers.take(order[block])
-        _, posterior = normalise(joined(*indicators(some, slice(None)), terms))
-        codes = some.codes if some.observed is None else np.where(some.observed, some.codes, np.int8(-1))
-        answered = np.asarray((codes >= 0).any(axis=0))
-        met = np.flatnonzero(answered[scores.owner])
-        project = _Projection(codes, scores.take(met), tables.theta)
-        out, total = np.zeros((project.size, project.size)), 0.0
-        for weighted in _weighted_polynomials(posterior, tables.theta, most):
-            term = project(weighted)
-            product = term.T @ term
-            out += product
-            size = float(np.trace(product))
-            total += size
-            if size <= NEGLIGIBLE * total:
-                break
-        return _spread(out, np.concatenate([met, np.arange(len(scores.owner), F)]), F)
-
-    parts = map_blocks(one, len(order), size=BLOCK, executor=executor)
+    pieces = ((answers.take(order[b]), scores.of(order[b])) for b in blocks(len(order), BLOCK))
+    parts = map_pieces(partial(_missing_of_block, terms, tables.theta, most), pieces, executor=executor)
     out = next(parts)
     for more in parts:
         out += more
     return out * (P / len(order))
+
+
+def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[Answers, Scores]) -> Floats:
+    """Return Σ_p Cov[S_p | x_p] (F, F) of one block of persons."""
+    answers, scores = piece
+    _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None))))
+    codes = answers.codes if answers.observed is None else np.where(answers.observed, answers.codes, np.int8(-1))
+    met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
+    project = _Projection(codes, scores.take(met), theta)
+    root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
+    out, total = np.zeros((project.size, project.size)), 0.0
+    for weighted in _weighted_polynomials(posterior, theta, most):
+        term = project(weighted)
+        if root is not None:
+            term = term * root.astype(term.dtype)
+        product = term.T @ term
+        out += product
+        size = float(np.trace(product))
+        total += size
+        if size <= NEGLIGIBLE * total:
+            break
+    return _spread(out, np.concatenate([met, np.arange(len(scores.owner), scores.size)]), scores.size)
 
 
 def by_pattern(answers: Answers) -> Ints:
@@ -152,9 +163,13 @@ class _Projection:
                 items += (self.own == k) * (weighted @ table.T.astype(kind))
         if self.seen is not None:
             items *= self.seen
-        if not len(scores.population):
+        if not scores.population.shape[1]:
             return items
-        return np.concatenate([items, weighted @ scores.population.T.astype(kind)], axis=1)
+        powers = weighted @ np.stack([self.theta, self.theta**2], axis=1).astype(kind)
+        own = np.einsum(
+            "pk,prk->pr", powers, np.broadcast_to(scores.population, (len(items), *scores.population.shape[1:]))
+        )
+        return np.concatenate([items, own.astype(kind)], axis=1)
 
 
 def _chosen(codes: Codes, values: Floats) -> Floats:

@@ -7,15 +7,16 @@ its contribution is one row that adds up once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
-from competency_dx.kernels.blocks import BLOCK, map_blocks
+from competency_dx.kernels.blocks import BLOCK, map_pieces
 
 NOTHING = -80.0  # log of a relative mass that is none: beyond it single precision meets slow subnormal numbers
 
@@ -24,18 +25,28 @@ class Answers(NamedTuple):
     """Answers prepared for matrix products.
 
     `codes` (P, I) int8 categories, 0 where missing; `observed` (P, I) or None for complete data; `item` and `category`
-    (C,) say which answer each column above the base category indicates.
+    (C,) say which answer each column above the base category indicates. `weight` (P,) are case weights, None where all are 1;
+    `normal` (P, 2) are mean and standard deviation of each person's own normal prior, None where all share the log weights
+    of the tables.
     """
 
     codes: Codes
     observed: Bools | None
     item: Ints
     category: Ints
+    weight: Floats | None = None
+    normal: Floats | None = None
 
-    def take(self, persons: Ints) -> Answers:
+    def take(self, persons: Ints | slice) -> Answers:
         """Return the answers of some of the persons."""
-        observed = None if self.observed is None else self.observed[persons]
-        return self._replace(codes=self.codes[persons], observed=observed)
+        optional = (None if x is None else x[persons] for x in (self.observed, self.weight, self.normal))
+        observed, weight, normal = optional
+        return self._replace(codes=self.codes[persons], observed=observed, weight=weight, normal=normal)  # type: ignore[arg-type]
+
+    def pieces(self, size: int) -> Iterator[Answers]:
+        """Yield the answers in blocks of `size` persons, views of the whole."""
+        for start in range(0, len(self.codes), size):
+            yield self.take(slice(start, start + size))
 
 
 class Tables(NamedTuple):
@@ -66,7 +77,8 @@ class Tables(NamedTuple):
 class Expected(NamedTuple):
     """What an E-step leaves.
 
-    Log-likelihood, counts (C, Q) above base, totals (I, Q), weights of the population (Q,), SD of the narrowest posterior.
+    Log-likelihood, counts (C, Q) above base, totals (I, Q), weights of the population (Q,), SD of the narrowest posterior;
+    where persons have priors of their own, their posterior means and variances (P, 2).
     """
 
     log_likelihood: float
@@ -74,6 +86,7 @@ class Expected(NamedTuple):
     totals: Floats
     nodes: Floats
     narrowest: float
+    moments: Floats | None = None
 
 
 def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:
@@ -93,17 +106,22 @@ def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) ->
 
 
 class JointTerms(NamedTuple):
-    """What a log joint is made of: log P above base less base (C, Q), the row of complete answers (Q,), base (I, Q)."""
+    """What a log joint is made of: log P above base less base (C, Q), the row of complete answers (Q,), base (I, Q).
+
+    `powers` (3, Q) are 1, θ, θ² of the points, for priors of persons' own.
+    """
 
     ratio: Floats
     constant: Floats
     base: Floats
+    powers: Floats
 
 
 def joint_terms(answers: Answers, tables: Tables) -> JointTerms:
     """Return the terms of the log joint at the given tables."""
     ratio = tables.upper(answers) - tables.base[answers.item]
-    return JointTerms(ratio, tables.log_weight + tables.base.sum(axis=0), tables.base)
+    powers = np.stack([np.ones_like(tables.theta), tables.theta, tables.theta**2])
+    return JointTerms(ratio, tables.log_weight + tables.base.sum(axis=0), tables.base, powers)
 
 
 def joined(Z: Floats, absent: Floats | None, terms: JointTerms) -> Floats:
@@ -117,6 +135,21 @@ def joined(Z: Floats, absent: Floats | None, terms: JointTerms) -> Floats:
     if absent is not None:
         joint -= absent @ terms.base
     return joint
+
+
+def log_joint(answers: Answers, terms: JointTerms, Z: Floats, absent: Floats | None) -> Floats:
+    """Return log-likelihood plus log prior (p, Q) of some persons with their indicators, in the precision of the terms."""
+    joint = joined(Z, absent, terms)
+    if answers.normal is not None:
+        joint += prior_coefficients(answers.normal).astype(terms.base.dtype) @ terms.powers
+    return joint
+
+
+def prior_coefficients(normal: Floats) -> Floats:
+    """Return the coefficients (p, 3) of 1, θ, θ² in log N(θ; mean, sd²)."""
+    mean, precision = normal[:, 0], normal[:, 1] ** -2
+    constant = -0.5 * mean**2 * precision - np.log(normal[:, 1]) - 0.5 * np.log(2 * np.pi)
+    return np.stack([constant, mean * precision, -0.5 * precision], axis=1)
 
 
 def normalise(joint: Floats) -> tuple[Floats, Floats]:
@@ -134,38 +167,42 @@ def normalise(joint: Floats) -> tuple[Floats, Floats]:
 def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -> Expected:
     """Return marginal log-likelihood and expected counts at the given tables, in the precision of the tables.
 
-    Blocks are added up in double precision.
+    Blocks are added up in double precision, in their order.
     """
-    terms, theta = joint_terms(answers, tables), tables.theta
-    powers = np.stack([theta, theta**2], axis=1)
-
-    def one(block: slice) -> Expected:
-        Z, absent = indicators(answers, block, tables.log_prob.dtype)
-        evidence, posterior = normalise(joined(Z, absent, terms))
-        nodes = posterior.sum(axis=0)
-        totals = np.zeros((0, 0)) if absent is None else nodes - absent.T @ posterior
-        second = posterior @ powers
-        variance = float((second[:, 1] - second[:, 0] ** 2).min())
-        return Expected(float(evidence.sum(dtype=np.float64)), Z.T @ posterior, totals, nodes, variance)
-
-    return add_up(one, len(answers.codes), len(tables.log_prob), executor)
+    one = partial(_block_statistics, joint_terms(answers, tables))
+    return _added(map_pieces(one, answers.pieces(BLOCK), executor=executor), len(tables.log_prob))
 
 
-def add_up(one: Callable[[slice], Expected], P: int, I: int, executor: Executor | None) -> Expected:
+def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
+    """Return the statistics of one block of persons."""
+    Z, absent = indicators(answers, slice(None), terms.base.dtype)
+    evidence, posterior = normalise(log_joint(answers, terms, Z, absent))
+    first, second = (posterior @ terms.powers[1:].T).T
+    variance = second - first**2
+    moments = None if answers.normal is None else np.stack([first, variance], axis=1).astype(np.float64)
+    if answers.weight is not None:
+        evidence = evidence * answers.weight
+        posterior *= answers.weight.astype(posterior.dtype)[:, None]
+    nodes = posterior.sum(axis=0)
+    totals = np.zeros((0, 0)) if absent is None else nodes - absent.T @ posterior
+    likelihood = float(evidence.sum(dtype=np.float64))
+    return Expected(likelihood, Z.T @ posterior, totals, nodes, float(variance.min()), moments)
+
+
+def _added(parts: Iterator[Expected], I: int) -> Expected:
     """Add block statistics in block order."""
-    ll, narrowest, upper, totals, nodes = 0.0, np.inf, None, None, None
-    for part in map_blocks(one, P, size=BLOCK, executor=executor):
+    first = next(parts)
+    ll, narrowest = first.log_likelihood, first.narrowest
+    upper, totals, nodes = (x.astype(np.float64) for x in (first.upper, first.totals, first.nodes))
+    moments = [first.moments]
+    for part in parts:
         ll += part.log_likelihood
         narrowest = min(narrowest, part.narrowest)
-        if upper is None or totals is None or nodes is None:
-            upper, totals, nodes = (x.astype(np.float64) for x in (part.upper, part.totals, part.nodes))
-        else:
-            upper += part.upper
-            totals += part.totals
-            nodes += part.nodes
-    assert upper is not None
-    assert totals is not None
-    assert nodes is not None
+        upper += part.upper
+        totals += part.totals
+        nodes += part.nodes
+        moments.append(part.moments)
     if not totals.size:
         totals = np.broadcast_to(nodes, (I, len(nodes))).copy()
-    return Expected(ll, upper, totals, nodes, float(np.sqrt(max(narrowest, 0.0))))
+    own = [m for m in moments if m is not None]
+    return Expected(ll, upper, totals, nodes, float(np.sqrt(max(narrowest, 0.0))), np.concatenate(own) if own else None)

@@ -1,6 +1,6 @@
 """Divide-by-total item family: Rasch, 2PL, partial credit and generalized partial credit, all items at once.
 
-log P(X = k | θ) = k a θ + e_k - log Σ_j exp(j a θ + e_j),  e_0 = 0      (Muraki 1992, doi:10.1177/014662169201600206)
+log P(X = k | η) = k η + e_k - log Σ_j exp(j η + e_j),  e_0 = 0,  η = a θ      (Muraki 1992, doi:10.1177/014662169201600206)
 
 In the (a, b) metric e_k = -a Σ_{j<=k} b_j; with two categories it is the 2PL with d = e_1, and a = 1 gives the partial
 credit model (Masters 1982, doi:10.1007/BF02296272) and the Rasch model.
@@ -14,10 +14,10 @@ from competency_dx.arrays import Bools, Floats
 from competency_dx.kernels.item_kernel import FLOOR
 
 
-def log_probabilities(beta: Floats, theta: Floats, allowed: Bools) -> Floats:
-    """Return log P (n, K, Q) for parameters (a, e_1 …) (n, K) at points (Q,)."""
-    k = np.arange(beta.shape[1])
-    logits = k[:, None] * (beta[:, :1] * theta)[:, None, :] + _intercepts(beta)[:, :, None]
+def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
+    """Return log P (n, K, Q) for intercepts e_1 … in `shape` (n, S) at predictors (n, Q)."""
+    k = np.arange(allowed.shape[1])
+    logits = k[:, None] * eta[:, None, :] + _intercepts(shape, allowed)[:, :, None]
     if not allowed.all():
         logits = np.where(allowed[:, :, None], logits, -np.inf)
     top = logits.max(axis=1, keepdims=True)
@@ -25,49 +25,49 @@ def log_probabilities(beta: Floats, theta: Floats, allowed: Bools) -> Floats:
     return np.maximum(logits, FLOOR, out=logits)
 
 
-def _intercepts(beta: Floats) -> Floats:
-    e = beta.copy()
-    e[:, 0] = 0.0
-    return e
+def _intercepts(shape: Floats, allowed: Bools) -> Floats:
+    n, K = allowed.shape
+    return np.concatenate([np.zeros((n, 1)), shape[:, : K - 1]], axis=1)
 
 
-def derivatives(beta: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:  # noqa: ARG001 - protocol
-    """Return ∂ log P(X = k) / ∂ (a, e_1 …): θ (k - E X) and 1[X = j] - P_j."""
+def derivatives(shape: Floats, eta: Floats, log_prob: Floats, allowed: Bools) -> Floats:  # noqa: ARG001 - protocol
+    """Return ∂ log P(X = k) / ∂ (η, e_1 …): k - E X and 1[X = j] - P_j."""
     prob = np.exp(log_prob)
     n, K, Q = prob.shape
     k = np.arange(K, dtype=float)
-    out = np.empty((n, K, K, Q))
-    expected = np.einsum("k,nkq->nq", k, prob)
-    out[:, 0] = theta * (k[:, None] - expected[:, None, :])
-    out[:, 1:] = np.eye(K)[1:, :, None] - prob[:, 1:, None, :]
+    out = np.zeros((n, 1 + shape.shape[1], K, Q))
+    out[:, 0] = k[:, None] - _mean(prob)[:, None, :]
+    out[:, 1:K] = np.eye(K)[1:, :, None] - prob[:, 1:, None, :]
     return out
 
 
-def information(beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:  # noqa: ARG001
-    """Return the information (n, F, F): the covariance of the sufficient statistics (X θ, 1[X = j])."""
+def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allowed: Bools) -> Floats:  # noqa: ARG001
+    """Return the curvature by (η, e_1 …): the covariance of the sufficient statistics X and 1[X = j], times the total."""
     totals, prob = counts.sum(axis=1), np.exp(log_prob)
-    n, K, _ = prob.shape
+    n, K, Q = prob.shape
     k = np.arange(K, dtype=float)
-    mean = np.einsum("k,nkq->nq", k, prob)
-    variance = np.einsum("k,nkq->nq", k**2, prob) - mean**2
+    mean = _mean(prob)
     weighted = totals[:, None, :] * prob
-    out = np.empty((n, K, K))
-    out[:, 0, 0] = (totals * variance) @ theta**2
-    cross = np.einsum("nkq,nkq,q->nk", weighted, k[:, None] - mean[:, None, :], theta)
-    out[:, 0, 1:] = out[:, 1:, 0] = cross[:, 1:]
-    block = -np.einsum("njq,nkq->njk", weighted, prob)[:, 1:, 1:]
-    block[:, np.arange(K - 1), np.arange(K - 1)] += weighted.sum(axis=2)[:, 1:]
-    out[:, 1:, 1:] = block
+    out = np.zeros((n, 1 + shape.shape[1], 1 + shape.shape[1], Q))
+    out[:, 0, 0] = np.einsum("nkq,nkq->nq", weighted, (k[:, None] - mean[:, None, :]) ** 2)
+    out[:, 0, 1:K] = out[:, 1:K, 0] = (weighted * (k[:, None] - mean[:, None, :]))[:, 1:]
+    out[:, 1:K, 1:K] = -weighted[:, 1:, None] * prob[:, None, 1:]
+    j = np.arange(1, K)
+    out[:, j, j] += weighted[:, 1:]
     return out
 
 
-def person_curves(beta: Floats, theta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
-    """Return P, P' = a P (k - E) and P'' = a² P ((k - E)² - V) (P, n, K) at one θ per person."""
-    a, k = beta[:, :1], np.arange(beta.shape[1], dtype=float)
-    logits = theta[:, None, None] * (a * k) + np.where(allowed, _intercepts(beta), -np.inf)
+def _mean(prob: Floats) -> Floats:
+    return np.asarray(np.einsum("k,nkq->nq", np.arange(prob.shape[1], dtype=float), prob))
+
+
+def person_curves(shape: Floats, eta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
+    """Return P, P' = P (k - E) and P'' = P ((k - E)² - V) (P, n, K) by η at predictors (P, n)."""
+    k = np.arange(allowed.shape[1], dtype=float)
+    logits = eta[:, :, None] * k + np.where(allowed, _intercepts(shape, allowed), -np.inf)
     logits -= logits.max(axis=2, keepdims=True)
     prob = np.exp(logits)
     prob /= prob.sum(axis=2, keepdims=True)
     off = k - (prob @ k)[:, :, None]
     variance = np.einsum("pik,pik,pik->pi", prob, off, off)
-    return prob, a * prob * off, a**2 * prob * (off**2 - variance[:, :, None])
+    return prob, prob * off, prob * (off**2 - variance[:, :, None])

@@ -45,10 +45,16 @@ def _averaged(parameters: ItemParameters, K: int, theta: Floats) -> Floats:
 
 def _tables(parameters: ItemParameters, K: int, theta: Floats) -> Iterator[tuple[Floats, float]]:
     """Yield category probabilities (n, K, Q) at the points of the cubature over (a, e_1 …), with their weights."""
-    centre, allowed, groups = parameters.beta[:, :K], parameters.allowed[:, :K], parameters.groups
-    values, vectors = np.linalg.eigh(parameters.covariance[:, :K, :K])
-    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    for point, weight in zip(*cubature(K), strict=True):
+    width, total = parameters.intercepts.shape[1], parameters.covariance.shape[1]
+    used = np.flatnonzero((parameters.covariance != 0).any(axis=(0, 1)) | (np.arange(total) < K))
+    used = used[(used < K) | (used >= width)]
+    centre, allowed, groups = parameters.beta, parameters.allowed[:, :K], parameters.groups
+    keep = np.r_[0:K, width:total]
+    centre = centre[:, keep]
+    values, vectors = np.linalg.eigh(parameters.covariance[:, used[:, None], used])
+    root = np.zeros((len(centre), len(keep), len(used)))
+    root[:, np.searchsorted(keep, used)] = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    for point, weight in zip(*cubature(len(used)), strict=True):
         yield np.exp(dispatch.log_probabilities(groups, centre + root @ point, theta, allowed)), float(weight)
 
 

@@ -1,23 +1,66 @@
-"""The table of item families: which kernel evaluates a family and which of its parameters are free.
+"""The table of item families: which kernel evaluates a family, which of its parameters are free and what they are called.
 
 Adding a family means one kernel file and one row here; see docs/contributing.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, cast
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 
-from competency_dx.arrays import value
+from competency_dx.arrays import Floats, value
 from competency_dx.errors import ModelError, listed
-from competency_dx.kernels import graded, partial_credit
+from competency_dx.kernels import asymptotes, graded, nested_logit, nominal, partial_credit, rating_scale
 from competency_dx.kernels.dispatch import Groups, KernelGroup
 from competency_dx.kernels.item_kernel import ItemKernel
 
-FamilyName = Literal["Rasch", "2PL", "PCM", "GPCM", "GRM"]
-Steps = Literal["adjacent", "cumulative"]
+Slope = Literal["free", "tied", "fixed"]
+Steps = Literal["adjacent", "cumulative", "category", "location"]
+
+
+class Extra(NamedTuple):
+    """A shape parameter beside the intercepts.
+
+    `start` is its starting value; `absent` the value that switches it off; `tied` says that all items of the family with as
+    many categories share it.
+    """
+
+    name: str
+    start: float
+    absent: float = 0.0
+    tied: bool = False
+
+
+Extras = Callable[[int], tuple[Extra, ...]]
+
+
+def _none(K: int) -> tuple[Extra, ...]:  # noqa: ARG001 - the same for any number of categories
+    return ()
+
+
+def _category_slopes(K: int) -> tuple[Extra, ...]:
+    return tuple(Extra(f"a{k}", float(k)) for k in range(1, K))
+
+
+def _common_thresholds(K: int) -> tuple[Extra, ...]:
+    return tuple(Extra(f"t{k}", 0.0, tied=True) for k in range(1, K - 1))
+
+
+LOWER = Extra("logit_c", -1.7, -np.inf)
+UPPER = Extra("logit_u", 3.0, np.inf)
+
+
+def _nested(*asymptote: Extra) -> Extras:
+    """Return the extras of a nested logit: slope of the key, asymptotes, slopes of the distractors after the first."""
+    names = {extra.name for extra in asymptote}
+
+    def extras(K: int) -> tuple[Extra, ...]:
+        both = tuple(e if e.name in names else e._replace(start=e.absent) for e in (LOWER, UPPER))
+        return (Extra("a", 1.0), *both, *(Extra(f"a{k}", -0.2) for k in range(1, K - 1)))
+
+    return extras
 
 
 @value
@@ -28,54 +71,134 @@ class Family:
     ----------
     name : str
         Standard name of the field.
-    free_slope : bool
-        Whether the slope is estimated; where no family of a test has one, the population variance is estimated.
+    slope : {"free", "tied", "fixed"}
+        Whether the slope is estimated for each item, one for all, or fixed at 1; where no slope of a test is estimated, the
+        population variance is.
     polytomous : bool
         Whether items may have more than two categories.
     dichotomous_as : str
         Name under which a two-category item of this family goes.
-    steps : {"adjacent", "cumulative"}
-        What the step intercepts d_k are about: k against k - 1, or k and above against below.
+    steps : {"adjacent", "cumulative", "category", "location"}
+        What the intercepts are about: k against k - 1 (cumulated), k and above against below, k against the lowest category, or
+        one location with common thresholds.
     kernel : ItemKernel
         The kernel file.
+    extras : callable
+        The shape parameters beside the intercepts, by the number of categories.
+    options : bool
+        Whether categories are the options of a keyed multiple choice item rather than scores.
     """
 
-    name: FamilyName
-    free_slope: bool
+    name: str
+    slope: Slope
     polytomous: bool
-    dichotomous_as: FamilyName
+    dichotomous_as: str
     steps: Steps
     kernel: ItemKernel
+    extras: Extras = _none
+    options: bool = False
+
+    @property
+    def free_slope(self) -> bool:
+        """Return whether slopes are estimated, of the predictor or of categories; the variance is then fixed."""
+        return self.slope != "fixed" or self.slope_in_extras
+
+    @property
+    def slope_in_extras(self) -> bool:
+        """Return whether the extra parameters hold the slopes, the one of the predictor being fixed at 1."""
+        return self.steps == "category"
+
+    def step_matrix(self, K: int, width: int, S: int) -> Floats:
+        """Return the matrix (K - 1, S) from shape parameters, the first `width` of them intercepts, to step intercepts d_k."""
+        out = np.zeros((K - 1, S))
+        k = np.arange(K - 1)
+        if self.steps == "location":
+            out[:, 0] = 1.0
+            inner = np.arange(K - 2)
+            out[inner, width + inner] = 1.0
+            out[inner + 1, width + inner] = -1.0
+            return out
+        out[k, k] = 1.0
+        if self.steps == "adjacent":
+            out[k[1:], k[1:] - 1] = -1.0
+        return out
 
 
-def _divide_by_total(name: FamilyName, *, free_slope: bool, polytomous: bool, dichotomous_as: FamilyName) -> Family:
+def _divide_by_total(name: str, slope: Slope, *, polytomous: bool, dichotomous_as: str) -> Family:
+    kernel = cast("ItemKernel", partial_credit)
+    return Family(
+        name=name, slope=slope, polytomous=polytomous, dichotomous_as=dichotomous_as, steps="adjacent", kernel=kernel
+    )
+
+
+def _asymptotic(name: str, extras: tuple[Extra, ...]) -> Family:
+    kernel = cast("ItemKernel", asymptotes)
     return Family(
         name=name,
-        free_slope=free_slope,
-        polytomous=polytomous,
-        dichotomous_as=dichotomous_as,
+        slope="free",
+        polytomous=False,
+        dichotomous_as=name,
         steps="adjacent",
-        kernel=cast("ItemKernel", partial_credit),
+        kernel=kernel,
+        extras=lambda K: extras,  # noqa: ARG005 - the same for any number of categories
+    )
+
+
+def _keyed_choice(name: str, dichotomous_as: str, *asymptote: Extra) -> Family:
+    return Family(
+        name=name,
+        slope="fixed",
+        polytomous=True,
+        dichotomous_as=dichotomous_as,
+        steps="category",
+        kernel=cast("ItemKernel", nested_logit),
+        extras=_nested(*asymptote),
+        options=True,
     )
 
 
 FAMILIES: dict[str, Family] = {
     f.name: f
     for f in (
-        _divide_by_total("Rasch", free_slope=False, polytomous=False, dichotomous_as="Rasch"),
-        _divide_by_total("2PL", free_slope=True, polytomous=False, dichotomous_as="2PL"),
-        _divide_by_total("PCM", free_slope=False, polytomous=True, dichotomous_as="Rasch"),
-        _divide_by_total("GPCM", free_slope=True, polytomous=True, dichotomous_as="2PL"),
+        _divide_by_total("Rasch", "fixed", polytomous=False, dichotomous_as="Rasch"),
+        _divide_by_total("1PL", "tied", polytomous=False, dichotomous_as="1PL"),
+        _divide_by_total("2PL", "free", polytomous=False, dichotomous_as="2PL"),
+        _asymptotic("3PL", (LOWER,)),
+        _asymptotic("4PL", (LOWER, UPPER)),
+        _divide_by_total("PCM", "fixed", polytomous=True, dichotomous_as="Rasch"),
+        Family(
+            name="RSM",
+            slope="fixed",
+            polytomous=True,
+            dichotomous_as="Rasch",
+            steps="location",
+            kernel=cast("ItemKernel", rating_scale),
+            extras=_common_thresholds,
+        ),
+        _divide_by_total("GPCM", "free", polytomous=True, dichotomous_as="2PL"),
         Family(
             name="GRM",
-            free_slope=True,
+            slope="free",
             polytomous=True,
             dichotomous_as="2PL",
             steps="cumulative",
             kernel=cast("ItemKernel", graded),
         ),
+        Family(
+            name="NRM",
+            slope="fixed",
+            polytomous=True,
+            dichotomous_as="2PL",
+            steps="category",
+            kernel=cast("ItemKernel", nominal),
+            extras=_category_slopes,
+        ),
+        _keyed_choice("2PLNRM", "2PL"),
+        _keyed_choice("3PLNRM", "3PL", LOWER),
+        _keyed_choice("4PLNRM", "4PL", LOWER, UPPER),
     )
 }
+POLYTOMOUS_INSTEAD = {"Rasch": "PCM", "1PL": "PCM"}
 
 
 def family(name: str) -> Family:
@@ -104,10 +227,10 @@ def family_for(name: str, n_categories: int, item: str) -> Family:
     if n_categories == 2:
         return FAMILIES[chosen.dichotomous_as]
     if not chosen.polytomous:
-        fitting = "PCM" if name == "Rasch" else "GPCM"
+        fitting = POLYTOMOUS_INSTEAD.get(name, "GPCM")
         raise ModelError(
             f"Item {item} has scores 0 to {n_categories - 1}, but {name} is for dichotomous items; use model={fitting!r}, "
-            f"which treats dichotomous items as {name}"
+            f"or a mapping of items to families such as {{{item!r}: {fitting!r}, …}}"
         )
     return chosen
 

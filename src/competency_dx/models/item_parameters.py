@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import expit
 
 from competency_dx.arrays import Bools, Floats, Ints, freeze, value
 from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
 from competency_dx.kernels.dispatch import Groups
 from competency_dx.models.families import FAMILIES, family, kernel_groups
+from competency_dx.models.population import NormalPopulation
 
 KEPT = 32
 
 
 @value
 class ItemParameters:
-    """Parameters of I items with up to K categories in slope-intercept form.
+    """Parameters of I items with up to K categories on D dimensions, in slope-intercept form.
 
     Attributes
     ----------
@@ -30,36 +32,87 @@ class ItemParameters:
         provisional, pilot or calibrated.
     n_categories : ndarray of int, shape (I,)
         Number of score categories.
-    slope : ndarray, shape (I,)
-        a, in logits, D = 1.
+    slopes : ndarray, shape (I, D)
+        a, in logits, D = 1; 0 where an item does not measure a dimension.
     intercepts : ndarray, shape (I, K)
         Intercepts of the family's kernel, entry 0 being 0: category intercepts e_k of log P(X = k) = k a θ + e_k + const,
         or for GRM boundary intercepts d_k; NaN beyond the item's categories and for categories that were never
         observed under plain maximum likelihood.
-    covariance : ndarray, shape (I, K, K)
-        Covariance of (a, e_1 …) within each item; zero where a parameter is fixed.
-    mean, variance : float
-        Normal population the parameters refer to.
+    extras : ndarray, shape (I, E)
+        Further shape parameters, by family: logit of the lower and upper asymptote, category slopes, common thresholds;
+        NaN where a family has none.
+    covariance : ndarray, shape (I, F, F)
+        Covariance of slopes, intercepts e_1 … and extras within each item, F = D + K - 1 + E; zero where a parameter is fixed.
+    population : NormalPopulation
+        The population the parameters refer to, with the names of the D dimensions.
     """
 
     items: tuple[str, ...]
     families: tuple[str, ...]
     statuses: tuple[str, ...]
     n_categories: Ints
-    slope: Floats
+    slopes: Floats
     intercepts: Floats
+    extras: Floats
     covariance: Floats
-    mean: float = 0.0
-    variance: float = 1.0
+    population: NormalPopulation
 
     def __post_init__(self) -> None:
-        freeze(self, n_categories=np.int64, slope=np.float64, intercepts=np.float64, covariance=np.float64)
+        freeze(self, n_categories=np.int64, slopes=np.float64, intercepts=np.float64, extras=np.float64)
+        freeze(self, covariance=np.float64)
+
+    @property
+    def mean(self) -> float:
+        """Return the population mean of the first dimension."""
+        return float(self.population.mean[0])
+
+    @property
+    def variance(self) -> float:
+        """Return the population variance of the first dimension."""
+        return float(self.population.covariance[0, 0])
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Return the names of the D dimensions."""
+        return self.population.dimensions
+
+    @property
+    def loads(self) -> Bools:
+        """Return which dimensions each item measures (I, D)."""
+        return np.asarray(self.slopes != 0) if self.slopes.shape[1] > 1 else np.ones(self.slopes.shape, dtype=np.bool_)
+
+    @property
+    def between(self) -> bool:
+        """Return whether every item measures one dimension."""
+        return bool((self.loads.sum(axis=1) == 1).all())
+
+    @property
+    def dimension_index(self) -> Ints:
+        """Return the dimension that each item measures, the first of several (I,)."""
+        return np.asarray(self.loads.argmax(axis=1))
+
+    @property
+    def slope(self) -> Floats:
+        """Return the slope along the item's own direction (I,): a, or for several dimensions √Σ a_d²."""
+        if self.between:
+            return np.asarray(np.take_along_axis(self.slopes, self.dimension_index[:, None], axis=1)[:, 0])
+        return np.asarray(np.sqrt((self.slopes**2).sum(axis=1)))
 
     @property
     def beta(self) -> Floats:
-        """Return kernel parameters (a, e_1 …) (I, K), 0 where a category is not admitted."""
-        out = np.where(self.allowed, self.intercepts, 0.0)
-        out[:, 0] = self.slope
+        """Return kernel parameters (I, D + K - 1 + E): 0 for a category not admitted, absent extras switched off."""
+        e = np.where(self.allowed, self.intercepts, 0.0)[:, 1:]
+        return np.concatenate([self.slopes, e, np.where(np.isnan(self.extras), self._absent(), self.extras)], axis=1)
+
+    def _absent(self) -> Floats:
+        out = np.zeros(self.extras.shape)
+        if not out.size:
+            return out
+        for i, (name, m) in enumerate(zip(self.families, self.n_categories, strict=True)):
+            for j, extra in enumerate(FAMILIES[name].extras(int(m))):
+                out[i, j] = extra.absent
+            if name == "3PL" and out[i].size > 1:
+                out[i, 1] = np.inf
         return out
 
     @property
@@ -74,36 +127,92 @@ class ItemParameters:
         return kernel_groups(self.families)
 
     @property
-    def adjacent(self) -> Bools:
-        """Return for which items steps are differences of the intercepts (I,)."""
-        return np.array([FAMILIES[f].steps == "adjacent" for f in self.families], dtype=np.bool_)
+    def asymptotes(self) -> Floats:
+        """Return lower and upper asymptotes c and u (I, 2), 0 and 1 where a family has none."""
+        out = np.tile([0.0, 1.0], (len(self.items), 1))
+        for i, (name, m) in enumerate(zip(self.families, self.n_categories, strict=True)):
+            for j, extra in enumerate(FAMILIES[name].extras(int(m))):
+                if extra.name in {"logit_c", "logit_u"} and not np.isnan(self.extras[i, j]):
+                    out[i, int(extra.name == "logit_u")] = expit(self.extras[i, j])
+        return out
 
     @property
     def steps(self) -> Floats:
-        """Return step intercepts d_k (I, K - 1): logit(k against k-1) = a θ + d_k, for GRM logit P(X >= k) = a θ + d_k."""
-        return np.where(self.adjacent[:, None], np.diff(self.intercepts, axis=1), self.intercepts[:, 1:])
+        """Return step intercepts d_k (I, K - 1): logit(k against k-1) = a θ + d_k, for GRM logit P(X >= k) = a θ + d_k.
+
+        For NRM they are the category intercepts against the lowest category.
+        """
+        width, D = self.intercepts.shape[1] - 1, self.slopes.shape[1]
+        beyond = np.arange(width) >= self.n_categories[:, None] - 1
+        e = self.intercepts[:, 1:]
+        shape = np.concatenate([np.where(np.isnan(e), 0.0, e), self.beta[:, D + width :]], axis=1)
+        finite = np.where(np.isfinite(shape), shape, 0.0)
+        out = np.einsum("iks,is->ik", self.step_matrices, finite)
+        unseen = np.einsum("iks,is->ik", np.abs(self.step_matrices[:, :, :width]), np.isnan(e).astype(float)) > 0
+        return np.where(beyond | unseen, np.nan, out)
+
+    @property
+    def step_matrices(self) -> Floats:
+        """Return the matrices (I, K - 1, S) from shape parameters to step intercepts."""
+        width, E = self.intercepts.shape[1] - 1, self.extras.shape[1]
+        out = np.zeros((len(self.items), width, width + E))
+        for i, (name, m) in enumerate(zip(self.families, self.n_categories, strict=True)):
+            out[i, : m - 1] = FAMILIES[name].step_matrix(int(m), width, width + E)
+        return out
 
     @property
     def difficulties(self) -> Floats:
-        """Return step difficulties b_k = -d_k / a (I, K - 1)."""
-        out: Floats = -self.steps / self.slope[:, None]
-        return out
+        """Return step difficulties b_k = -d_k / a (I, K - 1); NaN where the family or several dimensions give them no sense."""
+        senseless = np.array([FAMILIES[f].slope_in_extras for f in self.families]) | (self.loads.sum(axis=1) > 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            out: Floats = -self.steps / self.slope[:, None]
+        return np.where(senseless[:, None], np.nan, out)
 
     def step_covariance(self) -> Floats:
-        """Return the covariance of (a, d_1 …) within each item (I, K, K)."""
-        K = self.intercepts.shape[1]
-        T = np.broadcast_to(np.eye(K), (len(self.items), K, K)).copy()
-        T[:, np.arange(2, K), np.arange(1, K - 1)] = -1.0 * self.adjacent[:, None]
+        """Return the covariance of slopes and steps (a_1 …, d_1 …) within each item (I, D + K - 1, D + K - 1)."""
+        D, (n, width, S) = self.slopes.shape[1], self.step_matrices.shape
+        T = np.zeros((n, D + width, D + S))
+        T[:, :D, :D] = np.eye(D)
+        T[:, D:, D:] = self.step_matrices
         return T @ self.covariance @ T.transpose(0, 2, 1)
 
     def difficulty_se(self) -> Floats:
         """Return standard errors of the b_k (I, K - 1) by the delta method: ∂b/∂a = d/a², ∂b/∂d = -1/a."""
-        V, a, d = self.step_covariance(), self.slope[:, None], self.steps
-        va, vd = V[:, :1, 0], np.einsum("ikk->ik", V)[:, 1:]
-        cov = V[:, 0, 1:]
-        variance = va * d**2 / a**4 + vd / a**2 - 2 * cov * d / a**3
+        V, a, d, D = self.step_covariance(), self.slope[:, None], self.steps, self.slopes.shape[1]
+        at = np.arange(len(self.items)), self.dimension_index
+        va, vd = V[at[0], at[1], at[1]][:, None], np.einsum("ikk->ik", V)[:, D:]
+        cov = V[at[0], at[1], D:]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = va * d**2 / a**4 + vd / a**2 - 2 * cov * d / a**3
         out: Floats = np.sqrt(np.maximum(variance, 0.0))
-        return out
+        return np.where(np.isnan(self.difficulties), np.nan, out)
+
+    def single(self, dimension: int | None = None) -> ItemParameters:
+        """Return items that measure one competency each with that slope alone (I, 1).
+
+        The population is that of `dimension`; without one it is standard normal and stands for nothing.
+        """
+        D, at = self.slopes.shape[1], self.dimension_index
+        keep = np.concatenate([at[:, None], np.tile(np.arange(D, self.covariance.shape[1]), (len(at), 1))], axis=1)
+        rows = np.arange(len(at))[:, None, None]
+        d = () if dimension is None else (dimension,)
+        mean = self.population.mean[list(d)] if d else np.zeros(1)
+        variance = self.population.covariance[np.ix_(d, d)] if d else np.eye(1)
+        return ItemParameters(
+            items=self.items,
+            families=self.families,
+            statuses=self.statuses,
+            n_categories=self.n_categories,
+            slopes=self.slope[:, None],
+            intercepts=self.intercepts,
+            extras=self.extras,
+            covariance=self.covariance[rows, keep[:, :, None], keep[:, None, :]],
+            population=NormalPopulation(
+                dimensions=(self.dimensions[dimension],) if dimension is not None else ("theta",),
+                mean=mean,
+                covariance=variance,
+            ),
+        )
 
     def take(self, index: Sequence[int] | Ints) -> ItemParameters:
         """Return the parameters of some of the items."""
@@ -113,11 +222,11 @@ class ItemParameters:
             families=tuple(self.families[i] for i in at),
             statuses=tuple(self.statuses[i] for i in at),
             n_categories=self.n_categories[at],
-            slope=self.slope[at],
+            slopes=self.slopes[at],
             intercepts=self.intercepts[at],
+            extras=self.extras[at],
             covariance=self.covariance[at],
-            mean=self.mean,
-            variance=self.variance,
+            population=self.population,
         )
 
 
@@ -125,51 +234,75 @@ class ItemParameters:
 def bank_parameters(bank: ItemBank) -> ItemParameters:
     """Return the parameters of a bank's items that have any, in the order of the bank.
 
-    The covariance follows from the standard errors of a and b by the delta method, a and b taken as independent
+    The covariance follows from the standard errors of a, b, c and u by the delta method, all taken as independent
     (the file keeps no covariances).
 
     Raises
     ------
     ModelError
-        When no item has parameters, or an item's family is unknown.
+        When no item has parameters, or an item's family is unknown or not kept in banks.
     """
     records = bank.parameters
     if not records:
         raise ModelError(f"bank {bank.id} has no item parameters: calibrate responses and use with_calibration()")
     for record in records:
-        family(record.model)
+        if family(record.model).slope_in_extras:
+            raise ModelError(
+                f"bank {bank.id}, item {record.item}: a bank keeps slopes, difficulties and asymptotes, which {record.model} "
+                "does not have; keep the Calibration itself and score with it"
+            )
     K = max(len(r.b) for r in records) + 1
+    E = max(_n_asymptotes(r.model) for r in records)
     population = bank.header.population
     return ItemParameters(
         items=tuple(r.item for r in records),
-        families=tuple(r.model for r in records),
+        families=tuple("PCM" if r.model == "RSM" else r.model for r in records),
         statuses=tuple(r.status for r in records),
         n_categories=np.array([len(r.b) + 1 for r in records]),
-        slope=np.array([r.a for r in records]),
+        slopes=np.array([[r.a] for r in records]),
         intercepts=np.array([_intercepts(r, K) for r in records]),
-        covariance=np.array([_covariance(r, K) for r in records]),
-        mean=population.mean,
-        variance=population.variance,
+        extras=np.array([_logits(r, E) for r in records]).reshape(len(records), E),
+        covariance=np.array([_covariance(r, K, E) for r in records]),
+        population=NormalPopulation(
+            dimensions=("theta",), mean=np.array([population.mean]), covariance=np.array([[population.variance]])
+        ),
     )
+
+
+def _n_asymptotes(model: str) -> int:
+    return {"3PL": 1, "4PL": 2}.get(model, 0)
+
+
+def _logits(record: ParameterRecord, E: int) -> Floats:
+    """Return the logits (E,) of the asymptotes, NaN where the family has none."""
+    given = [record.c, record.u][: _n_asymptotes(record.model)]
+    out = np.full(E, np.nan)
+    for j, x in enumerate(given):
+        if x is not None and 0 < x < 1:
+            out[j] = np.log(x / (1 - x))
+    return out
 
 
 def _intercepts(record: ParameterRecord, K: int) -> Floats:
     out = np.full(K, np.nan)
     steps = -record.a * np.array(record.b)
-    adjacent = family(record.model).steps == "adjacent"
+    adjacent = family(record.model).steps in {"adjacent", "location"}
     out[: len(record.b) + 1] = np.concatenate([[0.0], np.cumsum(steps) if adjacent else steps])
     return out
 
 
-def _covariance(record: ParameterRecord, K: int) -> Floats:
+def _covariance(record: ParameterRecord, K: int, E: int) -> Floats:
     """Return the covariance of (a, e_1 …) for d_k = -a b_k with independent a and b_k; e_k adds up d_1 to d_k or is d_k."""
     m, b = len(record.b), np.array(record.b)
     jacobian = np.zeros((m + 1, m + 1))
     jacobian[0, 0] = 1.0
-    adds = np.tri(m) if family(record.model).steps == "adjacent" else np.eye(m)
+    adds = np.tri(m) if family(record.model).steps in {"adjacent", "location"} else np.eye(m)
     jacobian[1:, 0] = -adds @ b
     jacobian[1:, 1:] = -record.a * adds
     se = np.array([record.se_a or 0.0, *((s or 0.0) for s in record.se_b)])
-    out = np.zeros((K, K))
+    out = np.zeros((K + E, K + E))
     out[: m + 1, : m + 1] = (jacobian * se**2) @ jacobian.T
+    for j, (x, own) in enumerate(((record.c, record.se_c), (record.u, record.se_u))[:E]):
+        if x is not None and 0 < x < 1 and own:
+            out[K + j, K + j] = (own / (x * (1 - x))) ** 2
     return out

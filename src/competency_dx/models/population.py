@@ -32,3 +32,7 @@ class NormalPopulation:
                 f"A population of {D} dimensions needs mean ({D},) and covariance ({D}, {D}), found "
                 f"{self.mean.shape} and {self.covariance.shape}"
             )
+
+    def named(self, dimensions: tuple[str, ...]) -> NormalPopulation:
+        """Return the population under other names of its dimensions."""
+        return NormalPopulation(dimensions=dimensions, mean=self.mean, covariance=self.covariance)

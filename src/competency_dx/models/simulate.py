@@ -37,7 +37,7 @@ def simulate(
     parameters : ItemBank or Calibration
         Item parameters and population.
     persons : int or ndarray, shape (P,) or (P, D)
-        Number of persons, drawn from the population, or their abilities θ in logits; with one competency D = 1.
+        Number of persons, drawn from the population, or their abilities θ in logits on D competencies.
     rng : numpy.random.Generator
         Source of randomness; the same state gives the same answers.
 
@@ -73,7 +73,9 @@ def simulate(
 
 
 def _settings(known: ItemParameters, P: int) -> Mapping[str, str]:
-    return {"persons": str(P), "items": str(len(known.items)), "population": f"N({known.mean:g}, {known.variance:g})"}
+    several = len(known.dimensions) > 1
+    population = f"{len(known.dimensions)} competencies" if several else f"N({known.mean:g}, {known.variance:g})"
+    return {"persons": str(P), "items": str(len(known.items)), "population": population}
 
 
 def _known(source: ItemBank | Calibrated | ItemParameters) -> ItemParameters:
@@ -83,17 +85,20 @@ def _known(source: ItemBank | Calibrated | ItemParameters) -> ItemParameters:
 
 
 def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Generator) -> Floats:
+    D = len(known.dimensions)
     if isinstance(persons, int | np.integer):
         if persons < 1:
             raise ModelError(f"persons= must be at least 1, found {persons}")
+        if D > 1:
+            return rng.multivariate_normal(known.population.mean, known.population.covariance, int(persons))
         return np.asarray(rng.normal(known.mean, np.sqrt(known.variance), int(persons)))
     theta = np.asarray(persons, dtype=float)
-    if theta.ndim == 2 and theta.shape[1] == 1:
+    if D == 1 and theta.ndim == 2 and theta.shape[1] == 1:
         theta = theta[:, 0]
-    if theta.ndim != 1 or not np.isfinite(theta).all():
+    wanted = "(P,) or (P, 1) for one competency" if D == 1 else f"(P, {D}) for {D} competencies"
+    if theta.ndim != min(D, 2) or (D > 1 and theta.shape[1] != D) or not np.isfinite(theta).all():
         raise ModelError(
-            f"persons= must be a number or finite abilities of shape (P,) or (P, 1) for one competency, found shape "
-            f"{np.shape(persons)}"
+            f"persons= must be a number or finite abilities of shape {wanted}, found shape {np.shape(persons)}"
         )
     return theta
 

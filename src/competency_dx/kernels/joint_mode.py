@@ -1,0 +1,97 @@
+"""Joint maximum a posteriori estimates of several competencies, by guarded Newton steps for many persons at once.
+
+With η_i = Σ_d a_id θ_d the log posterior has the gradient Σ_i a_i l_i'(η_i) - Σ⁻¹(θ - μ); steps use the expected information
+Σ_i a_i I_i(η_i) a_iᵀ + Σ⁻¹, the covariance at the end is the inverse of the observed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats
+
+Curves = Callable[[Floats], tuple[Floats, Floats, Floats]]
+
+STEPS = 100
+CLOSE = 1e-10
+LONGEST = 2.0
+HALVINGS = 12
+TINY = float(np.finfo(float).tiny)
+
+
+class Prior(NamedTuple):
+    """Normal prior: mean (D,), precision (D, D); a precision of zero is maximum likelihood."""
+
+    mean: Floats
+    precision: Floats
+
+
+class _At(NamedTuple):
+    """Objective (p,), gradient (p, D), expected and observed information (p, D, D)."""
+
+    objective: Floats
+    gradient: Floats
+    expected: Floats
+    observed: Floats
+
+
+def joint_modes(
+    curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: Prior, reach: Floats
+) -> tuple[Floats, Floats]:
+    """Return modes (P, D), no farther than `reach` (D,) from the prior mean, and covariances (P, D, D).
+
+    Parameters
+    ----------
+    curves : callable
+        Probabilities and their first two derivatives by η (P, I, K) at points (P, D).
+    slopes : ndarray, shape (I, D)
+    """
+    P, D = len(codes), slopes.shape[1]
+    theta, done = np.tile(prior.mean, (P, 1)), np.zeros(P, dtype=np.bool_)
+    now = _evaluated(curves, slopes, codes, observed, prior, theta)
+    for _ in range(STEPS):
+        ridge = 1e-9 * np.eye(D)
+        step = np.linalg.solve(now.expected + ridge, now.gradient[:, :, None])[:, :, 0]
+        step *= np.minimum(1.0, LONGEST / np.maximum(np.abs(step).max(axis=1), TINY))[:, None]
+        step[done] = 0.0
+        for _ in range(HALVINGS):
+            further = np.clip(theta + step, prior.mean - reach, prior.mean + reach)
+            after = _evaluated(curves, slopes, codes, observed, prior, further)
+            worse = after.objective < now.objective - 1e-12 * np.abs(now.objective)
+            if not worse.any():
+                break
+            step[worse] /= 2
+        done = done | (np.abs(further - theta).max(axis=1) < CLOSE)
+        theta, now = further, after
+        if done.all():
+            break
+    return theta, _covariances(now)
+
+
+def _covariances(now: _At) -> Floats:
+    """Return inverses of the observed information, of the expected one where that is not positive definite."""
+    proper = np.linalg.eigvalsh(now.observed)[:, 0] > 1e-8
+    information = np.where(proper[:, None, None], now.observed, now.expected)
+    D = information.shape[1]
+    return np.asarray(np.linalg.inv(information + 1e-9 * np.eye(D)))
+
+
+def _evaluated(curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: Prior, theta: Floats) -> _At:
+    prob, first, second = curves(theta)
+    prob = np.maximum(prob, TINY)
+    chosen = codes.astype(np.int64)[:, :, None]
+    own = np.take_along_axis(prob, chosen, axis=2)[:, :, 0]
+    rise = np.take_along_axis(first, chosen, axis=2)[:, :, 0] / own
+    bend = rise**2 - np.take_along_axis(second, chosen, axis=2)[:, :, 0] / own
+    expected = (first**2 / prob).sum(axis=2)
+    off = theta - prior.mean
+    pull = off @ prior.precision
+    objective = np.where(observed, np.log(own), 0.0).sum(axis=1) - 0.5 * (off * pull).sum(axis=1)
+    gradient = np.where(observed, rise, 0.0) @ slopes - pull
+    outer = (slopes[:, :, None] * slopes[:, None, :]).reshape(len(slopes), -1)
+    D = slopes.shape[1]
+    information = [(np.where(observed, x, 0.0) @ outer).reshape(-1, D, D) + prior.precision for x in (expected, bend)]
+    return _At(objective, gradient, information[0], information[1])
