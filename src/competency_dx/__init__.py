@@ -21,10 +21,20 @@ if TYPE_CHECKING:
     from competency_dx.bank import load_framework as load_framework
     from competency_dx.bank import save_bank as save_bank
     from competency_dx.bank import shipped_banks as shipped_banks
+    from competency_dx.calibration import Beta as Beta
     from competency_dx.calibration import Calibration as Calibration
+    from competency_dx.calibration import Constraints as Constraints
+    from competency_dx.calibration import CrossCheck as CrossCheck
+    from competency_dx.calibration import Girth as Girth
+    from competency_dx.calibration import LogitNormal as LogitNormal
+    from competency_dx.calibration import LogNormal as LogNormal
     from competency_dx.calibration import MarginalML as MarginalML
+    from competency_dx.calibration import Normal as Normal
+    from competency_dx.calibration import Population as Population
     from competency_dx.calibration import Priors as Priors
+    from competency_dx.calibration import SurveyDesign as SurveyDesign
     from competency_dx.calibration import calibrate as calibrate
+    from competency_dx.calibration import cross_check as cross_check
     from competency_dx.competencies import R201 as R201
     from competency_dx.competencies import DeficitProfiles as DeficitProfiles
     from competency_dx.competencies import DeficitRule as DeficitRule
@@ -60,7 +70,22 @@ _ROOMS = {
         "save_bank",
         "shipped_banks",
     ),
-    "calibration": ("Calibration", "MarginalML", "Priors", "calibrate"),
+    "calibration": (
+        "Beta",
+        "Calibration",
+        "Constraints",
+        "CrossCheck",
+        "Girth",
+        "LogNormal",
+        "LogitNormal",
+        "MarginalML",
+        "Normal",
+        "Population",
+        "Priors",
+        "SurveyDesign",
+        "calibrate",
+        "cross_check",
+    ),
     "competencies": ("R201", "DeficitProfiles", "DeficitRule", "Level", "Profile", "Standards", "diagnose"),
     "errors": ("CompetencyDxError", "CompetencyDxWarning", "Finding"),
     "models": ("ItemParameters", "simulate"),

@@ -28,7 +28,7 @@ MAX_LINES = 12
 class Result(ABC):
     """A frozen value with the same five faces as every other: frame, JSON, plot, HTML and text."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
     kind: ClassVar[str]
     schema_version: ClassVar[int] = 1
 

@@ -18,6 +18,16 @@ SOURCE = Path(__file__).parents[2] / "src" / PACKAGE
 LONGEST_MODULE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 60, 7
 
 PUBLIC_NAMES = [
+    "Beta",
+    "Constraints",
+    "CrossCheck",
+    "Girth",
+    "LogNormal",
+    "LogitNormal",
+    "Normal",
+    "Population",
+    "SurveyDesign",
+    "cross_check",
     "CompetencyDxError",
     "CompetencyDxWarning",
     "CompetencyFramework",

@@ -11,6 +11,7 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank
+from competency_dx.calibration import LogitNormal, LogNormal, Normal
 from competency_dx.errors import CalibrationError, ConvergenceError, ModelError
 
 MakeBank = Callable[..., ItemBank]
@@ -233,7 +234,7 @@ def test_a_long_test_refines_its_grid_and_keeps_its_slopes(quiet: Quiet) -> None
     [
         ({"model": "5PL"}, ModelError, "no item family '5PL'"),
         ({"priors": "strong"}, CalibrationError, "priors='strong' is not known"),
-        ({"dimensions": {"i0": "x"}}, CalibrationError, "dimensions= is not available yet"),
+        ({"dimensions": {"i0": "x"}}, CalibrationError, "dimensions= names no competency for i1, i2, i3, i4, i5"),
         ({"model": {"i0": "2PL"}}, CalibrationError, "names no family for i1, i2"),
     ],
 )
@@ -253,10 +254,11 @@ def test_nothing_answered_is_refused() -> None:
         cdx.calibrate(data)
 
 
-@pytest.mark.parametrize("bad", [{"slope_sd": 0.0}, {"step_sd": -1.0}])
-def test_priors_need_positive_spread(bad: dict[str, float]) -> None:
-    with pytest.raises(CalibrationError, match="Prior SDs must be positive"):
-        cdx.Priors(**bad)
+@pytest.mark.parametrize("sd", [0.0, -1.0])
+@pytest.mark.parametrize("kind", [Normal, LogNormal, LogitNormal])
+def test_priors_need_positive_spread(kind: type[Normal | LogNormal | LogitNormal], sd: float) -> None:
+    with pytest.raises(CalibrationError, match="must be positive"):
+        kind(mean=0.0, sd=sd)
 
 
 def test_an_item_nobody_answered_is_left_out_and_said_so() -> None:

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import competency_dx as cdx
-from competency_dx.calibration.em import evaluate
-from competency_dx.calibration.newton import gradient
-from competency_dx.calibration.problem import State, build, category_counts
-from competency_dx.kernels import graded, partial_credit
+from competency_dx.calibration import Constraints
+from competency_dx.kernels import dispatch, graded, partial_credit
+from competency_dx.kernels.dispatch import KernelGroup
 
 Floats = NDArray[np.float64]
 EXACT = cdx.MarginalML(tolerance=1e-7)
@@ -44,22 +43,28 @@ def test_rasch_is_the_2pl_with_all_slopes_at_the_population_sd() -> None:
     data = binary_table(400, 6, 1, spread=1.3)
     rasch = cdx.calibrate(data, model="Rasch", priors=None, method=EXACT)
     sd = float(np.sqrt(rasch.population.covariance[0, 0]))
-    codes, n_categories = data.to_numpy(np.int8), np.full(6, 2)
-    problem = build(
-        codes,
-        np.ones(codes.shape, bool),
-        n_categories,
-        families=["2PL"] * 6,
-        priors=None,
-        counts=category_counts(codes, np.ones(codes.shape, bool), 2),
-    )
-    beta = np.column_stack([np.full(6, sd), rasch.parameters.steps[:, 0]])
-    now = evaluate(problem, State(beta, 0.0, 1.0), 61, None)
-    assert now.log_likelihood == pytest.approx(rasch.log_likelihood, abs=1e-9)
-    slopes, steps = gradient(problem, now).reshape(6, 2).T
-    assert slopes.sum() == pytest.approx(0, abs=1e-4)  # the variance is at its maximum
-    np.testing.assert_allclose(steps, 0, atol=1e-4)
-    assert np.abs(slopes).max() > 1  # while single slopes would move: the table is not a Rasch table
+    fixed = {f"i{k}.d": float(d) for k, d in enumerate(rasch.parameters.steps[:, 0])}
+    fixed |= {f"i{k}.a": sd for k in range(5)}
+    start = cdx.MarginalML(tolerance=1e-7, constraints=Constraints(fixed=fixed, start={"i5.a": sd}))
+    one_free = cdx.calibrate(data, model="2PL", priors=None, method=start)
+    tied = cdx.calibrate(data, model="1PL", priors=None, method=EXACT)
+    assert tied.log_likelihood == pytest.approx(rasch.log_likelihood, abs=1e-9)
+    np.testing.assert_allclose(tied.parameters.slope, sd, rtol=1e-6)
+    np.testing.assert_allclose(tied.parameters.steps, rasch.parameters.steps, atol=1e-6)
+    assert one_free.n_parameters == 1
+    assert (
+        one_free.log_likelihood > rasch.log_likelihood
+    )  # while single slopes would move: the table is not a Rasch table
+
+
+def test_equal_slopes_by_constraint_are_the_1pl() -> None:
+    data = binary_table(400, 6, 1, spread=1.3)
+    equal = Constraints(equal=[[f"i{k}.a" for k in range(6)]])
+    one = cdx.calibrate(data, model="2PL", priors=None, method=cdx.MarginalML(constraints=equal))
+    other = cdx.calibrate(data, model="1PL", priors=None)
+    assert one.log_likelihood == other.log_likelihood
+    np.testing.assert_array_equal(one.covariance, other.covariance)
+    assert one.parameter_names == other.parameter_names
 
 
 def test_free_slopes_fit_at_least_as_well() -> None:
@@ -82,12 +87,13 @@ def test_graded_kernel_with_two_categories_is_the_divide_by_total_kernel(
     a: float, d: float, theta: list[float]
 ) -> None:
     beta, allowed, at = np.array([[a, d]]), np.ones((1, 2), bool), np.array(theta)
-    one, other = (k.log_probabilities(beta, at, allowed) for k in (graded, partial_credit))
+    first, second = ((KernelGroup(k, np.arange(1)),) for k in (graded, partial_credit))
+    one, other = (dispatch.log_probabilities(g, beta, at, allowed) for g in (first, second))
     np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
     counts = np.exp(other) * 3.0
     np.testing.assert_allclose(
-        graded.information(beta, counts, one, at, allowed),
-        partial_credit.information(beta, counts, other, at, allowed),
+        dispatch.information(first, beta, counts, one, at, allowed),
+        dispatch.information(second, beta, counts, other, at, allowed),
         rtol=1e-7,
         atol=1e-9,
     )

@@ -9,7 +9,8 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, freeze, value
 from competency_dx.bank import ParameterRecord, Population
-from competency_dx.errors import Finding
+from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame
+from competency_dx.errors import CalibrationError, Finding
 from competency_dx.models import ItemParameters, NormalPopulation, expected_scores, score_information
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result
@@ -37,7 +38,13 @@ class Certificate:
     points : int
         Support points used.
     spacing, narrowest : float
-        Distance between points and the SD of the narrowest posterior; the first must not exceed the second.
+        Distance between points and the SD of the narrowest posterior, in population SD; the first must not exceed the second.
+    integration : str
+        How competencies were integrated over: "grid" (one, exact), "product grid" (exact), "propagation" (approximate) or
+        "bifactor" (exact, by dimension reduction).
+    log_likelihood_error, theta_error : float or None
+        Estimated error of an approximate integration: of the log-likelihood per person, and RMS of the posterior means; None
+        where the integration is exact.
     """
 
     gradient: float
@@ -46,6 +53,9 @@ class Certificate:
     points: int
     spacing: float
     narrowest: float
+    integration: str = "grid"
+    log_likelihood_error: float | None = None
+    theta_error: float | None = None
 
     @property
     def grid_suits(self) -> bool:
@@ -62,10 +72,21 @@ class Calibration(Result):
     parameters : ItemParameters
         Struct of arrays, items in the order of the responses.
     population : NormalPopulation
-        Mean (1,) and covariance (1, 1) of the competency, fixed or estimated.
+        Mean (D,) and covariance (D, D) of the competencies, fixed or estimated; of the reference group where there are several,
+        with covariates at their mean.
+    populations : tuple of NormalPopulation
+        One for each group.
+    groups : tuple of str
+        Names of the groups, the reference first; one empty name where there is a single group.
+    grouping : str or None
+        The background column that told the groups, if it was one.
+    parameter_names : tuple of str (F,)
+        Names of the free parameters: slopes a and step intercepts d_k by item (logits of asymptotes), then those of the
+        population. Parameters that are equal by constraint go under the first name.
+    estimates : ndarray, shape (F,)
+        Their values.
     covariance : ndarray, shape (F, F)
-        Covariance of the free parameters named by `parameter_names`: slopes a and step intercepts d_k by item, then
-        population mean and variance where they are free.
+        Covariance of the estimates: inverse of the observed information, or the sandwich.
     log_likelihood : float
         Marginal log-likelihood at the estimates, priors not included.
     n_persons : int
@@ -81,7 +102,11 @@ class Calibration(Result):
     model: str
     parameters: ItemParameters
     population: NormalPopulation
+    populations: tuple[NormalPopulation, ...]
+    groups: tuple[str, ...]
+    grouping: str | None
     parameter_names: tuple[str, ...]
+    estimates: Floats
     covariance: Floats
     log_likelihood: float
     converged: bool
@@ -94,7 +119,7 @@ class Calibration(Result):
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        freeze(self, covariance=np.float64, n_answers=np.int64, item_rest=np.float64)
+        freeze(self, estimates=np.float64, covariance=np.float64, n_answers=np.int64, item_rest=np.float64)
 
     @property
     def n_parameters(self) -> int:
@@ -111,32 +136,49 @@ class Calibration(Result):
         """Return Schwarz's criterion, -2 log L + F log P."""
         return -2 * self.log_likelihood + self.n_parameters * float(np.log(self.n_persons))
 
+    @property
+    def standard_errors(self) -> Floats:
+        """Return standard errors of the estimates (F,)."""
+        out: Floats = np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
+        return out
+
+    def population_frame(self) -> pd.DataFrame:
+        """Return the free parameters of the population, regression coefficients included: name, estimate, se, interval."""
+        import pandas as pd
+
+        owned = tuple(f"{item}." for item in self.parameters.items)
+        at = [i for i, name in enumerate(self.parameter_names) if not name.startswith(owned)]
+        x, se = self.estimates[at], self.standard_errors[at]
+        names = [self.parameter_names[i] for i in at]
+        return pd.DataFrame(
+            {"parameter": names, "estimate": x, "se": se, "ci_low": x - Z95 * se, "ci_high": x + Z95 * se}
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, family, dimension, a, b, b1 …, d, d1 …, c, u and se_ of what is estimated.
 
         Dichotomous items fill b and d (logit = a θ + d, b = -d / a), polytomous ones b1 … and d1 …
-        (logit of k against k - 1 = a (θ - b_k) = a θ + d_k). Standard errors of b are by the delta method.
+        (logit of k against k - 1 = a (θ - b_k) = a θ + d_k). Where items measure several competencies, slopes are in
+        a_<competency>. Nominal items fill d1 … (category intercepts) and slope1 …; standard errors of b, c and u are by the
+        delta method.
         """
-        import pandas as pd
-
-        p = self.parameters
-        frame = pd.DataFrame({"item": p.items, "family": p.families, "dimension": self.population.dimensions[0]})
-        frame["a"] = p.slope
-        se_a = np.sqrt(p.covariance[:, 0, 0])
-        se_d = np.sqrt(np.einsum("ikk->ik", p.step_covariance())[:, 1:])
-        binary = p.n_categories == 2
-        for name, table in (("b", p.difficulties), ("d", p.steps)):
-            _fill(frame, name, table, binary)
-        frame["c"], frame["u"] = 0.0, 1.0
-        frame["se_a"] = np.where(se_a > 0, se_a, np.nan)
-        for name, table in (("se_b", p.difficulty_se()), ("se_d", np.where(se_d > 0, se_d, np.nan))):
-            _fill(frame, name, table, binary)
-        return frame
+        return parameter_frame(self.parameters)
 
     def bank_records(self) -> tuple[ParameterRecord, ...]:
         """Return the parameters as records of a bank; items with a category never observed are left out."""
         p = self.parameters
+        if p.slopes.shape[1] > 1:
+            raise CalibrationError(
+                "A bank keeps items of one competency; this calibration has several: keep the Calibration itself, or calibrate "
+                "each competency in a call of its own"
+            )
+        if np.isnan(self.covariance).any():
+            raise CalibrationError(
+                "This calibration has no standard errors, which a bank needs to know how far to trust its parameters; "
+                "calibrate by MarginalML()"
+            )
         se_a, se_b = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se()
+        bounds, se_bounds = p.asymptotes, asymptote_errors(p)
         label = self.provenance.inputs.get("responses", "")[7:19]
         out = []
         for i, item in enumerate(p.items):
@@ -148,6 +190,10 @@ class Calibration(Result):
                     item=item,
                     model=p.families[i],
                     a=float(p.slope[i]),
+                    c=float(bounds[i, 0]) if p.families[i] in {"3PL", "4PL"} else None,
+                    u=float(bounds[i, 1]) if p.families[i] == "4PL" else None,
+                    se_c=_known(se_bounds[i, 0]),
+                    se_u=_known(se_bounds[i, 1]),
                     b=tuple(float(x) for x in p.difficulties[i, :m]),
                     se_a=float(se_a[i]) if se_a[i] > 0 else None,
                     se_b=tuple(float(x) for x in se_b[i, :m]),
@@ -171,7 +217,7 @@ class Calibration(Result):
             f"log-likelihood {self.log_likelihood:.3f}, parameters {self.n_parameters}, AIC {self.aic:.1f}, "
             f"BIC {self.bic:.1f}",
             f"priors: {self.provenance.settings['priors']}",
-            f"population: mean {self.population.mean[0]:.3f}, variance {self.population.covariance[0, 0]:.3f}",
+            _population_line(self),
             f"{'converged' if self.converged else 'NOT CONVERGED'} after {self.iterations} E-steps: gradient "
             f"{c.gradient:.1e}, last step {c.last_step:.1e} (in SE), smallest eigenvalue {c.smallest_eigenvalue:.3g}",
             f"support: {c.points} points, spacing {c.spacing:.3f}, narrowest posterior SD {c.narrowest:.3f}",
@@ -190,7 +236,9 @@ class Calibration(Result):
 
         p = self.parameters
         if kind == "difficulty":
-            b, se = np.nanmean(p.difficulties, axis=1), np.nanmax(p.difficulty_se(), axis=1)
+            some = np.flatnonzero(np.isfinite(p.difficulties).any(axis=1))
+            p = p.take(some)
+            b, se = np.nanmean(p.difficulties, axis=1), np.nan_to_num(p.difficulty_se()).max(axis=1)
             order = np.argsort(b)
             return interval_chart(
                 labels=[p.items[i] for i in order],
@@ -199,6 +247,10 @@ class Calibration(Result):
                 high=list((b + 1.96 * se)[order]),
                 title="Item difficulty (mean of the steps), 95 %",
                 x_label="θ, logits",
+            )
+        if p.slopes.shape[1] > 1:
+            raise CalibrationError(
+                f"The picture {kind!r} is for one competency; this calibration has {p.slopes.shape[1]}"
             )
         theta = np.linspace(-4, 4, 81)
         if kind == "curves":
@@ -217,9 +269,21 @@ class Calibration(Result):
         )
 
 
-def _fill(frame: pd.DataFrame, name: str, table: Floats, binary: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-    """Write a column for dichotomous items and numbered ones for the steps of polytomous items."""
-    frame[name] = np.where(binary, table[:, 0], np.nan)
-    if not binary.all():
-        for k in range(table.shape[1]):
-            frame[f"{name}{k + 1}"] = np.where(binary, np.nan, table[:, k])
+def _known(x: float) -> float | None:
+    return float(x) if np.isfinite(x) and x > 0 else None
+
+
+def _population_line(c: Calibration) -> str:
+    """Return mean and variance, or the spread of correlations, or groups."""
+    if len(c.groups) > 1:
+        parts = [
+            f"{g} {p.mean[0]:.3f} ± {np.sqrt(p.covariance[0, 0]):.3f}"
+            for g, p in zip(c.groups, c.populations, strict=True)
+        ]
+        return f"populations (mean ± SD): {', '.join(parts[:6])}"
+    V = c.population.covariance
+    if len(V) == 1:
+        return f"population: mean {c.population.mean[0]:.3f}, variance {V[0, 0]:.3f}"
+    sd = np.sqrt(np.diag(V))
+    r = (V / np.outer(sd, sd))[np.triu_indices(len(V), 1)]
+    return f"population: {len(V)} competencies, correlations {r.min():.3f} to {r.max():.3f}"

@@ -3,27 +3,21 @@
 EM (Bock & Aitkin 1981, doi:10.1007/BF02293801) with SQUAREM acceleration (Varadhan & Roland 2008,
 doi:10.1111/j.1467-9469.2007.00585.x, scheme S3) brings the parameters near the maximum; Newton steps with the
 information of Louis' identity take them to it and leave the certificate: a vanishing gradient and a positive definite
-information, both at the reported estimates.
+information, both at the reported estimates. The loop knows a likelihood by `Likelihood` alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, value
-from competency_dx.calibration.em import Evaluation, Precision, difference, evaluate, extrapolate, m_step
-from competency_dx.calibration.newton import Information, gradient, moved, observed_information
-from competency_dx.calibration.problem import Problem, State
-from competency_dx.errors import CalibrationError
+from competency_dx.arrays import Floats
+from competency_dx.calibration.likelihood import Evaluation, Information, Likelihood, Precision
+from competency_dx.calibration.progress import telling
+from competency_dx.calibration.strategies import MarginalML, Progress
 from competency_dx.kernels import support
 from competency_dx.kernels.louis import Depth
-from competency_dx.responses import MissingPolicy
-
-Progress = Callable[[int, float, float], None]
 
 NEWTON_GATE = 1e-3  # EM hands over to Newton when an EM step moves no parameter by more
 NARROWEST_GATE = 1e-6
@@ -36,79 +30,53 @@ MAX_POINTS = 1201
 COARSE_POINTS = 31
 NOISE = 1e-8  # relative error of a log-likelihood added up from single precision
 COARSE = 1.4  # spacing of the grid of EM in units of the narrowest posterior SD
-
-
-@value
-class MarginalML:
-    """How to calibrate by marginal maximum likelihood.
-
-    Attributes
-    ----------
-    points : int
-        Support points of the population on ±6 SD to begin with; refined by itself when a posterior is narrower.
-    tolerance : float
-        The last Newton step must move every parameter by less than this share of its standard error.
-    max_iterations : int
-        E-steps before giving up.
-    executor : concurrent.futures.Executor or None
-        Where blocks of persons are processed; None is a thread pool over the cores.
-    missing : MissingPolicy
-        Which missing answers count as wrong and which are left out.
-    progress : callable or None
-        Called as ``progress(iteration, log_likelihood, change)`` after each E-step.
-    """
-
-    points: int = 61
-    tolerance: float = 1e-4
-    max_iterations: int = 500
-    executor: Executor | None = None
-    missing: MissingPolicy = MissingPolicy()
-    progress: Progress | None = None
-
-    def __post_init__(self) -> None:
-        if self.points < 11:
-            raise CalibrationError(f"MarginalML needs at least 11 support points, found {self.points}")
+LONGEST_EXTRAPOLATION = 32.0
 
 
 class Fit(NamedTuple):
     """Where an estimation ended, with its certificate.
 
-    `covariance` (F, F) is that of the free parameters: items row by row (a, e_1 …), then mean and variance. `gradient`
-    is the largest component in units of the parameter's standard error, `step` the largest last move in those units.
+    `information` is that of φ. `gradient` is the largest component in units of one over the parameter's standard error,
+    `step` the largest last move in units of the standard error.
     """
 
-    state: State
-    log_likelihood: float
+    phi: Floats
+    at: Evaluation
     iterations: int
     points: int
-    spacing: float
-    narrowest: float
     gradient: float
     step: float
     information: Information
     converged: bool
 
+    @property
+    def log_likelihood(self) -> float:
+        """Return the marginal log-likelihood, priors not included."""
+        return self.at.log_likelihood
+
 
 class _Run:
-    """One estimation: the problem, the method, and the count of E-steps done."""
+    """One estimation: the likelihood, the method, and the count of E-steps done."""
 
-    __slots__ = ("done", "last", "method", "problem")
+    __slots__ = ("done", "last", "likelihood", "method", "recent", "tell")
 
-    def __init__(self, problem: Problem, method: MarginalML) -> None:
-        self.problem, self.method, self.done, self.last = problem, method, 0, np.nan
+    def __init__(self, likelihood: Likelihood, method: MarginalML, tell: Progress) -> None:
+        self.likelihood, self.method, self.done, self.last = likelihood, method, 0, np.nan
+        self.recent: Evaluation | None = None
+        self.tell = tell
 
-    def evaluate(self, state: State, points: int, precision: Precision = "double") -> Evaluation:
-        """Return an evaluation at a state and report progress."""
-        now = evaluate(self.problem, state, points, self.method.executor, precision)
+    def evaluate(self, phi: Floats, points: int, precision: Precision = "double") -> Evaluation:
+        """Return an evaluation at φ and report progress."""
+        now = self.likelihood.evaluate(phi, points, precision=precision, before=self.recent)
         self.done += 1
-        if self.method.progress is not None:
-            self.method.progress(self.done, now.log_likelihood, abs(now.objective - self.last))
+        self.recent = now
+        self.tell(self.done, now.log_likelihood, abs(now.objective - self.last))
         self.last = now.objective
         return now
 
     def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
         """Return the observed information at an evaluation."""
-        return observed_information(self.problem, now, self.method.executor, depth)
+        return self.likelihood.information(now, depth)
 
     @property
     def left(self) -> bool:
@@ -116,18 +84,24 @@ class _Run:
         return self.done < self.method.max_iterations
 
 
-def fit(problem: Problem, method: MarginalML) -> Fit:
+def fit(likelihood: Likelihood, method: MarginalML, start: Floats | None = None) -> Fit:
     """Maximise the (penalised) marginal likelihood; the grid is refined until it suits the narrowest posterior.
 
     Where Newton does not certify a maximum, EM goes on with a gate ten times narrower.
     """
-    run = _Run(problem, method)
-    state, points, gate = problem.start, method.points, NEWTON_GATE
+    with telling(method) as tell:
+        return _fitted(_Run(likelihood, method, tell), start)
+
+
+def _fitted(run: _Run, start: Floats | None) -> Fit:
+    """Run EM and Newton, on finer grids until one suits."""
+    likelihood, method = run.likelihood, run.method
+    phi, points, gate = likelihood.start if start is None else start, method.points, NEWTON_GATE
     while True:
-        out = _newton(run, run.evaluate(_accelerated_em(run, state, points, gate), points), points)
-        needed = support.points_needed(_narrowest(out))
-        state = out.state
-        if out.spacing > out.narrowest and needed > points and run.left:
+        out = _newton(run, run.evaluate(_accelerated_em(run, phi, points, gate), points), points)
+        needed = support.points_needed(out.at.narrowest)
+        phi = out.phi
+        if out.at.spacing > out.at.narrowest and needed > points and run.left:
             points = min(needed, MAX_POINTS)
         elif out.converged or not run.left or gate < NARROWEST_GATE:
             return out
@@ -135,31 +109,40 @@ def fit(problem: Problem, method: MarginalML) -> Fit:
             gate /= 10
 
 
-def _narrowest(found: Fit) -> float:
-    return found.narrowest / float(np.sqrt(found.state.variance))
-
-
-def _accelerated_em(run: _Run, state: State, points: int, gate: float) -> State:
-    """Return a state near the maximum: SQUAREM cycles of two EM steps and one guarded extrapolation.
+def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> Floats:
+    """Return φ near the maximum: SQUAREM cycles of two EM steps and one guarded extrapolation.
 
     EM works in single precision on a grid just fine enough for the posteriors it meets; double precision and the grid of
     `points` are for the end.
     """
-    problem, coarse = run.problem, min(points, COARSE_POINTS)
-    now = run.evaluate(state, coarse, "single")
+    likelihood, coarse = run.likelihood, min(points, COARSE_POINTS)
+    now = run.evaluate(phi, coarse, "single")
     while run.left:
-        one = run.evaluate(m_step(problem, now), coarse, "single")
-        two = m_step(problem, one)
-        change = _largest(difference(problem, two, one.state))
+        one = run.evaluate(likelihood.em_step(now), coarse, "single")
+        two = likelihood.em_step(one)
+        change = _largest(two - one.phi)
         if change < gate or (run.done > PATIENCE and change < HURRIED * gate):
             return two
-        further = extrapolate(problem, now.state, one.state, two)
-        needed = support.points_needed(COARSE * one.expected.narrowest / float(np.sqrt(one.state.variance)))
+        further = _extrapolated(likelihood, now.phi, one.phi, two)
+        needed = support.points_needed(COARSE * one.narrowest)
         finer, coarse = needed > coarse, max(coarse, min(points, needed))
-        now = run.evaluate(further or two, coarse, "single")
+        now = run.evaluate(two if further is None else further, coarse, "single")
         if further is not None and not finer and not now.objective >= one.objective - NOISE * abs(one.objective):
             now = run.evaluate(two, coarse, "single")
-    return now.state
+    return now.phi
+
+
+def _extrapolated(likelihood: Likelihood, zero: Floats, one: Floats, two: Floats) -> Floats | None:
+    """Return the SQUAREM point of three successive φ, None where the step is that of EM itself or leads outside."""
+    r, v = one - zero, two - 2 * one + zero
+    curvature = float(v @ v)
+    if curvature == 0:
+        return None
+    alpha = -min(np.sqrt(float(r @ r) / curvature), LONGEST_EXTRAPOLATION)
+    if alpha >= -1:
+        return None
+    out = zero - 2 * alpha * r + alpha**2 * v
+    return out if likelihood.feasible(out) else None
 
 
 def _newton(run: _Run, now: Evaluation, points: int) -> Fit:
@@ -184,7 +167,7 @@ def _led(run: _Run, now: Evaluation, guide: Information, points: int) -> tuple[E
     for _ in range(MAX_STEPS):
         if guide.covariance is None or not run.left:
             break
-        step = guide.covariance @ gradient(run.problem, now)
+        step = guide.covariance @ run.likelihood.gradient(now)
         size = _largest(step / np.sqrt(np.diag(guide.covariance)))
         if size <= run.method.tolerance / 10:
             break
@@ -199,15 +182,13 @@ def _certified(run: _Run, now: Evaluation, information: Information, points: int
     """Return the fit at an evaluation: converged where gradient and Newton step vanish and the information is definite."""
     step_size, gradient_size = np.inf, np.inf
     if information.covariance is not None:
-        slope, se = gradient(run.problem, now), np.sqrt(np.diag(information.covariance))
+        slope, se = run.likelihood.gradient(now), np.sqrt(np.diag(information.covariance))
         step_size, gradient_size = _largest(information.covariance @ slope / se), _largest(slope * se)
     return Fit(
-        state=now.state,
-        log_likelihood=now.log_likelihood,
+        phi=now.phi,
+        at=now,
         iterations=run.done,
         points=points,
-        spacing=float(now.tables.theta[1] - now.tables.theta[0]),
-        narrowest=now.expected.narrowest,
         gradient=gradient_size,
         step=step_size,
         information=information,
@@ -219,7 +200,7 @@ def _guarded(run: _Run, now: Evaluation, step: Floats, points: int) -> tuple[Eva
     """Return the evaluation after the longest of the step, its half … that does not lower the objective."""
     share = 1.0
     for _ in range(HALVINGS):
-        after = run.evaluate(moved(run.problem, now.state, share * step), points)
+        after = run.evaluate(run.likelihood.moved(now.phi, share * step), points)
         if after.objective >= now.objective - 1e-9 * abs(now.objective):
             return after, share
         share /= 2

@@ -1,52 +1,234 @@
-"""Weak priors: stated, mild, and off on request."""
+"""Priors of item parameters: stated, mild, and off on request."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import field
+from typing import NamedTuple
 
-from competency_dx.arrays import Floats, value
+import numpy as np
+from scipy.special import expit, log_expit
+
+from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, value
 from competency_dx.errors import CalibrationError
+from competency_dx.models import FAMILIES
+
+
+@value
+class Normal:
+    """A normal prior, parameter ~ N(mean, sd²)."""
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        _positive(self.sd)
+
+    def __str__(self) -> str:
+        return f"N({self.mean:g}, {self.sd:g}²)"
+
+
+@value
+class LogNormal:
+    """A lognormal prior of a slope: log a ~ N(mean, sd²); slopes are then positive."""
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        _positive(self.sd)
+
+    def __str__(self) -> str:
+        return f"LogNormal({self.mean:g}, {self.sd:g}²)"
+
+
+@value
+class Beta:
+    """A beta prior of an asymptote itself, c ~ Beta(alpha, beta), density by c."""
+
+    alpha: float
+    beta: float
+
+    def __post_init__(self) -> None:
+        _positive(self.alpha)
+        _positive(self.beta)
+
+    def __str__(self) -> str:
+        return f"Beta({self.alpha:g}, {self.beta:g})"
+
+
+@value
+class LogitNormal:
+    """A normal prior of the logit of an asymptote, log(c / (1 - c)) ~ N(mean, sd²), density by the logit."""
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        _positive(self.sd)
+
+    def __str__(self) -> str:
+        return f"N({self.mean:g}, {self.sd:g}²)"
+
+
+def _positive(x: float) -> None:
+    if not x > 0:
+        raise CalibrationError(f"The parameters of a prior must be positive where they are spreads, found {x}")
+
+
+SlopePrior = Normal | LogNormal
+AsymptotePrior = LogitNormal | Beta
 
 
 @value
 class Priors:
-    """Normal priors on slopes and on step intercepts, the same for every item.
+    """Priors of item parameters, for all items, for a family, or for single items; None leaves a kind without one.
 
     A normal prior on the slope, unlike a lognormal one, lets a wrong key show itself as a negative slope.
 
     Attributes
     ----------
-    slope_mean, slope_sd : float
+    slope : Normal or LogNormal
         Prior of every free slope a.
-    step_sd : float
-        Prior of every step intercept d_k, mean 0.
+    step : Normal
+        Prior of every step intercept d_k.
+    lower, upper : LogitNormal or Beta
+        Priors of the asymptotes c and u.
+    category_slope : Normal
+        Prior of the category slopes of nominal and nested logit items.
+    families, items : mapping of str to Priors
+        Other priors for the items of a family, and for single items; items go first.
     """
 
-    slope_mean: float = 1.0
-    slope_sd: float = 0.75
-    step_sd: float = 3.0
+    slope: SlopePrior | None = Normal(mean=1.0, sd=0.75)
+    step: Normal | None = Normal(mean=0.0, sd=3.0)
+    lower: AsymptotePrior | None = LogitNormal(mean=-1.4, sd=0.7)
+    upper: AsymptotePrior | None = LogitNormal(mean=2.9, sd=0.7)
+    category_slope: Normal | None = Normal(mean=0.0, sd=2.0)
+    families: Mapping[str, Priors] = field(default_factory=FrozenDict)
+    items: Mapping[str, Priors] = field(default_factory=FrozenDict)
 
-    def __post_init__(self) -> None:
-        if not (self.slope_sd > 0 and self.step_sd > 0):
-            raise CalibrationError(f"Prior SDs must be positive, found {self.slope_sd} and {self.step_sd}")
+    def of(self, item: str, family: str) -> Priors:
+        """Return the priors that hold for one item."""
+        return self.items.get(item, self.families.get(family, self))
 
     def describe(self) -> str:
         """Return the priors in the notation of the field."""
-        return f"a ~ N({self.slope_mean:g}, {self.slope_sd:g}²), d_k ~ N(0, {self.step_sd:g}²)"
+        stated = {
+            "a": self.slope,
+            "d_k": self.step,
+            "logit c" if isinstance(self.lower, LogitNormal) else "c": self.lower,
+            "logit u" if isinstance(self.upper, LogitNormal) else "u": self.upper,
+            "a_k": self.category_slope,
+        }
+        parts = [f"{name} ~ {prior}" for name, prior in stated.items() if prior is not None]
+        parts += [f"{name}: {own.describe()}" for name, own in (*self.families.items(), *self.items.items())]
+        return ", ".join(parts) or "none"
 
 
-def penalty(priors: Priors | None, K: int, steps: str) -> tuple[Floats, Floats]:
-    """Return precision matrix (K, K) and mean (K,) of the prior of (a, e_1 … e_{K-1}); zeros without priors.
+NO_PRIORS = Priors(slope=None, step=None, lower=None, upper=None, category_slope=None)
 
-    Independent adjacent steps d_k = e_k - e_{k-1} give the tridiagonal precision DᵀD / sd² for the category intercepts.
+
+class PriorTerms(NamedTuple):
+    """Log prior density of parameters beta (I, F), up to a constant.
+
+    A quadratic part with `precision` (I, F, F) and `centre` (I, F); entries `log_normal` (N, 2) of positions with their mean
+    and SD (N, 2); entries `beta` likewise with α and β, for asymptotes given as logits.
     """
-    precision, mean = np.zeros((K, K)), np.zeros(K)
-    if priors is None:
-        return precision, mean
-    differences = np.eye(K - 1) - np.eye(K - 1, k=-1) if steps == "adjacent" else np.eye(K - 1)
-    precision[0, 0], mean[0] = priors.slope_sd**-2, priors.slope_mean
-    precision[1:, 1:] = differences.T @ differences / priors.step_sd**2
-    return precision, mean
+
+    precision: Floats
+    centre: Floats
+    log_normal: Ints
+    log_normal_at: Floats
+    beta: Ints
+    beta_at: Floats
+
+    def value(self, beta: Floats) -> float:
+        """Return the log density."""
+        return float(self.by_item(beta).sum())
+
+    def by_item(self, beta: Floats) -> Floats:
+        """Return the log density of each item's parameters (I,), minus infinity outside the support."""
+        off = self._off(beta)
+        out = -0.5 * np.einsum("if,ifg,ig->i", off, self.precision, off)
+        if len(self.log_normal):
+            a, (m, s) = beta[tuple(self.log_normal.T)], self.log_normal_at.T
+            with np.errstate(divide="ignore", invalid="ignore"):
+                terms = np.where(a > 0, -np.log(a) - 0.5 * ((np.log(a) - m) / s) ** 2, -np.inf)
+            np.add.at(out, self.log_normal[:, 0], terms)
+        if len(self.beta):
+            logit, (alpha, beta_) = beta[tuple(self.beta.T)], self.beta_at.T
+            terms = (alpha - 1) * log_expit(logit) + (beta_ - 1) * log_expit(-logit)
+            np.add.at(out, self.beta[:, 0], terms)
+        return np.asarray(out)
+
+    def gradient(self, beta: Floats) -> Floats:
+        """Return the gradient of the log density (I, F)."""
+        out: Floats = -np.einsum("ifg,ig->if", self.precision, self._off(beta))
+        if len(self.log_normal):
+            a, (m, s) = beta[tuple(self.log_normal.T)], self.log_normal_at.T
+            out[tuple(self.log_normal.T)] += -(1 + (np.log(a) - m) / s**2) / a
+        if len(self.beta):
+            c, (alpha, beta_) = expit(beta[tuple(self.beta.T)]), self.beta_at.T
+            out[tuple(self.beta.T)] += (alpha - 1) * (1 - c) - (beta_ - 1) * c
+        return out
+
+    def curvature(self, beta: Floats) -> Floats:
+        """Return minus the second derivatives of the log density (I, F, F)."""
+        if not len(self.log_normal) and not len(self.beta):
+            return self.precision
+        out = self.precision.copy()
+        if len(self.log_normal):
+            i, f = self.log_normal.T
+            a, (m, s) = beta[i, f], self.log_normal_at.T
+            out[i, f, f] += (-1 + (1 - (np.log(a) - m)) / s**2) / a**2
+        if len(self.beta):
+            i, f = self.beta.T
+            c, (alpha, beta_) = expit(beta[i, f]), self.beta_at.T
+            out[i, f, f] += (alpha + beta_ - 2) * c * (1 - c)
+        return out
+
+    def _off(self, beta: Floats) -> Floats:
+        return np.where(np.isfinite(beta), beta, 0.0) - self.centre
+
+
+def prior_terms(
+    priors: Priors | None, named: tuple[tuple[str, ...], list[str]], n_categories: Ints, owner: Bools, n_slopes: int
+) -> PriorTerms:
+    """Return the log prior of parameters (I, F); `owner` (I, F) marks the free ones, one of those that are equal.
+
+    `named` are item ids and families. Independent adjacent steps d_k = e_k - e_{k-1} give a tridiagonal precision for the
+    category intercepts.
+    """
+    I, F = owner.shape
+    width = int(n_categories.max()) - 1
+    precision, centre = np.zeros((I, F, F)), np.zeros((I, F))
+    other: dict[type, list[tuple[int, int, float, float]]] = {LogNormal: [], Beta: []}
+    if priors is not None:
+        for i, (item, name) in enumerate(zip(*named, strict=True)):
+            own, family, m = priors.of(item, name), FAMILIES[name], int(n_categories[i])
+            if own.step is not None:
+                T = family.step_matrix(m, width, F - n_slopes)
+                precision[i, n_slopes:, n_slopes:] += T.T @ T / own.step.sd**2
+                centre[i, n_slopes:] += np.linalg.pinv(T) @ np.full(m - 1, own.step.mean)
+            kinds = [(j, own.slope) for j in range(n_slopes)]
+            for j, extra in enumerate(family.extras(m)):
+                of = {"logit_c": own.lower, "logit_u": own.upper, "a": own.slope}
+                if not extra.tied:
+                    kinds.append((n_slopes + width + j, of.get(extra.name, own.category_slope)))  # type: ignore[arg-type]
+            for f, prior in kinds:
+                if prior is None or not owner[i, f]:
+                    continue
+                if isinstance(prior, Normal | LogitNormal):
+                    precision[i, f, f] += prior.sd**-2
+                    centre[i, f] = prior.mean
+                else:
+                    pair = (prior.mean, prior.sd) if isinstance(prior, LogNormal) else (prior.alpha, prior.beta)
+                    other[type(prior)].append((i, f, *pair))
+    precision = np.where(owner[:, :, None] & owner[:, None, :], precision, 0.0)
+    tables = {kind: np.array(rows, dtype=float).reshape(-1, 4) for kind, rows in other.items()}
+    at = {kind: (t[:, :2].astype(np.int64), t[:, 2:]) for kind, t in tables.items()}
+    return PriorTerms(precision, centre, *at[LogNormal], *at[Beta])
 
 
 def resolve(priors: Priors | str | None) -> Priors | None:

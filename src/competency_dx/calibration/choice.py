@@ -1,0 +1,155 @@
+"""Which likelihood a calibration maximises: one dimension, expectation propagation, a product grid, or dimension reduction."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats
+from competency_dx.calibration import between_population as of_population
+from competency_dx.calibration.assembly import EXACT, Accuracy
+from competency_dx.calibration.between import Between, between
+from competency_dx.calibration.between_population import Populations, populations
+from competency_dx.calibration.items import Items
+from competency_dx.calibration.marginal_ml import Fit
+from competency_dx.calibration.problem import Known
+from competency_dx.calibration.product_grid import ProductGrid, product_grid_likelihood
+from competency_dx.calibration.sample import Sample, population_design
+from competency_dx.calibration.strategies import MarginalML
+from competency_dx.calibration.univariate import Univariate
+from competency_dx.errors import CalibrationError, Finding
+from competency_dx.kernels.marginal import Answers
+from competency_dx.models import FAMILIES
+
+Kind = Literal["univariate", "propagation", "quadrature"]
+CONCENTRATION = 1.0  # of the prior of correlation matrices where priors are wanted
+
+AnyLikelihood = Univariate | Between | ProductGrid
+
+
+class Scene(NamedTuple):
+    """What a likelihood is made of besides items and answers."""
+
+    known: Known
+    dimensions: tuple[str, ...]
+    sample: Sample
+    anchored: Bools
+    penalised: bool
+
+
+def kind_of(known: Known, method: MarginalML) -> Kind:
+    """Return how the integral over competencies is taken.
+
+    Raises
+    ------
+    CalibrationError
+        When the wish does not fit the items.
+    """
+    D = known.loads.shape[1]
+    single = bool((known.loads.sum(axis=1) == 1).all())
+    if D == 1:
+        return "univariate"
+    if method.integration == "propagation" and not single:
+        raise CalibrationError(
+            "Expectation propagation takes items that measure one competency each; some measure several: use "
+            'MarginalML(integration="quadrature") for up to three competencies, or "bifactor"'
+        )
+    if method.integration == "quadrature" or not single:
+        return "quadrature"
+    return "propagation"
+
+
+def likelihood_of(kind: Kind, items: Items, answers: Answers, scene: Scene, method: MarginalML) -> AnyLikelihood:
+    """Return the likelihood to maximise."""
+    if kind == "univariate":
+        scaled = any(FAMILIES[f].free_slope for f in scene.known.families)
+        linked = method.population.free_items != "all"
+        design = population_design(scene.sample, anchored=bool(scene.anchored.any()), scaled=scaled, linked=linked)
+        return Univariate(items=items, answers=answers, design=design, executor=method.executor)
+    population, regressors = _populations(scene, method)
+    if kind == "propagation":
+        return between(
+            items,
+            answers,
+            dimension=np.asarray(scene.known.loads.argmax(axis=1)),
+            population=population,
+            group=scene.sample.group,
+            regressors=regressors,
+            executor=method.executor,
+        )
+    return product_grid_likelihood(
+        items,
+        answers,
+        population=population,
+        group=scene.sample.group,
+        regressors=regressors,
+        executor=method.executor,
+    )
+
+
+def _populations(scene: Scene, method: MarginalML) -> tuple[Populations, Floats]:
+    """Return the populations of several competencies and the regressors of each person (P, R).
+
+    In the reference group a competency has a free variance where none of its slopes is estimated or some of its items are
+    anchored, and a free mean where some are anchored; other groups have free means and covariances.
+    """
+    known, sample = scene.known, scene.sample
+    P, D, G = len(sample.covariates), len(scene.dimensions), len(sample.groups)
+    sloped = np.array([FAMILIES[f].free_slope for f in known.families])
+    held = np.array([bool((known.loads[:, d] & scene.anchored).any()) for d in range(D)])
+    loose = held | ~np.array([bool((known.loads[:, d] & sloped & ~scene.anchored).any()) for d in range(D)])
+    linked = method.population.free_items != "all"
+    moving = [g for g in range(G) if (held.any() and g == 0) or (g > 0 and (linked or held.any()))]
+    group = np.zeros(P, dtype=np.int64) if sample.group is None else sample.group
+    columns: list[Floats] = [(group == g).astype(float) for g in moving]
+    weight = np.ones(P) if sample.weight is None else sample.weight
+    if sample.covariate_names:
+        columns += list((sample.covariates - np.average(sample.covariates, axis=0, weights=weight)).T)
+    names = tuple("mean" if G == 1 else f"mean.{sample.groups[g]}" for g in moving) + sample.covariate_names
+    reference = np.zeros((G, len(names)))
+    reference[moving, np.arange(len(moving))] = 1.0
+    free = np.ones((len(names), D), dtype=np.bool_)
+    if 0 in moving:
+        free[moving.index(0)] = held
+    return (
+        populations(
+            scene.dimensions,
+            groups=sample.groups,
+            regressors=names,
+            reference=reference,
+            free_variance=loose,
+            free_coefficients=free,
+            concentration=CONCENTRATION if scene.penalised else 0.0,
+        ),
+        np.stack(columns, axis=1) if columns else np.zeros((P, 0)),
+    )
+
+
+def accuracy(likelihood: AnyLikelihood, found: Fit) -> Accuracy:
+    """Return how the integral was taken and the estimated error of it."""
+    if isinstance(likelihood, Between):
+        error = likelihood.error(found.at)
+        return Accuracy("propagation", float(error.log_likelihood.mean()), error.rms_mean)
+    return EXACT if isinstance(likelihood, Univariate) else Accuracy("product grid")
+
+
+def inseparable(likelihood: AnyLikelihood, phi: Floats) -> tuple[Finding, ...]:
+    """Return what is to be said of competencies that the data do not tell apart."""
+    if isinstance(likelihood, Univariate):
+        return ()
+    pairs = of_population.inseparable(likelihood.population, likelihood.psi(phi))
+    if not pairs:
+        return ()
+    named = "; ".join(f"{a}, {b}: {r:.3f}" for a, b, r in pairs[:5])
+    return (
+        Finding(
+            code="calibration.inseparable",
+            severity="warning",
+            ru=f"Данные почти не различают компетенции (корреляция): {named}. Объедините их, или добавьте задания, или "
+            'задайте priors="weak", чтобы удержать корреляции от единицы.',
+            en=f"The data hardly tell competencies apart (correlation): {named}. Merge them, add items, or use "
+            'priors="weak", which keeps correlations from one.',
+            scope=tuple(dict.fromkeys(name for a, b, _ in pairs for name in (a, b))),
+        ),
+    )

@@ -1,0 +1,171 @@
+"""From responses to a Calibration by marginal maximum likelihood: setting up, fitting, certifying, assembling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.bank import ItemBank
+from competency_dx.calibration import screen
+from competency_dx.calibration.assembly import Setting, assembled, unfinished
+from competency_dx.calibration.calibration import Calibration
+from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, inseparable, kind_of, likelihood_of
+from competency_dx.calibration.duplicates import near_duplicates
+from competency_dx.calibration.key_check import key_swaps
+from competency_dx.calibration.known_items import (
+    anchored,
+    families_of,
+    highest_scores,
+    left_out,
+    loadings,
+    refuse,
+)
+from competency_dx.calibration.marginal_ml import Fit
+from competency_dx.calibration.multi_start import best_of
+from competency_dx.calibration.priors import Priors
+from competency_dx.calibration.problem import Fixed, Known, build_items, category_counts
+from competency_dx.calibration.product_grid import ProductGrid
+from competency_dx.calibration.sample import Sample, sample_of
+from competency_dx.calibration.strategies import MarginalML
+from competency_dx.calibration.survey import sandwich
+from competency_dx.errors import CalibrationError, ConvergenceError, announce
+from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.marginal import prepare
+from competency_dx.responses import Responses
+
+
+class Request(NamedTuple):
+    """What the caller of `calibrate` asked for."""
+
+    model: str | Mapping[str, str]
+    dimensions: Any
+    bank: ItemBank | None
+    anchors: ItemBank | Calibration | None
+    priors: Priors | None
+
+
+class Data(NamedTuple):
+    """Answers of the persons with any (P, I) and what is known of items and persons."""
+
+    codes: Codes
+    observed: Bools
+    known: Known
+    dimensions: tuple[str, ...]
+    sample: Sample
+    fixed: Fixed | None
+
+
+def estimate(data: Responses, request: Request, method: MarginalML) -> Calibration:
+    """Calibrate by marginal maximum likelihood.
+
+    Raises
+    ------
+    CalibrationError
+        When the data cannot support the model.
+    ConvergenceError
+        When the maximum was not reached; `state` carries the unconverged Calibration.
+    """
+    codes, observed = data.effective(method.missing)
+    top = highest_scores(data, request.bank)
+    kept, families = families_of(data, observed, request.model, top)
+    sample = sample_of(data, method.population, method.survey)
+    codes, observed, ids, kept_of = _by_group(codes[:, kept], observed[:, kept], data, kept, sample, method)
+    families, top = [families[i] for i in kept_of], np.maximum(top[kept][kept_of], 1)
+    dimensions, loads = loadings(tuple(data.items[kept[i]] for i in kept_of), request.dimensions)
+    counts = category_counts(codes, observed, int(top.max()) + 1)
+    known = Known(ids, families, top + 1, counts, loads)
+    refuse(data, known, request.priors, anchored=request.anchors is not None)
+    fixed = None
+    if request.anchors is not None:
+        fixed, known = anchored(request.anchors, known, dimensions)
+    seen = observed.any(axis=1)
+    sample = sample if seen.all() or sample.weight is None else sample._replace(weight=sample.weight * seen)
+    ready = Data(codes, observed, known, dimensions, sample, fixed)
+    return _estimated(data, ready, request, method, kept)
+
+
+def _by_group(
+    codes: Codes, observed: Bools, data: Responses, kept: Ints, sample: Sample, method: MarginalML
+) -> tuple[Codes, Bools, tuple[str, ...], list[int]]:
+    """Return answers with a column for each group of every item whose parameters differ between groups."""
+    ids = [data.items[i] for i in kept]
+    free = method.population.free_items
+    split = set(ids) if free == "all" else set() if free == "none" else set(free)
+    if sample.group is None or not split:
+        return codes, observed, tuple(ids), list(range(len(ids)))
+    columns = [(i, g) for i, item in enumerate(ids) for g in (range(len(sample.groups)) if item in split else (-1,))]
+    of = np.array([i for i, _ in columns])
+    where = np.array([g for _, g in columns])
+    own = (where[None, :] < 0) | (sample.group[:, None] == where[None, :])
+    names = tuple(ids[i] if g < 0 else f"{ids[i]}@{sample.groups[g]}" for i, g in columns)
+    observed = observed[:, of] & own
+    return np.where(observed, codes[:, of], np.int8(0)), observed, names, list(of)
+
+
+def _estimated(data: Responses, ready: Data, request: Request, method: MarginalML, kept: Ints) -> Calibration:
+    known, sample = ready.known, ready.sample
+    kind = kind_of(known, method)
+    items = build_items(
+        known,
+        single_slopes=kind == "propagation",
+        priors=request.priors,
+        constraints=method.constraints,
+        fixed=ready.fixed,
+    )
+    held = np.zeros(len(known.ids), dtype=np.bool_) if ready.fixed is None else ready.fixed.items
+    scene = Scene(known, ready.dimensions, sample, held, request.priors is not None)
+    answers = prepare(ready.codes, ready.observed, known.n_categories)._replace(weight=sample.weight)
+    with one_blas_thread():
+        likelihood = likelihood_of(kind, items, answers, scene, method)
+        found, others = best_of(likelihood, method)
+        covariance = _covariance(likelihood, found, sample, method)
+        rest = screen.item_rest(ready.codes, ready.observed, known.n_categories - 1)
+    swaps = key_swaps(data, kept, rest) if len(rest) == len(kept) else {}
+    notes = left_out(data, kept) + near_duplicates(known.ids, ready.codes, ready.observed)
+    notes += others + inseparable(likelihood, found.phi)
+    notes += screen.before(known.ids, known.counts, known.n_categories, rest, swaps)
+    by = method.population.by
+    setting = Setting(
+        known=known,
+        dimensions=ready.dimensions,
+        answers=answers,
+        groups=sample.groups,
+        grouping=by if isinstance(by, str) and len(sample.groups) > 1 else None,
+        rest=rest,
+        notes=notes,
+        settings=_settings(request, method, found),
+    )
+    out = assembled(setting, likelihood, found, covariance, accuracy(likelihood, found))
+    announce(out.findings)
+    if not out.converged:
+        raise ConvergenceError(unfinished(out, likelihood, found), out)
+    return out
+
+
+def _covariance(likelihood: AnyLikelihood, found: Fit, sample: Sample, method: MarginalML) -> Floats | None:
+    """Return the covariance of φ: inverse information, or the sandwich."""
+    inverse = found.information.covariance
+    surveyed = sample.weight is not None
+    if inverse is None or (method.standard_errors == "information" and not surveyed):
+        return inverse
+    if isinstance(likelihood, ProductGrid):
+        raise CalibrationError(
+            "Sandwich standard errors and survey designs are available for one competency and for items measuring one of "
+            'several (integration="propagation"), not on a product grid'
+        )
+    return sandwich(inverse, likelihood.person_scores(found.at), sample)
+
+
+def _settings(request: Request, method: MarginalML, found: Fit) -> dict[str, str]:
+    out = {
+        "model": request.model if isinstance(request.model, str) else "mixed",
+        "priors": "none (maximum likelihood)" if request.priors is None else request.priors.describe(),
+        "missing": method.missing.describe("en"),
+        "tolerance": f"{method.tolerance:g} SE",
+        "points": str(found.points),
+    }
+    robust = method.standard_errors == "sandwich" or method.survey is not None
+    return out | ({"standard errors": "sandwich"} if robust else {})

@@ -1,0 +1,266 @@
+"""The girth engine: a second opinion on item parameters from somebody else's program.
+
+girth 0.8 (MIT) shares no line with this library, which is what its agreement is worth. What it does, established by measurement:
+
+- ``twopl_mml``, ``grm_mml``, ``onepl_mml`` search the slope only. For every slope tried they set each threshold so that the
+  expected share of a normal population equals the observed share. With complete answers that lies within half a standard error
+  of the maximum (LSAT 6 and 7: 0.003 SE; verbal aggression: 0.2 SE for 2PL, 0.4 SE for GRM). Where answers are missing it holds
+  only if who answered has nothing to do with the competency: after routing by a pretest thresholds were off by 28 SE.
+- ``pcm_mml`` maximises the marginal likelihood of each item in turn, missing answers included, with a slope for every item: it
+  is the *generalized* partial credit model, and with two categories the 2PL. It stops when slopes stand still, while the
+  common location may still drift: by 0.01 logits with 20 items, by 0.15 with 100. The drift shows in the posterior means, is
+  measured (`Evidence.drift`) and denies convergence.
+- ``threepl_mml`` fails on numpy 2; the multidimensional functions fail on present scipy; there are no standard errors.
+- Slopes are bounded (0.2-5, 0.25-4, 0.25-10), so that an item keyed the wrong way round never shows itself by a negative
+  slope; thresholds by ±6. An estimate at a bound is not an estimate, and it distorts those of the other items.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, value
+from competency_dx.errors import CalibrationError, MissingDependencyError, listed
+from competency_dx.responses import MissingPolicy
+
+FUNCTIONS = {"Rasch": "onepl_mml", "1PL": "onepl_mml", "2PL": "twopl_mml", "GRM": "grm_mml", "GPCM": "pcm_mml"}
+SLOPE_BOUNDS = {"onepl_mml": (0.25, 10.0), "twopl_mml": (0.2, 5.0), "grm_mml": (0.2, 5.0), "pcm_mml": (0.25, 4.0)}
+FAR_THRESHOLD = 5.75  # the bound is 6; girth's table of thresholds is blurred before it
+NEAR = 1e-3  # a bounded search for a slope ends this near to its bound
+FAULTS = (ValueError, IndexError, TypeError, AssertionError, ArithmeticError)
+
+
+@value
+class Girth:
+    """How to let girth estimate the items: normal population, no priors, no standard errors.
+
+    Attributes
+    ----------
+    points : int
+        Gauss-Legendre points (girth's own default is 41).
+    reach : float
+        They cover ±`reach` SD of the population (girth's own default is 4.5).
+    max_iterations : int
+        Rounds over the items before girth gives up (its own default is 25); it does not say that it did, this library does.
+    missing : MissingPolicy
+        Which missing answers count as wrong and which are left out.
+    """
+
+    points: int = 61
+    reach: float = 6.0
+    max_iterations: int = 100
+    missing: MissingPolicy = MissingPolicy()
+
+    def __post_init__(self) -> None:
+        if self.points < 11 or self.reach < 3 or self.max_iterations < 2:
+            raise CalibrationError(
+                f"Girth needs at least 11 points, a reach of 3 SD and 2 iterations, found {self.points}, {self.reach:g} "
+                f"and {self.max_iterations}"
+            )
+
+
+DEFAULT_METHOD = Girth()
+
+
+class GirthEstimates(NamedTuple):
+    """What girth found, in the metric of this library's kernels for a population N(0, 1).
+
+    `slope` (I,); `intercepts` (I, K): 0, then e_k of log P(X = k) = k a θ + e_k + const, for GRM d_k of
+    logit P(X >= k) = a θ + d_k, NaN for categories that an item lacks or nobody earned. `at_bound` (I,) says where an estimate
+    ended at a bound of girth's search; `by_shares` that thresholds were set from shares of incomplete answers; `stopped`
+    that the iterations ended by girth's own criterion.
+    """
+
+    function: str
+    slope: Floats
+    intercepts: Floats
+    at_bound: Bools
+    iterations: int
+    stopped: bool
+    by_shares: bool
+
+
+def girth_family(families: Sequence[str]) -> str:
+    """Return the one family as which girth can estimate items of these families together.
+
+    Raises
+    ------
+    CalibrationError
+        When girth has no working function for them.
+    """
+    found = set(families)
+    polytomous = found - {"2PL"}
+    if found == {"2PL"} or (len(polytomous) == 1 and polytomous <= {"GRM", "GPCM"}):
+        return next(iter(polytomous), "2PL")
+    if len(found) == 1 and found <= {"Rasch", "1PL"}:
+        return next(iter(found))
+    if "PCM" in found:
+        raise CalibrationError(
+            "girth has no partial credit model: its pcm_mml gives every item a slope of its own; use model='GPCM', or "
+            "MarginalML()"
+        )
+    raise CalibrationError(
+        f"girth does not estimate {listed(sorted(found))} {'together' if len(found) > 1 else 'correctly'}; it offers Rasch, 1PL, "
+        "2PL, GRM and GPCM, one of them for all items (2PL items may stand beside GRM or GPCM): use MarginalML()"
+    )
+
+
+def girth_estimates(
+    codes: Codes,
+    observed: Bools,
+    n_categories: Ints,
+    family: str,
+    *,
+    items: Sequence[str] = (),
+    method: Girth = DEFAULT_METHOD,
+) -> GirthEstimates:
+    """Let girth estimate items of one family.
+
+    Parameters
+    ----------
+    codes : int8 ndarray, shape (P, I)
+        Scores 0 … K_i - 1.
+    observed : bool ndarray, shape (P, I)
+        Which of them enter the estimation.
+    n_categories : int ndarray, shape (I,)
+        Score categories K_i.
+    family : {"Rasch", "1PL", "2PL", "GRM", "GPCM"}
+        2PL with missing answers goes by ``pcm_mml``, which does not set thresholds from shares.
+    items : sequence of str, optional
+        Ids for the sentences of errors; column numbers otherwise.
+    method : Girth
+        Quadrature and iterations.
+
+    Raises
+    ------
+    CalibrationError
+        When girth has no function for the family, an item lacks variation, or girth fails.
+    """
+    present = _present(codes, observed, int(n_categories.max()))
+    _refuse(present, n_categories, family, np.array(items or range(len(n_categories)), dtype=object))
+    complete = bool(observed.all())
+    function = "pcm_mml" if family == "2PL" and not complete else FUNCTIONS[family]
+    found, iterations = _called(function, _table(codes, observed), method)
+    slope = np.broadcast_to(np.asarray(found["Discrimination"], dtype=np.float64), len(n_categories)).copy()
+    thresholds = np.asarray(found["Difficulty"], dtype=np.float64).reshape(len(n_categories), -1)
+    if not (np.isfinite(slope).all() and np.isfinite(thresholds[:, 0]).all()):
+        raise CalibrationError(f"girth's {function} lost its precision and returned no numbers; use MarginalML()")
+    return GirthEstimates(
+        function=function,
+        slope=slope,
+        intercepts=_intercepts(slope, thresholds, present, cumulative=family == "GRM"),
+        at_bound=_at_bound(slope, thresholds, function),
+        iterations=iterations,
+        stopped=iterations < method.max_iterations,
+        by_shares=not complete and function != "pcm_mml",
+    )
+
+
+def _present(codes: Codes, observed: Bools, K: int) -> Bools:
+    """Return which categories of each item were earned by somebody (I, K)."""
+    return np.stack([((codes == k) & observed).any(axis=0) for k in range(K)], axis=1)
+
+
+def _refuse(present: Bools, n_categories: Ints, family: str, items: Names) -> None:
+    girth_family([family])
+    constant = items[present.sum(axis=1) < 2]
+    if constant.size:
+        raise CalibrationError(
+            f"girth returns its bounds for items that all answered alike ({listed(constant)}); leave them out with "
+            "responses.select(items=...)"
+        )
+    gaps = items[present.sum(axis=1) < n_categories] if family == "GPCM" else items[~present[:, 0]]
+    if gaps.size:
+        raise CalibrationError(
+            f"girth closes up scores that nobody earned ({listed(gaps)}), which makes another {family} model of them; "
+            "use MarginalML()"
+        )
+
+
+def _table(codes: Codes, observed: Bools) -> Ints:
+    """Return answers the way girth reads them: items by persons, int64, missing ones tagged, empty rows left out."""
+    answered = observed.any(axis=1)
+    tagged = np.where(observed[answered], codes[answered].astype(np.int64), _library().INVALID_RESPONSE)
+    return np.ascontiguousarray(tagged.T, dtype=np.int64)
+
+
+def _library() -> Any:  # noqa: ANN401 - girth has no types
+    """Import girth when it is needed; its import may warn or, beside a new scipy, fail."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import girth
+    except ImportError as fault:
+        raise MissingDependencyError(
+            f"The second opinion needs the package girth, which cannot be imported here ({fault}); install it by: "
+            "pip install 'girth>=0.8' 'scipy<2', or use MarginalML()"
+        ) from fault
+    return girth
+
+
+@value
+class _Density:
+    """The population density at girth's points (Q,); girth multiplies it by its weights once an iteration, which is counted."""
+
+    at: Floats
+    uses: list[int]
+
+    def __mul__(self, weights: Floats) -> Floats:
+        self.uses.append(1)
+        return self.at * weights
+
+
+def _watched() -> tuple[Callable[[Floats], _Density], list[_Density]]:
+    """Return the standard normal density in girth's form, and the list of what it handed out."""
+    made: list[_Density] = []
+
+    def density(theta: Floats) -> _Density:
+        made.append(_Density(at=np.exp(-0.5 * theta**2) / np.sqrt(2 * np.pi), uses=[]))
+        return made[-1]
+
+    return density, made
+
+
+def _called(function: str, table: Ints, method: Girth) -> tuple[dict[str, Any], int]:
+    """Return what a function of girth returns, and after how many iterations; its warnings stay inside.
+
+    girth reports neither convergence nor iterations. Its result needs one more multiplication than there were iterations.
+    """
+    density, made = _watched()
+    options = {
+        "max_iteration": method.max_iterations,
+        "quadrature_n": method.points,
+        "quadrature_bounds": (-method.reach, method.reach),
+        "distribution": density,
+    }
+    library = _library()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            found: dict[str, Any] = getattr(library, function)(table, options=options)
+        except FAULTS as fault:
+            raise CalibrationError(
+                f"girth's {function} failed on these answers ({fault!r}); use MarginalML()"
+            ) from fault
+    return found, max(1, max(len(d.uses) for d in made) - 1)
+
+
+def _intercepts(slope: Floats, thresholds: Floats, present: Bools, *, cumulative: bool) -> Floats:
+    """Return kernel intercepts (I, K) from girth's thresholds b of the categories present, in their order."""
+    out = np.full(present.shape, np.nan)
+    out[:, 0] = 0.0
+    for i, row in enumerate(present):
+        above = np.flatnonzero(row)[1:]
+        steps = -slope[i] * thresholds[i, : len(above)]
+        out[i, above] = steps if cumulative else np.cumsum(steps)
+    return out
+
+
+def _at_bound(slope: Floats, thresholds: Floats, function: str) -> Bools:
+    low, high = SLOPE_BOUNDS[function]
+    far = np.nanmax(np.abs(thresholds), axis=1) > FAR_THRESHOLD
+    return np.asarray((slope < low + NEAR) | (slope > high - NEAR) | far)

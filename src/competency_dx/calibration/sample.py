@@ -1,0 +1,229 @@
+"""The persons of a calibration: groups, covariates, weights, strata and clusters, read from the responses' background."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.calibration.strategies import Population, SurveyDesign
+from competency_dx.calibration.univariate import PopulationDesign
+from competency_dx.errors import CalibrationError, listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.responses import Responses
+
+LEAST_IN_GROUP = 10
+
+
+class Sample(NamedTuple):
+    """What is known of P persons: group (P,) with names, covariates (P, R) with names, survey design."""
+
+    group: Ints | None
+    groups: tuple[str, ...]
+    covariates: Floats
+    covariate_names: tuple[str, ...]
+    weight: Floats | None
+    stratum: Ints | None
+    cluster: Ints | None
+    replicates: Floats | None
+    replicate_factor: float
+
+    def take(self, persons: Bools) -> Sample:
+        """Return some of the persons, weights scaled to a mean of 1 among them."""
+        group, stratum, cluster = (None if x is None else x[persons] for x in (self.group, self.stratum, self.cluster))
+        weight = None if self.weight is None else self.weight[persons] / self.weight[persons].mean()
+        replicates = None
+        if self.replicates is not None and self.weight is not None:
+            replicates = self.replicates[persons] / self.weight[persons].mean()
+        return self._replace(
+            covariates=self.covariates[persons],
+            weight=weight,
+            replicates=replicates,
+            group=group,
+            stratum=stratum,
+            cluster=cluster,
+        )
+
+
+def sample_of(data: Responses, population: Population, survey: SurveyDesign | None) -> Sample:
+    """Return what the strategy objects name, read from the responses.
+
+    Raises
+    ------
+    CalibrationError
+        When a column is not there, is incomplete, or has the wrong length or values.
+    """
+    group, groups = _groups(data, population)
+    covariates, names = _covariates(data, population.on)
+    bare = Sample(group, groups, covariates, names, None, None, None, None, 1.0)
+    return bare if survey is None else _surveyed(data, survey, bare)
+
+
+def _groups(data: Responses, population: Population) -> tuple[Ints | None, tuple[str, ...]]:
+    if population.by is None:
+        return None, ("",)
+    labels = [str(x) for x in column(data, population.by, "Population(by=…)")]
+    names = sorted(set(labels))
+    if population.reference is not None:
+        if population.reference not in names:
+            raise CalibrationError(
+                f"Population(reference={population.reference!r}) is none of the groups {listed(names)}; name one of them"
+            )
+        names = [population.reference, *(n for n in names if n != population.reference)]
+    place = {name: g for g, name in enumerate(names)}
+    group = np.array([place[x] for x in labels], dtype=np.int64)
+    sizes = np.bincount(group)
+    if sizes.min() < LEAST_IN_GROUP:
+        small = [n for n, size in zip(names, sizes, strict=True) if size < LEAST_IN_GROUP]
+        raise CalibrationError(
+            f"Groups {listed(small)} have fewer than {LEAST_IN_GROUP} persons, too few for a mean and a variance; "
+            "merge them with others or leave them out"
+        )
+    return (None, ("",)) if len(names) == 1 else (group, tuple(names))
+
+
+def column(data: Responses, source: Any, what: str) -> list[Any]:  # noqa: ANN401 - a name or any sequence
+    """Return a background column, or one value a person, without gaps."""
+    if isinstance(source, str):
+        if source not in data.background:
+            known = listed(list(data.background)) if data.background else "none"
+            raise CalibrationError(f"{what}: the responses have no background column {source!r}; there are: {known}")
+        values = list(data.background[source])
+    else:
+        values = list(source)
+    if len(values) != len(data.persons):
+        raise CalibrationError(f"{what} has {len(values)} values for {len(data.persons)} persons; give one a person")
+    gaps = [str(p) for p, x in zip(data.persons, values, strict=True) if x is None or x == "" or x != x]  # noqa: PLR0124
+    if gaps:
+        raise CalibrationError(f"{what} is empty for persons {listed(gaps)}; fill it in or leave these persons out")
+    return values
+
+
+def numbers(data: Responses, source: Any, what: str) -> Floats:  # noqa: ANN401 - a name or any sequence
+    """Return a column as numbers (P,)."""
+    values = column(data, source, what)
+    try:
+        out = np.array([float(str(x).replace(",", ".")) for x in values])
+    except ValueError:
+        bad = [str(x) for x in values if not _number(x)]
+        raise CalibrationError(f"{what} holds {listed(bad)}, which are not numbers; correct the column") from None
+    if not np.isfinite(out).all():
+        raise CalibrationError(f"{what} holds values that are not finite; correct the column")
+    return out
+
+
+def _number(x: object) -> bool:
+    try:
+        float(str(x).replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _covariates(data: Responses, on: Any) -> tuple[Floats, tuple[str, ...]]:  # noqa: ANN401 - names or a frame
+    """Return covariates (P, R); text columns become indicators of all their values but the first."""
+    if on is None:
+        return np.zeros((len(data.persons), 0)), ()
+    columns: dict[str, Any] = _columns(on)
+    out: list[Floats] = []
+    names: list[str] = []
+    for name, source in columns.items():
+        values = column(data, source, f"covariate {name}")
+        if all(_number(x) for x in values):
+            out.append(numbers(data, source, f"covariate {name}"))
+            names.append(name)
+            continue
+        labels = np.array([str(x) for x in values], dtype=object)
+        for label in sorted(set(labels))[1:]:
+            out.append((labels == label).astype(float))
+            names.append(f"{name}={label}")
+    table = np.stack(out, axis=1)
+    still = [n for n, x in zip(names, table.T, strict=True) if np.ptp(x) == 0]
+    if still:
+        raise CalibrationError(f"Covariates {listed(still)} are the same for everybody; leave them out")
+    if np.linalg.matrix_rank(table - table.mean(axis=0)) < table.shape[1]:
+        raise CalibrationError(
+            f"Covariates {listed(names)} are linearly dependent; leave out those that follow from others"
+        )
+    return table, tuple(names)
+
+
+def _columns(on: Any) -> dict[str, Any]:  # noqa: ANN401 - names or a frame
+    if hasattr(on, "columns"):
+        frame: pd.DataFrame = on
+        return {str(name): list(frame[name]) for name in frame.columns}
+    if isinstance(on, str):
+        return {on: on}
+    if isinstance(on, Sequence):
+        return {str(name): str(name) for name in on}
+    raise CalibrationError(f"Population(on=…) takes column names or a data frame, got {type(on).__name__}")
+
+
+def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
+    weight = np.ones(len(data.persons))
+    if survey.weights is not None:
+        weight = numbers(data, survey.weights, "SurveyDesign(weights=…)")
+        low = [str(p) for p, w in zip(data.persons, weight, strict=True) if w <= 0]
+        if low:
+            raise CalibrationError(
+                f"Weights must be positive; those of {listed(low)} are not: correct or leave them out"
+            )
+    strata = None if survey.strata is None else _labels(column(data, survey.strata, "SurveyDesign(strata=…)"))
+    clusters = None
+    if survey.clusters is not None:
+        own = column(data, survey.clusters, "SurveyDesign(clusters=…)")
+        clusters = _labels(list(zip(strata, own, strict=True)) if strata is not None else own)
+    replicates = None
+    if survey.replicates is not None:
+        parts = _columns(survey.replicates) if not isinstance(survey.replicates, np.ndarray) else None
+        table = [numbers(data, x, f"replicate weight {n}") for n, x in parts.items()] if parts else survey.replicates.T
+        replicates = np.stack(list(table), axis=1)
+        if len(replicates) != len(weight):
+            raise CalibrationError(
+                f"Replicate weights are for {len(replicates)} persons, the responses have {len(weight)}; give one row a person"
+            )
+    return bare._replace(
+        weight=weight, stratum=strata, cluster=clusters, replicates=replicates, replicate_factor=survey.replicate_factor
+    )
+
+
+def _labels(values: list[Any]) -> Ints:
+    """Return whole numbers (P,) for labels, in the order of their first appearance."""
+    place: dict[Any, int] = {}
+    return np.array([place.setdefault(x, len(place)) for x in values], dtype=np.int64)
+
+
+def population_design(sample: Sample, *, anchored: bool, scaled: bool, linked: bool) -> PopulationDesign:
+    """Return what is free in the population of one dimension.
+
+    The reference group has mean 0 and variance 1; its mean is free with anchored items, its variance with anchored items or
+    where no slope is estimated (`scaled` is False). Other groups have free means and variances where items link them.
+    """
+    G, R = len(sample.groups), len(sample.covariate_names)
+    own_mean = [g for g in range(G) if anchored or (g > 0 and linked)]
+    names = ["mean" if G == 1 else f"mean.{sample.groups[g]}" for g in own_mean]
+    P = len(sample.covariates)
+    weight = np.ones(P) if sample.weight is None else sample.weight
+    centred = sample.covariates - np.average(sample.covariates, axis=0, weights=weight) if R else sample.covariates
+    if G == 1 and not R:
+        design = np.ones((1, len(own_mean)))
+    else:
+        group = np.zeros(P, dtype=np.int64) if sample.group is None else sample.group
+        design = np.concatenate([(group[:, None] == np.array(own_mean, dtype=np.int64)).astype(float), centred], axis=1)
+    free_variance = np.array([anchored or not scaled or (g > 0 and linked) for g in range(G)])
+    reference = np.zeros((G, len(own_mean) + R))
+    reference[own_mean, np.arange(len(own_mean))] = 1.0
+    return PopulationDesign(
+        names=(*names, *sample.covariate_names),
+        design=design,
+        group=sample.group,
+        free_variance=free_variance,
+        groups=sample.groups,
+        start=np.concatenate([np.zeros(len(own_mean) + R), np.ones(G)]),
+        reference=reference,
+    )
