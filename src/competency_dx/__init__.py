@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from competency_dx.bank import load_framework as load_framework
     from competency_dx.bank import save_bank as save_bank
     from competency_dx.bank import shipped_banks as shipped_banks
+    from competency_dx.calibration import AttributePosteriors as AttributePosteriors
     from competency_dx.calibration import Beta as Beta
     from competency_dx.calibration import Calibration as Calibration
+    from competency_dx.calibration import ClassCalibration as ClassCalibration
+    from competency_dx.calibration import ClassificationAccuracy as ClassificationAccuracy
+    from competency_dx.calibration import ClassificationML as ClassificationML
     from competency_dx.calibration import Constraints as Constraints
     from competency_dx.calibration import CrossCheck as CrossCheck
     from competency_dx.calibration import Girth as Girth
@@ -30,11 +34,16 @@ if TYPE_CHECKING:
     from competency_dx.calibration import LogNormal as LogNormal
     from competency_dx.calibration import MarginalML as MarginalML
     from competency_dx.calibration import Normal as Normal
+    from competency_dx.calibration import PooledNormal as PooledNormal
     from competency_dx.calibration import Population as Population
     from competency_dx.calibration import Priors as Priors
+    from competency_dx.calibration import QValidation as QValidation
     from competency_dx.calibration import SurveyDesign as SurveyDesign
+    from competency_dx.calibration import attribute_posteriors as attribute_posteriors
     from competency_dx.calibration import calibrate as calibrate
+    from competency_dx.calibration import classification_accuracy as classification_accuracy
     from competency_dx.calibration import cross_check as cross_check
+    from competency_dx.calibration import validate_q_matrix as validate_q_matrix
     from competency_dx.competencies import R201 as R201
     from competency_dx.competencies import DeficitProfiles as DeficitProfiles
     from competency_dx.competencies import DeficitRule as DeficitRule
@@ -56,9 +65,18 @@ if TYPE_CHECKING:
     from competency_dx.scoring import MAP as MAP
     from competency_dx.scoring import ML as ML
     from competency_dx.scoring import WLE as WLE
+    from competency_dx.scoring import FileScores as FileScores
+    from competency_dx.scoring import LatentRegression as LatentRegression
+    from competency_dx.scoring import PlausibleValues as PlausibleValues
+    from competency_dx.scoring import Pooled as Pooled
+    from competency_dx.scoring import Reliability as Reliability
     from competency_dx.scoring import Scores as Scores
     from competency_dx.scoring import SumScore as SumScore
+    from competency_dx.scoring import plausible_values as plausible_values
+    from competency_dx.scoring import pool as pool
+    from competency_dx.scoring import reliability as reliability
     from competency_dx.scoring import score as score
+    from competency_dx.scoring import score_file as score_file
 
 _ROOMS = {
     "bank": (
@@ -71,8 +89,12 @@ _ROOMS = {
         "shipped_banks",
     ),
     "calibration": (
+        "AttributePosteriors",
         "Beta",
         "Calibration",
+        "ClassCalibration",
+        "ClassificationAccuracy",
+        "ClassificationML",
         "Constraints",
         "CrossCheck",
         "Girth",
@@ -80,18 +102,40 @@ _ROOMS = {
         "LogitNormal",
         "MarginalML",
         "Normal",
+        "PooledNormal",
         "Population",
         "Priors",
+        "QValidation",
         "SurveyDesign",
+        "attribute_posteriors",
         "calibrate",
+        "classification_accuracy",
         "cross_check",
+        "validate_q_matrix",
     ),
     "competencies": ("R201", "DeficitProfiles", "DeficitRule", "Level", "Profile", "Standards", "diagnose"),
     "errors": ("CompetencyDxError", "CompetencyDxWarning", "Finding"),
     "models": ("ItemParameters", "simulate"),
     "reports": ("report",),
     "responses": ("Layout", "MissingPolicy", "Responses", "load_responses"),
-    "scoring": ("EAP", "MAP", "ML", "WLE", "Scores", "SumScore", "score"),
+    "scoring": (
+        "EAP",
+        "FileScores",
+        "LatentRegression",
+        "MAP",
+        "ML",
+        "PlausibleValues",
+        "Pooled",
+        "Reliability",
+        "Scores",
+        "SumScore",
+        "WLE",
+        "plausible_values",
+        "pool",
+        "reliability",
+        "score",
+        "score_file",
+    ),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

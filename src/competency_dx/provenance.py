@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import FrozenDict, value
 
 
+@lru_cache(maxsize=1)
 def library_version() -> str:
     """Return the installed version of this library."""
     try:

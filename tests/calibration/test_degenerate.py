@@ -240,7 +240,7 @@ def test_a_long_test_refines_its_grid_and_keeps_its_slopes(quiet: Quiet) -> None
 )
 def test_unknown_choices_say_what_there_is(arguments: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        cdx.calibrate(table(), **arguments)  # type: ignore[arg-type]  # wrong on purpose
+        cdx.calibrate(table(), **arguments)  # type: ignore[call-overload]  # wrong on purpose
 
 
 def test_dichotomous_families_refuse_more_categories_and_name_the_item() -> None:

@@ -352,7 +352,7 @@ def test_arrays_are_remembered_each_for_itself_and_lists_are_not() -> None:
     rng = np.random.default_rng(9)
     theta = rng.normal(size=(300, 1))
     codes = (rng.random((300, 6)) < 1 / (1 + np.exp(-(theta - np.linspace(-1, 1, 6))))).astype(np.int64)
-    found = cdx.calibrate(codes, model="2PL", priors=None)
+    found = cdx.calibrate(codes.copy(), model="2PL", priors=None)  # the copy is gone by now
     remember(found, codes.tolist(), bank=None, missing=cdx.MissingPolicy())
     with pytest.raises(CalibrationError, match="give it again"):
         cross_check(found)

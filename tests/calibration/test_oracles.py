@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.special import expit, logit
 
-from competency_dx.calibration import Beta, Constraints, LogNormal, Priors
+from competency_dx.calibration import Beta, Constraints, LogNormal, Normal, Priors
 from competency_dx.calibration.items import beta_of
 from competency_dx.calibration.likelihood import Evaluation
+from competency_dx.calibration.priors import PooledNormal
 from competency_dx.calibration.problem import Fixed, Known, build_items, category_counts, extra_width
 from competency_dx.calibration.sample import Sample, population_design
 from competency_dx.calibration.univariate import Univariate
@@ -45,6 +46,7 @@ class Setup(NamedTuple):
 
 
 OTHER_PRIORS = Priors(slope=LogNormal(mean=0.1, sd=0.4), lower=Beta(alpha=4.0, beta=14.0))
+SINGLE_PRIORS = Priors(slope=Normal(mean=1.0, sd=0.75), step=Normal(mean=0.0, sd=3.0))
 CASES = {
     "Rasch": Setup(("Rasch",) * 4, (2,) * 4),
     "1PL": Setup(("1PL",) * 4, (2,) * 4),
@@ -61,6 +63,7 @@ CASES = {
     "GRM, missing, priors": Setup(("GRM",) * 4, (3, 4, 3, 5), missing=0.3, priors=Priors()),
     "mixed families": Setup(("2PL", "GPCM", "GRM", "Rasch", "PCM", "NRM", "3PL"), (2, 3, 4, 2, 3, 3, 2)),
     "mixed, missing, priors": Setup(("2PL", "GRM", "GPCM", "PCM"), (2, 4, 3, 3), 0.25, Priors()),
+    "mixed, priors that are not pooled": Setup(("2PL", "GRM", "GPCM"), (2, 4, 3), 0.0, SINGLE_PRIORS),
     "anchors: population free": Setup(("2PL", "GPCM", "GRM", "2PL"), (2, 3, 3, 2), 0.2, None, (0, 2)),
     "anchors and priors": Setup(("GRM", "GPCM", "2PL"), (4, 3, 2), 0.0, Priors(), (1,)),
     "three groups": Setup(("2PL", "GPCM", "GRM"), (2, 3, 3), groups=3),
@@ -230,42 +233,49 @@ def test_log_likelihood_is_the_integral(case: Case) -> None:
     assert case.at(case.phi).log_likelihood == pytest.approx(float(case.weight @ single), abs=2e-6)
 
 
+def normal_log_density(x: list[float], mean: float, covariance: Floats) -> float:
+    """Return log N(x; mean 1, covariance) without constants."""
+    off = np.array(x) - mean
+    return -0.5 * float(off @ np.linalg.solve(covariance, off)) if x else 0.0
+
+
+def log_prior(case: Case, beta: Floats) -> float:
+    """Return the log prior up to a constant, from the densities: pooled parameters have covariance sd² (I + 1 1ᵀ)."""
+    priors, out, K = case.setup.priors, 0.0, max(case.setup.n_categories)
+    if priors is None:
+        return 0.0
+    slopes: list[float] = []
+    steps: list[float] = []
+    for i, (family, m) in enumerate(zip(case.setup.families, case.setup.n_categories, strict=True)):
+        if i in case.setup.anchored:
+            continue
+        e, extras = beta[i, 1:m], beta[i, K:]
+        steps += list(e if family == "GRM" or family.endswith("NRM") else np.diff(e, prepend=0.0))
+        if family in SLOPED or family.endswith("LNRM"):
+            slopes.append(extras[0] if family.endswith("LNRM") else beta[i, 0])
+        if family.endswith("LNRM"):
+            out -= float((extras[3 : 3 + m - 2] ** 2).sum()) / (2 * 2.0**2)
+        c, u = {"3PL": (0, None), "4PL": (0, 1), "3PLNRM": (1, None)}.get(family, (None, None))
+        if c is not None:
+            x, other = expit(extras[c]), isinstance(priors.lower, Beta)
+            out += float(3 * np.log(x) + 13 * np.log(1 - x)) if other else -((float(logit(x)) + 1.4) ** 2) / (2 * 0.49)
+        if u is not None:
+            out -= (float(extras[u]) - 2.9) ** 2 / (2 * 0.49)
+    n = len(steps)
+    pooled = isinstance(priors.step, PooledNormal)
+    out += normal_log_density(steps, 0.0, 9.0 * (np.eye(n) + pooled * np.ones((n, n))))
+    if isinstance(priors.slope, LogNormal):
+        return out - float((np.log(slopes) + (np.log(slopes) - 0.1) ** 2 / (2 * 0.4**2)).sum())
+    n, pooled = len(slopes), isinstance(priors.slope, PooledNormal)
+    return out + normal_log_density(slopes, 1.0, 0.75**2 * (np.eye(n) + pooled * np.ones((n, n))))
+
+
 def test_objective_is_log_likelihood_plus_log_prior(case: Case) -> None:
-    """The log prior is written out from the densities; what it lacks is a constant, so two states are compared."""
-
-    def log_prior(beta: Floats) -> float:
-        priors, out, K = case.setup.priors, 0.0, max(case.setup.n_categories)
-        if priors is None:
-            return 0.0
-        for i, (family, m) in enumerate(zip(case.setup.families, case.setup.n_categories, strict=True)):
-            if i in case.setup.anchored:
-                continue
-            e, extras = beta[i, 1:m], beta[i, K:]
-            steps = e if family == "GRM" or family.endswith("NRM") else np.diff(e, prepend=0.0)
-            out -= float((steps**2).sum()) / (2 * 3.0**2)
-            a = extras[0] if family.endswith("LNRM") else beta[i, 0]
-            if family in SLOPED or family.endswith("LNRM"):
-                if isinstance(priors.slope, LogNormal):
-                    out -= float(np.log(a) + (np.log(a) - 0.1) ** 2 / (2 * 0.4**2))
-                else:
-                    out -= (a - 1.0) ** 2 / (2 * 0.75**2)
-            if family.endswith("LNRM"):
-                out -= float((extras[3 : 3 + m - 2] ** 2).sum()) / (2 * 2.0**2)
-            c, u = {"3PL": (0, None), "4PL": (0, 1), "3PLNRM": (1, None)}.get(family, (None, None))
-            if c is not None:
-                x = expit(extras[c])
-                other = isinstance(priors.lower, Beta)
-                out += (
-                    float(3 * np.log(x) + 13 * np.log(1 - x)) if other else -((float(logit(x)) + 1.4) ** 2) / (2 * 0.49)
-                )
-            if u is not None:
-                out -= (float(extras[u]) - 2.9) ** 2 / (2 * 0.49)
-        return out
-
+    """What the density lacks is a constant, so two states are compared."""
     move = 0.1 * np.cos(np.arange(len(case.phi)))
     here, there = case.at(case.phi), case.at(case.phi + move)
     found = (here.objective - here.log_likelihood) - (there.objective - there.log_likelihood)
-    expected = log_prior(case.beta) - log_prior(beta_of(case.likelihood.items, case.phi + move))
+    expected = log_prior(case, case.beta) - log_prior(case, beta_of(case.likelihood.items, case.phi + move))
     assert found == pytest.approx(expected, abs=1e-8)
 
 

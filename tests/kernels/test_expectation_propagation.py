@@ -161,6 +161,17 @@ def test_long_tests_with_likelihoods_far_narrower_than_the_population() -> None:
     np.testing.assert_allclose(ep_posterior(case.design, model).mean, exact.mean, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_grid_too_coarse_for_the_test_says_so_by_its_narrowest_marginal(kind: type) -> None:
+    case = simulated(20, 2, per=250, missing=0.0)
+    theta = np.linspace(-6, 6, 13)
+    model = case.model._replace(theta=theta, log_prob=curves(case.a, case.d, theta).astype(kind))
+    found = ep_e_step(case.design, model, no_sites(case.design))
+    assert np.isfinite(found.log_likelihood)
+    assert np.isfinite(found.upper).all()
+    assert found.narrowest < 0.3
+
+
 def test_persons_without_answers_stay_with_what_the_others_say() -> None:
     case = simulated(8, 3, missing=0.0)
     observed = np.ones(case.answers.codes.shape, dtype=bool)

@@ -2,15 +2,29 @@
 
 from competency_dx.calibration.api import calibrate
 from competency_dx.calibration.calibration import Calibration, Certificate
+from competency_dx.calibration.classification import (
+    AttributePosteriors,
+    ClassCalibration,
+    ClassificationAccuracy,
+    ClassificationML,
+    QValidation,
+    attribute_posteriors,
+    classification_accuracy,
+    validate_q_matrix,
+)
 from competency_dx.calibration.cross_check import CrossCheck, cross_check
 from competency_dx.calibration.girth_engine import Girth
-from competency_dx.calibration.priors import Beta, LogitNormal, LogNormal, Normal, Priors
+from competency_dx.calibration.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors
 from competency_dx.calibration.strategies import Constraints, MarginalML, Population, SurveyDesign
 
 __all__ = [
+    "AttributePosteriors",
     "Beta",
     "Calibration",
     "Certificate",
+    "ClassCalibration",
+    "ClassificationAccuracy",
+    "ClassificationML",
     "Constraints",
     "CrossCheck",
     "Girth",
@@ -18,9 +32,14 @@ __all__ = [
     "LogitNormal",
     "MarginalML",
     "Normal",
+    "PooledNormal",
     "Population",
     "Priors",
+    "QValidation",
     "SurveyDesign",
+    "attribute_posteriors",
     "calibrate",
+    "classification_accuracy",
     "cross_check",
+    "validate_q_matrix",
 ]

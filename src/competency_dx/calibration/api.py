@@ -3,31 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args, overload
 
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
+from competency_dx.calibration.classification import ClassCalibration, ClassificationML, calibrate_classes
 from competency_dx.calibration.estimation import Request, estimate
 from competency_dx.calibration.girth_calibration import estimate_by_girth
 from competency_dx.calibration.girth_engine import Girth
 from competency_dx.calibration.priors import Priors, resolve
 from competency_dx.calibration.sources import remember
 from competency_dx.calibration.strategies import MarginalML
+from competency_dx.errors import CalibrationError, listed
 from competency_dx.responses import Responses, load_responses
 
+Source = Any  # Responses, or any table that load_responses reads
+Dimensions = Any  # a mapping of item to competency, or a frame of items by competencies
 DEFAULT_METHOD = MarginalML()
 
 
+Classification = Literal["DINA", "DINO", "ACDM", "LLM", "GDINA"]
+CLASSIFICATION = frozenset(get_args(Classification))
+
+
+@overload
+def calibrate(  # type: ignore[overload-overlap]  # the names of these models are strings too
+    responses: Source,
+    *,
+    model: Classification,
+    dimensions: Dimensions,
+    bank: ItemBank | None = None,
+    anchors: None = None,
+    priors: str | None = "weak",
+    method: MarginalML | ClassificationML = DEFAULT_METHOD,
+) -> ClassCalibration: ...
+
+
+@overload
 def calibrate(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    responses: Source,
     *,
     model: str | Mapping[str, str] = "2PL",
-    dimensions: Any = None,  # noqa: ANN401 - a mapping or a frame
+    dimensions: Dimensions = None,
     bank: ItemBank | None = None,
     anchors: ItemBank | Calibration | None = None,
     priors: Priors | str | None = "weak",
     method: MarginalML | Girth = DEFAULT_METHOD,
-) -> Calibration:
+) -> Calibration: ...
+
+
+def calibrate(
+    responses: Source,
+    *,
+    model: str | Mapping[str, str] = "2PL",
+    dimensions: Dimensions = None,
+    bank: ItemBank | None = None,
+    anchors: ItemBank | Calibration | None = None,
+    priors: Priors | str | None = "weak",
+    method: MarginalML | Girth | ClassificationML = DEFAULT_METHOD,
+) -> Calibration | ClassCalibration:
     """Calibrate items on responses by marginal maximum likelihood.
 
     Parameters
@@ -35,7 +69,9 @@ def calibrate(
     responses : Responses, data frame, array or path
         Persons by items; whatever `load_responses` reads.
     model : {"Rasch", "1PL", "2PL", "3PL", "4PL", "PCM", "RSM", "GPCM", "GRM", "NRM"} or mapping of item to one of them
-        GPCM and GRM take dichotomous items too, as 2PL; PCM as Rasch.
+        GPCM and GRM take dichotomous items too, as 2PL; PCM and RSM as Rasch. "2PLNRM", "3PLNRM", "4PLNRM" are nested logits of
+        keyed multiple choice and need raw answers. "DINA", "DINO", "ACDM", "LLM", "GDINA" are diagnostic classification models
+        and need a Q-matrix in `dimensions`.
     dimensions : mapping or Q-matrix frame, optional
         The competency of each item, or a frame of items by competencies with 1 where an item measures one; None is one
         competency for all.
@@ -46,13 +82,13 @@ def calibrate(
     priors : "weak", None or Priors
         ``"weak"``: a ~ N(1, 0.75²), d_k ~ N(0, 3²), logit c ~ N(-1.4, 0.7²) …, stated in the result. None: plain maximum
         likelihood.
-    method : MarginalML or Girth
+    method : MarginalML, Girth or ClassificationML
         Support points, tolerance, population, survey design, constraints, executor, progress; `Girth` estimates by the
         package girth, for a second opinion without standard errors.
 
     Returns
     -------
-    Calibration
+    Calibration, or ClassCalibration of a diagnostic classification model
         Normal population with mean 0 and variance 1 fixed; slope 1 and variance free for Rasch, PCM and RSM.
 
     Raises
@@ -63,7 +99,52 @@ def calibrate(
         When the maximum was not reached; `state` carries the unconverged Calibration.
     """
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
+    if classifies(model):
+        return classes(data, model, dimensions, method)
     request = Request(model, dimensions, bank, anchors, resolve(priors))
+    if isinstance(method, ClassificationML):
+        raise CalibrationError(
+            "ClassificationML is for DINA, DINO, ACDM, LLM and GDINA; use MarginalML(...) for item response models"
+        )
     out = estimate_by_girth(data, request, method) if isinstance(method, Girth) else estimate(data, request, method)
     remember(out, responses, bank=bank, missing=method.missing)
     return out
+
+
+def classifies(model: str | Mapping[str, str]) -> bool:
+    """Return whether a model is one of diagnostic classification.
+
+    Raises
+    ------
+    CalibrationError
+        When a mapping mixes such models with item response models.
+    """
+    names = {model} if isinstance(model, str) else set(model.values())
+    mixed = sorted(names & CLASSIFICATION), sorted(names - CLASSIFICATION)
+    if all(mixed):
+        raise CalibrationError(
+            f"model= mixes {listed(mixed[0])}, which have classes of persons, with {listed(mixed[1])}, which have a scale; "
+            "calibrate them in calls of their own"
+        )
+    return bool(mixed[0])
+
+
+def classes(
+    data: Responses,
+    model: str | Mapping[str, str],
+    q_matrix: Dimensions,
+    method: MarginalML | Girth | ClassificationML,
+) -> ClassCalibration:
+    """Calibrate a diagnostic classification model."""
+    if not hasattr(q_matrix, "columns"):
+        raise CalibrationError(
+            "A diagnostic classification model needs dimensions= as a Q-matrix frame: a row an item (index, or a column "
+            "item), a column an attribute, 1 where the item measures it"
+        )
+    if isinstance(method, Girth):
+        raise CalibrationError(
+            "girth has no diagnostic classification models; leave method= out or use ClassificationML(...)"
+        )
+    if isinstance(method, MarginalML):
+        method = ClassificationML(executor=method.executor, missing=method.missing)
+    return calibrate_classes(data, families=model, q_matrix=q_matrix, method=method)

@@ -35,9 +35,14 @@ class Setting(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """How the integral over competencies was taken, and the estimated error of it per person where it is approximate."""
+    """How the integral over competencies was taken; where it is approximate, what corrects it, and the errors.
+
+    `correction` is added to the log-likelihood; `log_likelihood` is its mean absolute value per person, `theta` the RMS error
+    of posterior means.
+    """
 
     integration: str
+    correction: float = 0.0
     log_likelihood: float | None = None
     theta: float | None = None
 
@@ -64,6 +69,7 @@ def assembled(
         n_categories=known.n_categories,
         **_arrays(items, known, found.phi, full),
         population=populations[0].named(setting.dimensions),
+        options=known.options,
     )
     names = (*_names(items, known), *likelihood.population_names)
     info = found.information
@@ -78,7 +84,7 @@ def assembled(
         parameter_names=names,
         estimates=T @ found.phi,
         covariance=T @ full @ T.T,
-        log_likelihood=found.log_likelihood,
+        log_likelihood=found.log_likelihood + how.correction,
         converged=found.converged,
         iterations=found.iterations,
         n_persons=int(mask.any(axis=1).sum()),

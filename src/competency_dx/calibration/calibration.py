@@ -43,8 +43,8 @@ class Certificate:
         How competencies were integrated over: "grid" (one, exact), "product grid" (exact), "propagation" (approximate) or
         "bifactor" (exact, by dimension reduction).
     log_likelihood_error, theta_error : float or None
-        Estimated error of an approximate integration: of the log-likelihood per person, and RMS of the posterior means; None
-        where the integration is exact.
+        Estimated error of an approximate integration: of the log-likelihood per person (mean absolute value; the log-likelihood
+        of the calibration is corrected for it to leading order), and RMS of the posterior means; None where it is exact.
     """
 
     gradient: float

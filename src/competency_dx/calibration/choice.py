@@ -130,7 +130,9 @@ def accuracy(likelihood: AnyLikelihood, found: Fit) -> Accuracy:
     """Return how the integral was taken and the estimated error of it."""
     if isinstance(likelihood, Between):
         error = likelihood.error(found.at)
-        return Accuracy("propagation", float(error.log_likelihood.mean()), error.rms_mean)
+        weight = np.ones(len(error.log_likelihood)) if likelihood.design.weight is None else likelihood.design.weight
+        own = np.abs(error.log_likelihood).mean()
+        return Accuracy("propagation", float(weight @ error.log_likelihood), float(own), error.rms_mean)
     return EXACT if isinstance(likelihood, Univariate) else Accuracy("product grid")
 
 

@@ -17,6 +17,7 @@ from competency_dx.calibration.duplicates import near_duplicates
 from competency_dx.calibration.key_check import key_swaps
 from competency_dx.calibration.known_items import (
     anchored,
+    by_option,
     families_of,
     highest_scores,
     left_out,
@@ -71,12 +72,13 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
     codes, observed = data.effective(method.missing)
     top = highest_scores(data, request.bank)
     kept, families = families_of(data, observed, request.model, top)
+    codes, observed, top, options = by_option(data, (kept, families), (codes, observed, top))
     sample = sample_of(data, method.population, method.survey)
     codes, observed, ids, kept_of = _by_group(codes[:, kept], observed[:, kept], data, kept, sample, method)
     families, top = [families[i] for i in kept_of], np.maximum(top[kept][kept_of], 1)
     dimensions, loads = loadings(tuple(data.items[kept[i]] for i in kept_of), request.dimensions)
     counts = category_counts(codes, observed, int(top.max()) + 1)
-    known = Known(ids, families, top + 1, counts, loads)
+    known = Known(ids, families, top + 1, counts, loads, tuple(options[i] for i in kept_of) if options else ())
     refuse(data, known, request.priors, anchored=request.anchors is not None)
     fixed = None
     if request.anchors is not None:
@@ -123,8 +125,9 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
         found, others = best_of(likelihood, method)
         covariance = _covariance(likelihood, found, sample, method)
         rest = screen.item_rest(ready.codes, ready.observed, known.n_categories - 1)
+        repeats = near_duplicates(known.ids, ready.codes, ready.observed)
     swaps = key_swaps(data, kept, rest) if len(rest) == len(kept) else {}
-    notes = left_out(data, kept) + near_duplicates(known.ids, ready.codes, ready.observed)
+    notes = left_out(data, kept) + repeats
     notes += others + inseparable(likelihood, found.phi)
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, swaps)
     by = method.population.by

@@ -121,23 +121,28 @@ def gradient(items: Items, beta: Floats, counts: Floats, log_prob: Floats, theta
 def complete_information(items: Items, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:
     """Return the penalised complete-data information (n, n) for expected counts (I, K, Q)."""
     exact = dispatch.information(items.groups, beta, counts, log_prob, theta, items.allowed)
-    return assembled(items, exact + items.prior.curvature(beta))
+    out = assembled(items, exact + items.prior.curvature(beta))
+    for pool in items.prior.pools:
+        v = gathered(items, pool.weights)
+        out -= pool.strength * np.outer(v, v)
+    return out
 
 
 def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:
     """Return the items' free values (n,) after scoring steps for all items at once, none of which lowers the expectation."""
     phi = phi[: items.size]
-    value = _expected_value(items, phi, counts, log_prob)
+    pull = items.prior.pull(beta_of(items, phi))
+    value = _expected_value(items, phi, counts, log_prob, pull)
     for _ in range(INNER_STEPS):
         beta = beta_of(items, phi)
         slope, fisher = dispatch.scoring_step(items.groups, beta, counts, log_prob, theta, items.allowed)
-        slope = slope + items.prior.gradient(beta)
-        fisher = fisher + np.maximum(items.prior.curvature(beta), 0.0)
+        slope = slope + items.prior.gradient(beta) - items.prior.pull(beta) + pull
+        fisher = fisher + _steady(items.prior.curvature(beta))
         move = np.clip(_solved(items, slope, fisher), -LONGEST_STEP, LONGEST_STEP)
         for _ in range(HALVINGS):
             further = in_order(items, phi, move)
             after = dispatch.log_probabilities(items.groups, beta_of(items, further), theta, items.allowed)
-            reached = _expected_value(items, further, counts, after)
+            reached = _expected_value(items, further, counts, after, pull)
             worse = ~(reached >= value - SLACK * np.abs(value))
             if not worse.any():
                 break
@@ -148,10 +153,22 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
     return phi
 
 
-def _expected_value(items: Items, phi: Floats, counts: Floats, log_prob: Floats) -> Floats:
-    """Return the penalised expected log-likelihood of each item (I,), of all together (1,) where items are linked."""
+def _steady(curvature: Floats) -> Floats:
+    """Return curvatures (I, F, F) of a log prior without negative ones on the diagonal."""
+    f = np.arange(curvature.shape[1])
+    out = curvature.copy()
+    out[:, f, f] = np.maximum(out[:, f, f], 0.0)
+    return out
+
+
+def _expected_value(items: Items, phi: Floats, counts: Floats, log_prob: Floats, pull: Floats) -> Floats:
+    """Return the penalised expected log-likelihood of each item (I,), of all together (1,) where items are linked.
+
+    Pools enter by the tangent `pull` (I, F), a lower bound.
+    """
     beta = beta_of(items, phi)
     out = np.einsum("ikq,ikq->i", counts, log_prob) + items.prior.by_item(beta)
+    out += (np.where(pull != 0, beta, 0.0) * pull).sum(axis=1)
     return np.array([out.sum()]) if items.linked else out
 
 

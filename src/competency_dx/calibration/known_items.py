@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Ints
+from competency_dx.arrays import Bools, Codes, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.priors import Priors
 from competency_dx.calibration.problem import Fixed, Known, extra_width
 from competency_dx.errors import CalibrationError, Finding, listed
-from competency_dx.models import FAMILIES, ItemParameters, bank_parameters, family_for
-from competency_dx.responses import Responses, check_design
+from competency_dx.models import FAMILIES, ItemParameters, bank_parameters, family, family_for
+from competency_dx.responses import Responses, check_design, chosen_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +44,32 @@ def families_of(data: Responses, observed: Bools, model: str | Mapping[str, str]
         if bare:
             raise CalibrationError(f"model= names no family for {listed(bare)}; give every item one")
     names = [model if isinstance(model, str) else model[data.items[i]] for i in kept]
+    by_choice = data.answers is not None
     return kept, [
-        family_for(name, max(int(top[i]) + 1, 2), data.items[i]).name for name, i in zip(names, kept, strict=True)
+        name if by_choice and family(name).options else family_for(name, max(int(top[i]) + 1, 2), data.items[i]).name
+        for name, i in zip(names, kept, strict=True)
     ]
+
+
+def by_option(
+    data: Responses, which: tuple[Ints, list[str]], table: tuple[Codes, Bools, Ints]
+) -> tuple[Codes, Bools, Ints, tuple[tuple[str, ...], ...]]:
+    """Return answers (P, I), mask and highest categories (I,) with chosen options in place of points where families want them.
+
+    `which` are the kept items with their families. Responses that hold points only are taken to hold options already, the
+    key being the highest. Omitted answers that count as wrong have no option and are left out.
+    """
+    (kept, families), (codes, observed, top) = which, table
+    wanted = [(int(i), n) for n, (i, f) in enumerate(zip(kept, families, strict=True)) if FAMILIES[f].options]
+    if not wanted or data.answers is None:
+        return codes, observed, top, ()
+    codes, observed, top = codes.copy(), observed.copy(), top.copy()
+    labels: list[tuple[str, ...]] = [()] * len(kept)
+    for i, n in wanted:
+        found = chosen_options(data, i)
+        labels[n] = found.labels
+        codes[:, i], observed[:, i], top[i] = found.codes, found.chosen, len(found.labels) - 1
+    return codes, observed, top, tuple(labels)
 
 
 def loadings(

@@ -25,10 +25,14 @@ PATIENCE = 60  # E-steps after which a gate wider by the factor HURRIED will do
 HURRIED = 10.0
 MAX_ROUNDS = 6
 MAX_STEPS = 12
+SAME_POINT = 2e-5  # a last step shorter than this leaves the information as it was
+NEAR = 3e-4  # in standard errors: where steps in single precision end
+SLOW = 0.7  # steps that shrink by less are at the noise of single precision
 HALVINGS = 6
 MAX_POINTS = 1201
 COARSE_POINTS = 31
 NOISE = 1e-8  # relative error of a log-likelihood added up from single precision
+ROUNDING = 1e-9
 COARSE = 1.4  # spacing of the grid of EM in units of the narrowest posterior SD
 LONGEST_EXTRAPOLATION = 32.0
 
@@ -98,7 +102,7 @@ def _fitted(run: _Run, start: Floats | None) -> Fit:
     likelihood, method = run.likelihood, run.method
     phi, points, gate = likelihood.start if start is None else start, method.points, NEWTON_GATE
     while True:
-        out = _newton(run, run.evaluate(_accelerated_em(run, phi, points, gate), points), points)
+        out = _newton(run, *_accelerated_em(run, phi, points, gate), points)
         needed = support.points_needed(out.at.narrowest)
         phi = out.phi
         if out.at.spacing > out.at.narrowest and needed > points and run.left:
@@ -109,11 +113,11 @@ def _fitted(run: _Run, start: Floats | None) -> Fit:
             gate /= 10
 
 
-def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> Floats:
-    """Return φ near the maximum: SQUAREM cycles of two EM steps and one guarded extrapolation.
+def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> tuple[Floats, int]:
+    """Return φ near the maximum, and the points of the grid it was found on.
 
-    EM works in single precision on a grid just fine enough for the posteriors it meets; double precision and the grid of
-    `points` are for the end.
+    SQUAREM cycles are two EM steps and one guarded extrapolation. EM works in single precision on a grid just fine enough
+    for the posteriors it meets; double precision and the grid of `points` are for the end.
     """
     likelihood, coarse = run.likelihood, min(points, COARSE_POINTS)
     now = run.evaluate(phi, coarse, "single")
@@ -122,14 +126,14 @@ def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> Floats:
         two = likelihood.em_step(one)
         change = _largest(two - one.phi)
         if change < gate or (run.done > PATIENCE and change < HURRIED * gate):
-            return two
+            return two, coarse
         further = _extrapolated(likelihood, now.phi, one.phi, two)
         needed = support.points_needed(COARSE * one.narrowest)
         finer, coarse = needed > coarse, max(coarse, min(points, needed))
         now = run.evaluate(two if further is None else further, coarse, "single")
         if further is not None and not finer and not now.objective >= one.objective - NOISE * abs(one.objective):
             now = run.evaluate(two, coarse, "single")
-    return now.phi
+    return now.phi, coarse
 
 
 def _extrapolated(likelihood: Likelihood, zero: Floats, one: Floats, two: Floats) -> Floats | None:
@@ -145,37 +149,44 @@ def _extrapolated(likelihood: Likelihood, zero: Floats, one: Floats, two: Floats
     return out if likelihood.feasible(out) else None
 
 
-def _newton(run: _Run, now: Evaluation, points: int) -> Fit:
-    """Take Newton steps to the maximum and certify it by the exact information at the point reached.
+def _newton(run: _Run, phi: Floats, coarse: int, points: int) -> Fit:
+    """Take Newton steps to the maximum and certify it by the exact information.
 
-    Steps use a cheap guide to the information; steps that lower the objective are halved. Where the
-    exact information at the end still calls for a step, the steps go on with it.
+    The way there is in single precision on a coarse grid, led by a cheap guide to the information. The exact information is
+    that of the estimates, or of a point no farther from them than 2e-5 in any parameter.
     """
-    guide = run.information(now, "guide")
+    now = run.evaluate(_led(run, phi, coarse), points)
     for _ in range(MAX_ROUNDS):
-        now, moving = _led(run, now, guide, points)
-        guide = run.information(now)
-        found = _certified(run, now, guide, points)
-        if found.converged or guide.covariance is None or not run.left or not moving:
-            break
+        information = run.information(now)
+        found = _certified(run, now, information, points)
+        if information.covariance is None or found.step <= run.method.tolerance / 10 or not run.left:
+            return found
+        step = information.covariance @ run.likelihood.gradient(now)
+        now, taken = _guarded(run, now, step, points)
+        if taken == 0:
+            return found
+        found = _certified(run, now, information, points)
+        if found.step <= run.method.tolerance / 10 and _largest(taken * step) <= SAME_POINT:
+            return found
     return found
 
 
-def _led(run: _Run, now: Evaluation, guide: Information, points: int) -> tuple[Evaluation, bool]:
-    """Return the evaluation where Newton steps of one information vanish, and whether any step was taken."""
-    moving = False
+def _led(run: _Run, phi: Floats, coarse: int) -> Floats:
+    """Return φ where Newton steps of one information nearly vanish."""
+    now = run.evaluate(phi, coarse, "single")
+    guide = run.information(now, "guide")
+    if guide.covariance is None:
+        return phi
+    size, se = np.inf, np.sqrt(np.diag(guide.covariance))
     for _ in range(MAX_STEPS):
-        if guide.covariance is None or not run.left:
-            break
         step = guide.covariance @ run.likelihood.gradient(now)
-        size = _largest(step / np.sqrt(np.diag(guide.covariance)))
-        if size <= run.method.tolerance / 10:
+        before, size = size, _largest(step / se)
+        if size <= NEAR or size > SLOW * before or not run.left:
             break
-        now, taken = _guarded(run, now, step, points)
-        moving = moving or taken > 0
+        now, taken = _guarded(run, now, step, coarse, "single")
         if taken == 0:
             break
-    return now, moving
+    return now.phi
 
 
 def _certified(run: _Run, now: Evaluation, information: Information, points: int) -> Fit:
@@ -196,12 +207,14 @@ def _certified(run: _Run, now: Evaluation, information: Information, points: int
     )
 
 
-def _guarded(run: _Run, now: Evaluation, step: Floats, points: int) -> tuple[Evaluation, float]:
+def _guarded(
+    run: _Run, now: Evaluation, step: Floats, points: int, precision: Precision = "double"
+) -> tuple[Evaluation, float]:
     """Return the evaluation after the longest of the step, its half … that does not lower the objective."""
-    share = 1.0
+    share, noise = 1.0, NOISE if precision == "single" else ROUNDING
     for _ in range(HALVINGS):
-        after = run.evaluate(run.likelihood.moved(now.phi, share * step), points)
-        if after.objective >= now.objective - 1e-9 * abs(now.objective):
+        after = run.evaluate(run.likelihood.moved(now.phi, share * step), points, precision)
+        if after.objective >= now.objective - noise * abs(now.objective):
             return after, share
         share /= 2
     return now, 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import field
 from typing import NamedTuple
@@ -26,6 +27,24 @@ class Normal:
 
     def __str__(self) -> str:
         return f"N({self.mean:g}, {self.sd:g}²)"
+
+
+@value
+class PooledNormal:
+    """Normal priors around a common mean that is estimated too: parameter ~ N(μ, sd²), μ ~ N(mean, sd²).
+
+    Independent priors add up over the items of a long test until they bend its scale; pooled ones pull parameters towards
+    one another, and the whole test towards `mean` no more than a single item would be.
+    """
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        _positive(self.sd)
+
+    def __str__(self) -> str:
+        return f"N(μ, {self.sd:g}²) with μ ~ N({self.mean:g}, {self.sd:g}²)"
 
 
 @value
@@ -76,7 +95,7 @@ def _positive(x: float) -> None:
         raise CalibrationError(f"The parameters of a prior must be positive where they are spreads, found {x}")
 
 
-SlopePrior = Normal | LogNormal
+SlopePrior = Normal | PooledNormal | LogNormal
 AsymptotePrior = LogitNormal | Beta
 
 
@@ -88,9 +107,9 @@ class Priors:
 
     Attributes
     ----------
-    slope : Normal or LogNormal
+    slope : PooledNormal, Normal or LogNormal
         Prior of every free slope a.
-    step : Normal
+    step : PooledNormal or Normal
         Prior of every step intercept d_k.
     lower, upper : LogitNormal or Beta
         Priors of the asymptotes c and u.
@@ -100,8 +119,8 @@ class Priors:
         Other priors for the items of a family, and for single items; items go first.
     """
 
-    slope: SlopePrior | None = Normal(mean=1.0, sd=0.75)
-    step: Normal | None = Normal(mean=0.0, sd=3.0)
+    slope: SlopePrior | None = PooledNormal(mean=1.0, sd=0.75)
+    step: Normal | PooledNormal | None = PooledNormal(mean=0.0, sd=3.0)
     lower: AsymptotePrior | None = LogitNormal(mean=-1.4, sd=0.7)
     upper: AsymptotePrior | None = LogitNormal(mean=2.9, sd=0.7)
     category_slope: Normal | None = Normal(mean=0.0, sd=2.0)
@@ -129,6 +148,21 @@ class Priors:
 NO_PRIORS = Priors(slope=None, step=None, lower=None, upper=None, category_slope=None)
 
 
+class Pool(NamedTuple):
+    """Parameters that share a mean: a sum S = Σ weights · beta - centre, with `weights` (I, F), and 1 / ((n + 1) sd²).
+
+    Integrating the common mean of n parameters out leaves their independent priors times exp(strength S² / 2).
+    """
+
+    weights: Floats
+    centre: float
+    strength: float
+
+    def total(self, beta: Floats) -> float:
+        """Return S."""
+        return float((self.weights * np.where(self.weights != 0, beta, 0.0)).sum()) - self.centre
+
+
 class PriorTerms(NamedTuple):
     """Log prior density of parameters beta (I, F), up to a constant.
 
@@ -142,13 +176,21 @@ class PriorTerms(NamedTuple):
     log_normal_at: Floats
     beta: Ints
     beta_at: Floats
+    pools: tuple[Pool, ...] = ()
 
     def value(self, beta: Floats) -> float:
         """Return the log density."""
-        return float(self.by_item(beta).sum())
+        return float(self.by_item(beta).sum()) + sum(0.5 * p.strength * p.total(beta) ** 2 for p in self.pools)
+
+    def pull(self, beta: Floats) -> Floats:
+        """Return the gradient (I, F) of what pools add, which a tangent at `beta` bounds from below."""
+        out = np.zeros(beta.shape)
+        for p in self.pools:
+            out += p.strength * p.total(beta) * p.weights
+        return out
 
     def by_item(self, beta: Floats) -> Floats:
-        """Return the log density of each item's parameters (I,), minus infinity outside the support."""
+        """Return the log density of each item's parameters (I,) without pools, minus infinity outside the support."""
         off = self._off(beta)
         out = -0.5 * np.einsum("if,ifg,ig->i", off, self.precision, off)
         if len(self.log_normal):
@@ -164,7 +206,7 @@ class PriorTerms(NamedTuple):
 
     def gradient(self, beta: Floats) -> Floats:
         """Return the gradient of the log density (I, F)."""
-        out: Floats = -np.einsum("ifg,ig->if", self.precision, self._off(beta))
+        out: Floats = self.pull(beta) - np.einsum("ifg,ig->if", self.precision, self._off(beta))
         if len(self.log_normal):
             a, (m, s) = beta[tuple(self.log_normal.T)], self.log_normal_at.T
             out[tuple(self.log_normal.T)] += -(1 + (np.log(a) - m) / s**2) / a
@@ -174,7 +216,7 @@ class PriorTerms(NamedTuple):
         return out
 
     def curvature(self, beta: Floats) -> Floats:
-        """Return minus the second derivatives of the log density (I, F, F)."""
+        """Return minus the second derivatives of the log density (I, F, F), without pools, which lower it."""
         if not len(self.log_normal) and not len(self.beta):
             return self.precision
         out = self.precision.copy()
@@ -193,16 +235,24 @@ class PriorTerms(NamedTuple):
 
 
 def prior_terms(
-    priors: Priors | None, named: tuple[tuple[str, ...], list[str]], n_categories: Ints, owner: Bools, n_slopes: int
+    priors: Priors | None,
+    named: tuple[tuple[str, ...], list[str]],
+    n_categories: Ints,
+    owner: Bools,
+    *,
+    n_slopes: int,
+    dimension: Ints,
 ) -> PriorTerms:
     """Return the log prior of parameters (I, F); `owner` (I, F) marks the free ones, one of those that are equal.
 
-    `named` are item ids and families. Independent adjacent steps d_k = e_k - e_{k-1} give a tridiagonal precision for the
-    category intercepts.
+    `named` are item ids and families, `dimension` (I,) their competencies: pools are those of one competency. Independent
+    adjacent steps d_k = e_k - e_{k-1} give a tridiagonal precision for the category intercepts.
     """
     I, F = owner.shape
     width = int(n_categories.max()) - 1
     precision, centre = np.zeros((I, F, F)), np.zeros((I, F))
+    shared: dict[tuple[float, float, str], Floats] = {}
+    members: dict[tuple[str, float], int] = defaultdict(int)
     other: dict[type, list[tuple[int, int, float, float]]] = {LogNormal: [], Beta: []}
     if priors is not None:
         for i, (item, name) in enumerate(zip(*named, strict=True)):
@@ -210,7 +260,12 @@ def prior_terms(
             if own.step is not None:
                 T = family.step_matrix(m, width, F - n_slopes)
                 precision[i, n_slopes:, n_slopes:] += T.T @ T / own.step.sd**2
-                centre[i, n_slopes:] += np.linalg.pinv(T) @ np.full(m - 1, own.step.mean)
+                if own.step.mean:
+                    centre[i, n_slopes:] += np.linalg.pinv(T) @ np.full(m - 1, own.step.mean)
+                if isinstance(own.step, PooledNormal):
+                    pool = shared.setdefault((own.step.mean, own.step.sd, f"d{dimension[i]}"), np.zeros((I, F)))
+                    pool[i, n_slopes:] += T.sum(axis=0)
+                    members[f"d{dimension[i]}", own.step.sd] += int(owner[i, n_slopes : n_slopes + width].sum())
             kinds = [(j, own.slope) for j in range(n_slopes)]
             for j, extra in enumerate(family.extras(m)):
                 of = {"logit_c": own.lower, "logit_u": own.upper, "a": own.slope}
@@ -219,16 +274,26 @@ def prior_terms(
             for f, prior in kinds:
                 if prior is None or not owner[i, f]:
                     continue
-                if isinstance(prior, Normal | LogitNormal):
+                if isinstance(prior, Normal | LogitNormal | PooledNormal):
                     precision[i, f, f] += prior.sd**-2
                     centre[i, f] = prior.mean
+                    if isinstance(prior, PooledNormal):
+                        column = f if f < n_slopes and n_slopes > 1 else int(dimension[i])
+                        shared.setdefault((prior.mean, prior.sd, f"a{column}"), np.zeros((I, F)))[i, f] = 1.0
+                        members[f"a{column}", prior.sd] += 1
                 else:
                     pair = (prior.mean, prior.sd) if isinstance(prior, LogNormal) else (prior.alpha, prior.beta)
                     other[type(prior)].append((i, f, *pair))
     precision = np.where(owner[:, :, None] & owner[:, None, :], precision, 0.0)
     tables = {kind: np.array(rows, dtype=float).reshape(-1, 4) for kind, rows in other.items()}
-    at = {kind: (t[:, :2].astype(np.int64), t[:, 2:]) for kind, t in tables.items()}
-    return PriorTerms(precision, centre, *at[LogNormal], *at[Beta])
+    placed = {kind: (t[:, :2].astype(np.int64), t[:, 2:]) for kind, t in tables.items()}
+    pools = tuple(_pool(weights * owner, centre, members[name, sd], sd) for (_, sd, name), weights in shared.items())
+    return PriorTerms(precision, centre, *placed[LogNormal], *placed[Beta], pools)
+
+
+def _pool(weights: Floats, centre: Floats, n: int, sd: float) -> Pool:
+    """Return the pool of n parameters that add up in the weights."""
+    return Pool(weights, float((weights * centre).sum()), 1 / ((n + 1) * sd**2))
 
 
 def resolve(priors: Priors | str | None) -> Priors | None:

@@ -25,6 +25,7 @@ class Known(NamedTuple):
     n_categories: Ints
     counts: Ints
     loads: Bools
+    options: tuple[tuple[str, ...], ...] = ()
 
     @property
     def dimension(self) -> Ints:
@@ -87,7 +88,14 @@ def build_items(
         place=place,
         base=base,
         cumulative=np.array([f.steps == "cumulative" for f in chosen]),
-        prior=prior_terms(priors, (known.ids, known.families), known.n_categories, owner, D),
+        prior=prior_terms(
+            priors,
+            (known.ids, known.families),
+            known.n_categories,
+            owner,
+            n_slopes=D,
+            dimension=asked.dimension,
+        ),
         n_slopes=D,
     )
 

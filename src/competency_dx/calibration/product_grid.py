@@ -20,7 +20,7 @@ from competency_dx.calibration.between_population import Populations, Pull
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.likelihood import Evaluation, Information, Precision, inverted
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels import dispatch
+from competency_dx.kernels import dispatch, support
 from competency_dx.kernels.ep_population import population_gradient, population_information
 from competency_dx.kernels.grid_information import ItemTables, grid_missing_information, grid_person_scores
 from competency_dx.kernels.louis import Depth
@@ -37,13 +37,17 @@ from competency_dx.kernels.product_grid import (
 from competency_dx.models import NormalPopulation
 
 USUAL = 61  # points of a calibration that does not say otherwise: a product grid then takes its own number
-POINTS = {1: 61, 2: 31, 3: 21, 4: 11}
-ON_THE_WAY = {1: 31, 2: 21, 3: 15, 4: 9}
-MOST_POINTS = {1: 1201, 2: 161, 3: 45, 4: 15}
+POINTS = {1: 61, 2: 31, 3: 21, 4: 17}
+ON_THE_WAY = {1: 31, 2: 21, 3: 15, 4: 11}
+MOST_POINTS = {1: 1201, 2: 161, 3: 45, 4: 17}
+COARSE, FINE = (
+    1.35,
+    1.1,
+)  # spacing for information in units of the narrowest posterior SD; not remade for less than this factor
 
 
 def axis_points(points: int, n_dimensions: int) -> int:
-    """Return the points on each axis to begin with: as asked, but 31, 21 and 11 with two, three and four dimensions for 61."""
+    """Return the points on each axis to begin with: as asked, but 31, 21 and 17 with two, three and four dimensions for 61."""
     own = POINTS[n_dimensions] if points == USUAL else points
     return min(own, MOST_POINTS[n_dimensions])
 
@@ -132,18 +136,23 @@ class ProductGrid:
         counts[:, 0] = expected.totals - counts.sum(axis=1)
         return Evaluation(
             phi=phi,
-            objective=expected.log_likelihood + self.items.prior.value(of_items.beta_of(self.items, phi)),
+            objective=expected.log_likelihood + self._log_prior(phi),
             log_likelihood=expected.log_likelihood,
             spacing=grid.spacing / grid.unit,
             narrowest=expected.narrowest / grid.unit,
             detail=_Detail(grid, log_prob, normals, expected, counts, self.psi(phi)),
         )
 
+    def _log_prior(self, phi: Floats) -> float:
+        """Return the log prior density of items and populations."""
+        items = self.items.prior.value(of_items.beta_of(self.items, phi))
+        return items + of_population.prior(self.population, self.psi(phi)).value
+
     def _grid(self, phi: Floats, points: int) -> tuple[Grid, Normals]:
         """Return a grid that spans all populations, and the populations of persons."""
         gamma, sigma = of_population.unpacked(self.population, self.psi(phi))
         if len(self.group) == 1:
-            means = np.zeros((1, len(gamma[0]) if len(gamma) else sigma.shape[1])) + self.regressors[:1] @ gamma
+            means = self.regressors @ gamma
             return product_grid(points, Regions(means, means, sigma)), Normals(self.group, means, sigma)
         means = self.regressors @ gamma
         own = [means[self.group == g] for g in range(len(sigma))]
@@ -180,15 +189,22 @@ class ProductGrid:
         items = of_items.gradient(self.items, beta, d.counts, d.log_prob, d.grid.theta)
         moments = population_moments(d.expected, d.normals, self._regressors, self.answers.weight)
         population = population_gradient(moments, d.normals.covariance)
+        population += of_population.prior(self.population, d.psi).gradient
         return np.concatenate([items, population[self.population.free]])
 
     def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
-        """Return the observed information of the objective (Louis 1982), prior curvature included."""
+        """Return the observed information of the objective (Louis 1982), prior curvature included.
+
+        Expectations over posteriors use a grid with a spacing of `COARSE` times the narrowest of them where that is coarser.
+        """
         d: _Detail = now.detail
+        grid = d.grid
+        if now.spacing < COARSE * now.narrowest / FINE:
+            grid, _ = self._grid(now.phi, support.points_needed(COARSE * now.narrowest))
         missing = grid_missing_information(
             self.answers,
-            d.grid,
-            self._tables(now),
+            grid,
+            self._tables(now.phi, grid),
             d.normals,
             regressors=self._regressors,
             depth=depth,
@@ -197,12 +213,11 @@ class ProductGrid:
         T = self._collector()
         return inverted(self._complete(now) - T.T @ missing @ T)
 
-    def _tables(self, now: Evaluation) -> ItemTables:
+    def _tables(self, phi: Floats, grid: Grid) -> ItemTables:
         """Return curves with derivatives by the free parameters of the items, one by one."""
-        d: _Detail = now.detail
-        beta, free = of_items.beta_of(self.items, now.phi), self.items.free
-        by_beta = dispatch.derivatives(self.items.groups, beta, d.log_prob, d.grid.theta, self.items.allowed)
-        return ItemTables(d.log_prob, by_beta[free].transpose(1, 0, 2), np.nonzero(free)[0])
+        beta, free, log_prob = of_items.beta_of(self.items, phi), self.items.free, self._curves(phi, grid)
+        by_beta = dispatch.derivatives(self.items.groups, beta, log_prob, grid.theta, self.items.allowed)
+        return ItemTables(log_prob, by_beta[free].transpose(1, 0, 2), np.nonzero(free)[0])
 
     def _collector(self) -> Floats:
         """Return the matrix that adds parameters one by one up to φ: equal ones share an entry, fixed ones vanish."""
@@ -220,14 +235,21 @@ class ProductGrid:
         moments = population_moments(d.expected, d.normals, self._regressors, self.answers.weight)
         out = np.zeros((len(now.phi),) * 2)
         out[:n, :n] = of_items.complete_information(self.items, beta, d.counts, d.log_prob, d.grid.theta)
-        out[n:, n:] = population_information(moments, d.normals.covariance)[np.ix_(free, free)]
+        population = population_information(moments, d.normals.covariance)
+        population += of_population.prior(self.population, d.psi).curvature
+        out[n:, n:] = population[np.ix_(free, free)]
         return out
 
     def person_scores(self, now: Evaluation) -> Floats:
         """Return the gradient of each person's log-likelihood (P, F), case weights and priors left aside."""
         d: _Detail = now.detail
         own = grid_person_scores(
-            self.answers, d.grid, self._tables(now), d.normals, regressors=self._regressors, executor=self.executor
+            self.answers,
+            d.grid,
+            self._tables(now.phi, d.grid),
+            d.normals,
+            regressors=self._regressors,
+            executor=self.executor,
         )
         return np.asarray(own @ self._collector())
 
@@ -257,7 +279,7 @@ def loose_scales(items: Items) -> Bools:
     D, K = items.n_slopes, items.allowed.shape[1]
     place = items.place[:, :D]
     measured = (place >= 0) | (items.base[:, :D] != 0)
-    extras = (items.place[:, D + K - 1 :] >= 0).any(axis=1)
+    extras = np.asarray((items.place[:, D + K - 1 :] >= 0).any(axis=1))
     entries = [set(place[measured[:, d], d].tolist()) for d in range(D)]
     own = [
         -1 not in mine
@@ -304,13 +326,13 @@ def product_grid_likelihood(
             'MarginalML(integration="propagation"), or "bifactor" for one general and several specific ones'
         )
     w = np.zeros((1, 0)) if regressors is None else regressors
-    single = group is None and len(w) == 1
+    single = group is None and (len(w) == 1 or not w.shape[1])
     of = np.zeros(1 if single else P, dtype=np.int64) if group is None else group
     return ProductGrid(
         items=items,
         answers=answers,
         population=population,
         group=of,
-        regressors=w if single else np.broadcast_to(w, (P, w.shape[1])),
+        regressors=w[:1] if single else np.broadcast_to(w, (P, w.shape[1])),
         executor=executor,
     )

@@ -73,11 +73,14 @@ def map_pieces(function: Callable[[S], T], pieces: Iterable[S], *, executor: Exe
     `function` must then be picklable: a function of a module or a `functools.partial` of one. Workers elsewhere hold their own
     BLAS at one thread.
     """
+    todo = list(pieces)
     with one_blas_thread():
-        if executor is None or isinstance(executor, ThreadPoolExecutor):
-            yield from (executor or default_executor()).map(function, pieces)
+        if executor is None and len(todo) == 1:
+            yield function(todo[0])
+        elif executor is None or isinstance(executor, ThreadPoolExecutor):
+            yield from (executor or default_executor()).map(function, todo)
         else:
-            yield from executor.map(partial(_alone, function), pieces)
+            yield from executor.map(partial(_alone, function), todo)
 
 
 def _alone(function: Callable[[S], T], piece: S) -> T:

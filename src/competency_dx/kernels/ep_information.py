@@ -31,10 +31,10 @@ from competency_dx.kernels.louis import (
     MAX_TERMS,
     NEGLIGIBLE,
     Depth,
+    Projection,
     Scores,
-    _Projection,
-    _weighted_polynomials,
     split_scores,
+    weighted_polynomials,
 )
 from competency_dx.kernels.marginal import JointTerms
 
@@ -154,8 +154,8 @@ def _item_terms(
 
 def _terms(codes: Codes, scores: Scores, theta: Floats, tilted: Floats, most: int) -> Iterator[AnyFloats]:
     """Yield c_1, c_2 … (p, F) of the item parameters of one dimension."""
-    project = _Projection(codes, scores, theta)
-    for weighted in _weighted_polynomials(tilted, theta, most):
+    project = Projection(codes, scores, theta)
+    for weighted in weighted_polynomials(tilted, theta, most):
         yield project(weighted)
 
 

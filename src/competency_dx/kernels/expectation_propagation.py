@@ -26,6 +26,9 @@ from competency_dx.kernels.marginal import NOTHING
 
 LEAST_STEP = 0.125
 NEGATIVE = 0.5  # negative precision of a site, in units of the smallest eigenvalue of Σ⁻¹: cavities stay proper
+LEAST_SD = (
+    0.1  # of a tilted marginal, in spacings of the grid: on fewer points there is no telling, and no dividing by it
+)
 LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -184,7 +187,8 @@ def _tilt(block: Block, work: _Work, k: int, powers: tuple[Floats, Floats], cavi
     np.exp(weight, out=weight)
     total, first, second = (powers[1] @ weight).astype(np.float64, copy=False)
     mean = first / total
-    work.variance[k] = second / total - mean**2
+    least = LEAST_SD * (block.theta[1] - block.theta[0])
+    work.variance[k] = np.maximum(second / total - mean**2, least**2)
     work.log_total[k] = np.log(total) + top
     return np.asarray(mean)
 

@@ -26,7 +26,7 @@ Depth = Literal["exact", "guide"]
 
 MAX_TERMS = 20
 GUIDE_TERMS, GUIDE_PERSONS = 2, 4096
-NEGLIGIBLE = 1e-9
+NEGLIGIBLE = 1e-8
 STRAIGHT = 1e-9
 TINY = 1e-12
 LEAST_ROOT = 1e-17  # roots of masses that are none, kept above the slow subnormal numbers of single precision
@@ -108,10 +108,10 @@ def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[
     _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None))))
     codes = answers.codes if answers.observed is None else np.where(answers.observed, answers.codes, np.int8(-1))
     met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
-    project = _Projection(codes, scores.take(met), theta)
+    project = Projection(codes, scores.take(met), theta)
     root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
     out, total = np.zeros((project.size, project.size)), 0.0
-    for weighted in _weighted_polynomials(posterior, theta, most):
+    for weighted in weighted_polynomials(posterior, theta, most):
         term = project(weighted)
         if root is not None:
             term = term * root.astype(term.dtype)
@@ -140,7 +140,7 @@ def _spread(matrix: Floats, place: Ints, F: int) -> Floats:
     return out
 
 
-class _Projection:
+class Projection:
     """Expectations of the score of each person times a polynomial: c_pr (p, F) for weights posterior times φ_r (p, Q)."""
 
     __slots__ = ("linear", "own", "scores", "seen", "size", "theta")
@@ -181,7 +181,7 @@ def _chosen(codes: Codes, values: Floats) -> Floats:
     return out
 
 
-def _weighted_polynomials(posterior: Floats, theta: Floats, most_terms: int) -> Iterator[AnyFloats]:
+def weighted_polynomials(posterior: Floats, theta: Floats, most_terms: int) -> Iterator[AnyFloats]:
     """Yield posterior times φ_r (p, Q) for r = 1, 2 … by the three-term recurrence.
 
     It is Lanczos' on diag(θ) from the root of the posterior; φ_1 is in double precision, the following ones in single.

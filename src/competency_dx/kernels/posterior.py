@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats
-from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.marginal import Answers, Tables, indicators, joined, joint_terms
+from competency_dx.kernels.blocks import map_blocks, map_pieces
+from competency_dx.kernels.marginal import Answers, JointTerms, Tables, indicators, joined, joint_terms
 
 BLOCK = 512
 STRETCH = 16  # blocks to a task
@@ -42,39 +43,48 @@ def filled_table(table: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 def for_each_posterior(
-    answers: Answers,
-    tables: Tables,
-    function: Callable[[slice, Floats], None],
-    *,
-    executor: Executor | None = None,
-    size: int = BLOCK,
+    answers: Answers, tables: Tables, function: Callable[[slice, Floats], None], *, size: int = BLOCK
 ) -> None:
-    """Call ``function(block, weight)`` with posteriors up to a factor (size, Q); rows beyond the block are filling."""
-    every, terms = slice(0, size), joint_terms(answers, tables)
+    """Call ``function(block, weight)`` with posteriors up to a factor (size, Q); rows beyond the block are filling.
+
+    The function writes where it likes, so the blocks are mapped over the threads of this process.
+    """
+    terms = joint_terms(answers, tables)
 
     def some(stretch: slice) -> None:
         for start in range(stretch.start, stretch.stop, size):
             block = slice(start, min(start + size, stretch.stop))
-            weight = joined(*indicators(filled(answers, block, size), every), terms)
-            weight -= weight.max(axis=1)[:, None]
-            function(block, np.exp(weight, out=weight))
+            function(block, _weight(answers, block, terms, size))
 
-    for _ in map_blocks(some, len(answers.codes), size=STRETCH * size, executor=executor):
+    for _ in map_blocks(some, len(answers.codes), size=STRETCH * size):
         pass
 
 
 def summarise(answers: Answers, tables: Tables, executor: Executor | None = None) -> Posterior:
-    """Return expected a posteriori estimates with their standard deviations (Bock & Mislevy 1982)."""
+    """Return expected a posteriori estimates with their standard deviations (Bock & Mislevy 1982), on any executor."""
+    powers = np.stack([np.ones_like(tables.theta), tables.theta, tables.theta**2], axis=1)
+    one = partial(_summary, joint_terms(answers, tables), powers)
+    parts = list(map_pieces(one, answers.pieces(STRETCH * BLOCK), executor=executor))
+    return parts[0] if len(parts) == 1 else Posterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _summary(terms: JointTerms, powers: Floats, answers: Answers) -> Posterior:
+    """Return the summary of the persons of one task."""
     P = len(answers.codes)
     mean, sd, ends = np.empty(P), np.empty(P), np.empty(P)
-    powers = np.stack([np.ones_like(tables.theta), tables.theta, tables.theta**2], axis=1)
-
-    def one(block: slice, weight: Floats) -> None:
+    for start in range(0, P, BLOCK):
+        block = slice(start, min(start + BLOCK, P))
         n = block.stop - block.start
+        weight = _weight(answers, block, terms, BLOCK)
         total, first, second = (weight @ powers)[:n].T
         mean[block] = first / total
         sd[block] = np.sqrt(np.maximum(second / total - (first / total) ** 2, 0.0))
         ends[block] = (weight[:n, 0] + weight[:n, -1]) / total
-
-    for_each_posterior(answers, tables, one, executor=executor)
     return Posterior(mean, sd, ends)
+
+
+def _weight(answers: Answers, block: slice, terms: JointTerms, size: int) -> Floats:
+    """Return posteriors up to a factor (size, Q) of a block of persons, filled up."""
+    weight = joined(*indicators(filled(answers, block, size), slice(0, size)), terms)
+    weight -= weight.max(axis=1)[:, None]
+    return np.exp(weight, out=weight)

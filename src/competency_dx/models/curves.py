@@ -122,7 +122,7 @@ def curve_information(log_prob: Floats, theta: Floats) -> Floats:
 def expected_scores(parameters: ItemParameters, theta: Floats) -> Floats:
     """Return E[X | θ] (I, Q)."""
     prob = np.exp(log_probabilities(parameters, theta))
-    return np.asarray(np.einsum("k,ikq->iq", np.arange(prob.shape[1], dtype=float), prob))
+    return np.asarray(np.einsum("ik,ikq->iq", parameters.points, prob))
 
 
 def score_information(parameters: ItemParameters, theta: Floats) -> Floats:

@@ -45,6 +45,8 @@ class ItemParameters:
         Covariance of slopes, intercepts e_1 … and extras within each item, F = D + K - 1 + E; zero where a parameter is fixed.
     population : NormalPopulation
         The population the parameters refer to, with the names of the D dimensions.
+    options : tuple of tuple of str
+        For items whose categories are options: their labels, the key last; empty tuples otherwise.
     """
 
     items: tuple[str, ...]
@@ -56,6 +58,7 @@ class ItemParameters:
     extras: Floats
     covariance: Floats
     population: NormalPopulation
+    options: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self, n_categories=np.int64, slopes=np.float64, intercepts=np.float64, extras=np.float64)
@@ -80,6 +83,16 @@ class ItemParameters:
     def loads(self) -> Bools:
         """Return which dimensions each item measures (I, D)."""
         return np.asarray(self.slopes != 0) if self.slopes.shape[1] > 1 else np.ones(self.slopes.shape, dtype=np.bool_)
+
+    @property
+    def points(self) -> Floats:
+        """Return the points of each category (I, K): its number, or for items of options 1 for the key alone."""
+        K = self.intercepts.shape[1]
+        out = np.tile(np.arange(K, dtype=float), (len(self.items), 1))
+        for i, (name, m) in enumerate(zip(self.families, self.n_categories, strict=True)):
+            if FAMILIES[name].options:
+                out[i] = np.arange(K) == m - 1
+        return out
 
     @property
     def between(self) -> bool:
@@ -212,6 +225,7 @@ class ItemParameters:
                 mean=mean,
                 covariance=variance,
             ),
+            options=self.options,
         )
 
     def take(self, index: Sequence[int] | Ints) -> ItemParameters:
@@ -227,6 +241,7 @@ class ItemParameters:
             extras=self.extras[at],
             covariance=self.covariance[at],
             population=self.population,
+            options=tuple(self.options[i] for i in at) if self.options else (),
         )
 
 

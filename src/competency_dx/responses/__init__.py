@@ -10,16 +10,21 @@ from competency_dx.responses.api import (
     check_design,
     load_responses,
     score_answers,
+    settle_layout,
 )
+from competency_dx.responses.options import Options, chosen_options
 
 __all__ = [
     "Answers",
     "Explanation",
     "Layout",
     "MissingPolicy",
+    "Options",
     "Reason",
     "Responses",
     "check_design",
+    "chosen_options",
     "load_responses",
     "score_answers",
+    "settle_layout",
 ]

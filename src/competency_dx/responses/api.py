@@ -11,7 +11,7 @@ import numpy as np
 
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError, announce
-from competency_dx.responses.assembly import from_points, from_table
+from competency_dx.responses.assembly import from_points, from_table, settled
 from competency_dx.responses.design import check_design
 from competency_dx.responses.explanation import Answers, Explanation
 from competency_dx.responses.missing import MissingPolicy, Reason
@@ -35,6 +35,7 @@ __all__ = [
     "check_design",
     "load_responses",
     "score_answers",
+    "settle_layout",
 ]
 
 
@@ -74,6 +75,21 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
     out = _read(source, known, plan)
     announce(out.findings, stacklevel=3)
     return out
+
+
+def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layout | None = None) -> Layout:
+    """Return the layout that `load_responses` finds in a table in memory, with nothing left to be found out.
+
+    Further blocks of rows of the same source are then read by the same decisions: which column is the person, which are
+    items, whether the cells hold answers or points.
+
+    Raises
+    ------
+    ResponsesError
+        When the table cannot be read without guessing, or has one row per answer.
+    """
+    known = None if bank is None else as_bank(bank)
+    return settled(_in_memory(source), known, layout if layout is not None else Layout())
 
 
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:

@@ -1,9 +1,14 @@
 """Person estimates with their errors, matched by item id."""
 
 from competency_dx.scoring.api import score
+from competency_dx.scoring.conditioning import LatentRegression
 from competency_dx.scoring.matching import Matched, as_responses, match, parameters_of
 from competency_dx.scoring.methods import EAP, MAP, ML, WLE, Method, SumScore
+from competency_dx.scoring.plausible_values import PlausibleValues, plausible_values
+from competency_dx.scoring.pooling import Pooled, pool
+from competency_dx.scoring.reliability import Reliability, reliability
 from competency_dx.scoring.scores import Scores
+from competency_dx.scoring.streaming import FileScores, score_file
 from competency_dx.scoring.support import scoring_grid, uncertain_items
 
 __all__ = [
@@ -11,14 +16,23 @@ __all__ = [
     "MAP",
     "ML",
     "WLE",
+    "FileScores",
+    "LatentRegression",
     "Matched",
     "Method",
+    "PlausibleValues",
+    "Pooled",
+    "Reliability",
     "Scores",
     "SumScore",
     "as_responses",
     "match",
     "parameters_of",
+    "plausible_values",
+    "pool",
+    "reliability",
     "score",
+    "score_file",
     "scoring_grid",
     "uncertain_items",
 ]

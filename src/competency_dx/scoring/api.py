@@ -9,43 +9,38 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
-from competency_dx.errors import Finding, ScoringError, announce, listed
-from competency_dx.kernels.marginal import prepare
-from competency_dx.kernels.posterior import summarise
-from competency_dx.kernels.sum_scores import row_sums
-from competency_dx.models import ItemParameters
-from competency_dx.provenance import digest_arrays, provenance
-from competency_dx.scoring.likelihood_based import REACH, point_estimates
-from competency_dx.scoring.matching import Matched, as_responses, match, parameters_of
-from competency_dx.scoring.methods import EAP, MAP, ML, WLE, Method, SumScore
+from competency_dx.calibration import Calibration, ClassCalibration
+from competency_dx.errors import Finding, ScoringError, announce
+from competency_dx.provenance import provenance
+from competency_dx.scoring.estimation import Estimates, estimates, joined
+from competency_dx.scoring.mastery import mastery_scores
+from competency_dx.scoring.matching import as_responses, match, source_of
+from competency_dx.scoring.methods import EAP, ML, WLE, Method, SumScore
+from competency_dx.scoring.populations import by_population
 from competency_dx.scoring.scores import Scores
-from competency_dx.scoring.sum_scores import sum_score_estimates
-from competency_dx.scoring.support import scoring_grid, uncertain_items
 
-END_MASS = 1e-4
-EDGE = 1e-6
 DEFAULT_METHOD = EAP()
 
 
 def score(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    parameters: ItemBank | Calibration,
+    parameters: ItemBank | Calibration | ClassCalibration,
     *,
     method: Method = DEFAULT_METHOD,
 ) -> Scores:
-    """Estimate each person's competency from the answers, given item parameters.
+    """Estimate each person's competencies from the answers, given item parameters.
 
     Items are matched by id: any subset of the items, in any order, with extra columns, for one person or a million,
     gives the same digits. Persons keep their order; a person without answers keeps a row (the population's mean and SD,
-    status ``no_responses``).
+    status ``no_responses``). Several competencies are estimated together with their joint covariance; persons of groups that
+    the calibration knows, by the background column it was told, are scored with their group's population.
 
     Parameters
     ----------
     responses : Responses, data frame, array or path
         Raw answers are scored with the keys of the bank when one is given.
-    parameters : ItemBank or Calibration
-        Where the item parameters and the population come from.
+    parameters : ItemBank, Calibration or ClassCalibration
+        Where the item parameters and the population come from. With a ClassCalibration scores are probabilities of mastery.
     method : EAP, MAP, ML, WLE or SumScore, default EAP()
 
     Returns
@@ -59,92 +54,51 @@ def score(
     """
     if not isinstance(method, Method):
         raise ScoringError(f"method={method!r} is not known; choose EAP(), MAP(), ML(), WLE() or SumScore()")
-    known = parameters_of(parameters)
-    matched = match(as_responses(responses, parameters), known, method.missing)
-    theta, se, notes = _estimates(matched, known, method)
-    n_items = row_sums(matched.observed)
-    status = _status(matched, known, n_items)
-    if not isinstance(method, EAP | SumScore):
-        status = _at_bounds(status, theta, known)
+    data = as_responses(responses, parameters)
+    if isinstance(parameters, ClassCalibration):
+        return mastery_scores(data, parameters, method)
+    parts: list[Estimates] = []
+    findings: tuple[Finding, ...] = ()
+    rows = []
+    for persons, known in by_population(data, parameters):
+        matched = match(data, known, method.missing)
+        part, notes = estimates(matched if persons is None else matched.rows(persons), known, method)
+        parts.append(part)
+        rows.append(persons)
+        findings = tuple(dict.fromkeys((*findings, *matched.findings, *notes)))
+    found = parts[0] if len(parts) == 1 and rows[0] is None else joined(parts, rows)
     out = Scores(
         method=type(method).__name__,
-        persons=matched.data.persons,
-        dimensions=("theta",),
-        theta=theta[:, None],
-        covariance=(se**2)[:, None, None],
-        n_items=n_items,
-        status=status,
-        reliability=np.array([_reliability(theta, se, status, method)]),
-        findings=matched.findings + notes,
-        provenance=provenance("score", _inputs(matched, parameters), _settings(method)),
+        persons=data.persons,
+        dimensions=known.dimensions,
+        theta=found.theta,
+        covariance=found.covariance,
+        n_items=found.n_items,
+        status=found.status,
+        reliability=np.array([_reliability(found, d, method) for d in range(found.theta.shape[1])]),
+        findings=findings,
+        provenance=provenance(
+            "score", {"responses": found.digest, "parameters": source_of(parameters)}, _settings(method)
+        ),
     )
     announce(out.findings)
     return out
 
 
-def _estimates(matched: Matched, known: ItemParameters, method: Method) -> tuple[Floats, Floats, tuple[Finding, ...]]:
-    if isinstance(method, MAP | ML | WLE):
-        uncertain = uncertain_items(known, method.item_uncertainty)
-        theta, se = point_estimates(matched, known, type(method).__name__, uncertain)
-        return theta, se, ()
-    grid = scoring_grid(known, method.points, method.item_uncertainty)
-    if isinstance(method, SumScore):
-        theta, se = sum_score_estimates(matched, known, grid)
-        return theta, se, ()
-    answers = prepare(matched.codes, matched.observed, known.n_categories)
-    found = summarise(answers, grid, method.executor)
-    return found.mean, found.sd, _end_note(matched, found.end_mass)
-
-
-def _status(matched: Matched, known: ItemParameters, n_items: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Return the index into `STATUSES` of every person (P,)."""
-    earned, top = row_sums(matched.codes), known.n_categories - 1
-    possible = top.min() * n_items
-    for points in np.unique(top)[1:]:
-        possible += (points - top.min()) * row_sums(matched.observed[:, top == points])
-    return np.select([n_items == 0, earned == 0, earned == possible], [3, 1, 2], 0).astype(np.int8)
-
-
-def _at_bounds(status: NDArray[np.int8], theta: Floats, known: ItemParameters) -> NDArray[np.int8]:
-    """Return the statuses with estimates on a bound of the scale marked as extreme, whatever the points."""
-    sd = float(np.sqrt(known.variance))
-    far = (theta - known.mean) / (REACH * sd)
-    edge = np.where(far > 1 - EDGE, 2, np.where(far < EDGE - 1, 1, status))
-    return np.where(status == 3, status, edge).astype(np.int8)
-
-
-def _reliability(theta: Floats, se: Floats, status: NDArray[np.int8], method: Method) -> float:
+def _reliability(found: Estimates, d: int, method: Method) -> float:
+    """Return the empirical reliability of dimension d."""
+    status: NDArray[np.int8] = found.status if found.status.ndim == 1 else found.status[:, d]
+    theta: Floats = found.theta[:, d]
+    variance: Floats = found.covariance[:, d, d]
     scored = status != 3
     if isinstance(method, ML | WLE):
         scored = scored & ((status == 0) | isinstance(method, WLE))
     if scored.sum() < 2:
         return float("nan")
-    spread, error = float(theta[scored].var(ddof=1)), float((se[scored] ** 2).mean())
+    spread, error = float(theta[scored].var(ddof=1)), float(variance[scored].mean())
     if isinstance(method, ML | WLE):
         return 1 - error / spread if spread > 0 else float("nan")
     return spread / (spread + error)
-
-
-def _end_note(matched: Matched, end_mass: Floats) -> tuple[Finding, ...]:
-    far = np.flatnonzero(end_mass > END_MASS)
-    if not far.size:
-        return ()
-    who = [str(matched.data.persons[p]) for p in far]
-    return (
-        Finding(
-            code="scoring.end_of_grid",
-            severity="warning",
-            ru=f"Оценки {len(who)} участников упираются в край шкалы (6 SD); их величина занижена по модулю.",
-            en=f"The estimates of {len(who)} persons press against the end of the scale (6 SD) and are understated in "
-            f"size: {listed(who)}.",
-            scope=tuple(who),
-        ),
-    )
-
-
-def _inputs(matched: Matched, parameters: ItemBank | Calibration) -> dict[str, str]:
-    source = parameters.digest if isinstance(parameters, ItemBank) else parameters.provenance.inputs["responses"]
-    return {"responses": digest_arrays(matched.codes, np.packbits(matched.observed)), "parameters": source}
 
 
 def _settings(method: Method) -> dict[str, str]:

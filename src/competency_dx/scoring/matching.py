@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes
+from competency_dx.arrays import Bools, Codes, Ints
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
+from competency_dx.calibration import Calibration, ClassCalibration
 from competency_dx.errors import Finding, ScoringError, listed
 from competency_dx.models import ItemParameters, bank_parameters
-from competency_dx.responses import MissingPolicy, Responses, load_responses
+from competency_dx.responses import MissingPolicy, Responses, chosen_options, load_responses
+from competency_dx.scoring.plain_points import plain_points
 
 
 class Matched(NamedTuple):
@@ -22,6 +23,10 @@ class Matched(NamedTuple):
     codes: Codes
     observed: Bools
     findings: tuple[Finding, ...]
+
+    def rows(self, persons: Ints) -> Matched:
+        """Return some of the persons."""
+        return self._replace(codes=self.codes[persons], observed=self.observed[persons])
 
 
 def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
@@ -39,10 +44,40 @@ def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
     raise ScoringError(f"Expected an ItemBank or a Calibration as parameters, got {type(source).__name__}")
 
 
-def as_responses(source: Any, parameters: ItemBank | Calibration) -> Responses:  # noqa: ANN401 - any table
-    """Return responses as they are, or load a table, with the bank's keys when a bank is given."""
+def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
+    """Refuse several competencies where a verb is about one.
+
+    Raises
+    ------
+    ScoringError
+        When the calibration has several dimensions.
+    """
+    if isinstance(parameters, Calibration) and len(parameters.population.dimensions) > 1:
+        raise ScoringError(
+            f"{verb} is for one competency, the calibration has {listed(parameters.population.dimensions)}; calibrate "
+            "the items of each competency by themselves"
+        )
+
+
+def source_of(parameters: ItemBank | Calibration) -> str:
+    """Return the digest that tells where item parameters came from."""
+    if isinstance(parameters, ItemBank):
+        return parameters.digest
+    return parameters.provenance.inputs["responses"]
+
+
+def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibration) -> Responses:  # noqa: ANN401 - any table
+    """Return responses as they are, or load a table, with the bank's keys when a bank is given.
+
+    A mapping is one person. Plain numbers under the ids of calibrated items are points and need no reading; everything
+    else goes the way of every table, to the same digits.
+    """
     if isinstance(source, Responses):
         return source
+    if isinstance(parameters, Calibration):
+        points = plain_points(source, frozenset(parameters.parameters.items))
+        if points is not None:
+            return points
     if isinstance(source, Mapping) and all(np.ndim(v) == 0 for v in source.values()):
         source = [dict(source)]
     return load_responses(source, bank=parameters if isinstance(parameters, ItemBank) else None)
@@ -57,6 +92,8 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
         When no item matches, or a score is higher than the item's parameters provide for.
     """
     codes, observed = data.effective(policy)
+    if any(parameters.options) and data.answers is not None:
+        codes, observed = _options(data, parameters, codes, observed)
     if data.items == parameters.items:
         _check_range(data, codes, observed, parameters)
         return Matched(data, codes, observed, ())
@@ -74,6 +111,18 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
     _check_range(data, out, mask, parameters)
     known = set(parameters.items)
     return Matched(data, out, mask, _unmatched([item for item in data.items if item not in known]))
+
+
+def _options(data: Responses, parameters: ItemParameters, codes: Codes, observed: Bools) -> tuple[Codes, Bools]:
+    """Return the answers with chosen options in place of points where items are modelled by option."""
+    codes, observed = codes.copy(), observed.copy()
+    column = {item: j for j, item in enumerate(data.items)}
+    for item, labels in zip(parameters.items, parameters.options, strict=True):
+        j = column.get(item)
+        if labels and j is not None:
+            found = chosen_options(data, j, labels)
+            codes[:, j], observed[:, j] = found.codes, found.chosen
+    return codes, observed
 
 
 def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: ItemParameters) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,9 @@ class Scores(Result):
         Estimates in logits.
     covariance : ndarray, shape (P, D, D)
         Error covariance; the uncertainty of carried item parameters is in it.
-    n_items : ndarray of int, shape (P,)
+    n_items : ndarray of int, shape (P,), or (P, D) with several dimensions
         Answers that entered the estimate.
-    status : ndarray of int, shape (P,)
+    status : ndarray of int, shape (P,), or (P, D) with several dimensions
         Index into `STATUSES`: ok, extreme_low, extreme_high, no_responses.
     reliability : ndarray, shape (D,)
         Empirical reliability in this group: var(θ̂) / (var(θ̂) + mean SE²) for Bayesian estimates,
@@ -81,10 +81,14 @@ class Scores(Result):
                 "se": se,
                 "ci_low": theta - NORMAL_95 * se,
                 "ci_high": theta + NORMAL_95 * se,
-                "n_items": np.repeat(self.n_items, D),
-                "status": np.repeat(np.array(STATUSES, dtype=object)[self.status], D),
+                "n_items": self._each(self.n_items),
+                "status": np.array(STATUSES, dtype=object)[self._each(self.status)],
             }
         )
+
+    def _each(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return one value for each person and dimension (P · D,)."""
+        return x.ravel() if x.ndim == 2 else np.repeat(x, len(self.dimensions))
 
     def summary(self) -> Sequence[str]:
         """Return size, spread, precision and statuses."""
@@ -95,7 +99,7 @@ class Scores(Result):
                 f"{name}: mean {x.mean():.3f}, SD {x.std():.3f}, mean SE {se.mean():.3f}, "
                 f"reliability {self.reliability[d]:.3f}"
             )
-        counts = np.bincount(self.status, minlength=len(STATUSES))
+        counts = np.bincount(self.status.ravel(), minlength=len(STATUSES))
         lines.append("status: " + ", ".join(f"{s} {n}" for s, n in zip(STATUSES, counts, strict=True) if n))
         lines += [f"{f.severity}: {f.en}"[:150] for f in self.findings[:6]]
         return lines

@@ -30,3 +30,11 @@ def sum_score_table(known: ItemParameters, grid: Tables, items: Ints) -> tuple[F
     weight /= weight.sum(axis=1, keepdims=True)
     mean = weight @ grid.theta
     return mean, np.sqrt(np.maximum(weight @ grid.theta**2 - mean**2, 0.0))
+
+
+def sum_score_variance(known: ItemParameters, grid: Tables) -> float:
+    """Return E[Var(θ | sum of points on all items)]."""
+    likelihood = sum_score_likelihood(np.exp(grid.log_prob), known.n_categories)
+    probability = likelihood @ np.exp(grid.log_weight)
+    _, sd = sum_score_table(known, grid, np.arange(len(known.items)))
+    return float(probability @ sd**2 / probability.sum())

@@ -1,0 +1,274 @@
+"""Exploratory calibration in two to four dimensions: identification, starting values, and rotation of what is found.
+
+Dimensions are orthonormal, N(0, 1); D - 1 items with zeros in an upper triangle of slopes take the freedom of rotation away, and
+the marginal likelihood is maximised on a product grid like any other. Which items carry the zeros does not matter to the fit;
+they are chosen by pivoting, so that the triangle is well conditioned. Rotated loadings are functions of the estimates, and their
+standard errors follow by the delta method.
+
+Loadings are in the metric of factor analysis, λ_d = a_d / √(1.702² + Σ a_d²), the normal ogive closest to the logistic curve
+(Takane & de Leeuw 1987, doi:10.1007/BF02294363; Reckase 2009, doi:10.1007/978-0-387-89976-3).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+from scipy.linalg import qr
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints, freeze, value
+from competency_dx.calibration.between_population import populations
+from competency_dx.calibration.bifactor import orthogonal
+from competency_dx.calibration.calibration import Calibration
+from competency_dx.calibration.items import Items
+from competency_dx.calibration.priors import PriorTerms
+from competency_dx.calibration.product_grid import ProductGrid, product_grid_likelihood
+from competency_dx.errors import CalibrationError, listed
+from competency_dx.kernels.marginal import Answers
+from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCALE = 1.702
+LARGEST_COMMUNALITY = 0.8
+ATTENUATION = 1.25  # loadings of 0/1 scores fall short of those of what lies behind them by about this factor
+PRINCIPAL_STEPS = 10
+DIFFERENCE = 1e-3
+MOST = 4
+
+
+@value
+class Exploratory:
+    """Dimensions that the data are to show: ``calibrate(…, dimensions=Exploratory(n=2, rotation="oblimin"))``.
+
+    Attributes
+    ----------
+    n : int
+        Number of dimensions, two to four.
+    rotation : {"oblimin", "varimax", "promax", "none"}
+        How `rotated` turns the loadings: quartimin (oblique), varimax (orthogonal), promax with power 4 (oblique).
+    """
+
+    n: int = 2
+    rotation: Method = "oblimin"
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.n <= MOST:
+            raise CalibrationError(
+                f"Exploratory(n={self.n}): two to {MOST} dimensions can be explored; choose n among them"
+            )
+        if self.rotation not in get_args(Method):
+            raise CalibrationError(
+                f"Exploratory(rotation={self.rotation!r}) is not known; choose one of: {', '.join(get_args(Method))}"
+            )
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Return the names of the dimensions."""
+        return tuple(f"F{d + 1}" for d in range(self.n))
+
+
+@value
+class FactorSolution:
+    """Rotated loadings of an exploratory calibration.
+
+    Attributes
+    ----------
+    items, dimensions : tuple of str
+    rotation : str
+    loadings, standard_errors : ndarray, shape (I, D)
+        Pattern loadings λ, and their standard errors by the delta method, the rotation taken as a function of the estimates.
+    slopes : ndarray, shape (I, D)
+        a in logits on the rotated dimensions.
+    correlations : ndarray, shape (D, D)
+        Of the rotated dimensions.
+    transformation : ndarray, shape (D, D)
+        T: rotated dimensions are Tᵀ θ.
+    communalities : ndarray, shape (I,)
+        Share of what lies behind an answer that the dimensions explain; the same under every rotation.
+    gradient : float
+        Size of the projected gradient of the criterion, zero at its minimum.
+    """
+
+    items: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    rotation: str
+    loadings: Floats
+    standard_errors: Floats
+    slopes: Floats
+    correlations: Floats
+    transformation: Floats
+    communalities: Floats
+    gradient: float
+
+    def __post_init__(self) -> None:
+        freeze(self, loadings=np.float64, standard_errors=np.float64, slopes=np.float64, correlations=np.float64)
+        freeze(self, transformation=np.float64, communalities=np.float64)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per item: item, loadings, se_ of loadings, communality."""
+        import pandas as pd
+
+        frame = pd.DataFrame({"item": self.items})
+        for prefix, table in (("", self.loadings), ("se_", self.standard_errors)):
+            for name, column in zip(self.dimensions, table.T, strict=True):
+                frame[prefix + name] = column
+        frame["communality"] = self.communalities
+        return frame
+
+
+def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
+    """Return the items, which measure all D dimensions, identified by D (D - 1) / 2 zeros and with starting values.
+
+    A normal prior of slopes is replaced by one about zero with the same second moment: it does not favour any rotation.
+
+    Raises
+    ------
+    CalibrationError
+        When slopes are fixed or shared, or there are fewer than three items for each dimension.
+    """
+    D = items.n_slopes
+    place = items.place[:, :D]
+    if (place < 0).any() or len(np.unique(place)) < place.size:
+        raise CalibrationError(
+            "An exploratory calibration needs a free slope of every item on every dimension; use 2PL, GPCM, GRM or 3PL, and no "
+            "anchors or constraints of slopes"
+        )
+    if len(place) < 3 * D:
+        raise CalibrationError(
+            f"{len(place)} items do not show {D} dimensions, which takes {3 * D} at least; ask for fewer dimensions"
+        )
+    a, pivots = _triangular(_principal_slopes(codes, observed, D))
+    fixed = np.zeros(items.place.shape, dtype=np.bool_)
+    for j, i in enumerate(pivots):
+        fixed[i, j + 1 : D] = True
+    base = items.base.copy()
+    base[:, :D] = np.where(fixed[:, :D], 0.0, a)
+    return items._replace(
+        place=_renumbered(np.where(fixed, -1, items.place)), base=base, prior=_centred(items.prior, ~fixed, D)
+    )
+
+
+def _principal_slopes(codes: Codes, observed: Bools, D: int) -> Floats:
+    """Return slopes (I, D) from principal factors of the correlations of item scores, answers given to both items of a pair."""
+    seen = observed.astype(np.float64)
+    n = np.maximum(seen.sum(axis=0), 1.0)
+    off = np.where(observed, codes - (codes * seen).sum(axis=0) / n, 0.0)
+    covariance = (off.T @ off) / np.maximum(seen.T @ seen, 1.0)
+    sd = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+    R = np.clip(covariance / np.outer(sd, sd), -1.0, 1.0)
+    np.fill_diagonal(R, 0.0)
+    common = np.clip(np.abs(R).max(axis=1), 0.0, LARGEST_COMMUNALITY)
+    for _ in range(PRINCIPAL_STEPS):
+        values, vectors = np.linalg.eigh(R + np.diag(common))
+        loadings = vectors[:, ::-1][:, :D] * np.sqrt(np.maximum(values[::-1][:D], 1e-3))
+        common = np.clip((loadings**2).sum(axis=1), 0.0, LARGEST_COMMUNALITY)
+    loadings *= ATTENUATION
+    square = (loadings**2).sum(axis=1)
+    loadings *= np.sqrt(np.minimum(LARGEST_COMMUNALITY / np.maximum(square, 1e-12), 1.0))[:, None]
+    return np.asarray(SCALE * loadings / np.sqrt(1 - (loadings**2).sum(axis=1))[:, None])
+
+
+def _triangular(slopes: Floats) -> tuple[Floats, Ints]:
+    """Return slopes turned so that D pivotal items have a lower triangle with a positive diagonal, and these items."""
+    D = slopes.shape[1]
+    _, _, order = qr(slopes.T, mode="economic", pivoting=True)
+    pivots = np.asarray(order[:D], dtype=np.int64)
+    Q, R = np.linalg.qr(slopes[pivots].T)
+    return slopes @ (Q * np.where(np.diag(R) < 0, -1.0, 1.0)), pivots
+
+
+def _renumbered(place: Ints) -> Ints:
+    """Return places in φ numbered without gaps."""
+    used = np.unique(place[place >= 0])
+    return np.where(place >= 0, np.searchsorted(used, np.maximum(place, 0)), -1)
+
+
+def _centred(prior: PriorTerms, free: Bools, D: int) -> PriorTerms:
+    """Return the prior with that of slopes about zero, second moments kept; lognormal and pooled ones are dropped."""
+    own = np.einsum("iff->if", prior.precision)[:, :D]
+    moment = np.where(own > 0, 1 / np.maximum(own, 1e-300) + prior.centre[:, :D] ** 2, np.inf)
+    precision, centre = prior.precision.copy(), prior.centre.copy()
+    d = np.arange(D)
+    precision[:, d, d] = np.where(free[:, :D], 1 / moment, 0.0)
+    centre[:, :D] = 0.0
+    kept = np.asarray(prior.log_normal[:, 1] >= D) if len(prior.log_normal) else np.zeros(0, dtype=np.bool_)
+    return prior._replace(
+        precision=precision,
+        centre=centre,
+        log_normal=prior.log_normal[kept],
+        log_normal_at=prior.log_normal_at[kept],
+        pools=tuple(pool for pool in prior.pools if not pool.weights[:, :D].any()),
+    )
+
+
+def exploratory_likelihood(
+    items: Items, answers: Answers, *, dimensions: tuple[str, ...], executor: Executor | None = None
+) -> ProductGrid:
+    """Return the likelihood of items that measure all dimensions, identified by `exploratory_items`."""
+    seen = np.ones(answers.codes.shape, dtype=np.bool_) if answers.observed is None else answers.observed
+    identified = exploratory_items(items, answers.codes, seen)
+    population = orthogonal(populations(dimensions))
+    return product_grid_likelihood(identified, answers, population=population, executor=executor)
+
+
+def rotated(calibration: Calibration, rotation: Method = "oblimin") -> FactorSolution:
+    """Rotate the loadings of an exploratory calibration.
+
+    Raises
+    ------
+    CalibrationError
+        When the dimensions of the calibration are not orthonormal, so that there is nothing to rotate.
+    """
+    p = calibration.parameters
+    D = p.slopes.shape[1]
+    if D < 2 or not np.array_equal(calibration.population.covariance, np.eye(D)):
+        raise CalibrationError(
+            f"The dimensions {listed(p.dimensions)} are fixed by the model and cannot be rotated; calibrate with "
+            "dimensions=Exploratory(…)"
+        )
+    found = rotate(loadings_of(p.slopes), rotation)
+    at = _slope_places(calibration)
+    J = _jacobian(p.slopes, found, at, rotation)
+    known = np.array([f for _, _, f in at], dtype=np.int64)
+    variance = np.einsum("lf,fg,lg->l", J, calibration.covariance[np.ix_(known, known)], J)
+    return FactorSolution(
+        items=p.items,
+        dimensions=p.dimensions,
+        rotation=rotation,
+        loadings=found.loadings,
+        standard_errors=np.sqrt(np.maximum(variance, 0.0)).reshape(found.loadings.shape),
+        slopes=p.slopes @ np.linalg.inv(found.transformation).T,
+        correlations=found.correlations,
+        transformation=found.transformation,
+        communalities=(loadings_of(p.slopes) ** 2).sum(axis=1),
+        gradient=found.gradient,
+    )
+
+
+def loadings_of(slopes: Floats) -> Floats:
+    """Return loadings λ (I, D) of slopes a (I, D) in logits on orthonormal dimensions."""
+    return np.asarray(slopes / np.sqrt(SCALE**2 + (slopes**2).sum(axis=1, keepdims=True)))
+
+
+def _slope_places(calibration: Calibration) -> list[tuple[int, int, int]]:
+    """Return item, dimension and place among the estimates of every free slope."""
+    p = calibration.parameters
+    place = {name: f for f, name in enumerate(calibration.parameter_names)}
+    every = ((i, d, f"{item}.a{d + 1}") for i, item in enumerate(p.items) for d in range(p.slopes.shape[1]))
+    return [(i, d, place[name]) for i, d, name in every if name in place]
+
+
+def _jacobian(slopes: Floats, found: Rotation, at: list[tuple[int, int, int]], rotation: Method) -> Floats:
+    """Return derivatives (I D, F) of rotated loadings by the free slopes, rotation included, by central differences."""
+    out = np.empty((found.loadings.size, len(at)))
+    for column, (i, d, _) in enumerate(at):
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = slopes.copy()
+            moved[i, d] += sign * DIFFERENCE
+            ends.append(rotate_again(loadings_of(moved), rotation, found).loadings)
+        out[:, column] = (ends[0] - ends[1]).ravel() / (2 * DIFFERENCE)
+    return out

@@ -1,0 +1,158 @@
+"""Quadratic models under restrictions: the nearest point that satisfies linear inequalities, and Newton steps in a box.
+
+Least distance programming by non-negative least squares (Lawson & Hanson 1974, chapter 23, doi:10.1137/1.9781611971217):
+one finite algorithm for isotonic regression over a partial order, for an additive model kept inside (0, 1), and for
+both together. Steps in a box are cheaper and need no more than a direction uphill.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+from competency_dx.arrays import Bools, Floats, Ints
+
+SLACK = 1e-12
+NEGLIGIBLE = 1e-11
+RIDGE = 1e-10
+FEW = 64
+BROKEN = 1e-10
+
+
+def nearest(metric: Floats, target: Floats, G: Floats, h: Floats) -> Floats:
+    """Return the x (F,) that minimises (x - target)ᵀ metric (x - target) subject to G x >= h.
+
+    Parameters
+    ----------
+    metric : ndarray, shape (F, F)
+        Positive definite.
+    target : ndarray, shape (F,)
+        The minimum without constraints; returned when it satisfies them.
+    G, h : ndarray, shape (E, F) and (E,)
+        The constraints; they must have a common solution.
+    """
+    gap = h - G @ target
+    if gap.max(initial=-1.0) <= SLACK:
+        return target
+    scale = np.abs(gap).max()
+    root = np.linalg.cholesky(metric)
+    A = solve_triangular(root, G.T, lower=True)
+    width = np.maximum(np.linalg.norm(A, axis=0), 1e-300)
+    E = np.concatenate([A / width, (gap / scale / width)[None, :]])
+    last = np.zeros(len(E))
+    last[-1] = 1.0
+    residual = E @ nonnegative(E, last) - last
+    move = -residual[:-1] / residual[-1]
+    out: Floats = target + scale * solve_triangular(root, move, lower=True, trans="T")
+    return out
+
+
+def nonnegative(E: Floats, f: Floats) -> Floats:
+    """Return the u >= 0 that minimises ||E u - f||, by the active set algorithm of Lawson & Hanson.
+
+    A column that would enter with a coefficient that is not positive, being a combination of those present, is passed
+    over, so that ties and dependent constraints do not make it turn in circles.
+    """
+    n = E.shape[1]
+    used, passed, u = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_), np.zeros(n)
+    for _ in range(10 * n + 20):
+        slope = np.where(used | passed, -np.inf, E.T @ (f - E @ u))
+        j = int(np.argmax(slope))
+        if slope[j] <= NEGLIGIBLE:
+            break
+        used[j] = True
+        trial = _least_squares(E, f, used)
+        if trial[j] <= 0:
+            used[j], passed[j] = False, True
+            continue
+        passed[:] = False
+        u, used = _inside(E, f, u, trial, used)
+    return u
+
+
+def _inside(E: Floats, f: Floats, u: Floats, trial: Floats, used: Bools) -> tuple[Floats, Bools]:
+    """Return the least squares solution on columns reduced until all of its coefficients are positive."""
+    while (out := used & (trial <= 0)).any():
+        share = float((u[out] / (u[out] - trial[out])).min())
+        u = u + share * (trial - u)
+        used = used & (u > NEGLIGIBLE * max(u.max(), NEGLIGIBLE))
+        u = np.where(used, u, 0.0)
+        trial = _least_squares(E, f, used)
+    return trial, used
+
+
+def _least_squares(E: Floats, f: Floats, used: Bools) -> Floats:
+    out = np.zeros(E.shape[1])
+    out[used] = np.linalg.lstsq(E[:, used], f, rcond=None)[0]
+    return out
+
+
+def boxed_step(information: Floats, gradient: Floats, step: Floats, low: Floats, high: Floats) -> Floats:
+    """Return a Newton step (Y,) whose last coordinates stay within a box.
+
+    Few coordinates are solved for exactly. Of many, those that leave the box are moved to its side and the others step
+    given that, until none leaves it.
+
+    Parameters
+    ----------
+    information, gradient : ndarray, shape (Y, Y) and (Y,)
+        Of the objective to be raised.
+    step : ndarray, shape (Y,)
+        The step without a box, to begin with.
+    low, high : ndarray, shape (B,)
+        Bounds of the moves of the last B <= Y coordinates, low <= 0 <= high.
+    """
+    first = len(step) - len(low)
+    if not ((step[first:] < low) | (step[first:] > high)).any():
+        return step
+    if len(low) <= FEW:
+        try:
+            return _in_box(information, step, low, high)
+        except np.linalg.LinAlgError:  # not definite: the rule below still gives a direction to try
+            pass
+    pinned, target = np.zeros(len(low), dtype=np.bool_), np.zeros(len(low))
+    while ((over := (step[first:] < low) | (step[first:] > high)) & ~pinned).any():
+        target = np.where(pinned, target, np.clip(step[first:], low, high))
+        pinned |= over
+        step = _pinned_step(information, gradient, first + np.flatnonzero(pinned), target[pinned])
+    return step
+
+
+def _in_box(information: Floats, step: Floats, low: Floats, high: Floats) -> Floats:
+    """Return the step nearest to a Newton step, by the information, with its last coordinates in a box."""
+    return restricted_step(information, step, *box(len(step), low, high))
+
+
+def box(Y: int, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return G (E, Y) and h (E,) of G x >= h for bounds of the last coordinates, infinite ones left out."""
+    rows = np.eye(Y)[Y - len(low) :]
+    G, h = np.concatenate([rows, -rows]), np.concatenate([low, -high])
+    finite = np.isfinite(h)
+    return G[finite], h[finite]
+
+
+def restricted_step(information: Floats, step: Floats, G: Floats, h: Floats) -> Floats:
+    """Return the step nearest to a Newton step, by the information, that satisfies G x >= h.
+
+    Only restrictions that some step has broken are taken up, until none is broken any more.
+    """
+    taken, found = np.zeros(len(h), dtype=np.bool_), step
+    while (broken := (G @ found < h - BROKEN) & ~taken).any():
+        taken |= broken
+        found = nearest(information, step, G[taken], h[taken])
+    return found
+
+
+def _pinned_step(information: Floats, gradient: Floats, pinned: Ints, move: Floats) -> Floats:
+    """Return the Newton step with some coordinates moved by a given amount."""
+    out = np.zeros(len(gradient))
+    left = np.setdiff1d(np.arange(len(gradient)), pinned)
+    out[pinned] = move
+    inner = information[np.ix_(left, left)]
+    inner[np.diag_indices_from(inner)] *= 1 + RIDGE
+    right = gradient[left] - information[np.ix_(left, pinned)] @ move
+    try:
+        out[left] = cho_solve(cho_factor(inner), right)
+    except np.linalg.LinAlgError:
+        out[left] = np.linalg.lstsq(inner, right, rcond=RIDGE)[0]
+    return out

@@ -1,0 +1,348 @@
+"""Which option is chosen among the wrong ones, when some people hold a misconception: a mixture within a nested logit.
+
+A person has an ability θ and states α_m ∈ {0, 1}, one for each of M misconceptions, independent given θ; z = (θ - μ) / σ:
+
+    P(α_m = 1 | θ) = 1 / (1 + exp(-(κ_m + λ_m z)))
+
+The score of an item follows its response model given θ. Given the score, the answer is one of the alternatives n that earn it
+(the wrong options of single choice; the sets of ticked options of multiple choice), by a conditional logit:
+
+    P(n | score, θ, α) ∝ exp(Σ_v x_nv (e_v + s_v z) + Σ_m δ_m α_m t_nm)
+
+with x_nv = 1 where alternative n ticks option v, t_nm the number of ticked options that name misconception m, and δ_m > 0 what
+holding it adds to their log-odds. Without δ this is the nested logit of Suh & Bolt (2010, doi:10.1007/s11336-010-9163-7):
+distractors attract people of different ability for reasons of their own. Latent misconceptions beside a continuous ability are
+those of Bradshaw & Templin (2014, doi:10.1007/s11336-013-9350-4) and Kuo, Chen & de la Torre (2018,
+doi:10.1177/0146621617722791), who let them change the keyed response too.
+
+The score is independent of α given θ, so a person's likelihood is Σ_q w_q Σ_α P(α | θ_q) P(alternatives | θ_q, α), with w the
+posterior of θ given the scores: made once, as weights (P, Q). A log joint is a matrix product, as everywhere: log P of what a
+person chose (P, Q C) = Z @ log P(n | θ, α) (N, Q C).
+
+Parameters are ψ = (κ, λ, τ = log δ, e, s), F = 3 M + 2 V. Axes: N alternatives, V options, C = 2^M states of the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
+from scipy.special import expit, log_expit
+
+from competency_dx.arrays import Bools, Floats, Ints, blocks
+
+BLOCK = 1024
+CELLS = 4_000_000  # numbers held at once by the information
+REACH = 30.0  # bounds of the parameters: beyond them nothing changes
+ROUGH = 1e-3  # gradient, per unit, that the first search stops at
+
+
+class Choices(NamedTuple):
+    """The alternatives among which persons choose, and what they chose.
+
+    `ticks` (N, V) and `marks` (N, M) are x and t; `first` (S,) where each of the S sets of alternatives that earn the same score
+    begins, consecutively; `chosen` (P, N) marks what persons chose.
+    """
+
+    ticks: Floats
+    marks: Floats
+    first: Ints
+    chosen: csr_array
+
+    @property
+    def set_of(self) -> Ints:
+        """Return the set that each alternative belongs to (N,)."""
+        return np.repeat(np.arange(len(self.first)), np.diff(np.append(self.first, len(self.ticks))))
+
+
+class Persons(NamedTuple):
+    """Posterior of ability given scores: points z (Q,) in population SD from the mean, weights (P, Q), each row adding to 1."""
+
+    z: Floats
+    weights: Floats
+
+
+class Normals(NamedTuple):
+    """Means and standard deviations (F,) of independent normal priors of ψ."""
+
+    mean: Floats
+    sd: Floats
+
+
+class Problem(NamedTuple):
+    """What is estimated from: choices, the persons who made them, priors."""
+
+    choices: Choices
+    persons: Persons
+    priors: Normals
+
+    @property
+    def M(self) -> int:
+        """Return the number of misconceptions."""
+        return int(self.choices.marks.shape[1])
+
+
+class Expected(NamedTuple):
+    """What an E-step leaves: log-likelihood, posterior of the states (P, C), joint counts (Q, C), choices made (N, Q, C)."""
+
+    log_likelihood: float
+    posterior: Floats
+    counts: Floats
+    taken: Floats
+
+
+class Parts(NamedTuple):
+    """Parameters by kind: κ, λ, δ (M,), e, s (V,)."""
+
+    level: Floats
+    slope: Floats
+    strength: Floats
+    base: Floats
+    trend: Floats
+
+
+def parts(psi: Floats, M: int) -> Parts:
+    """Return the parameters ψ (F,) by kind."""
+    level, slope, log_strength = psi[: 3 * M].reshape(3, M)
+    base, trend = psi[3 * M :].reshape(2, -1)
+    return Parts(level, slope, np.exp(log_strength), base, trend)
+
+
+def states(M: int) -> Bools:
+    """Return the C = 2^M states of a person (C, M), nothing held first."""
+    return np.asarray((np.arange(2**M)[:, None] >> np.arange(M)) & 1, dtype=np.bool_)
+
+
+def log_prevalence(psi: Floats, M: int, z: Floats) -> Floats:
+    """Return log P(α | θ) (Q, C) at points z (Q,)."""
+    of = parts(psi, M)
+    logit, which = of.level + of.slope * z[:, None], states(M).astype(np.float64)
+    return np.asarray(log_expit(logit) @ which.T + log_expit(-logit) @ (1 - which).T)
+
+
+def choice_table(psi: Floats, choices: Choices, z: Floats) -> Floats:
+    """Return log P(n | score, θ, α) (N, Q, C)."""
+    of = parts(psi, choices.marks.shape[1])
+    by_ability = (choices.ticks @ of.base)[:, None] + (choices.ticks @ of.trend)[:, None] * z
+    by_state = (choices.marks * of.strength) @ states(choices.marks.shape[1]).T
+    eta = by_ability[:, :, None] + by_state[:, None, :]
+    set_of = choices.set_of
+    eta -= np.maximum.reduceat(eta, choices.first)[set_of]
+    return np.asarray(eta - np.log(np.add.reduceat(np.exp(eta), choices.first))[set_of])
+
+
+def joint_posteriors(psi: Floats, problem: Problem, size: int = BLOCK) -> Iterator[tuple[slice, Floats, Floats]]:
+    """Yield blocks of persons with their log-likelihoods (p,) and posteriors of point and state (p, Q, C)."""
+    choices, (z, weights) = problem.choices, problem.persons
+    table = choice_table(psi, choices, z).reshape(len(choices.ticks), -1)
+    prior = np.exp(log_prevalence(psi, problem.M, z))
+    for block in blocks(len(weights), size):
+        joint = choices.chosen[block] @ table
+        top = joint.max(axis=1)
+        np.exp(joint - top[:, None], out=joint)
+        cube = joint.reshape(len(joint), *prior.shape)
+        cube *= weights[block, :, None] * prior
+        total = cube.sum(axis=(1, 2))
+        cube /= total[:, None, None]
+        yield block, np.log(total) + top, cube
+
+
+def e_step(psi: Floats, problem: Problem) -> Expected:
+    """Return log-likelihood, posteriors and expected counts at parameters ψ (F,)."""
+    Q, C, N = len(problem.persons.z), 2**problem.M, len(problem.choices.ticks)
+    total, posterior = 0.0, np.empty((len(problem.persons.weights), C))
+    counts, taken = np.zeros((Q, C)), np.zeros((N, Q * C))
+    for block, evidence, cube in joint_posteriors(psi, problem):
+        total += float(evidence.sum())
+        posterior[block] = cube.sum(axis=1)
+        counts += cube.sum(axis=0)
+        taken += problem.choices.chosen[block].T @ cube.reshape(len(cube), -1)
+    return Expected(total, posterior, counts, taken.reshape(N, Q, C))
+
+
+def gradient(psi: Floats, problem: Problem, step: Expected) -> Floats:
+    """Return the gradient (F,) of the log-likelihood, that of the complete data at the expected counts (Fisher's identity)."""
+    choices, z, M = problem.choices, problem.persons.z, problem.M
+    sizes = np.add.reduceat(step.taken, choices.first)[choices.set_of]
+    off = step.taken - sizes * np.exp(choice_table(psi, choices, z))
+    by_state = off.sum(axis=1) @ states(M)
+    by_point = choices.ticks.T @ off.sum(axis=2)
+    levels = np.einsum("qc,cqf->f", step.counts, level_scores(psi, M, z))
+    log_strength = parts(psi, M).strength * (choices.marks * by_state).sum(axis=0)
+    return np.concatenate([levels, log_strength, by_point.sum(axis=1), by_point @ z])
+
+
+def level_scores(psi: Floats, M: int, z: Floats) -> Floats:
+    """Return ∂ log P(α | θ) / ∂ (κ, λ) (C, Q, 2 M)."""
+    of = parts(psi, M)
+    off = states(M)[:, None, :] - expit(of.level + of.slope * z[:, None])
+    return np.concatenate([off, off * z[:, None]], axis=2)
+
+
+def option_scores(psi: Floats, problem: Problem) -> tuple[Floats, Floats]:
+    """Return ∂ log P(n | θ, α) / ∂ (τ, e, s) (N, Q, C, M + 2 V) and P(n | θ, α) (N, Q, C)."""
+    choices, z = problem.choices, problem.persons.z
+    prob = np.exp(choice_table(psi, choices, z))
+    marks = (choices.marks * parts(psi, problem.M).strength)[:, None, :] * states(problem.M)
+    ticks = np.broadcast_to(choices.ticks[:, None, None, :], (*prob.shape, choices.ticks.shape[1]))
+    strengths = np.broadcast_to(marks[:, None], (*prob.shape, problem.M))
+    features = np.concatenate([strengths, ticks, ticks * z[:, None, None]], axis=3)
+    mean = np.add.reduceat(prob[..., None] * features, choices.first)
+    return features - mean[choices.set_of], prob
+
+
+def information(psi: Floats, problem: Problem, step: Expected) -> Floats:
+    """Return the observed information (F, F) of the log-likelihood.
+
+    It is that of the complete data less what is missing (Louis 1982, eq. 3.2', doi:10.1111/j.2517-6161.1982.tb01203.x).
+    """
+    M, F = problem.M, len(psi)
+    options, prob = option_scores(psi, problem)
+    sizes = np.add.reduceat(step.taken, problem.choices.first)[problem.choices.set_of]
+    flat = options.reshape(-1, F - 2 * M)
+    out = np.zeros((F, F))
+    out[: 2 * M, : 2 * M] = _level_curvature(psi, M, problem.persons.z, step.counts)
+    out[2 * M :, 2 * M :] = flat.T @ ((sizes * prob).reshape(-1, 1) * flat)
+    bent = np.arange(2 * M, 3 * M)
+    out[bent, bent] -= gradient(psi, problem, step)[bent]
+    return out - _missing(psi, problem, options)
+
+
+def _level_curvature(psi: Floats, M: int, z: Floats, counts: Floats) -> Floats:
+    """Return -Σ counts ∂² log P(α | θ) / ∂ (κ, λ)² (2 M, 2 M) for counts (Q, C)."""
+    of = parts(psi, M)
+    p = expit(of.level + of.slope * z[:, None])
+    weight = counts.sum(axis=1)[:, None] * p * (1 - p)
+    out, at = np.zeros((2 * M, 2 * M)), np.arange(M)
+    out[at, at], out[M + at, M + at] = weight.sum(axis=0), z**2 @ weight
+    out[at, M + at] = out[M + at, at] = z @ weight
+    return out
+
+
+def _missing(psi: Floats, problem: Problem, options: Floats) -> Floats:
+    """Return Σ_p Cov(complete-data score | data) (F, F)."""
+    N, Q, C, width = options.shape
+    F, L = len(psi), len(psi) - width
+    levels = level_scores(psi, problem.M, problem.persons.z).transpose(1, 0, 2).reshape(1, Q * C, L)
+    table, out = options.reshape(N, -1), np.zeros((F, F))
+    for block, _, cube in joint_posteriors(psi, problem, max(1, CELLS // (Q * C * F))):
+        p = len(cube)
+        own = (problem.choices.chosen[block] @ table).reshape(p, Q * C, width)
+        scores = np.concatenate([np.broadcast_to(levels, (p, Q * C, L)), own], axis=2)
+        weight = cube.reshape(p, 1, Q * C)
+        mean = (weight @ scores)[:, 0]
+        scores -= mean[:, None]
+        flat = scores.reshape(-1, F)
+        out += flat.T @ (weight.reshape(-1, 1) * flat)
+    return out
+
+
+class Fit(NamedTuple):
+    """The mode of the posterior of ψ (F,), its covariance (F, F), log-likelihood and log posterior there.
+
+    `steps` are those taken; `decrement` is the gradient left, in units of one over a standard error, infinite where the
+    information is not positive definite; `prior_share` (F,) the share of each parameter's precision that its prior supplies.
+    """
+
+    psi: Floats
+    covariance: Floats
+    log_likelihood: float
+    log_posterior: float
+    steps: int
+    decrement: float
+    prior_share: Floats
+
+
+def log_prior(psi: Floats, priors: Normals) -> float:
+    """Return the log density of the priors up to a constant."""
+    return float(-0.5 * (((psi - priors.mean) / priors.sd) ** 2).sum())
+
+
+def search(start: Floats, problem: Problem, most: int) -> tuple[Floats, float]:
+    """Return parameters near a mode of the posterior and the log posterior there, by L-BFGS from a starting value."""
+    priors = problem.priors
+
+    def downhill(psi: Floats) -> tuple[float, Floats]:
+        step = e_step(psi, problem)
+        slope = gradient(psi, problem, step) - (psi - priors.mean) / priors.sd**2
+        return -(step.log_likelihood + log_prior(psi, priors)), -slope
+
+    bounds = [(-REACH, REACH)] * len(start)
+    found = minimize(
+        downhill,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": most, "gtol": ROUGH, "ftol": 1e-10},
+    )
+    return np.asarray(found.x, dtype=np.float64), -float(found.fun)
+
+
+def polish(psi: Floats, problem: Problem, tolerance: float, most: int) -> Fit:
+    """Return the mode of the posterior from parameters near it, by Newton steps on the observed information.
+
+    Converged when the Newton decrement, the gradient in units of one over its standard error, is below `tolerance`.
+    """
+    priors, precision = problem.priors, np.diag(problem.priors.sd**-2)
+    for steps in range(most + 1):
+        step = e_step(psi, problem)
+        slope = gradient(psi, problem, step) - (psi - priors.mean) / priors.sd**2
+        bend = information(psi, problem, step) + precision
+        if not _positive(bend):
+            covariance, decrement = np.full(bend.shape, np.nan), np.inf
+            break
+        covariance = np.asarray(np.linalg.inv(bend), dtype=np.float64)
+        move = covariance @ slope
+        decrement = max(float(slope @ move), 0.0) ** 0.5
+        if decrement < tolerance or steps == most:
+            break
+        psi = np.clip(psi + move / max(1.0, float(np.abs(move).max())), -REACH, REACH)
+    height = step.log_likelihood + log_prior(psi, priors)
+    share = np.diag(covariance) / priors.sd**2
+    return Fit(psi, covariance, step.log_likelihood, height, steps, decrement, share)
+
+
+def _positive(matrix: Floats) -> bool:
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def averaged(fit: Fit, problem: Problem, draws: Floats) -> tuple[Floats, Floats]:
+    """Return P(α_m = 1 | θ) (Q, M) and P(α_m = 1) of each person given the choices (P, M), the uncertainty of ψ averaged out.
+
+    Parameters are drawn from the normal approximation of their posterior, ψ + L draws (S, F), and weighted by posterior over
+    approximation; weights are cut at √S times their mean (Ionides 2008, doi:10.1198/106186008X320456).
+    """
+    which, root = states(problem.M).astype(np.float64), np.linalg.cholesky(fit.covariance)
+    curves, after, height = [], [], []
+    for x in draws:
+        psi = np.clip(fit.psi + root @ x, -REACH, REACH)
+        total, posterior = 0.0, np.empty((len(problem.persons.weights), len(which)))
+        for block, evidence, cube in joint_posteriors(psi, problem):
+            total += float(evidence.sum())
+            posterior[block] = cube.sum(axis=1)
+        curves.append(np.exp(log_prevalence(psi, problem.M, problem.persons.z)) @ which)
+        after.append(posterior @ which)
+        height.append(total + log_prior(psi, problem.priors) + 0.5 * float(x @ x))
+    weight = np.exp(np.array(height) - max(height))
+    weight = np.minimum(weight, weight.mean() * np.sqrt(len(weight)))
+    weight /= weight.sum()
+    return np.tensordot(weight, np.stack(curves), 1), np.tensordot(weight, np.stack(after), 1)
+
+
+def mean_prevalence(fit: Fit, M: int, persons: Persons) -> tuple[Floats, Floats]:
+    """Return the mean of P(α_m = 1 | θ) over persons (M,) and its standard error (M,) by the delta method."""
+    of = parts(fit.psi, M)
+    p = expit(of.level + of.slope * persons.z[:, None])
+    mass = persons.weights.mean(axis=0)
+    by_level, by_slope = mass @ (p * (1 - p)), (mass * persons.z) @ (p * (1 - p))
+    at, V = np.arange(M), fit.covariance
+    variance = by_level**2 * V[at, at] + by_slope**2 * V[M + at, M + at] + 2 * by_level * by_slope * V[at, M + at]
+    return np.asarray(mass @ p), np.sqrt(variance)

@@ -1,0 +1,173 @@
+"""Rotation of factor loadings by gradient projection: varimax, quartimin (direct oblimin), promax, and partial targets.
+
+Loadings Λ (I, D) refer to orthonormal factors. Orthogonal rotation: L = Λ T with TᵀT = 1 (Jennrich 2001, doi:10.1007/BF02294840);
+oblique: L = Λ (Tᵀ)⁻¹ with diag(TᵀT) = 1 and factor correlations Φ = TᵀT (Jennrich 2002, doi:10.1007/BF02294706). Criteria and
+their gradients as in Bernaards & Jennrich 2005, doi:10.1177/0013164404272507. A criterion may have several minima: rotation
+begins at the identity and at fixed random orthonormal matrices, and the lowest minimum is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats
+
+Method = Literal["none", "varimax", "oblimin", "promax"]
+Criterion = Callable[[Floats], tuple[float, Floats]]
+
+STARTS = 8
+MOST_STEPS = 2000
+TOLERANCE = 1e-8
+NOISE = 4e-16  # relative rounding error of a criterion
+HALVINGS = 12
+POWER = 4
+
+
+class Rotation(NamedTuple):
+    """Loadings (I, D) after rotation, T (D, D), factor correlations (D, D), the criterion and the size of its projected gradient.
+
+    From `origin` (D, D) descent finds the same minimum again.
+    """
+
+    loadings: Floats
+    transformation: Floats
+    correlations: Floats
+    criterion: float
+    gradient: float
+    origin: Floats
+
+
+def varimax(loadings: Floats) -> tuple[float, Floats]:
+    """Return minus a quarter of the variance of squared loadings within factors (Kaiser 1958), and its gradient."""
+    off = loadings**2 - (loadings**2).mean(axis=0)
+    return -float((off**2).sum()) / 4, -loadings * off
+
+
+def quartimin(loadings: Floats) -> tuple[float, Floats]:
+    """Return a quarter of the sum of products of squared loadings across factors (oblimin with γ = 0), and its gradient."""
+    square = loadings**2
+    others = square.sum(axis=1, keepdims=True) - square
+    return float((square * others).sum()) / 4, loadings * others
+
+
+def to_target(target: Floats) -> Criterion:
+    """Return half the squared distance to a target (I, D), NaN where it says nothing, with its gradient (Browne 1972)."""
+
+    def criterion(loadings: Floats) -> tuple[float, Floats]:
+        off = np.where(np.isnan(target), 0.0, loadings - np.nan_to_num(target))
+        return 0.5 * float((off**2).sum()), off
+
+    return criterion
+
+
+def rotate(loadings: Floats, method: Method) -> Rotation:
+    """Return rotated loadings (I, D), factors by falling sums of squares and with positive sums.
+
+    No Kaiser normalisation. Promax takes the varimax loadings to the power of four as the target of an oblique least-squares
+    rotation (Hendrickson & White 1964, doi:10.1111/j.2044-8317.1964.tb00244.x).
+    """
+    D, rng = loadings.shape[1], np.random.default_rng(0)
+    if method == "none":
+        return _from(loadings, method, np.eye(D))
+    starts = [np.eye(D), *(np.linalg.qr(rng.normal(size=(D, D)))[0] for _ in range(STARTS))]
+    return ordered(min((_from(loadings, method, start) for start in starts), key=lambda found: found.criterion))
+
+
+def rotate_again(loadings: Floats, method: Method, found: Rotation) -> Rotation:
+    """Return the rotation of loadings near those of `found`, its factors in the same order."""
+    return _from(loadings, method, found.origin)
+
+
+def _from(loadings: Floats, method: Method, start: Floats) -> Rotation:
+    """Return the minimum reached from one start."""
+    if method == "none":
+        return Rotation(loadings, start, start, 0.0, 0.0, start)
+    if method == "varimax":
+        return orthogonal(loadings, varimax, start)
+    return oblique(loadings, quartimin, start) if method == "oblimin" else _promax(loadings, start)
+
+
+def _promax(loadings: Floats, start: Floats) -> Rotation:
+    first = orthogonal(loadings, varimax, start)
+    target = np.abs(first.loadings) ** (POWER - 1) * first.loadings
+    U = np.linalg.lstsq(first.loadings, target, rcond=None)[0]
+    U *= np.sqrt(np.diag(np.linalg.inv(U.T @ U)))
+    T = np.linalg.inv(first.transformation @ U).T
+    return first._replace(loadings=first.loadings @ U, transformation=T, correlations=T.T @ T)
+
+
+def orthogonal(loadings: Floats, criterion: Criterion, start: Floats) -> Rotation:
+    """Return the minimum of a criterion over orthonormal T (D, D), from a start."""
+
+    def rotated(T: Floats) -> Floats:
+        return loadings @ T
+
+    def slope(T: Floats, by_loadings: Floats) -> Floats:
+        G = loadings.T @ by_loadings
+        M = T.T @ G
+        return np.asarray(G - T @ (M + M.T) / 2)
+
+    def back(X: Floats) -> Floats:
+        U, _, V = np.linalg.svd(X)
+        return np.asarray(U @ V)
+
+    return _projected(criterion, start, rotated, slope, back)
+
+
+def oblique(loadings: Floats, criterion: Criterion, start: Floats) -> Rotation:
+    """Return the minimum of a criterion over T (D, D) with columns of length one, from a start."""
+
+    def rotated(T: Floats) -> Floats:
+        return np.asarray(loadings @ np.linalg.inv(T).T)
+
+    def slope(T: Floats, by_loadings: Floats) -> Floats:
+        inverse = np.linalg.inv(T)
+        G = -((loadings @ inverse.T).T @ by_loadings @ inverse).T
+        return np.asarray(G - T * (T * G).sum(axis=0))
+
+    def back(X: Floats) -> Floats:
+        return np.asarray(X / np.sqrt((X**2).sum(axis=0)))
+
+    return _projected(criterion, start, rotated, slope, back)
+
+
+def _projected(
+    criterion: Criterion,
+    T: Floats,
+    rotated: Callable[[Floats], Floats],
+    slope: Callable[[Floats, Floats], Floats],
+    back: Callable[[Floats], Floats],
+) -> Rotation:
+    """Descend along the projected gradient with steps that halve until the criterion falls enough (Armijo)."""
+    length = 1.0
+    value, by_loadings = criterion(rotated(T))
+    G = slope(T, by_loadings)
+    for _ in range(MOST_STEPS):
+        size = float(np.sqrt((G**2).sum()))
+        if size < TOLERANCE:
+            break
+        length *= 2
+        for _ in range(HALVINGS):
+            new = back(T - length * G)
+            after, by_loadings = criterion(rotated(new))
+            if after < value - 0.5 * size**2 * length + NOISE * abs(value):
+                break
+            length /= 2
+        T, value, G = new, after, slope(new, by_loadings)
+    return Rotation(rotated(T), T, T.T @ T, value, float(np.sqrt((G**2).sum())), T)
+
+
+def ordered(found: Rotation) -> Rotation:
+    """Return factors in the order of falling sums of squared loadings, turned so that their loadings add up to no less than 0."""
+    L = found.loadings
+    order = np.argsort(-(L**2).sum(axis=0), kind="stable")
+    sign = np.where(L[:, order].sum(axis=0) < 0, -1.0, 1.0)
+    return found._replace(
+        loadings=L[:, order] * sign,
+        transformation=found.transformation[:, order] * sign,
+        origin=found.origin[:, order] * sign,
+        correlations=found.correlations[np.ix_(order, order)] * np.outer(sign, sign),
+    )

@@ -1,0 +1,149 @@
+"""What is known of the persons besides their answers: covariates as a design matrix, and the regression on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats, freeze, value
+from competency_dx.errors import ScoringError, listed
+from competency_dx.responses import Responses
+
+PERSON = "person"
+
+
+class Design(NamedTuple):
+    """Names of the F columns and the design matrix (P, F), a constant first."""
+
+    names: tuple[str, ...]
+    matrix: Floats
+
+
+@value
+class LatentRegression:
+    """Regression of the competency on covariates, θ_p ~ N(x_pᵀγ, σ²), estimated in one stage from the answers.
+
+    Attributes
+    ----------
+    names : tuple of str
+        F columns of the design: the constant, numeric covariates, categories against the first in alphabetical order.
+    coefficients : ndarray, shape (F,)
+        γ in logits.
+    residual_variance : float
+        σ² in squared logits.
+    covariance : ndarray, shape (F + 1, F + 1)
+        Covariance of (γ, log σ²), the inverse of the observed information.
+    log_likelihood : float
+        Marginal, at the estimates; comparable between sets of covariates on the same answers and item parameters.
+    iterations : int
+        EM and Newton steps taken.
+    """
+
+    names: tuple[str, ...]
+    coefficients: Floats
+    residual_variance: float
+    covariance: Floats
+    log_likelihood: float
+    iterations: int
+
+    def __post_init__(self) -> None:
+        freeze(self, coefficients=np.float64, covariance=np.float64)
+
+    @property
+    def se(self) -> Floats:
+        """Return standard errors of the coefficients (F,)."""
+        out: Floats = np.sqrt(np.diagonal(self.covariance)[:-1])
+        return out
+
+
+def design_of(conditioning: Any, data: Responses) -> Design:  # noqa: ANN401 - a frame, or names of background columns
+    """Return the design matrix of the persons of `data`, in their order.
+
+    Parameters
+    ----------
+    conditioning : data frame or sequence of str
+        A frame with a column `person`, or ids in its index (pandas), one row per person, rows in any order, further
+        rows ignored; or names of background columns of the responses.
+    data : Responses
+
+    Raises
+    ------
+    ScoringError
+        When persons or columns are absent, or covariates have missing values.
+    """
+    if isinstance(conditioning, str):
+        raise ScoringError(f"conditioning={conditioning!r} is one text; give a list of column names or a frame")
+    columns = _background(conditioning, data) if isinstance(conditioning, Sequence) else _framed(conditioning, data)
+    if not columns:
+        raise ScoringError("conditioning= has no covariates; name at least one column, or leave it out")
+    names, parts = ["constant"], [np.ones(len(data.persons))]
+    for name, cells in columns.items():
+        for label, part in _coded(name, cells, data):
+            names.append(label)
+            parts.append(part)
+    return Design(tuple(names), np.column_stack(parts))
+
+
+def _background(wanted: Sequence[str], data: Responses) -> dict[str, list[Any]]:
+    absent = [name for name in wanted if name not in data.background]
+    if absent:
+        raise ScoringError(
+            f"conditioning= names {listed(absent)}, which the responses have not; their background columns are "
+            f"{listed(data.background) or 'none'}"
+        )
+    return {name: data.background[name].tolist() for name in wanted}
+
+
+def _framed(frame: Any, data: Responses) -> dict[str, list[Any]]:  # noqa: ANN401 - any frame
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        import narwhals.stable.v2 as nw
+
+        try:
+            frame = nw.from_native(frame, eager_only=True).to_pandas()
+        except TypeError:
+            raise ScoringError(
+                f"conditioning= of type {type(frame).__name__} cannot be read; expected a data frame or names of "
+                "background columns"
+            ) from None
+    ids = frame[PERSON] if PERSON in frame.columns else frame.index
+    row = {str(person): k for k, person in enumerate(ids)}
+    if len(row) < len(frame):
+        raise ScoringError("conditioning= has several rows for one person; give one row per person")
+    absent = [p for p in data.persons if p not in row]
+    if absent:
+        raise ScoringError(
+            f"conditioning= has no row for persons {listed(absent)}; give a column {PERSON!r}, or the ids as index"
+        )
+    rows = [row[p] for p in data.persons]
+    return {str(n): frame[n].iloc[rows].tolist() for n in frame.columns if n != PERSON}
+
+
+def _coded(name: str, cells: list[Any], data: Responses) -> list[tuple[str, Floats]]:
+    """Return a covariate as columns: numbers as they are, texts as indicators of all categories but the first."""
+    missing = [p for p, cell in zip(data.persons, cells, strict=True) if _absent(cell)]
+    if missing:
+        raise ScoringError(
+            f"covariate {name} has no value for persons {listed(missing)}; fill the cells, give them a category of "
+            "their own, or leave the persons out"
+        )
+    numbers = _numbers(cells)
+    if numbers is not None:
+        return [(name, numbers)]
+    texts = np.array([str(cell) for cell in cells], dtype=object)
+    return [(f"{name}={level}", (texts == level).astype(float)) for level in sorted(set(texts))[1:]]
+
+
+def _absent(cell: object) -> bool:
+    return cell is None or cell == "" or cell != cell  # noqa: PLR0124 - NaN and its kin differ from themselves
+
+
+def _numbers(cells: list[Any]) -> Floats | None:
+    try:
+        out = np.array([float(cell) for cell in cells])
+    except ValueError:
+        return None
+    return out if np.isfinite(out).all() else None

@@ -1,0 +1,186 @@
+"""Latent regression with known item parameters: θ_p ~ N(x_pᵀγ, σ²), estimated from the answers in one stage.
+
+The marginal likelihood Π_p ∫ f(y_p | θ) N(θ; x_pᵀγ, σ²) dθ is maximised by EM steps (Mislevy 1985,
+doi:10.1080/01621459.1985.10478215, eq. 15-16; Adams, Wilson & Wu 1997, doi:10.3102/10769986022001047) and Newton steps.
+The observed information is in closed form (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x, eq. 3.1-3.2): complete-data
+information less the posterior covariance of the complete-data score. Regressing estimates of θ on x would shrink γ by the
+reliability; here no estimate of θ stands between the answers and γ.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats
+from competency_dx.errors import ConvergenceError, ScoringError, listed
+from competency_dx.kernels.marginal import Answers, Tables, e_step
+from competency_dx.kernels.posterior import for_each_posterior
+
+MOST_STEPS = 200
+TOLERANCE = 1e-8  # squared length of the last Newton step in units of the standard errors
+UNSEEN = 1e-300  # likelihood of a point, relative to the best one, below which it is taken for this
+RANK = 1e-9
+FARTHEST = 1.0  # a Newton step must not change log σ² by more
+
+
+class Fit(NamedTuple):
+    """Estimates (γ, log σ²) (F + 1,), their covariance (F + 1, F + 1) and the marginal log-likelihood."""
+
+    estimate: Floats
+    covariance: Floats
+    log_likelihood: float
+    steps: int
+    narrowest: float
+
+    @property
+    def gamma(self) -> Floats:
+        """Return the coefficients (F,)."""
+        return self.estimate[:-1]
+
+    @property
+    def variance(self) -> float:
+        """Return the residual variance σ²."""
+        return float(np.exp(self.estimate[-1]))
+
+
+class _State(NamedTuple):
+    """Log-likelihood, score (F + 1,) and observed information (F + 1, F + 1) in (γ, log σ²), and the next EM values."""
+
+    log_likelihood: float
+    score: Floats
+    information: Floats
+    em: Floats
+    narrowest: float
+
+
+def conditional_log_prior(theta: Floats, mean: Floats, variance: float) -> Floats:
+    """Return the log density of N(mean_p, variance) at the points θ (Q,), up to a constant, as (p, Q)."""
+    out: Floats = -0.5 * (theta - mean[:, None]) ** 2 / variance
+    return out
+
+
+def log_likelihoods(weight: Floats, n: int) -> Floats:
+    """Return log-likelihoods (n, Q), each person's best point at 0, of posteriors under a flat population."""
+    out: Floats = np.log(np.maximum(weight[:n], UNSEEN))
+    return out
+
+
+def fit_latent_regression(answers: Answers, tables: Tables, design: Floats, names: tuple[str, ...]) -> Fit:
+    """Return the maximum likelihood estimates of γ (F,) and σ² for a design matrix (P, F).
+
+    `tables` have a flat population: their log weights are 0.
+
+    Raises
+    ------
+    ScoringError
+        When covariates are linearly dependent.
+    ConvergenceError
+        When 200 steps do not reach the maximum.
+    """
+    _check_rank(design, names)
+    centre, spread = float(tables.theta.mean()), float(np.ptp(tables.theta)) / 12
+    now = np.append(np.linalg.lstsq(design, np.full(len(design), centre), rcond=None)[0], 2 * np.log(spread))
+    state = _evaluate(answers, tables, design, now)
+    for step in range(1, MOST_STEPS + 1):
+        now, state, length = _next(answers, tables, design, now, state)
+        if length < TOLERANCE:
+            total = state.log_likelihood + _constant(answers, tables)
+            covariance: Floats = np.linalg.inv(state.information).astype(np.float64)
+            return Fit(now, covariance, total, step, state.narrowest)
+    raise ConvergenceError(
+        f"The latent regression on {listed(names)} did not converge in {MOST_STEPS} steps; the answers may say nothing "
+        "about the residual variance: use fewer covariates or more items",
+        state,
+    )
+
+
+def _constant(answers: Answers, tables: Tables) -> float:
+    """Return what the log-likelihoods of this module leave out: the best point of every person, spacing and √2π."""
+    flat = np.empty(len(answers.codes))
+
+    def one(block: slice, weight: Floats) -> None:
+        flat[block] = np.log(weight[: block.stop - block.start].sum(axis=1))
+
+    for_each_posterior(answers, tables, one)
+    spacing = float(tables.theta[1] - tables.theta[0])
+    best = e_step(answers, tables).log_likelihood - float(flat.sum())
+    return best + len(flat) * float(np.log(spacing / np.sqrt(2 * np.pi)))
+
+
+def _check_rank(design: Floats, names: tuple[str, ...]) -> None:
+    scale = np.sqrt((design**2).sum(axis=0))
+    _, R = np.linalg.qr(design / np.where(scale > 0, scale, 1.0))
+    bad = np.flatnonzero(np.abs(np.diagonal(R)) < RANK)
+    if len(design) <= design.shape[1] or bad.size:
+        raise ScoringError(
+            f"Covariates {listed(names[f] for f in bad) or 'all'} follow from the others or outnumber the "
+            f"{len(design)} persons, so their coefficients are not determined; leave them out of conditioning="
+        )
+
+
+def _next(answers: Answers, tables: Tables, design: Floats, now: Floats, state: _State) -> tuple[Floats, _State, float]:
+    """Return the point, state and squared length of a Newton step where it climbs, else of an EM step."""
+    try:
+        np.linalg.cholesky(state.information)
+        move = np.linalg.solve(state.information, state.score)
+        length = float(state.score @ move)
+    except np.linalg.LinAlgError:
+        return state.em, _evaluate(answers, tables, design, state.em), np.inf
+    tried = _evaluate(answers, tables, design, now + move) if abs(move[-1]) < FARTHEST else None
+    slack = 1e-9 * abs(state.log_likelihood)
+    if tried is not None and tried.log_likelihood >= state.log_likelihood - slack:
+        return now + move, tried, length
+    return state.em, _evaluate(answers, tables, design, state.em), np.inf
+
+
+def _evaluate(answers: Answers, tables: Tables, design: Floats, at: Floats) -> _State:
+    """Return log-likelihood, score, observed information and EM step at (γ, log σ²)."""
+    variance = float(np.exp(at[-1]))
+    mean = design @ at[:-1]
+    moments, evidence = _moments(answers, tables, mean, variance)
+    log_likelihood = float(evidence.sum()) - len(mean) * float(np.log(variance)) / 2
+    return _derivatives(moments, design, mean, variance)._replace(log_likelihood=log_likelihood)
+
+
+def _moments(answers: Answers, tables: Tables, mean: Floats, variance: float) -> tuple[Floats, Floats]:
+    """Return posterior moments E e … E e⁴ (4, P) of e = θ - x_pᵀγ and the log evidence (P,) up to a constant."""
+    out, evidence = np.empty((4, len(mean))), np.empty(len(mean))
+    theta = tables.theta
+
+    def one(block: slice, weight: Floats) -> None:
+        n = block.stop - block.start
+        joint = log_likelihoods(weight, n) + conditional_log_prior(theta, mean[block], variance)
+        top = joint.max(axis=1)
+        density = np.exp(joint - top[:, None])
+        total = density.sum(axis=1)
+        evidence[block] = np.log(total) + top
+        e = theta - mean[block][:, None]
+        power = density / total[:, None]
+        for k in range(4):
+            power = power * e
+            out[k, block] = power.sum(axis=1)
+
+    for_each_posterior(answers, tables, one)
+    return out, evidence
+
+
+def _derivatives(moments: Floats, design: Floats, mean: Floats, variance: float) -> _State:
+    """Return score and observed information in (γ, log σ²) from posterior moments of the residual (4, P)."""
+    first, second, third, fourth = moments
+    X, v = design, variance
+    g_tau = float((second / v - 1).sum()) / (2 * v)
+    score = np.append(X.T @ first / v, v * g_tau)
+    spread = np.maximum(second - first**2, 0.0)
+    by_gamma = (X * (1 / v - spread / v**2)[:, None]).T @ X
+    cross = X.T @ (first / v**2 - (third - first * second) / (2 * v**3))
+    by_tau = float((second / v**3 - 1 / (2 * v**2) - (fourth - second**2) / (4 * v**4)).sum())
+    information = np.empty((len(score), len(score)))
+    information[:-1, :-1] = by_gamma
+    information[-1, :-1] = information[:-1, -1] = v * cross
+    information[-1, -1] = v**2 * by_tau - v * g_tau
+    gamma = np.linalg.lstsq(X, mean + first, rcond=None)[0]
+    shift = mean - X @ gamma
+    em = np.append(gamma, np.log(float((second + 2 * shift * first + shift**2).mean())))
+    return _State(0.0, score, information, em, float(np.sqrt(spread.min())))

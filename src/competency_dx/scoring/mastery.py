@@ -1,0 +1,44 @@
+"""Mastery of attributes as scores: the posterior probability of each attribute under a diagnostic classification model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from competency_dx.calibration import ClassCalibration, attribute_posteriors
+from competency_dx.errors import ScoringError, announce
+from competency_dx.provenance import provenance
+from competency_dx.responses import Responses
+from competency_dx.scoring.methods import EAP, Method
+from competency_dx.scoring.scores import Scores
+
+
+def mastery_scores(data: Responses, calibration: ClassCalibration, method: Method) -> Scores:
+    """Return P(mastery) of each person and attribute (P, A) with the posterior covariance of the attributes.
+
+    Raises
+    ------
+    ScoringError
+        When another method than EAP is asked for.
+    """
+    if not isinstance(method, EAP):
+        raise ScoringError(
+            f"{type(method).__name__} is for competencies on a scale; attributes of a diagnostic classification model are "
+            "scored by EAP(), the probability of mastery"
+        )
+    found = attribute_posteriors(data, calibration, missing=method.missing)
+    spread = found.theta.var(axis=0, ddof=1) if len(found.theta) > 1 else np.full(found.theta.shape[1], np.nan)
+    error = np.einsum("paa->pa", found.covariance).mean(axis=0)
+    out = Scores(
+        method="EAP",
+        persons=data.persons,
+        dimensions=calibration.population.dimensions,
+        theta=found.theta,
+        covariance=found.covariance,
+        n_items=found.n_items,
+        status=np.where(found.n_items == 0, 3, 0).astype(np.int8),
+        reliability=spread / (spread + error),
+        findings=found.findings,
+        provenance=provenance("score", dict(found.provenance.inputs), dict(found.provenance.settings)),
+    )
+    announce(out.findings)
+    return out

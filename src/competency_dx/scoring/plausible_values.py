@@ -1,0 +1,311 @@
+"""Plausible values: draws from each person's posterior, with or without a conditioning model.
+
+A plausible value is a draw from p(θ | answers, covariates) (Mislevy 1991, doi:10.1007/BF02294457): statistics of groups
+computed from draws and pooled by Rubin's rules are free of the bias that estimates of persons bring into them. With a
+conditioning model the population is N(x_pᵀγ, σ²), γ and σ² estimated in one stage and drawn anew for every set from their
+asymptotic normal distribution, so that their uncertainty is in the spread between sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Names, freeze, value
+from competency_dx.bank import ItemBank
+from competency_dx.calibration import Calibration
+from competency_dx.errors import Finding, ScoringError, announce, listed
+from competency_dx.kernels.marginal import Answers, Tables, prepare
+from competency_dx.kernels.posterior import for_each_posterior
+from competency_dx.models import ItemParameters
+from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.result import Result
+from competency_dx.scoring.conditioning import Design, LatentRegression, design_of
+from competency_dx.scoring.draws import inverse_cdf, uniforms
+from competency_dx.scoring.latent_regression import (
+    Fit,
+    conditional_log_prior,
+    fit_latent_regression,
+    log_likelihoods,
+)
+from competency_dx.scoring.matching import Matched, as_responses, check_one_dimension, match, parameters_of, source_of
+from competency_dx.scoring.methods import EAP
+from competency_dx.scoring.support import scoring_grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+Shape = Literal["long", "wide"]
+DEFAULT_METHOD = EAP()
+KEY_BYTES = 16
+
+
+@value
+class PlausibleValues(Result):
+    """Draws of P persons, n sets, D dimensions.
+
+    Attributes
+    ----------
+    persons : ndarray of str, shape (P,)
+        In the order of the responses.
+    dimensions : tuple of str
+        D names.
+    values : ndarray, shape (P, n, D)
+        Plausible values in logits; ``values[:, m]`` is one data set to analyse, the n results go to `pool`.
+    regression : LatentRegression or None
+        The conditioning model.
+    """
+
+    kind: ClassVar[str] = "plausible_values"
+
+    persons: Names
+    dimensions: tuple[str, ...]
+    values: Floats
+    regression: LatentRegression | None
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, persons=object, values=np.float64)
+
+    @property
+    def n(self) -> int:
+        """Return the number of sets."""
+        return int(self.values.shape[1])
+
+    def to_frame(self, *, shape: Shape = "long") -> pd.DataFrame:
+        """Return one row per person, set and dimension (long), or one per person with columns ``theta_pv1`` … (wide)."""
+        import pandas as pd
+
+        if shape not in get_args(Shape):
+            raise ScoringError(f"shape={shape!r} is not possible; choose 'long' or 'wide'")
+        P, n, D = self.values.shape
+        if shape == "wide":
+            names = [f"{d}_pv{m + 1}" for d in self.dimensions for m in range(n)]
+            table = pd.DataFrame(self.values.transpose(0, 2, 1).reshape(P, D * n), columns=names)
+            table.insert(0, "person", self.persons)
+            return table
+        return pd.DataFrame(
+            {
+                "person": np.repeat(self.persons, n * D),
+                "set": np.tile(np.repeat(np.arange(1, n + 1), D), P),
+                "dimension": np.tile(np.array(self.dimensions, dtype=object), P * n),
+                "value": self.values.ravel(),
+            }
+        )
+
+    def summary(self) -> Sequence[str]:
+        """Return size, spread of the draws and the conditioning model."""
+        P, n, D = self.values.shape
+        lines = [f"{n} sets of plausible values of {P} persons"]
+        for d in range(min(D, 4)):
+            x = self.values[:, :, d]
+            lines.append(f"{self.dimensions[d]}: mean {x.mean():.3f}, SD {x.std():.3f}")
+        model = self.regression
+        if model is None:
+            lines.append("conditioning: none, the population of the item parameters")
+        else:
+            rows = zip(model.names, model.coefficients, model.se, strict=True)
+            shown = [f"{name} {b:.3f} (SE {se:.3f})" for name, b, se in rows]
+            lines.append("conditioning: " + ", ".join(shown[:4]) + (" …" if len(shown) > 4 else ""))
+            lines.append(f"residual variance {model.residual_variance:.3f}, log-likelihood {model.log_likelihood:.3f}")
+        return [*lines, *(f"{f.severity}: {f.en}"[:150] for f in self.findings[:4])]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: the distribution of the draws."""
+        return ("distribution",)
+
+    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+        """Return the histogram of all draws (first dimension), as persons per set."""
+        from competency_dx.display.charts import Chart, Series
+
+        x = self.values[:, :, 0].ravel()
+        counts, edges = np.histogram(x, bins=min(40, max(5, int(np.sqrt(len(x))))))
+        bars = Series(name="", mark="bar", x=(edges[1:] + edges[:-1]) / 2, y=counts / self.n)
+        return Chart(title="Distribution of the plausible values", x_label="θ", y_label="persons", series=(bars,))
+
+
+class _Task(NamedTuple):
+    """What draws are made from: answers, flat tables on the fine grid, uniforms (P, n)."""
+
+    answers: Answers
+    tables: Tables
+    uniform: Floats
+
+
+def plausible_values(
+    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    parameters: ItemBank | Calibration,
+    *,
+    n: int = 10,
+    rng: np.random.Generator,
+    conditioning: Any = None,  # noqa: ANN401 - a frame of covariates, or names of background columns
+    method: EAP = DEFAULT_METHOD,
+) -> PlausibleValues:
+    """Draw plausible values from the posterior of every person.
+
+    From `rng` a key of 128 bits is taken first, then the draws of (γ, σ²). The uniforms of a person are the output of
+    SHAKE-128 for the key and the person's id: without `conditioning` the values of a person depend on the seed, the own
+    id and the own answers alone, on nobody else in the table, its order or the number of sets. Under a conditioning
+    model they depend on the others through γ and σ² only.
+
+    Parameters
+    ----------
+    responses : Responses, data frame, array or path
+    parameters : ItemBank or Calibration
+        Item parameters, held fixed, and the population where there is no conditioning model.
+    n : int
+        Number of sets.
+    rng : numpy.random.Generator
+        Source of randomness; the same state gives the same bytes.
+    conditioning : data frame or sequence of str, optional
+        Covariates of the persons: a frame with a column ``person`` (or ids as index), or names of background columns of
+        the responses. Every statistic computed from the values later should have its variables here; what is left out
+        is shrunk towards nothing. Texts become indicators.
+    method : EAP
+        Support points, carried item uncertainty and the policy for missing answers.
+
+    Returns
+    -------
+    PlausibleValues
+
+    Raises
+    ------
+    ScoringError
+        When covariates are missing, dependent, or belong to other persons; when no item matches.
+    """
+    _check(n, rng, method)
+    check_one_dimension(parameters, "plausible_values")
+    known = parameters_of(parameters)
+    matched = match(as_responses(responses, parameters), known, method.missing)
+    design = None if conditioning is None else design_of(conditioning, matched.data)
+    answers = prepare(matched.codes, matched.observed, known.n_categories)
+    key = rng.bytes(KEY_BYTES)
+    tables, fit = _model(answers, known, method, design)
+    task = _Task(answers, tables, uniforms(key, matched.data.persons, n))
+    values = _plain(task, known) if design is None or fit is None else _conditioned(task, design, fit, rng)
+    settings = {"n": str(n), "stream": key.hex(), "item_uncertainty": method.item_uncertainty}
+    settings |= {"missing": method.missing.describe("en"), "points": str(len(tables.theta))}
+    settings |= {"conditioning": "none" if design is None else ", ".join(design.names)}
+    ends = _at_the_ends(values, tables.theta, matched.data.persons)
+    out = PlausibleValues(
+        persons=matched.data.persons,
+        dimensions=("theta",),
+        values=values[:, :, None],
+        regression=None if design is None or fit is None else _regression(design, fit),
+        findings=matched.findings + ends,
+        provenance=provenance("plausible_values", _inputs(matched, parameters, design), settings),
+    )
+    announce(out.findings)
+    return out
+
+
+def _at_the_ends(values: Floats, theta: Floats, persons: Names) -> tuple[Finding, ...]:
+    """Return a finding for persons with draws within half an SD of the ends of the scale."""
+    margin = (theta[-1] - theta[0]) / 24
+    far = np.flatnonzero(((values < theta[0] + margin) | (values > theta[-1] - margin)).any(axis=1))
+    if not far.size:
+        return ()
+    who = tuple(str(p) for p in persons[far])
+    return (
+        Finding(
+            code="scoring.end_of_grid",
+            severity="warning",
+            ru=f"Правдоподобные значения {len(who)} участников упираются в край шкалы (6 SD) и урезаны; проверьте, нет ли "
+            "выбросов в сведениях об участниках.",
+            en=f"The plausible values of {len(who)} persons press against the end of the scale (6 SD) and are cut off: "
+            f"{listed(who)}; check the covariates for outliers.",
+            scope=who,
+        ),
+    )
+
+
+def _check(n: int, rng: object, method: object) -> None:
+    if not isinstance(n, int) or n < 1:
+        raise ScoringError(f"n={n!r} is not a number of sets; give a whole number of at least 1")
+    if not isinstance(rng, np.random.Generator):
+        raise ScoringError(
+            f"rng= takes a numpy Generator such as numpy.random.default_rng(1), got {type(rng).__name__}"
+        )
+    if not isinstance(method, EAP):
+        raise ScoringError(f"method={method!r} has no posterior to draw from; give EAP()")
+
+
+def _inputs(matched: Matched, parameters: ItemBank | Calibration, design: Design | None) -> dict[str, str]:
+    answers = digest_arrays(matched.codes, np.packbits(matched.observed))
+    out = {"responses": answers, "parameters": source_of(parameters)}
+    return out if design is None else out | {"covariates": digest_arrays(design.matrix)}
+
+
+def _grid(known: ItemParameters, method: EAP, doublings: int) -> Tables:
+    """Return tables with a flat population on the grid of scoring with the spacing halved `doublings` times."""
+    intervals = len(scoring_grid(known, method.points, method.item_uncertainty).theta) - 1
+    fine = scoring_grid(known, intervals * 2**doublings + 1, method.item_uncertainty)
+    return fine._replace(log_weight=np.zeros_like(fine.log_weight))
+
+
+def _model(answers: Answers, known: ItemParameters, method: EAP, design: Design | None) -> tuple[Tables, Fit | None]:
+    """Return tables fine enough for the narrowest posterior, and the latent regression when there are covariates."""
+    tables = _grid(known, method, 1)
+    if design is None:
+        return tables, None
+    fit = fit_latent_regression(answers, tables, design.matrix, design.names)
+    for doublings in (2, 3, 4):
+        if tables.theta[1] - tables.theta[0] <= fit.narrowest / 2:
+            break
+        tables = _grid(known, method, doublings)
+        fit = fit_latent_regression(answers, tables, design.matrix, design.names)
+    return tables, fit
+
+
+def _regression(design: Design, fit: Fit) -> LatentRegression:
+    return LatentRegression(
+        names=design.names,
+        coefficients=fit.gamma,
+        residual_variance=fit.variance,
+        covariance=fit.covariance,
+        log_likelihood=fit.log_likelihood,
+        iterations=fit.steps,
+    )
+
+
+def _plain(task: _Task, known: ItemParameters) -> Floats:
+    """Return draws (P, n) under the population of the item parameters."""
+    mean, variance = np.full(len(task.uniform), known.mean), known.variance
+    return _draw(task, lambda block, likelihood: _same(likelihood, task.tables.theta, mean[block], variance))
+
+
+def _same(likelihood: Floats, theta: Floats, mean: Floats, variance: float) -> Callable[[int], Floats]:
+    joint = likelihood + conditional_log_prior(theta, mean, variance)
+    return lambda _: joint
+
+
+def _conditioned(task: _Task, design: Design, fit: Fit, rng: np.random.Generator) -> Floats:
+    """Return draws (P, n), every set under its own draw of (γ, log σ²)."""
+    F, n = len(fit.estimate), task.uniform.shape[1]
+    drawn = fit.estimate + rng.standard_normal((n, F)) @ np.linalg.cholesky(fit.covariance).T
+    means = design.matrix @ drawn[:, :-1].T
+    theta = task.tables.theta
+
+    def joint(block: slice, likelihood: Floats) -> Callable[[int], Floats]:
+        return lambda m: likelihood + conditional_log_prior(theta, means[block, m], float(np.exp(drawn[m, -1])))
+
+    return _draw(task, joint)
+
+
+def _draw(task: _Task, joint: Callable[[slice, Floats], Callable[[int], Floats]]) -> Floats:
+    """Return draws (P, n) from the log densities (p, Q) that `joint` gives for a block and a set."""
+    out = np.empty_like(task.uniform)
+
+    def one(block: slice, weight: Floats) -> None:
+        of_set = joint(block, log_likelihoods(weight, block.stop - block.start))
+        for m in range(out.shape[1]):
+            out[block, m] = inverse_cdf(of_set(m), task.tables.theta, task.uniform[block, m])
+
+    for_each_posterior(task.answers, task.tables, one)
+    return out

@@ -1,0 +1,192 @@
+"""Rubin's rules: the results of analyses repeated on plausible values become one estimate with an honest error.
+
+Rubin (1987), Multiple Imputation for Nonresponse in Surveys, doi:10.1002/9780470316696, eq. 3.1.2-3.1.10; small samples by
+Barnard & Rubin (1999), doi:10.1093/biomet/86.4.948, eq. 3-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from competency_dx.arrays import Floats, freeze, value
+from competency_dx.errors import Finding, ScoringError
+from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+LIMIT = 1e12  # degrees of freedom from which t is normal to the last digit
+LEAST = 1e-9
+UPPER = 0.975
+
+
+@value
+class Pooled(Result):
+    """F estimates pooled over M data sets; every array has the shape (F,).
+
+    Attributes
+    ----------
+    names : tuple of str
+        What is estimated.
+    sets : int
+        Number of data sets M.
+    estimate : ndarray
+        Mean of the M estimates.
+    within, between, total : ndarray
+        Mean sampling variance W, variance B of the estimates, T = W + (1 + 1/M) B.
+    df : ndarray
+        Degrees of freedom of the t distribution of (estimate - truth) / √T, at most 1e12.
+    fmi : ndarray
+        Fraction of information missing because θ is not observed, (r + 2/(df + 3)) / (r + 1), r = (1 + 1/M) B / W.
+    """
+
+    kind: ClassVar[str] = "pooled"
+
+    names: tuple[str, ...]
+    sets: int
+    estimate: Floats
+    within: Floats
+    between: Floats
+    total: Floats
+    df: Floats
+    fmi: Floats
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, **dict.fromkeys(("estimate", "within", "between", "total", "df", "fmi"), np.float64))
+
+    @property
+    def se(self) -> Floats:
+        """Return standard errors √T (F,)."""
+        out: Floats = np.sqrt(self.total)
+        return out
+
+    @property
+    def interval(self) -> Floats:
+        """Return 95 % intervals (F, 2)."""
+        from scipy.special import stdtrit
+
+        half = stdtrit(self.df, UPPER) * self.se
+        return np.stack([self.estimate - half, self.estimate + half], axis=1)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per estimate with its error, degrees of freedom, interval and parts of the variance."""
+        import pandas as pd
+
+        low, high = self.interval.T
+        columns = {"quantity": self.names, "estimate": self.estimate, "se": self.se, "df": self.df}
+        parts = {"within": self.within, "between": self.between, "total": self.total, "fmi": self.fmi}
+        return pd.DataFrame({**columns, "ci_low": low, "ci_high": high, **parts})
+
+    def summary(self) -> Sequence[str]:
+        """Return the estimates with standard errors and intervals."""
+        low, high = self.interval.T
+        rows = zip(self.names, self.estimate, self.se, low, high, self.fmi, strict=True)
+        return [
+            f"Pooled over {self.sets} sets by Rubin's rules",
+            *(f"{n}: {b:.4f}, SE {se:.4f}, 95 % {lo:.4f} to {hi:.4f}, FMI {f:.2f}" for n, b, se, lo, hi, f in rows),
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: estimates with intervals."""
+        return ("estimates",)
+
+    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+        """Return the estimates with 95 % intervals."""
+        from competency_dx.display.charts import interval_chart
+
+        low, high = self.interval.T
+        return interval_chart(
+            labels=list(self.names),
+            values=list(self.estimate),
+            low=list(low),
+            high=list(high),
+            title="Pooled estimates, 95 %",
+            x_label="estimate",
+        )
+
+
+def pool(
+    estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | None = None, df: float = np.inf
+) -> Pooled:
+    """Pool the results of the same analysis on M data sets.
+
+    Parameters
+    ----------
+    estimates : array_like, shape (M,) or (M, F)
+        Estimates of each data set.
+    variances : array_like, shape (M,) or (M, F)
+        Their sampling variances (squared standard errors).
+    names : sequence of str, optional
+        Names of the F estimates.
+    df : float
+        Degrees of freedom of the analysis of one complete data set, such as the number of persons less the number of
+        coefficients; infinite gives Rubin's large-sample rule.
+
+    Returns
+    -------
+    Pooled
+
+    Raises
+    ------
+    ScoringError
+        When shapes do not fit, there are fewer than two sets, or a variance is negative or not a number.
+
+    Examples
+    --------
+    >>> pool([0.51, 0.47, 0.55], [0.01, 0.01, 0.01]).estimate
+    array([0.51])
+    """
+    Q, U = (np.asarray(x, dtype=np.float64) for x in (estimates, variances))
+    Q, U = (x[:, None] if x.ndim == 1 else x for x in (Q, U))
+    labels = tuple(f"estimate {f + 1}" for f in range(Q.shape[-1])) if names is None else tuple(map(str, names))
+    _check(Q, U, labels, df)
+    M = len(Q)
+    within, between = U.mean(axis=0), Q.var(axis=0, ddof=1)
+    extra = (1 + 1 / M) * between
+    total = within + extra
+    share = np.divide(extra, total, out=np.zeros_like(total), where=total > 0)
+    nu = _degrees(share, M, df)
+    return Pooled(
+        names=labels,
+        sets=M,
+        estimate=Q.mean(axis=0),
+        within=within,
+        between=between,
+        total=total,
+        df=nu,
+        fmi=share + (1 - share) * 2 / (nu + 3),
+        findings=(),
+        provenance=provenance("pool", {"estimates": digest_arrays(Q), "variances": digest_arrays(U)}, {"df": str(df)}),
+    )
+
+
+def _degrees(share: Floats, M: int, df: float) -> Floats:
+    """Return degrees of freedom for the share of T that lies between sets (Barnard & Rubin 1999)."""
+    old = (M - 1) / np.maximum(share, LEAST) ** 2
+    rest = 0.0 if np.isinf(df) else 1 / np.maximum((df + 1) / (df + 3) * df * (1 - share), LEAST)
+    out: Floats = np.minimum(1 / (1 / old + rest), LIMIT)
+    return out
+
+
+def _check(Q: Floats, U: Floats, names: tuple[str, ...], df: float) -> None:
+    if Q.shape != U.shape or Q.ndim != 2 or len(Q) < 2:
+        raise ScoringError(
+            f"estimates have the shape {Q.shape} and variances {U.shape}; expected (M,) or (M, F) for both, with at "
+            "least two sets"
+        )
+    if len(names) != Q.shape[1]:
+        raise ScoringError(f"{len(names)} names were given for {Q.shape[1]} estimates; give one name per estimate")
+    if not np.isfinite(Q).all() or not np.isfinite(U).all() or (U < 0).any():
+        raise ScoringError("estimates and variances must be finite and variances at least 0; variances are squared SE")
+    if not df > 0:
+        raise ScoringError(f"df={df} is not a number of degrees of freedom; give a positive number")

@@ -1,0 +1,307 @@
+"""Scoring from a Parquet file into a Parquet file in blocks of rows: memory does not grow with the number of persons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Ints, Names, freeze, value
+from competency_dx.bank import ItemBank
+from competency_dx.calibration import Calibration
+from competency_dx.errors import Finding, ScoringError, listed, require
+from competency_dx.provenance import Provenance, digest_document, provenance
+from competency_dx.responses import Layout, Responses, load_responses, settle_layout
+from competency_dx.result import Result
+from competency_dx.scoring.api import score
+from competency_dx.scoring.matching import parameters_of, source_of
+from competency_dx.scoring.methods import EAP, Method
+from competency_dx.scoring.plain_points import PERSON, plain_points
+from competency_dx.scoring.scores import STATUSES, Scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+BLOCK = 50_000
+DEFAULT_METHOD = EAP()
+BUFFER = 1 << 20  # bytes of a column read at once: without it a row group is held whole
+SETTLED = 10_000  # rows from which the layout is found out
+UNFINISHED = ".partial"
+
+
+@value
+class FileScores(Result):
+    """What became of a file that was scored; the estimates themselves are in the file `target`.
+
+    Attributes
+    ----------
+    target : str
+        Path of the Parquet file written, columns and rows as those of ``Scores.to_frame()``.
+    method : str
+    persons, blocks : int
+        Number of persons, and of blocks they were read in.
+    statuses : ndarray of int, shape (4,)
+        Persons with the status ok, extreme_low, extreme_high, no_responses.
+    theta_mean, theta_sd, mean_se : float
+        Over all persons.
+    findings : tuple of Finding
+        Of every kind the first one that occurred; its ids are those of one block.
+    """
+
+    kind: ClassVar[str] = "file_scores"
+
+    target: str
+    method: str
+    persons: int
+    blocks: int
+    statuses: Ints
+    theta_mean: float
+    theta_sd: float
+    mean_se: float
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, statuses=np.int64)
+
+    @property
+    def path(self) -> Path:
+        """Return the path of the file written."""
+        return Path(self.target)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per status with the number of persons; read `path` for the estimates."""
+        import pandas as pd
+
+        return pd.DataFrame({"status": STATUSES, "persons": self.statuses})
+
+    def summary(self) -> Sequence[str]:
+        """Return where the scores are, how many there are and how they are spread."""
+        counts = zip(STATUSES, self.statuses, strict=True)
+        return [
+            f"{self.method} scores of {self.persons} persons in {self.blocks} blocks, written to {self.path.name}",
+            f"mean {self.theta_mean:.3f}, SD {self.theta_sd:.3f}, mean SE {self.mean_se:.3f}",
+            "status: " + ", ".join(f"{s} {n}" for s, n in counts if n),
+            *(f"{f.severity}: {f.en}"[:150] for f in self.findings[:6]),
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: persons by status."""
+        return ("status",)
+
+    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+        """Return the number of persons by status."""
+        from competency_dx.display.charts import Chart, Series
+
+        marks = Series(name="", mark="point", x=self.statuses.astype(float), y=np.arange(len(STATUSES), dtype=float))
+        return Chart(title="Persons by status", x_label="persons", y_label="", series=(marks,), y_names=STATUSES)
+
+
+class _Tally(NamedTuple):
+    """What is kept of the blocks that went by."""
+
+    persons: int
+    statuses: Ints
+    sums: tuple[float, float, float]
+    digests: tuple[str, ...]
+    findings: dict[str, Finding]
+
+
+def score_file(
+    source: str | Path,
+    target: str | Path,
+    parameters: ItemBank | Calibration,
+    *,
+    method: Method = DEFAULT_METHOD,
+    block: int = BLOCK,
+    person: str | None = None,
+    layout: Layout | None = None,
+) -> FileScores:
+    """Score a Parquet file of answers into a Parquet file of estimates, in blocks of rows.
+
+    The estimates have the bytes that `score` gives in memory. How the file is laid out is found out from the first 10,000
+    rows (or said by `layout`) and holds for all of it: one row per person. Ids must be unique in the file; they are
+    compared within each block only. The target appears when it is complete.
+
+    Parameters
+    ----------
+    source, target : path
+        Parquet files; an existing target is replaced.
+    parameters : ItemBank or Calibration
+        With a bank raw answers are scored by its keys; with a calibration the columns named by its items hold points.
+    method : EAP, MAP, ML, WLE or SumScore, default EAP()
+    block : int
+        Rows held in memory at a time; it does not change the estimates.
+    person : str, optional
+        Column of ids; without it a column of a usual name, or else row numbers from 1.
+    layout : Layout, optional
+        What else is to be known about the table.
+
+    Returns
+    -------
+    FileScores
+
+    Raises
+    ------
+    MissingDependencyError
+        When pyarrow is not installed.
+    ScoringError
+        When the file is not there, is no Parquet or has no rows, or no item matches.
+    """
+    paths = (Path(source), Path(target))
+    if block < 1:
+        raise ScoringError(f"block={block} is not a number of rows; give at least 1")
+    if paths[0].resolve() == paths[1].resolve():
+        raise ScoringError(f"{paths[0].name}: source and target are the same file; give another target")
+    plan = layout if layout is not None else Layout()
+    plan = plan if person is None else replace(plan, person=person)
+    partial = paths[1].with_name(paths[1].name + UNFINISHED)
+    try:
+        tally = _write(partial, _scored(paths[0], parameters, method, block, plan))
+        partial.replace(paths[1])
+    finally:
+        partial.unlink(missing_ok=True)
+    inputs = {"responses": digest_document(tally.digests), "parameters": source_of(parameters)}
+    return _result(paths[1], tally, type(method).__name__, provenance("score_file", inputs, _settings(method, block)))
+
+
+def _settings(method: Method, block: int) -> dict[str, str]:
+    out = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "block": str(block)}
+    return out | {"missing": method.missing.describe("en")}
+
+
+def _result(target: Path, tally: _Tally, method: str, made: Provenance) -> FileScores:
+    total, squares, errors = tally.sums
+    P = tally.persons
+    return FileScores(
+        target=str(target),
+        method=method,
+        persons=P,
+        blocks=len(tally.digests),
+        statuses=tally.statuses,
+        theta_mean=total / P,
+        theta_sd=float(np.sqrt(max(squares / P - (total / P) ** 2, 0.0))),
+        mean_se=errors / P,
+        findings=tuple(tally.findings.values()),
+        provenance=made,
+    )
+
+
+class _Scored(NamedTuple):
+    """Scores of a block, the ids of its persons in the file, the findings of reading and scoring."""
+
+    scores: Scores
+    persons: Names
+    findings: tuple[Finding, ...]
+
+
+def _scored(
+    source: Path, parameters: ItemBank | Calibration, method: Method, block: int, layout: Layout
+) -> Iterator[_Scored]:
+    """Yield the scores of one block after the other."""
+    bank = parameters if isinstance(parameters, ItemBank) else None
+    plan, first = None, 1
+    for frame in _frames(source, block):
+        if plan is None:
+            known = _with_items(layout, frame, parameters, source)
+            plan = settle_layout(_table(frame.head(SETTLED)), bank=bank, layout=known)
+        data = _responses(frame, bank, plan)
+        found = score(data, parameters, method=method)
+        ids = found.persons
+        if plan.person is None:
+            ids = np.array([str(first + k) for k in range(len(ids))], dtype=object)
+        first += len(ids)
+        yield _Scored(found, ids, (*data.findings, *found.findings))
+    if plan is None:
+        raise ScoringError(f"{source.name}: the file has no rows; there is nobody to score")
+
+
+def _with_items(layout: Layout, frame: pd.DataFrame, parameters: ItemBank | Calibration, source: Path) -> Layout:
+    """Name the items among the columns: those with parameters, unless they are named or a bank knows them."""
+    if layout.items is not None or isinstance(parameters, ItemBank):
+        return layout
+    known, columns = parameters_of(parameters).items, [str(c) for c in frame.columns]
+    items = tuple(name for name in columns if name in set(known))
+    if not items:
+        raise ScoringError(
+            f"{source.name}: none of the columns {listed(columns)} has parameters; the parameters are for {listed(known)}: "
+            "check that the column names are the item ids"
+        )
+    return replace(layout, items=items)
+
+
+def _responses(frame: pd.DataFrame, bank: ItemBank | None, plan: Layout) -> Responses:
+    """Return the answers of a block, read by the settled layout."""
+    items, own = list(plan.items or ()), plan.missing_tokens or plan.missing_codes
+    if bank is None and not own and set(items) <= set(frame.columns):
+        chosen = [*([plan.person] if plan.person in frame.columns else []), *items]
+        points = plain_points(frame[chosen].rename(columns={plan.person: PERSON}), frozenset(items))
+        if points is not None:
+            return points
+    return load_responses(_table(frame), bank=bank, layout=plan)
+
+
+def _table(frame: pd.DataFrame) -> object:
+    """Return a frame as it is where somebody gave labels to its rows, else its columns by name."""
+    import pandas as pd
+
+    labelled = frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex)
+    return frame if labelled else {str(name): frame[name] for name in frame.columns}
+
+
+def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
+    """Yield blocks of rows."""
+    pa, parquet = _pyarrow(f"reading {source.name}")
+    if not source.exists():
+        raise ScoringError(f"{source}: there is no such file; expected a Parquet file")
+    try:
+        file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER)
+    except pa.ArrowInvalid as fault:
+        raise ScoringError(f"{source.name}: not readable as Parquet ({str(fault).strip()})") from fault
+    with file:
+        for batch in file.iter_batches(batch_size=block):
+            yield pa.Table.from_batches([batch]).to_pandas()
+
+
+def _write(target: Path, blocks: Iterator[_Scored]) -> _Tally:
+    """Write the scores block by block and return what is to be known of them."""
+    pa, parquet = _pyarrow(f"writing {target.name}")
+    text, real = pa.string(), pa.float64()
+    kinds = {"person": text, "dimension": text, "n_items": pa.int64(), "status": text}
+    order = ("person", "dimension", "theta", "se", "ci_low", "ci_high", "n_items", "status")
+    schema = pa.schema([(name, kinds.get(name, real)) for name in order])
+    tally = _Tally(0, np.zeros(len(STATUSES), dtype=np.int64), (0.0, 0.0, 0.0), (), {})
+    with parquet.ParquetWriter(target, schema) as file:
+        for part in blocks:
+            frame = part.scores.to_frame()
+            frame["person"] = np.repeat(part.persons, len(part.scores.dimensions))
+            file.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            tally = _counted(tally, part)
+    return tally
+
+
+def _counted(tally: _Tally, part: _Scored) -> _Tally:
+    theta, se = part.scores.theta, part.scores.se
+    now = (float(theta.sum()), float((theta**2).sum()), float(se.sum()))
+    return _Tally(
+        tally.persons + len(part.persons),
+        tally.statuses + np.bincount(part.scores.status, minlength=len(STATUSES)),
+        (tally.sums[0] + now[0], tally.sums[1] + now[1], tally.sums[2] + now[2]),
+        (*tally.digests, part.scores.provenance.inputs["responses"]),
+        {f.code: f for f in part.findings} | tally.findings,
+    )
+
+
+def _pyarrow(purpose: str) -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
+        from pyarrow import parquet
+    except ImportError:
+        raise require("pyarrow", "io", purpose) from None
+    return pa, parquet
