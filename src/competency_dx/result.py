@@ -44,9 +44,8 @@ class Result(ABC):
     def chart(self, kind: str) -> Chart:
         """Return the data of a picture; the kinds are listed by `chart_kinds`."""
 
-    @classmethod
     @abstractmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
+    def chart_kinds(self) -> tuple[str, ...]:
         """Return the kinds of picture this result can show, the default first."""
 
     def plot(self, kind: str | None = None) -> Figure:

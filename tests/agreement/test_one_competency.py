@@ -28,10 +28,13 @@ Table = Callable[[str], pd.DataFrame]
 Quiet = Callable[[], AbstractContextManager[None]]
 Floats = NDArray[np.float64]
 
-GUESSING = cdx.Priors(
-    slope=None, step=None, lower=cdx.LogitNormal(mean=-1.1, sd=0.5), upper=None, category_slope=None
-)
-METHODS = {"EAP": cdx.EAP(), "MAP": cdx.MAP(), "ML": cdx.ML(), "WLE": cdx.WLE()}
+GUESSING = cdx.Priors(slope=None, step=None, lower=cdx.LogitNormal(mean=-1.1, sd=0.5), upper=None, category_slope=None)
+METHODS: dict[str, cdx.EAP | cdx.MAP | cdx.ML | cdx.WLE] = {
+    "EAP": cdx.EAP(),
+    "MAP": cdx.MAP(),
+    "ML": cdx.ML(),
+    "WLE": cdx.WLE(),
+}
 
 
 class Case(NamedTuple):
@@ -57,7 +60,9 @@ CASES = {
         Case("science", "nominal", "NRM"),
         Case("science", "Rasch", "PCM"),
         Case("science", "rsm", "RSM"),
-        Case("verbagg", "PCM", "PCM", apart=1e-3),  # mirt is 1.5e-5 below the maximum, in steps that few persons reached
+        Case(
+            "verbagg", "PCM", "PCM", apart=1e-3
+        ),  # mirt is 1.5e-5 below the maximum, in steps that few persons reached
         Case("verbagg", "rsm", "RSM"),
         Case("sat12", "m2PL", "2PL"),
         # the EM of a 3PL is slow along the ridge of a, d and c of hard items: Item.32 has a = 3.55 with SE 2.5
@@ -318,5 +323,3 @@ def test_weighted_likelihood_of_the_2pl_beyond_the_bound(table: Table, results: 
     flat = frame["a"] ** 2 * right * (1 - right)
     equation = (frame["a"] * (1 - right)).sum() + (frame["a"] * flat * (1 - 2 * right)).sum() / (2 * flat.sum())
     assert abs(equation) / np.sqrt(flat.sum()) < 1e-4  # where Warm's equation has its root
-
-

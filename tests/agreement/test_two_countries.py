@@ -84,7 +84,9 @@ class Cut(NamedTuple):
     nodes: Floats
 
 
-def on_grid(rows: tuple[Floats, Floats], items: tuple[Floats, Floats], normal: tuple[float, float], theta: Floats) -> Cut:
+def on_grid(
+    rows: tuple[Floats, Floats], items: tuple[Floats, Floats], normal: tuple[float, float], theta: Floats
+) -> Cut:
     """Return one group's E-step by the plainest means; `items` are a and d (I,), `normal` mean and variance."""
     (x, n), (a, d), (mean, variance) = rows, items, normal
     weight = np.exp(-0.5 * (theta - mean) ** 2 / variance)
@@ -175,7 +177,11 @@ def at_rest(fims: Fims, phi: Floats, theta: Floats, item: int | None = None) -> 
 def standstill(fims: Fims, start: Floats, points: int, item: int | None = None) -> tuple[Floats, float]:
     """Return where an EM like mirt's stands still, and the log-likelihood on its grid there."""
     theta = np.linspace(-6, 6, points)
-    found = root(lambda phi: at_rest(fims, phi, theta, item)[0], start)
+
+    def vanishing(phi: Floats) -> Floats:
+        return at_rest(fims, phi, theta, item)[0]
+
+    found = root(vanishing, start)
     assert np.abs(found.fun).max() < 1e-4
     return found.x, at_rest(fims, found.x, theta, item)[1]
 

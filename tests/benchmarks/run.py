@@ -1,6 +1,6 @@
 """Measure speed and memory beside a peer in one run and write docs/benchmarks.md.
 
-Run: python tests/benchmarks/run.py [TIMSS_FOLDER]     (needs the extra `bench`; five to ten minutes)
+Run: python tests/benchmarks/run.py [REFERENCE_FOLDER]     (needs the extra `bench`; five to ten minutes)
 
 Times of two programs are taken in turn (A B A B …) so that a drifting machine hits both; medians are quoted and the ratio is
 that of the medians. Memory is the peak of a process of its own.
@@ -21,6 +21,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import engine
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
@@ -199,8 +200,8 @@ def page(rows: list[str]) -> str:
         [
             "# Benchmarks",
             "",
-            "Written by `python tests/benchmarks/run.py [TIMSS_FOLDER]` (extra `bench`); never by hand. Times of two programs",
-            "are taken in turn in one process and their medians quoted: judge the ratios, the machine is shared.",
+            "Written by `python tests/benchmarks/run.py [REFERENCE_FOLDER]` (extra `bench`); never by hand. Times of two",
+            "programs are taken in turn in one process and their medians quoted: judge the ratios, the machine is shared.",
             "",
             f"Machine: {machine}, competency_dx {cdx.__version__}.",
             "",
@@ -219,9 +220,15 @@ def main() -> None:
     rows: list[str] = []
     parts: list[Callable[[], list[str]]] = [
         calibration_beside_peer,
+        lambda: engine.em_beside_products(two_pl_data(), in_turn),
+        lambda: engine.families(in_turn),
+        lambda: timss(folder / "data" / "timss07_g8_rus"),
+        lambda: engine.competencies(in_turn, folder),
+        engine.sizes,
+        lambda: engine.profiles(in_turn, folder),
         million_persons,
+        lambda: engine.one_person_forty(in_turn),
         one_person,
-        lambda: timss(folder),
         imports,
         demo,
     ]

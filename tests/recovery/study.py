@@ -49,7 +49,8 @@ def main() -> None:
         rows[name] += found
         design = found[0].design
         sys.stderr.write(f"{time.perf_counter() - started:7.0f} s  {name}: {design.label}, {design.persons} persons\n")
-    text = page(studies(divisor), rows, version("competency_dx"))
+    fewer = "" if divisor == 1 else f", with 1/{divisor} of the replications of the whole study"
+    text = page(studies(divisor), rows, f"competency_dx {version('competency_dx')}{fewer}")
     if asked.write or (divisor == 1 and not asked.names):
         PAGE.write_text(text, encoding="utf-8")
     else:

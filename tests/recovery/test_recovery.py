@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -67,8 +68,24 @@ def test_standard_errors_and_intervals_mean_what_they_say(study: Parts, cell: tu
             assert abs(ratio[0] - 1) <= 0.05 + ERRORS * ratio[1], (row.kind, ratio)
 
 
+def test_verdicts_take_the_error_into_account(study: Parts) -> None:
+    design = _design(study, "families", "2PL", 500, None)
+    row = study.run.pooled(design, [study.run.replicate(design, r) for r in range(4)])[0]
+
+    def said(ratio: float, coverage: float) -> str:
+        """Errors are 0.02 and 1 point."""
+        figures = row.__class__.__dataclass_fields__
+        values = {name: getattr(row, name) for name in figures} | {"ratio": (ratio, 0.02), "coverage": (coverage, 0.01)}
+        return str(study.report.verdict(row.__class__(**values)))
+
+    assert said(1.0, 0.95) == "met"
+    assert said(0.92, 0.95) == said(1.0, 0.98) == "met within error"
+    assert said(0.90, 0.95) == said(1.0, 0.90) == "too narrow"
+    assert said(1.10, 0.95) == said(1.0, 1.0) == "too wide"
+
+
 @pytest.mark.recovery
-def test_every_parameter_of_every_design_has_a_truth(study: Parts) -> None:
+def test_every_parameter_of_every_design_has_a_truth(study: Parts, quiet: Callable[[], Any]) -> None:
     """The names a calibration gives its parameters are those of the truths, none missing and none too many."""
     from recovery_study.design import calibrated
 
@@ -77,7 +94,8 @@ def test_every_parameter_of_every_design_has_a_truth(study: Parts) -> None:
             if design.persons > 1000 or one.name == "long":
                 continue
             data = design.draw(design.generator(0), design.persons)
-            found = calibrated(design, data)
+            with quiet():
+                found = calibrated(design, data)
             assert sorted(found.parameter_names) == sorted(data.truth), design.label
 
 
@@ -91,9 +109,9 @@ def test_figures_do_not_depend_on_the_number_of_workers(study: Parts) -> None:
 
 
 def test_the_study_itself_runs(study: Parts) -> None:
-    """Three replications of 200 persons: a row for each kind of parameter, every figure finite, and a page around them."""
+    """Four replications of 200 persons: a row for each kind of parameter, every figure finite, and a page around them."""
     design = _design(study, "families", "RSM", 200, None)
-    rows = study.run.pooled(design, [study.run.replicate(design, r) for r in range(3)])
+    rows = study.run.pooled(design, [study.run.replicate(design, r) for r in range(4)])
     assert [row.kind for row in rows] == ["d", "t", "variance", study.run.ABILITY]
     for row in rows:
         assert all(map(math.isfinite, (row.bias, row.rmse, *row.ratio, *row.coverage)))

@@ -27,7 +27,7 @@ CLASSIFICATION = frozenset(get_args(Classification))
 
 
 @overload
-def calibrate(  # type: ignore[overload-overlap]  # the names of these models are strings too
+def calibrate(
     responses: Source,
     *,
     model: Classification,

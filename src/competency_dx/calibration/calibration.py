@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, Ints, freeze, value
 from competency_dx.bank import ParameterRecord, Population
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame
 from competency_dx.errors import CalibrationError, Finding
-from competency_dx.models import ItemParameters, NormalPopulation, expected_scores, score_information
+from competency_dx.models import ItemParameters, NormalPopulation
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result
 
@@ -225,48 +226,41 @@ class Calibration(Result):
             *([f"… {len(noted) - 5} more findings"] if len(noted) > 5 else []),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: difficulties, item curves, test information."""
-        return ("difficulty", "curves", "information")
+    def curves(self, theta: ArrayLike | None = None, items: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the curves of the items as a long table: item, category, theta, probability, expected, information.
+
+        Parameters
+        ----------
+        theta : array (Q,), optional
+            Points in logits; where items measure several competencies, along the direction of each item's slopes. Without it,
+            0.1 apart over the population.
+        items : sequence of str, optional
+            Items to tabulate, all without it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per item, category and point. `expected` (points expected) and `information` (Fisher information of the
+            item, 1/logit²) are the same for all categories. Of items whose categories are options, category k is
+            ``parameters.options[i][k]``, the key being the last.
+        """
+        from competency_dx.calibration import pictures
+
+        at = None if theta is None else np.asarray(theta, dtype=np.float64)
+        return pictures.curve_frame(self.parameters, at, items, pictures.scale_of(self.populations))
+
+    def chart_kinds(self) -> tuple[str, ...]:
+        """Return the kinds of picture: difficulties, curves, information, Wright map, correlations of several competencies."""
+        from competency_dx.calibration import pictures
+
+        return pictures.chart_kinds(self.parameters)
 
     def chart(self, kind: str) -> Chart:
-        """Return difficulties with 95 % intervals, expected item scores, or test information with SE(θ)."""
-        from competency_dx.display.charts import Chart, Series, interval_chart
+        """Return one of the pictures named by `chart_kinds`."""
+        from competency_dx.calibration import pictures
 
-        p = self.parameters
-        if kind == "difficulty":
-            some = np.flatnonzero(np.isfinite(p.difficulties).any(axis=1))
-            p = p.take(some)
-            b, se = np.nanmean(p.difficulties, axis=1), np.nan_to_num(p.difficulty_se()).max(axis=1)
-            order = np.argsort(b)
-            return interval_chart(
-                labels=[p.items[i] for i in order],
-                values=list(b[order]),
-                low=list((b - 1.96 * se)[order]),
-                high=list((b + 1.96 * se)[order]),
-                title="Item difficulty (mean of the steps), 95 %",
-                x_label="θ, logits",
-            )
-        if p.slopes.shape[1] > 1:
-            raise CalibrationError(
-                f"The picture {kind!r} is for one competency; this calibration has {p.slopes.shape[1]}"
-            )
-        theta = np.linspace(-4, 4, 81)
-        if kind == "curves":
-            shares = expected_scores(p, theta) / (p.n_categories - 1)[:, None]
-            lines = [Series(name="", mark="line", x=theta, y=y) for y in shares]
-            return Chart(title="Expected share of points", x_label="θ", y_label="share", series=tuple(lines))
-        total = score_information(p, theta).sum(axis=0)
-        return Chart(
-            title="Test information and standard error",
-            x_label="θ",
-            y_label="information; SE",
-            series=(
-                Series(name="information", mark="line", x=theta, y=total),
-                Series(name="SE(θ) = 1/√information", mark="line", x=theta, y=1 / np.sqrt(np.maximum(total, 1e-9))),
-            ),
-        )
+        errors = dict(zip(self.parameter_names, self.standard_errors.tolist(), strict=True))
+        return pictures.chart(kind, pictures.Shown(self.parameters, self.populations, self.groups, errors))
 
 
 def _known(x: float) -> float | None:

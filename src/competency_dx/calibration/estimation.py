@@ -14,6 +14,7 @@ from competency_dx.calibration.assembly import Setting, assembled, unfinished
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, inseparable, kind_of, likelihood_of
 from competency_dx.calibration.duplicates import near_duplicates
+from competency_dx.calibration.histogram import fit_histogram
 from competency_dx.calibration.key_check import key_swaps
 from competency_dx.calibration.known_items import (
     anchored,
@@ -32,7 +33,8 @@ from competency_dx.calibration.product_grid import ProductGrid
 from competency_dx.calibration.sample import Sample, sample_of
 from competency_dx.calibration.strategies import MarginalML
 from competency_dx.calibration.survey import sandwich
-from competency_dx.errors import CalibrationError, ConvergenceError, announce
+from competency_dx.calibration.univariate import Univariate
+from competency_dx.errors import CalibrationError, ConvergenceError, Finding, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.marginal import prepare
 from competency_dx.responses import Responses
@@ -83,9 +85,7 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
     fixed = None
     if request.anchors is not None:
         fixed, known = anchored(request.anchors, known, dimensions)
-    seen = observed.any(axis=1)
-    sample = sample if seen.all() or sample.weight is None else sample._replace(weight=sample.weight * seen)
-    ready = Data(codes, observed, known, dimensions, sample, fixed)
+    ready = Data(codes, observed, known, dimensions, sample.among(np.asarray(observed.any(axis=1))), fixed)
     return _estimated(data, ready, request, method, kept)
 
 
@@ -122,7 +122,7 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
     answers = prepare(ready.codes, ready.observed, known.n_categories)._replace(weight=sample.weight)
     with one_blas_thread():
         likelihood = likelihood_of(kind, items, answers, scene, method)
-        found, others = best_of(likelihood, method)
+        likelihood, found, others = _maximised(likelihood, known, method)
         covariance = _covariance(likelihood, found, sample, method)
         rest = screen.item_rest(ready.codes, ready.observed, known.n_categories - 1)
         repeats = near_duplicates(known.ids, ready.codes, ready.observed)
@@ -146,6 +146,18 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
     if not out.converged:
         raise ConvergenceError(unfinished(out, likelihood, found), out)
     return out
+
+
+def _maximised(
+    likelihood: AnyLikelihood, known: Known, method: MarginalML
+) -> tuple[AnyLikelihood, Fit, tuple[Finding, ...]]:
+    """Return the likelihood with its maximum and what is to be said of the way there."""
+    if method.population.shape == "normal":
+        return likelihood, *best_of(likelihood, method)
+    if not isinstance(likelihood, Univariate):
+        raise CalibrationError('Population(shape="empirical") is for one competency; use shape="normal" for several')
+    shaped, found, note = fit_histogram(likelihood, known.families, method)
+    return shaped, found, (note,)
 
 
 def _covariance(likelihood: AnyLikelihood, found: Fit, sample: Sample, method: MarginalML) -> Floats | None:

@@ -17,7 +17,7 @@ from competency_dx.kernels import misconception_mixture as kernel
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.responses import Reason, Responses, score_answers
 
-Standing = Literal["estimated", "not_marked", "one_item", "few_answers", "not_seen"]
+Standing = Literal["estimated", "no_item", "one_item", "few_answers", "not_seen"]
 
 MOST_OPTIONS = 10  # of a multiple-choice item: 1023 answers are possible then
 MOST_TOGETHER = 8  # misconceptions whose items overlap: 256 states of a person
@@ -34,8 +34,10 @@ MISCONCEPTION_MODEL = {
     "priors": ", ".join(f"{name} N({mean:g}, {sd:g}²)" for name, (mean, sd) in PRIORS.items()),
 }
 STARTS = ((-1.0, 2.0), (-2.5, 3.0), (0.5, 1.5), (-0.5, 4.0))  # prevalence in logits, strength
-DRAWS, SEED = 128, 20_261_121
-TOLERANCE, FIRST_STEPS, MOST_STEPS, MOST_NEWTON = 1e-6, 20, 500, 15
+DRAWS, SEED = 64, 20_261_121
+TOLERANCE, MOST_NEWTON = 1e-6, 15
+FIRST_STEPS, NEXT_STEPS, MOST_STEPS = 20, 40, 500
+FIRST_PERSONS = 1500
 NEGLIGIBLE = 1e-12  # posterior weight of a point of the scale in everybody
 
 
@@ -251,7 +253,7 @@ def _first_look(items: Sequence[Marked], code: int, ability: Floats, significanc
     z, n = association(telling, code, ability) if telling else (0.0, 0)
     standing: Standing = "estimated" if z > -ndtri(significance) else "not_seen"
     standing = "few_answers" if n < LEAST_PERSONS else standing
-    standing = "one_item" if len(telling) == 1 else standing if telling else "not_marked"
+    standing = "one_item" if len(telling) == 1 else standing if telling else "no_item"
     blank = np.full(len(ability), np.nan)
     known = z if standing in {"estimated", "not_seen"} else np.nan
     return MisconceptionEstimate(standing, len(telling), n, known, *(NOTHING,) * 4, np.nan, chances, blank, blank)
@@ -342,12 +344,12 @@ def best_fit(problem: kernel.Problem) -> kernel.Fit:
     ConvergenceError
         When it is not reached.
     """
-    M, found = problem.M, []
+    M, few, found = problem.M, problem.thinned(FIRST_PERSONS), []
     for level, strength in STARTS:
         start = problem.priors.mean.copy()
         start[:M], start[2 * M : 3 * M] = level, np.log(strength)
-        found.append(kernel.search(start, problem, FIRST_STEPS))
-    near = max(found, key=lambda x: round(x[1], 3))[0]
+        found.append(kernel.search(start, few, FIRST_STEPS))
+    near = kernel.search(max(found, key=lambda x: round(x[1], 3))[0], problem, NEXT_STEPS)[0]
     best = kernel.polish(near, problem, TOLERANCE, MOST_NEWTON)
     if best.decrement < TOLERANCE:
         return best

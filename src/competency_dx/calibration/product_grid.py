@@ -40,10 +40,8 @@ USUAL = 61  # points of a calibration that does not say otherwise: a product gri
 POINTS = {1: 61, 2: 31, 3: 21, 4: 17}
 ON_THE_WAY = {1: 31, 2: 21, 3: 15, 4: 11}
 MOST_POINTS = {1: 1201, 2: 161, 3: 45, 4: 17}
-COARSE, FINE = (
-    1.35,
-    1.1,
-)  # spacing for information in units of the narrowest posterior SD; not remade for less than this factor
+COARSE = 1.0  # spacing of the grid for information in units of the narrowest posterior SD
+FINE = 1.1  # it is made anew where that saves more than this factor
 
 
 def axis_points(points: int, n_dimensions: int) -> int:

@@ -33,21 +33,13 @@ class Sample(NamedTuple):
     replicates: Floats | None
     replicate_factor: float
 
-    def take(self, persons: Bools) -> Sample:
-        """Return some of the persons, weights scaled to a mean of 1 among them."""
-        group, stratum, cluster = (None if x is None else x[persons] for x in (self.group, self.stratum, self.cluster))
-        weight = None if self.weight is None else self.weight[persons] / self.weight[persons].mean()
-        replicates = None
-        if self.replicates is not None and self.weight is not None:
-            replicates = self.replicates[persons] / self.weight[persons].mean()
-        return self._replace(
-            covariates=self.covariates[persons],
-            weight=weight,
-            replicates=replicates,
-            group=group,
-            stratum=stratum,
-            cluster=cluster,
-        )
+    def among(self, persons: Bools) -> Sample:
+        """Return the sample with weights of a mean of 1 among some of the persons, and 0 for the others."""
+        if self.weight is None:
+            return self
+        scale = self.weight[persons].mean()
+        replicates = None if self.replicates is None else self.replicates * persons[:, None] / scale
+        return self._replace(weight=self.weight * persons / scale, replicates=replicates)
 
 
 def sample_of(data: Responses, population: Population, survey: SurveyDesign | None) -> Sample:

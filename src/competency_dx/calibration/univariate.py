@@ -46,6 +46,17 @@ class PopulationDesign(NamedTuple):
         """Return whether persons have priors of their own."""
         return self.group is not None or len(self.design) > 1
 
+    def held(self) -> PopulationDesign:
+        """Return the design with nothing free, for a population given otherwise."""
+        return self._replace(free_variance=np.zeros_like(self.free_variance))
+
+
+class Histogram(NamedTuple):
+    """Support points (Q,) and log weights (Q,) of an empirical population."""
+
+    theta: Floats
+    log_weight: Floats
+
 
 class _Detail(NamedTuple):
     """What an evaluation keeps: tables, statistics, counts (I, K, Q), γ (R,) and variances (G,)."""
@@ -75,7 +86,7 @@ class Univariate:
     answers: Answers
     design: PopulationDesign
     executor: Executor | None = None
-    histogram: Floats | None = None
+    histogram: Histogram | None = None
 
     @property
     def start(self) -> Floats:
@@ -105,6 +116,12 @@ class Univariate:
 
     def populations(self, phi: Floats) -> tuple[NormalPopulation, ...]:
         """Return the population of each group, with covariates at their mean."""
+        if self.histogram is not None:
+            weight = np.exp(self.histogram.log_weight)
+            weight = weight / weight.sum()
+            m = float(weight @ self.histogram.theta)
+            v = float(weight @ (self.histogram.theta - m) ** 2)
+            return (NormalPopulation(dimensions=("theta",), mean=np.array([m]), covariance=np.array([[v]])),)
         gamma, variance = self.split(phi)
         means = self.design.reference @ gamma
         return tuple(
@@ -146,7 +163,7 @@ class Univariate:
         """Return the item response tables on a grid that spans the population."""
         gamma, variance = self.split(phi)
         if self.histogram is not None:
-            theta, log_weight = np.linspace(-support.REACH, support.REACH, len(self.histogram)), self.histogram
+            theta, log_weight = self.histogram
         elif not self.design.individual:
             z, log_weight = support.standard_nodes(points)
             theta = float((self.design.design @ gamma).sum()) + np.sqrt(variance[0]) * z

@@ -7,25 +7,39 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from competency_dx.arrays import Floats, freeze, value
-from competency_dx.display.theme import ACCENT, FAINT, GREY, PAPER
+from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PAPER
 from competency_dx.errors import MissingDependencyError, require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Mark = Literal["line", "point", "bar", "interval"]
+Mark = Literal["line", "thin", "point", "bar", "interval", "area", "text"]
+Naming = Literal["legend", "beside"]
 INKS = (ACCENT, "0.45", "0.65")
 DASHES = ("-", "--", ":", "-.")
 POINTS = "os^D"
 HATCHES = ("", "////", "....")
 LABEL_ROOM = 40
+WIDTH, ROW, LEGEND_ROWS = 7.2, 0.24, 6
+SMALL = 7.5
 
 
 @value
 class Series:
-    """One set of marks: positions `x`, `y` of equal length; `low` and `high` bound an interval along the x axis."""
+    """One set of marks at positions `x`, `y` of equal length.
+
+    Attributes
+    ----------
+    mark : {"line", "thin", "point", "bar", "interval", "area", "text"}
+        `low` and `high` bound an "interval" along the x axis (NaN draws none); an "area" lies between `low` and `x`, y going
+        up; "text" writes `labels` that begin at the positions; a "thin" line is one of many.
+    style : int or None
+        Which ink, dash and shape; None takes the place in the chart.
+    """
 
     name: str
     mark: Mark
@@ -33,6 +47,8 @@ class Series:
     y: Floats
     low: Floats | None = None
     high: Floats | None = None
+    labels: tuple[str, ...] = ()
+    style: int | None = None
 
     def __post_init__(self) -> None:
         freeze(self, x=float, y=float)
@@ -42,8 +58,37 @@ class Series:
 
 
 @value
+class Cells:
+    """A table drawn as shades: `values` (R, C) in -1 … 1, row 0 at the top, NaN left blank, with a text in each cell."""
+
+    values: Floats
+    texts: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        freeze(self, values=float)
+
+
+@value
 class Chart:
-    """A picture before it is drawn: series, axis labels, reference lines; `y_names` makes the y axis categorical."""
+    """A picture before it is drawn.
+
+    Attributes
+    ----------
+    x_lines : tuple of float
+        Places of vertical reference lines.
+    x_names, y_names : tuple of str
+        Make an axis categorical: names at 0, 1, 2 …; `x_places` moves those of the x axis.
+    x_range, y_range : pair of float or None
+        What is shown of an axis.
+    naming : {"legend", "beside"}
+        Names of series in a legend, or written where each line is highest.
+    cells : Cells or None
+        A shaded table instead of series.
+    panels : tuple of Chart
+        Small pictures under one title, `across` of them in a row; everything else of this chart is then empty.
+    size : pair of float or None
+        Width and height in inches; None lets the contents decide.
+    """
 
     title: str
     x_label: str
@@ -51,6 +96,15 @@ class Chart:
     series: tuple[Series, ...]
     y_names: tuple[str, ...] = ()
     x_lines: tuple[float, ...] = ()
+    x_names: tuple[str, ...] = ()
+    x_places: tuple[float, ...] = ()
+    x_range: tuple[float, float] | None = None
+    y_range: tuple[float, float] | None = None
+    naming: Naming = "legend"
+    cells: Cells | None = None
+    panels: tuple[Chart, ...] = ()
+    across: int = 1
+    size: tuple[float, float] | None = None
 
 
 def interval_chart(  # the six columns of an interval table
@@ -77,17 +131,16 @@ def draw(chart: Chart) -> Figure:
         from matplotlib.figure import Figure
     except ImportError:
         raise _missing() from None
-    rows = len(chart.y_names)
-    figure = Figure(figsize=(7.2, min(max(3.4, 0.24 * rows + 1.4), 60.0)), layout="constrained")
-    axes = figure.add_subplot()
-    for k, series in enumerate(chart.series):
-        _add(axes, series, k)
-    for x in chart.x_lines:
-        axes.axvline(x, color=GREY, linestyle=(0, (5, 3)), linewidth=1)
-    if chart.y_names:
-        axes.set_yticks(range(rows), [_short(name) for name in chart.y_names], fontsize=9 if rows <= 40 else 7)
-        axes.set_ylim(-0.7, rows - 0.3)
-    _finish(axes, chart)
+    figure = Figure(figsize=chart.size or _size(chart), layout="constrained")
+    panels = chart.panels or (chart,)
+    across = min(chart.across, len(panels))
+    places = figure.subplots(-(-len(panels) // across), across, squeeze=False).ravel()
+    for axes, panel in zip(places, panels, strict=False):
+        _paint(axes, panel, title_size=9 if chart.panels else 11)
+    for axes in places[len(panels) :]:
+        axes.set_visible(False)
+    if chart.panels:
+        figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=ACCENT)
     return figure
 
 
@@ -126,16 +179,82 @@ def _short(name: str) -> str:
     return name if len(name) <= LABEL_ROOM else name[: LABEL_ROOM - 1].rstrip() + "…"
 
 
-def _finish(axes: Axes, chart: Chart) -> None:
-    if any(s.name for s in chart.series):
+def _size(chart: Chart) -> tuple[float, float]:
+    """Return width and height in inches that the contents need."""
+    if chart.panels:
+        rows = -(-len(chart.panels) // chart.across)
+        return WIDTH, max(3.4, {1: 3.0, 2: 2.7}.get(chart.across, 2.1) * rows + 0.5)
+    return WIDTH, min(max(3.4, ROW * len(chart.y_names) + 1.4), 60.0)
+
+
+def _paint(axes: Axes, chart: Chart, title_size: int) -> None:
+    """Draw one picture into its place."""
+    for k, series in enumerate(chart.series):
+        _add(axes, series, k if series.style is None else series.style)
+    if chart.cells is not None:
+        _shade(axes, chart.cells)
+    for x in chart.x_lines:
+        axes.axvline(x, color=GREY, linestyle=(0, (5, 3)), linewidth=1)
+    _name_axes(axes, chart)
+    if chart.x_range is not None:
+        axes.set_xlim(chart.x_range)
+    if chart.y_range is not None:
+        axes.set_ylim(chart.y_range)
+    _name_series(axes, chart)
+    axes.set_title(chart.title, loc="left", fontsize=title_size, fontweight="bold", color=ACCENT)
+    _finish(axes, chart)
+
+
+def _name_axes(axes: Axes, chart: Chart) -> None:
+    rows = len(chart.y_names)
+    if chart.y_names:
+        axes.set_yticks(range(rows), [_short(name) for name in chart.y_names], fontsize=9 if rows <= 40 else 7)
+        if chart.cells is None:
+            axes.set_ylim(-0.7, rows - 0.3)
+    if chart.x_names:
+        places = chart.x_places or tuple(map(float, range(len(chart.x_names))))
+        axes.set_xticks(places, [_short(name) for name in chart.x_names], fontsize=9)
+        if chart.cells is not None and max(map(len, chart.x_names)) > 8:
+            axes.tick_params(axis="x", labelrotation=45)
+
+
+def _name_series(axes: Axes, chart: Chart) -> None:
+    """Write the names of the series: in a legend, beside the picture when there are many, or on the lines."""
+    named = [s for s in chart.series if s.name]
+    if chart.naming == "beside":
+        for series in named:
+            top = int(np.argmax(series.y))
+            axes.annotate(
+                series.name,
+                (float(series.x[top]), float(series.y[top])),
+                ha={0: "left", len(series.x) - 1: "right"}.get(top, "center"),
+                va="center",
+                fontsize=SMALL,
+                bbox={"boxstyle": "round,pad=0.12", "facecolor": PAPER, "edgecolor": "none"},
+            )
+    elif len(named) > LEGEND_ROWS:
+        axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif named:
         axes.legend(frameon=False, fontsize=9)
-    axes.set_title(chart.title, loc="left", fontsize=11, fontweight="bold", color=ACCENT)
+
+
+def _shade(axes: Axes, cells: Cells) -> None:
+    """Draw the cells: the further from 0, the darker, with the sign in the text."""
+    axes.imshow(np.ma.masked_invalid(np.abs(cells.values)), cmap="Greys", vmin=0.0, vmax=1.6, aspect="auto")
+    size = 9 if len(cells.values) <= 8 else 6
+    for r, row in enumerate(cells.texts):
+        for c, words in enumerate(row):
+            axes.text(c, r, words, ha="center", va="center", fontsize=size, color=INK)
+
+
+def _finish(axes: Axes, chart: Chart) -> None:
     axes.set_xlabel(chart.x_label, color=GREY)
     axes.set_ylabel(chart.y_label, color=GREY)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)
     axes.tick_params(colors="0.2", length=3)
-    axes.grid(axis="x" if chart.y_names else "both", color=FAINT, linewidth=0.8)
+    if chart.cells is None:
+        axes.grid(axis="x" if chart.y_names else "y" if chart.x_names else "both", color=FAINT, linewidth=0.8)
     axes.set_axisbelow(True)
 
 
@@ -143,14 +262,27 @@ def _add(axes: Axes, series: Series, k: int) -> None:
     ink, label = INKS[k % len(INKS)], series.name or None
     if series.mark == "line":
         axes.plot(series.x, series.y, color=ink, linestyle=DASHES[k % len(DASHES)], label=label)
+    elif series.mark == "thin":
+        axes.plot(series.x, series.y, color=ACCENT, linewidth=0.8, alpha=0.6)
+    elif series.mark == "area":
+        assert series.low is not None
+        axes.fill_betweenx(series.y, series.low, series.x, color=ink, alpha=0.15, linewidth=0)
+        axes.plot(series.x, series.y, color=ink, linestyle=DASHES[k % len(DASHES)], linewidth=1.2, label=label)
+    elif series.mark == "text":
+        for x, y, words in zip(series.x, series.y, series.labels, strict=True):
+            axes.text(float(x), float(y), words, fontsize=SMALL, va="center", color=INK)
     elif series.mark == "bar":
         width = 0.9 * float(series.x[1] - series.x[0]) if len(series.x) > 1 else 0.8
         face, hatch = (PAPER if k else ink), HATCHES[k % len(HATCHES)]
         axes.bar(series.x, series.y, width=width, facecolor=face, edgecolor=ink, hatch=hatch, label=label)
     else:
-        if series.mark == "interval":
-            assert series.low is not None
-            assert series.high is not None
-            axes.hlines(series.y, series.low, series.high, color=ink, linewidth=1.5)
-        shape = POINTS[k % len(POINTS)]
-        axes.plot(series.x, series.y, shape, color=ink, markersize=4, label=label)
+        _add_points(axes, series, k)
+
+
+def _add_points(axes: Axes, series: Series, k: int) -> None:
+    ink = INKS[k % len(INKS)]
+    if series.mark == "interval":
+        assert series.low is not None
+        assert series.high is not None
+        axes.hlines(series.y, series.low, series.high, color=ink, linewidth=1.5)
+    axes.plot(series.x, series.y, POINTS[k % len(POINTS)], color=ink, markersize=4, label=series.name or None)

@@ -36,7 +36,7 @@ Singles = NDArray[np.float32]
 
 BLOCK = 64
 GUIDE_PERSONS = 4096
-NEGLIGIBLE = 1e-7  # share of the largest mass below which a point does not count
+NEGLIGIBLE = 1e-9  # share of the largest mass below which a point does not count
 
 
 class ItemTables(NamedTuple):

@@ -24,7 +24,6 @@ Parameters are ψ = (κ, λ, τ = log δ, e, s), F = 3 M + 2 V. Axes: N alternat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +31,8 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import expit, log_expit
 
-from competency_dx.arrays import Bools, Floats, Ints, blocks
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.kernels.blocks import map_blocks
 
 BLOCK = 1024
 CELLS = 4_000_000  # numbers held at once by the information
@@ -84,6 +84,12 @@ class Problem(NamedTuple):
         """Return the number of misconceptions."""
         return int(self.choices.marks.shape[1])
 
+    def thinned(self, most: int) -> Problem:
+        """Return the problem of every k-th person, at most `most` of them."""
+        k = -(-len(self.persons.weights) // most)
+        choices = self.choices._replace(chosen=self.choices.chosen[::k])
+        return self._replace(choices=choices, persons=self.persons._replace(weights=self.persons.weights[::k]))
+
 
 class Expected(NamedTuple):
     """What an E-step leaves: log-likelihood, posterior of the states (P, C), joint counts (Q, C), choices made (N, Q, C)."""
@@ -134,33 +140,49 @@ def choice_table(psi: Floats, choices: Choices, z: Floats) -> Floats:
     return np.asarray(eta - np.log(np.add.reduceat(np.exp(eta), choices.first))[set_of])
 
 
-def joint_posteriors(psi: Floats, problem: Problem, size: int = BLOCK) -> Iterator[tuple[slice, Floats, Floats]]:
-    """Yield blocks of persons with their log-likelihoods (p,) and posteriors of point and state (p, Q, C)."""
-    choices, (z, weights) = problem.choices, problem.persons
-    table = choice_table(psi, choices, z).reshape(len(choices.ticks), -1)
-    prior = np.exp(log_prevalence(psi, problem.M, z))
-    for block in blocks(len(weights), size):
-        joint = choices.chosen[block] @ table
-        top = joint.max(axis=1)
-        np.exp(joint - top[:, None], out=joint)
-        cube = joint.reshape(len(joint), *prior.shape)
-        cube *= weights[block, :, None] * prior
-        total = cube.sum(axis=(1, 2))
-        cube /= total[:, None, None]
-        yield block, np.log(total) + top, cube
+class Tables(NamedTuple):
+    """log P(n | θ, α) (N, Q C) and P(α | θ) (Q, C) at some parameters."""
+
+    choice: Floats
+    prior: Floats
+
+
+def tables(psi: Floats, problem: Problem) -> Tables:
+    """Return the tables that the posteriors of all persons follow from."""
+    z, choices = problem.persons.z, problem.choices
+    return Tables(
+        choice_table(psi, choices, z).reshape(len(choices.ticks), -1), np.exp(log_prevalence(psi, problem.M, z))
+    )
+
+
+def joint_posterior(at: Tables, problem: Problem, block: slice) -> tuple[float, Floats]:
+    """Return of a block of persons the log-likelihood and the posteriors of point and state (p, Q, C)."""
+    joint = problem.choices.chosen[block] @ at.choice
+    top = joint.max(axis=1)
+    np.exp(joint - top[:, None], out=joint)
+    cube = joint.reshape(len(joint), *at.prior.shape)
+    cube *= problem.persons.weights[block, :, None] * at.prior
+    total = cube.sum(axis=(1, 2))
+    cube /= total[:, None, None]
+    return float((np.log(total) + top).sum()), cube
 
 
 def e_step(psi: Floats, problem: Problem) -> Expected:
     """Return log-likelihood, posteriors and expected counts at parameters ψ (F,)."""
-    Q, C, N = len(problem.persons.z), 2**problem.M, len(problem.choices.ticks)
-    total, posterior = 0.0, np.empty((len(problem.persons.weights), C))
-    counts, taken = np.zeros((Q, C)), np.zeros((N, Q * C))
-    for block, evidence, cube in joint_posteriors(psi, problem):
-        total += float(evidence.sum())
+    at, chosen = tables(psi, problem), problem.choices.chosen
+    posterior = np.empty((len(problem.persons.weights), 2**problem.M))
+
+    def one(block: slice) -> tuple[float, Floats, Floats]:
+        evidence, cube = joint_posterior(at, problem, block)
         posterior[block] = cube.sum(axis=1)
-        counts += cube.sum(axis=0)
-        taken += problem.choices.chosen[block].T @ cube.reshape(len(cube), -1)
-    return Expected(total, posterior, counts, taken.reshape(N, Q, C))
+        return evidence, cube.sum(axis=0), chosen[block].T @ cube.reshape(len(cube), -1)
+
+    total, counts, taken = 0.0, np.zeros_like(at.prior), np.zeros_like(at.choice)
+    for evidence, of_points, of_choices in map_blocks(one, len(posterior), size=BLOCK):
+        total += evidence
+        counts += of_points
+        taken += of_choices
+    return Expected(total, posterior, counts, taken.reshape(-1, *counts.shape))
 
 
 def gradient(psi: Floats, problem: Problem, step: Expected) -> Floats:
@@ -227,17 +249,20 @@ def _missing(psi: Floats, problem: Problem, options: Floats) -> Floats:
     N, Q, C, width = options.shape
     F, L = len(psi), len(psi) - width
     levels = level_scores(psi, problem.M, problem.persons.z).transpose(1, 0, 2).reshape(1, Q * C, L)
-    table, out = options.reshape(N, -1), np.zeros((F, F))
-    for block, _, cube in joint_posteriors(psi, problem, max(1, CELLS // (Q * C * F))):
+    table, at = options.reshape(N, -1), tables(psi, problem)
+
+    def one(block: slice) -> Floats:
+        _, cube = joint_posterior(at, problem, block)
         p = len(cube)
         own = (problem.choices.chosen[block] @ table).reshape(p, Q * C, width)
         scores = np.concatenate([np.broadcast_to(levels, (p, Q * C, L)), own], axis=2)
         weight = cube.reshape(p, 1, Q * C)
-        mean = (weight @ scores)[:, 0]
-        scores -= mean[:, None]
+        scores -= weight @ scores
         flat = scores.reshape(-1, F)
-        out += flat.T @ (weight.reshape(-1, 1) * flat)
-    return out
+        return np.asarray(flat.T @ (weight.reshape(-1, 1) * flat))
+
+    parts_of_it = map_blocks(one, len(problem.persons.weights), size=max(1, CELLS // (Q * C * F)))
+    return np.asarray(sum(parts_of_it, np.zeros((F, F))))
 
 
 class Fit(NamedTuple):
@@ -302,7 +327,7 @@ def polish(psi: Floats, problem: Problem, tolerance: float, most: int) -> Fit:
             break
         psi = np.clip(psi + move / max(1.0, float(np.abs(move).max())), -REACH, REACH)
     height = step.log_likelihood + log_prior(psi, priors)
-    share = np.diag(covariance) / priors.sd**2
+    share = np.minimum(np.diag(covariance) / priors.sd**2, 1.0)
     return Fit(psi, covariance, step.log_likelihood, height, steps, decrement, share)
 
 
@@ -324,13 +349,10 @@ def averaged(fit: Fit, problem: Problem, draws: Floats) -> tuple[Floats, Floats]
     curves, after, height = [], [], []
     for x in draws:
         psi = np.clip(fit.psi + root @ x, -REACH, REACH)
-        total, posterior = 0.0, np.empty((len(problem.persons.weights), len(which)))
-        for block, evidence, cube in joint_posteriors(psi, problem):
-            total += float(evidence.sum())
-            posterior[block] = cube.sum(axis=1)
+        step = e_step(psi, problem)
         curves.append(np.exp(log_prevalence(psi, problem.M, problem.persons.z)) @ which)
-        after.append(posterior @ which)
-        height.append(total + log_prior(psi, problem.priors) + 0.5 * float(x @ x))
+        after.append(step.posterior @ which)
+        height.append(step.log_likelihood + log_prior(psi, problem.priors) + 0.5 * float(x @ x))
     weight = np.exp(np.array(height) - max(height))
     weight = np.minimum(weight, weight.mean() * np.sqrt(len(weight)))
     weight /= weight.sum()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from competency_dx.calibration import ClassCalibration, attribute_posteriors
-from competency_dx.errors import ScoringError, announce
+from competency_dx.errors import ScoringError
 from competency_dx.provenance import provenance
 from competency_dx.responses import Responses
 from competency_dx.scoring.methods import EAP, Method
@@ -28,7 +28,7 @@ def mastery_scores(data: Responses, calibration: ClassCalibration, method: Metho
     found = attribute_posteriors(data, calibration, missing=method.missing)
     spread = found.theta.var(axis=0, ddof=1) if len(found.theta) > 1 else np.full(found.theta.shape[1], np.nan)
     error = np.einsum("paa->pa", found.covariance).mean(axis=0)
-    out = Scores(
+    return Scores(
         method="EAP",
         persons=data.persons,
         dimensions=calibration.population.dimensions,
@@ -37,8 +37,6 @@ def mastery_scores(data: Responses, calibration: ClassCalibration, method: Metho
         n_items=found.n_items,
         status=np.where(found.n_items == 0, 3, 0).astype(np.int8),
         reliability=spread / (spread + error),
-        findings=found.findings,
+        findings=(),
         provenance=provenance("score", dict(found.provenance.inputs), dict(found.provenance.settings)),
     )
-    announce(out.findings)
-    return out

@@ -27,10 +27,13 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "слишком мало неверных ответов, где оно могло проявиться",
         "too few wrong answers in which it could show",
     ),
-    "not_marked": ("ни одно задание с ответами не позволяет ему проявиться", "no item answered lets it show"),
+    "no_item": (
+        "ни в одном задании с ответами выбор среди неверных вариантов о нём не говорит",
+        "in no item answered does the choice among wrong options tell of it",
+    ),
     "one_item": (
-        "оно может проявиться только в одном задании, нужны хотя бы два",
-        "only one item lets it show, two are needed",
+        "о нём говорит только одно задание, нужны хотя бы два",
+        "only one item tells of it, two are needed",
     ),
     "few_answers": (
         "слишком мало участников с двумя неверными ответами, где оно могло проявиться",

@@ -27,7 +27,7 @@ from competency_dx.scoring.methods import EAP
 from competency_dx.scoring.misconception_evidence import REASONS, MisconceptionEvidence, MisconceptionParameters
 from competency_dx.scoring.support import scoring_grid
 
-RESTS_ON_PRIOR = 0.5
+RESTS_ON_PRIOR = 0.3  # share of the precision from which that is said
 
 
 @value

@@ -74,6 +74,11 @@ def long_test(items: int, rng: np.random.Generator, persons: int) -> Drawn:
     return of_sets([ItemSet("2PL", a, -(a * b)[:, None])], rng, persons)
 
 
+def _replications(label: str, priors: str | None) -> int:
+    """Return more replications where some kind has a single parameter to pool over."""
+    return 400 if label in {"1PL", *SCALED_BY_VARIANCE} and priors is None else 100
+
+
 def families(divisor: int) -> Study:
     """Return every family at three sizes, by maximum likelihood and with the weak priors."""
     kinds: list[tuple[str, Draw, bool]] = [
@@ -82,7 +87,13 @@ def families(divisor: int) -> Study:
     kinds.append(("2PL + GPCM + GRM + NRM", partial(mixture, MIXTURE), True))
     kinds.append(("2PL + 3PL + GPCM + 2PLNRM", partial(mixture, MIXTURE_WITH_GUESSING), False))
     designs = [
-        Design(label=label, persons=P, replications=max(100 // divisor, 2), draw=draw, priors=priors)
+        Design(
+            label=label,
+            persons=P,
+            replications=max(_replications(label, priors) // divisor, 2),
+            draw=draw,
+            priors=priors,
+        )
         for label, draw, plain in kinds
         for P in SIZES
         for priors in ((None, "weak") if plain else ("weak",))
@@ -147,7 +158,7 @@ def long_tests(divisor: int) -> Study:
     """Return tests of 200 and 500 items."""
     designs = [
         Design(label=f"2PL, {I} items", persons=P, replications=max(n // divisor, 2), draw=partial(long_test, I))
-        for I, P, n in ((200, 2000, 16), (200, 5000, 16), (500, 2000, 12), (500, 5000, 8))
+        for I, P, n in ((200, 2000, 16), (200, 5000, 16), (500, 2000, 12), (500, 5000, 10))
     ]
     return Study(
         name="long",

@@ -115,9 +115,9 @@ def two_groups(family: str, rng: np.random.Generator, persons: int) -> Drawn:
 def correlations(divisor: int) -> Study:
     """Return three and six competencies by expectation propagation."""
     cells = [
-        ("3 competencies × 8, 2PL", THREE, "2PL", 0.0, (500, 2000), (None, "weak"), 100),
-        ("3 competencies × 8, GPCM", THREE, "GPCM", 0.0, (500,), (None,), 100),
-        ("3 competencies × 8, 2PL, a quarter missing by design", THREE, "2PL", 0.25, (1000,), (None,), 100),
+        ("3 competencies × 8, 2PL", THREE, "2PL", 0.0, (500, 2000), (None, "weak"), 160),
+        ("3 competencies × 8, GPCM", THREE, "GPCM", 0.0, (500,), (None,), 160),
+        ("3 competencies × 8, 2PL, a quarter missing by design", THREE, "2PL", 0.25, (1000,), (None,), 160),
         ("6 competencies × 8, 2PL", SIX, "2PL", 0.0, (500, 2000), (None,), 80),
         ("6 competencies × 8, 2PL, a quarter missing by design", SIX, "2PL", 0.25, (1000,), (None,), 80),
     ]
@@ -157,7 +157,7 @@ def regression(divisor: int) -> Study:
         Design(
             label="3 competencies on two covariates",
             persons=1000,
-            replications=max(100 // divisor, 2),
+            replications=max(160 // divisor, 2),
             draw=regressed_competencies,
         )
     )

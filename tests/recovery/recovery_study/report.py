@@ -10,11 +10,13 @@ import numpy as np
 from recovery_study.design import SEED, Study
 from recovery_study.run import ABILITY, Row
 
-Verdict = Literal["met", "met within error", "missed", "–"]
+Verdict = Literal["met", "met within error", "too narrow", "too wide", "biased", "contrast", "–"]
+MISSED: tuple[Verdict, ...] = ("too narrow", "too wide", "biased")
 RATIO = 0.05
 COVERAGE = (0.93, 0.97)
 ABILITY_COVERAGE = (0.94, 0.96)
 LONG_BIAS = 0.01
+CONTRAST = "for contrast"
 ERRORS = 2.0  # Monte-Carlo errors a figure may lie beyond its goal
 HEAD = """# Validation
 
@@ -31,16 +33,16 @@ asymptotes, `t` common thresholds, the others parameters of the population.
   96 %.
 - **θ (EAP)**: abilities with the uncertainty of the item parameters carried; their ratio is RMS of SE over RMSE.
 - ± is one Monte-Carlo standard error, from the spread over replications. *Met within error*: beyond the goal by less than two
-  of these. A few rows in a hundred are beyond by chance alone.
+  of these. **Too narrow**, **too wide**: intervals that miss the goal by more; a few rows in a hundred do by chance alone.
 - **not converged**: replications, of all, that ended in a `ConvergenceError`, and after + those refused by a
   `CalibrationError`. The figures rest on the others. **absent**: estimates, of all, that an item does not have because nobody
   earned one of its scores.
 """
 
 
-def page(studies: Mapping[str, Study], rows: Mapping[str, Sequence[Row]], version: str) -> str:
-    """Return the whole page in Markdown."""
-    parts = [HEAD, f"competency_dx {version}, seed {SEED}.\n", "## Summary\n", _summary(studies, rows)]
+def page(studies: Mapping[str, Study], rows: Mapping[str, Sequence[Row]], made_by: str) -> str:
+    """Return the whole page in Markdown; `made_by` says with what."""
+    parts = [HEAD, f"{made_by}, seed {SEED}.\n", "## Summary\n", _summary(studies, rows)]
     for name, own in rows.items():
         parts += [f"\n## {studies[name].title}\n", f"{studies[name].text}\n", table(own)]
     return "\n".join(parts).rstrip() + "\n"
@@ -72,7 +74,7 @@ def _line(row: Row) -> str:
         _number(row.rmse, ".3f"),
         _with_error(row.ratio, 1, ".3f"),
         _with_error(row.coverage, 100, ".1f"),
-        f"**{said}**" if said == "missed" else said,
+        f"**{said}**" if said in MISSED else said,
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -86,34 +88,40 @@ def _with_error(x: tuple[float, float], scale: float, form: str) -> str:
 
 
 def verdict(row: Row) -> Verdict:
-    """Return whether ratio and coverage of a row lie within their goals."""
+    """Return whether ratio and coverage of a row lie within their goals, and on which side they do not."""
     if not np.isfinite(row.coverage[0]):
         return "–"
     ability = row.kind == ABILITY
     low, high = ABILITY_COVERAGE if ability and " items" in row.design.label else COVERAGE
-    beyond = [(max(low - row.coverage[0], row.coverage[0] - high), row.coverage[1])]
-    if np.isfinite(row.ratio[0]) and not ability:
-        beyond.append((abs(row.ratio[0] - 1) - RATIO, row.ratio[1]))
-    if row.kind == "a" and " items" in row.design.label:
-        beyond.append((abs(row.relative) - LONG_BIAS, 0.0))
-    if all(distance <= 0 for distance, _ in beyond):
+    if CONTRAST in row.design.label:
+        return "contrast"
+    if row.kind == "a" and " items" in row.design.label and abs(row.relative) > LONG_BIAS:
+        return "biased"
+    (share, error), (ratio, ratio_error) = row.coverage, row.ratio
+    narrow, wide = [(low - share, error)], [(share - high, error)]
+    if np.isfinite(ratio) and not ability:
+        narrow.append((1 - RATIO - ratio, ratio_error))
+        wide.append((ratio - 1 - RATIO, ratio_error))
+    if all(distance <= 0 for distance, _ in narrow + wide):
         return "met"
-    return "met within error" if all(distance <= ERRORS * error for distance, error in beyond) else "missed"
+    if any(distance > ERRORS * error for distance, error in narrow):
+        return "too narrow"
+    return "too wide" if any(distance > ERRORS * error for distance, error in wide) else "met within error"
 
 
 def _summary(studies: Mapping[str, Study], rows: Mapping[str, Sequence[Row]]) -> str:
     """Return the rows that meet their goals, counted by study and priors, and those that do not, named."""
     out = [
-        "| study | priors | rows | met | within error | missed | not converged |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| study | priors | rows | met | within error | too narrow | too wide | biased | not converged |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, own in rows.items():
         for priors in (None, "weak"):
-            some = [row for row in own if row.design.priors == priors]
+            some = [row for row in own if row.design.priors == priors and CONTRAST not in row.design.label]
             if not some:
                 continue
             said = [verdict(row) for row in some]
-            counts = [str(said.count(v)) for v in ("met", "met within error", "missed")]
+            counts = [str(sum(v == one for one in said)) for v in ("met", "met within error", *MISSED)]
             cells = [studies[name].title, priors or "none", str(len(some)), *counts, _failed(some)]
             out.append(f"| {' | '.join(cells)} |")
     return "\n".join(out)

@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 NORMAL_95 = 1.959963984540054
 ABILITY = "θ (EAP)"
 CHUNK = 5
+FEWEST = 4  # replications for an SD worth its name
 
 
 class Replicate(NamedTuple):
@@ -155,7 +156,7 @@ def _row(design: Design, kind: str, off: Floats, se: Floats, truth: Floats, coun
         relative=float(np.nanmean(off) / truth.mean()),
         rmse=float(np.sqrt(np.nanmean(off**2))),
         ratio=_ratio(off, se),
-        coverage=(float(np.nanmean(inside)), _error_of_mean(np.nanmean(inside, axis=1))),
+        coverage=_coverage(inside),
         unconverged=counts[0],
         refused=counts[1],
         absent=float(np.isnan(off).mean()),
@@ -173,10 +174,17 @@ def _ratio(off: Floats, se: Floats) -> tuple[float, float]:
         known = np.isfinite(spread) & (spread > 0)
         return float(np.mean(mean[known] / spread[known]) * (1 - 0.75 / (n - 1)))
 
-    if R < 3:
+    if R < FEWEST:
         return float("nan"), float("nan")
     each = np.array([ratio(np.arange(R) != r) for r in range(R)])
     return ratio(np.ones(R, dtype=np.bool_)), float(np.sqrt((R - 1) * each.var()))
+
+
+def _coverage(inside: Floats) -> tuple[float, float]:
+    """Return the share inside and its error: from the spread over replications, not below that of independent intervals."""
+    share, each = float(np.nanmean(inside)), np.nanmean(inside, axis=1)
+    least = np.sqrt(0.95 * 0.05 / np.isfinite(inside).sum())
+    return share, max(_error_of_mean(each), float(least))
 
 
 def _error_of_mean(x: Floats) -> float:

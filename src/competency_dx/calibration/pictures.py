@@ -1,0 +1,469 @@
+"""Curves of calibrated items as data, and the pictures of a calibration: arrays in, a frame or a chart out.
+
+Items are shown along their own direction: the competency they measure or, where they measure several, the direction of
+their slopes, in which an item discriminates most (Reckase 2009, doi:10.1007/978-0-387-89976-3, eq. 5.7-5.9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints
+from competency_dx.calibration.frames import Z95, dimension_names
+from competency_dx.display.charts import Cells, Chart, Series
+from competency_dx.errors import CalibrationError, listed
+from competency_dx.kernels import dispatch
+from competency_dx.models import (
+    FAMILIES,
+    ItemParameters,
+    NormalPopulation,
+    expected_scores,
+    log_probabilities,
+    score_information,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REACH, STEP = 4.0, 0.1  # the scale is shown to 4 logits or population SD on either side
+FAR = 8.0  # where the place of an item is looked for
+FEW_LINES = 8  # lines of a panel that are told apart
+SMALL_PICTURES = 12
+TINY = 1e-12
+LEVELS = 34  # rows of labels of a Wright map
+SHEET = 100  # its width in characters
+PEOPLE = 0.26  # the share of it that the distribution takes
+NARROWEST = 34
+LONGEST, GAP, MORE = 16, 2, 4  # characters of a label, between labels, and of "+12"
+CHARACTER, LEVEL_HEIGHT = 0.066, 0.17  # inches
+
+
+class Shown(NamedTuple):
+    """What pictures are made from: parameters, populations of the G groups with their names, SE of each free parameter."""
+
+    parameters: ItemParameters
+    populations: tuple[NormalPopulation, ...]
+    groups: tuple[str, ...]
+    errors: Mapping[str, float]
+
+
+class _Strand(NamedTuple):
+    """Items that measure the same competencies: their label, their places, the mean direction of their slopes (D,)."""
+
+    label: str
+    items: Ints
+    direction: Floats
+
+
+def curve_frame(
+    parameters: ItemParameters, theta: Floats | None, items: Sequence[str] | None, scale: Floats
+) -> pd.DataFrame:
+    """Return item, category, theta, probability, expected, information: one row per item, category and point.
+
+    Parameters
+    ----------
+    parameters : ItemParameters
+    theta : array (Q,) or None
+        Points along each item's own direction, in logits; None takes `scale`.
+    items : sequence of str or None
+        Which items, in this order; None is all.
+    scale : ndarray, shape (Q,)
+
+    Raises
+    ------
+    CalibrationError
+        When an item is not among the parameters or a point is not a finite number.
+    """
+    import pandas as pd
+
+    at = scale if theta is None else np.atleast_1d(np.asarray(theta, dtype=np.float64))
+    if at.ndim != 1 or not np.isfinite(at).all():
+        raise CalibrationError("theta= holds something else than a row of finite numbers; give points in logits")
+    p = along(parameters if items is None else parameters.take(_places(parameters, items)))
+    prob = np.exp(log_probabilities(p, at))
+    score, information = expected_scores(p, at), score_information(p, at)
+    item, category = np.nonzero(p.allowed)
+    return pd.DataFrame(
+        {
+            "item": np.repeat(np.array(p.items, dtype=object)[item], len(at)),
+            "category": np.repeat(category, len(at)),
+            "theta": np.tile(at, len(item)),
+            "probability": prob[item, category].ravel(),
+            "expected": score[item].ravel(),
+            "information": information[item].ravel(),
+        }
+    )
+
+
+def _places(p: ItemParameters, items: Sequence[str]) -> list[int]:
+    wanted = [items] if isinstance(items, str) else list(items)
+    known = {item: i for i, item in enumerate(p.items)}
+    unknown = [item for item in wanted if item not in known]
+    if unknown:
+        raise CalibrationError(
+            f"items= names {listed(unknown)}, which were not calibrated; those are {listed(p.items)}"
+        )
+    return [known[item] for item in wanted]
+
+
+def along(p: ItemParameters) -> ItemParameters:
+    """Return the items as functions of their own direction, one slope each."""
+    return p if p.slopes.shape[1] == 1 else p.single()
+
+
+def scale_of(populations: Sequence[NormalPopulation]) -> Floats:
+    """Return points (Q,) on which curves are shown: four logits or SD on either side of the means, whatever is wider."""
+    means = np.concatenate([p.mean for p in populations])
+    reach = REACH * np.concatenate([np.sqrt(np.diag(p.covariance)) for p in populations])
+    low, high = min(-REACH, float((means - reach).min())), max(REACH, float((means + reach).max()))
+    low, high = np.floor(low), np.ceil(high)
+    return np.asarray(np.linspace(low, high, int(round((high - low) / STEP)) + 1))
+
+
+def axis_information(p: ItemParameters, dimension: int, theta: Floats) -> Floats:
+    """Return the information (I, Q) of the items about one competency, the other competencies at their means."""
+    if p.slopes.shape[1] == 1:
+        return score_information(p, theta)
+    points = np.tile(p.population.mean, (len(theta), 1))
+    points[:, dimension] = theta
+    prob, first, _ = dispatch.predictor_curves(p.groups, p.beta, points, p.allowed)
+    total = (first**2 / np.maximum(prob, TINY)).sum(axis=2).T
+    return np.asarray(p.slopes[:, dimension, None] ** 2 * total)
+
+
+def locations(p: ItemParameters) -> tuple[Floats, Floats]:
+    """Return the place of each item (I,) on its own direction, and its standard error by the delta method.
+
+    The place is the mean of the step difficulties b_k = -d_k / a, a the length of the slopes where there are several; where a
+    family has no b_k, the point at which half of the points are expected (no standard error, NaN where there is none within
+    8 logits).
+    """
+    D, a, loads = p.slopes.shape[1], p.slope, p.loads
+    free = np.array([not FAMILIES[f].slope_in_extras for f in p.families])
+    seen = np.isfinite(p.steps) & free[:, None]
+    n = np.maximum(seen.sum(axis=1), 1)
+    d = np.where(seen, p.steps, 0.0).sum(axis=1) / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        place = np.where(seen.any(axis=1), -d / a, np.nan)
+        direction = np.where(loads, p.slopes, 0.0) / a[:, None]
+        slope = d[:, None] / a[:, None] ** 2 * direction
+        weight = np.concatenate([slope, -seen / (n * a)[:, None]], axis=1)
+    V = np.where(weight[:, :, None] * weight[:, None, :] == 0, 0.0, p.step_covariance())
+    with np.errstate(invalid="ignore"):
+        se = np.sqrt(np.maximum(np.einsum("if,ifg,ig->i", weight, V, weight), 0.0))
+    return np.where(free, place, _half_way(along(p))), np.where(free & (se > 0), se, np.nan)
+
+
+def _half_way(p: ItemParameters) -> Floats:
+    """Return the first θ (I,) at which the expected share of points passes one half, NaN where it does not."""
+    theta = np.linspace(-FAR, FAR, 801)
+    over = expected_scores(p, theta) / p.points.max(axis=1, where=p.allowed, initial=1)[:, None] - 0.5
+    passes = over[:, :-1] * over[:, 1:] <= 0
+    first, rows = passes.argmax(axis=1), np.arange(len(over))
+    left, right = over[rows, first], over[rows, first + 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = theta[first] + (theta[1] - theta[0]) * left / (left - right)
+    return np.where(passes.any(axis=1), found, np.nan)
+
+
+def _strands(p: ItemParameters) -> list[_Strand]:
+    names = np.array(dimension_names(p), dtype=object)
+    out = []
+    for label in dict.fromkeys(names):
+        at = np.flatnonzero(names == label)
+        direction = np.abs(np.where(p.loads[at], p.slopes[at], 0.0)).mean(axis=0)
+        out.append(_Strand(str(label), at, direction / max(float(np.sqrt((direction**2).sum())), TINY)))
+    return out
+
+
+def _title(strand: _Strand, strands: Sequence[_Strand]) -> str:
+    return strand.label if len(strands) > 1 else ""
+
+
+def _difficulty(shown: Shown) -> Chart:
+    p, series, names, start = shown.parameters, [], [], 0
+    place, se = locations(p)
+    strands = _strands(p)
+    for k, strand in enumerate(reversed(strands)):
+        at = strand.items[np.isfinite(place[strand.items])]
+        at = at[np.argsort(place[at], kind="stable")]
+        rows = np.arange(start, start + len(at), dtype=float)
+        low, high = place[at] - Z95 * se[at], place[at] + Z95 * se[at]
+        style = len(strands) - 1 - k
+        title = _title(strand, strands)
+        series.append(Series(name=title, mark="interval", x=place[at], y=rows, low=low, high=high, style=style))
+        names += [p.items[i] for i in at]
+        start += len(at)
+    steps = "mean of the steps; " if (p.n_categories > 2).any() else ""
+    return Chart(
+        title="Item difficulty" + (", 95 % intervals" if np.isfinite(se).any() else ""),
+        x_label=f"difficulty ({steps}θ, logits)",
+        y_label="",
+        series=tuple(reversed(series)),
+        y_names=tuple(names),
+    )
+
+
+def _panels(shown: Shown, theta: Floats, table: Floats, title: str, y_label: str) -> Chart:
+    """Return a line per item (I, Q), a panel for each competency."""
+    p, out = shown.parameters, []
+    strands = _strands(p)
+    for strand in strands:
+        few = len(strand.items) <= FEW_LINES
+        lines = [
+            Series(name=p.items[i] if few else "", mark="line" if few else "thin", x=theta, y=table[i])
+            for i in strand.items
+        ]
+        out.append(Chart(title=_title(strand, strands), x_label="θ, logits", y_label=y_label, series=tuple(lines)))
+    return _together(title, out, across=2)
+
+
+def _together(title: str, charts: Sequence[Chart], across: int) -> Chart:
+    """Return panels under a title, or the chart itself when it is the only one."""
+    if len(charts) == 1:
+        only = charts[0]
+        return Chart(title=title, x_label=only.x_label, y_label=only.y_label, series=only.series, y_range=only.y_range)
+    return Chart(title=title, x_label="", y_label="", series=(), panels=tuple(charts), across=across)
+
+
+def _curves(shown: Shown) -> Chart:
+    p, theta = along(shown.parameters), scale_of(shown.populations)
+    top = p.points.max(axis=1, where=p.allowed, initial=1)[:, None]
+    return _panels(shown, theta, expected_scores(p, theta) / top, "Expected share of points", "share of points")
+
+
+def _item_information(shown: Shown) -> Chart:
+    theta = scale_of(shown.populations)
+    table = score_information(along(shown.parameters), theta)
+    return _panels(shown, theta, table, "Item information", "information, 1/logit²")
+
+
+def _categories(shown: Shown) -> Chart:
+    p, theta = along(shown.parameters), scale_of(shown.populations)
+    p = p.take(range(min(len(p.items), SMALL_PICTURES)))
+    prob = np.exp(log_probabilities(p, theta))
+    out = []
+    for i, item in enumerate(p.items):
+        words = _category_words(p, i)
+        lines = tuple(
+            Series(name=words[k], mark="line", x=theta, y=prob[i, k], style=int(k))
+            for k in np.flatnonzero(p.allowed[i])
+        )
+        out.append(
+            Chart(
+                title=item,
+                x_label="θ, logits",
+                y_label="probability",
+                series=lines,
+                y_range=(-0.05, 1.05),
+                naming="beside",
+            )
+        )
+    total = len(shown.parameters.items)
+    part = f" (first {len(out)} of {total} items)" if total > len(out) else ""
+    return Chart(
+        title=f"Probability of each category{part}",
+        x_label="",
+        y_label="",
+        series=(),
+        panels=tuple(out),
+        across=min(3, len(out)),
+    )
+
+
+def _category_words(p: ItemParameters, i: int) -> list[str]:
+    """Return what the categories of item i are called: options, the key starred, or points."""
+    m = int(p.n_categories[i])
+    if p.options and p.options[i]:
+        *wrong, key = p.options[i]
+        return [*wrong, f"{key}*"]
+    return [str(k) for k in range(m)]
+
+
+def _information(shown: Shown) -> Chart:
+    p, theta = shown.parameters, scale_of(shown.populations)
+    several = p.slopes.shape[1] > 1
+    totals = np.stack([axis_information(p, d, theta).sum(axis=0) for d in range(p.slopes.shape[1])])
+    errors = 1 / np.sqrt(np.maximum(totals, TINY))
+    widest = max(float(np.sqrt(np.diag(q.covariance)).max()) for q in shown.populations)
+    top = min(float(errors.max()), max(1.2 * widest, 3 * float(errors.min())))
+    names = p.dimensions if several else ("",)
+    rest = "" if p.between else ", the other competencies at their means"
+
+    def lines(table: Floats, labels: Iterable[str]) -> tuple[Series, ...]:
+        return tuple(Series(name=n, mark="line", x=theta, y=y) for n, y in zip(labels, table, strict=True))
+
+    upper = Chart(title="Test information", x_label="", y_label="information, 1/logit²", series=lines(totals, names))
+    lower = Chart(
+        title="Standard error, 1/√information",
+        x_label="θ, logits",
+        y_label="SE(θ), logits",
+        series=lines(errors, [""] * len(totals)),
+        y_range=(0.0, 1.05 * top),
+    )
+    return Chart(
+        title=f"How precisely the test measures{rest}", x_label="", y_label="", series=(), panels=(upper, lower)
+    )
+
+
+def _correlations(shown: Shown) -> Chart:
+    V, names = shown.populations[0].covariance, shown.parameters.dimensions
+    sd, D = np.sqrt(np.diag(V)), len(V)
+    r = np.where(np.tri(D, k=-1, dtype=bool), V / np.outer(sd, sd), np.nan)
+    texts = [[_cell(shown, r[i, j], names[j], names[i]) if j < i else "" for j in range(D)] for i in range(D)]
+    group = f", group {shown.groups[0]}" if len(shown.groups) > 1 else ""
+    ends = names[1:], names[:-1]
+    return Chart(
+        title=f"Correlations of the competencies{group} (± SE)",
+        x_label="",
+        y_label="",
+        series=(),
+        y_names=ends[0],
+        x_names=ends[1],
+        cells=Cells(values=r[1:, :-1], texts=tuple(tuple(row[:-1]) for row in texts[1:])),
+        size=(min(1.6 + 1.0 * D, 14.0), min(1.6 + 0.55 * D, 12.0)),
+    )
+
+
+def _cell(shown: Shown, r: float, first: str, second: str) -> str:
+    name = f"correlation.{first}.{second}"
+    se = shown.errors.get(name, shown.errors.get(f"{name}.{shown.groups[0]}", float("nan")))
+    return f"{r:.2f}\n± {se:.2f}" if np.isfinite(se) else f"{r:.2f}"
+
+
+def _wright(shown: Shown) -> Chart:
+    """Return the populations' densities and the items by difficulty on one vertical scale, a column per competency."""
+    p, strands = shown.parameters, _strands(shown.parameters)
+    wide = max(NARROWEST, SHEET // len(strands))
+    steps = [_steps(p, strand) for strand in strands]
+    theta = scale_of(shown.populations)
+    low, high = _ends(theta, np.concatenate([place for _, place in steps]))
+    edges = np.linspace(low, high, LEVELS + 1)
+    series: list[Series] = []
+    for c, (strand, (words, place)) in enumerate(zip(strands, steps, strict=True)):
+        axis = (c + PEOPLE) * wide
+        series += _people(shown, strand, theta, axis, 0.95 * PEOPLE * wide)
+        series.append(Series(name="", mark="line", x=np.full(2, axis), y=edges[[0, -1]], style=0))
+        series.append(_labels(words, place, edges, axis + 1.0, (c + 1) * wide))
+    middles = tuple((c + (1 + PEOPLE) / 2) * wide for c in range(len(strands)))
+    alone = len(strands) == 1
+    return Chart(
+        title="Wright map: population and items on one scale",
+        x_label="" if alone else "population left, items right of each line",
+        y_label="θ, logits",
+        series=_named_once(series, shown.groups),
+        x_names=("population", "items") if alone else tuple(s.label for s in strands),
+        x_places=(PEOPLE * wide / 2, *middles) if alone else middles,
+        x_range=(0.0, float(wide * len(strands))),
+        y_range=(low, high),
+        size=(CHARACTER * wide * len(strands) + 1.0, LEVEL_HEIGHT * LEVELS + 1.4),
+    )
+
+
+def _steps(p: ItemParameters, strand: _Strand) -> tuple[list[str], Floats]:
+    """Return the names and places of the items of a strand: one place for each step, or the item's own where it has none."""
+    whole, _ = locations(p)
+    direction = np.where(p.loads, p.slopes, 0.0)
+    words, places = [], []
+    for i in strand.items:
+        b = -p.steps[i] / np.sqrt((direction[i] ** 2).sum())
+        known = np.flatnonzero(np.isfinite(b))
+        if p.n_categories[i] > 2 and not FAMILIES[p.families[i]].slope_in_extras:
+            words += [f"{p.items[i]}.{k + 1}" for k in known]
+            places += b[known].tolist()
+        elif np.isfinite(whole[i]):
+            words.append(p.items[i])
+            places.append(float(whole[i]))
+    return words, np.array(places)
+
+
+def _ends(theta: Floats, place: Floats) -> tuple[float, float]:
+    """Return the ends of a Wright map: the scale, wider by at most 2 logits where items lie beyond it."""
+    low, high = float(theta[0]), float(theta[-1])
+    least, most = float(np.floor(place.min(initial=low))), float(np.ceil(place.max(initial=high)))
+    return max(least, low - 2), min(most, high + 2)
+
+
+def _people(shown: Shown, strand: _Strand, theta: Floats, axis: float, room: float) -> list[Series]:
+    """Return the densities of the populations along a direction, growing to the left of the axis by at most `room`."""
+    means = np.array([q.mean @ strand.direction for q in shown.populations])
+    sds = np.sqrt([strand.direction @ q.covariance @ strand.direction for q in shown.populations])
+    density = np.exp(-0.5 * ((theta - means[:, None]) / sds[:, None]) ** 2) / sds[:, None]
+    left, base = axis - room * density / density.max(), np.full(len(theta), axis)
+    return [Series(name="", mark="area", x=x, y=theta, low=base, style=g) for g, x in enumerate(left)]
+
+
+def _named_once(series: Sequence[Series], groups: Sequence[str]) -> tuple[Series, ...]:
+    """Return the series, the first area of each group with its name where there are several."""
+    if len(groups) == 1:
+        return tuple(series)
+    return tuple(replace(s, name=groups[k]) if k < len(groups) else s for k, s in enumerate(series))
+
+
+def _labels(words: Sequence[str], place: Floats, edges: Floats, left: float, right: float) -> Series:
+    """Return names side by side in the row of their place; an arrow marks those beyond the ends, +n those without room."""
+    rows = np.clip(np.searchsorted(edges, place, side="right") - 1, 0, len(edges) - 2)
+    x, y, labels = [], [], []
+    for row in np.unique(rows):
+        members = np.flatnonzero(rows == row)
+        members = members[np.argsort(place[members], kind="stable")]
+        for start, text in _side_by_side([_marked(words[k], place[k], edges) for k in members], right - left):
+            x.append(left + start)
+            y.append(float(edges[row] + edges[row + 1]) / 2)
+            labels.append(text)
+    return Series(name="", mark="text", x=np.array(x), y=np.array(y), labels=tuple(labels))
+
+
+def _marked(word: str, place: float, edges: Floats) -> str:
+    short = word if len(word) <= LONGEST else word[: LONGEST - 1] + "…"
+    return f"{short}↑" if place > edges[-1] else f"{short}↓" if place < edges[0] else short
+
+
+def _side_by_side(words: Sequence[str], room: float) -> Iterator[tuple[float, str]]:
+    """Yield where each word starts and the word, as many as there is room for, then how many are left."""
+    start = 0.0
+    for done, word in enumerate(words):
+        left = len(words) - done
+        needed = len(word) + GAP
+        if start + needed + (MORE if left > 1 else 0) > room and done > 0:
+            yield start, f"+{left}"
+            return
+        yield start, word
+        start += needed
+
+
+_KINDS: Mapping[str, Callable[[Shown], Chart]] = MappingProxyType(
+    {
+        "difficulty": _difficulty,
+        "curves": _curves,
+        "categories": _categories,
+        "information": _information,
+        "item_information": _item_information,
+        "wright": _wright,
+        "correlations": _correlations,
+    }
+)
+
+
+def chart_kinds(p: ItemParameters) -> tuple[str, ...]:
+    """Return the kinds of picture for these parameters; correlations where there are several competencies."""
+    return tuple(k for k in _KINDS if k != "correlations" or p.slopes.shape[1] > 1)
+
+
+def chart(kind: str, shown: Shown) -> Chart:
+    """Return the picture of a kind.
+
+    Raises
+    ------
+    CalibrationError
+        When there is no such kind for these parameters.
+    """
+    kinds = chart_kinds(shown.parameters)
+    if kind not in kinds:
+        raise CalibrationError(f"There is no picture {kind!r} of this calibration; choose one of: {', '.join(kinds)}")
+    return _KINDS[kind](shown)
