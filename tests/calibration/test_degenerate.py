@@ -278,3 +278,23 @@ def test_certificate_of_an_ordinary_calibration() -> None:
     assert np.linalg.eigvalsh(found.covariance).min() > 0
     assert found.aic == pytest.approx(-2 * found.log_likelihood + 2 * 12)
     assert found.bic == pytest.approx(-2 * found.log_likelihood + 12 * np.log(400))
+
+
+def test_guessing_that_runs_to_zero_is_held_there_and_named(quiet: Quiet) -> None:
+    """A peer reports 13 of 40 such items as converged, with missing errors and no word (mirt 1.2.0 of PyPI)."""
+    rng = np.random.default_rng(5)
+    a, b, c = rng.lognormal(0.2, 0.3, 20), rng.normal(size=20), rng.uniform(0.0, 0.2, 20)
+    prob = c + (1 - c) / (1 + np.exp(-a * (rng.normal(size=(600, 1)) - b)))
+    data = pd.DataFrame((rng.random(prob.shape) < prob).astype(int), columns=[f"i{k}" for k in range(20)])
+    with quiet():
+        found = cdx.calibrate(data, model="3PL", priors=None)
+    assert found.converged
+    held = next(f for f in found.findings if f.code == "calibration.boundary").scope
+    frame = found.to_frame().set_index("item")
+    assert (frame.loc[list(held), "c"] < 1e-6).all()
+    assert frame.loc[list(held), "se_c"].isna().all()
+    rest = frame.drop(index=list(held))
+    assert (rest["se_c"] > 0).all()
+    assert np.isfinite(frame[["se_a", "se_d"]]).all().all()
+    with quiet():
+        assert cdx.calibrate(data, model="3PL").to_frame()["se_c"].notna().all()

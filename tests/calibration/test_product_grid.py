@@ -86,7 +86,7 @@ def between3(shared: SharedFile) -> tuple[dict[str, Any], pd.DataFrame]:
 def of_between3(between3: tuple[dict[str, Any], pd.DataFrame]) -> cdx.Calibration:
     _, data = between3
     method = cdx.MarginalML(points=21, integration="quadrature")
-    return cdx.calibrate(data, dimensions={item: item[0] for item in data}, priors=None, method=method)
+    return cdx.calibrate(data, dimensions={str(item): str(item)[0] for item in data}, priors=None, method=method)
 
 
 def test_three_competencies_agree_with_mirt(between3: tuple[dict[str, Any], pd.DataFrame], of_between3: Any) -> None:
@@ -232,7 +232,7 @@ def test_grid_gives_moments_of_a_narrow_oblique_population(D: int) -> None:
     assert weight.sum() == pytest.approx(1.0, abs=1e-5)
     np.testing.assert_allclose(off.T @ (off * weight[:, None]), sigma, atol=1e-5)
     u = off @ np.linalg.inv(grid.root) / grid.spacing
-    whole = (u - u[0]) @ dual_directions(D).T
+    whole = (u - u[:1]) @ dual_directions(D).T
     np.testing.assert_allclose(whole, np.round(whole), atol=1e-8)
 
 

@@ -11,6 +11,7 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import screen
 from competency_dx.calibration.assembly import Setting, assembled, unfinished
+from competency_dx.calibration.boundary import within_bounds
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, inseparable, kind_of, likelihood_of
 from competency_dx.calibration.duplicates import near_duplicates
@@ -153,7 +154,7 @@ def _maximised(
 ) -> tuple[AnyLikelihood, Fit, tuple[Finding, ...]]:
     """Return the likelihood with its maximum and what is to be said of the way there."""
     if method.population.shape == "normal":
-        return likelihood, *best_of(likelihood, method)
+        return within_bounds(likelihood, known, method, best_of)
     if not isinstance(likelihood, Univariate):
         raise CalibrationError('Population(shape="empirical") is for one competency; use shape="normal" for several')
     shaped, found, note = fit_histogram(likelihood, known.families, method)

@@ -17,7 +17,7 @@ from competency_dx.kernels.dispatch import Groups
 
 INNER_STEPS = 3
 LONGEST_STEP = 1.0
-HALVINGS = 20
+HALVINGS = 16
 SLACK = 1e-9
 RIDGE = 1e-10
 
@@ -139,14 +139,15 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
         slope = slope + items.prior.gradient(beta) - items.prior.pull(beta) + pull
         fisher = fisher + _steady(items.prior.curvature(beta))
         move = np.clip(_solved(items, slope, fisher), -LONGEST_STEP, LONGEST_STEP)
-        for _ in range(HALVINGS):
+        for attempt in range(HALVINGS):
             further = in_order(items, phi, move)
             after = dispatch.log_probabilities(items.groups, beta_of(items, further), theta, items.allowed)
             reached = _expected_value(items, further, counts, after, pull)
             worse = ~(reached >= value - SLACK * np.abs(value))
             if not worse.any():
                 break
-            move = move / 2 if items.linked else _halved(items, move, worse)
+            last = attempt >= HALVINGS - 2
+            move = move / 2 if items.linked else _shortened(items, move, worse, 0.0 if last else 0.5)
         else:
             return phi
         phi, value, log_prob = further, reached, after
@@ -172,10 +173,10 @@ def _expected_value(items: Items, phi: Floats, counts: Floats, log_prob: Floats,
     return np.array([out.sum()]) if items.linked else out
 
 
-def _halved(items: Items, move: Floats, worse: Bools) -> Floats:
-    """Return a move with the entries of some items halved."""
+def _shortened(items: Items, move: Floats, worse: Bools, share: float) -> Floats:
+    """Return a move with the entries of some items cut to a share."""
     out, at = move.copy(), items.place[worse]
-    out[at[at >= 0]] /= 2
+    out[at[at >= 0]] *= share
     return out
 
 

@@ -6,8 +6,7 @@ their slopes, in which an item discriminates most (Reckase 2009, doi:10.1007/978
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints
 from competency_dx.calibration.frames import Z95, dimension_names
 from competency_dx.display.charts import Cells, Chart, Series
+from competency_dx.display.wright_chart import WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels import dispatch
 from competency_dx.models import (
@@ -35,12 +35,6 @@ FAR = 8.0  # where the place of an item is looked for
 FEW_LINES = 8  # lines of a panel that are told apart
 SMALL_PICTURES = 12
 TINY = 1e-12
-LEVELS = 34  # rows of labels of a Wright map
-SHEET = 100  # its width in characters
-PEOPLE = 0.26  # the share of it that the distribution takes
-NARROWEST = 34
-LONGEST, GAP, MORE = 16, 2, 4  # characters of a label, between labels, and of "+12"
-CHARACTER, LEVEL_HEIGHT = 0.066, 0.17  # inches
 
 
 class Shown(NamedTuple):
@@ -122,7 +116,7 @@ def scale_of(populations: Sequence[NormalPopulation]) -> Floats:
     reach = REACH * np.concatenate([np.sqrt(np.diag(p.covariance)) for p in populations])
     low, high = min(-REACH, float((means - reach).min())), max(REACH, float((means + reach).max()))
     low, high = np.floor(low), np.ceil(high)
-    return np.asarray(np.linspace(low, high, int(round((high - low) / STEP)) + 1))
+    return np.asarray(np.linspace(low, high, round((high - low) / STEP) + 1))
 
 
 def axis_information(p: ItemParameters, dimension: int, theta: Floats) -> Floats:
@@ -143,7 +137,7 @@ def locations(p: ItemParameters) -> tuple[Floats, Floats]:
     family has no b_k, the point at which half of the points are expected (no standard error, NaN where there is none within
     8 logits).
     """
-    D, a, loads = p.slopes.shape[1], p.slope, p.loads
+    a, loads = p.slope, p.loads
     free = np.array([not FAMILIES[f].slope_in_extras for f in p.families])
     seen = np.isfinite(p.steps) & free[:, None]
     n = np.maximum(seen.sum(axis=1), 1)
@@ -152,7 +146,7 @@ def locations(p: ItemParameters) -> tuple[Floats, Floats]:
         place = np.where(seen.any(axis=1), -d / a, np.nan)
         direction = np.where(loads, p.slopes, 0.0) / a[:, None]
         slope = d[:, None] / a[:, None] ** 2 * direction
-        weight = np.concatenate([slope, -seen / (n * a)[:, None]], axis=1)
+        weight = np.concatenate([slope, -1.0 * seen / (n * a)[:, None]], axis=1)
     V = np.where(weight[:, :, None] * weight[:, None, :] == 0, 0.0, p.step_covariance())
     with np.errstate(invalid="ignore"):
         se = np.sqrt(np.maximum(np.einsum("if,ifg,ig->i", weight, V, weight), 0.0))
@@ -337,41 +331,27 @@ def _cell(shown: Shown, r: float, first: str, second: str) -> str:
 
 
 def _wright(shown: Shown) -> Chart:
-    """Return the populations' densities and the items by difficulty on one vertical scale, a column per competency."""
-    p, strands = shown.parameters, _strands(shown.parameters)
-    wide = max(NARROWEST, SHEET // len(strands))
-    steps = [_steps(p, strand) for strand in strands]
     theta = scale_of(shown.populations)
-    low, high = _ends(theta, np.concatenate([place for _, place in steps]))
-    edges = np.linspace(low, high, LEVELS + 1)
-    series: list[Series] = []
-    for c, (strand, (words, place)) in enumerate(zip(strands, steps, strict=True)):
-        axis = (c + PEOPLE) * wide
-        series += _people(shown, strand, theta, axis, 0.95 * PEOPLE * wide)
-        series.append(Series(name="", mark="line", x=np.full(2, axis), y=edges[[0, -1]], style=0))
-        series.append(_labels(words, place, edges, axis + 1.0, (c + 1) * wide))
-    middles = tuple((c + (1 + PEOPLE) / 2) * wide for c in range(len(strands)))
-    alone = len(strands) == 1
-    return Chart(
-        title="Wright map: population and items on one scale",
-        x_label="" if alone else "population left, items right of each line",
-        y_label="θ, logits",
-        series=_named_once(series, shown.groups),
-        x_names=("population", "items") if alone else tuple(s.label for s in strands),
-        x_places=(PEOPLE * wide / 2, *middles) if alone else middles,
-        x_range=(0.0, float(wide * len(strands))),
-        y_range=(low, high),
-        size=(CHARACTER * wide * len(strands) + 1.0, LEVEL_HEIGHT * LEVELS + 1.4),
-    )
+    columns = [
+        WrightColumn(strand.label, _densities(shown, strand, theta), *_steps(shown.parameters, strand))
+        for strand in _strands(shown.parameters)
+    ]
+    return wright_chart(columns, theta, shown.groups)
+
+
+def _densities(shown: Shown, strand: _Strand, theta: Floats) -> Floats:
+    """Return the densities (G, Q) of the populations along a direction."""
+    means = np.array([[q.mean @ strand.direction] for q in shown.populations])
+    variances = np.array([[strand.direction @ q.covariance @ strand.direction] for q in shown.populations])
+    return np.asarray(np.exp(-0.5 * (theta - means) ** 2 / variances) / np.sqrt(2 * np.pi * variances))
 
 
 def _steps(p: ItemParameters, strand: _Strand) -> tuple[list[str], Floats]:
     """Return the names and places of the items of a strand: one place for each step, or the item's own where it has none."""
     whole, _ = locations(p)
-    direction = np.where(p.loads, p.slopes, 0.0)
     words, places = [], []
     for i in strand.items:
-        b = -p.steps[i] / np.sqrt((direction[i] ** 2).sum())
+        b = -p.steps[i] / p.slope[i]
         known = np.flatnonzero(np.isfinite(b))
         if p.n_categories[i] > 2 and not FAMILIES[p.families[i]].slope_in_extras:
             words += [f"{p.items[i]}.{k + 1}" for k in known]
@@ -380,61 +360,6 @@ def _steps(p: ItemParameters, strand: _Strand) -> tuple[list[str], Floats]:
             words.append(p.items[i])
             places.append(float(whole[i]))
     return words, np.array(places)
-
-
-def _ends(theta: Floats, place: Floats) -> tuple[float, float]:
-    """Return the ends of a Wright map: the scale, wider by at most 2 logits where items lie beyond it."""
-    low, high = float(theta[0]), float(theta[-1])
-    least, most = float(np.floor(place.min(initial=low))), float(np.ceil(place.max(initial=high)))
-    return max(least, low - 2), min(most, high + 2)
-
-
-def _people(shown: Shown, strand: _Strand, theta: Floats, axis: float, room: float) -> list[Series]:
-    """Return the densities of the populations along a direction, growing to the left of the axis by at most `room`."""
-    means = np.array([q.mean @ strand.direction for q in shown.populations])
-    sds = np.sqrt([strand.direction @ q.covariance @ strand.direction for q in shown.populations])
-    density = np.exp(-0.5 * ((theta - means[:, None]) / sds[:, None]) ** 2) / sds[:, None]
-    left, base = axis - room * density / density.max(), np.full(len(theta), axis)
-    return [Series(name="", mark="area", x=x, y=theta, low=base, style=g) for g, x in enumerate(left)]
-
-
-def _named_once(series: Sequence[Series], groups: Sequence[str]) -> tuple[Series, ...]:
-    """Return the series, the first area of each group with its name where there are several."""
-    if len(groups) == 1:
-        return tuple(series)
-    return tuple(replace(s, name=groups[k]) if k < len(groups) else s for k, s in enumerate(series))
-
-
-def _labels(words: Sequence[str], place: Floats, edges: Floats, left: float, right: float) -> Series:
-    """Return names side by side in the row of their place; an arrow marks those beyond the ends, +n those without room."""
-    rows = np.clip(np.searchsorted(edges, place, side="right") - 1, 0, len(edges) - 2)
-    x, y, labels = [], [], []
-    for row in np.unique(rows):
-        members = np.flatnonzero(rows == row)
-        members = members[np.argsort(place[members], kind="stable")]
-        for start, text in _side_by_side([_marked(words[k], place[k], edges) for k in members], right - left):
-            x.append(left + start)
-            y.append(float(edges[row] + edges[row + 1]) / 2)
-            labels.append(text)
-    return Series(name="", mark="text", x=np.array(x), y=np.array(y), labels=tuple(labels))
-
-
-def _marked(word: str, place: float, edges: Floats) -> str:
-    short = word if len(word) <= LONGEST else word[: LONGEST - 1] + "…"
-    return f"{short}↑" if place > edges[-1] else f"{short}↓" if place < edges[0] else short
-
-
-def _side_by_side(words: Sequence[str], room: float) -> Iterator[tuple[float, str]]:
-    """Yield where each word starts and the word, as many as there is room for, then how many are left."""
-    start = 0.0
-    for done, word in enumerate(words):
-        left = len(words) - done
-        needed = len(word) + GAP
-        if start + needed + (MORE if left > 1 else 0) > room and done > 0:
-            yield start, f"+{left}"
-            return
-        yield start, word
-        start += needed
 
 
 _KINDS: Mapping[str, Callable[[Shown], Chart]] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import field
 from typing import Any, Literal, get_args
@@ -12,7 +12,7 @@ from competency_dx.errors import CalibrationError
 from competency_dx.responses import MissingPolicy
 
 Progress = Callable[[int, float, float], None]
-Column = str | Sequence[Any]
+Column = str | Iterable[Any]
 Shape = Literal["normal", "empirical"]
 Errors = Literal["information", "sandwich"]
 Integration = Literal["automatic", "propagation", "quadrature", "bifactor"]

@@ -19,8 +19,8 @@ Method = Literal["none", "varimax", "oblimin", "promax"]
 Criterion = Callable[[Floats], tuple[float, Floats]]
 
 STARTS = 8
-MOST_STEPS = 2000
-TOLERANCE = 1e-8
+MOST_STEPS = 500
+TOLERANCE = 5e-8
 NOISE = 4e-16  # relative rounding error of a criterion
 HALVINGS = 12
 POWER = 4
