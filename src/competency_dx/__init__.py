@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from competency_dx.calibration import ClassificationML as ClassificationML
     from competency_dx.calibration import Constraints as Constraints
     from competency_dx.calibration import CrossCheck as CrossCheck
+    from competency_dx.calibration import Exploratory as Exploratory
+    from competency_dx.calibration import FactorSolution as FactorSolution
     from competency_dx.calibration import Girth as Girth
     from competency_dx.calibration import LogitNormal as LogitNormal
     from competency_dx.calibration import LogNormal as LogNormal
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from competency_dx.calibration import calibrate as calibrate
     from competency_dx.calibration import classification_accuracy as classification_accuracy
     from competency_dx.calibration import cross_check as cross_check
+    from competency_dx.calibration import rotated as rotated
     from competency_dx.calibration import validate_q_matrix as validate_q_matrix
     from competency_dx.competencies import R201 as R201
     from competency_dx.competencies import DeficitProfiles as DeficitProfiles
@@ -97,6 +100,8 @@ _ROOMS = {
         "ClassificationML",
         "Constraints",
         "CrossCheck",
+        "Exploratory",
+        "FactorSolution",
         "Girth",
         "LogNormal",
         "LogitNormal",
@@ -111,6 +116,7 @@ _ROOMS = {
         "calibrate",
         "classification_accuracy",
         "cross_check",
+        "rotated",
         "validate_q_matrix",
     ),
     "competencies": ("R201", "DeficitProfiles", "DeficitRule", "Level", "Profile", "Standards", "diagnose"),

@@ -320,18 +320,13 @@ def test_weighted_likelihood_of_the_3pl_is_warms_and_not_mirts(
     assert 0.05 < np.abs(ours - theirs)[ordinary].max() < 0.1
 
 
-def test_weighted_likelihood_of_the_2pl_beyond_the_bound(table: Table, results: Results, quiet: Quiet) -> None:
-    """All 32 answers right: mirt's WLE is 6.51 ± 3.3. Ours ends on the bound of 6 SD and says so by its status."""
+def test_weighted_likelihood_of_the_2pl_is_finite_far_out(table: Table, results: Results, quiet: Quiet) -> None:
+    """All 32 answers right: mirt's WLE is 6.51 ± 3.3, beyond 6 SD; its status says that the pattern is extreme."""
     data, theirs = table("sat12"), np.array(results("sat12")["m2PL"]["scores_WLE"]["theta"], dtype=float)
     with quiet():
         found = cdx.calibrate(data, model="2PL", priors=None)
     ours = cdx.score(data, found, method=cdx.WLE())
     (far,) = np.flatnonzero(theirs > 6)
     assert data.iloc[far].all()
-    assert ours.theta[far, 0] == pytest.approx(6.0)
+    assert ours.theta[far, 0] == pytest.approx(theirs[far], abs=2e-3)
     assert ours.to_frame()["status"][far] == "extreme_high"
-    frame = found.to_frame()
-    right = expit(frame["a"] * theirs[far] + frame["d"])  # of a 2PL: l' = Σ a Q, I = Σ a² P Q, J = Σ a³ P Q (Q - P)
-    flat = frame["a"] ** 2 * right * (1 - right)
-    equation = (frame["a"] * (1 - right)).sum() + (frame["a"] * flat * (1 - 2 * right)).sum() / (2 * flat.sum())
-    assert abs(equation) / np.sqrt(flat.sum()) < 1e-4  # where Warm's equation has its root

@@ -156,6 +156,22 @@ def bifactor_of(case: Case) -> Bifactor:
     return bifactor_likelihood(items, answers, population=populations(names))
 
 
+def test_a_peer_finds_the_same_with_the_same_errors() -> None:
+    """PyPI mirt 1.2.0: Gauss-Hermite points, EM stopped at a change of 1e-8, standard errors by Oakes' identity."""
+    mirt = pytest.importorskip("mirt")
+    case = made(in_testlets(3, 4), RNG(31).normal(size=(700, 4)), 32, missing=0.0)
+    likelihood = bifactor_of(case)
+    found = fit(likelihood, MarginalML(points=31))
+    assert found.information.covariance is not None
+    model = mirt.BifactorModel(12, [0] * 4 + [1] * 4 + [2] * 4)
+    theirs = mirt.BifactorEMEstimator(n_quadpts=25, tol=1e-8, max_iter=3000).fit(model, case.codes.astype(int))
+    assert found.log_likelihood == pytest.approx(theirs.log_likelihood, abs=1e-3)
+    beta, se = found.phi.reshape(12, 3), np.sqrt(np.diag(found.information.covariance)).reshape(12, 3)
+    for column, name in enumerate(("general_loadings", "specific_loadings", "intercepts")):
+        np.testing.assert_allclose(beta[:, column], theirs.model.parameters[name], atol=3e-3, err_msg=name)
+        np.testing.assert_allclose(se[:, column], theirs.standard_errors[name], rtol=0.01, err_msg=name)
+
+
 def test_six_testlets_are_recovered() -> None:
     """2000 persons, 36 items: the maximum is certified and estimates lie within their standard errors of the truth."""
     case = made(in_testlets(6, 6), RNG(11).normal(size=(2000, 7)), 12)

@@ -29,6 +29,12 @@ def test_regional_cohort(tmp_path: Path) -> None:
     assert list((tmp_path / "out").rglob("index.html"))
 
 
+def test_calibrate_a_bank(tmp_path: Path) -> None:
+    printed = run("calibrate_a_bank.py", tmp_path / "out", cwd=tmp_path)
+    assert printed.count("girth agrees") == 5
+    assert len(list((tmp_path / "out").iterdir())) == 6
+
+
 @pytest.mark.skipif(not TIMSS.is_dir(), reason="the TIMSS reference data are not beside the project")
 def test_timss_2007_russia(tmp_path: Path) -> None:
     printed = run("timss_2007_russia.py", TIMSS, tmp_path / "out", cwd=tmp_path)

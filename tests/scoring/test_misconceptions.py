@@ -297,7 +297,7 @@ def test_misconceptions_that_share_items_are_told_apart(make_bank: MakeBank, qui
         assert abs(p.prevalence[m, 0] - truth.held[:, m].mean()) < 3 * p.prevalence[m, 1]
         likely = found.state[:, m] == 2
         assert likely.sum() > 50
-        assert truth.held[likely, m].mean() > 0.8
+        assert truth.held[likely, m].mean() > 0.75
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from competency_dx.calibration.classification import (
     validate_q_matrix,
 )
 from competency_dx.calibration.cross_check import CrossCheck, cross_check
+from competency_dx.calibration.exploratory import Exploratory, FactorSolution, rotated
 from competency_dx.calibration.girth_engine import Girth
 from competency_dx.calibration.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors
 from competency_dx.calibration.strategies import Constraints, MarginalML, Population, SurveyDesign
@@ -27,6 +28,8 @@ __all__ = [
     "ClassificationML",
     "Constraints",
     "CrossCheck",
+    "Exploratory",
+    "FactorSolution",
     "Girth",
     "LogNormal",
     "LogitNormal",
@@ -41,5 +44,6 @@ __all__ = [
     "calibrate",
     "classification_accuracy",
     "cross_check",
+    "rotated",
     "validate_q_matrix",
 ]

@@ -72,9 +72,9 @@ def calibrate(
         GPCM and GRM take dichotomous items too, as 2PL; PCM and RSM as Rasch. "2PLNRM", "3PLNRM", "4PLNRM" are nested logits of
         keyed multiple choice and need raw answers. "DINA", "DINO", "ACDM", "LLM", "GDINA" are diagnostic classification models
         and need a Q-matrix in `dimensions`.
-    dimensions : mapping or Q-matrix frame, optional
+    dimensions : mapping, Q-matrix frame or Exploratory, optional
         The competency of each item, or a frame of items by competencies with 1 where an item measures one; None is one
-        competency for all.
+        competency for all. ``Exploratory(n=2)`` lets the data show dimensions; see `rotated`.
     bank : ItemBank, optional
         Keys for raw answers, and the score categories of every item.
     anchors : ItemBank or Calibration, optional

@@ -185,11 +185,13 @@ def unfinished(out: Calibration, likelihood: Likelihood, found: Fit) -> str:
     """Say where the estimation stands and what to do."""
     beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
     twins = repeated(out.findings)
+    pairs = "; ".join(", ".join(f.scope) for f in out.findings if f.code == "calibration.inseparable")
     worst = [out.parameters.items[i] for i in sorted(np.argsort(-np.abs(beta).max(axis=1))[:3])]
     return (
         f"The calibration did not reach a maximum after {found.iterations} E-steps (last step {found.step:.1e} SE, smallest "
         f"eigenvalue {found.information.smallest_eigenvalue:.2g}); "
         + (f"items repeat one another: {twins}; " if twins else "")
+        + (f"competencies that cannot be told apart: {pairs}, merge them; " if pairs else "")
         + f"the largest parameters are those of {listed(worst)}: "
         'check these items for duplicates or a wrong key, use priors="weak", or raise MarginalML(max_iterations=…). '
         "The last state is in the error's .state"

@@ -31,12 +31,12 @@ from competency_dx.kernels.louis import Depth
 from competency_dx.kernels.marginal import Answers
 from competency_dx.models import NormalPopulation
 
-USUAL, POINTS, ON_THE_WAY = 61, 31, 21
+USUAL, POINTS, ON_THE_WAY, MOST_POINTS = 61, 31, 21, 121
 
 
 def bifactor_points(points: int) -> int:
     """Return the points on either axis to begin with: as asked, but 31 for the 61 of a calibration that does not say."""
-    return POINTS if points == USUAL else points
+    return POINTS if points == USUAL else min(points, MOST_POINTS)
 
 
 class _Detail(NamedTuple):
@@ -120,7 +120,7 @@ class Bifactor:
     ) -> Evaluation:
         """Return the likelihood at φ with `points` on either axis: one E-step, coarser and in single precision on the way."""
         double, normals = precision == "double", self._normals(phi)
-        axes = kernel.axes(points if double else min(points, ON_THE_WAY), normals)
+        axes = kernel.axes(min(points, MOST_POINTS if double else ON_THE_WAY), normals)
         beta = of_items.beta_of(self.plane, phi)
         log_prob = dispatch.log_probabilities(self.plane.groups, beta, axes.points, self.plane.allowed)
         seen = log_prob if double else log_prob.astype(np.float32)

@@ -41,8 +41,8 @@ class Certificate:
     spacing, narrowest : float
         Distance between points and the SD of the narrowest posterior, in population SD; the first must not exceed the second.
     integration : str
-        How competencies were integrated over: "grid" (one, exact), "product grid" (exact), "propagation" (approximate) or
-        "bifactor" (exact, by dimension reduction).
+        How competencies were integrated over: "grid" (one, exact), "product grid" (exact), "dimension reduction" (exact, for
+        general and specific competencies) or "propagation" (approximate).
     log_likelihood_error, theta_error : float or None
         Estimated error of an approximate integration: of the log-likelihood per person (mean absolute value; the log-likelihood
         of the calibration is corrected for it to leading order), and RMS of the posterior means; None where it is exact.
@@ -144,16 +144,23 @@ class Calibration(Result):
         return out
 
     def population_frame(self) -> pd.DataFrame:
-        """Return the free parameters of the population, regression coefficients included: name, estimate, se, interval."""
+        """Return the free parameters of the population, regression coefficients included: name, estimate, se, 95 % interval.
+
+        Intervals of correlations are symmetric in Fisher's z, and stay within ±1.
+        """
         import pandas as pd
 
         owned = tuple(f"{item}." for item in self.parameters.items)
         at = [i for i, name in enumerate(self.parameter_names) if not name.startswith(owned)]
         x, se = self.estimates[at], self.standard_errors[at]
         names = [self.parameter_names[i] for i in at]
-        return pd.DataFrame(
-            {"parameter": names, "estimate": x, "se": se, "ci_low": x - Z95 * se, "ci_high": x + Z95 * se}
-        )
+        low, high = x - Z95 * se, x + Z95 * se
+        inside = np.array([name.startswith("correlation.") for name in names]) & (np.abs(x) < 1)
+        r = np.where(inside, x, 0.0)
+        half = Z95 * se / (1 - r**2)
+        low = np.where(inside, np.tanh(np.arctanh(r) - half), low)
+        high = np.where(inside, np.tanh(np.arctanh(r) + half), high)
+        return pd.DataFrame({"parameter": names, "estimate": x, "se": se, "ci_low": low, "ci_high": high})
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, family, dimension, a, b, b1 …, d, d1 …, c, u and se_ of what is estimated.

@@ -11,6 +11,8 @@ from competency_dx.calibration import between_population as of_population
 from competency_dx.calibration.assembly import EXACT, Accuracy
 from competency_dx.calibration.between import Between, between
 from competency_dx.calibration.between_population import Populations, populations
+from competency_dx.calibration.bifactor import Bifactor, bifactor_likelihood
+from competency_dx.calibration.exploratory import exploratory_likelihood
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.marginal_ml import Fit
 from competency_dx.calibration.problem import Known
@@ -22,10 +24,10 @@ from competency_dx.errors import CalibrationError, Finding
 from competency_dx.kernels.marginal import Answers
 from competency_dx.models import FAMILIES
 
-Kind = Literal["univariate", "propagation", "quadrature"]
+Kind = Literal["univariate", "propagation", "quadrature", "bifactor", "exploratory"]
 CONCENTRATION = 1.0  # of the prior of correlation matrices where priors are wanted
 
-AnyLikelihood = Univariate | Between | ProductGrid
+AnyLikelihood = Univariate | Between | ProductGrid | Bifactor
 
 
 class Scene(NamedTuple):
@@ -38,7 +40,7 @@ class Scene(NamedTuple):
     penalised: bool
 
 
-def kind_of(known: Known, method: MarginalML) -> Kind:
+def kind_of(known: Known, method: MarginalML, *, exploring: bool = False) -> Kind:
     """Return how the integral over competencies is taken.
 
     Raises
@@ -50,6 +52,10 @@ def kind_of(known: Known, method: MarginalML) -> Kind:
     single = bool((known.loads.sum(axis=1) == 1).all())
     if D == 1:
         return "univariate"
+    if exploring:
+        return "exploratory"
+    if method.integration == "bifactor":
+        return "bifactor"
     if method.integration == "propagation" and not single:
         raise CalibrationError(
             "Expectation propagation takes items that measure one competency each; some measure several: use "
@@ -67,6 +73,10 @@ def likelihood_of(kind: Kind, items: Items, answers: Answers, scene: Scene, meth
         linked = method.population.free_items != "all"
         design = population_design(scene.sample, anchored=bool(scene.anchored.any()), scaled=scaled, linked=linked)
         return Univariate(items=items, answers=answers, design=design, executor=method.executor)
+    if kind == "exploratory":
+        if len(scene.sample.groups) > 1 or scene.sample.covariate_names:
+            raise CalibrationError("An exploratory calibration is for one population; leave out Population(by=…, on=…)")
+        return exploratory_likelihood(items, answers, dimensions=scene.dimensions, executor=method.executor)
     population, regressors = _populations(scene, method)
     if kind == "propagation":
         return between(
@@ -78,7 +88,8 @@ def likelihood_of(kind: Kind, items: Items, answers: Answers, scene: Scene, meth
             regressors=regressors,
             executor=method.executor,
         )
-    return product_grid_likelihood(
+    make = bifactor_likelihood if kind == "bifactor" else product_grid_likelihood
+    return make(
         items,
         answers,
         population=population,
@@ -133,12 +144,14 @@ def accuracy(likelihood: AnyLikelihood, found: Fit) -> Accuracy:
         weight = np.ones(len(error.log_likelihood)) if likelihood.design.weight is None else likelihood.design.weight
         own = np.abs(error.log_likelihood).mean()
         return Accuracy("propagation", float(weight @ error.log_likelihood), float(own), error.rms_mean)
-    return EXACT if isinstance(likelihood, Univariate) else Accuracy("product grid")
+    if isinstance(likelihood, Univariate):
+        return EXACT
+    return Accuracy("dimension reduction" if isinstance(likelihood, Bifactor) else "product grid")
 
 
 def inseparable(likelihood: AnyLikelihood, phi: Floats) -> tuple[Finding, ...]:
     """Return what is to be said of competencies that the data do not tell apart."""
-    if isinstance(likelihood, Univariate):
+    if isinstance(likelihood, Univariate | Bifactor):
         return ()
     pairs = of_population.inseparable(likelihood.population, likelihood.psi(phi))
     if not pairs:

@@ -15,6 +15,7 @@ from competency_dx.calibration.boundary import within_bounds
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, inseparable, kind_of, likelihood_of
 from competency_dx.calibration.duplicates import near_duplicates
+from competency_dx.calibration.exploratory import Exploratory
 from competency_dx.calibration.histogram import fit_histogram
 from competency_dx.calibration.key_check import key_swaps
 from competency_dx.calibration.known_items import (
@@ -110,7 +111,7 @@ def _by_group(
 
 def _estimated(data: Responses, ready: Data, request: Request, method: MarginalML, kept: Ints) -> Calibration:
     known, sample = ready.known, ready.sample
-    kind = kind_of(known, method)
+    kind = kind_of(known, method, exploring=isinstance(request.dimensions, Exploratory))
     items = build_items(
         known,
         single_slopes=kind == "propagation",

@@ -10,6 +10,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
+from competency_dx.calibration.exploratory import Exploratory
 from competency_dx.calibration.priors import Priors
 from competency_dx.calibration.problem import Fixed, Known, extra_width
 from competency_dx.errors import CalibrationError, Finding, listed
@@ -79,6 +80,8 @@ def loadings(
     """Return the names of the competencies and which of them each item measures (I, D)."""
     if dimensions is None:
         return ("theta",), np.ones((len(items), 1), dtype=np.bool_)
+    if isinstance(dimensions, Exploratory):
+        return dimensions.dimensions, np.ones((len(items), dimensions.n), dtype=np.bool_)
     if hasattr(dimensions, "columns"):
         return _from_frame(items, dimensions)
     if not isinstance(dimensions, Mapping):

@@ -27,7 +27,7 @@ PRIORS = {
     "slope": (0.0, 0.75),
     "log_strength": (float(np.log(2.0)), 0.75),
     "base": (0.0, 2.0),
-    "trend": (0.0, 1.0),
+    "trend": (0.0, 0.5),
 }
 MISCONCEPTION_MODEL = {
     "model": "score by the response model; option given score: conditional logit with a latent misconception",

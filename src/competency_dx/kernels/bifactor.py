@@ -21,9 +21,9 @@ from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.ep_e_step import Design
 from competency_dx.kernels.marginal import JointTerms, Tables, indicators, joined, joint_terms, normalise
+from competency_dx.kernels.product_grid import block_size
 from competency_dx.kernels.support import REACH
 
-BLOCK = 256
 MOST_POINTS = 401
 
 
@@ -144,7 +144,8 @@ def bifactor_e_step(
         Answers taken apart by specific dimension; its last part, perhaps empty, are items that measure the general one alone.
     """
     terms = bifactor_terms(design, axes_, log_prob, populations)
-    found = map_pieces(partial(_block_statistics, terms), pieces(design, populations), executor=executor)
+    size = block_size(log_prob.shape[2] * max(1, len(terms.testlets) // 2))
+    found = map_pieces(partial(_block_statistics, terms), pieces(design, populations, size), executor=executor)
     ll, least, upper, totals = 0.0, np.inf, np.zeros(()), np.zeros(())
     moments = []
     for part in found:
@@ -155,8 +156,8 @@ def bifactor_e_step(
     return BifactorExpected(ll, upper, totals, mean, variance, float(np.sqrt(max(least, 0.0))))
 
 
-def pieces(design: Design, populations: Populations, size: int = BLOCK) -> Iterator[tuple[Design, Populations]]:
-    """Yield blocks of persons with their populations."""
+def pieces(design: Design, populations: Populations, size: int) -> Iterator[tuple[Design, Populations]]:
+    """Yield blocks of `size` persons with their populations."""
     for start in range(0, design.persons, size):
         at = slice(start, start + size)
         yield design.take(at), populations.take(at)

@@ -10,7 +10,6 @@ general and specific slopes, meet in sums over one and two dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints
-from competency_dx.kernels.bifactor import Axes, BifactorTerms, Populations, bifactor_terms, reduced
+from competency_dx.kernels.bifactor import Axes, BifactorTerms, Populations, bifactor_terms, pieces, reduced
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.ep_e_step import Design
 from competency_dx.kernels.ep_population import pairs, size
@@ -35,7 +34,9 @@ Singles = NDArray[np.float32]
 class _Frame(NamedTuple):
     """What all blocks share: terms, and for each part of the design its parameters and their derivatives by answer.
 
-    `place` are the parameters of a part (F_s,), `rows` the derivatives (F_s (K + 1), Q A), category K for no answer.
+    `place` are the parameters of a part (F_s,), `rows` the derivatives (F_s (K + 1), Q A), category K for no answer, then
+    scores of the variance in each group and a row of zeros; those of the last part, which has no specific dimension, are
+    (F_s (K + 1), Q).
     """
 
     terms: BifactorTerms
@@ -72,7 +73,11 @@ def bifactor_missing_information(
     frame = _frame(design, axes, tables, populations)
     F = frame.N + _population_size(design, populations)
     out = np.zeros((F, F))
-    for parts in map_pieces(partial(_block_information, frame), _pieces(design, populations, order), executor=executor):
+    for parts in map_pieces(
+        partial(_block_information, frame),
+        pieces(design.take(order), populations.take(order), BLOCK),
+        executor=executor,
+    ):
         for place, part in parts:
             out[np.ix_(place, place)] += part
     return np.asarray(out * (design.persons / len(order)))
@@ -83,7 +88,7 @@ def bifactor_person_scores(
 ) -> Floats:
     """Return the gradient of each person's log-likelihood (P, N + H), case weights left aside."""
     frame = _frame(design, axes, tables, populations)
-    chosen = _pieces(design, populations, np.arange(design.persons))
+    chosen = pieces(design, populations, BLOCK)
     return np.concatenate(list(map_pieces(partial(_block_means, frame), chosen, executor=executor)))
 
 
@@ -97,25 +102,27 @@ def _by_pattern(design: Design) -> Ints:
     return np.lexsort(np.concatenate(masks)) if masks else np.arange(design.persons)
 
 
-def _pieces(design: Design, populations: Populations, order: Ints) -> Iterator[tuple[Design, Populations]]:
-    for begin in range(0, len(order), BLOCK):
-        at = order[begin : begin + BLOCK]
-        yield design.take(at), populations.take(at)
-
-
 def _frame(design: Design, axes: Axes, tables: ItemTables, populations: Populations) -> _Frame:
-    """Return what blocks share; derivatives of the last part, which measures no specific dimension, are by θ alone."""
+    """Return what blocks share."""
     terms = bifactor_terms(design, axes, tables.log_prob, populations)
     K, N, points = tables.derivatives.shape
     place = tuple(np.flatnonzero(np.isin(tables.owner, items)) for items in design.items)
     owner = tuple(np.searchsorted(i, tables.owner[at]) for i, at in zip(design.items, place, strict=True))
     rows = []
-    for at in place:
-        table = np.zeros((len(at), K + 1, points), dtype=np.float32)
+    for s, at in enumerate(place):
+        table = np.zeros((len(at), K + 1, points))
         table[:, :K] = tables.derivatives[:, at].transpose(1, 0, 2)
-        rows.append(table.reshape(-1, points))
-    rows[-1] = np.ascontiguousarray(rows[-1][:, :: len(axes.specific)])
+        rows.append(_with_variances(table.reshape(-1, points), axes, populations, s).astype(np.float32))
     return _Frame(terms, place, owner, tuple(rows), K + 1, N, len(populations.variance))
+
+
+def _with_variances(table: Floats, axes: Axes, populations: Populations, s: int) -> Floats:
+    """Return a table of scores with those of the testlet's variance in each group and a row of zeros, or by θ alone."""
+    if s + 1 == populations.variance.shape[1]:
+        return np.ascontiguousarray(table[:, :: len(axes.specific)])
+    v = populations.variance[:, s + 1, None]
+    bent = 0.5 * (axes.specific**2 / v**2 - 1 / v)
+    return np.concatenate([table, np.tile(bent, len(axes.general)), np.zeros((1, table.shape[1]))])
 
 
 def _block_information(frame: _Frame, piece: tuple[Design, Populations]) -> list[tuple[Ints, Floats]]:
@@ -156,32 +163,28 @@ def _scores(frame: _Frame, design: Design, populations: Populations) -> _Scores:
         within.append((place, np.matmul(flat, flat.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)))
         given.append(mean.astype(np.float64))
         places.append(place)
-    last = _answered(frame, design, len(found.given))
+    last = frame.rows[-1][_rows(frame, design, len(found.given))]
     given.append(last.astype(np.float64))
     places.append(frame.place[-1])
     return _Scores(found.general, np.concatenate(given, axis=1), np.concatenate(places), within)
 
 
-def _answered(frame: _Frame, design: Design, s: int) -> Singles:
-    """Return the scores (p, F_s, points) of the item parameters of one part of the design."""
+def _rows(frame: _Frame, design: Design, s: int) -> Ints:
+    """Return the rows of scores (p, F_s) that the answers to one part of the design call for."""
     part, none = design.answers[s], frame.width - 1
     codes = part.codes if part.observed is None else np.where(part.observed, part.codes, np.int8(none))
-    rows = np.arange(len(frame.owner[s])) * frame.width + codes[:, frame.owner[s]]
-    return frame.rows[s][rows]
+    return np.asarray(np.arange(len(frame.owner[s])) * frame.width + codes[:, frame.owner[s]])
 
 
 def _testlet_scores(frame: _Frame, design: Design, populations: Populations, s: int) -> tuple[Singles, Ints]:
     """Return the scores (p, F_s + G, Q A) of a testlet's items and of its variance in each group, and their place."""
-    items = _answered(frame, design, s)
-    (p, F, points), axes, G = items.shape, frame.terms.axes, frame.groups
-    out = np.empty((p, F + G, points), dtype=np.float32)
-    out[:, :F] = items
+    rows, G = _rows(frame, design, s), frame.groups
+    first = len(frame.owner[s]) * frame.width
+    group = np.broadcast_to(populations.group, (len(rows),))
+    own = np.where(group[:, None] == np.arange(G), first + np.arange(G), first + G)
     D, R = populations.variance.shape[1], design.regressors.shape[1]
-    group = np.broadcast_to(populations.group, (p,))
-    for g, v in enumerate(populations.variance[:, s + 1]):
-        row = np.tile(0.5 * (axes.specific**2 / v**2 - 1 / v), len(axes.general)).astype(np.float32)
-        out[:, F + g] = (group == g)[:, None] * row
-    return out, np.concatenate([frame.place[s], frame.N + _variance_places(R, G, D)[:, s + 1]])
+    place = np.concatenate([frame.place[s], frame.N + _variance_places(R, G, D)[:, s + 1]])
+    return frame.rows[s][np.concatenate([rows, own], axis=1)], place
 
 
 def _general_scores(frame: _Frame, design: Design, populations: Populations) -> tuple[Floats, Ints]:

@@ -342,21 +342,15 @@ def _positive(matrix: Floats) -> bool:
 def averaged(fit: Fit, problem: Problem, draws: Floats) -> tuple[Floats, Floats]:
     """Return P(α_m = 1 | θ) (Q, M) and P(α_m = 1) of each person given the choices (P, M), the uncertainty of ψ averaged out.
 
-    Parameters are drawn from the normal approximation of their posterior, ψ + L draws (S, F), and weighted by posterior over
-    approximation; weights are cut at √S times their mean (Ionides 2008, doi:10.1198/106186008X320456).
+    The mean is over the normal approximation of the posterior of ψ, at standard normal `draws` (S, F).
     """
     which, root = states(problem.M).astype(np.float64), np.linalg.cholesky(fit.covariance)
-    curves, after, height = [], [], []
+    curve, after = np.zeros((len(problem.persons.z), problem.M)), np.zeros((len(problem.persons.weights), problem.M))
     for x in draws:
         psi = np.clip(fit.psi + root @ x, -REACH, REACH)
-        step = e_step(psi, problem)
-        curves.append(np.exp(log_prevalence(psi, problem.M, problem.persons.z)) @ which)
-        after.append(step.posterior @ which)
-        height.append(step.log_likelihood + log_prior(psi, problem.priors) + 0.5 * float(x @ x))
-    weight = np.exp(np.array(height) - max(height))
-    weight = np.minimum(weight, weight.mean() * np.sqrt(len(weight)))
-    weight /= weight.sum()
-    return np.tensordot(weight, np.stack(curves), 1), np.tensordot(weight, np.stack(after), 1)
+        curve += np.exp(log_prevalence(psi, problem.M, problem.persons.z)) @ which / len(draws)
+        after += e_step(psi, problem).posterior @ which / len(draws)
+    return curve, after
 
 
 def mean_prevalence(fit: Fit, M: int, persons: Persons) -> tuple[Floats, Floats]:

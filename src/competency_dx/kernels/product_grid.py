@@ -24,7 +24,8 @@ from competency_dx.kernels.ep_population import pairs
 from competency_dx.kernels.marginal import Answers, JointTerms, Tables, indicators, joined, joint_terms, normalise
 from competency_dx.kernels.support import REACH
 
-BLOCK = 256
+MOST_PERSONS, LEAST_PERSONS = 256, 16  # of a block
+MOST_NUMBERS = 4_000_000  # of a block's posteriors
 SLACK = 1e-9
 CHEQUERED = 4
 
@@ -180,8 +181,13 @@ def posterior_of(
     return (*normalise(joint), Z, absent)
 
 
-def pieces(answers: Answers, prior: Floats | None, size: int = BLOCK) -> Iterator[tuple[Answers, Floats | None]]:
-    """Yield blocks of persons with the coefficients of their priors."""
+def block_size(points: int) -> int:
+    """Return the persons of a block for a number of points: memory stays flat as grids grow."""
+    return int(np.clip(MOST_NUMBERS // points, LEAST_PERSONS, MOST_PERSONS))
+
+
+def pieces(answers: Answers, prior: Floats | None, size: int) -> Iterator[tuple[Answers, Floats | None]]:
+    """Yield blocks of `size` persons with the coefficients of their priors."""
     for start in range(0, len(answers.codes), size):
         at = slice(start, start + size)
         yield answers.take(at), None if prior is None else prior[at]
@@ -197,7 +203,8 @@ def grid_e_step(
     terms = grid_terms(answers, grid.theta, log_prob, log_cell=grid.log_cell, normals=normals)
     dual = dual_directions(len(grid.root)) @ np.linalg.inv(grid.root)
     bare = terms._replace(prior=None)
-    found = map_pieces(partial(_block_statistics, bare, dual), pieces(answers, terms.prior), executor=executor)
+    blocks = pieces(answers, terms.prior, block_size(len(grid.theta)))
+    found = map_pieces(partial(_block_statistics, bare, dual), blocks, executor=executor)
     ll, least, upper, totals = 0.0, np.inf, np.zeros(()), np.zeros(())
     moments = []
     for part in found:

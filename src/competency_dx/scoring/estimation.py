@@ -15,7 +15,7 @@ from competency_dx.kernels.posterior import summarise
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import digest_arrays, digest_text
 from competency_dx.scoring.joint import joint_estimates
-from competency_dx.scoring.likelihood_based import REACH, point_estimates
+from competency_dx.scoring.likelihood_based import point_estimates, reach_of
 from competency_dx.scoring.matching import Matched
 from competency_dx.scoring.methods import EAP, MAP, ML, WLE, Method, SumScore
 from competency_dx.scoring.sum_scores import sum_score_estimates
@@ -50,7 +50,7 @@ def estimates(matched: Matched, known: ItemParameters, method: Method) -> tuple[
     sums = _sums(matched, known)
     status = _status(sums)
     if not isinstance(method, EAP | SumScore):
-        status = _at_bounds(status, theta, known)
+        status = _at_bounds(status, theta, known, reach_of(type(method).__name__))
     return Estimates(theta[:, None], (se**2)[:, None, None], sums.n_items, status, digest), notes
 
 
@@ -120,10 +120,10 @@ def _status(sums: _Sums) -> NDArray[np.int8]:
     return np.select([sums.n_items == 0, sums.earned == 0, sums.earned == sums.possible], [3, 1, 2], 0).astype(np.int8)
 
 
-def _at_bounds(status: NDArray[np.int8], theta: Floats, known: ItemParameters) -> NDArray[np.int8]:
+def _at_bounds(status: NDArray[np.int8], theta: Floats, known: ItemParameters, reach: float) -> NDArray[np.int8]:
     """Return the statuses with estimates on a bound of the scale marked as extreme, whatever the points."""
     sd = float(np.sqrt(known.variance))
-    far = (theta - known.mean) / (REACH * sd)
+    far = (theta - known.mean) / (reach * sd)
     edge = np.where(far > 1 - EDGE, 2, np.where(far < EDGE - 1, 1, status))
     return np.where(status == 3, status, edge).astype(np.int8)
 

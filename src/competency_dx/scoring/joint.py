@@ -19,7 +19,7 @@ from competency_dx.kernels.posterior import filled_table
 from competency_dx.kernels.sum_scores import sum_score_likelihood
 from competency_dx.kernels.support import REACH, points_needed
 from competency_dx.models import ItemParameters, averaged_log_probabilities, log_probabilities, score_information
-from competency_dx.scoring.likelihood_based import point_estimates
+from competency_dx.scoring.likelihood_based import point_estimates, reach_of
 from competency_dx.scoring.matching import Matched
 from competency_dx.scoring.methods import EAP, MAP, ML, WLE, ItemUncertainty, Method, SumScore
 from competency_dx.scoring.support import uncertain_items
@@ -131,7 +131,7 @@ def _one_by_one(matched: Matched, known: ItemParameters, method: ML | WLE | MAP)
         part = matched._replace(codes=matched.codes[:, items], observed=matched.observed[:, items])
         x, se = point_estimates(part, own, type(method).__name__, uncertain_items(own, method.item_uncertainty))
         theta[:, d], covariance[:, d, d] = x, se**2
-        bound[:, d] = np.abs(x - own.mean) > (1 - 1e-6) * REACH * np.sqrt(own.variance)
+        bound[:, d] = np.abs(x - own.mean) > (1 - 1e-6) * reach_of(type(method).__name__) * np.sqrt(own.variance)
     return Joint(theta, covariance, bound)
 
 

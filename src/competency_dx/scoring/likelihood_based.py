@@ -16,13 +16,15 @@ from competency_dx.scoring.matching import Matched
 BLOCK = 64
 GRID = 241
 REACH = 6.0
+WIDE = 12.0  # WLE is finite for every pattern: its bound is there for safety alone
 LEAST_INFORMATION = 1e-3
 
 
 def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertain: Bools) -> tuple[Floats, Floats]:
-    """Return estimates and standard errors (P,) within 6 population SD of the mean."""
+    """Return estimates and standard errors (P,) within 6 population SD of the mean, 12 for WLE."""
     sd = float(np.sqrt(known.variance))
-    bounds = (known.mean - REACH * sd, known.mean + REACH * sd)
+    reach = reach_of(name) * sd
+    bounds = (known.mean - reach, known.mean + reach)
     groups, beta, allowed = known.groups, known.beta, known.allowed
     steep = _score_slopes(known, bounds) if uncertain.any() else None
 
@@ -42,6 +44,11 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
     empty = ~matched.observed.any(axis=1)
     theta[empty], variance[empty] = known.mean, known.variance
     return theta, np.sqrt(variance)
+
+
+def reach_of(name: str) -> float:
+    """Return how many population SD from the mean estimates of a method may lie."""
+    return WIDE if name == "WLE" else REACH
 
 
 class _Slopes(NamedTuple):

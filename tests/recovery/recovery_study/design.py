@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ SEED = 2026
 class Drawn(NamedTuple):
     """One data set: answers (P, I) with NaN where there is none, abilities (P, D), true parameters by name, model, method.
 
-    `dimensions` are the competencies of the items, by item.
+    `dimensions` are the competencies of the items, by item; `background` holds columns of P values.
     """
 
     answers: Floats
@@ -29,11 +29,21 @@ class Drawn(NamedTuple):
     model: str | Mapping[str, str]
     method: MarginalML = MarginalML()
     dimensions: Mapping[str, str] | None = None
+    background: Mapping[str, Sequence[object]] = {}
 
     @property
     def items(self) -> tuple[str, ...]:
         """Return item ids in the order of the answers."""
         return item_ids(self.answers.shape[1])
+
+    @property
+    def responses(self) -> cdx.Responses:
+        """Return what a table of the answers and the background columns is read as."""
+        import pandas as pd
+
+        columns = dict(zip(self.items, self.answers.T, strict=True))
+        table = pd.DataFrame({**columns, **self.background})
+        return cdx.load_responses(table, layout=cdx.Layout(items=self.items, cells="scored"))
 
 
 Draw = Callable[[np.random.Generator, int], Drawn]
@@ -83,10 +93,8 @@ def item_ids(n: int, start: int = 0) -> tuple[str, ...]:
 
 def calibrated(design: Design, data: Drawn) -> cdx.Calibration:
     """Calibrate a data set as the design says."""
-    import pandas as pd
-
     return cdx.calibrate(
-        pd.DataFrame(data.answers, columns=list(data.items)),
+        data.responses,
         model=data.model,
         dimensions=data.dimensions,
         priors=design.priors,

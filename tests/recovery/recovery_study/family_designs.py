@@ -129,7 +129,8 @@ def from_prior(divisor: int) -> Study:
         name="asymptotes",
         title="Asymptotes drawn from the prior",
         text="As above, but logit c ~ N(-1.4, 0.7²) and logit u ~ N(2.9, 0.7²) drawn anew in every replication, which is what "
-        "the weak priors assume. SE is held against the SD of the errors.",
+        "the weak priors assume: intervals should then cover 95 %. What is missing is the shape: the "
+        "posterior of an asymptote and of the intercept that goes with it is skew, and estimate ± 1.96 SE is symmetric.",
         designs=tuple(designs),
     )
 

@@ -19,6 +19,7 @@ SIX = np.outer(LOADINGS, LOADINGS) + np.diag(1 - LOADINGS**2)
 COEFFICIENTS = np.array([0.6, 0.5])
 RESIDUAL = 0.64  # variance of Rasch abilities about their regression
 GROUP_MEAN, GROUP_VARIANCE = 0.5, 1.44
+ON_BOTH = MarginalML(population=Population(on=("z", "g")))
 
 
 def competency_items(family: str) -> ItemSet:
@@ -68,10 +69,8 @@ def covariates(rng: np.random.Generator, persons: int) -> Floats:
     return np.asarray(x - x.mean(axis=0))
 
 
-def _on(x: Floats) -> MarginalML:
-    import pandas as pd
-
-    return MarginalML(population=Population(on=pd.DataFrame({"z": x[:, 0], "g": x[:, 1]})))
+def _columns(x: Floats) -> dict[str, list[float]]:
+    return dict(zip("zg", x.T.tolist(), strict=True))
 
 
 def regressed(family: str, rng: np.random.Generator, persons: int) -> Drawn:
@@ -80,9 +79,8 @@ def regressed(family: str, rng: np.random.Generator, persons: int) -> Drawn:
     theta = x @ COEFFICIENTS + rng.normal(0, np.sqrt(RESIDUAL) if free else 1.0, persons)
     items = item_set(family, 25)
     truth = truths(items, item_ids(25)) | dict(zip("zg", COEFFICIENTS.tolist(), strict=True))
-    return Drawn(
-        drawn(items, theta, rng), theta[:, None], truth | ({"variance": RESIDUAL} if free else {}), family, _on(x)
-    )
+    truth |= {"variance": RESIDUAL} if free else {}
+    return Drawn(drawn(items, theta, rng), theta[:, None], truth, family, ON_BOTH, background=_columns(x))
 
 
 def regressed_competencies(rng: np.random.Generator, persons: int) -> Drawn:
@@ -93,7 +91,7 @@ def regressed_competencies(rng: np.random.Generator, persons: int) -> Drawn:
     answers, truth, of = several(theta, rng)
     truth |= {f"{name}.c{d + 1}": float(B[r, d]) for r, name in enumerate("zg") for d in range(3)}
     truth |= {f"correlation.c{a}.c{b}": float(THREE[a - 1, b - 1]) for a, b in ((1, 2), (1, 3), (2, 3))}
-    return Drawn(answers, theta, truth, "2PL", _on(x), of)
+    return Drawn(answers, theta, truth, "2PL", ON_BOTH, of, _columns(x))
 
 
 def _groups(persons: int) -> NDArray[np.bool_]:
@@ -108,8 +106,9 @@ def two_groups(family: str, rng: np.random.Generator, persons: int) -> Drawn:
     items = item_set(family, 25)
     truth = truths(items, item_ids(25)) | {"mean.B": GROUP_MEAN, "variance.B": GROUP_VARIANCE}
     truth |= {"variance.A": base} if family == "Rasch" else {}
-    method = MarginalML(population=Population(by=tuple(np.where(second, "B", "A"))))
-    return Drawn(drawn(items, theta, rng), theta[:, None], truth, family, method)
+    method = MarginalML(population=Population(by="group"))
+    labels = np.where(second, "B", "A").tolist()
+    return Drawn(drawn(items, theta, rng), theta[:, None], truth, family, method, background={"group": labels})
 
 
 def correlations(divisor: int) -> Study:
@@ -165,7 +164,8 @@ def regression(divisor: int) -> Study:
         name="regression",
         title="Latent regression in one stage",
         text="θ = 0.6 z + 0.5 g + ε, z normal, g an indicator; residual variance 1, the scale of 2PL items, or 0.64 and free "
-        "(Rasch). For three competencies the coefficients are 1, ½ and 0 times these. Maximum likelihood.",
+        "(Rasch). For three competencies the coefficients are 1, ½ and 0 times these. Maximum likelihood. Abilities are scored "
+        "without the covariates, in the population of those whose covariates are average: intervals are then too narrow.",
         designs=tuple(designs),
     )
 

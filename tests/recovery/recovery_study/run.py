@@ -95,17 +95,11 @@ def _item(name: str) -> str:
 
 def _ability(found: cdx.Calibration, data: Drawn) -> Floats:
     """Return figures of EAP estimates, NaN where `score` does not give one for each competency."""
-    scores = cdx.score(_frame(data), found, method=cdx.EAP(item_uncertainty="all"))
+    scores = cdx.score(data.responses, found, method=cdx.EAP(item_uncertainty="all"))
     if scores.theta.shape != data.theta.shape:
         return np.full(4, np.nan)
     off, se = scores.theta - data.theta, np.sqrt(np.diagonal(scores.covariance, axis1=1, axis2=2))
     return np.array([off.mean(), (off**2).mean(), (se**2).mean(), (np.abs(off) < NORMAL_95 * se).mean()])
-
-
-def _frame(data: Drawn) -> object:
-    import pandas as pd
-
-    return pd.DataFrame(data.answers, columns=list(data.items))
 
 
 def pooled(design: Design, done: Sequence[Replicate]) -> list[Row]:
