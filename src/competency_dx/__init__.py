@@ -70,11 +70,14 @@ if TYPE_CHECKING:
     from competency_dx.scoring import WLE as WLE
     from competency_dx.scoring import FileScores as FileScores
     from competency_dx.scoring import LatentRegression as LatentRegression
+    from competency_dx.scoring import MisconceptionEvidence as MisconceptionEvidence
+    from competency_dx.scoring import MisconceptionRule as MisconceptionRule
     from competency_dx.scoring import PlausibleValues as PlausibleValues
     from competency_dx.scoring import Pooled as Pooled
     from competency_dx.scoring import Reliability as Reliability
     from competency_dx.scoring import Scores as Scores
     from competency_dx.scoring import SumScore as SumScore
+    from competency_dx.scoring import misconceptions as misconceptions
     from competency_dx.scoring import plausible_values as plausible_values
     from competency_dx.scoring import pool as pool
     from competency_dx.scoring import reliability as reliability
@@ -130,12 +133,15 @@ _ROOMS = {
         "LatentRegression",
         "MAP",
         "ML",
+        "MisconceptionEvidence",
+        "MisconceptionRule",
         "PlausibleValues",
         "Pooled",
         "Reliability",
         "Scores",
         "SumScore",
         "WLE",
+        "misconceptions",
         "plausible_values",
         "pool",
         "reliability",

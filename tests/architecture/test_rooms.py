@@ -18,6 +18,9 @@ SOURCE = Path(__file__).parents[2] / "src" / PACKAGE
 LONGEST_MODULE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 60, 7
 
 PUBLIC_NAMES = [
+    "MisconceptionEvidence",
+    "MisconceptionRule",
+    "misconceptions",
     "Exploratory",
     "FactorSolution",
     "rotated",

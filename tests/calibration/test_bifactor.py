@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
@@ -17,7 +20,7 @@ from competency_dx.calibration.marginal_ml import fit
 from competency_dx.calibration.priors import LogNormal
 from competency_dx.calibration.problem import Known, build_items, category_counts
 from competency_dx.calibration.product_grid import ProductGrid, product_grid_likelihood
-from competency_dx.calibration.strategies import Constraints, MarginalML
+from competency_dx.calibration.strategies import Constraints, MarginalML, Population
 from competency_dx.calibration.univariate import PopulationDesign, Univariate
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.marginal import prepare
@@ -219,3 +222,25 @@ def test_an_item_of_two_testlets_is_refused() -> None:
     case = made(loads, RNG(17).normal(size=(60, 3)), 18)
     with pytest.raises(CalibrationError, match="rows 2 of the Q-matrix"):
         bifactor_of(case)
+
+
+def test_calibrate_reduces_dimensions(quiet: Callable[[], AbstractContextManager[None]]) -> None:
+    """The verb, with the sandwich and two groups: independent competencies, the general mean of the second group free."""
+    case = made(in_testlets(3, 4), RNG(19).normal(size=(500, 4)), 20)
+    frame = pd.DataFrame(np.where(case.observed, case.codes, np.nan), columns=list(case.known.ids))
+    loads = pd.DataFrame(case.known.loads.astype(int), index=list(case.known.ids), columns=["G", "A", "B", "C"])
+    method = MarginalML(
+        points=25,
+        integration="bifactor",
+        standard_errors="sandwich",
+        population=Population(by=["ab"[k % 2] for k in range(500)]),
+    )
+    with quiet():
+        found = cdx.calibrate(frame, dimensions=loads, method=method)
+    assert found.converged
+    names = [name for name in found.parameter_names if not name.startswith("i")]
+    assert names == ["mean.b.G", *(f"variance.{d}.b" for d in "GABC")]
+    second = found.populations[1]
+    np.testing.assert_allclose(second.covariance, np.diag(np.diag(second.covariance)))
+    np.testing.assert_array_equal(second.mean[1:], 0.0)
+    assert (found.standard_errors > 0).all()

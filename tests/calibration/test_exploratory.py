@@ -339,3 +339,17 @@ def test_confirmatory_dimensions_are_not_rotated() -> None:
     found = cdx.calibrate(pd.DataFrame(frame), model="2PL", dimensions={f"i{k}": "XY"[k % 2] for k in range(8)})
     with pytest.raises(CalibrationError, match="cannot be rotated"):
         rotated(found)
+
+
+def test_calibrate_explores(two: Found) -> None:
+    """The verb leads to the same fit; the dimensions can be scored and rotated."""
+    case = two.case
+    frame = pd.DataFrame(np.where(case.observed, case.codes, np.nan), columns=list(case.known.ids))
+    found = cdx.calibrate(frame, model="GRM", dimensions=Exploratory(n=2), priors=None)
+    assert found.log_likelihood == pytest.approx(two.fit.log_likelihood, abs=1e-4)
+    assert found.n_parameters == len(two.fit.phi)
+    np.testing.assert_allclose(found.population.covariance, np.eye(2))
+    np.testing.assert_allclose(
+        rotated(found).loadings, rotated(calibrated(case, two.likelihood, two.fit)).loadings, atol=1e-4
+    )
+    assert cdx.score(frame, found).theta.shape == (len(frame), 2)

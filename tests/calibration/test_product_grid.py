@@ -299,3 +299,32 @@ def test_more_than_four_competencies_are_refused() -> None:
     data, _ = made(within(15, 5), ["2PL"] * 15, RNG(18).normal(size=(60, 5)), 19)
     with pytest.raises(CalibrationError, match="up to 4 competencies"):
         data.likelihood(populations(tuple("ABCDE")))
+
+
+def test_a_competency_never_measured_without_another_is_refused() -> None:
+    """Slopes can then be traded without changing the likelihood, which the second half shows."""
+    loads = np.ones((8, 2), dtype=np.bool_)
+    loads[4:, 0] = False
+    data, _ = made(loads, ["2PL"] * 8, RNG(20).normal(size=(120, 2)), 21)
+    with pytest.raises(CalibrationError, match="Every item that measures X measures Y too"):
+        data.likelihood(populations(("X", "Y")))
+    likelihood = data.likelihood(orthogonal(populations(("X", "Y"))))
+    items = likelihood.items
+    free = ProductGrid(
+        items=items,
+        answers=likelihood.answers,
+        population=populations(("X", "Y")),
+        group=likelihood.group,
+        regressors=likelihood.regressors,
+    )
+    phi = free.start
+    phi[-1] = 0.0
+    other, c = phi.copy(), 0.4
+    turned = np.array([[1 + c**2, -c], [-c, 1]])  # covariance of (X, Y - c X) seen as (X - c Y, Y)
+    sd = np.sqrt(turned[0, 0])
+    other[-1] = turned[0, 1] / sd
+    other[items.place[:4, 1]] += c * phi[items.place[:4, 0]]
+    other[items.place[:4, 0]] *= sd
+    one, two = (free.evaluate(x, 41).log_likelihood for x in (phi, other))
+    assert one == pytest.approx(two, abs=1e-5)
+    assert other[-1] != 0

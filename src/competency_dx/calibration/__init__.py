@@ -15,10 +15,17 @@ from competency_dx.calibration.classification import (
 from competency_dx.calibration.cross_check import CrossCheck, cross_check
 from competency_dx.calibration.exploratory import Exploratory, FactorSolution, rotated
 from competency_dx.calibration.girth_engine import Girth
+from competency_dx.calibration.misconceptions import (
+    MISCONCEPTION_MODEL,
+    MisconceptionEstimate,
+    MisconceptionEstimates,
+    estimate_misconceptions,
+)
 from competency_dx.calibration.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors
 from competency_dx.calibration.strategies import Constraints, MarginalML, Population, SurveyDesign
 
 __all__ = [
+    "MISCONCEPTION_MODEL",
     "AttributePosteriors",
     "Beta",
     "Calibration",
@@ -34,6 +41,8 @@ __all__ = [
     "LogNormal",
     "LogitNormal",
     "MarginalML",
+    "MisconceptionEstimate",
+    "MisconceptionEstimates",
     "Normal",
     "PooledNormal",
     "Population",
@@ -44,6 +53,7 @@ __all__ = [
     "calibrate",
     "classification_accuracy",
     "cross_check",
+    "estimate_misconceptions",
     "rotated",
     "validate_q_matrix",
 ]

@@ -20,6 +20,8 @@ from competency_dx.kernels.marginal import Answers
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import digest_arrays, provenance
 
+COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
+
 
 class Setting(NamedTuple):
     """What surrounds a fit: items, dimensions, answers, groups and where they come from, item-rest correlations, notes."""
@@ -101,7 +103,9 @@ def assembled(
             log_likelihood_error=how.log_likelihood,
             theta_error=how.theta,
         ),
-        findings=setting.notes + screen.after(parameters, label, n_answers, free_slope) + _grid_note(found),
+        findings=setting.notes
+        + screen.after(parameters, label, n_answers, free_slope)
+        + _grid_note(found, known.loads.shape[1]),
         provenance=provenance("calibrate", {"responses": _digest(answers, mask)}, setting.settings),
     )
 
@@ -165,14 +169,14 @@ def _to_steps(items: Items, known: Known, F: int) -> Floats:
     return T
 
 
-def _grid_note(found: Fit) -> tuple[Finding, ...]:
+def _grid_note(found: Fit, several: int) -> tuple[Finding, ...]:
     spacing, narrowest = found.at.spacing, found.at.narrowest
     if spacing <= narrowest:
         return ()
     return (
         Finding(
             code="calibration.coarse_grid",
-            severity="error",
+            severity="error" if several == 1 or spacing > COARSE * narrowest else "warning",
             ru=f"Сетка интегрирования ({found.points} точек) реже, чем уже́ апостериорное распределение "
             f"({spacing:.3f} против {narrowest:.3f} SD); увеличьте MarginalML(points=…).",
             en=f"The support grid ({found.points} points) is coarser than the narrowest posterior "

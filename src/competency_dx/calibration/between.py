@@ -241,6 +241,11 @@ class Between:
         free = np.concatenate([np.ones(derivatives.size, dtype=np.bool_), self.population.free])
         return np.asarray(own[:, free] @ self._collector())
 
+    def unsettled(self, now: Evaluation) -> int:
+        """Return how many persons' sites did not settle."""
+        d: _Detail = now.detail
+        return d.expected.unsettled
+
     def error(self, now: Evaluation) -> EPError:
         """Return the estimated error of expectation propagation for every person."""
         d: _Detail = now.detail

@@ -155,7 +155,7 @@ class Calibration(Result):
         x, se = self.estimates[at], self.standard_errors[at]
         names = [self.parameter_names[i] for i in at]
         low, high = x - Z95 * se, x + Z95 * se
-        inside = np.array([name.startswith("correlation.") for name in names]) & (np.abs(x) < 1)
+        inside = np.array([name.startswith("correlation.") for name in names], dtype=np.bool_) & (np.abs(x) < 1)
         r = np.where(inside, x, 0.0)
         half = Z95 * se / (1 - r**2)
         low = np.where(inside, np.tanh(np.arctanh(r) - half), low)
@@ -167,7 +167,7 @@ class Calibration(Result):
 
         Dichotomous items fill b and d (logit = a θ + d, b = -d / a), polytomous ones b1 … and d1 …
         (logit of k against k - 1 = a (θ - b_k) = a θ + d_k). Where items measure several competencies, slopes are in
-        a_<competency>. Nominal items fill d1 … (category intercepts) and slope1 …; standard errors of b, c and u are by the
+        ``a_<competency>``. Nominal items fill d1 … (category intercepts) and slope1 …; standard errors of b, c and u are by the
         delta method.
         """
         return parameter_frame(self.parameters)
@@ -277,14 +277,17 @@ def _known(x: float) -> float | None:
 def _population_line(c: Calibration) -> str:
     """Return mean and variance, or the spread of correlations, or groups."""
     if len(c.groups) > 1:
+        of = "" if len(c.population.mean) == 1 else f" of {c.population.dimensions[0]}"
         parts = [
             f"{g} {p.mean[0]:.3f} ± {np.sqrt(p.covariance[0, 0]):.3f}"
             for g, p in zip(c.groups, c.populations, strict=True)
         ]
-        return f"populations (mean ± SD): {', '.join(parts[:6])}"
+        return f"populations (mean ± SD{of}): {', '.join(parts[:6])}"
     V = c.population.covariance
     if len(V) == 1:
         return f"population: mean {c.population.mean[0]:.3f}, variance {V[0, 0]:.3f}"
     sd = np.sqrt(np.diag(V))
     r = (V / np.outer(sd, sd))[np.triu_indices(len(V), 1)]
+    if not r.any():
+        return f"population: {len(V)} independent dimensions"
     return f"population: {len(V)} competencies, correlations {r.min():.3f} to {r.max():.3f}"

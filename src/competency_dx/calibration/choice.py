@@ -11,12 +11,12 @@ from competency_dx.calibration import between_population as of_population
 from competency_dx.calibration.assembly import EXACT, Accuracy
 from competency_dx.calibration.between import Between, between
 from competency_dx.calibration.between_population import Populations, populations
-from competency_dx.calibration.bifactor import Bifactor, bifactor_likelihood
+from competency_dx.calibration.bifactor import Bifactor, bifactor_likelihood, bifactor_points
 from competency_dx.calibration.exploratory import exploratory_likelihood
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.marginal_ml import Fit
 from competency_dx.calibration.problem import Known
-from competency_dx.calibration.product_grid import ProductGrid, product_grid_likelihood
+from competency_dx.calibration.product_grid import ProductGrid, axis_points, product_grid_likelihood
 from competency_dx.calibration.sample import Sample, population_design
 from competency_dx.calibration.strategies import MarginalML
 from competency_dx.calibration.univariate import Univariate
@@ -25,6 +25,7 @@ from competency_dx.kernels.marginal import Answers
 from competency_dx.models import FAMILIES
 
 Kind = Literal["univariate", "propagation", "quadrature", "bifactor", "exploratory"]
+MOST = 4  # dimensions of a product grid
 CONCENTRATION = 1.0  # of the prior of correlation matrices where priors are wanted
 
 AnyLikelihood = Univariate | Between | ProductGrid | Bifactor
@@ -149,7 +150,30 @@ def accuracy(likelihood: AnyLikelihood, found: Fit) -> Accuracy:
     return Accuracy("dimension reduction" if isinstance(likelihood, Bifactor) else "product grid")
 
 
-def inseparable(likelihood: AnyLikelihood, phi: Floats) -> tuple[Finding, ...]:
+def points_for(kind: Kind, points: int, n_dimensions: int) -> int:
+    """Return the points on each axis to begin with."""
+    if kind == "bifactor":
+        return bifactor_points(points)
+    return axis_points(points, min(n_dimensions, MOST)) if kind in {"quadrature", "exploratory"} else points
+
+
+def doubts(likelihood: AnyLikelihood, found: Fit) -> tuple[Finding, ...]:
+    """Return what is to be said of competencies that the data do not tell apart, and of persons who did not settle."""
+    unsettled = likelihood.unsettled(found.at) if isinstance(likelihood, Between) else 0
+    if not unsettled:
+        return _inseparable(likelihood, found.phi)
+    note = Finding(
+        code="calibration.unsettled",
+        severity="warning",
+        ru=f"Приближение апостериорных распределений не установилось у {unsettled} участников; сверьте результат с "
+        'MarginalML(integration="quadrature"), если компетенций не больше трёх.',
+        en=f"The approximation of posteriors did not settle for {unsettled} persons; check the result by "
+        'MarginalML(integration="quadrature") if there are at most three competencies.',
+    )
+    return (note, *_inseparable(likelihood, found.phi))
+
+
+def _inseparable(likelihood: AnyLikelihood, phi: Floats) -> tuple[Finding, ...]:
     """Return what is to be said of competencies that the data do not tell apart."""
     if isinstance(likelihood, Univariate | Bifactor):
         return ()

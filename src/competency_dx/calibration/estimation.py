@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from competency_dx.calibration import screen
 from competency_dx.calibration.assembly import Setting, assembled, unfinished
 from competency_dx.calibration.boundary import within_bounds
 from competency_dx.calibration.calibration import Calibration
-from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, inseparable, kind_of, likelihood_of
+from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, doubts, kind_of, likelihood_of, points_for
 from competency_dx.calibration.duplicates import near_duplicates
 from competency_dx.calibration.exploratory import Exploratory
 from competency_dx.calibration.histogram import fit_histogram
@@ -31,7 +32,6 @@ from competency_dx.calibration.marginal_ml import Fit
 from competency_dx.calibration.multi_start import best_of
 from competency_dx.calibration.priors import Priors
 from competency_dx.calibration.problem import Fixed, Known, build_items, category_counts
-from competency_dx.calibration.product_grid import ProductGrid
 from competency_dx.calibration.sample import Sample, sample_of
 from competency_dx.calibration.strategies import MarginalML
 from competency_dx.calibration.survey import sandwich
@@ -112,6 +112,7 @@ def _by_group(
 def _estimated(data: Responses, ready: Data, request: Request, method: MarginalML, kept: Ints) -> Calibration:
     known, sample = ready.known, ready.sample
     kind = kind_of(known, method, exploring=isinstance(request.dimensions, Exploratory))
+    method = replace(method, points=points_for(kind, method.points, known.loads.shape[1]))
     items = build_items(
         known,
         single_slopes=kind == "propagation",
@@ -130,7 +131,7 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
         repeats = near_duplicates(known.ids, ready.codes, ready.observed)
     swaps = key_swaps(data, kept, rest) if len(rest) == len(kept) else {}
     notes = left_out(data, kept) + repeats
-    notes += others + inseparable(likelihood, found.phi)
+    notes += others + doubts(likelihood, found)
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, swaps)
     by = method.population.by
     setting = Setting(
@@ -168,11 +169,6 @@ def _covariance(likelihood: AnyLikelihood, found: Fit, sample: Sample, method: M
     surveyed = sample.weight is not None
     if inverse is None or (method.standard_errors == "information" and not surveyed):
         return inverse
-    if isinstance(likelihood, ProductGrid):
-        raise CalibrationError(
-            "Sandwich standard errors and survey designs are available for one competency and for items measuring one of "
-            'several (integration="propagation"), not on a product grid'
-        )
     return sandwich(inverse, likelihood.person_scores(found.at), sample)
 
 
@@ -185,4 +181,8 @@ def _settings(request: Request, method: MarginalML, found: Fit) -> dict[str, str
         "points": str(found.points),
     }
     robust = method.standard_errors == "sandwich" or method.survey is not None
+    if isinstance(request.dimensions, Exploratory):
+        out["rotation"] = request.dimensions.rotation
+        if request.priors is not None:
+            out["priors"] += "; slopes around 0 where they were normal, so that no rotation is favoured"
     return out | ({"standard errors": "sandwich"} if robust else {})

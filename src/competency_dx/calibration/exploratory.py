@@ -12,7 +12,7 @@ Loadings are in the metric of factor analysis, λ_d = a_d / √(1.702² + Σ a_d
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 import numpy as np
 from scipy.linalg import qr
@@ -214,8 +214,8 @@ def exploratory_likelihood(
     return product_grid_likelihood(identified, answers, population=population, executor=executor)
 
 
-def rotated(calibration: Calibration, rotation: Method = "oblimin") -> FactorSolution:
-    """Rotate the loadings of an exploratory calibration.
+def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorSolution:
+    """Rotate the loadings of an exploratory calibration, as `Exploratory` asked for or by another method.
 
     Raises
     ------
@@ -229,6 +229,8 @@ def rotated(calibration: Calibration, rotation: Method = "oblimin") -> FactorSol
             f"The dimensions {listed(p.dimensions)} are fixed by the model and cannot be rotated; calibrate with "
             "dimensions=Exploratory(…)"
         )
+    if rotation is None:
+        rotation = cast("Method", calibration.provenance.settings.get("rotation", "oblimin"))
     found = rotate(loadings_of(p.slopes), rotation)
     at = _slope_places(calibration)
     J = _jacobian(p.slopes, found, at, rotation)

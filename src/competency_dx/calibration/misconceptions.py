@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 from scipy.special import ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints
@@ -277,6 +276,8 @@ def _groups(items: Sequence[Marked], codes: Sequence[int]) -> tuple[tuple[int, .
 
 def stack(items: Sequence[Marked], codes: Sequence[int]) -> tuple[kernel.Choices, Ints]:
     """Return the choices that tell of some codes, and the persons (p,) who made any."""
+    from scipy.sparse import csr_array
+
     ticks, marks, first, rows, columns, start = [], [], [], [], [], 0
     V = sum(len(i.options) for i in items)
     before = np.cumsum([0, *(len(i.options) for i in items)])

@@ -39,7 +39,7 @@ def _said(best: Fit, fits: list[Fit]) -> Finding:
         code="calibration.starts",
         severity="warning" if lower else "info",
         ru=f"Начальных точек: {len(fits)}; к наибольшему максимуму пришли {len(fits) - len(lower) - failed}, к более низким "
-        f"{len(lower)} (ниже не более чем на {gap:.2f}), не сошлись {failed}.",
+        f"{len(lower)}{f' (ниже не более чем на {gap:.2f})' if lower else ''}, не сошлись {failed}.",
         en=f"Of {len(fits)} starting points {len(fits) - len(lower) - failed} led to the highest maximum, {len(lower)} to lower "
-        f"ones (by {gap:.2f} at most), {failed} did not converge.",
+        f"ones{f' (by {gap:.2f} at most)' if lower else ''}, {failed} did not converge.",
     )

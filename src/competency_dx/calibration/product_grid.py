@@ -21,7 +21,7 @@ from competency_dx.calibration.items import Items
 from competency_dx.calibration.likelihood import Evaluation, Information, Precision, inverted
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels import dispatch, support
-from competency_dx.kernels.ep_population import population_gradient, population_information
+from competency_dx.kernels.ep_population import pairs, population_gradient, population_information
 from competency_dx.kernels.grid_information import ItemTables, grid_missing_information, grid_person_scores
 from competency_dx.kernels.louis import Depth
 from competency_dx.kernels.marginal import Answers
@@ -295,6 +295,41 @@ def rescale(items: Items, phi: Floats, scale: Floats) -> None:
         phi[place[place >= 0]] *= scale[d]
 
 
+def confounded(items: Items, population: Populations) -> tuple[tuple[str, str], ...]:
+    """Return pairs of correlated competencies of which slopes of the second can be traded for those of the first.
+
+    Adding a multiple of the slopes of d to those of e, and turning θ and its covariance to match, leaves every probability as it
+    is. Only an item that measures d and not e, or whose slope of e is fixed, tells the two apart.
+    """
+    D, (R, _, _) = items.n_slopes, population.shape
+    a, b = pairs(D)
+    place = items.place[:, :D]
+    loads = (place >= 0) | (items.base[:, :D] != 0)
+    free = population.free[R * D : R * D + len(a)]
+    correlated = [(d, e) for d, e, moves in zip(a, b, free, strict=True) if moves and d != e]
+    names = population.dimensions
+    return tuple(
+        (names[d], names[e])
+        for one in correlated
+        for d, e in (one, one[::-1])
+        if not (loads[:, d] & (place[:, e] < 0)).any()
+    )
+
+
+def refuse_confounded(items: Items, population: Populations) -> None:
+    """Raise where the Q-matrix and plain maximum likelihood do not identify the slopes."""
+    prior = items.prior
+    if len(prior.log_normal) or np.einsum("iff->if", prior.precision)[:, : items.n_slopes].any():
+        return
+    found = confounded(items, population)
+    if found:
+        d, e = found[0]
+        raise CalibrationError(
+            f"Every item that measures {d} measures {e} too, so their slopes and correlation are not identified; add items that "
+            f'measure {d} without {e}, merge the two, or use priors="weak"'
+        )
+
+
 def product_grid_likelihood(
     items: Items,
     answers: Answers,
@@ -315,7 +350,7 @@ def product_grid_likelihood(
     Raises
     ------
     CalibrationError
-        With more than four dimensions.
+        With more than four dimensions, or where the Q-matrix leaves slopes unidentified.
     """
     D, P = items.n_slopes, len(answers.codes)
     if D not in POINTS:
@@ -323,6 +358,7 @@ def product_grid_likelihood(
             f"A product grid takes up to {max(POINTS)} competencies, there are {D}; use "
             'MarginalML(integration="propagation"), or "bifactor" for one general and several specific ones'
         )
+    refuse_confounded(items, population)
     w = np.zeros((1, 0)) if regressors is None else regressors
     single = group is None and (len(w) == 1 or not w.shape[1])
     of = np.zeros(1 if single else P, dtype=np.int64) if group is None else group

@@ -48,7 +48,10 @@ class ItemTables(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """What all blocks share; derivatives (N (K + 1), Q) have a category K for no answer."""
+    """What all blocks share.
+
+    Derivatives (N (K + 1), Q) have a category K for no answer; `population` (H, Q) are scores of a population that all share.
+    """
 
     theta: Floats
     terms: GridTerms
@@ -57,6 +60,7 @@ class _Frame(NamedTuple):
     owner: Ints
     width: int
     groups: int
+    population: Singles | None
 
 
 class _Piece(NamedTuple):
@@ -85,7 +89,7 @@ def grid_missing_information(
     order = by_pattern(answers)
     if depth == "guide":
         order = order[:: max(1, len(order) // GUIDE_PERSONS)]
-    frame, prior = _frame(answers, grid, tables, normals)
+    frame, prior = _frame(answers, grid, tables, normals, regressors)
     R, D = regressors.shape[1], grid.theta.shape[1]
     F = len(tables.owner) + size(R, frame.groups, D)
     out = np.zeros((F, F))
@@ -105,20 +109,38 @@ def grid_person_scores(
     executor: Executor | None = None,
 ) -> Floats:
     """Return the gradient of each person's log-likelihood (P, N + H), case weights left aside."""
-    frame, prior = _frame(answers, grid, tables, normals)
+    frame, prior = _frame(answers, grid, tables, normals, regressors)
     chosen = _pieces(answers, normals, regressors, prior, np.arange(len(answers.codes)))
     return np.concatenate(list(map_pieces(partial(_block_scores, frame), chosen, executor=executor)))
 
 
-def _frame(answers: Answers, grid: Grid, tables: ItemTables, normals: Normals) -> tuple[_Frame, Floats | None]:
+def _frame(
+    answers: Answers, grid: Grid, tables: ItemTables, normals: Normals, regressors: Floats
+) -> tuple[_Frame, Floats | None]:
     """Return what blocks share, and the coefficients of priors (P, 1 + D + T)."""
     terms = grid_terms(answers, grid.theta, tables.log_prob, log_cell=grid.log_cell, normals=normals)
     K, N, Q = tables.derivatives.shape
     rows = np.zeros((N, K + 1, Q))
     rows[:, :K] = tables.derivatives.transpose(1, 0, 2)
     rows = rows.reshape(-1, Q)
-    bare, groups = terms._replace(prior=None), len(normals.covariance)
-    return _Frame(grid.theta, bare, rows, rows.astype(np.float32), tables.owner, K + 1, groups), terms.prior
+    population = None
+    if normals.shared:
+        inverse = np.asarray(np.linalg.inv(normals.covariance), dtype=np.float64)
+        own = _population_scores(grid.theta - normals.mean, inverse, 0, regressors[0])
+        population = own.astype(np.float32)
+    return (
+        _Frame(
+            theta=grid.theta,
+            terms=terms._replace(prior=None),
+            derivatives=rows,
+            single=rows.astype(np.float32),
+            owner=tables.owner,
+            width=K + 1,
+            groups=len(normals.covariance),
+            population=population,
+        ),
+        terms.prior,
+    )
 
 
 def _pieces(
@@ -145,7 +167,11 @@ def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:
         at = np.flatnonzero(mass > NEGLIGIBLE * mass.max())
         scores = np.empty((len(met) + H, len(at)), dtype=np.float32)
         np.take(frame.single[rows[p]], at, axis=1, out=scores[: len(met)])
-        scores[len(met) :] = _population_scores(frame.theta[at], piece, p, inverse)
+        if frame.population is not None:
+            np.take(frame.population, at, axis=1, out=scores[len(met) :])
+        else:
+            g, mean = int(piece.normals.group[p]), piece.normals.mean[p]
+            scores[len(met) :] = _population_scores(frame.theta[at] - mean, inverse, g, piece.regressors[p])
         scores *= np.sqrt(weight[p] * mass[at]).astype(np.float32)
         out += scores @ scores.T
     return np.concatenate([met, len(frame.owner) + np.arange(H)]), out
@@ -192,17 +218,13 @@ def _population_means(frame: _Frame, piece: _Piece, posterior: Floats) -> Floats
     return np.concatenate([first, *squares], axis=1)
 
 
-def _population_scores(theta: Floats, piece: _Piece, p: int, inverse: Floats) -> Floats:
-    """Return the scores (H, n) of the populations for person p of a block at points θ (n, D)."""
-    D, shared = theta.shape[1], piece.normals.shared
+def _population_scores(off: Floats, inverse: Floats, g: int, w: Floats) -> Floats:
+    """Return the scores (H, n) of the populations for a person of group g with regressors w (R,), at θ - μ (n, D)."""
+    D = off.shape[1]
     a, b = pairs(D)
-    g = int(piece.normals.group[0 if len(piece.normals.group) == 1 else p])
-    y = ((theta - piece.normals.mean[0 if shared else p]) @ inverse[g]).T
-    w, T = piece.regressors[p], len(a)
-    out = np.zeros((size(len(w), len(inverse), D), len(theta)))
-    first = len(w) * D
-    out[:first] = (w[:, None, None] * y).reshape(first, len(theta))
-    out[first + g * T : first + (g + 1) * T] = (
-        y[a] * y[b] * halves(D)[:, None] - (inverse[g][a, b] * halves(D))[:, None]
-    )
+    y, half = (off @ inverse[g]).T, halves(D)[:, None]
+    T, first = len(a), len(w) * D
+    out = np.zeros((size(len(w), len(inverse), D), len(off)))
+    out[:first] = (w[:, None, None] * y).reshape(first, len(off))
+    out[first + g * T : first + (g + 1) * T] = (y[a] * y[b] - inverse[g][a, b][:, None]) * half
     return out

@@ -24,15 +24,16 @@ Parameters are ψ = (κ, λ, τ = log δ, e, s), F = 3 M + 2 V. Axes: N alternat
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.sparse import csr_array
 from scipy.special import expit, log_expit
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.kernels.blocks import map_blocks
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 BLOCK = 1024
 CELLS = 4_000_000  # numbers held at once by the information
@@ -288,6 +289,8 @@ def log_prior(psi: Floats, priors: Normals) -> float:
 
 def search(start: Floats, problem: Problem, most: int) -> tuple[Floats, float]:
     """Return parameters near a mode of the posterior and the log posterior there, by L-BFGS from a starting value."""
+    from scipy.optimize import minimize
+
     priors = problem.priors
 
     def downhill(psi: Floats) -> tuple[float, Floats]:

@@ -4,6 +4,8 @@ from competency_dx.scoring.api import score
 from competency_dx.scoring.conditioning import LatentRegression
 from competency_dx.scoring.matching import Matched, as_responses, match, parameters_of
 from competency_dx.scoring.methods import EAP, MAP, ML, WLE, Method, SumScore
+from competency_dx.scoring.misconception_evidence import MisconceptionEvidence, MisconceptionParameters
+from competency_dx.scoring.misconceptions import MisconceptionRule, misconceptions
 from competency_dx.scoring.plausible_values import PlausibleValues, plausible_values
 from competency_dx.scoring.pooling import Pooled, pool
 from competency_dx.scoring.reliability import Reliability, reliability
@@ -20,6 +22,9 @@ __all__ = [
     "LatentRegression",
     "Matched",
     "Method",
+    "MisconceptionEvidence",
+    "MisconceptionParameters",
+    "MisconceptionRule",
     "PlausibleValues",
     "Pooled",
     "Reliability",
@@ -27,6 +32,7 @@ __all__ = [
     "SumScore",
     "as_responses",
     "match",
+    "misconceptions",
     "parameters_of",
     "plausible_values",
     "pool",

@@ -8,9 +8,9 @@ import numpy as np
 
 from competency_dx.arrays import Floats, value
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
-from competency_dx.calibration.misconceptions import (
+from competency_dx.calibration import (
     MISCONCEPTION_MODEL,
+    Calibration,
     MisconceptionEstimate,
     MisconceptionEstimates,
     estimate_misconceptions,
