@@ -144,7 +144,8 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
         notes=notes,
         settings=_settings(request, method, found),
     )
-    out = assembled(setting, likelihood, found, covariance, accuracy(likelihood, found))
+    with one_blas_thread():
+        out = assembled(setting, likelihood, found, covariance, accuracy(likelihood, found))
     announce(out.findings)
     if not out.converged:
         raise ConvergenceError(unfinished(out, likelihood, found), out)

@@ -26,7 +26,8 @@ Depth = Literal["exact", "guide"]
 
 MAX_TERMS = 20
 GUIDE_TERMS, GUIDE_PERSONS = 2, 4096
-NEGLIGIBLE = 1e-8
+MANY_PERSONS = 10_000
+NEGLIGIBLE = 1e-6
 STRAIGHT = 1e-9
 TINY = 1e-12
 LEAST_ROOT = 1e-17  # roots of masses that are none, kept above the slow subnormal numbers of single precision
@@ -86,9 +87,11 @@ def missing_information(
     """Return Σ_p Cov[S_p | x_p] (F, F).
 
     A ``"guide"`` is made of two terms and of a few thousand persons for all: it is good enough for the direction of a Newton
-    step. Terms after the first are a few per cent of the whole or less; single precision of them is plenty.
+    step. Terms after the first are a few per cent of the whole or less; single precision of them is plenty. With many
+    persons, whose rounding averages out, all is in single precision but the sums over blocks.
     """
-    terms = joint_terms(answers, tables)
+    single = len(answers.codes) >= MANY_PERSONS
+    terms = joint_terms(answers, tables.single() if single else tables)
     order = by_pattern(answers)
     P, most = len(order), MAX_TERMS
     if depth == "guide":
@@ -105,7 +108,7 @@ def missing_information(
 def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[Answers, Scores]) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (F, F) of one block of persons."""
     answers, scores = piece
-    _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None))))
+    _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None), terms.base.dtype)))
     codes = answers.codes if answers.observed is None else np.where(answers.observed, answers.codes, np.int8(-1))
     met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
     project = Projection(codes, scores.take(met), theta)

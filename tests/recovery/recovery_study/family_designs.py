@@ -96,7 +96,7 @@ def families(divisor: int) -> Study:
         )
         for label, draw, plain in kinds
         for P in SIZES
-        for priors in ((None, "weak") if plain and P < SIZES[-1] else (None,) if plain else ("weak",))
+        for priors in ((None, "weak") if plain and SIZES[-1] > P else (None,) if plain else ("weak",))
     ]
     return Study(
         name="families",
@@ -108,7 +108,7 @@ def families(divisor: int) -> Study:
         "Bayesian: right about parameters that come from the prior (next table), not about parameters that stay where they "
         "are. Where data say little (asymptotes above all, and slopes in 200 persons) estimates are drawn to the prior and "
         "vary less than their standard errors say: the ratio exceeds 1, and coverage is high for parameters near the centre "
-        "of the prior, as most are here, and would be low far from it.",
+        "of the prior, as most are here, and would be low far from it. NRM slopes in 200 persons are drawn to 0.",
         designs=tuple(designs),
     )
 
@@ -165,6 +165,8 @@ def long_tests(divisor: int) -> Study:
     return Study(
         name="long",
         title="Long tests",
-        text="Slopes around 1, 2PL, maximum likelihood. Goals: slopes unbiased to 1 %, EAP coverage 94 to 96 %.",
+        text="Slopes around 1, 2PL, maximum likelihood. Goals: slopes unbiased to 1 %, EAP coverage 94 to 96 %. Abilities carry "
+        "the uncertainty within items, not the error that all items share, the sampling error of the mean and SD of the "
+        "population: with 2,000 persons it is a fifth of the SE of an ability on 500 items, and coverage stays a point lower.",
         designs=tuple(designs),
     )
