@@ -22,7 +22,7 @@ from competency_dx.calibration.between_population import populations
 from competency_dx.calibration.bifactor import orthogonal
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.items import Items
-from competency_dx.calibration.priors import PriorTerms
+from competency_dx.calibration.prior_terms import PriorTerms
 from competency_dx.calibration.product_grid import ProductGrid, product_grid_likelihood
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.marginal import Answers

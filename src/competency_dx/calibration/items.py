@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.calibration.priors import PriorTerms
+from competency_dx.calibration.prior_terms import PriorTerms
 from competency_dx.kernels import dispatch
 from competency_dx.kernels.dispatch import Groups
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.calibration.items import Items
-from competency_dx.calibration.priors import Priors, prior_terms
+from competency_dx.calibration.prior_terms import prior_terms
+from competency_dx.calibration.priors import Priors
 from competency_dx.calibration.strategies import Constraints
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.models import FAMILIES, Family, kernel_groups
