@@ -159,3 +159,17 @@ def test_a_model_for_each_item_is_the_model_for_all_when_they_agree() -> None:
     data = step_table(300, 4, 8)
     each = cdx.calibrate(data, model=dict.fromkeys(data.columns, "GRM"), priors=None)
     pd.testing.assert_frame_equal(each.to_frame(), cdx.calibrate(data, model="GRM", priors=None).to_frame())
+
+
+def test_centred_thresholds_add_up_and_their_errors_are_those_of_draws() -> None:
+    """b_k = location + tau_k; the delta method is of first order, so draws of the estimates agree to a few per cent."""
+    found = cdx.calibrate(step_table(900, 4, 5), model="GPCM", priors=None)
+    table, frame = found.thresholds(), found.to_frame()
+    for k in (1, 2):
+        np.testing.assert_allclose(table["location"] + table[f"tau{k}"], frame[f"b{k}"])
+    np.testing.assert_allclose(table["tau1"] + table["tau2"], 0, atol=1e-12)
+    at = [found.parameter_names.index(f"i2.{name}") for name in ("a", "d1", "d2")]
+    rng = np.random.default_rng(1)
+    a, d1, d2 = rng.multivariate_normal(found.estimates[at], found.covariance[np.ix_(at, at)], 200_000).T
+    np.testing.assert_allclose(table["se_location"][2], (-(d1 + d2) / (2 * a)).std(), rtol=0.05)
+    np.testing.assert_allclose(table["se_tau1"][2], ((d2 - d1) / (2 * a)).std(), rtol=0.05)

@@ -63,3 +63,14 @@ def test_a_dask_cluster(
         executor = client.get_executor()
         found = cdx.score(data, bank, method=cdx.EAP(executor=executor))
     assert found.to_json() == expected
+
+
+def test_a_dask_cluster_calibrates_to_the_same_bytes(quiet_network: None, data: cdx.Responses) -> None:
+    distributed = pytest.importorskip("distributed", reason="the package distributed (Dask) is not installed")
+    some = data.select(items=data.items[:8], persons=data.persons[:5000])
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        found = cdx.calibrate(some, model="GPCM", method=cdx.MarginalML(executor=client.get_executor()))
+    assert found.to_json() == cdx.calibrate(some, model="GPCM").to_json()

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, Ints, freeze, value
 from competency_dx.bank import ParameterRecord, Population
-from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame
+from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
 from competency_dx.errors import CalibrationError, Finding
 from competency_dx.models import ItemParameters, NormalPopulation
 from competency_dx.provenance import Provenance
@@ -171,6 +171,10 @@ class Calibration(Result):
         delta method.
         """
         return parameter_frame(self.parameters)
+
+    def thresholds(self) -> pd.DataFrame:
+        """Return location and centred thresholds of each item with standard errors: b_k = location + tau_k."""
+        return threshold_frame(self.parameters)
 
     def bank_records(self) -> tuple[ParameterRecord, ...]:
         """Return the parameters as records of a bank; items with a category never observed are left out."""

@@ -44,6 +44,34 @@ def parameter_frame(p: ItemParameters) -> pd.DataFrame:
     return _with_category_slopes(frame, p)
 
 
+def threshold_frame(p: ItemParameters) -> pd.DataFrame:
+    """Return location and centred thresholds: item, location, se_location, tau1 …, se_tau1 …; b_k = location + tau_k.
+
+    The location is the mean of the b_k. Standard errors are by the delta method from those of slope and steps.
+    """
+    import pandas as pd
+
+    width, D = p.intercepts.shape[1] - 1, p.slopes.shape[1]
+    frame = pd.DataFrame({"item": p.items, "location": np.nan, "se_location": np.nan})
+    tau, se = np.full((len(p.items), width), np.nan), np.full((len(p.items), width), np.nan)
+    V, a, b = p.step_covariance(), p.slope, p.difficulties
+    for i, m in enumerate(p.n_categories):
+        n = int(m) - 1
+        if not np.isfinite(b[i, :n]).all():
+            continue
+        at = np.r_[p.dimension_index[i], D : D + n]
+        J = np.column_stack([-b[i, :n] / a[i], -np.eye(n) / a[i]])  # of b by (a, d_1 …)
+        centre = np.full(n, 1 / n)
+        own = J @ V[i][np.ix_(at, at)] @ J.T
+        frame.loc[i, ["location", "se_location"]] = b[i, :n] @ centre, np.sqrt(centre @ own @ centre)
+        C = np.eye(n) - centre
+        tau[i, :n], se[i, :n] = C @ b[i, :n], np.sqrt(np.maximum(np.diag(C @ own @ C.T), 0.0))
+    for name, table in (("tau", tau), ("se_tau", se)):
+        for k in range(width):
+            frame[f"{name}{k + 1}"] = table[:, k]
+    return frame
+
+
 def dimension_names(p: ItemParameters) -> list[str]:
     """Return the dimension of each item, several joined by a plus."""
     return ["+".join(np.array(p.dimensions, dtype=object)[row]) for row in p.loads]

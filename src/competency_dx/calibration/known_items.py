@@ -140,9 +140,14 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
             f"All answers to {listed(constant)} earned the same score, so maximum likelihood has no estimate for them; "
             'leave them out with responses.select(items=...), or use priors="weak"'
         )
-    broken = [f for f in check_design(data) if f.code == "responses.disconnected"]
-    if broken and known.loads.shape[1] == 1:
-        raise CalibrationError(broken[0].en)
+    for d in range(known.loads.shape[1]):
+        ids = {item.rpartition("@")[0] or item for item in np.array(known.ids, dtype=object)[known.loads[:, d]]}
+        own = [item for item in data.items if item in ids]
+        broken = [
+            f for f in check_design(data.select(items=own) if own else data) if f.code == "responses.disconnected"
+        ]
+        if broken:
+            raise CalibrationError(broken[0].en)
 
 
 def left_out(data: Responses, kept: Ints) -> tuple[Finding, ...]:
