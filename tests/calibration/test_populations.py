@@ -262,3 +262,24 @@ def test_an_empirical_histogram_of_normal_persons_is_near_the_normal() -> None:
     steps = (data.iloc[:, :8].to_numpy() + data.iloc[:, 8:].to_numpy()).astype(int)
     with pytest.raises(CalibrationError, match="is for families with a predictor a θ"):
         cdx.calibrate(steps, model="NRM", method=cdx.MarginalML(population=cdx.Population(shape="empirical")))
+
+
+def test_persons_without_known_covariates_are_scored_with_the_whole_population() -> None:
+    """Residual variance 1 and explained variance γᵀ Cov(x) γ: intervals of the scores cover the truth."""
+    rng = np.random.default_rng(33)
+    x = rng.normal(size=3000)
+    theta = 1.2 * x + rng.normal(size=3000)
+    data = answers(theta, 34)
+    found = fitted(data, population=cdx.Population(on=pd.DataFrame({"x": x})))
+    b, _ = estimate(found, "x")
+    assert found.population.covariance[0, 0] == pytest.approx(1 + b**2 * x.var(), rel=1e-9)
+    scores = cdx.score(data, found)
+    covered = np.abs(scores.theta[:, 0] - theta) < 1.96 * scores.se[:, 0]
+    assert 0.935 < covered.mean() < 0.965
+
+
+def test_a_stratum_of_one_cluster_is_refused() -> None:
+    data = answers(np.random.default_rng(35).normal(size=400), 36, items=5)
+    school, stratum = np.arange(400) // 20, np.where(np.arange(400) < 20, "alone", "rest")
+    with pytest.raises(CalibrationError, match="Strata alone have a single cluster"):
+        fitted(data, survey=cdx.SurveyDesign(strata=stratum.tolist(), clusters=school.tolist()))

@@ -150,7 +150,8 @@ def _names(items: Items, known: Known) -> list[str]:
             d = int(known.loads[i].argmax()) if n < D else f
             kind = "a" if D == 1 or n < D else f"a{d + 1}"
         elif f < n + K - 1:
-            kind = "d" if known.n_categories[i] == 2 else f"d{f - n + 1}"
+            bare = FAMILIES[known.families[i]].steps == "adjacent" and f > n and items.place[i, f - 1] < 0
+            kind = "d" if known.n_categories[i] == 2 else f"{'e' if bare else 'd'}{f - n + 1}"
         else:
             kind = FAMILIES[known.families[i]].extras(int(known.n_categories[i]))[f - n - K + 1].name
         names[at] = f"{known.ids[i]}.{kind}"

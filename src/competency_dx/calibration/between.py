@@ -19,6 +19,7 @@ from competency_dx.calibration import items as of_items
 from competency_dx.calibration.between_population import Populations, Pull
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.likelihood import Evaluation, Information, Precision, inverted
+from competency_dx.calibration.marginal_population import populations_over
 from competency_dx.kernels import dispatch, support
 from competency_dx.kernels.ep_e_step import Design, Expected, Model, by_dimension, ep_e_step, no_sites
 from competency_dx.kernels.ep_error import EPError, ep_error
@@ -83,13 +84,10 @@ class Between:
         return out
 
     def populations(self, phi: Floats) -> tuple[NormalPopulation, ...]:
-        """Return the population of each group, with covariates at their mean."""
-        gamma, sigma = of_population.unpacked(self.population, self.psi(phi))
-        means = self.population.reference @ gamma
-        return tuple(
-            NormalPopulation(dimensions=self.population.dimensions, mean=m, covariance=v)
-            for m, v in zip(means, sigma, strict=True)
-        )
+        """Return the population of each group, over its persons' covariates where there are any."""
+        residual = of_population.unpacked(self.population, self.psi(phi))
+        persons = (self.design.regressors, self.design.group, self.design.weight)
+        return populations_over(self.population.dimensions, residual, persons, self.population.reference)
 
     def feasible(self, phi: Floats) -> bool:
         """Return whether φ lies inside the parameter space."""

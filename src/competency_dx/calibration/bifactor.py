@@ -18,6 +18,7 @@ from competency_dx.calibration import items as of_items
 from competency_dx.calibration.between_population import Populations
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.likelihood import Evaluation, Information, Precision, inverted
+from competency_dx.calibration.marginal_population import populations_over
 from competency_dx.calibration.product_grid import rescale, slope_pull
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels import bifactor as kernel
@@ -96,13 +97,10 @@ class Bifactor:
         return out
 
     def populations(self, phi: Floats) -> tuple[NormalPopulation, ...]:
-        """Return the population of each group, with covariates at their mean."""
-        gamma, sigma = of_population.unpacked(self.population, self.psi(phi))
-        means = self.population.reference @ gamma
-        return tuple(
-            NormalPopulation(dimensions=self.population.dimensions, mean=m, covariance=v)
-            for m, v in zip(means, sigma, strict=True)
-        )
+        """Return the population of each group, over its persons' covariates where there are any."""
+        residual = of_population.unpacked(self.population, self.psi(phi))
+        persons = (self.design.regressors, self.design.group, self.design.weight)
+        return populations_over(self.population.dimensions, residual, persons, self.population.reference)
 
     def feasible(self, phi: Floats) -> bool:
         """Return whether φ lies inside the parameter space."""

@@ -73,8 +73,8 @@ class Calibration(Result):
     parameters : ItemParameters
         Struct of arrays, items in the order of the responses.
     population : NormalPopulation
-        Mean (D,) and covariance (D, D) of the competencies, fixed or estimated; of the reference group where there are several,
-        with covariates at their mean.
+        Mean (D,) and covariance (D, D) of the competencies, fixed or estimated; of the reference group where there are several;
+        over the persons' covariates in a latent regression, whose residual variance is in `population_frame`, or 1.
     populations : tuple of NormalPopulation
         One for each group.
     groups : tuple of str
@@ -85,7 +85,7 @@ class Calibration(Result):
         Names of the free parameters: slopes a and step intercepts d_k by item (logits of asymptotes), then those of the
         population. Parameters that are equal by constraint go under the first name.
     estimates : ndarray, shape (F,)
-        Their values.
+        Their values. ``e2`` stands for ``d2`` where a score below was never earned: the intercept against the lowest score.
     covariance : ndarray, shape (F, F)
         Covariance of the estimates: inverse of the observed information, or the sandwich.
     log_likelihood : float

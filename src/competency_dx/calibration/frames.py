@@ -30,6 +30,7 @@ def parameter_frame(p: ItemParameters) -> pd.DataFrame:
         frame[name] = column
     binary = p.n_categories == 2
     step_se = _positive(np.sqrt(np.maximum(np.einsum("ikk->ik", p.step_covariance())[:, D:], 0.0)))
+    step_se = np.where(np.isnan(p.steps), np.nan, step_se)
     for name, table in (("b", p.difficulties), ("d", p.steps)):
         _fill(frame, name, table, binary)
     frame["c"], frame["u"] = p.asymptotes.T

@@ -179,9 +179,25 @@ def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
             raise CalibrationError(
                 f"Replicate weights are for {len(replicates)} persons, the responses have {len(weight)}; give one row a person"
             )
+    _check_strata(data, survey, strata, clusters)
     return bare._replace(
         weight=weight, stratum=strata, cluster=clusters, replicates=replicates, replicate_factor=survey.replicate_factor
     )
+
+
+def _check_strata(data: Responses, survey: SurveyDesign, strata: Ints | None, clusters: Ints | None) -> None:
+    """Refuse strata with a single cluster: nothing tells how much clusters differ there."""
+    if strata is None or survey.strata is None:
+        return
+    units = np.arange(len(strata)) if clusters is None else clusters
+    counts = {int(h): len(np.unique(units[strata == h])) for h in np.unique(strata)}
+    names = [str(x) for x in column(data, survey.strata, "SurveyDesign(strata=…)")]
+    lone = sorted({name for name, h in zip(names, strata, strict=True) if counts[int(h)] < 2})
+    if lone:
+        raise CalibrationError(
+            f"Strata {listed(lone)} have a single cluster, so the variance between clusters is unknown there; merge them "
+            "with neighbouring strata"
+        )
 
 
 def _labels(values: list[Any]) -> Ints:

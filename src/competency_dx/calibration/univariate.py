@@ -15,6 +15,7 @@ from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.calibration import items as of_items
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.likelihood import Evaluation, Information, Precision, inverted
+from competency_dx.calibration.marginal_population import populations_over
 from competency_dx.kernels import dispatch, louis, support
 from competency_dx.kernels.louis import Depth
 from competency_dx.kernels.marginal import Answers, Expected, Tables, e_step
@@ -115,7 +116,7 @@ class Univariate:
         return phi[n : n + R], variance
 
     def populations(self, phi: Floats) -> tuple[NormalPopulation, ...]:
-        """Return the population of each group, with covariates at their mean."""
+        """Return the population of each group, over its persons' covariates where there are any."""
         if self.histogram is not None:
             weight = np.exp(self.histogram.log_weight)
             weight = weight / weight.sum()
@@ -123,11 +124,10 @@ class Univariate:
             v = float(weight @ (self.histogram.theta - m) ** 2)
             return (NormalPopulation(dimensions=("theta",), mean=np.array([m]), covariance=np.array([[v]])),)
         gamma, variance = self.split(phi)
-        means = self.design.reference @ gamma
-        return tuple(
-            NormalPopulation(dimensions=("theta",), mean=np.array([m]), covariance=np.array([[v]]))
-            for m, v in zip(means, variance, strict=True)
-        )
+        group = self._group(len(self.answers.codes))
+        persons = (np.broadcast_to(self.design.design, (len(group), len(gamma))), group, self.answers.weight)
+        residual = (gamma[:, None], variance[:, None, None])
+        return populations_over(("theta",), residual, persons, self.design.reference)
 
     def feasible(self, phi: Floats) -> bool:
         """Return whether φ lies inside the parameter space."""

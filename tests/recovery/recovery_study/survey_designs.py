@@ -115,6 +115,7 @@ def survey(divisor: int) -> Study:
         "informative their logarithm correlates 0.5 with ability. In this setting other programs cover 55 to 76 %. "
         "Schools of 25 persons hold 30 % of the variance, strata a further 20 %. Intervals take the normal "
         "quantile; with a variance from 40 schools or 20 pairs a t quantile would be in place, so that 94 % and "
-        "93.5 % is what a right standard error covers.",
+        "93.5 % is what a right standard error covers. Where weights are informative the variance of abilities rests "
+        "on a few persons with large weights: its standard error is too small in samples of this size.",
         designs=tuple(designs),
     )
