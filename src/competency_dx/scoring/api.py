@@ -12,6 +12,7 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration, ClassCalibration
 from competency_dx.errors import Finding, ScoringError, announce
 from competency_dx.provenance import provenance
+from competency_dx.scoring.carried import Shared, shared_errors
 from competency_dx.scoring.estimation import Estimates, estimates, joined
 from competency_dx.scoring.mastery import mastery_scores
 from competency_dx.scoring.matching import as_responses, match, source_of
@@ -62,7 +63,8 @@ def score(
     rows = []
     for persons, known in by_population(data, parameters):
         matched = match(data, known, method.missing)
-        part, notes = estimates(matched if persons is None else matched.rows(persons), known, method)
+        some = matched if persons is None else matched.rows(persons)
+        part, notes = estimates(some, known, method, _shared(parameters, method))
         parts.append(part)
         rows.append(persons)
         findings = tuple(dict.fromkeys((*findings, *matched.findings, *notes)))
@@ -83,6 +85,15 @@ def score(
     )
     announce(out.findings)
     return out
+
+
+def _shared(parameters: ItemBank | Calibration, method: Method) -> Shared | None:
+    """Return the errors that items share, where all errors are to be carried and a calibration knows them."""
+    if not isinstance(method, EAP) or method.item_uncertainty != "all" or not isinstance(parameters, Calibration):
+        return None
+    if len(parameters.groups) > 1 or len(parameters.population.dimensions) > 1:
+        return None
+    return shared_errors(parameters)
 
 
 def _reliability(found: Estimates, d: int, method: Method) -> float:

@@ -14,6 +14,7 @@ from competency_dx.kernels.marginal import prepare
 from competency_dx.kernels.posterior import summarise
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import digest_arrays, digest_text
+from competency_dx.scoring.carried import Shared, shared_variance
 from competency_dx.scoring.joint import joint_estimates
 from competency_dx.scoring.likelihood_based import point_estimates, reach_of
 from competency_dx.scoring.matching import Matched
@@ -36,8 +37,10 @@ class Estimates(NamedTuple):
     digest: str
 
 
-def estimates(matched: Matched, known: ItemParameters, method: Method) -> tuple[Estimates, tuple[Finding, ...]]:
-    """Return the estimates of all persons, with what is to be said of them."""
+def estimates(
+    matched: Matched, known: ItemParameters, method: Method, shared: Shared | None = None
+) -> tuple[Estimates, tuple[Finding, ...]]:
+    """Return the estimates of all persons, with what is to be said of them; `shared` are errors that items have in common."""
     if method.item_uncertainty == "all" and np.isnan(known.covariance).any():
         raise ScoringError(
             'item_uncertainty="all" needs standard errors of the item parameters, and these parameters have none; calibrate by '
@@ -46,7 +49,7 @@ def estimates(matched: Matched, known: ItemParameters, method: Method) -> tuple[
     digest = digest_arrays(matched.codes, np.packbits(matched.observed))
     if len(known.dimensions) > 1:
         return _on_several(matched, known, method)._replace(digest=digest), ()
-    theta, se, notes = _on_one(matched, known, method)
+    theta, se, notes = _on_one(matched, known, method, shared)
     sums = _sums(matched, known)
     status = _status(sums)
     if not isinstance(method, EAP | SumScore):
@@ -72,7 +75,9 @@ def _on_several(matched: Matched, known: ItemParameters, method: Method) -> Esti
     return Estimates(found.theta, found.covariance, n_items, status.astype(np.int8), "")
 
 
-def _on_one(matched: Matched, known: ItemParameters, method: Method) -> tuple[Floats, Floats, tuple[Finding, ...]]:
+def _on_one(
+    matched: Matched, known: ItemParameters, method: Method, shared: Shared | None
+) -> tuple[Floats, Floats, tuple[Finding, ...]]:
     if isinstance(method, MAP | ML | WLE):
         uncertain = uncertain_items(known, method.item_uncertainty)
         theta, se = point_estimates(matched, known, type(method).__name__, uncertain)
@@ -83,7 +88,10 @@ def _on_one(matched: Matched, known: ItemParameters, method: Method) -> tuple[Fl
         return theta, se, ()
     answers = prepare(matched.codes, matched.observed, known.n_categories)
     found = summarise(answers, grid, method.executor)
-    return found.mean, found.sd, _end_note(matched, found.end_mass)
+    sd = found.sd
+    if shared is not None:
+        sd = np.sqrt(sd**2 + shared_variance(answers, grid, known, shared))
+    return found.mean, sd, _end_note(matched, found.end_mass)
 
 
 class _Sums(NamedTuple):
