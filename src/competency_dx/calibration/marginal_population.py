@@ -29,10 +29,8 @@ def populations_over(
     means = reference @ gamma
     covariates = (reference == 0).all(axis=0)
     if covariates.any():
-        explained = [
-            _spread(regressors[group == g] @ gamma, None if weight is None else weight[group == g])
-            for g in range(len(sigma))
-        ]
+        w: Floats = np.ones(len(group)) if weight is None else weight
+        explained = [_spread(regressors[group == g] @ gamma, w[group == g]) for g in range(len(sigma))]
         means = np.stack([mean for mean, _ in explained])
         sigma = sigma + np.stack([covariance for _, covariance in explained])
     return tuple(

@@ -62,7 +62,7 @@ def shared_variance(answers: Answers, grid: Tables, known: ItemParameters, share
     one = partial(_added, joint_terms(answers, grid), grid.theta, slopes, shared)
     P = len(answers.codes)
     pieces = (filled(answers, slice(at, min(at + BLOCK, P)), BLOCK) for at in range(0, P, BLOCK))
-    return np.maximum(np.concatenate(list(map_pieces(one, pieces)))[:P], 0.0)
+    return np.asarray(np.maximum(np.concatenate(list(map_pieces(one, pieces)))[:P], 0.0), dtype=np.float64)
 
 
 def _added(terms: JointTerms, theta: Floats, slopes: Floats, shared: Shared, answers: Answers) -> Floats:

@@ -166,7 +166,6 @@ def long_tests(divisor: int) -> Study:
         name="long",
         title="Long tests",
         text="Slopes around 1, 2PL, maximum likelihood. Goals: slopes unbiased to 1 %, EAP coverage 94 to 96 %. Abilities carry "
-        "the uncertainty within items, not the error that all items share, the sampling error of the mean and SD of the "
-        "population: with 2,000 persons it is a fifth of the SE of an ability on 500 items, and coverage stays a point lower.",
+        "the uncertainty of the items, with the errors that items share.",
         designs=tuple(designs),
     )

@@ -165,7 +165,7 @@ def regression(divisor: int) -> Study:
         title="Latent regression in one stage",
         text="θ = 0.6 z + 0.5 g + ε, z normal, g an indicator; residual variance 1, the scale of 2PL items, or 0.64 and free "
         "(Rasch). For three competencies the coefficients are 1, ½ and 0 times these. Maximum likelihood. Abilities are scored "
-        "without the covariates, in the population of those whose covariates are average: intervals are then too narrow.",
+        "without the covariates, in the whole population: residual and explained variance together.",
         designs=tuple(designs),
     )
 
