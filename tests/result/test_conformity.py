@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, is_dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -41,13 +43,83 @@ def _gap() -> cdx.Calibration:
     return cdx.calibrate(scores, model="GPCM", priors=None)
 
 
+def _answers(persons: int = 300) -> pd.DataFrame:
+    """Return dichotomous answers to five items of each of two competencies that correlate."""
+    rng = np.random.default_rng(5)
+    theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], persons)
+    right = rng.random((persons, 10)) < 1 / (1 + np.exp(-(1.2 * np.repeat(theta, 5, axis=1) + rng.normal(0, 0.7, 10))))
+    return pd.DataFrame(right.astype(int), columns=[f"{'xy'[k // 5]}{k}" for k in range(10)])
+
+
+def _two() -> cdx.Calibration:
+    return cdx.calibrate(_answers(), dimensions={name: name[0] for name in _answers().columns})
+
+
+def _grouped() -> cdx.Calibration:
+    method = cdx.MarginalML(population=cdx.Population(by=["a", "b"] * 150))
+    return cdx.calibrate(_answers(), method=method)
+
+
+def _mixture() -> cdx.Calibration:
+    data = _answers().assign(s=lambda t: t["x0"] + t["x1"] + t["x2"], z=lambda t: t["y5"] + t["y6"])
+    model = dict.fromkeys(data.columns, "3PL") | {"s": "NRM", "z": "2PLNRM", "x0": "4PL", "x1": "Rasch"}
+    return cdx.calibrate(data, model=model)
+
+
+def _q() -> pd.DataFrame:
+    names = _answers().columns
+    return pd.DataFrame({"A": [n[0] == "x" for n in names], "B": [n[0] == "y" for n in names]}, index=names).astype(int)
+
+
+def _classes() -> cdx.ClassCalibration:
+    return cdx.calibrate(_answers(), model="GDINA", dimensions=_q())
+
+
+FOLDER = tempfile.TemporaryDirectory()
+
+
+def _file_scores() -> cdx.FileScores:
+    source, target = Path(FOLDER.name) / "answers.parquet", Path(FOLDER.name) / "scores.parquet"
+    _responses().to_frame().to_parquet(source)
+    target.unlink(missing_ok=True)
+    return cdx.score_file(source, target, _bank(), person="person")
+
+
+def _misconceptions() -> cdx.MisconceptionEvidence:
+    """Simulate choices of options in the mathematics bank; nobody need hold a misconception for the document."""
+    bank, rng = cdx.load_bank("mathematics"), np.random.default_rng(6)
+    single = [item for item in bank.items if item.type == "single"]
+    chosen = {i.id: [list(i.options)[k] for k in rng.integers(0, len(i.options), 60)] for i in single}
+    return cdx.misconceptions(cdx.load_responses(pd.DataFrame(chosen), bank=bank), bank)
+
+
+COVARIATE = pd.DataFrame({"x": np.arange(130.0)}, index=[str(k) for k in range(1, 131)])
 MAKERS: dict[str, Callable[[], Result]] = {
     "ItemBank": _bank,
     "Responses": _responses,
     "Calibration": lambda: cdx.calibrate(_responses(), model="GPCM"),
     "Calibration with NaN": _gap,
+    "Calibration of several competencies": _two,
+    "Calibration of groups": _grouped,
+    "Calibration of many families": _mixture,
+    "Calibration by girth": lambda: cdx.calibrate(_answers(), method=cdx.Girth()),
+    "CrossCheck": lambda: cdx.cross_check(cdx.calibrate(_answers()), _answers()),
+    "ClassCalibration": _classes,
+    "AttributePosteriors": lambda: cdx.attribute_posteriors(cdx.load_responses(_answers()), _classes()),
+    "ClassificationAccuracy": lambda: cdx.classification_accuracy(cdx.load_responses(_answers()), _classes()),
+    "QValidation": lambda: cdx.validate_q_matrix(cdx.load_responses(_answers()), _classes()),
     "Scores": lambda: cdx.score(_responses(), _bank()),
     "Scores of one person": lambda: cdx.score(_responses().select(persons=["1"]), _bank()),
+    "Scores on several competencies": lambda: cdx.score(_answers(), _two()),
+    "Scores of mastery": lambda: cdx.score(_answers(), _classes()),
+    "PlausibleValues": lambda: cdx.plausible_values(_responses(), _bank(), n=3, rng=np.random.default_rng(7)),
+    "PlausibleValues with covariates": lambda: cdx.plausible_values(
+        _responses(), _bank(), n=3, rng=np.random.default_rng(7), conditioning=COVARIATE
+    ),
+    "Pooled": lambda: cdx.pool([1.0, 1.2, 0.9], [0.1, 0.2, 0.1]),
+    "Reliability": lambda: cdx.reliability(_bank(), responses=_responses()),
+    "FileScores": _file_scores,
+    "MisconceptionEvidence": _misconceptions,
     "DeficitProfiles": lambda: cdx.diagnose(_responses(), _bank()),
 }
 
