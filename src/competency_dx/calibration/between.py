@@ -28,7 +28,7 @@ from competency_dx.kernels.ep_person_scores import ep_person_scores
 from competency_dx.kernels.ep_population import population_gradient, population_information
 from competency_dx.kernels.expectation_propagation import Control
 from competency_dx.kernels.louis import Depth
-from competency_dx.kernels.marginal import Answers
+from competency_dx.kernels.marginal import Answers, with_indicators
 from competency_dx.models import NormalPopulation
 
 LEAST_POINTS = 45
@@ -283,9 +283,12 @@ def between(
     regressors : ndarray, shape (P, R), optional
         Indicators of groups whose mean is free, and covariates.
     """
+    design = by_dimension(answers, dimension, group=group, regressors=regressors)
+    if executor is None:
+        design = design._replace(answers=tuple(with_indicators(part) for part in design.answers))
     return Between(
         items=items,
-        design=by_dimension(answers, dimension, group=group, regressors=regressors),
+        design=design,
         column_items=answers.item,
         column_categories=answers.category,
         population=population,

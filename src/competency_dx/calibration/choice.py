@@ -21,7 +21,7 @@ from competency_dx.calibration.sample import Sample, population_design
 from competency_dx.calibration.strategies import MarginalML
 from competency_dx.calibration.univariate import Univariate
 from competency_dx.errors import CalibrationError, Finding
-from competency_dx.kernels.marginal import Answers
+from competency_dx.kernels.marginal import Answers, with_indicators
 from competency_dx.models import FAMILIES
 
 Kind = Literal["univariate", "propagation", "quadrature", "bifactor", "exploratory"]
@@ -73,7 +73,8 @@ def likelihood_of(kind: Kind, items: Items, answers: Answers, scene: Scene, meth
         scaled = any(FAMILIES[f].free_slope for f in scene.known.families)
         linked = method.population.free_items != "all"
         design = population_design(scene.sample, anchored=bool(scene.anchored.any()), scaled=scaled, linked=linked)
-        return Univariate(items=items, answers=answers, design=design, executor=method.executor)
+        kept = with_indicators(answers) if method.executor is None else answers
+        return Univariate(items=items, answers=kept, design=design, executor=method.executor)
     if kind == "exploratory":
         if len(scene.sample.groups) > 1 or scene.sample.covariate_names:
             raise CalibrationError("An exploratory calibration is for one population; leave out Population(by=…, on=…)")

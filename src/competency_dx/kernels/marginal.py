@@ -13,11 +13,12 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.kernels.blocks import BLOCK, map_pieces
 
+MOST_KEPT = 1 << 27
 NOTHING = -80.0  # log of a relative mass that is none: beyond it single precision meets slow subnormal numbers
 
 
@@ -27,7 +28,8 @@ class Answers(NamedTuple):
     `codes` (P, I) int8 categories, 0 where missing; `observed` (P, I) or None for complete data; `item` and `category`
     (C,) say which answer each column above the base category indicates. `weight` (P,) are case weights, None where all are 1;
     `normal` (P, 2) are mean and standard deviation of each person's own normal prior, None where all share the log weights
-    of the tables.
+    of the tables. `dense` and `gaps` are indicators (P, C) and mask of missing answers (P, I) in single precision, kept where
+    many E-steps need them and memory allows.
     """
 
     codes: Codes
@@ -36,12 +38,23 @@ class Answers(NamedTuple):
     category: Ints
     weight: Floats | None = None
     normal: Floats | None = None
+    dense: NDArray[np.float32] | None = None
+    gaps: NDArray[np.float32] | None = None
 
     def take(self, persons: Ints | slice) -> Answers:
         """Return the answers of some of the persons."""
-        optional = (None if x is None else x[persons] for x in (self.observed, self.weight, self.normal))
-        observed, weight, normal = optional
-        return self._replace(codes=self.codes[persons], observed=observed, weight=weight, normal=normal)  # type: ignore[arg-type]
+        every = (self.observed, self.weight, self.normal, self.dense, self.gaps)
+        observed, weight, normal, dense, gaps = (None if x is None else x[persons] for x in every)
+        return Answers(
+            self.codes[persons],
+            observed,  # type: ignore[arg-type]
+            self.item,
+            self.category,
+            weight,  # type: ignore[arg-type]
+            normal,  # type: ignore[arg-type]
+            dense,  # type: ignore[arg-type]
+            gaps,  # type: ignore[arg-type]
+        )
 
     def pieces(self, size: int) -> Iterator[Answers]:
         """Yield the answers in blocks of `size` persons, views of the whole."""
@@ -98,11 +111,23 @@ def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:
 
 def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) -> tuple[Floats, Floats | None]:
     """Return Z (p, C) above base and the mask of missing answers (p, I) of a block as floats."""
+    if answers.dense is not None:
+        kept = None if answers.gaps is None else answers.gaps[block].astype(dtype, copy=False)
+        return answers.dense[block].astype(dtype, copy=False), kept
     codes = answers.codes[block]
     absent = None if answers.observed is None else (~answers.observed[block]).astype(dtype)
     if len(answers.item) == codes.shape[1] and (answers.category == 1).all():
         return codes.astype(dtype), absent
     return (codes[:, answers.item] == answers.category).astype(dtype), absent
+
+
+def with_indicators(answers: Answers) -> Answers:
+    """Return the answers with their indicators kept, if these take no more than 128 MB."""
+    P, I = answers.codes.shape
+    if 4 * P * (len(answers.item) + (0 if answers.observed is None else I)) > MOST_KEPT:
+        return answers
+    dense, gaps = indicators(answers, slice(None), np.float32)
+    return answers._replace(dense=dense, gaps=gaps)  # type: ignore[arg-type]  # single precision
 
 
 class JointTerms(NamedTuple):

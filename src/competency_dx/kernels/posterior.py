@@ -33,7 +33,7 @@ class Posterior(NamedTuple):
 def filled(answers: Answers, block: slice, size: int) -> Answers:
     """Return the answers of a block as a table of exactly `size` rows, missing ones appended."""
     observed = None if answers.observed is None else filled_table(answers.observed[block], size)
-    return answers._replace(codes=filled_table(answers.codes[block], size), observed=observed)
+    return answers._replace(codes=filled_table(answers.codes[block], size), observed=observed, dense=None, gaps=None)
 
 
 def filled_table(table: NDArray[Any], size: int) -> NDArray[Any]:
