@@ -13,16 +13,16 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from competency_dx.calibration import between_population as of_population
-from competency_dx.calibration.between import Between, between
-from competency_dx.calibration.between_population import Populations, populations
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.likelihood import Evaluation
+from competency_dx.calibration.likelihoods import between_population as of_population
+from competency_dx.calibration.likelihoods.between import Between, between
+from competency_dx.calibration.likelihoods.between_population import Populations, populations
+from competency_dx.calibration.likelihoods.univariate import PopulationDesign, Univariate
 from competency_dx.calibration.marginal_ml import Fit, fit
 from competency_dx.calibration.priors import Priors
 from competency_dx.calibration.problem import Known, build_items, category_counts
 from competency_dx.calibration.strategies import Constraints, MarginalML
-from competency_dx.calibration.univariate import PopulationDesign, Univariate
 from competency_dx.kernels.ep_e_step import ep_posterior
 from competency_dx.kernels.marginal import Answers, prepare
 

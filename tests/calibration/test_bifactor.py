@@ -13,15 +13,15 @@ from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.arrays import Bools, Codes, Floats
-from competency_dx.calibration.between_population import populations
-from competency_dx.calibration.bifactor import Bifactor, bifactor_likelihood, bifactor_points, orthogonal
 from competency_dx.calibration.items import beta_of
+from competency_dx.calibration.likelihoods.between_population import populations
+from competency_dx.calibration.likelihoods.bifactor import Bifactor, bifactor_likelihood, bifactor_points, orthogonal
+from competency_dx.calibration.likelihoods.product_grid import ProductGrid, product_grid_likelihood
+from competency_dx.calibration.likelihoods.univariate import PopulationDesign, Univariate
 from competency_dx.calibration.marginal_ml import fit
 from competency_dx.calibration.priors import LogNormal
 from competency_dx.calibration.problem import Known, build_items, category_counts
-from competency_dx.calibration.product_grid import ProductGrid, product_grid_likelihood
 from competency_dx.calibration.strategies import Constraints, MarginalML, Population
-from competency_dx.calibration.univariate import PopulationDesign, Univariate
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.marginal import prepare
 

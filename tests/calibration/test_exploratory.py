@@ -23,9 +23,9 @@ from competency_dx.calibration.exploratory import (
     rotated,
 )
 from competency_dx.calibration.items import beta_of
+from competency_dx.calibration.likelihoods.product_grid import ProductGrid, axis_points, product_grid_likelihood
 from competency_dx.calibration.marginal_ml import Fit, fit
 from competency_dx.calibration.problem import Known, build_items, category_counts
-from competency_dx.calibration.product_grid import ProductGrid, axis_points, product_grid_likelihood
 from competency_dx.calibration.strategies import Constraints, MarginalML
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.marginal import prepare

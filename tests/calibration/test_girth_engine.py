@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 import competency_dx as cdx
 from competency_dx.arrays import Floats
 from competency_dx.calibration import Normal, Population
-from competency_dx.calibration.cross_check import CrossCheck, cross_check
 from competency_dx.calibration.estimation import Request
-from competency_dx.calibration.girth_calibration import estimate_by_girth, girth_calibration
-from competency_dx.calibration.girth_engine import Girth, girth_estimates, girth_family
-from competency_dx.calibration.second_opinion import evidence, placed
-from competency_dx.calibration.sources import remember
+from competency_dx.calibration.second_opinion.cross_check import CrossCheck, cross_check
+from competency_dx.calibration.second_opinion.evidence import evidence, placed
+from competency_dx.calibration.second_opinion.girth_calibration import estimate_by_girth, girth_calibration
+from competency_dx.calibration.second_opinion.girth_engine import Girth, girth_estimates, girth_family
+from competency_dx.calibration.second_opinion.sources import remember
 from competency_dx.errors import CalibrationError, ConvergenceError, MissingDependencyError
 from competency_dx.models import NormalPopulation
 

@@ -12,9 +12,7 @@ from competency_dx.calibration.classification import (
     classification_accuracy,
     validate_q_matrix,
 )
-from competency_dx.calibration.cross_check import CrossCheck, cross_check
 from competency_dx.calibration.exploratory import Exploratory, FactorSolution, rotated
-from competency_dx.calibration.girth_engine import Girth
 from competency_dx.calibration.misconceptions import (
     MISCONCEPTION_MODEL,
     MisconceptionEstimate,
@@ -22,6 +20,8 @@ from competency_dx.calibration.misconceptions import (
     estimate_misconceptions,
 )
 from competency_dx.calibration.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors
+from competency_dx.calibration.second_opinion.cross_check import CrossCheck, cross_check
+from competency_dx.calibration.second_opinion.girth_engine import Girth
 from competency_dx.calibration.strategies import Constraints, MarginalML, Population, SurveyDesign
 
 __all__ = [

@@ -9,10 +9,10 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.classification import ClassCalibration, ClassificationML, calibrate_classes
 from competency_dx.calibration.estimation import Request, estimate
-from competency_dx.calibration.girth_calibration import estimate_by_girth
-from competency_dx.calibration.girth_engine import Girth
 from competency_dx.calibration.priors import Priors, resolve
-from competency_dx.calibration.sources import remember
+from competency_dx.calibration.second_opinion.girth_calibration import estimate_by_girth
+from competency_dx.calibration.second_opinion.girth_engine import Girth
+from competency_dx.calibration.second_opinion.sources import remember
 from competency_dx.calibration.strategies import MarginalML
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.responses import Responses, load_responses

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.calibration import screen
 from competency_dx.calibration.calibration import CALIBRATED_FROM, Calibration, Certificate
-from competency_dx.calibration.duplicates import repeated
 from competency_dx.calibration.items import Items, beta_of
 from competency_dx.calibration.likelihood import Likelihood
 from competency_dx.calibration.marginal_ml import Fit
 from competency_dx.calibration.problem import Known
+from competency_dx.calibration.screening import screen
+from competency_dx.calibration.screening.duplicates import repeated
 from competency_dx.errors import Finding, listed
 from competency_dx.kernels.marginal import Answers
 from competency_dx.models import FAMILIES, ItemParameters

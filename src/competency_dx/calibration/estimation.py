@@ -10,15 +10,12 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import screen
 from competency_dx.calibration.assembly import Setting, assembled, unfinished
 from competency_dx.calibration.boundary import within_bounds
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, doubts, kind_of, likelihood_of, points_for
-from competency_dx.calibration.duplicates import near_duplicates
 from competency_dx.calibration.exploratory import Exploratory
 from competency_dx.calibration.histogram import fit_histogram
-from competency_dx.calibration.key_check import key_swaps
 from competency_dx.calibration.known_items import (
     anchored,
     by_option,
@@ -28,14 +25,17 @@ from competency_dx.calibration.known_items import (
     loadings,
     refuse,
 )
+from competency_dx.calibration.likelihoods.univariate import Univariate
 from competency_dx.calibration.marginal_ml import Fit
 from competency_dx.calibration.multi_start import best_of
 from competency_dx.calibration.priors import Priors
 from competency_dx.calibration.problem import Fixed, Known, build_items, category_counts
 from competency_dx.calibration.sample import Sample, sample_of
+from competency_dx.calibration.screening import screen
+from competency_dx.calibration.screening.duplicates import near_duplicates
+from competency_dx.calibration.screening.key_check import key_swaps
 from competency_dx.calibration.strategies import MarginalML
 from competency_dx.calibration.survey import sandwich
-from competency_dx.calibration.univariate import Univariate
 from competency_dx.errors import CalibrationError, ConvergenceError, Finding, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.marginal import prepare

@@ -18,12 +18,12 @@ import numpy as np
 from scipy.linalg import qr
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, freeze, value
-from competency_dx.calibration.between_population import populations
-from competency_dx.calibration.bifactor import orthogonal
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.items import Items
+from competency_dx.calibration.likelihoods.between_population import populations
+from competency_dx.calibration.likelihoods.bifactor import orthogonal
+from competency_dx.calibration.likelihoods.product_grid import ProductGrid, product_grid_likelihood
 from competency_dx.calibration.prior_terms import PriorTerms
-from competency_dx.calibration.product_grid import ProductGrid, product_grid_likelihood
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.marginal import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again

@@ -13,9 +13,9 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.calibration.items import beta_of
+from competency_dx.calibration.likelihoods.univariate import Histogram, Univariate
 from competency_dx.calibration.marginal_ml import Fit, fit
 from competency_dx.calibration.strategies import MarginalML
-from competency_dx.calibration.univariate import Histogram, Univariate
 from competency_dx.errors import CalibrationError, Finding, listed
 from competency_dx.kernels import support
 from competency_dx.models import FAMILIES

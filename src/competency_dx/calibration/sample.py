@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.calibration.likelihoods.univariate import PopulationDesign
 from competency_dx.calibration.strategies import Population, SurveyDesign
-from competency_dx.calibration.univariate import PopulationDesign
 from competency_dx.errors import CalibrationError, listed
 
 if TYPE_CHECKING:

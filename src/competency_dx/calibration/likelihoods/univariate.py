@@ -15,7 +15,7 @@ from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.calibration import items as of_items
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.likelihood import Evaluation, Information, Precision, inverted
-from competency_dx.calibration.marginal_population import populations_over
+from competency_dx.calibration.likelihoods.marginal_population import populations_over
 from competency_dx.kernels import dispatch, louis, support
 from competency_dx.kernels.louis import Depth
 from competency_dx.kernels.marginal import Answers, Expected, Tables, e_step

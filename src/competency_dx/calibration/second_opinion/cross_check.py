@@ -11,8 +11,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
-from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
-from competency_dx.calibration.second_opinion import (
+from competency_dx.calibration.second_opinion.evidence import (
     described,
     doubts,
     evidence,
@@ -20,7 +19,8 @@ from competency_dx.calibration.second_opinion import (
     refuse_several,
     settled,
 )
-from competency_dx.calibration.sources import recalled
+from competency_dx.calibration.second_opinion.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
+from competency_dx.calibration.second_opinion.sources import recalled
 from competency_dx.errors import CalibrationError, Finding, announce, listed
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, digest_document, provenance

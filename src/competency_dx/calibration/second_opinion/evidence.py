@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes
-from competency_dx.calibration.girth_engine import Girth, GirthEstimates
+from competency_dx.calibration.second_opinion.girth_engine import Girth, GirthEstimates
 from competency_dx.errors import CalibrationError, Finding, listed
 from competency_dx.kernels.marginal import Tables, e_step, prepare
 from competency_dx.kernels.posterior import summarise

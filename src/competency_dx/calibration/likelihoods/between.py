@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints, value
-from competency_dx.calibration import between_population as of_population
 from competency_dx.calibration import items as of_items
-from competency_dx.calibration.between_population import Populations, Pull
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.likelihood import Evaluation, Information, Precision, inverted
-from competency_dx.calibration.marginal_population import populations_over
+from competency_dx.calibration.likelihoods import between_population as of_population
+from competency_dx.calibration.likelihoods.between_population import Populations, Pull
+from competency_dx.calibration.likelihoods.marginal_population import populations_over
 from competency_dx.kernels import dispatch, support
 from competency_dx.kernels.ep_e_step import Design, Expected, Model, by_dimension, ep_e_step, no_sites
 from competency_dx.kernels.ep_error import EPError, ep_error

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.calibration import screen
 from competency_dx.calibration.calibration import CALIBRATED_FROM, Calibration, Certificate
 from competency_dx.calibration.estimation import Request
-from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
-from competency_dx.calibration.key_check import key_swaps
 from competency_dx.calibration.known_items import families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.problem import Known, category_counts
-from competency_dx.calibration.second_opinion import described, doubts, evidence, placed, settled
+from competency_dx.calibration.screening import screen
+from competency_dx.calibration.screening.key_check import key_swaps
+from competency_dx.calibration.second_opinion.evidence import described, doubts, evidence, placed, settled
+from competency_dx.calibration.second_opinion.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.errors import CalibrationError, ConvergenceError, Finding, announce
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance

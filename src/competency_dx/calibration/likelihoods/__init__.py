@@ -1,0 +1,1 @@
+"""Marginal likelihoods: one dimension, correlated competencies by propagation, product grids, dimension reduction."""
