@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from competency_dx.calibration import attribute_posteriors as attribute_posteriors
     from competency_dx.calibration import calibrate as calibrate
     from competency_dx.calibration import classification_accuracy as classification_accuracy
+    from competency_dx.calibration import cross_check as cross_check
     from competency_dx.calibration import rotated as rotated
     from competency_dx.calibration import validate_q_matrix as validate_q_matrix
-    from competency_dx.calibration import cross_check as cross_check
     from competency_dx.competencies import R201 as R201
     from competency_dx.competencies import DeficitProfiles as DeficitProfiles
     from competency_dx.competencies import DeficitRule as DeficitRule

@@ -104,6 +104,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "Calibration of many families": _mixture,
     "Calibration by girth": lambda: cdx.calibrate(_answers(), method=cdx.Girth()),
     "CrossCheck": lambda: cdx.cross_check(cdx.calibrate(_answers()), _answers()),
+    "FactorSolution": lambda: cdx.rotated(cdx.calibrate(_answers(), dimensions=cdx.Exploratory(n=2))),
     "ClassCalibration": _classes,
     "AttributePosteriors": lambda: cdx.attribute_posteriors(cdx.load_responses(_answers()), _classes()),
     "ClassificationAccuracy": lambda: cdx.classification_accuracy(cdx.load_responses(_answers()), _classes()),

@@ -12,7 +12,8 @@ from competency_dx.calibration.classification import (
     classification_accuracy,
     validate_q_matrix,
 )
-from competency_dx.calibration.exploratory import Exploratory, FactorSolution, rotated
+from competency_dx.calibration.exploratory import Exploratory, rotated
+from competency_dx.calibration.factor_solution import FactorSolution
 from competency_dx.calibration.misconceptions import (
     MISCONCEPTION_MODEL,
     MisconceptionEstimate,

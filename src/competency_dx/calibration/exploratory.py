@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, cast, get_args
 import numpy as np
 from scipy.linalg import qr
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, freeze, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.calibration.calibration import Calibration
+from competency_dx.calibration.factor_solution import FactorSolution
 from competency_dx.calibration.items import Items
 from competency_dx.calibration.likelihoods.between_population import populations
 from competency_dx.calibration.likelihoods.bifactor import orthogonal
@@ -27,9 +28,10 @@ from competency_dx.calibration.prior_terms import PriorTerms
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.marginal import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
+from competency_dx.provenance import provenance
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 SCALE = 1.702
 LARGEST_COMMUNALITY = 0.8
@@ -68,55 +70,6 @@ class Exploratory:
     def dimensions(self) -> tuple[str, ...]:
         """Return the names of the dimensions."""
         return tuple(f"F{d + 1}" for d in range(self.n))
-
-
-@value
-class FactorSolution:
-    """Rotated loadings of an exploratory calibration.
-
-    Attributes
-    ----------
-    items, dimensions : tuple of str
-    rotation : str
-    loadings, standard_errors : ndarray, shape (I, D)
-        Pattern loadings λ, and their standard errors by the delta method, the rotation taken as a function of the estimates.
-    slopes : ndarray, shape (I, D)
-        a in logits on the rotated dimensions.
-    correlations : ndarray, shape (D, D)
-        Of the rotated dimensions.
-    transformation : ndarray, shape (D, D)
-        T: rotated dimensions are Tᵀ θ.
-    communalities : ndarray, shape (I,)
-        Share of what lies behind an answer that the dimensions explain; the same under every rotation.
-    gradient : float
-        Size of the projected gradient of the criterion, zero at its minimum.
-    """
-
-    items: tuple[str, ...]
-    dimensions: tuple[str, ...]
-    rotation: str
-    loadings: Floats
-    standard_errors: Floats
-    slopes: Floats
-    correlations: Floats
-    transformation: Floats
-    communalities: Floats
-    gradient: float
-
-    def __post_init__(self) -> None:
-        freeze(self, loadings=np.float64, standard_errors=np.float64, slopes=np.float64, correlations=np.float64)
-        freeze(self, transformation=np.float64, communalities=np.float64)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per item: item, loadings, se_ of loadings, communality."""
-        import pandas as pd
-
-        frame = pd.DataFrame({"item": self.items})
-        for prefix, table in (("", self.loadings), ("se_", self.standard_errors)):
-            for name, column in zip(self.dimensions, table.T, strict=True):
-                frame[prefix + name] = column
-        frame["communality"] = self.communalities
-        return frame
 
 
 def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
@@ -247,6 +200,9 @@ def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorS
         transformation=found.transformation,
         communalities=(loadings_of(p.slopes) ** 2).sum(axis=1),
         gradient=found.gradient,
+        provenance=provenance(
+            "rotated", {"calibration": calibration.provenance.inputs["responses"]}, {"rotation": rotation}
+        ),
     )
 
 
