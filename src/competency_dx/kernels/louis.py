@@ -30,7 +30,8 @@ MANY_PERSONS = 4_000
 NEGLIGIBLE = 1e-6
 STRAIGHT = 1e-9
 TINY = 1e-12
-LEAST_ROOT = 1e-17  # roots of masses that are none, kept above the slow subnormal numbers of single precision
+NOUGHT = 1e-14  # a derivative that is none: its products would be slow subnormal numbers in single precision
+LEAST_ROOT = 1e-11  # roots of masses that are none, kept above the slow subnormal numbers of single precision
 
 AnyFloats = NDArray[np.floating[Any]]
 BLOCK = 2048
@@ -73,11 +74,13 @@ class Scores(NamedTuple):
 
 def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Floats) -> Scores:
     """Return derivatives (K, F, Q) split for projection on polynomials of θ (Q,), which is uniform."""
+    derivatives = np.where(np.abs(derivatives) < NOUGHT, 0.0, derivatives)
     contrast = derivatives - derivatives[0]
     linear = (contrast[:, :, -1] - contrast[:, :, 0]) / (theta[-1] - theta[0])
     constant = contrast[:, :, 0] - linear * theta[0]
     bent = contrast - constant[:, :, None] - linear[:, :, None] * theta
     straight = np.abs(bent).max(initial=0.0) <= STRAIGHT * np.abs(contrast).max(initial=1.0)
+    bent = np.where(np.abs(bent) < NOUGHT, 0.0, bent)
     return Scores(derivatives[0], linear, None if straight else bent, owner, population)
 
 
@@ -146,13 +149,15 @@ def _spread(matrix: Floats, place: Ints, F: int) -> Floats:
 class Projection:
     """Expectations of the score of each person times a polynomial: c_pr (p, F) for weights posterior times φ_r (p, Q)."""
 
-    __slots__ = ("linear", "own", "scores", "seen", "size", "theta")
+    __slots__ = ("bent", "linear", "own", "scores", "seen", "size", "theta")
 
     def __init__(self, codes: Codes, scores: Scores, theta: Floats) -> None:
         self.own = codes[:, scores.owner]
         self.seen = None if (self.own >= 0).all() else self.own >= 0
         self.linear: Floats | None = _chosen(self.own, scores.linear)
         self.scores, self.theta, self.size = scores, theta, scores.size
+        tables = () if scores.bent is None else enumerate(scores.bent)
+        self.bent = tuple(((self.own == k).astype(np.float32), table) for k, table in tables if table.any())
 
     def __call__(self, weighted: AnyFloats) -> AnyFloats:
         """Return the next term; constants vanish beside φ_1, φ_2 …, and what is linear in θ beside φ_2, φ_3 …."""
@@ -161,18 +166,19 @@ class Projection:
         if self.linear is not None:
             items += self.linear * (weighted @ self.theta)[:, None]
             self.linear = None
-        if scores.bent is not None:
-            for k, table in enumerate(scores.bent):
-                items += (self.own == k) * (weighted @ table.T.astype(kind))
+        for mask, table in self.bent:
+            own = weighted @ table.T.astype(kind)
+            own *= mask
+            items += own
         if self.seen is not None:
             items *= self.seen
         if not scores.population.shape[1]:
             return items
         powers = weighted @ np.stack([self.theta, self.theta**2], axis=1).astype(kind)
-        own = np.einsum(
+        rest = np.einsum(
             "pk,prk->pr", powers, np.broadcast_to(scores.population, (len(items), *scores.population.shape[1:]))
         )
-        return np.concatenate([items, own.astype(kind)], axis=1)
+        return np.concatenate([items, rest.astype(kind)], axis=1)
 
 
 def _chosen(codes: Codes, values: Floats) -> Floats:
