@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from competency_dx.calibration import ClassificationAccuracy as ClassificationAccuracy
     from competency_dx.calibration import ClassificationML as ClassificationML
     from competency_dx.calibration import Constraints as Constraints
-    from competency_dx.calibration import CrossCheck as CrossCheck
     from competency_dx.calibration import Exploratory as Exploratory
     from competency_dx.calibration import FactorSolution as FactorSolution
     from competency_dx.calibration import Girth as Girth
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from competency_dx.calibration import attribute_posteriors as attribute_posteriors
     from competency_dx.calibration import calibrate as calibrate
     from competency_dx.calibration import classification_accuracy as classification_accuracy
-    from competency_dx.calibration import cross_check as cross_check
     from competency_dx.calibration import rotated as rotated
     from competency_dx.calibration import validate_q_matrix as validate_q_matrix
     from competency_dx.competencies import R201 as R201
@@ -56,9 +54,14 @@ if TYPE_CHECKING:
     from competency_dx.competencies import diagnose as diagnose
     from competency_dx.errors import CompetencyDxError as CompetencyDxError
     from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
-    from competency_dx.errors import Finding as Finding
+    from competency_dx.findings import Finding as Finding
+    from competency_dx.misconceptions import MisconceptionEvidence as MisconceptionEvidence
+    from competency_dx.misconceptions import MisconceptionRule as MisconceptionRule
+    from competency_dx.misconceptions import misconceptions as misconceptions
     from competency_dx.models import ItemParameters as ItemParameters
     from competency_dx.models import simulate as simulate
+    from competency_dx.quality import CrossCheck as CrossCheck
+    from competency_dx.quality import cross_check as cross_check
     from competency_dx.reports import report as report
     from competency_dx.responses import Layout as Layout
     from competency_dx.responses import MissingPolicy as MissingPolicy
@@ -70,14 +73,11 @@ if TYPE_CHECKING:
     from competency_dx.scoring import WLE as WLE
     from competency_dx.scoring import FileScores as FileScores
     from competency_dx.scoring import LatentRegression as LatentRegression
-    from competency_dx.scoring import MisconceptionEvidence as MisconceptionEvidence
-    from competency_dx.scoring import MisconceptionRule as MisconceptionRule
     from competency_dx.scoring import PlausibleValues as PlausibleValues
     from competency_dx.scoring import Pooled as Pooled
     from competency_dx.scoring import Reliability as Reliability
     from competency_dx.scoring import Scores as Scores
     from competency_dx.scoring import SumScore as SumScore
-    from competency_dx.scoring import misconceptions as misconceptions
     from competency_dx.scoring import plausible_values as plausible_values
     from competency_dx.scoring import pool as pool
     from competency_dx.scoring import reliability as reliability
@@ -102,7 +102,6 @@ _ROOMS = {
         "ClassificationAccuracy",
         "ClassificationML",
         "Constraints",
-        "CrossCheck",
         "Exploratory",
         "FactorSolution",
         "Girth",
@@ -118,12 +117,14 @@ _ROOMS = {
         "attribute_posteriors",
         "calibrate",
         "classification_accuracy",
-        "cross_check",
         "rotated",
         "validate_q_matrix",
     ),
     "competencies": ("R201", "DeficitProfiles", "DeficitRule", "Level", "Profile", "Standards", "diagnose"),
-    "errors": ("CompetencyDxError", "CompetencyDxWarning", "Finding"),
+    "findings": ("Finding",),
+    "misconceptions": ("MisconceptionEvidence", "MisconceptionRule", "misconceptions"),
+    "quality": ("CrossCheck", "cross_check"),
+    "errors": ("CompetencyDxError", "CompetencyDxWarning"),
     "models": ("ItemParameters", "simulate"),
     "reports": ("report",),
     "responses": ("Layout", "MissingPolicy", "Responses", "load_responses"),
@@ -133,15 +134,12 @@ _ROOMS = {
         "LatentRegression",
         "MAP",
         "ML",
-        "MisconceptionEvidence",
-        "MisconceptionRule",
         "PlausibleValues",
         "Pooled",
         "Reliability",
         "Scores",
         "SumScore",
         "WLE",
-        "misconceptions",
         "plausible_values",
         "pool",
         "reliability",

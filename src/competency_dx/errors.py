@@ -1,17 +1,8 @@
-"""Faults and findings: what the library says when something is wrong, and the form it says it in.
-
-An error is raised when no honest result exists. A `Finding` is data inside a result: something a person has to know
-about a number that nevertheless could be computed.
-"""
+"""Errors of the library: raised when no honest result exists. What qualifies a result is a `Finding` (findings.py)."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-Severity = Literal["info", "warning", "error"]
+from collections.abc import Iterable
 
 SHOWN_IDS = 5
 
@@ -52,6 +43,14 @@ class DiagnosisError(CompetencyDxError, ValueError):
     """Standards, rule and bank do not allow a diagnosis."""
 
 
+class ReportError(CompetencyDxError, ValueError):
+    """A report cannot be written as asked."""
+
+
+class CommandError(CompetencyDxError, ValueError):
+    """A command cannot be carried out as it was given."""
+
+
 class DocumentError(CompetencyDxError, ValueError):
     """A JSON document is not one that this version reads."""
 
@@ -70,40 +69,6 @@ def listed(ids: Iterable[object], shown: int = SHOWN_IDS) -> str:
     head = ", ".join(names[:shown])
     rest = len(names) - shown
     return f"{head} and {rest} more" if rest > 0 else head
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something to know about a result, in both languages, with the ids it concerns.
-
-    Attributes
-    ----------
-    code : str
-        Stable identifier, ``room.what``, for example ``"calibration.negative_slope"``.
-    severity : {"info", "warning", "error"}
-        How far the finding reaches into what may be concluded.
-    ru, en : str
-        One sentence each: what was found and what to do.
-    scope : tuple of str
-        Items, persons or columns concerned.
-    """
-
-    code: str
-    severity: Severity
-    ru: str
-    en: str
-    scope: tuple[str, ...] = ()
-
-    def text(self, language: str) -> str:
-        """Return the sentence in the language asked for."""
-        return self.ru if language == "ru" else self.en
-
-
-def announce(findings: Sequence[Finding], *, stacklevel: int = 3) -> None:
-    """Repeat every finding of severity warning or error as a Python warning."""
-    for finding in findings:
-        if finding.severity != "info":
-            warnings.warn(f"{finding.en} [{finding.code}]", CompetencyDxWarning, stacklevel=stacklevel)
 
 
 def require(package: str, extra: str, purpose: str) -> MissingDependencyError:

@@ -13,22 +13,22 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from competency_dx.calibration.items import Items
-from competency_dx.calibration.likelihood import Evaluation
-from competency_dx.calibration.likelihoods import between_population as of_population
-from competency_dx.calibration.likelihoods.between import Between, between
-from competency_dx.calibration.likelihoods.between_population import Populations, populations
-from competency_dx.calibration.likelihoods.univariate import PopulationDesign, Univariate
-from competency_dx.calibration.marginal_ml import Fit, fit
-from competency_dx.calibration.priors import Priors
-from competency_dx.calibration.problem import Known, build_items, category_counts
-from competency_dx.calibration.strategies import Constraints, MarginalML
-from competency_dx.kernels.ep_e_step import ep_posterior
-from competency_dx.kernels.marginal import Answers, prepare
+from competency_dx.engine import Constraints, Control
+from competency_dx.engine import populations as of_population
+from competency_dx.engine.items import Items
+from competency_dx.engine.items_setup import Known, build_items, category_counts
+from competency_dx.engine.likelihood import Evaluation
+from competency_dx.engine.maximise import Fit, fit
+from competency_dx.engine.one_dimension import PopulationDesign, Univariate
+from competency_dx.engine.populations import Populations, populations_of
+from competency_dx.engine.priors import Priors
+from competency_dx.engine.propagation import Between, between
+from competency_dx.kernels.grid.e_step import Answers, prepare
+from competency_dx.kernels.propagation.ep_e_step import ep_posterior
 
 Floats = NDArray[np.float64]
 SharedFile = Callable[[str], Path]
-TIGHT = MarginalML(tolerance=1e-6)
+TIGHT = Control(tolerance=1e-6)
 
 
 def items_of(answers: Answers, model: str = "2PL", priors: Priors | None = None) -> Items:
@@ -71,13 +71,13 @@ def one_group(sample: Sample, priors: Priors | None = None, **of: Any) -> Betwee
         items_of(sample.answers, priors=priors),
         sample.answers,
         dimension=sample.dimension,
-        population=populations(("A", "B", "C"), **of),
+        population=populations_of(("A", "B", "C"), **of),
     )
 
 
 def two_groups(sample: Sample) -> Between:
     indicator = (sample.group == 1).astype(float)[:, None]
-    population = populations(
+    population = populations_of(
         ("A", "B", "C"), groups=("one", "two"), regressors=("mean.two",), reference=np.array([[0.0], [1.0]])
     )
     return between(
@@ -106,7 +106,7 @@ def test_one_competency_is_the_likelihood_of_one_dimension(sample: Sample, prior
         reference=np.array([[0.0], [1.0]]),
     )
     usual = fit(Univariate(items=items, answers=answers, design=design), TIGHT)
-    population = populations(("A",), groups=("one", "two"), regressors=("mean.two",))
+    population = populations_of(("A",), groups=("one", "two"), regressors=("mean.two",))
     several = between(
         items,
         answers,
@@ -144,7 +144,7 @@ def test_families_of_items_are_those_of_one_dimension(model: str, priors: Priors
         reference=np.zeros((1, 0)),
     )
     usual = fit(Univariate(items=items, answers=answers, design=nobody), TIGHT)
-    population = populations(("A",), free_variance=np.array([scaled]))
+    population = populations_of(("A",), free_variance=np.array([scaled]))
     found = fit(between(items, answers, dimension=np.zeros(8, dtype=np.int64), population=population), TIGHT)
     assert found.converged
     assert found.log_likelihood == pytest.approx(usual.log_likelihood, abs=1e-4)
@@ -185,7 +185,7 @@ def test_em_steps_never_lower_the_objective_and_end_where_the_gradient_vanishes(
 
 def test_two_groups_are_recovered(sample: Sample) -> None:
     likelihood = two_groups(sample)
-    found = fit(likelihood, MarginalML())
+    found = fit(likelihood, Control())
     assert found.converged
     assert found.information.covariance is not None
     se = np.sqrt(np.diag(found.information.covariance))
@@ -206,7 +206,7 @@ def test_two_groups_are_recovered(sample: Sample) -> None:
 
 def test_information_is_within_a_per_cent_of_differences_of_the_gradient(sample: Sample) -> None:
     likelihood = two_groups(sample)
-    phi = fit(likelihood, MarginalML()).phi
+    phi = fit(likelihood, Control()).phi
     now, h = likelihood.evaluate(phi, 61), 1e-4
     found = likelihood.information(now).matrix
     scale = np.sqrt(np.diag(found))
@@ -234,9 +234,9 @@ def test_competencies_that_are_one_are_named(sample: Sample) -> None:
     theta = rng.normal(size=(1500, 1))
     twins = (rng.random((1500, 14)) < expit(1.5 * theta)).astype(np.int8)
     answers = prepare(twins, np.ones(twins.shape, bool), np.full(14, 2))
-    population = populations(("north", "south"), concentration=1.0)
+    population = populations_of(("north", "south"), concentration=1.0)
     likelihood = between(items_of(answers), answers, dimension=np.arange(14) % 2, population=population)
-    found = fit(likelihood, MarginalML())
+    found = fit(likelihood, Control())
     assert found.converged
     (pair,) = likelihood.inseparable(found.phi)
     assert pair[:2] == ("north", "south")
@@ -268,8 +268,8 @@ def fitted(shared: SharedFile, name: str, where: str) -> Reference:
     table = pd.read_csv(shared(f"data/{name}.csv.gz"))[items]
     answers = prepare(table.fillna(0).to_numpy(np.int8), table.notna().to_numpy(), np.full(len(items), 2))
     names = tuple(f"c{k}" for k in range(dimension.max() + 1))
-    likelihood = between(items_of(answers), answers, dimension=dimension, population=populations(names))
-    return Reference(likelihood, fit(likelihood, MarginalML()), results, dimension)
+    likelihood = between(items_of(answers), answers, dimension=dimension, population=populations_of(names))
+    return Reference(likelihood, fit(likelihood, Control()), results, dimension)
 
 
 def test_three_competencies_agree_with_product_quadrature_of_mirt(shared: SharedFile) -> None:
@@ -325,14 +325,14 @@ def test_groups_without_common_items_keep_scales_of_their_own(sample: Sample) ->
         items_of(answers),
         answers,
         dimension=np.tile(sample.dimension, 2),
-        population=populations(("A", "B", "C"), groups=("one", "two"), free_variance=np.zeros((2, 3), dtype=bool)),
+        population=populations_of(("A", "B", "C"), groups=("one", "two"), free_variance=np.zeros((2, 3), dtype=bool)),
         group=sample.group,
     )
-    found = fit(apart, MarginalML())
+    found = fit(apart, Control())
     assert found.converged
     assert apart.population_names[3:] == ("correlation.A.B.two", "correlation.A.C.two", "correlation.B.C.two")
     alone = 0.0
     for own in (first, ~first):
         part = sample._replace(answers=sample.answers.take(np.flatnonzero(own)))
-        alone += fit(one_group(part), MarginalML()).log_likelihood
+        alone += fit(one_group(part), Control()).log_likelihood
     assert found.log_likelihood == pytest.approx(alone, abs=1e-4)

@@ -13,17 +13,18 @@ from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.arrays import Bools, Codes, Floats
-from competency_dx.calibration.items import beta_of
-from competency_dx.calibration.likelihoods.between_population import populations
-from competency_dx.calibration.likelihoods.bifactor import Bifactor, bifactor_likelihood, bifactor_points, orthogonal
-from competency_dx.calibration.likelihoods.product_grid import ProductGrid, product_grid_likelihood
-from competency_dx.calibration.likelihoods.univariate import PopulationDesign, Univariate
-from competency_dx.calibration.marginal_ml import fit
-from competency_dx.calibration.priors import LogNormal
-from competency_dx.calibration.problem import Known, build_items, category_counts
-from competency_dx.calibration.strategies import Constraints, MarginalML, Population
+from competency_dx.calibration.choices import MarginalML, Population
+from competency_dx.engine import Constraints, Control
+from competency_dx.engine.items import beta_of
+from competency_dx.engine.items_setup import Known, build_items, category_counts
+from competency_dx.engine.maximise import fit
+from competency_dx.engine.one_dimension import PopulationDesign, Univariate
+from competency_dx.engine.populations import populations_of
+from competency_dx.engine.priors import LogNormal
+from competency_dx.engine.product_grid import ProductGrid, product_grid_likelihood
+from competency_dx.engine.reduction import Bifactor, bifactor_likelihood, bifactor_points, orthogonal
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.marginal import prepare
+from competency_dx.kernels.grid.e_step import prepare
 
 RNG = np.random.default_rng
 
@@ -64,10 +65,12 @@ def likelihoods(case: Case, *, priors: Any = None, groups: bool = False) -> tupl
     P, D = len(case.codes), case.known.loads.shape[1]
     names = tuple(f"c{k}" for k in range(D))
     kind: dict[str, Any] = {}
-    population = populations(names)
+    population = populations_of(names)
     if groups:
         group = np.arange(P) % 2
-        population = populations(names, groups=("a", "b"), regressors=("mean.b",), reference=np.array([[0.0], [1.0]]))
+        population = populations_of(
+            names, groups=("a", "b"), regressors=("mean.b",), reference=np.array([[0.0], [1.0]])
+        )
         kind = {"group": group, "regressors": group[:, None].astype(float)}
     items = build_items(case.known, priors=priors, constraints=Constraints())
     weight = RNG(1).uniform(0.5, 1.5, P) if groups else None
@@ -112,7 +115,7 @@ def four() -> tuple[Bifactor, Floats]:
     """Four testlets of three items, two items without, two weighted groups: no product grid reaches so far."""
     case = made(in_testlets(4, 3, 2), RNG(5).normal(size=(120, 5)), 6, graded=True)
     group = np.arange(120) % 2
-    population = populations(tuple(f"c{k}" for k in range(5)), groups=("a", "b"), regressors=("mean.b",))
+    population = populations_of(tuple(f"c{k}" for k in range(5)), groups=("a", "b"), regressors=("mean.b",))
     items = build_items(case.known, priors=WEAK, constraints=Constraints())
     answers = prepare(case.codes, case.observed, case.known.n_categories)
     likelihood = bifactor_likelihood(
@@ -156,7 +159,7 @@ def bifactor_of(case: Case) -> Bifactor:
     names = tuple(f"c{k}" for k in range(case.known.loads.shape[1]))
     items = build_items(case.known, priors=None, constraints=Constraints())
     answers = prepare(case.codes, case.observed, case.known.n_categories)
-    return bifactor_likelihood(items, answers, population=populations(names))
+    return bifactor_likelihood(items, answers, population=populations_of(names))
 
 
 def test_a_peer_finds_the_same_with_the_same_errors() -> None:
@@ -164,7 +167,7 @@ def test_a_peer_finds_the_same_with_the_same_errors() -> None:
     mirt = pytest.importorskip("mirt")
     case = made(in_testlets(3, 4), RNG(31).normal(size=(700, 4)), 32, missing=0.0)
     likelihood = bifactor_of(case)
-    found = fit(likelihood, MarginalML(points=31))
+    found = fit(likelihood, Control(points=31))
     assert found.information.covariance is not None
     model = mirt.BifactorModel(12, [0] * 4 + [1] * 4 + [2] * 4)
     theirs = mirt.BifactorEMEstimator(n_quadpts=25, tol=1e-8, max_iter=3000).fit(model, case.codes.astype(int))
@@ -179,7 +182,7 @@ def test_six_testlets_are_recovered() -> None:
     """2000 persons, 36 items: the maximum is certified and estimates lie within their standard errors of the truth."""
     case = made(in_testlets(6, 6), RNG(11).normal(size=(2000, 7)), 12)
     likelihood = bifactor_of(case)
-    found = fit(likelihood, MarginalML(points=bifactor_points(61)))
+    found = fit(likelihood, Control(points=bifactor_points(61)))
     assert found.converged
     assert found.at.spacing <= found.at.narrowest
     assert found.information.covariance is not None

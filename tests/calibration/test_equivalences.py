@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 import competency_dx as cdx
 from competency_dx.calibration import Constraints
-from competency_dx.kernels import dispatch, graded, partial_credit
-from competency_dx.kernels.dispatch import KernelGroup
+from competency_dx.kernels.families import dispatch, graded, partial_credit
+from competency_dx.kernels.families.dispatch import KernelGroup
 
 Floats = NDArray[np.float64]
 EXACT = cdx.MarginalML(tolerance=1e-7)

@@ -13,7 +13,6 @@ from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.arrays import Bools, Codes, Floats, value
-from competency_dx.calibration.assembly import Accuracy, Setting, assembled
 from competency_dx.calibration.exploratory import (
     SCALE,
     Exploratory,
@@ -22,13 +21,14 @@ from competency_dx.calibration.exploratory import (
     loadings_of,
     rotated,
 )
-from competency_dx.calibration.items import beta_of
-from competency_dx.calibration.likelihoods.product_grid import ProductGrid, axis_points, product_grid_likelihood
-from competency_dx.calibration.marginal_ml import Fit, fit
-from competency_dx.calibration.problem import Known, build_items, category_counts
-from competency_dx.calibration.strategies import Constraints, MarginalML
+from competency_dx.calibration.report import Accuracy, Setting, assembled
+from competency_dx.engine import Constraints, Control
+from competency_dx.engine.items import beta_of
+from competency_dx.engine.items_setup import Known, build_items, category_counts
+from competency_dx.engine.maximise import Fit, fit
+from competency_dx.engine.product_grid import ProductGrid, axis_points, product_grid_likelihood
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.marginal import prepare
+from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.rotation import (
     Method,
     oblique,
@@ -208,7 +208,7 @@ class Found:
 def two() -> Found:
     case = made(1500, 18, np.array([[1.0, 0.4], [0.4, 1.0]]), 13)
     likelihood = case.likelihood()
-    return Found(case=case, likelihood=likelihood, fit=fit(likelihood, MarginalML(points=axis_points(61, 2))))
+    return Found(case=case, likelihood=likelihood, fit=fit(likelihood, Control(points=axis_points(61, 2))))
 
 
 def test_two_dimensions_are_recovered(two: Found) -> None:
@@ -260,7 +260,7 @@ def other_pivot(two: Found) -> Found:
     again = product_grid_likelihood(
         items._replace(base=base, place=place), likelihood.answers, population=likelihood.population
     )
-    return Found(case=two.case, likelihood=again, fit=fit(again, MarginalML(points=axis_points(61, 2))))
+    return Found(case=two.case, likelihood=again, fit=fit(again, Control(points=axis_points(61, 2))))
 
 
 def test_which_items_carry_the_zeros_is_of_no_account(two: Found, other_pivot: Found) -> None:
@@ -310,7 +310,7 @@ def test_three_dimensions_start_and_converge() -> None:
     case = made(1000, 18, np.eye(3), 21)
     likelihood = case.likelihood()
     assert likelihood.start.size == 18 * 3 - 3 + int((case.known.n_categories - 1).sum())
-    found = fit(likelihood, MarginalML(points=15))
+    found = fit(likelihood, Control(points=15))
     assert found.converged
     assert found.information.smallest_eigenvalue > 0
 

@@ -18,13 +18,11 @@ import competency_dx as cdx
 from competency_dx.arrays import Floats
 from competency_dx.calibration import Normal, Population
 from competency_dx.calibration.estimation import Request
-from competency_dx.calibration.second_opinion.cross_check import CrossCheck, cross_check
-from competency_dx.calibration.second_opinion.evidence import evidence, placed
-from competency_dx.calibration.second_opinion.girth_calibration import estimate_by_girth, girth_calibration
-from competency_dx.calibration.second_opinion.girth_engine import Girth, girth_estimates, girth_family
-from competency_dx.calibration.second_opinion.sources import remember
+from competency_dx.calibration.girth_calibration import estimate_by_girth, evidence, girth_calibration, placed
+from competency_dx.calibration.girth_engine import Girth, girth_estimates, girth_family
 from competency_dx.errors import CalibrationError, ConvergenceError, MissingDependencyError
 from competency_dx.models import NormalPopulation
+from competency_dx.quality.cross_check import CrossCheck, cross_check
 
 Reference = Callable[[str], dict[str, Any]]
 SharedFile = Callable[[str], Path]
@@ -336,35 +334,6 @@ def test_several_groups_are_refused(lsat: Callable[[str], pd.DataFrame]) -> None
     found = cdx.calibrate(data, model="2PL", priors=None, method=method)
     with pytest.raises(CalibrationError, match="one population"):
         cross_check(found, data)
-
-
-def test_the_table_is_found_again_while_it_lives(lsat: Callable[[str], pd.DataFrame]) -> None:
-    data = lsat("lsat6")
-    found = cdx.calibrate(data, model="2PL", priors=None)
-    remember(found, data, bank=None, missing=cdx.MissingPolicy())
-    assert cross_check(found).to_json() == cross_check(found, data).to_json()
-    del data
-    with pytest.raises(CalibrationError, match="keeps no answers"):
-        cross_check(found)
-
-
-def test_arrays_are_remembered_each_for_itself_and_lists_are_not() -> None:
-    rng = np.random.default_rng(9)
-    theta = rng.normal(size=(300, 1))
-    codes = (rng.random((300, 6)) < 1 / (1 + np.exp(-(theta - np.linspace(-1, 1, 6))))).astype(np.int64)
-    found = cdx.calibrate(codes.copy(), model="2PL", priors=None)  # the copy is gone by now
-    remember(found, codes.tolist(), bank=None, missing=cdx.MissingPolicy())
-    with pytest.raises(CalibrationError, match="give it again"):
-        cross_check(found)
-    copies = [codes.copy(), codes.copy()]
-    for table in (*copies, copies[0]):
-        remember(found, table, bank=None, missing=cdx.MissingPolicy())
-    del table
-    for _ in range(2):
-        assert isinstance(cross_check(found), CrossCheck)
-        copies.pop()
-    with pytest.raises(CalibrationError, match="give it again"):
-        cross_check(found)
 
 
 def test_a_check_reads_back_and_draws(lsat: Callable[[str], pd.DataFrame]) -> None:

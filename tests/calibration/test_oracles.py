@@ -15,13 +15,13 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 
 from competency_dx.calibration import Beta, Constraints, LogNormal, Normal, Priors
-from competency_dx.calibration.items import beta_of
-from competency_dx.calibration.likelihood import Evaluation
-from competency_dx.calibration.likelihoods.univariate import Univariate
-from competency_dx.calibration.priors import PooledNormal
-from competency_dx.calibration.problem import Fixed, Known, build_items, category_counts, extra_width
 from competency_dx.calibration.sample import Sample, population_design
-from competency_dx.kernels.marginal import prepare
+from competency_dx.engine.items import beta_of
+from competency_dx.engine.items_setup import Fixed, Known, build_items, category_counts, extra_width
+from competency_dx.engine.likelihood import Evaluation
+from competency_dx.engine.one_dimension import Univariate
+from competency_dx.engine.priors import PooledNormal
+from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.models import FAMILIES
 
 Floats = NDArray[np.float64]

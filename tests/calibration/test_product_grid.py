@@ -15,16 +15,17 @@ from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.arrays import Bools, Codes, Floats
-from competency_dx.calibration.likelihoods.between_population import Populations, populations
-from competency_dx.calibration.likelihoods.bifactor import orthogonal
-from competency_dx.calibration.likelihoods.product_grid import ProductGrid, axis_points, product_grid_likelihood
-from competency_dx.calibration.likelihoods.univariate import PopulationDesign, Univariate
-from competency_dx.calibration.marginal_ml import fit
-from competency_dx.calibration.problem import Known, build_items, category_counts
-from competency_dx.calibration.strategies import Constraints, MarginalML, Population
+from competency_dx.calibration.choices import Population
+from competency_dx.engine import Constraints, Control
+from competency_dx.engine.items_setup import Known, build_items, category_counts
+from competency_dx.engine.maximise import fit
+from competency_dx.engine.one_dimension import PopulationDesign, Univariate
+from competency_dx.engine.populations import Populations, populations_of
+from competency_dx.engine.product_grid import ProductGrid, axis_points, product_grid_likelihood
+from competency_dx.engine.reduction import orthogonal
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.marginal import prepare
-from competency_dx.kernels.product_grid import Regions, dual_directions, product_grid
+from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid.product import Regions, dual_directions, product_grid
 
 SharedFile = Callable[[str], Path]
 RNG = np.random.default_rng
@@ -120,7 +121,7 @@ def mixed() -> tuple[ProductGrid, Floats]:
     theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], size=160) + 0.4 * group[:, None]
     families = ["2PL", "GRM", "GPCM", "2PL", "GPCM", "GRM", "2PL", "2PL"]
     data, _ = made(within(8, 2), families, theta, 4)
-    population = populations(("X", "Y"), groups=("a", "b"), regressors=("mean.b", "x"), concentration=1.0)
+    population = populations_of(("X", "Y"), groups=("a", "b"), regressors=("mean.b", "x"), concentration=1.0)
     items = build_items(data.known, priors=cdx.Priors(), constraints=Constraints())
     answers = prepare(data.codes, data.observed, data.known.n_categories)._replace(weight=rng.uniform(0.5, 1.5, 160))
     likelihood = product_grid_likelihood(
@@ -173,7 +174,7 @@ def test_independent_competencies_are_so_many_calibrations_of_one() -> None:
     """With correlations at zero the log-likelihood is the sum of those of the competencies by themselves."""
     loads = np.eye(3, dtype=np.bool_)[np.arange(12) % 3]
     data, _ = made(loads, ["2PL"] * 12, RNG(5).normal(size=(200, 3)), 6)
-    whole = data.likelihood(orthogonal(populations(("X", "Y", "Z"))))
+    whole = data.likelihood(orthogonal(populations_of(("X", "Y", "Z"))))
     alone = 0.0
     for d in range(3):
         at = np.flatnonzero(loads[:, d])
@@ -194,11 +195,13 @@ def test_independent_competencies_are_so_many_calibrations_of_one() -> None:
 def test_weights_are_repeated_rows() -> None:
     data, _ = made(within(9, 2), ["2PL"] * 9, RNG(7).normal(size=(100, 2)), 8)
     times = RNG(9).integers(1, 4, 100)
-    weighted = data.likelihood(populations(("X", "Y")))
+    weighted = data.likelihood(populations_of(("X", "Y")))
     answers = weighted.answers._replace(weight=times.astype(float))
     weighted = product_grid_likelihood(weighted.items, answers, population=weighted.population)
     again = np.repeat(np.arange(100), times)
-    repeated = data._replace(codes=data.codes[again], observed=data.observed[again]).likelihood(populations(("X", "Y")))
+    repeated = data._replace(codes=data.codes[again], observed=data.observed[again]).likelihood(
+        populations_of(("X", "Y"))
+    )
     repeated = product_grid_likelihood(weighted.items, repeated.answers, population=weighted.population)
     one, other = (x.evaluate(weighted.start, 21) for x in (weighted, repeated))
     assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-8)
@@ -212,7 +215,7 @@ def test_any_number_of_workers_gives_the_same_bytes() -> None:
     out = []
     for workers in (1, 4):
         with ThreadPoolExecutor(workers) as executor:
-            likelihood = data.likelihood(populations(("X", "Y")), executor=executor)
+            likelihood = data.likelihood(populations_of(("X", "Y")), executor=executor)
             now = likelihood.evaluate(likelihood.start, 21)
             out.append(
                 (now.log_likelihood, likelihood.em_step(now).tobytes(), likelihood.information(now).matrix.tobytes())
@@ -246,8 +249,8 @@ def test_items_measuring_two_of_three_competencies_are_recovered() -> None:
     R = np.array([[1, 0.5, 0.3], [0.5, 1, 0.6], [0.3, 0.6, 1]])
     families = ["2PL", "GRM", "GPCM", "GRM"] * 6
     data, truth = made(within(24, 3), families, RNG(12).multivariate_normal(np.zeros(3), R, size=1500), 13)
-    likelihood = data.likelihood(populations(("X", "Y", "Z")))
-    found = fit(likelihood, MarginalML(points=17))
+    likelihood = data.likelihood(populations_of(("X", "Y", "Z")))
+    found = fit(likelihood, Control(points=17))
     assert found.converged
     assert found.information.covariance is not None
     true = np.full(likelihood.items.place.shape, np.nan)
@@ -288,7 +291,7 @@ def test_order_of_competencies_is_of_no_account() -> None:
     data, _ = made(within(9, 3), ["2PL"] * 9, rng.normal(size=(150, 3)), 17)
     turned = [2, 0, 1]
     other = data._replace(known=data.known._replace(loads=data.known.loads[:, turned]))
-    one, two = (x.likelihood(populations(("X", "Y", "Z"))) for x in (data, other))
+    one, two = (x.likelihood(populations_of(("X", "Y", "Z"))) for x in (data, other))
     a, b = one.evaluate(one.start, 15), two.evaluate(two.start, 15)
     assert a.log_likelihood == pytest.approx(b.log_likelihood, abs=1e-9)
     i, j = (dict(zip(x.population_names, x.gradient(e)[-3:], strict=True)) for x, e in ((one, a), (two, b)))
@@ -298,7 +301,7 @@ def test_order_of_competencies_is_of_no_account() -> None:
 def test_more_than_four_competencies_are_refused() -> None:
     data, _ = made(within(15, 5), ["2PL"] * 15, RNG(18).normal(size=(60, 5)), 19)
     with pytest.raises(CalibrationError, match="up to 4 competencies"):
-        data.likelihood(populations(tuple("ABCDE")))
+        data.likelihood(populations_of(tuple("ABCDE")))
 
 
 def test_a_competency_never_measured_without_another_is_refused() -> None:
@@ -307,13 +310,13 @@ def test_a_competency_never_measured_without_another_is_refused() -> None:
     loads[4:, 0] = False
     data, _ = made(loads, ["2PL"] * 8, RNG(20).normal(size=(120, 2)), 21)
     with pytest.raises(CalibrationError, match="Every item that measures X measures Y too"):
-        data.likelihood(populations(("X", "Y")))
-    likelihood = data.likelihood(orthogonal(populations(("X", "Y"))))
+        data.likelihood(populations_of(("X", "Y")))
+    likelihood = data.likelihood(orthogonal(populations_of(("X", "Y"))))
     items = likelihood.items
     free = ProductGrid(
         items=items,
         answers=likelihood.answers,
-        population=populations(("X", "Y")),
+        population=populations_of(("X", "Y")),
         group=likelihood.group,
         regressors=likelihood.regressors,
     )

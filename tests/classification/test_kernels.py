@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
-from competency_dx.kernels import attribute_distributions as distributions
-from competency_dx.kernels import attribute_profiles as profiles
-from competency_dx.kernels import item_classes
-from competency_dx.kernels.attribute_distributions import Distribution, Kind
-from competency_dx.kernels.class_information import Louis, Point, louis
-from competency_dx.kernels.item_classes import Patterns
-from competency_dx.kernels.least_distance import boxed_step, nearest
+from competency_dx.kernels.classes import attribute_distributions as distributions
+from competency_dx.kernels.classes import attribute_profiles as profiles
+from competency_dx.kernels.classes import item_classes
+from competency_dx.kernels.classes.attribute_distributions import Distribution, Kind
+from competency_dx.kernels.classes.class_information import Louis, Point, louis
+from competency_dx.kernels.classes.item_classes import Patterns
+from competency_dx.kernels.classes.least_distance import boxed_step, nearest
 
 NO_HIERARCHY: list[tuple[int, int]] = []
 

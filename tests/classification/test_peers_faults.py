@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from competency_dx.calibration.classification import (
+from competency_dx.classification import (
     ClassCalibration,
     ClassificationML,
     attribute_posteriors,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from competency_dx.calibration.classification import classify
+from competency_dx.classification import classify
 
 Simulate = Callable[..., Any]
 REPLICATIONS = 150

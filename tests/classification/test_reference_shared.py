@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from competency_dx.calibration.classification import (
+from competency_dx.classification import (
     ClassCalibration,
     attribute_posteriors,
     calibrate_classes,

@@ -10,8 +10,8 @@ import pytest
 
 from competency_dx.__main__ import main
 from competency_dx.bank import load_bank
-from competency_dx.cli.cohort import Cohort, make_cohort
-from competency_dx.cli.cohort_files import write_cohort
+from competency_dx.cli.demo.cohort import Cohort, make_cohort
+from competency_dx.cli.demo.cohort_files import write_cohort
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from competency_dx.bank import load_bank
 from competency_dx.calibration import Calibration
-from competency_dx.cli.cohort import Cohort
+from competency_dx.cli.demo.cohort import Cohort
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.responses import load_responses
 from competency_dx.scoring import Scores

@@ -10,9 +10,9 @@ import pytest
 
 from competency_dx.bank import load_bank
 from competency_dx.calibration import calibrate
-from competency_dx.cli.cohort import make_cohort
-from competency_dx.cli.cohort_files import write_cohort
-from competency_dx.cli.key_review import key_doubts, plant_wrong_key, with_key
+from competency_dx.cli.demo.cohort import make_cohort
+from competency_dx.cli.demo.cohort_files import write_cohort
+from competency_dx.cli.demo.key_review import key_doubts, plant_wrong_key, with_key
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.responses import load_responses
 

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from competency_dx.cli.demo_words import table_lines
+from competency_dx.cli.demo.pages import table_lines
 from competency_dx.cli.terminal import ProgressLine, Terminal, folded, heard
-from competency_dx.errors import CompetencyDxWarning, Finding, announce
+from competency_dx.errors import CompetencyDxWarning
+from competency_dx.findings import Finding, announce
 
 FOUND = Finding(code="x.y", severity="warning", ru="Так бывает.", en="This happens.", scope=("a", "b"))
 NOTED = Finding(code="x.z", severity="info", ru="Между прочим.", en="By the way.")

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logsumexp
 
-from competency_dx.kernels import ep_e_step as of_step
-from competency_dx.kernels import marginal
-from competency_dx.kernels.ep_e_step import Design, Model, by_dimension, ep_e_step, ep_posterior, no_sites
-from competency_dx.kernels.ep_error import ep_error
-from competency_dx.kernels.ep_information import ItemDerivatives, ep_missing_information, item_derivatives
-from competency_dx.kernels.ep_person_scores import ep_person_scores
-from competency_dx.kernels.ep_population import pairs, population_gradient, population_information
-from competency_dx.kernels.expectation_propagation import Control
-from competency_dx.kernels.marginal import Answers, prepare
+from competency_dx.kernels.grid import e_step as marginal
+from competency_dx.kernels.grid.by_dimension import Design, by_dimension
+from competency_dx.kernels.grid.e_step import Answers, prepare
+from competency_dx.kernels.normal_population import pairs, population_gradient, population_information
+from competency_dx.kernels.propagation import ep_e_step as of_step
+from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_posterior, no_sites
+from competency_dx.kernels.propagation.ep_error import ep_error
+from competency_dx.kernels.propagation.ep_information import ItemDerivatives, ep_missing_information, item_derivatives
+from competency_dx.kernels.propagation.ep_person_scores import ep_person_scores
+from competency_dx.kernels.propagation.expectation_propagation import Control
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from competency_dx.kernels import dispatch, graded, partial_credit
-from competency_dx.kernels.dispatch import Groups, KernelGroup
-from competency_dx.kernels.item_kernel import FLOOR, expected_curvature, information_by_parameters
+from competency_dx.kernels.families import dispatch, graded, partial_credit
+from competency_dx.kernels.families.dispatch import Groups, KernelGroup
+from competency_dx.kernels.families.item_kernel import FLOOR, expected_curvature, information_by_parameters
 
 Floats = NDArray[np.float64]
 THETA = np.linspace(-3, 3, 9)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from competency_dx.kernels import asymptotes, nested_logit, nominal, rating_scale
-from competency_dx.kernels.item_kernel import FLOOR
+from competency_dx.kernels.families import asymptotes, nested_logit, nominal, rating_scale
+from competency_dx.kernels.families.item_kernel import FLOOR
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logit, logsumexp
 
-from competency_dx.kernels import asymptotes, nested_logit, nominal, rating_scale
+from competency_dx.kernels.families import asymptotes, nested_logit, nominal, rating_scale
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

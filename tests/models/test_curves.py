@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
-from competency_dx.kernels import dispatch
+from competency_dx.kernels.families import dispatch
 from competency_dx.models import (
     FAMILIES,
     ItemParameters,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from competency_dx.errors import CompetencyDxWarning, Finding, ResponsesError
+from competency_dx.errors import CompetencyDxWarning, ResponsesError
+from competency_dx.findings import Finding
 from competency_dx.responses import Layout, Reason, Responses, load_responses
 
 if TYPE_CHECKING:

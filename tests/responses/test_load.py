@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competency_dx.bank import BankDocument, CompetencyFramework, Form, FrameworkReference, Item, ItemBank, Node, Text
-from competency_dx.errors import BankError, CompetencyDxWarning, Finding, ResponsesError
+from competency_dx.errors import BankError, CompetencyDxWarning, ResponsesError
+from competency_dx.findings import Finding
 from competency_dx.responses import Layout, Reason, Responses, load_responses
 
 A, NA, OM, NR, INV = (int(r) for r in Reason)

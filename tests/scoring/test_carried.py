@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 import competency_dx as cdx
-from competency_dx.scoring.carried import shared_errors
-from competency_dx.scoring.methods import ItemUncertainty
+from competency_dx.persons.choices import ItemUncertainty
+from competency_dx.scoring.shared_errors import shared_errors
 
 Floats = NDArray[np.float64]
 Quiet = Callable[[], AbstractContextManager[None]]

@@ -18,11 +18,11 @@ from scipy.sparse import csr_array
 
 import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank, ParameterRecord, Text
-from competency_dx.calibration.misconceptions import read_marked
 from competency_dx.errors import CompetencyDxWarning, ScoringError
-from competency_dx.kernels import misconception_mixture as mixture
-from competency_dx.scoring.misconception_evidence import REASONS, STATES, MisconceptionEvidence
-from competency_dx.scoring.misconceptions import MisconceptionRule, misconceptions
+from competency_dx.kernels.classes import misconception_mixture as mixture
+from competency_dx.misconceptions.api import MisconceptionRule, misconceptions
+from competency_dx.misconceptions.estimation import read_marked
+from competency_dx.misconceptions.evidence import REASONS, STATES, MisconceptionEvidence
 
 MakeBank = Callable[..., ItemBank]
 Quiet = Callable[[], Any]

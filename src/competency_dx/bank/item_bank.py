@@ -15,7 +15,8 @@ from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
-from competency_dx.errors import BankError, DocumentError, Finding, listed
+from competency_dx.errors import BankError, DocumentError, listed
+from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import Result, encode
 

@@ -2,7 +2,12 @@
 
 from competency_dx.calibration.api import calibrate
 from competency_dx.calibration.calibration import Calibration, Certificate
-from competency_dx.calibration.classification import (
+from competency_dx.calibration.choices import MarginalML, Population, SurveyDesign
+from competency_dx.calibration.exploratory import Exploratory, rotated
+from competency_dx.calibration.factor_solution import FactorSolution
+from competency_dx.calibration.girth_calibration import described, doubts, evidence, placed, refuse_several, settled
+from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
+from competency_dx.classification import (
     AttributePosteriors,
     ClassCalibration,
     ClassificationAccuracy,
@@ -12,21 +17,9 @@ from competency_dx.calibration.classification import (
     classification_accuracy,
     validate_q_matrix,
 )
-from competency_dx.calibration.exploratory import Exploratory, rotated
-from competency_dx.calibration.factor_solution import FactorSolution
-from competency_dx.calibration.misconceptions import (
-    MISCONCEPTION_MODEL,
-    MisconceptionEstimate,
-    MisconceptionEstimates,
-    estimate_misconceptions,
-)
-from competency_dx.calibration.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors
-from competency_dx.calibration.second_opinion.cross_check import CrossCheck, cross_check
-from competency_dx.calibration.second_opinion.girth_engine import Girth
-from competency_dx.calibration.strategies import Constraints, MarginalML, Population, SurveyDesign
+from competency_dx.engine import Beta, Constraints, LogitNormal, LogNormal, Normal, PooledNormal, Priors
 
 __all__ = [
-    "MISCONCEPTION_MODEL",
     "AttributePosteriors",
     "Beta",
     "Calibration",
@@ -35,15 +28,13 @@ __all__ = [
     "ClassificationAccuracy",
     "ClassificationML",
     "Constraints",
-    "CrossCheck",
     "Exploratory",
     "FactorSolution",
     "Girth",
+    "GirthEstimates",
     "LogNormal",
     "LogitNormal",
     "MarginalML",
-    "MisconceptionEstimate",
-    "MisconceptionEstimates",
     "Normal",
     "PooledNormal",
     "Population",
@@ -53,8 +44,14 @@ __all__ = [
     "attribute_posteriors",
     "calibrate",
     "classification_accuracy",
-    "cross_check",
-    "estimate_misconceptions",
+    "described",
+    "doubts",
+    "evidence",
+    "girth_estimates",
+    "girth_family",
+    "placed",
+    "refuse_several",
     "rotated",
+    "settled",
     "validate_q_matrix",
 ]

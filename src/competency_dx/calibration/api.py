@@ -7,13 +7,12 @@ from typing import Any, Literal, get_args, overload
 
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
-from competency_dx.calibration.classification import ClassCalibration, ClassificationML, calibrate_classes
+from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.estimation import Request, estimate
-from competency_dx.calibration.priors import Priors, resolve
-from competency_dx.calibration.second_opinion.girth_calibration import estimate_by_girth
-from competency_dx.calibration.second_opinion.girth_engine import Girth
-from competency_dx.calibration.second_opinion.sources import remember
-from competency_dx.calibration.strategies import MarginalML
+from competency_dx.calibration.girth_calibration import estimate_by_girth
+from competency_dx.calibration.girth_engine import Girth
+from competency_dx.classification import ClassCalibration, ClassificationML, calibrate_classes
+from competency_dx.engine import Priors, resolve
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.responses import Responses, load_responses
 
@@ -106,9 +105,7 @@ def calibrate(
         raise CalibrationError(
             "ClassificationML is for DINA, DINO, ACDM, LLM and GDINA; use MarginalML(...) for item response models"
         )
-    out = estimate_by_girth(data, request, method) if isinstance(method, Girth) else estimate(data, request, method)
-    remember(out, responses, bank=bank, missing=method.missing)
-    return out
+    return estimate_by_girth(data, request, method) if isinstance(method, Girth) else estimate(data, request, method)
 
 
 def classifies(model: str | Mapping[str, str]) -> bool:

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from competency_dx.arrays import Floats, Ints, freeze, value
 from competency_dx.bank import ParameterRecord, Population
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
-from competency_dx.errors import CalibrationError, Finding
-from competency_dx.models import ItemParameters, NormalPopulation
+from competency_dx.errors import CalibrationError
+from competency_dx.findings import Finding
+from competency_dx.models import CALIBRATED_FROM, ItemParameters, NormalPopulation
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from competency_dx.display.charts import Chart
-
-CALIBRATED_FROM = 200  # answers to an item from which its parameters are no longer called a pilot
 
 
 @value

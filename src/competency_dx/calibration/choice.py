@@ -7,21 +7,30 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.calibration.assembly import EXACT, Accuracy
+from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import exploratory_likelihood
-from competency_dx.calibration.items import Items
-from competency_dx.calibration.likelihoods import between_population as of_population
-from competency_dx.calibration.likelihoods.between import Between, between
-from competency_dx.calibration.likelihoods.between_population import Populations, populations
-from competency_dx.calibration.likelihoods.bifactor import Bifactor, bifactor_likelihood, bifactor_points
-from competency_dx.calibration.likelihoods.product_grid import ProductGrid, axis_points, product_grid_likelihood
-from competency_dx.calibration.likelihoods.univariate import Univariate
-from competency_dx.calibration.marginal_ml import Fit
-from competency_dx.calibration.problem import Known
+from competency_dx.calibration.report import EXACT, Accuracy
 from competency_dx.calibration.sample import Sample, population_design
-from competency_dx.calibration.strategies import MarginalML
-from competency_dx.errors import CalibrationError, Finding
-from competency_dx.kernels.marginal import Answers, with_indicators
+from competency_dx.engine import (
+    Between,
+    Bifactor,
+    Fit,
+    Items,
+    Known,
+    Populations,
+    ProductGrid,
+    Univariate,
+    axis_points,
+    between,
+    bifactor_likelihood,
+    bifactor_points,
+    populations_of,
+    product_grid_likelihood,
+)
+from competency_dx.engine import populations as of_population
+from competency_dx.errors import CalibrationError
+from competency_dx.findings import Finding
+from competency_dx.kernels.grid.e_step import Answers, with_indicators
 from competency_dx.models import FAMILIES
 
 Kind = Literal["univariate", "propagation", "quadrature", "bifactor", "exploratory"]
@@ -126,7 +135,7 @@ def _populations(scene: Scene, method: MarginalML) -> tuple[Populations, Floats]
     if 0 in moving:
         free[moving.index(0)] = held
     return (
-        populations(
+        populations_of(
             scene.dimensions,
             groups=sample.groups,
             regressors=names,

@@ -10,13 +10,13 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.bank import ItemBank
-from competency_dx.calibration.assembly import Setting, assembled, unfinished
-from competency_dx.calibration.boundary import within_bounds
+from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration
+from competency_dx.calibration.checks import key_swaps, near_duplicates
 from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, doubts, kind_of, likelihood_of, points_for
+from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import Exploratory
-from competency_dx.calibration.histogram import fit_histogram
-from competency_dx.calibration.known_items import (
+from competency_dx.calibration.item_setup import (
     anchored,
     by_option,
     families_of,
@@ -25,20 +25,24 @@ from competency_dx.calibration.known_items import (
     loadings,
     refuse,
 )
-from competency_dx.calibration.likelihoods.univariate import Univariate
-from competency_dx.calibration.marginal_ml import Fit
-from competency_dx.calibration.multi_start import best_of
-from competency_dx.calibration.priors import Priors
-from competency_dx.calibration.problem import Fixed, Known, build_items, category_counts
-from competency_dx.calibration.sample import Sample, sample_of
-from competency_dx.calibration.screening import screen
-from competency_dx.calibration.screening.duplicates import near_duplicates
-from competency_dx.calibration.screening.key_check import key_swaps
-from competency_dx.calibration.strategies import MarginalML
-from competency_dx.calibration.survey import sandwich
-from competency_dx.errors import CalibrationError, ConvergenceError, Finding, announce
+from competency_dx.calibration.report import Setting, assembled, unfinished
+from competency_dx.calibration.sample import Sample, sample_of, sandwich
+from competency_dx.engine import (
+    Fit,
+    Fixed,
+    Known,
+    Priors,
+    Univariate,
+    best_of,
+    build_items,
+    category_counts,
+    fit_histogram,
+    within_bounds,
+)
+from competency_dx.errors import CalibrationError, ConvergenceError
+from competency_dx.findings import Finding, announce
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.marginal import prepare
+from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.responses import Responses
 
 
@@ -157,10 +161,10 @@ def _maximised(
 ) -> tuple[AnyLikelihood, Fit, tuple[Finding, ...]]:
     """Return the likelihood with its maximum and what is to be said of the way there."""
     if method.population.shape == "normal":
-        return within_bounds(likelihood, known, method, best_of)
+        return within_bounds(likelihood, known, method.control, best_of)
     if not isinstance(likelihood, Univariate):
         raise CalibrationError('Population(shape="empirical") is for one competency; use shape="normal" for several')
-    shaped, found, note = fit_histogram(likelihood, known.families, method)
+    shaped, found, note = fit_histogram(likelihood, known.families, method.control)
     return shaped, found, (note,)
 
 

@@ -20,13 +20,9 @@ from scipy.linalg import qr
 from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.factor_solution import FactorSolution
-from competency_dx.calibration.items import Items
-from competency_dx.calibration.likelihoods.between_population import populations
-from competency_dx.calibration.likelihoods.bifactor import orthogonal
-from competency_dx.calibration.likelihoods.product_grid import ProductGrid, product_grid_likelihood
-from competency_dx.calibration.prior_terms import PriorTerms
+from competency_dx.engine import Items, PriorTerms, ProductGrid, orthogonal, populations_of, product_grid_likelihood
 from competency_dx.errors import CalibrationError, listed
-from competency_dx.kernels.marginal import Answers
+from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
 from competency_dx.provenance import provenance
 
@@ -163,7 +159,7 @@ def exploratory_likelihood(
     """Return the likelihood of items that measure all dimensions, identified by `exploratory_items`."""
     seen = np.ones(answers.codes.shape, dtype=np.bool_) if answers.observed is None else answers.observed
     identified = exploratory_items(items, answers.codes, seen)
-    population = orthogonal(populations(dimensions))
+    population = orthogonal(populations_of(dimensions))
     return product_grid_likelihood(identified, answers, population=population, executor=executor)
 
 

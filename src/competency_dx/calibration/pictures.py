@@ -17,7 +17,7 @@ from competency_dx.calibration.frames import Z95, dimension_names
 from competency_dx.display.charts import Cells, Chart, Series
 from competency_dx.display.wright_chart import WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError, listed
-from competency_dx.kernels import dispatch
+from competency_dx.kernels.families import dispatch
 from competency_dx.models import (
     FAMILIES,
     ItemParameters,

@@ -9,13 +9,13 @@ from competency_dx.bank import ItemBank, load_bank, save_bank
 from competency_dx.calibration import Calibration, MarginalML
 from competency_dx.calibration import calibrate as calibrate_items
 from competency_dx.cli import options
-from competency_dx.cli.demo import run_demo
+from competency_dx.cli.demo.run import run_demo
 from competency_dx.cli.documents import read_result, write_result
-from competency_dx.cli.faults import CommandError
 from competency_dx.cli.options import Language, MethodName, Model, PriorsName
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.cli.validation import bank_lines
 from competency_dx.competencies import diagnose as diagnose_persons
+from competency_dx.errors import CommandError
 from competency_dx.provenance import library_version
 from competency_dx.reports import report as write_report
 from competency_dx.responses import Layout, Responses, load_responses

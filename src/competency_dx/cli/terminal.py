@@ -14,7 +14,8 @@ from typing import Literal, TypeVar
 
 from competency_dx.arrays import value
 from competency_dx.display import decimal
-from competency_dx.errors import CompetencyDxWarning, Finding
+from competency_dx.errors import CompetencyDxWarning
+from competency_dx.findings import Finding
 
 R = TypeVar("R")
 LanguageCode = Literal["ru", "en"]

@@ -15,7 +15,8 @@ from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
-from competency_dx.errors import DiagnosisError, Finding, announce
+from competency_dx.errors import DiagnosisError
+from competency_dx.findings import Finding, announce
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason

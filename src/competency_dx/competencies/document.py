@@ -12,7 +12,7 @@ from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
-from competency_dx.errors import Finding
+from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.result import decode, encode
 

@@ -8,12 +8,17 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints, blocks
 from competency_dx.competencies import gate
-from competency_dx.competencies.informed import Informed, percent_moments, percent_quantile, probability_below
 from competency_dx.competencies.percent import PercentCurve, quantile
+from competency_dx.competencies.percent_given_answers import (
+    Informed,
+    percent_moments,
+    percent_quantile,
+    probability_below,
+)
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
-from competency_dx.kernels.marginal import prepare
-from competency_dx.kernels.posterior import filled_table, for_each_posterior
+from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.persons.summaries import filled_table, for_each_posterior
 from competency_dx.scoring import Matched
 
 BLOCK = 128

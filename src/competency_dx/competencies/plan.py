@@ -10,11 +10,11 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats
 from competency_dx.bank import Item, ItemBank, Text
 from competency_dx.competencies.conclusion import ItemFact
-from competency_dx.competencies.informed import Informed, informed_moments
 from competency_dx.competencies.percent import PercentCurve, percent_curve
+from competency_dx.competencies.percent_given_answers import Informed, informed_moments
 from competency_dx.competencies.standards import Standards
 from competency_dx.competencies.units import Units, reporting_units
-from competency_dx.kernels.marginal import Tables
+from competency_dx.kernels.grid.e_step import Tables
 from competency_dx.models import (
     ItemParameters,
     bank_parameters,

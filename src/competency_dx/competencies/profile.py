@@ -25,7 +25,8 @@ from competency_dx.competencies.document import profiles_document, profiles_fiel
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.schema import profiles_schema
 from competency_dx.competencies.standards import Standards
-from competency_dx.errors import DiagnosisError, Finding, listed
+from competency_dx.errors import DiagnosisError, listed
+from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.result import MAX_LINES, Result
 

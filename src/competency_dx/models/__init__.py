@@ -10,11 +10,12 @@ from competency_dx.models.curves import (
     uncertain_scores,
 )
 from competency_dx.models.families import FAMILIES, Family, family, family_for, kernel_groups
-from competency_dx.models.item_parameters import ItemParameters, bank_parameters
+from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, bank_parameters
 from competency_dx.models.population import NormalPopulation
 from competency_dx.models.simulate import simulate
 
 __all__ = [
+    "CALIBRATED_FROM",
     "FAMILIES",
     "Family",
     "ItemParameters",

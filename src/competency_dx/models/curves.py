@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.kernels import dispatch
-from competency_dx.kernels.item_kernel import FLOOR
+from competency_dx.kernels.families import dispatch
+from competency_dx.kernels.families.item_kernel import FLOOR
 from competency_dx.models.item_parameters import ItemParameters
 
 AXIS_POINTS = 5

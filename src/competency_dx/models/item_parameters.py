@@ -11,11 +11,14 @@ from scipy.special import expit
 from competency_dx.arrays import Bools, Floats, Ints, freeze, value
 from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
-from competency_dx.kernels.dispatch import Groups
+from competency_dx.kernels.families.dispatch import Groups
 from competency_dx.models.families import FAMILIES, family, kernel_groups
 from competency_dx.models.population import NormalPopulation
 
 KEPT = 32
+
+
+CALIBRATED_FROM = 200  # answers to an item from which its parameters are no longer called a pilot
 
 
 @value

@@ -7,15 +7,15 @@ from typing import get_args
 from urllib.parse import quote
 
 from competency_dx.competencies import DeficitProfiles
+from competency_dx.errors import ReportError
 from competency_dx.reports.cohort_page import cohort_page
 from competency_dx.reports.csv_file import csv_bytes
-from competency_dx.reports.faults import ReportError
 from competency_dx.reports.file_names import file_names
 from competency_dx.reports.pages import environment
 from competency_dx.reports.person_page import person_page
 from competency_dx.reports.profile_sheets import profile_sheets
+from competency_dx.reports.report_context import setting
 from competency_dx.reports.result_page import result_page
-from competency_dx.reports.setting import setting
 from competency_dx.reports.strings import Language, strings
 from competency_dx.reports.workbook import frame_sheet, workbook_bytes
 from competency_dx.result import Result

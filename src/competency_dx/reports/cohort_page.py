@@ -21,7 +21,7 @@ from competency_dx.display import (
 )
 from competency_dx.reports.cohort import SMALLEST, Cell, Group, Summary, groups, root_theta, summaries
 from competency_dx.reports.pages import render
-from competency_dx.reports.setting import Setting, Sign, column_title, named, persons, unit_title
+from competency_dx.reports.report_context import Setting, Sign, column_title, named, persons, unit_title
 from competency_dx.reports.strings import several, strings
 from competency_dx.reports.tree import Branch, clusters
 

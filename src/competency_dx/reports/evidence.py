@@ -7,7 +7,7 @@ import math
 from competency_dx.arrays import value
 from competency_dx.competencies import Evidence, Profile
 from competency_dx.display import decimal
-from competency_dx.reports.setting import Setting
+from competency_dx.reports.report_context import Setting
 
 NOTABLE = 0.6  # share of the maximum by which points depart from what is expected before it is marked
 

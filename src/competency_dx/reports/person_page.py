@@ -11,7 +11,7 @@ from competency_dx.display import IntervalRow, decimal, interval, interval_svg, 
 from competency_dx.reports.evidence import EvidenceGroup, evidence_groups
 from competency_dx.reports.further import MOST, further_items
 from competency_dx.reports.pages import render
-from competency_dx.reports.setting import Setting, Sign, chance_words, column_title, named, unit_title
+from competency_dx.reports.report_context import Setting, Sign, chance_words, column_title, named, unit_title
 from competency_dx.reports.strings import several
 
 FOUND = ("confirmed", "likely")

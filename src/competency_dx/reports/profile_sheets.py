@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from competency_dx.competencies import STATES, DeficitProfiles
 from competency_dx.reports.cohort import summaries
-from competency_dx.reports.setting import Setting
+from competency_dx.reports.report_context import Setting
 from competency_dx.reports.workbook import Sheet
 
 FORMATS: Mapping[str, str] = MappingProxyType(

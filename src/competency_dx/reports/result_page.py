@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from competency_dx.arrays import value
 from competency_dx.display import MINUS, chart_svg, count
-from competency_dx.errors import Finding
+from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.reports.pages import render
-from competency_dx.reports.setting import FindingLine, finding_lines
+from competency_dx.reports.report_context import FindingLine, finding_lines
 from competency_dx.reports.strings import Language, several, strings
 from competency_dx.result import Result
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.bank import ItemBank, as_bank
-from competency_dx.errors import ResponsesError, announce
-from competency_dx.responses.assembly import from_points, from_table, settled
+from competency_dx.errors import ResponsesError
+from competency_dx.findings import announce
 from competency_dx.responses.design import check_design
 from competency_dx.responses.explanation import Answers, Explanation
+from competency_dx.responses.from_table import from_points, from_table, settled
 from competency_dx.responses.missing import MissingPolicy, Reason
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.files import read_file

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.arrays import blocks
-from competency_dx.errors import Finding, listed
+from competency_dx.errors import listed
+from competency_dx.findings import Finding
 
 if TYPE_CHECKING:
     from competency_dx.arrays import Ints

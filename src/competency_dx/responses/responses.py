@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, freeze, value
 from competency_dx.display.charts import Chart, Series
-from competency_dx.errors import Finding, ResponsesError, listed
+from competency_dx.errors import ResponsesError, listed
+from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.responses.explanation import (
     Answers,

@@ -1,17 +1,26 @@
 """Person estimates with their errors, matched by item id."""
 
+from competency_dx.persons import (
+    EAP,
+    MAP,
+    ML,
+    WLE,
+    Matched,
+    Method,
+    SumScore,
+    as_responses,
+    match,
+    parameters_of,
+    scoring_grid,
+    uncertain_items,
+)
 from competency_dx.scoring.api import score
 from competency_dx.scoring.conditioning import LatentRegression
-from competency_dx.scoring.matching import Matched, as_responses, match, parameters_of
-from competency_dx.scoring.methods import EAP, MAP, ML, WLE, Method, SumScore
-from competency_dx.scoring.misconception_evidence import MisconceptionEvidence, MisconceptionParameters
-from competency_dx.scoring.misconceptions import MisconceptionRule, misconceptions
 from competency_dx.scoring.plausible_values import PlausibleValues, plausible_values
 from competency_dx.scoring.pooling import Pooled, pool
 from competency_dx.scoring.reliability import Reliability, reliability
 from competency_dx.scoring.scores import Scores
 from competency_dx.scoring.streaming import FileScores, score_file
-from competency_dx.scoring.support import scoring_grid, uncertain_items
 
 __all__ = [
     "EAP",
@@ -22,9 +31,6 @@ __all__ = [
     "LatentRegression",
     "Matched",
     "Method",
-    "MisconceptionEvidence",
-    "MisconceptionParameters",
-    "MisconceptionRule",
     "PlausibleValues",
     "Pooled",
     "Reliability",
@@ -32,7 +38,6 @@ __all__ = [
     "SumScore",
     "as_responses",
     "match",
-    "misconceptions",
     "parameters_of",
     "plausible_values",
     "pool",

@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration, ClassCalibration
-from competency_dx.errors import Finding, ScoringError, announce
+from competency_dx.errors import ScoringError
+from competency_dx.findings import Finding, announce
+from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_responses, by_population, match, source_of
 from competency_dx.provenance import provenance
-from competency_dx.scoring.carried import Shared, shared_errors
 from competency_dx.scoring.estimation import Estimates, estimates, joined
 from competency_dx.scoring.mastery import mastery_scores
-from competency_dx.scoring.matching import as_responses, match, source_of
-from competency_dx.scoring.methods import EAP, ML, WLE, Method, SumScore
-from competency_dx.scoring.populations import by_population
 from competency_dx.scoring.scores import Scores
+from competency_dx.scoring.shared_errors import Shared, shared_errors
 
 DEFAULT_METHOD = EAP()
 

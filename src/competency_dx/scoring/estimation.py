@@ -8,19 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints
-from competency_dx.errors import Finding, ScoringError, listed
+from competency_dx.errors import ScoringError, listed
+from competency_dx.findings import Finding
 from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.marginal import prepare
-from competency_dx.kernels.posterior import summarise
+from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.persons.summaries import summarise
 from competency_dx.models import ItemParameters
+from competency_dx.persons import EAP, MAP, ML, WLE, Matched, Method, SumScore, scoring_grid, uncertain_items
 from competency_dx.provenance import digest_arrays, digest_text
-from competency_dx.scoring.carried import Shared, shared_variance
-from competency_dx.scoring.joint import joint_estimates
-from competency_dx.scoring.likelihood_based import point_estimates, reach_of
-from competency_dx.scoring.matching import Matched
-from competency_dx.scoring.methods import EAP, MAP, ML, WLE, Method, SumScore
+from competency_dx.scoring.point_scores import point_estimates, reach_of
+from competency_dx.scoring.several_dimensions import joint_estimates
+from competency_dx.scoring.shared_errors import Shared, shared_variance
 from competency_dx.scoring.sum_scores import sum_score_estimates
-from competency_dx.scoring.support import scoring_grid, uncertain_items
 
 END_MASS = 1e-4
 EDGE = 1e-6

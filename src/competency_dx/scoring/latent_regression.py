@@ -15,8 +15,8 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.errors import ConvergenceError, ScoringError, listed
-from competency_dx.kernels.marginal import Answers, Tables, e_step
-from competency_dx.kernels.posterior import for_each_posterior
+from competency_dx.kernels.grid.e_step import Answers, Tables, e_step
+from competency_dx.kernels.persons.summaries import for_each_posterior
 
 MOST_STEPS = 200
 TOLERANCE = 1e-8  # squared length of the last Newton step in units of the standard errors

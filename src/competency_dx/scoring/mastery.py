@@ -6,9 +6,9 @@ import numpy as np
 
 from competency_dx.calibration import ClassCalibration, attribute_posteriors
 from competency_dx.errors import ScoringError
+from competency_dx.persons import EAP, Method
 from competency_dx.provenance import provenance
 from competency_dx.responses import Responses
-from competency_dx.scoring.methods import EAP, Method
 from competency_dx.scoring.scores import Scores
 
 

@@ -16,10 +16,21 @@ import numpy as np
 from competency_dx.arrays import Floats, Names, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
-from competency_dx.errors import Finding, ScoringError, announce, listed
-from competency_dx.kernels.marginal import Answers, Tables, prepare
-from competency_dx.kernels.posterior import for_each_posterior
+from competency_dx.errors import ScoringError, listed
+from competency_dx.findings import Finding, announce
+from competency_dx.kernels.grid.e_step import Answers, Tables, prepare
+from competency_dx.kernels.persons.summaries import for_each_posterior
 from competency_dx.models import ItemParameters
+from competency_dx.persons import (
+    EAP,
+    Matched,
+    as_responses,
+    check_one_dimension,
+    match,
+    parameters_of,
+    scoring_grid,
+    source_of,
+)
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import Result
 from competency_dx.scoring.conditioning import Design, LatentRegression, design_of
@@ -30,9 +41,6 @@ from competency_dx.scoring.latent_regression import (
     fit_latent_regression,
     log_likelihoods,
 )
-from competency_dx.scoring.matching import Matched, as_responses, check_one_dimension, match, parameters_of, source_of
-from competency_dx.scoring.methods import EAP
-from competency_dx.scoring.support import scoring_grid
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, freeze, value
-from competency_dx.errors import Finding, ScoringError
+from competency_dx.errors import ScoringError
+from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import Result
 

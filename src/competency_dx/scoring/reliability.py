@@ -22,23 +22,31 @@ import numpy as np
 from competency_dx.arrays import Floats, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
-from competency_dx.errors import Finding, ScoringError
-from competency_dx.kernels.marginal import Tables, prepare
-from competency_dx.kernels.posterior import summarise
+from competency_dx.errors import ScoringError
+from competency_dx.findings import Finding
+from competency_dx.kernels.grid.e_step import Tables, prepare
+from competency_dx.kernels.persons.summaries import summarise
 from competency_dx.models import (
     ItemParameters,
     averaged_log_probabilities,
     curve_information,
     score_information,
 )
+from competency_dx.persons import (
+    EAP,
+    WLE,
+    as_responses,
+    check_one_dimension,
+    parameters_of,
+    scoring_grid,
+    source_of,
+    uncertain_items,
+)
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.result import Result
 from competency_dx.scoring.api import score
-from competency_dx.scoring.matching import as_responses, check_one_dimension, parameters_of, source_of
-from competency_dx.scoring.methods import EAP, WLE
 from competency_dx.scoring.scores import Scores
 from competency_dx.scoring.sum_scores import sum_score_variance
-from competency_dx.scoring.support import scoring_grid, uncertain_items
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints, Names, freeze, value
-from competency_dx.errors import Finding
+from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result
 

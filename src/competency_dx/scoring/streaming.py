@@ -12,14 +12,13 @@ import numpy as np
 from competency_dx.arrays import Ints, Names, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
-from competency_dx.errors import Finding, ScoringError, listed, require
+from competency_dx.errors import ScoringError, listed, require
+from competency_dx.findings import Finding
+from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
 from competency_dx.result import Result
 from competency_dx.scoring.api import score
-from competency_dx.scoring.matching import parameters_of, source_of
-from competency_dx.scoring.methods import EAP, Method
-from competency_dx.scoring.plain_points import PERSON, plain_points
 from competency_dx.scoring.scores import STATUSES, Scores
 
 if TYPE_CHECKING:

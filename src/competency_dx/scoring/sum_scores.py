@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints
-from competency_dx.kernels.marginal import Tables
-from competency_dx.kernels.sum_scores import sum_score_likelihood
+from competency_dx.kernels.grid.e_step import Tables
+from competency_dx.kernels.persons.sum_scores import sum_score_likelihood
 from competency_dx.models import ItemParameters
-from competency_dx.scoring.matching import Matched
+from competency_dx.persons import Matched
 
 
 def sum_score_estimates(matched: Matched, known: ItemParameters, grid: Tables) -> tuple[Floats, Floats]:

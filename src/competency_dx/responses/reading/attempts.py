@@ -8,7 +8,7 @@ import numpy as np
 
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.reading.notes import note
+from competency_dx.responses.reading.findings import note
 
 if TYPE_CHECKING:
     from competency_dx.arrays import Codes, Ints, Names

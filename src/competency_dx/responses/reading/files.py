@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from competency_dx.errors import Finding, ResponsesError, listed, require
+from competency_dx.errors import ResponsesError, listed, require
+from competency_dx.findings import Finding
 from competency_dx.responses.normalise import fold_code, header_form
+from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
-from competency_dx.responses.reading.notes import note
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.responses.normalise import header_form
+from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.layout import is_total
-from competency_dx.responses.reading.notes import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable

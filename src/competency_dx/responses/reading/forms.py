@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
-from competency_dx.responses.reading.notes import note
+from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.roles import Roles, form_index, form_of
 from competency_dx.responses.reading.scoring import absent_rows
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from competency_dx.arrays import Bools, Names
     from competency_dx.bank import Form, ItemBank
-    from competency_dx.errors import Finding
+    from competency_dx.findings import Finding
 
 
 def resolve_blanks(

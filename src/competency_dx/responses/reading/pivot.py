@@ -10,8 +10,8 @@ import numpy as np
 from competency_dx.arrays import Ints, value
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.responses.normalise import fold_code, header_form
+from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout
-from competency_dx.responses.reading.notes import note
 from competency_dx.responses.reading.table import Column, Table
 
 if TYPE_CHECKING:

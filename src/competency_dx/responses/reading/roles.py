@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from competency_dx.bank import Form, Item, ItemBank, Rubric
-from competency_dx.errors import Finding, ResponsesError, listed
+from competency_dx.errors import ResponsesError, listed
+from competency_dx.findings import Finding
 from competency_dx.responses.missing import NEGATIVE_CODES, builtin_token
 from competency_dx.responses.normalise import fold_code, fold_text, header_form, read_integer, read_number
+from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout
-from competency_dx.responses.reading.notes import note
 from competency_dx.responses.reading.privacy import personal_columns
 
 if TYPE_CHECKING:

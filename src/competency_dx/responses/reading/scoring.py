@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
-from competency_dx.errors import Finding, ResponsesError, listed
+from competency_dx.errors import ResponsesError, listed
+from competency_dx.findings import Finding
 from competency_dx.responses.missing import ABSENT, BLANK, NEGATIVE_CODES, Reason, Reasons, builtin_token
 from competency_dx.responses.normalise import fold_text, read_integer, tidy
-from competency_dx.responses.reading.notes import Remark, gather, note
+from competency_dx.responses.reading.findings import Remark, gather, note
 from competency_dx.responses.reading.table import Column
 from competency_dx.responses.rules import in_codes, padded, score_answers
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Ints, Names, value
-from competency_dx.errors import Finding, ResponsesError, listed
+from competency_dx.errors import ResponsesError, listed
+from competency_dx.findings import Finding
 
 if TYPE_CHECKING:
     import pandas as pd

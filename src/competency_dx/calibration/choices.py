@@ -1,0 +1,142 @@
+"""Choices of a calibration: the method, the population, the survey design, constraints of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from typing import Any, Literal, get_args
+
+from competency_dx.arrays import value
+from competency_dx.engine import Constraints, Control, Progress
+from competency_dx.errors import CalibrationError
+from competency_dx.responses import MissingPolicy
+
+Column = str | Iterable[Any]
+Shape = Literal["normal", "empirical"]
+Errors = Literal["information", "sandwich"]
+Integration = Literal["automatic", "propagation", "quadrature", "bifactor"]
+LEAST_POINTS = 11
+
+
+@value
+class Population:
+    """Where the persons come from.
+
+    Attributes
+    ----------
+    by : str, sequence or None
+        Groups: a background column of the responses, or a label for each person. The first group in sorted order, or
+        `reference`, is the reference; the others have free means and variances.
+    reference : str or None
+        The reference group.
+    free_items : "none", "all" or sequence of str
+        Items whose parameters differ between groups; the others are equal.
+    on : sequence of str, or data frame
+        Covariates of a latent regression: numeric background columns, or a frame with one row a person. Text columns become
+        indicators of their values. Covariates are centred; the residual variance takes the place of the
+        variance, fixed or free.
+    shape : {"normal", "empirical"}
+        Normal, or an empirical histogram on the support points, for one group.
+    """
+
+    by: Column | None = None
+    reference: str | None = None
+    free_items: Literal["none", "all"] | tuple[str, ...] = "none"
+    on: Any = None
+    shape: Shape = "normal"
+
+    def __post_init__(self) -> None:
+        if self.shape not in get_args(Shape):
+            raise CalibrationError(f'Population(shape={self.shape!r}) is not known; choose "normal" or "empirical"')
+        if self.shape == "empirical" and (self.by is not None or self.on is not None):
+            raise CalibrationError("An empirical histogram is for one group without covariates; leave out by= and on=")
+
+
+@value
+class SurveyDesign:
+    """How the persons were sampled; standard errors then follow the design.
+
+    Each field is a background column of the responses or one value for each person.
+
+    Attributes
+    ----------
+    weights : column, optional
+        Sampling weights, any positive scale.
+    strata, clusters : column, optional
+        Strata, and primary sampling units within them.
+    replicates : frame or sequence of columns, optional
+        Replicate weights (P, R), instead of strata and clusters.
+    replicate_factor : float
+        Factor of the sum of squared deviations over replicates: 1 for jackknife by pairs, 1 / R for balanced repeated
+        replication, 1 / (R (1 - k)²) for Fay's method.
+    """
+
+    weights: Column | None = None
+    strata: Column | None = None
+    clusters: Column | None = None
+    replicates: Any = None
+    replicate_factor: float = 1.0
+
+
+@value
+class MarginalML:
+    """How to calibrate by marginal maximum likelihood.
+
+    Attributes
+    ----------
+    points : int
+        Support points of the population on ±6 SD to begin with; refined by itself when a posterior is narrower.
+    tolerance : float
+        The last Newton step must move every parameter by less than this share of its standard error.
+    max_iterations : int
+        E-steps before giving up.
+    population : Population
+        Groups, covariates, shape.
+    survey : SurveyDesign or None
+        Weights, strata, clusters or replicate weights; standard errors are then design-consistent.
+    constraints : Constraints
+        Fixed, equal and starting values.
+    standard_errors : {"information", "sandwich"}
+        From the observed information, or robust to a wrong model. A survey design always takes the sandwich.
+    integration : {"automatic", "propagation", "quadrature", "bifactor"}
+        For several competencies: expectation propagation, a product grid (up to three), or dimension reduction with the first
+        competency as the general one. Automatic takes propagation where each item measures one competency.
+    starts : int
+        Number of starting points; more than one looks for other maxima and reports them.
+    executor : concurrent.futures.Executor or None
+        Where blocks of persons are processed; None is a thread pool over the cores.
+    missing : MissingPolicy
+        Which missing answers count as wrong and which are left out.
+    progress : callable, "bar" or None
+        Called as ``progress(iteration, log_likelihood, change)`` after each E-step; "bar" shows a bar of tqdm where it is
+        installed.
+    """
+
+    points: int = 61
+    tolerance: float = 1e-4
+    max_iterations: int = 500
+    population: Population = Population()
+    survey: SurveyDesign | None = None
+    constraints: Constraints = Constraints()
+    standard_errors: Errors = "information"
+    integration: Integration = "automatic"
+    starts: int = 1
+    executor: Executor | None = None
+    missing: MissingPolicy = MissingPolicy()
+    progress: Progress | Literal["bar"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.points < LEAST_POINTS:
+            raise CalibrationError(f"MarginalML needs at least {LEAST_POINTS} support points, found {self.points}")
+        if self.starts < 1:
+            raise CalibrationError(f"MarginalML(starts={self.starts}): at least one starting point is needed")
+        for name, choices in (("standard_errors", Errors), ("integration", Integration)):
+            if getattr(self, name) not in get_args(choices):
+                raise CalibrationError(
+                    f"MarginalML({name}={getattr(self, name)!r}) is not known; choose one of: {', '.join(get_args(choices))}"
+                )
+
+    @property
+    def control(self) -> Control:
+        """Return what the loop of the engine needs to know."""
+        return Control(self.points, self.tolerance, self.max_iterations, self.starts, self.progress)

@@ -1,0 +1,294 @@
+"""A calibration by girth: what `calibrate(..., method=Girth())` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.calibration import checks as screen
+from competency_dx.calibration.calibration import Calibration, Certificate
+from competency_dx.calibration.checks import key_swaps
+from competency_dx.calibration.estimation import Request
+from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
+from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
+from competency_dx.engine import Known, category_counts
+from competency_dx.errors import CalibrationError, ConvergenceError, listed
+from competency_dx.findings import Finding, announce
+from competency_dx.kernels.grid.e_step import Tables, e_step, prepare
+from competency_dx.kernels.grid.support import points_needed, standard_nodes
+from competency_dx.kernels.persons.summaries import summarise
+from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, NormalPopulation, log_probabilities
+from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.responses import Responses
+
+
+def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calibration:
+    """Calibrate by girth, for one competency and a population N(0, 1), without priors and anchors.
+
+    Raises
+    ------
+    CalibrationError
+        When girth has no working function for what was asked, or the data cannot support the model.
+    ConvergenceError
+        When girth's estimates cannot be called a maximum; `state` carries the Calibration.
+    """
+    if request.anchors is not None:
+        raise CalibrationError("girth cannot hold anchors fixed; leave out anchors=, or use MarginalML()")
+    _, observed = data.effective(method.missing)
+    top = highest_scores(data, request.bank)
+    kept, families = families_of(data, observed, request.model, top)
+    if len(loadings(tuple(data.items[i] for i in kept), request.dimensions)[0]) > 1:
+        raise CalibrationError("girth estimates one competency; leave out dimensions=, or use MarginalML()")
+    chosen = replace(data.select(items=[data.items[i] for i in kept]), max_scores=np.maximum(top[kept], 1))
+    out = girth_calibration(
+        chosen, families, method, model=request.model if isinstance(request.model, str) else "mixed"
+    )
+    out = replace(out, findings=left_out(data, kept) + out.findings)
+    announce(out.findings)
+    if not out.converged:
+        reasons = " ".join(f.en for f in out.findings if f.code in {"girth.at_bound", "girth.unsettled"})
+        raise ConvergenceError(f"{reasons} Use MarginalML(). The last state is in the error's .state", out)
+    return out
+
+
+def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *, model: str = "mixed") -> Calibration:
+    """Return a calibration by girth: estimates without standard errors, with this library's log-likelihood at them.
+
+    Parameters
+    ----------
+    data : Responses
+        The items to calibrate; every item needs answers.
+    families : sequence of str
+        Family of each item of `data`.
+    method : Girth
+    model : str
+        Name of the model in the result.
+
+    Returns
+    -------
+    Calibration
+        All covariances NaN. `converged` says that girth stopped by its own criterion, away from the bounds of its search, and
+        that the population stayed where it was put.
+    """
+    codes, observed = data.effective(method.missing)
+    n_categories, family = data.max_scores + 1, girth_family(families)
+    counts = category_counts(codes, observed, int(n_categories.max()))
+    refuse(
+        data,
+        Known(data.items, list(families), n_categories, counts, np.ones((len(families), 1), bool)),
+        None,
+        anchored=False,
+    )
+    found = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
+    n_answers = observed.sum(axis=0)
+    parameters = placed(found, _unplaced(data, families, n_categories, n_answers))
+    seen = evidence(codes, observed, parameters)
+    names, estimates = free_parameters(parameters)
+    rest = screen.item_rest(codes, observed, data.max_scores)
+    notes = screen.before(data.items, counts, n_categories, rest, key_swaps(data, np.arange(len(data.items)), rest))
+    return Calibration(
+        model=model,
+        parameters=_without_errors(parameters),
+        population=parameters.population,
+        populations=(parameters.population,),
+        groups=("",),
+        grouping=None,
+        parameter_names=names,
+        estimates=estimates,
+        covariance=np.full((len(names), len(names)), np.nan),
+        log_likelihood=seen.log_likelihood,
+        converged=settled(found, seen),
+        iterations=found.iterations,
+        n_persons=int(observed.any(axis=1).sum()),
+        n_answers=n_answers,
+        item_rest=rest,
+        certificate=Certificate(
+            gradient=float("nan"),
+            last_step=float("nan"),
+            smallest_eigenvalue=float("nan"),
+            points=seen.points,
+            spacing=seen.spacing,
+            narrowest=seen.narrowest,
+        ),
+        findings=(*notes, _second_opinion(found), *doubts(found, seen, data.items)),
+        provenance=provenance(
+            "calibrate",
+            {"responses": digest_arrays(codes, np.packbits(observed))},
+            {
+                "model": model,
+                "method": described(found, method),
+                "priors": "none (maximum likelihood)",
+                "missing": method.missing.describe("en"),
+            },
+        ),
+    )
+
+
+def free_parameters(parameters: ItemParameters) -> tuple[tuple[str, ...], Floats]:
+    """Return names and values of what was estimated: slopes and steps by item, the slope of 1PL once, the Rasch variance."""
+    slope = [FAMILIES[f].slope for f in parameters.families]
+    out: list[tuple[str, float]] = []
+    for i, (item, m) in enumerate(zip(parameters.items, parameters.n_categories, strict=True)):
+        if slope[i] == "free" or (slope[i] == "tied" and i == 0):
+            out.append((f"{item}.a", float(parameters.slope[i])))
+        steps = np.flatnonzero(np.isfinite(parameters.steps[i]))
+        out += [(f"{item}.d" if m == 2 else f"{item}.d{k + 1}", float(parameters.steps[i, k])) for k in steps]
+    if "fixed" in slope:
+        out.append(("variance", parameters.variance))
+    return tuple(name for name, _ in out), np.array([x for _, x in out])
+
+
+def _unplaced(data: Responses, families: Sequence[str], n_categories: Ints, n_answers: Ints) -> ItemParameters:
+    I, K = len(data.items), int(n_categories.max())
+    return ItemParameters(
+        items=data.items,
+        families=tuple(families),
+        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
+        n_categories=n_categories,
+        slopes=np.ones((I, 1)),
+        intercepts=np.zeros((I, K)),
+        extras=np.zeros((I, 0)),
+        covariance=np.zeros((I, K, K)),
+        population=NormalPopulation(dimensions=("theta",), mean=np.zeros(1), covariance=np.eye(1)),
+    )
+
+
+def _without_errors(parameters: ItemParameters) -> ItemParameters:
+    """Return the parameters with unknown covariances: NaN for what was estimated, 0 for what was not."""
+    free: Bools = parameters.allowed.copy()
+    free[:, 0] = [FAMILIES[f].slope != "fixed" for f in parameters.families]
+    both = free[:, :, None] & free[:, None, :]
+    return replace(parameters, covariance=np.where(both, np.nan, 0.0))
+
+
+def _second_opinion(found: GirthEstimates) -> Finding:
+    return Finding(
+        code="calibration.second_opinion",
+        severity="info",
+        ru=f"Параметры оценены программой girth ({found.function}): это второе мнение без априорных и стандартных ошибок; "
+        "для рабочих результатов используйте MarginalML().",
+        en=f"The parameters are girth's ({found.function}): a second opinion without priors and standard errors; use "
+        "MarginalML() for results to work with.",
+    )
+
+
+DRIFT = 0.5  # standard errors by which the population may be off its place before an estimate counts as unfinished
+LEAST_POINTS, MOST_POINTS = 61, 1201
+
+
+class Evidence(NamedTuple):
+    """What the answers say of given parameters.
+
+    `log_likelihood` is marginal. `drift` is by how many of its standard errors the mean of the population that the answers ask
+    for lies from the one assumed: 0 at a maximum where every item has a free location. `points`, `spacing` and `narrowest`
+    (SD of the narrowest posterior) describe the support, in SD of the population.
+    """
+
+    log_likelihood: float
+    drift: float
+    points: int
+    spacing: float
+    narrowest: float
+
+
+def evidence(codes: Codes, observed: Bools, parameters: ItemParameters, *, points: int = LEAST_POINTS) -> Evidence:
+    """Return the marginal log-likelihood of item parameters and population, on a grid refined as their posteriors need.
+
+    The drift is the score test of the population mean, Σ (m_p - μ) / σ over √Σ (1 - V_p / σ²), with posterior means m_p and
+    variances V_p.
+    """
+    answers = prepare(codes, observed, parameters.n_categories)
+    mean, sd = parameters.mean, float(np.sqrt(parameters.variance))
+    z, log_weight = standard_nodes(points)
+    tables = Tables(mean + sd * z, log_weight, log_probabilities(parameters, mean + sd * z))
+    expected = e_step(answers, tables)
+    needed = min(points_needed(expected.narrowest / sd), MOST_POINTS)
+    if needed > points:
+        return evidence(codes, observed, parameters, points=needed)
+    posterior = summarise(answers, tables)
+    told = float((1 - (posterior.sd / sd) ** 2).sum())
+    pull = float(((posterior.mean - mean) / sd).sum())
+    pulled = pull / np.sqrt(max(told, 1e-12))
+    return Evidence(expected.log_likelihood, pulled, points, float(z[1] - z[0]), expected.narrowest / sd)
+
+
+def placed(found: GirthEstimates, like: ItemParameters) -> ItemParameters:
+    """Return girth's estimates as parameters on the scale of others: same items and families, no covariance."""
+    fixed = np.array([FAMILIES[f].slope == "fixed" for f in like.families])
+    sd = float(found.slope[0]) if fixed.all() else float(np.sqrt(like.variance))
+    cumulative = np.array([FAMILIES[f].steps == "cumulative" for f in like.families])
+    score = np.arange(found.intercepts.shape[1])
+    times = np.where(cumulative[:, None], np.minimum(score, 1), score)
+    slope = found.slope / sd
+    return replace(
+        like,
+        slopes=slope[:, None],
+        intercepts=found.intercepts - times * (slope * like.mean)[:, None],
+        covariance=np.zeros_like(like.covariance),
+        population=NormalPopulation(
+            dimensions=like.dimensions, mean=like.population.mean, covariance=np.array([[sd**2]])
+        ),
+    )
+
+
+def settled(found: GirthEstimates, seen: Evidence) -> bool:
+    """Return whether girth's estimates may be called converged."""
+    return found.stopped and not found.at_bound.any() and abs(seen.drift) <= DRIFT
+
+
+def described(found: GirthEstimates, method: Girth) -> str:
+    """Return what was called, in words."""
+    return f"girth {version('girth')} {found.function}, {method.points} Gauss-Legendre points on ±{method.reach:g} SD"
+
+
+def doubts(found: GirthEstimates, seen: Evidence, items: Sequence[str]) -> tuple[Finding, ...]:
+    """Return what speaks against girth's estimates."""
+    bound = tuple(item for item, at in zip(items, found.at_bound, strict=True) if at)
+    out = [
+        Finding(
+            code="girth.shares",
+            severity="warning",
+            ru=f"Часть ответов отсутствует, а {found.function} ставит пороги по долям ответивших: это верно, только если состав "
+            "ответивших не связан с компетенцией.",
+            en=f"Some answers are missing, and {found.function} sets thresholds from the shares among those who answered: right "
+            "only where who answered has nothing to do with the competency.",
+        )
+        if found.by_shares
+        else None,
+        Finding(
+            code="girth.at_bound",
+            severity="warning",
+            ru=f"Оценки girth упёрлись в границы его поиска: {listed(bound)}.",
+            en=f"Estimates of girth ended at the bounds of its search: {listed(bound)}.",
+            scope=bound,
+        )
+        if bound
+        else None,
+        Finding(
+            code="girth.unsettled",
+            severity="warning",
+            ru=f"girth остановился раньше времени: {found.iterations} итераций, средняя компетенция смещена на "
+            f"{seen.drift:.1f} её стандартной ошибки.",
+            en=f"girth stopped before its time: {found.iterations} iterations, the mean competency is off by {seen.drift:.1f} of "
+            "its standard error.",
+        )
+        if not found.stopped or abs(seen.drift) > DRIFT
+        else None,
+    ]
+    return tuple(finding for finding in out if finding is not None)
+
+
+def refuse_several(parameters: ItemParameters, groups: Sequence[str]) -> None:
+    """Refuse several competencies or several populations, which girth cannot estimate."""
+    if len(parameters.dimensions) > 1:
+        raise CalibrationError(
+            f"girth estimates one competency, the calibration has {listed(parameters.dimensions)}; check each in a "
+            "call of its own"
+        )
+    if len(groups) > 1:
+        raise CalibrationError(f"girth estimates one population, the calibration has the groups {listed(groups)}")

@@ -1,1 +1,0 @@
-"""Marginal likelihoods: one dimension, correlated competencies by propagation, product grids, dimension reduction."""

@@ -1,0 +1,201 @@
+"""Putting a fit together as a Calibration: parameters in slope-step form, covariance, certificate, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats
+from competency_dx.calibration import checks as screen
+from competency_dx.calibration.calibration import Calibration, Certificate
+from competency_dx.calibration.checks import repeated
+from competency_dx.engine import Fit, Items, Known, Likelihood, beta_of
+from competency_dx.errors import listed
+from competency_dx.findings import Finding
+from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters
+from competency_dx.provenance import digest_arrays, provenance
+
+COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
+
+
+class Setting(NamedTuple):
+    """What surrounds a fit: items, dimensions, answers, groups and where they come from, item-rest correlations, notes."""
+
+    known: Known
+    dimensions: tuple[str, ...]
+    answers: Answers
+    groups: tuple[str, ...]
+    grouping: str | None
+    rest: Floats
+    notes: tuple[Finding, ...]
+    settings: Mapping[str, str]
+
+
+class Accuracy(NamedTuple):
+    """How the integral over competencies was taken; where it is approximate, what corrects it, and the errors.
+
+    `correction` is added to the log-likelihood; `log_likelihood` is its mean absolute value per person, `theta` the RMS error
+    of posterior means.
+    """
+
+    integration: str
+    correction: float = 0.0
+    log_likelihood: float | None = None
+    theta: float | None = None
+
+
+EXACT = Accuracy("grid")
+
+
+def assembled(
+    setting: Setting, likelihood: Likelihood, found: Fit, covariance: Floats | None, how: Accuracy
+) -> Calibration:
+    """Put the pieces of a fit together; `covariance` (F, F) is that of φ."""
+    answers, known = setting.answers, setting.known
+    mask = np.ones(answers.codes.shape, dtype=bool) if answers.observed is None else answers.observed
+    n_answers, label = mask.sum(axis=0), setting.settings["model"]
+    F = len(found.phi)
+    full = np.full((F, F), np.nan) if covariance is None else covariance
+    populations = likelihood.populations(found.phi)
+    items = likelihood.items
+    T = _to_steps(items, known, F)
+    parameters = ItemParameters(
+        items=known.ids,
+        families=tuple(known.families),
+        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
+        n_categories=known.n_categories,
+        **_arrays(items, known, found.phi, full),
+        population=populations[0].named(setting.dimensions),
+        options=known.options,
+    )
+    names = (*_names(items, known), *likelihood.population_names)
+    info = found.information
+    free_slope = np.asarray(items.free[:, : items.n_slopes].any(axis=1))
+    return Calibration(
+        model=label,
+        parameters=parameters,
+        population=populations[0].named(setting.dimensions),
+        populations=tuple(p.named(setting.dimensions) for p in populations),
+        groups=setting.groups,
+        grouping=setting.grouping,
+        parameter_names=names,
+        estimates=T @ found.phi,
+        covariance=T @ full @ T.T,
+        log_likelihood=found.log_likelihood + how.correction,
+        converged=found.converged,
+        iterations=found.iterations,
+        n_persons=int(mask.any(axis=1).sum()),
+        n_answers=n_answers,
+        item_rest=setting.rest,
+        certificate=Certificate(
+            gradient=found.gradient,
+            last_step=found.step,
+            smallest_eigenvalue=info.smallest_eigenvalue,
+            points=found.points,
+            spacing=found.at.spacing,
+            narrowest=found.at.narrowest,
+            integration=how.integration,
+            log_likelihood_error=how.log_likelihood,
+            theta_error=how.theta,
+        ),
+        findings=setting.notes
+        + screen.after(parameters, label, n_answers, free_slope)
+        + _grid_note(found, known.loads.shape[1]),
+        provenance=provenance("calibrate", {"responses": _digest(answers, mask)}, setting.settings),
+    )
+
+
+def _digest(answers: Answers, mask: Bools) -> str:
+    return digest_arrays(answers.codes, np.packbits(mask))
+
+
+def _arrays(items: Items, known: Known, phi: Floats, full: Floats) -> dict[str, Floats]:
+    """Return slopes (I, D), intercepts (I, K), extras (I, E) and the covariance within items (I, D + K - 1 + E, same)."""
+    I, K, D, n = len(known.ids), items.allowed.shape[1], known.loads.shape[1], items.n_slopes
+    beta = beta_of(items, phi)
+    wide = np.arange(D + beta.shape[1] - n)
+    column = np.broadcast_to(wide, (I, len(wide))).copy() - (D - n)
+    if n < D:  # one slope a row, which belongs to the dimension of the item
+        column[:, :D] = np.where(known.loads, 0, -1)
+    shifted = np.where(column >= 0, np.take_along_axis(beta, np.maximum(column, 0), axis=1), 0.0)
+    place = np.where(column >= 0, np.take_along_axis(items.place, np.maximum(column, 0), axis=1), -1)
+    e = np.where(items.allowed, np.concatenate([np.zeros((I, 1)), shifted[:, D : D + K - 1]], axis=1), np.nan)
+    e[:, 0] = np.where(items.allowed[:, 0], 0.0, np.nan)
+    own = np.zeros((I, len(wide), len(wide)))
+    for i in range(I):
+        at = np.flatnonzero(place[i] >= 0)
+        own[i, at[:, None], at] = full[np.ix_(place[i, at], place[i, at])]
+    extras = shifted[:, D + K - 1 :].copy()
+    for i, (name, m) in enumerate(zip(known.families, known.n_categories, strict=True)):
+        extras[i, len(FAMILIES[name].extras(int(m))) :] = np.nan
+    extras[~np.isfinite(extras)] = np.nan
+    return {"slopes": shifted[:, :D], "intercepts": e, "extras": extras, "covariance": own}
+
+
+def _names(items: Items, known: Known) -> list[str]:
+    """Return the names of the free parameters of the items (n,): of equal ones the first."""
+    n, K = items.n_slopes, items.allowed.shape[1]
+    D = known.loads.shape[1]
+    names = [""] * items.size
+    for i, f in zip(*np.nonzero(items.free), strict=True):
+        at = items.place[i, f]
+        if names[at]:
+            continue
+        if f < n:
+            d = int(known.loads[i].argmax()) if n < D else f
+            kind = "a" if D == 1 or n < D else f"a{d + 1}"
+        elif f < n + K - 1:
+            bare = FAMILIES[known.families[i]].steps == "adjacent" and f > n and items.place[i, f - 1] < 0
+            kind = "d" if known.n_categories[i] == 2 else f"{'e' if bare else 'd'}{f - n + 1}"
+        else:
+            kind = FAMILIES[known.families[i]].extras(int(known.n_categories[i]))[f - n - K + 1].name
+        names[at] = f"{known.ids[i]}.{kind}"
+    return names
+
+
+def _to_steps(items: Items, known: Known, F: int) -> Floats:
+    """Return the matrix (F, F) that turns category intercepts e_k into steps d_k = e_k - e_{k-1}."""
+    T, n, K = np.eye(F), items.n_slopes, items.allowed.shape[1]
+    for i, f in zip(*np.nonzero(items.free), strict=True):
+        if not n < f < n + K - 1 or FAMILIES[known.families[i]].steps != "adjacent":
+            continue
+        before = items.place[i, f - 1]
+        if before >= 0:
+            T[items.place[i, f], before] = -1.0
+    return T
+
+
+def _grid_note(found: Fit, several: int) -> tuple[Finding, ...]:
+    spacing, narrowest = found.at.spacing, found.at.narrowest
+    if spacing <= narrowest:
+        return ()
+    return (
+        Finding(
+            code="calibration.coarse_grid",
+            severity="error" if several == 1 or spacing > COARSE * narrowest else "warning",
+            ru=f"Сетка интегрирования ({found.points} точек) реже, чем уже́ апостериорное распределение "
+            f"({spacing:.3f} против {narrowest:.3f} SD); увеличьте MarginalML(points=…).",
+            en=f"The support grid ({found.points} points) is coarser than the narrowest posterior "
+            f"({spacing:.3f} against {narrowest:.3f} SD); raise MarginalML(points=…).",
+        ),
+    )
+
+
+def unfinished(out: Calibration, likelihood: Likelihood, found: Fit) -> str:
+    """Say where the estimation stands and what to do."""
+    beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
+    twins = repeated(out.findings)
+    pairs = "; ".join(", ".join(f.scope) for f in out.findings if f.code == "calibration.inseparable")
+    worst = [out.parameters.items[i] for i in sorted(np.argsort(-np.abs(beta).max(axis=1))[:3])]
+    return (
+        f"The calibration did not reach a maximum after {found.iterations} E-steps (last step {found.step:.1e} SE, smallest "
+        f"eigenvalue {found.information.smallest_eigenvalue:.2g}); "
+        + (f"items repeat one another: {twins}; " if twins else "")
+        + (f"competencies that cannot be told apart: {pairs}, merge them; " if pairs else "")
+        + f"the largest parameters are those of {listed(worst)}: "
+        'check these items for duplicates or a wrong key, use priors="weak", or raise MarginalML(max_iterations=…). '
+        "The last state is in the error's .state"
+    )

@@ -1,1 +1,0 @@
-"""What answers and estimates say of single items: constant, repeated, probably wrongly keyed, oddly steep or far."""

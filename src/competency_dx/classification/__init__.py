@@ -1,0 +1,28 @@
+"""Diagnostic classification models: DINA, DINO, ACDM, LLM and G-DINA with attribute hierarchies."""
+
+from competency_dx.classification.accuracy import ClassificationAccuracy, classification_accuracy
+from competency_dx.classification.api import calibrate_classes, classify
+from competency_dx.classification.choices import ClassificationML
+from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate
+from competency_dx.classification.class_parameters import ItemClasses
+from competency_dx.classification.posteriors import AttributePosteriors, attribute_posteriors, profile_posteriors
+from competency_dx.classification.q_matrix import check_q_matrix, read_q_matrix
+from competency_dx.classification.q_validation import QValidation, validate_q_matrix
+
+__all__ = [
+    "AttributePosteriors",
+    "ClassCalibration",
+    "ClassCertificate",
+    "ClassificationAccuracy",
+    "ClassificationML",
+    "ItemClasses",
+    "QValidation",
+    "attribute_posteriors",
+    "calibrate_classes",
+    "check_q_matrix",
+    "classification_accuracy",
+    "classify",
+    "profile_posteriors",
+    "read_q_matrix",
+    "validate_q_matrix",
+]

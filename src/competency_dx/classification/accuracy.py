@@ -1,0 +1,165 @@
+"""How accurate and how consistent the classification of persons is, estimated from their posteriors.
+
+Accuracy: the probability that the estimated profile (attribute) is the true one, as the mean posterior probability of the
+estimate (Wang, Song, Chen, Meng & Ding 2015, eq. 6 and 8, doi:10.1111/jedm.12096). Consistency: the probability that two
+parallel tests give the same estimate, from the classification matrix P(estimate | truth) built of posteriors (Cui, Gierl &
+Chang 2012, doi:10.1111/j.1745-3984.2011.00158.x; Johnson & Sinharay 2018, doi:10.1111/jedm.12196).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints, freeze, value
+from competency_dx.classification.class_calibration import ClassCalibration
+from competency_dx.classification.posteriors import fingerprint, matched, posterior_blocks
+from competency_dx.errors import ScoringError
+from competency_dx.kernels.classes.attribute_profiles import Binary
+from competency_dx.provenance import Provenance, provenance
+from competency_dx.responses import MissingPolicy, Responses
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+Estimate = Literal["MAP", "EAP"]
+
+
+@value
+class ClassificationAccuracy(Result):
+    """Accuracy and consistency of classification.
+
+    Attributes
+    ----------
+    estimate : {"MAP", "EAP"}
+        Persons are classified by their most probable profile, or attribute by attribute where P(mastery) > 0.5.
+    accuracy, consistency : float
+        Of whole profiles.
+    dimensions : tuple of str
+        A attributes.
+    attribute_accuracy, attribute_consistency : ndarray, shape (A,)
+    profile_accuracy : ndarray, shape (C,)
+        P(estimated c | true c).
+    """
+
+    kind: ClassVar[str] = "classification_accuracy"
+
+    estimate: str
+    accuracy: float
+    consistency: float
+    dimensions: tuple[str, ...]
+    attribute_accuracy: Floats
+    attribute_consistency: Floats
+    profiles: tuple[str, ...]
+    profile_accuracy: Floats
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, attribute_accuracy=float, attribute_consistency=float, profile_accuracy=float)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for whole profiles ("profile") and one per attribute: level, accuracy, consistency."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "level": ["profile", *self.dimensions],
+                "accuracy": [self.accuracy, *self.attribute_accuracy],
+                "consistency": [self.consistency, *self.attribute_consistency],
+            }
+        )
+
+    def summary(self) -> Sequence[str]:
+        """Return accuracy and consistency of profiles and attributes."""
+        rows = list(zip(self.dimensions, self.attribute_accuracy, self.attribute_consistency, strict=True))
+        return [
+            f"Classification by {self.estimate}: whole profile accuracy {self.accuracy:.3f}, consistency "
+            f"{self.consistency:.3f}",
+            *(f"{a}: accuracy {x:.3f}, consistency {y:.3f}" for a, x, y in rows[:10]),
+            *([f"… {len(rows) - 10} more attributes"] if len(rows) > 10 else []),
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: accuracy and consistency per attribute."""
+        return ("attributes",)
+
+    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+        """Return accuracy and consistency of each attribute."""
+        from competency_dx.display.charts import Chart, Series
+
+        rows = np.arange(len(self.dimensions), dtype=float)
+        series = (
+            Series(name="accuracy", mark="point", x=self.attribute_accuracy[::-1], y=rows),
+            Series(name="consistency", mark="point", x=self.attribute_consistency[::-1], y=rows),
+        )
+        names = self.dimensions[::-1]
+        return Chart(title="Classification", x_label="probability", y_label="", series=series, y_names=names)
+
+
+def classification_accuracy(
+    data: Responses,
+    calibration: ClassCalibration,
+    *,
+    estimate: Estimate = "MAP",
+    missing: MissingPolicy | None = None,
+) -> ClassificationAccuracy:
+    """Estimate accuracy and consistency of the classification of these persons.
+
+    Parameters
+    ----------
+    data : Responses
+        The persons to be classified, at least one with an answer.
+    calibration : ClassCalibration
+    estimate : {"MAP", "EAP"}
+        Most probable profile, or mastery where its probability is above 0.5.
+    missing : MissingPolicy, optional
+    """
+    if estimate not in {"MAP", "EAP"}:
+        raise ScoringError(f'estimate={estimate!r} is not possible; choose "MAP" or "EAP"')
+    known = matched(data, calibration.parameters, missing or MissingPolicy())
+    profiles, w = calibration.profiles, known.patterns.weight / known.patterns.weight.sum()
+    C, A = profiles.shape
+    confusion, right, two = np.zeros((C, C)), np.zeros(A), np.zeros((A, 2, 2))
+    for part in posterior_blocks(known, calibration):
+        mass, best = part.posterior * w[part.block, None], part.best
+        mastery, lack = mass @ profiles, mass @ (1 - profiles)
+        if estimate == "EAP":
+            best = _place(profiles, (mastery > lack).astype(np.int8))
+        assigned = profiles[best].astype(np.float64)
+        np.add.at(confusion, best, mass)
+        right += (assigned * mastery + (1 - assigned) * lack).sum(axis=0)
+        for e, guess in enumerate((1 - assigned, assigned)):
+            two[:, e] += np.stack([(guess * lack).sum(axis=0), (guess * mastery).sum(axis=0)], axis=1)
+    return ClassificationAccuracy(
+        estimate=estimate,
+        accuracy=float(np.trace(confusion)),
+        consistency=_consistency(confusion),
+        dimensions=calibration.attributes,
+        attribute_accuracy=right,
+        attribute_consistency=np.array([_consistency(x) for x in two]),
+        profiles=calibration.profile_names,
+        profile_accuracy=np.diag(confusion) / np.maximum(confusion.sum(axis=0), 1e-300),
+        provenance=provenance(
+            "classification_accuracy",
+            fingerprint(data, calibration),
+            {"estimate": estimate, "missing": (missing or MissingPolicy()).describe("en")},
+        ),
+    )
+
+
+def _consistency(confusion: Floats) -> float:
+    """Return Σ_truth P(truth) Σ_estimate P(estimate | truth)² from joint probabilities (estimate, truth)."""
+    truth = confusion.sum(axis=0)
+    return float((confusion**2).sum(axis=0) @ (1 / np.maximum(truth, 1e-300)))
+
+
+def _place(profiles: Binary, wanted: Binary) -> Ints:
+    """Return where each wanted profile stands; P(mastery) never exceeds that of a prerequisite, so all are permissible."""
+    place = {row.tobytes(): c for c, row in enumerate(np.ascontiguousarray(profiles))}
+    return np.array([place[row.tobytes()] for row in np.ascontiguousarray(wanted)], dtype=np.int64)

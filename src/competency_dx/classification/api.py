@@ -1,0 +1,237 @@
+"""The entrance of this sub-package: calibrate a diagnostic classification model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes
+from competency_dx.classification import checks as screen
+from competency_dx.classification.choices import ClassificationML
+from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate
+from competency_dx.classification.class_parameters import ItemClasses, standard_errors
+from competency_dx.classification.inference import reported
+from competency_dx.classification.maximise_classes import Fit, fit
+from competency_dx.classification.problem import FAMILIES, Problem, build
+from competency_dx.classification.q_matrix import QMatrix, check_q_matrix, read_q_matrix
+from competency_dx.errors import CalibrationError, ConvergenceError, listed
+from competency_dx.findings import Finding, announce
+from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.models import CALIBRATED_FROM, NormalPopulation
+from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.responses import Responses, load_responses
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_METHOD = ClassificationML()
+
+
+def classify(
+    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    q_matrix: pd.DataFrame,
+    *,
+    model: str | Mapping[str, str] = "GDINA",
+    method: ClassificationML = DEFAULT_METHOD,
+) -> ClassCalibration:
+    """Calibrate a diagnostic classification model on any table of scored answers; see `calibrate_classes`."""
+    data = responses if isinstance(responses, Responses) else load_responses(responses)
+    return calibrate_classes(data, families=model, q_matrix=q_matrix, method=method)
+
+
+def calibrate_classes(
+    data: Responses,
+    *,
+    families: Mapping[str, str] | str,
+    q_matrix: pd.DataFrame,
+    method: ClassificationML = DEFAULT_METHOD,
+) -> ClassCalibration:
+    """Calibrate a diagnostic classification model by marginal maximum likelihood.
+
+    Parameters
+    ----------
+    data : Responses
+        Items of 0 and 1 point; missing answers are allowed.
+    families : {"DINA", "DINO", "ACDM", "LLM", "GDINA"} or mapping of item to one of them
+    q_matrix : pandas.DataFrame
+        Items x attributes of 0 and 1; item ids in the index or in a column `item`. Rows of items that are not in the
+        data are left aside.
+    method : ClassificationML
+        Distribution of the attributes, hierarchy, order, starts, tolerance.
+
+    Returns
+    -------
+    ClassCalibration
+        With standard errors from the observed information of all parameters together.
+
+    Raises
+    ------
+    CalibrationError
+        When items have more than one point, the Q-matrix does not fit, or there are too many profiles.
+    ConvergenceError
+        When no maximum could be certified; `state` carries the unconverged ClassCalibration.
+    """
+    codes, observed = data.effective(method.missing)
+    kept = np.flatnonzero(observed.any(axis=0))
+    if not len(kept):
+        raise CalibrationError(f"None of the {len(data.items)} items has a single answer; nothing can be calibrated")
+    ids = [data.items[i] for i in kept]
+    q = read_q_matrix(q_matrix).take(ids)
+    named = _families(families, ids)
+    codes, observed = codes[:, kept], np.ascontiguousarray(observed[:, kept])
+    _refuse(codes, observed, q)
+    with one_blas_thread():
+        problem = build(codes, observed, q=q, families=named, method=method)
+        found = fit(problem, named, method)
+        notes = _left_out(data, ids) + (() if method.hierarchy else check_q_matrix(q, named))
+        out = _assembled(problem, found, q, named, notes=notes, data=(codes, observed), method=method)
+    announce(out.findings)
+    if not out.converged:
+        raise ConvergenceError(_unfinished(out), out)
+    return out
+
+
+def _families(families: Mapping[str, str] | str, ids: list[str]) -> list[str]:
+    """Return the family of each item by its name in `FAMILIES`; "G-DINA" is "GDINA"."""
+    if not isinstance(families, str):
+        bare = [item for item in ids if item not in families]
+        if bare:
+            raise CalibrationError(f"model= names no family for {listed(bare)}; give every item one")
+    out = [families if isinstance(families, str) else families[item] for item in ids]
+    out = [name.upper().replace("-", "") for name in out]
+    odd = [f"{item} ({name})" for item, name in zip(ids, out, strict=True) if name not in FAMILIES]
+    if odd:
+        raise CalibrationError(
+            f"These are not families of a classification model: {listed(odd)}; choose one of {', '.join(FAMILIES)}"
+        )
+    return out
+
+
+def _refuse(codes: Codes, observed: Bools, q: QMatrix) -> None:
+    """Raise where no honest calibration exists."""
+    high = [item for i, item in enumerate(q.items) if codes[:, i].max(initial=0) > 1]
+    if high:
+        raise CalibrationError(
+            f"{listed(high)} have scores above 1; classification models take items of 0 and 1 point: score them so"
+        )
+    right, answers = ((codes > 0) & observed).sum(axis=0), observed.sum(axis=0)
+    constant = [item for i, item in enumerate(q.items) if right[i] in {0, answers[i]}]
+    if constant:
+        raise CalibrationError(
+            f"All answers to {listed(constant)} earned the same score, so maximum likelihood has no estimate for them; "
+            "leave them out with responses.select(items=...)"
+        )
+    bare = [a for a, n in zip(q.attributes, q.entries.sum(axis=0), strict=True) if not n]
+    if bare:
+        raise CalibrationError(f"No item with answers measures {listed(bare)}; remove these columns of the Q-matrix")
+
+
+def _left_out(data: Responses, kept: list[str]) -> tuple[Finding, ...]:
+    here = set(kept)
+    bare = tuple(item for item in data.items if item not in here)
+    if not bare:
+        return ()
+    return (
+        Finding(
+            code="calibration.no_answers",
+            severity="warning",
+            ru=f"На {len(bare)} заданий нет ни одного ответа; они не откалиброваны.",
+            en=f"{len(bare)} items have not a single answer and are not calibrated: {listed(bare)}.",
+            scope=bare,
+        ),
+    )
+
+
+def _assembled(
+    problem: Problem,
+    found: Fit,
+    q: QMatrix,
+    families: list[str],
+    *,
+    notes: tuple[Finding, ...],
+    data: tuple[Codes, Bools],
+    method: ClassificationML,
+) -> ClassCalibration:
+    """Put the pieces of a fit together."""
+    numbers, (codes, observed) = reported(problem, families, found), data
+    n_answers = observed.sum(axis=0)
+    items = ItemClasses(
+        items=q.items,
+        families=tuple(families),
+        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
+        attributes=q.attributes,
+        q_matrix=q.entries,
+        profiles=problem.profiles,
+        probabilities=numbers.probabilities,
+        probability_covariance=numbers.probability_covariance,
+        effects=numbers.effects,
+        effect_covariance=numbers.effect_covariance,
+    )
+    pi, profiles = numbers.profile_probabilities, problem.profiles.astype(np.float64)
+    mean = numbers.prevalence
+    names = _names(problem, items, len(numbers.estimates))
+    structural = len(pi) - 1 if problem.distribution.kind == "saturated" else len(found.state.distribution)
+    model = families[0] if len(set(families)) == 1 else "mixed"
+    return ClassCalibration(
+        model=model,
+        parameters=items,
+        attribute_distribution=problem.distribution.kind,
+        hierarchy=method.hierarchy,
+        profile_probabilities=pi,
+        prevalence=mean,
+        prevalence_se=standard_errors(np.diag(numbers.prevalence_covariance)),
+        population=NormalPopulation(
+            dimensions=q.attributes, mean=mean, covariance=(profiles.T * pi) @ profiles - np.outer(mean, mean)
+        ),
+        parameter_names=names,
+        estimates=numbers.estimates,
+        covariance=numbers.covariance,
+        n_parameters=problem.n_item_parameters + structural,
+        log_likelihood=found.now.log_likelihood,
+        converged=found.converged,
+        iterations=found.iterations,
+        n_persons=int(problem.persons),
+        n_answers=n_answers,
+        certificate=ClassCertificate(
+            promised_gain=found.promised,
+            missed_profile=found.missed,
+            smallest_eigenvalue=found.at.smallest_eigenvalue,
+            flat_directions=found.at.flat.shape[1],
+            starts=np.array(found.starts),
+        ),
+        findings=notes + screen.after(problem, found, numbers, items),
+        provenance=provenance(
+            "calibrate",
+            {
+                "responses": digest_arrays(np.where(observed, codes, 0), np.packbits(observed)),
+                "q_matrix": digest_arrays(q.entries),
+            },
+            {"model": model, **method.describe(), "standard errors": "observed information (Louis), complete"},
+        ),
+    )
+
+
+def _names(problem: Problem, items: ItemClasses, F: int) -> tuple[str, ...]:
+    """Return the names of the reported parameters: effects of items, then the distribution's."""
+    out = [f"{item}.d{e}" for i, item in enumerate(items.items) for e in np.flatnonzero(np.isfinite(items.effects[i]))]
+    if problem.distribution.kind == "saturated":
+        out += [f"profile.{''.join(str(x) for x in row)}" for row in problem.profiles[1:]]
+        return tuple(out[:F])
+    slopes = {
+        "independent": [],
+        "higher_order": [f"{a}.slope" for a in items.attributes],
+        "higher_order_1pl": ["slope"],
+    }
+    out += [f"{a}.intercept" for a in items.attributes]
+    return tuple(out + slopes[problem.distribution.kind])
+
+
+def _unfinished(out: ClassCalibration) -> str:
+    c = out.certificate
+    return (
+        f"The calibration did not reach a certified maximum after {out.iterations} E-steps (promised gain "
+        f"{c.promised_gain:.1e}, smallest eigenvalue {c.smallest_eigenvalue:.2g}); use a simpler family, a hierarchy or "
+        "attribute_distribution, ClassificationML(starts=…), or raise max_iterations. The last state is in the error's .state"
+    )

@@ -1,0 +1,207 @@
+"""The result of calibrating a diagnostic classification model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints, freeze, value
+from competency_dx.classification.class_parameters import ItemClasses, standard_errors
+from competency_dx.findings import Finding
+from competency_dx.kernels.classes.attribute_profiles import Binary
+from competency_dx.models import NormalPopulation
+from competency_dx.provenance import Provenance
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+NORMAL_95 = 1.959963984540054
+SHOWN_PROFILES = 40
+
+
+@value
+class ClassCertificate:
+    """Proof that the reported estimates are a maximum.
+
+    Attributes
+    ----------
+    promised_gain : float
+        Gain in log-likelihood that gradient and observed information still promise.
+    missed_profile : float
+        Largest excess, relative to the number of persons, of the likelihood of a profile estimated at probability zero;
+        0 when none would raise the likelihood.
+    smallest_eigenvalue : float
+        Of the observed information scaled to unit diagonal, along the free directions; 0 when something is not identified.
+    flat_directions : int
+        Directions without information.
+    starts : ndarray, shape (S,)
+        Log-likelihood reached from each starting point.
+    """
+
+    promised_gain: float
+    missed_profile: float
+    smallest_eigenvalue: float
+    flat_directions: int
+    starts: Floats
+
+    def __post_init__(self) -> None:
+        freeze(self, starts=np.float64)
+
+
+@value
+class ClassCalibration(Result):
+    """A calibrated diagnostic classification model: items, profiles, their distribution, and how sure all of it is.
+
+    Attributes
+    ----------
+    model : str
+        Family of the items, or "mixed".
+    parameters : ItemClasses
+        Items: probabilities of latent groups and effects, with covariances.
+    attribute_distribution : str
+        saturated, independent, higher_order or higher_order_1pl.
+    hierarchy : tuple of (prerequisite, attribute)
+    profile_probabilities : ndarray, shape (C,)
+        Of the permissible profiles; profiles that no item tells apart share theirs equally when saturated.
+    prevalence, prevalence_se : ndarray, shape (A,)
+        Share of persons who master each attribute; SE by the delta method, NaN where it is not identified.
+    population : NormalPopulation
+        `mean` (A,) is the prevalence, `covariance` (A, A) that of the attribute indicators.
+    parameter_names : tuple of str
+        F names: effects of the items, then profile probabilities (all but the first) or intercepts and slopes of the
+        attributes. Beyond 2,048 profiles their probabilities are not named.
+    estimates : ndarray, shape (F,)
+    covariance : ndarray, shape (F, F)
+        Inverse of the observed information of items and distribution together; 0 for what lies at a bound, NaN for
+        what is not identified.
+    n_parameters : int
+        Nominal number of free parameters; it counts those at a bound or not identified.
+    n_persons : int
+        Persons with at least one answer.
+    n_answers : ndarray of int, shape (I,)
+    """
+
+    kind: ClassVar[str] = "class_calibration"
+
+    model: str
+    parameters: ItemClasses
+    attribute_distribution: str
+    hierarchy: tuple[tuple[str, ...], ...]
+    profile_probabilities: Floats
+    prevalence: Floats
+    prevalence_se: Floats
+    population: NormalPopulation
+    parameter_names: tuple[str, ...]
+    estimates: Floats
+    covariance: Floats
+    n_parameters: int
+    log_likelihood: float
+    converged: bool
+    iterations: int
+    n_persons: int
+    n_answers: Ints
+    certificate: ClassCertificate
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, profile_probabilities=float, prevalence=float, prevalence_se=float, n_answers=np.int64)
+        freeze(self, estimates=float, covariance=float)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Return the names of the A attributes."""
+        return self.parameters.attributes
+
+    @property
+    def profiles(self) -> Binary:
+        """Return the permissible profiles (C, A)."""
+        return self.parameters.profiles
+
+    @property
+    def profile_names(self) -> tuple[str, ...]:
+        """Return the profiles as text, such as "110"."""
+        return tuple("".join(str(x) for x in row) for row in self.profiles)
+
+    @property
+    def standard_errors(self) -> Floats:
+        """Return the standard errors (F,) of `estimates`, NaN at a bound and where not identified."""
+        return standard_errors(np.diag(self.covariance))
+
+    @property
+    def aic(self) -> float:
+        """Return Akaike's criterion, -2 log L + 2 F."""
+        return -2 * self.log_likelihood + 2 * self.n_parameters
+
+    @property
+    def bic(self) -> float:
+        """Return Schwarz's criterion, -2 log L + F log P."""
+        return -2 * self.log_likelihood + self.n_parameters * float(np.log(self.n_persons))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per item: item, family, dimension, d0 …, p_0 …, guessing, slip, discrimination, and se_ of each."""
+        return self.parameters.to_frame()
+
+    def summary(self) -> Sequence[str]:
+        """Return model, fit, prevalence, certificate and the number of findings."""
+        c = self.certificate
+        noted = [f for f in self.findings if f.severity != "info"]
+        shares = ", ".join(f"{a} {p:.3f}" for a, p in list(zip(self.attributes, self.prevalence, strict=True))[:8])
+        return [
+            f"Classification, model {self.model}: {len(self.parameters.items)} items, {len(self.attributes)} attributes, "
+            f"{len(self.profiles)} profiles, {self.n_persons} persons",
+            f"log-likelihood {self.log_likelihood:.3f}, parameters {self.n_parameters}, AIC {self.aic:.1f}, "
+            f"BIC {self.bic:.1f}",
+            f"attribute distribution: {self.attribute_distribution}",
+            f"prevalence: {shares}" + (" …" if len(self.attributes) > 8 else ""),
+            f"{'converged' if self.converged else 'NOT CONVERGED'} after {self.iterations} E-steps: promised gain "
+            f"{c.promised_gain:.1e}, smallest eigenvalue {c.smallest_eigenvalue:.2g}, starts {len(c.starts)}",
+            *(f"{f.severity}: {f.en}"[:150] for f in noted[:5]),
+            *([f"… {len(noted) - 5} more findings"] if len(noted) > 5 else []),
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: prevalence of the attributes, ends of the items, most frequent profiles."""
+        return ("prevalence", "items", "profiles")
+
+    def chart(self, kind: str) -> Chart:
+        """Return prevalence with 95 % intervals, P(right) of nothing and all mastered, or the most frequent profiles."""
+        from competency_dx.display.charts import Chart, Series, interval_chart
+
+        if kind == "prevalence":
+            wide = NORMAL_95 * np.nan_to_num(self.prevalence_se[::-1])
+            p = self.prevalence[::-1]
+            return interval_chart(
+                labels=self.attributes[::-1],
+                values=list(p),
+                low=list(np.maximum(p - wide, 0)),
+                high=list(np.minimum(p + wide, 1)),
+                title="Share of persons who master the attribute, 95 %",
+                x_label="prevalence",
+            )
+        if kind == "items":
+            ends, _ = self.parameters.ends()
+            rows = np.arange(len(ends), dtype=float)
+            series = (
+                Series(name="nothing mastered", mark="point", x=ends[::-1, 0], y=rows),
+                Series(name="all mastered", mark="point", x=1 - ends[::-1, 1], y=rows),
+            )
+            names = self.parameters.items[::-1]
+            return Chart(title="P(right answer)", x_label="probability", y_label="", series=series, y_names=names)
+        order = np.argsort(-self.profile_probabilities, kind="stable")[:SHOWN_PROFILES][::-1]
+        points = Series(
+            name="", mark="point", x=self.profile_probabilities[order], y=np.arange(len(order), dtype=float)
+        )
+        return Chart(
+            title="Most frequent profiles",
+            x_label="probability",
+            y_label="",
+            series=(points,),
+            y_names=tuple(self.profile_names[c] for c in order),
+        )

@@ -1,0 +1,215 @@
+"""Gradient and observed information by the free parameters, and Newton steps that stay within the restrictions.
+
+Parameters at a bound (a probability at its limit, an order restriction that holds with equality, a profile nobody has)
+are not free: the information is taken along the face of the restrictions they lie on.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, eigh, null_space
+from scipy.sparse import block_diag, csr_array, eye_array
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.classification.em import Evaluation
+from competency_dx.classification.problem import Problem, State
+from competency_dx.kernels.classes import attribute_distributions
+from competency_dx.kernels.classes.attribute_distributions import Distribution
+from competency_dx.kernels.classes.class_information import Louis, Point, louis
+from competency_dx.kernels.classes.item_classes import Predictor, restrictions
+from competency_dx.kernels.classes.least_distance import box, boxed_step, nearest, restricted_step
+
+TIGHT = 1e-7
+EMPTY = 1e-3  # expected persons in a latent group below which its probability is not estimated
+FLAT = 1e-9  # eigenvalues of the scaled information below which a direction counts as flat
+LEAST_SCALE = 1e-12
+RIDGE = 1e-6
+
+
+class Curved(NamedTuple):
+    """What is known of the log-likelihood around a state.
+
+    `gradient` (Y,) and `information` (Y, Y) are by the item parameters F, then the distribution's: shares of the classes
+    `shares` relative to the class `reference`, or λ. `basis` (Y, Y') spans the directions that are free;
+    `covariance` (Y', Y') and `flat` (Y', n) are the inverse along them and the directions without information.
+    """
+
+    gradient: Floats
+    information: Floats
+    basis: csr_array
+    covariance: Floats
+    flat: Floats
+    smallest_eigenvalue: float
+    shares: Ints
+    reference: int
+    empty: Bools
+
+    def free(self, vector: Floats) -> Floats:
+        """Return a vector (Y,) along the free directions (Y',)."""
+        return np.asarray(self.basis.T @ vector)
+
+
+def curved(problem: Problem, now: Evaluation, executor: Executor | None) -> Curved:
+    """Return gradient, information and its inverse at an evaluation."""
+    state, distribution = now.state, problem.distribution
+    probability = problem.class_probabilities(state)[now.active]
+    reference = int(np.argmax(probability))
+    shares = np.delete(now.active, reference)
+    scores = _class_scores(distribution, state, probability, reference)
+    point = Point(problem.probabilities(state), problem.place[:, now.active], probability, scores)
+    found = louis(problem.patterns, point, executor)
+    if distribution.kind != "saturated":
+        found.information[problem.n_groups :, problem.n_groups :] -= attribute_distributions.curvature(
+            distribution, state.distribution, found.nodes
+        )
+    gradient, information = _by_item_parameters(problem, state, found)
+    basis, empty = _free_directions(problem, state, found)
+    inner = np.asarray(basis.T @ np.asarray(basis.T @ information).T)
+    covariance, flat, smallest = inverse(inner)
+    return Curved(gradient, information, basis, covariance, flat, smallest, shares, int(now.active[reference]), empty)
+
+
+def _class_scores(distribution: Distribution, state: State, probability: Floats, reference: int) -> Floats:
+    """Return derivatives of log probability of the active classes (C', S) by the distribution's parameters."""
+    if distribution.kind != "saturated":
+        return attribute_distributions.class_scores(distribution, state.distribution)
+    scores = np.diag(1 / probability)
+    scores[reference] = -1 / probability[reference]
+    return np.delete(scores, reference, axis=1)
+
+
+def _by_item_parameters(problem: Problem, state: State, found: Louis) -> tuple[Floats, Floats]:
+    """Return gradient and information by the items' own parameters in place of group probabilities."""
+    p, G, F = problem.probabilities(state), problem.n_groups, problem.n_item_parameters
+    S = len(found.gradient) - G
+    J = block_diag([*(_jacobian(item, p) for item in problem.items), *([eye_array(S)] if S else [])], format="csr")
+    gradient = np.asarray(J.T @ found.gradient)
+    information = np.asarray(J.T @ np.asarray(J.T @ found.information).T)
+    for item in problem.items:
+        if item.link == "logit":
+            own = p[item.where]
+            bend = found.gradient[item.where] * own * (1 - own) * (1 - 2 * own)
+            information[item.at, item.at] -= (item.design.T * bend) @ item.design
+    assert len(gradient) == F + S
+    return gradient, information
+
+
+def _jacobian(item: Predictor, p: Floats) -> Floats:
+    """Return ∂p / ∂β (W, F) of one item."""
+    own = p[item.where]
+    out: Floats = item.design if item.link == "identity" else item.design * (own * (1 - own))[:, None]
+    return out
+
+
+def _free_directions(problem: Problem, state: State, found: Louis) -> tuple[csr_array, Bools]:
+    """Return a basis (Y, Y') of the directions that keep every tight restriction tight, and the groups nobody is in."""
+    empty = found.total < EMPTY
+    out = []
+    for item in problem.items:
+        G, h = restrictions(item)
+        tight = G[G @ state.items[item.at] - h < TIGHT]
+        bare = item.design[empty[item.where]]
+        fixed = np.concatenate([tight, bare])
+        out.append(null_space(fixed) if len(fixed) else np.eye(item.design.shape[1]))
+    S = len(found.gradient) - problem.n_groups
+    inner = np.ones(S, dtype=bool)
+    if problem.distribution.kind != "saturated":
+        inner = _inner(state)
+    return csr_array(block_diag([*out, *([np.eye(S)[:, inner]] if S else [])], format="csr")), empty
+
+
+def inverse(information: Floats) -> tuple[Floats, Floats, float]:
+    """Return the inverse (a pseudo-inverse beside flat directions), flat directions and the smallest scaled eigenvalue.
+
+    Where the information is not definite its eigenvalues count by size, so that a Newton step still leads uphill; such
+    a point is never reported as a maximum.
+    """
+    scale = np.sqrt(np.maximum(np.abs(np.diag(information)), LEAST_SCALE))
+    correlation = information / np.outer(scale, scale)
+    smallest = float(eigh(correlation, eigvals_only=True, subset_by_index=[0, 0])[0]) if len(scale) else 1.0
+    if smallest > FLAT:
+        definite = cho_solve(cho_factor(correlation), np.eye(len(scale)))
+        return definite / np.outer(scale, scale), np.zeros((len(scale), 0)), smallest
+    values, vectors = np.linalg.eigh(correlation)
+    sound = np.abs(values) > FLAT
+    inner = (vectors[:, sound] / np.abs(values[sound])) @ vectors[:, sound].T
+    return inner / np.outer(scale, scale), vectors[:, ~sound] / scale[:, None], smallest
+
+
+def promised_gain(at: Curved) -> float:
+    """Return the gain in log-likelihood that the quadratic model promises: gᵀ I⁻¹ g / 2."""
+    g = at.free(at.gradient)
+    return float(g @ at.covariance @ g) / 2
+
+
+def newton_step(problem: Problem, now: Evaluation, at: Curved) -> tuple[Floats, Floats]:
+    """Return the Newton step of the item parameters (F,) and of the distribution's parameters.
+
+    Probabilities, shares of classes, intercepts and slopes that the step would take over a restriction are taken to it,
+    and the others step given that.
+    """
+    F, room = problem.n_item_parameters, _room(problem, now.state, at)
+    inner = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
+    step = _restricted(problem, now.state, at, inner, room)
+    full = np.asarray(at.basis @ step)
+    if problem.distribution.kind != "saturated":
+        return full[:F], full[F:]
+    out = np.zeros(problem.distribution.n_classes)
+    out[at.shares] = full[F:]
+    out[at.reference] = -full[F:].sum()
+    return full[:F], out
+
+
+def _restricted(problem: Problem, state: State, at: Curved, information: Floats, room: tuple[Floats, Floats]) -> Floats:
+    """Return the Newton step (Y',) within the restrictions of the items and the room of the distribution."""
+    g = at.free(at.gradient)
+    step = at.covariance @ g
+    parts = [restrictions(item) for item in problem.items]
+    slack = np.concatenate([h - G @ state.items[item.at] for item, (G, h) in zip(problem.items, parts, strict=True)])
+    S = at.basis.shape[0] - problem.n_item_parameters
+    G = block_diag([*(G for G, _ in parts), *([np.zeros((0, S))] if S else [])], format="csr") @ at.basis
+    slack = np.minimum(slack, 0.0)
+    if at.smallest_eigenvalue <= FLAT or not (G @ step < slack - TIGHT).any():
+        return boxed_step(information, g, step, *room)
+    B, b = box(len(step), *room)
+    return restricted_step(information, step, np.concatenate([G.toarray(), B]), np.concatenate([slack, b]))
+
+
+def _room(problem: Problem, state: State, at: Curved) -> tuple[Floats, Floats]:
+    """Return how far the free parameters of the distribution may move down and up."""
+    if problem.distribution.kind == "saturated":
+        own = state.distribution[at.shares]
+        return -own, np.full(len(own), np.inf)
+    own = state.distribution[_inner(state)]
+    return -attribute_distributions.FARTHEST - own, attribute_distributions.FARTHEST - own
+
+
+def _inner(state: State) -> Bools:
+    """Return which intercepts and slopes of the distribution are off their bound."""
+    out: Bools = np.abs(state.distribution) < attribute_distributions.FARTHEST - TIGHT
+    return out
+
+
+def moved(problem: Problem, state: State, at: Curved, step: tuple[Floats, Floats], share: float) -> State:
+    """Return a state a share of a step on; items that leave their restrictions go to the nearest point within.
+
+    Near is measured by the item's own information; shares of classes stop at zero.
+    """
+    items = state.items + share * step[0]
+    for item in problem.items:
+        G, h = restrictions(item)
+        if (G @ items[item.at] < h).any():
+            metric = at.information[item.at, item.at]
+            scale = np.maximum(np.abs(np.diag(metric)), LEAST_SCALE)
+            values, vectors = np.linalg.eigh(metric / np.sqrt(np.outer(scale, scale)))
+            definite = (vectors * np.maximum(values, RIDGE)) @ vectors.T * np.sqrt(np.outer(scale, scale))
+            items[item.at] = nearest(definite, items[item.at], G, h)
+    distribution = state.distribution + share * step[1]
+    if problem.distribution.kind == "saturated":
+        distribution = np.maximum(distribution, 0.0)
+        return State(items, distribution / distribution.sum())
+    limit = attribute_distributions.FARTHEST
+    return State(items, np.clip(distribution, -limit, limit))

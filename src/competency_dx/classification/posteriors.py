@@ -1,0 +1,237 @@
+"""Classification of persons: posterior probabilities of profiles and of mastery, with modes and covariance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, freeze, value
+from competency_dx.classification.class_calibration import ClassCalibration
+from competency_dx.classification.class_parameters import ItemClasses
+from competency_dx.classification.problem import distinct_patterns
+from competency_dx.errors import ScoringError, listed
+from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_joint, posteriors
+from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.responses import MissingPolicy, Responses
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+LEVELS = 20
+
+
+class Matched(NamedTuple):
+    """Answers brought together with parameters by item id: distinct patterns, the pattern of each person, the items."""
+
+    patterns: Patterns
+    of_person: Ints
+    items: Ints
+    n_items: Ints
+
+
+class Block(NamedTuple):
+    """Posteriors (u, C) of a block of answer patterns, and their MAP and MLE profiles (u,)."""
+
+    block: slice
+    posterior: Floats
+    best: Ints
+    likeliest: Ints
+
+
+@value
+class AttributePosteriors(Result):
+    """Classification of P persons on A attributes.
+
+    Attributes
+    ----------
+    persons : ndarray of str, shape (P,)
+    dimensions : tuple of str
+        Names of the attributes.
+    theta : ndarray, shape (P, A)
+        Posterior probability of mastery of each attribute (EAP of its indicator).
+    covariance : ndarray, shape (P, A, A)
+        Posterior covariance of the attribute indicators.
+    modes, likeliest : ndarray of int8, shape (P, A)
+        Profile of the highest posterior probability (MAP) and of the highest likelihood (MLE); of equals the one with
+        the fewest attributes.
+    mode_probability : ndarray, shape (P,)
+        Posterior probability of the MAP profile.
+    n_items : ndarray of int, shape (P,)
+        Answers used; without any, the posterior is the population.
+    """
+
+    kind: ClassVar[str] = "attribute_posteriors"
+
+    persons: Names
+    dimensions: tuple[str, ...]
+    theta: Floats
+    covariance: Floats
+    modes: Codes
+    likeliest: Codes
+    mode_probability: Floats
+    n_items: Ints
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, persons=object, theta=float, covariance=float, mode_probability=float)
+        freeze(self, modes=np.int8, likeliest=np.int8, n_items=np.int64)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per person and attribute: person, dimension, theta (P(mastery)), se, map, mle, n_items, status."""
+        import pandas as pd
+
+        P, A = self.theta.shape
+        return pd.DataFrame(
+            {
+                "person": np.repeat(self.persons, A),
+                "dimension": list(self.dimensions) * P,
+                "theta": self.theta.ravel(),
+                "se": np.sqrt(np.maximum(np.einsum("paa->pa", self.covariance), 0.0)).ravel(),
+                "map": self.modes.ravel(),
+                "mle": self.likeliest.ravel(),
+                "n_items": np.repeat(self.n_items, A),
+                "status": np.repeat(np.where(self.n_items > 0, "ok", "no_responses"), A),
+            }
+        )
+
+    def summary(self) -> Sequence[str]:
+        """Return the number of persons, and mean mastery and the share of unsure persons for each attribute."""
+        unsure = ((self.theta > 0.2) & (self.theta < 0.8)).mean(axis=0)
+        shown = list(zip(self.dimensions, self.theta.mean(axis=0), unsure, strict=True))
+        return [
+            f"Attribute posteriors: {len(self.persons)} persons, {len(self.dimensions)} attributes",
+            *(f"{a}: mean P(mastery) {m:.3f}, between 0.2 and 0.8 for {100 * u:.1f} %" for a, m, u in shown[:9]),
+            *([f"… {len(shown) - 9} more attributes"] if len(shown) > 9 else []),
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: distribution of P(mastery), mean P(mastery) per attribute."""
+        return ("distribution", "mastery")
+
+    def chart(self, kind: str) -> Chart:
+        """Return histograms of P(mastery) by attribute, or its mean for each attribute."""
+        from competency_dx.display.charts import Chart, Series
+
+        if kind == "mastery":
+            rows = np.arange(len(self.dimensions), dtype=float)
+            mean = Series(name="", mark="point", x=self.theta.mean(axis=0)[::-1], y=rows)
+            names = self.dimensions[::-1]
+            return Chart(title="Mean P(mastery)", x_label="probability", y_label="", series=(mean,), y_names=names)
+        edges = np.linspace(0, 1, LEVELS + 1)
+        middles = (edges[1:] + edges[:-1]) / 2
+        lines = [
+            Series(name=a, mark="line", x=middles, y=np.histogram(x, edges)[0].astype(float))
+            for a, x in zip(self.dimensions, self.theta.T, strict=True)
+        ]
+        return Chart(
+            title="P(mastery) of the persons", x_label="P(mastery)", y_label="persons", series=tuple(lines[:6])
+        )
+
+
+def profile_posteriors(
+    data: Responses, calibration: ClassCalibration, *, missing: MissingPolicy | None = None
+) -> Floats:
+    """Return the posterior probability of each permissible profile for each person (P, C); items are matched by id."""
+    known = matched(data, calibration.parameters, missing or MissingPolicy())
+    out: Floats = np.concatenate([b.posterior for b in posterior_blocks(known, calibration)])[known.of_person]
+    return out
+
+
+def attribute_posteriors(
+    data: Responses, calibration: ClassCalibration, *, missing: MissingPolicy | None = None
+) -> AttributePosteriors:
+    """Classify persons by a calibrated model: P(mastery), its covariance, MAP and MLE profiles.
+
+    Parameters
+    ----------
+    data : Responses
+        Any persons, the items in any order; items of the calibration that are not in the data count as not given.
+    calibration : ClassCalibration
+    missing : MissingPolicy, optional
+        Which missing answers count as wrong; the default policy when None.
+
+    Raises
+    ------
+    ScoringError
+        When answers belong to items that the calibration does not know.
+    """
+    known = matched(data, calibration.parameters, missing or MissingPolicy())
+    profiles = calibration.profiles.astype(np.float64)
+    C, A = profiles.shape
+    pairs = (profiles[:, :, None] * profiles[:, None, :]).reshape(C, A * A)
+    parts = [
+        (b.posterior @ profiles, b.posterior @ pairs, b.best, b.likeliest, b.posterior[np.arange(len(b.best)), b.best])
+        for b in posterior_blocks(known, calibration)
+    ]
+    mastery, both, best, likeliest, sure = (np.concatenate(x) for x in zip(*parts, strict=True))
+    covariance = both.reshape(-1, A, A) - mastery[:, :, None] * mastery[:, None, :]
+    who = known.of_person
+    return AttributePosteriors(
+        persons=data.persons,
+        dimensions=calibration.attributes,
+        theta=mastery[who],
+        covariance=covariance[who],
+        modes=calibration.profiles[best][who],
+        likeliest=calibration.profiles[likeliest][who],
+        mode_probability=sure[who],
+        n_items=known.n_items,
+        provenance=provenance(
+            "attribute_posteriors",
+            fingerprint(data, calibration),
+            {"missing": (missing or MissingPolicy()).describe("en"), "model": calibration.model},
+        ),
+    )
+
+
+def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy) -> Matched:
+    """Bring answers and parameters together by item id."""
+    codes, observed = data.effective(missing)
+    place = {item: i for i, item in enumerate(parameters.items)}
+    answered = np.asarray(observed.any(axis=0))
+    strange = [item for i, item in enumerate(data.items) if answered[i] and item not in place]
+    if strange:
+        raise ScoringError(
+            f"The calibration does not know {listed(strange)}; leave them out with responses.select(items=...), or calibrate "
+            "them too"
+        )
+    columns = np.array([i for i, item in enumerate(data.items) if item in place], dtype=np.int64)
+    if not len(columns):
+        raise ScoringError(f"None of the items {listed(data.items)} is among the calibrated {listed(parameters.items)}")
+    codes, observed = codes[:, columns], np.ascontiguousarray(observed[:, columns])
+    if codes.max(initial=0) > 1:
+        raise ScoringError("Classification models take items of 0 and 1 point; these responses have scores above 1")
+    patterns, of_person = distinct_patterns(codes, observed)
+    items = np.array([place[data.items[i]] for i in columns], dtype=np.int64)
+    return Matched(patterns, of_person, items, observed.sum(axis=1))
+
+
+def posterior_blocks(known: Matched, calibration: ClassCalibration) -> Iterator[Block]:
+    """Yield posteriors of profiles, and MAP and MLE profiles, block by block of answer patterns.
+
+    Profiles that the items do not tell apart are worked out once, so that ties between them are exact.
+    """
+    table = calibration.parameters.table()[known.items]
+    _, first, inverse = np.unique(table, axis=1, return_index=True, return_inverse=True)
+    of_profile, alike = inverse.ravel(), table[:, first]
+    prior, even = np.log(np.maximum(calibration.profile_probabilities, 1e-300)), np.zeros(len(first))
+    with one_blas_thread():
+        for block in blocks(len(known.patterns.weight), BLOCK):
+            joint = log_joint(known.patterns, block, alike, even)[:, of_profile]
+            likeliest = joint.argmax(axis=1)
+            joint += prior
+            best = joint.argmax(axis=1)
+            yield Block(block, posteriors(joint)[1], best, likeliest)
+
+
+def fingerprint(data: Responses, calibration: ClassCalibration) -> dict[str, str]:
+    """Return digests of the responses and of the numbers of a calibration."""
+    p = calibration.parameters
+    numbers = (p.q_matrix, p.profiles, p.probabilities, calibration.profile_probabilities)
+    return {"responses": digest_arrays(data.scores, data.reasons), "calibration": digest_arrays(*numbers)}

@@ -1,0 +1,188 @@
+"""The estimation problem: distinct answer patterns, latent groups of items, classes of profiles, layout of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.classification.choices import ClassificationML
+from competency_dx.classification.q_matrix import QMatrix, prerequisites
+from competency_dx.errors import CalibrationError
+from competency_dx.kernels.classes import attribute_distributions, item_classes
+from competency_dx.kernels.classes.attribute_distributions import Distribution
+from competency_dx.kernels.classes.attribute_profiles import (
+    Binary,
+    ItemGroups,
+    additive_design,
+    covering_pairs,
+    distinct_columns,
+    eligible,
+    item_groups,
+    permissible_profiles,
+)
+from competency_dx.kernels.classes.item_classes import Patterns, Predictor
+
+FAMILIES = ("DINA", "DINO", "ACDM", "LLM", "GDINA")
+ADDITIVE = {"ACDM": "identity", "LLM": "logit"}
+MOST_PROFILES = 1 << 16
+LOW, HIGH = 0.2, 0.8
+LEAST_ATTRIBUTES = {"saturated": 1, "independent": 1, "higher_order": 3, "higher_order_1pl": 2}
+
+
+class State(NamedTuple):
+    """Item parameters (F,) and parameters of the distribution of profiles."""
+
+    items: Floats
+    distribution: Floats
+
+
+class Problem(NamedTuple):
+    """What an estimation works on.
+
+    `profiles` (C, A) are the permissible ones; `place` (I, C') is the latent group of each class of profiles on each
+    item in the vector of all groups.
+    """
+
+    patterns: Patterns
+    items: tuple[Predictor, ...]
+    groups: tuple[ItemGroups, ...]
+    place: Ints
+    profiles: Binary
+    distribution: Distribution
+
+    @property
+    def persons(self) -> float:
+        """Return the number of persons."""
+        return float(self.patterns.weight.sum())
+
+    @property
+    def n_groups(self) -> int:
+        """Return the number of latent groups of all items G."""
+        return int(self.items[-1].where.stop)
+
+    @property
+    def n_item_parameters(self) -> int:
+        """Return the number of parameters of all items."""
+        return int(self.items[-1].at.stop)
+
+    def probabilities(self, state: State) -> Floats:
+        """Return the probability of a right answer in each latent group (G,)."""
+        return item_classes.group_probabilities(self.items, state.items)
+
+    def class_probabilities(self, state: State) -> Floats:
+        """Return the probability of each class (C',)."""
+        return attribute_distributions.class_probabilities(self.distribution, state.distribution)
+
+
+def distinct_patterns(codes: Codes, observed: Bools) -> tuple[Patterns, Ints]:
+    """Return the distinct answer patterns with their frequencies, and the pattern of each person (P,)."""
+    bits = np.packbits(np.concatenate([(codes > 0) & observed, observed], axis=1), axis=1)
+    rows = np.ascontiguousarray(bits).view(np.dtype((np.void, bits.shape[1]))).ravel()
+    _, first, inverse, counts = np.unique(rows, return_index=True, return_inverse=True, return_counts=True)
+    given = None if observed.all() else observed[first].astype(np.float64)
+    right = ((codes[first] > 0) & observed[first]).astype(np.float64)
+    return Patterns(right, given, counts.astype(np.float64)), inverse.ravel()
+
+
+def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str], method: ClassificationML) -> Problem:
+    """Return the problem of scores (P, I) of 0 and 1 with the mask of answers; persons without answers are left out.
+
+    Raises
+    ------
+    CalibrationError
+        When there are too many permissible profiles, or too few attributes for the distribution.
+    """
+    A = len(q.attributes)
+    least = LEAST_ATTRIBUTES[method.attribute_distribution]
+    if least > A:
+        raise CalibrationError(
+            f'attribute_distribution="{method.attribute_distribution}" needs at least {least} attributes, found {A}; '
+            'use "saturated"'
+        )
+    needs = prerequisites(q.attributes, method.hierarchy)
+    profiles = permissible_profiles(needs, MOST_PROFILES)
+    if profiles is None:
+        raise CalibrationError(
+            f"{A} attributes with this hierarchy have more than {MOST_PROFILES} permissible profiles; state the "
+            "prerequisites in hierarchy=, merge attributes, or calibrate parts of the test"
+        )
+    groups = tuple(
+        item_groups(profiles, np.flatnonzero(row), family) for row, family in zip(q.entries, families, strict=True)
+    )
+    items = _layout(groups, families, method)
+    place = np.stack([g.of_pattern[g.of_profile] + item.where.start for g, item in zip(groups, items, strict=True)])
+    first, of_class = distinct_columns(place)
+    distribution = Distribution(
+        method.attribute_distribution, profiles.astype(np.float64), eligible(profiles, needs), of_class
+    )
+    answered = observed.any(axis=1)
+    patterns, _ = distinct_patterns(codes[answered], observed[answered])
+    return Problem(patterns, items, groups, place[:, first], profiles, distribution)
+
+
+def _layout(groups: Sequence[ItemGroups], families: Sequence[str], method: ClassificationML) -> tuple[Predictor, ...]:
+    """Return where the groups and parameters of each item are; saturated items have their probabilities as parameters."""
+    out: list[Predictor] = []
+    g = f = 0
+    for own, family in zip(groups, families, strict=True):
+        W, k = own.size, own.patterns.shape[1]
+        saturated = family not in ADDITIVE or k == 1
+        design = np.eye(W) if saturated else additive_design(own.patterns)
+        F = design.shape[1]
+        below = _order(own, F, saturated) if method.monotone == "monotone" else np.zeros((0, F))
+        out.append(
+            Predictor(
+                where=slice(g, g + W),
+                at=slice(f, f + F),
+                design=design,
+                link="logit" if family == "LLM" and not saturated else "identity",
+                saturated=saturated,
+                below=below,
+            )
+        )
+        g, f = g + W, f + F
+    return tuple(out)
+
+
+def _order(own: ItemGroups, F: int, saturated: bool) -> Floats:  # noqa: FBT001 - the two parametrisations of an item
+    """Return the rows of restrictions that make the probability increase with mastery."""
+    if not saturated:
+        return np.eye(F)[1:]
+    pairs = covering_pairs(own.patterns) if own.size == len(own.patterns) else np.array([[0, 1]])
+    out = np.zeros((len(pairs), F))
+    if own.size == len(own.patterns):
+        out[np.arange(len(pairs)), pairs[:, 0]] = -1.0
+        out[np.arange(len(pairs)), pairs[:, 1]] = 1.0
+    else:
+        out[0] = [-1.0, 1.0]
+    return out
+
+
+def start(problem: Problem, families: Sequence[str], number: int) -> State:
+    """Return a starting point: number 0 is fixed, others are drawn with their number as seed.
+
+    The probability of a right answer grows with the share of the item's attributes that are mastered.
+    """
+    rng = np.random.default_rng(number)
+    items = np.empty(problem.n_item_parameters)
+    for item, own, family in zip(problem.items, problem.groups, families, strict=True):
+        k = own.patterns.shape[1]
+        low, high, share = LOW, HIGH, np.full(k, 1 / k)
+        if number:
+            low, high, share = rng.uniform(0.05, 0.4), rng.uniform(0.6, 0.95), rng.dirichlet(np.ones(k))
+        if own.size < len(own.patterns) or family in {"DINA", "DINO"}:
+            items[item.at] = [low, high]
+        elif item.saturated:
+            items[item.at] = low + (high - low) * own.patterns @ share
+        elif item.link == "identity":
+            items[item.at] = np.concatenate([[low], (high - low) * share])
+        else:
+            ends = np.log([low / (1 - low), high / (1 - high)])
+            items[item.at] = np.concatenate([ends[:1], (ends[1] - ends[0]) * share])
+    distribution = attribute_distributions.start(problem.distribution)
+    if number and problem.distribution.kind == "saturated":
+        distribution = rng.dirichlet(np.full(len(distribution), 2.0))
+    return State(items, distribution)

@@ -1,0 +1,184 @@
+"""The Q-matrix: reading it from a frame, matched to the items by id, and what it identifies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from competency_dx.arrays import Bools, freeze, value
+from competency_dx.errors import CalibrationError, listed
+from competency_dx.findings import Finding, Severity
+from competency_dx.kernels.classes.attribute_profiles import Binary, mastery_order, prerequisite_matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_ITEMS = 3
+
+
+@value
+class QMatrix:
+    """Which item measures which attribute.
+
+    Attributes
+    ----------
+    items : tuple of str
+        I ids.
+    attributes : tuple of str
+        A names.
+    entries : ndarray of int8, shape (I, A)
+        1 where the item measures the attribute.
+    """
+
+    items: tuple[str, ...]
+    attributes: tuple[str, ...]
+    entries: Binary
+
+    def __post_init__(self) -> None:
+        freeze(self, entries=np.int8)
+
+    def take(self, items: Sequence[str]) -> QMatrix:
+        """Return the rows of some items, in their order."""
+        place = {item: i for i, item in enumerate(self.items)}
+        bare = [item for item in items if item not in place]
+        if bare:
+            raise CalibrationError(
+                f"The Q-matrix has no row for {listed(bare)}; its rows are {listed(self.items)}: name the rows by item ids "
+                "(index or a column 'item')"
+            )
+        return QMatrix(
+            items=tuple(items), attributes=self.attributes, entries=self.entries[[place[item] for item in items]]
+        )
+
+
+def read_q_matrix(frame: pd.DataFrame) -> QMatrix:
+    """Return the Q-matrix of a frame items x attributes of 0 and 1, item ids in the index or in a column `item`.
+
+    Raises
+    ------
+    CalibrationError
+        When entries are not 0 or 1, ids repeat, or an item measures nothing.
+    """
+    table = frame.set_index("item") if "item" in frame.columns else frame
+    items, attributes = [str(i) for i in table.index], [str(a) for a in table.columns]
+    numbers = table.to_numpy(dtype=object)
+    odd = sorted({str(x) for x in numbers.ravel() if x not in {0, 1}})
+    if odd or not attributes:
+        raise CalibrationError(
+            f"The Q-matrix has the entries {listed(odd)}; expected 0 and 1 only, one column per attribute"
+            if odd
+            else "The Q-matrix has no attributes; expected one column of 0 and 1 per attribute"
+        )
+    for what, ids in (("items", items), ("attributes", attributes)):
+        twice = [x for x in dict.fromkeys(ids) if ids.count(x) > 1]
+        if twice:
+            raise CalibrationError(
+                f"The {what} {listed(twice)} occur twice in the Q-matrix; give every one a name of its own"
+            )
+    entries = numbers.astype(np.int8)
+    empty = [item for item, row in zip(items, entries, strict=True) if not row.any()]
+    if empty:
+        raise CalibrationError(
+            f"The Q-matrix says that {listed(empty)} measure nothing; give each at least one attribute"
+        )
+    return QMatrix(items=tuple(items), attributes=tuple(attributes), entries=entries)
+
+
+def prerequisites(attributes: Sequence[str], hierarchy: Sequence[tuple[str, str]]) -> Bools:
+    """Return the matrix (A, A) of direct prerequisites, or say which names or circles are in the way."""
+    place = {a: k for k, a in enumerate(attributes)}
+    unknown = [name for pair in hierarchy for name in pair if name not in place]
+    if unknown:
+        raise CalibrationError(
+            f"hierarchy= names {listed(dict.fromkeys(unknown))}, which the Q-matrix does not have; its attributes are "
+            f"{listed(attributes)}"
+        )
+    needs = prerequisite_matrix(len(attributes), [(place[a], place[b]) for a, b in hierarchy])
+    order = mastery_order(needs)
+    if len(order) < len(attributes):
+        circle = [a for k, a in enumerate(attributes) if k not in order]
+        raise CalibrationError(f"hierarchy= makes {listed(circle)} prerequisites of one another; remove one pair")
+    return needs
+
+
+def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
+    """Return what a Q-matrix leaves unidentified.
+
+    For DINA and DINO the conditions are necessary and sufficient (Gu & Xu 2019, theorem 1,
+    doi:10.1007/s11336-018-9619-8): each attribute has an item of its own, at least three items measure it, and without
+    one item of its own per attribute the columns still differ. Other families are generically identified when two
+    disjoint sets of items can be matched with all attributes and each attribute has one item besides (Gu & Xu 2021,
+    doi:10.5705/ss.202018.0410). The conditions are for attributes without a hierarchy.
+    """
+    conjunctive = all(f in {"DINA", "DINO"} for f in families)
+    found = [_few_items(q)]
+    found += [_no_single_item(q, conjunctive), _equal_columns(q)] if conjunctive else [_unmatched(q)]
+    return tuple(f for f in found if f is not None)
+
+
+def _few_items(q: QMatrix) -> Finding | None:
+    counts = q.entries.sum(axis=0)
+    few = [f"{a} ({n})" for a, n in zip(q.attributes, counts, strict=True) if n < LEAST_ITEMS]
+    names = tuple(a for a, n in zip(q.attributes, counts, strict=True) if n < LEAST_ITEMS)
+    return _finding(
+        "calibration.q_few_items",
+        names,
+        f"Меньше {LEAST_ITEMS} заданий на атрибут: {listed(few)}. Параметры не определены однозначно; добавьте задания.",
+        f"Fewer than {LEAST_ITEMS} items measure {listed(few)}: the parameters are not identified; add items.",
+    )
+
+
+def _no_single_item(q: QMatrix, conjunctive: bool) -> Finding | None:  # noqa: FBT001 - private, picks the severity
+    single = q.entries[q.entries.sum(axis=1) == 1].any(axis=0)
+    names = tuple(a for a, has in zip(q.attributes, single, strict=True) if not has)
+    return _finding(
+        "calibration.q_incomplete",
+        names,
+        f"Нет задания, которое измеряет только {listed(names)}: часть профилей неразличима. Добавьте такие задания.",
+        f"No item measures only {listed(names)}: some profiles cannot be told apart. Add such items.",
+        "warning" if conjunctive else "info",
+    )
+
+
+def _equal_columns(q: QMatrix) -> Finding | None:
+    """Name attributes whose columns are equal once an item of its own is taken away from each attribute."""
+    rest = q.entries.astype(np.int64).copy()
+    for a in range(len(q.attributes)):
+        own = np.flatnonzero((q.entries.sum(axis=1) == 1) & (q.entries[:, a] == 1))
+        if len(own):
+            rest[own[0]] = 0
+    columns = [tuple(c) for c in rest.T]
+    names = tuple(a for a, c in zip(q.attributes, columns, strict=True) if columns.count(c) > 1)
+    return _finding(
+        "calibration.q_equal_columns",
+        names,
+        f"Кроме одиночных заданий, атрибуты {listed(names)} измеряются одними и теми же заданиями; разделите их.",
+        f"Apart from their own items, {listed(names)} are measured by the same items, which does not identify them; add "
+        "items that separate them.",
+    )
+
+
+def _unmatched(q: QMatrix) -> Finding | None:
+    """Name attributes left without an item when two sets of items are matched with the attributes and one is left over."""
+    A = len(q.attributes)
+    twice = csr_array(np.tile(q.entries.T, (2, 1)))
+    match = maximum_bipartite_matching(twice, perm_type="column")
+    used = np.zeros(len(q.items), dtype=bool)
+    used[match[match >= 0]] = True
+    lacking = {k % A for k in np.flatnonzero(match < 0)} | set(np.flatnonzero(~q.entries[~used].any(axis=0)).tolist())
+    names = tuple(q.attributes[k] for k in sorted(lacking) if q.entries[:, k].sum() >= LEAST_ITEMS)
+    return _finding(
+        "calibration.q_not_generic",
+        names,
+        f"Не показано, что параметры при атрибутах {listed(names)} определены однозначно; добавьте для них задания.",
+        f"It cannot be shown that the parameters of {listed(names)} are identified; add items for them.",
+        "info",
+    )
+
+
+def _finding(code: str, names: tuple[str, ...], ru: str, en: str, severity: Severity = "warning") -> Finding | None:
+    return Finding(code=code, severity=severity, ru=ru, en=en, scope=names) if names else None

@@ -1,0 +1,233 @@
+"""Empirical validation of a Q-matrix by the proportion of variance accounted for.
+
+The discrimination index of a q-vector is the variance, over the groups of profiles it tells apart, of the probability of a
+right answer; its share of the index of all attributes together is the PVAF (de la Torre & Chiu 2016, eq. 7 and 12,
+doi:10.1007/s11336-015-9467-8). The shortest q-vector that reaches the cut-off is suggested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from competency_dx.arrays import Codes, Floats, Ints, freeze, value
+from competency_dx.classification.class_calibration import ClassCalibration
+from competency_dx.classification.posteriors import Matched, fingerprint, matched, posterior_blocks
+from competency_dx.errors import CalibrationError, listed
+from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns, permissible_profiles
+from competency_dx.provenance import Provenance, provenance
+from competency_dx.responses import MissingPolicy, Responses
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+MOST_ATTRIBUTES = 12
+SHOWN_ITEMS = 4
+
+
+@value
+class QValidation(Result):
+    """What the data say about the entries of a Q-matrix.
+
+    Attributes
+    ----------
+    items, attributes : tuple of str
+    cut_off : float
+        PVAF that a q-vector has to reach.
+    q_vectors : ndarray of int8, shape (V, A)
+        All q-vectors but the empty one, by the number of attributes.
+    discrimination : ndarray, shape (I, V)
+        Discrimination index ς² of each q-vector.
+    original, suggested : ndarray of int, shape (I,)
+        Rows of `q_vectors`.
+    """
+
+    kind: ClassVar[str] = "q_validation"
+
+    items: tuple[str, ...]
+    attributes: tuple[str, ...]
+    cut_off: float
+    q_vectors: Codes
+    discrimination: Floats
+    original: Ints
+    suggested: Ints
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, q_vectors=np.int8, discrimination=float, original=np.int64, suggested=np.int64)
+
+    @property
+    def pvaf(self) -> Floats:
+        """Return the proportion of variance accounted for by each q-vector (I, V)."""
+        out: Floats = self.discrimination / np.maximum(self.discrimination[:, -1:], 1e-300)
+        return out
+
+    @property
+    def suggested_q_matrix(self) -> Codes:
+        """Return the suggested Q-matrix (I, A)."""
+        return self.q_vectors[self.suggested]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per item: item, original, pvaf, suggested, pvaf_suggested, gdi_suggested, gdi_all, changed."""
+        import pandas as pd
+
+        names, at, pvaf = self._names(), np.arange(len(self.items)), self.pvaf
+        return pd.DataFrame(
+            {
+                "item": self.items,
+                "original": [names[v] for v in self.original],
+                "pvaf": pvaf[at, self.original],
+                "suggested": [names[v] for v in self.suggested],
+                "pvaf_suggested": pvaf[at, self.suggested],
+                "gdi_suggested": self.discrimination[at, self.suggested],
+                "gdi_all": self.discrimination[:, -1],
+                "changed": self.original != self.suggested,
+            }
+        )
+
+    def mesa(self) -> pd.DataFrame:
+        """Return the best q-vector of each size for each item: item, n_attributes, q_vector, pvaf, gdi (mesa plot data)."""
+        import pandas as pd
+
+        names, size, pvaf = self._names(), self.q_vectors.sum(axis=1), self.pvaf
+        rows = []
+        for i, item in enumerate(self.items):
+            for k in range(1, len(self.attributes) + 1):
+                v = _best(pvaf[i], size, k)
+                rows.append((item, k, names[v], pvaf[i, v], self.discrimination[i, v]))
+        return pd.DataFrame(rows, columns=["item", "n_attributes", "q_vector", "pvaf", "gdi"])
+
+    def _names(self) -> list[str]:
+        return ["".join(str(x) for x in row) for row in self.q_vectors]
+
+    def summary(self) -> Sequence[str]:
+        """Return how many q-vectors the data would change, and which."""
+        changed = [item for item, a, b in zip(self.items, self.original, self.suggested, strict=True) if a != b]
+        return [
+            f"Q-matrix validation by PVAF, cut-off {self.cut_off:g}: {len(self.items)} items, "
+            f"{len(self.attributes)} attributes",
+            f"other q-vectors are suggested for {len(changed)} items" + (f": {listed(changed)}" if changed else ""),
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: mesa plot of the items whose q-vector would change, or of the first ones."""
+        return ("mesa",)
+
+    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+        """Return the best PVAF by the number of attributes for a few items."""
+        from competency_dx.display.charts import Chart, Series
+
+        size, pvaf = self.q_vectors.sum(axis=1), self.pvaf
+        counts = np.arange(1, len(self.attributes) + 1)
+        shown = sorted(range(len(self.items)), key=lambda i: (self.original[i] == self.suggested[i], i))[:SHOWN_ITEMS]
+        lines = [
+            Series(
+                name=self.items[i],
+                mark="line",
+                x=counts.astype(float),
+                y=np.array([pvaf[i, _best(pvaf[i], size, int(k))] for k in counts]),
+            )
+            for i in shown
+        ]
+        return Chart(title="Mesa plot", x_label="attributes", y_label="PVAF", series=tuple(lines))
+
+
+def validate_q_matrix(
+    data: Responses, calibration: ClassCalibration, *, cut_off: float = 0.95, missing: MissingPolicy | None = None
+) -> QValidation:
+    """Validate the Q-matrix of a calibration, which is best a G-DINA one, on the responses it rests on.
+
+    Parameters
+    ----------
+    data : Responses
+    calibration : ClassCalibration
+    cut_off : float
+        PVAF in (0, 1] that the suggested q-vector reaches with the fewest attributes.
+    missing : MissingPolicy, optional
+
+    Raises
+    ------
+    CalibrationError
+        When there are more than 12 attributes: all 2^A q-vectors are compared.
+    """
+    A = len(calibration.attributes)
+    if A > MOST_ATTRIBUTES:
+        raise CalibrationError(
+            f"{A} attributes have {2**A - 1} q-vectors for every item; validation compares at most {MOST_ATTRIBUTES} "
+            "attributes: validate parts of the test"
+        )
+    if not 0 < cut_off <= 1:
+        raise CalibrationError(f"cut_off={cut_off} is not possible; it is a proportion in (0, 1], usually 0.95")
+    known = matched(data, calibration.parameters, missing or MissingPolicy())
+    with one_blas_thread():
+        right, given = _expected(known, calibration)
+        vectors = permissible_profiles(np.zeros((A, A), dtype=np.bool_), 1 << A)
+        assert vectors is not None
+        vectors = vectors[1:]
+        index = np.stack(
+            [_discrimination(right, given, calibration.profiles, np.flatnonzero(v)) for v in vectors], axis=1
+        )
+    q = calibration.parameters.q_matrix[known.items]
+    size, code = vectors.sum(axis=1), 1 << np.arange(A)
+    place = {int(c): v for v, c in enumerate(vectors @ code)}
+    suggested = [_suggested(row / max(row[-1], 1e-300), size, cut_off) for row in index]
+    return QValidation(
+        items=tuple(calibration.parameters.items[i] for i in known.items),
+        attributes=calibration.attributes,
+        cut_off=cut_off,
+        q_vectors=vectors,
+        discrimination=index,
+        original=np.array([place[int(c)] for c in q @ code]),
+        suggested=np.array(suggested),
+        provenance=provenance(
+            "validate_q_matrix",
+            fingerprint(data, calibration),
+            {"cut-off": f"{cut_off:g}", "model": calibration.model},
+        ),
+    )
+
+
+def _expected(known: Matched, calibration: ClassCalibration) -> tuple[Floats, Floats]:
+    """Return expected right answers and answers (I, C) of the profiles."""
+    patterns, C = known.patterns, len(calibration.profiles)
+    right, given = np.zeros((len(known.items), C)), np.zeros((len(known.items), C))
+    for part in posterior_blocks(known, calibration):
+        mass = part.posterior * patterns.weight[part.block, None]
+        right += patterns.right[part.block].T @ mass
+        given += mass.sum(axis=0) if patterns.given is None else patterns.given[part.block].T @ mass
+    return right, given
+
+
+def _discrimination(right: Floats, given: Floats, profiles: Binary, attributes: Ints) -> Floats:
+    """Return the variance (I,) of P(right answer) over the groups of profiles that some attributes tell apart."""
+    patterns, of_profile = attribute_patterns(profiles, attributes)
+    order = np.argsort(of_profile, kind="stable")
+    first = np.searchsorted(of_profile[order], np.arange(len(patterns)))
+    R, N = np.add.reduceat(right[:, order], first, axis=1), np.add.reduceat(given[:, order], first, axis=1)
+    weight = N / N.sum(axis=1, keepdims=True)
+    p = R / np.maximum(N, 1e-300)
+    mean = (weight * p).sum(axis=1, keepdims=True)
+    out: Floats = (weight * (p - mean) ** 2).sum(axis=1)
+    return out
+
+
+def _best(pvaf: Floats, size: Ints, k: int) -> int:
+    """Return the q-vector of k attributes that accounts for most."""
+    of_size = np.flatnonzero(size == k)
+    return int(of_size[np.argmax(pvaf[of_size])])
+
+
+def _suggested(pvaf: Floats, size: Ints, cut_off: float) -> int:
+    """Return the q-vector of the fewest attributes that reaches the cut-off."""
+    for k in range(1, int(size.max())):
+        v = _best(pvaf, size, k)
+        if pvaf[v] >= cut_off:
+            return v
+    return len(pvaf) - 1

@@ -1,0 +1,1 @@
+"""The demo: a synthetic region, from files to reports."""

@@ -1,0 +1,91 @@
+"""Asymptotes that run to 0 or 1: held there, named, and the rest estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from competency_dx.arrays import Bools
+from competency_dx.engine.choices import Control
+from competency_dx.engine.items import Items, beta_of
+from competency_dx.engine.items_setup import Known
+from competency_dx.engine.likelihood import Likelihood
+from competency_dx.engine.maximise import Fit
+from competency_dx.errors import listed
+from competency_dx.findings import Finding
+from competency_dx.models import FAMILIES
+
+L = TypeVar("L", bound=Likelihood)
+
+FAR = 5.5  # logit beyond which an asymptote is on its bound: c < .004
+BOUND = 30.0
+ROUNDS = 4
+FIRST_ITERATIONS = 150
+
+Maximise = Callable[[L, Control], tuple[Fit, tuple[Finding, ...]]]
+
+
+def within_bounds(
+    likelihood: L, known: Known, method: Control, maximise: Maximise[L]
+) -> tuple[L, Fit, tuple[Finding, ...]]:
+    """Return likelihood, fit and findings, with asymptotes without a prior held at 0 or 1 where they run there."""
+    loose = _loose(likelihood.items, known)
+    if not loose.any():
+        return likelihood, *maximise(likelihood, method)
+    held = np.zeros_like(loose)
+    short = method._replace(max_iterations=min(method.max_iterations, FIRST_ITERATIONS))
+    for _ in range(ROUNDS):
+        found, notes = maximise(likelihood, short)
+        beta = beta_of(likelihood.items, found.phi)
+        far = loose & ~held & (np.abs(beta) > FAR) & (likelihood.items.place >= 0)
+        if not far.any():
+            break
+        held |= far
+        items = _holding(likelihood.items, far, beta)
+        likelihood = replace(likelihood, items=items)  # type: ignore[type-var]  # every likelihood is a frozen value
+    if not found.converged:
+        found, notes = maximise(likelihood, method)
+    return likelihood, found, notes + _said(held, known)
+
+
+def _loose(items: Items, known: Known) -> Bools:
+    """Return which parameters are free asymptotes without a prior (I, F)."""
+    out = np.zeros(items.place.shape, dtype=np.bool_)
+    first = items.n_slopes + items.allowed.shape[1] - 1
+    by_beta = {tuple(at) for at in items.prior.beta.tolist()}
+    for i, (name, m) in enumerate(zip(known.families, known.n_categories, strict=True)):
+        for j, extra in enumerate(FAMILIES[name].extras(int(m))):
+            f = first + j
+            penalised = items.prior.precision[i, f, f] > 0 or (i, f) in by_beta
+            out[i, f] = extra.name in {"logit_c", "logit_u"} and items.place[i, f] >= 0 and not penalised
+    return out
+
+
+def _holding(items: Items, far: Bools, beta: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Items:
+    """Return items with some parameters fixed at their bound and the others free, starting where they are."""
+    place = np.where(far, -1, items.place)
+    used = np.unique(place[place >= 0])
+    number = np.full(items.size, -1, dtype=np.int64)
+    number[used] = np.arange(len(used))
+    base = np.where(far, np.sign(beta) * BOUND, beta)
+    return items._replace(place=np.where(place >= 0, number[np.maximum(place, 0)], -1), base=base)
+
+
+def _said(held: Bools, known: Known) -> tuple[Finding, ...]:
+    ids = [item for item, row in zip(known.ids, held, strict=True) if row.any()]
+    if not ids:
+        return ()
+    return (
+        Finding(
+            code="calibration.boundary",
+            severity="warning",
+            ru=f"Асимптоты заданий {listed(ids).replace(' and ', ' и ещё ')} ушли на границу (0 или 1) и закреплены на ней без "
+            'стандартной ошибки: данных для них мало. Используйте priors="weak" или 2PL для этих заданий.',
+            en=f"The asymptotes of {listed(ids)} ran to their bound (0 or 1) and are held there without a standard error: the "
+            'data say too little of them. Use priors="weak", or 2PL for these items.',
+            scope=tuple(ids),
+        ),
+    )

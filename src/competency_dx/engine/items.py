@@ -1,0 +1,225 @@
+"""The items of a calibration: which parameters are free, fixed, equal to one another, and what a given table of counts says.
+
+Parameters of items are beta (I, F): slopes a_1 … a_D, intercepts e_1 … e_{K-1}, extras
+(kernels/families/item_kernel.py). Free ones are collected in the vector φ; parameters constrained to be equal share one
+entry of it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.engine.prior_terms import PriorTerms
+from competency_dx.kernels.families import dispatch
+from competency_dx.kernels.families.dispatch import Groups
+
+INNER_STEPS = 3
+LONGEST_STEP = 1.0
+HALVINGS = 16
+SLACK = 1e-9
+RIDGE = 1e-10
+
+
+class Items(NamedTuple):
+    """Items with their free parameters.
+
+    Attributes
+    ----------
+    groups : tuple
+        Kernels with the positions of their items.
+    allowed : ndarray of bool, shape (I, K)
+        Categories the model admits.
+    n_categories : ndarray of int, shape (I,)
+    place : ndarray of int, shape (I, F)
+        Entry of φ that holds each parameter, -1 where it is fixed.
+    base : ndarray, shape (I, F)
+        Values of fixed parameters and starting values of free ones.
+    cumulative : ndarray of bool, shape (I,)
+        Whose intercepts must descend.
+    prior : PriorTerms
+        Prior of each parameter; parameters that are equal carry it once.
+    n_slopes : int
+        Number D of slope columns.
+    """
+
+    groups: Groups
+    allowed: Bools
+    n_categories: Ints
+    place: Ints
+    base: Floats
+    cumulative: Bools
+    prior: PriorTerms
+    n_slopes: int
+
+    @property
+    def size(self) -> int:
+        """Return the number of free parameters of the items."""
+        return int(self.place.max(initial=-1)) + 1
+
+    @property
+    def free(self) -> Bools:
+        """Return which parameters are free (I, F)."""
+        return np.asarray(self.place >= 0)
+
+    @property
+    def linked(self) -> bool:
+        """Return whether some parameters are equal to one another."""
+        return int(self.free.sum()) > self.size
+
+    @property
+    def start(self) -> Floats:
+        """Return starting values of the free parameters."""
+        out = np.zeros(self.size)
+        out[self.place[self.free]] = self.base[self.free]
+        return out
+
+
+def beta_of(items: Items, phi: Floats) -> Floats:
+    """Return the parameters (I, F) at free values φ; entries of φ after the items' are left alone."""
+    out = items.base.copy()
+    free = items.free
+    out[free] = phi[items.place[free]]
+    return out
+
+
+def gathered(items: Items, values: Floats) -> Floats:
+    """Return values of parameters (I, F) added up by entry of φ."""
+    free = items.free
+    return np.bincount(items.place[free], weights=values[free], minlength=items.size).astype(np.float64)
+
+
+def scattered(items: Items, phi: Floats) -> Floats:
+    """Return entries of φ at the parameters they are (I, F), 0 where fixed."""
+    free = items.free
+    out = np.zeros(items.place.shape)
+    out[free] = phi[items.place[free]]
+    return out
+
+
+def assembled(items: Items, blocks: Floats) -> Floats:
+    """Return the matrix of φ (n, n) that blocks (I, F, F) of the items add up to."""
+    n = items.size
+    out = np.zeros((n, n))
+    if not items.linked:
+        for block, at in zip(blocks, items.place, strict=True):
+            free = at >= 0
+            out[np.ix_(at[free], at[free])] = block[np.ix_(free, free)]
+        return out
+    pairs = items.free[:, :, None] & items.free[:, None, :]
+    flat = (items.place[:, :, None] * n + items.place[:, None, :])[pairs]
+    return np.bincount(flat, weights=blocks[pairs], minlength=n * n).reshape(n, n).astype(np.float64)
+
+
+def gradient(items: Items, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:
+    """Return the penalised gradient (n,) for expected counts (I, K, Q) at points θ (Q,) or (Q, D)."""
+    out = dispatch.gradients(items.groups, beta, counts, log_prob, theta, items.allowed)
+    return gathered(items, out + items.prior.gradient(beta))
+
+
+def complete_information(items: Items, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:
+    """Return the penalised complete-data information (n, n) for expected counts (I, K, Q)."""
+    exact = dispatch.information(items.groups, beta, counts, log_prob, theta, items.allowed)
+    out = assembled(items, exact + items.prior.curvature(beta))
+    for pool in items.prior.pools:
+        v = gathered(items, pool.weights)
+        out -= pool.strength * np.outer(v, v)
+    return out
+
+
+def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:
+    """Return the items' free values (n,) after scoring steps for all items at once, none of which lowers the expectation."""
+    phi = phi[: items.size]
+    pull = items.prior.pull(beta_of(items, phi))
+    value = _expected_value(items, phi, counts, log_prob, pull)
+    for _ in range(INNER_STEPS):
+        beta = beta_of(items, phi)
+        slope, fisher = dispatch.scoring_step(items.groups, beta, counts, log_prob, theta, items.allowed)
+        slope = slope + items.prior.gradient(beta) - items.prior.pull(beta) + pull
+        fisher = fisher + _steady(items.prior.curvature(beta))
+        move = np.clip(_solved(items, slope, fisher), -LONGEST_STEP, LONGEST_STEP)
+        for attempt in range(HALVINGS):
+            further = in_order(items, phi, move)
+            after = dispatch.log_probabilities(items.groups, beta_of(items, further), theta, items.allowed)
+            reached = _expected_value(items, further, counts, after, pull)
+            worse = ~(reached >= value - SLACK * np.abs(value))
+            if not worse.any():
+                break
+            last = attempt >= HALVINGS - 2
+            move = move / 2 if items.linked else _shortened(items, move, worse, 0.0 if last else 0.5)
+        else:
+            return phi
+        phi, value, log_prob = further, reached, after
+    return phi
+
+
+def _steady(curvature: Floats) -> Floats:
+    """Return curvatures (I, F, F) of a log prior without negative ones on the diagonal."""
+    f = np.arange(curvature.shape[1])
+    out = curvature.copy()
+    out[:, f, f] = np.maximum(out[:, f, f], 0.0)
+    return out
+
+
+def _expected_value(items: Items, phi: Floats, counts: Floats, log_prob: Floats, pull: Floats) -> Floats:
+    """Return the penalised expected log-likelihood of each item (I,), of all together (1,) where items are linked.
+
+    Pools enter by the tangent `pull` (I, F), a lower bound.
+    """
+    beta = beta_of(items, phi)
+    out = np.einsum("ikq,ikq->i", counts, log_prob) + items.prior.by_item(beta)
+    out += (np.where(pull != 0, beta, 0.0) * pull).sum(axis=1)
+    return np.array([out.sum()]) if items.linked else out
+
+
+def _shortened(items: Items, move: Floats, worse: Bools, share: float) -> Floats:
+    """Return a move with the entries of some items cut to a share."""
+    out, at = move.copy(), items.place[worse]
+    out[at[at >= 0]] *= share
+    return out
+
+
+def _solved(items: Items, slope: Floats, fisher: Floats) -> Floats:
+    """Return the scoring step (n,)."""
+    if items.linked:
+        matrix = assembled(items, fisher)
+        matrix[np.diag_indices_from(matrix)] += RIDGE
+        return np.asarray(np.linalg.solve(matrix, gathered(items, slope)))
+    free = items.free
+    matrices = np.where(free[:, :, None] & free[:, None, :], fisher, 0.0)
+    k = np.arange(matrices.shape[1])
+    matrices[:, k, k] += np.where(free, RIDGE, 1.0)
+    move = np.linalg.solve(matrices, np.where(free, slope, 0.0)[:, :, None])[:, :, 0]
+    return gathered(items, move)
+
+
+def in_order(items: Items, phi: Floats, move: Floats) -> Floats:
+    """Return φ of the items after a move, halved for items whose cumulative boundaries would cross."""
+    out = phi + move
+    for _ in range(HALVINGS):
+        crossed = crossing(items, out)
+        if not crossed.any():
+            return out
+        touched = np.unique(items.place[crossed])
+        move = move.copy()
+        move[touched[touched >= 0]] /= 2
+        out = phi + move
+    return np.where(np.isin(np.arange(len(phi)), items.place[crossing(items, out)]), phi, out)
+
+
+def crossing(items: Items, phi: Floats) -> Bools:
+    """Return which items with cumulative steps have boundaries that do not descend (I,)."""
+    if not items.cumulative.any():
+        return np.zeros(len(items.allowed), dtype=np.bool_)
+    K = items.allowed.shape[1]
+    beta = beta_of(items, phi)
+    lowest = items.allowed.argmax(axis=1)
+    used = items.allowed & (np.arange(K) > lowest[:, None])
+    d = np.where(used[:, 1:], beta[:, items.n_slopes : items.n_slopes + K - 1], np.nan)
+    last, out = np.full(len(d), np.inf), np.zeros(len(d), dtype=np.bool_)
+    for column in d.T:
+        out |= np.nan_to_num(column, nan=-np.inf) >= last
+        last = np.where(np.isnan(column), last, column)
+    return out & items.cumulative

@@ -1,0 +1,249 @@
+"""What is estimated from what: items with their free parameters, set up from answers, families, priors and constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.engine.choices import Constraints
+from competency_dx.engine.items import Items
+from competency_dx.engine.prior_terms import prior_terms
+from competency_dx.engine.priors import Priors
+from competency_dx.errors import CalibrationError, listed
+from competency_dx.models import FAMILIES, Family, kernel_groups
+
+STRETCH = 1.2
+
+
+class Known(NamedTuple):
+    """What the data say of the items: ids, families, numbers of categories and observed counts (I, K), loadings (I, D)."""
+
+    ids: tuple[str, ...]
+    families: list[str]
+    n_categories: Ints
+    counts: Ints
+    loads: Bools
+    options: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def dimension(self) -> Ints:
+        """Return the competency each item measures, the first of several (I,)."""
+        return np.asarray(self.loads.argmax(axis=1))
+
+
+class Fixed(NamedTuple):
+    """Items held fixed (I,) and their parameters (I, F)."""
+
+    items: Bools
+    values: Floats
+
+
+def category_counts(codes: Codes, observed: Bools, K: int) -> Ints:
+    """Return how often each category of each item was observed (I, K)."""
+    return np.stack([((codes == k) & observed).sum(axis=0) for k in range(K)], axis=1)
+
+
+def extra_width(families: Sequence[str], n_categories: Ints) -> int:
+    """Return the number E of extra columns that the families need in a table of as many categories as the longest item has."""
+    return max(len(FAMILIES[f].extras(int(n_categories.max()))) for f in families)
+
+
+def build_items(
+    asked: Known,
+    *,
+    single_slopes: bool = False,
+    priors: Priors | None,
+    constraints: Constraints,
+    fixed: Fixed | None = None,
+) -> Items:
+    """Set the items up: admitted categories, free parameters, ties, priors, starting values.
+
+    With `single_slopes` items that measure one of several competencies each have one slope column.
+
+    A category that was never observed is not admitted under plain maximum likelihood, nor where steps are cumulative (no
+    prior keeps neighbouring boundaries apart): its probability is zero and it has no parameter.
+    """
+    known = asked._replace(loads=np.ones((len(asked.ids), 1), dtype=np.bool_)) if single_slopes else asked
+    K, D = int(known.n_categories.max()), known.loads.shape[1]
+    E = extra_width(known.families, known.n_categories)
+    chosen = [FAMILIES[f] for f in known.families]
+    exists = np.arange(K) < known.n_categories[:, None]
+    held = np.array([f.steps != "cumulative" and priors is not None for f in chosen])
+    allowed = exists & (held[:, None] | (known.counts > 0))
+    allowed |= exists & np.array([f.steps == "location" for f in chosen])[:, None]
+    if fixed is not None:
+        allowed[fixed.items] = exists[fixed.items]
+    free, base = _free(chosen, allowed, known, E), _starting_values(chosen, allowed, known, E)
+    tie = _family_ties(chosen, known, free, asked.dimension)
+    if fixed is not None:
+        free[fixed.items], base = False, np.where(fixed.items[:, None], fixed.values, base)
+    free, base, tie = _constrained(constraints, known, free, base, tie)
+    place, owner = _places(free, tie)
+    return Items(
+        groups=kernel_groups(known.families),
+        allowed=allowed,
+        n_categories=known.n_categories,
+        place=place,
+        base=base,
+        cumulative=np.array([f.steps == "cumulative" for f in chosen]),
+        prior=prior_terms(
+            priors,
+            (known.ids, known.families),
+            known.n_categories,
+            owner,
+            n_slopes=D,
+            dimension=asked.dimension,
+        ),
+        n_slopes=D,
+    )
+
+
+def _free(chosen: list[Family], allowed: Bools, known: Known, E: int) -> Bools:
+    """Return which parameters (I, D + K - 1 + E) are estimated before constraints."""
+    I, K = allowed.shape
+    D = known.loads.shape[1]
+    used = allowed.copy()
+    used[np.arange(I), allowed.argmax(axis=1)] = False
+    out = np.zeros((I, D + K - 1 + E), dtype=np.bool_)
+    out[:, D : D + K - 1] = used[:, 1:]
+    for i, (f, m) in enumerate(zip(chosen, known.n_categories, strict=True)):
+        out[i, :D] = known.loads[i] & (f.slope != "fixed")
+        if f.steps == "location":
+            out[i, D : D + K - 1] = np.arange(K - 1) == 0
+        for j, extra in enumerate(f.extras(int(m))):
+            on = np.isfinite(extra.start)
+            if f.steps == "category" and not f.options:
+                on = on and bool(used[i, j + 1])
+            out[i, D + K - 1 + j] = on
+    return out
+
+
+def _starting_values(chosen: list[Family], allowed: Bools, known: Known, E: int) -> Floats:
+    """Return slopes of 1 and intercepts from smoothed category shares, stretched as for a unit-variance population."""
+    smooth = np.where(allowed, known.counts + 0.5, 0.0)
+    lowest = smooth[np.arange(len(smooth)), allowed.argmax(axis=1)][:, None]
+    upwards = np.cumsum(smooth[:, ::-1], axis=1)[:, ::-1]
+    below = np.maximum(smooth.sum(axis=1, keepdims=True) - upwards, 0.25)
+    cumulative = np.array([f.steps == "cumulative" for f in chosen])
+    with np.errstate(divide="ignore"):
+        e = STRETCH * np.where(cumulative[:, None], np.log(upwards / below), np.log(smooth / lowest))
+    e = np.where(allowed, e, 0.0)[:, 1:]
+    D, K = known.loads.shape[1], allowed.shape[1]
+    out = np.zeros((len(chosen), D + K - 1 + E))
+    out[:, :D], out[:, D : D + K - 1] = known.loads, e
+    for i, (f, m) in enumerate(zip(chosen, known.n_categories, strict=True)):
+        extras = f.extras(int(m))
+        for j, extra in enumerate(extras):
+            out[i, D + K - 1 + j] = extra.start
+        if f.steps == "location":
+            out[i, D : D + K - 1] = np.where(np.arange(K - 1) == 0, e[i, m - 2] / (m - 1), 0.0)
+        if f.name in {"3PL", "4PL"}:
+            out[i, D + K - 1 + len(extras) :] = np.inf
+            right = upwards[i, 1] / smooth[i].sum()
+            c = 0.7 * min(0.2, right)
+            out[i, D], out[i, D + K - 1] = STRETCH * np.log((right - c) / (1 - right)), np.log(c / (1 - c))
+        if f.options:
+            key = m - 1
+            wrong = smooth[i, :key].sum()
+            out[i, D + key - 1] = STRETCH * np.log(smooth[i, key] / wrong)
+            out[i, D : D + key - 1] = np.log(smooth[i, 1:key] / smooth[i, 0])
+    return out
+
+
+def _family_ties(chosen: list[Family], known: Known, free: Bools, dimension: Ints) -> Ints:
+    """Return labels (I, F): parameters with the same label ≥ 0 share a value; -1 where a parameter is its own.
+
+    A common slope is common to the items of one competency.
+    """
+    K, D = int(known.n_categories.max()), known.loads.shape[1]
+    out = np.full(free.shape, -1, dtype=np.int64)
+    labels: dict[tuple[str, int, int], int] = {}
+    for i, (f, m) in enumerate(zip(chosen, known.n_categories, strict=True)):
+        if f.slope == "tied":
+            for d in np.flatnonzero(known.loads[i]):
+                out[i, d] = labels.setdefault((f.name, int(dimension[i]), int(d)), len(labels))
+        for j, extra in enumerate(f.extras(int(m))):
+            if extra.tied:
+                out[i, D + K - 1 + j] = labels.setdefault((f"{f.name} {dimension[i]}", int(m), j), len(labels))
+    return out
+
+
+def _places(free: Bools, tie: Ints) -> tuple[Ints, Bools]:
+    """Return entries of φ (I, F), -1 where fixed, and which of the parameters own their entry."""
+    place, owner = np.full(free.shape, -1, dtype=np.int64), np.zeros_like(free)
+    known: dict[int, int] = {}
+    n = 0
+    for i, f in zip(*np.nonzero(free), strict=True):
+        label = int(tie[i, f])
+        if label >= 0 and label in known:
+            place[i, f] = known[label]
+            continue
+        place[i, f], owner[i, f] = n, True
+        if label >= 0:
+            known[label] = n
+        n += 1
+    return place, owner
+
+
+def _constrained(
+    constraints: Constraints, known: Known, free: Bools, base: Floats, tie: Ints
+) -> tuple[Bools, Floats, Ints]:
+    """Return free parameters, values and ties after the user's constraints."""
+    if not (constraints.fixed or constraints.equal or constraints.start):
+        return free, base, tie
+    names = parameter_places(known, free.shape[1])
+    free, base, tie = free.copy(), base.copy(), tie.copy()
+
+    def at(name: str) -> tuple[int, int]:
+        if name not in names:
+            raise CalibrationError(f"Constraints name {name!r}, which is no parameter; there are {listed(names, 8)}")
+        return names[name]
+
+    for values, stays_free in ((constraints.start, True), (constraints.fixed, False)):
+        for name, x in values.items():
+            i, f = at(name)
+            base[i, f] = _in_kernel_metric(name, float(x), values, known)
+            free[i, f] &= stays_free
+    for group in constraints.equal:
+        own = int(tie.max(initial=-1)) + 1
+        places = [at(name) for name in group]
+        for i, f in places:
+            tie[i, f], base[i, f] = own, base[places[0]]
+    return free, base, tie
+
+
+def parameter_places(known: Known, F: int) -> dict[str, tuple[int, int]]:
+    """Return the position of every parameter of every item by its name."""
+    D, K = known.loads.shape[1], int(known.n_categories.max())
+    out: dict[str, tuple[int, int]] = {}
+    for i, (item, name, m) in enumerate(zip(known.ids, known.families, known.n_categories, strict=True)):
+        f = FAMILIES[name]
+        for d in np.flatnonzero(known.loads[i]):
+            out[f"{item}.a" if D == 1 else f"{item}.a{d + 1}"] = (i, int(d))
+        for k in range(1, int(m)):
+            out[f"{item}.d" if m == 2 else f"{item}.d{k}"] = (i, D + k - 1)
+        for j, extra in enumerate(f.extras(int(m))):
+            out[f"{item}.{extra.name.removeprefix('logit_')}"] = (i, D + K - 1 + j)
+    return {name: at for name, at in out.items() if at[1] < F}
+
+
+def _in_kernel_metric(name: str, x: float, values: Mapping[str, float], known: Known) -> float:
+    """Return a given value as the kernel has it: logits of asymptotes, cumulated steps."""
+    item, _, kind = name.rpartition(".")
+    if kind in {"c", "u"}:
+        if not 0 < x < 1:
+            raise CalibrationError(f"Constraints give {name} = {x:g}; an asymptote lies between 0 and 1")
+        return float(np.log(x / (1 - x)))
+    family = FAMILIES[known.families[known.ids.index(item)]]
+    if kind[:1] == "d" and kind[1:].isdigit() and family.steps == "adjacent":
+        lower = [f"{item}.d{k}" for k in range(1, int(kind[1:]))]
+        bare = [n for n in lower if n not in values]
+        if bare:
+            raise CalibrationError(
+                f"Constraints give {name} without {listed(bare)}; steps of {family.name} are given from the first one upwards"
+            )
+        return x + sum(float(values[n]) for n in lower)
+    return x

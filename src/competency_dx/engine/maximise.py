@@ -1,0 +1,313 @@
+"""Marginal maximum likelihood by accelerated EM, finished by Newton steps on the observed information.
+
+EM (Bock & Aitkin 1981, doi:10.1007/BF02293801) with SQUAREM acceleration (Varadhan & Roland 2008,
+doi:10.1111/j.1467-9469.2007.00585.x, scheme S3) brings the parameters near the maximum; Newton steps with the
+information of Louis' identity take them to it and leave the certificate: a vanishing gradient and a positive definite
+information, both at the reported estimates. The loop knows a likelihood by `Likelihood` alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats
+from competency_dx.engine.choices import Control, Progress
+from competency_dx.engine.likelihood import Evaluation, Information, Likelihood, Precision
+from competency_dx.errors import CalibrationError
+from competency_dx.findings import Finding
+from competency_dx.kernels.grid import support
+from competency_dx.kernels.grid.louis import Depth
+
+NEWTON_GATE = 1e-3  # EM hands over to Newton when an EM step moves no parameter by more
+NARROWEST_GATE = 1e-6
+PATIENCE = 60  # E-steps after which a gate wider by the factor HURRIED will do
+HURRIED = 10.0
+MAX_ROUNDS = 6
+MAX_STEPS = 12
+GUIDED_STEPS = 3
+SAME_POINT = 5e-5  # a last step shorter than this leaves the information as it was
+NEAR = 3e-4  # in standard errors: where steps in single precision end
+SLOW = 0.4  # steps that shrink by less are at the noise of single precision
+HALVINGS = 6
+MAX_POINTS = 1201
+COARSE_POINTS = 31
+NOISE = 1e-8  # relative error of a log-likelihood added up from single precision
+ROUNDING = 1e-9
+COARSE = 1.4  # spacing of the grid of EM in units of the narrowest posterior SD
+LONGEST_EXTRAPOLATION = 32.0
+
+
+class Fit(NamedTuple):
+    """Where an estimation ended, with its certificate.
+
+    `information` is that of φ. `gradient` is the largest component in units of one over the parameter's standard error,
+    `step` the largest last move in units of the standard error.
+    """
+
+    phi: Floats
+    at: Evaluation
+    iterations: int
+    points: int
+    gradient: float
+    step: float
+    information: Information
+    converged: bool
+
+    @property
+    def log_likelihood(self) -> float:
+        """Return the marginal log-likelihood, priors not included."""
+        return self.at.log_likelihood
+
+
+class _Run:
+    """One estimation: the likelihood, the method, and the count of E-steps done."""
+
+    __slots__ = ("done", "last", "likelihood", "method", "recent", "tell")
+
+    def __init__(self, likelihood: Likelihood, method: Control, tell: Progress) -> None:
+        self.likelihood, self.method, self.done, self.last = likelihood, method, 0, np.nan
+        self.recent: Evaluation | None = None
+        self.tell = tell
+
+    def evaluate(self, phi: Floats, points: int, precision: Precision = "double") -> Evaluation:
+        """Return an evaluation at φ and report progress."""
+        now = self.likelihood.evaluate(phi, points, precision=precision, before=self.recent)
+        self.done += 1
+        self.recent = now
+        self.tell(self.done, now.log_likelihood, abs(now.objective - self.last))
+        self.last = now.objective
+        return now
+
+    def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
+        """Return the observed information at an evaluation."""
+        return self.likelihood.information(now, depth)
+
+    @property
+    def left(self) -> bool:
+        """Return whether E-steps are left."""
+        return self.done < self.method.max_iterations
+
+
+def fit(likelihood: Likelihood, method: Control, start: Floats | None = None) -> Fit:
+    """Maximise the (penalised) marginal likelihood; the grid is refined until it suits the narrowest posterior.
+
+    Where Newton does not certify a maximum, EM goes on with a gate ten times narrower.
+    """
+    with telling(method) as tell:
+        return _fitted(_Run(likelihood, method, tell), start)
+
+
+def _fitted(run: _Run, start: Floats | None) -> Fit:
+    """Run EM and Newton, on finer grids until one suits."""
+    likelihood, method = run.likelihood, run.method
+    phi, points, gate = likelihood.start if start is None else start, method.points, NEWTON_GATE
+    while True:
+        out = _newton(run, *_accelerated_em(run, phi, points, gate), points)
+        needed = support.points_needed(out.at.narrowest)
+        phi = out.phi
+        if out.at.spacing > out.at.narrowest and needed > points and run.left:
+            points = min(needed, MAX_POINTS)
+        elif out.converged or not run.left or gate < NARROWEST_GATE:
+            return out
+        else:
+            gate /= 10
+
+
+def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> tuple[Floats, int]:
+    """Return φ near the maximum, and the points of the grid it was found on.
+
+    SQUAREM cycles are two EM steps and one guarded extrapolation. EM works in single precision on a grid just fine enough
+    for the posteriors it meets; double precision and the grid of `points` are for the end.
+    """
+    likelihood, coarse = run.likelihood, min(points, COARSE_POINTS)
+    now = run.evaluate(phi, coarse, "single")
+    while run.left:
+        one = run.evaluate(likelihood.em_step(now), coarse, "single")
+        two = likelihood.em_step(one)
+        change = _largest(two - one.phi)
+        if change < gate or (run.done > PATIENCE and change < HURRIED * gate):
+            return two, coarse
+        further = _extrapolated(likelihood, now.phi, one.phi, two)
+        needed = support.points_needed(COARSE * one.narrowest)
+        finer, coarse = needed > coarse, max(coarse, min(points, needed))
+        now = run.evaluate(two if further is None else further, coarse, "single")
+        if further is not None and not finer and not now.objective >= one.objective - NOISE * abs(one.objective):
+            now = run.evaluate(two, coarse, "single")
+    return now.phi, coarse
+
+
+def _extrapolated(likelihood: Likelihood, zero: Floats, one: Floats, two: Floats) -> Floats | None:
+    """Return the SQUAREM point of three successive φ, None where the step is that of EM itself or leads outside."""
+    r, v = one - zero, two - 2 * one + zero
+    curvature = float(v @ v)
+    if curvature == 0:
+        return None
+    alpha = -min(np.sqrt(float(r @ r) / curvature), LONGEST_EXTRAPOLATION)
+    if alpha >= -1:
+        return None
+    out = zero - 2 * alpha * r + alpha**2 * v
+    return out if likelihood.feasible(out) else None
+
+
+def _newton(run: _Run, phi: Floats, coarse: int, points: int) -> Fit:
+    """Take Newton steps to the maximum and certify it by the exact information.
+
+    The way there is in single precision on a coarse grid, led by a cheap guide to the information. The exact information is
+    that of the estimates, or of a point no farther from them than 5e-5 in any parameter.
+    """
+    phi, guide = _led(run, phi, coarse)
+    now = _guided(run, run.evaluate(phi, points), guide, points)
+    for _ in range(MAX_ROUNDS):
+        information = run.information(now)
+        found = _certified(run, now, information, points)
+        if information.covariance is None or found.step <= run.method.tolerance / 10 or not run.left:
+            return found
+        step = information.covariance @ run.likelihood.gradient(now)
+        now, taken = _guarded(run, now, step, points)
+        if taken == 0:
+            return found
+        found = _certified(run, now, information, points)
+        if found.step <= run.method.tolerance / 10 and _largest(taken * step) <= SAME_POINT:
+            return found
+    return found
+
+
+def _guided(run: _Run, now: Evaluation, guide: Information, points: int) -> Evaluation:
+    """Return the evaluation from which a Newton step with the guide is so short that it leaves the information as it is."""
+    for _ in range(GUIDED_STEPS):
+        if guide.covariance is None or not run.left:
+            break
+        step = guide.covariance @ run.likelihood.gradient(now)
+        if _largest(step) <= SAME_POINT:
+            break
+        now, taken = _guarded(run, now, step, points)
+        if taken == 0:
+            break
+    return now
+
+
+def _led(run: _Run, phi: Floats, coarse: int) -> tuple[Floats, Information]:
+    """Return φ where Newton steps in single precision nearly vanish, and the guide to the information they took."""
+    now = run.evaluate(phi, coarse, "single")
+    guide = run.information(now, "guide")
+    if guide.covariance is None:
+        return phi, guide
+    size, se = np.inf, np.sqrt(np.diag(guide.covariance))
+    for _ in range(MAX_STEPS):
+        step = guide.covariance @ run.likelihood.gradient(now)
+        before, size = size, _largest(step / se)
+        if size <= NEAR or size > SLOW * before or not run.left:
+            break
+        now, taken = _guarded(run, now, step, coarse, "single")
+        if taken == 0:
+            break
+    return now.phi, guide
+
+
+def _certified(run: _Run, now: Evaluation, information: Information, points: int) -> Fit:
+    """Return the fit at an evaluation: converged where gradient and Newton step vanish and the information is definite."""
+    step_size, gradient_size = np.inf, np.inf
+    if information.covariance is not None:
+        slope, se = run.likelihood.gradient(now), np.sqrt(np.diag(information.covariance))
+        step_size, gradient_size = _largest(information.covariance @ slope / se), _largest(slope * se)
+    return Fit(
+        phi=now.phi,
+        at=now,
+        iterations=run.done,
+        points=points,
+        gradient=gradient_size,
+        step=step_size,
+        information=information,
+        converged=step_size <= run.method.tolerance,
+    )
+
+
+def _guarded(
+    run: _Run, now: Evaluation, step: Floats, points: int, precision: Precision = "double"
+) -> tuple[Evaluation, float]:
+    """Return the evaluation after the longest of the step, its half … that does not lower the objective."""
+    share, noise = 1.0, NOISE if precision == "single" else ROUNDING
+    for _ in range(HALVINGS):
+        after = run.evaluate(run.likelihood.moved(now.phi, share * step), points, precision)
+        if after.objective >= now.objective - noise * abs(now.objective):
+            return after, share
+        share /= 2
+    return now, 0.0
+
+
+def _largest(x: Floats) -> float:
+    return float(np.abs(x).max()) if x.size else 0.0
+
+
+SPREAD = 0.5
+SAME = 0.01
+SEED = 20_071_969
+
+
+def best_of(likelihood: Likelihood, method: Control) -> tuple[Fit, tuple[Finding, ...]]:
+    """Return the fit with the highest objective over `method.starts` starting points, and what is to be said of the others.
+
+    The first start is the usual one; the others lie around it, the same ones in every run.
+    """
+    fits = [fit(likelihood, method)]
+    rng = np.random.default_rng(SEED)
+    for _ in range(method.starts - 1):
+        start = likelihood.start
+        n = likelihood.items.size
+        moved = likelihood.moved(start, np.concatenate([SPREAD * rng.normal(size=n), np.zeros(len(start) - n)]))
+        fits.append(fit(likelihood, method, moved))
+    done = [f for f in fits if f.converged] or fits
+    best = max(done, key=lambda f: f.at.objective)
+    return best, () if method.starts == 1 else (_said(best, fits),)
+
+
+def _said(best: Fit, fits: list[Fit]) -> Finding:
+    lower = [f for f in fits if f.converged and f.at.objective < best.at.objective - SAME]
+    failed = sum(not f.converged for f in fits)
+    gap = max((best.at.objective - f.at.objective for f in lower), default=0.0)
+    return Finding(
+        code="calibration.starts",
+        severity="warning" if lower else "info",
+        ru=f"Начальных точек: {len(fits)}; к наибольшему максимуму пришли {len(fits) - len(lower) - failed}, к более низким "
+        f"{len(lower)}{f' (ниже не более чем на {gap:.2f})' if lower else ''}, не сошлись {failed}.",
+        en=f"Of {len(fits)} starting points {len(fits) - len(lower) - failed} led to the highest maximum, {len(lower)} to lower "
+        f"ones{f' (by {gap:.2f} at most)' if lower else ''}, {failed} did not converge.",
+    )
+
+
+@contextmanager
+def telling(method: Control) -> Iterator[Progress]:
+    """Give the function to call after each E-step with its number, log-likelihood and the change of the objective.
+
+    Raises
+    ------
+    CalibrationError
+        When a bar is asked for and tqdm is not installed.
+    """
+    if method.progress != "bar":
+        yield method.progress or _silent
+        return
+    if importlib.util.find_spec("tqdm") is None:
+        raise CalibrationError(
+            'progress="bar" needs the package tqdm: pip install tqdm, or give a function of your own'
+        )
+    bar = import_module("tqdm").tqdm(total=method.max_iterations, unit="E-step", leave=False)
+
+    def tell(iteration: int, log_likelihood: float, change: float) -> None:
+        bar.n = iteration
+        bar.set_postfix_str(f"log-likelihood {log_likelihood:.3f}, change {change:.1e}")
+
+    try:
+        yield tell
+    finally:
+        bar.close()
+
+
+def _silent(iteration: int, log_likelihood: float, change: float) -> None:
+    """Say nothing."""

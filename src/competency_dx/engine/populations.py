@@ -1,0 +1,262 @@
+"""The populations of correlated competencies: which parameters are free, their M-step, and steps that keep them proper.
+
+Parameters stand in one vector ψ (N,): coefficients γ_rd, r before d, then Σ_ab of each group for a <= b row by row, as in
+kernels/propagation/ep_population.py; the free ones are a part of it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.kernels.normal_population import Moments, expected_information, halves, pairs, size
+from competency_dx.models import NormalPopulation
+
+START_CORRELATION = 0.5
+HALVINGS = 30
+INSEPARABLE = 0.95  # correlation from which two competencies are one for all practical purposes
+CLOSER = 0.1  # a step takes the smallest eigenvalue of a covariance matrix no lower than this share of it
+
+
+class Populations(NamedTuple):
+    """Populations N(γᵀ w, Σ_g) of D competencies.
+
+    `regressors` are the names of w (R,), `groups` those of the groups (G,), the reference first; `reference` (G, R) is w in the
+    middle of each group; `free` (N,) says what is estimated, `start` (N,) holds the starting values. `concentration` κ is that
+    of the prior |R|^κ of every correlation matrix R (Lewandowski, Kurowicka & Joe 2009, doi:10.1016/j.jmva.2009.04.008, with
+    η = κ + 1): 0 is no prior, 1 keeps correlations mildly from ±1.
+    """
+
+    dimensions: tuple[str, ...]
+    groups: tuple[str, ...]
+    regressors: tuple[str, ...]
+    reference: Floats
+    free: Bools
+    start: Floats
+    concentration: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return R, G and D."""
+        return len(self.regressors), len(self.groups), len(self.dimensions)
+
+    @property
+    def unit(self) -> Bools:
+        """Return which variances of the reference group are fixed (D,), while those of other groups are free."""
+        held = self.held
+        return np.asarray(held[0] & ~held[1:].any(axis=0))
+
+    @property
+    def held(self) -> Bools:
+        """Return which variances are fixed (G, D)."""
+        R, G, D = self.shape
+        a, b = pairs(D)
+        return np.asarray(~self.free[R * D :].reshape(G, -1)[:, a == b])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the free parameters."""
+        names = [f"{r}.{d}" for r in self.regressors for d in self.dimensions]
+        for g, group in enumerate(self.groups):
+            for a, b in zip(*pairs(len(self.dimensions)), strict=True):
+                scaled = self.held[g, a] and self.held[g, b]
+                kind = "variance" if a == b else "correlation" if scaled else "covariance"
+                parts = [kind, self.dimensions[a], *([] if a == b else [self.dimensions[b]])]
+                names.append(".".join(parts if len(self.groups) == 1 else [*parts, group]))
+        return tuple(name for name, free in zip(names, self.free, strict=True) if free)
+
+
+def populations_of(
+    dimensions: tuple[str, ...],
+    *,
+    groups: tuple[str, ...] = ("",),
+    regressors: tuple[str, ...] = (),
+    reference: Floats | None = None,
+    free_variance: Bools | None = None,
+    free_coefficients: Bools | None = None,
+    concentration: float = 0.0,
+) -> Populations:
+    """Return populations with free coefficients and covariances; variances of the reference group are 1 unless said free.
+
+    Parameters
+    ----------
+    reference : ndarray, shape (G, R)
+        Regressors in the middle of each group; zero when left out.
+    free_variance : ndarray of bool, shape (D,) or (G, D)
+        Whose variance is estimated in the reference group, as where slopes are fixed, or in every group; the others are 1.
+    free_coefficients : ndarray of bool, shape (R, D)
+        Which coefficients are estimated; all when left out.
+    concentration : float
+        κ of the prior of correlation matrices, 0 for none.
+    """
+    R, G, D = len(regressors), len(groups), len(dimensions)
+    a, b = pairs(D)
+    free = np.ones(size(R, G, D), dtype=np.bool_)
+    if free_coefficients is not None:
+        free[: R * D] = free_coefficients.ravel()
+    own = np.arange(G)[:, None] > np.zeros(D)
+    if free_variance is not None:
+        own[: len(np.atleast_2d(free_variance))] = free_variance
+    free[R * D :] = (own[:, a] | (a != b)).ravel()
+    sigma = np.tile(np.where(a == b, 1.0, START_CORRELATION), G)
+    start = np.concatenate([np.zeros(R * D), sigma])
+    middle = np.zeros((G, R)) if reference is None else reference
+    return Populations(dimensions, groups, regressors, middle, free, start, concentration)
+
+
+def unpacked(of: Populations, psi: Floats) -> tuple[Floats, Floats]:
+    """Return coefficients γ (R, D) and covariances (G, D, D) at ψ."""
+    R, G, D = of.shape
+    a, b = pairs(D)
+    sigma = np.empty((G, D, D))
+    sigma[:, a, b] = sigma[:, b, a] = psi[R * D :].reshape(G, -1)
+    return psi[: R * D].reshape(R, D), sigma
+
+
+def packed(gamma: Floats, sigma: Floats) -> Floats:
+    """Return ψ of coefficients and covariances."""
+    a, b = pairs(sigma.shape[1])
+    return np.concatenate([gamma.ravel(), sigma[:, a, b].ravel()])
+
+
+def proper(sigma: Floats) -> bool:
+    """Return whether all covariance matrices (G, D, D) are positive definite."""
+    return bool(np.isfinite(sigma).all() and (np.linalg.eigvalsh(sigma) > 0).all())
+
+
+def stepped(sigma: Floats, step: Floats) -> Floats:
+    """Return a covariance matrix (D, D) after a step, halved until it stays well inside the positive definite ones."""
+    least = CLOSER * np.linalg.eigvalsh(sigma)[0]
+    for _ in range(HALVINGS):
+        out = sigma + step
+        if np.isfinite(out).all() and np.linalg.eigvalsh(out)[0] >= least:
+            return np.asarray(out)
+        step = step / 2
+    return sigma
+
+
+class Prior(NamedTuple):
+    """Log prior density of the correlation matrices: value, gradient (N,) and minus the second derivatives (N, N)."""
+
+    value: float
+    gradient: Floats
+    curvature: Floats
+
+
+def prior(of: Populations, psi: Floats) -> Prior:
+    """Return κ Σ_g log |R_g| = κ Σ_g (log |Σ_g| - Σ_a log Σ_aa) with its derivatives at ψ."""
+    R, _, D = of.shape
+    (_, sigma), kappa = unpacked(of, psi), of.concentration
+    value, gradient, curvature = 0.0, np.zeros(len(psi)), np.zeros((len(psi),) * 2)
+    if not kappa:
+        return Prior(value, gradient, curvature)
+    (a, b), T = pairs(D), D * (D + 1) // 2
+    for g, own in enumerate(sigma):
+        inverse, variance = np.linalg.inv(own), np.diag(own)
+        at = np.arange(R * D + g * T, R * D + (g + 1) * T)
+        diagonal = at[a == b]
+        value += kappa * float(np.linalg.slogdet(own)[1] - np.log(variance).sum())
+        gradient[at] = 2 * kappa * inverse[a, b] * halves(D)
+        gradient[diagonal] -= kappa / variance
+        curvature[np.ix_(at, at)] = expected_information(2 * kappa, inverse)
+        curvature[diagonal, diagonal] -= kappa / variance**2
+    return Prior(value, gradient, curvature)
+
+
+def inseparable(of: Populations, psi: Floats) -> tuple[tuple[str, str, float], ...]:
+    """Return pairs of competencies that correlate so highly in some group that data hardly tell them apart."""
+    _, sigma = unpacked(of, psi)
+    sd = np.sqrt(np.diagonal(sigma, axis1=1, axis2=2))
+    highest = (sigma / (sd[:, :, None] * sd[:, None, :])).max(axis=0)
+    a, b = np.nonzero(np.triu(highest > INSEPARABLE, 1))
+    return tuple((of.dimensions[k], of.dimensions[l], float(highest[k, l])) for k, l in zip(a, b, strict=True))
+
+
+class Pull(NamedTuple):
+    """What priors say of the scale of each competency (D,): gradient and curvature by its variance; `loose` ones expand."""
+
+    gradient: Floats
+    curvature: Floats
+    loose: Bools
+
+
+def m_step(of: Populations, psi: Floats, moments: Moments, pull: Pull) -> Floats:
+    """Return ψ after the M-step; loose variances of the reference group move with the free parameters.
+
+    Coefficients by generalised least squares, then one scoring step for each covariance matrix, which is the exact maximum
+    where all of its elements move and no prior pulls.
+    """
+    gamma, sigma = unpacked(of, psi)
+    R, _, D = of.shape
+    change, free = np.zeros((R, D)), of.free[: R * D]
+    if free.any():
+        inverse = np.linalg.inv(sigma)
+        normal = sum(np.kron(gram, A) for gram, A in zip(moments.gram, inverse, strict=True))
+        right = (moments.cross @ inverse).sum(axis=0).ravel()
+        change.ravel()[free] = np.linalg.solve(np.asarray(normal)[np.ix_(free, free)], right[free])
+    own = np.einsum("rd,gre->gde", change, moments.cross)
+    square = np.einsum("rd,grs,se->gde", change, moments.gram, change)
+    scatter = moments.scatter - own - own.transpose(0, 2, 1) + square
+    new = np.stack([_scored(of, g, sigma[g], (moments.persons[g], scatter[g]), pull) for g in range(len(sigma))])
+    return packed(gamma + change, new)
+
+
+def _scored(of: Populations, g: int, sigma: Floats, data: tuple[float, Floats], pull: Pull) -> Floats:
+    """Return the covariance matrix of group g after a scoring step for persons and scatter matrix in `data`."""
+    (n, scatter), (R, _, D) = data, of.shape
+    (a, b), T = pairs(D), D * (D + 1) // 2
+    inverse = np.asarray(np.linalg.inv(sigma), dtype=np.float64)
+    bent = inverse @ (scatter - n * sigma) @ inverse
+    slope = (bent[a, b] + 2 * of.concentration * inverse[a, b]) * halves(D)
+    slope[a == b] -= of.concentration / np.diag(sigma)
+    information = expected_information(n + 2 * of.concentration, inverse)
+    moving = of.free[R * D + g * T : R * D + (g + 1) * T].copy()
+    if g == 0:
+        diagonal = np.flatnonzero(a == b)
+        moving[diagonal] |= pull.loose
+        slope[diagonal] += np.where(pull.loose, pull.gradient, 0.0)
+        information[diagonal, diagonal] += np.where(pull.loose, pull.curvature, 0.0)
+    move = np.zeros(T)
+    move[moving] = np.linalg.solve(information[np.ix_(moving, moving)], slope[moving])
+    step = np.zeros((D, D))
+    step[a, b] = step[b, a] = move
+    return stepped(sigma, step)
+
+
+def populations_over(
+    dimensions: tuple[str, ...],
+    residual: tuple[Floats, Floats],
+    persons: tuple[Floats, Ints, Floats | None],
+    reference: Floats,
+) -> tuple[NormalPopulation, ...]:
+    """Return the population of each group, which persons without known covariates are scored with.
+
+    Parameters
+    ----------
+    residual : tuple of ndarray
+        Coefficients γ (R, D) and residual covariances (G, D, D).
+    persons : tuple
+        Regressors (P, R), groups (P,) and case weights (P,) or None.
+    reference : ndarray, shape (G, R)
+        Regressors that make the mean of a group; covariates are columns of zeros in it.
+    """
+    (gamma, sigma), (regressors, group, weight) = residual, persons
+    means = reference @ gamma
+    covariates = (reference == 0).all(axis=0)
+    if covariates.any():
+        w: Floats = np.ones(len(group)) if weight is None else weight
+        explained = [_spread(regressors[group == g] @ gamma, w[group == g]) for g in range(len(sigma))]
+        means = np.stack([mean for mean, _ in explained])
+        sigma = sigma + np.stack([covariance for _, covariance in explained])
+    return tuple(
+        NormalPopulation(dimensions=dimensions, mean=m, covariance=v) for m, v in zip(means, sigma, strict=True)
+    )
+
+
+def _spread(expected: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Return weighted mean (D,) and covariance (D, D) of persons' expected θ (P, D)."""
+    mean = np.average(expected, axis=0, weights=weight)
+    off = expected - mean
+    return np.asarray(mean), np.asarray((off * weight[:, None]).T @ off / weight.sum())

@@ -1,0 +1,1 @@
+"""Latent classes: attribute profiles, their distributions, item classes, misconceptions."""

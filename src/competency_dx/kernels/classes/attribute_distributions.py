@@ -1,0 +1,207 @@
+"""Distributions of attribute profiles: saturated, independent attributes, and attributes driven by a latent ability.
+
+With a hierarchy, an attribute is open only to those who master its prerequisites; the independent and the higher-order
+distribution then give the probability of mastering it where it is open, so that permissible profiles add up to one:
+
+    π_c = Σ_q w_q Π_{a open in c} P_a(θ_q)^α_ca (1 - P_a(θ_q))^(1 - α_ca),    logit P_a(θ) = d_a + λ_a θ
+
+(de la Torre & Douglas 2004, eq. 4, doi:10.1007/BF02295640, without a hierarchy). Independence is the case λ = 0.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy.special import expit, logit
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.kernels.classes.least_distance import boxed_step
+
+Kind = Literal["saturated", "independent", "higher_order", "higher_order_1pl"]
+
+POINTS, REACH = 81, 6.0
+FARTHEST = 8.0  # bound of intercepts and slopes: beyond it an attribute is a step function of the ability
+SCORING_STEPS, HALVINGS = 8, 12
+TINY = 1e-300
+
+
+class Distribution(NamedTuple):
+    """What a distribution of profiles is made of.
+
+    `profiles` (C, A) in {0, 1}, `open` (C, A) says where mastering an attribute is open, `of_class` (C,) is the class of
+    each profile: profiles of a class have the same answers, and a saturated distribution gives them equal shares of
+    it. Parameters λ: shares of the classes (C',), else intercepts d (A,) followed by slopes (A,) or one common slope.
+    """
+
+    kind: Kind
+    profiles: Floats
+    open: Bools
+    of_class: Ints
+
+    @property
+    def n_classes(self) -> int:
+        """Return the number of classes C'."""
+        return int(self.of_class.max()) + 1
+
+    @property
+    def members(self) -> Ints:
+        """Return the number of profiles in each class (C',)."""
+        return np.bincount(self.of_class)
+
+
+def nodes() -> tuple[Floats, Floats]:
+    """Return support points (Q,) of θ ~ N(0, 1) and their weights."""
+    theta = np.linspace(-REACH, REACH, POINTS)
+    weight = np.exp(-0.5 * theta**2)
+    return theta, weight / weight.sum()
+
+
+def start(distribution: Distribution) -> Floats:
+    """Return parameters to begin with: equal profiles, or attributes mastered by half."""
+    A = distribution.profiles.shape[1]
+    if distribution.kind == "saturated":
+        out: Floats = distribution.members / len(distribution.profiles)
+        return out
+    slopes = {"independent": 0, "higher_order": A, "higher_order_1pl": 1}[distribution.kind]
+    return np.concatenate([np.zeros(A), np.ones(slopes)])
+
+
+def profile_probabilities(distribution: Distribution, parameters: Floats) -> Floats:
+    """Return the probability of each profile (C,)."""
+    if distribution.kind == "saturated":
+        out: Floats = (parameters / distribution.members)[distribution.of_class]
+        return out
+    _, weight, _, log_conditional = _conditional(distribution, parameters)
+    return np.exp(log_conditional) @ weight
+
+
+def class_probabilities(distribution: Distribution, parameters: Floats) -> Floats:
+    """Return the probability of each class (C',)."""
+    if distribution.kind == "saturated":
+        return parameters
+    return by_class(distribution, profile_probabilities(distribution, parameters))
+
+
+def by_class(distribution: Distribution, of_profiles: Floats) -> Floats:
+    """Add up a number per profile (C,) by class (C',)."""
+    return np.bincount(distribution.of_class, weights=of_profiles, minlength=distribution.n_classes).astype(np.float64)
+
+
+def spread(distribution: Distribution, parameters: Floats, of_classes: Floats) -> Floats:
+    """Divide a number per class (C',) among its profiles (C,) by their probabilities."""
+    share = profile_probabilities(distribution, parameters)
+    total = by_class(distribution, share)
+    out: Floats = share * (of_classes / np.maximum(total, TINY))[distribution.of_class]
+    return out
+
+
+def update(distribution: Distribution, parameters: Floats, expected: Floats) -> Floats:
+    """Return the parameters that maximise Σ_c N_c log π_c for expected numbers of persons in the classes (C',).
+
+    Closed form for saturated and independent attributes, Fisher scoring for the higher-order distribution.
+    """
+    if distribution.kind == "saturated":
+        out: Floats = expected / expected.sum()
+        return out
+    counts = spread(distribution, parameters, expected)
+    if distribution.kind == "independent":
+        possible = counts @ distribution.open
+        share = (counts @ distribution.profiles) / np.maximum(possible, TINY)
+        limit = float(expit(-FARTHEST))
+        return np.asarray(logit(np.clip(share, limit, 1 - limit)))
+    return _scored(distribution, parameters, counts)
+
+
+def _scored(distribution: Distribution, parameters: Floats, counts: Floats) -> Floats:
+    """Return parameters after Fisher scoring steps, halved until they do not lower Σ_c N_c log π_c."""
+    pi = profile_probabilities(distribution, parameters)
+    now = counts @ np.log(np.maximum(pi, TINY))
+    for _ in range(SCORING_STEPS):
+        t = profile_scores(distribution, parameters)
+        information = counts.sum() * (t.T * pi) @ t
+        information[np.diag_indices_from(information)] += 1e-8 * np.trace(information) + 1e-12
+        slope, room = t.T @ counts, (-FARTHEST - parameters, FARTHEST - parameters)
+        step, share = boxed_step(information, slope, np.linalg.solve(information, slope), *room), 1.0
+        for _ in range(HALVINGS):
+            trial = parameters + share * step
+            pi = profile_probabilities(distribution, trial)
+            after = counts @ np.log(np.maximum(pi, TINY))
+            if after >= now:
+                break
+            share /= 2
+        else:
+            return parameters
+        gain, parameters, now = after - now, trial, after
+        if gain < 1e-14 * counts.sum():
+            break
+    return parameters
+
+
+def _conditional(distribution: Distribution, parameters: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return points θ (Q,), weights (Q,), P_a(θ) (A, Q) and log P(profile | θ) (C, Q)."""
+    A = distribution.profiles.shape[1]
+    theta, weight = nodes()
+    if distribution.kind == "independent":
+        theta, weight = np.zeros(1), np.ones(1)
+        eta = parameters[:, None]
+    else:
+        eta = parameters[:A, None] + np.broadcast_to(parameters[A:], A)[:, None] * theta
+    blocked = distribution.open - distribution.profiles
+    log_p = distribution.profiles @ -np.logaddexp(0, -eta) + blocked @ -np.logaddexp(0, eta)
+    return theta, weight, np.asarray(expit(eta)), log_p
+
+
+def profile_scores(distribution: Distribution, parameters: Floats) -> Floats:
+    """Return ∂ log π_c / ∂λ (C, F) of an independent or higher-order distribution."""
+    theta, weight, p, log_p = _conditional(distribution, parameters)
+    given = np.exp(log_p) * weight
+    given /= np.maximum(given.sum(axis=1, keepdims=True), TINY)
+    return (
+        _own(distribution, given, p) if distribution.kind == "independent" else _joined(distribution, given, p, theta)
+    )
+
+
+def _own(distribution: Distribution, given: Floats, p: Floats) -> Floats:
+    out: Floats = distribution.profiles - distribution.open * (given @ p.T)
+    return out
+
+
+def _joined(distribution: Distribution, given: Floats, p: Floats, theta: Floats) -> Floats:
+    linear = distribution.profiles * (given @ theta)[:, None] - distribution.open * (given @ (p * theta).T)
+    if distribution.kind == "higher_order_1pl":
+        linear = linear.sum(axis=1, keepdims=True)
+    return np.concatenate([_own(distribution, given, p), linear], axis=1)
+
+
+def class_scores(distribution: Distribution, parameters: Floats) -> Floats:
+    """Return ∂ log π / ∂λ of each class (C', F): for profiles of one class the mean by their probabilities."""
+    pi, t = profile_probabilities(distribution, parameters), profile_scores(distribution, parameters)
+    total = np.maximum(by_class(distribution, pi), TINY)
+    columns = [by_class(distribution, pi * t[:, f]) / total for f in range(t.shape[1])]
+    return np.stack(columns, axis=1)
+
+
+def curvature(distribution: Distribution, parameters: Floats, expected: Floats) -> Floats:
+    """Return Σ_c N_c (1 / π_c) ∂²π_c / ∂λ ∂λᵀ (F, F) for expected numbers of persons in the classes (C',)."""
+    counts = spread(distribution, parameters, expected)
+    theta, weight, p, log_p = _conditional(distribution, parameters)
+    given = np.exp(log_p) * weight
+    given /= np.maximum(given.sum(axis=1, keepdims=True), TINY)
+    A, out = len(p), np.zeros((len(parameters), len(parameters)))
+    for q in range(len(theta)):
+        mass = counts * given[:, q]
+        own = distribution.profiles - distribution.open * p[:, q]
+        bend = (mass @ distribution.open) * p[:, q] * (1 - p[:, q])
+        inner = (own.T * mass) @ own - np.diag(bend)
+        T = _by_parameter(distribution.kind, A, float(theta[q]))
+        out += T.T @ inner @ T
+    return out
+
+
+def _by_parameter(kind: Kind, A: int, theta: float) -> Floats:
+    """Return ∂η_a / ∂λ (A, F) at a support point."""
+    if kind == "independent":
+        return np.eye(A)
+    slope = np.eye(A) * theta if kind == "higher_order" else np.full((A, 1), theta)
+    return np.concatenate([np.eye(A), slope], axis=1)

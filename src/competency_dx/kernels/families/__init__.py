@@ -1,0 +1,1 @@
+"""Item families, a file each, evaluated for all items at once."""

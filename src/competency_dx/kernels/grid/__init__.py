@@ -1,0 +1,1 @@
+"""Integration over one or several dimensions on grids."""

@@ -1,0 +1,207 @@
+"""Posterior means and covariances of the complete-data scores under dimension reduction (see bifactor.py).
+
+Given the general dimension θ the specific ones are independent, so the score S = Σ_s S_s(θ, η_s) of a person has
+
+Cov[S | x] = Σ_s E{Cov[S_s | θ, x] | x} + Cov{Σ_s m_s(θ) | x},   m_s(θ) = E[S_s | θ, x],
+
+which is all Louis' identity needs (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x): parameters of two testlets, and pairs of
+general and specific slopes, meet in sums over one and two dimensions.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Floats, Ints
+from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, Populations, bifactor_terms, pieces, reduced
+from competency_dx.kernels.grid.by_dimension import Design
+from competency_dx.kernels.grid.louis import Depth
+from competency_dx.kernels.grid.product_information import ItemTables
+from competency_dx.kernels.normal_population import pairs, size
+
+BLOCK = 32
+GUIDE_PERSONS = 4096
+
+Singles = NDArray[np.float32]
+
+
+class _Frame(NamedTuple):
+    """What all blocks share: terms, and for each part of the design its parameters and their derivatives by answer.
+
+    `place` are the parameters of a part (F_s,), `rows` the derivatives (F_s (K + 1), Q A), category K for no answer, then
+    scores of the variance in each group and a row of zeros; those of the last part, which has no specific dimension, are
+    (F_s (K + 1), Q).
+    """
+
+    terms: BifactorTerms
+    place: tuple[Ints, ...]
+    owner: tuple[Ints, ...]
+    rows: tuple[Singles, ...]
+    width: int
+    N: int
+    groups: int
+
+
+class _Scores(NamedTuple):
+    """Of a block: general posteriors (p, Q), E[S | θ] (p, F, Q), its place among all, Σ E Cov[S | θ] of each testlet."""
+
+    general: Floats
+    given: Floats
+    place: Ints
+    within: list[tuple[Ints, Floats]]
+
+
+def bifactor_missing_information(
+    design: Design,
+    axes: Axes,
+    tables: ItemTables,
+    populations: Populations,
+    *,
+    depth: Depth = "exact",
+    executor: Executor | None = None,
+) -> Floats:
+    """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H of the populations (see `ep_population`)."""
+    order = _by_pattern(design)
+    if depth == "guide":
+        order = order[:: max(1, len(order) // GUIDE_PERSONS)]
+    frame = _frame(design, axes, tables, populations)
+    F = frame.N + _population_size(design, populations)
+    out = np.zeros((F, F))
+    for parts in map_pieces(
+        partial(_block_information, frame),
+        pieces(design.take(order), populations.take(order), BLOCK),
+        executor=executor,
+    ):
+        for place, part in parts:
+            out[np.ix_(place, place)] += part
+    return np.asarray(out * (design.persons / len(order)))
+
+
+def bifactor_person_scores(
+    design: Design, axes: Axes, tables: ItemTables, populations: Populations, *, executor: Executor | None = None
+) -> Floats:
+    """Return the gradient of each person's log-likelihood (P, N + H), case weights left aside."""
+    frame = _frame(design, axes, tables, populations)
+    chosen = pieces(design, populations, BLOCK)
+    return np.concatenate(list(map_pieces(partial(_block_means, frame), chosen, executor=executor)))
+
+
+def _population_size(design: Design, populations: Populations) -> int:
+    return size(design.regressors.shape[1], *populations.variance.shape)
+
+
+def _by_pattern(design: Design) -> Ints:
+    """Return an order of persons that puts equal sets of answered items together."""
+    masks = [np.packbits(part.observed, axis=1).T for part in design.answers if part.observed is not None]
+    return np.lexsort(np.concatenate(masks)) if masks else np.arange(design.persons)
+
+
+def _frame(design: Design, axes: Axes, tables: ItemTables, populations: Populations) -> _Frame:
+    """Return what blocks share."""
+    terms = bifactor_terms(design, axes, tables.log_prob, populations)
+    K, N, points = tables.derivatives.shape
+    place = tuple(np.flatnonzero(np.isin(tables.owner, items)) for items in design.items)
+    owner = tuple(np.searchsorted(i, tables.owner[at]) for i, at in zip(design.items, place, strict=True))
+    rows = []
+    for s, at in enumerate(place):
+        table = np.zeros((len(at), K + 1, points))
+        table[:, :K] = tables.derivatives[:, at].transpose(1, 0, 2)
+        rows.append(_with_variances(table.reshape(-1, points), axes, populations, s).astype(np.float32))
+    return _Frame(terms, place, owner, tuple(rows), K + 1, N, len(populations.variance))
+
+
+def _with_variances(table: Floats, axes: Axes, populations: Populations, s: int) -> Floats:
+    """Return a table of scores with those of the testlet's variance in each group and a row of zeros, or by θ alone."""
+    if s + 1 == populations.variance.shape[1]:
+        return np.ascontiguousarray(table[:, :: len(axes.specific)])
+    v = populations.variance[:, s + 1, None]
+    bent = 0.5 * (axes.specific**2 / v**2 - 1 / v)
+    return np.concatenate([table, np.tile(bent, len(axes.general)), np.zeros((1, table.shape[1]))])
+
+
+def _block_information(frame: _Frame, piece: tuple[Design, Populations]) -> list[tuple[Ints, Floats]]:
+    """Return the parts that Σ_p Cov[S_p | x_p] of a block is the sum of, with the parameters they concern."""
+    design, _ = piece
+    scores = _scores(frame, *piece)
+    weight = np.ones(design.persons) if design.weight is None else design.weight
+    mean = np.einsum("pfq,pq->pf", scores.given, scores.general)
+    off = (scores.given - mean[:, :, None]) * np.sqrt(scores.general * weight[:, None])[:, None]
+    flat = off.transpose(1, 0, 2).reshape(off.shape[1], -1)
+    return [(scores.place, flat @ flat.T), *scores.within]
+
+
+def _block_means(frame: _Frame, piece: tuple[Design, Populations]) -> Floats:
+    """Return E[S_p | x_p] (p, N + H)."""
+    scores = _scores(frame, *piece)
+    out = np.zeros((len(scores.general), frame.N + _population_size(*piece)))
+    out[:, scores.place] = np.einsum("pfq,pq->pf", scores.given, scores.general)
+    return out
+
+
+def _scores(frame: _Frame, design: Design, populations: Populations) -> _Scores:
+    """Return the scores of a block given the general dimension."""
+    found = reduced(frame.terms, design, populations)
+    p, Q = found.general.shape
+    weight = np.ones(p) if design.weight is None else design.weight
+    root = np.sqrt(found.general * weight[:, None]).astype(np.float32)
+    linear, place = _general_scores(frame, design, populations)
+    given, places, within = [linear], [place], []
+    for s, posterior in enumerate(found.given):
+        tables, place = _testlet_scores(frame, design, populations, s)
+        mass = posterior.astype(np.float32)
+        tables = tables.reshape(p, -1, Q, mass.shape[2])
+        mean = np.einsum("pfqa,pqa->pfq", tables, mass)
+        tables -= mean[..., None]
+        tables *= (np.sqrt(mass) * root[:, :, None])[:, None]
+        flat = tables.reshape(p, len(place), -1)
+        within.append((place, np.matmul(flat, flat.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)))
+        given.append(mean.astype(np.float64))
+        places.append(place)
+    last = frame.rows[-1][_rows(frame, design, len(found.given))]
+    given.append(last.astype(np.float64))
+    places.append(frame.place[-1])
+    return _Scores(found.general, np.concatenate(given, axis=1), np.concatenate(places), within)
+
+
+def _rows(frame: _Frame, design: Design, s: int) -> Ints:
+    """Return the rows of scores (p, F_s) that the answers to one part of the design call for."""
+    part, none = design.answers[s], frame.width - 1
+    codes = part.codes if part.observed is None else np.where(part.observed, part.codes, np.int8(none))
+    return np.asarray(np.arange(len(frame.owner[s])) * frame.width + codes[:, frame.owner[s]])
+
+
+def _testlet_scores(frame: _Frame, design: Design, populations: Populations, s: int) -> tuple[Singles, Ints]:
+    """Return the scores (p, F_s + G, Q A) of a testlet's items and of its variance in each group, and their place."""
+    rows, G = _rows(frame, design, s), frame.groups
+    first = len(frame.owner[s]) * frame.width
+    group = np.broadcast_to(populations.group, (len(rows),))
+    own = np.where(group[:, None] == np.arange(G), first + np.arange(G), first + G)
+    D, R = populations.variance.shape[1], design.regressors.shape[1]
+    place = np.concatenate([frame.place[s], frame.N + _variance_places(R, G, D)[:, s + 1]])
+    return frame.rows[s][np.concatenate([rows, own], axis=1)], place
+
+
+def _general_scores(frame: _Frame, design: Design, populations: Populations) -> tuple[Floats, Ints]:
+    """Return the scores (p, R + G, Q) of the general dimension's coefficients and variances, and their place."""
+    p, R, D = design.persons, design.regressors.shape[1], populations.variance.shape[1]
+    group = np.broadcast_to(populations.group, (p,))
+    off = frame.terms.axes.general - np.broadcast_to(populations.mean, (p,))[:, None]
+    v = populations.variance[group, 0][:, None]
+    out = np.zeros((p, R + frame.groups, off.shape[1]))
+    out[:, :R] = design.regressors[:, :, None] * (off / v)[:, None]
+    bent = 0.5 * (off**2 / v**2 - 1 / v)
+    for g in range(frame.groups):
+        out[:, R + g] = (group == g)[:, None] * bent
+    return out, frame.N + np.concatenate([np.arange(R) * D, _variance_places(R, frame.groups, D)[:, 0]])
+
+
+def _variance_places(R: int, G: int, D: int) -> NDArray[Any]:
+    """Return where the variances (G, D) stand among the population parameters."""
+    a, b = pairs(D)
+    return R * D + np.arange(G)[:, None] * len(a) + np.flatnonzero(a == b)

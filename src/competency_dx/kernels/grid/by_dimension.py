@@ -1,0 +1,68 @@
+"""Answers taken apart by dimension, where each item measures one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.kernels.grid.e_step import Answers
+
+
+class Design(NamedTuple):
+    """Answers taken apart by dimension.
+
+    For each of D dimensions: the `answers` to its items, these `items` (I_k,) and their indicator `columns` (C_k,);
+    `answered` (D, P) says who answered any of them. Person p comes from N(γᵀ w_p, Σ_g): `group` (P,) is g and `regressors`
+    (P, R) are w, indicators of groups or covariates; `weight` (P,) are case weights, None where all are 1.
+    """
+
+    answers: tuple[Answers, ...]
+    items: tuple[Ints, ...]
+    columns: tuple[Ints, ...]
+    answered: Bools
+    group: Ints
+    regressors: Floats
+    weight: Floats | None = None
+
+    @property
+    def persons(self) -> int:
+        """Return the number of persons."""
+        return len(self.group)
+
+    def take(self, persons: Ints | slice) -> Design:
+        """Return the design of some of the persons."""
+        return self._replace(
+            answers=tuple(answers.take(persons) for answers in self.answers),
+            answered=self.answered[:, persons],
+            group=self.group[persons],
+            regressors=self.regressors[persons],
+            weight=None if self.weight is None else self.weight[persons],
+        )
+
+
+def by_dimension(
+    answers: Answers, dimension: Ints, *, group: Ints | None = None, regressors: Floats | None = None
+) -> Design:
+    """Take answers apart by the dimension 0 … D - 1 of each item (I,)."""
+    D, P = int(dimension.max()) + 1, len(answers.codes)
+    items = tuple(np.flatnonzero(dimension == k) for k in range(D))
+    columns = tuple(np.flatnonzero(dimension[answers.item] == k) for k in range(D))
+    parts = tuple(_part(answers, i, c) for i, c in zip(items, columns, strict=True))
+    whole = np.ones(P, dtype=np.bool_)
+    answered = np.stack([whole if part.observed is None else part.observed.any(axis=1) for part in parts])
+    of = np.zeros(P, dtype=np.int64) if group is None else group
+    w = np.zeros((P, 0)) if regressors is None else regressors
+    return Design(parts, items, columns, answered, of, w, answers.weight)
+
+
+def _part(answers: Answers, items: Ints, columns: Ints) -> Answers:
+    """Return the answers to some of the items, items numbered anew."""
+    seen = None if answers.observed is None else np.ascontiguousarray(answers.observed[:, items])
+    return Answers(
+        np.ascontiguousarray(answers.codes[:, items]),
+        None if seen is None or seen.all() else seen,
+        np.searchsorted(items, answers.item[columns]),
+        answers.category[columns],
+    )

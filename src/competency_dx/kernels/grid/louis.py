@@ -1,0 +1,214 @@
+"""Observed information in closed form by Louis' identity, through orthonormal polynomials of each posterior.
+
+I(β) = Σ_p { E[-∂² ℓ_c | x_p] - Cov[S_p(θ) | x_p] }      (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x)
+
+S_p(θ) is the complete-data score of person p. With polynomials φ_0 = 1, φ_1, φ_2 … orthonormal under the posterior of the
+person, Parseval's identity gives Cov[S_p | x_p] = Σ_{r>=1} c_pr c_prᵀ with c_pr = E[φ_r S_p | x_p]. The score is smooth on
+the scale of the posterior, so a handful of terms exhausts it; they are added until the last one no longer matters.
+One matrix product per term replaces the Q products of the direct sum, for complete and incomplete data alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Codes, Floats, Ints, blocks
+from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.grid.e_step import Answers, JointTerms, Tables, indicators, joint_terms, log_joint, normalise
+
+Depth = Literal["exact", "guide"]
+
+MAX_TERMS = 20
+GUIDE_TERMS, GUIDE_PERSONS = 2, 4096
+MANY_PERSONS = 4_000
+NEGLIGIBLE = 1e-6
+STRAIGHT = 1e-9
+TINY = 1e-12
+NOUGHT = 1e-14  # a derivative that is none: its products would be slow subnormal numbers in single precision
+LEAST_ROOT = 1e-11  # roots of masses that are none, kept above the slow subnormal numbers of single precision
+
+AnyFloats = NDArray[np.floating[Any]]
+BLOCK = 2048
+
+
+class Scores(NamedTuple):
+    """Derivatives of log P(X = k) by F item parameters, split as base + contrast of category k.
+
+    `base` (F, Q) is that of the lowest category; the contrasts are constant + `linear` θ (K, F), constants being of no
+    account, and `bent` (K, F, Q) is what is left of them, None where nothing is: in divide-by-total families contrasts are
+    linear, and then one matrix product serves all categories. `owner` (F,) is the item of each parameter. Scores of population
+    parameters, which come last, are constant + `population`[..., 0] θ + `population`[..., 1] θ² (P or 1, R, 2), the same for all
+    persons or each their own.
+    """
+
+    base: Floats
+    linear: Floats
+    bent: Floats | None
+    owner: Ints
+    population: Floats
+
+    @property
+    def size(self) -> int:
+        """Return the number of parameters of items and population."""
+        return len(self.owner) + int(self.population.shape[1])
+
+    def take(self, chosen: Ints) -> Scores:
+        """Return the scores of some of the item parameters."""
+        return self._replace(
+            base=self.base[chosen],
+            linear=self.linear[:, chosen],
+            bent=None if self.bent is None else self.bent[:, chosen],
+            owner=self.owner[chosen],
+        )
+
+    def of(self, persons: Ints) -> Scores:
+        """Return the scores as they are for some of the persons."""
+        return self if len(self.population) == 1 else self._replace(population=self.population[persons])
+
+
+def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Floats) -> Scores:
+    """Return derivatives (K, F, Q) split for projection on polynomials of θ (Q,), which is uniform."""
+    derivatives = np.where(np.abs(derivatives) < NOUGHT, 0.0, derivatives)
+    contrast = derivatives - derivatives[0]
+    linear = (contrast[:, :, -1] - contrast[:, :, 0]) / (theta[-1] - theta[0])
+    constant = contrast[:, :, 0] - linear * theta[0]
+    bent = contrast - constant[:, :, None] - linear[:, :, None] * theta
+    straight = np.abs(bent).max(initial=0.0) <= STRAIGHT * np.abs(contrast).max(initial=1.0)
+    bent = np.where(np.abs(bent) < NOUGHT, 0.0, bent)
+    return Scores(derivatives[0], linear, None if straight else bent, owner, population)
+
+
+def missing_information(
+    answers: Answers, tables: Tables, scores: Scores, *, depth: Depth = "exact", executor: Executor | None = None
+) -> Floats:
+    """Return Σ_p Cov[S_p | x_p] (F, F).
+
+    A ``"guide"`` is made of two terms and of a few thousand persons for all: it is good enough for the direction of a Newton
+    step. Terms after the first are a few per cent of the whole or less; single precision of them is plenty. With many
+    persons, whose rounding averages out, all is in single precision but the sums over blocks.
+    """
+    single = len(answers.codes) >= MANY_PERSONS
+    terms = joint_terms(answers, tables.single() if single else tables)
+    order = by_pattern(answers)
+    P, most = len(order), MAX_TERMS
+    if depth == "guide":
+        order, most = order[:: max(1, P // GUIDE_PERSONS)], GUIDE_TERMS
+
+    pieces = ((answers.take(order[b]), scores.of(order[b])) for b in blocks(len(order), BLOCK))
+    parts = map_pieces(partial(_missing_of_block, terms, tables.theta, most), pieces, executor=executor)
+    out = next(parts)
+    for more in parts:
+        out += more
+    return out * (P / len(order))
+
+
+def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[Answers, Scores]) -> Floats:
+    """Return Σ_p Cov[S_p | x_p] (F, F) of one block of persons."""
+    answers, scores = piece
+    _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None), terms.base.dtype)))
+    codes = answers.codes if answers.observed is None else np.where(answers.observed, answers.codes, np.int8(-1))
+    met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
+    project = Projection(codes, scores.take(met), theta)
+    root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
+    out, total = np.zeros((project.size, project.size)), 0.0
+    for weighted in weighted_polynomials(posterior, theta, most):
+        term = project(weighted)
+        if root is not None:
+            term = term * root.astype(term.dtype)
+        product = term.T @ term
+        out += product
+        size = float(np.trace(product))
+        total += size
+        if size <= NEGLIGIBLE * total:
+            break
+    return _spread(out, np.concatenate([met, np.arange(len(scores.owner), scores.size)]), scores.size)
+
+
+def by_pattern(answers: Answers) -> Ints:
+    """Return an order of persons that puts equal sets of answered items together, so that blocks meet few items."""
+    if answers.observed is None:
+        return np.arange(len(answers.codes))
+    return np.lexsort(np.packbits(answers.observed, axis=1).T)
+
+
+def _spread(matrix: Floats, place: Ints, F: int) -> Floats:
+    """Return a matrix (F, F) that holds `matrix` at the rows and columns `place`."""
+    if len(place) == F:
+        return matrix
+    out = np.zeros((F, F))
+    out[np.ix_(place, place)] = matrix
+    return out
+
+
+class Projection:
+    """Expectations of the score of each person times a polynomial: c_pr (p, F) for weights posterior times φ_r (p, Q)."""
+
+    __slots__ = ("bent", "linear", "own", "scores", "seen", "size", "theta")
+
+    def __init__(self, codes: Codes, scores: Scores, theta: Floats) -> None:
+        self.own = codes[:, scores.owner]
+        self.seen = None if (self.own >= 0).all() else self.own >= 0
+        self.linear: Floats | None = _chosen(self.own, scores.linear)
+        self.scores, self.theta, self.size = scores, theta, scores.size
+        tables = () if scores.bent is None else enumerate(scores.bent)
+        self.bent = tuple(((self.own == k).astype(np.float32), table) for k, table in tables if table.any())
+
+    def __call__(self, weighted: AnyFloats) -> AnyFloats:
+        """Return the next term; constants vanish beside φ_1, φ_2 …, and what is linear in θ beside φ_2, φ_3 …."""
+        scores, kind = self.scores, weighted.dtype
+        items = weighted @ scores.base.T.astype(kind)
+        if self.linear is not None:
+            items += self.linear * (weighted @ self.theta)[:, None]
+            self.linear = None
+        for mask, table in self.bent:
+            own = weighted @ table.T.astype(kind)
+            own *= mask
+            items += own
+        if self.seen is not None:
+            items *= self.seen
+        if not scores.population.shape[1]:
+            return items
+        powers = weighted @ np.stack([self.theta, self.theta**2], axis=1).astype(kind)
+        rest = np.einsum(
+            "pk,prk->pr", powers, np.broadcast_to(scores.population, (len(items), *scores.population.shape[1:]))
+        )
+        return np.concatenate([items, rest.astype(kind)], axis=1)
+
+
+def _chosen(codes: Codes, values: Floats) -> Floats:
+    """Return values[x_pf, f] (p, F), 0 where an answer is missing."""
+    out = np.zeros(codes.shape)
+    for k, row in enumerate(values):
+        if row.any():
+            out += (codes == k) * row
+    return out
+
+
+def weighted_polynomials(posterior: Floats, theta: Floats, most_terms: int) -> Iterator[AnyFloats]:
+    """Yield posterior times φ_r (p, Q) for r = 1, 2 … by the three-term recurrence.
+
+    It is Lanczos' on diag(θ) from the root of the posterior; φ_1 is in double precision, the following ones in single.
+    """
+    root: AnyFloats = np.maximum(np.sqrt(posterior), LEAST_ROOT)
+    previous: AnyFloats = np.zeros_like(root)
+    norm: AnyFloats = np.zeros((len(root), 1))
+    current, points = root, np.asarray(theta, dtype=root.dtype)
+    for r in range(min(most_terms, posterior.shape[1] - 1)):
+        following = points * current
+        following -= np.einsum("pq,pq->p", following, current)[:, None] * current
+        if r:
+            following -= norm * previous
+        norm = np.sqrt(np.einsum("pq,pq->p", following, following))[:, None]
+        following *= np.where(norm > TINY, 1 / np.maximum(norm, TINY), 0.0)
+        yield following * root
+        previous, current = current, following
+        if r == 0:
+            single = np.float32
+            root, previous, current = root.astype(single), previous.astype(single), current.astype(single)
+            norm, points = norm.astype(single), points.astype(single)

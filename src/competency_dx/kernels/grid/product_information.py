@@ -1,0 +1,230 @@
+"""What persons' posteriors on a product grid say of the complete-data scores: their means, and their covariances.
+
+I = Σ_p { E[-∂² ℓ_c | x_p] - Cov[S_p(θ) | x_p] }     (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x)
+
+A posterior in several dimensions lives on a small part of the grid; the sums run over the points that carry it, one by one, and
+are exact there. Scores of populations follow `ep_population`: with y = Σ_g⁻¹(θ - μ_p), w_r y_d by γ_rd and y_a y_b (half of it
+for a = b) by Σ_ab, constants being of no account to a covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Floats, Ints
+from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.grid.louis import Depth, by_pattern
+from competency_dx.kernels.grid.product import (
+    Grid,
+    GridTerms,
+    Normals,
+    features,
+    grid_terms,
+    posterior_covariance,
+    posterior_of,
+)
+from competency_dx.kernels.normal_population import halves, pairs, size
+
+Singles = NDArray[np.float32]
+
+BLOCK = 64
+GUIDE_PERSONS = 4096
+NEGLIGIBLE = 1e-9  # share of the largest mass below which a point does not count
+
+
+class ItemTables(NamedTuple):
+    """Item parameters at the points: log P (I, K, Q), derivatives of log P by N of the parameters (K, N, Q), their items (N,)."""
+
+    log_prob: Floats
+    derivatives: Floats
+    owner: Ints
+
+
+class _Frame(NamedTuple):
+    """What all blocks share.
+
+    Derivatives (N (K + 1), Q) have a category K for no answer; `population` (H, Q) are scores of a population that all share.
+    """
+
+    theta: Floats
+    terms: GridTerms
+    derivatives: Floats
+    single: Singles
+    owner: Ints
+    width: int
+    groups: int
+    population: Singles | None
+
+
+class _Piece(NamedTuple):
+    """A block of persons: answers, populations, regressors (p, R), coefficients of priors."""
+
+    answers: Answers
+    normals: Normals
+    regressors: Floats
+    prior: Floats | None
+
+
+def grid_missing_information(
+    answers: Answers,
+    grid: Grid,
+    tables: ItemTables,
+    normals: Normals,
+    *,
+    regressors: Floats,
+    depth: Depth = "exact",
+    executor: Executor | None = None,
+) -> Floats:
+    """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H parameters of the populations (see `ep_population`).
+
+    A ``"guide"`` is made of a few thousand persons for all: it is good enough for the direction of a Newton step.
+    """
+    order = by_pattern(answers)
+    if depth == "guide":
+        order = order[:: max(1, len(order) // GUIDE_PERSONS)]
+    frame, prior = _frame(answers, grid, tables, normals, regressors)
+    R, D = regressors.shape[1], grid.theta.shape[1]
+    F = len(tables.owner) + size(R, frame.groups, D)
+    out = np.zeros((F, F))
+    chosen = _pieces(answers, normals, regressors, prior, order)
+    for place, part in map_pieces(partial(_block_information, frame), chosen, executor=executor):
+        out[np.ix_(place, place)] += part
+    return np.asarray(out * (len(answers.codes) / len(order)))
+
+
+def grid_person_scores(
+    answers: Answers,
+    grid: Grid,
+    tables: ItemTables,
+    normals: Normals,
+    *,
+    regressors: Floats,
+    executor: Executor | None = None,
+) -> Floats:
+    """Return the gradient of each person's log-likelihood (P, N + H), case weights left aside."""
+    frame, prior = _frame(answers, grid, tables, normals, regressors)
+    chosen = _pieces(answers, normals, regressors, prior, np.arange(len(answers.codes)))
+    return np.concatenate(list(map_pieces(partial(_block_scores, frame), chosen, executor=executor)))
+
+
+def _frame(
+    answers: Answers, grid: Grid, tables: ItemTables, normals: Normals, regressors: Floats
+) -> tuple[_Frame, Floats | None]:
+    """Return what blocks share, and the coefficients of priors (P, 1 + D + T)."""
+    terms = grid_terms(answers, grid.theta, tables.log_prob, log_cell=grid.log_cell, normals=normals)
+    K, N, Q = tables.derivatives.shape
+    rows = np.zeros((N, K + 1, Q))
+    rows[:, :K] = tables.derivatives.transpose(1, 0, 2)
+    rows = rows.reshape(-1, Q)
+    population = None
+    if normals.shared:
+        inverse = np.asarray(np.linalg.inv(normals.covariance), dtype=np.float64)
+        own = _population_scores(grid.theta - normals.mean, inverse, 0, regressors[0])
+        population = own.astype(np.float32)
+    return (
+        _Frame(
+            theta=grid.theta,
+            terms=terms._replace(prior=None),
+            derivatives=rows,
+            single=rows.astype(np.float32),
+            owner=tables.owner,
+            width=K + 1,
+            groups=len(normals.covariance),
+            population=population,
+        ),
+        terms.prior,
+    )
+
+
+def _pieces(
+    answers: Answers, normals: Normals, regressors: Floats, prior: Floats | None, order: Ints
+) -> Iterator[_Piece]:
+    for begin in range(0, len(order), BLOCK):
+        at = order[begin : begin + BLOCK]
+        own = None if prior is None else prior[at]
+        yield _Piece(answers.take(at), normals.take(at), regressors[at], own)
+
+
+def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:
+    """Return Σ_p Cov[S_p | x_p] of a block over the parameters it meets, and these.
+
+    Second moments are added up in single precision person by person, in double over persons.
+    """
+    posterior, met, rows = _met(frame, piece)
+    means = np.concatenate([_item_means(frame, posterior, rows), _population_means(frame, piece, posterior)], axis=1)
+    weight = np.ones(len(posterior)) if piece.answers.weight is None else piece.answers.weight
+    inverse = np.asarray(np.linalg.inv(piece.normals.covariance), dtype=np.float64)
+    H = means.shape[1] - len(met)
+    out = -(means.T * weight) @ means
+    for p, mass in enumerate(posterior):
+        at = np.flatnonzero(mass > NEGLIGIBLE * mass.max())
+        scores = np.empty((len(met) + H, len(at)), dtype=np.float32)
+        np.take(frame.single[rows[p]], at, axis=1, out=scores[: len(met)])
+        if frame.population is not None:
+            np.take(frame.population, at, axis=1, out=scores[len(met) :])
+        else:
+            g, mean = int(piece.normals.group[p]), piece.normals.mean[p]
+            scores[len(met) :] = _population_scores(frame.theta[at] - mean, inverse, g, piece.regressors[p])
+        scores *= np.sqrt(weight[p] * mass[at]).astype(np.float32)
+        out += scores @ scores.T
+    return np.concatenate([met, len(frame.owner) + np.arange(H)]), out
+
+
+def _block_scores(frame: _Frame, piece: _Piece) -> Floats:
+    """Return E[S_p | x_p] (p, N + H) of a block."""
+    posterior, met, rows = _met(frame, piece)
+    items = np.zeros((len(posterior), len(frame.owner)))
+    items[:, met] = _item_means(frame, posterior, rows)
+    return np.concatenate([items, _population_means(frame, piece, posterior)], axis=1)
+
+
+def _met(frame: _Frame, piece: _Piece) -> tuple[Floats, Ints, Ints]:
+    """Return posteriors (p, Q), the item parameters a block meets (F,) and the rows of derivatives for each answer (p, F)."""
+    answers, none = piece.answers, frame.width - 1
+    _, posterior, _, _ = posterior_of(frame.terms, answers, piece.prior)
+    codes = answers.codes if answers.observed is None else np.where(answers.observed, answers.codes, np.int8(none))
+    met = np.flatnonzero(np.asarray((codes != none).any(axis=0))[frame.owner])
+    return posterior, met, met * frame.width + codes[:, frame.owner[met]]
+
+
+def _item_means(frame: _Frame, posterior: Floats, rows: Ints) -> Floats:
+    """Return the expected scores (p, F) of the item parameters a block meets."""
+    used, place = np.unique(rows, return_inverse=True)
+    return np.take_along_axis(posterior @ frame.derivatives[used].T, place.reshape(rows.shape), axis=1)
+
+
+def _population_means(frame: _Frame, piece: _Piece, posterior: Floats) -> Floats:
+    """Return the expected scores (p, H) of the populations."""
+    D = frame.theta.shape[1]
+    a, b = pairs(D)
+    moments = posterior @ features(frame.theta)[1:].T
+    off = moments[:, :D] - piece.normals.mean
+    spread = posterior_covariance(moments[:, :D], moments[:, D:])
+    group = np.broadcast_to(piece.normals.group, (len(posterior),))
+    linear, squares = np.zeros_like(off), []
+    for g, A in enumerate(np.linalg.inv(piece.normals.covariance)):
+        own = (group == g)[:, None]
+        y = off @ A
+        linear += own * y
+        squares.append(own * halves(D) * (y[:, a] * y[:, b] + (A @ spread @ A)[:, a, b] - A[a, b]))
+    first = (piece.regressors[:, :, None] * linear[:, None]).reshape(len(off), piece.regressors.shape[1] * D)
+    return np.concatenate([first, *squares], axis=1)
+
+
+def _population_scores(off: Floats, inverse: Floats, g: int, w: Floats) -> Floats:
+    """Return the scores (H, n) of the populations for a person of group g with regressors w (R,), at θ - μ (n, D)."""
+    D = off.shape[1]
+    a, b = pairs(D)
+    y, half = (off @ inverse[g]).T, halves(D)[:, None]
+    T, first = len(a), len(w) * D
+    out = np.zeros((size(len(w), len(inverse), D), len(off)))
+    out[:first] = (w[:, None, None] * y).reshape(first, len(off))
+    out[first + g * T : first + (g + 1) * T] = (y[a] * y[b] - inverse[g][a, b][:, None]) * half
+    return out

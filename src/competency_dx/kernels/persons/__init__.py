@@ -1,0 +1,1 @@
+"""Estimates of persons from given curves."""

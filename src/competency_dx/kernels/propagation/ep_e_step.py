@@ -1,0 +1,207 @@
+"""The E-step of correlated competencies, each item measuring one: counts under tilted marginals, block by block of persons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats
+from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.grid.by_dimension import Design
+from competency_dx.kernels.grid.e_step import JointTerms, Tables, indicators, joint_terms
+from competency_dx.kernels.normal_population import Moments
+from competency_dx.kernels.propagation.expectation_propagation import (
+    Block,
+    Control,
+    Settled,
+    Sites,
+    lowest_precision,
+    settle,
+)
+
+BLOCK = 1024
+LEAST_BLOCK = 128
+COVARIANCES = 2**16  # elements of covariance matrices in a block, so that they stay in the cache
+POSTERIOR_BLOCK = 256
+DEFAULT = Control()
+
+
+def pieces(design: Design, sites: Sites) -> Iterator[tuple[Design, Sites]]:
+    """Yield blocks of persons with their sites, views of the whole; their size depends on D alone."""
+    size = int(np.clip(COVARIANCES // len(design.answers) ** 2, LEAST_BLOCK, BLOCK))
+    for start in range(0, design.persons, size):
+        persons = slice(start, start + size)
+        yield design.take(persons), sites.take(persons)
+
+
+class Model(NamedTuple):
+    """Item curves and populations: log P (I, K, Q) on a uniform grid θ (Q,), coefficients γ (R, D), covariances (G, D, D)."""
+
+    theta: Floats
+    log_prob: Floats
+    coefficients: Floats
+    covariance: Floats
+
+    def single(self) -> Model:
+        """Return the model with curves in single precision."""
+        return self._replace(log_prob=self.log_prob.astype(np.float32))
+
+
+class Expected(NamedTuple):
+    """What an E-step leaves.
+
+    log Z, counts (C, Q) above the lowest category, totals (I, Q), moments of the groups, the SD of the narrowest tilted
+    marginal, the sites, and how many persons did not settle.
+    """
+
+    log_likelihood: float
+    upper: Floats
+    totals: Floats
+    moments: Moments
+    narrowest: float
+    sites: Sites
+    unsettled: int
+
+    def additive(self) -> tuple[Floats, ...]:
+        """Return what adds up over blocks of persons."""
+        return (np.array(self.log_likelihood), self.upper, self.totals, *self.moments)
+
+
+class Posterior(NamedTuple):
+    """Posterior mean (P, D) and covariance (P, D, D) of persons, with their sites."""
+
+    mean: Floats
+    covariance: Floats
+    sites: Sites
+
+
+def no_sites(design: Design) -> Sites:
+    """Return sites that say nothing: a start from the population."""
+    return Sites(np.zeros(design.answered.shape), np.zeros(design.answered.shape))
+
+
+def likelihood_terms(design: Design, model: Model) -> tuple[JointTerms, ...]:
+    """Return what log-likelihoods of each dimension are made of."""
+    nothing = np.zeros(len(model.theta), dtype=model.log_prob.dtype)
+    return tuple(
+        joint_terms(part, Tables(model.theta, nothing, model.log_prob[items]))
+        for part, items in zip(design.answers, design.items, strict=True)
+    )
+
+
+def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Block:
+    """Return log-likelihoods and priors of all persons of a (piece of a) design."""
+    kind, group = model.log_prob.dtype, design.group
+    out = np.empty((len(terms), len(model.theta), len(group)), dtype=kind)
+    for k, (part, term) in enumerate(zip(design.answers, terms, strict=True)):
+        Z, absent = indicators(part, slice(None), kind)
+        np.matmul(term.ratio.T, Z.T, out=out[k])
+        out[k] += term.constant[:, None]
+        if absent is not None:
+            out[k] -= term.base.T @ absent.T
+    mean = np.ascontiguousarray((design.regressors @ model.coefficients).T)
+    covariance = np.ascontiguousarray(model.covariance[group].transpose(1, 2, 0))
+    return Block(model.theta, out, mean, covariance, lowest_precision(model.covariance)[group], design.answered)
+
+
+def ep_e_step(
+    design: Design, model: Model, sites: Sites, *, control: Control = DEFAULT, executor: Executor | None = None
+) -> Expected:
+    """Return log Z, expected counts and moments of the populations, starting from the given sites.
+
+    With curves in single precision the likelihoods are too; moments of the populations are always in double.
+    """
+    one = partial(_block_statistics, model, likelihood_terms(design, model), control)
+    parts = map_pieces(one, pieces(design, sites), executor=executor)
+    first = next(parts)
+    sums, new = [np.array(x, dtype=np.float64) for x in first.additive()], [first.sites]
+    narrowest, unsettled = first.narrowest, first.unsettled
+    for part in parts:
+        sums = [np.add(total, x, out=total) for total, x in zip(sums, part.additive(), strict=True)]
+        new.append(part.sites)
+        narrowest, unsettled = min(narrowest, part.narrowest), unsettled + part.unsettled
+    ll, upper, totals, *moments = sums
+    sd = float(np.sqrt(max(narrowest, 0.0)))
+    return Expected(float(ll), upper, totals, Moments(*moments), sd, joined_sites(new), unsettled)
+
+
+def joined_sites(parts: list[Sites]) -> Sites:
+    """Return the sites of blocks of persons as one."""
+    return Sites(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
+
+
+def _block_statistics(
+    model: Model, terms: tuple[JointTerms, ...], control: Control, piece: tuple[Design, Sites]
+) -> Expected:
+    """Return the statistics of a block; its `narrowest` is a variance."""
+    design, sites = piece
+    found = settle(block_of(design, model, terms), sites, control)
+    evidence, tilted = found.evidence, found.tilted
+    if design.weight is not None:
+        evidence = evidence * design.weight
+        tilted *= design.weight.astype(tilted.dtype)
+    upper, totals = _counts(design, tilted)
+    return Expected(
+        float(evidence.sum()),
+        upper,
+        totals,
+        _moments(design, model, found),
+        float(found.variance.min()),
+        found.sites,
+        int((~found.settled).sum()),
+    )
+
+
+def _counts(design: Design, tilted: Floats) -> tuple[Floats, Floats]:
+    """Return expected counts above the lowest category (C, Q) and totals (I, Q) for tilted marginals (D, Q, p)."""
+    Q = tilted.shape[1]
+    upper = np.empty((sum(map(len, design.columns)), Q))
+    totals = np.empty((sum(map(len, design.items)), Q))
+    for k, part in enumerate(design.answers):
+        Z, absent = indicators(part, slice(None), tilted.dtype)
+        upper[design.columns[k]] = (tilted[k] @ Z).T
+        nodes = tilted[k].sum(axis=1)
+        totals[design.items[k]] = nodes if absent is None else nodes - (tilted[k] @ absent).T
+    return upper, totals
+
+
+def _moments(design: Design, model: Model, found: Settled) -> Moments:
+    """Return the moments of each group, weighted."""
+    member = (design.group[:, None] == np.arange(len(model.covariance))).astype(np.float64)
+    if design.weight is not None:
+        member *= design.weight[:, None]
+    D, p = found.mean.shape
+    w, off = design.regressors, found.mean - (design.regressors @ model.coefficients).T
+    spread = (found.covariance.reshape(D * D, p) @ member).T.reshape(-1, D, D)
+    own = [(w.T * column, off * column) for column in member.T]
+    return Moments(
+        member.sum(axis=0),
+        np.stack([weighted @ w for weighted, _ in own]),
+        np.stack([weighted @ off.T for weighted, _ in own]),
+        spread + np.stack([weighted @ off.T for _, weighted in own]),
+    )
+
+
+def ep_posterior(
+    design: Design, model: Model, *, control: Control = DEFAULT, executor: Executor | None = None
+) -> Posterior:
+    """Return posterior means and covariances of all persons, from scratch.
+
+    Blocks are filled up to one size and each person stops by itself, so a person has the same digits in any company.
+    """
+    terms, P = likelihood_terms(design, model), design.persons
+    starts = range(0, P, POSTERIOR_BLOCK)
+    filled = (design.take(np.minimum(np.arange(at, at + POSTERIOR_BLOCK), P - 1)) for at in starts)
+    parts = list(map_pieces(partial(_block_posterior, model, terms, control), filled, executor=executor))
+    sites = joined_sites([part.sites for part in parts]).take(slice(P))
+    mean, covariance = np.concatenate([x.mean for x in parts]), np.concatenate([x.covariance for x in parts])
+    return Posterior(mean[:P], covariance[:P], sites)
+
+
+def _block_posterior(model: Model, terms: tuple[JointTerms, ...], control: Control, design: Design) -> Posterior:
+    found = settle(block_of(design, model, terms), no_sites(design), control)
+    return Posterior(found.mean.T, found.covariance.transpose(2, 0, 1), found.sites)

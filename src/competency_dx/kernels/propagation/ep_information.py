@@ -1,0 +1,203 @@
+"""Missing information of correlated competencies by Louis' identity and Mehler's formula.
+
+The information lost with θ is Σ_p Cov[S_p | x_p] (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x). The complete-data
+score of an item of dimension k is a function f(θ_k). With polynomials φ_r orthonormal under the tilted marginal of a person
+and c_r[f] = E[φ_r f], within a dimension Cov(f, g) = Σ_r c_r[f] c_r[g]; across dimensions the dependence is that of the
+EP posterior N(m, V), for which (Mehler 1866, doi:10.1515/crll.1866.66.161)
+
+Cov(f(θ_k), g(θ_l)) = Σ_r c_r[f] c_r[g] ρ_kl^r,   ρ_kl = V_kl / √(V_kk V_ll).
+
+The score of a population is quadratic in θ (see `ep_population`): of it, items of dimension k share c_1 and c_2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Codes, Floats, Ints
+from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.grid.by_dimension import Design
+from competency_dx.kernels.grid.e_step import JointTerms
+from competency_dx.kernels.grid.louis import (
+    GUIDE_PERSONS,
+    GUIDE_TERMS,
+    MAX_TERMS,
+    NEGLIGIBLE,
+    Depth,
+    Projection,
+    Scores,
+    split_scores,
+    weighted_polynomials,
+)
+from competency_dx.kernels.normal_population import size
+from competency_dx.kernels.propagation.ep_e_step import DEFAULT, Model, block_of, likelihood_terms, pieces
+from competency_dx.kernels.propagation.ep_population import PopulationPosterior, population_posterior
+from competency_dx.kernels.propagation.expectation_propagation import Settled, Sites, settle
+
+AnyFloats = NDArray[np.floating[Any]]
+SplitScores = tuple[tuple[Scores, ...], tuple[Ints, ...]]  # of each dimension, and their places among all F
+
+
+class ItemDerivatives(NamedTuple):
+    """Derivatives of log P(X = k) by the F item parameters (K, F, Q), taken apart by dimension.
+
+    For each dimension `owner` (F_k,) is the item of each parameter, numbered within the dimension, and `place` (F_k,) where
+    the parameter stands among all.
+    """
+
+    tables: Floats
+    owner: tuple[Ints, ...]
+    place: tuple[Ints, ...]
+
+    @property
+    def size(self) -> int:
+        """Return F."""
+        return int(self.tables.shape[1])
+
+    def scores(self, theta: Floats) -> tuple[Scores, ...]:
+        """Return the derivatives of each dimension split for projection on polynomials."""
+        none = np.zeros((1, 0, 2))
+        return tuple(
+            split_scores(self.tables[:, at], own, none, theta) for own, at in zip(self.owner, self.place, strict=True)
+        )
+
+
+def item_derivatives(design: Design, tables: Floats, owner: Ints) -> ItemDerivatives:
+    """Take derivatives (K, F, Q) of parameters with the given items (F,) apart by dimension."""
+    place = tuple(np.flatnonzero(np.isin(owner, items)) for items in design.items)
+    own = tuple(np.searchsorted(items, owner[at]) for items, at in zip(design.items, place, strict=True))
+    return ItemDerivatives(tables, own, place)
+
+
+def ep_missing_information(
+    design: Design,
+    model: Model,
+    *,
+    sites: Sites,
+    derivatives: ItemDerivatives,
+    jacobian: Floats,
+    depth: Depth = "exact",
+    executor: Executor | None = None,
+) -> Floats:
+    """Return Σ_p Cov[S_p | x_p] (F + H, F + H) of F item parameters and H parameters of the populations.
+
+    Parameters
+    ----------
+    design, model, sites
+        Answers, curves on the grid of the derivatives, and the sites they settled at.
+    derivatives : ItemDerivatives
+        Derivatives of log P by the item parameters.
+    jacobian : ndarray, shape (N, H)
+        Derivatives of the parameters of all populations (see `ep_population`) by the free ones.
+    depth : {"exact", "guide"}
+        A guide is made of two terms and a few thousand persons: good enough for the direction of a Newton step.
+    """
+    order, most = by_pattern(design), MAX_TERMS
+    if depth == "guide":
+        order, most = order[:: max(1, len(order) // GUIDE_PERSONS)], GUIDE_TERMS
+    scores = derivatives.scores(model.theta)
+    one = partial(_block_information, model, likelihood_terms(design, model), (scores, derivatives.place), most)
+    chosen = pieces(design.take(order), sites.take(order))
+    F, N = derivatives.size, len(jacobian)
+    out = np.zeros((F + N, F + N))
+    for part in map_pieces(one, chosen, executor=executor):
+        out += part
+    out *= design.persons / len(order)
+    whole = np.zeros((F + N, F + jacobian.shape[1]))
+    whole[:F, :F], whole[F:, F:] = np.eye(F), jacobian
+    return np.asarray(whole.T @ out @ whole)
+
+
+def by_pattern(design: Design) -> Ints:
+    """Return an order of persons that puts equal sets of answered items together, so that blocks meet few items."""
+    masks = [np.packbits(part.observed, axis=1).T for part in design.answers if part.observed is not None]
+    return np.lexsort(np.concatenate(masks)) if masks else np.arange(design.persons)
+
+
+def _block_information(
+    model: Model, terms: tuple[JointTerms, ...], scores: SplitScores, most: int, piece: tuple[Design, Sites]
+) -> Floats:
+    """Return the missing information (F + N, F + N) of a block."""
+    design, sites = piece
+    found = settle(block_of(design, model, terms), sites, DEFAULT)
+    groups = tuple(population_posterior(design, model, found, int(g)) for g in np.unique(design.group))
+    items, place = _item_terms(design, model, found, scores, most)
+    local, cross = _sums(items, found, groups, design.weight)
+    R, D = model.coefficients.shape
+    F, T = sum(map(len, scores[1])), D * (D + 1) // 2
+    out = np.zeros((F + size(R, len(model.covariance), D),) * 2)
+    out[np.ix_(place, place)] = local
+    for population, part in zip(groups, cross, strict=True):
+        rows = F + np.concatenate([np.arange(R * D), R * D + population.group * T + np.arange(T)])
+        out[np.ix_(rows, place)] += part
+        out[np.ix_(place, rows)] += part.T
+        out[np.ix_(rows, rows)] += population.own()
+    return out
+
+
+def _item_terms(
+    design: Design, model: Model, found: Settled, scores: SplitScores, most: int
+) -> tuple[list[Iterator[AnyFloats]], Ints]:
+    """Return for each dimension the terms c_1, c_2 … (p, F_k) of the parameters a block meets, and these among all F."""
+    terms, place = [], []
+    for part, own, at, tilted in zip(design.answers, *scores, found.tilted, strict=True):
+        codes = part.codes if part.observed is None else np.where(part.observed, part.codes, np.int8(-1))
+        met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[own.owner])
+        terms.append(_terms(codes, own.take(met), model.theta, np.ascontiguousarray(tilted.T), most))
+        place.append(at[met])
+    return terms, np.concatenate(place)
+
+
+def _terms(codes: Codes, scores: Scores, theta: Floats, tilted: Floats, most: int) -> Iterator[AnyFloats]:
+    """Yield c_1, c_2 … (p, F) of the item parameters of one dimension."""
+    project = Projection(codes, scores, theta)
+    for weighted in weighted_polynomials(tilted, theta, most):
+        yield project(weighted)
+
+
+def _sums(
+    items: list[Iterator[AnyFloats]], found: Settled, groups: tuple[PopulationPosterior, ...], weight: Floats | None
+) -> tuple[Floats, list[Floats]]:
+    """Return Σ_p Cov over the items a block meets (F, F) and with the scores of each group (N, F), term by term."""
+    D = len(found.mean)
+    correlation = found.correlations
+    correlation[np.arange(D), np.arange(D)] = 1.0
+    power, total = np.ones_like(correlation), 0.0
+    out, cross = np.zeros(()), [np.zeros(())] * len(groups)
+    for r, terms in enumerate(zip(*items, strict=True), start=1):
+        power *= correlation
+        product = _mehler(terms, power, weight)
+        out = out + product
+        if r <= 2:
+            cross = [x + _crossed(y, terms, r) for x, y in zip(cross, groups, strict=True)]
+        size = float(np.trace(product))
+        total += size
+        if r >= 2 and size <= NEGLIGIBLE * total:
+            break
+    return out, cross
+
+
+def _mehler(terms: tuple[AnyFloats, ...], power: Floats, weight: Floats | None) -> Floats:
+    """Return one term of Mehler's sum (F, F): blocks C_kᵀ diag(ρ_kl^r) C_l, persons weighted."""
+    edge = np.concatenate([[0], np.cumsum([c.shape[1] for c in terms])])
+    out = np.empty((edge[-1], edge[-1]))
+    for k, one in enumerate(terms):
+        here = slice(edge[k], edge[k + 1])
+        own = one if weight is None else one * weight[:, None].astype(one.dtype)
+        out[here, here] = own.T @ one
+        for l, other in enumerate(terms[k + 1 :], start=k + 1):
+            there = slice(edge[l], edge[l + 1])
+            out[here, there] = own.T @ (other * power[k, l][:, None].astype(one.dtype))
+            out[there, here] = out[here, there].T
+    return out
+
+
+def _crossed(y: PopulationPosterior, terms: tuple[AnyFloats, ...], r: int) -> Floats:
+    """Return Σ_p Cov (N, F) of the scores of a population with those of the items, as far as term r goes."""
+    return np.concatenate([y.along(k, r) @ term[y.members] for k, term in enumerate(terms)], axis=1)

@@ -1,0 +1,244 @@
+"""The verb misconceptions: who holds which misconception, with what probability, by which wrong options."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats, value
+from competency_dx.bank import ItemBank
+from competency_dx.calibration import Calibration
+from competency_dx.errors import ScoringError, listed
+from competency_dx.findings import Finding, announce
+from competency_dx.kernels.classes.misconception_mixture import Persons
+from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.persons.summaries import for_each_posterior
+from competency_dx.misconceptions.estimation import (
+    MISCONCEPTION_MODEL,
+    MisconceptionEstimate,
+    MisconceptionEstimates,
+    estimate_misconceptions,
+)
+from competency_dx.misconceptions.evidence import REASONS, MisconceptionEvidence, MisconceptionParameters
+from competency_dx.models import ItemParameters
+from competency_dx.persons import EAP, as_responses, check_one_dimension, match, parameters_of, scoring_grid, source_of
+from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.responses import MissingPolicy, Responses
+
+RESTS_ON_PRIOR = 0.3  # share of the precision from which that is said
+
+
+@value
+class MisconceptionRule:
+    """What a probability has to be for a conclusion.
+
+    Attributes
+    ----------
+    likely, unlikely : float
+        A person likely holds a misconception from this probability up, and unlikely from that one down.
+    least_chances : int
+        Wrong answers in which the misconception could show that a person must have for either conclusion.
+    significance : float
+        Level of the test that choices of marked options go together between items more than by chance; a misconception that does
+        not pass is not estimated.
+    missing : MissingPolicy
+        Which missing answers count as wrong for the ability and which are left out.
+    """
+
+    likely: float = 0.8
+    unlikely: float = 0.2
+    least_chances: int = 2
+    significance: float = 0.01
+    missing: MissingPolicy = MissingPolicy()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.unlikely < self.likely <= 1:
+            raise ScoringError(
+                f"unlikely={self.unlikely} and likely={self.likely} must be probabilities, the first below the second"
+            )
+        if self.least_chances < 1:
+            raise ScoringError(f"least_chances={self.least_chances} must be at least 1")
+        if not 0 < self.significance < 0.5:
+            raise ScoringError(f"significance={self.significance} must lie between 0 and 0.5")
+
+
+DEFAULT_RULE = MisconceptionRule()
+
+
+def misconceptions(
+    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    bank: ItemBank,
+    calibration: Calibration | None = None,
+    *,
+    rule: MisconceptionRule = DEFAULT_RULE,
+) -> MisconceptionEvidence:
+    """Estimate from the wrong options chosen who holds which of the bank's misconceptions.
+
+    Ability follows from the scores and the item parameters, which are held; given ability and score, holders choose the options
+    that name their misconception at higher odds. Prevalence, its dependence on ability, the strength of the effect and the base
+    rates of all options are estimated from these responses by marginal maximum likelihood with stated weak priors.
+
+    Parameters
+    ----------
+    responses : Responses, data frame, array or path
+        Raw answers; points do not tell which option was chosen.
+    bank : ItemBank
+        Items with marked options, and the declared misconceptions.
+    calibration : Calibration, optional
+        Where item parameters and population come from; the bank when not given.
+    rule : MisconceptionRule, default MisconceptionRule()
+        Thresholds.
+
+    Returns
+    -------
+    MisconceptionEvidence
+
+    Raises
+    ------
+    ScoringError
+        When the bank declares no misconceptions or the responses hold points instead of answers.
+    ConvergenceError
+        When an estimation did not reach its maximum.
+    """
+    data, source = _checked(responses, bank), calibration or bank
+    check_one_dimension(source, "misconceptions")
+    ability = _ability(data, parameters_of(source), rule.missing)
+    found = estimate_misconceptions(data, bank, ability.persons, rule.significance)
+    out = _evidence(data, bank, found, rule, (*ability.findings, *_findings(bank, found)), source)
+    announce(out.findings)
+    return out
+
+
+class _Ability(NamedTuple):
+    persons: Persons
+    findings: tuple[Finding, ...]
+
+
+def _checked(source: Any, bank: ItemBank) -> Responses:  # noqa: ANN401 - any table
+    if not isinstance(bank, ItemBank):
+        raise ScoringError(f"Expected an ItemBank as the second argument of misconceptions, got {type(bank).__name__}")
+    if not bank.misconceptions:
+        raise ScoringError(
+            f"bank {bank.id} declares no misconceptions; declare them in bank.yaml and mark wrong options in items.yaml"
+        )
+    data = as_responses(source, bank)
+    if data.answers is None:
+        raise ScoringError(
+            "The responses hold points, not answers: they do not tell which option was chosen; load the raw answers with "
+            "load_responses(…, bank=bank)"
+        )
+    return data
+
+
+def _ability(data: Responses, known: ItemParameters, missing: MissingPolicy) -> _Ability:
+    """Return the posterior weights of ability (P, Q) given the scores."""
+    matched, choice = match(data, known, missing), EAP()
+    grid = scoring_grid(known, choice.points, choice.item_uncertainty)
+    out = np.empty((len(matched.codes), len(grid.theta)))
+
+    def one(block: slice, weight: Floats) -> None:
+        kept = weight[: block.stop - block.start]
+        out[block] = kept / kept.sum(axis=1, keepdims=True)
+
+    for_each_posterior(prepare(matched.codes, matched.observed, known.n_categories), grid, one)
+    return _Ability(Persons((grid.theta - known.mean) / np.sqrt(known.variance), out), matched.findings)
+
+
+def _evidence(  # the parts of one record
+    data: Responses,
+    bank: ItemBank,
+    found: MisconceptionEstimates,
+    rule: MisconceptionRule,
+    findings: tuple[Finding, ...],
+    source: ItemBank | Calibration,
+) -> MisconceptionEvidence:
+    ticked, each = found.ticked, found.estimates
+    answers = data.answers
+    assert answers is not None
+    inputs = {
+        "bank": f"{bank.id} {bank.version} {bank.digest}",
+        "responses": digest_arrays(data.scores, data.reasons, answers.codes),
+        "parameters": source_of(source),
+    }
+    return MisconceptionEvidence(
+        persons=data.persons,
+        misconceptions=tuple(bank.misconceptions),
+        titles=bank.misconceptions,
+        language=bank.header.language,
+        parameters=_parameters(each),
+        probability=np.stack([e.after for e in each], axis=1),
+        prior=np.stack([e.before for e in each], axis=1),
+        n_chances=np.stack([e.chances for e in each], axis=1),
+        marked=tuple(f"{t.item}:{t.option}" for t in ticked),
+        marked_code=tuple(t.code for t in ticked),
+        ticked=np.stack([t.persons for t in ticked], axis=1) if ticked else np.zeros((len(data.persons), 0), bool),
+        likely=rule.likely,
+        unlikely=rule.unlikely,
+        least_chances=rule.least_chances,
+        findings=findings,
+        provenance=provenance("misconceptions", inputs, _settings(rule)),
+    )
+
+
+def _parameters(each: tuple[MisconceptionEstimate, ...]) -> MisconceptionParameters:
+    return MisconceptionParameters(
+        standing=tuple(e.standing for e in each),
+        n_items=np.array([e.n_items for e in each]),
+        n_persons=np.array([e.n_persons for e in each]),
+        association=np.array([e.association for e in each]),
+        level=np.array([e.level for e in each]),
+        slope=np.array([e.slope for e in each]),
+        strength=np.array([e.strength for e in each]),
+        prevalence=np.array([e.prevalence for e in each]),
+        prior_share=np.array([e.prior_share for e in each]),
+    )
+
+
+def _settings(rule: MisconceptionRule) -> dict[str, str]:
+    return {
+        "likely": f"{rule.likely:g}",
+        "unlikely": f"{rule.unlikely:g}",
+        "least_chances": str(rule.least_chances),
+        "significance": f"{rule.significance:g}",
+        "missing": rule.missing.describe("en"),
+        **MISCONCEPTION_MODEL,
+    }
+
+
+def _findings(bank: ItemBank, found: MisconceptionEstimates) -> tuple[Finding, ...]:
+    """Return what is not estimated and why, and what rests on priors."""
+    out = []
+    for code, e in zip(bank.misconceptions, found.estimates, strict=True):
+        title = bank.misconceptions[code]
+        ru, en = f"{code} («{title.text('ru')}»)", f"{code} ({title.text('en')})"
+        if e.standing != "estimated":
+            why = REASONS[e.standing]
+            texts = f"Нет оценки заблуждения {ru}: {why[0]}.", f"The misconception {en} is not estimated: {why[1]}."
+            out.append(
+                Finding(code=f"misconceptions.{e.standing}", severity="info", ru=texts[0], en=texts[1], scope=(code,))
+            )
+        elif e.prior_share > RESTS_ON_PRIOR:
+            share = f"{100 * e.prior_share:.0f} %"
+            out.append(
+                Finding(
+                    code="misconceptions.rests_on_prior",
+                    severity="warning",
+                    ru=f"Оценка заблуждения {ru} на {share} держится на априорных; нужны ещё задания или участники.",
+                    en=f"The estimate of {en} rests on its priors by {share}; more items or persons are needed.",
+                    scope=(code,),
+                )
+            )
+    if found.too_wide:
+        out.append(_too_wide(found.too_wide))
+    return tuple(out)
+
+
+def _too_wide(items: tuple[str, ...]) -> Finding:
+    return Finding(
+        code="misconceptions.too_many_options",
+        severity="warning",
+        ru=f"В заданиях {listed(items)} слишком много вариантов; их отметки в оценке не участвуют.",
+        en=f"{listed(items)} have too many options; their marks take no part in the estimation.",
+        scope=items,
+    )

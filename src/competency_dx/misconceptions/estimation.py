@@ -1,0 +1,364 @@
+"""Estimating misconceptions from the wrong options chosen, item parameters held: design, evidence that there is one, fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.bank import Item, ItemBank
+from competency_dx.errors import CalibrationError, ConvergenceError
+from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.classes import misconception_mixture as kernel
+from competency_dx.responses import Reason, Responses, score_answers
+
+Standing = Literal["estimated", "no_item", "one_item", "few_answers", "not_seen"]
+
+MOST_OPTIONS = 10  # of a multiple-choice item: 1023 answers are possible then
+MOST_TOGETHER = 8  # misconceptions whose items overlap: 256 states of a person
+LEAST_PERSONS = 20  # who show two choices each, for a test of association to mean anything
+PRIORS = {
+    "level": (-1.0, 1.5),
+    "slope": (0.0, 0.75),
+    "log_strength": (float(np.log(2.0)), 0.75),
+    "base": (0.0, 2.0),
+    "trend": (0.0, 0.5),
+}
+MISCONCEPTION_MODEL = {
+    "model": "score by the response model; option given score: conditional logit with a latent misconception",
+    "priors": ", ".join(f"{name} N({mean:g}, {sd:g}²)" for name, (mean, sd) in PRIORS.items()),
+}
+STARTS = ((-1.0, 2.0), (-2.5, 3.0), (0.5, 1.5), (-0.5, 4.0))  # prevalence in logits, strength
+DRAWS, SEED = 64, 20_261_121
+TOLERANCE, MOST_NEWTON = 1e-6, 15
+FIRST_STEPS, NEXT_STEPS, MOST_STEPS = 20, 40, 500
+FIRST_PERSONS = 1500
+NEGLIGIBLE = 1e-12  # posterior weight of a point of the scale in everybody
+
+
+class Marked(NamedTuple):
+    """An item with marked options: its alternatives as in the kernel, sets of one left out, and what each person chose.
+
+    `ticks` (N, V), `marks` (N, M) of all codes, `first` (S,), `picked` (P,) the alternative chosen, -1 where there is none.
+    """
+
+    item: str
+    options: tuple[str, ...]
+    ticks: Floats
+    marks: Floats
+    first: Ints
+    picked: Ints
+
+    @property
+    def set_of(self) -> Ints:
+        """Return the set of each alternative (N,)."""
+        return np.repeat(np.arange(len(self.first)), np.diff(np.append(self.first, len(self.ticks))))
+
+    def tells(self, codes: Sequence[int]) -> Bools:
+        """Return which alternatives stand in sets where the marks of any of the codes differ (N,)."""
+        low = np.minimum.reduceat(self.marks[:, codes], self.first)
+        high = np.maximum.reduceat(self.marks[:, codes], self.first)
+        differ: Bools = np.any(high > low, axis=1)
+        return np.asarray(differ[self.set_of])
+
+    def chances(self, code: int) -> Bools:
+        """Return whose answer could show a misconception (P,)."""
+        told = np.append(self.tells([code]), False) if len(self.ticks) else np.zeros(1, dtype=np.bool_)
+        return np.asarray(told[self.picked])
+
+
+class Ticked(NamedTuple):
+    """A marked option and who ticked it (P,)."""
+
+    item: str
+    option: str
+    code: str
+    persons: Bools
+
+
+class MisconceptionEstimate(NamedTuple):
+    """What was found out of one misconception; numbers are NaN where it is not estimated.
+
+    `association` is the statistic of `association`; level κ, slope λ, strength δ with standard errors; prevalence, the mean over
+    the persons; `prior_share` the larger share that the priors supply of the precision of κ and log δ. `before` and `after` (P,)
+    are P(held) without and with the options chosen.
+    """
+
+    standing: Standing
+    n_items: int
+    n_persons: int
+    association: float
+    level: tuple[float, float]
+    slope: tuple[float, float]
+    strength: tuple[float, float]
+    prevalence: tuple[float, float]
+    prior_share: float
+    chances: Ints
+    before: Floats
+    after: Floats
+
+
+class MisconceptionEstimates(NamedTuple):
+    """Of each of the bank's codes an estimate; who ticked each marked option; items left out for too many options."""
+
+    estimates: tuple[MisconceptionEstimate, ...]
+    ticked: tuple[Ticked, ...]
+    too_wide: tuple[str, ...]
+
+
+NOTHING = (np.nan, np.nan)
+
+
+def estimate_misconceptions(
+    data: Responses, bank: ItemBank, persons: kernel.Persons, significance: float
+) -> MisconceptionEstimates:
+    """Estimate every misconception that the bank declares from the raw answers, given the persons' abilities.
+
+    Parameters
+    ----------
+    data : Responses
+        With raw answers of P persons.
+    bank : ItemBank
+    persons : Persons
+        Posterior of ability given the scores (P, Q).
+    significance : float
+        Level at which choices must go together between items.
+
+    Returns
+    -------
+    MisconceptionEstimates
+    """
+    items, ticked, too_wide = read_marked(data, bank)
+    return MisconceptionEstimates(estimate(items, persons, len(bank.misconceptions), significance), ticked, too_wide)
+
+
+def read_marked(data: Responses, bank: ItemBank) -> tuple[tuple[Marked, ...], tuple[Ticked, ...], tuple[str, ...]]:
+    """Return the marked items that have raw answers, who ticked each marked option, and the items with too many options."""
+    codes = tuple(bank.misconceptions)
+    chosen = [bank.item(i) for i in data.items if i in {x.id for x in bank.items if x.misconception_codes}]
+    wide = tuple(x.id for x in chosen if x.type == "multiple" and len(x.options) > MOST_OPTIONS)
+    read = dict(_answers_read(data, bank, [x.id for x in chosen]))
+    items, ticked = [], []
+    for item in chosen:
+        answers, column = read[item.id]
+        ticked += [
+            Ticked(item.id, o, code, np.array([o in a for a in (*answers, ())], dtype=np.bool_)[column])
+            for o, code in item.misconception_codes.items()
+        ]
+        if item.id not in wide:
+            items.append(_marked(item, codes, answers, column))
+    return tuple(items), tuple(ticked), wide
+
+
+def _answers_read(
+    data: Responses, bank: ItemBank, items: Sequence[str]
+) -> Iterator[tuple[str, tuple[tuple[tuple[str, ...], ...], Ints]]]:
+    """Yield of each item the distinct answers as option codes and the place (P,) of each person's, -1 where there is none."""
+    assert data.answers is not None
+    places = {item: data.items.index(item) for item in items}
+    found = {}
+    for item, j in places.items():
+        codes = np.where(data.reasons[:, j] == Reason.ANSWERED, data.answers.codes[:, j], -1)
+        words, who, column = np.unique(codes, return_index=True, return_inverse=True)
+        found[item] = who[words >= 0], column.astype(np.int64) - int((words < 0).any())
+    rows = np.unique(np.concatenate([who for who, _ in found.values()])) if found else np.zeros(0, dtype=np.int64)
+    few = data.select(items=items, persons=[str(data.persons[p]) for p in rows])
+    for item, (who, column) in found.items():
+        given = [few.explain(str(data.persons[p]), item, bank).normalised for p in who]
+        yield item, (tuple(tuple(g.split(" ")) for g in given), column)
+
+
+def _marked(item: Item, codes: Sequence[str], answers: Sequence[tuple[str, ...]], column: Ints) -> Marked:
+    options = tuple(item.options)
+    sizes = range(1, len(options) + 1) if item.type == "multiple" else (1,)
+    possible = [c for size in sizes for c in combinations(options, size)]
+    points, status = score_answers(item, [" ".join(c) for c in possible])
+    sets = [
+        [c for c, x, s in zip(possible, points, status, strict=True) if s == 0 and x == k] for k in np.unique(points)
+    ]
+    sets = [s for s in sets if len(s) > 1]
+    flat = [c for s in sets for c in s]
+    place = {frozenset(c): n for n, c in enumerate(flat)}
+    ticks = np.array([[o in c for o in options] for c in flat], dtype=np.float64).reshape(len(flat), len(options))
+    named = np.array([[item.misconception_codes.get(o) == m for m in codes] for o in options], dtype=np.float64)
+    lookup = np.array([place.get(frozenset(a), -1) for a in answers] + [-1], dtype=np.int64)
+    first = np.cumsum([0, *(len(s) for s in sets)])[:-1].astype(np.int64)
+    return Marked(item.id, options, ticks, ticks @ named, first, lookup[column])
+
+
+def association(items: Sequence[Marked], code: int, ability: Floats) -> tuple[float, int]:
+    """Return how far the choices of marked options go together between items, and in how many persons it can be seen.
+
+    For each item the number of marked options ticked is freed of its mean within the set of alternatives and of a linear trend in
+    ability (P,); answers marked for other misconceptions are left out, which does not change the odds among the rest. With r_pi
+    what is left, c_p = Σ_{i<j} r_pi r_pj has mean zero where nobody holds anything, and z = Σ c_p / √Σ c_p² is standard normal in
+    the limit: the score test against a mixture, whose first order the base rates of the options take up.
+    """
+    total, squares, seen = (np.zeros(len(ability)) for _ in range(3))
+    for item in items:
+        who, rest = _residuals(item, code, ability)
+        total[who] += rest
+        squares[who] += rest**2
+        seen[who] += 1
+    pairs = (total**2 - squares)[seen > 1] / 2
+    size = float(np.sqrt((pairs**2).sum()))
+    return (float(pairs.sum()) / size if size > 0 else 0.0), int((seen > 1).sum())
+
+
+def _residuals(item: Marked, code: int, ability: Floats) -> tuple[Ints, Floats]:
+    """Return the persons and the residuals of their marked ticks on sets of alternatives and ability."""
+    alone = item.marks.sum(axis=1) == item.marks[:, code]
+    low = np.minimum.reduceat(np.where(alone, item.marks[:, code], np.inf), item.first)
+    high = np.maximum.reduceat(np.where(alone, item.marks[:, code], -np.inf), item.first)
+    fit_for_it = np.append(alone & (high > low)[item.set_of], False)
+    who = np.flatnonzero(fit_for_it[item.picked])
+    if not len(who):
+        return who, np.zeros(0)
+    picked = item.picked[who]
+    sets = item.set_of[picked]
+    design = np.concatenate([np.eye(len(item.first))[sets], ability[who, None]], axis=1)
+    y = item.marks[picked, code]
+    return who, np.asarray(y - design @ np.linalg.lstsq(design, y, rcond=None)[0])
+
+
+def estimate(
+    items: Sequence[Marked], persons: kernel.Persons, n_codes: int, significance: float
+) -> tuple[MisconceptionEstimate, ...]:
+    """Return an estimate for each of the M codes; those whose items overlap are estimated jointly.
+
+    A misconception is estimated when two items can show it, 20 persons have shown two choices each, and choices go together more
+    than chance and ability explain, at the given significance; otherwise its marks count as ordinary distractors.
+    """
+    with one_blas_thread():
+        ability = persons.weights @ persons.z
+        plain = [_first_look(items, m, ability, significance) for m in range(n_codes)]
+        kept = [m for m in range(n_codes) if plain[m].standing == "estimated"]
+        out = list(plain)
+        for group in _groups(items, kept):
+            for m, found in zip(group, _estimated(items, group, persons, plain), strict=True):
+                out[m] = found
+    return tuple(out)
+
+
+def _first_look(items: Sequence[Marked], code: int, ability: Floats, significance: float) -> MisconceptionEstimate:
+    telling = [i for i in items if len(i.ticks) and i.tells([code]).any()]
+    chances = np.zeros(len(ability), dtype=np.int64)
+    for item in telling:
+        chances += item.chances(code)
+    z, n = association(telling, code, ability) if telling else (0.0, 0)
+    standing: Standing = "estimated" if z > -ndtri(significance) else "not_seen"
+    standing = "few_answers" if n < LEAST_PERSONS else standing
+    standing = "one_item" if len(telling) == 1 else standing if telling else "no_item"
+    blank = np.full(len(ability), np.nan)
+    known = z if standing in {"estimated", "not_seen"} else np.nan
+    return MisconceptionEstimate(standing, len(telling), n, known, *(NOTHING,) * 4, np.nan, chances, blank, blank)
+
+
+def _groups(items: Sequence[Marked], codes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Return the codes in groups that share no item, each in ascending order."""
+    groups = [{m} for m in codes]
+    for item in items:
+        here = {m for m in codes if len(item.ticks) and item.tells([m]).any()}
+        touched = [g for g in groups if g & here]
+        if len(touched) > 1:
+            groups = [g for g in groups if not g & here] + [set().union(*touched)]
+    if max(map(len, groups), default=0) > MOST_TOGETHER:
+        raise CalibrationError(
+            f"{max(map(len, groups))} misconceptions share items, one with the next; at most {MOST_TOGETHER} can be estimated "
+            "together: mark fewer in the same items"
+        )
+    return tuple(sorted(tuple(sorted(g)) for g in groups))
+
+
+def stack(items: Sequence[Marked], codes: Sequence[int]) -> tuple[kernel.Choices, Ints]:
+    """Return the choices that tell of some codes, and the persons (p,) who made any."""
+    from scipy.sparse import csr_array
+
+    ticks, marks, first, rows, columns, start = [], [], [], [], [], 0
+    V = sum(len(i.options) for i in items)
+    before = np.cumsum([0, *(len(i.options) for i in items)])
+    for item, left in zip(items, before, strict=False):
+        keep = item.tells(list(codes)) if len(item.ticks) else np.zeros(0, dtype=np.bool_)
+        place = np.append(np.where(keep, np.cumsum(keep) - 1 + start, -1), -1)
+        wide = np.zeros((int(keep.sum()), V))
+        wide[:, left : left + len(item.options)] = item.ticks[keep]
+        ticks.append(wide)
+        marks.append(item.marks[keep][:, codes])
+        first.append(place[item.first][place[item.first] >= 0])
+        who = np.flatnonzero(place[item.picked] >= 0)
+        rows.append(who)
+        columns.append(place[item.picked[who]])
+        start += len(wide)
+    table, row, column = np.concatenate(ticks), np.concatenate(rows), np.concatenate(columns)
+    used = table.any(axis=0)
+    persons, at = np.unique(row, return_inverse=True)
+    chosen = csr_array((np.ones(len(row)), (at, column)), shape=(len(persons), start))
+    return kernel.Choices(table[:, used], np.concatenate(marks), np.concatenate(first), chosen), persons
+
+
+def priors_of(M: int, V: int) -> kernel.Normals:
+    """Return the stated weak priors of ψ = (κ, λ, log δ, e, s)."""
+    mean, sd = (np.repeat([p[k] for p in PRIORS.values()], (M, M, M, V, V)) for k in (0, 1))
+    return kernel.Normals(mean, sd)
+
+
+def _estimated(
+    items: Sequence[Marked], codes: tuple[int, ...], persons: kernel.Persons, plain: Sequence[MisconceptionEstimate]
+) -> Iterator[MisconceptionEstimate]:
+    """Yield the estimates of codes whose items overlap."""
+    M, (choices, who) = len(codes), stack(items, codes)
+    near = np.flatnonzero(persons.weights.max(axis=0) > NEGLIGIBLE)
+    at, weights = slice(near[0], near[-1] + 1), persons.weights[who]
+    some = kernel.Persons(persons.z[at], weights[:, at])
+    problem = kernel.Problem(choices, some, priors_of(M, choices.ticks.shape[1]))
+    best = best_fit(problem)
+    half = np.random.default_rng(SEED).standard_normal((DRAWS // 2, len(best.psi)))
+    curve, after = kernel.averaged(best, problem, np.concatenate([half, -half]))
+    before = persons.weights[:, at] @ curve
+    full = before.copy()
+    full[who] = after
+    prevalence = np.stack(kernel.mean_prevalence(best, M, persons), axis=1)
+    found = np.stack([best.psi, np.sqrt(np.diag(best.covariance))], axis=1)[: 3 * M].reshape(3, M, 2)
+    found[2] = np.exp(found[2, :, :1]) * np.stack([np.ones(M), found[2, :, 1]], axis=1)
+    for k, m in enumerate(codes):
+        level, slope, strength = ((float(x), float(se)) for x, se in found[:, k])
+        yield plain[m]._replace(
+            level=level,
+            slope=slope,
+            strength=strength,
+            prevalence=(float(prevalence[k, 0]), float(prevalence[k, 1])),
+            prior_share=float(best.prior_share[[k, k + 2 * M]].max()),
+            before=before[:, k],
+            after=full[:, k],
+        )
+
+
+def best_fit(problem: kernel.Problem) -> kernel.Fit:
+    """Return the highest of the modes reached from several starting values.
+
+    Raises
+    ------
+    ConvergenceError
+        When it is not reached.
+    """
+    M, few, found = problem.M, problem.thinned(FIRST_PERSONS), []
+    for level, strength in STARTS:
+        start = problem.priors.mean.copy()
+        start[:M], start[2 * M : 3 * M] = level, np.log(strength)
+        found.append(kernel.search(start, few, FIRST_STEPS))
+    near = kernel.search(max(found, key=lambda x: round(x[1], 3))[0], problem, NEXT_STEPS)[0]
+    best = kernel.polish(near, problem, TOLERANCE, MOST_NEWTON)
+    if best.decrement < TOLERANCE:
+        return best
+    best = kernel.polish(kernel.search(near, problem, MOST_STEPS)[0], problem, TOLERANCE, MOST_NEWTON)
+    if best.decrement < TOLERANCE:
+        return best
+    raise ConvergenceError(
+        f"The estimation of misconceptions did not reach a maximum (gradient {best.decrement:.2g} in units of one over the "
+        "standard error); check that the marked options are those the bank means",
+        state=best,
+    )

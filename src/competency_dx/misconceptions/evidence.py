@@ -1,0 +1,276 @@
+"""The result of misconceptions: a probability for every person and misconception, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Bools, Floats, Ints, Names, freeze, value
+from competency_dx.bank import Text
+from competency_dx.errors import ScoringError, listed
+from competency_dx.findings import Finding
+from competency_dx.provenance import Provenance
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+STATES = ("not enough evidence", "unlikely", "likely")
+REASONS: Mapping[str, tuple[str, str]] = {
+    "": ("", ""),
+    "between": ("вероятность между порогами", "the probability lies between the thresholds"),
+    "few_chances": (
+        "слишком мало неверных ответов, где оно могло проявиться",
+        "too few wrong answers in which it could show",
+    ),
+    "no_item": (
+        "ни в одном задании с ответами выбор среди неверных вариантов о нём не говорит",
+        "in no item answered does the choice among wrong options tell of it",
+    ),
+    "one_item": (
+        "о нём говорит только одно задание, нужны хотя бы два",
+        "only one item tells of it, two are needed",
+    ),
+    "few_answers": (
+        "слишком мало участников с двумя неверными ответами, где оно могло проявиться",
+        "too few persons have two wrong answers in which it could show",
+    ),
+    "not_seen": (
+        "выборы отмеченных вариантов в разных заданиях не связаны сильнее случайного",
+        "choices of the marked options go together between items no more than by chance",
+    ),
+}
+Z95 = 1.959963984540054
+
+
+@value
+class MisconceptionParameters:
+    """The model of each of M misconceptions; numbers are NaN where one is not estimated.
+
+    Attributes
+    ----------
+    standing : tuple of str
+        "estimated", or why not, a key of `REASONS`.
+    n_items : ndarray of int, shape (M,)
+        Items answered in which it can show.
+    n_persons : ndarray of int, shape (M,)
+        Persons in whom the association of choices between items could be seen.
+    association : ndarray, shape (M,)
+        Statistic of that association, standard normal where nobody holds the misconception.
+    level, slope, strength : ndarray, shape (M, 2)
+        κ, λ and δ with their standard errors: logit P(held | θ) = κ + λ (θ - μ)/σ; holding adds δ to the log-odds of a marked
+        option.
+    prevalence : ndarray, shape (M, 2)
+        Mean of P(held | θ) over the persons, with its standard error.
+    prior_share : ndarray, shape (M,)
+        The larger share of the precision of κ and log δ that the weak priors supply, 0 to 1.
+    """
+
+    standing: tuple[str, ...]
+    n_items: Ints
+    n_persons: Ints
+    association: Floats
+    level: Floats
+    slope: Floats
+    strength: Floats
+    prevalence: Floats
+    prior_share: Floats
+
+    def __post_init__(self) -> None:
+        freeze(self, n_items=np.int64, n_persons=np.int64, association=np.float64, level=np.float64, slope=np.float64)
+        freeze(self, strength=np.float64, prevalence=np.float64, prior_share=np.float64)
+
+
+@value
+class MisconceptionEvidence(Result):
+    """Probabilities that P persons hold M misconceptions.
+
+    Attributes
+    ----------
+    persons : ndarray of str, shape (P,)
+        In the order of the responses.
+    misconceptions : tuple of str
+        Codes of the bank, in its order.
+    titles : mapping of str to Text
+        Their titles.
+    language : str
+        The bank's language, that of the titles in the table.
+    parameters : MisconceptionParameters
+    probability : ndarray, shape (P, M)
+        P(held | scores and options chosen), the uncertainty of the model's parameters averaged out; NaN where not estimated.
+    prior : ndarray, shape (P, M)
+        P(held | scores): the prevalence among persons who score like this one.
+    n_chances : ndarray of int, shape (P, M)
+        Wrong answers in which the misconception could show.
+    marked : tuple of str
+        Item and option, as "item:option", of every marked option answered.
+    marked_code : tuple of str
+        The misconception that each of them names.
+    ticked : ndarray of bool, shape (P, number of marked options)
+        Who chose it.
+    likely, unlikely, least_chances
+        The rule applied.
+    """
+
+    kind: ClassVar[str] = "misconception_evidence"
+
+    persons: Names
+    misconceptions: tuple[str, ...]
+    titles: Mapping[str, Text]
+    language: str
+    parameters: MisconceptionParameters
+    probability: Floats
+    prior: Floats
+    n_chances: Ints
+    marked: tuple[str, ...]
+    marked_code: tuple[str, ...]
+    ticked: Bools
+    likely: float
+    unlikely: float
+    least_chances: int
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, persons=object, probability=np.float64, prior=np.float64, n_chances=np.int64, ticked=np.bool_)
+
+    @property
+    def state(self) -> NDArray[np.int8]:
+        """Return the index into `STATES` of every person and misconception (P, M)."""
+        enough = self.n_chances >= self.least_chances
+        above = np.nan_to_num(self.probability, nan=-1.0) >= self.likely
+        below = np.nan_to_num(self.probability, nan=2.0) <= self.unlikely
+        return np.where(enough & above, 2, np.where(enough & below, 1, 0)).astype(np.int8)
+
+    def evidence(self, p: int, code: str) -> str:
+        """Return the marked options that a person (by place) chose, as ``"item:option; item:option"``."""
+        return "; ".join(
+            m for m, own, t in zip(self.marked, self.marked_code, self.ticked[p], strict=True) if own == code and t
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per person and misconception.
+
+        Columns are person, misconception, title, probability, prior, evidence (items and options chosen that name it),
+        n_chances, state, and reason: why there is not enough evidence.
+        """
+        import pandas as pd
+
+        P, M = self.probability.shape
+        names = [self.titles[m].text(self.language) for m in self.misconceptions]
+        return pd.DataFrame(
+            {
+                "person": np.repeat(self.persons, M),
+                "misconception": np.tile(np.array(self.misconceptions, dtype=object), P),
+                "title": np.tile(np.array(names, dtype=object), P),
+                "probability": self.probability.ravel(),
+                "prior": self.prior.ravel(),
+                "evidence": [self.evidence(p, m) for p in range(P) for m in self.misconceptions],
+                "n_chances": self.n_chances.ravel(),
+                "state": np.array(STATES, dtype=object)[self.state.ravel()],
+                "reason": self._reasons().ravel(),
+            }
+        )
+
+    def _reasons(self) -> Names:
+        """Return a key of `REASONS` of every person and misconception (P, M), "" where there is a conclusion."""
+        standing = np.array([s if s != "estimated" else "" for s in self.parameters.standing], dtype=object)
+        few = np.where(self.n_chances < self.least_chances, "few_chances", "between").astype(object)
+        open_ = np.where(standing[None] != "", standing[None], few)
+        return np.where(self.state > 0, "", open_)
+
+    def parameters_frame(self) -> pd.DataFrame:
+        """Return one row per misconception: its model with standard errors, and how many persons likely hold it."""
+        import pandas as pd
+
+        p = self.parameters
+        pairs = {"prevalence": p.prevalence, "strength": p.strength, "level": p.level, "slope": p.slope}
+        named = {f"{head}{k}": x[:, j] for k, x in pairs.items() for j, head in enumerate(("", "se_"))}
+        return pd.DataFrame(
+            {
+                "misconception": list(self.misconceptions),
+                "title": [self.titles[m].text(self.language) for m in self.misconceptions],
+                "standing": list(p.standing),
+                "n_items": p.n_items,
+                "n_persons": p.n_persons,
+                "association": p.association,
+                **named,
+                "prior_share": p.prior_share,
+                "likely": (self.state == 2).sum(axis=0),
+                "unlikely": (self.state == 1).sum(axis=0),
+            }
+        )
+
+    def explain(self, person: str, code: str, language: str = "en") -> str:
+        """Return in one sentence what can be said of a person and a misconception, and why.
+
+        Raises
+        ------
+        ScoringError
+            When the person or the misconception is not in the result.
+        """
+        people = self.persons.tolist()
+        if person not in people or code not in self.misconceptions:
+            raise ScoringError(
+                f"There is no person {person!r} with misconception {code!r}; misconceptions are {listed(self.misconceptions)}"
+            )
+        p, m = people.index(person), self.misconceptions.index(code)
+        reason = REASONS[self._reasons()[p, m]][0 if language == "ru" else 1]
+        return _sentence(self, p, m, reason, language)
+
+    def summary(self) -> Sequence[str]:
+        """Return how many persons likely hold each misconception."""
+        lines = [f"Misconceptions of {len(self.persons)} persons: {len(self.misconceptions)} declared"]
+        counts, p = self.state, self.parameters
+        for m, code in enumerate(self.misconceptions[:7]):
+            if p.standing[m] == "estimated":
+                n = np.bincount(counts[:, m], minlength=3)
+                held = f"prevalence {p.prevalence[m, 0]:.2f} ± {p.prevalence[m, 1]:.2f}"
+                lines.append(f"{code}: {held}, likely {n[2]}, unlikely {n[1]}, not enough evidence {n[0]}")
+            else:
+                lines.append(f"{code}: not enough evidence, {REASONS[p.standing[m]][1]}"[:150])
+        lines += [f"… and {len(self.misconceptions) - 7} more"] if len(self.misconceptions) > 7 else []
+        return lines + [f"{f.severity}: {f.en}"[:150] for f in self.findings if f.severity != "info"][:3]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: prevalence with its interval, and the distribution of probabilities."""
+        return ("prevalence", "probability")
+
+    def chart(self, kind: str) -> Chart:
+        """Return prevalences with 95 % intervals, or a histogram of the probabilities of all estimated misconceptions."""
+        from competency_dx.display.charts import Chart, Series, interval_chart
+
+        if kind == "probability":
+            x = self.probability[np.isfinite(self.probability)]
+            counts, edges = np.histogram(x, bins=20, range=(0.0, 1.0))
+            bars = Series(name="", mark="bar", x=(edges[1:] + edges[:-1]) / 2, y=counts.astype(float))
+            return Chart(
+                title="Probability of holding", x_label="P", y_label="persons × misconceptions", series=(bars,)
+            )
+        centre, se = self.parameters.prevalence[::-1].T
+        return interval_chart(
+            labels=[self.titles[m].text(self.language) for m in self.misconceptions[::-1]],
+            values=centre.tolist(),
+            low=np.maximum(centre - Z95 * se, 0).tolist(),
+            high=np.minimum(centre + Z95 * se, 1).tolist(),
+            title="Share of persons who hold a misconception, 95 %",
+            x_label="prevalence",
+            x_lines=(0.0, 1.0),
+        )
+
+
+def _sentence(result: MisconceptionEvidence, p: int, m: int, reason: str, language: str) -> str:
+    code, ru = result.misconceptions[m], language == "ru"
+    chance, chosen = result.probability[p, m], result.evidence(p, code)
+    states = ("данных недостаточно", "маловероятно", "вероятно") if ru else STATES
+    parts = [f"{result.persons[p]}, «{result.titles[code].text(language)}»: {states[result.state[p, m]]}"]
+    parts += [f"P = {chance:.2f}"] if np.isfinite(chance) else []
+    parts += [f"{'выбрано' if ru else 'chosen'}: {chosen}"] if chosen else []
+    parts += [f"{'возможностей проявиться' if ru else 'chances to show'}: {result.n_chances[p, m]}"]
+    return ", ".join(parts) + (f" ({reason})" if reason else "")

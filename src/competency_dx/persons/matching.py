@@ -1,0 +1,197 @@
+"""Bringing answers and parameters together by item id, in the order of the parameters, whatever the order of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Ints
+from competency_dx.bank import ItemBank
+from competency_dx.calibration import Calibration, ClassCalibration
+from competency_dx.errors import ScoringError, listed
+from competency_dx.findings import Finding
+from competency_dx.models import ItemParameters, bank_parameters
+from competency_dx.persons.plain_table import plain_points
+from competency_dx.responses import MissingPolicy, Responses, chosen_options, load_responses
+
+
+class Matched(NamedTuple):
+    """Scores (P, I) and observed mask (P, I) in the order of the parameters, with what did not match."""
+
+    data: Responses
+    codes: Codes
+    observed: Bools
+    findings: tuple[Finding, ...]
+
+    def rows(self, persons: Ints) -> Matched:
+        """Return some of the persons."""
+        return self._replace(codes=self.codes[persons], observed=self.observed[persons])
+
+
+def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
+    """Return the item parameters of a bank or a calibration.
+
+    Raises
+    ------
+    ScoringError
+        When something else is given.
+    """
+    if isinstance(source, Calibration):
+        return source.parameters
+    if isinstance(source, ItemBank):
+        return bank_parameters(source)
+    raise ScoringError(f"Expected an ItemBank or a Calibration as parameters, got {type(source).__name__}")
+
+
+def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
+    """Refuse several competencies where a verb is about one.
+
+    Raises
+    ------
+    ScoringError
+        When the calibration has several dimensions.
+    """
+    if isinstance(parameters, Calibration) and len(parameters.population.dimensions) > 1:
+        raise ScoringError(
+            f"{verb} is for one competency, the calibration has {listed(parameters.population.dimensions)}; calibrate "
+            "the items of each competency by themselves"
+        )
+
+
+def source_of(parameters: ItemBank | Calibration) -> str:
+    """Return the digest that tells where item parameters came from."""
+    if isinstance(parameters, ItemBank):
+        return parameters.digest
+    return parameters.provenance.inputs["responses"]
+
+
+def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibration) -> Responses:  # noqa: ANN401 - any table
+    """Return responses as they are, or load a table, with the bank's keys when a bank is given.
+
+    A mapping is one person. Plain numbers under the ids of calibrated items are points and need no reading; everything
+    else goes the way of every table, to the same digits.
+    """
+    if isinstance(source, Responses):
+        return source
+    if isinstance(parameters, Calibration):
+        points = plain_points(source, frozenset(parameters.parameters.items))
+        if points is not None:
+            return points
+    if isinstance(source, Mapping) and all(np.ndim(v) == 0 for v in source.values()):
+        source = [dict(source)]
+    return load_responses(source, bank=parameters if isinstance(parameters, ItemBank) else None)
+
+
+def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) -> Matched:
+    """Match by item id; items without parameters are left out and said so.
+
+    Raises
+    ------
+    ScoringError
+        When no item matches, or a score is higher than the item's parameters provide for.
+    """
+    codes, observed = data.effective(policy)
+    if any(parameters.options) and data.answers is not None:
+        codes, observed = _options(data, parameters, codes, observed)
+    if data.items == parameters.items:
+        _check_range(data, codes, observed, parameters)
+        return Matched(data, codes, observed, ())
+    column = {item: j for j, item in enumerate(data.items)}
+    pairs = [(i, column[item]) for i, item in enumerate(parameters.items) if item in column]
+    if not pairs:
+        raise ScoringError(
+            f"None of the items {listed(data.items)} has parameters; the parameters are for {listed(parameters.items)}: "
+            "check that the column names are the item ids"
+        )
+    to, of = (np.array(side) for side in zip(*pairs, strict=True))
+    out = np.zeros((len(codes), len(parameters.items)), dtype=np.int8)
+    mask = np.zeros(out.shape, dtype=np.bool_)
+    out[:, to], mask[:, to] = codes[:, of], observed[:, of]
+    _check_range(data, out, mask, parameters)
+    known = set(parameters.items)
+    return Matched(data, out, mask, _unmatched([item for item in data.items if item not in known]))
+
+
+def _options(data: Responses, parameters: ItemParameters, codes: Codes, observed: Bools) -> tuple[Codes, Bools]:
+    """Return the answers with chosen options in place of points where items are modelled by option."""
+    codes, observed = codes.copy(), observed.copy()
+    column = {item: j for j, item in enumerate(data.items)}
+    for item, labels in zip(parameters.items, parameters.options, strict=True):
+        j = column.get(item)
+        if labels and j is not None:
+            found = chosen_options(data, j, labels)
+            codes[:, j], observed[:, j] = found.codes, found.chosen
+    return codes, observed
+
+
+def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: ItemParameters) -> None:
+    if not len(codes):
+        raise ScoringError("There is no person to score: the responses have no rows")
+    top = codes.max(axis=0)
+    high = np.flatnonzero(top >= parameters.n_categories)
+    unseen = ~parameters.allowed & (np.arange(parameters.intercepts.shape[1]) < parameters.n_categories[:, None])
+    for i, k in zip(*np.nonzero(unseen), strict=True):
+        who = np.flatnonzero((codes[:, i] == k) & observed[:, i])
+        if who.size:
+            raise ScoringError(
+                f"Item {parameters.items[i]}: score {k} of person {data.persons[who[0]]} was earned by nobody in the "
+                'calibration, so the model has no probability for it; calibrate with priors="weak" (GPCM, PCM) or more persons'
+            )
+    for i in high:
+        who = np.flatnonzero((codes[:, i] == top[i]) & observed[:, i])
+        if who.size:
+            raise ScoringError(
+                f"Item {parameters.items[i]}: score {top[i]} of person {data.persons[who[0]]} is above the highest score "
+                f"{parameters.n_categories[i] - 1} its parameters provide for; correct the answer or recalibrate the item"
+            )
+
+
+def _unmatched(items: list[str]) -> tuple[Finding, ...]:
+    if not items:
+        return ()
+    return (
+        Finding(
+            code="scoring.no_parameters",
+            severity="warning",
+            ru=f"У {len(items)} заданий нет параметров; ответы на них не участвуют в оценивании.",
+            en=f"{len(items)} items have no parameters; answers to them take no part in scoring: {listed(items)}.",
+            scope=tuple(items),
+        ),
+    )
+
+
+KEPT = 64
+
+
+def by_population(data: Responses, parameters: ItemBank | Calibration) -> Iterator[tuple[Ints | None, ItemParameters]]:
+    """Yield persons (None for all of them) with the item parameters and population they are scored with.
+
+    Persons of a group the calibration does not know, or whose group is not told, are scored with the reference group's.
+    """
+    if not isinstance(parameters, Calibration) or len(parameters.groups) == 1:
+        yield None, parameters_of(parameters)
+        return
+    labels = data.background.get(parameters.grouping) if parameters.grouping is not None else None
+    if labels is None:
+        yield None, parameters_of_group(parameters, 0)
+        return
+    place = {name: g for g, name in enumerate(parameters.groups)}
+    group = np.array([place.get(str(x), 0) for x in labels], dtype=np.int64)
+    for g in np.unique(group):
+        yield np.flatnonzero(group == g), parameters_of_group(parameters, int(g))
+
+
+@lru_cache(maxsize=KEPT)
+def parameters_of_group(calibration: Calibration, group: int) -> ItemParameters:
+    """Return the item parameters that hold in a group, under the items' own ids, with the group's population."""
+    known, names = calibration.parameters, calibration.groups
+    own = [item.rpartition("@") for item in known.items]
+    split = [at == "@" and name in names for _, at, name in own]
+    kept = [i for i, (_, _, name) in enumerate(own) if not split[i] or name == names[group]]
+    some = known.take(kept)
+    items = tuple(own[i][0] if split[i] else known.items[i] for i in kept)
+    return replace(some, items=items, population=calibration.populations[group])

@@ -1,0 +1,322 @@
+"""Cross-checking a calibration against an independent program, item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, freeze, value
+from competency_dx.bank import ItemBank
+from competency_dx.calibration import (
+    Calibration,
+    Girth,
+    GirthEstimates,
+    described,
+    doubts,
+    evidence,
+    girth_estimates,
+    girth_family,
+    placed,
+    refuse_several,
+    settled,
+)
+from competency_dx.errors import CalibrationError, listed
+from competency_dx.findings import Finding, announce
+from competency_dx.models import FAMILIES, ItemParameters
+from competency_dx.provenance import Provenance, digest_document, provenance
+from competency_dx.responses import Responses, load_responses
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+Verdict = Literal["agrees", "differs", "undecided", "girth is higher"]
+
+LIMIT = 0.5  # standard errors; also what the log-likelihoods may differ by: LIMIT² / 2 a parameter
+SAME_DATA = 1e-2  # the responses given must give the calibration's log-likelihood back within this
+ABOVE = 1e-2  # log-likelihood that girth may lie above a maximum: rounding of the grids
+
+
+@value
+class CrossCheck(Result):
+    """Parameters of a calibration beside those of girth, one row per parameter.
+
+    Rule of the verdict. *agrees*: every parameter with a standard error lies within half of it, and the log-likelihoods, both
+    marginal and on the same support, within 1/8 a free parameter, which is what half a standard error everywhere costs at most.
+    *girth is higher*: girth's parameters have the higher likelihood although the calibration was to maximise it. *undecided*:
+    they differ, and girth has a reason of its own to be wrong (see `findings`). *differs*: they differ, and it has none.
+
+    Attributes
+    ----------
+    function : str
+        The function of girth.
+    items, families, parameters : tuple of str (N,)
+        What each row is about; the last row of a Rasch test is the population's variance.
+    ours, girth, se : ndarray, shape (N,)
+        Estimates, and the standard error of ours; NaN where the calibration has none.
+    at_bound : ndarray of bool, shape (N,)
+        Where girth ended at a bound of its search; such rows are not judged.
+    log_likelihood, girth_log_likelihood : float
+        This library's marginal log-likelihood at either set of parameters.
+    girth_converged : bool
+        Whether girth stopped by its own criterion, off its bounds, with the population where it was put.
+    """
+
+    kind: ClassVar[str] = "cross_check"
+
+    model: str
+    function: str
+    items: tuple[str, ...]
+    families: tuple[str, ...]
+    parameters: tuple[str, ...]
+    ours: Floats
+    girth: Floats
+    se: Floats
+    at_bound: Bools
+    log_likelihood: float
+    girth_log_likelihood: float
+    n_parameters: int
+    girth_converged: bool
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, ours=np.float64, girth=np.float64, se=np.float64, at_bound=np.bool_)
+
+    @property
+    def in_se(self) -> Floats:
+        """Return girth's estimate minus ours in units of our standard error (N,), NaN where there is none."""
+        return np.asarray((self.girth - self.ours) / np.where(self.se > 0, self.se, np.nan))
+
+    @property
+    def judged(self) -> Bools:
+        """Return the rows (N,) with a standard error and off girth's bounds."""
+        return np.asarray(np.isfinite(self.in_se) & ~self.at_bound)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the verdict by the rule of this class."""
+        gap = self.log_likelihood - self.girth_log_likelihood
+        if -gap > ABOVE and self.provenance.settings["priors"].startswith("none"):
+            return "girth is higher"
+        near = bool((np.abs(self.in_se[self.judged]) <= LIMIT).all()) and self.judged.any()
+        if near and abs(gap) <= self.n_parameters * LIMIT**2 / 2:
+            return "agrees"
+        return "undecided" if not self.girth_converged or self._excused else "differs"
+
+    @property
+    def _excused(self) -> bool:
+        return any(f.code in {"girth.shares", "cross_check.priors"} for f in self.findings)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per parameter: item, family, parameter, ours, girth, difference, se, in_se, verdict."""
+        import pandas as pd
+
+        words = np.where(np.abs(self.in_se) <= LIMIT, "agrees", "differs").astype(object)
+        words[~np.isfinite(self.in_se)] = "no standard error"
+        words[self.at_bound] = "girth at its bound"
+        return pd.DataFrame(
+            {
+                "item": self.items,
+                "family": self.families,
+                "parameter": self.parameters,
+                "ours": self.ours,
+                "girth": self.girth,
+                "difference": self.girth - self.ours,
+                "se": self.se,
+                "in_se": self.in_se,
+                "verdict": words,
+            }
+        )
+
+    def summary(self) -> Sequence[str]:
+        """Return the verdict, the largest difference and the likelihoods."""
+        size = np.where(self.judged, np.abs(np.nan_to_num(self.in_se)), -1.0)
+        k = int(size.argmax()) if len(size) else 0
+        far = int((size > LIMIT).sum())
+        return [
+            f"Cross-check of {self.model} against girth ({self.function}): {self.verdict}",
+            f"largest difference {max(size[k], 0.0):.3f} SE ({self.items[k]}, {self.parameters[k]}); {far} of "
+            f"{int(self.judged.sum())} parameters differ by more than {LIMIT:g} SE",
+            f"log-likelihood {self.log_likelihood:.4f}, at girth's parameters {self.girth_log_likelihood:.4f}",
+            *(f"{f.severity}: {f.en}"[:150] for f in self.findings[:6]),
+        ]
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: girth's estimates against ours, with our 95 % intervals."""
+        return ("differences",)
+
+    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+        """Return the differences in standard errors, one row per judged parameter, the first on top."""
+        from competency_dx.display.charts import Chart, Series
+
+        rows = np.flatnonzero(self.judged)[::-1]
+        at = np.arange(len(rows), dtype=np.float64)
+        return Chart(
+            title="Girth minus this calibration",
+            x_label="standard errors",
+            y_label="",
+            series=(Series(name="", mark="point", x=self.in_se[rows], y=at),),
+            y_names=tuple(f"{self.items[r]} {self.parameters[r]}" for r in rows),
+            x_lines=(-LIMIT, 0.0, LIMIT),
+        )
+
+
+class _Data(NamedTuple):
+    """Answers to the items of a calibration, in its order."""
+
+    codes: Codes
+    observed: Bools
+
+
+def cross_check(
+    calibration: Calibration,
+    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    *,
+    bank: ItemBank | None = None,
+    method: Girth | None = None,
+) -> CrossCheck:
+    """Estimate the items of a calibration anew by girth and table the differences.
+
+    A calibration holds no answers of persons: give the responses it was made from. They must reproduce its log-likelihood.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Of Rasch, 1PL, 2PL, GRM or GPCM items (2PL items may stand beside GRM or GPCM), one competency.
+    responses : Responses, data frame, array or path
+        The responses it was made from.
+    bank : ItemBank, optional
+        Keys, where the responses are raw answers.
+    method : Girth, optional
+        Quadrature of girth, and the missing policy of the calibration where it was not the default.
+
+    Raises
+    ------
+    CalibrationError
+        When the responses are others, or girth has no function for the families.
+    """
+    parameters = calibration.parameters
+    refuse_several(parameters, calibration.groups)
+    family = girth_family(parameters.families)
+    chosen = method or Girth()
+    data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
+    table = _answers(data, parameters, chosen)
+    mine = evidence(*table, parameters, points=calibration.certificate.points)
+    if not abs(mine.log_likelihood - calibration.log_likelihood) <= SAME_DATA:
+        raise CalibrationError(
+            f"These responses give the calibration a log-likelihood of {mine.log_likelihood:.2f}, it was made with "
+            f"{calibration.log_likelihood:.2f}: give the same responses with the same missing policy, without weights and groups"
+        )
+    found = girth_estimates(*table, parameters.n_categories, family, items=parameters.items, method=chosen)
+    other = placed(found, parameters)
+    theirs = evidence(*table, other, points=mine.points)
+    names, families, labels, values = _rows(calibration, other, found)
+    out = CrossCheck(
+        model=calibration.model,
+        function=found.function,
+        items=names,
+        families=families,
+        parameters=labels,
+        ours=values[0],
+        girth=values[1],
+        se=values[2],
+        at_bound=values[3] > 0,
+        log_likelihood=mine.log_likelihood,
+        girth_log_likelihood=theirs.log_likelihood,
+        n_parameters=calibration.n_parameters,
+        girth_converged=settled(found, theirs),
+        findings=doubts(found, theirs, parameters.items) + _priors_note(calibration),
+        provenance=provenance(
+            "cross_check",
+            {"calibration": digest_document(calibration.to_json()), **dict(calibration.provenance.inputs)},
+            {"method": described(found, chosen), "priors": calibration.provenance.settings.get("priors", "")},
+        ),
+    )
+    out = replace(out, findings=out.findings + _verdict_note(out))
+    announce(out.findings)
+    return out
+
+
+def _answers(data: Responses, parameters: ItemParameters, method: Girth) -> _Data:
+    chosen = data.select(items=parameters.items)
+    codes, observed = chosen.effective(method.missing)
+    high = [item for i, item in enumerate(parameters.items) if codes[:, i].max(initial=0) >= parameters.n_categories[i]]
+    if high:
+        raise CalibrationError(
+            f"Scores of {listed(high)} are above those calibrated; give the responses it was made from"
+        )
+    return _Data(codes, np.array(observed))
+
+
+def _rows(
+    calibration: Calibration, other: ItemParameters, found: GirthEstimates
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Floats]:
+    """Return item, family and name of each row, and the values (4, N): ours, girth's, our SE, at a bound."""
+    own = calibration.parameters
+    frame = calibration.to_frame()
+    rows: list[tuple[str, str, str, float, float, float, float]] = []
+    for i, (item, family, m) in enumerate(zip(own.items, own.families, own.n_categories, strict=True)):
+        at, bound = frame.iloc[i], float(found.at_bound[i])
+        if FAMILIES[family].slope != "fixed":
+            rows.append((item, family, "a", float(own.slope[i]), float(other.slope[i]), float(at["se_a"]), bound))
+        for k in np.flatnonzero(np.isfinite(own.difficulties[i]) & np.isfinite(other.difficulties[i])):
+            name = "b" if m == 2 else f"b{k + 1}"
+            b = float(own.difficulties[i, k]), float(other.difficulties[i, k])
+            rows.append((item, family, name, *b, float(at[f"se_{name}"]), bound))
+    if own.variance != other.variance:
+        rows.append(("population", "normal", "variance", own.variance, other.variance, _variance_se(calibration), 0.0))
+    items, families, labels, *values = zip(*rows, strict=True)
+    return tuple(items), tuple(families), tuple(labels), np.array(values, dtype=np.float64)
+
+
+def _variance_se(calibration: Calibration) -> float:
+    """Return the standard error of the population variance, NaN where it has none."""
+    at = [k for k, name in enumerate(calibration.parameter_names) if name.startswith("variance")]
+    return float(np.sqrt(calibration.covariance[at[0], at[0]])) if at else float("nan")
+
+
+def _priors_note(calibration: Calibration) -> tuple[Finding, ...]:
+    priors = calibration.provenance.settings.get("priors", "")
+    if priors.startswith("none"):
+        return ()
+    return (
+        Finding(
+            code="cross_check.priors",
+            severity="info",
+            ru=f"Калибровка использует априорные ({priors}), girth — нет: в различия входит их действие.",
+            en=f"The calibration has priors ({priors}), girth has none: their pull is part of the differences.",
+        ),
+    )
+
+
+def _verdict_note(check: CrossCheck) -> tuple[Finding, ...]:
+    if check.verdict == "agrees":
+        return ()
+    far = tuple(dict.fromkeys(np.array(check.items, dtype=object)[check.judged & (np.abs(check.in_se) > LIMIT)]))
+    if check.verdict == "girth is higher":
+        return (
+            Finding(
+                code="cross_check.girth_higher",
+                severity="error",
+                ru="Параметры girth правдоподобнее: калибровка не достигла своего максимума.",
+                en="Girth's parameters are more likely: the calibration has not reached its maximum.",
+            ),
+        )
+    return (
+        Finding(
+            code=f"cross_check.{check.verdict}",
+            severity="warning",
+            ru=f"Расхождение с girth больше {LIMIT:g} стандартной ошибки: {listed(far)}. "
+            + ("Посмотрите эти задания." if check.verdict == "differs" else "Причина может быть в самом girth."),
+            en=f"Girth differs by more than {LIMIT:g} standard errors: {listed(far)}. "
+            + ("Look at these items." if check.verdict == "differs" else "The reason may lie with girth itself."),
+            scope=far,
+        ),
+    )

@@ -1,0 +1,186 @@
+"""What all pages of one report share: language, tree, scale, rule and methods note, prepared once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from competency_dx.arrays import value
+from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
+from competency_dx.display import LOOKS, Look, chance, decimal, percent, symbol, tied
+from competency_dx.findings import Finding
+from competency_dx.reports.strings import Language, several, strings
+from competency_dx.reports.tree import Branch, branches
+
+SHOWN_SCOPE = 5
+CHANCES = (0.05, 0.20, 0.40, 0.60, 0.80, 0.95)
+
+
+@value
+class Sign:
+    """One of the five states as it is shown everywhere: mark, picture of the mark, name, meaning."""
+
+    look: Look
+    symbol: str
+    name: str
+    meaning: str
+
+
+@value
+class FindingLine:
+    """One finding in the language of the report."""
+
+    severity: str
+    text: str
+    scope: str
+    code: str
+
+
+@value
+class Setting:
+    """The shared part of a report on deficit profiles."""
+
+    language: Language
+    t: Mapping[str, str]
+    bank: str
+    tree: tuple[Branch, ...]
+    standards: Standards
+    rule: DeficitRule
+    scale: str
+    level: str
+    chance: str
+    cuts: tuple[tuple[float, str], ...]
+    policy: str
+    open_note: str
+    signs: Mapping[str, Sign]
+    methods: tuple[tuple[str, str], ...]
+    findings: tuple[FindingLine, ...]
+
+
+def setting(profiles: DeficitProfiles, language: Language) -> Setting:
+    """Prepare what the pages share."""
+    t, standards, rule = strings(language), profiles.standards, profiles.rule
+    return Setting(
+        language=language,
+        t=t,
+        bank=profiles.bank.text(language),
+        tree=branches(profiles.competencies),
+        standards=standards,
+        rule=rule,
+        scale=scale_name(standards, language),
+        chance=percent(100 * rule.interval, language),
+        level=f"{percent(100 * rule.interval, language)}" + ("-й" if language == "ru" else ""),
+        cuts=cut_labels(standards, language),
+        policy=tied(standards.policy(language)),
+        open_note=t["open_note"].format(target=decimal(rule.reliability, 2, language)),
+        signs=signs(standards, rule, language),
+        methods=methods(profiles, language),
+        findings=finding_lines(profiles.findings, language),
+    )
+
+
+def scale_name(standards: Standards, language: Language) -> str:
+    """Return the name of the scale as the field writes it."""
+    return {"r201": {"ru": "Р-201", "en": "R-201"}}.get(standards.id, {}).get(language, standards.id)
+
+
+def unit_title(competency: Competency, t: Mapping[str, str], language: Language) -> str:
+    """Return the title of a reporting unit; a category of teachers stands for the whole test."""
+    title = competency.title.text(language)
+    if competency.kind != "category":
+        return title
+    return t["whole_test"].format(title=title[:1].lower() + title[1:] if language == "ru" else title)
+
+
+def cut_labels(standards: Standards, language: Language) -> tuple[tuple[float, str], ...]:
+    """Return each cut with the label of its line."""
+    t, last = strings(language), len(standards.cuts) - 1
+    keys = ["cut_deficit" if k == 0 else "cut_strength" if k == last else "cut_one" for k in range(last + 1)]
+    return tuple((c, t[k].format(cut=percent(c, language))) for c, k in zip(standards.cuts, keys, strict=True))
+
+
+def signs(standards: Standards, rule: DeficitRule, language: Language) -> dict[str, Sign]:
+    """Return the five states with what they mean under this rule."""
+    t, fill = strings(language), _thresholds(standards, rule, language)
+    return {
+        state: Sign(look=look, symbol=symbol(look), name=t[state], meaning=t[f"legend_{state}"].format(**fill))
+        for state, look in zip(STATES, LOOKS, strict=True)
+    }
+
+
+def _thresholds(standards: Standards, rule: DeficitRule, language: Language) -> dict[str, str]:
+    return {
+        "cut": percent(standards.deficit_cut, language),
+        "top": percent(standards.strength_cut, language),
+        "confirmed": percent(100 * rule.confirmed, language),
+        "likely": percent(100 * rule.likely, language),
+        "indeterminate": percent(100 * rule.indeterminate, language),
+        "reliability": decimal(rule.reliability, 2, language),
+        "items": str(rule.min_items),
+        "cohort": str(rule.min_cohort),
+    }
+
+
+def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, str], ...]:
+    """Return the methods note as pairs of name and text, generated from the provenance of the result."""
+    t, made, standards = strings(language), profiles.provenance, profiles.standards
+    loose = sum(fact.status == "provisional" for fact in profiles.items)
+    pairs = [
+        (t["engine"], t["made_by"].format(version=made.library, verb=made.verb)),
+        (t["bank"], profiles.bank.text(language)),
+        (
+            t["standards"],
+            f"{scale_name(standards, language)}: " + "; ".join(percent(c, language) for c in standards.cuts),
+        ),
+        (t["source"], standards.source.text(language)),
+        (t["policy"], tied(standards.policy(language))),
+        (t["rule"], t["rule_text"].format(**_thresholds(standards, profiles.rule, language))),
+    ]
+    if loose:
+        pairs.append((t["provisional_note"], t["provisional_text"].format(n=loose, total=len(profiles.items))))
+    for key, mapping in (("inputs", made.inputs), ("settings", made.settings)):
+        if mapping:
+            pairs.append((t[key], "; ".join(f"{name}: {_short(text)}" for name, text in mapping.items())))
+    return tuple(pairs)
+
+
+def _short(text: str) -> str:
+    return text[:19] + "…" if text.startswith("sha256:") else text
+
+
+def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:
+    """Return findings for a table: at most five ids of the scope, the rest counted."""
+    t = strings(language)
+    return tuple(
+        FindingLine(severity=t[f.severity], text=f.text(language), scope=scope(f.scope, language), code=f.code)
+        for f in findings
+    )
+
+
+def scope(ids: Sequence[str], language: Language) -> str:
+    """Return at most five ids and the number of the rest."""
+    rest = len(ids) - SHOWN_SCOPE
+    more = [strings(language)["and_more"].format(n=rest)] if rest > 0 else []
+    return ", ".join([*ids[:SHOWN_SCOPE], *more])
+
+
+def chance_words(p: float, language: Language) -> str:
+    """Return a probability in words and figures: ``"весьма вероятно, 87 %"``."""
+    if p != p:  # noqa: PLR0124 - NaN
+        return chance(p, language)
+    step = 1 + sum(p >= edge for edge in CHANCES)
+    return f"{strings(language)[f'chance_{step}']}, {chance(p, language)}"
+
+
+def column_title(name: str, language: Language) -> str:
+    """Return the title of a background column: translated where it has a usual name."""
+    return strings(language).get(f"column_{name.lower()}", name)
+
+
+def named(cell: str, language: Language) -> str:
+    """Return a background value; an empty one is told as such."""
+    return cell if cell not in {"", "nan", "None", "NaN"} else strings(language)["not_stated"]
+
+
+def persons(n: int, language: Language) -> str:
+    """Return the number of persons in words: ``"21 участник"``."""
+    return several(n, "person", language)

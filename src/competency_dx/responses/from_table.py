@@ -1,0 +1,192 @@
+"""From a table or an array to `Responses`: roles, points, blanks by form, attempts, the ingest report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from competency_dx.arrays import Codes, Ints, Names, blocks
+from competency_dx.errors import ResponsesError, listed
+from competency_dx.findings import Finding
+from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.responses.explanation import Answers
+from competency_dx.responses.missing import Reason, Reasons
+from competency_dx.responses.reading.attempts import best_cells, best_rows, numbered, owners, single_rows
+from competency_dx.responses.reading.findings import note
+from competency_dx.responses.reading.forms import form_ids, resolve_blanks
+from competency_dx.responses.reading.pivot import long_columns, pivot
+from competency_dx.responses.reading.roles import Roles, find_roles
+from competency_dx.responses.reading.scoring import Cell, Mode, cells_of, score_cells
+from competency_dx.responses.responses import HIGHEST, Responses
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from competency_dx.bank import ItemBank
+    from competency_dx.responses.reading.layout import Layout
+    from competency_dx.responses.reading.table import Table
+
+ROWS_AT_ONCE = 1 << 15
+MISSING_NUMBERS = (-1, -9, -99, -999)
+
+Cellwise = TypeVar("Cellwise", bound=np.generic)
+
+
+def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses:
+    """Make responses of a table, wide or long."""
+    long = long_columns(table, bank, layout)
+    plan = layout
+    if long is not None:
+        table, items = pivot(table, long, bank, layout)
+        wanted = items if bank is None and layout.items is None else layout.items
+        plan = replace(layout, person=long.person, items=wanted)
+    roles = single_rows(find_roles(table, bank, plan), layout)
+    if not roles.table.rows:
+        raise ResponsesError(f"{table.origin}: the table has no rows of answers; expected at least one person")
+    cells = cells_of(roles, bank, layout)
+    scored = score_cells(cells, layout)
+    status, found = resolve_blanks(roles, bank, [c.id for c in cells], scored.status)
+    ids, row = owners(roles)
+    source = None
+    if len(ids) < len(row):
+        source = (best_rows if long is None else best_cells)(row, scored.scores, status)
+    reasons = picked(status, source)
+    scores = np.where(reasons == Reason.ANSWERED, picked(scored.scores, source), np.int8(0)).astype(np.int8)
+    findings = (*roles.table.findings, *scored.findings, *found, *emptiness(ids, [c.id for c in cells], reasons))
+    return Responses(
+        persons=ids,
+        items=tuple(c.id for c in cells),
+        scores=scores,
+        reasons=reasons,
+        max_scores=scored.max_scores,
+        background=_background(roles, bank, source),
+        answers=_answers(cells, source) if scored.mode == "raw" else None,
+        findings=findings,
+        provenance=_provenance(table.origin, bank, layout, scored.mode, (scores, reasons)),
+    )
+
+
+def settled(table: Table, bank: ItemBank | None, layout: Layout) -> Layout:
+    """Return the layout with what this table tells filled in, so that more rows of the same source are read alike.
+
+    Raises
+    ------
+    ResponsesError
+        When the table is long: its persons may be anywhere in the source.
+    """
+    if long_columns(table, bank, layout) is not None:
+        raise ResponsesError(
+            f"{table.origin}: the table has one row per answer; reading in blocks needs one row per person: pivot it "
+            "first, or read it whole by load_responses"
+        )
+    plan = replace(layout, kind="wide")
+    roles = find_roles(table, bank, plan)
+    mode = score_cells(cells_of(roles, bank, plan), plan).mode
+    return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode)
+
+
+def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
+    """Return the rows (or, cell by cell, the rows of each column) that count; everything when `source` is None."""
+    if source is None:
+        return array
+    return array[source] if source.ndim == 1 else np.take_along_axis(array, source, axis=0)
+
+
+def _answers(cells: tuple[Cell, ...], source: Ints | None) -> Answers:
+    codes = np.stack([c.column.codes for c in cells], axis=1)
+    return Answers(
+        codes=picked(codes, source),
+        vocabulary=tuple(c.column.vocabulary for c in cells),
+        kinds=tuple(c.column.kinds for c in cells),
+    )
+
+
+def _background(roles: Roles, bank: ItemBank | None, source: Ints | None) -> dict[str, Names]:
+    rows = None if source is None else source if source.ndim == 1 else source.min(axis=1)
+    out = {name: picked(roles.table.columns[name].texts(), rows) for name in roles.background}
+    if roles.form is not None and bank is not None:
+        out[roles.form] = picked(form_ids(roles, bank)[0], rows)
+    return out
+
+
+def emptiness(ids: Names, items: list[str], reasons: Reasons) -> list[Finding]:
+    """Return findings for items and for persons without a single answer."""
+    seen = reasons == Reason.ANSWERED
+    bare, silent = ~seen.any(axis=0), ~seen.any(axis=1)
+    out = [note("empty_items", [i for i, b in zip(items, bare, strict=True) if b])] if bare.any() else []
+    return [*out, *([note("empty_persons", ids[silent].tolist())] if silent.any() else [])]
+
+
+def _provenance(
+    origin: str, bank: ItemBank | None, layout: Layout, mode: Mode, data: tuple[Codes, Reasons]
+) -> Provenance:
+    inputs = {"source": origin, "data": digest_arrays(data[0] - data[1].astype(np.int8))}
+    if bank is not None:
+        inputs["bank"] = f"{bank.id} {bank.version} {bank.digest}"
+    return provenance("load_responses", inputs, layout.settings() | {"cells": mode})
+
+
+def from_points(array: NDArray[Any], layout: Layout) -> Responses:
+    """Make responses of a numeric array (P, I) of points; NaN and the usual negative codes are missing."""
+    P, I = array.shape
+    items = layout.items if layout.items is not None else tuple(f"item{k + 1}" for k in range(I))
+    if len(items) != I or not P:
+        raise ResponsesError(
+            f"The array of shape {array.shape} does not fit {len(items)} items and at least one person"
+        )
+    scores, reasons, found = _points(array, items)
+    for part in (scores, reasons):
+        part.flags.writeable = False
+    ids = numbered(P)
+    ids.flags.writeable = False
+    empty = emptiness(ids, list(items), reasons) if found or reasons.any() else []
+    return Responses(
+        persons=ids,
+        items=items,
+        scores=scores,
+        reasons=reasons,
+        max_scores=np.maximum(scores.max(axis=0), 1).astype(np.int64),
+        background={},
+        answers=None,
+        findings=(*found, *empty),
+        provenance=_provenance("array", None, layout, "scored", (scores, reasons)),
+    )
+
+
+def _points(array: NDArray[Any], items: tuple[str, ...]) -> tuple[Codes, Reasons, list[Finding]]:
+    reasons = np.zeros(array.shape, dtype=np.uint8)
+    if array.dtype.kind != "f" and (array.dtype.kind == "b" or (array.min() >= 0 and array.max() <= HIGHEST)):
+        return array.astype(np.int8), reasons, []
+    scores = np.empty(array.shape, dtype=np.int8)
+    counts = np.zeros((2, len(items)), dtype=np.int64)
+    for rows in blocks(len(array), ROWS_AT_ONCE):
+        part = array[rows]
+        values = np.where(np.isnan(part), -np.inf, part) if array.dtype.kind == "f" else part
+        _refuse(values, items)
+        coded = np.isin(values, MISSING_NUMBERS)
+        invalid = (values < 0) & np.isfinite(values) & ~coded
+        reasons[rows] = np.where(invalid, Reason.INVALID, np.where(values < 0, Reason.NOT_ADMINISTERED, 0))
+        scores[rows] = np.where(values < 0, 0, values)
+        counts += np.stack([coded.sum(axis=0), invalid.sum(axis=0)])
+    return scores, reasons, _coded(counts, items)
+
+
+def _refuse(values: NDArray[Any], items: tuple[str, ...]) -> None:
+    finite = np.isfinite(values)
+    broken = (finite & (values != np.floor(values))).any(axis=0)
+    high = (values > HIGHEST).any(axis=0)
+    for bad, what in ((broken, "numbers that are no whole points"), (high, f"values above {HIGHEST}")):
+        if bad.any():
+            names = listed(items[k] for k in np.flatnonzero(bad).tolist())
+            raise ResponsesError(f"The array has {what} in {names}; expected whole points of at least 0, NaN = missing")
+
+
+def _coded(counts: Ints, items: tuple[str, ...]) -> list[Finding]:
+    out = []
+    for code, row in (("missing_tokens", counts[0]), ("invalid", counts[1])):
+        names = [f"{i} ({n})" for i, n in zip(items, row.tolist(), strict=True) if n]
+        if names:
+            out.append(note(code, names, n=int(row.sum()), scope=[items[k] for k in np.flatnonzero(row).tolist()]))
+    return out
