@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from competency_dx.findings import Finding as Finding
     from competency_dx.misconceptions import MisconceptionEvidence as MisconceptionEvidence
     from competency_dx.misconceptions import MisconceptionRule as MisconceptionRule
-    from competency_dx.misconceptions import misconceptions as misconceptions
+    from competency_dx.misconceptions import find_misconceptions as find_misconceptions
     from competency_dx.models import ItemParameters as ItemParameters
     from competency_dx.models import simulate as simulate
     from competency_dx.quality import CrossCheck as CrossCheck
@@ -122,7 +122,7 @@ _ROOMS = {
     ),
     "competencies": ("R201", "DeficitProfiles", "DeficitRule", "Level", "Profile", "Standards", "diagnose"),
     "findings": ("Finding",),
-    "misconceptions": ("MisconceptionEvidence", "MisconceptionRule", "misconceptions"),
+    "misconceptions": ("MisconceptionEvidence", "MisconceptionRule", "find_misconceptions"),
     "quality": ("CrossCheck", "cross_check"),
     "errors": ("CompetencyDxError", "CompetencyDxWarning"),
     "models": ("ItemParameters", "simulate"),

@@ -20,7 +20,7 @@ LONGEST_MODULE, LONGEST_FUNCTION, MOST_PARAMETERS = 400, 60, 7
 PUBLIC_NAMES = [
     "MisconceptionEvidence",
     "MisconceptionRule",
-    "misconceptions",
+    "find_misconceptions",
     "Exploratory",
     "FactorSolution",
     "rotated",

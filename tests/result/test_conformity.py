@@ -90,7 +90,7 @@ def _misconceptions() -> cdx.MisconceptionEvidence:
     bank, rng = cdx.load_bank("mathematics"), np.random.default_rng(6)
     single = [item for item in bank.items if item.type == "single"]
     chosen = {i.id: [list(i.options)[k] for k in rng.integers(0, len(i.options), 60)] for i in single}
-    return cdx.misconceptions(cdx.load_responses(pd.DataFrame(chosen), bank=bank), bank)
+    return cdx.find_misconceptions(cdx.load_responses(pd.DataFrame(chosen), bank=bank), bank)
 
 
 COVARIATE = pd.DataFrame({"x": np.arange(130.0)}, index=[str(k) for k in range(1, 131)])

@@ -20,7 +20,7 @@ import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank, ParameterRecord, Text
 from competency_dx.errors import CompetencyDxWarning, ScoringError
 from competency_dx.kernels.classes import misconception_mixture as mixture
-from competency_dx.misconceptions.api import MisconceptionRule, misconceptions
+from competency_dx.misconceptions.api import MisconceptionRule, find_misconceptions
 from competency_dx.misconceptions.estimation import read_marked
 from competency_dx.misconceptions.evidence import REASONS, STATES, MisconceptionEvidence
 
@@ -232,7 +232,7 @@ def recovered(make_bank: MakeBank, quiet: Quiet) -> list[tuple[Truth, Misconcept
     for seed in range(4):
         truth = made(make_bank, SIX, 1500, seed)
         with quiet():
-            out.append((truth, misconceptions(truth.raw, truth.bank)))
+            out.append((truth, find_misconceptions(truth.raw, truth.bank)))
     return out
 
 
@@ -276,7 +276,7 @@ def test_without_an_effect_almost_nobody_is_reported(make_bank: MakeBank, quiet:
     for seed in range(60):
         truth = made(make_bank, NONE, 400, 100 + seed)
         with quiet():
-            found = misconceptions(truth.raw, truth.bank)
+            found = find_misconceptions(truth.raw, truth.bank)
         statistics.append(found.parameters.association[0])
         reported += float((found.state > 0).mean()) / 60
         assert found.parameters.standing[0] in {"not_seen", "estimated"}
@@ -289,7 +289,7 @@ def test_misconceptions_that_share_items_are_told_apart(make_bank: MakeBank, qui
     design = Design(marks=({"2": "m0", "3": "m1"},) * 6, prevalence=(0.3, 0.2), strength=(2.5, 2.5), fillers=6)
     truth = made(make_bank, design, 1200, 8)
     with quiet():
-        found = misconceptions(truth.raw, truth.bank)
+        found = find_misconceptions(truth.raw, truth.bank)
     p = found.parameters
     assert p.standing == ("estimated", "estimated")
     for m in range(2):
@@ -310,7 +310,7 @@ def shown(make_bank: MakeBank, quiet: Quiet) -> tuple[Truth, MisconceptionEviden
     truth = made(make_bank, design, 300, 11)
     truth.raw.loc[299, [f"i{k}" for k in range(5)]] = None
     with quiet():
-        return truth, misconceptions(truth.raw, truth.bank)
+        return truth, find_misconceptions(truth.raw, truth.bank)
 
 
 def test_the_table_has_a_row_per_person_and_misconception(shown: tuple[Truth, MisconceptionEvidence]) -> None:
@@ -397,8 +397,8 @@ def test_the_same_data_give_the_same_bytes_and_order_does_not_matter(
     order = rng.permutation(300)
     mixed = truth.raw.iloc[order, [0, *(1 + rng.permutation(truth.raw.shape[1] - 1))]]
     with quiet():
-        assert misconceptions(truth.raw, truth.bank).to_json() == found.to_json()
-        other = misconceptions(mixed, truth.bank)
+        assert find_misconceptions(truth.raw, truth.bank).to_json() == found.to_json()
+        other = find_misconceptions(mixed, truth.bank)
     np.testing.assert_allclose(other.parameters.level, found.parameters.level, atol=1e-4)
     np.testing.assert_allclose(other.parameters.strength, found.parameters.strength, atol=1e-4)
     # The draws that average the parameters out stand for other options then.
@@ -410,7 +410,7 @@ def test_a_calibration_may_bring_the_parameters(shown: tuple[Truth, Misconceptio
     truth, found = shown
     with quiet():
         data = cdx.load_responses(truth.raw, bank=truth.bank)
-        own = misconceptions(data, truth.bank, cdx.calibrate(data, model="Rasch"))
+        own = find_misconceptions(data, truth.bank, cdx.calibrate(data, model="Rasch"))
     assert own.provenance.inputs["parameters"] != found.provenance.inputs["parameters"]
     both = np.corrcoef(own.probability[:, 0], found.probability[:, 0])[0, 1]
     assert both > 0.95
@@ -422,7 +422,7 @@ def test_answers_in_words_are_the_same_answers(shown: tuple[Truth, Misconception
     raw = truth.raw.copy()
     raw["i0"] = [words.get(x) for x in raw["i0"]]
     with quiet():
-        other = misconceptions(raw, truth.bank)
+        other = find_misconceptions(raw, truth.bank)
     np.testing.assert_array_equal(other.probability, found.probability)
 
 
@@ -459,7 +459,7 @@ def test_items_whose_wrong_options_all_name_it_tell_nothing(quiet: Quiet) -> Non
     bank = cdx.load_bank("mathematics")
     raw = pd.DataFrame({"person": ["a", "b", "c"], "MAT-036": ["2", "3", "1"], "MAT-003": ["1", "4", "2"]})
     with quiet():
-        found = misconceptions(raw, bank)
+        found = find_misconceptions(raw, bank)
     standing = dict(zip(found.misconceptions, found.parameters.standing, strict=True))
     assert standing == {
         "percent-and-point": "one_item",
@@ -477,14 +477,14 @@ def test_items_whose_wrong_options_all_name_it_tell_nothing(quiet: Quiet) -> Non
 def test_few_persons_are_not_enough(make_bank: MakeBank, quiet: Quiet) -> None:
     truth = made(make_bank, SIX, 15, 3)
     with quiet():
-        assert misconceptions(truth.raw, truth.bank).parameters.standing == ("few_answers",)
+        assert find_misconceptions(truth.raw, truth.bank).parameters.standing == ("few_answers",)
 
 
 def test_two_items_rest_on_priors_and_say_so(make_bank: MakeBank) -> None:
     truth = made(make_bank, Design(marks=({"2": "m0"},) * 2, prevalence=(0.4,), strength=(2.0,)), 600, 7)
     data = cdx.load_responses(truth.raw, bank=truth.bank)
     with pytest.warns(CompetencyDxWarning, match=r"rests on its priors by \d+ %"):
-        found = misconceptions(data, truth.bank)
+        found = find_misconceptions(data, truth.bank)
     assert found.parameters.prior_share[0] > 0.3
 
 
@@ -496,11 +496,11 @@ def test_points_banks_without_misconceptions_and_other_things_are_refused(make_b
     plain = replace(truth.bank, items=tuple(choice_item(i.id, {}) for i in truth.bank.items))
     plain = replace(plain, header=plain.header.model_copy(update={"misconceptions": {}}))
     with pytest.raises(ScoringError, match="declares no misconceptions"):
-        misconceptions(truth.raw, plain)
+        find_misconceptions(truth.raw, plain)
     with pytest.raises(ScoringError, match="hold points, not answers"):
-        misconceptions(cdx.simulate(truth.bank, 5, rng=np.random.default_rng(1)), truth.bank)
+        find_misconceptions(cdx.simulate(truth.bank, 5, rng=np.random.default_rng(1)), truth.bank)
     with pytest.raises(ScoringError, match="Expected an ItemBank as the second argument"):
-        misconceptions(truth.raw, "mathematics")  # type: ignore[arg-type]  # that is the point
+        find_misconceptions(truth.raw, "mathematics")  # type: ignore[arg-type]  # that is the point
 
 
 @pytest.mark.parametrize(
@@ -520,7 +520,7 @@ def test_rules_that_make_no_sense_are_refused(fields: dict[str, Any], message: s
 def test_a_stricter_rule_changes_states_and_no_probability(make_bank: MakeBank, quiet: Quiet) -> None:
     truth = made(make_bank, SIX, 300, 4)
     with quiet():
-        loose = misconceptions(truth.raw, truth.bank)
-        strict = misconceptions(truth.raw, truth.bank, rule=MisconceptionRule(likely=0.95, unlikely=0.05))
+        loose = find_misconceptions(truth.raw, truth.bank)
+        strict = find_misconceptions(truth.raw, truth.bank, rule=MisconceptionRule(likely=0.95, unlikely=0.05))
     np.testing.assert_array_equal(loose.probability, strict.probability)
     assert (strict.state > 0).sum() < (loose.state > 0).sum()

@@ -24,10 +24,10 @@ from competency_dx.engine import (
     between,
     bifactor_likelihood,
     bifactor_points,
+    inseparable,
     populations_of,
     product_grid_likelihood,
 )
-from competency_dx.engine import populations as of_population
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
 from competency_dx.kernels.grid.e_step import Answers, with_indicators
@@ -187,7 +187,7 @@ def _inseparable(likelihood: AnyLikelihood, phi: Floats) -> tuple[Finding, ...]:
     """Return what is to be said of competencies that the data do not tell apart."""
     if isinstance(likelihood, Univariate | Bifactor):
         return ()
-    pairs = of_population.inseparable(likelihood.population, likelihood.psi(phi))
+    pairs = inseparable(likelihood.population, likelihood.psi(phi))
     if not pairs:
         return ()
     named = "; ".join(f"{a}, {b}: {r:.3f}" for a, b, r in pairs[:5])

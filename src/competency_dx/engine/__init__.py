@@ -8,7 +8,7 @@ from competency_dx.engine.items_setup import Fixed, Known, build_items, category
 from competency_dx.engine.likelihood import Likelihood
 from competency_dx.engine.maximise import Fit, best_of
 from competency_dx.engine.one_dimension import PopulationDesign, Univariate
-from competency_dx.engine.populations import Populations, populations_of
+from competency_dx.engine.populations import Populations, inseparable, populations_of
 from competency_dx.engine.prior_terms import PriorTerms
 from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, resolve
 from competency_dx.engine.product_grid import ProductGrid, axis_points, product_grid_likelihood
@@ -47,6 +47,7 @@ __all__ = [
     "category_counts",
     "extra_width",
     "fit_histogram",
+    "inseparable",
     "orthogonal",
     "populations_of",
     "product_grid_likelihood",

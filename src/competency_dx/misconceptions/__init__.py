@@ -1,6 +1,6 @@
 """Misconceptions: how probable each is for a person, from the wrong options chosen."""
 
-from competency_dx.misconceptions.api import MisconceptionRule, misconceptions
+from competency_dx.misconceptions.api import MisconceptionRule, find_misconceptions
 from competency_dx.misconceptions.estimation import (
     MISCONCEPTION_MODEL,
     MisconceptionEstimate,
@@ -17,5 +17,5 @@ __all__ = [
     "MisconceptionParameters",
     "MisconceptionRule",
     "estimate_misconceptions",
-    "misconceptions",
+    "find_misconceptions",
 ]

@@ -66,7 +66,7 @@ class MisconceptionRule:
 DEFAULT_RULE = MisconceptionRule()
 
 
-def misconceptions(
+def find_misconceptions(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     bank: ItemBank,
     calibration: Calibration | None = None,
