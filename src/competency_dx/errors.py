@@ -63,12 +63,13 @@ class CompetencyDxWarning(UserWarning):
     """Category of the Python warnings that accompany findings."""
 
 
-def listed(ids: Iterable[object], shown: int = SHOWN_IDS) -> str:
-    """Name at most `shown` ids and count the rest: ``"a, b, c and 12 more"``."""
+def listed(ids: Iterable[object], shown: int = SHOWN_IDS, *, language: str = "en") -> str:
+    """Name at most `shown` ids and count the rest: ``"a, b, c and 12 more"``, ``"a, b, c и ещё 12"``."""
     names = [str(i) for i in ids]
-    head = ", ".join(names[:shown])
-    rest = len(names) - shown
-    return f"{head} and {rest} more" if rest > 0 else head
+    head, rest = ", ".join(names[:shown]), len(names) - shown
+    if rest <= 0:
+        return head
+    return f"{head} и ещё {rest}" if language == "ru" else f"{head} and {rest} more"
 
 
 def require(package: str, extra: str, purpose: str) -> MissingDependencyError:

@@ -8,7 +8,7 @@ import types
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -174,9 +174,10 @@ def _decode_fields(cls: type, item: Any, where: str) -> object:  # noqa: ANN401
         raise DocumentError(f"{where} should be an object with the fields of {cls.__name__}")
     hints = typing.get_type_hints(cls)
     wanted = {f.name for f in fields(cls)}
-    unknown, missing = set(item) - wanted, wanted - set(item)
+    optional = {f.name for f in fields(cls) if f.default is not MISSING or f.default_factory is not MISSING}
+    unknown, missing = set(item) - wanted, wanted - set(item) - optional
     if unknown or missing:
         raise DocumentError(
             f"{where} does not match {cls.__name__}: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}"
         )
-    return cls(**{name: decode(hints[name], item[name], f"{where}.{name}") for name in wanted})
+    return cls(**{name: decode(hints[name], item[name], f"{where}.{name}") for name in wanted & set(item)})

@@ -233,10 +233,11 @@ def test_domains_that_cannot_be_told_apart_are_named(unheld: cdx.Calibration) ->
     finding = next(f for f in unheld.findings if f.code == "calibration.inseparable")
     assert set(finding.scope) == {"N", "D"}
     assert finding.severity == "warning"
-    assert "N, D: 0.99" in finding.en
+    assert finding.facts["pairs"][0][:2] == ("N", "D")
+    assert finding.facts["pairs"][0][2] == pytest.approx(0.992, abs=0.002)
     assert "Merge them" in finding.en
     assert 'priors="weak"' in finding.en
-    assert "N, D: 0.99" in finding.ru
+    assert "N + D (0,99" in finding.ru
     assert "Объедините" in finding.ru
 
 

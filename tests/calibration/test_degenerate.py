@@ -289,7 +289,7 @@ def test_guessing_that_runs_to_zero_is_held_there_and_named(quiet: Quiet) -> Non
     with quiet():
         found = cdx.calibrate(data, model="3PL", priors=None)
     assert found.converged
-    held = next(f for f in found.findings if f.code == "calibration.boundary").scope
+    held = next(f for f in found.findings if f.code == "engine.boundary").scope
     frame = found.to_frame().set_index("item")
     assert (frame.loc[list(held), "c"] < 1e-6).all()
     assert frame.loc[list(held), "se_c"].isna().all()

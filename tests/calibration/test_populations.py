@@ -249,7 +249,7 @@ def test_an_empirical_histogram_fits_a_population_with_two_humps() -> None:
     assert shaped.log_likelihood > normal.log_likelihood + 50
     errors = [np.sqrt(np.mean((c.parameters.slope - truth) ** 2)) for c in (normal, shaped)]
     assert errors[1] < 0.67 * errors[0]
-    assert "calibration.empirical_histogram" in {f.code for f in shaped.findings}
+    assert "engine.empirical_histogram" in {f.code for f in shaped.findings}
     assert shaped.population.mean[0] == pytest.approx(0, abs=1e-9)
     assert shaped.population.covariance[0, 0] == pytest.approx(1, abs=1e-9)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from competency_dx.display import charts, decimal, percent
+from competency_dx.display import charts, decimal, percent, plural
 from competency_dx.display.charts import Chart, Series, interval_chart
 from competency_dx.display.interval_svg import IntervalRow, interval_svg
-from competency_dx.display.words import plural
 
 
 @pytest.mark.parametrize(

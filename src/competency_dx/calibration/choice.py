@@ -9,6 +9,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import exploratory_likelihood
+from competency_dx.calibration.findings import INSEPARABLE, UNSETTLED
 from competency_dx.calibration.report import EXACT, Accuracy
 from competency_dx.calibration.sample import Sample, population_design
 from competency_dx.engine import (
@@ -172,15 +173,7 @@ def doubts(likelihood: AnyLikelihood, found: Fit) -> tuple[Finding, ...]:
     unsettled = likelihood.unsettled(found.at) if isinstance(likelihood, Between) else 0
     if not unsettled:
         return _inseparable(likelihood, found.phi)
-    note = Finding(
-        code="calibration.unsettled",
-        severity="warning",
-        ru=f"Приближение апостериорных распределений не установилось у {unsettled} участников; сверьте результат с "
-        'MarginalML(integration="quadrature"), если компетенций не больше трёх.',
-        en=f"The approximation of posteriors did not settle for {unsettled} persons; check the result by "
-        'MarginalML(integration="quadrature") if there are at most three competencies.',
-    )
-    return (note, *_inseparable(likelihood, found.phi))
+    return (UNSETTLED.of(persons=unsettled), *_inseparable(likelihood, found.phi))
 
 
 def _inseparable(likelihood: AnyLikelihood, phi: Floats) -> tuple[Finding, ...]:
@@ -190,15 +183,4 @@ def _inseparable(likelihood: AnyLikelihood, phi: Floats) -> tuple[Finding, ...]:
     pairs = inseparable(likelihood.population, likelihood.psi(phi))
     if not pairs:
         return ()
-    named = "; ".join(f"{a}, {b}: {r:.3f}" for a, b, r in pairs[:5])
-    return (
-        Finding(
-            code="calibration.inseparable",
-            severity="warning",
-            ru=f"Данные почти не различают компетенции (корреляция): {named}. Объедините их, или добавьте задания, или "
-            'задайте priors="weak", чтобы удержать корреляции от единицы.',
-            en=f"The data hardly tell competencies apart (correlation): {named}. Merge them, add items, or use "
-            'priors="weak", which keeps correlations from one.',
-            scope=tuple(dict.fromkeys(name for a, b, _ in pairs for name in (a, b))),
-        ),
-    )
+    return (INSEPARABLE.of((name for a, b, _ in pairs for name in (a, b)), pairs=pairs),)

@@ -131,6 +131,7 @@ class FindingDocument(_Closed):
     ru: str
     en: str
     scope: list[str]
+    facts: dict[str, Any] | None = None
 
 
 class ProvenanceDocument(_Closed):

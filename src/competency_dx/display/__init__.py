@@ -5,8 +5,9 @@ from competency_dx.display.charts import Chart, Series, chart_svg, draw, interva
 from competency_dx.display.interval_svg import IntervalRow, interval_svg
 from competency_dx.display.stacked_svg import stacked_svg
 from competency_dx.display.theme import FONT, LOOKS, Look, symbol
-from competency_dx.display.words import MINUS, NBSP, chance, count, counted, decimal, interval, percent, plural, tied
+from competency_dx.display.words import MINUS, chance, counted, decimal, interval, percent, tied
 from competency_dx.display.wright_svg import wright_svg
+from competency_dx.findings import NBSP, count, plural
 
 __all__ = [
     "FONT",

@@ -5,42 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-NBSP = "\u00a0"
+from competency_dx.findings import NBSP, count, plural
+
 MINUS = "\u2212"
 NONE = "—"
-
-
-def plural(n: int, forms: Sequence[str], language: str) -> str:
-    """Return the form of a noun after a whole number.
-
-    Parameters
-    ----------
-    n : int
-        The number; its sign is ignored.
-    forms : sequence of str
-        Russian: the forms after 1, 2 and 5 (``задание, задания, заданий``); English: singular and plural.
-    language : str
-        ``"ru"`` or ``"en"``.
-    """
-    n = abs(n)
-    if language != "ru":
-        return forms[0] if n == 1 else forms[-1]
-    tens, ones = n % 100, n % 10
-    if 11 <= tens <= 14:
-        return forms[2]
-    return forms[0] if ones == 1 else forms[1] if 2 <= ones <= 4 else forms[2]
 
 
 def counted(n: int, forms: Sequence[str], language: str) -> str:
     """Return number and noun that no line break parts: ``"21 задание"``."""
     return f"{count(n, language)}{NBSP}{plural(n, forms, language)}"
-
-
-def count(n: int, language: str) -> str:
-    """Return a whole number, grouped in threes: from five digits in Russian, from four in English."""
-    if language != "ru":
-        return f"{n:,}"
-    return f"{n:,}".replace(",", NBSP) if abs(n) >= 10_000 else str(n)
 
 
 def decimal(x: float, digits: int, language: str) -> str:

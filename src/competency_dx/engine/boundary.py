@@ -10,11 +10,11 @@ import numpy as np
 
 from competency_dx.arrays import Bools
 from competency_dx.engine.choices import Control
+from competency_dx.engine.findings import BOUNDARY
 from competency_dx.engine.items import Items, beta_of
 from competency_dx.engine.items_setup import Known
 from competency_dx.engine.likelihood import Likelihood
 from competency_dx.engine.maximise import Fit
-from competency_dx.errors import listed
 from competency_dx.findings import Finding
 from competency_dx.models import FAMILIES
 
@@ -48,7 +48,8 @@ def within_bounds(
         likelihood = replace(likelihood, items=items)  # type: ignore[type-var]  # every likelihood is a frozen value
     if not found.converged:
         found, notes = maximise(likelihood, method)
-    return likelihood, found, notes + _said(held, known)
+    ids = [item for item, row in zip(known.ids, held, strict=True) if row.any()]
+    return likelihood, found, notes + BOUNDARY.about(ids)
 
 
 def _loose(items: Items, known: Known) -> Bools:
@@ -72,20 +73,3 @@ def _holding(items: Items, far: Bools, beta: np.ndarray[tuple[int, ...], np.dtyp
     number[used] = np.arange(len(used))
     base = np.where(far, np.sign(beta) * BOUND, beta)
     return items._replace(place=np.where(place >= 0, number[np.maximum(place, 0)], -1), base=base)
-
-
-def _said(held: Bools, known: Known) -> tuple[Finding, ...]:
-    ids = [item for item, row in zip(known.ids, held, strict=True) if row.any()]
-    if not ids:
-        return ()
-    return (
-        Finding(
-            code="calibration.boundary",
-            severity="warning",
-            ru=f"Асимптоты заданий {listed(ids).replace(' and ', ' и ещё ')} ушли на границу (0 или 1) и закреплены на ней без "
-            'стандартной ошибки: данных для них мало. Используйте priors="weak" или 2PL для этих заданий.',
-            en=f"The asymptotes of {listed(ids)} ran to their bound (0 or 1) and are held there without a standard error: the "
-            'data say too little of them. Use priors="weak", or 2PL for these items.',
-            scope=tuple(ids),
-        ),
-    )

@@ -13,6 +13,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.engine.choices import Control
+from competency_dx.engine.findings import EMPIRICAL_HISTOGRAM
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.maximise import Fit, fit
 from competency_dx.engine.one_dimension import Histogram, Univariate
@@ -93,13 +94,4 @@ def _said(likelihood: Univariate) -> Finding:
     mean, variance = moments(likelihood.histogram)
     z = (theta - mean) / np.sqrt(variance)
     skew, kurtosis = float(weight @ z**3), float(weight @ z**4) - 3
-    return Finding(
-        code="calibration.empirical_histogram",
-        severity="info",
-        ru=f"Распределение участников оценено гистограммой из {len(theta)} точек: асимметрия {skew:.2f}, эксцесс {kurtosis:.2f}. "
-        "Стандартные ошибки заданий условны при этой гистограмме, её веса не входят в число параметров; баллы участников "
-        "считаются с нормальным распределением тех же среднего и дисперсии.",
-        en=f"The distribution of persons is a histogram of {len(theta)} points: skewness {skew:.2f}, excess kurtosis "
-        f"{kurtosis:.2f}. Standard errors of items are conditional on it and its weights are not counted as parameters; persons "
-        "are scored with a normal population of the same mean and variance.",
-    )
+    return EMPIRICAL_HISTOGRAM.of(points=len(theta), skewness=skew, kurtosis=kurtosis)

@@ -18,6 +18,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.engine.choices import Control, Progress
+from competency_dx.engine.findings import LOWER_MAXIMA, STARTS
 from competency_dx.engine.likelihood import Evaluation, Information, Likelihood, Precision
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
@@ -271,14 +272,9 @@ def _said(best: Fit, fits: list[Fit]) -> Finding:
     lower = [f for f in fits if f.converged and f.at.objective < best.at.objective - SAME]
     failed = sum(not f.converged for f in fits)
     gap = max((best.at.objective - f.at.objective for f in lower), default=0.0)
-    return Finding(
-        code="calibration.starts",
-        severity="warning" if lower else "info",
-        ru=f"Начальных точек: {len(fits)}; к наибольшему максимуму пришли {len(fits) - len(lower) - failed}, к более низким "
-        f"{len(lower)}{f' (ниже не более чем на {gap:.2f})' if lower else ''}, не сошлись {failed}.",
-        en=f"Of {len(fits)} starting points {len(fits) - len(lower) - failed} led to the highest maximum, {len(lower)} to lower "
-        f"ones{f' (by {gap:.2f} at most)' if lower else ''}, {failed} did not converge.",
-    )
+    template = LOWER_MAXIMA if lower else STARTS
+    best_ones = len(fits) - len(lower) - failed
+    return template.of(starts=len(fits), best=best_ones, lower=len(lower), failed=failed, gap=gap)
 
 
 @contextmanager
