@@ -270,9 +270,9 @@ class Fresh:
         return self.records
 
     def bank_population(self) -> Any:
-        from competency_dx.bank import Population
+        from competency_dx.bank import BankPopulation
 
-        return Population(mean=0.5, variance=2.0)
+        return BankPopulation(mean=0.5, variance=2.0)
 
 
 def test_a_calibrated_bank_is_a_new_one_and_the_old_one_stays(folder: Folder) -> None:

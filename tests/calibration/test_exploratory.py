@@ -21,7 +21,7 @@ from competency_dx.calibration.exploratory import (
     loadings_of,
     rotated,
 )
-from competency_dx.calibration.report import Accuracy, Setting, assembled
+from competency_dx.calibration.report import Accuracy, FitSetting, assembled
 from competency_dx.engine import Constraints, Control
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Known, build_items, category_counts
@@ -230,7 +230,7 @@ def test_two_dimensions_are_recovered(two: Found) -> None:
 
 def calibrated(case: Case, likelihood: ProductGrid, found: Fit) -> cdx.Calibration:
     """Return the fit as a calibration."""
-    setting = Setting(
+    setting = FitSetting(
         known=case.known,
         dimensions=likelihood.population.dimensions,
         answers=likelihood.answers,

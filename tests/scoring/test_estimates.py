@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 import competency_dx as cdx
-from competency_dx.bank import Item, ItemBank, ParameterRecord, Population
+from competency_dx.bank import BankPopulation, Item, ItemBank, ParameterRecord
 from competency_dx.errors import ScoringError
 from competency_dx.models import ItemParameters, bank_parameters, log_probabilities
 from competency_dx.scoring import Method
@@ -31,7 +31,9 @@ def record(item: str, a: float, b: Sequence[float], *, model: str = "GPCM", se: 
     return ParameterRecord(item=item, model=name, a=a, b=tuple(b), se_a=se, se_b=(se,) * len(b), status=status)
 
 
-def bank_of(make_bank: MakeBank, records: Sequence[ParameterRecord], population: Population | None = None) -> ItemBank:
+def bank_of(
+    make_bank: MakeBank, records: Sequence[ParameterRecord], population: BankPopulation | None = None
+) -> ItemBank:
     items = [
         Item.model_validate(
             {
@@ -43,7 +45,7 @@ def bank_of(make_bank: MakeBank, records: Sequence[ParameterRecord], population:
         )
         for r in records
     ]
-    return make_bank(items, records, population=population or Population())
+    return make_bank(items, records, population=population or BankPopulation())
 
 
 RECORDS = (
@@ -56,7 +58,7 @@ RECORDS = (
 
 @pytest.fixture(scope="module")
 def bank(make_bank: MakeBank) -> ItemBank:
-    return bank_of(make_bank, RECORDS, Population(mean=0.4, variance=1.7))
+    return bank_of(make_bank, RECORDS, BankPopulation(mean=0.4, variance=1.7))
 
 
 class Moments(NamedTuple):

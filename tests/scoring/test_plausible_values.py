@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import kstest, norm
 
 import competency_dx as cdx
-from competency_dx.bank import Item, ItemBank, ParameterRecord, Population
+from competency_dx.bank import BankPopulation, Item, ItemBank, ParameterRecord
 from competency_dx.errors import DocumentError, ScoringError
 from competency_dx.models import bank_parameters, log_probabilities
 from competency_dx.scoring import PlausibleValues, Pooled, plausible_values, pool
@@ -26,7 +26,7 @@ GAMMA = np.array([0.2, 0.7, -0.5])  # constant, x, group b
 RESIDUAL = 0.64
 
 
-def bank_with(make_bank: MakeBank, I: int, population: Population | None = None) -> ItemBank:
+def bank_with(make_bank: MakeBank, I: int, population: BankPopulation | None = None) -> ItemBank:
     rng = np.random.default_rng(8)
     records = [
         ParameterRecord(
@@ -40,7 +40,7 @@ def bank_with(make_bank: MakeBank, I: int, population: Population | None = None)
         )
         for r in records
     ]
-    return make_bank(items, records, population=population or Population())
+    return make_bank(items, records, population=population or BankPopulation())
 
 
 class Sample(NamedTuple):
@@ -171,7 +171,7 @@ def test_draws_follow_the_exact_posterior_distribution(bank: ItemBank, data: Sam
 
 
 def test_a_person_without_answers_is_drawn_from_the_population(make_bank: MakeBank) -> None:
-    bank = bank_with(make_bank, 5, Population(mean=0.4, variance=1.7))
+    bank = bank_with(make_bank, 5, BankPopulation(mean=0.4, variance=1.7))
     rows = pd.DataFrame({f"i{k}": [1.0, np.nan] for k in range(5)})
     drawn = plausible_values(rows, bank, n=5000, rng=np.random.default_rng(5)).values[1, :, 0]
     assert kstest(drawn, norm(0.4, np.sqrt(1.7)).cdf).pvalue > 0.001

@@ -14,7 +14,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 import competency_dx as cdx
-from competency_dx.bank import Item, ItemBank, ParameterRecord, Population
+from competency_dx.bank import BankPopulation, Item, ItemBank, ParameterRecord
 from competency_dx.errors import ScoringError
 from competency_dx.models import bank_parameters, log_probabilities, score_information
 from competency_dx.scoring import reliability
@@ -51,7 +51,7 @@ def bank_of(make_bank: MakeBank, records: list[ParameterRecord], variance: float
         )
         for r in records
     ]
-    return make_bank(items, records, population=Population(mean=0, variance=variance))
+    return make_bank(items, records, population=BankPopulation(mean=0, variance=variance))
 
 
 def record(item: str, model: str, a: float, b: list[float]) -> ParameterRecord:

@@ -1,7 +1,7 @@
 """Item banks and competency frameworks: documents on disk, frozen values in memory."""
 
 from competency_dx.bank.api import load_bank, load_framework
-from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference, Population, shipped_banks
+from competency_dx.bank.bank_file import BankDocument, BankPopulation, Form, FrameworkReference, shipped_banks
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
 from competency_dx.bank.item import Criterion, Item
@@ -21,6 +21,7 @@ from competency_dx.bank.scoring_rule import (
 
 __all__ = [
     "BankDocument",
+    "BankPopulation",
     "CodeMap",
     "CompetencyFramework",
     "Criterion",
@@ -35,7 +36,6 @@ __all__ = [
     "OneError",
     "ParameterRecord",
     "PerElement",
-    "Population",
     "Prerequisite",
     "Rubric",
     "ScoringRule",

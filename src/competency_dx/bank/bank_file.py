@@ -31,7 +31,7 @@ class Form(Document):
     items: tuple[str, ...] = Field(min_length=1)
 
 
-class Population(Document):
+class BankPopulation(Document):
     """Normal population that the parameters refer to."""
 
     mean: float = 0.0
@@ -50,7 +50,7 @@ class BankDocument(Document):
     language: Literal["ru", "en"] = "ru"
     licence: str = ""
     reference_set: Literal["all"] | tuple[str, ...] = Field(default="all")
-    population: Population = Population()
+    population: BankPopulation = BankPopulation()
     forms: tuple[Form, ...] = Field(default=())
     misconceptions: dict[Annotated[str, Field(pattern=r"^\S+$")], Text] = Field(default_factory=dict)
     note: Text | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from competency_dx.arrays import value
-from competency_dx.bank.bank_file import BankDocument, Form, Population
+from competency_dx.bank.bank_file import BankDocument, BankPopulation, Form
 from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework
@@ -33,7 +33,7 @@ class CalibrationLike(Protocol):
         """Return one record per item."""
         ...
 
-    def bank_population(self) -> Population:
+    def bank_population(self) -> BankPopulation:
         """Return mean and variance of the population."""
         ...
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, Ints, freeze, value
-from competency_dx.bank import ParameterRecord, Population
+from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
@@ -215,9 +215,9 @@ class Calibration(Result):
             )
         return tuple(out)
 
-    def bank_population(self) -> Population:
+    def bank_population(self) -> BankPopulation:
         """Return mean and variance for the header of a bank."""
-        return Population(mean=float(self.population.mean[0]), variance=float(self.population.covariance[0, 0]))
+        return BankPopulation(mean=float(self.population.mean[0]), variance=float(self.population.covariance[0, 0]))
 
     def summary(self) -> Sequence[str]:
         """Return model, fit, certificate and the number of findings."""

@@ -25,7 +25,7 @@ from competency_dx.calibration.item_setup import (
     loadings,
     refuse,
 )
-from competency_dx.calibration.report import Setting, assembled, unfinished
+from competency_dx.calibration.report import FitSetting, assembled, unfinished
 from competency_dx.calibration.sample import Sample, sample_of, sandwich
 from competency_dx.engine import (
     Fit,
@@ -138,7 +138,7 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
     notes += others + doubts(likelihood, found)
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, swaps)
     by = method.population.by
-    setting = Setting(
+    setting = FitSetting(
         known=known,
         dimensions=ready.dimensions,
         answers=answers,

@@ -181,7 +181,7 @@ DRIFT = 0.5  # standard errors by which the population may be off its place befo
 LEAST_POINTS, MOST_POINTS = 61, 1201
 
 
-class Evidence(NamedTuple):
+class LikelihoodCheck(NamedTuple):
     """What the answers say of given parameters.
 
     `log_likelihood` is marginal. `drift` is by how many of its standard errors the mean of the population that the answers ask
@@ -196,7 +196,9 @@ class Evidence(NamedTuple):
     narrowest: float
 
 
-def evidence(codes: Codes, observed: Bools, parameters: ItemParameters, *, points: int = LEAST_POINTS) -> Evidence:
+def evidence(
+    codes: Codes, observed: Bools, parameters: ItemParameters, *, points: int = LEAST_POINTS
+) -> LikelihoodCheck:
     """Return the marginal log-likelihood of item parameters and population, on a grid refined as their posteriors need.
 
     The drift is the score test of the population mean, Σ (m_p - μ) / σ over √Σ (1 - V_p / σ²), with posterior means m_p and
@@ -214,7 +216,7 @@ def evidence(codes: Codes, observed: Bools, parameters: ItemParameters, *, point
     told = float((1 - (posterior.sd / sd) ** 2).sum())
     pull = float(((posterior.mean - mean) / sd).sum())
     pulled = pull / np.sqrt(max(told, 1e-12))
-    return Evidence(expected.log_likelihood, pulled, points, float(z[1] - z[0]), expected.narrowest / sd)
+    return LikelihoodCheck(expected.log_likelihood, pulled, points, float(z[1] - z[0]), expected.narrowest / sd)
 
 
 def placed(found: GirthEstimates, like: ItemParameters) -> ItemParameters:
@@ -236,7 +238,7 @@ def placed(found: GirthEstimates, like: ItemParameters) -> ItemParameters:
     )
 
 
-def settled(found: GirthEstimates, seen: Evidence) -> bool:
+def settled(found: GirthEstimates, seen: LikelihoodCheck) -> bool:
     """Return whether girth's estimates may be called converged."""
     return found.stopped and not found.at_bound.any() and abs(seen.drift) <= DRIFT
 
@@ -246,7 +248,7 @@ def described(found: GirthEstimates, method: Girth) -> str:
     return f"girth {version('girth')} {found.function}, {method.points} Gauss-Legendre points on ±{method.reach:g} SD"
 
 
-def doubts(found: GirthEstimates, seen: Evidence, items: Sequence[str]) -> tuple[Finding, ...]:
+def doubts(found: GirthEstimates, seen: LikelihoodCheck, items: Sequence[str]) -> tuple[Finding, ...]:
     """Return what speaks against girth's estimates."""
     bound = tuple(item for item, at in zip(items, found.at_bound, strict=True) if at)
     out = [

@@ -9,7 +9,7 @@ girth 0.8 (MIT) shares no line with this library, which is what its agreement is
 - ``pcm_mml`` maximises the marginal likelihood of each item in turn, missing answers included, with a slope for every item: it
   is the *generalized* partial credit model, and with two categories the 2PL. It stops when slopes stand still, while the
   common location may still drift: by 0.01 logits with 20 items, by 0.15 with 100. The drift shows in the posterior means, is
-  measured (`Evidence.drift`) and denies convergence.
+  measured (`LikelihoodCheck.drift`) and denies convergence.
 - ``threepl_mml`` fails on numpy 2; the multidimensional functions fail on present scipy; there are no standard errors.
 - Slopes are bounded (0.2-5, 0.25-4, 0.25-10), so that an item keyed the wrong way round never shows itself by a negative
   slope; thresholds by ±6. An estimate at a bound is not an estimate, and it distorts those of the other items.

@@ -21,7 +21,7 @@ from competency_dx.provenance import digest_arrays, provenance
 COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
 
 
-class Setting(NamedTuple):
+class FitSetting(NamedTuple):
     """What surrounds a fit: items, dimensions, answers, groups and where they come from, item-rest correlations, notes."""
 
     known: Known
@@ -51,7 +51,7 @@ EXACT = Accuracy("grid")
 
 
 def assembled(
-    setting: Setting, likelihood: Likelihood, found: Fit, covariance: Floats | None, how: Accuracy
+    setting: FitSetting, likelihood: Likelihood, found: Fit, covariance: Floats | None, how: Accuracy
 ) -> Calibration:
     """Put the pieces of a fit together; `covariance` (F, F) is that of φ."""
     answers, known = setting.answers, setting.known
