@@ -7,6 +7,7 @@ from competency_dx.calibration.exploratory import Exploratory, rotated
 from competency_dx.calibration.factor_solution import FactorSolution
 from competency_dx.calibration.girth_calibration import described, doubts, evidence, placed, refuse_several, settled
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
+from competency_dx.calibration.wrong_keys import OptionUse, SuspectedKey, suspected_keys
 from competency_dx.classification import (
     AttributePosteriors,
     ClassCalibration,
@@ -36,11 +37,13 @@ __all__ = [
     "LogitNormal",
     "MarginalML",
     "Normal",
+    "OptionUse",
     "PooledNormal",
     "Population",
     "Priors",
     "QValidation",
     "SurveyDesign",
+    "SuspectedKey",
     "attribute_posteriors",
     "calibrate",
     "classification_accuracy",
@@ -53,5 +56,6 @@ __all__ = [
     "refuse_several",
     "rotated",
     "settled",
+    "suspected_keys",
     "validate_q_matrix",
 ]

@@ -5,55 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.calibration.wrong_keys import FALSE_ALARM, SuspectedKey
 from competency_dx.errors import listed
 from competency_dx.findings import Finding, Severity
 from competency_dx.models import ItemParameters
-from competency_dx.responses import Responses
 
 THIN_RASCH, THIN_2PL = 100, 300
 LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
-SURE = 1.645  # standard errors (1/√n) a negative item-rest correlation lies below 0 before the key is doubted
-
-
-def item_rest(codes: Codes, observed: Bools, max_scores: Ints) -> Floats:
-    """Return the correlation (I,) of each item with the mean share of points on the person's other items.
-
-    Working with the mean over the items answered keeps the statistic meaningful for booklets; NaN where an item or the
-    rest has no variance.
-    """
-    if observed.all():
-        return _complete_item_rest(np.divide(codes, np.maximum(max_scores, 1), dtype=np.float32))
-    share = np.where(observed, codes / np.maximum(max_scores, 1), 0.0)
-    total, answered = share.sum(axis=1), observed.sum(axis=1)
-    out = np.full(codes.shape[1], np.nan)
-    for i in range(codes.shape[1]):
-        who = observed[:, i] & (answered > 1)
-        if who.sum() < 3:
-            continue
-        rest = (total[who] - share[who, i]) / (answered[who] - 1)
-        x = share[who, i]
-        if x.std() > 0 and rest.std() > 0:
-            out[i] = np.corrcoef(x, rest)[0, 1]
-    return out
-
-
-def _complete_item_rest(share: NDArray[np.float32]) -> Floats:
-    """Return the same for complete data from the covariances of items with their sum."""
-    off = share - share.mean(axis=0, dtype=np.float64).astype(np.float32)
-    total = off @ np.ones(off.shape[1], dtype=np.float32)
-    own, shared = np.einsum("pi,pi->i", off, off).astype(float), (total @ off).astype(float)
-    rest = float(total @ total) + own - 2 * shared
-    usable = (own > 0) & (rest > 0)
-    out: Floats = np.full(share.shape[1], np.nan)
-    np.divide(shared - own, np.sqrt(own * rest), out=out, where=usable)
-    return out
 
 
 def before(
-    items: tuple[str, ...], counts: Ints, n_categories: Ints, rest: Floats, swaps: dict[str, str]
+    items: tuple[str, ...], counts: Ints, n_categories: Ints, rest: Floats, suspected: Sequence[SuspectedKey]
 ) -> tuple[Finding, ...]:
     """Return what the raw counts say of the items.
 
@@ -61,17 +26,17 @@ def before(
     ----------
     counts : ndarray of int, shape (I, K)
         How often each category was observed.
-    swaps : dict of str to str
-        Items with an option that behaves like the key, and that option.
+    rest : ndarray, shape (I,)
+        Correlation of each item with the others.
+    suspected : sequence of SuspectedKey
     """
     exists = np.arange(counts.shape[1]) < n_categories[:, None]
     unused = exists & (counts == 0)
     constant = (counts > 0).sum(axis=1) <= 1
     gaps = unused.any(axis=1) & ~constant
     rest = np.nan_to_num(rest, nan=1.0)
-    swapped = np.array([item in swaps for item in items])
-    wrong = (rest < 0) & (swapped | (rest < -SURE / np.sqrt(np.maximum(counts.sum(axis=1), 1))))
-    weak = (rest < 0) & ~wrong
+    wrong = [s.item for s in suspected]
+    weak = (rest < 0) & ~np.isin(items, wrong)
     out = [
         _note(
             "calibration.constant_item",
@@ -98,13 +63,13 @@ def before(
         _note(
             "calibration.probable_wrong_key",
             "error",
-            _chosen(items, wrong),
+            wrong,
             lambda ids: (
-                f"Вероятно, неверный ключ: {_swapped(ids, swaps, 'ru')}. Чем сильнее участник в остальных заданиях, "
+                f"Вероятно, неверный ключ: {_hinted(ids, suspected, 'ru')}. Чем сильнее участник в остальных заданиях, "
                 "тем реже ответ засчитан. Проверьте ключ до того, как использовать результаты."
             ),
             lambda ids: (
-                f"Probable wrong key: {_swapped(ids, swaps, 'en')}. The better a person does on the other items, the "
+                f"Probable wrong key: {_hinted(ids, suspected, 'en')}. The better a person does on the other items, the "
                 "less often the answer is credited. Check the key before any result is used."
             ),
         ),
@@ -127,8 +92,8 @@ def _chosen(items: tuple[str, ...], mask: Bools) -> list[str]:
     return [item for item, here in zip(items, mask, strict=True) if here]
 
 
-def _swapped(ids: str, swaps: dict[str, str], language: str) -> str:
-    hints = [f"{item}: {option}" for item, option in swaps.items()]
+def _hinted(ids: str, suspected: Sequence[SuspectedKey], language: str) -> str:
+    hints = [f"{s.item}: {s.suggestion}" for s in suspected if s.suggestion]
     if not hints:
         return ids
     word = "похоже на ключ" if language == "ru" else "behaves like the key"
@@ -139,12 +104,16 @@ def after(parameters: ItemParameters, model: str, n_answers: Ints, free: Bools) 
     """Return what the estimates say of the items; `free` (I,) says whose slopes are estimated."""
     a, b = parameters.slope, parameters.difficulties
     ids = np.array(parameters.items, dtype=object)
+    variances = np.diagonal(parameters.covariance, axis1=1, axis2=2)
+    se = np.sqrt(np.take_along_axis(variances, parameters.dimension_index[:, None], axis=1)[:, 0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        negative = free & (a < 0) & ~(ndtr(a / se) > FALSE_ALARM / max(1, int(free.sum())))
     thin = THIN_2PL if free.any() else THIN_RASCH
     out = [
         _note(
             "calibration.negative_slope",
             "error",
-            list(ids[free & (a < 0)]),
+            list(ids[negative]),
             lambda x: f"Отрицательная дискриминация: {x}. Вероятно, неверный ключ или обратная кодировка.",
             lambda x: f"Negative slope: {x}. A wrong key or reversed coding is probable.",
         ),
@@ -158,7 +127,7 @@ def after(parameters: ItemParameters, model: str, n_answers: Ints, free: Bools) 
         _note(
             "calibration.flat_slope",
             "warning",
-            list(ids[free & (a >= 0) & (a < SMALLEST_SLOPE)]),
+            list(ids[free & (a < SMALLEST_SLOPE) & ~negative]),
             lambda x: f"Дискриминация ниже {SMALLEST_SLOPE:g}: {x}. Задания почти ничего не измеряют; проверьте ключ.",
             lambda x: f"Slope below {SMALLEST_SLOPE:g}: {x}. These items measure next to nothing; check the key.",
         ),
@@ -239,42 +208,3 @@ def repeated(findings: tuple[Finding, ...]) -> str:
         if finding.code == "calibration.near_duplicate":
             return listed(finding.scope)
     return ""
-
-
-LEAST_CHOSEN = 0.05
-SURE = 2.0
-
-
-def key_swaps(data: Responses, kept: Ints, rest: Floats) -> dict[str, str]:
-    """Return for each item with a negative item-rest correlation the answer that strong persons give instead.
-
-    The answer must be chosen by at least 5 %, and its correlation with the share of points on the other items must be positive
-    and lie two standard errors of a difference (√(2/n)) above that of the keyed answer.
-    Nothing is returned where raw answers were not kept.
-    """
-    if data.answers is None:
-        return {}
-    answered = data.observed
-    share = np.where(answered, data.scores / np.maximum(data.max_scores, 1), 0.0)
-    total, count = share.sum(axis=1), answered.sum(axis=1)
-    out: dict[str, str] = {}
-    for i, r in zip(kept, rest, strict=True):
-        who = answered[:, i] & (count > 1)
-        if not r < 0 or not who.any():
-            continue
-        others = (total[who] - share[who, i]) / (count[who] - 1)
-        found = _strongest(data.answers.codes[who, i], others, float(r))
-        if found is not None:
-            out[data.items[i]] = data.answers.vocabulary[i][found]
-    return out
-
-
-def _strongest(codes: Ints, others: Floats, keyed: float) -> int | None:
-    best, at = max(0.0, keyed + SURE * float(np.sqrt(2 / len(codes)))), None
-    for code in np.unique(codes[codes >= 0]):
-        chosen = codes == code
-        if LEAST_CHOSEN <= chosen.mean() < 1:
-            r = float(np.corrcoef(chosen, others)[0, 1])
-            if r > best:
-                best, at = r, int(code)
-    return at

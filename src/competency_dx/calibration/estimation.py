@@ -12,7 +12,7 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration
-from competency_dx.calibration.checks import key_swaps, near_duplicates
+from competency_dx.calibration.checks import near_duplicates
 from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, doubts, kind_of, likelihood_of, points_for
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import Exploratory
@@ -27,6 +27,7 @@ from competency_dx.calibration.item_setup import (
 )
 from competency_dx.calibration.report import FitSetting, assembled, unfinished
 from competency_dx.calibration.sample import Sample, sample_of, sandwich
+from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
 from competency_dx.engine import (
     Fit,
     Fixed,
@@ -131,12 +132,12 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
         likelihood = likelihood_of(kind, items, answers, scene, method)
         likelihood, found, others = _maximised(likelihood, known, method)
         covariance = _covariance(likelihood, found, sample, method)
-        rest = screen.item_rest(ready.codes, ready.observed, known.n_categories - 1)
+        rest = item_rest(ready.codes, ready.observed, known.n_categories - 1)
+        suspected = suspected_keys(data, policy=method.missing)
         repeats = near_duplicates(known.ids, ready.codes, ready.observed)
-    swaps = key_swaps(data, kept, rest) if len(rest) == len(kept) else {}
     notes = left_out(data, kept) + repeats
     notes += others + doubts(likelihood, found)
-    notes += screen.before(known.ids, known.counts, known.n_categories, rest, swaps)
+    notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
     by = method.population.by
     setting = FitSetting(
         known=known,

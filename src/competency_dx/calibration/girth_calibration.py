@@ -12,10 +12,10 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
-from competency_dx.calibration.checks import key_swaps
 from competency_dx.calibration.estimation import Request
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
+from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
 from competency_dx.engine import Known, category_counts
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import Finding, announce
@@ -89,8 +89,9 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     parameters = placed(found, _unplaced(data, families, n_categories, n_answers))
     seen = evidence(codes, observed, parameters)
     names, estimates = free_parameters(parameters)
-    rest = screen.item_rest(codes, observed, data.max_scores)
-    notes = screen.before(data.items, counts, n_categories, rest, key_swaps(data, np.arange(len(data.items)), rest))
+    rest = item_rest(codes, observed, data.max_scores)
+    suspected = suspected_keys(data, policy=method.missing, rest=rest)
+    notes = screen.before(data.items, counts, n_categories, rest, suspected)
     return Calibration(
         model=model,
         parameters=_without_errors(parameters),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import freeze, value
 from competency_dx.bank import CodeMap, Exact, Given, Item, OneError, PerElement, Rubric, Synonyms, Text, Tolerance
+from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.rules import Element, in_codes, judge_of, padded
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ class Answers:
         """Return the raw answer of a person to an item and how it was stored; None where the cell was empty."""
         code = int(self.codes[row, place])
         return None if code < 0 else (self.vocabulary[place][code], self.kinds[place][code])
+
+    def spelled(self, place: int) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+        """Return the answers to an item in one spelling each, sorted, and which of them each person gave (P,), or -1."""
+        folded = [fold_code(text) for text in self.vocabulary[place]]
+        labels = tuple(sorted(set(folded)))
+        table = np.array([*(labels.index(text) for text in folded), -1], dtype=np.int32)
+        return labels, table[self.codes[:, place]]
 
 
 @value

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes
+from competency_dx.arrays import Bools, Codes, Ints
 from competency_dx.errors import ResponsesError, listed
-from competency_dx.responses.normalise import fold_code
 
 if TYPE_CHECKING:
     from competency_dx.responses.responses import Responses
@@ -40,22 +39,20 @@ def chosen_options(data: Responses, item: int, labels: tuple[str, ...] | None = 
             f"Item {name}: the chosen options are needed and the responses hold points only; load the raw answers with "
             "load_responses(…, bank=bank)"
         )
-    codes = data.answers.codes[:, item]
-    folded = [fold_code(text) for text in data.answers.vocabulary[item]]
-    answered = data.observed[:, item] & (codes >= 0)
+    spelled, codes = data.answers.spelled(item)
+    given: Ints = np.where(data.observed[:, item], codes, -1).astype(np.int64)
     if labels is None:
-        labels = _labels(data, item, folded, answered)
+        labels = _labels(data, item, spelled, given)
     place = {label: k for k, label in enumerate(labels)}
-    table = np.array([place.get(label, -1) for label in folded] or [-1])
-    found = np.where(answered, table[np.maximum(codes, 0)], -1)
+    found = np.array([*(place.get(label, -1) for label in spelled), -1])[given]
     return Options(labels, np.maximum(found, 0).astype(np.int8), np.asarray(found >= 0))
 
 
-def _labels(data: Responses, item: int, folded: list[str], answered: Bools) -> tuple[str, ...]:
+def _labels(data: Responses, item: int, spelled: tuple[str, ...], given: Ints) -> tuple[str, ...]:
     """Return the labels that occur, the one that earns the points last."""
-    name, codes = data.items[item], data.answers.codes[:, item] if data.answers is not None else np.zeros(0, int)
-    seen = {folded[c] for c in np.unique(codes[answered])}
-    right = {folded[c] for c in np.unique(codes[answered & (data.scores[:, item] > 0)])}
+    name = data.items[item]
+    seen = {spelled[k] for k in np.unique(given[given >= 0])}
+    right = {spelled[k] for k in np.unique(given[(given >= 0) & (data.scores[:, item] > 0)])}
     if len(right) != 1:
         what = "no chosen option earns a point" if not right else f"options {listed(sorted(right))} earn points"
         raise ResponsesError(f"Item {name}: {what}; a model of distractors needs exactly one keyed option")
