@@ -49,7 +49,9 @@ def answers_of(truth: cdx.ItemParameters, rng: np.random.Generator) -> tuple[pd.
     """Return the table an analyst would have, two of three blocks of items for each person, and the abilities (P, D)."""
     region = np.repeat(["north", "south"], PERSONS)
     south = (region == "south")[:, None]
-    draws = rng.multivariate_normal(truth.population.mean, truth.population.covariance, size=2 * PERSONS)
+    draws = rng.multivariate_normal(
+        truth.population.mean, truth.population.covariance, size=2 * PERSONS, method="cholesky"
+    )
     theta = np.where(south, SHIFT + SPREAD * draws, draws)
     table = cdx.simulate(truth, theta, rng=rng).to_frame()
     booklet, block = np.arange(len(table)) % 3, np.arange(len(truth.items)) % 3

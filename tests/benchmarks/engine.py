@@ -41,7 +41,7 @@ def competency_data(P: int, D: int, per: int, correlation: float = 0.6) -> tuple
     """Return simulated 2PL answers to `per` items of each of D competencies, and the competency of each item."""
     rng = np.random.default_rng(6)
     sigma = np.full((D, D), correlation) + (1 - correlation) * np.eye(D)
-    theta, at = rng.multivariate_normal(np.zeros(D), sigma, P), np.repeat(np.arange(D), per)
+    theta, at = rng.multivariate_normal(np.zeros(D), sigma, P, method="cholesky"), np.repeat(np.arange(D), per)
     a, d = rng.lognormal(0.1, 0.3, D * per), rng.normal(size=D * per)
     codes = (rng.random((P, D * per)) < expit(a * theta[:, at] + d)).astype(np.int8)
     names = [f"q{k}" for k in range(D * per)]

@@ -56,7 +56,7 @@ def sample() -> Sample:
     P, per = 900, 7
     dimension, group = np.tile(np.arange(3), per), np.arange(P) % 2
     sigma = np.array([[1, 0.5, 0.7], [0.5, 1, 0.4], [0.7, 0.4, 1]])
-    theta = rng.multivariate_normal(np.zeros(3), sigma, size=P)
+    theta = rng.multivariate_normal(np.zeros(3), sigma, size=P, method="cholesky")
     theta[group == 1] = theta[group == 1] * 1.2 + [0.5, -0.3, 0.0]
     a, d = rng.lognormal(0.1, 0.3, len(dimension)), rng.normal(size=len(dimension))
     codes = (rng.random((P, len(dimension))) < expit(a * theta[:, dimension] + d)).astype(np.int8)

@@ -170,6 +170,8 @@ def test_centred_thresholds_add_up_and_their_errors_are_those_of_draws() -> None
     np.testing.assert_allclose(table["tau1"] + table["tau2"], 0, atol=1e-12)
     at = [found.parameter_names.index(f"i2.{name}") for name in ("a", "d1", "d2")]
     rng = np.random.default_rng(1)
-    a, d1, d2 = rng.multivariate_normal(found.estimates[at], found.covariance[np.ix_(at, at)], 200_000).T
+    a, d1, d2 = rng.multivariate_normal(
+        found.estimates[at], found.covariance[np.ix_(at, at)], 200_000, method="cholesky"
+    ).T
     np.testing.assert_allclose(table["se_location"][2], (-(d1 + d2) / (2 * a)).std(), rtol=0.05)
     np.testing.assert_allclose(table["se_tau1"][2], ((d2 - d1) / (2 * a)).std(), rtol=0.05)

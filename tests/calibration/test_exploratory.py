@@ -183,7 +183,7 @@ def made(P: int, I: int, phi: Floats, seed: int) -> Case:
     rng, D = RNG(seed), len(phi)
     loadings = simple(I, D, seed)
     slopes = SCALE * loadings / np.sqrt(1 - np.einsum("id,de,ie->i", loadings, phi, loadings))[:, None]
-    eta = rng.multivariate_normal(np.zeros(D), phi, size=P) @ slopes.T + rng.normal(0, 0.8, I)
+    eta = rng.multivariate_normal(np.zeros(D), phi, size=P, method="cholesky") @ slopes.T + rng.normal(0, 0.8, I)
     u = rng.random((P, I))
     codes = (u < expit(eta)).astype(np.int8) + ((u < expit(eta - 1.2)) & (np.arange(I) % 4 == 0))
     seen = rng.random((P, I)) > 0.05

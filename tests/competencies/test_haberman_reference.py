@@ -59,7 +59,7 @@ def test_prmse_is_the_squared_correlation_with_the_true_subscore() -> None:
     """50 000 persons, three subscales of parallel items correlated .8: sampling error of r² is below .004."""
     rng = np.random.default_rng(20)
     correlation = np.full((3, 3), 0.8) + 0.2 * np.eye(3)
-    true = rng.multivariate_normal(np.zeros(3), correlation, 50_000)
+    true = rng.multivariate_normal(np.zeros(3), correlation, 50_000, method="cholesky")
     points = np.repeat(true, 5, axis=1) + 1.5 * rng.normal(size=(50_000, 15))
     for k in range(3):
         member = np.arange(15) // 5 == k

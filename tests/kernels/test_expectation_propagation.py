@@ -59,7 +59,7 @@ def simulated(P: int, D: int, *, per: int = 6, seed: int = 3, missing: float = 0
     covariance = np.full((D, D), rho) + (1 - rho) * np.eye(D)
     dimension = np.tile(np.arange(D), per)
     a, d = rng.lognormal(0.2, 0.3, D * per), rng.normal(size=D * per)
-    theta = rng.multivariate_normal(np.zeros(D), covariance, size=P)
+    theta = rng.multivariate_normal(np.zeros(D), covariance, size=P, method="cholesky")
     codes = (rng.random((P, D * per)) < expit(a * theta[:, dimension] + d)).astype(np.int8)
     observed = rng.random(codes.shape) >= missing
     answers = prepare(np.where(observed, codes, np.int8(0)), observed, np.full(D * per, 2))

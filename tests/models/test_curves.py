@@ -89,7 +89,7 @@ def test_standard_errors_of_b_come_back_from_the_covariance_of_intercepts(parame
 def test_step_covariance_matches_draws(parameters: ItemParameters) -> None:
     """Covariance of the steps d of item y from 200 000 draws of (a, e), within Monte Carlo error."""
     rng = np.random.default_rng(1)
-    draws = rng.multivariate_normal(np.zeros(3), parameters.covariance[1, :3, :3], 200_000)
+    draws = rng.multivariate_normal(np.zeros(3), parameters.covariance[1, :3, :3], 200_000, method="cholesky")
     steps = np.column_stack([draws[:, 0], draws[:, 1], draws[:, 2] - draws[:, 1]])
     np.testing.assert_allclose(parameters.step_covariance()[1, :3, :3], np.cov(steps.T), atol=2e-3)
 
@@ -123,7 +123,7 @@ def _draws(parameters: ItemParameters, i: int, n: int) -> Floats:
     """Return E-step tables (n, K, Q) of one item at draws of its parameters."""
     K = int(parameters.n_categories[i])
     rng = np.random.default_rng(3)
-    beta = rng.multivariate_normal(parameters.beta[i, :K], parameters.covariance[i, :K, :K], n)
+    beta = rng.multivariate_normal(parameters.beta[i, :K], parameters.covariance[i, :K, :K], n, method="cholesky")
     groups, every = parameters.take([i]).groups, np.ones((1, K), bool)
     return np.array([np.exp(dispatch.log_probabilities(groups, b[None], THETA, every)[0]) for b in beta])
 

@@ -46,7 +46,7 @@ def _gap() -> cdx.Calibration:
 def _answers(persons: int = 300) -> pd.DataFrame:
     """Return dichotomous answers to five items of each of two competencies that correlate."""
     rng = np.random.default_rng(5)
-    theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], persons)
+    theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], persons, method="cholesky")
     right = rng.random((persons, 10)) < 1 / (1 + np.exp(-(1.2 * np.repeat(theta, 5, axis=1) + rng.normal(0, 0.7, 10))))
     return pd.DataFrame(right.astype(int), columns=[f"{'xy'[k // 5]}{k}" for k in range(10)])
 

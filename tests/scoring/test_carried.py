@@ -48,7 +48,7 @@ def test_variances_are_those_of_draws(model: str, quiet: Quiet) -> None:
     rng = np.random.default_rng(2)
     few = data.iloc[:40]
     means, variances = [], []
-    for move in rng.multivariate_normal(np.zeros(len(full)), full, 400):
+    for move in rng.multivariate_normal(np.zeros(len(full)), full, 400, method="cholesky"):
         delta = np.zeros(own.beta.shape)
         delta[shared.item, shared.column] = move
         other = replace(

@@ -23,7 +23,7 @@ METHODS = [cdx.EAP(), cdx.MAP(), cdx.ML(), cdx.WLE(), cdx.SumScore()]
 def table(correlation: float, missing: float = 0.0, seed: int = 1) -> pd.DataFrame:
     """Return answers to five items of each of two competencies."""
     rng = np.random.default_rng(seed)
-    theta = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], P)
+    theta = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], P, method="cholesky")
     a, d = rng.uniform(0.8, 1.8, 2 * PER), rng.normal(0, 1, 2 * PER)
     at = np.repeat([0, 1], PER)
     out = (rng.random((P, 2 * PER)) < expit(a * theta[:, at] + d)).astype(float)

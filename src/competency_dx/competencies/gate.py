@@ -47,6 +47,8 @@ def haberman(points: Floats, subscale: Bools) -> tuple[float, float]:
     s, x = points[:, subscale].sum(axis=1), points.sum(axis=1)
     if not np.isfinite(own) or own <= 0:
         return (own, float("nan"))
+    if subscale.all():  # the total is the subscore: no gain, and none left to rounding, which differs between machines
+        return own, own
     covariance = np.cov(s, x)
     shared = covariance[0, 1] - (1 - own) * covariance[0, 0]
     return own, float(shared**2 / (own * covariance[0, 0] * covariance[1, 1]))

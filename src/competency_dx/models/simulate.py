@@ -39,7 +39,9 @@ def simulate(
     persons : int or ndarray, shape (P,) or (P, D)
         Number of persons, drawn from the population, or their abilities θ in logits on D competencies.
     rng : numpy.random.Generator
-        Source of randomness; the same state gives the same answers.
+        Source of randomness; the same state gives the same answers, on every machine: abilities are drawn first, person by
+        person, from standard normal draws z (P, D) as mean + z Lᵀ with the Cholesky factor L of the covariance; then come
+        uniform draws, one for each answer, in blocks of persons.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def simulate(
     Raises
     ------
     ModelError
-        When abilities have the wrong shape or are not finite.
+        When abilities have the wrong shape or are not finite, or the population has no density.
     """
     if not isinstance(rng, np.random.Generator):
         raise ModelError(f"rng= takes a numpy Generator such as numpy.random.default_rng(1), got {type(rng).__name__}")
@@ -90,7 +92,8 @@ def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Gene
         if persons < 1:
             raise ModelError(f"persons= must be at least 1, found {persons}")
         if D > 1:
-            return rng.multivariate_normal(known.population.mean, known.population.covariance, int(persons))
+            z = rng.normal(size=(int(persons), D))
+            return known.population.mean + z @ _root(known.population.covariance).T
         return np.asarray(rng.normal(known.mean, np.sqrt(known.variance), int(persons)))
     theta = np.asarray(persons, dtype=float)
     if D == 1 and theta.ndim == 2 and theta.shape[1] == 1:
@@ -101,6 +104,16 @@ def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Gene
             f"persons= must be a number or finite abilities of shape {wanted}, found shape {np.shape(persons)}"
         )
     return theta
+
+
+def _root(covariance: Floats) -> Floats:
+    """Return the lower triangular root: a covariance has one, where roots by eigenvectors are the choice of a LAPACK build."""
+    try:
+        return np.asarray(np.linalg.cholesky(covariance), dtype=float)
+    except np.linalg.LinAlgError:
+        raise ModelError(
+            "the covariance of the population is not positive definite: its competencies coincide"
+        ) from None
 
 
 def _draw(known: ItemParameters, theta: Floats, rng: np.random.Generator) -> Codes:
