@@ -69,7 +69,7 @@ def main(folder: Path | None) -> None:
     dimensions = {item: COMPETENCIES[k] for item, k in zip(truth.items, truth.dimension_index, strict=True)}
     print(responses)
 
-    regions = cdx.MarginalML(population=cdx.Population(by="region"))
+    regions = cdx.MarginalML(population=cdx.calibration.Population(by="region"))
     calibration = cdx.calibrate(responses, model="GPCM", dimensions=dimensions, method=regions)
     print(f"\n{calibration}\n")
     print(calibration.population_frame().head(15).round(2).to_string(index=False))

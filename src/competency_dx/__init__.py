@@ -6,6 +6,9 @@
 >>> profiles = cdx.diagnose(responses, bank)
 >>> len(profiles)
 3
+
+The root has the verbs and the types of their signatures. Strategies and special results stay in their rooms, which
+are attributes of the root: ``cdx.calibration.Priors``, ``cdx.scoring.PlausibleValues``, ``cdx.errors.BankError``.
 """
 
 from __future__ import annotations
@@ -13,7 +16,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for type checkers, which do not read the table below; a test holds the two together
+    from competency_dx import bank as bank
+    from competency_dx import calibration as calibration
+    from competency_dx import classification as classification
+    from competency_dx import competencies as competencies
+    from competency_dx import errors as errors
+    from competency_dx import misconceptions as misconceptions
+    from competency_dx import quality as quality
+    from competency_dx import responses as responses
+    from competency_dx import scoring as scoring
     from competency_dx.bank import CompetencyFramework as CompetencyFramework
     from competency_dx.bank import Item as Item
     from competency_dx.bank import ItemBank as ItemBank
@@ -21,46 +33,23 @@ if TYPE_CHECKING:
     from competency_dx.bank import load_framework as load_framework
     from competency_dx.bank import save_bank as save_bank
     from competency_dx.bank import shipped_banks as shipped_banks
-    from competency_dx.calibration import AttributePosteriors as AttributePosteriors
-    from competency_dx.calibration import Beta as Beta
     from competency_dx.calibration import Calibration as Calibration
-    from competency_dx.calibration import ClassCalibration as ClassCalibration
-    from competency_dx.calibration import ClassificationAccuracy as ClassificationAccuracy
-    from competency_dx.calibration import ClassificationML as ClassificationML
-    from competency_dx.calibration import Constraints as Constraints
-    from competency_dx.calibration import Exploratory as Exploratory
-    from competency_dx.calibration import FactorSolution as FactorSolution
-    from competency_dx.calibration import Girth as Girth
-    from competency_dx.calibration import LogitNormal as LogitNormal
-    from competency_dx.calibration import LogNormal as LogNormal
     from competency_dx.calibration import MarginalML as MarginalML
-    from competency_dx.calibration import Normal as Normal
-    from competency_dx.calibration import PooledNormal as PooledNormal
-    from competency_dx.calibration import Population as Population
-    from competency_dx.calibration import Priors as Priors
-    from competency_dx.calibration import QValidation as QValidation
-    from competency_dx.calibration import SurveyDesign as SurveyDesign
-    from competency_dx.calibration import attribute_posteriors as attribute_posteriors
     from competency_dx.calibration import calibrate as calibrate
-    from competency_dx.calibration import classification_accuracy as classification_accuracy
-    from competency_dx.calibration import rotated as rotated
-    from competency_dx.calibration import validate_q_matrix as validate_q_matrix
+    from competency_dx.classification import ClassCalibration as ClassCalibration
     from competency_dx.competencies import R201 as R201
     from competency_dx.competencies import DeficitProfiles as DeficitProfiles
     from competency_dx.competencies import DeficitRule as DeficitRule
-    from competency_dx.competencies import Level as Level
     from competency_dx.competencies import Profile as Profile
     from competency_dx.competencies import Standards as Standards
     from competency_dx.competencies import diagnose as diagnose
     from competency_dx.errors import CompetencyDxError as CompetencyDxError
     from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
+    from competency_dx.errors import ConvergenceError as ConvergenceError
     from competency_dx.findings import Finding as Finding
-    from competency_dx.misconceptions import MisconceptionEvidence as MisconceptionEvidence
-    from competency_dx.misconceptions import MisconceptionRule as MisconceptionRule
     from competency_dx.misconceptions import find_misconceptions as find_misconceptions
     from competency_dx.models import ItemParameters as ItemParameters
     from competency_dx.models import simulate as simulate
-    from competency_dx.quality import CrossCheck as CrossCheck
     from competency_dx.quality import cross_check as cross_check
     from competency_dx.reports import report as report
     from competency_dx.responses import Layout as Layout
@@ -71,99 +60,57 @@ if TYPE_CHECKING:
     from competency_dx.scoring import MAP as MAP
     from competency_dx.scoring import ML as ML
     from competency_dx.scoring import WLE as WLE
-    from competency_dx.scoring import FileScores as FileScores
-    from competency_dx.scoring import LatentRegression as LatentRegression
-    from competency_dx.scoring import PlausibleValues as PlausibleValues
-    from competency_dx.scoring import Pooled as Pooled
-    from competency_dx.scoring import Reliability as Reliability
     from competency_dx.scoring import Scores as Scores
     from competency_dx.scoring import SumScore as SumScore
     from competency_dx.scoring import plausible_values as plausible_values
-    from competency_dx.scoring import pool as pool
     from competency_dx.scoring import reliability as reliability
     from competency_dx.scoring import score as score
     from competency_dx.scoring import score_file as score_file
 
-_ROOMS = {
-    "bank": (
-        "CompetencyFramework",
-        "Item",
-        "ItemBank",
-        "load_bank",
-        "load_framework",
-        "save_bank",
-        "shipped_banks",
-    ),
-    "calibration": (
-        "AttributePosteriors",
-        "Beta",
-        "Calibration",
-        "ClassCalibration",
-        "ClassificationAccuracy",
-        "ClassificationML",
-        "Constraints",
-        "Exploratory",
-        "FactorSolution",
-        "Girth",
-        "LogNormal",
-        "LogitNormal",
-        "MarginalML",
-        "Normal",
-        "PooledNormal",
-        "Population",
-        "Priors",
-        "QValidation",
-        "SurveyDesign",
-        "attribute_posteriors",
-        "calibrate",
-        "classification_accuracy",
-        "rotated",
-        "validate_q_matrix",
-    ),
-    "competencies": ("R201", "DeficitProfiles", "DeficitRule", "Level", "Profile", "Standards", "diagnose"),
-    "findings": ("Finding",),
-    "misconceptions": ("MisconceptionEvidence", "MisconceptionRule", "find_misconceptions"),
-    "quality": ("CrossCheck", "cross_check"),
-    "errors": ("CompetencyDxError", "CompetencyDxWarning"),
-    "models": ("ItemParameters", "simulate"),
-    "reports": ("report",),
-    "responses": ("Layout", "MissingPolicy", "Responses", "load_responses"),
-    "scoring": (
-        "EAP",
-        "FileScores",
-        "LatentRegression",
-        "MAP",
-        "ML",
-        "PlausibleValues",
-        "Pooled",
-        "Reliability",
-        "Scores",
-        "SumScore",
-        "WLE",
-        "plausible_values",
-        "pool",
-        "reliability",
-        "score",
-        "score_file",
-    ),
+_ROOMS = {"bank", "calibration", "classification", "competencies", "errors", "misconceptions", "quality"}
+_ROOMS |= {"responses", "scoring"}
+_NAMES = {
+    "bank": "CompetencyFramework Item ItemBank load_bank load_framework save_bank shipped_banks",
+    "calibration": "Calibration MarginalML calibrate",
+    "classification": "ClassCalibration",
+    "competencies": "DeficitProfiles DeficitRule Profile R201 Standards diagnose",
+    "errors": "CompetencyDxError CompetencyDxWarning ConvergenceError",
+    "findings": "Finding",
+    "misconceptions": "find_misconceptions",
+    "models": "ItemParameters simulate",
+    "quality": "cross_check",
+    "reports": "report",
+    "responses": "Layout MissingPolicy Responses load_responses",
+    "scoring": "EAP MAP ML Scores SumScore WLE plausible_values reliability score score_file",
 }
-_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+_MOVED = {  # once at the root: the error says where they are
+    "calibration": "Beta Constraints Exploratory FactorSolution Girth LogNormal LogitNormal Normal PooledNormal "
+    "Population Priors SurveyDesign rotated",
+    "classification": "AttributePosteriors ClassificationAccuracy ClassificationML QValidation attribute_posteriors "
+    "classification_accuracy validate_q_matrix",
+    "competencies": "Level",
+    "misconceptions": "MisconceptionEvidence MisconceptionRule",
+    "quality": "CrossCheck",
+    "scoring": "FileScores LatentRegression PlausibleValues Pooled Reliability pool",
+}
+_HOME = {name: room for room, names in _NAMES.items() for name in names.split()}
 
-__all__ = [  # noqa: PLE0604 - built from the table above, pinned by tests/architecture/test_public_names.py
-    "__version__",
-    *sorted(_HOME),
-]
+__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - pinned by tests/architecture/test_public_names.py
 
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return import_module("competency_dx.provenance").library_version()
+    if name in _ROOMS:
+        return import_module(f"competency_dx.{name}")
     if name not in _HOME:
-        raise AttributeError(f"competency_dx has no name {name!r}")
+        homes = [room for room, names in _MOVED.items() if name in names.split()]
+        moved = f"; cdx.{name} is now cdx.{homes[0]}.{name}" if homes else ""
+        raise AttributeError(f"competency_dx has no name {name!r}{moved}")
     out = getattr(import_module(f"competency_dx.{_HOME[name]}"), name)
     globals()[name] = out
     return out
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*__all__, *_ROOMS])

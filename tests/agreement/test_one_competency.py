@@ -28,7 +28,9 @@ Table = Callable[[str], pd.DataFrame]
 Quiet = Callable[[], AbstractContextManager[None]]
 Floats = NDArray[np.float64]
 
-GUESSING = cdx.Priors(slope=None, step=None, lower=cdx.LogitNormal(mean=-1.1, sd=0.5), upper=None, category_slope=None)
+GUESSING = cdx.calibration.Priors(
+    slope=None, step=None, lower=cdx.calibration.LogitNormal(mean=-1.1, sd=0.5), upper=None, category_slope=None
+)
 METHODS: dict[str, cdx.EAP | cdx.MAP | cdx.ML | cdx.WLE] = {
     "EAP": cdx.EAP(),
     "MAP": cdx.MAP(),
@@ -46,7 +48,7 @@ class Case(NamedTuple):
     data: str
     key: str
     model: str
-    priors: cdx.Priors | None = None
+    priors: cdx.calibration.Priors | None = None
     log_likelihood: float = 1e-4
     apart: float = 5e-4
     se: float = 5e-4

@@ -39,7 +39,7 @@ class Fims(NamedTuple):
     patterns: tuple[tuple[Floats, Floats], ...]
 
     def calibrated(self, model: str, free: tuple[str, ...] = ()) -> cdx.Calibration:
-        population = cdx.Population(by=self.country, free_items=free)
+        population = cdx.calibration.Population(by=self.country, free_items=free)
         return cdx.calibrate(self.answers, model=model, priors=None, method=cdx.MarginalML(population=population))
 
 

@@ -87,8 +87,8 @@ def phi_near(likelihood: Bifactor, seed: int) -> Floats:
     return np.asarray(out * RNG(seed).uniform(0.95, 1.05, len(out)))
 
 
-WEAK = cdx.Priors()
-POSITIVE = cdx.Priors(slope=LogNormal(mean=0.0, sd=0.5))
+WEAK = cdx.calibration.Priors()
+POSITIVE = cdx.calibration.Priors(slope=LogNormal(mean=0.0, sd=0.5))
 
 
 @pytest.mark.parametrize("S", [1, 2])

@@ -297,7 +297,7 @@ def test_errors_of_unrotated_loadings_follow_from_those_of_slopes(two: Found) ->
 
 def test_priors_favour_no_rotation(two: Found) -> None:
     """The weak prior of slopes is centred at zero: turning slopes leaves it as it is."""
-    items = two.case.likelihood(cdx.Priors()).items
+    items = two.case.likelihood(cdx.calibration.Priors()).items
     beta = items.base.copy()
     free = (items.place[:, :2] >= 0).all(axis=1)
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])

@@ -301,7 +301,9 @@ def test_priors_excuse_a_difference(lsat: Callable[[str], pd.DataFrame], quiet: 
     """A prior that holds all slopes near 0.4: girth, which has none, lies higher in likelihood, without blame on either."""
     data = lsat("lsat7")
     with quiet():
-        check = cross_check(cdx.calibrate(data, model="2PL", priors=cdx.Priors(slope=Normal(mean=0.4, sd=0.1))), data)
+        check = cross_check(
+            cdx.calibrate(data, model="2PL", priors=cdx.calibration.Priors(slope=Normal(mean=0.4, sd=0.1))), data
+        )
     assert check.girth_log_likelihood > check.log_likelihood + 1
     assert "cross_check.priors" in [f.code for f in check.findings]
     assert check.verdict == "undecided"

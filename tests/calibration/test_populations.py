@@ -41,7 +41,7 @@ def test_two_groups_recover_mean_and_variance() -> None:
     rng = np.random.default_rng(1)
     label = np.repeat(["a", "b"], P)
     theta = rng.normal(size=2 * P) * np.where(label == "b", 1.3, 1.0) + np.where(label == "b", 0.6, 0.0)
-    found = fitted(answers(theta, 2), population=cdx.Population(by=label.tolist()))
+    found = fitted(answers(theta, 2), population=cdx.calibration.Population(by=label.tolist()))
     for name, truth in (("mean.b", 0.6), ("variance.b", 1.69)):
         x, se = estimate(found, name)
         assert abs(x - truth) < 3 * se < 0.4
@@ -54,7 +54,7 @@ def test_the_reference_group_is_a_choice_of_scale() -> None:
     rng = np.random.default_rng(3)
     label = np.where(rng.random(P) < 0.5, "a", "b")
     data = answers(rng.normal(size=P) + (label == "b"), 4)
-    one, other = (fitted(data, population=cdx.Population(by=label.tolist(), reference=r)) for r in "ab")
+    one, other = (fitted(data, population=cdx.calibration.Population(by=label.tolist(), reference=r)) for r in "ab")
     assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-4)
     sd = np.sqrt(one.populations[1].covariance[0, 0])
     np.testing.assert_allclose(other.parameters.slope, sd * one.parameters.slope, rtol=2e-3)
@@ -64,7 +64,7 @@ def test_groups_with_all_items_free_are_separate_calibrations() -> None:
     rng = np.random.default_rng(5)
     label = np.repeat(["a", "b"], 500)
     data = answers(rng.normal(size=1000), 6)
-    both = fitted(data, population=cdx.Population(by=label.tolist(), free_items="all"))
+    both = fitted(data, population=cdx.calibration.Population(by=label.tolist(), free_items="all"))
     alone = [fitted(data[label == g].reset_index(drop=True)) for g in "ab"]
     assert both.log_likelihood == pytest.approx(sum(c.log_likelihood for c in alone), abs=1e-5)
     frame = both.to_frame().set_index("item")
@@ -81,11 +81,11 @@ def test_an_item_that_differs_between_groups_is_found() -> None:
     data = answers(rng.normal(size=2 * P), 8)
     easier = (label == "b") & (rng.random(2 * P) < 0.4)
     data.loc[easier, "i3"] = 1
-    equal = fitted(data, population=cdx.Population(by=label.tolist()))
+    equal = fitted(data, population=cdx.calibration.Population(by=label.tolist()))
     gains = [
         2
         * (
-            fitted(data, population=cdx.Population(by=label.tolist(), free_items=(item,))).log_likelihood
+            fitted(data, population=cdx.calibration.Population(by=label.tolist(), free_items=(item,))).log_likelihood
             - equal.log_likelihood
         )
         for item in ("i3", "i4")
@@ -100,7 +100,7 @@ def test_latent_regression_is_one_stage() -> None:
     x = rng.normal(size=(P, 2))
     theta = 0.7 * x[:, 0] - 0.4 * x[:, 1] + rng.normal(size=P)
     data = answers(theta, 10)
-    found = fitted(data, population=cdx.Population(on=pd.DataFrame(x, columns=["x", "y"])))
+    found = fitted(data, population=cdx.calibration.Population(on=pd.DataFrame(x, columns=["x", "y"])))
     for name, truth in (("x", 0.7), ("y", -0.4)):
         b, se = estimate(found, name)
         assert abs(b - truth) < 3 * se < 0.15
@@ -113,11 +113,13 @@ def test_an_indicator_covariate_is_a_group_with_the_same_variance() -> None:
     rng = np.random.default_rng(11)
     label = np.where(rng.random(P) < 0.4, "b", "a")
     data = answers(rng.normal(size=P) + 0.5 * (label == "b"), 12)
-    by_text = fitted(data, population=cdx.Population(on=pd.DataFrame({"g": label})))
-    by_number = fitted(data, population=cdx.Population(on=pd.DataFrame({"g": (label == "b").astype(float)})))
+    by_text = fitted(data, population=cdx.calibration.Population(on=pd.DataFrame({"g": label})))
+    by_number = fitted(
+        data, population=cdx.calibration.Population(on=pd.DataFrame({"g": (label == "b").astype(float)}))
+    )
     assert by_text.log_likelihood == by_number.log_likelihood
     assert "g=b" in by_text.parameter_names
-    groups = fitted(data, population=cdx.Population(by=label.tolist()))
+    groups = fitted(data, population=cdx.calibration.Population(by=label.tolist()))
     assert groups.log_likelihood >= by_text.log_likelihood - 1e-6
     assert groups.n_parameters == by_text.n_parameters + 1
     assert estimate(by_text, "g=b")[0] == pytest.approx(estimate(groups, "mean.b")[0], abs=0.1)
@@ -127,7 +129,7 @@ def test_whole_number_weights_are_repeated_rows() -> None:
     rng = np.random.default_rng(13)
     data = answers(rng.normal(size=400), 14, items=8)
     times = rng.integers(1, 4, 400)
-    weighted = fitted(data, survey=cdx.SurveyDesign(weights=times.tolist()))
+    weighted = fitted(data, survey=cdx.calibration.SurveyDesign(weights=times.tolist()))
     repeated = fitted(data.loc[data.index.repeat(times)].reset_index(drop=True))
     np.testing.assert_allclose(weighted.parameters.beta, repeated.parameters.beta, atol=2e-5)
     ratio = times.mean()
@@ -137,7 +139,7 @@ def test_whole_number_weights_are_repeated_rows() -> None:
 def test_weights_of_equal_size_change_nothing_and_the_sandwich_is_near_the_information() -> None:
     rng = np.random.default_rng(15)
     data = answers(rng.normal(size=P), 16)
-    plain, even = fitted(data), fitted(data, survey=cdx.SurveyDesign(weights=[7.0] * P))
+    plain, even = fitted(data), fitted(data, survey=cdx.calibration.SurveyDesign(weights=[7.0] * P))
     np.testing.assert_allclose(even.parameters.beta, plain.parameters.beta, atol=1e-6)
     robust = fitted(data, standard_errors="sandwich")
     np.testing.assert_allclose(even.covariance, robust.covariance * P / (P - 1), rtol=2e-2, atol=1e-6)
@@ -151,7 +153,10 @@ def test_lognormal_weights_widen_errors_by_the_design_effect() -> None:
     rng = np.random.default_rng(17)
     data, weights = answers(rng.normal(size=P), 18), rng.lognormal(size=P)
     effect = np.sqrt(P * (weights**2).sum()) / weights.sum()
-    ratio = fitted(data, survey=cdx.SurveyDesign(weights=weights)).standard_errors / fitted(data).standard_errors
+    ratio = (
+        fitted(data, survey=cdx.calibration.SurveyDesign(weights=weights)).standard_errors
+        / fitted(data).standard_errors
+    )
     assert ratio.mean() == pytest.approx(effect, rel=0.12)
 
 
@@ -160,10 +165,12 @@ def test_clusters_widen_errors_and_clusters_of_one_do_not() -> None:
     school = np.repeat(np.arange(60), 25)
     theta = rng.normal(size=60)[school] * 0.7 + rng.normal(size=P) * 0.7
     data = answers(theta, 20)
-    alone = fitted(data, survey=cdx.SurveyDesign(clusters=np.arange(P).tolist()))
+    alone = fitted(data, survey=cdx.calibration.SurveyDesign(clusters=np.arange(P).tolist()))
     robust = fitted(data, standard_errors="sandwich")
     np.testing.assert_allclose(alone.standard_errors, robust.standard_errors, rtol=1e-3)
-    clustered = fitted(data, survey=cdx.SurveyDesign(clusters=school.tolist(), strata=(school % 2).tolist()))
+    clustered = fitted(
+        data, survey=cdx.calibration.SurveyDesign(clusters=school.tolist(), strata=(school % 2).tolist())
+    )
     steps = np.array([name.endswith(".d") for name in clustered.parameter_names])
     assert (clustered.standard_errors / robust.standard_errors)[steps].mean() > 1.5
 
@@ -175,27 +182,30 @@ def test_jackknife_replicates_agree_with_clusters() -> None:
     theta = rng.normal(size=40)[school] * 0.6 + rng.normal(size=1200) * 0.8
     data = answers(theta, 22, items=8)
     replicates = np.where(school[:, None] == np.arange(40), 0.0, 40 / 39)
-    jackknife = cdx.SurveyDesign(weights=[1.0] * 1200, replicates=replicates, replicate_factor=39 / 40)
+    jackknife = cdx.calibration.SurveyDesign(weights=[1.0] * 1200, replicates=replicates, replicate_factor=39 / 40)
     one = fitted(data, survey=jackknife)
-    other = fitted(data, survey=cdx.SurveyDesign(clusters=school.tolist()))
+    other = fitted(data, survey=cdx.calibration.SurveyDesign(clusters=school.tolist()))
     np.testing.assert_allclose(one.standard_errors, other.standard_errors, rtol=0.02)
 
 
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"population": cdx.Population(by="region")}, "no background column 'region'"),
-        ({"population": cdx.Population(by=["a"] * 10)}, "has 10 values for 400 persons"),
-        ({"population": cdx.Population(by=["a"] * 395 + ["b"] * 5)}, "b have fewer than 10 persons"),
+        ({"population": cdx.calibration.Population(by="region")}, "no background column 'region'"),
+        ({"population": cdx.calibration.Population(by=["a"] * 10)}, "has 10 values for 400 persons"),
+        ({"population": cdx.calibration.Population(by=["a"] * 395 + ["b"] * 5)}, "b have fewer than 10 persons"),
         (
-            {"population": cdx.Population(by=["a", "b"] * 200, reference="c")},
+            {"population": cdx.calibration.Population(by=["a", "b"] * 200, reference="c")},
             "none of the groups a and b|none of the groups",
         ),
-        ({"population": cdx.Population(on=pd.DataFrame({"x": [1.0] * 400}))}, "same for everybody"),
-        ({"population": cdx.Population(on=pd.DataFrame({"x": [None, *range(399)]}))}, "is empty for persons 0"),
-        ({"survey": cdx.SurveyDesign(weights=[0.0, *[1.0] * 399])}, "Weights must be positive"),
-        ({"survey": cdx.SurveyDesign(weights=["heavy"] * 400)}, "which are not numbers"),
-        ({"constraints": cdx.Constraints(fixed={"i0.x": 1.0})}, "name 'i0.x', which is no parameter"),
+        ({"population": cdx.calibration.Population(on=pd.DataFrame({"x": [1.0] * 400}))}, "same for everybody"),
+        (
+            {"population": cdx.calibration.Population(on=pd.DataFrame({"x": [None, *range(399)]}))},
+            "is empty for persons 0",
+        ),
+        ({"survey": cdx.calibration.SurveyDesign(weights=[0.0, *[1.0] * 399])}, "Weights must be positive"),
+        ({"survey": cdx.calibration.SurveyDesign(weights=["heavy"] * 400)}, "which are not numbers"),
+        ({"constraints": cdx.calibration.Constraints(fixed={"i0.x": 1.0})}, "name 'i0.x', which is no parameter"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(choices: dict[str, object], message: str) -> None:
@@ -209,7 +219,7 @@ def test_persons_are_scored_with_the_population_of_their_group() -> None:
     label = np.repeat(["a", "b"], 400)
     table = answers(rng.normal(size=800) + 1.5 * (label == "b"), 26).assign(region=label)
     data = cdx.load_responses(table)
-    found = fitted_on(data, cdx.Population(by="region"))
+    found = fitted_on(data, cdx.calibration.Population(by="region"))
     scores = cdx.score(data, found)
     alone = cdx.score(data.select(persons=data.persons[400:]), found)
     np.testing.assert_array_equal(scores.theta[400:], alone.theta)
@@ -218,7 +228,7 @@ def test_persons_are_scored_with_the_population_of_their_group() -> None:
     np.testing.assert_allclose(empty.theta[:, 0], [p.mean[0] for p in found.populations], atol=1e-6)
 
 
-def fitted_on(data: cdx.Responses, population: cdx.Population) -> cdx.Calibration:
+def fitted_on(data: cdx.Responses, population: cdx.calibration.Population) -> cdx.Calibration:
     return cdx.calibrate(data, model="2PL", priors=None, method=cdx.MarginalML(population=population))
 
 
@@ -245,7 +255,7 @@ def test_an_empirical_histogram_fits_a_population_with_two_humps() -> None:
     data = answers(two_humps(29), 30, items=24)
     truth = np.random.default_rng(30).uniform(0.8, 1.8, 24)
     normal = fitted(data)
-    shaped = fitted(data, population=cdx.Population(shape="empirical"))
+    shaped = fitted(data, population=cdx.calibration.Population(shape="empirical"))
     assert shaped.log_likelihood > normal.log_likelihood + 50
     errors = [np.sqrt(np.mean((c.parameters.slope - truth) ** 2)) for c in (normal, shaped)]
     assert errors[1] < 0.67 * errors[0]
@@ -256,12 +266,14 @@ def test_an_empirical_histogram_fits_a_population_with_two_humps() -> None:
 
 def test_an_empirical_histogram_of_normal_persons_is_near_the_normal() -> None:
     data = answers(np.random.default_rng(31).normal(size=P), 32)
-    normal, shaped = fitted(data), fitted(data, population=cdx.Population(shape="empirical"))
+    normal, shaped = fitted(data), fitted(data, population=cdx.calibration.Population(shape="empirical"))
     assert 0 <= shaped.log_likelihood - normal.log_likelihood < 15
     np.testing.assert_allclose(shaped.parameters.slope, normal.parameters.slope, rtol=0.12)
     steps = (data.iloc[:, :8].to_numpy() + data.iloc[:, 8:].to_numpy()).astype(int)
     with pytest.raises(CalibrationError, match="is for families with a predictor a θ"):
-        cdx.calibrate(steps, model="NRM", method=cdx.MarginalML(population=cdx.Population(shape="empirical")))
+        cdx.calibrate(
+            steps, model="NRM", method=cdx.MarginalML(population=cdx.calibration.Population(shape="empirical"))
+        )
 
 
 def test_persons_without_known_covariates_are_scored_with_the_whole_population() -> None:
@@ -270,7 +282,7 @@ def test_persons_without_known_covariates_are_scored_with_the_whole_population()
     x = rng.normal(size=3000)
     theta = 1.2 * x + rng.normal(size=3000)
     data = answers(theta, 34)
-    found = fitted(data, population=cdx.Population(on=pd.DataFrame({"x": x})))
+    found = fitted(data, population=cdx.calibration.Population(on=pd.DataFrame({"x": x})))
     b, _ = estimate(found, "x")
     assert found.population.covariance[0, 0] == pytest.approx(1 + b**2 * x.var(), rel=1e-9)
     scores = cdx.score(data, found)
@@ -282,4 +294,4 @@ def test_a_stratum_of_one_cluster_is_refused() -> None:
     data = answers(np.random.default_rng(35).normal(size=400), 36, items=5)
     school, stratum = np.arange(400) // 20, np.where(np.arange(400) < 20, "alone", "rest")
     with pytest.raises(CalibrationError, match="Strata alone have a single cluster"):
-        fitted(data, survey=cdx.SurveyDesign(strata=stratum.tolist(), clusters=school.tolist()))
+        fitted(data, survey=cdx.calibration.SurveyDesign(strata=stratum.tolist(), clusters=school.tolist()))

@@ -122,7 +122,7 @@ def mixed() -> tuple[ProductGrid, Floats]:
     families = ["2PL", "GRM", "GPCM", "2PL", "GPCM", "GRM", "2PL", "2PL"]
     data, _ = made(within(8, 2), families, theta, 4)
     population = populations_of(("X", "Y"), groups=("a", "b"), regressors=("mean.b", "x"), concentration=1.0)
-    items = build_items(data.known, priors=cdx.Priors(), constraints=Constraints())
+    items = build_items(data.known, priors=cdx.calibration.Priors(), constraints=Constraints())
     answers = prepare(data.codes, data.observed, data.known.n_categories)._replace(weight=rng.uniform(0.5, 1.5, 160))
     likelihood = product_grid_likelihood(
         items, answers, population=population, group=group, regressors=np.stack([group, x], axis=1).astype(float)

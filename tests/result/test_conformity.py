@@ -56,7 +56,7 @@ def _two() -> cdx.Calibration:
 
 
 def _grouped() -> cdx.Calibration:
-    method = cdx.MarginalML(population=cdx.Population(by=["a", "b"] * 150))
+    method = cdx.MarginalML(population=cdx.calibration.Population(by=["a", "b"] * 150))
     return cdx.calibrate(_answers(), method=method)
 
 
@@ -78,14 +78,14 @@ def _classes() -> cdx.ClassCalibration:
 FOLDER = tempfile.TemporaryDirectory()
 
 
-def _file_scores() -> cdx.FileScores:
+def _file_scores() -> cdx.scoring.FileScores:
     source, target = Path(FOLDER.name) / "answers.parquet", Path(FOLDER.name) / "scores.parquet"
     _responses().to_frame().to_parquet(source)
     target.unlink(missing_ok=True)
     return cdx.score_file(source, target, _bank(), person="person")
 
 
-def _misconceptions() -> cdx.MisconceptionEvidence:
+def _misconceptions() -> cdx.misconceptions.MisconceptionEvidence:
     """Simulate choices of options in the mathematics bank; nobody need hold a misconception for the document."""
     bank, rng = cdx.load_bank("mathematics"), np.random.default_rng(6)
     single = [item for item in bank.items if item.type == "single"]
@@ -102,13 +102,17 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "Calibration of several competencies": _two,
     "Calibration of groups": _grouped,
     "Calibration of many families": _mixture,
-    "Calibration by girth": lambda: cdx.calibrate(_answers(), method=cdx.Girth()),
+    "Calibration by girth": lambda: cdx.calibrate(_answers(), method=cdx.calibration.Girth()),
     "CrossCheck": lambda: cdx.cross_check(cdx.calibrate(_answers()), _answers()),
-    "FactorSolution": lambda: cdx.rotated(cdx.calibrate(_answers(), dimensions=cdx.Exploratory(n=2))),
+    "FactorSolution": lambda: cdx.calibration.rotated(
+        cdx.calibrate(_answers(), dimensions=cdx.calibration.Exploratory(n=2))
+    ),
     "ClassCalibration": _classes,
-    "AttributePosteriors": lambda: cdx.attribute_posteriors(cdx.load_responses(_answers()), _classes()),
-    "ClassificationAccuracy": lambda: cdx.classification_accuracy(cdx.load_responses(_answers()), _classes()),
-    "QValidation": lambda: cdx.validate_q_matrix(cdx.load_responses(_answers()), _classes()),
+    "AttributePosteriors": lambda: cdx.classification.attribute_posteriors(cdx.load_responses(_answers()), _classes()),
+    "ClassificationAccuracy": lambda: cdx.classification.classification_accuracy(
+        cdx.load_responses(_answers()), _classes()
+    ),
+    "QValidation": lambda: cdx.classification.validate_q_matrix(cdx.load_responses(_answers()), _classes()),
     "Scores": lambda: cdx.score(_responses(), _bank()),
     "Scores of one person": lambda: cdx.score(_responses().select(persons=["1"]), _bank()),
     "Scores on several competencies": lambda: cdx.score(_answers(), _two()),
@@ -117,7 +121,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "PlausibleValues with covariates": lambda: cdx.plausible_values(
         _responses(), _bank(), n=3, rng=np.random.default_rng(7), conditioning=COVARIATE
     ),
-    "Pooled": lambda: cdx.pool([1.0, 1.2, 0.9], [0.1, 0.2, 0.1]),
+    "Pooled": lambda: cdx.scoring.pool([1.0, 1.2, 0.9], [0.1, 0.2, 0.1]),
     "Reliability": lambda: cdx.reliability(_bank(), responses=_responses()),
     "FileScores": _file_scores,
     "MisconceptionEvidence": _misconceptions,

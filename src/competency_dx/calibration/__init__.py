@@ -8,26 +8,12 @@ from competency_dx.calibration.factor_solution import FactorSolution
 from competency_dx.calibration.girth_calibration import described, doubts, evidence, placed, refuse_several, settled
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.wrong_keys import OptionUse, SuspectedKey, suspected_keys
-from competency_dx.classification import (
-    AttributePosteriors,
-    ClassCalibration,
-    ClassificationAccuracy,
-    ClassificationML,
-    QValidation,
-    attribute_posteriors,
-    classification_accuracy,
-    validate_q_matrix,
-)
 from competency_dx.engine import Beta, Constraints, LogitNormal, LogNormal, Normal, PooledNormal, Priors
 
 __all__ = [
-    "AttributePosteriors",
     "Beta",
     "Calibration",
     "Certificate",
-    "ClassCalibration",
-    "ClassificationAccuracy",
-    "ClassificationML",
     "Constraints",
     "Exploratory",
     "FactorSolution",
@@ -41,12 +27,9 @@ __all__ = [
     "PooledNormal",
     "Population",
     "Priors",
-    "QValidation",
     "SurveyDesign",
     "SuspectedKey",
-    "attribute_posteriors",
     "calibrate",
-    "classification_accuracy",
     "described",
     "doubts",
     "evidence",
@@ -57,5 +40,4 @@ __all__ = [
     "rotated",
     "settled",
     "suspected_keys",
-    "validate_q_matrix",
 ]

@@ -11,7 +11,8 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Ints
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration, ClassCalibration
+from competency_dx.calibration import Calibration
+from competency_dx.classification import ClassCalibration
 from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding
 from competency_dx.models import ItemParameters, bank_parameters

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration, ClassCalibration
+from competency_dx.calibration import Calibration
+from competency_dx.classification import ClassCalibration
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce
 from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_responses, by_population, match, source_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from competency_dx.calibration import ClassCalibration, attribute_posteriors
+from competency_dx.classification import ClassCalibration, attribute_posteriors
 from competency_dx.errors import ScoringError
 from competency_dx.persons import EAP, Method
 from competency_dx.provenance import provenance

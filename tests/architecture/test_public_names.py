@@ -1,0 +1,139 @@
+"""The names of the package root: pinned, documented, the same for type checkers; the light import; names that moved."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import competency_dx as cdx
+
+MOST_PARAMETERS = 7
+VERBS = [
+    "calibrate",
+    "cross_check",
+    "diagnose",
+    "find_misconceptions",
+    "load_bank",
+    "load_framework",
+    "load_responses",
+    "plausible_values",
+    "reliability",
+    "report",
+    "save_bank",
+    "score",
+    "score_file",
+    "shipped_banks",
+    "simulate",
+]
+TYPES = [
+    "Calibration",
+    "ClassCalibration",
+    "CompetencyDxError",
+    "CompetencyDxWarning",
+    "CompetencyFramework",
+    "ConvergenceError",
+    "DeficitProfiles",
+    "DeficitRule",
+    "EAP",
+    "Finding",
+    "Item",
+    "ItemBank",
+    "ItemParameters",
+    "Layout",
+    "MAP",
+    "ML",
+    "MarginalML",
+    "MissingPolicy",
+    "Profile",
+    "R201",
+    "Responses",
+    "Scores",
+    "Standards",
+    "SumScore",
+    "WLE",
+]
+ROOMS = [
+    "bank",
+    "calibration",
+    "classification",
+    "competencies",
+    "errors",
+    "misconceptions",
+    "quality",
+    "responses",
+    "scoring",
+]
+MOVED = {
+    "Priors": "calibration",
+    "PlausibleValues": "scoring",
+    "ClassificationML": "classification",
+    "MisconceptionRule": "misconceptions",
+    "CrossCheck": "quality",
+}
+
+
+def test_names_of_the_root_are_pinned() -> None:
+    assert sorted(cdx.__all__) == sorted([*VERBS, *TYPES, "__version__"])
+    assert sorted(dir(cdx)) == sorted([*cdx.__all__, *ROOMS])
+    assert len(dir(cdx)) <= 50
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    tree = ast.parse(Path(cdx.__file__).read_text(encoding="utf-8"))
+    block = next(n for n in tree.body if isinstance(n, ast.If))
+    seen = {(str(n.module), a.name) for n in block.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    assert sorted(name for _, name in seen) == sorted([*VERBS, *TYPES, *ROOMS])
+    for module, name in seen:
+        thing = import_module(f"{module}.{name}") if name in ROOMS else getattr(import_module(module), name)
+        assert getattr(cdx, name) is thing
+
+
+@pytest.mark.parametrize("name", VERBS + TYPES)
+def test_public_names_are_documented_and_small(name: str) -> None:
+    thing = getattr(cdx, name)
+    assert inspect.getdoc(thing)
+    if inspect.isfunction(thing):
+        parameters = inspect.signature(thing).parameters.values()
+        assert len(parameters) <= MOST_PARAMETERS
+        positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        assert len(positional) <= 3
+        assert not any(p.kind is p.VAR_KEYWORD or isinstance(p.default, bool) for p in parameters)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_a_room_exports_is_there_and_documented(room: str) -> None:
+    door = getattr(cdx, room)
+    assert inspect.ismodule(door)
+    for name in getattr(door, "__all__", []):
+        thing = getattr(door, name)
+        assert not (inspect.isclass(thing) or inspect.isfunction(thing)) or inspect.getdoc(thing), f"{room}.{name}"
+
+
+@pytest.mark.parametrize(("name", "room"), MOVED.items())
+def test_a_name_that_moved_says_where_it_is(name: str, room: str) -> None:
+    with pytest.raises(AttributeError, match=rf"cdx\.{name} is now cdx\.{room}\.{name}"):
+        getattr(cdx, name)
+    assert getattr(getattr(cdx, room), name)
+
+
+def test_every_error_can_be_caught_by_its_name() -> None:
+    errors = [e for e in vars(cdx.errors).values() if inspect.isclass(e) and issubclass(e, cdx.CompetencyDxError)]
+    assert {e.__name__ for e in errors} >= {"BankError", "ResponsesError", "ModelError", "ScoringError"}
+    for error in errors:
+        assert inspect.getdoc(error)
+        assert error.__module__ == "competency_dx.errors"
+
+
+def test_importing_the_root_loads_no_heavy_library() -> None:
+    code = (
+        "import sys, competency_dx as cdx; dir(cdx); cdx.errors; "
+        "print([m for m in ('pandas', 'scipy', 'pydantic', 'matplotlib', 'numpy') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert out.stdout.strip() == "[]"
