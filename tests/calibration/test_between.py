@@ -18,11 +18,12 @@ from competency_dx.engine import populations as of_population
 from competency_dx.engine.items import Items
 from competency_dx.engine.items_setup import Known, build_items, category_counts
 from competency_dx.engine.likelihood import Evaluation
+from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, fit
 from competency_dx.engine.one_dimension import PopulationDesign, Univariate
-from competency_dx.engine.populations import Populations, populations_of
+from competency_dx.engine.populations import Populations, inseparable, populations_of
 from competency_dx.engine.priors import Priors
-from competency_dx.engine.propagation import Between, between
+from competency_dx.engine.propagation import Propagation, propagation_likelihood
 from competency_dx.kernels.grid.e_step import Answers, prepare
 from competency_dx.kernels.propagation.ep_e_step import ep_posterior
 
@@ -66,8 +67,8 @@ def sample() -> Sample:
     )
 
 
-def one_group(sample: Sample, priors: Priors | None = None, **of: Any) -> Between:
-    return between(
+def one_group(sample: Sample, priors: Priors | None = None, **of: Any) -> Marginal:
+    return propagation_likelihood(
         items_of(sample.answers, priors=priors),
         sample.answers,
         dimension=sample.dimension,
@@ -75,12 +76,12 @@ def one_group(sample: Sample, priors: Priors | None = None, **of: Any) -> Betwee
     )
 
 
-def two_groups(sample: Sample) -> Between:
+def two_groups(sample: Sample) -> Marginal:
     indicator = (sample.group == 1).astype(float)[:, None]
     population = populations_of(
         ("A", "B", "C"), groups=("one", "two"), regressors=("mean.two",), reference=np.array([[0.0], [1.0]])
     )
-    return between(
+    return propagation_likelihood(
         items_of(sample.answers),
         sample.answers,
         dimension=sample.dimension,
@@ -107,7 +108,7 @@ def test_one_competency_is_the_likelihood_of_one_dimension(sample: Sample, prior
     )
     usual = fit(Univariate(items=items, answers=answers, design=design), TIGHT)
     population = populations_of(("A",), groups=("one", "two"), regressors=("mean.two",))
-    several = between(
+    several = propagation_likelihood(
         items,
         answers,
         dimension=np.zeros(len(own), dtype=np.int64),
@@ -145,7 +146,9 @@ def test_families_of_items_are_those_of_one_dimension(model: str, priors: Priors
     )
     usual = fit(Univariate(items=items, answers=answers, design=nobody), TIGHT)
     population = populations_of(("A",), free_variance=np.array([scaled]))
-    found = fit(between(items, answers, dimension=np.zeros(8, dtype=np.int64), population=population), TIGHT)
+    found = fit(
+        propagation_likelihood(items, answers, dimension=np.zeros(8, dtype=np.int64), population=population), TIGHT
+    )
     assert found.converged
     assert found.log_likelihood == pytest.approx(usual.log_likelihood, abs=1e-4)
     np.testing.assert_allclose(found.phi, usual.phi, atol=2e-4)
@@ -235,12 +238,13 @@ def test_competencies_that_are_one_are_named(sample: Sample) -> None:
     twins = (rng.random((1500, 14)) < expit(1.5 * theta)).astype(np.int8)
     answers = prepare(twins, np.ones(twins.shape, bool), np.full(14, 2))
     population = populations_of(("north", "south"), concentration=1.0)
-    likelihood = between(items_of(answers), answers, dimension=np.arange(14) % 2, population=population)
+    likelihood = propagation_likelihood(items_of(answers), answers, dimension=np.arange(14) % 2, population=population)
     found = fit(likelihood, Control())
     assert found.converged
-    (pair,) = likelihood.inseparable(found.phi)
+    (pair,) = inseparable(likelihood.population, likelihood.psi(found.phi))
     assert pair[:2] == ("north", "south")
-    assert one_group(sample).inseparable(one_group(sample).start) == ()
+    usual = one_group(sample)
+    assert inseparable(usual.population, usual.psi(usual.start)) == ()
 
 
 def test_the_prior_of_correlations_has_the_derivatives_it_says(sample: Sample) -> None:
@@ -253,10 +257,15 @@ def test_the_prior_of_correlations_has_the_derivatives_it_says(sample: Sample) -
         np.testing.assert_allclose(found.curvature[f], (down.gradient - up.gradient) / (2 * h), atol=1e-6)
 
 
+def propagation_of(likelihood: Marginal) -> Propagation:
+    assert isinstance(likelihood.integral, Propagation)
+    return likelihood.integral
+
+
 class Reference(NamedTuple):
     """A fit to shared data beside what R mirt 1.47 finds."""
 
-    likelihood: Between
+    likelihood: Marginal
     found: Fit
     results: dict[str, Any]
     dimension: NDArray[np.int64]
@@ -268,7 +277,9 @@ def fitted(shared: SharedFile, name: str, where: str) -> Reference:
     table = pd.read_csv(shared(f"data/{name}.csv.gz"))[items]
     answers = prepare(table.fillna(0).to_numpy(np.int8), table.notna().to_numpy(), np.full(len(items), 2))
     names = tuple(f"c{k}" for k in range(dimension.max() + 1))
-    likelihood = between(items_of(answers), answers, dimension=dimension, population=populations_of(names))
+    likelihood = propagation_likelihood(
+        items_of(answers), answers, dimension=dimension, population=populations_of(names)
+    )
     return Reference(likelihood, fit(likelihood, Control()), results, dimension)
 
 
@@ -282,7 +293,7 @@ def test_three_competencies_agree_with_product_quadrature_of_mirt(shared: Shared
     np.testing.assert_allclose(found.phi[: 2 * I : 2], slopes, atol=0.005)
     np.testing.assert_allclose(found.phi[1 : 2 * I : 2], rows["d"], atol=0.002)
     np.testing.assert_allclose(likelihood.populations(found.phi)[0].covariance, known["correlation"], atol=0.002)
-    error = likelihood.error(found.at)
+    error = propagation_of(likelihood).error(found.at)
     assert found.log_likelihood == pytest.approx(known["loglik"], abs=0.6)
     assert found.log_likelihood + error.log_likelihood.sum() == pytest.approx(known["loglik"], abs=0.01)
     assert found.information.covariance is not None
@@ -294,7 +305,7 @@ def test_three_competencies_agree_with_product_quadrature_of_mirt(shared: Shared
     np.testing.assert_allclose(se[1 : 2 * I : 2], [known["se"][n]["d"] for n in names], rtol=0.01)
     by_name = known["correlation_se"]
     np.testing.assert_allclose(se[2 * I :], [by_name[n] for n in ("COV_21", "COV_31", "COV_32")], rtol=0.01)
-    scores = ep_posterior(likelihood.design, found.at.detail.model)
+    scores = ep_posterior(propagation_of(likelihood).design, found.at.detail.step.kept.model)
     for k, name in enumerate("ABC"):
         np.testing.assert_allclose(scores.mean[:40, k], known["EAP"][name], atol=0.004)
         np.testing.assert_allclose(np.sqrt(scores.covariance[:40, k, k]), known["EAP"][f"SE_{name}"], atol=0.003)
@@ -309,8 +320,8 @@ def test_six_competencies_agree_with_quasi_monte_carlo_of_mirt(shared: SharedFil
     correlation = likelihood.populations(found.phi)[0].covariance
     np.testing.assert_allclose(correlation, results["correlation_qmcem"], atol=0.01)
     assert found.log_likelihood > results["loglik_qmcem"]
-    assert likelihood.error(found.at).rms_mean < 1e-4
-    scores = ep_posterior(likelihood.design, found.at.detail.model)
+    assert propagation_of(likelihood).error(found.at).rms_mean < 1e-4
+    scores = ep_posterior(propagation_of(likelihood).design, found.at.detail.step.kept.model)
     expected = np.sqrt(np.mean(np.diagonal(scores.covariance, axis1=1, axis2=2)))
     assert expected < results["rmse_theta_EAP_qmcem_vs_true"]
 
@@ -321,7 +332,7 @@ def test_groups_without_common_items_keep_scales_of_their_own(sample: Sample) ->
     seen = np.concatenate([sample.answers.observed & first[:, None], sample.answers.observed & ~first[:, None]], axis=1)
     codes = np.where(seen, np.tile(sample.answers.codes, 2), np.int8(0))
     answers = prepare(codes, seen, np.full(codes.shape[1], 2))
-    apart = between(
+    apart = propagation_likelihood(
         items_of(answers),
         answers,
         dimension=np.tile(sample.dimension, 2),

@@ -17,12 +17,13 @@ from competency_dx.calibration.choices import MarginalML, Population
 from competency_dx.engine import Constraints, Control
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Known, build_items, category_counts
+from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import fit
 from competency_dx.engine.one_dimension import PopulationDesign, Univariate
 from competency_dx.engine.populations import populations_of
 from competency_dx.engine.priors import LogNormal
-from competency_dx.engine.product_grid import ProductGrid, product_grid_likelihood
-from competency_dx.engine.reduction import Bifactor, bifactor_likelihood, bifactor_points, orthogonal
+from competency_dx.engine.product_grid import product_grid_likelihood
+from competency_dx.engine.reduction import bifactor_points, orthogonal, reduction_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid.e_step import prepare
 
@@ -60,7 +61,7 @@ def made(loads: Bools, theta: Floats, seed: int, *, graded: bool = False, missin
     return Case(codes, seen, Known(ids, families, m, category_counts(codes, seen, int(m.max())), loads), a, d)
 
 
-def likelihoods(case: Case, *, priors: Any = None, groups: bool = False) -> tuple[Bifactor, ProductGrid]:
+def likelihoods(case: Case, *, priors: Any = None, groups: bool = False) -> tuple[Marginal, Marginal]:
     """Return dimension reduction and the product grid of the same model."""
     P, D = len(case.codes), case.known.loads.shape[1]
     names = tuple(f"c{k}" for k in range(D))
@@ -76,12 +77,12 @@ def likelihoods(case: Case, *, priors: Any = None, groups: bool = False) -> tupl
     weight = RNG(1).uniform(0.5, 1.5, P) if groups else None
     answers = prepare(case.codes, case.observed, case.known.n_categories)._replace(weight=weight)
     return (
-        bifactor_likelihood(items, answers, population=population, **kind),
+        reduction_likelihood(items, answers, population=population, **kind),
         product_grid_likelihood(items, answers, population=orthogonal(population), **kind),
     )
 
 
-def phi_near(likelihood: Bifactor, seed: int) -> Floats:
+def phi_near(likelihood: Marginal, seed: int) -> Floats:
     """Return parameters off the start."""
     out = likelihood.em_step(likelihood.evaluate(likelihood.start, 21))
     return np.asarray(out * RNG(seed).uniform(0.95, 1.05, len(out)))
@@ -111,14 +112,14 @@ def test_product_grid_gives_the_same(S: int, groups: bool, priors: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def four() -> tuple[Bifactor, Floats]:
+def four() -> tuple[Marginal, Floats]:
     """Four testlets of three items, two items without, two weighted groups: no product grid reaches so far."""
     case = made(in_testlets(4, 3, 2), RNG(5).normal(size=(120, 5)), 6, graded=True)
     group = np.arange(120) % 2
     population = populations_of(tuple(f"c{k}" for k in range(5)), groups=("a", "b"), regressors=("mean.b",))
     items = build_items(case.known, priors=WEAK, constraints=Constraints())
     answers = prepare(case.codes, case.observed, case.known.n_categories)
-    likelihood = bifactor_likelihood(
+    likelihood = reduction_likelihood(
         items,
         answers._replace(weight=RNG(1).uniform(0.5, 1.5, 120)),
         population=population,
@@ -128,7 +129,7 @@ def four() -> tuple[Bifactor, Floats]:
     return likelihood, phi_near(likelihood, 7)
 
 
-def test_gradient_is_the_difference_quotient(four: tuple[Bifactor, Floats]) -> None:
+def test_gradient_is_the_difference_quotient(four: tuple[Marginal, Floats]) -> None:
     likelihood, phi = four
     step, slope = 1e-5, likelihood.gradient(likelihood.evaluate(phi, 25))
     for f, unit in enumerate(np.eye(len(phi)) * step):
@@ -136,7 +137,7 @@ def test_gradient_is_the_difference_quotient(four: tuple[Bifactor, Floats]) -> N
         assert slope[f] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=3e-5)
 
 
-def test_information_is_the_difference_quotient_of_the_gradient(four: tuple[Bifactor, Floats]) -> None:
+def test_information_is_the_difference_quotient_of_the_gradient(four: tuple[Marginal, Floats]) -> None:
     likelihood, phi = four
     step, found = 1e-4, likelihood.information(likelihood.evaluate(phi, 25)).matrix
     ends = [
@@ -155,11 +156,11 @@ def test_person_scores_add_up_to_the_gradient() -> None:
     np.testing.assert_allclose(reduced.person_scores(now).sum(axis=0), reduced.gradient(now), atol=2e-5)
 
 
-def bifactor_of(case: Case) -> Bifactor:
+def bifactor_of(case: Case) -> Marginal:
     names = tuple(f"c{k}" for k in range(case.known.loads.shape[1]))
     items = build_items(case.known, priors=None, constraints=Constraints())
     answers = prepare(case.codes, case.observed, case.known.n_categories)
-    return bifactor_likelihood(items, answers, population=populations_of(names))
+    return reduction_likelihood(items, answers, population=populations_of(names))
 
 
 def test_a_peer_finds_the_same_with_the_same_errors() -> None:
@@ -209,7 +210,7 @@ def test_without_specific_slopes_it_is_one_competency() -> None:
     case = made(in_testlets(2, 4), RNG(15).normal(size=(200, 3)), 16)
     testlet = bifactor_of(case)
     phi = testlet.start.copy()
-    phi[testlet.plane.place[:, 1]] = 0.0
+    phi[testlet.projected.place[:, 1]] = 0.0
     one = case._replace(known=case.known._replace(loads=case.known.loads[:, :1]))
     items = build_items(one.known, priors=None, constraints=Constraints())
     none = np.zeros(1, dtype=np.bool_)

@@ -25,8 +25,9 @@ from competency_dx.calibration.report import Accuracy, FitSetting, assembled
 from competency_dx.engine import Constraints, Control
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Known, build_items, category_counts
+from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, fit
-from competency_dx.engine.product_grid import ProductGrid, axis_points, product_grid_likelihood
+from competency_dx.engine.product_grid import axis_points, product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.rotation import (
@@ -172,7 +173,7 @@ class Case(NamedTuple):
             tuple(f"i{k + 1}" for k in range(I)), families, m, counts, np.ones(self.slopes.shape, dtype=np.bool_)
         )
 
-    def likelihood(self, priors: Any = None) -> ProductGrid:
+    def likelihood(self, priors: Any = None) -> Marginal:
         items = build_items(self.known, priors=priors, constraints=Constraints())
         answers = prepare(self.codes, self.observed, self.known.n_categories)
         return exploratory_likelihood(items, answers, dimensions=Exploratory(n=self.slopes.shape[1]).dimensions)
@@ -195,7 +196,7 @@ class Found:
     """A calibration of simulated answers."""
 
     case: Case
-    likelihood: ProductGrid
+    likelihood: Marginal
     fit: Fit
 
     @property
@@ -228,7 +229,7 @@ def test_two_dimensions_are_recovered(two: Found) -> None:
     assert found.correlations[0, 1] == pytest.approx(0.4, abs=0.1)
 
 
-def calibrated(case: Case, likelihood: ProductGrid, found: Fit) -> cdx.Calibration:
+def calibrated(case: Case, likelihood: Marginal, found: Fit) -> cdx.Calibration:
     """Return the fit as a calibration."""
     setting = FitSetting(
         known=case.known,

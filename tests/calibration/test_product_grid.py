@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from competency_dx.arrays import Bools, Codes, Floats
 from competency_dx.calibration.choices import Population
 from competency_dx.engine import Constraints, Control
 from competency_dx.engine.items_setup import Known, build_items, category_counts
+from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import fit
 from competency_dx.engine.one_dimension import PopulationDesign, Univariate
 from competency_dx.engine.populations import Populations, populations_of
@@ -38,7 +40,7 @@ class Data(NamedTuple):
     observed: Bools
     known: Known
 
-    def likelihood(self, population: Populations, **kind: Any) -> ProductGrid:
+    def likelihood(self, population: Populations, **kind: Any) -> Marginal:
         items = build_items(self.known, priors=None, constraints=Constraints())
         answers = prepare(self.codes, self.observed, self.known.n_categories)
         return product_grid_likelihood(items, answers, population=population, **kind)
@@ -114,7 +116,7 @@ def test_standard_errors_agree_with_mirt(between3: tuple[dict[str, Any], pd.Data
 
 
 @pytest.fixture(scope="module")
-def mixed() -> tuple[ProductGrid, Floats]:
+def mixed() -> tuple[Marginal, Floats]:
     """Two groups and a covariate, three families, items measuring one or two of two competencies, weights."""
     rng = RNG(3)
     group, x = np.arange(160) % 2, rng.normal(size=160)
@@ -131,7 +133,7 @@ def mixed() -> tuple[ProductGrid, Floats]:
     return likelihood, start
 
 
-def test_gradient_is_the_difference_quotient(mixed: tuple[ProductGrid, Floats]) -> None:
+def test_gradient_is_the_difference_quotient(mixed: tuple[Marginal, Floats]) -> None:
     likelihood, phi = mixed
     step, slope = 1e-5, likelihood.gradient(likelihood.evaluate(phi, 31))
     for f, unit in enumerate(np.eye(len(phi)) * step):
@@ -139,7 +141,7 @@ def test_gradient_is_the_difference_quotient(mixed: tuple[ProductGrid, Floats]) 
         assert slope[f] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=2e-5), likelihood.population_names
 
 
-def test_information_is_the_difference_quotient_of_the_gradient(mixed: tuple[ProductGrid, Floats]) -> None:
+def test_information_is_the_difference_quotient_of_the_gradient(mixed: tuple[Marginal, Floats]) -> None:
     likelihood, phi = mixed
     step, found = 1e-4, likelihood.information(likelihood.evaluate(phi, 31)).matrix
     ends = [
@@ -151,21 +153,23 @@ def test_information_is_the_difference_quotient_of_the_gradient(mixed: tuple[Pro
     np.testing.assert_allclose(found / scale, expected / scale, atol=2e-4)
 
 
-def test_person_scores_add_up_to_the_gradient(mixed: tuple[ProductGrid, Floats]) -> None:
+def test_person_scores_add_up_to_the_gradient(mixed: tuple[Marginal, Floats]) -> None:
     likelihood, phi = mixed
+    integral = likelihood.integral
+    assert isinstance(integral, ProductGrid)
     plain = product_grid_likelihood(
         likelihood.items._replace(prior=build_no_prior(likelihood)),
         likelihood.answers,
         population=likelihood.population._replace(concentration=0.0),
-        group=likelihood.group,
-        regressors=likelihood.regressors,
+        group=integral.group,
+        regressors=integral.regressors,
     )
     now = plain.evaluate(phi, 25)
     assert plain.answers.weight is not None
     np.testing.assert_allclose(plain.answers.weight @ plain.person_scores(now), plain.gradient(now), atol=1e-9)
 
 
-def build_no_prior(likelihood: ProductGrid) -> Any:
+def build_no_prior(likelihood: Marginal) -> Any:
     prior = likelihood.items.prior
     return prior._replace(precision=np.zeros_like(prior.precision), centre=np.zeros_like(prior.centre), pools=())
 
@@ -317,13 +321,7 @@ def test_a_competency_never_measured_without_another_is_refused() -> None:
         data.likelihood(populations_of(("X", "Y")))
     likelihood = data.likelihood(orthogonal(populations_of(("X", "Y"))))
     items = likelihood.items
-    free = ProductGrid(
-        items=items,
-        answers=likelihood.answers,
-        population=populations_of(("X", "Y")),
-        group=likelihood.group,
-        regressors=likelihood.regressors,
-    )
+    free = replace(likelihood, population=populations_of(("X", "Y")))
     phi = free.start
     phi[-1] = 0.0
     other, c = phi.copy(), 0.4

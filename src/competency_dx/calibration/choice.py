@@ -13,21 +13,21 @@ from competency_dx.calibration.findings import INSEPARABLE, UNSETTLED
 from competency_dx.calibration.report import EXACT, Accuracy
 from competency_dx.calibration.sample import Sample, population_design
 from competency_dx.engine import (
-    Between,
-    Bifactor,
     Fit,
     Items,
     Known,
+    Marginal,
     Populations,
-    ProductGrid,
+    Propagation,
+    Reduction,
     Univariate,
     axis_points,
-    between,
-    bifactor_likelihood,
     bifactor_points,
     inseparable,
     populations_of,
     product_grid_likelihood,
+    propagation_likelihood,
+    reduction_likelihood,
 )
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
@@ -38,7 +38,7 @@ Kind = Literal["univariate", "propagation", "quadrature", "bifactor", "explorato
 MOST = 4  # dimensions of a product grid
 CONCENTRATION = 1.0  # of the prior of correlation matrices where priors are wanted
 
-AnyLikelihood = Univariate | Between | ProductGrid | Bifactor
+AnyLikelihood = Univariate | Marginal
 
 
 class Scene(NamedTuple):
@@ -91,7 +91,7 @@ def likelihood_of(kind: Kind, items: Items, answers: Answers, scene: Scene, meth
         return exploratory_likelihood(items, answers, dimensions=scene.dimensions, executor=method.executor)
     population, regressors = _populations(scene, method)
     if kind == "propagation":
-        return between(
+        return propagation_likelihood(
             items,
             answers,
             dimension=np.asarray(scene.known.loads.argmax(axis=1)),
@@ -100,7 +100,7 @@ def likelihood_of(kind: Kind, items: Items, answers: Answers, scene: Scene, meth
             regressors=regressors,
             executor=method.executor,
         )
-    make = bifactor_likelihood if kind == "bifactor" else product_grid_likelihood
+    make = reduction_likelihood if kind == "bifactor" else product_grid_likelihood
     return make(
         items,
         answers,
@@ -151,14 +151,14 @@ def _populations(scene: Scene, method: MarginalML) -> tuple[Populations, Floats]
 
 def accuracy(likelihood: AnyLikelihood, found: Fit) -> Accuracy:
     """Return how the integral was taken and the estimated error of it."""
-    if isinstance(likelihood, Between):
-        error = likelihood.error(found.at)
-        weight = np.ones(len(error.log_likelihood)) if likelihood.design.weight is None else likelihood.design.weight
-        own = np.abs(error.log_likelihood).mean()
-        return Accuracy("propagation", float(weight @ error.log_likelihood), float(own), error.rms_mean)
     if isinstance(likelihood, Univariate):
         return EXACT
-    return Accuracy("dimension reduction" if isinstance(likelihood, Bifactor) else "product grid")
+    if isinstance(likelihood.integral, Propagation):
+        error, design = likelihood.integral.error(found.at), likelihood.integral.design
+        weight = np.ones(len(error.log_likelihood)) if design.weight is None else design.weight
+        own = np.abs(error.log_likelihood).mean()
+        return Accuracy("propagation", float(weight @ error.log_likelihood), float(own), error.rms_mean)
+    return Accuracy("dimension reduction" if isinstance(likelihood.integral, Reduction) else "product grid")
 
 
 def points_for(kind: Kind, points: int, n_dimensions: int) -> int:
@@ -170,7 +170,8 @@ def points_for(kind: Kind, points: int, n_dimensions: int) -> int:
 
 def doubts(likelihood: AnyLikelihood, found: Fit) -> tuple[Finding, ...]:
     """Return what is to be said of competencies that the data do not tell apart, and of persons who did not settle."""
-    unsettled = likelihood.unsettled(found.at) if isinstance(likelihood, Between) else 0
+    integral = None if isinstance(likelihood, Univariate) else likelihood.integral
+    unsettled = integral.unsettled(found.at) if isinstance(integral, Propagation) else 0
     if not unsettled:
         return _inseparable(likelihood, found.phi)
     return (UNSETTLED.of(persons=unsettled), *_inseparable(likelihood, found.phi))
@@ -178,7 +179,7 @@ def doubts(likelihood: AnyLikelihood, found: Fit) -> tuple[Finding, ...]:
 
 def _inseparable(likelihood: AnyLikelihood, phi: Floats) -> tuple[Finding, ...]:
     """Return what is to be said of competencies that the data do not tell apart."""
-    if isinstance(likelihood, Univariate | Bifactor):
+    if isinstance(likelihood, Univariate):
         return ()
     pairs = inseparable(likelihood.population, likelihood.psi(phi))
     if not pairs:

@@ -20,7 +20,7 @@ from scipy.linalg import qr
 from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.factor_solution import FactorSolution
-from competency_dx.engine import Items, PriorTerms, ProductGrid, orthogonal, populations_of, product_grid_likelihood
+from competency_dx.engine import Items, Marginal, PriorTerms, orthogonal, populations_of, product_grid_likelihood
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
@@ -155,7 +155,7 @@ def _centred(prior: PriorTerms, free: Bools, D: int) -> PriorTerms:
 
 def exploratory_likelihood(
     items: Items, answers: Answers, *, dimensions: tuple[str, ...], executor: Executor | None = None
-) -> ProductGrid:
+) -> Marginal:
     """Return the likelihood of items that measure all dimensions, identified by `exploratory_items`."""
     seen = np.ones(answers.codes.shape, dtype=np.bool_) if answers.observed is None else answers.observed
     identified = exploratory_items(items, answers.codes, seen)

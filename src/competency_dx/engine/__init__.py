@@ -6,19 +6,18 @@ from competency_dx.engine.histogram import fit_histogram
 from competency_dx.engine.items import Items, beta_of
 from competency_dx.engine.items_setup import Fixed, Known, build_items, category_counts, extra_width
 from competency_dx.engine.likelihood import Likelihood
+from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, best_of
 from competency_dx.engine.one_dimension import PopulationDesign, Univariate
 from competency_dx.engine.populations import Populations, inseparable, populations_of
 from competency_dx.engine.prior_terms import PriorTerms
 from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, resolve
-from competency_dx.engine.product_grid import ProductGrid, axis_points, product_grid_likelihood
-from competency_dx.engine.propagation import Between, between
-from competency_dx.engine.reduction import Bifactor, bifactor_likelihood, bifactor_points, orthogonal
+from competency_dx.engine.product_grid import axis_points, product_grid_likelihood
+from competency_dx.engine.propagation import Propagation, propagation_likelihood
+from competency_dx.engine.reduction import Reduction, bifactor_points, orthogonal, reduction_likelihood
 
 __all__ = [
     "Beta",
-    "Between",
-    "Bifactor",
     "Constraints",
     "Control",
     "Fit",
@@ -28,20 +27,20 @@ __all__ = [
     "Likelihood",
     "LogNormal",
     "LogitNormal",
+    "Marginal",
     "Normal",
     "PooledNormal",
     "PopulationDesign",
     "Populations",
     "PriorTerms",
     "Priors",
-    "ProductGrid",
     "Progress",
+    "Propagation",
+    "Reduction",
     "Univariate",
     "axis_points",
     "best_of",
     "beta_of",
-    "between",
-    "bifactor_likelihood",
     "bifactor_points",
     "build_items",
     "category_counts",
@@ -51,6 +50,8 @@ __all__ = [
     "orthogonal",
     "populations_of",
     "product_grid_likelihood",
+    "propagation_likelihood",
+    "reduction_likelihood",
     "resolve",
     "within_bounds",
 ]

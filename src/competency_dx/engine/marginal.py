@@ -1,0 +1,256 @@
+"""The marginal likelihood of items and normal competencies, whatever takes the integral over them.
+
+Person p of group g comes from N(γᵀ w_p, Σ_g); w are indicators of groups or covariates. φ holds the free parameters of the
+items, then those of the populations. An `Integral` takes the E-step and Louis' missing information; what is free, priors,
+M-steps, gradient and steps that stay inside the parameter space are here, once. In the M-step variances that are fixed at one
+are set free and slopes rescaled afterwards (parameter expansion: Liu, Rubin & Wu 1998, doi:10.1093/biomet/85.4.755), which
+spares EM its slowest direction.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.engine import items as of_items
+from competency_dx.engine import populations as of_population
+from competency_dx.engine.items import Items
+from competency_dx.engine.likelihood import Evaluation, Information, Precision, inverted
+from competency_dx.engine.populations import Populations, Pull, populations_over
+from competency_dx.kernels.families import dispatch
+from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.grid.louis import Depth
+from competency_dx.kernels.grid.product_information import ItemTables
+from competency_dx.kernels.normal_population import Moments, population_gradient, population_information
+from competency_dx.models import NormalPopulation
+
+
+class EStep(NamedTuple):
+    """An E-step at points θ (Q,) or (Q, D).
+
+    Log-likelihood, counts above the lowest category (C, Q), totals (I, Q), curves log P (I, K, Q), distance of the points and
+    SD of the narrowest posterior in SD of the narrowest population, and what the integral itself keeps.
+    """
+
+    log_likelihood: float
+    upper: Floats
+    totals: Floats
+    theta: Floats
+    log_prob: Floats
+    spacing: float
+    narrowest: float
+    kept: Any
+
+
+class Integral(ABC):
+    """A way of taking the integral over competencies."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def persons(self) -> tuple[Floats, Ints, Floats | None]:
+        """Return regressors (P, R), groups (P,) and case weights (P,) of the persons."""
+
+    def projected(self, items: Items) -> Items:
+        """Return the items with the slopes that meet the axes of the points."""
+        return items
+
+    @abstractmethod
+    def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:
+        """Return the E-step at φ with `points` to ±6 SD on each axis; an E-step nearby may serve as a start."""
+
+    @abstractmethod
+    def moments(self, step: EStep) -> Moments:
+        """Return the moments of the populations."""
+
+    @abstractmethod
+    def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
+        """Return Σ_p Cov[S_p | x_p] over the parameters of the items one by one, then all of the populations."""
+
+    @abstractmethod
+    def scores(self, of: Marginal, now: Evaluation) -> Floats:
+        """Return E[S_p | x_p] (P, …) of the same parameters, case weights left aside."""
+
+
+class _AtPhi(NamedTuple):
+    """What an evaluation keeps: the E-step and expected counts (I, K, Q)."""
+
+    step: EStep
+    counts: Floats
+
+
+@value
+class Marginal:
+    """Marginal likelihood of items and competencies; see `Likelihood`.
+
+    Attributes
+    ----------
+    items : Items
+    answers : Answers
+    population : Populations
+    integral : Integral
+    dimension : ndarray of int, shape (I,), or None
+        The competency of each item where items have one slope column for several competencies.
+    projected : Items
+        The items as the integral sees them.
+    """
+
+    items: Items
+    answers: Answers
+    population: Populations
+    integral: Integral
+    dimension: Ints | None = None
+    projected: Items = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "projected", self.integral.projected(self.items))
+
+    @property
+    def start(self) -> Floats:
+        """Return starting values φ (F,)."""
+        return np.concatenate([self.items.start, self.population.start[self.population.free]])
+
+    @property
+    def population_names(self) -> tuple[str, ...]:
+        """Return the names of the free population parameters."""
+        return self.population.names
+
+    def psi(self, phi: Floats) -> Floats:
+        """Return all parameters of the populations (N,)."""
+        out = self.population.start.copy()
+        out[self.population.free] = phi[self.items.size :]
+        return out
+
+    def normals(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Return coefficients γ (R, D) and covariances (G, D, D)."""
+        return of_population.unpacked(self.population, self.psi(phi))
+
+    def populations(self, phi: Floats) -> tuple[NormalPopulation, ...]:
+        """Return the population of each group, over its persons' covariates where there are any."""
+        of = self.population
+        return populations_over(of.dimensions, self.normals(phi), self.integral.persons, of.reference)
+
+    def feasible(self, phi: Floats) -> bool:
+        """Return whether φ lies inside the parameter space."""
+        inside = of_population.proper(self.normals(phi)[1]) and not of_items.crossing(self.items, phi).any()
+        return inside and bool(np.isfinite(self.items.prior.value(of_items.beta_of(self.items, phi))))
+
+    def evaluate(
+        self, phi: Floats, points: int, *, precision: Precision = "double", before: Evaluation | None = None
+    ) -> Evaluation:
+        """Return the likelihood at φ: one E-step."""
+        step = self.integral.e_step(self, phi, points, precision, None if before is None else before.detail.step)
+        counts = np.zeros_like(step.log_prob)
+        counts[self.answers.item, self.answers.category] = step.upper
+        counts[:, 0] = step.totals - counts.sum(axis=1)
+        prior = self.items.prior.value(of_items.beta_of(self.items, phi))
+        prior += of_population.prior(self.population, self.psi(phi)).value
+        ll = step.log_likelihood
+        return Evaluation(phi, ll + prior, ll, step.spacing, step.narrowest, _AtPhi(step, counts))
+
+    def curves(self, phi: Floats, theta: Floats) -> Floats:
+        """Return log P (I, K, Q) at points θ."""
+        beta = of_items.beta_of(self.projected, phi)
+        return dispatch.log_probabilities(self.projected.groups, beta, theta, self.projected.allowed)
+
+    def tables(self, phi: Floats, theta: Floats) -> ItemTables:
+        """Return curves with derivatives by the free parameters of the items, one by one."""
+        of, log_prob = self.projected, self.curves(phi, theta)
+        by_beta = dispatch.derivatives(of.groups, of_items.beta_of(of, phi), log_prob, theta, of.allowed)
+        return ItemTables(log_prob, by_beta[of.free].transpose(1, 0, 2), np.nonzero(of.free)[0])
+
+    def em_step(self, now: Evaluation) -> Floats:
+        """Return φ (F,) after an M-step of items and populations, scales of expanded competencies restored."""
+        step, counts = now.detail
+        phi = of_items.m_step(self.projected, now.phi, counts, step.log_prob, step.theta)
+        pull = self._pull(phi)
+        psi = of_population.m_step(self.population, self.psi(now.phi), self.integral.moments(step), pull)
+        gamma, sigma = of_population.unpacked(self.population, psi)
+        scale = np.where(pull.loose, np.sqrt(np.diagonal(sigma[0])), 1.0)
+        for d in np.flatnonzero(scale != 1.0):
+            place = np.unique(self._slopes(self.items.place, -1)[:, d])
+            phi[place[place >= 0]] *= scale[d]
+        psi = of_population.packed(gamma / scale, sigma / (scale[:, None] * scale))
+        return np.concatenate([phi, psi[self.population.free]])
+
+    def _slopes(self, table: Floats | Ints, blank: int = 0) -> Any:  # noqa: ANN401 - floats or whole numbers
+        """Return the slope columns of a table of parameters (I, F), one for each competency (I, D)."""
+        if self.dimension is None:
+            return table[:, : self.items.n_slopes]
+        out = np.full((len(table), len(self.population.dimensions)), blank, dtype=table.dtype)
+        out[np.arange(len(table)), self.dimension] = table[:, 0]
+        return out
+
+    def _pull(self, phi: Floats) -> Pull:
+        """Return whose scale may expand among unit variances (D,), and what priors of slopes say of it."""
+        beta, prior = of_items.beta_of(self.items, phi), self.items.prior
+        a, gradient = self._slopes(beta), self._slopes(prior.gradient(beta))
+        bend = np.maximum(self._slopes(np.einsum("iff->if", prior.curvature(beta))), 0.0)
+        return Pull((a * gradient).sum(axis=0) / 2, (a**2 * bend).sum(axis=0) / 4, self._loose() & self.population.unit)
+
+    def _loose(self) -> Bools:
+        """Return the competencies (D,) whose slopes alone carry their scale: all free, shared with no other competency."""
+        place, first = self._slopes(self.items.place, -1), self.items.n_slopes + self.items.allowed.shape[1] - 1
+        measured = (place >= 0) | (self._slopes(self.items.base) != 0)
+        extras = np.asarray((self.items.place[:, first:] >= 0).any(axis=1))
+        entries = [set(place[on, d].tolist()) for d, on in enumerate(measured.T)]
+        alone = [
+            -1 not in mine
+            and not any(mine & other for j, other in enumerate(entries) if j != d)
+            and not extras[measured[:, d]].any()
+            for d, mine in enumerate(entries)
+        ]
+        return np.array(alone)
+
+    def gradient(self, now: Evaluation) -> Floats:
+        """Return the gradient (F,) of the objective by Fisher's identity."""
+        step, counts = now.detail
+        beta = of_items.beta_of(self.projected, now.phi)
+        items = of_items.gradient(self.projected, beta, counts, step.log_prob, step.theta)
+        population = population_gradient(self.integral.moments(step), self.normals(now.phi)[1])
+        population += of_population.prior(self.population, self.psi(now.phi)).gradient
+        return np.concatenate([items, population[self.population.free]])
+
+    def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
+        """Return the observed information of the objective (Louis 1982), prior curvature included."""
+        T = self._collector()
+        return inverted(self._complete(now) - T.T @ self.integral.missing(self, now, depth) @ T)
+
+    def _collector(self) -> Floats:
+        """Return the matrix that adds parameters one by one up to φ: equal ones share an entry, fixed ones vanish."""
+        place, free = self.projected.place[self.projected.free], np.flatnonzero(self.population.free)
+        T = np.zeros((len(place) + len(self.population.free), self.items.size + len(free)))
+        T[np.arange(len(place)), place] = 1.0
+        T[len(place) + free, self.items.size + np.arange(len(free))] = 1.0
+        return T
+
+    def _complete(self, now: Evaluation) -> Floats:
+        """Return the penalised complete-data information (F, F): items, then populations."""
+        step, counts = now.detail
+        n, free = self.items.size, self.population.free
+        beta = of_items.beta_of(self.projected, now.phi)
+        out = np.zeros((len(now.phi),) * 2)
+        out[:n, :n] = of_items.complete_information(self.projected, beta, counts, step.log_prob, step.theta)
+        population = population_information(self.integral.moments(step), self.normals(now.phi)[1])
+        population += of_population.prior(self.population, self.psi(now.phi)).curvature
+        out[n:, n:] = population[np.ix_(free, free)]
+        return out
+
+    def person_scores(self, now: Evaluation) -> Floats:
+        """Return the gradient of each person's log-likelihood (P, F), case weights and priors left aside."""
+        return np.asarray(self.integral.scores(self, now) @ self._collector())
+
+    def moved(self, phi: Floats, step: Floats) -> Floats:
+        """Return φ after a step; boundaries stay in order and covariance matrices positive definite."""
+        n, free = self.items.size, self.population.free
+        items = of_items.in_order(self.items, phi[:n], step[:n])
+        full = np.zeros(len(free))
+        full[free] = step[n:]
+        (gamma, sigma), (by_gamma, by_sigma) = self.normals(phi), of_population.unpacked(self.population, full)
+        new = np.stack([of_population.stepped(s, b) for s, b in zip(sigma, by_sigma, strict=True)])
+        return np.concatenate([items, of_population.packed(gamma + by_gamma, new)[free]])
