@@ -41,7 +41,7 @@ def data(source: cdx.ItemBank | cdx.Calibration) -> pd.DataFrame:
 
 
 def digits(scores: cdx.Scores) -> NDArray[np.float64]:
-    return np.column_stack([scores.theta[:, 0], scores.se[:, 0], scores.n_items, scores.status])
+    return np.column_stack([scores.theta[:, 0], scores.se[:, 0], scores.n_items[:, 0], scores.status[:, 0]])
 
 
 @EVERY_METHOD

@@ -80,11 +80,31 @@ def test_blocks_have_the_bytes_of_memory(
     expected = cdx.score(table, bank, method=method)
     same(pd.read_parquet(found.path), expected.to_frame())
     assert found.persons == 1500
-    np.testing.assert_array_equal(found.statuses, np.bincount(expected.status, minlength=4))
-    assert found.theta_mean == pytest.approx(expected.theta.mean())
-    assert found.theta_sd == pytest.approx(expected.theta.std())
-    assert found.mean_se == pytest.approx(expected.se.mean())
+    np.testing.assert_array_equal(found.statuses, [np.bincount(expected.status[:, 0], minlength=4)])
+    np.testing.assert_allclose(found.theta_mean, expected.theta.mean(axis=0))
+    np.testing.assert_allclose(found.theta_sd, expected.theta.std(axis=0))
+    np.testing.assert_allclose(found.mean_se, expected.se.mean(axis=0))
     assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize("method", [cdx.EAP(), cdx.MAP()], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("D", [1, 2])
+def test_counts_have_one_shape_for_any_number_of_competencies(method: Method, D: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    theta = np.repeat(rng.normal(size=(300, 2)) * 1.5, 4, axis=1)[:, [0, 4, 1, 5, 2, 6, 3, 7]]
+    right = rng.random((300, 8)) < 1 / (1 + np.exp(-theta))
+    frame = pd.DataFrame(right.astype(float), columns=[f"q{k}" for k in range(8)])
+    frame.iloc[3, :4] = np.nan
+    dimensions = {name: f"c{k % D}" for k, name in enumerate(frame.columns)} if D > 1 else None
+    calibration = cdx.calibrate(frame, model="Rasch", dimensions=dimensions)
+    frame.insert(0, "person", [f"p{k}" for k in range(300)])
+    expected = cdx.score(frame, calibration, method=method)
+    assert expected.status.shape == expected.n_items.shape == expected.theta.shape == (300, D)
+    frame.to_parquet(tmp_path / "in.parquet")
+    found = score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", calibration, method=method, block=140)
+    same(pd.read_parquet(found.path), expected.to_frame())
+    np.testing.assert_allclose(found.theta_mean, expected.theta.mean(axis=0))
+    assert found.to_frame()["persons"].sum() == 300 * D
 
 
 def test_a_calibration_takes_its_items_and_leaves_other_columns(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
@@ -98,7 +97,7 @@ def _shared(parameters: ItemBank | Calibration, method: Method) -> Shared | None
 
 def _reliability(found: Estimates, d: int, method: Method) -> float:
     """Return the empirical reliability of dimension d."""
-    status: NDArray[np.int8] = found.status if found.status.ndim == 1 else found.status[:, d]
+    status = found.status[:, d]
     theta: Floats = found.theta[:, d]
     variance: Floats = found.covariance[:, d, d]
     scored = status != 3

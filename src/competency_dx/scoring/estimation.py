@@ -27,7 +27,7 @@ BLOCK = 32_768
 
 
 class Estimates(NamedTuple):
-    """Estimates (P, D), covariances (P, D, D), answers that count and statuses (both (P,), or (P, D)), digest of the answers."""
+    """Estimates (P, D), covariances (P, D, D), answers that count and statuses (P, D), digest of the answers."""
 
     theta: Floats
     covariance: Floats
@@ -53,7 +53,7 @@ def estimates(
     status = _status(sums)
     if not isinstance(method, EAP | SumScore):
         status = _at_bounds(status, theta, known, reach_of(type(method).__name__))
-    return Estimates(theta[:, None], (se**2)[:, None, None], sums.n_items, status, digest), notes
+    return Estimates(theta[:, None], (se**2)[:, None, None], sums.n_items[:, None], status[:, None], digest), notes
 
 
 def joined(parts: list[Estimates], rows: list[Ints | None]) -> Estimates:

@@ -28,14 +28,15 @@ def mastery_scores(data: Responses, calibration: ClassCalibration, method: Metho
     found = attribute_posteriors(data, calibration, missing=method.missing)
     spread = found.theta.var(axis=0, ddof=1) if len(found.theta) > 1 else np.full(found.theta.shape[1], np.nan)
     error = np.einsum("paa->pa", found.covariance).mean(axis=0)
+    n_items = np.repeat(found.n_items[:, None], found.theta.shape[1], axis=1)
     return Scores(
         method="EAP",
         persons=data.persons,
         dimensions=calibration.population.dimensions,
         theta=found.theta,
         covariance=found.covariance,
-        n_items=found.n_items,
-        status=np.where(found.n_items == 0, 3, 0).astype(np.int8),
+        n_items=n_items,
+        status=np.where(n_items == 0, 3, 0).astype(np.int8),
         reliability=spread / (spread + error),
         findings=(),
         provenance=provenance("score", dict(found.provenance.inputs), dict(found.provenance.settings)),

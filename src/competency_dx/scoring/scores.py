@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,9 @@ class Scores(Result):
         Estimates in logits.
     covariance : ndarray, shape (P, D, D)
         Error covariance; the uncertainty of carried item parameters is in it.
-    n_items : ndarray of int, shape (P,), or (P, D) with several dimensions
-        Answers that entered the estimate.
-    status : ndarray of int, shape (P,), or (P, D) with several dimensions
+    n_items : ndarray of int, shape (P, D)
+        Answers to items of each dimension.
+    status : ndarray of int, shape (P, D)
         Index into `STATUSES`: ok, extreme_low, extreme_high, no_responses.
     reliability : ndarray, shape (D,)
         Empirical reliability in this group: var(θ̂) / (var(θ̂) + mean SE²) for Bayesian estimates,
@@ -46,6 +46,7 @@ class Scores(Result):
     """
 
     kind: ClassVar[str] = "scores"
+    schema_version: ClassVar[int] = 2
 
     method: str
     persons: Names
@@ -81,14 +82,10 @@ class Scores(Result):
                 "se": se,
                 "ci_low": theta - NORMAL_95 * se,
                 "ci_high": theta + NORMAL_95 * se,
-                "n_items": self._each(self.n_items),
-                "status": np.array(STATUSES, dtype=object)[self._each(self.status)],
+                "n_items": self.n_items.ravel(),
+                "status": np.array(STATUSES, dtype=object)[self.status.ravel()],
             }
         )
-
-    def _each(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return one value for each person and dimension (P · D,)."""
-        return x.ravel() if x.ndim == 2 else np.repeat(x, len(self.dimensions))
 
     def summary(self) -> Sequence[str]:
         """Return size, spread, precision and statuses."""

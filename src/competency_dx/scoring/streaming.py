@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Ints, Names, freeze, value
+from competency_dx.arrays import Floats, Ints, Names, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError, listed, require
@@ -44,29 +44,33 @@ class FileScores(Result):
     method : str
     persons, blocks : int
         Number of persons, and of blocks they were read in.
-    statuses : ndarray of int, shape (4,)
+    dimensions : tuple of str
+        D names.
+    statuses : ndarray of int, shape (D, 4)
         Persons with the status ok, extreme_low, extreme_high, no_responses.
-    theta_mean, theta_sd, mean_se : float
+    theta_mean, theta_sd, mean_se : ndarray, shape (D,)
         Over all persons.
     findings : tuple of Finding
         Of every kind the first one that occurred; its ids are those of one block.
     """
 
     kind: ClassVar[str] = "file_scores"
+    schema_version: ClassVar[int] = 2
 
     target: str
     method: str
     persons: int
     blocks: int
+    dimensions: tuple[str, ...]
     statuses: Ints
-    theta_mean: float
-    theta_sd: float
-    mean_se: float
+    theta_mean: Floats
+    theta_sd: Floats
+    mean_se: Floats
     findings: tuple[Finding, ...]
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        freeze(self, statuses=np.int64)
+        freeze(self, statuses=np.int64, theta_mean=np.float64, theta_sd=np.float64, mean_se=np.float64)
 
     @property
     def path(self) -> Path:
@@ -74,17 +78,20 @@ class FileScores(Result):
         return Path(self.target)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per status with the number of persons; read `path` for the estimates."""
+        """Return one row per dimension and status with the number of persons; read `path` for the estimates."""
         import pandas as pd
 
-        return pd.DataFrame({"status": STATUSES, "persons": self.statuses})
+        D = len(self.dimensions)
+        names = np.repeat(np.array(self.dimensions, dtype=object), len(STATUSES))
+        return pd.DataFrame({"dimension": names, "status": STATUSES * D, "persons": self.statuses.ravel()})
 
     def summary(self) -> Sequence[str]:
         """Return where the scores are, how many there are and how they are spread."""
-        counts = zip(STATUSES, self.statuses, strict=True)
+        counts = zip(STATUSES, self.statuses.sum(axis=0), strict=True)
+        moments = zip(self.dimensions, self.theta_mean, self.theta_sd, self.mean_se, strict=True)
         return [
             f"{self.method} scores of {self.persons} persons in {self.blocks} blocks, written to {self.path.name}",
-            f"mean {self.theta_mean:.3f}, SD {self.theta_sd:.3f}, mean SE {self.mean_se:.3f}",
+            *(f"{name}: mean {m:.3f}, SD {sd:.3f}, mean SE {se:.3f}" for name, m, sd, se in moments),
             "status: " + ", ".join(f"{s} {n}" for s, n in counts if n),
             *(f"{f.severity}: {f.en}"[:150] for f in self.findings[:6]),
         ]
@@ -98,16 +105,21 @@ class FileScores(Result):
         """Return the number of persons by status."""
         from competency_dx.display.charts import Chart, Series
 
-        marks = Series(name="", mark="point", x=self.statuses.astype(float), y=np.arange(len(STATUSES), dtype=float))
-        return Chart(title="Persons by status", x_label="persons", y_label="", series=(marks,), y_names=STATUSES)
+        at = np.arange(len(STATUSES), dtype=float)
+        rows = zip(self.dimensions, self.statuses.astype(float), strict=True)
+        marks = tuple(
+            Series(name=name if len(self.dimensions) > 1 else "", mark="point", x=n, y=at) for name, n in rows
+        )
+        return Chart(title="Persons by status", x_label="persons", y_label="", series=marks, y_names=STATUSES)
 
 
 class _Tally(NamedTuple):
     """What is kept of the blocks that went by."""
 
     persons: int
+    dimensions: tuple[str, ...]
     statuses: Ints
-    sums: tuple[float, float, float]
+    sums: Floats
     digests: tuple[str, ...]
     findings: dict[str, Finding]
 
@@ -176,17 +188,18 @@ def _settings(method: Method, block: int) -> dict[str, str]:
 
 
 def _result(target: Path, tally: _Tally, method: str, made: Provenance) -> FileScores:
-    total, squares, errors = tally.sums
     P = tally.persons
+    mean, square, error = tally.sums / P
     return FileScores(
         target=str(target),
         method=method,
         persons=P,
         blocks=len(tally.digests),
+        dimensions=tally.dimensions,
         statuses=tally.statuses,
-        theta_mean=total / P,
-        theta_sd=float(np.sqrt(max(squares / P - (total / P) ** 2, 0.0))),
-        mean_se=errors / P,
+        theta_mean=mean,
+        theta_sd=np.sqrt(np.maximum(square - mean**2, 0.0)),
+        mean_se=error,
         findings=tuple(tally.findings.values()),
         provenance=made,
     )
@@ -275,7 +288,7 @@ def _write(target: Path, blocks: Iterator[_Scored]) -> _Tally:
     kinds = {"person": text, "dimension": text, "n_items": pa.int64(), "status": text}
     order = ("person", "dimension", "theta", "se", "ci_low", "ci_high", "n_items", "status")
     schema = pa.schema([(name, kinds.get(name, real)) for name in order])
-    tally = _Tally(0, np.zeros(len(STATUSES), dtype=np.int64), (0.0, 0.0, 0.0), (), {})
+    tally = _Tally(0, (), np.zeros((1, len(STATUSES)), dtype=np.int64), np.zeros((3, 1)), (), {})
     with parquet.ParquetWriter(target, schema) as file:
         for part in blocks:
             frame = part.scores.to_frame()
@@ -287,11 +300,11 @@ def _write(target: Path, blocks: Iterator[_Scored]) -> _Tally:
 
 def _counted(tally: _Tally, part: _Scored) -> _Tally:
     theta, se = part.scores.theta, part.scores.se
-    now = (float(theta.sum()), float((theta**2).sum()), float(se.sum()))
     return _Tally(
         tally.persons + len(part.persons),
-        tally.statuses + np.bincount(part.scores.status, minlength=len(STATUSES)),
-        (tally.sums[0] + now[0], tally.sums[1] + now[1], tally.sums[2] + now[2]),
+        part.scores.dimensions,
+        tally.statuses + (part.scores.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0),
+        tally.sums + np.stack([theta.sum(axis=0), (theta**2).sum(axis=0), se.sum(axis=0)]),
         (*tally.digests, part.scores.provenance.inputs["responses"]),
         {f.code: f for f in part.findings} | tally.findings,
     )
