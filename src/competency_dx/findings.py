@@ -102,10 +102,23 @@ class Template:
     ru: str
     en: str
 
-    def of(self, scope: Iterable[object] = (), /, *, severity: Severity | None = None, **facts: Any) -> Finding:  # noqa: ANN401
-        """Return the finding with these ids and facts; `severity` where it depends on them."""
+    def of(
+        self,
+        scope: Iterable[object] = (),
+        /,
+        *,
+        where: Iterable[str] = (),
+        severity: Severity | None = None,
+        **facts: Any,  # noqa: ANN401 - JSON values
+    ) -> Finding:
+        """Return the finding with these ids and facts.
+
+        ``{where}`` are places as the sentence names them, a cell with its content; `severity` is given where it depends on the
+        facts.
+        """
         ids = tuple(dict.fromkeys(str(i) for i in scope))
-        shown = {"scope": ids, "n": len(ids)} | {name: _plain(fact) for name, fact in facts.items()}
+        shown = {"scope": ids, "n": len(ids), "where": tuple(where)}
+        shown |= {name: _plain(fact) for name, fact in facts.items()}
         ru, en = (_Wording(language).vformat(text, (), shown) for language, text in (("ru", self.ru), ("en", self.en)))
         return Finding(code=self.code, severity=severity or self.severity, ru=ru, en=en, scope=ids, facts=facts)
 

@@ -168,14 +168,14 @@ def test_shares_of_incomplete_answers_are_told_as_such(routed: pd.DataFrame, qui
     assert check.verdict == "undecided"
     assert np.nanmax(np.abs(check.in_se)) > 5
     assert check.log_likelihood - check.girth_log_likelihood > 100
-    assert "girth.shares" in [f.code for f in check.findings]
+    assert "calibration.girth_shares" in [f.code for f in check.findings]
 
 
 def test_unfinished_iterations_deny_convergence(lsat: Callable[[str], pd.DataFrame]) -> None:
     data = cdx.load_responses(lsat("lsat7"))
     short, full = _girth(data, "2PL", max_iterations=2), _girth(data, "2PL")
     assert not short.converged
-    assert "girth.unsettled" in [f.code for f in short.findings]
+    assert "calibration.girth_unsettled" in [f.code for f in short.findings]
     assert full.converged
     assert 2 < full.iterations < 100
     again = _girth(data, "2PL", max_iterations=full.iterations + 1)
@@ -195,14 +195,14 @@ def test_a_drifting_location_denies_convergence() -> None:
     assert not drifted.converged
     off = (drifted.to_frame()["b"] - complete.to_frame()["b"]).to_numpy()
     assert abs(off.mean()) > 5 * off.std() / np.sqrt(40)
-    assert "girth.unsettled" in [f.code for f in drifted.findings]
+    assert "calibration.girth_unsettled" in [f.code for f in drifted.findings]
 
 
 def test_duplicated_items_end_at_the_bound_and_are_named(lsat: Callable[[str], pd.DataFrame]) -> None:
     frame = lsat("lsat7")
     frame["Copy"] = frame["Item3"]
     found = _girth(cdx.load_responses(frame), "2PL")
-    bound = next(f for f in found.findings if f.code == "girth.at_bound")
+    bound = next(f for f in found.findings if f.code == "calibration.girth_at_bound")
     assert set(bound.scope) == {"Item3", "Copy"}
     assert not found.converged
 
@@ -305,7 +305,7 @@ def test_priors_excuse_a_difference(lsat: Callable[[str], pd.DataFrame], quiet: 
             cdx.calibrate(data, model="2PL", priors=cdx.calibration.Priors(slope=Normal(mean=0.4, sd=0.1))), data
         )
     assert check.girth_log_likelihood > check.log_likelihood + 1
-    assert "cross_check.priors" in [f.code for f in check.findings]
+    assert "quality.priors" in [f.code for f in check.findings]
     assert check.verdict == "undecided"
 
 

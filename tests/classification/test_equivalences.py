@@ -251,7 +251,7 @@ def test_more_starts_are_never_worse_and_are_reported(simulate: Simulate) -> Non
     assert many.log_likelihood >= one.log_likelihood - 1e-6
     assert many.certificate.starts.shape == (4,)
     assert many.certificate.starts.max() == pytest.approx(many.log_likelihood, abs=1e-6)
-    assert any(f.code == "calibration.local_maxima" for f in many.findings)
+    assert any(f.code == "classification.local_maxima" for f in many.findings)
 
 
 def test_answers_scored_zero_by_policy_equal_zeros(simulate: Simulate) -> None:

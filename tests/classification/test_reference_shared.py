@@ -80,7 +80,7 @@ def test_only_what_is_identified_has_a_standard_error(case: Case) -> None:
         assert identified.all()
     else:
         np.testing.assert_array_equal(identified, [False, True, False, False, False, False, True, False])
-        assert any(f.code == "calibration.inseparable_profiles" for f in case.found.findings)
+        assert any(f.code == "classification.inseparable_profiles" for f in case.found.findings)
 
 
 def test_classification_accuracy(case: Case) -> None:

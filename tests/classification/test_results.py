@@ -213,7 +213,7 @@ def test_what_is_not_identified_is_named() -> None:
 def test_profiles_that_no_item_tells_apart_have_no_standard_error(simulate: Simulate) -> None:
     data = simulate("DINA", rows=("110", "001", "010") * 5)
     found = classify(data.frame, data.q, model="DINA")
-    finding = next(f for f in found.findings if f.code == "calibration.inseparable_profiles")
+    finding = next(f for f in found.findings if f.code == "classification.inseparable_profiles")
     assert finding.scope == ("A1",)
     assert np.isnan(found.prevalence_se[0])
     assert np.isfinite(found.prevalence_se[1:]).all()
@@ -230,12 +230,12 @@ def test_a_hierarchy_identifies_what_no_single_items_measure(simulate: Simulate)
     assert not [f for f in found.findings if f.severity != "info"]
     assert np.isfinite(found.prevalence_se).all()
     free = classify(data.frame, data.q, model="DINA")
-    assert {"calibration.q_incomplete", "calibration.inseparable_profiles"} <= {f.code for f in free.findings}
+    assert {"classification.q_incomplete", "classification.inseparable_profiles"} <= {f.code for f in free.findings}
 
 
 def test_a_wrong_key_is_found(simulate: Simulate) -> None:
     data = simulate()
     found = classify(data.frame.assign(i06=1 - data.frame["i06"]), data.q)
-    finding = next(f for f in found.findings if f.code == "calibration.negative_discrimination")
+    finding = next(f for f in found.findings if f.code == "classification.negative_discrimination")
     assert finding.scope == ("i06",)
     assert finding.severity == "error"

@@ -92,7 +92,7 @@ def _check_key(folder: Path, err: str, language: str) -> None:
 def _check_subject(folder: Path, name: str, ending: str, label: str) -> None:
     assert (folder / "data" / f"{name}{ending}").is_file()
     profiles = DeficitProfiles.from_json((folder / name / "profiles.json").read_text(encoding="utf-8"))
-    assert profiles.findings[0].code == "demo.synthetic"
+    assert profiles.findings[0].code == "cli.synthetic"
     assert len(profiles) == 120
     assert len(list((folder / name / "persons").iterdir())) == 120
     for page in (folder / name).glob("**/index.html"):

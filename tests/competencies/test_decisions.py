@@ -213,7 +213,7 @@ def test_a_distinct_reliable_competency_is_reported(scored_bank: MakeBank) -> No
 def test_a_small_group_is_decided_by_reliability_alone(scored_bank: MakeBank) -> None:
     found = cdx.diagnose(four_blocks(99, 0.75), scored_bank(FOUR))
     assert np.isnan(found.prmse).all()
-    assert "diagnosis.no_cohort" in {f.code for f in found.findings}
+    assert "competencies.no_cohort" in {f.code for f in found.findings}
     assert set(found.to_frame().query("competency == 'S.1'")["status"]) == {"reported"}
 
 

@@ -154,7 +154,7 @@ def test_look_alike_headers_are_matched_and_said(bank: ItemBank) -> None:
 
 def test_criteria_in_columns_of_their_own(bank: ItemBank) -> None:
     records = {"M08.К1": [2, 1, None, 0], "M08.К2": [1, None, None, 3]}
-    with pytest.warns(CompetencyDxWarning, match="cannot be answers"):
+    with pytest.warns(CompetencyDxWarning, match="cannot be an"):
         found = load_responses(records, bank=bank)
     assert found.scores[:, 0].tolist() == [3, 0, 0, 0]
     assert found.reasons[:, 0].tolist() == [A, INV, NA, INV]

@@ -27,7 +27,7 @@ def found(bank: ItemBank) -> Responses:
         "M03": ["А3", "31", "13"],
         "M05": ["2,55", "", "3"],
     }
-    with pytest.warns(match="cannot be answers"):
+    with pytest.warns(match="cannot be an"):
         return load_responses(table, bank=bank)
 
 
@@ -146,7 +146,8 @@ def test_disconnected_booklets_are_an_error() -> None:
     assert finding.code == "responses.disconnected"
     assert finding.severity == "error"
     assert finding.scope == ("item3", "item4")
-    assert "item1, item2 | item3, item4" in finding.en
+    assert finding.facts["blocks"] == (("item1", 2), ("item3", 2))
+    assert "item1 (2), item3 (2)" in finding.en
     bridged = np.vstack([rows, [[np.nan, 1, 0, np.nan]]])
     assert check_design(load_responses(bridged)) == ()
 

@@ -82,7 +82,7 @@ def test_columns_without_parameters_change_nothing_and_are_named(data: pd.DataFr
         found = cdx.score(data, calibration)
     plain = cdx.score(data.iloc[:, :20], calibration)
     np.testing.assert_array_equal(digits(found), digits(plain))
-    finding = next(f for f in found.findings if f.code == "scoring.no_parameters")
+    finding = next(f for f in found.findings if f.code == "persons.no_parameters")
     assert set(finding.scope) == set(data.columns[20:])
 
 

@@ -12,6 +12,7 @@ from competency_dx.arrays import value
 from competency_dx.bank.bank_file import BankDocument, BankPopulation, Form
 from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
+from competency_dx.bank.findings import MIXED_SCALES, NO_PARAMETERS, PROVISIONAL
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
@@ -281,45 +282,12 @@ def _row(item: Item, record: ParameterRecord | None) -> dict[str, Any]:
 
 
 def _findings(bank: ItemBank) -> list[Finding]:
-    out: list[Finding] = []
-    loose = tuple(r.item for r in bank.parameters if r.status == "provisional")
-    if loose:
-        out.append(
-            Finding(
-                code="bank.provisional",
-                severity="info",
-                ru=f"Параметры заданий предварительные (экспертные): {len(loose)} из {len(bank.items)}; "
-                "их неопределённость входит в каждую оценку. Откалибруйте банк по ответам.",
-                en=f"Parameters of {len(loose)} of {len(bank.items)} items are provisional (expert judgement); their "
-                "uncertainty is carried into every score. Calibrate the bank on responses.",
-                scope=loose,
-            )
-        )
-    if loose and len(loose) < len(bank.parameters):
-        out.append(
-            Finding(
-                code="bank.mixed_scales",
-                severity="warning",
-                ru=f"Часть параметров откалибрована, часть ({len(loose)}) предварительная: они могут лежать на разных шкалах. "
-                "Откалибруйте и остальные задания, закрепив якоря (anchors=).",
-                en=f"Some parameters are calibrated, {len(loose)} are provisional: they may lie on different scales. Calibrate "
-                "the others too, with anchors=.",
-                scope=loose,
-            )
-        )
+    loose = [r.item for r in bank.parameters if r.status == "provisional"]
+    out = [*PROVISIONAL.about(loose, items=len(bank.items))]
+    if len(loose) < len(bank.parameters):
+        out += MIXED_SCALES.about(loose)
     known = {r.item for r in bank.parameters}
-    bare = tuple(i.id for i in bank.items if i.id not in known)
-    if bare:
-        out.append(
-            Finding(
-                code="bank.no_parameters",
-                severity="warning",
-                ru=f"Нет параметров у заданий ({len(bare)}); они не участвуют в оценивании.",
-                en=f"{len(bare)} items have no parameters and take no part in scoring.",
-                scope=bare,
-            )
-        )
-    return out
+    return [*out, *NO_PARAMETERS.about(i.id for i in bank.items if i.id not in known)]
 
 
 def as_bank(candidate: object) -> ItemBank:

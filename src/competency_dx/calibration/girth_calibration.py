@@ -13,6 +13,7 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.estimation import Request
+from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIRTH_UNSETTLED, SECOND_OPINION
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
@@ -51,7 +52,7 @@ def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calib
     out = replace(out, findings=left_out(data, kept) + out.findings)
     announce(out.findings)
     if not out.converged:
-        reasons = " ".join(f.en for f in out.findings if f.code in {"girth.at_bound", "girth.unsettled"})
+        reasons = " ".join(f.en for f in out.findings if f.code in {GIRTH_AT_BOUND.code, GIRTH_UNSETTLED.code})
         raise ConvergenceError(f"{reasons} Use MarginalML(). The last state is in the error's .state", out)
     return out
 
@@ -116,7 +117,7 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
             spacing=seen.spacing,
             narrowest=seen.narrowest,
         ),
-        findings=(*notes, _second_opinion(found), *doubts(found, seen, data.items)),
+        findings=(*notes, SECOND_OPINION.of(function=found.function), *doubts(found, seen, data.items)),
         provenance=provenance(
             "calibrate",
             {"responses": digest_arrays(codes, np.packbits(observed))},
@@ -165,17 +166,6 @@ def _without_errors(parameters: ItemParameters) -> ItemParameters:
     free[:, 0] = [FAMILIES[f].slope != "fixed" for f in parameters.families]
     both = free[:, :, None] & free[:, None, :]
     return replace(parameters, covariance=np.where(both, np.nan, 0.0))
-
-
-def _second_opinion(found: GirthEstimates) -> Finding:
-    return Finding(
-        code="calibration.second_opinion",
-        severity="info",
-        ru=f"Параметры оценены программой girth ({found.function}): это второе мнение без априорных и стандартных ошибок; "
-        "для рабочих результатов используйте MarginalML().",
-        en=f"The parameters are girth's ({found.function}): a second opinion without priors and standard errors; use "
-        "MarginalML() for results to work with.",
-    )
 
 
 DRIFT = 0.5  # standard errors by which the population may be off its place before an estimate counts as unfinished
@@ -251,39 +241,11 @@ def described(found: GirthEstimates, method: Girth) -> str:
 
 def doubts(found: GirthEstimates, seen: LikelihoodCheck, items: Sequence[str]) -> tuple[Finding, ...]:
     """Return what speaks against girth's estimates."""
-    bound = tuple(item for item, at in zip(items, found.at_bound, strict=True) if at)
-    out = [
-        Finding(
-            code="girth.shares",
-            severity="warning",
-            ru=f"Часть ответов отсутствует, а {found.function} ставит пороги по долям ответивших: это верно, только если состав "
-            "ответивших не связан с компетенцией.",
-            en=f"Some answers are missing, and {found.function} sets thresholds from the shares among those who answered: right "
-            "only where who answered has nothing to do with the competency.",
-        )
-        if found.by_shares
-        else None,
-        Finding(
-            code="girth.at_bound",
-            severity="warning",
-            ru=f"Оценки girth упёрлись в границы его поиска: {listed(bound)}.",
-            en=f"Estimates of girth ended at the bounds of its search: {listed(bound)}.",
-            scope=bound,
-        )
-        if bound
-        else None,
-        Finding(
-            code="girth.unsettled",
-            severity="warning",
-            ru=f"girth остановился раньше времени: {found.iterations} итераций, средняя компетенция смещена на "
-            f"{seen.drift:.1f} её стандартной ошибки.",
-            en=f"girth stopped before its time: {found.iterations} iterations, the mean competency is off by {seen.drift:.1f} of "
-            "its standard error.",
-        )
-        if not found.stopped or abs(seen.drift) > DRIFT
-        else None,
-    ]
-    return tuple(finding for finding in out if finding is not None)
+    out = [GIRTH_SHARES.of(function=found.function)] if found.by_shares else []
+    out += GIRTH_AT_BOUND.about(item for item, at in zip(items, found.at_bound, strict=True) if at)
+    if not found.stopped or abs(seen.drift) > DRIFT:
+        out.append(GIRTH_UNSETTLED.of(iterations=found.iterations, drift=seen.drift))
+    return tuple(out)
 
 
 def refuse_several(parameters: ItemParameters, groups: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from competency_dx.arrays import Bools, Codes, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.exploratory import Exploratory
+from competency_dx.calibration.findings import NO_ANSWERS
 from competency_dx.engine import Fixed, Known, Priors, extra_width
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
@@ -153,17 +154,7 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
 def left_out(data: Responses, kept: Ints) -> tuple[Finding, ...]:
     """Return the note about items without answers."""
     bare = [item for i, item in enumerate(data.items) if i not in set(kept.tolist())]
-    if not bare:
-        return ()
-    return (
-        Finding(
-            code="calibration.no_answers",
-            severity="warning",
-            ru=f"На {len(bare)} заданий нет ни одного ответа; они не откалиброваны.",
-            en=f"{len(bare)} items have not a single answer and are not calibrated: {listed(bare)}.",
-            scope=tuple(bare),
-        ),
-    )
+    return NO_ANSWERS.about(bare)
 
 
 def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[str, ...]) -> tuple[Fixed, Known]:

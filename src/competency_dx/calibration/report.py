@@ -11,6 +11,7 @@ from competency_dx.arrays import Bools, Floats
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.checks import repeated
+from competency_dx.calibration.findings import COARSE_GRID
 from competency_dx.engine import Fit, Items, Known, Likelihood, beta_of
 from competency_dx.errors import listed
 from competency_dx.findings import Finding
@@ -172,16 +173,11 @@ def _grid_note(found: Fit, several: int) -> tuple[Finding, ...]:
     spacing, narrowest = found.at.spacing, found.at.narrowest
     if spacing <= narrowest:
         return ()
-    return (
-        Finding(
-            code="calibration.coarse_grid",
-            severity="error" if several == 1 or spacing > COARSE * narrowest else "warning",
-            ru=f"Сетка интегрирования ({found.points} точек) реже, чем уже́ апостериорное распределение "
-            f"({spacing:.3f} против {narrowest:.3f} SD); увеличьте MarginalML(points=…).",
-            en=f"The support grid ({found.points} points) is coarser than the narrowest posterior "
-            f"({spacing:.3f} against {narrowest:.3f} SD); raise MarginalML(points=…).",
-        ),
+    severe = several == 1 or spacing > COARSE * narrowest
+    note = COARSE_GRID.of(
+        severity="error" if severe else "warning", points=found.points, spacing=spacing, narrowest=narrowest
     )
+    return (note,)
 
 
 def unfinished(out: Calibration, likelihood: Likelihood, found: Fit) -> str:

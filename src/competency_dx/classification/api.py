@@ -12,6 +12,7 @@ from competency_dx.classification import checks as screen
 from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate
 from competency_dx.classification.class_parameters import ItemClasses, standard_errors
+from competency_dx.classification.findings import NO_ANSWERS
 from competency_dx.classification.inference import reported
 from competency_dx.classification.maximise_classes import Fit, fit
 from competency_dx.classification.problem import FAMILIES, Problem, build
@@ -85,7 +86,8 @@ def calibrate_classes(
     with one_blas_thread():
         problem = build(codes, observed, q=q, families=named, method=method)
         found = fit(problem, named, method)
-        notes = _left_out(data, ids) + (() if method.hierarchy else check_q_matrix(q, named))
+        left_out = NO_ANSWERS.about(item for item in data.items if item not in set(ids))
+        notes = left_out + (() if method.hierarchy else check_q_matrix(q, named))
         out = _assembled(problem, found, q, named, notes=notes, data=(codes, observed), method=method)
     announce(out.findings)
     if not out.converged:
@@ -126,22 +128,6 @@ def _refuse(codes: Codes, observed: Bools, q: QMatrix) -> None:
     bare = [a for a, n in zip(q.attributes, q.entries.sum(axis=0), strict=True) if not n]
     if bare:
         raise CalibrationError(f"No item with answers measures {listed(bare)}; remove these columns of the Q-matrix")
-
-
-def _left_out(data: Responses, kept: list[str]) -> tuple[Finding, ...]:
-    here = set(kept)
-    bare = tuple(item for item in data.items if item not in here)
-    if not bare:
-        return ()
-    return (
-        Finding(
-            code="calibration.no_answers",
-            severity="warning",
-            ru=f"На {len(bare)} заданий нет ни одного ответа; они не откалиброваны.",
-            en=f"{len(bare)} items have not a single answer and are not calibrated: {listed(bare)}.",
-            scope=bare,
-        ),
-    )
 
 
 def _assembled(

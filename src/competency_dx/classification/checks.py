@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.classification.class_parameters import ItemClasses, standard_errors
+from competency_dx.classification.findings import (
+    BOUNDARY_DISTRIBUTION,
+    BOUNDARY_PROBABILITY,
+    EMPTY_GROUP,
+    INSEPARABLE_PROFILES,
+    LOCAL_MAXIMA,
+    NEGATIVE_DISCRIMINATION,
+    NOT_IDENTIFIED,
+    NOT_MONOTONE,
+    PROFILES_BY_MODEL,
+    PROFILES_NOT_IDENTIFIED,
+)
 from competency_dx.classification.inference import Reported
 from competency_dx.classification.maximise_classes import Fit
 from competency_dx.classification.problem import Problem
-from competency_dx.errors import listed
-from competency_dx.findings import Finding, Severity
+from competency_dx.findings import Finding
 from competency_dx.kernels.classes.attribute_distributions import FARTHEST
 from competency_dx.kernels.classes.attribute_profiles import covering_pairs
 from competency_dx.kernels.classes.item_classes import BOUND
@@ -27,47 +36,19 @@ def after(problem: Problem, found: Fit, numbers: Reported, items: ItemClasses) -
     at_bound = (p <= BOUND * 1.001) | (p >= 1 - BOUND * 1.001)
     ends, _ = items.ends()
     ids = items.items
-    out = [
-        _inseparable(problem, items),
-        _note(
-            "calibration.negative_discrimination",
-            "error",
-            [ids[i] for i in np.flatnonzero(ends[:, 2] < 0)],
-            lambda x: f"Владеющие всеми атрибутами отвечают верно реже не владеющих ни одним: {x}. Проверьте ключ.",
-            lambda x: (
-                f"Those who master everything answer {x} right less often than those who master nothing: check the key."
-            ),
-        ),
-        _note(
-            "calibration.not_monotone",
-            "info",
-            _falling(items),
-            lambda x: f"Освоение атрибута заметно снижает вероятность верного ответа: {x}. Проверьте Q-матрицу.",
-            lambda x: (
-                f"Mastering an attribute clearly lowers the probability of a right answer to {x}: check the Q-matrix."
-            ),
-        ),
-        _note(
-            "calibration.boundary_probability",
-            "warning",
-            [ids[i] for i, item in enumerate(problem.items) if (at_bound & ~found.at.empty)[item.where].any()],
-            lambda x: (
-                f"Вероятность у границы {BOUND:g} или {1 - BOUND:g} в заданиях {x}; у неё нет стандартной ошибки."
-            ),
-            lambda x: f"A probability of {x} lies at the bound {BOUND:g} or {1 - BOUND:g} and has no standard error.",
-        ),
-        _note(
-            "calibration.empty_group",
-            "warning",
-            [ids[i] for i, item in enumerate(problem.items) if found.at.empty[item.where].any()],
-            lambda x: f"В одной из групп заданий {x} никого нет; её вероятность не оценена.",
-            lambda x: f"Nobody is in a latent group of {x}; its probability is not estimated.",
-        ),
-        _not_identified(found, numbers, items),
-        _bound_distribution(problem, found, items),
-        _starts(found),
-    ]
-    return tuple(f for f in out if f is not None)
+    negative = [ids[i] for i in np.flatnonzero(ends[:, 2] < 0)]
+    bound = [ids[i] for i, item in enumerate(problem.items) if (at_bound & ~found.at.empty)[item.where].any()]
+    empty = [ids[i] for i, item in enumerate(problem.items) if found.at.empty[item.where].any()]
+    return (
+        *_inseparable(problem, items),
+        *NEGATIVE_DISCRIMINATION.about(negative),
+        *NOT_MONOTONE.about(_falling(items)),
+        *BOUNDARY_PROBABILITY.about(bound, low=BOUND, high=1 - BOUND),
+        *EMPTY_GROUP.about(empty),
+        *_not_identified(found, numbers, items),
+        *_bound_distribution(problem, found, items),
+        *_starts(found),
+    )
 
 
 def _falling(items: ItemClasses) -> list[str]:
@@ -83,29 +64,18 @@ def _falling(items: ItemClasses) -> list[str]:
     return out
 
 
-def _inseparable(problem: Problem, items: ItemClasses) -> Finding | None:
+def _inseparable(problem: Problem, items: ItemClasses) -> tuple[Finding, ...]:
     members = problem.distribution.members
-    alike, classes = int(members[members > 1].sum()), len(members)
-    if not alike:
-        return None
+    if not (members > 1).any():
+        return ()
     of_class = problem.distribution.of_class
     names = [
         name
         for name, a in zip(items.attributes, problem.profiles.T, strict=True)
         if _split(np.bincount(of_class, weights=a).astype(np.float64), members)
     ]
-    C = len(problem.profiles)
-    held = problem.distribution.kind == "saturated"
-    end_ru = "делят вероятность поровну" if held else "разделены лишь моделью распределения"
-    end_en = "share their probability equally" if held else "are told apart by the attribute distribution alone"
-    return Finding(
-        code="calibration.inseparable_profiles",
-        severity="warning",
-        ru=f"Задания различают {classes} классов из {C} профилей; неразличимые профили {end_ru}. Атрибуты: {listed(names)}.",
-        en=f"The items tell {classes} classes of {C} profiles apart; profiles that look alike {end_en}. It concerns "
-        f"{listed(names)}: add items that measure these attributes alone, or state a hierarchy.",
-        scope=tuple(names),
-    )
+    template = INSEPARABLE_PROFILES if problem.distribution.kind == "saturated" else PROFILES_BY_MODEL
+    return (template.of(names, classes=len(members), profiles=len(problem.profiles)),)
 
 
 def _split(masters: Floats, members: Ints) -> bool:
@@ -113,59 +83,27 @@ def _split(masters: Floats, members: Ints) -> bool:
     return bool(((masters > 0) & (masters < members)).any())
 
 
-def _not_identified(found: Fit, numbers: Reported, items: ItemClasses) -> Finding | None:
-    if not found.at.flat.shape[1]:
-        return None
+def _not_identified(found: Fit, numbers: Reported, items: ItemClasses) -> tuple[Finding, ...]:
+    directions = found.at.flat.shape[1]
+    if not directions:
+        return ()
     lost = np.isnan(np.einsum("iww->iw", numbers.probability_covariance)) & np.isfinite(numbers.probabilities)
     names = [items.items[i] for i in np.flatnonzero(lost.any(axis=1))]
-    where = listed(names) if names else "the distribution of profiles"
-    return Finding(
-        code="calibration.not_identified",
-        severity="warning",
-        ru=f"Данные не определяют часть параметров ({found.at.flat.shape[1]} направлений): {listed(names) or 'профили'}; "
-        "у них нет стандартных ошибок.",
-        en=f"The data do not determine some parameters ({found.at.flat.shape[1]} flat directions): those of {where} have no "
-        "standard errors; use a simpler family, a hierarchy or more items.",
-        scope=tuple(names),
-    )
+    return ((NOT_IDENTIFIED if names else PROFILES_NOT_IDENTIFIED).of(names, directions=directions),)
 
 
-def _bound_distribution(problem: Problem, found: Fit, items: ItemClasses) -> Finding | None:
+def _bound_distribution(problem: Problem, found: Fit, items: ItemClasses) -> tuple[Finding, ...]:
     if problem.distribution.kind == "saturated":
-        return None
+        return ()
     A = len(items.attributes)
     held = np.flatnonzero(np.abs(found.state.distribution) > FARTHEST - 1e-6)
-    names = tuple(dict.fromkeys(items.attributes[k % A] for k in held))
-    return _note(
-        "calibration.boundary_distribution",
-        "warning",
-        names,
-        lambda x: f"Параметры распределения атрибутов {x} у границы ±{FARTHEST:g}; у них нет стандартных ошибок.",
-        lambda x: (
-            f"Parameters of the distribution of {x} lie at their bound ±{FARTHEST:g} and have no standard errors."
-        ),
-    )
+    return BOUNDARY_DISTRIBUTION.about((items.attributes[k % A] for k in held), limit=FARTHEST)
 
 
-def _starts(found: Fit) -> Finding | None:
+def _starts(found: Fit) -> tuple[Finding, ...]:
     reached = np.array(found.starts)
     if len(reached) == 1:
-        return None
-    best = int((reached > reached.max() - SAME_MAXIMUM).sum())
-    return Finding(
-        code="calibration.local_maxima",
-        severity="info" if best > 1 else "warning",
-        ru=f"Лучшего максимума достигли {best} из {len(reached)} начальных точек; худший ниже на "
-        f"{reached.max() - reached.min():.2f}.",
-        en=f"{best} of {len(reached)} starting points reached the best maximum; the worst is {reached.max() - reached.min():.2f} "
-        "lower. Where only one reached it, raise ClassificationML(starts=…).",
-    )
-
-
-def _note(
-    code: str, severity: Severity, ids: Sequence[str], ru: Callable[[str], str], en: Callable[[str], str]
-) -> Finding | None:
-    if not len(ids):
-        return None
-    russian = listed(ids).replace(" and ", " и ещё ").replace(" more", "")
-    return Finding(code=code, severity=severity, ru=ru(russian), en=en(listed(ids)), scope=tuple(ids))
+        return ()
+    best, gap = int((reached > reached.max() - SAME_MAXIMUM).sum()), float(reached.max() - reached.min())
+    note = LOCAL_MAXIMA.of(severity="info" if best > 1 else "warning", best=best, starts=len(reached), gap=gap)
+    return (note,)

@@ -10,8 +10,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from competency_dx.arrays import Bools, freeze, value
+from competency_dx.classification.findings import Q_EQUAL_COLUMNS, Q_FEW_ITEMS, Q_INCOMPLETE, Q_NOT_GENERIC
 from competency_dx.errors import CalibrationError, listed
-from competency_dx.findings import Finding, Severity
+from competency_dx.findings import Finding
 from competency_dx.kernels.classes.attribute_profiles import Binary, mastery_order, prerequisite_matrix
 
 if TYPE_CHECKING:
@@ -115,70 +116,33 @@ def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
     doi:10.5705/ss.202018.0410). The conditions are for attributes without a hierarchy.
     """
     conjunctive = all(f in {"DINA", "DINO"} for f in families)
-    found = [_few_items(q)]
-    found += [_no_single_item(q, conjunctive), _equal_columns(q)] if conjunctive else [_unmatched(q)]
-    return tuple(f for f in found if f is not None)
-
-
-def _few_items(q: QMatrix) -> Finding | None:
     counts = q.entries.sum(axis=0)
-    few = [f"{a} ({n})" for a, n in zip(q.attributes, counts, strict=True) if n < LEAST_ITEMS]
-    names = tuple(a for a, n in zip(q.attributes, counts, strict=True) if n < LEAST_ITEMS)
-    return _finding(
-        "calibration.q_few_items",
-        names,
-        f"Меньше {LEAST_ITEMS} заданий на атрибут: {listed(few)}. Параметры не определены однозначно; добавьте задания.",
-        f"Fewer than {LEAST_ITEMS} items measure {listed(few)}: the parameters are not identified; add items.",
-    )
-
-
-def _no_single_item(q: QMatrix, conjunctive: bool) -> Finding | None:  # noqa: FBT001 - private, picks the severity
+    few = [(a, int(n)) for a, n in zip(q.attributes, counts, strict=True) if n < LEAST_ITEMS]
+    found = Q_FEW_ITEMS.about((a for a, _ in few), counts=few, least=LEAST_ITEMS)
+    if not conjunctive:
+        return found + Q_NOT_GENERIC.about(_unmatched(q))
     single = q.entries[q.entries.sum(axis=1) == 1].any(axis=0)
-    names = tuple(a for a, has in zip(q.attributes, single, strict=True) if not has)
-    return _finding(
-        "calibration.q_incomplete",
-        names,
-        f"Нет задания, которое измеряет только {listed(names)}: часть профилей неразличима. Добавьте такие задания.",
-        f"No item measures only {listed(names)}: some profiles cannot be told apart. Add such items.",
-        "warning" if conjunctive else "info",
-    )
+    bare = [a for a, has in zip(q.attributes, single, strict=True) if not has]
+    return found + Q_INCOMPLETE.about(bare) + Q_EQUAL_COLUMNS.about(_equal_columns(q))
 
 
-def _equal_columns(q: QMatrix) -> Finding | None:
-    """Name attributes whose columns are equal once an item of its own is taken away from each attribute."""
+def _equal_columns(q: QMatrix) -> list[str]:
+    """Return attributes whose columns are equal once an item of its own is taken away from each attribute."""
     rest = q.entries.astype(np.int64).copy()
     for a in range(len(q.attributes)):
         own = np.flatnonzero((q.entries.sum(axis=1) == 1) & (q.entries[:, a] == 1))
         if len(own):
             rest[own[0]] = 0
     columns = [tuple(c) for c in rest.T]
-    names = tuple(a for a, c in zip(q.attributes, columns, strict=True) if columns.count(c) > 1)
-    return _finding(
-        "calibration.q_equal_columns",
-        names,
-        f"Кроме одиночных заданий, атрибуты {listed(names)} измеряются одними и теми же заданиями; разделите их.",
-        f"Apart from their own items, {listed(names)} are measured by the same items, which does not identify them; add "
-        "items that separate them.",
-    )
+    return [a for a, c in zip(q.attributes, columns, strict=True) if columns.count(c) > 1]
 
 
-def _unmatched(q: QMatrix) -> Finding | None:
-    """Name attributes left without an item when two sets of items are matched with the attributes and one is left over."""
+def _unmatched(q: QMatrix) -> list[str]:
+    """Return attributes left without an item when two sets of items are matched with the attributes and one is left over."""
     A = len(q.attributes)
     twice = csr_array(np.tile(q.entries.T, (2, 1)))
     match = maximum_bipartite_matching(twice, perm_type="column")
     used = np.zeros(len(q.items), dtype=bool)
     used[match[match >= 0]] = True
     lacking = {k % A for k in np.flatnonzero(match < 0)} | set(np.flatnonzero(~q.entries[~used].any(axis=0)).tolist())
-    names = tuple(q.attributes[k] for k in sorted(lacking) if q.entries[:, k].sum() >= LEAST_ITEMS)
-    return _finding(
-        "calibration.q_not_generic",
-        names,
-        f"Не показано, что параметры при атрибутах {listed(names)} определены однозначно; добавьте для них задания.",
-        f"It cannot be shown that the parameters of {listed(names)} are identified; add items for them.",
-        "info",
-    )
-
-
-def _finding(code: str, names: tuple[str, ...], ru: str, en: str, severity: Severity = "warning") -> Finding | None:
-    return Finding(code=code, severity=severity, ru=ru, en=en, scope=names) if names else None
+    return [q.attributes[k] for k in sorted(lacking) if q.entries[:, k].sum() >= LEAST_ITEMS]

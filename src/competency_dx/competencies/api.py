@@ -11,6 +11,7 @@ from competency_dx.arrays import Bools, Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import gate
 from competency_dx.competencies.estimates import estimates
+from competency_dx.competencies.findings import NO_COHORT
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
@@ -124,18 +125,7 @@ def _treated(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:
 
 def _findings(bank: ItemBank, matched: Matched, own: Floats, rule: DeficitRule) -> tuple[Finding, ...]:
     out = matched.data.findings + matched.findings + bank.findings()
-    if np.isnan(own).all():
-        out += (
-            Finding(
-                code="diagnosis.no_cohort",
-                severity="info",
-                ru=f"Группа меньше {rule.min_cohort} человек с одинаковым вариантом: прибавка от отдельных баллов (PRMSE) "
-                "не оценивалась, решение о показе принято по надёжности.",
-                en=f"Fewer than {rule.min_cohort} persons took the same form: the added value of subscores (PRMSE) was not "
-                "estimated, what is reported was decided by reliability.",
-            ),
-        )
-    return out
+    return (*out, NO_COHORT.of(least=rule.min_cohort)) if np.isnan(own).all() else out
 
 
 def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule) -> Provenance:

@@ -2,38 +2,27 @@
 
 from competency_dx.findings import Template
 
-BOUNDARY = Template(
-    "engine.boundary",
-    "warning",
-    "Асимптоты {n:~задания|заданий|заданий} {scope} ушли на границу (0 или 1) и закреплены на ней без стандартной "
-    'ошибки: данных для них мало. Используйте priors="weak" или 2PL для {n:~этого задания|этих заданий|этих заданий}.',
-    "The asymptotes of {scope} ran to their bound (0 or 1) and are held there without a standard error: the data say "
-    'too little of them. Use priors="weak", or 2PL for {n:~this item|these items}.',
-)
-STARTS = Template(
-    "engine.starts",
-    "info",
+# fmt: off
+BOUNDARY = Template("engine.boundary", "warning",
+    "Асимптоты {n:~задания|заданий|заданий} {scope} ушли на границу (0 или 1) и закреплены на ней без стандартной ошибки: "
+    'данных для них мало. Используйте priors="weak" или 2PL для {n:~этого задания|этих заданий|этих заданий}.',
+    "The asymptotes of {scope} ran to their bound (0 or 1) and are held there without a standard error: the data say too "
+    'little of them. Use priors="weak", or 2PL for {n:~this item|these items}.')
+STARTS = Template("engine.starts", "info",
     "К наибольшему максимуму {best:~пришла|пришли|пришли} {best} из {starts:начальной точки|начальных точек|начальных "
     "точек}, к более низким ни одна; не {failed:~сошлась|сошлись|сошлось} {failed}.",
-    "Of {starts:starting point|starting points} {best} led to the highest maximum, none to a lower one; {failed} did "
-    "not converge.",
-)
-LOWER_MAXIMA = Template(
-    "engine.lower_maxima",
-    "warning",
+    "Of {starts:starting point|starting points} {best} led to the highest maximum, none to a lower one; {failed} did not "
+    "converge.")
+LOWER_MAXIMA = Template("engine.lower_maxima", "warning",
     "К наибольшему максимуму {best:~пришла|пришли|пришли} {best} из {starts:начальной точки|начальных точек|начальных "
     "точек}, к более низким {lower} (ниже не более чем на {gap:.2f}); не {failed:~сошлась|сошлись|сошлось} {failed}. "
     "Увеличьте MarginalML(starts=…).",
-    "Of {starts:starting point|starting points} {best} led to the highest maximum, {lower} to lower ones (by {gap:.2f} "
-    "at most); {failed} did not converge. Raise MarginalML(starts=…).",
-)
-EMPIRICAL_HISTOGRAM = Template(
-    "engine.empirical_histogram",
-    "info",
+    "Of {starts:starting point|starting points} {best} led to the highest maximum, {lower} to lower ones (by {gap:.2f} at "
+    "most); {failed} did not converge. Raise MarginalML(starts=…).")
+EMPIRICAL_HISTOGRAM = Template("engine.empirical_histogram", "info",
     "Распределение участников оценено гистограммой из {points:точки|точек|точек}: асимметрия {skewness:.2f}, эксцесс "
-    "{kurtosis:.2f}. Стандартные ошибки заданий условны при этой гистограмме, её веса не входят в число параметров; "
-    "баллы участников считаются с нормальным распределением тех же среднего и дисперсии.",
+    "{kurtosis:.2f}. Стандартные ошибки заданий условны при этой гистограмме, её веса не входят в число параметров; баллы "
+    "участников считаются с нормальным распределением тех же среднего и дисперсии.",
     "The distribution of persons is a histogram of {points:point|points}: skewness {skewness:.2f}, excess kurtosis "
-    "{kurtosis:.2f}. Standard errors of items are conditional on it and its weights are not counted as parameters; "
-    "persons are scored with a normal population of the same mean and variance.",
-)
+    "{kurtosis:.2f}. Standard errors of items are conditional on it and its weights are not counted as parameters; persons "
+    "are scored with a normal population of the same mean and variance.")

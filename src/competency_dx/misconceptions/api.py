@@ -9,7 +9,7 @@ import numpy as np
 from competency_dx.arrays import Floats, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
-from competency_dx.errors import ScoringError, listed
+from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce
 from competency_dx.kernels.classes.misconception_mixture import Persons
 from competency_dx.kernels.grid.e_step import prepare
@@ -20,13 +20,14 @@ from competency_dx.misconceptions.estimation import (
     MisconceptionEstimates,
     estimate_misconceptions,
 )
-from competency_dx.misconceptions.evidence import REASONS, MisconceptionEvidence, MisconceptionParameters
+from competency_dx.misconceptions.evidence import MisconceptionEvidence, MisconceptionParameters
+from competency_dx.misconceptions.findings import NOT_ESTIMATED, RESTS_ON_PRIOR, TOO_MANY_OPTIONS
 from competency_dx.models import ItemParameters
 from competency_dx.persons import EAP, as_responses, check_one_dimension, match, parameters_of, scoring_grid, source_of
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
 
-RESTS_ON_PRIOR = 0.3  # share of the precision from which that is said
+RESTS_ON_PRIOR_FROM = 0.3  # share of the precision from which that is said
 
 
 @value
@@ -208,37 +209,10 @@ def _settings(rule: MisconceptionRule) -> dict[str, str]:
 
 def _findings(bank: ItemBank, found: MisconceptionEstimates) -> tuple[Finding, ...]:
     """Return what is not estimated and why, and what rests on priors."""
-    out = []
-    for code, e in zip(bank.misconceptions, found.estimates, strict=True):
-        title = bank.misconceptions[code]
-        ru, en = f"{code} («{title.text('ru')}»)", f"{code} ({title.text('en')})"
+    out: list[Finding] = []
+    for (code, title), e in zip(bank.misconceptions.items(), found.estimates, strict=True):
         if e.standing != "estimated":
-            why = REASONS[e.standing]
-            texts = f"Нет оценки заблуждения {ru}: {why[0]}.", f"The misconception {en} is not estimated: {why[1]}."
-            out.append(
-                Finding(code=f"misconceptions.{e.standing}", severity="info", ru=texts[0], en=texts[1], scope=(code,))
-            )
-        elif e.prior_share > RESTS_ON_PRIOR:
-            share = f"{100 * e.prior_share:.0f} %"
-            out.append(
-                Finding(
-                    code="misconceptions.rests_on_prior",
-                    severity="warning",
-                    ru=f"Оценка заблуждения {ru} на {share} держится на априорных; нужны ещё задания или участники.",
-                    en=f"The estimate of {en} rests on its priors by {share}; more items or persons are needed.",
-                    scope=(code,),
-                )
-            )
-    if found.too_wide:
-        out.append(_too_wide(found.too_wide))
-    return tuple(out)
-
-
-def _too_wide(items: tuple[str, ...]) -> Finding:
-    return Finding(
-        code="misconceptions.too_many_options",
-        severity="warning",
-        ru=f"В заданиях {listed(items)} слишком много вариантов; их отметки в оценке не участвуют.",
-        en=f"{listed(items)} have too many options; their marks take no part in the estimation.",
-        scope=items,
-    )
+            out.append(NOT_ESTIMATED[e.standing].of([code], title=title))
+        elif e.prior_share > RESTS_ON_PRIOR_FROM:
+            out.append(RESTS_ON_PRIOR.of([code], title=title, share=100 * e.prior_share))
+    return (*out, *TOO_MANY_OPTIONS.about(found.too_wide))

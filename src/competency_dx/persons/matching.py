@@ -16,6 +16,7 @@ from competency_dx.classification import ClassCalibration
 from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding
 from competency_dx.models import ItemParameters, bank_parameters
+from competency_dx.persons.findings import NO_PARAMETERS
 from competency_dx.persons.plain_table import plain_points
 from competency_dx.responses import MissingPolicy, Responses, chosen_options, load_responses
 
@@ -114,7 +115,7 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
     out[:, to], mask[:, to] = codes[:, of], observed[:, of]
     _check_range(data, out, mask, parameters)
     known = set(parameters.items)
-    return Matched(data, out, mask, _unmatched([item for item in data.items if item not in known]))
+    return Matched(data, out, mask, NO_PARAMETERS.about(item for item in data.items if item not in known))
 
 
 def _options(data: Responses, parameters: ItemParameters, codes: Codes, observed: Bools) -> tuple[Codes, Bools]:
@@ -149,20 +150,6 @@ def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: Ite
                 f"Item {parameters.items[i]}: score {top[i]} of person {data.persons[who[0]]} is above the highest score "
                 f"{parameters.n_categories[i] - 1} its parameters provide for; correct the answer or recalibrate the item"
             )
-
-
-def _unmatched(items: list[str]) -> tuple[Finding, ...]:
-    if not items:
-        return ()
-    return (
-        Finding(
-            code="scoring.no_parameters",
-            severity="warning",
-            ru=f"У {len(items)} заданий нет параметров; ответы на них не участвуют в оценивании.",
-            en=f"{len(items)} items have no parameters; answers to them take no part in scoring: {listed(items)}.",
-            scope=tuple(items),
-        ),
-    )
 
 
 KEPT = 64

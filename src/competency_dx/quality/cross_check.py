@@ -27,6 +27,7 @@ from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding, announce
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, digest_document, provenance
+from competency_dx.quality.findings import DIFFERS, GIRTH_HIGHER, PRIORS, UNDECIDED
 from competency_dx.responses import Responses, load_responses
 from competency_dx.result import Result
 
@@ -111,7 +112,7 @@ class CrossCheck(Result):
 
     @property
     def _excused(self) -> bool:
-        return any(f.code in {"girth.shares", "cross_check.priors"} for f in self.findings)
+        return any(f.code in {"calibration.girth_shares", PRIORS.code} for f in self.findings)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per parameter: item, family, parameter, ours, girth, difference, se, in_se, verdict."""
@@ -286,37 +287,13 @@ def _priors_note(calibration: Calibration) -> tuple[Finding, ...]:
     priors = calibration.provenance.settings.get("priors", "")
     if priors.startswith("none"):
         return ()
-    return (
-        Finding(
-            code="cross_check.priors",
-            severity="info",
-            ru=f"Калибровка использует априорные ({priors}), girth — нет: в различия входит их действие.",
-            en=f"The calibration has priors ({priors}), girth has none: their pull is part of the differences.",
-        ),
-    )
+    return (PRIORS.of(priors=priors),)
 
 
 def _verdict_note(check: CrossCheck) -> tuple[Finding, ...]:
     if check.verdict == "agrees":
         return ()
-    far = tuple(dict.fromkeys(np.array(check.items, dtype=object)[check.judged & (np.abs(check.in_se) > LIMIT)]))
     if check.verdict == "girth is higher":
-        return (
-            Finding(
-                code="cross_check.girth_higher",
-                severity="error",
-                ru="Параметры girth правдоподобнее: калибровка не достигла своего максимума.",
-                en="Girth's parameters are more likely: the calibration has not reached its maximum.",
-            ),
-        )
-    return (
-        Finding(
-            code=f"cross_check.{check.verdict}",
-            severity="warning",
-            ru=f"Расхождение с girth больше {LIMIT:g} стандартной ошибки: {listed(far)}. "
-            + ("Посмотрите эти задания." if check.verdict == "differs" else "Причина может быть в самом girth."),
-            en=f"Girth differs by more than {LIMIT:g} standard errors: {listed(far)}. "
-            + ("Look at these items." if check.verdict == "differs" else "The reason may lie with girth itself."),
-            scope=far,
-        ),
-    )
+        return (GIRTH_HIGHER.of(),)
+    far = np.array(check.items, dtype=object)[check.judged & (np.abs(check.in_se) > LIMIT)]
+    return ((DIFFERS if check.verdict == "differs" else UNDECIDED).of(far, limit=LIMIT),)

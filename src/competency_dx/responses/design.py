@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.arrays import blocks
-from competency_dx.errors import listed
-from competency_dx.findings import Finding
+from competency_dx.responses.findings import CONSTANT_ITEMS, DISCONNECTED, EMPTY_ITEMS, EMPTY_PERSONS
 
 if TYPE_CHECKING:
     from competency_dx.arrays import Ints
+    from competency_dx.findings import Finding
     from competency_dx.responses.missing import MissingPolicy
     from competency_dx.responses.responses import Responses
 
@@ -39,13 +39,13 @@ def check_design(responses: Responses, policy: MissingPolicy | None = None) -> t
     empty = [i for i, t in zip(responses.items, top, strict=True) if t < 0]
     constant = [i for i, t, b in zip(responses.items, top, low, strict=True) if t >= 0 and t == b]
     silent = responses.persons[~seen.any(axis=1)].tolist()
-    found = [
-        _finding("empty_items", "warning", empty, "задания без ответов", "items without any answer"),
-        _finding("constant_items", "warning", constant, "все баллы одинаковы у заданий", "items with one score only"),
-        _finding("empty_persons", "warning", silent, "участники без ответов", "persons without any answer"),
-    ]
     block = components(seen)
-    return (*(f for f in found if f is not None), *([_apart(responses, block)] if block.max(initial=0) > 0 else []))
+    return (
+        *EMPTY_ITEMS.about(empty, severity="warning"),
+        *CONSTANT_ITEMS.about(constant),
+        *EMPTY_PERSONS.about(silent, severity="warning"),
+        *([_disconnected(responses, block)] if block.max(initial=0) > 0 else []),
+    )
 
 
 def components(seen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Ints:
@@ -68,27 +68,8 @@ def components(seen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Ints:
     return out
 
 
-def _finding(code: str, severity: str, ids: list[str], ru: str, en: str) -> Finding | None:
-    if not ids:
-        return None
-    return Finding(
-        code=f"responses.{code}",
-        severity="error" if severity == "error" else "warning",
-        ru=f"{ru[0].upper()}{ru[1:]} ({len(ids)}): {listed(ids).replace(' and ', ' и ещё ').replace(' more', '')}.",
-        en=f"{len(ids)} {en}: {listed(ids)}.",
-        scope=tuple(ids),
-    )
-
-
-def _apart(responses: Responses, block: Ints) -> Finding:
+def _disconnected(responses: Responses, block: Ints) -> Finding:
     names = np.array(responses.items, dtype=object)
-    shown = [listed(names[block == k].tolist(), 3) for k in range(int(block.max()) + 1)]
-    return Finding(
-        code="responses.disconnected",
-        severity="error",
-        ru=f"Задания распались на блоки без общих участников ({len(shown)}): {' | '.join(shown[:5])}; их трудности "
-        "несравнимы. Калибруйте блоки отдельно или добавьте общие задания.",
-        en=f"Items fall into {len(shown)} blocks that no person connects: {' | '.join(shown[:5])}; their difficulties "
-        "cannot be compared. Calibrate the blocks apart or add common items.",
-        scope=tuple(names[block > 0].tolist()),
-    )
+    blocks_of_items = [names[block == k].tolist() for k in range(int(block.max()) + 1)]
+    firsts = [(block_items[0], len(block_items)) for block_items in blocks_of_items]
+    return DISCONNECTED.of(names[block > 0].tolist(), parts=len(firsts), blocks=firsts)

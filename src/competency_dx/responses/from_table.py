@@ -12,9 +12,9 @@ from competency_dx.errors import ResponsesError, listed
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import Answers
+from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS, INVALID, MISSING_TOKENS
 from competency_dx.responses.missing import Reason, Reasons
 from competency_dx.responses.reading.attempts import best_cells, best_rows, numbered, owners, single_rows
-from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.forms import form_ids, resolve_blanks
 from competency_dx.responses.reading.pivot import long_columns, pivot
 from competency_dx.responses.reading.roles import Roles, find_roles
@@ -114,9 +114,8 @@ def _background(roles: Roles, bank: ItemBank | None, source: Ints | None) -> dic
 def emptiness(ids: Names, items: list[str], reasons: Reasons) -> list[Finding]:
     """Return findings for items and for persons without a single answer."""
     seen = reasons == Reason.ANSWERED
-    bare, silent = ~seen.any(axis=0), ~seen.any(axis=1)
-    out = [note("empty_items", [i for i, b in zip(items, bare, strict=True) if b])] if bare.any() else []
-    return [*out, *([note("empty_persons", ids[silent].tolist())] if silent.any() else [])]
+    bare = [item for item, any_answer in zip(items, seen.any(axis=0), strict=True) if not any_answer]
+    return [*EMPTY_ITEMS.about(bare), *EMPTY_PERSONS.about(ids[~seen.any(axis=1)].tolist())]
 
 
 def _provenance(
@@ -184,9 +183,9 @@ def _refuse(values: NDArray[Any], items: tuple[str, ...]) -> None:
 
 
 def _coded(counts: Ints, items: tuple[str, ...]) -> list[Finding]:
-    out = []
-    for code, row in (("missing_tokens", counts[0]), ("invalid", counts[1])):
-        names = [f"{i} ({n})" for i, n in zip(items, row.tolist(), strict=True) if n]
-        if names:
-            out.append(note(code, names, n=int(row.sum()), scope=[items[k] for k in np.flatnonzero(row).tolist()]))
+    out: list[Finding] = []
+    for template, row in ((MISSING_TOKENS, counts[0]), (INVALID, counts[1])):
+        at = np.flatnonzero(row).tolist()
+        where = [f"{items[k]} ({row[k]})" for k in at]
+        out += template.about([items[k] for k in at], where=where, cells=int(row.sum()))
     return out

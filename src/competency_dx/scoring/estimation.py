@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints
-from competency_dx.errors import ScoringError, listed
+from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.kernels.blocks import map_blocks
 from competency_dx.kernels.grid.e_step import prepare
@@ -16,6 +16,7 @@ from competency_dx.kernels.persons.summaries import summarise
 from competency_dx.models import ItemParameters
 from competency_dx.persons import EAP, MAP, ML, WLE, Matched, Method, SumScore, scoring_grid, uncertain_items
 from competency_dx.provenance import digest_arrays, digest_text
+from competency_dx.scoring.findings import END_OF_GRID
 from competency_dx.scoring.point_scores import point_estimates, reach_of
 from competency_dx.scoring.several_dimensions import joint_estimates
 from competency_dx.scoring.shared_errors import Shared, shared_variance
@@ -137,16 +138,4 @@ def _at_bounds(status: NDArray[np.int8], theta: Floats, known: ItemParameters, r
 
 def _end_note(matched: Matched, end_mass: Floats) -> tuple[Finding, ...]:
     far = np.flatnonzero(end_mass > END_MASS)
-    if not far.size:
-        return ()
-    who = [str(matched.data.persons[p]) for p in far]
-    return (
-        Finding(
-            code="scoring.end_of_grid",
-            severity="warning",
-            ru=f"Оценки {len(who)} участников упираются в край шкалы (6 SD); их величина занижена по модулю.",
-            en=f"The estimates of {len(who)} persons press against the end of the scale (6 SD) and are understated in "
-            f"size: {listed(who)}.",
-            scope=tuple(who),
-        ),
-    )
+    return END_OF_GRID.about(matched.data.persons[p] for p in far)

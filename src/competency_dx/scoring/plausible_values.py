@@ -16,7 +16,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Names, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
-from competency_dx.errors import ScoringError, listed
+from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce
 from competency_dx.kernels.grid.e_step import Answers, Tables, prepare
 from competency_dx.kernels.persons.summaries import for_each_posterior
@@ -35,6 +35,7 @@ from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import Result
 from competency_dx.scoring.conditioning import Design, LatentRegression, design_of
 from competency_dx.scoring.draws import inverse_cdf, uniforms
+from competency_dx.scoring.findings import DRAWS_AT_THE_END
 from competency_dx.scoring.latent_regression import (
     Fit,
     conditional_log_prior,
@@ -217,20 +218,7 @@ def _at_the_ends(values: Floats, theta: Floats, persons: Names) -> tuple[Finding
     """Return a finding for persons with draws within half an SD of the ends of the scale."""
     margin = (theta[-1] - theta[0]) / 24
     far = np.flatnonzero(((values < theta[0] + margin) | (values > theta[-1] - margin)).any(axis=1))
-    if not far.size:
-        return ()
-    who = tuple(str(p) for p in persons[far])
-    return (
-        Finding(
-            code="scoring.end_of_grid",
-            severity="warning",
-            ru=f"Правдоподобные значения {len(who)} участников упираются в край шкалы (6 SD) и урезаны; проверьте, нет ли "
-            "выбросов в сведениях об участниках.",
-            en=f"The plausible values of {len(who)} persons press against the end of the scale (6 SD) and are cut off: "
-            f"{listed(who)}; check the covariates for outliers.",
-            scope=who,
-        ),
-    )
+    return DRAWS_AT_THE_END.about(persons[far])
 
 
 def _check(n: int, rng: object, method: object) -> None:

@@ -14,6 +14,7 @@ from competency_dx.bank import ItemBank, Text, load_bank, save_bank
 from competency_dx.calibration import Calibration, MarginalML, calibrate
 from competency_dx.cli.demo.cohort import make_cohort
 from competency_dx.cli.demo.cohort_files import SYNTHETIC, write_cohort
+from competency_dx.cli.demo.findings import SYNTHETIC_DATA
 from competency_dx.cli.demo.key_review import KeyDoubt, key_doubts, plant_wrong_key, with_key
 from competency_dx.cli.demo.pages import (
     HEADS,
@@ -41,12 +42,7 @@ PLANTED_IN = "mathematics"
 FEW_PERSONS = 300
 INDENT = 2
 
-SYNTHETIC_FINDING = Finding(
-    code="demo.synthetic",
-    severity="warning",
-    ru="СИНТЕТИЧЕСКИЕ ДАННЫЕ: участники, муниципалитеты и ответы придуманы программой; выводов о людях здесь нет.",
-    en="SYNTHETIC DATA: persons, municipalities and answers are made up by a program; nothing here is about people.",
-)
+SYNTHETIC_FINDING = SYNTHETIC_DATA.of()
 
 
 @value

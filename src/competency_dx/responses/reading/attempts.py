@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from competency_dx.errors import ResponsesError, listed
+from competency_dx.responses.findings import ATTEMPTS
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.reading.findings import note
 
 if TYPE_CHECKING:
     from competency_dx.arrays import Codes, Ints, Names
@@ -58,7 +58,7 @@ def single_rows(roles: Roles, layout: Layout) -> Roles:
             f"{roles.table.origin}: persons {listed(twice)} have several rows; remove some, or choose with "
             "Layout(attempts='first'), 'last' or 'best'"
         )
-    finding = note("attempts", twice)
+    finding = ATTEMPTS.of(twice)
     if layout.attempts == "best":
         return roles._replace(table=roles.table.take(np.arange(len(row)), finding))
     chosen = np.zeros(len(ids), dtype=np.int64)

@@ -17,8 +17,8 @@ import numpy as np
 
 from competency_dx.errors import ResponsesError, listed, require
 from competency_dx.findings import Finding
+from competency_dx.responses.findings import EMPTY_ROWS, ENCODING, HEADER_ROWS, MORE_SHEETS, SHEET
 from competency_dx.responses.normalise import fold_code, header_form
-from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 
@@ -106,7 +106,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     at = header_row(head, ids)
     width = max(len(row) for row in head[at:])
     frame = _csv_body(path, text, skip=ends[at], mark=mark, width=width)
-    notes = () if encoding == "utf-8" else (note("encoding", [encoding]),)
+    notes = () if encoding == "utf-8" else (ENCODING.of([encoding]),)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
 
 
@@ -160,11 +160,11 @@ def _with_header(
     raw = table(named, origin)
     skipped = [" ".join(filter(None, (cell_text(c)[0] for c in row if c is not None)))[:60] for row in head[:-1]]
     shown = [s for s in skipped if s]
-    findings = [*notes, *([note("header_rows", shown, scope=())] if shown else [])]
+    findings = [*notes, *([HEADER_ROWS.of(where=shown, rows=len(shown))] if shown else [])]
     blank = np.all([c.codes < 0 for c in raw.columns.values()], axis=0) if raw.rows else np.zeros(0, dtype=np.bool_)
     trailing = _trailing(blank)
     if (blank & ~trailing).any():
-        findings.append(note("empty_rows", n=int((blank & ~trailing).sum())))
+        findings.append(EMPTY_ROWS.of(rows=int((blank & ~trailing).sum())))
     return raw.take(~blank, *findings) if blank.any() or findings else raw
 
 
@@ -196,9 +196,9 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     at = header_row(grid[:HEAD], ids)
     body = grid[at + 1 :]
     cells = [pd.Series([_typed(row[k]) for row in body], dtype=object) for k in range(len(grid[0]))]
-    notes = [note("sheet", [chosen], scope=())] if len(filled) > 1 else []
+    notes = [SHEET.of(where=[chosen], sheet=chosen)] if len(filled) > 1 else []
     alike = [n for n in filled if n != chosen and _fit(filled[n], ids) >= max(3, _fit(grid, ids) // 2)]
-    notes += [note("more_sheets", alike, scope=())] if alike else []
+    notes += [MORE_SHEETS.of(where=alike, sheets=alike)] if alike else []
     return _with_header(path.name, grid[: at + 1], cells, notes)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from competency_dx.responses.findings import TOTAL_ROWS
 from competency_dx.responses.normalise import header_form
-from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.layout import is_total
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def without_footers(table: Table, person: str | None, used: set[str]) -> Table:
     gone = certain | lost | top | tail
     if not gone.any():
         return table
-    places = np.flatnonzero(gone).tolist()
-    return table.take(~gone, note("total_rows", [str(shown[k]) or f"row {k + 1}" for k in places], scope=()))
+    rows = [str(shown[k]) or f"#{k + 1}" for k in np.flatnonzero(gone).tolist()]
+    return table.take(~gone, TOTAL_ROWS.of(where=rows, rows=len(rows)))
 
 
 def _marked(column: Column, test: Callable[[str], bool]) -> Bools:

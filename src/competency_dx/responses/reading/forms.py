@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from competency_dx.responses.findings import ABSENT as ABSENT_PERSONS
+from competency_dx.responses.findings import OUTSIDE_FORM, UNKNOWN_FORM
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
-from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.roles import Roles, form_index, form_of
 from competency_dx.responses.reading.scoring import absent_rows
 
@@ -30,7 +31,7 @@ def resolve_blanks(
     out, found = status.copy(), []
     absent = absent_rows(status)
     if absent.any():
-        found.append(note("absent", _who(roles, absent)))
+        found.append(ABSENT_PERSONS.of(_who(roles, absent)))
     if bank is not None and roles.form is not None:
         found += _by_form(roles, bank, items, out)
     out[(out == BLANK) | (out == ABSENT)] = Reason.NOT_ADMINISTERED
@@ -73,10 +74,7 @@ def _by_form(roles: Roles, bank: ItemBank, items: Sequence[str], out: Reasons) -
         n_outside += int(answered.sum())
         outside += [items[k] for k in beyond[answered.any(axis=0)].tolist()]
     n_unknown = int(np.isin(column.codes, [k for k, f in enumerate(forms) if f is None]).sum())
-    return [
-        *([note("unknown_form", unknown, n=n_unknown)] if unknown else []),
-        *([note("outside_form", dict.fromkeys(outside), n=n_outside)] if outside else []),
-    ]
+    return [*UNKNOWN_FORM.about(unknown, persons=n_unknown), *OUTSIDE_FORM.about(outside, cells=n_outside)]
 
 
 def reached(status: Reasons) -> Reasons:

@@ -9,8 +9,8 @@ import numpy as np
 
 from competency_dx.arrays import Ints, value
 from competency_dx.errors import ResponsesError, listed
+from competency_dx.responses.findings import ATTEMPTS, UNKNOWN_ITEMS, VARYING
 from competency_dx.responses.normalise import fold_code, header_form
-from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout
 from competency_dx.responses.reading.table import Column, Table
 
@@ -98,9 +98,9 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     wide = {person.name: replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))}
     wide |= _scatter(item, answer, row=row.ravel()[chosen], chosen=chosen, rows=len(ids))
     several = np.unique(person.codes[attempt > 0])
-    notes = [note("attempts", [person.vocabulary[k] for k in several])] if len(several) else []
+    notes = ATTEMPTS.about(person.vocabulary[k] for k in several)
     rest, varying = _constant(table, roles, first, row.ravel())
-    notes += [note("varying", varying)] if varying else []
+    notes += VARYING.about(varying)
     out = Table(columns={**rest, **wide}, rows=len(ids), origin=table.origin, findings=(*table.findings, *notes))
     return out, item.vocabulary
 
@@ -114,7 +114,7 @@ def _known_items(table: Table, name: str, bank: ItemBank | None) -> Table:
     if known.all():
         return table
     strange = [v for v, k in zip(column.vocabulary, known, strict=False) if not k]
-    return table.take(known[column.codes], note("unknown_items", strange))
+    return table.take(known[column.codes], UNKNOWN_ITEMS.of(strange))
 
 
 def _attempts(person: Column, item: Column) -> Ints:

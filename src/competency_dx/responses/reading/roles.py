@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from competency_dx.bank import Form, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.findings import Finding
+from competency_dx.responses.findings import BACKGROUND, HEADER_MATCHED, PERSONAL_DATA, ROW_NUMBERS, UNKNOWN_ITEMS
 from competency_dx.responses.missing import NEGATIVE_CODES, builtin_token
 from competency_dx.responses.normalise import fold_code, fold_text, header_form, read_integer, read_number
-from competency_dx.responses.reading.findings import note
 from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout
 from competency_dx.responses.reading.privacy import personal_columns
@@ -56,14 +56,9 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         raise ResponsesError(_no_items(table, bank))
     unknown = _unknown(rest, bank) if bank else []
     background = tuple(name for name in rest if name not in unknown)
-    notes += [*privacy, *_kept(background, form, unknown)]
+    notes += [*privacy, *BACKGROUND.about([*background, *([form] if form else [])]), *UNKNOWN_ITEMS.about(unknown)]
     table = replace(table, findings=(*table.findings, *notes))
     return Roles(without_footers(table, person, used | set(items)), person, form, items, background)
-
-
-def _kept(background: Sequence[str], form: str | None, unknown: Sequence[str]) -> list[Finding]:
-    kept = [*background, *([form] if form else [])]
-    return [*([note("background", kept)] if kept else []), *([note("unknown_items", unknown)] if unknown else [])]
 
 
 def _no_items(table: Table, bank: ItemBank | None) -> str:
@@ -114,7 +109,7 @@ def _bank_items(table: Table, bank: ItemBank, layout: Layout) -> tuple[dict[str,
             loose += [match[0]] if match[0] != item.id else []
         elif columns := _criteria(item, folded):
             items[item.id] = columns
-    return items, [note("header_matched", loose)] if loose else []
+    return items, [*HEADER_MATCHED.about(loose)]
 
 
 def _bare(name: str) -> str:
@@ -161,7 +156,9 @@ def _without_personal(table: Table, used: set[str], layout: Layout) -> tuple[Tab
     if layout.person in gone and layout.person in table.columns:
         columns = {layout.person: _pseudonyms(table.columns[layout.person]), **columns}
     index = table.index if table.index is not None and table.index.name not in gone else None
-    return replace(table, columns=columns, index=index), [note("personal_data", shown, scope=sorted(gone))]
+    return replace(table, columns=columns, index=index), [
+        PERSONAL_DATA.of(sorted(gone), kinds=[list(pair) for pair in personal])
+    ]
 
 
 def _pseudonyms(column: Column) -> Column:
@@ -190,7 +187,7 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
     ):
         return table, first
     if table.origin != "array" and (table.index is None or table.labels == "default"):
-        table = replace(table, findings=(*table.findings, note("row_numbers")))
+        table = replace(table, findings=(*table.findings, ROW_NUMBERS.of()))
     return _index_as_column(table) if table.index is not None else (table, None)
 
 

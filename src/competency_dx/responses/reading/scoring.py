@@ -8,15 +8,15 @@ import numpy as np
 
 from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError, listed
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
+from competency_dx.responses import findings as catalogue
 from competency_dx.responses.missing import ABSENT, BLANK, NEGATIVE_CODES, Reason, Reasons, builtin_token
 from competency_dx.responses.normalise import fold_text, read_integer, tidy
-from competency_dx.responses.reading.findings import Remark, gather, note
 from competency_dx.responses.reading.table import Column
 from competency_dx.responses.rules import in_codes, padded, score_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from competency_dx.arrays import Bools, Codes, Ints
     from competency_dx.responses.reading.layout import Layout
@@ -37,6 +37,15 @@ class Cell(NamedTuple):
     id: str
     item: Item | None
     column: Column
+
+
+class Remark(NamedTuple):
+    """What happened in a column or item: with content `what`, `times` times."""
+
+    template: Template
+    item: str
+    what: str = ""
+    times: int = 1
 
 
 class Verdicts(NamedTuple):
@@ -109,6 +118,21 @@ def score_cells(cells: Sequence[Cell], layout: Layout) -> Scored:
     ]
     remarks = [r for c, v in zip(cells, verdicts, strict=True) for r in remarks_of(c, v, mode)]
     return Scored(mode, scores, status, np.array(tops, dtype=np.int64), (*found, *gather(remarks)))
+
+
+def gather(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
+    """Gather remarks into one finding per template, in the order in which they first appear."""
+    groups: dict[Template, list[Remark]] = {}
+    for remark in remarks:
+        groups.setdefault(remark.template, []).append(remark)
+    return tuple(
+        template.of(
+            (r.item for r in group),
+            where=[f"{r.item} {r.what} ({r.times})" for r in group],
+            cells=sum(r.times for r in group),
+        )
+        for template, group in groups.items()
+    )
 
 
 def _tokens(cell: Cell, layout: Layout, verdict: tuple[Ints, Reasons], mode: Mode) -> Verdicts:
@@ -184,24 +208,24 @@ def decide(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequence[Verd
         differ += int(counts[(r.points != p.points) | (high != bad)].sum())
         strange += [cell.id] if counts[bad & ~high].any() else []
     if no_answers > CLEARLY * no_points:
-        return "scored", [note("scored_cells", strange)]
+        return "scored", [catalogue.SCORED_CELLS.of(strange)]
     if no_points > CLEARLY * no_answers or differ == 0:
-        return "raw", _points_among_answers(cells, raw, points)
+        return "raw", [*catalogue.POINTS_AMONG_ANSWERS.about(_like_points(cells, raw, points))]
     raise ResponsesError(
         f"The cells can be read as answers and as points, with different results ({differ} cells); say which they are "
         "with Layout(cells='raw') or Layout(cells='scored')"
     )
 
 
-def _points_among_answers(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequence[Verdicts]) -> list[Finding]:
-    """Remark columns of a table of answers that hold nothing but points: several of them, none a right answer."""
+def _like_points(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequence[Verdicts]) -> list[str]:
+    """Return columns of a table of answers that hold nothing but points: several of them, none a right answer."""
     found = []
     for cell, r, p in zip(cells, raw, points, strict=True):
         real = ~(r.tokens | p.tokens)
         several = np.unique(p.points[real]).size > 1 and cell.column.counts()[real].sum() >= MANY
         if several and not (p.status[real] == Reason.INVALID).any() and not r.points[real].any():
             found.append(cell.id)
-    return [note("points_among_answers", found)] if found else []
+    return found
 
 
 def _strange(cell: Cell) -> Bools:
@@ -219,26 +243,26 @@ def remarks_of(cell: Cell, verdicts: Verdicts, mode: Mode) -> list[Remark]:
     out: list[Remark] = []
     column, counts = cell.column, cell.column.counts().tolist()
     if mode == "raw" and cell.item is not None and in_codes(cell.item, column.vocabulary)[1]:
-        out.append(Remark("ambiguous_options", cell.id))
+        out.append(Remark(catalogue.AMBIGUOUS_OPTIONS, cell.id))
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
         shown = repr(text if len(text) < 40 else text[:39] + "…")
         if verdicts.tokens[k]:
-            out.append(Remark("missing_tokens", cell.id, shown, counts[k]))
+            out.append(Remark(catalogue.MISSING_TOKENS, cell.id, shown, counts[k]))
         elif verdicts.status[k] == Reason.INVALID:
-            out.append(Remark("date" if kind == "date" else "invalid", cell.id, shown, counts[k]))
+            out.append(Remark(catalogue.DATE if kind == "date" else catalogue.INVALID, cell.id, shown, counts[k]))
         elif mode == "raw" and cell.item is not None and cell.item.type == "digits":
-            code = _zeros(cell.item, text, kind)
-            out += [Remark(code, cell.id, shown, counts[k])] if code else []
+            template = _zeros(cell.item, text, kind)
+            out += [Remark(template, cell.id, shown, counts[k])] if template else []
     return out
 
 
-def _zeros(item: Item, text: str, kind: str) -> str | None:
+def _zeros(item: Item, text: str, kind: str) -> Template | None:
     key = str(item.key)
     if not (key.startswith("0") and text.isdigit() and len(text) < len(key)):
         return None
     if kind == "number":
-        return "zeros_restored"
-    return "zeros_lost" if text.zfill(len(key)) == key else None
+        return catalogue.ZEROS_RESTORED
+    return catalogue.ZEROS_LOST if text.zfill(len(key)) == key else None
 
 
 def absent_rows(status: Reasons) -> Bools:

@@ -1,0 +1,104 @@
+"""What may be said of a table of answers and of its design."""
+
+from competency_dx.findings import Template
+
+# fmt: off
+ENCODING = Template("responses.encoding", "info",
+    "Файл прочитан в кодировке {scope}.",
+    "The file was read in the encoding {scope}.")
+SHEET = Template("responses.sheet", "info",
+    "Прочитан лист {where}; остальные листы книги не использованы.",
+    "Sheet {where} was read; the other sheets of the workbook were not used.")
+MORE_SHEETS = Template("responses.more_sheets", "warning",
+    "На других листах тоже есть ответы, они не прочитаны: {where}. Прочитайте их отдельно: Layout(sheet=…) или --sheet.",
+    "Other sheets hold answers too and were not read: {where}. Read them one by one: Layout(sheet=…) or --sheet.")
+HEADER_ROWS = Template("responses.header_rows", "info",
+    "Над заголовком {rows:~пропущена|пропущены|пропущено} {rows:строка|строки|строк}: {where}.",
+    "{rows:row|rows} above the header {rows:~was|were} skipped: {where}.")
+HEADER_MATCHED = Template("responses.header_matched", "info",
+    "Заголовки совпали с заданиями после замены похожих букв и регистра: {scope}.",
+    "Headers match items after look-alike letters and case are unified: {scope}.")
+TOTAL_ROWS = Template("responses.total_rows", "info",
+    "{rows:Строка|Строки|Строк} итогов {rows:~не считается участником и пропущена|не считаются участниками и пропущены|не "
+    "считаются участниками и пропущены}: {where}.",
+    "{rows:row|rows} of totals {rows:~is no person and was|are no persons and were} dropped: {where}.")
+EMPTY_ROWS = Template("responses.empty_rows", "info",
+    "Пустые строки пропущены: {rows}.",
+    "{rows:empty row was|empty rows were} dropped.")
+ROW_NUMBERS = Template("responses.row_numbers", "info",
+    "Столбец участников не найден; участники названы номерами строк. Назовите столбец: Layout(person=…) или --person.",
+    "No person column was found; persons are row numbers. Name the column with Layout(person=…) or --person.")
+BACKGROUND = Template("responses.background", "info",
+    "Столбцы сохранены как сведения об участниках, а не ответы: {scope}.",
+    "Columns kept as background of the persons, not as answers: {scope}.")
+UNKNOWN_ITEMS = Template("responses.unknown_items", "warning",
+    "Столбцы похожи на задания, но таких заданий в банке нет; они не использованы: {scope}. Проверьте банк и коды.",
+    "Columns look like items that the bank does not have and were not used: {scope}. Check the bank and the ids.")
+VARYING = Template("responses.varying", "info",
+    "Сведения меняются внутри участника, взято первое значение: {scope}.",
+    "Background that varies within a person; the first value was taken: {scope}.")
+PERSONAL_DATA = Template("responses.personal_data", "info",
+    "Столбцы с персональными данными удалены: {scope}.",
+    "Columns with personal data were dropped: {scope}.")
+SCORED_CELLS = Template("responses.scored_cells", "info",
+    "Ячейки прочитаны как готовые баллы (значения от 0 до максимума, среди них не бывающие ответами): {scope}.",
+    "The cells were taken as points (0 to the maximum, some of which cannot be answers): {scope}.")
+POINTS_AMONG_ANSWERS = Template("responses.points_among_answers", "warning",
+    "В таблице ответов есть столбцы, похожие на готовые баллы (ни одного верного ответа): {scope}. Проверьте их.",
+    "Columns of a table of answers look like points (no right answer among them): {scope}. Check them.")
+MISSING_TOKENS = Template("responses.missing_tokens", "info",
+    "Обозначения пропусков в {cells:ячейке|ячейках|ячейках}: {where}.",
+    "{cells:cell holds a token|cells hold tokens} for missing answers: {where}.")
+ABSENT = Template("responses.absent", "info",
+    "С отметкой о неявке {n:участник|участника|участников}, задания считаются непредъявленными: {scope}.",
+    "{n:person is|persons are} marked absent, {n:~the|their} items count as not administered: {scope}.")
+INVALID = Template("responses.invalid", "warning",
+    "{cells:ответ, которого|ответа, которых|ответов, которых} у задания быть не может, {cells:~считается "
+    "нечитаемым|считаются нечитаемыми|считаются нечитаемыми}: {where}. Исправьте таблицу или банк.",
+    "{cells:answer|answers} cannot be {cells:~an answer|answers} to {cells:~its item|their items} and {cells:~is|are} "
+    "INVALID: {where}. Correct the table or the bank.")
+DATE = Template("responses.date", "warning",
+    "{cells:ответ превращён|ответа превращены|ответов превращены} таблицей в даты и {cells:~считается нечитаемым|считаются "
+    "нечитаемыми|считаются нечитаемыми}: {where}. Введите их снова как текст.",
+    "{cells:answer was|answers were} turned into dates by the spreadsheet and {cells:~is|are} INVALID: {where}. Enter them "
+    "again as text.")
+AMBIGUOUS_OPTIONS = Template("responses.ambiguous_options", "warning",
+    "Тексты вариантов ответа похожи на коды других вариантов, и в столбце есть те и другие; прочитаны как коды: {scope}. "
+    "Запишите ответы кодами.",
+    "Texts of options look like codes of other options and the column holds both; they were read as codes: {scope}. Write "
+    "the answers as codes.")
+ZEROS_RESTORED = Template("responses.zeros_restored", "warning",
+    "Столбец хранился числами; {cells:ответ сравнён|ответа сравнены|ответов сравнены} с восстановленными ведущими нулями: "
+    "{where}.",
+    "The column was stored as numbers; {cells:answer was|answers were} compared with leading zeros restored: {where}.")
+ZEROS_LOST = Template("responses.zeros_lost", "warning",
+    "{cells:ответ совпадёт|ответа совпадут|ответов совпадут} с ключом, если вернуть ведущие нули; они не восстановлены: "
+    "{where}. Проверьте файл.",
+    "{cells:answer|answers} would equal the key with leading zeros put back; they were not restored: {where}. Check the "
+    "source.")
+ATTEMPTS = Template("responses.attempts", "info",
+    "Несколько попыток у {n:участника|участников|участников}: {scope}; взята попытка по правилу Layout(attempts=…).",
+    "{n:person has|persons have} several attempts: {scope}; one was taken as Layout(attempts=…) says.")
+OUTSIDE_FORM = Template("responses.outside_form", "warning",
+    "{cells:ответ|ответа|ответов} на задания не из формы участника {cells:~сохранён|сохранены|сохранены}: {scope}. "
+    "Проверьте столбец формы.",
+    "{cells:answer|answers} to items outside the person's form {cells:~was|were} kept: {scope}. Check the form column.")
+UNKNOWN_FORM = Template("responses.unknown_form", "warning",
+    "У {persons:участника|участников|участников} формы, которых нет в банке, пустые ячейки считаются непредъявленными: "
+    "{scope}.",
+    "{persons:person has|persons have} a form the bank does not know, blanks count as not administered: {scope}.")
+EMPTY_ITEMS = Template("responses.empty_items", "info",
+    "Нет ни одного ответа на {n:задание|задания|заданий}: {scope}.",
+    "{n:item has|items have} no answer at all: {scope}.")
+EMPTY_PERSONS = Template("responses.empty_persons", "info",
+    "Нет ни одного ответа у {n:участника|участников|участников}, в таблице {n:~он остаётся|они остаются|они остаются}: "
+    "{scope}.",
+    "{n:person has|persons have} no answer at all and {n:~stays|stay} in the table: {scope}.")
+CONSTANT_ITEMS = Template("responses.constant_items", "warning",
+    "Все баллы одинаковы у {n:задания|заданий|заданий}: {scope}.",
+    "{n:item has|items have} one score only: {scope}.")
+DISCONNECTED = Template("responses.disconnected", "error",
+    "Задания распались на {parts:блок|блока|блоков} без общих участников (первое задание блока, число заданий): {blocks}; "
+    "их трудности несравнимы. Калибруйте блоки отдельно или добавьте общие задания.",
+    "Items fall into {parts} blocks that no person connects (first item of each, number of items): {blocks}; their "
+    "difficulties cannot be compared. Calibrate the blocks apart or add common items.")

@@ -1,0 +1,138 @@
+"""What the library may say of a result: catalogues that are complete, bilingual, documented and the only source of findings."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+
+from competency_dx.errors import listed
+from competency_dx.findings import Finding, Template, plural
+
+SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
+DOCS = Path(__file__).parents[2] / "docs"
+NAMES = {"girth", "PRMSE", "SD", "Rasch", "PCM"}  # of programs, coefficients and models
+CODE = re.compile(r"[A-Za-z_]\w*\([^)]*\)|[a-z_]+=(?:\"\w+\")?|--[a-z-]+|\bid\d+\b|\d+PL|\bword\b")
+FORMS = {"ru": 3, "en": 2}
+
+
+def catalogues() -> Iterator[tuple[str, Template]]:
+    """Yield every template with the room it stands in."""
+    for path in sorted(SOURCE.rglob("findings.py")):
+        room = path.relative_to(SOURCE).parts[0]
+        if room == "findings.py":
+            continue
+        module = importlib.import_module(".".join(path.relative_to(SOURCE.parent).with_suffix("").parts))
+        for thing in vars(module).values():
+            if isinstance(thing, Template):
+                yield room, thing
+            elif isinstance(thing, Mapping):
+                yield from ((room, t) for t in thing.values() if isinstance(t, Template))
+
+
+ALL = list(catalogues())
+each = pytest.mark.parametrize(("room", "template"), ALL, ids=[t.code for _, t in ALL])
+
+
+def dummy(template: Template, n: int) -> Finding:
+    """Return a finding with `n` ids and a fact for every place of the sentences."""
+    facts: dict[str, Any] = {}
+    for text in (template.ru, template.en):
+        for _, name, spec, _ in Formatter().parse(text):
+            if name and name not in {"scope", "n", "where"}:
+                pairs = tuple((f"id{k}", f"id{k + 1}", 0.97) for k in range(n))
+                facts[name] = n if spec and "|" in spec else pairs if name in {"pairs", "counts", "blocks"} else 1.25
+    return template.of([f"id{k}" for k in range(n)], where=[f"id{k}" for k in range(n)], **facts)
+
+
+@each
+@pytest.mark.parametrize("n", [1, 2, 12])
+def test_templates_are_sentences_in_both_languages(room: str, template: Template, n: int) -> None:
+    found = dummy(template, n)
+    for text in (found.ru, found.en):
+        assert text[-1] == "."
+        assert not set("{}|~") & set(text)
+        assert "  " not in text
+    latin = set(re.findall(r"[A-Za-z]{2,}", CODE.sub("", found.ru))) - NAMES
+    assert not latin, latin
+    assert not re.search("[а-яё]", found.en)
+    assert (
+        ("и ещё 7" in found.ru)
+        == ("and 7 more" in found.en)
+        == (n == 12 and "id11" not in found.ru and "id4" in found.ru)
+    )
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+@each
+def test_codes_name_their_room_and_are_documented(room: str, template: Template) -> None:
+    assert re.fullmatch(rf"{room}\.[a-z_]+", template.code)
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))
+    assert f"`{template.code}`" in pages
+
+
+def test_codes_are_unique() -> None:
+    codes = [t.code for _, t in ALL]
+    assert len(codes) == len(set(codes))
+    assert len(codes) > 80
+
+
+@each
+def test_nouns_have_the_forms_of_their_language(room: str, template: Template) -> None:
+    for language, text in (("ru", template.ru), ("en", template.en)):
+        for _, _, spec, _ in Formatter().parse(text):
+            assert not spec or "|" not in spec or spec.count("|") + 1 == FORMS[language], spec
+
+
+def test_only_catalogues_make_findings() -> None:
+    for path in SOURCE.rglob("*.py"):
+        if path.name == "findings.py":
+            continue
+        calls = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+        names = {c.func.id for c in calls if isinstance(c.func, ast.Name)}
+        assert not names & {"Finding", "Template"}, path
+
+
+def test_lists_of_ids_have_one_shape() -> None:
+    ids = [f"i{k}" for k in range(12)]
+    assert listed(ids) == "i0, i1, i2, i3, i4 and 7 more"
+    assert listed(ids, language="ru") == "i0, i1, i2, i3, i4 и ещё 7"
+    assert listed(ids[:5], language="ru") == listed(ids[:5]) == "i0, i1, i2, i3, i4"
+
+
+@pytest.mark.parametrize(
+    ("n", "ru", "en"),
+    [
+        (1, "1 задание", "1 item"),
+        (2, "2 задания", "2 items"),
+        (5, "5 заданий", "5 items"),
+        (11, "11 заданий", "11 items"),
+        (21, "21 задание", "21 items"),
+        (112, "112 заданий", "112 items"),
+        (0, "0 заданий", "0 items"),
+    ],
+)
+def test_plurals(n: int, ru: str, en: str) -> None:
+    found = Template("room.what", "info", "{k:задание|задания|заданий}.", "{k:item|items}.").of(k=n)
+    assert (found.ru, found.en) == (f"{ru}.", f"{en}.")
+    assert plural(n, ("задание", "задания", "заданий"), "ru") == ru.split()[1]
+
+
+def test_facts_are_data() -> None:
+    template = Template(
+        "room.what", "info", "Корреляция {r:.2f}: {pairs}; {missing}.", "Correlation {r:.2f}: {pairs}; {missing}."
+    )
+    found = template.of(["a"], r=0.9876, pairs=[("a", "b", 0.5)], missing=float("nan"))
+    assert found.facts == {"r": 0.9876, "pairs": (("a", "b", 0.5),), "missing": None}
+    assert found.ru == "Корреляция 0,99: a + b (0,500); —."
+    assert found.en == "Correlation 0.99: a + b (0.500); —."
+    with pytest.raises(TypeError):
+        found.facts["r"] = 0.0  # type: ignore[index]
+    assert len({found, template.of(["a"], r=0.9876, pairs=[("a", "b", 0.5)], missing=None)}) == 1
