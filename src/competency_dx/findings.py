@@ -166,7 +166,9 @@ def _plain(fact: Any) -> Any:  # noqa: ANN401 - to a JSON value
         return fact if np.isfinite(fact) else None
     if isinstance(fact, list | tuple):
         return tuple(_plain(part) for part in fact)
-    return {"ru": fact.text("ru"), "en": fact.text("en")} if hasattr(fact, "text") else fact
+    if isinstance(fact, Mapping):
+        return FrozenDict({str(name): _plain(part) for name, part in fact.items()})
+    return FrozenDict({"ru": fact.text("ru"), "en": fact.text("en")}) if hasattr(fact, "text") else fact
 
 
 def announce(findings: Sequence[Finding], *, stacklevel: int = 3) -> None:
