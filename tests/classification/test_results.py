@@ -191,7 +191,7 @@ def test_validation_refuses_what_it_cannot_do(simulate: Simulate) -> None:
 def _codes(rows: list[str], families: str) -> dict[str, tuple[str, ...]]:
     frame = pd.DataFrame([[int(x) for x in r] for r in rows], columns=["A", "B", "C"][: len(rows[0])])
     q = read_q_matrix(frame)
-    return {f.code.removeprefix("calibration."): f.scope for f in check_q_matrix(q, [families] * len(rows))}
+    return {f.code.removeprefix("classification."): f.scope for f in check_q_matrix(q, [families] * len(rows))}
 
 
 def test_an_identified_q_matrix_has_no_findings() -> None:
