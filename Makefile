@@ -43,7 +43,7 @@ recovery:  ## simulation studies of bias and coverage; hours
 
 lowest:  ## tests with the oldest allowed numpy, scipy, pandas and pydantic, in an environment of their own
 	rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
-	.venv-lowest/bin/pip install "numpy==1.26.*" "scipy==1.11.*" "pandas==2.2.*" "pydantic==2.7.*" ".[test]"
+	.venv-lowest/bin/pip install "numpy==1.26.*" "scipy==1.12.*" "pandas==2.2.*" "pydantic==2.7.*" ".[test]"
 	.venv-lowest/bin/pytest $(or $(ARGS),$(ORDINARY_ROOMS))
 
 kernels:  ## tests under two other kernels of the linear algebra, as on older processors

@@ -35,9 +35,9 @@ class Block(NamedTuple):
 
 
 def pages() -> list[Path]:
-    """Return README, changelog and every page of docs."""
+    """Return the pages at the root of the repository and every page of docs."""
     found = [p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts]
-    return [README, ROOT / "CHANGELOG.md", *sorted(found)]
+    return [README, *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")), *sorted(found)]
 
 
 def blocks(text: str) -> Iterator[Block]:
@@ -104,6 +104,31 @@ def test_readme_has_the_two_commands_in_order() -> None:
         body.strip() for language, body in FENCE.findall(README.read_text(encoding="utf-8")) if language == "sh"
     ]
     assert commands[:2] == [DEMO_COMMAND, TEST_COMMAND]
+
+
+def test_what_contributing_says_to_copy_is_there() -> None:
+    rows = re.findall(r"^\| an? .*\|$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) >= 10
+    for row in rows:
+        what, copy, _ = row.strip("|").split("|")
+        for name, path in re.findall(r"(?:`(\w+)` in )?`([\w./-]+/[\w./-]+)`", copy):
+            file = ROOT / path
+            assert file.exists(), what
+            assert not name or re.search(rf"^(class|def) {name}\b", file.read_text(encoding="utf-8"), re.MULTILINE), (
+                what
+            )
+
+
+def test_the_tasks_that_pages_name_exist() -> None:
+    tasks = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for page in (
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "docs" / "contributing.md",
+        ROOT / ".github" / "workflows" / "ci.yml",
+    ):
+        named = re.findall(r"(?:^|`|run: )make (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert named, page
+        assert set(named) <= tasks, page
 
 
 def test_continuous_integration_runs_the_readmes_test_command() -> None:
