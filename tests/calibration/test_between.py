@@ -192,13 +192,10 @@ def test_two_groups_are_recovered(sample: Sample) -> None:
     assert found.converged
     assert found.information.covariance is not None
     se = np.sqrt(np.diag(found.information.covariance))
-    assert likelihood.population_names[:3] == ("mean.two.A", "mean.two.B", "mean.two.C")
-    assert likelihood.population_names[3:7] == (
-        "correlation.A.B.one",
-        "correlation.A.C.one",
-        "correlation.B.C.one",
-        "variance.A.two",
-    )
+    what = [(one.kind, one.group, one.dimension, one.other) for one in likelihood.population_parameters]
+    assert what[:3] == [("mean", 1, d, -1) for d in range(3)]
+    correlations = [("correlation", 0, d, e) for d, e in ((0, 1), (0, 2), (1, 2))]
+    assert what[3:7] == [*correlations, ("variance", 1, 0, -1)]
     truth = [0.5, -0.3, 0.0, 0.5, 0.7, 0.4, 1.44, 0.72, 1.008, 1.44, 0.576, 1.44]
     n = likelihood.items.size
     assert np.abs((found.phi[n:] - truth) / se[n:]).max() < 3.5
@@ -341,7 +338,7 @@ def test_groups_without_common_items_keep_scales_of_their_own(sample: Sample) ->
     )
     found = fit(apart, Control())
     assert found.converged
-    assert apart.population_names[3:] == ("correlation.A.B.two", "correlation.A.C.two", "correlation.B.C.two")
+    assert [(one.kind, one.group) for one in apart.population_parameters[3:]] == [("correlation", 1)] * 3
     alone = 0.0
     for own in (first, ~first):
         part = sample._replace(answers=sample.answers.take(np.flatnonzero(own)))

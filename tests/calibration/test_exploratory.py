@@ -232,6 +232,7 @@ def test_two_dimensions_are_recovered(two: Found) -> None:
 def calibrated(case: Case, likelihood: Marginal, found: Fit) -> cdx.Calibration:
     """Return the fit as a calibration."""
     setting = FitSetting(
+        model="mixed",
         known=case.known,
         dimensions=likelihood.population.dimensions,
         answers=likelihood.answers,
@@ -239,7 +240,7 @@ def calibrated(case: Case, likelihood: Marginal, found: Fit) -> cdx.Calibration:
         grouping=None,
         rest=np.zeros(case.codes.shape[1]),
         notes=(),
-        settings={"model": "mixed", "priors": "none"},
+        settings={"priors": "none"},
     )
     return assembled(setting, likelihood, found, found.information.covariance, Accuracy("product grid"))
 

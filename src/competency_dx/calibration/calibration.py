@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -11,16 +12,20 @@ from numpy.typing import ArrayLike
 from competency_dx.arrays import Floats, Ints, freeze, value
 from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
-from competency_dx.errors import CalibrationError
+from competency_dx.engine import ParameterTable
+from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
+from competency_dx.kernels.rotation import Method
 from competency_dx.models import CALIBRATED_FROM, ItemParameters, NormalPopulation
-from competency_dx.provenance import Provenance
+from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from competency_dx.display.charts import Chart
+
+KEPT = 64  # digests remembered
 
 
 @value
@@ -80,11 +85,11 @@ class Calibration(Result):
         Names of the groups, the reference first; one empty name where there is a single group.
     grouping : str or None
         The background column that told the groups, if it was one.
-    parameter_names : tuple of str (F,)
-        Names of the free parameters: slopes a and step intercepts d_k by item (logits of asymptotes), then those of the
-        population. Parameters that are equal by constraint go under the first name.
+    table : ParameterTable
+        What each free parameter is: slopes a and step intercepts d_k by item (logits of asymptotes), then those of the
+        population. Of parameters that are equal by constraint it has the first.
     estimates : ndarray, shape (F,)
-        Their values. ``e2`` stands for ``d2`` where a score below was never earned: the intercept against the lowest score.
+        Their values.
     covariance : ndarray, shape (F, F)
         Covariance of the estimates: inverse of the observed information, or the sandwich.
     log_likelihood : float
@@ -95,9 +100,14 @@ class Calibration(Result):
         Answers that each item's parameters rest on.
     item_rest : ndarray, shape (I,)
         Correlation of the item score with the mean score on the other items answered.
+    penalised : bool
+        Whether parameters have priors.
+    rotation : str or None
+        How the loadings of an exploratory calibration are to be rotated.
     """
 
     kind: ClassVar[str] = "calibration"
+    schema_version: ClassVar[int] = 2
 
     model: str
     parameters: ItemParameters
@@ -105,7 +115,7 @@ class Calibration(Result):
     populations: tuple[NormalPopulation, ...]
     groups: tuple[str, ...]
     grouping: str | None
-    parameter_names: tuple[str, ...]
+    table: ParameterTable
     estimates: Floats
     covariance: Floats
     log_likelihood: float
@@ -115,6 +125,8 @@ class Calibration(Result):
     n_answers: Ints
     item_rest: Floats
     certificate: Certificate
+    penalised: bool
+    rotation: Method | None
     findings: tuple[Finding, ...]
     provenance: Provenance
 
@@ -122,9 +134,22 @@ class Calibration(Result):
         freeze(self, estimates=np.float64, covariance=np.float64, n_answers=np.int64, item_rest=np.float64)
 
     @property
+    def digest(self) -> str:
+        """Return the digest of model, parameters, population, estimates and covariance: what a calibration is called by."""
+        return _digest(self)
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Return the names of the free parameters (F,) for display, as ``item.a``, ``item.d1``, ``variance``.
+
+        ``e2`` stands for ``d2`` where a score below was never earned: the intercept against the lowest score.
+        """
+        return self.table.names(self.parameters.items, self.parameters.dimensions, self.groups)
+
+    @property
     def n_parameters(self) -> int:
         """Return the number of free parameters F."""
-        return len(self.parameter_names)
+        return len(self.estimates)
 
     @property
     def aic(self) -> float:
@@ -149,12 +174,11 @@ class Calibration(Result):
         """
         import pandas as pd
 
-        owned = tuple(f"{item}." for item in self.parameters.items)
-        at = [i for i, name in enumerate(self.parameter_names) if not name.startswith(owned)]
+        at = np.flatnonzero(~self.table.of_items)
         x, se = self.estimates[at], self.standard_errors[at]
         names = [self.parameter_names[i] for i in at]
         low, high = x - Z95 * se, x + Z95 * se
-        inside = np.array([name.startswith("correlation.") for name in names], dtype=np.bool_) & (np.abs(x) < 1)
+        inside = self.table.is_kind("correlation")[at] & (np.abs(x) < 1)
         r = np.where(inside, x, 0.0)
         half = Z95 * se / (1 - r**2)
         low = np.where(inside, np.tanh(np.arctanh(r) - half), low)
@@ -167,7 +191,7 @@ class Calibration(Result):
         Dichotomous items fill b and d (logit = a θ + d, b = -d / a), polytomous ones b1 … and d1 …
         (logit of k against k - 1 = a (θ - b_k) = a θ + d_k). Where items measure several competencies, slopes are in
         ``a_<competency>``. Nominal items fill d1 … (category intercepts) and slope1 …; standard errors of b, c and u are by the
-        delta method.
+        delta method. Where items have parameters of their own in some groups, a column group says whose the row is.
         """
         return parameter_frame(self.parameters)
 
@@ -183,6 +207,12 @@ class Calibration(Result):
                 "A bank keeps items of one competency; this calibration has several: keep the Calibration itself, or calibrate "
                 "each competency in a call of its own"
             )
+        if any(p.item_groups):
+            own = dict.fromkeys(item for item, group in zip(p.items, p.item_groups, strict=True) if group)
+            raise CalibrationError(
+                f"A bank keeps one set of parameters an item; those of {listed(own)} differ between groups: keep the Calibration "
+                "itself, or calibrate each group in a call of its own"
+            )
         if np.isnan(self.covariance).any():
             raise CalibrationError(
                 "This calibration has no standard errors, which a bank needs to know how far to trust its parameters; "
@@ -190,7 +220,6 @@ class Calibration(Result):
             )
         se_a, se_b = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se()
         bounds, se_bounds = p.asymptotes, asymptote_errors(p)
-        label = self.provenance.inputs.get("responses", "")[7:19]
         out = []
         for i, item in enumerate(p.items):
             m = int(p.n_categories[i]) - 1
@@ -209,7 +238,7 @@ class Calibration(Result):
                     se_a=float(se_a[i]) if se_a[i] > 0 else None,
                     se_b=tuple(float(x) for x in se_b[i, :m]),
                     status="calibrated" if self.n_answers[i] >= CALIBRATED_FROM else "pilot",
-                    calibration=f"{self.model}-{label}",
+                    calibration=f"{self.model}-{self.digest[7:19]}",
                     n=int(self.n_answers[i]),
                 )
             )
@@ -224,7 +253,7 @@ class Calibration(Result):
         c = self.certificate
         noted = [f for f in self.findings if f.severity != "info"]
         return [
-            f"Calibration, model {self.model}: {len(self.parameters.items)} items, {self.n_persons} persons",
+            f"Calibration, model {self.model}: {len(set(self.parameters.items))} items, {self.n_persons} persons",
             f"log-likelihood {self.log_likelihood:.3f}, parameters {self.n_parameters}, AIC {self.aic:.1f}, "
             f"BIC {self.bic:.1f}",
             f"priors: {self.provenance.settings['priors']}",
@@ -269,8 +298,43 @@ class Calibration(Result):
         """Return one of the pictures named by `chart_kinds`."""
         from competency_dx.calibration import pictures
 
-        errors = dict(zip(self.parameter_names, self.standard_errors.tolist(), strict=True))
+        D = len(self.parameters.dimensions)
+        errors, t = np.full((D, D), np.nan), self.table
+        for f in np.flatnonzero(t.is_kind("correlation") & (t.group == 0)):
+            errors[t.dimension[f], t.other[f]] = errors[t.other[f], t.dimension[f]] = self.standard_errors[f]
         return pictures.chart(kind, pictures.Shown(self.parameters, self.populations, self.groups, errors))
+
+
+@lru_cache(maxsize=KEPT)
+def _digest(c: Calibration) -> str:
+    """Return the digest of what a calibration says; documents read back give the same."""
+    p, groups = c.parameters, [(q.dimensions, q.mean, q.covariance) for q in c.populations]
+    words = [
+        c.model,
+        c.groups,
+        c.grouping,
+        p.items,
+        p.families,
+        p.statuses,
+        p.options,
+        p.item_groups,
+        c.table.kind,
+        c.table.term,
+    ]
+    words += [dimensions for dimensions, _, _ in groups]
+    numbers = [
+        p.n_categories,
+        c.table.item,
+        c.table.column,
+        c.table.group,
+        c.table.dimension,
+        c.table.other,
+        c.table.below,
+    ]
+    reals = [c.estimates, c.covariance, p.slopes, p.intercepts, p.extras, p.covariance]
+    reals += [x for _, mean, covariance in groups for x in (mean, covariance)]
+    whole = digest_arrays(*numbers, *(np.where(np.isfinite(x), x, np.nan) for x in reals))
+    return digest_document([words, whole])
 
 
 def _known(x: float) -> float | None:

@@ -129,7 +129,7 @@ def _populations(scene: Scene, method: MarginalML) -> tuple[Populations, Floats]
     weight = np.ones(P) if sample.weight is None else sample.weight
     if sample.covariate_names:
         columns += list((sample.covariates - np.average(sample.covariates, axis=0, weights=weight)).T)
-    names = tuple("mean" if G == 1 else f"mean.{sample.groups[g]}" for g in moving) + sample.covariate_names
+    names = ("",) * len(moving) + sample.covariate_names
     reference = np.zeros((G, len(names)))
     reference[moving, np.arange(len(moving))] = 1.0
     free = np.ones((len(names), D), dtype=np.bool_)

@@ -83,11 +83,13 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
     kept, families = families_of(data, observed, request.model, top)
     codes, observed, top, options = by_option(data, (kept, families), (codes, observed, top))
     sample = sample_of(data, method.population, method.survey)
-    codes, observed, ids, kept_of = _by_group(codes[:, kept], observed[:, kept], data, kept, sample, method)
+    codes, observed, kept_of, groups = _by_group(codes[:, kept], observed[:, kept], data, kept, sample, method)
+    ids = tuple(data.items[kept[i]] for i in kept_of)
     families, top = [families[i] for i in kept_of], np.maximum(top[kept][kept_of], 1)
-    dimensions, loads = loadings(tuple(data.items[kept[i]] for i in kept_of), request.dimensions)
+    dimensions, loads = loadings(ids, request.dimensions)
     counts = category_counts(codes, observed, int(top.max()) + 1)
-    known = Known(ids, families, top + 1, counts, loads, tuple(options[i] for i in kept_of) if options else ())
+    options = tuple(options[i] for i in kept_of) if options else ()
+    known = Known(ids, families, top + 1, counts, loads, options, groups, sample.groups)
     refuse(data, known, request.priors, anchored=request.anchors is not None)
     fixed = None
     if request.anchors is not None:
@@ -98,20 +100,22 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
 
 def _by_group(
     codes: Codes, observed: Bools, data: Responses, kept: Ints, sample: Sample, method: MarginalML
-) -> tuple[Codes, Bools, tuple[str, ...], list[int]]:
-    """Return answers with a column for each group of every item whose parameters differ between groups."""
+) -> tuple[Codes, Bools, list[int], tuple[int, ...]]:
+    """Return answers with a column for each group of every item whose parameters differ between groups.
+
+    With them come the item of each column and its group, -1 for all groups; no groups where no parameters differ.
+    """
     ids = [data.items[i] for i in kept]
     free = method.population.free_items
     split = set(ids) if free == "all" else set() if free == "none" else set(free)
     if sample.group is None or not split:
-        return codes, observed, tuple(ids), list(range(len(ids)))
+        return codes, observed, list(range(len(ids))), ()
     columns = [(i, g) for i, item in enumerate(ids) for g in (range(len(sample.groups)) if item in split else (-1,))]
     of = np.array([i for i, _ in columns])
     where = np.array([g for _, g in columns])
     own = (where[None, :] < 0) | (sample.group[:, None] == where[None, :])
-    names = tuple(ids[i] if g < 0 else f"{ids[i]}@{sample.groups[g]}" for i, g in columns)
     observed = observed[:, of] & own
-    return np.where(observed, codes[:, of], np.int8(0)), observed, names, list(of)
+    return np.where(observed, codes[:, of], np.int8(0)), observed, list(of), tuple(where.tolist())
 
 
 def _estimated(data: Responses, ready: Data, request: Request, method: MarginalML, kept: Ints) -> Calibration:
@@ -139,7 +143,9 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
     notes += others + doubts(likelihood, found)
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
     by = method.population.by
+    given = {"bank": request.bank, "anchors": request.anchors}
     setting = FitSetting(
+        model=request.model if isinstance(request.model, str) else "mixed",
         known=known,
         dimensions=ready.dimensions,
         answers=answers,
@@ -147,6 +153,9 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
         grouping=by if isinstance(by, str) and len(sample.groups) > 1 else None,
         rest=rest,
         notes=notes,
+        penalised=request.priors is not None and (likelihood.items.n_slopes > 1 or not request.priors.flat),
+        rotation=request.dimensions.rotation if isinstance(request.dimensions, Exploratory) else None,
+        inputs={name: source.digest for name, source in given.items() if source is not None},
         settings=_settings(request, method, found),
     )
     with one_blas_thread():

@@ -12,7 +12,7 @@ Loadings are in the metric of factor analysis, λ_d = a_d / √(1.702² + Σ a_d
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from scipy.linalg import qr
@@ -179,7 +179,7 @@ def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorS
             "dimensions=Exploratory(…)"
         )
     if rotation is None:
-        rotation = cast("Method", calibration.provenance.settings.get("rotation", "oblimin"))
+        rotation = calibration.rotation or "oblimin"
     found = rotate(loadings_of(p.slopes), rotation)
     at = _slope_places(calibration)
     J = _jacobian(p.slopes, found, at, rotation)
@@ -196,9 +196,7 @@ def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorS
         transformation=found.transformation,
         communalities=(loadings_of(p.slopes) ** 2).sum(axis=1),
         gradient=found.gradient,
-        provenance=provenance(
-            "rotated", {"calibration": calibration.provenance.inputs["responses"]}, {"rotation": rotation}
-        ),
+        provenance=provenance("rotated", {"calibration": calibration.digest}, {"rotation": rotation}),
     )
 
 
@@ -209,10 +207,9 @@ def loadings_of(slopes: Floats) -> Floats:
 
 def _slope_places(calibration: Calibration) -> list[tuple[int, int, int]]:
     """Return item, dimension and place among the estimates of every free slope."""
-    p = calibration.parameters
-    place = {name: f for f, name in enumerate(calibration.parameter_names)}
-    every = ((i, d, f"{item}.a{d + 1}") for i, item in enumerate(p.items) for d in range(p.slopes.shape[1]))
-    return [(i, d, place[name]) for i, d, name in every if name in place]
+    table = calibration.table
+    at = np.flatnonzero(table.is_kind("a"))
+    return [(int(table.item[f]), int(table.column[f]), int(f)) for f in at]
 
 
 def _jacobian(slopes: Floats, found: Rotation, at: list[tuple[int, int, int]], rotation: Method) -> Floats:

@@ -19,7 +19,7 @@ def parameter_frame(p: ItemParameters) -> pd.DataFrame:
     """Return item, family, dimension, slopes, difficulties, step intercepts, asymptotes, and se_ of what is estimated."""
     import pandas as pd
 
-    frame = pd.DataFrame({"item": p.items, "family": p.families, "dimension": dimension_names(p)})
+    frame = pd.DataFrame({"item": p.items} | group_column(p) | {"family": p.families, "dimension": dimension_names(p)})
     D, loads = p.slopes.shape[1], p.loads
     names = ["a"] if D == 1 or p.between else [f"a_{d}" for d in p.dimensions]
     slopes = p.slope[:, None] if D == 1 or p.between else np.where(loads, p.slopes, np.nan)
@@ -53,7 +53,7 @@ def threshold_frame(p: ItemParameters) -> pd.DataFrame:
     import pandas as pd
 
     width, D = p.intercepts.shape[1] - 1, p.slopes.shape[1]
-    frame = pd.DataFrame({"item": p.items, "location": np.nan, "se_location": np.nan})
+    frame = pd.DataFrame({"item": p.items} | group_column(p) | {"location": np.nan, "se_location": np.nan})
     tau, se = np.full((len(p.items), width), np.nan), np.full((len(p.items), width), np.nan)
     V, a, b = p.step_covariance(), p.slope, p.difficulties
     for i, m in enumerate(p.n_categories):
@@ -73,6 +73,11 @@ def threshold_frame(p: ItemParameters) -> pd.DataFrame:
     return frame
 
 
+def group_column(p: ItemParameters) -> dict[str, tuple[str, ...]]:
+    """Return the column of the groups whose parameters rows are, where items have parameters of their own in groups."""
+    return {"group": p.item_groups} if p.item_groups else {}
+
+
 def dimension_names(p: ItemParameters) -> list[str]:
     """Return the dimension of each item, several joined by a plus."""
     return ["+".join(np.array(p.dimensions, dtype=object)[row]) for row in p.loads]
@@ -86,8 +91,8 @@ def asymptote_errors(p: ItemParameters) -> Floats:
     for i, (name, m) in enumerate(zip(p.families, p.n_categories, strict=True)):
         for j, extra in enumerate(FAMILIES[name].extras(int(m))):
             variance = p.covariance[i, first + j, first + j]
-            if extra.name in {"logit_c", "logit_u"} and variance > 0:
-                at = int(extra.name == "logit_u")
+            if extra.kind in {"c", "u"} and variance > 0:
+                at = int(extra.kind == "u")
                 out[i, at] = bounds[i, at] * (1 - bounds[i, at]) * np.sqrt(variance)
     return out
 
@@ -103,8 +108,8 @@ def _with_category_slopes(frame: pd.DataFrame, p: ItemParameters) -> pd.DataFram
             continue
         frame.loc[i, "a"] = np.nan
         for j, extra in enumerate(family.extras(int(m))):
-            if extra.name.startswith("a"):
-                k = int(m) - 1 if extra.name == "a" else int(extra.name[1:])
+            if extra.kind == "slope":
+                k = extra.number or int(m) - 1
                 slopes[i, k - 1] = p.extras[i, j]
                 errors[i, k - 1] = np.sqrt(p.covariance[i, first + j, first + j])
     if np.isfinite(slopes).any():

@@ -17,7 +17,7 @@ from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIR
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
-from competency_dx.engine import Known, category_counts
+from competency_dx.engine import Known, Parameter, ParameterTable, category_counts, parameter_table
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import Finding, announce
 from competency_dx.kernels.grid.e_step import Tables, e_step, prepare
@@ -89,7 +89,7 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     n_answers = observed.sum(axis=0)
     parameters = placed(found, _unplaced(data, families, n_categories, n_answers))
     seen = evidence(codes, observed, parameters)
-    names, estimates = free_parameters(parameters)
+    table, estimates = free_parameters(parameters)
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)
@@ -100,9 +100,9 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
         populations=(parameters.population,),
         groups=("",),
         grouping=None,
-        parameter_names=names,
+        table=table,
         estimates=estimates,
-        covariance=np.full((len(names), len(names)), np.nan),
+        covariance=np.full((len(estimates), len(estimates)), np.nan),
         log_likelihood=seen.log_likelihood,
         converged=settled(found, seen),
         iterations=found.iterations,
@@ -117,6 +117,8 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
             spacing=seen.spacing,
             narrowest=seen.narrowest,
         ),
+        penalised=False,
+        rotation=None,
         findings=(*notes, SECOND_OPINION.of(function=found.function), *doubts(found, seen, data.items)),
         provenance=provenance(
             "calibrate",
@@ -131,18 +133,21 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     )
 
 
-def free_parameters(parameters: ItemParameters) -> tuple[tuple[str, ...], Floats]:
-    """Return names and values of what was estimated: slopes and steps by item, the slope of 1PL once, the Rasch variance."""
-    slope = [FAMILIES[f].slope for f in parameters.families]
-    out: list[tuple[str, float]] = []
-    for i, (item, m) in enumerate(zip(parameters.items, parameters.n_categories, strict=True)):
-        if slope[i] == "free" or (slope[i] == "tied" and i == 0):
-            out.append((f"{item}.a", float(parameters.slope[i])))
-        steps = np.flatnonzero(np.isfinite(parameters.steps[i]))
-        out += [(f"{item}.d" if m == 2 else f"{item}.d{k + 1}", float(parameters.steps[i, k])) for k in steps]
-    if "fixed" in slope:
-        out.append(("variance", parameters.variance))
-    return tuple(name for name, _ in out), np.array([x for _, x in out])
+def free_parameters(parameters: ItemParameters) -> tuple[ParameterTable, Floats]:
+    """Return what was estimated, and the values: slopes and steps by item, the slope of 1PL once, the Rasch variance."""
+    chosen = [FAMILIES[f] for f in parameters.families]
+    out: list[tuple[Parameter, float]] = []
+    for i, (f, m) in enumerate(zip(chosen, parameters.n_categories, strict=True)):
+        if f.slope == "free" or (f.slope == "tied" and i == 0):
+            slope = Parameter("a", item=i, column=0, dimension=0, shared=f.slope == "tied")
+            out.append((slope, float(parameters.slope[i])))
+        for k in np.flatnonzero(np.isfinite(parameters.steps[i])).tolist():
+            below = len(out) - 1 if k and f.steps == "adjacent" else -1
+            step = Parameter("d", item=i, column=k + 1, number=k + 1 if m > 2 else 0, dimension=0, below=below)
+            out.append((step, float(parameters.steps[i, k])))
+    if any(f.slope == "fixed" for f in chosen):
+        out.append((Parameter("variance", group=0, dimension=0), parameters.variance))
+    return parameter_table([one for one, _ in out]), np.array([x for _, x in out])
 
 
 def _unplaced(data: Responses, families: Sequence[str], n_categories: Ints, n_answers: Ints) -> ItemParameters:

@@ -142,7 +142,7 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
             'leave them out with responses.select(items=...), or use priors="weak"'
         )
     for d in range(known.loads.shape[1]):
-        ids = {item.rpartition("@")[0] or item for item in np.array(known.ids, dtype=object)[known.loads[:, d]]}
+        ids = {item for item, loads in zip(known.ids, known.loads[:, d], strict=True) if loads}
         own = [item for item in data.items if item in ids]
         broken = [
             f for f in check_design(data.select(items=own) if own else data) if f.code == "responses.disconnected"
@@ -171,30 +171,36 @@ def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[st
             f"The anchors measure {given.slopes.shape[1]} competencies, the calibration {known.loads.shape[1]}; "
             "anchor with the same ones"
         )
-    position = {item: i for i, item in enumerate(given.items)}
-    mask = np.array([item in position for item in known.ids])
+    places = {
+        key: i for i, key in enumerate(zip(given.items, given.item_groups or [""] * len(given.items), strict=True))
+    }
+    groups = [known.group_names[g] if g >= 0 else "" for g in known.groups] or [""] * len(known.ids)
+    held = [places.get((item, g), places.get((item, ""), -1)) for item, g in zip(known.ids, groups, strict=True)]
+    mask = np.array(held) >= 0
     if not mask.any():
         raise CalibrationError(f"None of the items {listed(known.ids)} is among the anchors {listed(given.items)}")
     for j in np.flatnonzero(mask):
-        i, m = position[known.ids[j]], int(known.n_categories[j])
+        i, m = held[j], int(known.n_categories[j])
         if given.n_categories[i] != m:
             raise CalibrationError(
                 f"Anchor {known.ids[j]} has {given.n_categories[i]} score categories, the responses have {m}"
             )
         families[j] = given.families[i]
     known = known._replace(families=families)
-    return Fixed(mask, _values(given, known, mask, position)), known
+    return Fixed(mask, _values(given, known, held)), known
 
 
-def _values(given: ItemParameters, known: Known, mask: Bools, position: Mapping[str, int]) -> np.ndarray[Any, Any]:
-    """Return the anchors' parameters in the columns of this calibration (I, F)."""
+def _values(given: ItemParameters, known: Known, held: list[int]) -> np.ndarray[Any, Any]:
+    """Return the anchors' parameters in the columns of this calibration (I, F), for the rows `held` of them, -1 for none."""
     several = known.loads.shape[1] > 1 and bool((known.loads.sum(axis=1) == 1).all())
     given = given.single() if several and given.between else given
     D, K = given.slopes.shape[1], int(known.n_categories.max())
     width = given.intercepts.shape[1] - 1
     out = np.zeros((len(known.ids), D + K - 1 + extra_width(known.families, known.n_categories)))
-    for j in np.flatnonzero(mask):
-        i, m = position[known.ids[j]], int(known.n_categories[j])
+    for j, i in enumerate(held):
+        if i < 0:
+            continue
+        m = int(known.n_categories[j])
         own = given.beta[i]
         out[j, :D] = own[:D]
         out[j, D : D + m - 1] = np.where(np.isfinite(given.intercepts[i, 1:m]), own[D : D + m - 1], 0.0)

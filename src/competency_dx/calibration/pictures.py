@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints
-from competency_dx.calibration.frames import Z95, dimension_names
+from competency_dx.calibration.frames import Z95, dimension_names, group_column
 from competency_dx.display.charts import Cells, Chart, Series
 from competency_dx.display.wright_chart import WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError, listed
@@ -38,12 +38,12 @@ TINY = 1e-12
 
 
 class Shown(NamedTuple):
-    """What pictures are made from: parameters, populations of the G groups with their names, SE of each free parameter."""
+    """What pictures are made from: parameters, populations of the G groups with their names, SE of correlations (D, D)."""
 
     parameters: ItemParameters
     populations: tuple[NormalPopulation, ...]
     groups: tuple[str, ...]
-    errors: Mapping[str, float]
+    errors: Floats
 
 
 class _Strand(NamedTuple):
@@ -57,7 +57,7 @@ class _Strand(NamedTuple):
 def curve_frame(
     parameters: ItemParameters, theta: Floats | None, items: Sequence[str] | None, scale: Floats
 ) -> pd.DataFrame:
-    """Return item, category, theta, probability, expected, information: one row per item, category and point.
+    """Return item (and group), category, theta, probability, expected, information: one row per item, category and point.
 
     Parameters
     ----------
@@ -82,9 +82,10 @@ def curve_frame(
     prob = np.exp(log_probabilities(p, at))
     score, information = expected_scores(p, at), score_information(p, at)
     item, category = np.nonzero(p.allowed)
+    named = {"item": p.items} | group_column(p)
     return pd.DataFrame(
         {
-            "item": np.repeat(np.array(p.items, dtype=object)[item], len(at)),
+            **{name: np.repeat(np.array(x, dtype=object)[item], len(at)) for name, x in named.items()},
             "category": np.repeat(category, len(at)),
             "theta": np.tile(at, len(item)),
             "probability": prob[item, category].ravel(),
@@ -96,13 +97,12 @@ def curve_frame(
 
 def _places(p: ItemParameters, items: Sequence[str]) -> list[int]:
     wanted = [items] if isinstance(items, str) else list(items)
-    known = {item: i for i, item in enumerate(p.items)}
-    unknown = [item for item in wanted if item not in known]
+    unknown = [item for item in wanted if item not in p.items]
     if unknown:
         raise CalibrationError(
             f"items= names {listed(unknown)}, which were not calibrated; those are {listed(p.items)}"
         )
-    return [known[item] for item in wanted]
+    return [i for item in wanted for i, name in enumerate(p.items) if name == item]
 
 
 def along(p: ItemParameters) -> ItemParameters:
@@ -191,7 +191,7 @@ def _difficulty(shown: Shown) -> Chart:
         style = len(strands) - 1 - k
         title = _title(strand, strands)
         series.append(Series(name=title, mark="interval", x=place[at], y=rows, low=low, high=high, style=style))
-        names += [p.items[i] for i in at]
+        names += [p.labels[i] for i in at]
         start += len(at)
     steps = "mean of the steps; " if (p.n_categories > 2).any() else ""
     return Chart(
@@ -210,7 +210,7 @@ def _panels(shown: Shown, theta: Floats, table: Floats, title: str, y_label: str
     for strand in strands:
         few = len(strand.items) <= FEW_LINES
         lines = [
-            Series(name=p.items[i] if few else "", mark="line" if few else "thin", x=theta, y=table[i])
+            Series(name=p.labels[i] if few else "", mark="line" if few else "thin", x=theta, y=table[i])
             for i in strand.items
         ]
         out.append(Chart(title=_title(strand, strands), x_label="θ, logits", y_label=y_label, series=tuple(lines)))
@@ -242,7 +242,7 @@ def _categories(shown: Shown) -> Chart:
     p = p.take(range(min(len(p.items), SMALL_PICTURES)))
     prob = np.exp(log_probabilities(p, theta))
     out = []
-    for i, item in enumerate(p.items):
+    for i, item in enumerate(p.labels):
         words = _category_words(p, i)
         lines = tuple(
             Series(name=words[k], mark="line", x=theta, y=prob[i, k], style=int(k))
@@ -309,7 +309,11 @@ def _correlations(shown: Shown) -> Chart:
     V, names = shown.populations[0].covariance, shown.parameters.dimensions
     sd, D = np.sqrt(np.diag(V)), len(V)
     r = np.where(np.tri(D, k=-1, dtype=bool), V / np.outer(sd, sd), np.nan)
-    texts = [[_cell(shown, r[i, j], names[j], names[i]) if j < i else "" for j in range(D)] for i in range(D)]
+    se = shown.errors
+    texts = [
+        [f"{r[i, j]:.2f}" + (f"\n± {se[i, j]:.2f}" if np.isfinite(se[i, j]) else "") if j < i else "" for j in range(D)]
+        for i in range(D)
+    ]
     group = f", group {shown.groups[0]}" if len(shown.groups) > 1 else ""
     ends = names[1:], names[:-1]
     return Chart(
@@ -322,12 +326,6 @@ def _correlations(shown: Shown) -> Chart:
         cells=Cells(values=r[1:, :-1], texts=tuple(tuple(row[:-1]) for row in texts[1:])),
         size=(min(1.6 + 1.0 * D, 14.0), min(1.6 + 0.55 * D, 12.0)),
     )
-
-
-def _cell(shown: Shown, r: float, first: str, second: str) -> str:
-    name = f"correlation.{first}.{second}"
-    se = shown.errors.get(name, shown.errors.get(f"{name}.{shown.groups[0]}", float("nan")))
-    return f"{r:.2f}\n± {se:.2f}" if np.isfinite(se) else f"{r:.2f}"
 
 
 def _wright(shown: Shown) -> Chart:
@@ -354,10 +352,10 @@ def _steps(p: ItemParameters, strand: _Strand) -> tuple[list[str], Floats]:
         b = -p.steps[i] / p.slope[i]
         known = np.flatnonzero(np.isfinite(b))
         if p.n_categories[i] > 2 and not FAMILIES[p.families[i]].slope_in_extras:
-            words += [f"{p.items[i]}.{k + 1}" for k in known]
+            words += [f"{p.labels[i]}.{k + 1}" for k in known]
             places += b[known].tolist()
         elif np.isfinite(whole[i]):
-            words.append(p.items[i])
+            words.append(p.labels[i])
             places.append(float(whole[i]))
     return words, np.array(places)
 

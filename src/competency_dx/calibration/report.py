@@ -7,15 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats
+from competency_dx.arrays import Floats, FrozenDict
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.checks import repeated
 from competency_dx.calibration.findings import COARSE_GRID
-from competency_dx.engine import Fit, Items, Known, Likelihood, beta_of
+from competency_dx.engine import Fit, Items, Known, Likelihood, beta_of, parameter_table, parameters_of_items
 from competency_dx.errors import listed
 from competency_dx.findings import Finding
 from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.rotation import Method
 from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters
 from competency_dx.provenance import digest_arrays, provenance
 
@@ -23,8 +24,13 @@ COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid o
 
 
 class FitSetting(NamedTuple):
-    """What surrounds a fit: items, dimensions, answers, groups and where they come from, item-rest correlations, notes."""
+    """What surrounds a fit: items, dimensions, answers, groups and where they come from, item-rest correlations, notes.
 
+    `penalised` says whether there are priors, `rotation` how an exploratory calibration is to be rotated, `inputs` are the
+    digests of what was given besides answers.
+    """
+
+    model: str
     known: Known
     dimensions: tuple[str, ...]
     answers: Answers
@@ -33,6 +39,9 @@ class FitSetting(NamedTuple):
     rest: Floats
     notes: tuple[Finding, ...]
     settings: Mapping[str, str]
+    penalised: bool = False
+    rotation: Method | None = None
+    inputs: Mapping[str, str] = FrozenDict()
 
 
 class Accuracy(NamedTuple):
@@ -57,12 +66,12 @@ def assembled(
     """Put the pieces of a fit together; `covariance` (F, F) is that of φ."""
     answers, known = setting.answers, setting.known
     mask = np.ones(answers.codes.shape, dtype=bool) if answers.observed is None else answers.observed
-    n_answers, label = mask.sum(axis=0), setting.settings["model"]
-    F = len(found.phi)
+    n_answers, F = mask.sum(axis=0), len(found.phi)
     full = np.full((F, F), np.nan) if covariance is None else covariance
     populations = likelihood.populations(found.phi)
     items = likelihood.items
-    T = _to_steps(items, known, F)
+    table = parameter_table([*parameters_of_items(items, known), *likelihood.population_parameters])
+    T = table.to_reported
     parameters = ItemParameters(
         items=known.ids,
         families=tuple(known.families),
@@ -71,18 +80,18 @@ def assembled(
         **_arrays(items, known, found.phi, full),
         population=populations[0].named(setting.dimensions),
         options=known.options,
+        item_groups=tuple("" if g < 0 else known.group_names[g] for g in known.groups),
     )
-    names = (*_names(items, known), *likelihood.population_names)
     info = found.information
     free_slope = np.asarray(items.free[:, : items.n_slopes].any(axis=1))
     return Calibration(
-        model=label,
+        model=setting.model,
         parameters=parameters,
         population=populations[0].named(setting.dimensions),
         populations=tuple(p.named(setting.dimensions) for p in populations),
         groups=setting.groups,
         grouping=setting.grouping,
-        parameter_names=names,
+        table=table,
         estimates=T @ found.phi,
         covariance=T @ full @ T.T,
         log_likelihood=found.log_likelihood + how.correction,
@@ -103,14 +112,16 @@ def assembled(
             theta_error=how.theta,
         ),
         findings=setting.notes
-        + screen.after(parameters, label, n_answers, free_slope)
+        + screen.after(parameters, setting.model, n_answers, free_slope)
         + _grid_note(found, known.loads.shape[1]),
-        provenance=provenance("calibrate", {"responses": _digest(answers, mask)}, setting.settings),
+        penalised=setting.penalised,
+        rotation=setting.rotation,
+        provenance=provenance(
+            "calibrate",
+            {"responses": digest_arrays(answers.codes, np.packbits(mask)), **setting.inputs},
+            setting.settings,
+        ),
     )
-
-
-def _digest(answers: Answers, mask: Bools) -> str:
-    return digest_arrays(answers.codes, np.packbits(mask))
 
 
 def _arrays(items: Items, known: Known, phi: Floats, full: Floats) -> dict[str, Floats]:
@@ -134,39 +145,6 @@ def _arrays(items: Items, known: Known, phi: Floats, full: Floats) -> dict[str, 
         extras[i, len(FAMILIES[name].extras(int(m))) :] = np.nan
     extras[~np.isfinite(extras)] = np.nan
     return {"slopes": shifted[:, :D], "intercepts": e, "extras": extras, "covariance": own}
-
-
-def _names(items: Items, known: Known) -> list[str]:
-    """Return the names of the free parameters of the items (n,): of equal ones the first."""
-    n, K = items.n_slopes, items.allowed.shape[1]
-    D = known.loads.shape[1]
-    names = [""] * items.size
-    for i, f in zip(*np.nonzero(items.free), strict=True):
-        at = items.place[i, f]
-        if names[at]:
-            continue
-        if f < n:
-            d = int(known.loads[i].argmax()) if n < D else f
-            kind = "a" if D == 1 or n < D else f"a{d + 1}"
-        elif f < n + K - 1:
-            bare = FAMILIES[known.families[i]].steps == "adjacent" and f > n and items.place[i, f - 1] < 0
-            kind = "d" if known.n_categories[i] == 2 else f"{'e' if bare else 'd'}{f - n + 1}"
-        else:
-            kind = FAMILIES[known.families[i]].extras(int(known.n_categories[i]))[f - n - K + 1].name
-        names[at] = f"{known.ids[i]}.{kind}"
-    return names
-
-
-def _to_steps(items: Items, known: Known, F: int) -> Floats:
-    """Return the matrix (F, F) that turns category intercepts e_k into steps d_k = e_k - e_{k-1}."""
-    T, n, K = np.eye(F), items.n_slopes, items.allowed.shape[1]
-    for i, f in zip(*np.nonzero(items.free), strict=True):
-        if not n < f < n + K - 1 or FAMILIES[known.families[i]].steps != "adjacent":
-            continue
-        before = items.place[i, f - 1]
-        if before >= 0:
-            T[items.place[i, f], before] = -1.0
-    return T
 
 
 def _grid_note(found: Fit, several: int) -> tuple[Finding, ...]:

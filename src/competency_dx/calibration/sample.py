@@ -214,7 +214,6 @@ def population_design(sample: Sample, *, anchored: bool, scaled: bool, linked: b
     """
     G, R = len(sample.groups), len(sample.covariate_names)
     own_mean = [g for g in range(G) if anchored or (g > 0 and linked)]
-    names = ["mean" if G == 1 else f"mean.{sample.groups[g]}" for g in own_mean]
     P = len(sample.covariates)
     weight = np.ones(P) if sample.weight is None else sample.weight
     centred = sample.covariates - np.average(sample.covariates, axis=0, weights=weight) if R else sample.covariates
@@ -227,7 +226,7 @@ def population_design(sample: Sample, *, anchored: bool, scaled: bool, linked: b
     reference = np.zeros((G, len(own_mean) + R))
     reference[own_mean, np.arange(len(own_mean))] = 1.0
     return PopulationDesign(
-        names=(*names, *sample.covariate_names),
+        names=(*[""] * len(own_mean), *sample.covariate_names),
         design=design,
         group=sample.group,
         free_variance=free_variance,

@@ -4,11 +4,19 @@ from competency_dx.engine.boundary import within_bounds
 from competency_dx.engine.choices import Constraints, Control, Progress
 from competency_dx.engine.histogram import fit_histogram
 from competency_dx.engine.items import Items, beta_of
-from competency_dx.engine.items_setup import Fixed, Known, build_items, category_counts, extra_width
+from competency_dx.engine.items_setup import (
+    Fixed,
+    Known,
+    build_items,
+    category_counts,
+    extra_width,
+    parameters_of_items,
+)
 from competency_dx.engine.likelihood import Likelihood
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, best_of
 from competency_dx.engine.one_dimension import PopulationDesign, Univariate
+from competency_dx.engine.parameter_table import Parameter, ParameterTable, parameter_table
 from competency_dx.engine.populations import Populations, inseparable, populations_of
 from competency_dx.engine.prior_terms import PriorTerms
 from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, resolve
@@ -29,6 +37,8 @@ __all__ = [
     "LogitNormal",
     "Marginal",
     "Normal",
+    "Parameter",
+    "ParameterTable",
     "PooledNormal",
     "PopulationDesign",
     "Populations",
@@ -48,6 +58,8 @@ __all__ = [
     "fit_histogram",
     "inseparable",
     "orthogonal",
+    "parameter_table",
+    "parameters_of_items",
     "populations_of",
     "product_grid_likelihood",
     "propagation_likelihood",

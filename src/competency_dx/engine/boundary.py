@@ -61,7 +61,7 @@ def _loose(items: Items, known: Known) -> Bools:
         for j, extra in enumerate(FAMILIES[name].extras(int(m))):
             f = first + j
             penalised = items.prior.precision[i, f, f] > 0 or (i, f) in by_beta
-            out[i, f] = extra.name in {"logit_c", "logit_u"} and items.place[i, f] >= 0 and not penalised
+            out[i, f] = extra.kind in {"c", "u"} and items.place[i, f] >= 0 and not penalised
     return out
 
 

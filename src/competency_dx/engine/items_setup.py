@@ -10,6 +10,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.engine.choices import Constraints
 from competency_dx.engine.items import Items
+from competency_dx.engine.parameter_table import Kind, Parameter, item_name, shape_kinds
 from competency_dx.engine.prior_terms import prior_terms
 from competency_dx.engine.priors import Priors
 from competency_dx.errors import CalibrationError, listed
@@ -19,7 +20,11 @@ STRETCH = 1.2
 
 
 class Known(NamedTuple):
-    """What the data say of the items: ids, families, numbers of categories and observed counts (I, K), loadings (I, D)."""
+    """What the data say of the items: ids, families, numbers of categories and observed counts (I, K), loadings (I, D).
+
+    Where items have parameters of their own in some of the groups, they have a row for each of these, `groups` (I,) says which
+    (-1 for all groups) and `group_names` what groups are called.
+    """
 
     ids: tuple[str, ...]
     families: list[str]
@@ -27,11 +32,22 @@ class Known(NamedTuple):
     counts: Ints
     loads: Bools
     options: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[int, ...] = ()
+    group_names: tuple[str, ...] = ()
 
     @property
     def dimension(self) -> Ints:
         """Return the competency each item measures, the first of several (I,)."""
         return np.asarray(self.loads.argmax(axis=1))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the ids of the items for display (I,), with the group where the row is for one."""
+        if not self.groups:
+            return self.ids
+        return tuple(
+            item if g < 0 else f"{item}@{self.group_names[g]}" for item, g in zip(self.ids, self.groups, strict=True)
+        )
 
 
 class Fixed(NamedTuple):
@@ -194,18 +210,19 @@ def _constrained(
     """Return free parameters, values and ties after the user's constraints."""
     if not (constraints.fixed or constraints.equal or constraints.start):
         return free, base, tie
-    names = parameter_places(known, free.shape[1])
+    names = constraint_places(known, free.shape[1])
     free, base, tie = free.copy(), base.copy(), tie.copy()
 
     def at(name: str) -> tuple[int, int]:
-        if name not in names:
-            raise CalibrationError(f"Constraints name {name!r}, which is no parameter; there are {listed(names, 8)}")
-        return names[name]
+        if len(names.get(name, ())) != 1:
+            meant = "two parameters, of items with confusing ids" if name in names else "no parameter"
+            raise CalibrationError(f"Constraints name {name!r}, which is {meant}; there are {listed(names, 8)}")
+        return names[name][0]
 
     for values, stays_free in ((constraints.start, True), (constraints.fixed, False)):
-        for name, x in values.items():
-            i, f = at(name)
-            base[i, f] = _in_kernel_metric(name, float(x), values, known)
+        given = {at(name): (name, float(x)) for name, x in values.items()}
+        for i, f in given:
+            base[i, f] = _in_kernel_form((i, f), given, known)
             free[i, f] &= stays_free
     for group in constraints.equal:
         own = int(tie.max(initial=-1)) + 1
@@ -215,35 +232,61 @@ def _constrained(
     return free, base, tie
 
 
-def parameter_places(known: Known, F: int) -> dict[str, tuple[int, int]]:
-    """Return the position of every parameter of every item by its name."""
-    D, K = known.loads.shape[1], int(known.n_categories.max())
-    out: dict[str, tuple[int, int]] = {}
-    for i, (item, name, m) in enumerate(zip(known.ids, known.families, known.n_categories, strict=True)):
-        f = FAMILIES[name]
-        for d in np.flatnonzero(known.loads[i]):
-            out[f"{item}.a" if D == 1 else f"{item}.a{d + 1}"] = (i, int(d))
-        for k in range(1, int(m)):
-            out[f"{item}.d" if m == 2 else f"{item}.d{k}"] = (i, D + k - 1)
-        for j, extra in enumerate(f.extras(int(m))):
-            out[f"{item}.{extra.name.removeprefix('logit_')}"] = (i, D + K - 1 + j)
-    return {name: at for name, at in out.items() if at[1] < F}
+def constraint_places(known: Known, F: int) -> dict[str, list[tuple[int, int]]]:
+    """Return the item and column of every parameter of every item by the name `Constraints` use."""
+    D, width = known.loads.shape[1], int(known.n_categories.max()) - 1
+    out: dict[str, list[tuple[int, int]]] = {}
+    for i, (item, family, m) in enumerate(zip(known.labels, known.families, known.n_categories, strict=True)):
+        kinds: dict[int, tuple[Kind, int]] = {
+            int(d): ("a", int(d) + 1 if D > 1 else 0) for d in np.flatnonzero(known.loads[i])
+        }
+        kinds |= {D + f: kind for f, kind in shape_kinds(FAMILIES[family], int(m), width).items()}
+        for f, (kind, number) in kinds.items():
+            if f < F:
+                letter = kind if kind in {"c", "u"} else item_name("", kind, number)[1:]
+                out.setdefault(f"{item}.{letter}", []).append((i, f))
+    return out
 
 
-def _in_kernel_metric(name: str, x: float, values: Mapping[str, float], known: Known) -> float:
+def _in_kernel_form(at: tuple[int, int], given: Mapping[tuple[int, int], tuple[str, float]], known: Known) -> float:
     """Return a given value as the kernel has it: logits of asymptotes, cumulated steps."""
-    item, _, kind = name.rpartition(".")
+    (i, f), (name, x) = at, given[at]
+    family, D, width = FAMILIES[known.families[i]], known.loads.shape[1], int(known.n_categories.max()) - 1
+    kind, _ = ("a", 0) if f < D else shape_kinds(family, int(known.n_categories[i]), width)[f - D]
     if kind in {"c", "u"}:
         if not 0 < x < 1:
             raise CalibrationError(f"Constraints give {name} = {x:g}; an asymptote lies between 0 and 1")
         return float(np.log(x / (1 - x)))
-    family = FAMILIES[known.families[known.ids.index(item)]]
-    if kind[:1] == "d" and kind[1:].isdigit() and family.steps == "adjacent":
-        lower = [f"{item}.d{k}" for k in range(1, int(kind[1:]))]
-        bare = [n for n in lower if n not in values]
-        if bare:
-            raise CalibrationError(
-                f"Constraints give {name} without {listed(bare)}; steps of {family.name} are given from the first one upwards"
-            )
-        return x + sum(float(values[n]) for n in lower)
-    return x
+    if kind != "d" or family.steps != "adjacent":
+        return x
+    bare = [item_name(known.labels[i], "d", g - D + 1) for g in range(D, f) if (i, g) not in given]
+    if bare:
+        raise CalibrationError(
+            f"Constraints give {name} without {listed(bare)}; steps of {family.name} are given from the first one upwards"
+        )
+    return x + sum(given[i, g][1] for g in range(D, f))
+
+
+def parameters_of_items(items: Items, known: Known) -> list[Parameter]:
+    """Return the free parameters of the items, of equal ones the first, with columns as `ItemParameters` has them."""
+    n, width, D = items.n_slopes, items.allowed.shape[1] - 1, known.loads.shape[1]
+    uses = np.bincount(items.place[items.free], minlength=items.size)
+    out: dict[int, Parameter] = {}
+    for i, f in zip(*np.nonzero(items.free), strict=True):
+        at = int(items.place[i, f])
+        if at in out:
+            continue
+        family, d = FAMILIES[known.families[i]], int(known.dimension[i])
+        group = known.groups[i] if known.groups else -1
+        one = Parameter("a", item=int(i), group=group, dimension=d, shared=bool(uses[at] > 1))
+        if f < n:
+            column = d if n < D else int(f)
+            out[at] = one._replace(column=column, number=column + 1 if n == D > 1 else 0, dimension=column)
+            continue
+        kind, number = shape_kinds(family, int(known.n_categories[i]), width)[int(f) - n]
+        above = kind == "d" and family.steps == "adjacent" and f > n
+        below = int(items.place[i, f - 1]) if above else -1
+        kind = "e" if above and below < 0 else kind
+        one = one._replace(dimension=d if known.loads[i].sum() == 1 else -1)
+        out[at] = one._replace(kind=kind, column=int(f) + D - n, number=number, below=below)
+    return [out[at] for at in range(items.size)]

@@ -14,6 +14,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from competency_dx.arrays import Floats
 from competency_dx.engine.items import Items
+from competency_dx.engine.parameter_table import Parameter
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.models import NormalPopulation
 
@@ -87,8 +88,8 @@ class Likelihood(Protocol):
         ...
 
     @property
-    def population_names(self) -> tuple[str, ...]:
-        """Return the names of the free population parameters, which end φ."""
+    def population_parameters(self) -> tuple[Parameter, ...]:
+        """Return the free population parameters, which end φ."""
         ...
 
 

@@ -20,6 +20,7 @@ from competency_dx.engine import items as of_items
 from competency_dx.engine import populations as of_population
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Information, Precision, inverted
+from competency_dx.engine.parameter_table import Parameter
 from competency_dx.engine.populations import Populations, Pull, populations_over
 from competency_dx.kernels.families import dispatch
 from competency_dx.kernels.grid.e_step import Answers
@@ -116,9 +117,9 @@ class Marginal:
         return np.concatenate([self.items.start, self.population.start[self.population.free]])
 
     @property
-    def population_names(self) -> tuple[str, ...]:
-        """Return the names of the free population parameters."""
-        return self.population.names
+    def population_parameters(self) -> tuple[Parameter, ...]:
+        """Return the free population parameters."""
+        return self.population.parameters
 
     def psi(self, phi: Floats) -> Floats:
         """Return all parameters of the populations (N,)."""

@@ -15,7 +15,8 @@ from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.engine import items as of_items
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Information, Precision, inverted
-from competency_dx.engine.populations import populations_over
+from competency_dx.engine.parameter_table import Parameter
+from competency_dx.engine.populations import coefficients, populations_over
 from competency_dx.kernels.families import dispatch
 from competency_dx.kernels.grid import louis, support
 from competency_dx.kernels.grid.e_step import Answers, Expected, Tables, e_step
@@ -98,16 +99,11 @@ class Univariate:
         return np.concatenate([self.items.start, self.design.start[:R], variances])
 
     @property
-    def population_names(self) -> tuple[str, ...]:
-        """Return the names of the free population parameters."""
-        of = self.design
-        single = len(of.groups) == 1
-        names = [
-            "variance" if single else f"variance.{g}"
-            for g, free in zip(of.groups, of.free_variance, strict=True)
-            if free
-        ]
-        return (*of.names, *names)
+    def population_parameters(self) -> tuple[Parameter, ...]:
+        """Return the free population parameters."""
+        means = [one._replace(dimension=0) for one in coefficients(self.design.names, self.design.reference)]
+        free = np.flatnonzero(self.design.free_variance)
+        return (*means, *(Parameter("variance", group=int(g), dimension=0) for g in free))
 
     def split(self, phi: Floats) -> tuple[Floats, Floats]:
         """Return γ (R,) and the variances of the groups (G,)."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.engine.parameter_table import Kind, Parameter
 from competency_dx.kernels.normal_population import Moments, expected_information, halves, pairs, size
 from competency_dx.models import NormalPopulation
 
@@ -56,16 +57,24 @@ class Populations(NamedTuple):
         return np.asarray(~self.free[R * D :].reshape(G, -1)[:, a == b])
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the free parameters."""
-        names = [f"{r}.{d}" for r in self.regressors for d in self.dimensions]
-        for g, group in enumerate(self.groups):
-            for a, b in zip(*pairs(len(self.dimensions)), strict=True):
-                scaled = self.held[g, a] and self.held[g, b]
-                kind = "variance" if a == b else "correlation" if scaled else "covariance"
-                parts = [kind, self.dimensions[a], *([] if a == b else [self.dimensions[b]])]
-                names.append(".".join(parts if len(self.groups) == 1 else [*parts, group]))
-        return tuple(name for name, free in zip(names, self.free, strict=True) if free)
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Return the free parameters."""
+        D = len(self.dimensions)
+        out = [one._replace(dimension=d) for one in coefficients(self.regressors, self.reference) for d in range(D)]
+        for g in range(len(self.groups)):
+            for a, b in zip(*(side.tolist() for side in pairs(D)), strict=True):
+                kind: Kind = "correlation" if self.held[g, a] and self.held[g, b] else "covariance"
+                one = Parameter("variance" if a == b else kind, group=g, dimension=a)
+                out.append(one if a == b else one._replace(other=b))
+        return tuple(one for one, free in zip(out, self.free, strict=True) if free)
+
+
+def coefficients(regressors: tuple[str, ...], reference: Floats) -> list[Parameter]:
+    """Return what the coefficients of regressors are: means of groups, which are in `reference` (G, R), or effects."""
+    return [
+        Parameter("mean", group=int(column.argmax())) if column.any() else Parameter("coefficient", term=name)
+        for name, column in zip(regressors, reference.T, strict=True)
+    ]
 
 
 def populations_of(

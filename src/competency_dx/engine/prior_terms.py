@@ -133,9 +133,9 @@ def prior_terms(
                     members[f"d{dimension[i]}", own.step.sd] += int(owner[i, n_slopes : n_slopes + width].sum())
             kinds = [(j, own.slope) for j in range(n_slopes)]
             for j, extra in enumerate(family.extras(m)):
-                of = {"logit_c": own.lower, "logit_u": own.upper, "a": own.slope}
+                of = {"c": own.lower, "u": own.upper, "slope": own.category_slope if extra.number else own.slope}
                 if not extra.tied:
-                    kinds.append((n_slopes + width + j, of.get(extra.name, own.category_slope)))  # type: ignore[arg-type]
+                    kinds.append((n_slopes + width + j, of[extra.kind]))  # type: ignore[arg-type]
             for f, prior in kinds:
                 if prior is None or not owner[i, f]:
                     continue

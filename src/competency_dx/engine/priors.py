@@ -125,6 +125,13 @@ class Priors:
         """Return the priors that hold for one item."""
         return self.items.get(item, self.families.get(family, self))
 
+    @property
+    def flat(self) -> bool:
+        """Return whether no parameter of any item has a prior."""
+        every = self.slope, self.step, self.lower, self.upper, self.category_slope
+        others = (*self.families.values(), *self.items.values())
+        return all(prior is None for prior in every) and all(own.flat for own in others)
+
     def describe(self) -> str:
         """Return the priors in the notation of the field."""
         stated = {

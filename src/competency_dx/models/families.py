@@ -23,11 +23,13 @@ Steps = Literal["adjacent", "cumulative", "category", "location"]
 class Extra(NamedTuple):
     """A shape parameter beside the intercepts.
 
-    `start` is its starting value; `absent` the value that switches it off; `tied` says that all items of the family with as
-    many categories share it.
+    `kind` is the logit of an asymptote, the slope of a category or a common threshold, `number` which of them, 0 for the one of
+    the key. `start` is its starting value; `absent` the value that switches it off; `tied` says that all items of the family
+    with as many categories share it.
     """
 
-    name: str
+    kind: Literal["c", "u", "slope", "threshold"]
+    number: int
     start: float
     absent: float = 0.0
     tied: bool = False
@@ -41,24 +43,24 @@ def _none(K: int) -> tuple[Extra, ...]:  # noqa: ARG001 - the same for any numbe
 
 
 def _category_slopes(K: int) -> tuple[Extra, ...]:
-    return tuple(Extra(f"a{k}", float(k)) for k in range(1, K))
+    return tuple(Extra("slope", k, float(k)) for k in range(1, K))
 
 
 def _common_thresholds(K: int) -> tuple[Extra, ...]:
-    return tuple(Extra(f"t{k}", 0.0, tied=True) for k in range(1, K - 1))
+    return tuple(Extra("threshold", k, 0.0, tied=True) for k in range(1, K - 1))
 
 
-LOWER = Extra("logit_c", -1.7, -np.inf)
-UPPER = Extra("logit_u", 3.0, np.inf)
+LOWER = Extra("c", 0, -1.7, -np.inf)
+UPPER = Extra("u", 0, 3.0, np.inf)
 
 
 def _nested(*asymptote: Extra) -> Extras:
     """Return the extras of a nested logit: slope of the key, asymptotes, slopes of the distractors after the first."""
-    names = {extra.name for extra in asymptote}
+    kinds = {extra.kind for extra in asymptote}
 
     def extras(K: int) -> tuple[Extra, ...]:
-        both = tuple(e if e.name in names else e._replace(start=e.absent) for e in (LOWER, UPPER))
-        return (Extra("a", 1.0), *both, *(Extra(f"a{k}", -0.2) for k in range(1, K - 1)))
+        both = tuple(e if e.kind in kinds else e._replace(start=e.absent) for e in (LOWER, UPPER))
+        return (Extra("slope", 0, 1.0), *both, *(Extra("slope", k, -0.2) for k in range(1, K - 1)))
 
     return extras
 

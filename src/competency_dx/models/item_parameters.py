@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -50,6 +51,9 @@ class ItemParameters:
         The population the parameters refer to, with the names of the D dimensions.
     options : tuple of tuple of str
         For items whose categories are options: their labels, the key last; empty tuples otherwise.
+    item_groups : tuple of str
+        Where items have parameters of their own in some groups and so a row for each of these: the group, "" where a row holds
+        in all groups; empty where no item has.
     """
 
     items: tuple[str, ...]
@@ -62,10 +66,18 @@ class ItemParameters:
     covariance: Floats
     population: NormalPopulation
     options: tuple[tuple[str, ...], ...] = ()
+    item_groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         freeze(self, n_categories=np.int64, slopes=np.float64, intercepts=np.float64, extras=np.float64)
         freeze(self, covariance=np.float64)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the ids of the items for display (I,), with the group where a row is for one."""
+        if not self.item_groups:
+            return self.items
+        return tuple(f"{i}@{g}" if g else i for i, g in zip(self.items, self.item_groups, strict=True))
 
     @property
     def mean(self) -> float:
@@ -148,8 +160,8 @@ class ItemParameters:
         out = np.tile([0.0, 1.0], (len(self.items), 1))
         for i, (name, m) in enumerate(zip(self.families, self.n_categories, strict=True)):
             for j, extra in enumerate(FAMILIES[name].extras(int(m))):
-                if extra.name in {"logit_c", "logit_u"} and not np.isnan(self.extras[i, j]):
-                    out[i, int(extra.name == "logit_u")] = expit(self.extras[i, j])
+                if extra.kind in {"c", "u"} and not np.isnan(self.extras[i, j]):
+                    out[i, int(extra.kind == "u")] = expit(self.extras[i, j])
         return out
 
     @property
@@ -229,7 +241,16 @@ class ItemParameters:
                 covariance=variance,
             ),
             options=self.options,
+            item_groups=self.item_groups,
         )
+
+    def in_group(self, name: str | None = None) -> ItemParameters:
+        """Return the parameters that hold in a group, the reference group without a name: one row an item."""
+        if not self.item_groups:
+            return self
+        chosen = next(filter(None, self.item_groups), "") if name is None else name
+        rows = self.take([i for i, group in enumerate(self.item_groups) if group in {"", chosen}])
+        return replace(rows, item_groups=())
 
     def take(self, index: Sequence[int] | Ints) -> ItemParameters:
         """Return the parameters of some of the items."""
@@ -245,6 +266,7 @@ class ItemParameters:
             covariance=self.covariance[at],
             population=self.population,
             options=tuple(self.options[i] for i in at) if self.options else (),
+            item_groups=tuple(self.item_groups[i] for i in at) if self.item_groups else (),
         )
 
 

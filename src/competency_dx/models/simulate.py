@@ -82,8 +82,8 @@ def _settings(known: ItemParameters, P: int) -> Mapping[str, str]:
 
 def _known(source: ItemBank | Calibrated | ItemParameters) -> ItemParameters:
     if isinstance(source, ItemParameters):
-        return source
-    return bank_parameters(source) if isinstance(source, ItemBank) else source.parameters
+        return source.in_group()
+    return bank_parameters(source) if isinstance(source, ItemBank) else source.parameters.in_group()
 
 
 def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Generator) -> Floats:

@@ -35,7 +35,7 @@ class Matched(NamedTuple):
 
 
 def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
-    """Return the item parameters of a bank or a calibration.
+    """Return the item parameters of a bank or a calibration, of its reference group where they differ between groups.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
         When something else is given.
     """
     if isinstance(source, Calibration):
-        return source.parameters
+        return source.parameters.in_group()
     if isinstance(source, ItemBank):
         return bank_parameters(source)
     raise ScoringError(f"Expected an ItemBank or a Calibration as parameters, got {type(source).__name__}")
@@ -65,10 +65,8 @@ def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
 
 
 def source_of(parameters: ItemBank | Calibration) -> str:
-    """Return the digest that tells where item parameters came from."""
-    if isinstance(parameters, ItemBank):
-        return parameters.digest
-    return parameters.provenance.inputs["responses"]
+    """Return the digest of a bank or a calibration: what item parameters are called by in the provenance of results."""
+    return parameters.digest
 
 
 def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibration) -> Responses:  # noqa: ANN401 - any table
@@ -176,10 +174,5 @@ def by_population(data: Responses, parameters: ItemBank | Calibration) -> Iterat
 @lru_cache(maxsize=KEPT)
 def parameters_of_group(calibration: Calibration, group: int) -> ItemParameters:
     """Return the item parameters that hold in a group, under the items' own ids, with the group's population."""
-    known, names = calibration.parameters, calibration.groups
-    own = [item.rpartition("@") for item in known.items]
-    split = [at == "@" and name in names for _, at, name in own]
-    kept = [i for i, (_, _, name) in enumerate(own) if not split[i] or name == names[group]]
-    some = known.take(kept)
-    items = tuple(own[i][0] if split[i] else known.items[i] for i in kept)
-    return replace(some, items=items, population=calibration.populations[group])
+    own = calibration.parameters.in_group(calibration.groups[group])
+    return replace(own, population=calibration.populations[group])

@@ -26,7 +26,7 @@ from competency_dx.calibration import (
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding, announce
 from competency_dx.models import FAMILIES, ItemParameters
-from competency_dx.provenance import Provenance, digest_document, provenance
+from competency_dx.provenance import Provenance, provenance
 from competency_dx.quality.findings import DIFFERS, GIRTH_HIGHER, PRIORS, UNDECIDED
 from competency_dx.responses import Responses, load_responses
 from competency_dx.result import Result
@@ -62,6 +62,8 @@ class CrossCheck(Result):
         Estimates, and the standard error of ours; NaN where the calibration has none.
     at_bound : ndarray of bool, shape (N,)
         Where girth ended at a bound of its search; such rows are not judged.
+    penalised : bool
+        Whether the calibration has priors.
     log_likelihood, girth_log_likelihood : float
         This library's marginal log-likelihood at either set of parameters.
     girth_converged : bool
@@ -69,6 +71,7 @@ class CrossCheck(Result):
     """
 
     kind: ClassVar[str] = "cross_check"
+    schema_version: ClassVar[int] = 2
 
     model: str
     function: str
@@ -82,6 +85,7 @@ class CrossCheck(Result):
     log_likelihood: float
     girth_log_likelihood: float
     n_parameters: int
+    penalised: bool
     girth_converged: bool
     findings: tuple[Finding, ...]
     provenance: Provenance
@@ -103,7 +107,7 @@ class CrossCheck(Result):
     def verdict(self) -> Verdict:
         """Return the verdict by the rule of this class."""
         gap = self.log_likelihood - self.girth_log_likelihood
-        if -gap > ABOVE and self.provenance.settings["priors"].startswith("none"):
+        if -gap > ABOVE and not self.penalised:
             return "girth is higher"
         near = bool((np.abs(self.in_se[self.judged]) <= LIMIT).all()) and self.judged.any()
         if near and abs(gap) <= self.n_parameters * LIMIT**2 / 2:
@@ -232,11 +236,12 @@ def cross_check(
         log_likelihood=mine.log_likelihood,
         girth_log_likelihood=theirs.log_likelihood,
         n_parameters=calibration.n_parameters,
+        penalised=calibration.penalised,
         girth_converged=settled(found, theirs),
         findings=doubts(found, theirs, parameters.items) + _priors_note(calibration),
         provenance=provenance(
             "cross_check",
-            {"calibration": digest_document(calibration.to_json()), **dict(calibration.provenance.inputs)},
+            {"calibration": calibration.digest, **dict(calibration.provenance.inputs)},
             {"method": described(found, chosen), "priors": calibration.provenance.settings.get("priors", "")},
         ),
     )
@@ -279,15 +284,14 @@ def _rows(
 
 def _variance_se(calibration: Calibration) -> float:
     """Return the standard error of the population variance, NaN where it has none."""
-    at = [k for k, name in enumerate(calibration.parameter_names) if name.startswith("variance")]
-    return float(np.sqrt(calibration.covariance[at[0], at[0]])) if at else float("nan")
+    at = np.flatnonzero(calibration.table.is_kind("variance"))
+    return float(np.sqrt(calibration.covariance[at[0], at[0]])) if at.size else float("nan")
 
 
 def _priors_note(calibration: Calibration) -> tuple[Finding, ...]:
-    priors = calibration.provenance.settings.get("priors", "")
-    if priors.startswith("none"):
+    if not calibration.penalised:
         return ()
-    return (PRIORS.of(priors=priors),)
+    return (PRIORS.of(priors=calibration.provenance.settings["priors"]),)
 
 
 def _verdict_note(check: CrossCheck) -> tuple[Finding, ...]:

@@ -19,7 +19,7 @@ from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.families import dispatch
 from competency_dx.kernels.grid.e_step import Answers, JointTerms, Tables, indicators, joined, joint_terms
 from competency_dx.kernels.persons.summaries import filled
-from competency_dx.models import FAMILIES, ItemParameters
+from competency_dx.models import ItemParameters
 
 BLOCK = 256
 KEPT = 8
@@ -36,22 +36,12 @@ class Shared(NamedTuple):
 @lru_cache(maxsize=KEPT)
 def shared_errors(calibration: Calibration) -> Shared | None:
     """Return what the items' errors share; None where parameters of several items are one, or nothing is estimated."""
-    p = calibration.parameters
-    free = np.einsum("iff->if", p.covariance) > 0
-    item, column = np.nonzero(free)
-    N = len(item)
-    owned = tuple(f"{name}." for name in p.items)
-    if not N or sum(name.startswith(owned) for name in calibration.parameter_names) != N:
+    table = calibration.table
+    own = np.flatnonzero(table.of_items)
+    if not len(own) or table.shared.any() or np.isnan(calibration.covariance).any():
         return None
-    T = np.eye(N)
-    first, last = p.slopes.shape[1], p.slopes.shape[1] + p.intercepts.shape[1] - 1
-    place = np.cumsum(free.ravel()).reshape(free.shape) - 1
-    for n, (i, f) in enumerate(zip(item, column, strict=True)):
-        if first < f < last and FAMILIES[p.families[i]].steps == "adjacent" and free[i, f - 1]:
-            T[n, place[i, f - 1]] = -1.0
-    half = np.linalg.solve(T, calibration.covariance[:N, :N])
-    kernel = np.linalg.solve(T, half.T).T
-    return Shared(np.where(item[:, None] == item, 0.0, kernel), item, column)
+    kernel, item = table.in_kernel_form(calibration.covariance)[np.ix_(own, own)], table.item[own]
+    return Shared(np.where(item[:, None] == item, 0.0, kernel), item, table.column[own])
 
 
 def shared_variance(answers: Answers, grid: Tables, known: ItemParameters, shared: Shared) -> Floats:

@@ -1,0 +1,149 @@
+"""The free parameters of a calibration: what each one is, and the change between the kernels' form and the reported one.
+
+Kernels take slopes, intercepts e_k and logits of asymptotes (kernels/families/item_kernel.py); reports give steps
+d_k = e_k - e_{k-1} of families whose categories are compared with their neighbours. Names are made here for display and for
+`Constraints`; nothing reads a fact out of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, Ints, freeze, value
+from competency_dx.models import Family
+
+Kind = Literal[
+    "a", "d", "e", "c", "u", "slope", "threshold", "mean", "coefficient", "variance", "covariance", "correlation"
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+WRITTEN = {"c": "logit_c", "u": "logit_u", "slope": "a", "threshold": "t"}  # kinds whose names are not their letters
+
+
+class Parameter(NamedTuple):
+    """One free parameter; the fields are those of `ParameterTable`."""
+
+    kind: Kind
+    item: int = -1
+    column: int = -1
+    number: int = 0
+    group: int = -1
+    dimension: int = -1
+    other: int = -1
+    term: str = ""
+    below: int = -1
+    shared: bool = False
+
+
+@value
+class ParameterTable:
+    """The free parameters φ (F,) of a calibration, those of the items first.
+
+    Attributes
+    ----------
+    kind : tuple of str (F,)
+        Of items: slope ``a``, step ``d``, intercept ``e`` against the lowest category where the one below is not estimated,
+        logit of an asymptote ``c`` or ``u``, ``slope`` of a category, common ``threshold``. Of the population: ``mean``,
+        ``coefficient``, ``variance``, ``covariance``, ``correlation`` (a covariance of two competencies of variance 1).
+    item : ndarray of int, shape (F,)
+        Row of the item parameters, of equal ones the first; -1 for the population.
+    column : ndarray of int, shape (F,)
+        Column of ``ItemParameters.beta``: slopes (D), intercepts (K - 1), extras (E); -1 for the population.
+    number : ndarray of int, shape (F,)
+        Which slope, step or category, from 1; 0 where there is only one.
+    group : ndarray of int, shape (F,)
+        The group whose parameter it is, -1 where it is the same in all groups.
+    dimension, other : ndarray of int, shape (F,)
+        The competency, and the second one of a covariance; -1 for none.
+    term : tuple of str (F,)
+        The covariate of a coefficient.
+    below : ndarray of int, shape (F,)
+        For a step d_k = e_k - e_{k-1} the free parameter that holds e_{k-1}; -1 where the reported form is the kernel's.
+    shared : ndarray of bool, shape (F,)
+        Whether several parameters are this one, by the family or by constraint.
+    """
+
+    kind: tuple[Kind, ...]
+    item: Ints
+    column: Ints
+    number: Ints
+    group: Ints
+    dimension: Ints
+    other: Ints
+    term: tuple[str, ...]
+    below: Ints
+    shared: Bools
+
+    def __post_init__(self) -> None:
+        freeze(self, item=np.int64, column=np.int64, number=np.int64, group=np.int64, dimension=np.int64)
+        freeze(self, other=np.int64, below=np.int64, shared=np.bool_)
+
+    @property
+    def of_items(self) -> Bools:
+        """Return which parameters are those of items (F,)."""
+        return np.asarray(self.item >= 0)
+
+    def is_kind(self, *kinds: Kind) -> Bools:
+        """Return which parameters are of one of the kinds (F,)."""
+        return np.array([kind in kinds for kind in self.kind], dtype=np.bool_)
+
+    @property
+    def to_reported(self) -> Floats:
+        """Return the matrix T (F, F) with reported values T φ and covariance T V Tᵀ."""
+        T = np.eye(len(self.kind))
+        steps = np.flatnonzero(self.below >= 0)
+        T[steps, self.below[steps]] = -1.0
+        return T
+
+    def in_kernel_form(self, covariance: Floats) -> Floats:
+        """Return the covariance (F, F) of φ, V = T⁻¹ C T⁻ᵀ, for the reported one C."""
+        half = np.linalg.solve(self.to_reported, covariance)
+        return np.asarray(np.linalg.solve(self.to_reported, half.T).T)
+
+    def names(
+        self, items: Sequence[str], dimensions: Sequence[str] = ("",), groups: Sequence[str] = ("",)
+    ) -> tuple[str, ...]:
+        """Return names for display: ``item.d1``, ``variance.b`` of group b, ``correlation.x.y``."""
+        out = []
+        for k, kind in enumerate(self.kind):
+            group = [groups[self.group[k]]] if len(groups) > 1 and self.group[k] >= 0 else []
+            if self.item[k] >= 0:
+                out.append(item_name("@".join([items[self.item[k]], *group]), kind, int(self.number[k])))
+                continue
+            own = [dimensions[d] for d in (self.dimension[k], self.other[k]) if d >= 0] if len(dimensions) > 1 else []
+            parts = [*group, *own] if kind in {"mean", "coefficient"} else [*own, *group]
+            out.append(".".join([self.term[k] or kind, *parts]))
+        return tuple(out)
+
+
+def parameter_table(rows: Sequence[Parameter]) -> ParameterTable:
+    """Return the table of parameters given one by one."""
+    kind, item, column, number, group, dimension, other, term, below, shared = (
+        zip(*rows, strict=True) if rows else [()] * 10
+    )
+    return ParameterTable(
+        kind=tuple(kind),
+        item=np.array(item, dtype=np.int64),
+        column=np.array(column, dtype=np.int64),
+        number=np.array(number, dtype=np.int64),
+        group=np.array(group, dtype=np.int64),
+        dimension=np.array(dimension, dtype=np.int64),
+        other=np.array(other, dtype=np.int64),
+        term=tuple(term),
+        below=np.array(below, dtype=np.int64),
+        shared=np.array(shared, dtype=np.bool_),
+    )
+
+
+def item_name(item: str, kind: Kind, number: int) -> str:
+    """Return the name of a parameter of an item."""
+    return f"{item}.{WRITTEN.get(kind, kind)}{number or ''}"
+
+
+def shape_kinds(family: Family, n_categories: int, width: int) -> dict[int, tuple[Kind, int]]:
+    """Return kind and number of each shape parameter of an item, by its column after the slopes; `width` is K - 1."""
+    steps: dict[int, tuple[Kind, int]] = {k: ("d", k + 1 if n_categories > 2 else 0) for k in range(n_categories - 1)}
+    extras = family.extras(n_categories)
+    return steps | {width + j: (extra.kind, extra.number) for j, extra in enumerate(extras)}
