@@ -33,7 +33,8 @@ docs:  ## the pages, warnings are errors: docs/_build
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 golden:  ## the published JSON Schema and the outputs shown in the pages, anew; read the difference
-	$(BIN)/python tests/docs/rewrite_golden.py $(ARGS)
+	$(BIN)/python tests/competencies/test_schema.py
+	$(BIN)/python tests/docs/rewrite_outputs.py $(ARGS)
 
 bench:  ## speed and memory beside a peer: docs/benchmarks.md (needs the extra bench)
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)

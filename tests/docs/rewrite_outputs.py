@@ -1,4 +1,4 @@
-"""Write the outputs shown in the pages and the published JSON Schema anew. Read the difference before committing it.
+"""Write the outputs shown in the pages anew. Read the difference before committing it.
 
 Run: make golden [ARGS="docs/method.md README.md"]
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import sys
 import tempfile
@@ -15,10 +14,6 @@ import warnings
 from pathlib import Path
 
 from test_docs import ROOT, WITH_CODE, blocks
-
-import competency_dx as cdx
-
-SCHEMA = ROOT / "docs" / "schemas" / "deficit_profiles-1.json"
 
 
 def with_real_outputs(page: Path) -> str:
@@ -40,7 +35,7 @@ def with_real_outputs(page: Path) -> str:
 
 
 def main(names: list[str]) -> None:
-    """Rewrite the named pages, or all of them, and the schema."""
+    """Rewrite the named pages, or all of them."""
     pages = [Path(name).resolve() for name in names] or WITH_CODE
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # blocks write files
@@ -48,8 +43,6 @@ def main(names: list[str]) -> None:
             page.write_text(with_real_outputs(page), encoding="utf-8")
             print(page.relative_to(ROOT), flush=True)
         os.chdir(ROOT)
-    schema = json.dumps(cdx.DeficitProfiles.json_schema(), ensure_ascii=False, indent=2, sort_keys=True)
-    SCHEMA.write_text(schema + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
