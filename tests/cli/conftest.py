@@ -1,17 +1,51 @@
-"""Small synthetic cohorts and the files an analyst would have of them."""
+"""Small synthetic cohorts and the files an analyst would have of them; banks are read once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from competency_dx.__main__ import main
-from competency_dx.bank import load_bank
-from competency_dx.cli.demo.cohort import Cohort, make_cohort
+from competency_dx.bank import ItemBank, load_bank
+from competency_dx.cli import app
+from competency_dx.cli.demo import run as demo_run
 from competency_dx.cli.demo.cohort_files import write_cohort
+from competency_dx.cli.demo.region import Cohort, make_cohort
+from competency_dx.result import Result
+
+Shipped = Callable[[str], ItemBank]
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Shipped:
+    """Return a bank by name or folder; each is read once."""
+    return cache(load_bank)
+
+
+@pytest.fixture(autouse=True)
+def _banks_are_read_once(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "load_bank", shipped)
+    monkeypatch.setattr(demo_run, "load_bank", shipped)
+
+
+def plain_report(result: Result, folder: Path, *, language: str) -> Path:
+    """Write the document and no pages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ("profiles.json" if result.kind == "deficit_profiles" else "result.json")).write_bytes(
+        result.to_json().encode()
+    )
+    return folder
+
+
+@pytest.fixture
+def without_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands and demo write documents instead of reports, whose pages take most of the time."""
+    monkeypatch.setattr(app, "write_report", plain_report)
+    monkeypatch.setattr(demo_run, "report", plain_report)
 
 
 @pytest.fixture
@@ -28,8 +62,8 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
 
 
 @pytest.fixture(scope="session")
-def cohort() -> Cohort:
-    return make_cohort(load_bank("physics"), 60, np.random.default_rng(5))
+def cohort(shipped: Shipped) -> Cohort:
+    return make_cohort(shipped("physics"), 40, np.random.default_rng(5))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 
 from competency_dx.bank import load_bank
 from competency_dx.calibration import Calibration
-from competency_dx.cli.demo.cohort import Cohort
+from competency_dx.cli.demo.region import Cohort
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.responses import load_responses
 from competency_dx.scoring import Scores
@@ -30,32 +30,34 @@ def test_validate_prints_summary_findings_and_coverage(command: Command) -> None
         assert max(map(len, out.splitlines())) <= 80
 
 
-def test_validate_takes_a_folder(command: Command, tmp_path: Path, answers: Path) -> None:
-    assert command("calibrate", answers, "--bank", "physics", "--out", tmp_path)[0] == 0
+def test_calibrate_then_validate_the_new_bank(command: Command, tmp_path: Path, answers: Path) -> None:
+    code, out, err = command("calibrate", answers, "--bank", "physics", "--out", tmp_path, "--language", "en")
+    assert code == 0
+    assert [Path(p).name for p in out.splitlines()] == ["bank", "calibration.json", "index.html"]
+    assert all(Path(p).exists() for p in out.splitlines())
+    assert Calibration.from_json((tmp_path / "calibration.json").read_text(encoding="utf-8")).model == "PCM"
+    assert "Read: 40 persons" in err
+    assert "calibration PCM, 39 persons" in err
+    assert "Warning" not in err
     code, out, _ = command("validate", tmp_path / "bank", "--language", "en")
     assert code == 0
     assert "physics 1.0.1" in out
     assert "pilot" in out
 
 
-@pytest.mark.parametrize("model", [None, "PCM", "GPCM"])
-def test_calibrate_writes_bank_document_and_report(
-    command: Command, tmp_path: Path, answers: Path, model: str | None
-) -> None:
-    chosen = ["--model", model] if model else []
-    arguments = ("calibrate", answers, "--bank", "physics", "--out", tmp_path, "--language", "en", *chosen)
-    code, out, err = command(*arguments)
+@pytest.mark.usefixtures("without_pages")
+@pytest.mark.parametrize("model", ["PCM", "GPCM"])
+def test_calibrate_takes_a_model(command: Command, tmp_path: Path, answers: Path, model: str) -> None:
+    code, _, err = command("calibrate", answers, "--bank", "physics", "--out", tmp_path, "--model", model)
     assert code == 0
-    assert [Path(p).name for p in out.splitlines()] == ["bank", "calibration.json", "index.html"]
-    assert all(Path(p).exists() for p in out.splitlines())
-    found = Calibration.from_json((tmp_path / "calibration.json").read_text(encoding="utf-8"))
-    assert found.converged
-    assert found.model == (model or "PCM")
+    result = Calibration.from_json((tmp_path / "calibration.json").read_text(encoding="utf-8"))
+    assert result.converged
+    assert result.model == model
+    assert f"калибровка {model}" in err
     assert load_bank(tmp_path / "bank").version == "1.0.1"
-    assert "Read: 60 persons" in err
-    assert "Warning" not in err
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_calibrate_without_priors_says_what_the_data_lack(command: Command, tmp_path: Path, answers: Path) -> None:
     base = ("calibrate", answers, "--bank", "physics", "--out", tmp_path)
     code, out, err = command(*base, "--priors", "none", "--model", "GPCM")
@@ -75,7 +77,7 @@ def test_score_writes_one_table(command: Command, tmp_path: Path, answers: Path,
     assert out.strip() == str(tmp_path / "s.csv")
     frame = pd.read_csv(tmp_path / "s.csv", encoding="utf-8-sig")
     assert list(frame.columns[:4]) == ["person", "dimension", "theta", "se"]
-    assert len(frame) == 60
+    assert len(frame) == 40
 
 
 @pytest.mark.parametrize("ending", [".xlsx", ".html", ".json"])
@@ -84,18 +86,18 @@ def test_score_writes_other_files(command: Command, tmp_path: Path, answers: Pat
     assert command("score", answers, "--bank", "physics", "--out", path)[0] == 0
     assert path.stat().st_size > 1000
     if ending == ".json":
-        assert len(Scores.from_json(path.read_text(encoding="utf-8")).persons) == 60
+        assert len(Scores.from_json(path.read_text(encoding="utf-8")).persons) == 40
 
 
 def test_diagnose_then_report(command: Command, tmp_path: Path, answers: Path, cohort: Cohort) -> None:
     code, out, err = command("diagnose", answers, "--bank", "physics", "--out", tmp_path / "d", "--form", "Вариант")
     assert code == 0
-    assert "Прочитано: участников 60" in err
+    assert "Прочитано: участников 40" in err
     document, page = map(Path, out.splitlines())
     profiles = DeficitProfiles.from_json(document.read_text(encoding="utf-8"))
     assert profiles.persons.tolist() == cohort.persons.tolist()
     assert page.name == "index.html"
-    assert len(list((tmp_path / "d" / "persons").iterdir())) == 60
+    assert len(list((tmp_path / "d" / "persons").iterdir())) == 40
     for language in ("ru", "en"):
         code, out, err = command("report", document, "--out", tmp_path / language, "--language", language)
         assert (code, err) == (0, "")

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from competency_dx.cli.demo.pages import table_lines
-from competency_dx.cli.terminal import ProgressLine, Terminal, folded, heard
+from competency_dx.cli.terminal import ProgressLine, Terminal, folded, heard, table_lines
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.findings import Finding, announce
 

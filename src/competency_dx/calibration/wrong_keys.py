@@ -126,7 +126,7 @@ def _evidence(responses: Responses, i: int, others: Others, r: float) -> Suspect
     if responses.answers is None:
         return SuspectedKey(item=responses.items[i], p=p, suggestion="", options=())
     labels, chosen = responses.answers.spelled(i)
-    given = chosen[who] >= 0
+    given = responses.observed[who, i] & (chosen[who] >= 0)
     uses, risen = [], {}
     for k, label in enumerate(labels):
         took = chosen[who][given] == k

@@ -7,10 +7,11 @@ import sys
 import textwrap
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 from competency_dx.arrays import value
 from competency_dx.display import decimal
@@ -19,6 +20,7 @@ from competency_dx.findings import Finding
 
 R = TypeVar("R")
 LanguageCode = Literal["ru", "en"]
+Row = Sequence[str]
 
 WIDEST = 100
 TICK_SECONDS = 0.1
@@ -33,38 +35,45 @@ class Terminal:
     ----------
     language : str
         ``"ru"`` or ``"en"``.
+    indent : int
+        Blanks before every line on stderr.
     """
 
     language: LanguageCode
+    indent: int = 0
 
-    def pick(self, ru: str, en: str) -> str:
-        """Return the text of the language."""
-        return ru if self.language == "ru" else en
+    def indented(self, blanks: int) -> Self:
+        """Return the same place with the lines set further in."""
+        return replace(self, indent=self.indent + blanks)
 
-    def say(self, ru: str = "", en: str = "", *, indent: int = 0) -> None:
-        """Write a message on stderr, folded to the width of the terminal."""
-        for line in folded(self.pick(ru, en), indent):
+    def pick(self, ru: str, en: str | None) -> str:
+        """Return the text of the language; the first one where there is only one."""
+        return ru if en is None or self.language == "ru" else en
+
+    def say(self, ru: str = "", en: str | None = None, *, hang: int = 0) -> None:
+        """Write a message on stderr, folded to the width of the terminal; the second and later lines hang."""
+        self.lines(folded(self.pick(ru, en), self.indent, hang))
+
+    def table(self, heads: Row, rows: Sequence[Row], texts: int = 0) -> None:
+        """Write a table on stderr: the first `texts` columns flush left, the others flush right."""
+        self.lines(" " * self.indent + line for line in table_lines(heads, rows, texts))
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Write lines on stderr as they are."""
+        for line in lines:
             print(line, file=sys.stderr)
 
-    def lines(self, lines: Sequence[str], *, indent: int = 0) -> None:
-        """Write lines on stderr as they are: tables."""
-        for line in lines:
-            print(" " * indent + line, file=sys.stderr)
-
-    def findings(self, findings: Sequence[Finding], *, indent: int = 0) -> None:
+    def findings(self, findings: Sequence[Finding]) -> None:
         """Write warnings and errors among findings on stderr, each once; see `remarks` for the rest."""
         for finding in dict.fromkeys(findings):
             if finding.severity != "info":
-                mark = MARKS[finding.severity].ljust(2)
-                for line in folded(f"{mark} {finding.text(self.language)}", indent, hang=3):
-                    print(line, file=sys.stderr)
+                self.say(f"{MARKS[finding.severity].ljust(2)} {finding.text(self.language)}", hang=3)
 
-    def remarks(self, findings: Sequence[Finding], *, indent: int = 0) -> None:
+    def remarks(self, findings: Sequence[Finding]) -> None:
         """Write what was noticed and needs no action: rows dropped, sheets unread, columns taken as background."""
         for finding in dict.fromkeys(findings):
             if finding.severity == "info":
-                for line in folded(f"·  {finding.text(self.language)}", indent, hang=3):
-                    print(line, file=sys.stderr)
+                self.say(f"·  {finding.text(self.language)}", hang=3)
 
     def result(self, path: Path) -> None:
         """Write the path of a result on stdout."""
@@ -72,9 +81,9 @@ class Terminal:
         sys.stdout.flush()
 
     @contextmanager
-    def stage(self, ru: str, en: str, *, indent: int = 0) -> Iterator[Callable[[str], None]]:
+    def stage(self, ru: str, en: str | None = None) -> Iterator[Callable[[str], None]]:
         """Announce a stage while it runs and tell its time when it is done; yields a function to tell what goes on."""
-        line = ProgressLine(head=" " * indent + self.pick(ru, en))
+        line = ProgressLine(head=" " * self.indent + self.pick(ru, en))
         start = time.perf_counter()
         line.show("…")
         try:
@@ -130,7 +139,18 @@ def folded(text: str, indent: int = 0, hang: int = 0) -> list[str]:
     ) or [""]
 
 
-def heard(terminal: Terminal, verb: Callable[[], R], *, known: Sequence[Finding] = (), indent: int = 0) -> R:
+def table_lines(heads: Row, rows: Sequence[Row], texts: int = 0) -> list[str]:
+    """Return a table as lines: the first `texts` columns flush left, the others flush right."""
+    widths = [max(len(row[k]) for row in (heads, *rows)) for k in range(len(heads))]
+
+    def line(row: Row) -> str:
+        cells = (c.ljust(w) if k < texts else c.rjust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True)))
+        return "  ".join(cells).rstrip()
+
+    return [line(row) for row in (heads, *rows)]
+
+
+def heard(terminal: Terminal, verb: Callable[[], R], *, known: Sequence[Finding] = ()) -> R:
     """Run a verb and tell its findings as short lines instead of Python warnings.
 
     Parameters
@@ -139,30 +159,24 @@ def heard(terminal: Terminal, verb: Callable[[], R], *, known: Sequence[Finding]
     verb : callable
         Returns a result; its `findings` are told, those in `known` were told before.
     known : sequence of Finding
-    indent : int
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CompetencyDxWarning)
         out = verb()
     findings: Sequence[Finding] = getattr(out, "findings", ())
-    terminal.findings([f for f in findings if not _told(f, known)], indent=indent)
-    _rest(caught, [*findings, *known], indent)
-    return out
-
-
-def _told(finding: Finding, known: Sequence[Finding]) -> bool:
-    """Return whether a finding says nothing that was not said before: the same about the same items or fewer."""
-    return any(f.code == finding.code and set(finding.scope) <= set(f.scope) for f in known)
-
-
-def _rest(caught: Sequence[warnings.WarningMessage], findings: Sequence[Finding], indent: int) -> None:
-    """Tell the library's warnings that are no finding of the result, once each; pass on those of others."""
-    codes = {f"[{f.code}]" for f in findings}
+    terminal.findings([f for f in findings if not _said(f, known)])
+    codes = tuple(f"[{f.code}]" for f in (*findings, *known))
     texts: dict[str, None] = {}
     for item in caught:
         if not issubclass(item.category, CompetencyDxWarning):
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-        elif not str(item.message).endswith(tuple(codes)):
+        elif not str(item.message).endswith(codes):
             texts[str(item.message)] = None
     for text in texts:
-        print("\n".join(folded(f"!  {text}", indent, hang=3)), file=sys.stderr)
+        terminal.say(f"!  {text}", hang=3)
+    return out
+
+
+def _said(finding: Finding, known: Sequence[Finding]) -> bool:
+    """Return whether a finding says nothing that was not said before: the same about the same items or fewer."""
+    return any(f.code == finding.code and set(finding.scope) <= set(f.scope) for f in known)

@@ -7,152 +7,87 @@ the answers were drawn with, lies below 60.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints, value
-from competency_dx.cli.demo.cohort import Cohort
+from competency_dx.arrays import Bools, Floats
+from competency_dx.cli.demo.region import Cohort
 from competency_dx.competencies import STATES, DeficitProfiles
 from competency_dx.responses import Reason
 
-Level = Literal["domain", "cluster", "category"]
-LEVELS: tuple[Level, ...] = get_args(Level)
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVELS = ("domain", "cluster", "category")
 LINE = 60.0
 CONFIRMED, LIKELY, NOT_FOUND = (STATES.index(s) for s in ("confirmed", "likely", "not_found"))
 
 
-@value
-class Tally:
-    """How the judgements of one way of judging compare with the truth, over persons and blocks.
+def compare(cohort: Cohort, profiles: DeficitProfiles) -> pd.DataFrame:
+    """Count how both ways of judging agree with the truth on domains, clusters and the whole test.
 
-    Attributes
-    ----------
-    judged : int
-        Persons × blocks with at least one item given.
-    deficits : int
-        True deficits among them.
-    flags : int
-        Blocks called a deficit.
-    false_flags : int
-        Flags that are no true deficit.
-    missed : int
-        True deficits declared to be none.
-    undecided : int
-        Blocks about which nothing is said.
-    promised : float
-        False flags that the way of judging itself announces (the sum of 1 - P over its flags); NaN without one.
+    Returns
+    -------
+    DataFrame
+        Two rows for each level, ``practice`` and ``engine``; frames of several subjects can be added. Columns:
+        ``judged`` persons × blocks with items in the form, ``deficits`` true ones among them, ``flags`` blocks called a
+        deficit, ``false_flags`` those that are none, ``missed`` true deficits declared to be none, ``undecided`` blocks
+        about which nothing is said, ``announced`` false flags that the way of judging itself predicts (the sum of
+        1 - P over its flags), NaN where it predicts nothing.
     """
+    import pandas as pd
 
-    judged: int
-    deficits: int
-    flags: int
-    false_flags: int
-    missed: int
-    undecided: int
-    promised: float
-
-    @property
-    def false_share(self) -> float:
-        """Return false flags as a share of flags, NaN without flags."""
-        return self.false_flags / self.flags if self.flags else float("nan")
-
-    @property
-    def missed_share(self) -> float:
-        """Return missed deficits as a share of the true ones, NaN where there are none."""
-        return self.missed / self.deficits if self.deficits else float("nan")
-
-    @property
-    def found_share(self) -> float:
-        """Return deficits that were flagged as a share of the true ones."""
-        return (self.flags - self.false_flags) / self.deficits if self.deficits else float("nan")
-
-    @property
-    def open_share(self) -> float:
-        """Return true deficits about which nothing is said, as a share of the true ones."""
-        return (
-            (self.deficits - self.flags + self.false_flags - self.missed) / self.deficits
-            if self.deficits
-            else float("nan")
-        )
-
-    @property
-    def undecided_share(self) -> float:
-        """Return the share of blocks about which nothing is said."""
-        return self.undecided / self.judged if self.judged else float("nan")
-
-    @property
-    def promised_share(self) -> float:
-        """Return announced false flags as a share of flags."""
-        return self.promised / self.flags if self.flags else float("nan")
-
-
-@value
-class Comparison:
-    """Both ways of judging on the blocks of one level of the framework."""
-
-    level: Level
-    practice: Tally
-    engine: Tally
-
-
-def compare(cohort: Cohort, profiles: DeficitProfiles) -> tuple[Comparison, ...]:
-    """Compare both ways of judging on domains, clusters and the whole test, each where it has items of the form."""
     kinds = np.array([c.kind for c in profiles.competencies])
-    member = _member(cohort, [c.code for c in profiles.competencies])
+    member = membership(cohort, [c.code for c in profiles.competencies])
     truly = true_percent(cohort, member) < LINE
     earned, given = percent_correct(cohort, member)
-    out = []
+    flagged = np.isin(profiles.state, (CONFIRMED, LIKELY))
+    ways = {
+        "practice": (earned < LINE, earned >= LINE, np.full(earned.shape, np.nan)),
+        "engine": (flagged, profiles.state == NOT_FOUND, 1 - profiles.p_deficit),
+    }
+    out = {}
     for level in LEVELS:
         chosen = given & (kinds == level)
-        out.append(
-            Comparison(
-                level=level,
-                practice=_tally(chosen, truly, flagged=earned < LINE, cleared=earned >= LINE),
-                engine=_engine(chosen, truly, profiles),
-            )
-        )
-    return tuple(out)
+        for way, (flags, cleared, doubt) in ways.items():
+            out[level, way] = {
+                "judged": chosen.sum(),
+                "deficits": (chosen & truly).sum(),
+                "flags": (chosen & flags).sum(),
+                "false_flags": (chosen & flags & ~truly).sum(),
+                "missed": (chosen & cleared & truly).sum(),
+                "undecided": (chosen & ~flags & ~cleared).sum(),
+                "announced": doubt[chosen & flags].sum() if way == "engine" else np.nan,
+            }
+    return pd.DataFrame.from_dict(out, orient="index")
 
 
-def pooled(found: Iterable[Sequence[Comparison]]) -> tuple[Comparison, ...]:
-    """Return the comparisons of several subjects as one: counts add up."""
-    return tuple(
-        Comparison(
-            level=same[0].level,
-            practice=_sum([c.practice for c in same]),
-            engine=_sum([c.engine for c in same]),
-        )
-        for same in zip(*found, strict=True)
+def shares(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts with false and announced flags as shares of the flags, the rest as shares of the deficits."""
+    flags, deficits = counts["flags"].replace(0, np.nan), counts["deficits"].replace(0, np.nan)
+    hits = counts["flags"] - counts["false_flags"]
+    return counts[["judged", "flags"]].assign(
+        false=counts["false_flags"] / flags,
+        announced=counts["announced"] / flags,
+        found=hits / deficits,
+        missed=counts["missed"] / deficits,
+        open=(counts["deficits"] - hits - counts["missed"]) / deficits,
     )
 
 
-def _sum(tallies: Sequence[Tally]) -> Tally:
-    return Tally(
-        judged=sum(t.judged for t in tallies),
-        deficits=sum(t.deficits for t in tallies),
-        flags=sum(t.flags for t in tallies),
-        false_flags=sum(t.false_flags for t in tallies),
-        missed=sum(t.missed for t in tallies),
-        undecided=sum(t.undecided for t in tallies),
-        promised=sum(t.promised for t in tallies),
-    )
-
-
-def _member(cohort: Cohort, codes: Sequence[str]) -> Bools:
+def membership(cohort: Cohort, codes: Sequence[str]) -> Bools:
     """Return which items (I) are evidence for which competency (C), as (C, I)."""
-    framework = cohort.bank.framework
-    rows = [[any(framework.within(c, code) for c in item.competencies) for item in cohort.bank.items] for code in codes]
-    return np.array(rows)
+    within = cohort.bank.framework.within
+    return np.array([[any(within(c, code) for c in item.competencies) for item in cohort.bank.items] for code in codes])
 
 
 def true_percent(cohort: Cohort, member: Bools) -> Floats:
-    """Return the expected percent of every person on the items of every competency (P, C), as the truth has it."""
-    frozen = np.array([item.id in set(cohort.bank.reference_set) for item in cohort.bank.items])
-    top = np.array([item.max_score for item in cohort.bank.items], dtype=float)
-    weight = (member & frozen).astype(float)
-    return np.asarray(100 * (cohort.truth.expected @ weight.T) / (weight @ top))
+    """Return the expected percent of every person on the reference items of every competency (P, C)."""
+    reference = set(cohort.bank.reference_set)
+    weight = member * np.array([item.id in reference for item in cohort.bank.items], dtype=float)
+    return np.asarray(100 * (cohort.expected @ weight.T) / (weight @ _top(cohort)))
 
 
 def percent_correct(cohort: Cohort, member: Bools) -> tuple[Floats, Bools]:
@@ -160,37 +95,10 @@ def percent_correct(cohort: Cohort, member: Bools) -> tuple[Floats, Bools]:
 
     Blanks count as 0, as they do in a spreadsheet; whoever did not come is judged on nothing.
     """
-    top = np.array([item.max_score for item in cohort.bank.items], dtype=float)
-    shown = (cohort.reasons != Reason.NOT_ADMINISTERED).astype(float)
-    possible = (shown * top) @ member.T.astype(float)
-    earned = cohort.points @ member.T.astype(float)
+    possible = ((cohort.reasons != Reason.NOT_ADMINISTERED) * _top(cohort)) @ member.T.astype(float)
     given = possible > 0
-    return 100 * earned / np.where(given, possible, 1.0), given
+    return 100 * (cohort.points @ member.T.astype(float)) / np.where(given, possible, 1.0), given
 
 
-def _engine(chosen: Bools, truly: Bools, profiles: DeficitProfiles) -> Tally:
-    state: Ints = profiles.state.astype(np.int64)
-    flagged = (state == CONFIRMED) | (state == LIKELY)
-    out = _tally(chosen, truly, flagged=flagged, cleared=state == NOT_FOUND)
-    promised = float((1 - profiles.p_deficit)[chosen & flagged].sum())
-    return Tally(
-        judged=out.judged,
-        deficits=out.deficits,
-        flags=out.flags,
-        false_flags=out.false_flags,
-        missed=out.missed,
-        undecided=out.undecided,
-        promised=promised,
-    )
-
-
-def _tally(chosen: Bools, truly: Bools, *, flagged: Bools, cleared: Bools) -> Tally:
-    return Tally(
-        judged=int(chosen.sum()),
-        deficits=int((chosen & truly).sum()),
-        flags=int((chosen & flagged).sum()),
-        false_flags=int((chosen & flagged & ~truly).sum()),
-        missed=int((chosen & cleared & truly).sum()),
-        undecided=int((chosen & ~flagged & ~cleared).sum()),
-        promised=float("nan"),
-    )
+def _top(cohort: Cohort) -> Floats:
+    return np.array([item.max_score for item in cohort.bank.items], dtype=float)

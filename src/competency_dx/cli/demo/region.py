@@ -1,0 +1,206 @@
+"""A synthetic cohort: teachers with known abilities in every domain, their points, and how they wrote their answers.
+
+The truth of the cohort is what real data never show, so that conclusions can be compared with it. Item parameters are
+those of the bank moved at random, as experts' judgement misses reality; abilities of a person in the domains are
+correlated (.75 within a cluster, .60 between clusters); municipalities differ in their means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx import models  # models.simulate: a name shared by a function and the module it lives in
+from competency_dx.arrays import Floats, Ints, Names, freeze, value
+from competency_dx.bank import ItemBank
+from competency_dx.cli.demo import words
+from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable
+from competency_dx.models import ItemParameters, bank_parameters, expected_scores
+from competency_dx.responses import Reason
+
+Reasons = NDArray[np.uint8]
+
+GENERAL, CLUSTER, DOMAIN = 0.60, 0.15, 0.25
+"""Parts of the variance of an ability within a municipality."""
+MUNICIPAL_MEANS = (-0.5, -0.3, -0.1, 0.1, 0.3, 0.5)
+MUNICIPAL_SHARES = (0.30, 0.22, 0.18, 0.14, 0.10, 0.06)
+SLOPE_MISS, DIFFICULTY_MISS = 0.20, 0.40
+"""By how much the truth differs from the bank: SD of log a and of b."""
+NOT_REACHED_SHARE, ABSENT_SHARE = 0.08, 0.0125
+OMITTED = {"open": 0.25, "number": 0.15, "text": 0.15, "digits": 0.08}
+OMITTED_ELSEWHERE = 0.05
+"""Probability that somebody who would earn nothing leaves the item out."""
+
+
+class Truth(NamedTuple):
+    """What is true and seen by nobody: item parameters, θ in the domains (P, D) and on the items (P, I)."""
+
+    parameters: ItemParameters
+    domains: tuple[str, ...]
+    theta: Floats
+    ability: Floats
+
+
+class Papers(NamedTuple):
+    """What the persons hand in, still to be changed: columns of each form, points, `Reason` and answers (P, I)."""
+
+    order: list[Ints]
+    points: Ints
+    reasons: Reasons
+    answers: Names
+
+
+@value
+class Cohort:
+    """Synthetic teachers of one subject.
+
+    Attributes
+    ----------
+    bank : ItemBank
+        The bank with the right keys.
+    expected : ndarray, shape (P, I)
+        True expected points of each person on each item of the bank.
+    persons : object array of str (P,)
+    municipality, form : int array (P,)
+        Place among the municipalities, and among the forms of the bank.
+    experience : int array (P,)
+        Years of work.
+    points : int array (P, I)
+        Points earned; 0 where nothing was answered.
+    reasons : uint8 array (P, I)
+        `Reason` of each cell.
+    answers : object array of str (P, I)
+        What stands in the table: raw answers, "" for a blank.
+    """
+
+    bank: ItemBank
+    expected: Floats
+    persons: Names
+    municipality: Ints
+    form: Ints
+    experience: Ints
+    points: Ints
+    reasons: Reasons
+    answers: Names
+
+    def __post_init__(self) -> None:
+        freeze(self, persons=object, municipality=np.int64, form=np.int64, experience=np.int64, points=np.int64)
+        freeze(self, expected=np.float64, reasons=np.uint8, answers=object)
+
+
+def make_cohort(bank: ItemBank, persons: int, rng: np.random.Generator, *, language: str = "ru") -> Cohort:
+    """Draw a cohort for a bank with forms; the same generator state gives the same cohort."""
+    municipality = rng.choice(len(MUNICIPAL_MEANS), size=persons, p=MUNICIPAL_SHARES)
+    truth = draw_truth(bank, np.array(MUNICIPAL_MEANS)[municipality], rng)
+    form = rng.permutation(np.arange(persons) % len(bank.forms))
+    papers = _answered(bank, truth, form, rng)
+    _leave_out(bank, papers, words(language)["omitted"], rng)
+    _stay_away(papers, words(language)["absent"], rng)
+    expected = [expected_scores(truth.parameters.take([i]), theta)[0] for i, theta in enumerate(truth.ability.T)]
+    return Cohort(
+        bank=bank,
+        expected=np.stack(expected, axis=1),
+        persons=np.array([f"{bank.header.subject}-T{k + 1:04d}" for k in range(persons)], dtype=object),
+        municipality=municipality,
+        form=form,
+        experience=np.clip(np.rint(rng.gamma(2.2, 7.0, size=persons)), 0, 45).astype(np.int64),
+        points=papers.points,
+        reasons=papers.reasons,
+        answers=papers.answers,
+    )
+
+
+def draw_truth(bank: ItemBank, means: Floats, rng: np.random.Generator) -> Truth:
+    """Draw item parameters around those of the bank, steps of an item together, and abilities around the means (P,)."""
+    weights, domains = domain_weights(bank)
+    records, standing = [], {record.item: record for record in bank.parameters}
+    for record in (standing[item.id] for item in bank.items):
+        slope, shift = float(np.exp(rng.normal(0.0, SLOPE_MISS))), float(rng.normal(0.0, DIFFICULTY_MISS))
+        records.append(record.model_copy(update={"a": record.a * slope, "b": tuple(b + shift for b in record.b)}))
+    above = [bank.framework.node(d).parent or "" for d in domains]
+    clusters = sorted(set(above))
+    general, apart = rng.normal(size=(len(means), 1)), rng.normal(size=(len(means), len(domains)))
+    shared = rng.normal(size=(len(means), len(clusters)))[:, [clusters.index(a) for a in above]]
+    theta = means[:, None] + np.sqrt(GENERAL) * general + np.sqrt(CLUSTER) * shared + np.sqrt(DOMAIN) * apart
+    return Truth(bank_parameters(replace(bank, parameters=tuple(records))), domains, theta, theta @ weights.T)
+
+
+def domain_weights(bank: ItemBank) -> tuple[Floats, tuple[str, ...]]:
+    """Return how much each domain counts in each item (I, D), rows summing to 1, and the codes of the domains."""
+
+    def domain(code: str) -> str:
+        return next((n.code for n in bank.framework.lineage(code) if n.kind == "domain"), code)
+
+    rows = [{domain(code): w for code, w in item.competencies.items()} for item in bank.items]
+    domains = tuple(n.code for n in bank.framework.nodes if any(n.code in row for row in rows))
+    weights = np.array([[row.get(d, 0.0) for d in domains] for row in rows])
+    return weights / weights.sum(axis=1, keepdims=True), domains
+
+
+def _answered(bank: ItemBank, truth: Truth, form: Ints, rng: np.random.Generator) -> Papers:
+    """Return papers before anybody leaves an item out: of the items of the form a few persons do not reach the last.
+
+    Points are drawn from the model, and an answer that earns exactly them.
+    """
+    place = {item.id: i for i, item in enumerate(bank.items)}
+    order = [np.array([place[i] for i in bank.forms[f].items]) for f in form]
+    reasons = np.full((len(form), len(place)), Reason.NOT_ADMINISTERED, dtype=np.uint8)
+    late = rng.random(len(form)) < NOT_REACHED_SHARE
+    left = np.where(late, rng.integers(2, 8, size=len(form)), 0)
+    for p, columns in enumerate(order):
+        reasons[p, columns] = Reason.ANSWERED
+        reasons[p, columns[len(columns) - left[p] :]] = Reason.NOT_REACHED
+    points, answers = np.zeros(reasons.shape, dtype=np.int64), np.full(reasons.shape, "", dtype=object)
+    for i, item in enumerate(bank.items):
+        pools = answer_pools(item, rng)
+        drawn = models.simulate(truth.parameters.take([i]), truth.ability[:, i], rng=rng).scores[:, 0]
+        there = reasons[:, i] == Reason.ANSWERED
+        points[there, i] = reachable(drawn[there].astype(np.int64), pools)
+        answers[there, i] = draw_answers(points[there, i], pools, rng)
+    return Papers(order, points, reasons, answers)
+
+
+def _leave_out(bank: ItemBank, papers: Papers, word: str, rng: np.random.Generator) -> None:
+    """Turn some of the answers that earn nothing into omitted ones: a blank inside the form, or a word that says so."""
+    order, points, reasons, answers = papers
+    chance = np.array([OMITTED.get(item.type, OMITTED_ELSEWHERE) for item in bank.items])
+    omitted = (reasons == Reason.ANSWERED) & (points == 0) & (rng.random(points.shape) < chance)
+    tokens = np.array(["", word, "-"], dtype=object)[rng.choice(3, size=points.shape, p=[0.55, 0.35, 0.10])]
+    for p, columns in enumerate(order):
+        kept = np.flatnonzero((reasons[p, columns] == Reason.ANSWERED) & ~omitted[p, columns])
+        after = columns[kept[-1] + 1 :] if kept.size else columns
+        tokens[p, after] = word  # a blank at the end would say that the item was not reached
+    answers[omitted] = tokens[omitted]
+    reasons[omitted] = Reason.OMITTED
+
+
+def _stay_away(papers: Papers, mark: str, rng: np.random.Generator) -> None:
+    """Let a few persons not come: one mark in the first cell of their form, the rest blank."""
+    order, points, reasons, answers = papers
+    absent = rng.choice(len(order), size=max(1, round(ABSENT_SHARE * len(order))), replace=False)
+    points[absent], answers[absent], reasons[absent] = 0, "", Reason.NOT_ADMINISTERED
+    for p in absent.tolist():
+        answers[p, order[p][0]] = mark
+
+
+def plant_wrong_key(cohort: Cohort) -> tuple[ItemBank, str]:
+    """Return the bank with the key of one single-choice item moved to its most popular wrong option, and the item.
+
+    The item is in every form and tells strong from weak persons best, so that a check has data to work on.
+    """
+    common = set.intersection(*(set(form.items) for form in cohort.bank.forms))
+    places = [i for i, item in enumerate(cohort.bank.items) if item.type == "single" and item.id in common]
+    chosen = max(places, key=lambda i: float(cohort.expected[:, i].std()))
+    item = cohort.bank.items[chosen]
+    written = [text.rstrip(")") for text in cohort.answers[:, chosen]]
+    wrong = max((c for c in item.options if c != item.key), key=written.count)
+    return with_key(cohort.bank, item.id, wrong), item.id
+
+
+def with_key(bank: ItemBank, item_id: str, key: str) -> ItemBank:
+    """Return the bank with another key for one single-choice item."""
+    items = tuple(item.model_copy(update={"key": key}) if item.id == item_id else item for item in bank.items)
+    return replace(bank, items=items)

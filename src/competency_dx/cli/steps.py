@@ -1,0 +1,103 @@
+"""Steps that several commands share: reading answers, calibrating, documents on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from competency_dx.bank import ItemBank
+from competency_dx.calibration import Calibration, MarginalML
+from competency_dx.calibration import calibrate as calibrate_items
+from competency_dx.cli.terminal import Terminal, heard
+from competency_dx.errors import CommandError, DocumentError
+from competency_dx.findings import Finding
+from competency_dx.responses import Layout, Responses, load_responses
+from competency_dx.result import Result
+
+FEW_PERSONS = 300
+"""Below this number slopes are not estimated freely (the sample-size adviser)."""
+CLASSES: Mapping[str, tuple[str, str]] = {
+    "item_bank": ("bank", "ItemBank"),
+    "responses": ("responses", "Responses"),
+    "calibration": ("calibration", "Calibration"),
+    "scores": ("scoring", "Scores"),
+    "deficit_profiles": ("competencies", "DeficitProfiles"),
+}
+"""Room and class of each kind of document."""
+
+
+def read_answers(terminal: Terminal, path: Path, bank: ItemBank, layout: Layout) -> Responses:
+    """Read a table of answers and tell what was in it."""
+    data = heard(terminal, lambda: load_responses(path, bank=bank, layout=layout))
+    terminal.say(
+        f"Прочитано: участников {len(data.persons)}, заданий {len(data.items)}, ответов {int(data.observed.sum())}",
+        f"Read: {len(data.persons)} persons, {len(data.items)} items, {int(data.observed.sum())} answers",
+    )
+    terminal.remarks(data.findings)
+    return data
+
+
+def need_ids(data: Responses, path: Path) -> None:
+    """Refuse results for persons whom nobody could find again."""
+    if any(f.code == "responses.row_numbers" for f in data.findings):
+        raise CommandError(
+            f"{path}: no column of person ids was found; name it with --person COLUMN, or number the rows with "
+            "--row-numbers"
+        )
+
+
+def advised_model(data: Responses) -> str:
+    """Return the model that the number of persons with answers allows."""
+    return "PCM" if int(data.observed.any(axis=1).sum()) < FEW_PERSONS else "GPCM"
+
+
+def calibrated(
+    terminal: Terminal,
+    data: Responses,
+    bank: ItemBank,
+    *,
+    model: str,
+    priors: str | None,
+    known: Sequence[Finding] = (),
+) -> Calibration:
+    """Calibrate and tell how it goes, and the findings that are not in `known`."""
+    n = int(data.observed.any(axis=1).sum())
+
+    def verb() -> Calibration:
+        with terminal.stage(f"калибровка {model}, {n} чел.", f"calibration {model}, {n} persons") as show:
+            method = MarginalML(progress=lambda step, value, _: show(f"{step}, log L {value:.1f}"))
+            return calibrate_items(data, model=model, bank=bank, priors=priors, method=method)
+
+    return heard(terminal, verb, known=[*data.findings, *known])
+
+
+def read_result(path: Path) -> Result:
+    """Read any document written by `to_json`.
+
+    Raises
+    ------
+    DocumentError
+        When the file is no such document; the file is named.
+    """
+    if not path.is_file():
+        raise DocumentError(f"{path}: there is no such file; expected a result written as JSON")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        document = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as fault:
+        raise DocumentError(f"{path}: the text is not JSON ({fault}); expected a result written as JSON") from None
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if not isinstance(kind, str) or kind not in CLASSES:
+        raise DocumentError(f"{path}: no result of this library (kind {kind!r}); expected one of {', '.join(CLASSES)}")
+    room, name = CLASSES[kind]
+    return cast("Result", getattr(import_module(f"competency_dx.{room}"), name).from_json(text))
+
+
+def write_result(result: Result, path: Path) -> Path:
+    """Write the document of a result."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(result.to_json(), encoding="utf-8")
+    return path
