@@ -20,13 +20,7 @@ from competency_dx.responses import Layout
 from competency_dx.scoring import EAP, MAP, ML, WLE, Method, SumScore
 from competency_dx.scoring import score as score_persons
 
-METHODS: dict[MethodName, Method] = {
-    MethodName.EAP: EAP(),
-    MethodName.MAP: MAP(),
-    MethodName.ML: ML(),
-    MethodName.WLE: WLE(),
-    MethodName.SumScore: SumScore(),
-}
+METHODS: dict[str, Method] = {"EAP": EAP(), "MAP": MAP(), "ML": ML(), "WLE": WLE(), "SumScore": SumScore()}
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
 
 app = typer.Typer(
@@ -133,7 +127,7 @@ def score(
     data = read_answers(terminal, responses, items, layout)
     if not row_numbers:
         need_ids(data, responses)
-    scores = heard(terminal, lambda: score_persons(data, items, method=METHODS[method]), known=data.findings)
+    scores = heard(terminal, lambda: score_persons(data, items, method=METHODS[method.value]), known=data.findings)
     terminal.result(write_report(scores, out, language=language.code))
 
 

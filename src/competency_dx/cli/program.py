@@ -26,7 +26,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         0; 2 when the input or the command is at fault; 130 when interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    _forgive_encodings()
+    for stream in (sys.stdout, sys.stderr):  # a console that cannot show a letter shows a question mark
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         import typer  # noqa: F401 - only whether it is there
     except ImportError:
@@ -40,7 +42,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as fault:
-        return _fault(_sentence(fault))
+        where = f"{fault.filename}: " if fault.filename else ""
+        return _fault(f"{where}{fault.strerror or fault}; choose another file or folder, or change its permissions")
 
 
 def _call(arguments: Sequence[str]) -> int:
@@ -67,18 +70,6 @@ def _usage(fault: Exception) -> str:
     return f"{sentence}; see: {path} --help"
 
 
-def _sentence(fault: OSError) -> str:
-    where = f"{fault.filename}: " if fault.filename else ""
-    return f"{where}{fault.strerror or fault}; choose another file or folder, or change its permissions"
-
-
 def _fault(sentence: str) -> int:
     print(" ".join(sentence.split()), file=sys.stderr)
     return BAD_INPUT
-
-
-def _forgive_encodings() -> None:
-    """Let a console that cannot show a letter show a question mark."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")

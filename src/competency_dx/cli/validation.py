@@ -3,66 +3,56 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 
-from competency_dx.bank import Item, ItemBank
-from competency_dx.cli.terminal import MARKS, Terminal, folded
+from competency_dx.bank import ItemBank
+from competency_dx.cli.terminal import MARKS, Terminal, folded, table_lines
 
-CODE, NUMBER, TITLE = 11, 8, 36
+WIDTH, TITLE = 80, 36
 
 
 def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
     """Return the whole report as lines of at most 80 characters."""
-    return [*_head(bank, terminal), *_findings(bank, terminal), "", *_coverage(bank, terminal)]
-
-
-def _head(bank: ItemBank, terminal: Terminal) -> list[str]:
+    t, language = terminal.pick, terminal.language
     points = sum(i.max_score for i in bank.items)
-    kinds = {k: sum(i.type == k for i in bank.items) for k in dict.fromkeys(i.type for i in bank.items)}
-    states = [r.status for r in bank.parameters]
-    forms = ", ".join(f"{f.id} ({len(f.items)})" for f in bank.forms) or terminal.pick("нет", "none")
-    standing = ", ".join(f"{s} {states.count(s)}" for s in dict.fromkeys(states)) or terminal.pick("нет", "none")
+    forms = ", ".join(f"{f.id} ({len(f.items)})" for f in bank.forms) or t("нет", "none")
+    common = len(set.intersection(*(set(f.items) for f in bank.forms))) if len(bank.forms) > 1 else 0
+    findings = [f"{MARKS[f.severity].strip() or '-'} {f.text(language)}" for f in bank.findings()]
     texts = [
-        f"{bank.id} {bank.version}: {bank.title.text(terminal.language)}",
-        terminal.pick("заданий", "items") + f" {len(bank.items)}, " + terminal.pick("баллов", "points") + f" {points}",
-        ", ".join(f"{k} {n}" for k, n in kinds.items()),
-        terminal.pick("варианты", "forms") + f": {forms}{_common(bank, terminal)}",
-        terminal.pick("рамка", "framework") + f": {bank.framework.id} {bank.framework.version}",
-        terminal.pick("параметры", "parameters") + f": {standing}",
+        f"{bank.id} {bank.version}: {bank.title.text(language)}",
+        t(f"заданий {len(bank.items)}, баллов {points}", f"items {len(bank.items)}, points {points}"),
+        _counts(i.type for i in bank.items),
+        t("варианты: ", "forms: ")
+        + forms
+        + (t(f", общих заданий {common}", f", {common} items in common") * (common > 0)),
+        t("рамка", "framework") + f": {bank.framework.id} {bank.framework.version}",
+        t("параметры: ", "parameters: ") + (_counts(r.status for r in bank.parameters) or t("нет", "none")),
         bank.digest[:23] + "…",
+        *(findings or [t("замечаний нет", "no findings")]),
     ]
-    return [line for text in texts for line in folded(text, hang=2)]
+    return [*(line for text in texts for line in folded(text, hang=2)), "", *_coverage(bank, terminal)]
 
 
-def _common(bank: ItemBank, terminal: Terminal) -> str:
-    if len(bank.forms) < 2:
-        return ""
-    n = len(set.intersection(*(set(f.items) for f in bank.forms)))
-    return terminal.pick(f", общих заданий {n}", f", {n} items in common")
-
-
-def _findings(bank: ItemBank, terminal: Terminal) -> list[str]:
-    found = bank.findings()
-    if not found:
-        return [terminal.pick("замечаний нет", "no findings")]
-    texts = [f"{MARKS[f.severity].strip() or '-'} {f.text(terminal.language)}" for f in found]
-    return [line for text in texts for line in folded(text, hang=2)]
+def _counts(names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in Counter(names).items())
 
 
 def _coverage(bank: ItemBank, terminal: Terminal) -> list[str]:
-    heads = [terminal.pick("заданий", "items"), terminal.pick("баллов", "points"), *(f.id[:6] for f in bank.forms[:3])]
-    head = terminal.pick("код", "code").ljust(CODE) + "".join(h.rjust(NUMBER) for h in heads)
-    lines = [head + "  " + terminal.pick("компетенция", "competency")]
+    """Return a line for each node of the framework with items: how many, their points, how many in each form."""
+    forms, titles = bank.forms[:3], [terminal.pick("компетенция", "competency")]
+    heads = [*terminal.pick("код|заданий|баллов", "code|items|points").split("|"), *(f.id[:6] for f in forms)]
+    rows = []
     for node in bank.framework.nodes:
-        items = [i for i in bank.items if any(bank.framework.within(c, node.code) for c in i.competencies)]
+        items = {i.id: i for i in bank.items if any(bank.framework.within(c, node.code) for c in i.competencies)}
         if items and node.kind != "topic":
-            lines.append(_row(bank, node.code, items, node.title.text(terminal.language)))
-    return lines
-
-
-def _row(bank: ItemBank, code: str, items: Sequence[Item], title: str) -> str:
-    ids = {i.id for i in items}
-    numbers = [len(items), sum(i.max_score for i in items), *(len(ids & set(f.items)) for f in bank.forms[:3])]
-    cells = code.ljust(CODE) + "".join(str(n).rjust(NUMBER) for n in numbers)
-    width = max(12, 80 - len(cells) - 2)
-    return f"{cells}  {textwrap.shorten(title, width=min(width, TITLE), placeholder='…')}"
+            numbers = (
+                len(items),
+                sum(i.max_score for i in items.values()),
+                *(len(items.keys() & f.items) for f in forms),
+            )
+            rows.append([node.code, *map(str, numbers)])
+            titles.append(node.title.text(terminal.language))
+    lines = table_lines(heads, rows, texts=1)
+    width = min(TITLE, WIDTH - len(lines[0]) - 2)
+    return [f"{line}  {textwrap.shorten(s, width, placeholder='…')}" for line, s in zip(lines, titles, strict=True)]

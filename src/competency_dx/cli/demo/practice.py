@@ -28,14 +28,10 @@ CONFIRMED, LIKELY, NOT_FOUND = (STATES.index(s) for s in ("confirmed", "likely",
 def compare(cohort: Cohort, profiles: DeficitProfiles) -> pd.DataFrame:
     """Count how both ways of judging agree with the truth on domains, clusters and the whole test.
 
-    Returns
-    -------
-    DataFrame
-        Two rows for each level, ``practice`` and ``engine``; frames of several subjects can be added. Columns:
-        ``judged`` persons × blocks with items in the form, ``deficits`` true ones among them, ``flags`` blocks called a
-        deficit, ``false_flags`` those that are none, ``missed`` true deficits declared to be none, ``undecided`` blocks
-        about which nothing is said, ``announced`` false flags that the way of judging itself predicts (the sum of
-        1 - P over its flags), NaN where it predicts nothing.
+    The frame has two rows for each level, ``practice`` and ``engine``; those of several subjects can be added. Columns:
+    ``judged`` persons × blocks with items in the form, ``deficits`` true ones among them, ``flags`` blocks called a
+    deficit, ``false_flags`` those that are none, ``missed`` true deficits declared to be none, ``undecided`` blocks
+    about which nothing is said, ``announced`` false flags that the engine itself predicts (the sum of 1 - P over its flags).
     """
     import pandas as pd
 
@@ -44,14 +40,11 @@ def compare(cohort: Cohort, profiles: DeficitProfiles) -> pd.DataFrame:
     truly = true_percent(cohort, member) < LINE
     earned, given = percent_correct(cohort, member)
     flagged = np.isin(profiles.state, (CONFIRMED, LIKELY))
-    ways = {
-        "practice": (earned < LINE, earned >= LINE, np.full(earned.shape, np.nan)),
-        "engine": (flagged, profiles.state == NOT_FOUND, 1 - profiles.p_deficit),
-    }
+    ways = {"practice": (earned < LINE, earned >= LINE), "engine": (flagged, profiles.state == NOT_FOUND)}
     out = {}
     for level in LEVELS:
         chosen = given & (kinds == level)
-        for way, (flags, cleared, doubt) in ways.items():
+        for way, (flags, cleared) in ways.items():
             out[level, way] = {
                 "judged": chosen.sum(),
                 "deficits": (chosen & truly).sum(),
@@ -59,7 +52,7 @@ def compare(cohort: Cohort, profiles: DeficitProfiles) -> pd.DataFrame:
                 "false_flags": (chosen & flags & ~truly).sum(),
                 "missed": (chosen & cleared & truly).sum(),
                 "undecided": (chosen & ~flags & ~cleared).sum(),
-                "announced": doubt[chosen & flags].sum() if way == "engine" else np.nan,
+                "announced": (1 - profiles.p_deficit)[chosen & flags].sum() if way == "engine" else np.nan,
             }
     return pd.DataFrame.from_dict(out, orient="index")
 
@@ -87,7 +80,7 @@ def true_percent(cohort: Cohort, member: Bools) -> Floats:
     """Return the expected percent of every person on the reference items of every competency (P, C)."""
     reference = set(cohort.bank.reference_set)
     weight = member * np.array([item.id in reference for item in cohort.bank.items], dtype=float)
-    return np.asarray(100 * (cohort.expected @ weight.T) / (weight @ _top(cohort)))
+    return np.asarray(100 * (cohort.expected @ weight.T) / (weight @ cohort.top))
 
 
 def percent_correct(cohort: Cohort, member: Bools) -> tuple[Floats, Bools]:
@@ -95,10 +88,6 @@ def percent_correct(cohort: Cohort, member: Bools) -> tuple[Floats, Bools]:
 
     Blanks count as 0, as they do in a spreadsheet; whoever did not come is judged on nothing.
     """
-    possible = ((cohort.reasons != Reason.NOT_ADMINISTERED) * _top(cohort)) @ member.T.astype(float)
+    possible = ((cohort.reasons != Reason.NOT_ADMINISTERED) * cohort.top) @ member.T.astype(float)
     given = possible > 0
     return 100 * (cohort.points @ member.T.astype(float)) / np.where(given, possible, 1.0), given
-
-
-def _top(cohort: Cohort) -> Floats:
-    return np.array([item.max_score for item in cohort.bank.items], dtype=float)

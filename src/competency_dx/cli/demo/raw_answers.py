@@ -80,8 +80,8 @@ def _candidates(item: Item, rng: np.random.Generator) -> Written:
 def _popularity(item: Item, rng: np.random.Generator) -> dict[str, float]:
     """Return how attractive each option is: uneven, and more so where a misconception leads to it."""
     draws = (rng.gamma(2.0, 0.5, size=len(item.options)) + 0.1).tolist()
-    boost = [MISCONCEPTION if code in item.misconceptions else 1.0 for code in item.options]
-    return dict(zip(item.options, (x * b for x, b in zip(draws, boost, strict=True)), strict=True))
+    liked = zip(item.options, draws, strict=True)
+    return {code: x * (MISCONCEPTION if code in item.misconceptions else 1.0) for code, x in liked}
 
 
 def _choices(item: Item, _: str, rng: np.random.Generator) -> Written:
@@ -130,10 +130,9 @@ def _sampled(rows: Iterable[tuple[str, ...]], rng: np.random.Generator) -> list[
 
 
 def _spelled(codes: Sequence[str], weight: float, marks: Sequence[str]) -> Written:
-    """Yield the codes joined by each of the marks, the first one being the usual way."""
+    """Return the codes joined by each of the marks, the first one being the usual way."""
     rest = 0.2 / max(1, len(marks) - 1)
-    for k, mark in enumerate(marks):
-        yield mark.join(codes), weight * (rest if k else 0.8)
+    return ((mark.join(codes), weight * (rest if k else 0.8)) for k, mark in enumerate(marks))
 
 
 def _numbers(item: Item, key: str, rng: np.random.Generator) -> Written:

@@ -63,17 +63,10 @@ class Cohort:
         The bank with the right keys.
     expected : ndarray, shape (P, I)
         True expected points of each person on each item of the bank.
-    persons : object array of str (P,)
-    municipality, form : int array (P,)
-        Place among the municipalities, and among the forms of the bank.
-    experience : int array (P,)
-        Years of work.
-    points : int array (P, I)
-        Points earned; 0 where nothing was answered.
-    reasons : uint8 array (P, I)
-        `Reason` of each cell.
-    answers : object array of str (P, I)
-        What stands in the table: raw answers, "" for a blank.
+    municipality, form, experience : int array (P,)
+        Place among the municipalities, place among the forms of the bank, years of work.
+    points, reasons, answers : arrays (P, I)
+        Points earned, 0 where nothing was answered; `Reason` of each cell; what stands in the table, "" for a blank.
     """
 
     bank: ItemBank
@@ -89,6 +82,11 @@ class Cohort:
     def __post_init__(self) -> None:
         freeze(self, persons=object, municipality=np.int64, form=np.int64, experience=np.int64, points=np.int64)
         freeze(self, expected=np.float64, reasons=np.uint8, answers=object)
+
+    @property
+    def top(self) -> Floats:
+        """Return the highest number of points of each item (I,)."""
+        return np.array([item.max_score for item in self.bank.items], dtype=float)
 
 
 def make_cohort(bank: ItemBank, persons: int, rng: np.random.Generator, *, language: str = "ru") -> Cohort:
@@ -130,11 +128,9 @@ def draw_truth(bank: ItemBank, means: Floats, rng: np.random.Generator) -> Truth
 
 def domain_weights(bank: ItemBank) -> tuple[Floats, tuple[str, ...]]:
     """Return how much each domain counts in each item (I, D), rows summing to 1, and the codes of the domains."""
-
-    def domain(code: str) -> str:
-        return next((n.code for n in bank.framework.lineage(code) if n.kind == "domain"), code)
-
-    rows = [{domain(code): w for code, w in item.competencies.items()} for item in bank.items]
+    codes = {code for item in bank.items for code in item.competencies}
+    domain = {code: next((n.code for n in bank.framework.lineage(code) if n.kind == "domain"), code) for code in codes}
+    rows = [{domain[code]: w for code, w in item.competencies.items()} for item in bank.items]
     domains = tuple(n.code for n in bank.framework.nodes if any(n.code in row for row in rows))
     weights = np.array([[row.get(d, 0.0) for d in domains] for row in rows])
     return weights / weights.sum(axis=1, keepdims=True), domains

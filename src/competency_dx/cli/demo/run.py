@@ -18,7 +18,7 @@ from competency_dx.cli.demo.cohort_files import write_cohort
 from competency_dx.cli.demo.practice import LEVELS, compare, shares
 from competency_dx.cli.demo.region import make_cohort, plant_wrong_key, with_key
 from competency_dx.cli.steps import advised_model, calibrated
-from competency_dx.cli.terminal import Terminal, heard
+from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
 from competency_dx.display import FONT, count, decimal, percent
 from competency_dx.findings import Finding
@@ -39,7 +39,7 @@ class KeyCheck(NamedTuple):
     suspected: SuspectedKey
     key: str
     right: str
-    rows: Sequence[tuple[str, ...]]
+    rows: list[Row]
 
 
 class Study(NamedTuple):
@@ -99,9 +99,8 @@ def _study(name: str, path: Path, persons: int, rng: np.random.Generator, termin
         calibration = calibrated(terminal, data, bank, model=model, priors="weak", known=calibration.findings)
     labelled = as_synthetic(bank.with_calibration(calibration))
     save_bank(labelled, folder / "bank")
-    report(
-        replace(calibration, findings=(_synthetic(), *calibration.findings)), folder / "calibration", language=language
-    )
+    calibration = replace(calibration, findings=(_synthetic(), *calibration.findings))
+    report(calibration, folder / "calibration", language=language)
     profiles = _diagnosed(data, labelled, terminal)
     with terminal.stage(words(language)["reporting"]):
         report(profiles, folder, language=language)
@@ -124,30 +123,21 @@ def _read(path: Path, bank: ItemBank, terminal: Terminal) -> Responses:
     """Read the analyst's file back and tell what was in it."""
     data = heard(terminal, lambda: load_responses(path, bank=bank))
     counts = np.bincount(data.reasons.ravel(), minlength=len(Reason))
-    line = words(terminal.language)["read"].format(
-        file=path.name,
-        persons=len(data.persons),
-        absent=int((~data.observed.any(axis=1)).sum()),
-        answered=counts[Reason.ANSWERED],
-        omitted=counts[Reason.OMITTED],
-        not_reached=counts[Reason.NOT_REACHED],
-    )
-    terminal.say(line)
+    absent = int((~data.observed.any(axis=1)).sum())
+    cells = {reason.name.lower(): counts[reason] for reason in Reason}
+    t = words(terminal.language)
+    terminal.say(t["read"].format(file=path.name, persons=len(data.persons), absent=absent, **cells))
     terminal.findings([f for f in check_design(data) if f.severity == "error"])
     return data
 
 
 def _key_check(suspected: SuspectedKey, bank: ItemBank, shipped: ItemBank, terminal: Terminal) -> KeyCheck:
     """Show a doubtful key and the use of its options, and look the right one up with the author of the item."""
-    t, key, right = words(terminal.language), str(bank.item(suspected.item).key), str(shipped.item(suspected.item).key)
-    rows = [
-        (
-            use.code + ("*" if use.code == key else ""),
-            percent(100 * use.share, terminal.language),
-            percent(100 * use.rest, terminal.language),
-        )
-        for use in suspected.options
-    ]
+    t, key, right = words(terminal.language), *(str(b.item(suspected.item).key) for b in (bank, shipped))
+    rows: list[Row] = []
+    for use in suspected.options:
+        numbers = (percent(100 * x, terminal.language) for x in (use.share, use.rest))
+        rows.append((use.code + "*" * (use.code == key), *numbers))
     seen = t["suggested" if suspected.suggestion else "nothing_suggested"].format(suggestion=suspected.suggestion)
     terminal.say(t["key_check"].format(item=suspected.item, key=key, seen=seen))
     terminal.table(t["key_heads"], rows, texts=1)
@@ -167,18 +157,18 @@ def _diagnosed(data: Responses, bank: ItemBank, terminal: Terminal) -> DeficitPr
     given = profiles.n_items > 0
     drawn = given & (profiles.state != STATES.index("insufficient_data"))
     kinds = np.array([c.kind for c in profiles.competencies])
-    levels = [
-        t["concluded"].format(level=t["levels"][k], drawn=drawn[:, kinds == k].sum(), given=given[:, kinds == k].sum())
-        for k in reversed(LEVELS)
-    ]
+    levels = []
+    for k in reversed(LEVELS):
+        n = {"drawn": drawn[:, kinds == k].sum(), "given": given[:, kinds == k].sum()}
+        levels.append(t["concluded"].format(level=t["levels"][k], **n))
     confirmed = int((profiles.state == STATES.index("confirmed")).sum())
     terminal.say(t["conclusions"].format(levels=", ".join(levels), confirmed=confirmed))
     return replace(profiles, findings=(_synthetic(), *profiles.findings))
 
 
-def comparison_rows(counts: pd.DataFrame, language: str) -> list[tuple[str, ...]]:
+def comparison_rows(counts: pd.DataFrame, language: str) -> list[Row]:
     """Return two rows for each level: today's practice and the engine."""
-    t, table, out = words(language), shares(counts), []
+    t, table, out = words(language), shares(counts), list[Row]()
     for (level, way), row in zip(table.index.tolist(), table.to_numpy(dtype=float).tolist(), strict=True):
         name = t["levels"][level] if way == "practice" else ""
         numbers = (count(int(n), language) for n in row[:2])
@@ -186,9 +176,7 @@ def comparison_rows(counts: pd.DataFrame, language: str) -> list[tuple[str, ...]
     return out
 
 
-def start_page(
-    studies: Sequence[Study], comparison: list[tuple[str, ...]], called: dict[str, int], language: str
-) -> str:
+def start_page(studies: Sequence[Study], comparison: list[Row], called: dict[str, int], language: str) -> str:
     """Return the page to begin with; `called` says with how many persons and which seed the demo was run."""
     checks = [check for study in studies for check in study.checks if check.right != check.key]
     template = page_templates().from_string(files("competency_dx.cli.demo").joinpath("start.html").read_text("utf-8"))
