@@ -123,7 +123,7 @@ def _check_key(folder: Path, err: str) -> None:
 def _check_subject(folder: Path, name: str, ending: str) -> None:
     assert (folder / "data" / f"{name}{ending}").is_file()
     profiles = DeficitProfiles.from_json((folder / name / "profiles.json").read_text(encoding="utf-8"))
-    assert profiles.findings[0].code == "demo.synthetic"
+    assert profiles.findings[0].code == "cli.synthetic"
     assert len(profiles) == PERSONS
     assert load_bank(folder / name / "bank").id == f"{name}-synthetic"
     calibration = (folder / name / "calibration" / "result.json").read_text(encoding="utf-8")

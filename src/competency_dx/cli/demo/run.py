@@ -15,13 +15,13 @@ from competency_dx.bank import ItemBank, Text, load_bank, save_bank
 from competency_dx.calibration import SuspectedKey, suspected_keys
 from competency_dx.cli.demo import content, words
 from competency_dx.cli.demo.cohort_files import write_cohort
+from competency_dx.cli.demo.findings import SYNTHETIC_DATA
 from competency_dx.cli.demo.practice import LEVELS, compare, shares
 from competency_dx.cli.demo.region import make_cohort, plant_wrong_key, with_key
 from competency_dx.cli.steps import advised_model, calibrated
 from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
 from competency_dx.display import FONT, count, decimal, percent
-from competency_dx.findings import Finding
 from competency_dx.reports import page_templates, report
 from competency_dx.responses import Reason, Responses, check_design, load_responses
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SUBJECTS = (("mathematics", ".xlsx"), ("history", ".csv"), ("physics", ".parquet"))
 PLANTED_IN = "mathematics"
 INDENT = 2
+SYNTHETIC_FINDING = SYNTHETIC_DATA.of()
 
 
 class KeyCheck(NamedTuple):
@@ -99,7 +100,7 @@ def _study(name: str, path: Path, persons: int, rng: np.random.Generator, termin
         calibration = calibrated(terminal, data, bank, model=model, priors="weak", known=calibration.findings)
     labelled = as_synthetic(bank.with_calibration(calibration))
     save_bank(labelled, folder / "bank")
-    calibration = replace(calibration, findings=(_synthetic(), *calibration.findings))
+    calibration = replace(calibration, findings=(SYNTHETIC_FINDING, *calibration.findings))
     report(calibration, folder / "calibration", language=language)
     profiles = _diagnosed(data, labelled, terminal)
     with terminal.stage(words(language)["reporting"]):
@@ -107,13 +108,9 @@ def _study(name: str, path: Path, persons: int, rng: np.random.Generator, termin
     return Study(name, shipped.title.text(language), checks, compare(cohort, profiles))
 
 
-def _synthetic() -> Finding:
-    return Finding(code="demo.synthetic", severity="warning", **content("words")["synthetic_finding"])
-
-
 def as_synthetic(bank: ItemBank) -> ItemBank:
     """Return the bank under an id and titles that say that its parameters come from synthetic data."""
-    label, note = content("words")["synthetic"], _synthetic()
+    label, note = content("words")["synthetic"], SYNTHETIC_FINDING
     title = Text(**{language: f"{bank.title.text(language)} — {label[language]}" for language in ("ru", "en")})
     update = {"id": f"{bank.id}-synthetic", "title": title, "note": Text(ru=note.ru, en=note.en)}
     return replace(bank, header=bank.header.model_copy(update=update))
@@ -163,7 +160,7 @@ def _diagnosed(data: Responses, bank: ItemBank, terminal: Terminal) -> DeficitPr
         levels.append(t["concluded"].format(level=t["levels"][k], **n))
     confirmed = int((profiles.state == STATES.index("confirmed")).sum())
     terminal.say(t["conclusions"].format(levels=", ".join(levels), confirmed=confirmed))
-    return replace(profiles, findings=(_synthetic(), *profiles.findings))
+    return replace(profiles, findings=(SYNTHETIC_FINDING, *profiles.findings))
 
 
 def comparison_rows(counts: pd.DataFrame, language: str) -> list[Row]:
