@@ -4,8 +4,9 @@ PYTHON ?= python3
 ROOM ?=
 ARGS ?=
 
-# What the four bounded libraries and everything that stands on them is tested by, when time is short.
-ORDINARY_ROOMS = tests/bank tests/models tests/competencies tests/scoring/test_score.py tests/result tests/reports
+# What stands on the bounded libraries most; all of it is `make lowest ARGS=tests`.
+ORDINARY_ROOMS = tests/bank tests/models tests/responses tests/competencies tests/kernels tests/reports tests/result \
+	tests/scoring/test_estimates.py tests/scoring/test_invariance.py
 
 .DEFAULT_GOAL := help
 .PHONY: help env test room lint docs golden bench recovery lowest kernels lock
@@ -42,9 +43,9 @@ bench:  ## speed and memory beside a peer: docs/benchmarks.md (needs the extra b
 recovery:  ## simulation studies of bias and coverage; hours
 	$(BIN)/pytest -m recovery $(ARGS)
 
-lowest:  ## tests with the oldest allowed numpy, scipy, pandas and pydantic, in an environment of their own
+lowest:  ## tests with the oldest allowed numpy, scipy, pandas, pydantic and pyarrow, in an environment of their own
 	rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
-	.venv-lowest/bin/pip install "numpy==1.26.*" "scipy==1.12.*" "pandas==2.2.*" "pydantic==2.7.*" ".[test]"
+	.venv-lowest/bin/pip install "numpy==1.26.*" "scipy==1.12.*" "pandas==2.2.*" "pydantic==2.7.*" "pyarrow==16.*" ".[test]"
 	.venv-lowest/bin/pytest $(or $(ARGS),$(ORDINARY_ROOMS))
 
 kernels:  ## tests under two other kernels of the linear algebra, as on older processors
