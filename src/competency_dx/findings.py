@@ -123,8 +123,8 @@ class Template:
         return Finding(code=self.code, severity=severity or self.severity, ru=ru, en=en, scope=ids, facts=facts)
 
     def about(self, scope: Iterable[object], /, **facts: Any) -> tuple[Finding, ...]:  # noqa: ANN401 - JSON values
-        """Return the finding about these ids, nothing where there are none."""
-        ids = list(scope)
+        """Return the finding about these ids, each of them once, nothing where there are none."""
+        ids = list(dict.fromkeys(scope))
         return (self.of(ids, **facts),) if ids else ()
 
 

@@ -105,6 +105,7 @@ def test_rows_of_groups_keep_the_ids_of_their_items() -> None:
     frame = found.to_frame()
     assert frame.loc[frame["group"] != "", ["item", "group"]].to_numpy().tolist() == [["a", "g1"], ["a", "g2"]]
     assert set(frame["item"]) == set(HOSTILE)
+    assert [len(f.scope) for f in found.findings] == [len(set(f.scope)) for f in found.findings]
     assert "group" not in cdx.calibrate(answers(HOSTILE)).to_frame()
     assert (cdx.score(data, found).n_items == len(HOSTILE)).all()
     with pytest.raises(CalibrationError, match="differ between groups"):

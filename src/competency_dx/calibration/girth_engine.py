@@ -18,12 +18,13 @@ girth 0.8 (MIT) shares no line with this library, which is what its agreement is
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, value
+from competency_dx.engine import category_counts
 from competency_dx.errors import CalibrationError, MissingDependencyError, listed
 from competency_dx.responses import MissingPolicy
 
@@ -140,7 +141,7 @@ def girth_estimates(
     CalibrationError
         When girth has no function for the family, an item lacks variation, or girth fails.
     """
-    present = _present(codes, observed, int(n_categories.max()))
+    present = category_counts(codes, observed, int(n_categories.max())) > 0
     _refuse(present, n_categories, family, np.array(items or range(len(n_categories)), dtype=object))
     complete = bool(observed.all())
     function = "pcm_mml" if family == "2PL" and not complete else FUNCTIONS[family]
@@ -158,11 +159,6 @@ def girth_estimates(
         stopped=iterations < method.max_iterations,
         by_shares=not complete and function != "pcm_mml",
     )
-
-
-def _present(codes: Codes, observed: Bools, K: int) -> Bools:
-    """Return which categories of each item were earned by somebody (I, K)."""
-    return np.stack([((codes == k) & observed).any(axis=0) for k in range(K)], axis=1)
 
 
 def _refuse(present: Bools, n_categories: Ints, family: str, items: Names) -> None:
@@ -214,23 +210,17 @@ class _Density:
         return self.at * weights
 
 
-def _watched() -> tuple[Callable[[Floats], _Density], list[_Density]]:
-    """Return the standard normal density in girth's form, and the list of what it handed out."""
+def _called(function: str, table: Ints, method: Girth) -> tuple[dict[str, Any], int]:
+    """Return what a function of girth returns, and after how many iterations; its warnings stay inside.
+
+    girth reports neither convergence nor iterations. Its result needs one more multiplication than there were iterations.
+    """
     made: list[_Density] = []
 
     def density(theta: Floats) -> _Density:
         made.append(_Density(at=np.exp(-0.5 * theta**2) / np.sqrt(2 * np.pi), uses=[]))
         return made[-1]
 
-    return density, made
-
-
-def _called(function: str, table: Ints, method: Girth) -> tuple[dict[str, Any], int]:
-    """Return what a function of girth returns, and after how many iterations; its warnings stay inside.
-
-    girth reports neither convergence nor iterations. Its result needs one more multiplication than there were iterations.
-    """
-    density, made = _watched()
     options = {
         "max_iteration": method.max_iterations,
         "quadrature_n": method.points,

@@ -243,7 +243,9 @@ def _categories(shown: Shown) -> Chart:
     prob = np.exp(log_probabilities(p, theta))
     out = []
     for i, item in enumerate(p.labels):
-        words = _category_words(p, i)
+        words = [str(k) for k in range(int(p.n_categories[i]))]
+        if p.options and p.options[i]:
+            words = [*p.options[i][:-1], f"{p.options[i][-1]}*"]  # the key is starred
         lines = tuple(
             Series(name=words[k], mark="line", x=theta, y=prob[i, k], style=int(k))
             for k in np.flatnonzero(p.allowed[i])
@@ -268,15 +270,6 @@ def _categories(shown: Shown) -> Chart:
         panels=tuple(out),
         across=min(3, len(out)),
     )
-
-
-def _category_words(p: ItemParameters, i: int) -> list[str]:
-    """Return what the categories of item i are called: options, the key starred, or points."""
-    m = int(p.n_categories[i])
-    if p.options and p.options[i]:
-        *wrong, key = p.options[i]
-        return [*wrong, f"{key}*"]
-    return [str(k) for k in range(m)]
 
 
 def _information(shown: Shown) -> Chart:
@@ -330,18 +323,13 @@ def _correlations(shown: Shown) -> Chart:
 
 def _wright(shown: Shown) -> Chart:
     theta = scale_of(shown.populations)
-    columns = [
-        WrightColumn(strand.label, _densities(shown, strand, theta), *_steps(shown.parameters, strand))
-        for strand in _strands(shown.parameters)
-    ]
+    columns = []
+    for strand in _strands(shown.parameters):
+        means = np.array([[q.mean @ strand.direction] for q in shown.populations])
+        variances = np.array([[strand.direction @ q.covariance @ strand.direction] for q in shown.populations])
+        densities = np.exp(-0.5 * (theta - means) ** 2 / variances) / np.sqrt(2 * np.pi * variances)
+        columns.append(WrightColumn(strand.label, densities, *_steps(shown.parameters, strand)))
     return wright_chart(columns, theta, shown.groups)
-
-
-def _densities(shown: Shown, strand: _Strand, theta: Floats) -> Floats:
-    """Return the densities (G, Q) of the populations along a direction."""
-    means = np.array([[q.mean @ strand.direction] for q in shown.populations])
-    variances = np.array([[strand.direction @ q.covariance @ strand.direction] for q in shown.populations])
-    return np.asarray(np.exp(-0.5 * (theta - means) ** 2 / variances) / np.sqrt(2 * np.pi * variances))
 
 
 def _steps(p: ItemParameters, strand: _Strand) -> tuple[list[str], Floats]:
