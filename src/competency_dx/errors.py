@@ -30,9 +30,12 @@ class CalibrationError(CompetencyDxError, ValueError):
 class ConvergenceError(CompetencyDxError, RuntimeError):
     """An estimation did not reach its maximum; `state` carries where it stood."""
 
-    def __init__(self, message: str, state: object) -> None:
+    def __init__(self, message: str, state: object = None) -> None:
         super().__init__(message)
         self.state = state
+
+    def __reduce__(self) -> tuple[type[ConvergenceError], tuple[str, object]]:
+        return type(self), (str(self), self.state)
 
 
 class ScoringError(CompetencyDxError, ValueError):

@@ -171,8 +171,29 @@ def _plain(fact: Any) -> Any:  # noqa: ANN401 - to a JSON value
     return FrozenDict({"ru": fact.text("ru"), "en": fact.text("en")}) if hasattr(fact, "text") else fact
 
 
-def announce(findings: Sequence[Finding], *, stacklevel: int = 3) -> None:
-    """Repeat every finding of severity warning or error as a Python warning."""
+def gathered(*sources: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings of several inputs and of the result itself, each code once for the same ids."""
+    out: dict[tuple[str, tuple[str, ...]], Finding] = {}
+    for finding in (f for source in sources for f in source):
+        out.setdefault((finding.code, finding.scope), finding)
+    return tuple(out.values())
+
+
+def findings_of(source: object) -> tuple[Finding, ...]:
+    """Return the findings of an input: a field of most results, computed on request by a bank."""
+    found = getattr(source, "findings", ())
+    return tuple(found() if callable(found) else found)
+
+
+def worth_a_line(findings: Iterable[Finding], most: int = 5) -> list[str]:
+    """Return the first warnings and errors as lines of a summary, and how many more there are."""
+    lines = [f"{f.severity}: {f.en}"[:150] for f in findings if f.severity != "info"]
+    return lines[:most] + ([f"… {len(lines) - most} more findings"] if len(lines) > most else [])
+
+
+def announce(findings: Iterable[Finding], *, known: Iterable[Finding] = (), stacklevel: int = 3) -> None:
+    """Repeat findings of severity warning or error as Python warnings, but those of the inputs, `known` from there."""
+    before = set(known)
     for finding in findings:
-        if finding.severity != "info":
+        if finding.severity != "info" and finding not in before:
             warnings.warn(f"{finding.en} [{finding.code}]", CompetencyDxWarning, stacklevel=stacklevel)

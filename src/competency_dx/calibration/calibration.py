@@ -14,7 +14,7 @@ from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
 from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError, listed
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.rotation import Method
 from competency_dx.models import CALIBRATED_FROM, ItemParameters, NormalPopulation
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
@@ -251,7 +251,6 @@ class Calibration(Result):
     def summary(self) -> Sequence[str]:
         """Return model, fit, certificate and the number of findings."""
         c = self.certificate
-        noted = [f for f in self.findings if f.severity != "info"]
         return [
             f"Calibration, model {self.model}: {len(set(self.parameters.items))} items, {self.n_persons} persons",
             f"log-likelihood {self.log_likelihood:.3f}, parameters {self.n_parameters}, AIC {self.aic:.1f}, "
@@ -261,8 +260,7 @@ class Calibration(Result):
             f"{'converged' if self.converged else 'NOT CONVERGED'} after {self.iterations} E-steps: gradient "
             f"{c.gradient:.1e}, last step {c.last_step:.1e} (in SE), smallest eigenvalue {c.smallest_eigenvalue:.3g}",
             f"support: {c.points} points, spacing {c.spacing:.3f}, narrowest posterior SD {c.narrowest:.3f}",
-            *(f"{f.severity}: {f.en}"[:150] for f in noted[:5]),
-            *([f"… {len(noted) - 5} more findings"] if len(noted) > 5 else []),
+            *worth_a_line(self.findings),
         ]
 
     def curves(self, theta: ArrayLike | None = None, items: Sequence[str] | None = None) -> pd.DataFrame:

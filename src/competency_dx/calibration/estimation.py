@@ -41,7 +41,7 @@ from competency_dx.engine import (
     within_bounds,
 )
 from competency_dx.errors import CalibrationError, ConvergenceError
-from competency_dx.findings import Finding, announce
+from competency_dx.findings import Finding, announce, findings_of, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.responses import Responses
@@ -139,8 +139,8 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
         rest = item_rest(ready.codes, ready.observed, known.n_categories - 1)
         suspected = suspected_keys(data, policy=method.missing)
         repeats = near_duplicates(known.ids, ready.codes, ready.observed)
-    notes = left_out(data, kept) + repeats
-    notes += others + doubts(likelihood, found)
+    carried = gathered(data.findings, findings_of(request.anchors))
+    notes = gathered(carried, left_out(data, kept), repeats, others, doubts(likelihood, found))
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
     by = method.population.by
     given = {"bank": request.bank, "anchors": request.anchors}
@@ -160,7 +160,7 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
     )
     with one_blas_thread():
         out = assembled(setting, likelihood, found, covariance, accuracy(likelihood, found))
-    announce(out.findings)
+    announce(out.findings, known=carried)
     if not out.converged:
         raise ConvergenceError(unfinished(out, likelihood, found), out)
     return out

@@ -19,7 +19,7 @@ from competency_dx.calibration.item_setup import families_of, highest_scores, le
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
 from competency_dx.engine import Known, Parameter, ParameterTable, category_counts, parameter_table
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
-from competency_dx.findings import Finding, announce
+from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.grid.e_step import Tables, e_step, prepare
 from competency_dx.kernels.grid.support import points_needed, standard_nodes
 from competency_dx.kernels.persons.summaries import summarise
@@ -49,8 +49,8 @@ def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calib
     out = girth_calibration(
         chosen, families, method, model=request.model if isinstance(request.model, str) else "mixed"
     )
-    out = replace(out, findings=left_out(data, kept) + out.findings)
-    announce(out.findings)
+    out = replace(out, findings=gathered(data.findings, left_out(data, kept), out.findings))
+    announce(out.findings, known=data.findings)
     if not out.converged:
         reasons = " ".join(f.en for f in out.findings if f.code in {GIRTH_AT_BOUND.code, GIRTH_UNSETTLED.code})
         raise ConvergenceError(f"{reasons} Use MarginalML(). The last state is in the error's .state", out)

@@ -18,7 +18,7 @@ from competency_dx.classification.maximise_classes import Fit, fit
 from competency_dx.classification.problem import FAMILIES, Problem, build
 from competency_dx.classification.q_matrix import QMatrix, check_q_matrix, read_q_matrix
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
-from competency_dx.findings import Finding, announce
+from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.models import CALIBRATED_FROM, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
@@ -87,9 +87,9 @@ def calibrate_classes(
         problem = build(codes, observed, q=q, families=named, method=method)
         found = fit(problem, named, method)
         left_out = NO_ANSWERS.about(item for item in data.items if item not in set(ids))
-        notes = left_out + (() if method.hierarchy else check_q_matrix(q, named))
+        notes = gathered(data.findings, left_out, () if method.hierarchy else check_q_matrix(q, named))
         out = _assembled(problem, found, q, named, notes=notes, data=(codes, observed), method=method)
-    announce(out.findings)
+    announce(out.findings, known=data.findings)
     if not out.converged:
         raise ConvergenceError(_unfinished(out), out)
     return out

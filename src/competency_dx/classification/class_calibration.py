@@ -9,7 +9,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, freeze, value
 from competency_dx.classification.class_parameters import ItemClasses, standard_errors
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes.attribute_profiles import Binary
 from competency_dx.models import NormalPopulation
 from competency_dx.provenance import Provenance
@@ -150,7 +150,6 @@ class ClassCalibration(Result):
     def summary(self) -> Sequence[str]:
         """Return model, fit, prevalence, certificate and the number of findings."""
         c = self.certificate
-        noted = [f for f in self.findings if f.severity != "info"]
         shares = ", ".join(f"{a} {p:.3f}" for a, p in list(zip(self.attributes, self.prevalence, strict=True))[:8])
         return [
             f"Classification, model {self.model}: {len(self.parameters.items)} items, {len(self.attributes)} attributes, "
@@ -161,8 +160,7 @@ class ClassCalibration(Result):
             f"prevalence: {shares}" + (" …" if len(self.attributes) > 8 else ""),
             f"{'converged' if self.converged else 'NOT CONVERGED'} after {self.iterations} E-steps: promised gain "
             f"{c.promised_gain:.1e}, smallest eigenvalue {c.smallest_eigenvalue:.2g}, starts {len(c.starts)}",
-            *(f"{f.severity}: {f.en}"[:150] for f in noted[:5]),
-            *([f"… {len(noted) - 5} more findings"] if len(noted) > 5 else []),
+            *worth_a_line(self.findings),
         ]
 
     @classmethod

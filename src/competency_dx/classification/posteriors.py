@@ -12,6 +12,7 @@ from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.class_parameters import ItemClasses
 from competency_dx.classification.problem import distinct_patterns
 from competency_dx.errors import ScoringError, listed
+from competency_dx.findings import Finding, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_joint, posteriors
 from competency_dx.provenance import Provenance, digest_arrays, provenance
@@ -76,6 +77,7 @@ class AttributePosteriors(Result):
     likeliest: Codes
     mode_probability: Floats
     n_items: Ints
+    findings: tuple[Finding, ...] = ()
     provenance: Provenance
 
     def __post_init__(self) -> None:
@@ -182,6 +184,7 @@ def attribute_posteriors(
         likeliest=calibration.profiles[likeliest][who],
         mode_probability=sure[who],
         n_items=known.n_items,
+        findings=gathered(data.findings, calibration.findings),
         provenance=provenance(
             "attribute_posteriors",
             fingerprint(data, calibration),

@@ -17,7 +17,7 @@ from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
 from competency_dx.errors import DiagnosisError
-from competency_dx.findings import Finding, announce
+from competency_dx.findings import Finding, announce, gathered
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason
@@ -99,7 +99,7 @@ def diagnose(
         provenance=_provenance(bank, matched, made, rule),
         **found._asdict(),
     )
-    announce([f for f in out.findings if f not in matched.data.findings])
+    announce(out.findings, known=matched.data.findings)
     return out
 
 
@@ -124,7 +124,7 @@ def _treated(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:
 
 
 def _findings(bank: ItemBank, matched: Matched, own: Floats, rule: DeficitRule) -> tuple[Finding, ...]:
-    out = matched.data.findings + matched.findings + bank.findings()
+    out = gathered(matched.data.findings, bank.findings(), matched.findings)
     return (*out, NO_COHORT.of(least=rule.min_cohort)) if np.isnan(own).all() else out
 
 

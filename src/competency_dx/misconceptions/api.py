@@ -10,7 +10,7 @@ from competency_dx.arrays import Floats, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
-from competency_dx.findings import Finding, announce
+from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.classes.misconception_mixture import Persons
 from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.persons.summaries import for_each_posterior
@@ -106,8 +106,10 @@ def find_misconceptions(
     check_one_dimension(source, "misconceptions")
     ability = _ability(data, parameters_of(source), rule.missing)
     found = estimate_misconceptions(data, bank, ability.persons, rule.significance)
-    out = _evidence(data, bank, found, rule, (*ability.findings, *_findings(bank, found)), source)
-    announce(out.findings)
+    given = gathered(data.findings, () if calibration is None else calibration.findings)
+    findings = gathered(given, bank.findings(), ability.findings, _findings(bank, found))
+    out = _evidence(data, bank, found, rule, findings, source)
+    announce(out.findings, known=given)
     return out
 
 

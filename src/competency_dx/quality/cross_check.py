@@ -24,7 +24,7 @@ from competency_dx.calibration import (
     settled,
 )
 from competency_dx.errors import CalibrationError, listed
-from competency_dx.findings import Finding, announce
+from competency_dx.findings import Finding, announce, gathered, worth_a_line
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.quality.findings import DIFFERS, GIRTH_HIGHER, PRIORS, UNDECIDED
@@ -149,7 +149,7 @@ class CrossCheck(Result):
             f"largest difference {max(size[k], 0.0):.3f} SE ({self.items[k]}, {self.parameters[k]}); {far} of "
             f"{int(self.judged.sum())} parameters differ by more than {LIMIT:g} SE",
             f"log-likelihood {self.log_likelihood:.4f}, at girth's parameters {self.girth_log_likelihood:.4f}",
-            *(f"{f.severity}: {f.en}"[:150] for f in self.findings[:6]),
+            *worth_a_line(self.findings),
         ]
 
     @classmethod
@@ -212,6 +212,7 @@ def cross_check(
     family = girth_family(parameters.families)
     chosen = method or Girth()
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
+    given = gathered(data.findings, calibration.findings)
     table = _answers(data, parameters, chosen)
     mine = evidence(*table, parameters, points=calibration.certificate.points)
     if not abs(mine.log_likelihood - calibration.log_likelihood) <= SAME_DATA:
@@ -238,7 +239,7 @@ def cross_check(
         n_parameters=calibration.n_parameters,
         penalised=calibration.penalised,
         girth_converged=settled(found, theirs),
-        findings=doubts(found, theirs, parameters.items) + _priors_note(calibration),
+        findings=gathered(given, doubts(found, theirs, parameters.items), _priors_note(calibration)),
         provenance=provenance(
             "cross_check",
             {"calibration": calibration.digest, **dict(calibration.provenance.inputs)},
@@ -246,7 +247,7 @@ def cross_check(
         ),
     )
     out = replace(out, findings=out.findings + _verdict_note(out))
-    announce(out.findings)
+    announce(out.findings, known=given)
     return out
 
 

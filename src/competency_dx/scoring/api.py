@@ -11,9 +11,10 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.classification import ClassCalibration
 from competency_dx.errors import ScoringError
-from competency_dx.findings import Finding, announce
+from competency_dx.findings import announce, findings_of, gathered
 from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_responses, by_population, match, source_of
 from competency_dx.provenance import provenance
+from competency_dx.responses import Responses
 from competency_dx.scoring.estimation import Estimates, estimates, joined
 from competency_dx.scoring.mastery import mastery_scores
 from competency_dx.scoring.scores import Scores
@@ -52,13 +53,21 @@ def score(
     ScoringError
         When no item matches or a score is outside an item's categories.
     """
+    data = as_responses(responses, parameters)
+    out = scored(data, parameters, method)
+    known = () if isinstance(parameters, ItemBank) else parameters.findings
+    announce(out.findings, known=(*data.findings, *known))
+    return out
+
+
+def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibration, method: Method) -> Scores:
+    """Return the scores with their findings, none of which is a Python warning yet."""
     if not isinstance(method, Method):
         raise ScoringError(f"method={method!r} is not known; choose EAP(), MAP(), ML(), WLE() or SumScore()")
-    data = as_responses(responses, parameters)
     if isinstance(parameters, ClassCalibration):
         return mastery_scores(data, parameters, method)
     parts: list[Estimates] = []
-    findings: tuple[Finding, ...] = ()
+    findings = gathered(data.findings, findings_of(parameters))
     rows = []
     for persons, known in by_population(data, parameters):
         matched = match(data, known, method.missing)
@@ -66,9 +75,9 @@ def score(
         part, notes = estimates(some, known, method, _shared(parameters, method))
         parts.append(part)
         rows.append(persons)
-        findings = tuple(dict.fromkeys((*findings, *matched.findings, *notes)))
+        findings = gathered(findings, matched.findings, notes)
     found = parts[0] if len(parts) == 1 and rows[0] is None else joined(parts, rows)
-    out = Scores(
+    return Scores(
         method=type(method).__name__,
         persons=data.persons,
         dimensions=known.dimensions,
@@ -82,8 +91,6 @@ def score(
             "score", {"responses": found.digest, "parameters": source_of(parameters)}, _settings(method)
         ),
     )
-    announce(out.findings)
-    return out
 
 
 def _shared(parameters: ItemBank | Calibration, method: Method) -> Shared | None:

@@ -38,6 +38,6 @@ def mastery_scores(data: Responses, calibration: ClassCalibration, method: Metho
         n_items=n_items,
         status=np.where(n_items == 0, 3, 0).astype(np.int8),
         reliability=spread / (spread + error),
-        findings=(),
+        findings=found.findings,
         provenance=provenance("score", dict(found.provenance.inputs), dict(found.provenance.settings)),
     )

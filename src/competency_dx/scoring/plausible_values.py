@@ -17,7 +17,7 @@ from competency_dx.arrays import Floats, Names, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
-from competency_dx.findings import Finding, announce
+from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.kernels.grid.e_step import Answers, Tables, prepare
 from competency_dx.kernels.persons.summaries import for_each_posterior
 from competency_dx.models import ItemParameters
@@ -122,7 +122,7 @@ class PlausibleValues(Result):
             shown = [f"{name} {b:.3f} (SE {se:.3f})" for name, b, se in rows]
             lines.append("conditioning: " + ", ".join(shown[:4]) + (" …" if len(shown) > 4 else ""))
             lines.append(f"residual variance {model.residual_variance:.3f}, log-likelihood {model.log_likelihood:.3f}")
-        return [*lines, *(f"{f.severity}: {f.en}"[:150] for f in self.findings[:4])]
+        return [*lines, *worth_a_line(self.findings, 4)]
 
     @classmethod
     def chart_kinds(cls) -> tuple[str, ...]:
@@ -207,10 +207,11 @@ def plausible_values(
         dimensions=("theta",),
         values=values[:, :, None],
         regression=None if design is None or fit is None else _regression(design, fit),
-        findings=matched.findings + ends,
+        findings=gathered(matched.data.findings, findings_of(parameters), matched.findings, ends),
         provenance=provenance("plausible_values", _inputs(matched, parameters, design), settings),
     )
-    announce(out.findings)
+    carried = () if isinstance(parameters, ItemBank) else parameters.findings
+    announce(out.findings, known=(*matched.data.findings, *carried))
     return out
 
 

@@ -23,7 +23,7 @@ from competency_dx.arrays import Floats, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.kernels.grid.e_step import Tables, prepare
 from competency_dx.kernels.persons.summaries import summarise
 from competency_dx.models import (
@@ -43,8 +43,9 @@ from competency_dx.persons import (
     uncertain_items,
 )
 from competency_dx.provenance import Provenance, provenance
+from competency_dx.responses import Responses
 from competency_dx.result import Result
-from competency_dx.scoring.api import score
+from competency_dx.scoring.api import scored
 from competency_dx.scoring.scores import Scores
 from competency_dx.scoring.sum_scores import sum_score_variance
 
@@ -145,7 +146,7 @@ class Reliability(Result):
             f"marginal, by information {self.marginal:.3f}; of ML, Green et al. {self.likelihood:.3f}",
             *([f"empirical: {', '.join(found)}"] if found else []),
             f"most information {self.test_information[best]:.2f} at θ = {self.theta[best]:.2f}, SE {self.se[best]:.3f}",
-            *(f"{f.severity}: {f.en}"[:150] for f in self.findings[:4]),
+            *worth_a_line(self.findings, 4),
         ]
 
     @classmethod
@@ -198,9 +199,10 @@ def reliability(
     total = information.sum(axis=0)
     variances = _posterior_variances(grid, known)
     s2 = known.variance
-    eap, wle = (None, None) if responses is None else _empirical(responses, parameters, method)
+    data = None if responses is None else as_responses(responses, parameters)
+    eap, wle = (None, None) if data is None else _empirical(data, parameters, method)
     shown = np.abs(theta - known.mean) <= SHOWN * np.sqrt(s2) * (1 + LEAST)
-    return Reliability(
+    out = Reliability(
         items=known.items,
         posterior=float(1 - variances.mean() / s2),
         posterior_se=float(variances.std(ddof=1) / np.sqrt(SIMULATED) / s2),
@@ -212,15 +214,16 @@ def reliability(
         theta=theta[shown],
         information=information[:, shown],
         variance=s2,
-        findings=() if eap is None else eap.findings,
+        findings=gathered(findings_of(parameters), findings_of(eap), findings_of(wle)),
         provenance=provenance("reliability", _inputs(parameters, eap), _settings(method)),
     )
+    announce(out.findings, known=(*findings_of(parameters), *findings_of(data)))
+    return out
 
 
-def _empirical(responses: Any, parameters: ItemBank | Calibration, method: EAP) -> tuple[Scores, Scores]:  # noqa: ANN401
-    data = as_responses(responses, parameters)
+def _empirical(data: Responses, parameters: ItemBank | Calibration, method: EAP) -> tuple[Scores, Scores]:
     warm = WLE(item_uncertainty=method.item_uncertainty, missing=method.missing)
-    return score(data, parameters, method=method), score(data, parameters, method=warm)
+    return scored(data, parameters, method), scored(data, parameters, warm)
 
 
 def _information(known: ItemParameters, method: EAP) -> tuple[Floats, Floats, Floats]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints, Names, freeze, value
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result
 
@@ -98,7 +98,7 @@ class Scores(Result):
             )
         counts = np.bincount(self.status.ravel(), minlength=len(STATUSES))
         lines.append("status: " + ", ".join(f"{s} {n}" for s, n in zip(STATUSES, counts, strict=True) if n))
-        lines += [f"{f.severity}: {f.en}"[:150] for f in self.findings[:6]]
+        lines += worth_a_line(self.findings)
         return lines
 
     @classmethod

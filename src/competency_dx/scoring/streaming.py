@@ -13,7 +13,7 @@ from competency_dx.arrays import Floats, Ints, Names, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError, listed, require
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
@@ -93,7 +93,7 @@ class FileScores(Result):
             f"{self.method} scores of {self.persons} persons in {self.blocks} blocks, written to {self.path.name}",
             *(f"{name}: mean {m:.3f}, SD {sd:.3f}, mean SE {se:.3f}" for name, m, sd, se in moments),
             "status: " + ", ".join(f"{s} {n}" for s, n in counts if n),
-            *(f"{f.severity}: {f.en}"[:150] for f in self.findings[:6]),
+            *worth_a_line(self.findings),
         ]
 
     @classmethod
@@ -229,7 +229,7 @@ def _scored(
         if plan.person is None:
             ids = np.array([str(first + k) for k in range(len(ids))], dtype=object)
         first += len(ids)
-        yield _Scored(found, ids, (*data.findings, *found.findings))
+        yield _Scored(found, ids, found.findings)
     if plan is None:
         raise ScoringError(f"{source.name}: the file has no rows; there is nobody to score")
 
