@@ -17,8 +17,8 @@ MUNICIPALITIES = {"Тридевятый район": -0.4, "Буянский р�
 
 
 def analysts_csv(bank: cdx.ItemBank, path: Path, rng: np.random.Generator) -> Path:
-    """Write points of 240 invented persons: two forms, some items not reached, semicolons, code page 1251."""
-    place = rng.choice(list(MUNICIPALITIES), size=240)
+    """Write points of 150 invented persons: two forms, some items not reached, semicolons, code page 1251."""
+    place = rng.choice(list(MUNICIPALITIES), size=150)
     theta = rng.normal([MUNICIPALITIES[m] for m in place], 0.9)
     frame = cdx.simulate(bank, theta, rng=rng).to_frame()
     forms = [bank.forms[k % len(bank.forms)] for k in range(len(frame))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -11,7 +12,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from competency_dx.bank import (
     BankDocument,
@@ -25,11 +26,22 @@ from competency_dx.bank import (
 )
 from competency_dx.errors import CompetencyDxWarning
 
-settings.register_profile("same examples every time", derandomize=True)
+settings.register_profile(
+    "same examples every time",
+    derandomize=True,
+    deadline=None,  # a slow machine is no fault
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("same examples every time")
 
 HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared" / "reference"
+
+
+def pytest_configure() -> None:
+    """Give each worker and subprocess BLAS of one thread: several processes with a pool each only wait for one another."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 Reference = Callable[[str], dict[str, Any]]
 SharedFile = Callable[[str], Path]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -77,42 +76,6 @@ def within(I: int, D: int) -> Bools:
     out[np.arange(I), np.arange(I) % D] = True
     out[np.arange(0, I, 4), (np.arange(0, I, 4) + 1) % D] = True
     return out
-
-
-@pytest.fixture(scope="module")
-def between3(shared: SharedFile) -> tuple[dict[str, Any], pd.DataFrame]:
-    theirs = json.loads(shared("between3.json").read_text(encoding="utf-8"))["mirt"]
-    return theirs, pd.read_csv(shared("data/between3.csv.gz"))[theirs["items"]["item"]]
-
-
-@pytest.fixture(scope="module")
-def of_between3(between3: tuple[dict[str, Any], pd.DataFrame]) -> cdx.Calibration:
-    _, data = between3
-    method = cdx.MarginalML(points=21, integration="quadrature")
-    return cdx.calibrate(data, dimensions={str(item): str(item)[0] for item in data}, priors=None, method=method)
-
-
-def test_three_competencies_agree_with_mirt(between3: tuple[dict[str, Any], pd.DataFrame], of_between3: Any) -> None:
-    """R mirt 1.47, 21 points, EM stopped at TOL 1e-5: slope of A1, SE .166, is 2.3e-3 short of the maximum, others 1e-3."""
-    theirs, frame = between3[0], of_between3.to_frame()
-    slopes = np.sum([theirs["items"][k] for k in ("a1", "a2", "a3")], axis=0)
-    assert of_between3.log_likelihood == pytest.approx(theirs["loglik"], abs=0.005)
-    assert of_between3.log_likelihood >= theirs["loglik"]
-    np.testing.assert_allclose(frame["a"], slopes, atol=2.5e-3)
-    np.testing.assert_allclose(np.delete(frame["a"] - slopes, [0, 5]), 0.0, atol=1.1e-3)
-    np.testing.assert_allclose(frame["d"], theirs["items"]["d"], atol=1.2e-3)
-    np.testing.assert_allclose(of_between3.population.covariance, theirs["correlation"], atol=3e-4)
-    assert of_between3.certificate.grid_suits
-
-
-def test_standard_errors_agree_with_mirt(between3: tuple[dict[str, Any], pd.DataFrame], of_between3: Any) -> None:
-    theirs, frame = between3[0], of_between3.to_frame().set_index("item")
-    for item, own in theirs["se"].items():
-        a = next(own[k] for k in ("a1", "a2", "a3") if own[k] is not None)
-        assert frame.loc[item, "se_a"] == pytest.approx(a, rel=0.01)
-        assert frame.loc[item, "se_d"] == pytest.approx(own["d"], rel=0.01)
-    se = of_between3.population_frame()["se"]
-    np.testing.assert_allclose(se, [theirs["correlation_se"][k] for k in ("COV_21", "COV_31", "COV_32")], rtol=2e-3)
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import runpy
-import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,14 +143,3 @@ def test_every_page_is_in_a_table_of_contents_and_every_entry_is_a_page() -> Non
     docs = {p for p in pages() if p.is_relative_to(ROOT / "docs")}
     written_by_a_command = ROOT / "docs" / "benchmarks.md"
     assert listed - {written_by_a_command} == docs - {written_by_a_command, ROOT / "docs" / "index.md"}
-
-
-def test_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = ROOT / "examples" / "quickstart.py"
-    if not script.exists():
-        pytest.skip(f"{script.name} does not exist yet")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [str(script)])
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore", CompetencyDxWarning)
-        runpy.run_path(str(script), run_name="__main__")

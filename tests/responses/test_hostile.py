@@ -50,7 +50,9 @@ def sound(found: Responses | None) -> None:
         assert Responses.from_json(found.to_json()).to_json() == found.to_json()
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     table=st.dictionaries(names, st.lists(cells, min_size=4, max_size=4), min_size=1, max_size=6),
     attempts=st.sampled_from(["error", "first", "last", "best"]),
@@ -64,7 +66,9 @@ def test_any_table(bank: ItemBank, table: dict[str, list[Any]], attempts: Any, m
     sound(read(rows, layout=plan))
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(content=st.one_of(st.binary(max_size=60), st.text('person;M01,\n\t"3А|=', max_size=60).map(str.encode)))
 def test_any_bytes(tmp_path: Path, bank: ItemBank, content: bytes) -> None:
     for name in ("a.csv", "a.json", "a.xlsx", "a.parquet"):

@@ -15,7 +15,7 @@ from competency_dx.bank import Item, ItemBank, ParameterRecord
 from competency_dx.scoring import Method
 
 MakeBank = Callable[..., ItemBank]
-THREADS, PERSONS = 8, 24
+THREADS, PERSONS = 8, 6
 METHODS: list[Method] = [cdx.EAP(), cdx.MAP(), cdx.WLE(), cdx.SumScore()]
 
 
@@ -49,7 +49,7 @@ def bank(make_bank: MakeBank) -> ItemBank:
 
 @pytest.fixture(scope="module")
 def calibration(bank: ItemBank) -> cdx.Calibration:
-    data = cdx.simulate(bank, 500, rng=np.random.default_rng(1))
+    data = cdx.simulate(bank, 300, rng=np.random.default_rng(1))
     return cdx.calibrate(data, model="GPCM")
 
 
@@ -84,7 +84,7 @@ def test_eight_threads_get_the_bytes_of_one(bank: ItemBank, data: cdx.Responses,
 def test_every_form_of_one_persons_answers_has_the_same_digits(
     bank: ItemBank, calibration: cdx.Calibration, data: cdx.Responses
 ) -> None:
-    for p in range(8):
+    for p in range(4):
         person = data.select(persons=[str(data.persons[p])])
         row = person.to_frame().set_index("person")
         record = {str(item): None if np.isnan(x) else int(x) for item, x in row.iloc[0].items()}

@@ -96,15 +96,14 @@ def test_pooled_regression_recovers_the_truth_where_eap_shrink(bank: ItemBank, d
 
 
 def test_coverage_of_pooled_slopes(bank: ItemBank) -> None:
-    """120 samples of 250 persons: 95 % intervals hold the truth in 108 to 119 (binomial, 99.9 %)."""
+    """60 samples of 250 persons: 95 % intervals hold the truth in 51 to 60 (binomial, 99.9 %)."""
     hits = np.zeros(3, dtype=int)
-    for r in range(120):
+    for r in range(60):
         one = sample(bank, 250, 1000 + r)
         drawn = plausible_values(one.responses, bank, rng=np.random.default_rng(r), conditioning=one.covariates)
         low, high = pooled(drawn, one.design).interval.T
         hits += (low < GAMMA) & (high > GAMMA)
-    assert (hits >= 106).all()
-    assert (hits <= 119).all()
+    assert (hits >= 51).all()
 
 
 def log_likelihood(at: Array, bank: ItemBank, data: Sample) -> float:
