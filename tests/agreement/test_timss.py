@@ -230,7 +230,7 @@ def on_product_grid(domains: Domains, at: Point, reach: float, points: int) -> f
 
 def test_domains_that_cannot_be_told_apart_are_named(unheld: cdx.Calibration) -> None:
     """Number and Data correlate at .992 (R TAM stops at .951): the result says so and what to do."""
-    finding = next(f for f in unheld.findings if f.code == "calibration.inseparable")
+    finding = next(f for f in unheld.findings if f.code == "engine.inseparable")
     assert set(finding.scope) == {"N", "D"}
     assert finding.severity == "warning"
     assert finding.facts["pairs"][0][:2] == ("N", "D")
@@ -292,7 +292,7 @@ def test_weak_priors_on_a_product_grid(domains: Domains, held: cdx.Calibration, 
     with quiet():
         found = domains.calibrated("weak", method=cdx.MarginalML(integration="quadrature", points=21))
     assert found.converged
-    assert "calibration.inseparable" in {f.code for f in found.findings}
+    assert "engine.inseparable" in {f.code for f in found.findings}
     assert found.log_likelihood == pytest.approx(exact_log_likelihood(domains, point_of(found)), abs=1e-4)
     assert point_of(found).correlation[0, 2] == pytest.approx(point_of(held).correlation[0, 2], abs=0.01)
 
@@ -304,7 +304,7 @@ def test_a_product_grid_without_priors_does_not_pretend(domains: Domains, quiet:
         domains.calibrated(None, method=cdx.MarginalML(integration="quadrature", points=21))
     state = caught.value.state
     assert isinstance(state, cdx.Calibration)
-    finding = next(f for f in state.findings if f.code == "calibration.inseparable")
+    finding = next(f for f in state.findings if f.code == "engine.inseparable")
     assert set(finding.scope) == {"N", "D"}
     assert state.log_likelihood > exact_log_likelihood(domains, tams_point(domains)) + 1.5
 

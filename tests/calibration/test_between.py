@@ -20,7 +20,7 @@ from competency_dx.engine.items_setup import Known, build_items, category_counts
 from competency_dx.engine.likelihood import Evaluation
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, fit
-from competency_dx.engine.one_dimension import PopulationDesign, Univariate
+from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.populations import Populations, inseparable, populations_of
 from competency_dx.engine.priors import Priors
 from competency_dx.engine.propagation import Propagation, propagation_likelihood
@@ -97,25 +97,10 @@ def test_one_competency_is_the_likelihood_of_one_dimension(sample: Sample, prior
     assert sample.answers.observed is not None
     answers = prepare(sample.answers.codes[:, own], sample.answers.observed[:, own], np.full(len(own), 2))
     items, indicator = items_of(answers, priors=priors), (sample.group == 1).astype(float)[:, None]
-    design = PopulationDesign(
-        names=("mean.two",),
-        design=indicator,
-        group=sample.group,
-        free_variance=np.array([False, True]),
-        groups=("one", "two"),
-        start=np.array([0.0, 1.0, 1.0]),
-        reference=np.array([[0.0], [1.0]]),
-    )
-    usual = fit(Univariate(items=items, answers=answers, design=design), TIGHT)
     population = populations_of(("A",), groups=("one", "two"), regressors=("mean.two",))
-    several = propagation_likelihood(
-        items,
-        answers,
-        dimension=np.zeros(len(own), dtype=np.int64),
-        population=population,
-        group=sample.group,
-        regressors=indicator,
-    )
+    persons: dict[str, Any] = {"population": population, "group": sample.group, "regressors": indicator}
+    usual = fit(one_dimension_likelihood(items, answers, **persons), TIGHT)
+    several = propagation_likelihood(items, answers, dimension=np.zeros(len(own), dtype=np.int64), **persons)
     found = fit(several, TIGHT)
     assert found.converged
     assert found.log_likelihood == pytest.approx(usual.log_likelihood, abs=1e-5)
@@ -135,17 +120,8 @@ def test_families_of_items_are_those_of_one_dimension(model: str, priors: Priors
     codes = (theta * 1.2 + rng.logistic(size=(600, 8, 1)) > cuts).sum(axis=2).astype(np.int8)
     answers = prepare(codes, np.ones(codes.shape, bool), np.full(8, top + 1))
     items, scaled = items_of(answers, model, priors), model == "Rasch"
-    nobody = PopulationDesign(
-        names=(),
-        design=np.zeros((1, 0)),
-        group=None,
-        free_variance=np.array([scaled]),
-        groups=("",),
-        start=np.array([1.0]),
-        reference=np.zeros((1, 0)),
-    )
-    usual = fit(Univariate(items=items, answers=answers, design=nobody), TIGHT)
     population = populations_of(("A",), free_variance=np.array([scaled]))
+    usual = fit(one_dimension_likelihood(items, answers, population=population), TIGHT)
     found = fit(
         propagation_likelihood(items, answers, dimension=np.zeros(8, dtype=np.int64), population=population), TIGHT
     )

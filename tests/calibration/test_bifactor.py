@@ -19,11 +19,11 @@ from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Known, build_items, category_counts
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import fit
-from competency_dx.engine.one_dimension import PopulationDesign, Univariate
+from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.populations import populations_of
 from competency_dx.engine.priors import LogNormal
 from competency_dx.engine.product_grid import product_grid_likelihood
-from competency_dx.engine.reduction import bifactor_points, orthogonal, reduction_likelihood
+from competency_dx.engine.reduction import orthogonal, reduction_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid.e_step import prepare
 
@@ -183,7 +183,7 @@ def test_six_testlets_are_recovered() -> None:
     """2000 persons, 36 items: the maximum is certified and estimates lie within their standard errors of the truth."""
     case = made(in_testlets(6, 6), RNG(11).normal(size=(2000, 7)), 12)
     likelihood = bifactor_of(case)
-    found = fit(likelihood, Control(points=bifactor_points(61)))
+    found = fit(likelihood, Control(points=likelihood.integral.points(61, 3)))
     assert found.converged
     assert found.at.spacing <= found.at.narrowest
     assert found.information.covariance is not None
@@ -213,9 +213,8 @@ def test_without_specific_slopes_it_is_one_competency() -> None:
     phi[testlet.projected.place[:, 1]] = 0.0
     one = case._replace(known=case.known._replace(loads=case.known.loads[:, :1]))
     items = build_items(one.known, priors=None, constraints=Constraints())
-    none = np.zeros(1, dtype=np.bool_)
-    design = PopulationDesign((), np.zeros((1, 0)), None, none, ("",), np.ones(1), np.zeros((1, 0)))
-    alone = Univariate(items=items, answers=prepare(one.codes, one.observed, one.known.n_categories), design=design)
+    answers = prepare(one.codes, one.observed, one.known.n_categories)
+    alone = one_dimension_likelihood(items, answers, population=populations_of(("g",)))
     expected = alone.evaluate(alone.start, 61).log_likelihood
     assert testlet.evaluate(phi, 41).log_likelihood == pytest.approx(expected, abs=1e-6)
 

@@ -21,13 +21,13 @@ from competency_dx.calibration.exploratory import (
     loadings_of,
     rotated,
 )
-from competency_dx.calibration.report import Accuracy, FitSetting, assembled
-from competency_dx.engine import Constraints, Control
+from competency_dx.calibration.report import FitSetting, assembled
+from competency_dx.engine import Accuracy, Constraints, Control
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Known, build_items, category_counts
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, fit
-from competency_dx.engine.product_grid import axis_points, product_grid_likelihood
+from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.rotation import (
@@ -209,7 +209,9 @@ class Found:
 def two() -> Found:
     case = made(1500, 18, np.array([[1.0, 0.4], [0.4, 1.0]]), 13)
     likelihood = case.likelihood()
-    return Found(case=case, likelihood=likelihood, fit=fit(likelihood, Control(points=axis_points(61, 2))))
+    return Found(
+        case=case, likelihood=likelihood, fit=fit(likelihood, Control(points=likelihood.integral.points(61, 2)))
+    )
 
 
 def test_two_dimensions_are_recovered(two: Found) -> None:
@@ -262,7 +264,7 @@ def other_pivot(two: Found) -> Found:
     again = product_grid_likelihood(
         items._replace(base=base, place=place), likelihood.answers, population=likelihood.population
     )
-    return Found(case=two.case, likelihood=again, fit=fit(again, Control(points=axis_points(61, 2))))
+    return Found(case=two.case, likelihood=again, fit=fit(again, Control(points=again.integral.points(61, 2))))
 
 
 def test_which_items_carry_the_zeros_is_of_no_account(two: Found, other_pivot: Found) -> None:

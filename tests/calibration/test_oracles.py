@@ -15,11 +15,12 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 
 from competency_dx.calibration import Beta, Constraints, LogNormal, Normal, Priors
-from competency_dx.calibration.sample import Sample, population_design
+from competency_dx.calibration.sample import Sample, populations_in
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Fixed, Known, build_items, category_counts, extra_width
 from competency_dx.engine.likelihood import Evaluation
-from competency_dx.engine.one_dimension import Univariate
+from competency_dx.engine.marginal import Marginal
+from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.priors import PooledNormal
 from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.models import FAMILIES
@@ -82,7 +83,7 @@ CASES = {
 class Case(NamedTuple):
     """A likelihood with φ, and the raw table it came from."""
 
-    likelihood: Univariate
+    likelihood: Marginal
     phi: Floats
     codes: NDArray[np.int8]
     observed: NDArray[np.bool_]
@@ -102,12 +103,12 @@ class Case(NamedTuple):
 
     def normal(self) -> tuple[Floats, Floats]:
         """Return mean and variance of the prior of each person (P,), from φ by hand."""
-        design, rest = self.likelihood.design, self.phi[self.likelihood.items.size :]
-        R = len(design.names)
+        of, rest = self.likelihood.population, self.phi[self.likelihood.items.size :]
+        R, G, _ = of.shape
         group = np.zeros(P, dtype=int) if self.sample.group is None else self.sample.group
-        variance = np.ones(len(self.sample.groups))
-        variance[design.free_variance] = rest[R:]
-        mean = np.broadcast_to(design.design @ rest[:R], (P,))
+        variance = np.ones(G)
+        variance[of.free[R:]] = rest[R:]
+        mean = np.broadcast_to(self.likelihood.integral.persons.regressors @ rest[:R], (P,))
         return mean, variance[group]
 
 
@@ -164,14 +165,15 @@ def case(request: pytest.FixtureRequest) -> Case:
         replicates=None,
         replicate_factor=1.0,
     )
-    design = population_design(
-        sample, anchored=bool(fixed.any()), scaled=any(FAMILIES[f].free_slope for f in setup.families), linked=True
+    sloped = np.array([any(FAMILIES[f].free_slope for f in setup.families)])
+    population, regressors = populations_in(
+        sample, ("theta",), anchored=np.array([bool(fixed.any())]), sloped=sloped, linked=True
     )
     answers = prepare(codes, observed, n_categories)._replace(weight=weight)
-    likelihood = Univariate(items=items, answers=answers, design=design)
+    likelihood = one_dimension_likelihood(items, answers, population=population, group=group, regressors=regressors)
     phi = likelihood.start.copy()
     phi[items.place[items.free]] = beta[items.free]
-    R = len(design.names)
+    R = len(population.regressors)
     phi[items.size : items.size + R] = rng.uniform(-0.5, 0.5, R)
     phi[items.size + R :] = rng.uniform(0.7, 1.5, len(phi) - items.size - R)
     return Case(likelihood, phi, codes, observed, setup, sample)

@@ -20,9 +20,9 @@ from competency_dx.engine import Constraints, Control
 from competency_dx.engine.items_setup import Known, build_items, category_counts
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import fit
-from competency_dx.engine.one_dimension import PopulationDesign, Univariate
+from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.populations import Populations, populations_of
-from competency_dx.engine.product_grid import ProductGrid, axis_points, product_grid_likelihood
+from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.engine.reduction import orthogonal
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid.e_step import prepare
@@ -118,14 +118,13 @@ def test_information_is_the_difference_quotient_of_the_gradient(mixed: tuple[Mar
 
 def test_person_scores_add_up_to_the_gradient(mixed: tuple[Marginal, Floats]) -> None:
     likelihood, phi = mixed
-    integral = likelihood.integral
-    assert isinstance(integral, ProductGrid)
+    persons = likelihood.integral.persons
     plain = product_grid_likelihood(
         likelihood.items._replace(prior=build_no_prior(likelihood)),
         likelihood.answers,
         population=likelihood.population._replace(concentration=0.0),
-        group=integral.group,
-        regressors=integral.regressors,
+        group=persons.group,
+        regressors=persons.regressors,
     )
     now = plain.evaluate(phi, 25)
     assert plain.answers.weight is not None
@@ -150,11 +149,8 @@ def test_independent_competencies_are_so_many_calibrations_of_one() -> None:
             tuple(known.ids[i] for i in at), ["2PL"] * 4, known.n_categories[at], known.counts[at], loads[at][:, [d]]
         )
         answers = prepare(data.codes[:, at], data.observed[:, at], part.n_categories)
-        none = np.zeros(1, dtype=np.bool_)
-        design = PopulationDesign((), np.zeros((1, 0)), None, none, ("",), np.ones(1), np.zeros((1, 0)))
-        own = Univariate(
-            items=build_items(part, priors=None, constraints=Constraints()), answers=answers, design=design
-        )
+        items = build_items(part, priors=None, constraints=Constraints())
+        own = one_dimension_likelihood(items, answers, population=populations_of(("X",)))
         alone += own.evaluate(own.start, 61).log_likelihood
     assert whole.evaluate(whole.start, 41).log_likelihood == pytest.approx(alone, abs=1e-5)
 
@@ -206,9 +202,10 @@ def test_grid_gives_moments_of_a_narrow_oblique_population(D: int) -> None:
     np.testing.assert_allclose(whole, np.round(whole), atol=1e-8)
 
 
-def test_points_of_an_axis() -> None:
-    assert [axis_points(61, D) for D in (2, 3)] == [31, 21]
-    assert axis_points(25, 3) == 25
+def test_points_of_an_axis(mixed: tuple[Marginal, Floats]) -> None:
+    points = mixed[0].integral.points
+    assert [points(61, D) for D in (2, 3)] == [31, 21]
+    assert points(25, 3) == 25
 
 
 def test_items_measuring_two_of_three_competencies_are_recovered() -> None:

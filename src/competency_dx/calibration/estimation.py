@@ -13,7 +13,7 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.checks import near_duplicates
-from competency_dx.calibration.choice import AnyLikelihood, Scene, accuracy, doubts, kind_of, likelihood_of, points_for
+from competency_dx.calibration.choice import Scene, likelihood_of
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import Exploratory
 from competency_dx.calibration.item_setup import (
@@ -32,10 +32,9 @@ from competency_dx.engine import (
     Fit,
     Fixed,
     Known,
+    Marginal,
     Priors,
-    Univariate,
     best_of,
-    build_items,
     category_counts,
     fit_histogram,
     within_bounds,
@@ -120,27 +119,20 @@ def _by_group(
 
 def _estimated(data: Responses, ready: Data, request: Request, method: MarginalML, kept: Ints) -> Calibration:
     known, sample = ready.known, ready.sample
-    kind = kind_of(known, method, exploring=isinstance(request.dimensions, Exploratory))
-    method = replace(method, points=points_for(kind, method.points, known.loads.shape[1]))
-    items = build_items(
-        known,
-        single_slopes=kind == "propagation",
-        priors=request.priors,
-        constraints=method.constraints,
-        fixed=ready.fixed,
-    )
-    held = np.zeros(len(known.ids), dtype=np.bool_) if ready.fixed is None else ready.fixed.items
-    scene = Scene(known, ready.dimensions, sample, held, request.priors is not None)
+    exploring = isinstance(request.dimensions, Exploratory)
+    scene = Scene(known, ready.dimensions, sample, request.priors, ready.fixed, exploring)
     answers = prepare(ready.codes, ready.observed, known.n_categories)._replace(weight=sample.weight)
     with one_blas_thread():
-        likelihood = likelihood_of(kind, items, answers, scene, method)
+        likelihood = likelihood_of(scene, answers, method)
+        points = likelihood.integral.points(method.points, len(ready.dimensions))
+        method = replace(method, points=points)
         likelihood, found, others = _maximised(likelihood, known, method)
         covariance = _covariance(likelihood, found, sample, method)
         rest = item_rest(ready.codes, ready.observed, known.n_categories - 1)
         suspected = suspected_keys(data, policy=method.missing)
         repeats = near_duplicates(known.ids, ready.codes, ready.observed)
     carried = gathered(data.findings, findings_of(request.anchors))
-    notes = gathered(carried, left_out(data, kept), repeats, others, doubts(likelihood, found))
+    notes = gathered(carried, left_out(data, kept), repeats, others, likelihood.findings(found.at))
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
     by = method.population.by
     given = {"bank": request.bank, "anchors": request.anchors}
@@ -159,26 +151,24 @@ def _estimated(data: Responses, ready: Data, request: Request, method: MarginalM
         settings=_settings(request, method, found),
     )
     with one_blas_thread():
-        out = assembled(setting, likelihood, found, covariance, accuracy(likelihood, found))
+        out = assembled(setting, likelihood, found, covariance, likelihood.integral.accuracy(found.at))
     announce(out.findings, known=carried)
     if not out.converged:
         raise ConvergenceError(unfinished(out, likelihood, found), out)
     return out
 
 
-def _maximised(
-    likelihood: AnyLikelihood, known: Known, method: MarginalML
-) -> tuple[AnyLikelihood, Fit, tuple[Finding, ...]]:
+def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[Marginal, Fit, tuple[Finding, ...]]:
     """Return the likelihood with its maximum and what is to be said of the way there."""
     if method.population.shape == "normal":
         return within_bounds(likelihood, known, method.control, best_of)
-    if not isinstance(likelihood, Univariate):
+    if len(likelihood.population.dimensions) > 1:
         raise CalibrationError('Population(shape="empirical") is for one competency; use shape="normal" for several')
     shaped, found, note = fit_histogram(likelihood, known.families, method.control)
     return shaped, found, (note,)
 
 
-def _covariance(likelihood: AnyLikelihood, found: Fit, sample: Sample, method: MarginalML) -> Floats | None:
+def _covariance(likelihood: Marginal, found: Fit, sample: Sample, method: MarginalML) -> Floats | None:
     """Return the covariance of φ: inverse information, or the sandwich."""
     inverse = found.information.covariance
     surveyed = sample.weight is not None

@@ -12,7 +12,7 @@ Loadings are in the metric of factor analysis, λ_d = a_d / √(1.702² + Σ a_d
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import numpy as np
 from scipy.linalg import qr
@@ -25,9 +25,6 @@ from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
 from competency_dx.provenance import provenance
-
-if TYPE_CHECKING:
-    pass
 
 SCALE = 1.702
 LARGEST_COMMUNALITY = 0.8

@@ -3,16 +3,6 @@
 from competency_dx.findings import Template
 
 # fmt: off
-UNSETTLED = Template("calibration.unsettled", "warning",
-    "Приближение апостериорных распределений не установилось у {persons:участника|участников|участников}; сверьте результат "
-    'с MarginalML(integration="quadrature"), если компетенций не больше трёх.',
-    "The approximation of posteriors did not settle for {persons:person|persons}; check the result by "
-    'MarginalML(integration="quadrature") if there are at most three competencies.')
-INSEPARABLE = Template("calibration.inseparable", "warning",
-    "Данные почти не различают компетенции (корреляция): {pairs}. Объедините их, или добавьте задания, или задайте "
-    'priors="weak", чтобы удержать корреляции от единицы.',
-    'The data hardly tell competencies apart (correlation): {pairs}. Merge them, add items, or use priors="weak", which '
-    "keeps correlations from one.")
 NO_ANSWERS = Template("calibration.no_answers", "warning",
     "На {n:задание|задания|заданий} нет ни одного ответа, {n:~оно не откалибровано|они не откалиброваны|они не "
     "откалиброваны}: {scope}.",

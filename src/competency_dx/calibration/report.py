@@ -12,7 +12,7 @@ from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.checks import repeated
 from competency_dx.calibration.findings import COARSE_GRID
-from competency_dx.engine import Fit, Items, Known, Likelihood, beta_of, parameter_table, parameters_of_items
+from competency_dx.engine import Accuracy, Fit, Items, Known, Likelihood, beta_of, parameter_table, parameters_of_items
 from competency_dx.errors import listed
 from competency_dx.findings import Finding
 from competency_dx.kernels.grid.e_step import Answers
@@ -42,22 +42,6 @@ class FitSetting(NamedTuple):
     penalised: bool = False
     rotation: Method | None = None
     inputs: Mapping[str, str] = FrozenDict()
-
-
-class Accuracy(NamedTuple):
-    """How the integral over competencies was taken; where it is approximate, what corrects it, and the errors.
-
-    `correction` is added to the log-likelihood; `log_likelihood` is its mean absolute value per person, `theta` the RMS error
-    of posterior means.
-    """
-
-    integration: str
-    correction: float = 0.0
-    log_likelihood: float | None = None
-    theta: float | None = None
-
-
-EXACT = Accuracy("grid")
 
 
 def assembled(
@@ -162,7 +146,7 @@ def unfinished(out: Calibration, likelihood: Likelihood, found: Fit) -> str:
     """Say where the estimation stands and what to do."""
     beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
     twins = repeated(out.findings)
-    pairs = "; ".join(", ".join(f.scope) for f in out.findings if f.code == "calibration.inseparable")
+    pairs = "; ".join(", ".join(f.scope) for f in out.findings if f.code == "engine.inseparable")
     worst = [out.parameters.items[i] for i in sorted(np.argsort(-np.abs(beta).max(axis=1))[:3])]
     return (
         f"The calibration did not reach a maximum after {found.iterations} E-steps (last step {found.step:.1e} SE, smallest "

@@ -9,7 +9,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.calibration.choices import Population, SurveyDesign
-from competency_dx.engine import PopulationDesign
+from competency_dx.engine import Populations, populations_of
 from competency_dx.errors import CalibrationError, listed
 
 if TYPE_CHECKING:
@@ -206,34 +206,51 @@ def _labels(values: list[Any]) -> Ints:
     return np.array([place.setdefault(x, len(place)) for x in values], dtype=np.int64)
 
 
-def population_design(sample: Sample, *, anchored: bool, scaled: bool, linked: bool) -> PopulationDesign:
-    """Return what is free in the population of one dimension.
+def populations_in(
+    sample: Sample,
+    dimensions: tuple[str, ...],
+    *,
+    anchored: Bools,
+    sloped: Bools,
+    linked: bool,
+    concentration: float = 0.0,
+) -> tuple[Populations, Floats]:
+    """Return the populations of D competencies and the regressors of persons, (P, R), or (1, R) where they are all the same.
 
-    The reference group has mean 0 and variance 1; its mean is free with anchored items, its variance with anchored items or
-    where no slope is estimated (`scaled` is False). Other groups have free means and variances where items link them.
+    A competency has a free mean in the reference group where some of its items are anchored, and a free variance where some are
+    or none of its slopes is estimated. In other groups both are free where items link these to the reference group.
+
+    Parameters
+    ----------
+    anchored, sloped : ndarray of bool, shape (D,)
+        Whether some items of a competency are anchored, and whether slopes of it are estimated.
     """
-    G, R = len(sample.groups), len(sample.covariate_names)
-    own_mean = [g for g in range(G) if anchored or (g > 0 and linked)]
-    P = len(sample.covariates)
-    weight = np.ones(P) if sample.weight is None else sample.weight
-    centred = sample.covariates - np.average(sample.covariates, axis=0, weights=weight) if R else sample.covariates
-    if G == 1 and not R:
-        design = np.ones((1, len(own_mean)))
-    else:
+    P, G = len(sample.covariates), len(sample.groups)
+    moving = [g for g in range(G) if anchored.any() or (g > 0 and linked)]
+    names = ("",) * len(moving) + sample.covariate_names
+    regressors = np.ones((1, len(moving)))
+    if G > 1 or sample.covariate_names:
         group = np.zeros(P, dtype=np.int64) if sample.group is None else sample.group
-        design = np.concatenate([(group[:, None] == np.array(own_mean, dtype=np.int64)).astype(float), centred], axis=1)
-    free_variance = np.array([anchored or not scaled or (g > 0 and linked) for g in range(G)])
-    reference = np.zeros((G, len(own_mean) + R))
-    reference[own_mean, np.arange(len(own_mean))] = 1.0
-    return PopulationDesign(
-        names=(*[""] * len(own_mean), *sample.covariate_names),
-        design=design,
-        group=sample.group,
-        free_variance=free_variance,
+        weight = np.ones(P) if sample.weight is None else sample.weight
+        centred = sample.covariates
+        if sample.covariate_names:
+            centred = centred - np.average(centred, axis=0, weights=weight)
+        member = group[:, None] == np.array(moving, dtype=np.int64)
+        regressors = np.concatenate([member.astype(np.float64), centred], axis=1)
+    reference = np.zeros((G, len(names)))
+    reference[moving, np.arange(len(moving))] = 1.0
+    later = np.arange(G)[:, None] > 0
+    free = anchored | (later & linked)  # means (G, D); a covariate moves all competencies
+    population = populations_of(
+        dimensions,
         groups=sample.groups,
-        start=np.concatenate([np.zeros(len(own_mean) + R), np.ones(G)]),
+        regressors=names,
         reference=reference,
+        free_variance=free | ~sloped,
+        free_coefficients=np.concatenate([free[moving], np.ones((len(sample.covariate_names), len(dimensions)), bool)]),
+        concentration=concentration,
     )
+    return population, regressors
 
 
 def sandwich(covariance: Floats, scores: Floats, sample: Sample) -> Floats:

@@ -13,18 +13,19 @@ from competency_dx.engine.items_setup import (
     parameters_of_items,
 )
 from competency_dx.engine.likelihood import Likelihood
-from competency_dx.engine.marginal import Marginal
+from competency_dx.engine.marginal import Accuracy, Marginal
 from competency_dx.engine.maximise import Fit, best_of
-from competency_dx.engine.one_dimension import PopulationDesign, Univariate
+from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.parameter_table import Parameter, ParameterTable, parameter_table
-from competency_dx.engine.populations import Populations, inseparable, populations_of
+from competency_dx.engine.populations import Populations, populations_of
 from competency_dx.engine.prior_terms import PriorTerms
 from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, resolve
-from competency_dx.engine.product_grid import axis_points, product_grid_likelihood
-from competency_dx.engine.propagation import Propagation, propagation_likelihood
-from competency_dx.engine.reduction import Reduction, bifactor_points, orthogonal, reduction_likelihood
+from competency_dx.engine.product_grid import product_grid_likelihood
+from competency_dx.engine.propagation import propagation_likelihood
+from competency_dx.engine.reduction import orthogonal, reduction_likelihood
 
 __all__ = [
+    "Accuracy",
     "Beta",
     "Constraints",
     "Control",
@@ -40,23 +41,17 @@ __all__ = [
     "Parameter",
     "ParameterTable",
     "PooledNormal",
-    "PopulationDesign",
     "Populations",
     "PriorTerms",
     "Priors",
     "Progress",
-    "Propagation",
-    "Reduction",
-    "Univariate",
-    "axis_points",
     "best_of",
     "beta_of",
-    "bifactor_points",
     "build_items",
     "category_counts",
     "extra_width",
     "fit_histogram",
-    "inseparable",
+    "one_dimension_likelihood",
     "orthogonal",
     "parameter_table",
     "parameters_of_items",

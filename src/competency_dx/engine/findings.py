@@ -19,6 +19,16 @@ LOWER_MAXIMA = Template("engine.lower_maxima", "warning",
     "Увеличьте MarginalML(starts=…).",
     "Of {starts:starting point|starting points} {best} led to the highest maximum, {lower} to lower ones (by {gap:.2f} at "
     "most); {failed} did not converge. Raise MarginalML(starts=…).")
+UNSETTLED = Template("engine.unsettled", "warning",
+    "Приближение апостериорных распределений не установилось у {persons:участника|участников|участников}; сверьте результат "
+    'с MarginalML(integration="quadrature"), если компетенций не больше трёх.',
+    "The approximation of posteriors did not settle for {persons:person|persons}; check the result by "
+    'MarginalML(integration="quadrature") if there are at most three competencies.')
+INSEPARABLE = Template("engine.inseparable", "warning",
+    "Данные почти не различают компетенции (корреляция): {pairs}. Объедините их, или добавьте задания, или задайте "
+    'priors="weak", чтобы удержать корреляции от единицы.',
+    'The data hardly tell competencies apart (correlation): {pairs}. Merge them, add items, or use priors="weak", which '
+    "keeps correlations from one.")
 EMPIRICAL_HISTOGRAM = Template("engine.empirical_histogram", "info",
     "Распределение участников оценено гистограммой из {points:точки|точек|точек}: асимметрия {skewness:.2f}, эксцесс "
     "{kurtosis:.2f}. Стандартные ошибки заданий условны при этой гистограмме, её веса не входят в число параметров; баллы "

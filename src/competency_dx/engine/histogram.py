@@ -15,8 +15,9 @@ from competency_dx.arrays import Floats
 from competency_dx.engine.choices import Control
 from competency_dx.engine.findings import EMPIRICAL_HISTOGRAM
 from competency_dx.engine.items import beta_of
+from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, fit
-from competency_dx.engine.one_dimension import Histogram, Univariate
+from competency_dx.engine.one_dimension import Histogram, OneDimension
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
 from competency_dx.kernels.grid import support
@@ -27,7 +28,7 @@ SETTLED = 1e-7  # relative change of the log-likelihood
 LEAST_MASS = 1e-12
 
 
-def fit_histogram(start: Univariate, families: list[str], method: Control) -> tuple[Univariate, Fit, Finding]:
+def fit_histogram(start: Marginal, families: list[str], method: Control) -> tuple[Marginal, Fit, Finding]:
     """Return the likelihood with its histogram, the fit, and what is to be said of it.
 
     Raises
@@ -42,30 +43,51 @@ def fit_histogram(start: Univariate, families: list[str], method: Control) -> tu
             'shape="normal"'
         )
     z, log_weight = support.standard_nodes(method.points)
-    likelihood = replace(start, histogram=Histogram(z, log_weight), design=start.design.held())
+    held = start.population._replace(free=np.zeros_like(start.population.free))
+    likelihood = replace(_with(start, Histogram(z, log_weight)), population=held)
     phi, before = likelihood.start, -np.inf
     for _ in range(CYCLES):
         now = likelihood.evaluate(phi, method.points)
-        mass = now.detail.expected.nodes / now.detail.expected.nodes.sum()
+        mass = now.detail.step.kept.expected.nodes
+        mass = mass / mass.sum()
         phi = likelihood.em_step(now)
-        likelihood = replace(likelihood, histogram=Histogram(z, np.log(np.maximum(mass, LEAST_MASS))))
+        likelihood = _with(likelihood, Histogram(z, np.log(np.maximum(mass, LEAST_MASS))))
         if abs(now.log_likelihood - before) <= SETTLED * abs(now.log_likelihood):
             break
         before = now.log_likelihood
-    scaled = all(FAMILIES[f].free_slope for f in families)
-    likelihood, phi = _standardised(likelihood, phi, families, scaled=scaled)
-    found = fit(likelihood, method, phi)
-    return likelihood, found, _said(likelihood)
+    if not held.regressors:  # anchored items set location and scale
+        likelihood, phi = _standardised(likelihood, phi, families)
+    best = fit(likelihood, method, phi)
+    theta, weight = _shape(likelihood)
+    mean = float(weight @ theta)
+    variance = float(weight @ (theta - mean) ** 2)
+    z = (theta - mean) / np.sqrt(variance)
+    note = EMPIRICAL_HISTOGRAM.of(points=len(z), skewness=float(weight @ z**3), kurtosis=float(weight @ z**4) - 3)
+    middle = np.array([*[mean] * len(held.regressors), variance])
+    return replace(likelihood, population=held._replace(start=middle)), best, note
 
 
-def _standardised(
-    likelihood: Univariate, phi: Floats, families: list[str], *, scaled: bool
-) -> tuple[Univariate, Floats]:
+def _with(likelihood: Marginal, histogram: Histogram) -> Marginal:
+    """Return the likelihood with another histogram."""
+    assert isinstance(likelihood.integral, OneDimension)
+    return replace(likelihood, integral=replace(likelihood.integral, histogram=histogram))
+
+
+def _shape(likelihood: Marginal) -> tuple[Floats, Floats]:
+    """Return points (Q,) and weights (Q,) of the histogram, which add up to 1."""
+    assert isinstance(likelihood.integral, OneDimension)
+    assert likelihood.integral.histogram is not None
+    theta, log_weight = likelihood.integral.histogram
+    weight = np.exp(log_weight)
+    return theta, weight / weight.sum()
+
+
+def _standardised(likelihood: Marginal, phi: Floats, families: list[str]) -> tuple[Marginal, Floats]:
     """Return likelihood and φ with the histogram at mean 0, and variance 1 where slopes are free."""
-    assert likelihood.histogram is not None
-    theta, log_weight = likelihood.histogram
-    mean, variance = moments(likelihood.histogram)
-    sd = float(np.sqrt(variance)) if scaled else 1.0
+    theta, weight = _shape(likelihood)
+    mean = float(weight @ theta)
+    scaled = all(FAMILIES[f].free_slope for f in families)
+    sd = float(np.sqrt(weight @ (theta - mean) ** 2)) if scaled else 1.0
     items = likelihood.items
     beta = beta_of(items, phi)
     K = items.allowed.shape[1]
@@ -75,23 +97,4 @@ def _standardised(
     beta[:, 0] *= sd
     out = phi.copy()
     out[items.place[items.free]] = beta[items.free]
-    return replace(likelihood, histogram=Histogram((theta - mean) / sd, log_weight)), out
-
-
-def moments(histogram: Histogram) -> tuple[float, float]:
-    """Return mean and variance of a histogram."""
-    weight = np.exp(histogram.log_weight)
-    weight = weight / weight.sum()
-    mean = float(weight @ histogram.theta)
-    return mean, float(weight @ (histogram.theta - mean) ** 2)
-
-
-def _said(likelihood: Univariate) -> Finding:
-    assert likelihood.histogram is not None
-    theta = likelihood.histogram.theta
-    weight = np.exp(likelihood.histogram.log_weight)
-    weight = weight / weight.sum()
-    mean, variance = moments(likelihood.histogram)
-    z = (theta - mean) / np.sqrt(variance)
-    skew, kurtosis = float(weight @ z**3), float(weight @ z**4) - 3
-    return EMPIRICAL_HISTOGRAM.of(points=len(theta), skewness=skew, kurtosis=kurtosis)
+    return _with(likelihood, Histogram((theta - mean) / sd, np.log(weight))), out

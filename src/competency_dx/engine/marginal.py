@@ -18,16 +18,31 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.engine import items as of_items
 from competency_dx.engine import populations as of_population
+from competency_dx.engine.findings import INSEPARABLE
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Information, Precision, inverted
 from competency_dx.engine.parameter_table import Parameter
-from competency_dx.engine.populations import Populations, Pull, populations_over
+from competency_dx.engine.populations import Persons, Populations, Pull, populations_over
+from competency_dx.findings import Finding
 from competency_dx.kernels.families import dispatch
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.grid.product_information import ItemTables
 from competency_dx.kernels.normal_population import Moments, population_gradient, population_information
 from competency_dx.models import NormalPopulation
+
+
+class Accuracy(NamedTuple):
+    """How the integral over competencies was taken; where it is approximate, what corrects it, and the errors.
+
+    `correction` is added to the log-likelihood; `log_likelihood` is its mean absolute value per person, `theta` the RMS error
+    of posterior means.
+    """
+
+    integration: str
+    correction: float = 0.0
+    log_likelihood: float | None = None
+    theta: float | None = None
 
 
 class EStep(NamedTuple):
@@ -54,8 +69,8 @@ class Integral(ABC):
 
     @property
     @abstractmethod
-    def persons(self) -> tuple[Floats, Ints, Floats | None]:
-        """Return regressors (P, R), groups (P,) and case weights (P,) of the persons."""
+    def persons(self) -> Persons:
+        """Return the populations that persons come from."""
 
     def projected(self, items: Items) -> Items:
         """Return the items with the slopes that meet the axes of the points."""
@@ -76,6 +91,18 @@ class Integral(ABC):
     @abstractmethod
     def scores(self, of: Marginal, now: Evaluation) -> Floats:
         """Return E[S_p | x_p] (P, …) of the same parameters, case weights left aside."""
+
+    @abstractmethod
+    def accuracy(self, now: Evaluation) -> Accuracy:
+        """Return how the integral is taken, and its estimated error."""
+
+    def points(self, asked: int, dimensions: int) -> int:  # noqa: ARG002 - some ways of integrating go by it
+        """Return the points on each axis to begin with."""
+        return asked
+
+    def findings(self, now: Evaluation) -> tuple[Finding, ...]:  # noqa: ARG002
+        """Return what is to be said of the integral."""
+        return ()
 
 
 class _AtPhi(NamedTuple):
@@ -188,7 +215,12 @@ class Marginal:
         return out
 
     def _pull(self, phi: Floats) -> Pull:
-        """Return whose scale may expand among unit variances (D,), and what priors of slopes say of it."""
+        """Return whose scale may expand among unit variances (D,), and what priors of slopes say of it.
+
+        That of a single competency does not: EM is then that of Bock & Aitkin, and fast.
+        """
+        if len(self.population.dimensions) == 1:
+            return Pull(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.bool_))
         beta, prior = of_items.beta_of(self.items, phi), self.items.prior
         a, gradient = self._slopes(beta), self._slopes(prior.gradient(beta))
         bend = np.maximum(self._slopes(np.einsum("iff->if", prior.curvature(beta))), 0.0)
@@ -219,8 +251,11 @@ class Marginal:
 
     def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
         """Return the observed information of the objective (Louis 1982), prior curvature included."""
-        T = self._collector()
-        return inverted(self._complete(now) - T.T @ self.integral.missing(self, now, depth) @ T)
+        T, missing = self._collector(), self.integral.missing(self, now, depth)
+        if self.items.linked:
+            return inverted(self._complete(now) - T.T @ missing @ T)
+        at = T.argmax(axis=0)
+        return inverted(self._complete(now) - missing[np.ix_(at, at)])
 
     def _collector(self) -> Floats:
         """Return the matrix that adds parameters one by one up to φ: equal ones share an entry, fixed ones vanish."""
@@ -245,6 +280,12 @@ class Marginal:
     def person_scores(self, now: Evaluation) -> Floats:
         """Return the gradient of each person's log-likelihood (P, F), case weights and priors left aside."""
         return np.asarray(self.integral.scores(self, now) @ self._collector())
+
+    def findings(self, now: Evaluation) -> tuple[Finding, ...]:
+        """Return what is to be said of the integral, and of competencies that the data do not tell apart."""
+        pairs = of_population.inseparable(self.population, self.psi(now.phi))
+        said = self.integral.findings(now)
+        return (*said, INSEPARABLE.of((name for a, b, _ in pairs for name in (a, b)), pairs=pairs)) if pairs else said
 
     def moved(self, phi: Floats, step: Floats) -> Floats:
         """Return φ after a step; boundaries stay in order and covariance matrices positive definite."""

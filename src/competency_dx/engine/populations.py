@@ -12,6 +12,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.engine.parameter_table import Kind, Parameter
+from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.normal_population import Moments, expected_information, halves, pairs, size
 from competency_dx.models import NormalPopulation
 
@@ -234,11 +235,33 @@ def _scored(of: Populations, g: int, sigma: Floats, data: tuple[float, Floats], 
     return stepped(sigma, step)
 
 
+class Persons(NamedTuple):
+    """Where P persons come from: regressors w (P, R), groups (P,), case weights (P,), None where all are 1.
+
+    Where all come from one population, `regressors` and `group` have a single row.
+    """
+
+    regressors: Floats
+    group: Ints
+    weight: Floats | None
+
+    @property
+    def shared(self) -> bool:
+        """Return whether all persons come from one population."""
+        return len(self.group) == 1
+
+
+def persons_of(answers: Answers, group: Ints | None, regressors: Floats | None) -> Persons:
+    """Return where persons come from; regressors are (P, R), or (1, R) where they are the same for everybody."""
+    P, w = len(answers.codes), np.zeros((1, 0)) if regressors is None else regressors
+    if group is None and (len(w) == 1 or not w.shape[1]):
+        return Persons(w[:1], np.zeros(1, dtype=np.int64), answers.weight)
+    of = np.zeros(P, dtype=np.int64) if group is None else group
+    return Persons(np.broadcast_to(w, (P, w.shape[1])), of, answers.weight)
+
+
 def populations_over(
-    dimensions: tuple[str, ...],
-    residual: tuple[Floats, Floats],
-    persons: tuple[Floats, Ints, Floats | None],
-    reference: Floats,
+    dimensions: tuple[str, ...], residual: tuple[Floats, Floats], persons: Persons, reference: Floats
 ) -> tuple[NormalPopulation, ...]:
     """Return the population of each group, which persons without known covariates are scored with.
 
@@ -246,8 +269,7 @@ def populations_over(
     ----------
     residual : tuple of ndarray
         Coefficients γ (R, D) and residual covariances (G, D, D).
-    persons : tuple
-        Regressors (P, R), groups (P,) and case weights (P,) or None.
+    persons : Persons
     reference : ndarray, shape (G, R)
         Regressors that make the mean of a group; covariates are columns of zeros in it.
     """

@@ -14,8 +14,8 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import EStep, Integral, Marginal
-from competency_dx.engine.populations import Populations
+from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
+from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import support
 from competency_dx.kernels.grid.e_step import Answers
@@ -40,12 +40,6 @@ COARSE = 1.0  # spacing of the grid for information in units of the narrowest po
 FINE = 1.1  # it is made anew where that saves more than this factor
 
 
-def axis_points(points: int, n_dimensions: int) -> int:
-    """Return the points on each axis to begin with: as asked, but 31, 21 and 17 with two, three and four dimensions for 61."""
-    own = POINTS[n_dimensions] if points == USUAL else points
-    return min(own, MOST_POINTS[n_dimensions])
-
-
 class _OnGrid(NamedTuple):
     """Grid, populations of persons, and the E-step."""
 
@@ -56,31 +50,16 @@ class _OnGrid(NamedTuple):
 
 @value
 class ProductGrid(Integral):
-    """A product grid.
-
-    Attributes
-    ----------
-    answers : Answers
-    group : ndarray of int, shape (P,) or (1,)
-        Group of each person; a single entry where persons come from one population.
-    regressors : ndarray, shape (P, R) or (1, R)
-        Indicators of groups whose mean is free, and covariates.
-    """
+    """A product grid with the same number of points on each axis."""
 
     answers: Answers
-    group: Ints
-    regressors: Floats
+    persons: Persons
     executor: Executor | None = None
-
-    @property
-    def persons(self) -> tuple[Floats, Ints, Floats | None]:
-        """Return regressors, groups and case weights of the persons."""
-        return self.regressors, self.group, self.answers.weight
 
     @property
     def _everybody(self) -> Floats:
         """Return the regressors of all persons (P, R)."""
-        return np.broadcast_to(self.regressors, (len(self.answers.codes), self.regressors.shape[1]))
+        return np.broadcast_to(self.persons.regressors, (len(self.answers.codes), self.persons.regressors.shape[1]))
 
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:  # noqa: ARG002
         """Return the E-step at φ with `points` on each axis, coarser and in single precision on the way."""
@@ -95,10 +74,10 @@ class ProductGrid(Integral):
     def _grid(self, populations: tuple[Floats, Floats], points: int) -> tuple[Grid, Normals]:
         """Return a grid that spans all populations, and the populations of persons."""
         gamma, sigma = populations
-        means = self.regressors @ gamma
-        by_group = [means if len(self.group) == 1 else means[self.group == g] for g in range(len(sigma))]
+        means, group = self.persons.regressors @ gamma, self.persons.group
+        by_group = [means if self.persons.shared else means[group == g] for g in range(len(sigma))]
         low, high = (np.stack([f(m, axis=0) for m in by_group]) for f in (np.min, np.max))
-        return product_grid(points, Regions(low, high, sigma)), Normals(self.group, means, sigma)
+        return product_grid(points, Regions(low, high, sigma)), Normals(group, means, sigma)
 
     def moments(self, step: EStep) -> Moments:
         """Return the moments of the populations."""
@@ -132,6 +111,14 @@ class ProductGrid(Integral):
             regressors=self._everybody,
             executor=self.executor,
         )
+
+    def accuracy(self, now: Evaluation) -> Accuracy:  # noqa: ARG002 - the grid suits the posteriors
+        """Return that the integral is exact up to the grid."""
+        return Accuracy("product grid")
+
+    def points(self, asked: int, dimensions: int) -> int:
+        """Return the points as asked, but 31, 21 and 17 on each axis with two, three and four dimensions for 61."""
+        return min(POINTS[dimensions] if asked == USUAL else asked, MOST_POINTS[dimensions])
 
 
 def confounded(items: Items, population: Populations) -> tuple[tuple[str, str], ...]:
@@ -191,20 +178,12 @@ def product_grid_likelihood(
     CalibrationError
         With more than four dimensions, or where the Q-matrix leaves slopes unidentified.
     """
-    D, P = items.n_slopes, len(answers.codes)
+    D = items.n_slopes
     if D not in POINTS:
         raise CalibrationError(
             f"A product grid takes up to {max(POINTS)} competencies, there are {D}; use "
             'MarginalML(integration="propagation"), or "bifactor" for one general and several specific ones'
         )
     refuse_confounded(items, population)
-    w = np.zeros((1, 0)) if regressors is None else regressors
-    single = group is None and (len(w) == 1 or not w.shape[1])
-    of = np.zeros(1 if single else P, dtype=np.int64) if group is None else group
-    integral = ProductGrid(
-        answers=answers,
-        group=of,
-        regressors=w[:1] if single else np.broadcast_to(w, (P, w.shape[1])),
-        executor=executor,
-    )
+    integral = ProductGrid(answers=answers, persons=persons_of(answers, group, regressors), executor=executor)
     return Marginal(items=items, answers=answers, population=population, integral=integral)

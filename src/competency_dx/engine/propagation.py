@@ -12,10 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
+from competency_dx.engine.findings import UNSETTLED
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import EStep, Integral, Marginal
-from competency_dx.engine.populations import Populations
+from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
+from competency_dx.engine.populations import Persons, Populations, persons_of
+from competency_dx.findings import Finding
 from competency_dx.kernels.grid import support
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.e_step import Answers, with_indicators
@@ -47,9 +49,9 @@ class Propagation(Integral):
     executor: Executor | None = None
 
     @property
-    def persons(self) -> tuple[Floats, Ints, Floats | None]:
-        """Return regressors (P, R), groups (P,) and case weights (P,) of the persons."""
-        return self.design.regressors, self.design.group, self.design.weight
+    def persons(self) -> Persons:
+        """Return where persons come from."""
+        return Persons(self.design.regressors, self.design.group, self.design.weight)
 
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:
         """Return the E-step at φ, from the sites of an E-step before."""
@@ -105,10 +107,17 @@ class Propagation(Integral):
             self.design, kept.model, sites=kept.expected.sites, derivatives=derivatives, executor=self.executor
         )
 
-    def unsettled(self, now: Evaluation) -> int:
-        """Return how many persons' sites did not settle."""
-        kept: _Propagated = now.detail.step.kept
-        return kept.expected.unsettled
+    def accuracy(self, now: Evaluation) -> Accuracy:
+        """Return the correction of the log-likelihood and the errors of propagation."""
+        error = self.error(now)
+        weight = np.ones(len(error.log_likelihood)) if self.design.weight is None else self.design.weight
+        each = float(np.abs(error.log_likelihood).mean())
+        return Accuracy("propagation", float(weight @ error.log_likelihood), each, error.rms_mean)
+
+    def findings(self, now: Evaluation) -> tuple[Finding, ...]:
+        """Return what is to be said of persons whose sites did not settle."""
+        persons = now.detail.step.kept.expected.unsettled
+        return (UNSETTLED.of(persons=persons),) if persons else ()
 
     def error(self, now: Evaluation) -> EPError:
         """Return the estimated error of expectation propagation for every person."""
@@ -131,10 +140,12 @@ def propagation_likelihood(
     Parameters
     ----------
     group : ndarray of int, shape (P,), optional
-    regressors : ndarray, shape (P, R), optional
+    regressors : ndarray, shape (P, R) or (1, R), optional
         Indicators of groups whose mean is free, and covariates.
     """
-    design = by_dimension(answers, dimension, group=group, regressors=regressors)
+    P, persons = len(answers.codes), persons_of(answers, group, regressors)
+    w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))
+    design = by_dimension(answers, dimension, group=group, regressors=w)
     if executor is None:
         design = design._replace(answers=tuple(with_indicators(part) for part in design.answers))
     return Marginal(

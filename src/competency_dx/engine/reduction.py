@@ -15,8 +15,8 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import EStep, Integral, Marginal
-from competency_dx.engine.populations import Populations
+from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
+from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.grid import bifactor as kernel
 from competency_dx.kernels.grid.bifactor import Axes, BifactorExpected, bifactor_e_step
@@ -24,14 +24,9 @@ from competency_dx.kernels.grid.bifactor_information import bifactor_missing_inf
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.grid.louis import Depth
-from competency_dx.kernels.normal_population import Moments, pairs
+from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
 USUAL, POINTS, ON_THE_WAY, MOST_POINTS = 61, 31, 21, 121
-
-
-def bifactor_points(points: int) -> int:
-    """Return the points on either axis to begin with: as asked, but 31 for the 61 of a calibration that does not say."""
-    return POINTS if points == USUAL else min(points, MOST_POINTS)
 
 
 class _OnAxes(NamedTuple):
@@ -63,9 +58,9 @@ class Reduction(Integral):
     executor: Executor | None = None
 
     @property
-    def persons(self) -> tuple[Floats, Ints, Floats | None]:
-        """Return regressors (P, R), groups (P,) and case weights (P,) of the persons."""
-        return self.design.regressors, self.design.group, self.design.weight
+    def persons(self) -> Persons:
+        """Return where persons come from."""
+        return Persons(self.design.regressors, self.design.group, self.design.weight)
 
     def projected(self, items: Items) -> Items:
         """Return the items with two slopes a row: general, and that of their own testlet."""
@@ -91,16 +86,15 @@ class Reduction(Integral):
     def moments(self, step: EStep) -> Moments:
         """Return the moments of each group; covariances, which are not free, are left at zero."""
         kept: _OnAxes = step.kept
-        weight = np.ones(self.design.persons) if self.design.weight is None else self.design.weight
-        w = self.design.regressors
-        off = kept.expected.mean - w @ kept.gamma
-        parts = []
-        for g in range(len(kept.normals.variance)):
-            member = weight * (self.design.group == g)
-            scaled = w.T * member
-            scatter = np.diag(member @ (off**2 + kept.expected.variance))
-            parts.append((member.sum(), scaled @ w, scaled @ off, scatter))
-        return Moments(*(np.stack([np.asarray(x) for x in each]) for each in zip(*parts, strict=True)))
+        expected, off = kept.expected, kept.expected.mean - self.design.regressors @ kept.gamma
+        return moments_of_groups(
+            off,
+            (off**2 + expected.variance)[:, :, None] * np.eye(off.shape[1]),
+            groups=len(kept.normals.variance),
+            group=self.design.group,
+            regressors=self.design.regressors,
+            weight=np.ones(len(off)) if self.design.weight is None else self.design.weight,
+        )
 
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
         """Return the missing information."""
@@ -115,6 +109,14 @@ class Reduction(Integral):
         kept: _OnAxes = now.detail.step.kept
         tables = of.tables(now.phi, kept.axes.points)
         return bifactor_person_scores(self.design, kept.axes, tables, kept.normals, executor=self.executor)
+
+    def accuracy(self, now: Evaluation) -> Accuracy:  # noqa: ARG002 - the grid suits the posteriors
+        """Return that the integral is exact up to the grid."""
+        return Accuracy("dimension reduction")
+
+    def points(self, asked: int, dimensions: int) -> int:  # noqa: ARG002
+        """Return the points as asked, but 31 for the 61 of a calibration that does not say."""
+        return POINTS if asked == USUAL else min(asked, MOST_POINTS)
 
 
 def orthogonal(of: Populations) -> Populations:
@@ -163,15 +165,11 @@ def reduction_likelihood(
             f'{listed([str(i + 1) for i in wrong])} of the Q-matrix do not: correct them, or use integration="quadrature"'
         )
     testlet = np.where(loads[:, 1:].any(axis=1), loads[:, 1:].argmax(axis=1), D - 1)
-    w = np.zeros((1, 0)) if regressors is None else regressors
-    design = _taken_apart(answers, testlet, D, group)._replace(regressors=np.broadcast_to(w, (P, w.shape[1])))
-    single = group is None and (len(w) == 1 or not w.shape[1])
-    return Marginal(
-        items=items,
-        answers=answers,
-        population=orthogonal(population),
-        integral=Reduction(design=design, testlet=testlet, single=single, executor=executor),
-    )
+    persons = persons_of(answers, group, regressors)
+    w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))
+    design = _taken_apart(answers, testlet, D, group)._replace(regressors=w)
+    integral = Reduction(design=design, testlet=testlet, single=persons.shared, executor=executor)
+    return Marginal(items=items, answers=answers, population=orthogonal(population), integral=integral)
 
 
 def _taken_apart(answers: Answers, testlet: Ints, D: int, group: Ints | None) -> Design:

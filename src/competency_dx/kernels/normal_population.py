@@ -23,6 +23,22 @@ class Moments(NamedTuple):
     scatter: Floats
 
 
+def moments_of_groups(
+    off: Floats, square: Floats, *, groups: int, group: Ints, regressors: Floats, weight: Floats
+) -> Moments:
+    """Return the moments of groups from those of n persons or points: E[e] (n, D) and E[e eᵀ] (n, D, D).
+
+    `group` and `regressors` have a row for each, or one for all; `weight` is (n,).
+    """
+    w = np.broadcast_to(regressors, (len(off), regressors.shape[1]))
+    parts = []
+    for g in range(groups):
+        member = (group == g) * weight
+        scaled = w * member[:, None]
+        parts.append((member.sum(), scaled.T @ w, scaled.T @ off, np.einsum("p,pab->ab", member, square)))
+    return Moments(*(np.stack([np.asarray(x) for x in each]) for each in zip(*parts, strict=True)))
+
+
 def pairs(D: int) -> tuple[Ints, Ints]:
     """Return the indices a <= b of the elements of a covariance matrix, row by row."""
     a, b = np.triu_indices(D)

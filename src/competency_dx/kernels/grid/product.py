@@ -21,7 +21,7 @@ from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid.e_step import Answers, JointTerms, Tables, indicators, joined, joint_terms, normalise
 from competency_dx.kernels.grid.support import REACH
-from competency_dx.kernels.normal_population import Moments, pairs
+from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
 MOST_PERSONS, LEAST_PERSONS = 256, 16  # of a block
 MOST_NUMBERS = 4_000_000  # of a block's posteriors
@@ -247,11 +247,11 @@ def population_moments(
 ) -> Moments:
     """Return the moments of each group about the means of persons, for regressors (P, R)."""
     off = found.mean - normals.mean
-    group = np.broadcast_to(normals.group, (len(off),))
-    square = posterior_covariance(found.mean, found.second) + off[:, :, None] * off[:, None, :]
-    parts = []
-    for g in range(len(normals.covariance)):
-        own = (group == g) * (np.ones(len(off)) if weight is None else weight)
-        w = regressors * own[:, None]
-        parts.append((own.sum(), w.T @ regressors, w.T @ off, np.einsum("p,pab->ab", own, square)))
-    return Moments(*(np.stack([np.asarray(x) for x in each]) for each in zip(*parts, strict=True)))
+    return moments_of_groups(
+        off,
+        posterior_covariance(found.mean, found.second) + off[:, :, None] * off[:, None, :],
+        groups=len(normals.covariance),
+        group=normals.group,
+        regressors=regressors,
+        weight=np.ones(len(off)) if weight is None else weight,
+    )
