@@ -17,8 +17,8 @@ import competency_dx as cdx
 from competency_dx.bank import BankPopulation, Item, ItemBank, ParameterRecord
 from competency_dx.errors import DocumentError, ScoringError
 from competency_dx.models import bank_parameters, log_probabilities
+from competency_dx.persons import inverse_cdf, uniforms
 from competency_dx.scoring import PlausibleValues, Pooled, plausible_values, pool
-from competency_dx.scoring.draws import inverse_cdf, uniforms
 
 MakeBank = Callable[..., ItemBank]
 Array = NDArray[np.float64]

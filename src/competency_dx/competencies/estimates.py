@@ -17,14 +17,12 @@ from competency_dx.competencies.percent_given_answers import (
 )
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
-from competency_dx.kernels.grid.e_step import prepare
-from competency_dx.kernels.persons.summaries import filled_table, for_each_posterior
-from competency_dx.scoring import Matched
+from competency_dx.persons import Matched, exact_posterior, filled_table
 
 BLOCK = 128
 
 
-class Estimates(NamedTuple):
+class UnitEstimates(NamedTuple):
     """Arrays (P, C) of what the posteriors of all units say."""
 
     theta: Floats
@@ -48,10 +46,10 @@ class Percent(NamedTuple):
     p_strength: Floats
 
 
-def estimates(matched: Matched, made: Plan, rule: DeficitRule) -> Estimates:
+def estimates(matched: Matched, made: Plan, rule: DeficitRule) -> UnitEstimates:
     """Return what the posterior of each unit says of each person."""
     P, C = len(matched.codes), len(made.units.competencies)
-    out = Estimates(*(np.empty((P, C), dtype=np.int64 if f == "n_items" else float) for f in Estimates._fields))
+    out = UnitEstimates(*(np.empty((P, C), dtype=np.int64 if f == "n_items" else float) for f in UnitEstimates._fields))
     weight = np.exp(made.grid.log_weight)
     for c, member in enumerate(made.units.member):
         observed = matched.observed[:, member]
@@ -71,14 +69,14 @@ def _reliability(observed: Bools, information: Floats, theta: Floats, weight: Fl
     return out[group.ravel()]
 
 
-def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRule) -> None:
+def _fill(out: UnitEstimates, c: int, matched: Matched, made: Plan, rule: DeficitRule) -> None:
     """Fill column `c` of the estimates from the posteriors of one unit."""
     member, grid, informed = made.units.member[c], made.grid, made.informed[c]
-    answers = prepare(matched.codes[:, member], matched.observed[:, member], made.parameters.n_categories[member])
+    part = matched._replace(codes=matched.codes[:, member], observed=matched.observed[:, member])
     powers = np.column_stack([grid.theta, grid.theta**2])
     tail, lowest, highest = (1 - rule.interval) / 2, made.standards.deficit_cut, made.standards.strength_cut
 
-    def one(block: slice, posterior: Floats) -> None:
+    def one(block: slice, posterior: Floats, _: Floats) -> None:
         n = block.stop - block.start
         posterior /= posterior.sum(axis=1)[:, None]
         moments = (posterior @ powers)[:n]
@@ -91,7 +89,7 @@ def _fill(out: Estimates, c: int, matched: Matched, made: Plan, rule: DeficitRul
         for name, values in found._asdict().items():
             getattr(out, name)[block, c] = values[:n]
 
-    for_each_posterior(answers, grid.take(member), one, size=BLOCK)
+    exact_posterior(part, made.parameters.n_categories[member], grid.take(member)).each(one, size=BLOCK)
 
 
 def _certain(posterior: Floats, curve: PercentCurve, tail: float) -> Percent:

@@ -6,14 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, value
+from competency_dx.arrays import value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.classes.misconception_mixture import Persons
-from competency_dx.kernels.grid.e_step import prepare
-from competency_dx.kernels.persons.summaries import for_each_posterior
 from competency_dx.misconceptions.estimation import (
     MISCONCEPTION_MODEL,
     MisconceptionEstimate,
@@ -23,7 +21,16 @@ from competency_dx.misconceptions.estimation import (
 from competency_dx.misconceptions.evidence import MisconceptionEvidence, MisconceptionParameters
 from competency_dx.misconceptions.findings import NOT_ESTIMATED, RESTS_ON_PRIOR, TOO_MANY_OPTIONS
 from competency_dx.models import ItemParameters
-from competency_dx.persons import EAP, as_responses, check_one_dimension, match, parameters_of, scoring_grid, source_of
+from competency_dx.persons import (
+    EAP,
+    as_responses,
+    check_one_dimension,
+    exact_posterior,
+    match,
+    parameters_of,
+    scoring_grid,
+    source_of,
+)
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
 
@@ -138,13 +145,7 @@ def _ability(data: Responses, known: ItemParameters, missing: MissingPolicy) -> 
     """Return the posterior weights of ability (P, Q) given the scores."""
     matched, choice = match(data, known, missing), EAP()
     grid = scoring_grid(known, choice.points, choice.item_uncertainty)
-    out = np.empty((len(matched.codes), len(grid.theta)))
-
-    def one(block: slice, weight: Floats) -> None:
-        kept = weight[: block.stop - block.start]
-        out[block] = kept / kept.sum(axis=1, keepdims=True)
-
-    for_each_posterior(prepare(matched.codes, matched.observed, known.n_categories), grid, one)
+    out = exact_posterior(matched, known.n_categories, grid).weights()
     return _Ability(Persons((grid.theta - known.mean) / np.sqrt(known.variance), out), matched.findings)
 
 

@@ -45,26 +45,28 @@ def _averaged(parameters: ItemParameters, K: int, theta: Floats) -> Floats:
 
 def _tables(parameters: ItemParameters, K: int, theta: Floats) -> Iterator[tuple[Floats, float]]:
     """Yield category probabilities (n, K, Q) at the points of the cubature over (a, e_1 …), with their weights."""
-    width, total = parameters.intercepts.shape[1], parameters.covariance.shape[1]
-    used = np.flatnonzero((parameters.covariance != 0).any(axis=(0, 1)) | (np.arange(total) < K))
-    used = used[(used < K) | (used >= width)]
+    D, total = parameters.slopes.shape[1], parameters.covariance.shape[1]
+    own, width = D + K - 1, D + parameters.intercepts.shape[1] - 1
+    always = np.arange(total) < (own if D == 1 else 0)
+    used = np.flatnonzero((parameters.covariance != 0).any(axis=(0, 1)) | always)
+    used = used[(used < own) | (used >= width)]
     centre, allowed, groups = parameters.beta, parameters.allowed[:, :K], parameters.groups
-    keep = np.r_[0:K, width:total]
+    keep = np.r_[0:own, width:total]
     centre = centre[:, keep]
     values, vectors = np.linalg.eigh(parameters.covariance[:, used[:, None], used])
     root = np.zeros((len(centre), len(keep), len(used)))
     root[:, np.searchsorted(keep, used)] = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    for point, weight in zip(*cubature(len(used)), strict=True):
+    for point, weight in zip(*cubature(len(used), PRODUCT_DIMENSIONS if D == 1 else 0), strict=True):
         yield np.exp(dispatch.log_probabilities(groups, centre + root @ point, theta, allowed)), float(weight)
 
 
-def cubature(F: int) -> tuple[Floats, Floats]:
+def cubature(F: int, product: int = PRODUCT_DIMENSIONS) -> tuple[Floats, Floats]:
     """Return points (N, F) and weights (N,) for expectations under a standard normal of dimension F.
 
-    Product Gauss-Hermite of degree 9 up to three dimensions; beyond, the 2F points of degree 3 at ±√F on the axes
+    Product Gauss-Hermite of degree 9 up to `product` dimensions; beyond, the 2F points of degree 3 at ±√F on the axes
     (Stroud 1971, formula E_n^{r²} 3-1).
     """
-    if F > PRODUCT_DIMENSIONS:
+    if product < F:
         points = np.sqrt(F) * np.concatenate([np.eye(F), -np.eye(F)])
         return points, np.full(2 * F, 0.5 / F)
     x, w = np.polynomial.hermite_e.hermegauss(AXIS_POINTS)

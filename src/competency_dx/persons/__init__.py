@@ -1,7 +1,12 @@
 """The persons of a table: matched to item parameters by id, with their posterior."""
 
+from competency_dx.kernels.persons.grid_posterior import filled_table
 from competency_dx.persons.choices import EAP, MAP, ML, WLE, ItemUncertainty, Method, SumScore
-from competency_dx.persons.grids import scoring_grid, uncertain_items
+from competency_dx.persons.draws import even_uniforms, inverse_cdf, uniforms
+from competency_dx.persons.exact_posterior import ExactPosterior, given_sums, sum_score_table
+from competency_dx.persons.grids import END_MASS, scoring_grid, uncertain_items
+from competency_dx.persons.integral import Marginal, PersonIntegral, PosteriorMoments
+from competency_dx.persons.lattice_posterior import modes
 from competency_dx.persons.matching import (
     Matched,
     as_responses,
@@ -12,24 +17,42 @@ from competency_dx.persons.matching import (
     source_of,
 )
 from competency_dx.persons.plain_table import PERSON, plain_points
+from competency_dx.persons.posterior import Posterior, exact_posterior, posterior_of
+from competency_dx.persons.propagated_posterior import propagated_given_sums
 
 __all__ = [
     "EAP",
+    "END_MASS",
     "MAP",
     "ML",
     "PERSON",
     "WLE",
+    "ExactPosterior",
     "ItemUncertainty",
+    "Marginal",
     "Matched",
     "Method",
+    "PersonIntegral",
+    "Posterior",
+    "PosteriorMoments",
     "SumScore",
     "as_responses",
     "by_population",
     "check_one_dimension",
+    "even_uniforms",
+    "exact_posterior",
+    "filled_table",
+    "given_sums",
+    "inverse_cdf",
     "match",
+    "modes",
     "parameters_of",
     "plain_points",
+    "posterior_of",
+    "propagated_given_sums",
     "scoring_grid",
     "source_of",
+    "sum_score_table",
     "uncertain_items",
+    "uniforms",
 ]

@@ -1,4 +1,9 @@
-"""The support grid of scoring: decided by the parameters alone, so that it is the same for one person and a million."""
+"""The grid rule of one competency: decided by items and population alone, the same for one person and a million.
+
+The spacing stays below the narrowest posterior that the items can produce, and no pattern of answers leaves mass at the ends.
+Information gives the first guess; then the grid checks itself on the likeliest answers at every point and is refined until it
+passes.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +11,60 @@ from functools import lru_cache
 
 import numpy as np
 
-from competency_dx.arrays import Bools
+from competency_dx.arrays import Bools, Floats
 from competency_dx.kernels.grid.e_step import Tables
-from competency_dx.kernels.grid.support import points_needed, standard_nodes
+from competency_dx.kernels.grid.support import REACH, points_needed, standard_nodes
 from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
 from competency_dx.persons.choices import ItemUncertainty
 
-SAFETY = 0.8
+SAFETY = 0.8  # of the narrowest posterior SD that information promises
+WIDEST = 1.0  # spacing in units of the narrowest posterior SD that the check lets pass
+END_MASS = 1e-4  # on the end points
+FARTHER, FARTHEST = 3.0, 30.0  # population SD by which ends move out, and where they stop
 MOST_POINTS = 1201
+PATTERNS = 121
 KEPT = 32
 
 
 @lru_cache(maxsize=KEPT)
 def scoring_grid(parameters: ItemParameters, points: int, choice: ItemUncertainty) -> Tables:
-    """Return a grid whose spacing stays below the narrowest posterior these items can produce."""
+    """Return a grid that passes its check, with at least `points` on ±6 SD of the population."""
     uncertain = uncertain_items(parameters, choice)
     sd = float(np.sqrt(parameters.variance))
     coarse = parameters.mean + sd * np.linspace(-4, 4, 161)
     information = score_information(parameters, coarse).sum(axis=0)
     narrowest = 1 / np.sqrt(1 + information.max() * sd**2)
-    z, log_weight = standard_nodes(min(max(points, points_needed(SAFETY * narrowest)), MOST_POINTS))
-    theta = parameters.mean + sd * z
-    return Tables(theta, log_weight, averaged_log_probabilities(parameters, theta, uncertain))
+    within, reach = max(points, points_needed(SAFETY * narrowest)), REACH
+    while True:
+        n = min(2 * int(np.ceil((within - 1) / 2 * reach / REACH)) + within % 2, MOST_POINTS)
+        z, log_weight = standard_nodes(n, reach)
+        theta = parameters.mean + sd * z
+        tables = Tables(theta, log_weight, averaged_log_probabilities(parameters, theta, uncertain))
+        least, ends = grid_check(tables)
+        narrow = least / sd
+        if ends > END_MASS and reach < FARTHEST:
+            reach += FARTHER
+        elif z[1] - z[0] > WIDEST * narrow and n < MOST_POINTS:
+            within = points_needed(SAFETY * min(narrow, (z[1] - z[0]) / 2))
+        else:
+            return tables
+
+
+def grid_check(tables: Tables) -> tuple[float, float]:
+    """Return the SD of the narrowest posterior and the largest mass on the end points.
+
+    Narrowest over the likeliest answers at points of the grid; the ends are tried by the answers that pull there most.
+    """
+    at = np.unique(np.linspace(0, len(tables.theta) - 1, PATTERNS).round().astype(np.int64))
+    joint: Floats = np.tile(tables.log_weight, (len(at) + 2, 1))
+    for table in tables.log_prob:
+        pulls = (table[:, 0] - table[:, 1]).argmax(), (table[:, -1] - table[:, -2]).argmax()
+        joint += table[np.append(table[:, at].argmax(axis=0), pulls)]
+    joint -= joint.max(axis=1)[:, None]
+    weight = np.exp(joint)
+    weight /= weight.sum(axis=1)[:, None]
+    off = tables.theta - (weight @ tables.theta)[:, None]
+    return float(np.sqrt((weight * off**2).sum(axis=1)[:-2].min())), float((weight[:, 0] + weight[:, -1]).max())
 
 
 def uncertain_items(parameters: ItemParameters, choice: ItemUncertainty) -> Bools:

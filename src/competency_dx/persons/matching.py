@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Ints
+from competency_dx.arrays import Bools, Codes, Ints, Names
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.classification import ClassCalibration
@@ -22,16 +22,17 @@ from competency_dx.responses import MissingPolicy, Responses, chosen_options, lo
 
 
 class Matched(NamedTuple):
-    """Scores (P, I) and observed mask (P, I) in the order of the parameters, with what did not match."""
+    """Persons (P,), scores (P, I) and observed mask (P, I) in the order of the parameters, with what did not match."""
 
     data: Responses
+    persons: Names
     codes: Codes
     observed: Bools
     findings: tuple[Finding, ...]
 
     def rows(self, persons: Ints) -> Matched:
         """Return some of the persons."""
-        return self._replace(codes=self.codes[persons], observed=self.observed[persons])
+        return self._replace(persons=self.persons[persons], codes=self.codes[persons], observed=self.observed[persons])
 
 
 def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
@@ -99,7 +100,7 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
         codes, observed = _options(data, parameters, codes, observed)
     if data.items == parameters.items:
         _check_range(data, codes, observed, parameters)
-        return Matched(data, codes, observed, ())
+        return Matched(data, data.persons, codes, observed, ())
     column = {item: j for j, item in enumerate(data.items)}
     pairs = [(i, column[item]) for i, item in enumerate(parameters.items) if item in column]
     if not pairs:
@@ -113,7 +114,7 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
     out[:, to], mask[:, to] = codes[:, of], observed[:, of]
     _check_range(data, out, mask, parameters)
     known = set(parameters.items)
-    return Matched(data, out, mask, NO_PARAMETERS.about(item for item in data.items if item not in known))
+    return Matched(data, data.persons, out, mask, NO_PARAMETERS.about(item for item in data.items if item not in known))
 
 
 def _options(data: Responses, parameters: ItemParameters, codes: Codes, observed: Bools) -> tuple[Codes, Bools]:

@@ -14,7 +14,7 @@ from competency_dx.responses import Responses
 PERSON = "person"
 
 
-class Design(NamedTuple):
+class Covariates(NamedTuple):
     """Names of the F columns and the design matrix (P, F), a constant first."""
 
     names: tuple[str, ...]
@@ -58,7 +58,7 @@ class LatentRegression:
         return out
 
 
-def design_of(conditioning: Any, data: Responses) -> Design:  # noqa: ANN401 - a frame, or names of background columns
+def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401 - a frame, or names of background columns
     """Return the design matrix of the persons of `data`, in their order.
 
     Parameters
@@ -83,7 +83,7 @@ def design_of(conditioning: Any, data: Responses) -> Design:  # noqa: ANN401 - a
         for label, part in _coded(name, cells, data):
             names.append(label)
             parts.append(part)
-    return Design(tuple(names), np.column_stack(parts))
+    return Covariates(tuple(names), np.column_stack(parts))
 
 
 def _background(wanted: Sequence[str], data: Responses) -> dict[str, list[Any]]:

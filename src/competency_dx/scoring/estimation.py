@@ -12,17 +12,29 @@ from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.kernels.blocks import map_blocks
 from competency_dx.kernels.grid.e_step import prepare
-from competency_dx.kernels.persons.summaries import summarise
 from competency_dx.models import ItemParameters
-from competency_dx.persons import EAP, MAP, ML, WLE, Matched, Method, SumScore, scoring_grid, uncertain_items
+from competency_dx.persons import (
+    EAP,
+    END_MASS,
+    MAP,
+    ML,
+    WLE,
+    Matched,
+    Method,
+    SumScore,
+    given_sums,
+    modes,
+    posterior_of,
+    propagated_given_sums,
+    scoring_grid,
+    uncertain_items,
+)
 from competency_dx.provenance import digest_arrays, digest_text
 from competency_dx.scoring.findings import END_OF_GRID
 from competency_dx.scoring.point_scores import point_estimates, reach_of
-from competency_dx.scoring.several_dimensions import joint_estimates
 from competency_dx.scoring.shared_errors import Shared, shared_variance
-from competency_dx.scoring.sum_scores import sum_score_estimates
 
-END_MASS = 1e-4
+NO_RESPONSES = 3
 EDGE = 1e-6
 BLOCK = 32_768
 
@@ -46,15 +58,17 @@ def estimates(
             'item_uncertainty="all" needs standard errors of the item parameters, and these parameters have none; calibrate by '
             'MarginalML(), or take item_uncertainty="none"'
         )
+    found, notes = _values(matched, known, method, shared)
+    sums = [_sums(matched, known, None if len(found.theta[0]) == 1 else np.flatnonzero(x)) for x in known.loads.T]
+    status = np.stack([_status(s) for s in sums], axis=1)
+    if found.reach is not None:
+        sd = np.sqrt(np.diag(known.population.covariance))
+        far = (found.theta - known.population.mean) / (found.reach * sd)
+        edge = np.where(far > 1 - EDGE, 2, np.where(far < EDGE - 1, 1, status))
+        status = np.where(status == NO_RESPONSES, status, edge).astype(np.int8)
+    n_items = np.stack([s.n_items for s in sums], axis=1)
     digest = digest_arrays(matched.codes, np.packbits(matched.observed))
-    if len(known.dimensions) > 1:
-        return _on_several(matched, known, method)._replace(digest=digest), ()
-    theta, se, notes = _on_one(matched, known, method, shared)
-    sums = _sums(matched, known)
-    status = _status(sums)
-    if not isinstance(method, EAP | SumScore):
-        status = _at_bounds(status, theta, known, reach_of(type(method).__name__))
-    return Estimates(theta[:, None], (se**2)[:, None, None], sums.n_items[:, None], status[:, None], digest), notes
+    return Estimates(found.theta, found.covariance, n_items, status, digest), notes
 
 
 def joined(parts: list[Estimates], rows: list[Ints | None]) -> Estimates:
@@ -64,34 +78,63 @@ def joined(parts: list[Estimates], rows: list[Ints | None]) -> Estimates:
     return Estimates(theta, covariance, n_items, status, digest_text(" ".join(part.digest for part in parts)))
 
 
-def _on_several(matched: Matched, known: ItemParameters, method: Method) -> Estimates:
-    """Return joint estimates; counts and statuses are those of each competency."""
-    found = joint_estimates(matched, known, method)
-    D = len(known.dimensions)
-    sums = [_sums(matched, known, np.flatnonzero(known.loads[:, d])) for d in range(D)]
-    status = np.stack([_status(s) for s in sums], axis=1)
-    status = np.where((status == 0) & found.on_bound, np.where(found.theta > known.population.mean, 2, 1), status)
-    n_items = np.stack([s.n_items for s in sums], axis=1)
-    return Estimates(found.theta, found.covariance, n_items, status.astype(np.int8), "")
+class _Values(NamedTuple):
+    """Estimates (P, D), covariances (P, D, D), and how many population SD from the mean a method's bounds lie."""
+
+    theta: Floats
+    covariance: Floats
+    reach: float | None = None
 
 
-def _on_one(
+def _values(
     matched: Matched, known: ItemParameters, method: Method, shared: Shared | None
-) -> tuple[Floats, Floats, tuple[Finding, ...]]:
-    if isinstance(method, MAP | ML | WLE):
-        uncertain = uncertain_items(known, method.item_uncertainty)
-        theta, se = point_estimates(matched, known, type(method).__name__, uncertain)
-        return theta, se, ()
-    grid = scoring_grid(known, method.points, method.item_uncertainty)
+) -> tuple[_Values, tuple[Finding, ...]]:
+    """Return the estimates of a method."""
+    D, name = len(known.dimensions), type(method).__name__
+    if isinstance(method, EAP):
+        out = posterior_of(matched, known, method).moments()
+        covariance = out.covariance
+        if shared is not None:
+            grid = scoring_grid(known, method.points, method.item_uncertainty)
+            answers = prepare(matched.codes, matched.observed, known.n_categories)
+            covariance = covariance + shared_variance(answers, grid, known, shared)[:, None, None]
+        return _Values(out.mean, covariance), _end_note(matched, out.end_mass)
+    if D > 1 and isinstance(method, MAP):
+        return _joint_modes(matched, known, method), ()
+    if not known.between:
+        raise ScoringError(
+            f"{name} is for items that measure one competency each; for items that measure several take EAP() or MAP()"
+        )
     if isinstance(method, SumScore):
-        theta, se = sum_score_estimates(matched, known, grid)
-        return theta, se, ()
-    answers = prepare(matched.codes, matched.observed, known.n_categories)
-    found = summarise(answers, grid, method.executor)
-    sd = found.sd
-    if shared is not None:
-        sd = np.sqrt(sd**2 + shared_variance(answers, grid, known, shared))
-    return found.mean, sd, _end_note(matched, found.end_mass)
+        if D > 1:
+            return _Values(*propagated_given_sums(matched, known, method.points, method.item_uncertainty)), ()
+        theta, se = given_sums(matched, known, scoring_grid(known, method.points, method.item_uncertainty))
+        return _Values(theta[:, None], (se**2)[:, None, None]), ()
+    return _one_by_one(matched, known, method), ()
+
+
+def _joint_modes(matched: Matched, known: ItemParameters, method: MAP) -> _Values:
+    if uncertain_items(known, method.item_uncertainty).any():
+        raise ScoringError(
+            "With several competencies MAP() does not carry the uncertainty of item parameters; take EAP(), "
+            'or item_uncertainty="none"'
+        )
+    return _Values(*modes(known, matched.codes, matched.observed), reach_of("MAP"))
+
+
+def _one_by_one(matched: Matched, known: ItemParameters, method: ML | WLE | MAP) -> _Values:
+    """Return point estimates of each competency; with several their errors are independent."""
+    P, D, name = len(matched.codes), len(known.dimensions), type(method).__name__
+    theta, covariance = np.empty((P, D)), np.zeros((P, D, D))
+    for d in range(D):
+        part, single = matched, known
+        if D > 1:
+            items = np.flatnonzero(known.loads[:, d])
+            part = matched._replace(codes=matched.codes[:, items], observed=matched.observed[:, items])
+            single = known.take(items).single(d)
+        x, se = point_estimates(part, single, name, uncertain_items(single, method.item_uncertainty))
+        theta[:, d], covariance[:, d, d] = x, se**2
+    return _Values(theta, covariance, reach_of(name))
 
 
 class _Sums(NamedTuple):
@@ -125,17 +168,11 @@ def _sums(matched: Matched, known: ItemParameters, items: Ints | None = None) ->
 
 def _status(sums: _Sums) -> NDArray[np.int8]:
     """Return the index into `STATUSES` of every person (P,)."""
-    return np.select([sums.n_items == 0, sums.earned == 0, sums.earned == sums.possible], [3, 1, 2], 0).astype(np.int8)
-
-
-def _at_bounds(status: NDArray[np.int8], theta: Floats, known: ItemParameters, reach: float) -> NDArray[np.int8]:
-    """Return the statuses with estimates on a bound of the scale marked as extreme, whatever the points."""
-    sd = float(np.sqrt(known.variance))
-    far = (theta - known.mean) / (reach * sd)
-    edge = np.where(far > 1 - EDGE, 2, np.where(far < EDGE - 1, 1, status))
-    return np.where(status == 3, status, edge).astype(np.int8)
+    return np.select(
+        [sums.n_items == 0, sums.earned == 0, sums.earned == sums.possible], [NO_RESPONSES, 1, 2], 0
+    ).astype(np.int8)
 
 
 def _end_note(matched: Matched, end_mass: Floats) -> tuple[Finding, ...]:
     far = np.flatnonzero(end_mass > END_MASS)
-    return END_OF_GRID.about(matched.data.persons[p] for p in far)
+    return END_OF_GRID.about(matched.persons[p] for p in far)

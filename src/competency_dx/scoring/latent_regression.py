@@ -9,23 +9,22 @@ reliability; here no estimate of θ stands between the answers and γ.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.errors import ConvergenceError, ScoringError, listed
-from competency_dx.kernels.grid.e_step import Answers, Tables, e_step
-from competency_dx.kernels.persons.summaries import for_each_posterior
+from competency_dx.persons import ExactPosterior
 
 MOST_STEPS = 200
 TOLERANCE = 1e-8  # squared length of the last Newton step in units of the standard errors
-UNSEEN = 1e-300  # likelihood of a point, relative to the best one, below which it is taken for this
 RANK = 1e-9
 FARTHEST = 1.0  # a Newton step must not change log σ² by more
 
 
-class Fit(NamedTuple):
+class RegressionFit(NamedTuple):
     """Estimates (γ, log σ²) (F + 1,), their covariance (F + 1, F + 1) and the marginal log-likelihood."""
 
     estimate: Floats
@@ -55,22 +54,10 @@ class _State(NamedTuple):
     narrowest: float
 
 
-def conditional_log_prior(theta: Floats, mean: Floats, variance: float) -> Floats:
-    """Return the log density of N(mean_p, variance) at the points θ (Q,), up to a constant, as (p, Q)."""
-    out: Floats = -0.5 * (theta - mean[:, None]) ** 2 / variance
-    return out
-
-
-def log_likelihoods(weight: Floats, n: int) -> Floats:
-    """Return log-likelihoods (n, Q), each person's best point at 0, of posteriors under a flat population."""
-    out: Floats = np.log(np.maximum(weight[:n], UNSEEN))
-    return out
-
-
-def fit_latent_regression(answers: Answers, tables: Tables, design: Floats, names: tuple[str, ...]) -> Fit:
+def fit_latent_regression(flat: ExactPosterior, design: Floats, names: tuple[str, ...]) -> RegressionFit:
     """Return the maximum likelihood estimates of γ (F,) and σ² for a design matrix (P, F).
 
-    `tables` have a flat population: their log weights are 0.
+    `flat` is the posterior under a flat population: its log weights are 0.
 
     Raises
     ------
@@ -80,33 +67,19 @@ def fit_latent_regression(answers: Answers, tables: Tables, design: Floats, name
         When 200 steps do not reach the maximum.
     """
     _check_rank(design, names)
-    centre, spread = float(tables.theta.mean()), float(np.ptp(tables.theta)) / 12
+    centre, spread = float(flat.tables.theta.mean()), float(np.ptp(flat.tables.theta)) / 12
     now = np.append(np.linalg.lstsq(design, np.full(len(design), centre), rcond=None)[0], 2 * np.log(spread))
-    state = _evaluate(answers, tables, design, now)
+    state = _evaluate(flat, design, now)
     for step in range(1, MOST_STEPS + 1):
-        now, state, length = _next(answers, tables, design, now, state)
+        now, state, length = _next(flat, design, now, state)
         if length < TOLERANCE:
-            total = state.log_likelihood + _constant(answers, tables)
             covariance: Floats = np.linalg.inv(state.information).astype(np.float64)
-            return Fit(now, covariance, total, step, state.narrowest)
+            return RegressionFit(now, covariance, state.log_likelihood, step, state.narrowest)
     raise ConvergenceError(
         f"The latent regression on {listed(names)} did not converge in {MOST_STEPS} steps; the answers may say nothing "
         "about the residual variance: use fewer covariates or more items",
         state,
     )
-
-
-def _constant(answers: Answers, tables: Tables) -> float:
-    """Return what the log-likelihoods of this module leave out: the best point of every person, spacing and √2π."""
-    flat = np.empty(len(answers.codes))
-
-    def one(block: slice, weight: Floats) -> None:
-        flat[block] = np.log(weight[: block.stop - block.start].sum(axis=1))
-
-    for_each_posterior(answers, tables, one)
-    spacing = float(tables.theta[1] - tables.theta[0])
-    best = e_step(answers, tables).log_likelihood - float(flat.sum())
-    return best + len(flat) * float(np.log(spacing / np.sqrt(2 * np.pi)))
 
 
 def _check_rank(design: Floats, names: tuple[str, ...]) -> None:
@@ -120,50 +93,46 @@ def _check_rank(design: Floats, names: tuple[str, ...]) -> None:
         )
 
 
-def _next(answers: Answers, tables: Tables, design: Floats, now: Floats, state: _State) -> tuple[Floats, _State, float]:
+def _next(flat: ExactPosterior, design: Floats, now: Floats, state: _State) -> tuple[Floats, _State, float]:
     """Return the point, state and squared length of a Newton step where it climbs, else of an EM step."""
     try:
         np.linalg.cholesky(state.information)
         move = np.linalg.solve(state.information, state.score)
         length = float(state.score @ move)
     except np.linalg.LinAlgError:
-        return state.em, _evaluate(answers, tables, design, state.em), np.inf
-    tried = _evaluate(answers, tables, design, now + move) if abs(move[-1]) < FARTHEST else None
+        return state.em, _evaluate(flat, design, state.em), np.inf
+    tried = _evaluate(flat, design, now + move) if abs(move[-1]) < FARTHEST else None
     slack = 1e-9 * abs(state.log_likelihood)
     if tried is not None and tried.log_likelihood >= state.log_likelihood - slack:
         return now + move, tried, length
-    return state.em, _evaluate(answers, tables, design, state.em), np.inf
+    return state.em, _evaluate(flat, design, state.em), np.inf
 
 
-def _evaluate(answers: Answers, tables: Tables, design: Floats, at: Floats) -> _State:
+def under_normals(flat: ExactPosterior, mean: Floats, variance: float) -> ExactPosterior:
+    """Return the posterior with N(mean_p, variance) as the population of each person, for means (P,)."""
+    normal = np.stack([mean, np.full(len(mean), np.sqrt(variance))], axis=1)
+    return replace(flat, answers=flat.answers._replace(normal=normal))
+
+
+def _evaluate(flat: ExactPosterior, design: Floats, at: Floats) -> _State:
     """Return log-likelihood, score, observed information and EM step at (γ, log σ²)."""
-    variance = float(np.exp(at[-1]))
-    mean = design @ at[:-1]
-    moments, evidence = _moments(answers, tables, mean, variance)
-    log_likelihood = float(evidence.sum()) - len(mean) * float(np.log(variance)) / 2
-    return _derivatives(moments, design, mean, variance)._replace(log_likelihood=log_likelihood)
+    variance, mean, theta = float(np.exp(at[-1])), design @ at[:-1], flat.tables.theta
+    moments, evidence = np.empty((4, len(mean))), np.empty(len(mean))
 
-
-def _moments(answers: Answers, tables: Tables, mean: Floats, variance: float) -> tuple[Floats, Floats]:
-    """Return posterior moments E e … E e⁴ (4, P) of e = θ - x_pᵀγ and the log evidence (P,) up to a constant."""
-    out, evidence = np.empty((4, len(mean))), np.empty(len(mean))
-    theta = tables.theta
-
-    def one(block: slice, weight: Floats) -> None:
+    def one(block: slice, weight: Floats, log_scale: Floats) -> None:
         n = block.stop - block.start
-        joint = log_likelihoods(weight, n) + conditional_log_prior(theta, mean[block], variance)
-        top = joint.max(axis=1)
-        density = np.exp(joint - top[:, None])
-        total = density.sum(axis=1)
-        evidence[block] = np.log(total) + top
-        e = theta - mean[block][:, None]
-        power = density / total[:, None]
+        total = weight[:n].sum(axis=1)
+        evidence[block] = np.log(total) + log_scale[:n]
+        e, power = theta - mean[block][:, None], weight[:n] / total[:, None]
         for k in range(4):
             power = power * e
-            out[k, block] = power.sum(axis=1)
+            moments[k, block] = power.sum(axis=1)
 
-    for_each_posterior(answers, tables, one)
-    return out, evidence
+    under_normals(flat, mean, variance).each(one)
+    spacing = float(np.log(theta[1] - theta[0]))
+    return _derivatives(moments, design, mean, variance)._replace(
+        log_likelihood=float(evidence.sum()) + len(mean) * spacing
+    )
 
 
 def _derivatives(moments: Floats, design: Floats, mean: Floats, variance: float) -> _State:

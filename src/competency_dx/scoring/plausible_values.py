@@ -8,8 +8,8 @@ asymptotic normal distribution, so that their uncertainty is in the spread betwe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -18,30 +18,26 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
-from competency_dx.kernels.grid.e_step import Answers, Tables, prepare
-from competency_dx.kernels.persons.summaries import for_each_posterior
 from competency_dx.models import ItemParameters
 from competency_dx.persons import (
     EAP,
+    ExactPosterior,
     Matched,
     as_responses,
     check_one_dimension,
+    exact_posterior,
     match,
     parameters_of,
+    posterior_of,
     scoring_grid,
     source_of,
+    uniforms,
 )
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import Result
-from competency_dx.scoring.conditioning import Design, LatentRegression, design_of
-from competency_dx.scoring.draws import inverse_cdf, uniforms
+from competency_dx.scoring.conditioning import Covariates, LatentRegression, design_of
 from competency_dx.scoring.findings import DRAWS_AT_THE_END
-from competency_dx.scoring.latent_regression import (
-    Fit,
-    conditional_log_prior,
-    fit_latent_regression,
-    log_likelihoods,
-)
+from competency_dx.scoring.latent_regression import RegressionFit, fit_latent_regression, under_normals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,14 +135,6 @@ class PlausibleValues(Result):
         return Chart(title="Distribution of the plausible values", x_label="θ", y_label="persons", series=(bars,))
 
 
-class _Task(NamedTuple):
-    """What draws are made from: answers, flat tables on the fine grid, uniforms (P, n)."""
-
-    answers: Answers
-    tables: Tables
-    uniform: Floats
-
-
 def plausible_values(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     parameters: ItemBank | Calibration,
@@ -189,23 +177,28 @@ def plausible_values(
         When covariates are missing, dependent, or belong to other persons; when no item matches.
     """
     _check(n, rng, method)
-    check_one_dimension(parameters, "plausible_values")
+    if conditioning is not None:
+        check_one_dimension(parameters, "plausible_values with conditioning=")
     known = parameters_of(parameters)
     matched = match(as_responses(responses, parameters), known, method.missing)
     design = None if conditioning is None else design_of(conditioning, matched.data)
-    answers = prepare(matched.codes, matched.observed, known.n_categories)
-    key = rng.bytes(KEY_BYTES)
-    tables, fit = _model(answers, known, method, design)
-    task = _Task(answers, tables, uniforms(key, matched.data.persons, n))
-    values = _plain(task, known) if design is None or fit is None else _conditioned(task, design, fit, rng)
+    D, key = len(known.dimensions), rng.bytes(KEY_BYTES)
+    uniform = uniforms(key, matched.persons, n * D).reshape(-1, n, D)
     settings = {"n": str(n), "stream": key.hex(), "item_uncertainty": method.item_uncertainty}
-    settings |= {"missing": method.missing.describe("en"), "points": str(len(tables.theta))}
+    settings |= {"missing": method.missing.describe("en")}
     settings |= {"conditioning": "none" if design is None else ", ".join(design.names)}
-    ends = _at_the_ends(values, tables.theta, matched.data.persons)
+    fit, ends = None, _at_the_ends(np.zeros((0, 1)), np.arange(2.0), matched.persons)
+    if D > 1:
+        values = posterior_of(matched, known, method).transformed(uniform)
+    else:
+        flat, fit = _model(matched, known, method, design)
+        settings |= {"points": str(len(flat.tables.theta))}
+        values = _drawn(flat, known, uniform, design, None if fit is None else _parameters(fit, n, rng))
+        ends = _at_the_ends(values[:, :, 0], flat.tables.theta, matched.persons)
     out = PlausibleValues(
         persons=matched.data.persons,
-        dimensions=("theta",),
-        values=values[:, :, None],
+        dimensions=known.dimensions if D > 1 else ("theta",),
+        values=values,
         regression=None if design is None or fit is None else _regression(design, fit),
         findings=gathered(matched.data.findings, findings_of(parameters), matched.findings, ends),
         provenance=provenance("plausible_values", _inputs(matched, parameters, design), settings),
@@ -233,34 +226,33 @@ def _check(n: int, rng: object, method: object) -> None:
         raise ScoringError(f"method={method!r} has no posterior to draw from; give EAP()")
 
 
-def _inputs(matched: Matched, parameters: ItemBank | Calibration, design: Design | None) -> dict[str, str]:
+def _inputs(matched: Matched, parameters: ItemBank | Calibration, design: Covariates | None) -> dict[str, str]:
     answers = digest_arrays(matched.codes, np.packbits(matched.observed))
     out = {"responses": answers, "parameters": source_of(parameters)}
     return out if design is None else out | {"covariates": digest_arrays(design.matrix)}
 
 
-def _grid(known: ItemParameters, method: EAP, doublings: int) -> Tables:
-    """Return tables with a flat population on the grid of scoring with the spacing halved `doublings` times."""
+def _model(
+    matched: Matched, known: ItemParameters, method: EAP, design: Covariates | None
+) -> tuple[ExactPosterior, RegressionFit | None]:
+    """Return the posterior under a flat population on a grid fine enough for draws, and the latent regression on covariates.
+
+    The grid is that of scoring with its spacing halved, again as long as it is above half the narrowest posterior SD.
+    """
     intervals = len(scoring_grid(known, method.points, method.item_uncertainty).theta) - 1
-    fine = scoring_grid(known, intervals * 2**doublings + 1, method.item_uncertainty)
-    return fine._replace(log_weight=np.zeros_like(fine.log_weight))
-
-
-def _model(answers: Answers, known: ItemParameters, method: EAP, design: Design | None) -> tuple[Tables, Fit | None]:
-    """Return tables fine enough for the narrowest posterior, and the latent regression when there are covariates."""
-    tables = _grid(known, method, 1)
-    if design is None:
-        return tables, None
-    fit = fit_latent_regression(answers, tables, design.matrix, design.names)
-    for doublings in (2, 3, 4):
+    for doublings in (1, 2, 3, 4):
+        tables = scoring_grid(known, intervals * 2**doublings + 1, method.item_uncertainty)
+        tables = tables._replace(log_weight=np.zeros_like(tables.log_weight))
+        flat = exact_posterior(matched, known.n_categories, tables, executor=method.executor)
+        if design is None:
+            return flat, None
+        fit = fit_latent_regression(flat, design.matrix, design.names)
         if tables.theta[1] - tables.theta[0] <= fit.narrowest / 2:
             break
-        tables = _grid(known, method, doublings)
-        fit = fit_latent_regression(answers, tables, design.matrix, design.names)
-    return tables, fit
+    return flat, fit
 
 
-def _regression(design: Design, fit: Fit) -> LatentRegression:
+def _regression(design: Covariates, fit: RegressionFit) -> LatentRegression:
     return LatentRegression(
         names=design.names,
         coefficients=fit.gamma,
@@ -271,38 +263,20 @@ def _regression(design: Design, fit: Fit) -> LatentRegression:
     )
 
 
-def _plain(task: _Task, known: ItemParameters) -> Floats:
-    """Return draws (P, n) under the population of the item parameters."""
-    mean, variance = np.full(len(task.uniform), known.mean), known.variance
-    return _draw(task, lambda block, likelihood: _same(likelihood, task.tables.theta, mean[block], variance))
+def _parameters(fit: RegressionFit, n: int, rng: np.random.Generator) -> Floats:
+    """Return n draws of (γ, log σ²) (n, F + 1)."""
+    move = rng.standard_normal((n, len(fit.estimate)))
+    return np.asarray(fit.estimate + move @ np.linalg.cholesky(fit.covariance).T)
 
 
-def _same(likelihood: Floats, theta: Floats, mean: Floats, variance: float) -> Callable[[int], Floats]:
-    joint = likelihood + conditional_log_prior(theta, mean, variance)
-    return lambda _: joint
-
-
-def _conditioned(task: _Task, design: Design, fit: Fit, rng: np.random.Generator) -> Floats:
-    """Return draws (P, n), every set under its own draw of (γ, log σ²)."""
-    F, n = len(fit.estimate), task.uniform.shape[1]
-    drawn = fit.estimate + rng.standard_normal((n, F)) @ np.linalg.cholesky(fit.covariance).T
-    means = design.matrix @ drawn[:, :-1].T
-    theta = task.tables.theta
-
-    def joint(block: slice, likelihood: Floats) -> Callable[[int], Floats]:
-        return lambda m: likelihood + conditional_log_prior(theta, means[block, m], float(np.exp(drawn[m, -1])))
-
-    return _draw(task, joint)
-
-
-def _draw(task: _Task, joint: Callable[[slice, Floats], Callable[[int], Floats]]) -> Floats:
-    """Return draws (P, n) from the log densities (p, Q) that `joint` gives for a block and a set."""
-    out = np.empty_like(task.uniform)
-
-    def one(block: slice, weight: Floats) -> None:
-        of_set = joint(block, log_likelihoods(weight, block.stop - block.start))
-        for m in range(out.shape[1]):
-            out[block, m] = inverse_cdf(of_set(m), task.tables.theta, task.uniform[block, m])
-
-    for_each_posterior(task.answers, task.tables, one)
-    return out
+def _drawn(
+    flat: ExactPosterior, known: ItemParameters, uniform: Floats, design: Covariates | None, drawn: Floats | None
+) -> Floats:
+    """Return draws (P, n, 1): under the population of the item parameters, or every set under its own draw of (γ, log σ²)."""
+    if design is None or drawn is None:
+        return under_normals(flat, np.full(len(uniform), known.mean), known.variance).transformed(uniform)
+    each = [
+        under_normals(flat, design.matrix @ at[:-1], float(np.exp(at[-1]))).transformed(uniform[:, m : m + 1])
+        for m, at in enumerate(drawn)
+    ]
+    return np.concatenate(each, axis=1)

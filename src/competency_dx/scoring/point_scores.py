@@ -9,7 +9,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, blocks
 from competency_dx.kernels.families import dispatch
 from competency_dx.kernels.persons import point_estimates as kernel
-from competency_dx.kernels.persons.summaries import filled_table
+from competency_dx.kernels.persons.grid_posterior import filled_table
 from competency_dx.models import ItemParameters
 from competency_dx.persons import Matched
 

@@ -25,7 +25,6 @@ from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.kernels.grid.e_step import Tables, prepare
-from competency_dx.kernels.persons.summaries import summarise
 from competency_dx.models import (
     ItemParameters,
     averaged_log_probabilities,
@@ -35,11 +34,13 @@ from competency_dx.models import (
 from competency_dx.persons import (
     EAP,
     WLE,
+    ExactPosterior,
     as_responses,
     check_one_dimension,
     parameters_of,
     scoring_grid,
     source_of,
+    sum_score_table,
     uncertain_items,
 )
 from competency_dx.provenance import Provenance, provenance
@@ -47,7 +48,6 @@ from competency_dx.responses import Responses
 from competency_dx.result import Result
 from competency_dx.scoring.api import scored
 from competency_dx.scoring.scores import Scores
-from competency_dx.scoring.sum_scores import sum_score_variance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,6 +199,7 @@ def reliability(
     total = information.sum(axis=0)
     variances = _posterior_variances(grid, known)
     s2 = known.variance
+    _, sd, probability = sum_score_table(known, grid, np.arange(len(known.items)))
     data = None if responses is None else as_responses(responses, parameters)
     eap, wle = (None, None) if data is None else _empirical(data, parameters, method)
     shown = np.abs(theta - known.mean) <= SHOWN * np.sqrt(s2) * (1 + LEAST)
@@ -206,7 +207,7 @@ def reliability(
         items=known.items,
         posterior=float(1 - variances.mean() / s2),
         posterior_se=float(variances.std(ddof=1) / np.sqrt(SIMULATED) / s2),
-        sum_score=1 - sum_score_variance(known, grid) / s2,
+        sum_score=float(1 - probability @ sd**2 / s2),
         marginal=float(weight @ (total / (total + 1 / s2))),
         likelihood=float(1 - weight @ (1 / np.maximum(total, LEAST)) / s2),
         empirical_eap=None if eap is None else float(eap.reliability[0]),
@@ -248,8 +249,7 @@ def _posterior_variances(grid: Tables, known: ItemParameters) -> Floats:
         cumulative = np.cumsum(np.exp(log_prob), axis=0)[: known.n_categories[i] - 1]
         codes[:, i] = (rng.random(SIMULATED) > cumulative[:, q]).sum(axis=0)
     answers = prepare(codes, np.ones(codes.shape, dtype=np.bool_), known.n_categories)
-    out: Floats = summarise(answers, grid).sd ** 2
-    return out
+    return ExactPosterior(answers=answers, tables=grid).moments().covariance[:, 0, 0]
 
 
 def _inputs(parameters: ItemBank | Calibration, scores: Scores | None) -> dict[str, str]:

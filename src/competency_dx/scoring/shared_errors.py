@@ -18,7 +18,7 @@ from competency_dx.calibration import Calibration
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.families import dispatch
 from competency_dx.kernels.grid.e_step import Answers, JointTerms, Tables, indicators, joined, joint_terms
-from competency_dx.kernels.persons.summaries import filled
+from competency_dx.kernels.persons.grid_posterior import filled
 from competency_dx.models import ItemParameters
 
 BLOCK = 256

@@ -22,7 +22,7 @@ HALVINGS = 12
 TINY = float(np.finfo(float).tiny)
 
 
-class Prior(NamedTuple):
+class ModePrior(NamedTuple):
     """Normal prior: mean (D,), precision (D, D); a precision of zero is maximum likelihood."""
 
     mean: Floats
@@ -39,7 +39,7 @@ class _At(NamedTuple):
 
 
 def joint_modes(
-    curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: Prior, reach: Floats
+    curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: ModePrior, reach: Floats
 ) -> tuple[Floats, Floats]:
     """Return modes (P, D), no farther than `reach` (D,) from the prior mean, and covariances (P, D, D).
 
@@ -79,7 +79,7 @@ def _covariances(now: _At) -> Floats:
     return np.asarray(np.linalg.inv(information + 1e-9 * np.eye(D)))
 
 
-def _evaluated(curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: Prior, theta: Floats) -> _At:
+def _evaluated(curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: ModePrior, theta: Floats) -> _At:
     prob, first, second = curves(theta)
     prob = np.maximum(prob, TINY)
     chosen = codes.astype(np.int64)[:, :, None]

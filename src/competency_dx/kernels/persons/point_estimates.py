@@ -25,7 +25,7 @@ CLOSE = 1e-10
 LONGEST = 2.0
 
 
-class Moments(NamedTuple):
+class ScoreSums(NamedTuple):
     """Sums over a person's answered items (P,): l', expected information I, J, and observed information -l''."""
 
     slope: Floats
@@ -34,7 +34,7 @@ class Moments(NamedTuple):
     observed: Floats
 
 
-def moments(curves: Curves, codes: Codes, observed: Bools, theta: Floats) -> Moments:
+def moments(curves: Curves, codes: Codes, observed: Bools, theta: Floats) -> ScoreSums:
     """Return the sums that the estimating equations are made of, at one θ (P,) per person."""
     prob, first, second = curves(theta)
     ratio = first / np.maximum(prob, np.finfo(float).tiny)
@@ -42,7 +42,7 @@ def moments(curves: Curves, codes: Codes, observed: Bools, theta: Floats) -> Mom
     own = np.take_along_axis(ratio, chosen, axis=2)[:, :, 0]
     bend = np.take_along_axis(second / np.maximum(prob, np.finfo(float).tiny), chosen, axis=2)[:, :, 0]
     information, bias = np.einsum("pik,pik->pi", ratio, first), np.einsum("pik,pik->pi", ratio, second)
-    return Moments(*(np.where(observed, x, 0.0).sum(axis=1) for x in (own, information, bias, own**2 - bend)))
+    return ScoreSums(*(np.where(observed, x, 0.0).sum(axis=1) for x in (own, information, bias, own**2 - bend)))
 
 
 def solve(
@@ -75,7 +75,7 @@ def solve(
     return theta, at.information if target == "WLE" else at.observed
 
 
-def _equation(target: Target, m: Moments, theta: Floats, prior: tuple[float, float]) -> tuple[Floats, Floats]:
+def _equation(target: Target, m: ScoreSums, theta: Floats, prior: tuple[float, float]) -> tuple[Floats, Floats]:
     """Return the value of the estimating equation and the scoring step."""
     information = np.maximum(m.information, 1e-12)
     if target == "MAP":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,11 +23,16 @@ from competency_dx.kernels.propagation.expectation_propagation import (
     settle,
 )
 
+T = TypeVar("T")
+
 BLOCK = 1024
 LEAST_BLOCK = 128
 COVARIANCES = 2**16  # elements of covariance matrices in a block, so that they stay in the cache
 POSTERIOR_BLOCK = 256
 DEFAULT = Control()
+ONCE_MORE = Control(
+    np.inf, 1
+)  # tilted marginals at the settled sites: sweeps that only others in the block needed leave no trace
 
 
 def pieces(design: Design, sites: Sites) -> Iterator[tuple[Design, Sites]]:
@@ -71,12 +76,13 @@ class Expected(NamedTuple):
         return (np.array(self.log_likelihood), self.upper, self.totals, *self.moments)
 
 
-class Posterior(NamedTuple):
-    """Posterior mean (P, D) and covariance (P, D, D) of persons, with their sites."""
+class PropagatedPosterior(NamedTuple):
+    """Posterior mean (P, D) and covariance (P, D, D) of persons, their sites and log Z (P,)."""
 
     mean: Floats
     covariance: Floats
     sites: Sites
+    evidence: Floats
 
 
 def no_sites(design: Design) -> Sites:
@@ -188,20 +194,40 @@ def _moments(design: Design, model: Model, found: Settled) -> Moments:
 
 def ep_posterior(
     design: Design, model: Model, *, control: Control = DEFAULT, executor: Executor | None = None
-) -> Posterior:
-    """Return posterior means and covariances of all persons, from scratch.
+) -> PropagatedPosterior:
+    """Return posterior means and covariances of all persons, from scratch."""
+    parts = list(settled_blocks(design, model, _posterior, control=control, executor=executor))
+    P = design.persons
+    sites = joined_sites([part.sites for part in parts]).take(slice(P))
+    mean, covariance, evidence = (np.concatenate([x[k] for x in parts])[:P] for k in (0, 1, 3))
+    return PropagatedPosterior(mean, covariance, sites, evidence)
 
-    Blocks are filled up to one size and each person stops by itself, so a person has the same digits in any company.
+
+def settled_blocks(
+    design: Design,
+    model: Model,
+    function: Callable[[Settled], T],
+    *,
+    control: Control = DEFAULT,
+    executor: Executor | None = None,
+) -> Iterator[T]:
+    """Yield a function of the settled persons of each block of `POSTERIOR_BLOCK`, the last one filled up.
+
+    Blocks have one size and each person stops by itself, so a person has the same digits in any company.
     """
     terms, P = likelihood_terms(design, model), design.persons
-    starts = range(0, P, POSTERIOR_BLOCK)
-    filled = (design.take(np.minimum(np.arange(at, at + POSTERIOR_BLOCK), P - 1)) for at in starts)
-    parts = list(map_pieces(partial(_block_posterior, model, terms, control), filled, executor=executor))
-    sites = joined_sites([part.sites for part in parts]).take(slice(P))
-    mean, covariance = np.concatenate([x.mean for x in parts]), np.concatenate([x.covariance for x in parts])
-    return Posterior(mean[:P], covariance[:P], sites)
+    rows = (np.minimum(np.arange(at, at + POSTERIOR_BLOCK), P - 1) for at in range(0, P, POSTERIOR_BLOCK))
+    one = partial(_settled, model, terms, control, function)
+    return map_pieces(one, (design.take(some) for some in rows), executor=executor)
 
 
-def _block_posterior(model: Model, terms: tuple[JointTerms, ...], control: Control, design: Design) -> Posterior:
-    found = settle(block_of(design, model, terms), no_sites(design), control)
-    return Posterior(found.mean.T, found.covariance.transpose(2, 0, 1), found.sites)
+def _settled(
+    model: Model, terms: tuple[JointTerms, ...], control: Control, function: Callable[[Settled], T], design: Design
+) -> T:
+    block = block_of(design, model, terms)
+    found = settle(block, no_sites(design), control)
+    return function(settle(block, found.sites, ONCE_MORE))
+
+
+def _posterior(found: Settled) -> PropagatedPosterior:
+    return PropagatedPosterior(found.mean.T, found.covariance.transpose(2, 0, 1), found.sites, found.evidence)

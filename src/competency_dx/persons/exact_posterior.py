@@ -1,0 +1,95 @@
+"""The posterior of one competency, summed over one grid for all persons, given their answers or their sums of points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints, value
+from competency_dx.kernels.grid.e_step import Answers, Tables
+from competency_dx.kernels.persons.grid_posterior import (
+    BLOCK,
+    for_each_posterior,
+    sum_score_likelihood,
+    summarise,
+)
+from competency_dx.models import ItemParameters
+from competency_dx.persons.draws import NOTHING, inverse_cdf
+from competency_dx.persons.integral import Marginal, PosteriorMoments
+from competency_dx.persons.matching import Matched
+
+
+@value
+class ExactPosterior:
+    """Posterior of one competency on the points of `tables`, whose log weights are the population.
+
+    Where the answers carry a normal population of each person (`Answers.normal`), the log weights are zero.
+    """
+
+    answers: Answers
+    tables: Tables
+    executor: Executor | None = None
+
+    def moments(self) -> PosteriorMoments:
+        """Return mean and variance (Bock & Mislevy 1982), evidence and the mass at the ends."""
+        out = summarise(self.answers, self.tables, self.executor)
+        return PosteriorMoments(out.mean[:, None], (out.sd**2)[:, None, None], out.log_evidence, out.end_mass)
+
+    def each(self, function: Callable[[slice, Floats, Floats], None], *, size: int = BLOCK) -> None:
+        """Call ``function(block, weight, log_scale)`` with weights (size, Q) up to a factor; see `for_each_posterior`."""
+        for_each_posterior(self.answers, self.tables, function, size=size)
+
+    def weights(self) -> Floats:
+        """Return the posterior weights of the points (P, Q)."""
+        out = np.empty((len(self.answers.codes), len(self.tables.theta)))
+
+        def one(block: slice, weight: Floats, _: Floats) -> None:
+            kept = weight[: block.stop - block.start]
+            out[block] = kept / kept.sum(axis=1, keepdims=True)
+
+        self.each(one)
+        return out
+
+    def marginals(self, dimension: int, function: Callable[[slice, Marginal], None]) -> None:  # noqa: ARG002 - the only one
+        """Call ``function(block, marginal)`` for blocks of persons."""
+
+        def one(block: slice, weight: Floats, _: Floats) -> None:
+            log_density = np.log(np.maximum(weight[: block.stop - block.start], NOTHING))
+            function(block, Marginal(np.broadcast_to(self.tables.theta, log_density.shape), log_density))
+
+        self.each(one)
+
+    def transformed(self, uniform: Floats) -> Floats:
+        """Return points (P, n, 1) of the posterior for uniforms (P, n, 1): quantiles."""
+        out = np.empty_like(uniform)
+
+        def one(block: slice, marginal: Marginal) -> None:
+            for m in range(uniform.shape[1]):
+                out[block, m, 0] = inverse_cdf(marginal.log_density, self.tables.theta, uniform[block, m, 0])
+
+        self.marginals(0, one)
+        return out
+
+
+def given_sums(matched: Matched, known: ItemParameters, grid: Tables) -> tuple[Floats, Floats]:
+    """Return EAP and SD given the sum of points (P,) (Thissen et al. 1995), a table for every set of items answered."""
+    theta, sd = np.empty(len(matched.codes)), np.empty(len(matched.codes))
+    patterns, group = np.unique(matched.observed, axis=0, return_inverse=True)
+    sums = matched.codes.sum(axis=1, dtype=np.int64)
+    for g, pattern in enumerate(patterns):
+        mean, spread, _ = sum_score_table(known, grid, np.flatnonzero(pattern))
+        who = group.ravel() == g
+        theta[who], sd[who] = mean[sums[who]], spread[sums[who]]
+    return theta, sd
+
+
+def sum_score_table(known: ItemParameters, grid: Tables, items: Ints) -> tuple[Floats, Floats, Floats]:
+    """Return EAP, SD and probability (S + 1,) of every sum of points on the items with these positions."""
+    likelihood = sum_score_likelihood(np.exp(grid.log_prob[items]), known.n_categories[items])
+    weight = likelihood * np.exp(grid.log_weight)
+    probability = weight.sum(axis=1)
+    weight /= probability[:, None]
+    mean = weight @ grid.theta
+    return mean, np.sqrt(np.maximum(weight @ grid.theta**2 - mean**2, 0.0)), probability / probability.sum()

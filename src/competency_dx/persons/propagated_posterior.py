@@ -1,0 +1,156 @@
+"""The posterior of several competencies by expectation propagation, where every item measures one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from competency_dx.arrays import Bools, Floats, Ints, blocks, value
+from competency_dx.kernels.grid.by_dimension import Design, by_dimension
+from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid.support import REACH, points_needed
+from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
+from competency_dx.kernels.propagation.ep_e_step import POSTERIOR_BLOCK, Model, ep_posterior, settled_blocks
+from competency_dx.kernels.propagation.expectation_propagation import (
+    Block,
+    Control,
+    Settled,
+    Sites,
+    lowest_precision,
+    settle,
+)
+from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
+from competency_dx.persons.choices import ItemUncertainty
+from competency_dx.persons.draws import NOTHING, inverse_cdf
+from competency_dx.persons.grids import SAFETY, uncertain_items
+from competency_dx.persons.integral import Marginal, PosteriorMoments
+from competency_dx.persons.matching import Matched
+
+MOST_POINTS = 801
+
+
+@value
+class EPPosterior:
+    """Posterior of D competencies with one Gaussian site for each person and competency."""
+
+    design: Design
+    model: Model
+    executor: Executor | None = None
+
+    def moments(self) -> PosteriorMoments:
+        """Return means and covariances; those of single competencies are those of the tilted marginals."""
+        out = ep_posterior(self.design, self.model, executor=self.executor)
+        return PosteriorMoments(out.mean, out.covariance, out.evidence, np.zeros(len(out.mean)))
+
+    def marginals(self, dimension: int, function: Callable[[slice, Marginal], None]) -> None:
+        """Call ``function(block, marginal)`` with the tilted marginals of a competency."""
+        for block, settled in self._blocks():
+            function(block, self._marginal(settled, dimension, block))
+
+    def transformed(self, uniform: Floats) -> Floats:
+        """Return points (P, n, D): normal with the posterior's correlations (by Cholesky), stretched to the tilted marginals."""
+        out = np.empty_like(uniform)
+        for block, settled in self._blocks():
+            n = block.stop - block.start
+            root = np.linalg.cholesky(settled.correlations.transpose(2, 0, 1)[:n])
+            level = ndtr(ndtri(uniform[block]) @ root.transpose(0, 2, 1))
+            for d in range(uniform.shape[2]):
+                theta, log_density = self._marginal(settled, d, block)
+                for m in range(uniform.shape[1]):
+                    out[block, m, d] = inverse_cdf(log_density, theta, level[:, m, d])
+        return out
+
+    def _blocks(self) -> Iterator[tuple[slice, Settled]]:
+        every = settled_blocks(self.design, self.model, _as_it_is, executor=self.executor)
+        return zip(blocks(self.design.persons, POSTERIOR_BLOCK), every, strict=True)
+
+    def _marginal(self, settled: Settled, d: int, block: slice) -> Marginal:
+        weight = np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start])
+        log_density = np.log(np.maximum(weight, NOTHING))
+        return Marginal(np.broadcast_to(self.model.theta, log_density.shape), log_density)
+
+
+def _as_it_is(settled: Settled) -> Settled:
+    return settled
+
+
+def propagated_posterior(
+    matched: Matched, known: ItemParameters, points: int, choice: ItemUncertainty, executor: Executor | None
+) -> EPPosterior:
+    """Return the posterior given answers to items that measure one competency each."""
+    answers = prepare(matched.codes, matched.observed, known.n_categories)
+    theta, log_prob = curves_of(known, points, choice)
+    model = Model(theta, log_prob, known.population.mean[None], known.population.covariance[None])
+    design = by_dimension(answers, known.dimension_index, regressors=np.ones((len(matched.codes), 1)))
+    return EPPosterior(design=design, model=model, executor=executor)
+
+
+@lru_cache(maxsize=8)
+def curves_of(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple[Floats, Floats]:
+    """Return one grid θ (Q,) for all competencies, fine enough for the sharpest, and log-probabilities (I, K, Q) on it.
+
+    A competency is at its narrowest where the others are certain: its prior precision is then that of Σ⁻¹.
+    """
+    single, population = known.single(), known.population
+    sd = np.sqrt(np.diag(population.covariance))
+    low, high = (population.mean - REACH * sd).min(), (population.mean + REACH * sd).max()
+    coarse = np.linspace(low, high, 161)
+    information = score_information(single, coarse)
+    sharpest = np.array([information[known.dimension_index == d].sum(axis=0).max() for d in range(len(sd))])
+    narrowest = float(1 / np.sqrt((np.diag(np.linalg.inv(population.covariance)) + sharpest).max()))
+    spacing = 2 * REACH * sd.min() / (points - 1)
+    needed = max(int(np.ceil((high - low) / spacing)) + 1, points_needed(SAFETY * narrowest / ((high - low) / 12)))
+    theta = np.linspace(low, high, min(needed, MOST_POINTS))
+    return theta, averaged_log_probabilities(single, theta, uncertain_items(single, choice))
+
+
+class _SumTables(NamedTuple):
+    """Log-likelihoods (R, Q) of sums on one competency, the row of each person (P,), and who answered any item."""
+
+    table: Floats
+    row: Ints
+    answered: Bools
+
+
+def propagated_given_sums(
+    matched: Matched, known: ItemParameters, points: int, choice: ItemUncertainty
+) -> tuple[Floats, Floats]:
+    """Return means (P, D) and covariances (P, D, D) given the sum of points on each competency."""
+    theta, log_prob = curves_of(known, points, choice)
+    P, D, population = len(matched.codes), len(known.dimensions), known.population
+    tables = [_sum_tables(matched, known, np.exp(log_prob), d) for d in range(D)]
+    mean, covariance = np.empty((P, D)), np.empty((P, D, D))
+    size, floor = POSTERIOR_BLOCK, lowest_precision(population.covariance[None])
+    for block in blocks(P, size):
+        n, rows = block.stop - block.start, np.minimum(np.arange(block.start, block.start + size), P - 1)
+        piece = Block(
+            theta=theta,
+            log_likelihood=np.stack([x.table[x.row[rows]].T for x in tables]),
+            mean=np.repeat(population.mean[:, None], size, axis=1),
+            covariance=np.repeat(population.covariance[:, :, None], size, axis=2),
+            floor=np.repeat(floor, size),
+            answered=np.stack([x.answered[rows] for x in tables]),
+        )
+        settled = settle(piece, Sites(np.zeros((D, size)), np.zeros((D, size))), Control())
+        mean[block], covariance[block] = settled.mean.T[:n], settled.covariance.transpose(2, 0, 1)[:n]
+    return mean, covariance
+
+
+def _sum_tables(matched: Matched, known: ItemParameters, prob: Floats, dimension: int) -> _SumTables:
+    """Return the likelihoods of the sums, one table for each set of items answered."""
+    items = np.flatnonzero(known.dimension_index == dimension)
+    observed = matched.observed[:, items]
+    patterns, group = np.unique(observed, axis=0, return_inverse=True)
+    sums = np.where(observed, matched.codes[:, items], 0).sum(axis=1, dtype=np.int64)
+    parts, first = [], [0]
+    for pattern in patterns:
+        chosen = items[pattern]
+        parts.append(np.log(np.maximum(sum_score_likelihood(prob[chosen], known.n_categories[chosen]), NOTHING)))
+        first.append(first[-1] + len(parts[-1]))
+    row = np.asarray(np.array(first)[group.ravel()] + sums, dtype=np.int64)
+    return _SumTables(np.concatenate(parts), row, np.asarray(observed.any(axis=1)))

@@ -1,0 +1,191 @@
+"""The posterior of one general and several specific competencies by dimension reduction (kernels/grid/bifactor.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import TypeVar
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints, blocks, value
+from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.grid.bifactor import (
+    Axes,
+    BifactorTerms,
+    Populations,
+    Reduced,
+    axes,
+    bifactor_terms,
+    reduced,
+)
+from competency_dx.kernels.grid.by_dimension import Design, by_dimension
+from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid.product import block_size
+from competency_dx.kernels.grid.support import points_needed
+from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities, score_information
+from competency_dx.persons.choices import ItemUncertainty
+from competency_dx.persons.draws import NOTHING, inverse_cdf
+from competency_dx.persons.grids import SAFETY, uncertain_items
+from competency_dx.persons.integral import Marginal, PosteriorMoments
+from competency_dx.persons.matching import Matched
+
+T = TypeVar("T")
+
+LEAST_POINTS, MOST_POINTS = 31, 201
+
+
+@value
+class ReducedPosterior:
+    """Posterior of the general competency on one axis and of each specific one given it on another."""
+
+    design: Design
+    terms: BifactorTerms
+    populations: Populations
+    executor: Executor | None = None
+
+    def moments(self) -> PosteriorMoments:
+        """Return means, covariances and evidence."""
+        parts = list(self._mapped(_moments))
+        mean, covariance, evidence = (np.concatenate(x)[: self.design.persons] for x in zip(*parts, strict=True))
+        return PosteriorMoments(mean, covariance, evidence, np.zeros(len(mean)))
+
+    def marginals(self, dimension: int, function: Callable[[slice, Marginal], None]) -> None:
+        """Call ``function(block, marginal)`` with the marginals of a competency."""
+        theta = self.terms.axes.specific if dimension else self.terms.axes.general
+        for block, found in self._settled():
+            weight = (
+                found.general if not dimension else np.einsum("pq,pqa->pa", found.general, found.given[dimension - 1])
+            )
+            log_density = np.log(np.maximum(weight[: block.stop - block.start], NOTHING))
+            function(block, Marginal(np.broadcast_to(theta, log_density.shape), log_density))
+
+    def transformed(self, uniform: Floats) -> Floats:
+        """Return points (P, n, D): the general competency, then the specific ones given it."""
+        out, at = np.empty_like(uniform), self.terms.axes
+        for block, found in self._settled():
+            n = block.stop - block.start
+            rows = np.arange(n)
+            general = np.log(np.maximum(found.general[:n], NOTHING))
+            given = [np.log(np.maximum(g[:n], NOTHING)) for g in found.given]
+            for m in range(uniform.shape[1]):
+                theta = inverse_cdf(general, at.general, uniform[block, m, 0])
+                place = np.clip((theta - at.general[0]) / (at.general[1] - at.general[0]), 0, len(at.general) - 1.001)
+                left = place.astype(np.int64)
+                share = (place - left)[:, None]
+                out[block, m, 0] = theta
+                for s, table in enumerate(given):
+                    between = (1 - share) * table[rows, left] + share * table[rows, left + 1]
+                    out[block, m, s + 1] = inverse_cdf(between, at.specific, uniform[block, m, s + 1])
+        return out
+
+    def _settled(self) -> Iterator[tuple[slice, Reduced]]:
+        return zip(blocks(self.design.persons, self._size), self._mapped(_as_it_is), strict=True)
+
+    @property
+    def _size(self) -> int:
+        A = len(self.terms.axes.points)
+        return block_size(A * max(1, len(self.terms.testlets) // 2))
+
+    def _mapped(self, function: Callable[[BifactorTerms, Reduced], T]) -> Iterator[T]:
+        P, size = self.design.persons, self._size
+        rows = (np.minimum(np.arange(at, at + size), P - 1) for at in range(0, P, size))
+        one = partial(_block, self.terms, self.populations, function)
+        return map_pieces(one, (self.design.take(some) for some in rows), executor=self.executor)
+
+
+def _block(
+    terms: BifactorTerms, populations: Populations, function: Callable[[BifactorTerms, Reduced], T], design: Design
+) -> T:
+    return function(terms, reduced(terms, design, populations))
+
+
+def _as_it_is(_: BifactorTerms, found: Reduced) -> Reduced:
+    return found
+
+
+def _moments(terms: BifactorTerms, found: Reduced) -> tuple[Floats, Floats, Floats]:
+    """Return means (p, D), covariances (p, D, D) and log evidence of a block: specific ones are independent given the general."""
+    eta = terms.axes.specific
+    first = np.stack(
+        [np.broadcast_to(terms.axes.general, found.general.shape), *(g @ eta for g in found.given)], axis=2
+    )
+    within = np.stack([np.zeros(found.general.shape), *(g @ eta**2 - (g @ eta) ** 2 for g in found.given)], axis=2)
+    mean = np.einsum("pq,pqd->pd", found.general, first)
+    off = first - mean[:, None]
+    covariance = np.einsum("pq,pqd,pqe->pde", found.general, off, off)
+    d = np.arange(mean.shape[1])
+    covariance[:, d, d] += np.einsum("pq,pqd->pd", found.general, within)
+    return mean, covariance, found.evidence
+
+
+def reduces(known: ItemParameters) -> bool:
+    """Return whether all items measure the first of independent competencies, and at most one of the others."""
+    V = known.population.covariance
+    independent = not (V - np.diag(np.diag(V))).any()
+    return independent and bool(known.loads[:, 0].all()) and bool((known.loads[:, 1:].sum(axis=1) <= 1).all())
+
+
+def reduced_posterior(
+    matched: Matched, known: ItemParameters, points: int, choice: ItemUncertainty, executor: Executor | None
+) -> ReducedPosterior:
+    """Return the posterior given answers to items of a general and at most one specific competency."""
+    at, log_prob, specific = _plane(known, points, choice)
+    answers = prepare(matched.codes, matched.observed, known.n_categories)
+    design = by_dimension(answers, specific)
+    if design.answered.shape[0] < len(known.dimensions):
+        empty = answers._replace(
+            codes=answers.codes[:, :0], observed=None, item=answers.item[:0], category=answers.category[:0]
+        )
+        nothing = np.zeros(0, dtype=np.int64)
+        design = design._replace(
+            answers=(*design.answers, empty), items=(*design.items, nothing), columns=(*design.columns, nothing)
+        )
+    populations = _populations(known)
+    return ReducedPosterior(
+        design=design,
+        terms=bifactor_terms(design, at, log_prob, populations),
+        populations=populations,
+        executor=executor,
+    )
+
+
+def _populations(known: ItemParameters) -> Populations:
+    V = np.diag(known.population.covariance)
+    return Populations(known.population.mean[:1], V[None], np.zeros(1, dtype=np.int64))
+
+
+@lru_cache(maxsize=8)
+def _plane(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple[Axes, Floats, Ints]:
+    """Return axes fine enough for the narrowest posterior, log-probabilities (I, K, Q A), and the specific competency of items.
+
+    Items without a specific competency get the number S.
+    """
+    S, rest = len(known.dimensions) - 1, known.loads[:, 1:]
+    specific = np.where(rest.any(axis=1), rest.argmax(axis=1), S)
+    columns = np.stack([np.zeros(len(specific), dtype=np.int64), np.where(specific < S, specific + 1, 1)], axis=1)
+    D, total = known.slopes.shape[1], known.covariance.shape[1]
+    keep = np.concatenate([columns, np.tile(np.arange(D, total), (len(columns), 1))], axis=1)
+    rows = np.arange(len(columns))[:, None, None]
+    plane = replace(
+        known,
+        slopes=np.take_along_axis(known.slopes, columns, axis=1),
+        covariance=known.covariance[rows, keep[:, :, None], keep[:, None, :]],
+        population=NormalPopulation(dimensions=known.dimensions[:2], mean=np.zeros(2), covariance=np.eye(2)),
+    )
+    populations, needed = _populations(known), []
+    coarse = np.linspace(-4, 4, 81)
+    for d in range(S + 1):
+        items = np.flatnonzero(known.loads[:, d])
+        along = replace(
+            plane.take(items),
+            slopes=known.slopes[items, d : d + 1],
+            covariance=np.zeros((len(items), total - D + 1, total - D + 1)),
+        )
+        sd = float(np.sqrt(populations.variance[0, d]))
+        sharpest = score_information(along, sd * coarse).sum(axis=0).max() if len(items) else 0.0
+        needed.append(points_needed(SAFETY / np.sqrt(1 + sharpest * sd**2)))
+    at = axes(int(np.clip(max(needed), min(points, LEAST_POINTS), MOST_POINTS)), populations)
+    return at, averaged_log_probabilities(plane, at.points, uncertain_items(plane, choice)), specific
