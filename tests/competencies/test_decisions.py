@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import competency_dx as cdx
 from competency_dx.bank import ItemBank, Text
@@ -129,9 +131,9 @@ def test_marginal_reliability_of_constant_information() -> None:
 FOUR = [(f"i{k}", 1.0, [-1.5 + 3 * (k % 7) / 6], f"S.1.{1 + min(k // 6, 3)}") for k in range(25)]
 
 
-def four_blocks(persons: int, correlation: float) -> pd.DataFrame:
+def four_blocks(persons: int, correlation: float, seed: int = 31) -> pd.DataFrame:
     """Draw answers to 25 items in blocks of 6, 6, 6 and 7 whose abilities correlate."""
-    rng = np.random.default_rng(31)
+    rng = np.random.default_rng(seed)
     common, own = rng.normal(size=(persons, 1)), rng.normal(size=(persons, 4))
     theta = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own
     b = np.array([row[2][0] for row in FOUR])
@@ -162,7 +164,7 @@ def test_short_blocks_are_not_reported_but_the_total_is(blocks: cdx.DeficitProfi
 
 def test_reliability_says_what_an_estimate_is_worth(blocks: cdx.DeficitProfiles) -> None:
     """Marginal reliability of the total near .8 is the model's; α of the same 25 Rasch items agrees within .05."""
-    alpha = gate.alpha(four_blocks(500, 1.0).to_numpy(float))
+    alpha = gate.haberman(np.cov(four_blocks(500, 1.0).to_numpy(float).T), np.ones(25, dtype=bool))[0]
     assert blocks.reliability[:, blocks.index("S")].mean() == pytest.approx(alpha, abs=0.05)
 
 
@@ -187,13 +189,13 @@ def test_the_whole_test_gains_nothing_over_itself() -> None:
     """Exactly, whatever the data: rounding would decide what is reported, and differently on another machine."""
     for seed in range(200):
         points = np.random.default_rng(seed).integers(0, 2, (40, 7)) * np.arange(1, 8) / 7
-        own, total = gate.haberman(points, np.ones(7, dtype=np.bool_))
+        own, total = gate.haberman(np.cov(points.T), np.ones(7, dtype=np.bool_))
         assert own == total or (own <= 0 and np.isnan(total))
 
 
 def test_prmse_in_the_profiles_is_that_of_haberman(blocks: cdx.DeficitProfiles, scored_bank: MakeBank) -> None:
     points = four_blocks(500, 0.75).to_numpy(float)
-    own, _ = gate.haberman(points, np.arange(25) // 6 == 0)
+    own, _ = gate.haberman(np.cov(points.T), np.arange(25) // 6 == 0)
     np.testing.assert_allclose(blocks.prmse[:, blocks.index("S.1.1")], own, rtol=1e-12)
 
 
@@ -215,6 +217,40 @@ def test_a_small_group_is_decided_by_reliability_alone(scored_bank: MakeBank) ->
     assert np.isnan(found.prmse).all()
     assert "competencies.no_cohort" in {f.code for f in found.findings}
     assert set(found.to_frame().query("competency == 'S.1'")["status"]) == {"reported"}
+
+
+@st.composite
+def blanked(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return answers of a cohort to one form or two, and the same answers with some cells blank."""
+    seed, persons = draw(st.integers(0, 2**31)), draw(st.integers(95, 180))
+    rng = np.random.default_rng(seed)
+    full = four_blocks(persons, draw(st.floats(0.2, 0.9)), seed).astype("Int64")
+    if draw(st.booleans()):
+        full = full.loc[:, [f"i{k}" for k in (*range(12), *range(18, 25))]]
+    share = draw(st.sampled_from([0.0, 0.0, 0.02, 0.2, 0.6]))
+    holes = rng.random(full.shape) < share * (rng.random(persons) < draw(st.floats(0, 1)))[:, None]
+    for _ in range(draw(st.integers(1, 4))):
+        holes[rng.integers(persons), rng.integers(full.shape[1])] = True
+    holes[rng.integers(persons)] |= draw(st.booleans())
+    return full, full.mask(pd.DataFrame(holes, index=full.index, columns=full.columns))
+
+
+@pytest.fixture(scope="module")
+def steep(scored_bank: MakeBank) -> ItemBank:
+    """Return a bank whose blocks are reliable, so that only the added value stands against a conclusion."""
+    return scored_bank([(item, 2.0, b, code) for item, _, b, code in FOUR])
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(tables=blanked())
+def test_fewer_answers_never_give_more_conclusions(
+    tables: tuple[pd.DataFrame, pd.DataFrame], steep: ItemBank, quiet: Quiet
+) -> None:
+    """Blank cells may take conclusions away; they give none, neither to the person nor to anybody else."""
+    with quiet():
+        before, after = (cdx.diagnose(table, steep) for table in tables)
+    nothing = STATES.index("insufficient_data")
+    assert (after.state[before.state == nothing] == nothing).all()
 
 
 def test_few_items_are_too_few(scored_bank: MakeBank) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats
+from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import gate
 from competency_dx.competencies.estimates import estimates
@@ -20,7 +19,7 @@ from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding, announce, gathered
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses import Reason
+from competency_dx.responses import Reason, Reasons
 from competency_dx.scoring import Matched, as_responses, match
 
 DEFAULT_STANDARDS = R201()
@@ -70,8 +69,12 @@ def diagnose(
     parameters, units = made.parameters, made.units
     matched = match(as_responses(responses, bank), parameters, rule.missing)
     found = estimates(matched, made, rule)
-    own, total = gate.added_value(matched.codes, _administered(matched, parameters), units.member, rule.min_cohort)
-    gain = np.where(np.array(units.parent) >= 0, own - total, np.nan)
+    reasons = _reasons(matched, parameters)
+    declared = np.array([np.isin(parameters.items, form.items) for form in bank.forms]).reshape(
+        -1, len(parameters.items)
+    )
+    prmse, gain = gate.added_value(matched.codes, matched.observed, reasons, units.member, declared, rule.min_cohort)
+    gain[np.array(units.parent) < 0] = np.nan
     status = gate.statuses(
         found.n_items, found.reliability, gain, min_items=rule.min_items, least=rule.reliability, added=rule.added_value
     )
@@ -87,15 +90,15 @@ def diagnose(
         state=rule.state_index(found.p_deficit, reportable),
         strength=rule.state_index(found.p_strength, reportable),
         level=np.where(reportable, standards.level_index(found.percent), -1).astype(np.int8),
-        prmse=own,
+        prmse=np.broadcast_to(prmse, status.shape),
         reported_at=gate.roll_up(status, units.parent),
         status=status,
         points=matched.codes,
-        reasons=_treated(matched, parameters),
+        reasons=np.where(matched.observed, reasons, np.uint8(Reason.NOT_ADMINISTERED)),  # the rest is no evidence
         grid=made.grid.theta[::4],
         curves=made.score[:, ::4],
         bank=bank.title,
-        findings=_findings(bank, matched, own, rule),
+        findings=_findings(bank, matched, prmse, rule),
         provenance=_provenance(bank, matched, made, rule),
         **found._asdict(),
     )
@@ -103,7 +106,7 @@ def diagnose(
     return out
 
 
-def _columns(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:
+def _reasons(matched: Matched, parameters: ItemParameters) -> Reasons:
     """Return the reasons (P, I) in the order of the parameters; items without a column were not administered."""
     reasons = np.full(matched.codes.shape, Reason.NOT_ADMINISTERED, dtype=np.uint8)
     column = {item: j for j, item in enumerate(matched.data.items)}
@@ -113,19 +116,9 @@ def _columns(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:
     return reasons
 
 
-def _administered(matched: Matched, parameters: ItemParameters) -> Bools:
-    out: Bools = _columns(matched, parameters) != Reason.NOT_ADMINISTERED
-    return out
-
-
-def _treated(matched: Matched, parameters: ItemParameters) -> NDArray[np.uint8]:
-    """Return the reasons with every cell that does not count as evidence set to not administered."""
-    return np.where(matched.observed, _columns(matched, parameters), np.uint8(Reason.NOT_ADMINISTERED))
-
-
-def _findings(bank: ItemBank, matched: Matched, own: Floats, rule: DeficitRule) -> tuple[Finding, ...]:
+def _findings(bank: ItemBank, matched: Matched, prmse: Floats, rule: DeficitRule) -> tuple[Finding, ...]:
     out = gathered(matched.data.findings, bank.findings(), matched.findings)
-    return (*out, NO_COHORT.of(least=rule.min_cohort)) if np.isnan(own).all() else out
+    return (*out, NO_COHORT.of(least=rule.min_cohort)) if np.isnan(prmse).all() else out
 
 
 def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule) -> Provenance:

@@ -12,6 +12,7 @@ from competency_dx.responses.api import (
     score_answers,
     settle_layout,
 )
+from competency_dx.responses.missing import Reasons
 from competency_dx.responses.options import Options, chosen_options
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MissingPolicy",
     "Options",
     "Reason",
+    "Reasons",
     "Responses",
     "check_design",
     "chosen_options",
