@@ -9,7 +9,7 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from competency_dx.display.charts import Chart
 
 MAX_LINES = 12
+
+Finite = Annotated[float, "finite"]
+"""A number that is never NaN: its document has no null."""
 
 
 class Result(ABC):
@@ -76,6 +79,23 @@ class Result(ABC):
             raise DocumentError(f"The text is not JSON ({fault}); expected a document written by to_json()") from fault
         check_head(document, cls.kind, cls.schema_version)
         return cls._from_document(document)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema (draft 2020-12) that every document of `to_json` satisfies, from the types of the fields."""
+        definitions: dict[str, Any] = {}
+        content = _object(cls._document_type(), definitions)
+        head = {"kind": {"const": cls.kind}, "schema_version": {"const": cls.schema_version}}
+        content["properties"] = head | content["properties"]
+        content["required"] = [*head, *content["required"]]
+        title = f"competency_dx {cls.kind.replace('_', ' ')} {cls.schema_version}"
+        draft = "https://json-schema.org/draft/2020-12/schema"
+        return {"$schema": draft, "title": title} | content | {"$defs": definitions}
+
+    @classmethod
+    def _document_type(cls) -> type:
+        """Return the class or `TypedDict` whose annotations describe the document: the result's, unless it says otherwise."""
+        return cls
 
     def _document(self) -> dict[str, Any]:
         return encode_fields(self)
@@ -181,3 +201,67 @@ def _decode_fields(cls: type, item: Any, where: str) -> object:  # noqa: ANN401
             f"{where} does not match {cls.__name__}: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}"
         )
     return cls(**{name: decode(hints[name], item[name], f"{where}.{name}") for name in wanted & set(item)})
+
+
+_PLAIN: Mapping[Any, dict[str, Any]] = {
+    Any: {},
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": ["number", "null"]},
+    type(None): {"type": "null"},
+}
+_CELLS = {"f": "number", "i": "integer", "u": "integer", "b": "boolean", "O": "string"}
+
+
+def schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401, PLR0911
+    """Return the JSON Schema of what `encode` writes for an annotated type; named types go into `definitions`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    if origin is Annotated:
+        note = args[1]
+        return {"type": "number"} if note == "finite" else schema(args[0], definitions) | {"description": note}
+    if origin is Literal:
+        return {"enum": list(args)}
+    if origin in {typing.Union, types.UnionType}:
+        return {"anyOf": [schema(a, definitions) for a in args]}
+    if origin is np.ndarray:
+        return _array(np.dtype(typing.get_args(args[1])[0]).kind, definitions)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {"type": "object", "additionalProperties": schema(args[1], definitions)}
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return {"type": "array", "items": schema(args[0], definitions)}
+    if hint.__name__ not in definitions:
+        definitions[hint.__name__] = {}  # a type may hold values of its own kind
+        definitions[hint.__name__] = _object(hint, definitions)
+    return {"$ref": f"#/$defs/{hint.__name__}"}
+
+
+def _object(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """Return the schema of a dataclass, a `TypedDict` or a pydantic document: an object with these fields and no others."""
+    if hasattr(hint, "model_json_schema"):
+        out = cast("dict[str, Any]", hint.model_json_schema(mode="validation"))
+        definitions.update(out.pop("$defs", {}))
+        return out
+    hints = typing.get_type_hints(hint, include_extras=True)
+    names = [f.name for f in fields(hint)] if is_dataclass(hint) else list(hints)
+    later = {f.name for f in fields(hint) if f.default_factory is not MISSING} if is_dataclass(hint) else set()
+    about = (hint.__doc__ or "").partition("\n")[0]
+    return {
+        **({"description": about} if about else {}),
+        "type": "object",
+        "properties": {name: schema(hints[name], definitions) for name in names},
+        "required": [
+            name for name in names if name not in later
+        ],  # a container added later is absent from earlier documents
+        "additionalProperties": False,
+    }
+
+
+def _array(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an array with any number of axes: lists in lists, null where a number is NaN."""
+    name = f"Array of {_CELLS[kind]}"
+    cell = {"type": ["number", "null"] if kind == "f" else _CELLS[kind]}
+    definitions[name] = {"type": "array", "items": {"anyOf": [cell, {"$ref": f"#/$defs/{name}"}]}}
+    return {"$ref": f"#/$defs/{name}"}

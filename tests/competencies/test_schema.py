@@ -1,9 +1,13 @@
-"""The published JSON Schema is the one the code has, and real documents satisfy it."""
+"""The published JSON Schema is the one of the types, and real documents satisfy it.
+
+``python tests/competencies/test_schema.py`` writes the published file anew.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -12,6 +16,13 @@ import pytest
 import competency_dx as cdx
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas" / "deficit_profiles-1.json"
+
+
+@pytest.fixture(scope="module")
+def small() -> str:
+    """Return the document of one person."""
+    bank = cdx.load_bank("physics")
+    return cdx.diagnose(cdx.simulate(bank, 1, rng=np.random.default_rng(5)), bank).to_json()
 
 
 def test_published_schema_is_current() -> None:
@@ -27,3 +38,33 @@ def test_documents_satisfy_the_schema(name: str) -> None:
     document["profiles"][0]["conclusions"][0]["state"] = "failed"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, cdx.DeficitProfiles.json_schema())
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        (("language",), "de"),
+        (("standards", "cuts", 0), None),
+        (("rule", "likely"), "0.6"),
+        (("rule", "missing", "omitted"), "wrong"),
+        (("items", 0, "title", "ru"), None),
+        (("profiles", 0, "conclusions", 0, "n_items"), 1.5),
+        (("profiles", 0, "conclusions", 0, "invented"), 1),
+        (("profiles", 0, "answers", "points", 0), None),
+        (("curves", "expected", 0, 0), None),
+    ],
+)
+def test_what_no_document_holds_is_refused(small: str, place: tuple[str | int, ...], wrong: object) -> None:
+    document: Any = json.loads(small)
+    spot = document
+    for step in place[:-1]:
+        spot = spot[step]
+    spot[place[-1]] = wrong
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, cdx.DeficitProfiles.json_schema())
+
+
+if __name__ == "__main__":
+    PUBLISHED.write_text(
+        json.dumps(cdx.DeficitProfiles.json_schema(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+    )

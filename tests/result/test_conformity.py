@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -184,6 +185,10 @@ def test_json_comes_back_to_the_same_bytes(result: Result) -> None:
     again = type(result).from_json(text)
     assert again.to_json() == text
     pd.testing.assert_frame_equal(again.to_frame(), result.to_frame())
+
+
+def test_documents_satisfy_the_schema_of_their_types(result: Result) -> None:
+    jsonschema.validate(json.loads(result.to_json()), type(result).json_schema())
 
 
 def test_json_carries_how_it_was_made(result: Result) -> None:

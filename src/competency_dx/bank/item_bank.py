@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypedDict
 
 from competency_dx.arrays import value
 from competency_dx.bank.bank_file import BankDocument, BankPopulation, Form
@@ -37,6 +37,17 @@ class CalibrationLike(Protocol):
     def bank_population(self) -> BankPopulation:
         """Return mean and variance of the population."""
         ...
+
+
+class BankRecord(TypedDict):
+    """A whole bank with the digest of its content."""
+
+    header: BankDocument
+    items: tuple[Item, ...]
+    framework: CompetencyFramework
+    parameters: tuple[ParameterRecord, ...]
+    digest: str
+    provenance: Provenance
 
 
 @value
@@ -208,6 +219,10 @@ class ItemBank(Result):
             title=f"{self.title.text('en')}: item difficulty, 95 %",
             x_label="difficulty b, logits",
         )
+
+    @classmethod
+    def _document_type(cls) -> type:
+        return BankRecord
 
     def _document(self) -> dict[str, Any]:
         return content(self) | {"digest": self.digest, "provenance": encode(self.provenance)}

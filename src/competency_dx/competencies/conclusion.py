@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from competency_dx.arrays import value
 from competency_dx.bank import Text
@@ -47,7 +47,7 @@ class ItemFact:
     topics: tuple[str, ...]  # competency codes the item carries
     competencies: tuple[str, ...]  # reporting units it is evidence for
     max_score: int
-    difficulty: float  # θ at which half the points are expected; NaN without parameters
+    difficulty: Annotated[float, "θ at which half the points are expected; NaN without parameters"]
     status: str  # provisional | pilot | calibrated | "" (no parameters)
 
 

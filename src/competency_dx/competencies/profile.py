@@ -21,9 +21,8 @@ from competency_dx.competencies.conclusion import (
     ItemFact,
     reason,
 )
-from competency_dx.competencies.document import profiles_document, profiles_fields
+from competency_dx.competencies.profile_document import ProfilesRecord, profiles_document, profiles_fields
 from competency_dx.competencies.rule import DeficitRule
-from competency_dx.competencies.schema import profiles_schema
 from competency_dx.competencies.standards import Standards
 from competency_dx.errors import DiagnosisError, listed
 from competency_dx.findings import Finding
@@ -271,10 +270,9 @@ class DeficitProfiles(Result):
             x_lines=self.standards.cuts,
         )
 
-    @staticmethod
-    def json_schema() -> dict[str, Any]:
-        """Return the JSON Schema that the documents of `to_json` satisfy; published as docs/schemas."""
-        return profiles_schema()
+    @classmethod
+    def _document_type(cls) -> type:
+        return ProfilesRecord
 
     def _document(self) -> dict[str, Any]:
         return profiles_document(self)

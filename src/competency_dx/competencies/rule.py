@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Bools, Floats, value
 from competency_dx.errors import DiagnosisError
 from competency_dx.responses import MissingPolicy
+from competency_dx.result import Finite
 
 
 @value
@@ -34,14 +35,14 @@ class DeficitRule:
         Which missing answers count as wrong and which are left out.
     """
 
-    confirmed: float = 0.80
-    likely: float = 0.60
-    indeterminate: float = 0.40
-    reliability: float = 0.60
+    confirmed: Finite = 0.80
+    likely: Finite = 0.60
+    indeterminate: Finite = 0.40
+    reliability: Finite = 0.60
     min_items: int = 3
-    added_value: float = 0.0
+    added_value: Finite = 0.0
     min_cohort: int = 100
-    interval: float = 0.95
+    interval: Finite = 0.95
     missing: MissingPolicy = MissingPolicy()
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from competency_dx.arrays import Floats, value
 from competency_dx.bank import Text
 from competency_dx.errors import DiagnosisError
+from competency_dx.result import Finite
 
 Boundary = Literal["upper", "lower"]
 
@@ -48,7 +49,7 @@ class Standards:
     """
 
     id: str
-    cuts: tuple[float, ...]
+    cuts: tuple[Finite, ...]
     levels: tuple[Level, ...]
     boundaries: tuple[Boundary, ...]
     source: Text

@@ -1,39 +1,92 @@
-"""The JSON form of deficit profiles: one object per person, codes instead of indices; see the published schema."""
+"""The JSON form of deficit profiles: one object per person, codes instead of indices; the schema follows from these types."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_type_hints
 
 import numpy as np
 
-from competency_dx.arrays import names
+from competency_dx.arrays import Floats, names
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact
+from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, State, Status
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.result import decode, encode
+from competency_dx.result import Finite, decode, encode
 
 if TYPE_CHECKING:
     from competency_dx.competencies.profile import DeficitProfiles
 
-SHARED: Mapping[str, Any] = {
-    "bank": Text,
-    "language": str,
-    "standards": Standards,
-    "rule": DeficitRule,
-    "competencies": tuple[Competency, ...],
-    "items": tuple[ItemFact, ...],
-    "findings": tuple[Finding, ...],
-    "provenance": Provenance,
-}
+
+class ConclusionRecord(TypedDict):
+    """What is concluded about one competency of one person."""
+
+    competency: str
+    state: State
+    strength: State
+    level: Annotated[str | None, "code of the level; null where nothing may be reported"]
+    p_deficit: Annotated[float, "P(percent below the lowest cut)"]
+    p_strength: Annotated[float, "P(percent above the highest cut)"]
+    percent: Annotated[float, "expected percent of the reference set"]
+    percent_low: float
+    percent_high: float
+    theta: float
+    se: float
+    reliability: float
+    prmse: Annotated[float, "PRMSE of the subscore; null where the cohort is too small to tell"]
+    n_items: int
+    reported_at: Annotated[str | None, "competency whose conclusion is to be read; null when there is none"]
+    status: Status
+
+
+class AnswersRecord(TypedDict):
+    """Points by item in the order of `items`, and 0 answered, 1 no evidence, 2 omitted, 3 not reached, 4 invalid."""
+
+    points: tuple[int, ...]
+    reasons: tuple[int, ...]
+
+
+class ProfileRecord(TypedDict):
+    """One person."""
+
+    person: str
+    background: Mapping[str, str]
+    conclusions: tuple[ConclusionRecord, ...]
+    answers: AnswersRecord
+
+
+class CurvesRecord(TypedDict):
+    """Expected points (items, points of θ) at `theta`."""
+
+    theta: tuple[Finite, ...]
+    expected: tuple[tuple[Finite, ...], ...]
+
+
+class SharedRecord(TypedDict):
+    """What all persons have in common."""
+
+    bank: Text
+    language: Literal["ru", "en"]
+    standards: Standards
+    rule: DeficitRule
+    competencies: tuple[Competency, ...]
+    items: tuple[ItemFact, ...]
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+
+class ProfilesRecord(SharedRecord):
+    """Deficit profiles of a cohort."""
+
+    curves: CurvesRecord
+    profiles: tuple[ProfileRecord, ...]
 
 
 def profiles_document(profiles: DeficitProfiles) -> dict[str, Any]:
     """Return profiles as plain data."""
-    shared = {name: encode(getattr(profiles, name)) for name in SHARED}
+    shared = {name: encode(getattr(profiles, name)) for name in get_type_hints(SharedRecord)}
     shared["curves"] = {"theta": encode(profiles.grid), "expected": encode(profiles.curves)}
     numbers = {name: encode(getattr(profiles, name)) for name in NUMBERS}
     return shared | {"profiles": [_person(profiles, numbers, p) for p in range(len(profiles))]}
@@ -66,7 +119,7 @@ def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> di
 
 def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """Rebuild the fields of `DeficitProfiles` from plain data."""
-    fields = {name: decode(hint, document[name], name) for name, hint in SHARED.items()}
+    fields = {name: decode(hint, document[name], name) for name, hint in get_type_hints(SharedRecord).items()}
     people = document["profiles"]
     codes = {c.code: k for k, c in enumerate(fields["competencies"])} | {None: -1}
     levels = {level.code: k for k, level in enumerate(fields["standards"].levels)} | {None: -1}
@@ -93,9 +146,6 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     fields["persons"] = names([person["person"] for person in people])
     for name in ("points", "reasons"):
         fields[name] = np.array([person["answers"][name] for person in people]).reshape(len(people), -1)
-    fields["grid"] = decode(_FLOATS, document["curves"]["theta"], "curves.theta")
-    fields["curves"] = decode(_FLOATS, document["curves"]["expected"], "curves.expected")
+    fields["grid"] = decode(Floats, document["curves"]["theta"], "curves.theta")
+    fields["curves"] = decode(Floats, document["curves"]["expected"], "curves.expected")
     return fields
-
-
-_FLOATS = np.ndarray[Any, np.dtype[np.float64]]
