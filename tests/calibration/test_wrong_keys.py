@@ -12,7 +12,7 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.calibration import suspected_keys
-from competency_dx.responses import Answers
+from competency_dx.responses import RawAnswers
 
 Quiet = Callable[[], AbstractContextManager[None]]
 
@@ -65,7 +65,7 @@ def with_options(rng: np.random.Generator, persons: int) -> cdx.Responses:
     right = drawn(rng, persons, 20) == 1
     chosen = np.where(right, 0, rng.integers(1, 4, size=right.shape))
     points = np.where(np.arange(20) == 0, chosen == 1, chosen == 0).astype(int)
-    answers = Answers(codes=chosen.astype(np.int32), vocabulary=(tuple("ABCD"),) * 20, kinds=(("text",) * 4,) * 20)
+    answers = RawAnswers(codes=chosen.astype(np.int32), vocabulary=(tuple("ABCD"),) * 20, kinds=(("text",) * 4,) * 20)
     return replace(cdx.load_responses(points), answers=answers)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.errors import MissingDependencyError
-from competency_dx.reports.further import further_items
+from competency_dx.reports.person_page import further_items
 from competency_dx.reports.strings import strings
 
 
@@ -246,7 +246,7 @@ def test_wrong_calls_get_one_sentence(
 def test_a_missing_extra_is_named(
     package: str, target: str, profiles: cdx.DeficitProfiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from competency_dx.reports import pages as module
+    from competency_dx.reports import report_context as module
 
     for name in vars(module).values():
         if hasattr(name, "cache_clear"):

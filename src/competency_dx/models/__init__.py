@@ -10,8 +10,7 @@ from competency_dx.models.curves import (
     uncertain_scores,
 )
 from competency_dx.models.families import FAMILIES, Family, family, family_for, kernel_groups
-from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, bank_parameters
-from competency_dx.models.population import NormalPopulation
+from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, NormalPopulation, bank_parameters
 from competency_dx.models.simulate import simulate
 
 __all__ = [

@@ -14,12 +14,41 @@ from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
 from competency_dx.kernels.families.dispatch import Groups
 from competency_dx.models.families import FAMILIES, family, kernel_groups
-from competency_dx.models.population import NormalPopulation
 
 KEPT = 32
 
 
 CALIBRATED_FROM = 200  # answers to an item from which its parameters are no longer called a pilot
+
+
+@value
+class NormalPopulation:
+    """Multivariate normal population of D dimensions.
+
+    Attributes
+    ----------
+    dimensions : tuple of str
+        Names, D of them.
+    mean : ndarray, shape (D,)
+    covariance : ndarray, shape (D, D)
+    """
+
+    dimensions: tuple[str, ...]
+    mean: Floats
+    covariance: Floats
+
+    def __post_init__(self) -> None:
+        freeze(self, mean=np.float64, covariance=np.float64)
+        D = len(self.dimensions)
+        if self.mean.shape != (D,) or self.covariance.shape != (D, D):
+            raise ModelError(
+                f"A population of {D} dimensions needs mean ({D},) and covariance ({D}, {D}), found "
+                f"{self.mean.shape} and {self.covariance.shape}"
+            )
+
+    def named(self, dimensions: tuple[str, ...]) -> NormalPopulation:
+        """Return the population under other names of its dimensions."""
+        return NormalPopulation(dimensions=dimensions, mean=self.mean, covariance=self.covariance)
 
 
 @value

@@ -9,15 +9,12 @@ from urllib.parse import quote
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.errors import ReportError
 from competency_dx.reports.cohort_page import cohort_page
-from competency_dx.reports.csv_file import csv_bytes
-from competency_dx.reports.file_names import file_names
-from competency_dx.reports.pages import environment
+from competency_dx.reports.files import csv_bytes, file_names, frame_sheet, workbook_bytes
 from competency_dx.reports.person_page import person_page
 from competency_dx.reports.profile_sheets import profile_sheets
-from competency_dx.reports.report_context import setting
+from competency_dx.reports.report_context import environment, report_context
 from competency_dx.reports.result_page import result_page
 from competency_dx.reports.strings import Language, strings
-from competency_dx.reports.workbook import frame_sheet, workbook_bytes
 from competency_dx.result import Result
 
 FILES = (".html", ".csv", ".xlsx", ".json")
@@ -104,13 +101,13 @@ def _single(result: Result, suffix: str, language: Language) -> bytes:
     if suffix == ".xlsx":
         return _workbook(result, language)
     if isinstance(result, DeficitProfiles):
-        return cohort_page(result, setting(result, language), {}).encode()
+        return cohort_page(result, report_context(result, language), {}).encode()
     return result_page(result, language).encode()
 
 
 def _workbook(result: Result, language: Language) -> bytes:
     if isinstance(result, DeficitProfiles):
-        s = setting(result, language)
+        s = report_context(result, language)
         return workbook_bytes(profile_sheets(result, s), s.t["cohort_title"])
     sheet = frame_sheet(strings(language)["sheet_table"], result.to_frame(), {})
     return workbook_bytes([sheet], next(iter(result.summary()), result.kind))
@@ -127,7 +124,7 @@ def _files(result: Result, language: Language) -> dict[str, bytes]:
 
 def _profile_files(profiles: DeficitProfiles, language: Language) -> dict[str, bytes]:
     environment()
-    s, names = setting(profiles, language), file_names(str(p) for p in profiles.persons)
+    s, names = report_context(profiles, language), file_names(str(p) for p in profiles.persons)
     links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in names.items()}
     files = {f"profiles{suffix}": _single(profiles, suffix, language) for suffix in (".xlsx", ".csv", ".json")}
     files["index.html"] = cohort_page(profiles, s, links).encode()

@@ -9,7 +9,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles
-from competency_dx.reports.tree import Branch
+from competency_dx.reports.report_context import Branch
 
 SMALLEST = 10  # groups of fewer persons are not shown
 Z95 = 1.959963984540054
@@ -35,7 +35,7 @@ class Summary:
 
 
 @value
-class Cell:
+class GroupShare:
     """A share in a group: k of n persons with a Wilson interval; suppressed cells carry no numbers."""
 
     n: int
@@ -56,7 +56,7 @@ class Group:
     n: int
     shown: bool
     small: bool
-    cells: tuple[Cell, ...]
+    cells: tuple[GroupShare, ...]
 
 
 def summaries(profiles: DeficitProfiles, tree: Sequence[Branch]) -> tuple[Summary, ...]:
@@ -151,11 +151,11 @@ def _cover(n: Ints, closed: Bools) -> Bools:
     return small
 
 
-def _cell(k: int, n: int, *, shown: bool) -> Cell:
+def _cell(k: int, n: int, *, shown: bool) -> GroupShare:
     if not shown or n == 0:
-        return Cell(n=0, share=math.nan, low=math.nan, high=math.nan, shown=shown)
+        return GroupShare(n=0, share=math.nan, low=math.nan, high=math.nan, shown=shown)
     low, high = wilson(k, n)
-    return Cell(n=n, share=k / n, low=low, high=high, shown=True)
+    return GroupShare(n=n, share=k / n, low=low, high=high, shown=True)
 
 
 def root_theta(profiles: DeficitProfiles, tree: Sequence[Branch]) -> Floats:

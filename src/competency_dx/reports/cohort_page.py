@@ -19,11 +19,19 @@ from competency_dx.display import (
     stacked_svg,
     wright_svg,
 )
-from competency_dx.reports.cohort import SMALLEST, Cell, Group, Summary, groups, root_theta, summaries
-from competency_dx.reports.pages import render
-from competency_dx.reports.report_context import Setting, Sign, column_title, named, persons, unit_title
+from competency_dx.reports.cohort import SMALLEST, Group, GroupShare, Summary, groups, root_theta, summaries
+from competency_dx.reports.report_context import (
+    Branch,
+    ReportContext,
+    Sign,
+    clusters,
+    column_title,
+    named,
+    persons,
+    render,
+    unit_title,
+)
 from competency_dx.reports.strings import several, strings
-from competency_dx.reports.tree import Branch, clusters
 
 MOST_SUPPRESSED_ROWS = 6
 
@@ -86,12 +94,12 @@ class CohortView:
     people: tuple[PersonLine, ...]
 
 
-def cohort_page(profiles: DeficitProfiles, s: Setting, links: Mapping[str, str]) -> str:
+def cohort_page(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str, str]) -> str:
     """Return the page of the cohort as HTML; `links` leads from a person to the page, and may be empty."""
     return render("cohort.html", s.language, {"v": cohort_view(profiles, s, links), "s": s})
 
 
-def cohort_view(profiles: DeficitProfiles, s: Setting, links: Mapping[str, str]) -> CohortView:
+def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str, str]) -> CohortView:
     """Gather what the page shows."""
     rows, units = summaries(profiles, s.tree), clusters(s.tree)
     loose = [fact.status == "provisional" for fact in profiles.items]
@@ -109,11 +117,11 @@ def cohort_view(profiles: DeficitProfiles, s: Setting, links: Mapping[str, str])
     )
 
 
-def _title(row: Summary, s: Setting) -> str:
+def _title(row: Summary, s: ReportContext) -> str:
     return unit_title(row.competency, s.t, s.language)
 
 
-def _line(row: Summary, s: Setting) -> SummaryLine:
+def _line(row: Summary, s: ReportContext) -> SummaryLine:
     language = s.language
     few = strings(language)["few"].format(n=SMALLEST)
     known = row.n >= SMALLEST
@@ -129,7 +137,7 @@ def _line(row: Summary, s: Setting) -> SummaryLine:
     )
 
 
-def _states(rows: Sequence[Summary], s: Setting) -> str:
+def _states(rows: Sequence[Summary], s: ReportContext) -> str:
     return stacked_svg(
         [_title(row, s) for row in rows],
         [row.counts for row in rows],
@@ -139,7 +147,7 @@ def _states(rows: Sequence[Summary], s: Setting) -> str:
     )
 
 
-def _means(rows: Sequence[Summary], s: Setting) -> str:
+def _means(rows: Sequence[Summary], s: ReportContext) -> str:
     shown = [row for row in rows if row.n >= SMALLEST]
     marks = [
         IntervalRow(
@@ -157,7 +165,7 @@ def _means(rows: Sequence[Summary], s: Setting) -> str:
     return interval_svg(marks, s.cuts, title=s.t["means"], axis=s.t["axis"]) if marks else ""
 
 
-def _map(profiles: DeficitProfiles, s: Setting) -> str:
+def _map(profiles: DeficitProfiles, s: ReportContext) -> str:
     items = profiles.items
     return wright_svg(
         root_theta(profiles, s.tree),
@@ -169,7 +177,7 @@ def _map(profiles: DeficitProfiles, s: Setting) -> str:
     )
 
 
-def _group_tables(profiles: DeficitProfiles, units: Sequence[Branch], s: Setting) -> list[GroupTable]:
+def _group_tables(profiles: DeficitProfiles, units: Sequence[Branch], s: ReportContext) -> list[GroupTable]:
     columns = [b.index for b in units]
     confirmed, concluded = profiles.state[:, columns] == 0, profiles.state[:, columns] < len(STATES) - 1
     out = []
@@ -180,7 +188,7 @@ def _group_tables(profiles: DeficitProfiles, units: Sequence[Branch], s: Setting
     return out
 
 
-def _group_table(title: str, found: Sequence[Group], s: Setting) -> GroupTable:
+def _group_table(title: str, found: Sequence[Group], s: ReportContext) -> GroupTable:
     if not any(g.shown for g in found):
         note = f"{several(len(found), 'group', s.language)}. {s.t['all_suppressed'].format(n=SMALLEST)}"
         return GroupTable(title=title, lines=(), note=note)
@@ -192,14 +200,14 @@ def _group_table(title: str, found: Sequence[Group], s: Setting) -> GroupTable:
     return GroupTable(title=title, lines=tuple(lines), note=note)
 
 
-def _group_line(g: Group, s: Setting) -> GroupLine:
+def _group_line(g: Group, s: ReportContext) -> GroupLine:
     if not g.shown:
         words = s.t["suppressed"].format(n=SMALLEST) if g.small else s.t["complementary"]
         return GroupLine(name=g.name, n=words, cells=tuple("—" for _ in g.cells))
     return GroupLine(name=g.name, n=count(g.n, s.language), cells=tuple(_cell(c, s) for c in g.cells))
 
 
-def _cell(c: Cell, s: Setting) -> str:
+def _cell(c: GroupShare, s: ReportContext) -> str:
     if not c.shown:
         return s.t["complementary"]
     if c.n == 0:
@@ -209,7 +217,7 @@ def _cell(c: Cell, s: Setting) -> str:
 
 
 def _people(
-    profiles: DeficitProfiles, units: Sequence[Branch], s: Setting, links: Mapping[str, str]
+    profiles: DeficitProfiles, units: Sequence[Branch], s: ReportContext, links: Mapping[str, str]
 ) -> list[PersonLine]:
     columns = [b.index for b in units]
     used, confirmed = profiles.n_items.max(axis=1, initial=0), (profiles.state == 0).sum(axis=1)

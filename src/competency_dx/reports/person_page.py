@@ -6,15 +6,22 @@ import math
 from collections.abc import Iterator, Sequence
 
 from competency_dx.arrays import value
-from competency_dx.competencies import Conclusion, Profile
+from competency_dx.competencies import Conclusion, Evidence, Profile
 from competency_dx.display import IntervalRow, decimal, interval, interval_svg, percent
-from competency_dx.reports.evidence import EvidenceGroup, evidence_groups
-from competency_dx.reports.further import MOST, further_items
-from competency_dx.reports.pages import render
-from competency_dx.reports.report_context import Setting, Sign, chance_words, column_title, named, unit_title
+from competency_dx.reports.report_context import (
+    ReportContext,
+    Sign,
+    chance_words,
+    column_title,
+    named,
+    render,
+    unit_title,
+)
 from competency_dx.reports.strings import several
 
 FOUND = ("confirmed", "likely")
+NOTABLE = 0.6  # share of the maximum by which points depart from what is expected before it is marked
+MOST_FURTHER = 99
 
 
 @value
@@ -71,6 +78,27 @@ class Suggestion:
 
 
 @value
+class EvidenceLine:
+    """One answered item: title, topics, points, what was expected, and a remark where nothing was answered."""
+
+    title: str
+    topics: str
+    points: str
+    expected: str
+    remark: str
+    mark: str
+
+
+@value
+class EvidenceGroup:
+    """The items of one competency."""
+
+    code: str
+    title: str
+    lines: tuple[EvidenceLine, ...]
+
+
+@value
 class PersonView:
     """What the template of the person page shows."""
 
@@ -89,12 +117,12 @@ class PersonView:
     used: str
 
 
-def person_page(profile: Profile, s: Setting, *, back: str = "") -> str:
+def person_page(profile: Profile, s: ReportContext, *, back: str = "") -> str:
     """Return the page of one person as HTML; `back` links to the cohort page."""
     return render("person.html", s.language, {"v": person_view(profile, s), "s": s, "back": back})
 
 
-def person_view(profile: Profile, s: Setting) -> PersonView:
+def person_view(profile: Profile, s: ReportContext) -> PersonView:
     """Gather what the page shows."""
     found = [profile.conclusions[b.index] for b in s.tree]
     reported = [c for c in found if c.status == "reported"]
@@ -120,11 +148,11 @@ def person_view(profile: Profile, s: Setting) -> PersonView:
     )
 
 
-def _title(c: Conclusion, s: Setting) -> str:
+def _title(c: Conclusion, s: ReportContext) -> str:
     return unit_title(c.competency, s.t, s.language)
 
 
-def _statements(reported: Sequence[Conclusion], s: Setting) -> Iterator[Statement]:
+def _statements(reported: Sequence[Conclusion], s: ReportContext) -> Iterator[Statement]:
     kinds = [
         ("confirmed_deficits", [c for c in reported if c.state == "confirmed"], "none_confirmed"),
         ("likely_deficits", [c for c in reported if c.state == "likely"], ""),
@@ -140,22 +168,22 @@ def _statements(reported: Sequence[Conclusion], s: Setting) -> Iterator[Statemen
             yield Statement(head=s.t[key], titles=(), hint=s.t[otherwise])
 
 
-def _hidden(hidden: Sequence[Conclusion], s: Setting) -> Iterator[Statement]:
+def _hidden(hidden: Sequence[Conclusion], s: ReportContext) -> Iterator[Statement]:
     for why in dict.fromkeys(_why(c, s) for c in hidden):
         members = tuple(_title(c, s) for c in hidden if _why(c, s) == why)
         yield Statement(head=why, titles=members, hint="")
 
 
-def _why(c: Conclusion, s: Setting) -> str:
+def _why(c: Conclusion, s: ReportContext) -> str:
     return c.reason.text(s.language).split(";")[0]
 
 
-def _picture(profile: Profile, s: Setting) -> str:
+def _picture(profile: Profile, s: ReportContext) -> str:
     rows = [_interval_row(profile.conclusions[b.index], b.depth, s) for b in s.tree]
     return interval_svg([r for r in rows if r is not None], s.cuts, title=s.t["picture"], axis=s.t["axis"])
 
 
-def _interval_row(c: Conclusion, depth: int, s: Setting) -> IntervalRow | None:
+def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow | None:
     if c.n_items == 0:
         return None
     shown, sign = c.status == "reported", s.signs[c.state]
@@ -172,7 +200,7 @@ def _interval_row(c: Conclusion, depth: int, s: Setting) -> IntervalRow | None:
     )
 
 
-def _line(c: Conclusion, s: Setting, depth: int) -> Line:
+def _line(c: Conclusion, s: ReportContext, depth: int) -> Line:
     levels = {level.code: level.title.text(s.language) for level in s.standards.levels}
     return Line(
         code=c.competency.code,
@@ -189,7 +217,7 @@ def _line(c: Conclusion, s: Setting, depth: int) -> Line:
     )
 
 
-def _open_line(c: Conclusion, profile: Profile, s: Setting) -> OpenLine:
+def _open_line(c: Conclusion, profile: Profile, s: ReportContext) -> OpenLine:
     return OpenLine(
         code=c.competency.code,
         title=_title(c, s),
@@ -201,19 +229,19 @@ def _open_line(c: Conclusion, profile: Profile, s: Setting) -> OpenLine:
     )
 
 
-def _needed(c: Conclusion, s: Setting) -> str:
+def _needed(c: Conclusion, s: ReportContext) -> str:
     if c.status == "no_added_value":
         return s.t["other_items"]
     more = further_items(c.n_items, c.reliability, s.rule.reliability, s.rule.min_items)
     if math.isnan(more):
         least = max(s.rule.min_items - c.n_items, 1)
         return s.t["at_least"].format(n=several(least, "item_of", s.language))
-    if more > MOST:
-        return s.t["far_more"].format(n=several(MOST + 1, "item_of", s.language))
+    if more > MOST_FURTHER:
+        return s.t["far_more"].format(n=several(MOST_FURTHER + 1, "item_of", s.language))
     return s.t["about_more"].format(n=several(int(more), "item", s.language))
 
 
-def _suggestions(profile: Profile, s: Setting) -> Iterator[Suggestion]:
+def _suggestions(profile: Profile, s: ReportContext) -> Iterator[Suggestion]:
     """Yield one suggestion per level for the narrowest competencies a conclusion could be drawn on."""
     shown = {b.index for b in s.tree if profile.conclusions[b.index].status == "reported"}
     narrow = [profile.conclusions[b.index] for b in s.tree if b.index in shown and not shown & set(b.below)]
@@ -221,3 +249,67 @@ def _suggestions(profile: Profile, s: Setting) -> Iterator[Suggestion]:
         titles = tuple(_title(c, s) for c in narrow if c.level == level.code)
         if titles:
             yield Suggestion(level=level.title.text(s.language), titles=titles, route=level.route.text(s.language))
+
+
+def further_items(n_items: int, reliability: float, target: float, least: int) -> float:
+    """Return how many items of the same quality are still needed.
+
+    Spearman and Brown (1910): a test lengthened k times has reliability ``k r / (1 + (k - 1) r)``; the length that
+    reaches the target R is ``k = R (1 - r) / (r (1 - R))``.
+
+    Parameters
+    ----------
+    n_items : int
+        Items answered so far.
+    reliability : float
+        Their reliability r.
+    target : float
+        The reliability R that is asked for.
+    least : int
+        Least number of items for a conclusion, whatever the reliability.
+
+    Returns
+    -------
+    float
+        A whole number, or NaN where the reliability says nothing about the length needed.
+    """
+    short = max(least - n_items, 0)
+    if n_items == 0 or not math.isfinite(reliability) or reliability <= 0:
+        return math.nan
+    if reliability >= target:
+        return float(short)
+    factor = target * (1 - reliability) / (reliability * (1 - target))
+    return float(max(math.ceil(round(n_items * factor, 9)) - n_items, short))
+
+
+def evidence_groups(profile: Profile, s: ReportContext) -> tuple[EvidenceGroup, ...]:
+    """Return the items grouped by narrowest competency; expectations are those at the estimate that is reported."""
+    seen: set[str] = set()
+    groups: dict[int, EvidenceGroup] = {}
+    by_code = {c.competency.code: c for c in profile.conclusions}
+    for branch in sorted(s.tree, key=lambda b: -b.depth):
+        conclusion = profile.conclusions[branch.index]
+        fresh = [e for e in conclusion.evidence if e.item not in seen]
+        if not fresh:
+            continue
+        seen.update(e.item for e in fresh)
+        target = by_code.get(conclusion.reported_at, conclusion)
+        expected = {e.item: e.expected for e in target.evidence}
+        groups[branch.index] = EvidenceGroup(
+            code=branch.competency.code,
+            title=branch.competency.title.text(s.language),
+            lines=tuple(_evidence_line(e, expected.get(e.item, e.expected), s) for e in fresh),
+        )
+    return tuple(groups[b.index] for b in s.tree if b.index in groups)
+
+
+def _evidence_line(e: Evidence, expected: float, s: ReportContext) -> EvidenceLine:
+    gap = (e.points - expected) / e.max_score if e.max_score and math.isfinite(expected) else 0.0
+    return EvidenceLine(
+        title=e.title.text(s.language),
+        topics=", ".join(e.topics),
+        points=f"{e.points} {s.t['of']} {e.max_score}",
+        expected=decimal(expected, 1, s.language),
+        remark="" if e.treated_as == "answered" else s.t.get(e.treated_as, e.treated_as),
+        mark="▲" if gap > NOTABLE else "▽" if gap < -NOTABLE else "",
+    )

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from competency_dx.competencies import STATES, DeficitProfiles
 from competency_dx.reports.cohort import summaries
-from competency_dx.reports.report_context import Setting
-from competency_dx.reports.workbook import Sheet
+from competency_dx.reports.files import Sheet, SheetCell
+from competency_dx.reports.report_context import ReportContext
 
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
@@ -31,7 +31,7 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def profile_sheets(profiles: DeficitProfiles, s: Setting) -> tuple[Sheet, ...]:
+def profile_sheets(profiles: DeficitProfiles, s: ReportContext) -> tuple[Sheet, ...]:
     """Return profiles, strengths, cohort summary, methods and findings."""
     return (
         _profiles(profiles, s),
@@ -59,7 +59,7 @@ def profile_sheets(profiles: DeficitProfiles, s: Setting) -> tuple[Sheet, ...]:
     )
 
 
-def _sheet(name: str, columns: Mapping[str, list[str | float | int | bool | None]], s: Setting, frozen: int) -> Sheet:
+def _sheet(name: str, columns: Mapping[str, list[SheetCell]], s: ReportContext, frozen: int) -> Sheet:
     heads = {key: s.t.get(f"head_{key}", key) for key in columns}
     return Sheet(
         name=name,
@@ -70,7 +70,7 @@ def _sheet(name: str, columns: Mapping[str, list[str | float | int | bool | None
     )
 
 
-def _profiles(profiles: DeficitProfiles, s: Setting) -> Sheet:
+def _profiles(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
     frame = profiles.to_frame()
     levels = {level.code: level.title.text(s.language) for level in s.standards.levels}
     columns = {str(name): frame[name].tolist() for name in frame.columns}
@@ -84,11 +84,11 @@ def _profiles(profiles: DeficitProfiles, s: Setting) -> Sheet:
     return _sheet(s.t["sheet_profiles"], columns, s, 3)
 
 
-def _titles(profiles: DeficitProfiles, s: Setting) -> list[str]:
+def _titles(profiles: DeficitProfiles, s: ReportContext) -> list[str]:
     return [c.title.text(s.language) for c in profiles.competencies] * len(profiles)
 
 
-def _strengths(profiles: DeficitProfiles, s: Setting) -> Sheet:
+def _strengths(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
     frame = profiles.strengths_frame()
     columns = {str(name): frame[name].tolist() for name in frame.columns}
     columns["title"] = _titles(profiles, s)
@@ -96,9 +96,9 @@ def _strengths(profiles: DeficitProfiles, s: Setting) -> Sheet:
     return _sheet(s.t["sheet_strengths"], columns, s, 3)
 
 
-def _cohort(profiles: DeficitProfiles, s: Setting) -> Sheet:
+def _cohort(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
     rows = summaries(profiles, s.tree)
-    columns: dict[str, list[str | float | int | bool | None]] = {
+    columns: dict[str, list[SheetCell]] = {
         "competency": [row.competency.code for row in rows],
         "title": [row.competency.title.text(s.language) for row in rows],
     }

@@ -1,15 +1,20 @@
-"""What all pages of one report share: language, tree, scale, rule and methods note, prepared once."""
+"""What all pages of one report share: templates, language, tree, scale, rule and methods note, prepared once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
-from competency_dx.display import LOOKS, Look, chance, decimal, percent, symbol, tied
+from competency_dx.display import FONT, LOOKS, Look, chance, decimal, percent, symbol, tied
+from competency_dx.errors import require
 from competency_dx.findings import Finding
 from competency_dx.reports.strings import Language, several, strings
-from competency_dx.reports.tree import Branch, branches
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SHOWN_SCOPE = 5
 CHANCES = (0.05, 0.20, 0.40, 0.60, 0.80, 0.95)
@@ -36,8 +41,18 @@ class FindingLine:
 
 
 @value
-class Setting:
-    """The shared part of a report on deficit profiles."""
+class Branch:
+    """A reporting unit in its place: column in the profiles, indent, and the columns of all units below it."""
+
+    index: int
+    depth: int
+    competency: Competency
+    below: tuple[int, ...]
+
+
+@value
+class ReportContext:
+    """What all pages of a report on deficit profiles share."""
 
     language: Language
     t: Mapping[str, str]
@@ -56,10 +71,10 @@ class Setting:
     findings: tuple[FindingLine, ...]
 
 
-def setting(profiles: DeficitProfiles, language: Language) -> Setting:
+def report_context(profiles: DeficitProfiles, language: Language) -> ReportContext:
     """Prepare what the pages share."""
     t, standards, rule = strings(language), profiles.standards, profiles.rule
-    return Setting(
+    return ReportContext(
         language=language,
         t=t,
         bank=profiles.bank.text(language),
@@ -76,6 +91,34 @@ def setting(profiles: DeficitProfiles, language: Language) -> Setting:
         methods=methods(profiles, language),
         findings=finding_lines(profiles.findings, language),
     )
+
+
+def branches(competencies: Sequence[Competency]) -> tuple[Branch, ...]:
+    """Return the units depth first, siblings in the given order; a unit whose parent is not among them is a root."""
+    place = {c.code: k for k, c in enumerate(competencies)}
+    children: dict[int, list[int]] = {}
+    for k, c in enumerate(competencies):
+        children.setdefault(place.get(c.parent or "", -1), []).append(k)
+    out: list[Branch] = []
+    for root in children.get(-1, []):
+        _descend(root, 0, competencies, children, out)
+    return tuple(out)
+
+
+def _descend(
+    k: int, depth: int, competencies: Sequence[Competency], children: dict[int, list[int]], out: list[Branch]
+) -> list[int]:
+    at, below = len(out), []
+    for child in children.get(k, []):
+        below += [child, *_descend(child, depth + 1, competencies, children, out)]
+    out.insert(at, Branch(index=k, depth=depth, competency=competencies[k], below=tuple(below)))
+    return below
+
+
+def clusters(tree: Sequence[Branch]) -> tuple[Branch, ...]:
+    """Return the default reporting units: the clusters, or the roots where the framework has none."""
+    found = tuple(b for b in tree if b.competency.kind == "cluster")
+    return found or tuple(b for b in tree if b.depth == 0)
 
 
 def scale_name(standards: Standards, language: Language) -> str:
@@ -184,3 +227,26 @@ def named(cell: str, language: Language) -> str:
 def persons(n: int, language: Language) -> str:
     """Return the number of persons in words: ``"21 участник"``."""
     return several(n, "person", language)
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment: everything is escaped, a name the page does not know is an error."""
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError:
+        raise require("jinja2", "report", "report()") from None
+    return Environment(
+        loader=PackageLoader("competency_dx.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def render(template: str, language: Language, values: Mapping[str, object]) -> str:
+    """Return a page; `t` holds the sentences of the language."""
+    shared = {"t": strings(language), "language": language, "font": FONT, "symbol": symbol}
+    return environment().get_template(template).render(shared | dict(values))

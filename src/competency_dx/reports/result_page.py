@@ -10,8 +10,7 @@ from competency_dx.arrays import value
 from competency_dx.display import MINUS, chart_svg, count
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.reports.pages import render
-from competency_dx.reports.report_context import FindingLine, finding_lines
+from competency_dx.reports.report_context import FindingLine, finding_lines, render
 from competency_dx.reports.strings import Language, several, strings
 from competency_dx.result import Result
 
@@ -22,7 +21,7 @@ MOST_ROWS = 500
 
 
 @value
-class Column:
+class TableHead:
     """Head of a column and whether it holds numbers."""
 
     title: str
@@ -37,7 +36,7 @@ class ResultView:
     summary: str
     findings: tuple[FindingLine, ...] | None
     charts: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[TableHead, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str
     methods: tuple[tuple[str, str], ...]
@@ -58,7 +57,7 @@ def result_view(result: Result, language: Language) -> ResultView:
         summary="\n".join(rest),
         findings=None if found is None else finding_lines(found, language),
         charts=tuple(chart_svg(result.chart(kind), f"c{k}") for k, kind in kinds),
-        columns=tuple(Column(title=str(name), number=frame[name].dtype.kind in "fiu") for name in frame.columns),
+        columns=tuple(TableHead(title=str(name), number=frame[name].dtype.kind in "fiu") for name in frame.columns),
         rows=table_rows(frame.head(MOST_ROWS), language),
         note=_note(len(frame), language),
         methods=made_by(result, language),

@@ -1,10 +1,10 @@
 """Answers of persons to items: tables in any usual form, scored by the bank's rules, with a reason for every gap."""
 
 from competency_dx.responses.api import (
-    Answers,
     Explanation,
     Layout,
     MissingPolicy,
+    RawAnswers,
     Reason,
     Responses,
     check_design,
@@ -13,14 +13,14 @@ from competency_dx.responses.api import (
     settle_layout,
 )
 from competency_dx.responses.missing import Reasons
-from competency_dx.responses.options import Options, chosen_options
+from competency_dx.responses.responses import Options, chosen_options
 
 __all__ = [
-    "Answers",
     "Explanation",
     "Layout",
     "MissingPolicy",
     "Options",
+    "RawAnswers",
     "Reason",
     "Reasons",
     "Responses",

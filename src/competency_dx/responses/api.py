@@ -13,7 +13,7 @@ from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import announce
 from competency_dx.responses.design import check_design
-from competency_dx.responses.explanation import Answers, Explanation
+from competency_dx.responses.explanation import Explanation, RawAnswers
 from competency_dx.responses.from_table import from_points, from_table, settled
 from competency_dx.responses.missing import MissingPolicy, Reason
 from competency_dx.responses.normalise import fold_code
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "Answers",
     "Explanation",
     "Layout",
     "MissingPolicy",
+    "RawAnswers",
     "Reason",
     "Responses",
     "check_design",

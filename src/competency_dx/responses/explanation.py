@@ -29,7 +29,7 @@ _STATES = {
 
 
 @value
-class Answers:
+class RawAnswers:
     """Raw answers, compactly: one code per cell into the distinct answers of its item.
 
     Attributes

@@ -11,14 +11,21 @@ from competency_dx.arrays import Codes, Ints, Names, blocks
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses.explanation import Answers
+from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS, INVALID, MISSING_TOKENS
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.reading.attempts import best_cells, best_rows, numbered, owners, single_rows
 from competency_dx.responses.reading.forms import form_ids, resolve_blanks
-from competency_dx.responses.reading.pivot import long_columns, pivot
+from competency_dx.responses.reading.pivot import (
+    best_cells,
+    best_rows,
+    long_columns,
+    numbered,
+    owners,
+    pivot,
+    single_rows,
+)
 from competency_dx.responses.reading.roles import Roles, find_roles
-from competency_dx.responses.reading.scoring import Cell, Mode, cells_of, score_cells
+from competency_dx.responses.reading.scoring import ItemColumn, Mode, cells_of, score_cells
 from competency_dx.responses.responses import HIGHEST, Responses
 
 if TYPE_CHECKING:
@@ -94,9 +101,9 @@ def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
     return array[source] if source.ndim == 1 else np.take_along_axis(array, source, axis=0)
 
 
-def _answers(cells: tuple[Cell, ...], source: Ints | None) -> Answers:
+def _answers(cells: tuple[ItemColumn, ...], source: Ints | None) -> RawAnswers:
     codes = np.stack([c.column.codes for c in cells], axis=1)
-    return Answers(
+    return RawAnswers(
         codes=picked(codes, source),
         vocabulary=tuple(c.column.vocabulary for c in cells),
         kinds=tuple(c.column.kinds for c in cells),

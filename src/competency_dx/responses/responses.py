@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, ClassVar, Self, cast
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,9 @@ from competency_dx.errors import ResponsesError, listed
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.responses.explanation import (
-    Answers,
     Explanation,
     KeyShown,
+    RawAnswers,
     State,
     explain_answer,
     key_text,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from competency_dx.bank import ItemBank
 
 HIGHEST = 127
+MOST_OPTIONS = 26
 
 
 @value
@@ -53,7 +54,7 @@ class Responses(Result):
         How the responses came about: source, digests of data and bank, layout.
     background : mapping of str to object array of str (P,)
         What else is known of the persons (form, municipality …), "" where it is not.
-    answers : Answers or None
+    answers : RawAnswers or None
         Raw answers, so that every score can be explained; None where the source held points.
     findings : tuple of Finding
         The ingest report.
@@ -73,7 +74,7 @@ class Responses(Result):
     max_scores: Ints
     provenance: Provenance
     background: Mapping[str, Names] = field(default_factory=dict)
-    answers: Answers | None = None
+    answers: RawAnswers | None = None
     findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
@@ -243,10 +244,58 @@ def _places(known: Sequence[str], wanted: Iterable[str], what: str) -> Ints:
     return np.array([index[w] for w in chosen], dtype=np.int64)
 
 
-def _cut(answers: Answers, rows: slice | Ints, columns: slice | Ints) -> Answers:
+def _cut(answers: RawAnswers, rows: slice | Ints, columns: slice | Ints) -> RawAnswers:
     places = np.arange(len(answers.vocabulary))[columns].tolist()
-    return Answers(
+    return RawAnswers(
         codes=answers.codes[rows][:, columns],
         vocabulary=tuple(answers.vocabulary[k] for k in places),
         kinds=tuple(answers.kinds[k] for k in places),
     )
+
+
+class Options(NamedTuple):
+    """Labels of the options of one item, the key last; the option of each person (P,), and where one was chosen (P,)."""
+
+    labels: tuple[str, ...]
+    codes: Codes
+    chosen: Bools
+
+
+def chosen_options(data: Responses, item: int, labels: tuple[str, ...] | None = None) -> Options:
+    """Return which option each person chose in the item at position `item`.
+
+    Without `labels` they are those that occur; options other than the given ones count as no choice.
+
+    Raises
+    ------
+    ResponsesError
+        When raw answers were not kept, or more than one option or none earns the points.
+    """
+    name = data.items[item]
+    if data.answers is None:
+        raise ResponsesError(
+            f"Item {name}: the chosen options are needed and the responses hold points only; load the raw answers with "
+            "load_responses(…, bank=bank)"
+        )
+    spelled, codes = data.answers.spelled(item)
+    given: Ints = np.where(data.observed[:, item], codes, -1).astype(np.int64)
+    if labels is None:
+        labels = _labels(data, item, spelled, given)
+    place = {label: k for k, label in enumerate(labels)}
+    found = np.array([*(place.get(label, -1) for label in spelled), -1])[given]
+    return Options(labels, np.maximum(found, 0).astype(np.int8), np.asarray(found >= 0))
+
+
+def _labels(data: Responses, item: int, spelled: tuple[str, ...], given: Ints) -> tuple[str, ...]:
+    """Return the labels that occur, the one that earns the points last."""
+    name = data.items[item]
+    seen = {spelled[k] for k in np.unique(given[given >= 0])}
+    right = {spelled[k] for k in np.unique(given[(given >= 0) & (data.scores[:, item] > 0)])}
+    if len(right) != 1:
+        what = "no chosen option earns a point" if not right else f"options {listed(sorted(right))} earn points"
+        raise ResponsesError(f"Item {name}: {what}; a model of distractors needs exactly one keyed option")
+    if len(seen) > MOST_OPTIONS:
+        raise ResponsesError(
+            f"Item {name} has {len(seen)} different answers; a model of distractors is for multiple choice"
+        )
+    return (*sorted(seen - right), *right)

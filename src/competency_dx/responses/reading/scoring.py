@@ -31,7 +31,7 @@ MANY = 5
 """So many cells that look like points, none of them a right answer, are worth a remark."""
 
 
-class Cell(NamedTuple):
+class ItemColumn(NamedTuple):
     """An item with its column."""
 
     id: str
@@ -66,13 +66,13 @@ class Scored(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def cells_of(roles: Roles, bank: ItemBank | None, layout: Layout) -> tuple[Cell, ...]:
+def cells_of(roles: Roles, bank: ItemBank | None, layout: Layout) -> tuple[ItemColumn, ...]:
     """Return the items with their columns, in the order of the bank or of the table; criteria are joined."""
     known = {i.id: i for i in bank.items} if bank else {}
     return tuple(
-        Cell(name, known.get(name), joined(known[name], [roles.table.columns[c] for c in columns], layout))
+        ItemColumn(name, known.get(name), joined(known[name], [roles.table.columns[c] for c in columns], layout))
         if len(columns) > 1
-        else Cell(name, known.get(name), roles.table.columns[columns[0]])
+        else ItemColumn(name, known.get(name), roles.table.columns[columns[0]])
         for name, columns in roles.items.items()
     )
 
@@ -100,7 +100,7 @@ def _joined_text(item: Item, own: Mapping[str, int], parts: Sequence[str]) -> st
     return "; ".join(f"{c.id}={p}" for c, p in zip(item.rubric, parts, strict=True))
 
 
-def score_cells(cells: Sequence[Cell], layout: Layout) -> Scored:
+def score_cells(cells: Sequence[ItemColumn], layout: Layout) -> Scored:
     """Score every column, after it is clear whether the cells hold answers or points."""
     has_bank = any(c.item is not None for c in cells)
     raw = [raw_verdicts(c, layout) for c in cells] if has_bank and layout.cells != "scored" else []
@@ -135,7 +135,7 @@ def gather(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
     )
 
 
-def _tokens(cell: Cell, layout: Layout, verdict: tuple[Ints, Reasons], mode: Mode) -> Verdicts:
+def _tokens(cell: ItemColumn, layout: Layout, verdict: tuple[Ints, Reasons], mode: Mode) -> Verdicts:
     """Replace the status of contents that stand for a missing answer; an answer of the item is never a token."""
     points, status = verdict
     own = layout.user_reasons(cell.id)
@@ -151,26 +151,26 @@ def _tokens(cell: Cell, layout: Layout, verdict: tuple[Ints, Reasons], mode: Mod
     return Verdicts(points, status, tokens)
 
 
-def _is_answer(cell: Cell, mode: Mode, *, points: int, status: int) -> bool:
+def _is_answer(cell: ItemColumn, mode: Mode, *, points: int, status: int) -> bool:
     item = cell.item
     if mode == "scored" or item is None or status != Reason.ANSWERED:
         return False
     return points > 0 or bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
 
 
-def _builtin(cell: Cell, text: str, mode: Mode) -> int | None:
+def _builtin(cell: ItemColumn, text: str, mode: Mode) -> int | None:
     measured = mode == "raw" and cell.item is not None and cell.item.type in {"number", "text"}
     return BLANK if text in NEGATIVE_CODES and not measured else builtin_token(text)
 
 
-def raw_verdicts(cell: Cell, layout: Layout) -> Verdicts:
+def raw_verdicts(cell: ItemColumn, layout: Layout) -> Verdicts:
     """Score the distinct contents of a column as raw answers with the item's key and rule."""
     assert cell.item is not None
     answers, _ = in_codes(cell.item, padded(cell.item, cell.column.vocabulary, cell.column.kinds))
     return _tokens(cell, layout, score_answers(cell.item, answers), "raw")
 
 
-def point_verdicts(cell: Cell, layout: Layout) -> Verdicts:
+def point_verdicts(cell: ItemColumn, layout: Layout) -> Verdicts:
     """Read the distinct contents of a column as points from 0 to the maximum of the item."""
     top = cell.item.max_score if cell.item else HIGHEST
     numbers = [read_integer(v) for v in cell.column.vocabulary]
@@ -191,7 +191,9 @@ def point_verdicts(cell: Cell, layout: Layout) -> Verdicts:
     return out
 
 
-def decide(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequence[Verdicts]) -> tuple[Mode, list[Finding]]:
+def decide(
+    cells: Sequence[ItemColumn], raw: Sequence[Verdicts], points: Sequence[Verdicts]
+) -> tuple[Mode, list[Finding]]:
     """Tell answers from points by the cells that can only be one of them; raises where both readings are possible."""
     if not raw or not points:
         return ("raw" if raw else "scored"), []
@@ -217,7 +219,7 @@ def decide(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequence[Verd
     )
 
 
-def _like_points(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequence[Verdicts]) -> list[str]:
+def _like_points(cells: Sequence[ItemColumn], raw: Sequence[Verdicts], points: Sequence[Verdicts]) -> list[str]:
     """Return columns of a table of answers that hold nothing but points: several of them, none a right answer."""
     found = []
     for cell, r, p in zip(cells, raw, points, strict=True):
@@ -228,7 +230,7 @@ def _like_points(cells: Sequence[Cell], raw: Sequence[Verdicts], points: Sequenc
     return found
 
 
-def _strange(cell: Cell) -> Bools:
+def _strange(cell: ItemColumn) -> Bools:
     """Mark contents that are readable but hardly an answer: "0" where options are not listed, one sign of several."""
     item = cell.item
     assert item is not None
@@ -238,7 +240,7 @@ def _strange(cell: Cell) -> Bools:
     return np.array([(row and len(v) == 1) or (nothing and v == "0") for v in cell.column.vocabulary], dtype=np.bool_)
 
 
-def remarks_of(cell: Cell, verdicts: Verdicts, mode: Mode) -> list[Remark]:
+def remarks_of(cell: ItemColumn, verdicts: Verdicts, mode: Mode) -> list[Remark]:
     """Return what is remarkable about the contents of a column: tokens, unreadable answers, dates, leading zeros."""
     out: list[Remark] = []
     column, counts = cell.column, cell.column.counts().tolist()

@@ -1,23 +1,46 @@
-"""Tables as an Excel workbook: styled heads, frozen panes, real numbers, and nothing that could run as a formula."""
+"""Tables and ids as files: CSV and workbooks that open safely in spreadsheets, and names of files for persons."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from competency_dx.arrays import value
 from competency_dx.errors import require
+from competency_dx.reports.strings import Language
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Cell = str | float | int | bool | None
+RISKY = ("=", "+", "-", "@", "\t", "\r")
+SheetCell = str | float | int | bool | None
 WIDEST, NARROWEST = 60, 8
 SAMPLE = 200
 EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # a fixed date: same input, same bytes
+LONGEST = 60
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
+UNSAFE = re.compile(r"[^0-9A-Za-zА-Яа-яЁё_-]+")
+
+
+def csv_bytes(frame: pd.DataFrame, language: Language) -> bytes:
+    """Return the table as CSV: semicolons and decimal comma in Russian, commas and decimal point in English.
+
+    Numbers are written in full, so that reading the file again gives the same numbers. A text that a spreadsheet
+    would run as a formula gets an apostrophe in front, as spreadsheets do themselves. UTF-8 starts with a byte order
+    mark, which Excel needs to recognise Cyrillic.
+    """
+    separator, comma = (";", ",") if language == "ru" else (",", ".")
+    safe = frame.copy()
+    for name in frame.columns:
+        if frame[name].dtype.kind not in "fiub":
+            safe[name] = frame[name].map(lambda c: f"'{c}" if isinstance(c, str) and c.startswith(RISKY) else c)
+    out: str = safe.to_csv(None, sep=separator, decimal=comma, index=False, lineterminator="\r\n")
+    return out.encode("utf-8-sig")
 
 
 @value
@@ -26,7 +49,7 @@ class Sheet:
 
     name: str
     heads: tuple[str, ...]
-    columns: tuple[Sequence[Cell], ...]
+    columns: tuple[Sequence[SheetCell], ...]
     formats: Mapping[str, str]
     frozen: int = 1
 
@@ -43,7 +66,10 @@ def frame_sheet(name: str, frame: pd.DataFrame, formats: Mapping[str, str]) -> S
 
 def workbook_bytes(sheets: Sequence[Sheet], title: str) -> bytes:
     """Return the workbook as the bytes of an .xlsx file."""
-    xlsxwriter = _library()
+    try:
+        import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
+    except ImportError:
+        raise require("xlsxwriter", "io", "An .xlsx report") from None
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(out, options) as book:
@@ -51,14 +77,6 @@ def workbook_bytes(sheets: Sequence[Sheet], title: str) -> bytes:
         for sheet in sheets:
             _write(book, sheet)
     return out.getvalue()
-
-
-def _library() -> Any:  # noqa: ANN401 - the package has no types
-    try:
-        import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
-    except ImportError:
-        raise require("xlsxwriter", "io", "An .xlsx report") from None
-    return xlsxwriter
 
 
 def _write(book: Any, sheet: Sheet) -> None:  # noqa: ANN401
@@ -84,7 +102,7 @@ def _write(book: Any, sheet: Sheet) -> None:  # noqa: ANN401
     page.repeat_rows(0)
 
 
-def _write_column(page: Any, k: int, cells: Sequence[Cell], style: Any) -> None:  # noqa: ANN401
+def _write_column(page: Any, k: int, cells: Sequence[SheetCell], style: Any) -> None:  # noqa: ANN401
     for row, cell in enumerate(cells, start=1):
         if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
             page.write_blank(row, k, None, style)
@@ -94,7 +112,31 @@ def _write_column(page: Any, k: int, cells: Sequence[Cell], style: Any) -> None:
             page.write_number(row, k, cell, style)
 
 
-def _width(name: str, cells: Sequence[Cell]) -> int:
+def _width(name: str, cells: Sequence[SheetCell]) -> int:
     longest = max((len(str(c)) for c in cells[:SAMPLE] if isinstance(c, str)), default=0)
     heading = max((len(word) for word in name.split()), default=0) + 3
     return min(max(longest + 2, heading, NARROWEST), WIDEST)
+
+
+def file_names(ids: Iterable[str]) -> dict[str, str]:
+    """Return a name for every id, unique even where upper and lower case are the same.
+
+    An id of letters, digits, hyphens and underscores is its own name; any other is cleaned and told apart by eight
+    digits of its SHA-256.
+    """
+    taken: set[str] = set()
+    out: dict[str, str] = {}
+    for person in ids:
+        name = _clean(person)
+        if name != person or name.casefold() in taken:
+            name = f"{name}-{hashlib.sha256(person.encode()).hexdigest()[:8]}"
+        while name.casefold() in taken:
+            name += "_"
+        taken.add(name.casefold())
+        out[person] = name
+    return out
+
+
+def _clean(person: str) -> str:
+    name = UNSAFE.sub("_", person)[:LONGEST].strip("_-") or "person"
+    return f"p_{name}" if RESERVED.fullmatch(name) else name
