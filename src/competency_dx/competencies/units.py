@@ -55,7 +55,8 @@ def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
     reference = np.where((member & frozen).any(axis=1)[:, None], member & frozen, member)
     points = parameters.n_categories - 1
     codes = [n.code for n in nodes]
-    parent = tuple(_nearest(bank, node, codes) for node in nodes)
+    above = [[n.code for n in bank.framework.lineage(node.code)][1:] for node in nodes]
+    parent = tuple(next((codes.index(code) for code in line if code in codes), -1) for line in above)
     return Units(
         competencies=tuple(
             Competency(
@@ -85,9 +86,3 @@ def _depth_first(bank: ItemBank) -> list[Node]:
         out.append(node)
         waiting += reversed(below.get(node.code, []))
     return out
-
-
-def _nearest(bank: ItemBank, node: Node, codes: list[str]) -> int:
-    """Return the position of the nearest ancestor among `codes`, -1 when there is none."""
-    above = [n.code for n in bank.framework.lineage(node.code)][1:]
-    return next((codes.index(code) for code in above if code in codes), -1)

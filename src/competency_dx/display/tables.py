@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -24,18 +24,11 @@ def html(summary: Sequence[str], frame: pd.DataFrame) -> str:
 
 
 def _table(frame: pd.DataFrame) -> str:
+    texts = {name: _short for name in frame.columns if frame[name].dtype.kind == "O"}
     out: str = frame.to_html(
-        index=False, border=0, na_rep="", float_format=_number, justify="left", formatters=_texts(frame)
+        index=False, border=0, na_rep="", float_format="{:.3f}".format, justify="left", formatters=texts
     )
     return out
-
-
-def _number(x: float) -> str:
-    return f"{x:.3f}"
-
-
-def _texts(frame: pd.DataFrame) -> dict[str, Callable[[object], str]]:
-    return {name: _short for name in frame.columns if frame[name].dtype.kind == "O"}
 
 
 def _short(cell: object) -> str:

@@ -65,17 +65,13 @@ def _edges(values: Floats) -> Floats:
     return np.linspace(low, high, BINS + 1)
 
 
-def _y(x: float, edges: Floats) -> float:
-    return TOP + BINS * ROW * float((edges[-1] - x) / (edges[-1] - edges[0]))
-
-
 def _axis(edges: Floats, language: str) -> str:
     out = [
         svg.rule(AXIS, TOP, AXIS, TOP + BINS * ROW, stroke=INK),
         svg.rule(AXIS + 36, TOP, AXIS + 36, TOP + BINS * ROW),
     ]
     for tick in range(int(np.ceil(edges[0])), int(np.floor(edges[-1])) + 1):
-        y = _y(tick, edges)
+        y = TOP + BINS * ROW * float((edges[-1] - tick) / (edges[-1] - edges[0]))
         out.append(svg.rule(0, y, WIDTH, y, stroke=FAINT))
         out.append(svg.text(AXIS + 18, y + 4, decimal(tick, 0, language), anchor="middle", size=11))
     return "".join(out)

@@ -127,7 +127,8 @@ def file_names(ids: Iterable[str]) -> dict[str, str]:
     taken: set[str] = set()
     out: dict[str, str] = {}
     for person in ids:
-        name = _clean(person)
+        name = UNSAFE.sub("_", person)[:LONGEST].strip("_-") or "person"
+        name = f"p_{name}" if RESERVED.fullmatch(name) else name
         if name != person or name.casefold() in taken:
             name = f"{name}-{hashlib.sha256(person.encode()).hexdigest()[:8]}"
         while name.casefold() in taken:
@@ -135,8 +136,3 @@ def file_names(ids: Iterable[str]) -> dict[str, str]:
         taken.add(name.casefold())
         out[person] = name
     return out
-
-
-def _clean(person: str) -> str:
-    name = UNSAFE.sub("_", person)[:LONGEST].strip("_-") or "person"
-    return f"p_{name}" if RESERVED.fullmatch(name) else name

@@ -128,6 +128,7 @@ def person_view(profile: Profile, s: ReportContext) -> PersonView:
     reported = [c for c in found if c.status == "reported"]
     hidden = [c for c in found if c.status != "reported" and c.n_items > 0]
     root = s.tree[0].competency.title.text(s.language) if s.tree else ""
+    rows = [_interval_row(c, b.depth, s) for c, b in zip(found, s.tree, strict=True)]
     used = max((c.n_items for c in found), default=0)
     return PersonView(
         person=profile.person,
@@ -139,7 +140,7 @@ def person_view(profile: Profile, s: ReportContext) -> PersonView:
         statements=tuple(_statements(reported, s)),
         hidden=tuple(_hidden(hidden, s)),
         untested=tuple(_title(c, s) for c in found if c.n_items == 0),
-        picture=_picture(profile, s),
+        picture=interval_svg([r for r in rows if r is not None], s.cuts, title=s.t["picture"], axis=s.t["axis"]),
         lines=tuple(_line(c, s, b.depth) for c, b in zip(found, s.tree, strict=True) if c.status == "reported"),
         open_lines=tuple(_open_line(c, profile, s) for c in hidden),
         evidence=evidence_groups(profile, s),
@@ -176,11 +177,6 @@ def _hidden(hidden: Sequence[Conclusion], s: ReportContext) -> Iterator[Statemen
 
 def _why(c: Conclusion, s: ReportContext) -> str:
     return c.reason.text(s.language).split(";")[0]
-
-
-def _picture(profile: Profile, s: ReportContext) -> str:
-    rows = [_interval_row(profile.conclusions[b.index], b.depth, s) for b in s.tree]
-    return interval_svg([r for r in rows if r is not None], s.cuts, title=s.t["picture"], axis=s.t["axis"])
 
 
 def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow | None:

@@ -182,12 +182,9 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
         pairs.append((t["provisional_note"], t["provisional_text"].format(n=loose, total=len(profiles.items))))
     for key, mapping in (("inputs", made.inputs), ("settings", made.settings)):
         if mapping:
-            pairs.append((t[key], "; ".join(f"{name}: {_short(text)}" for name, text in mapping.items())))
+            shown = {n: text[:19] + "…" if text.startswith("sha256:") else text for n, text in mapping.items()}
+            pairs.append((t[key], "; ".join(f"{name}: {text}" for name, text in shown.items())))
     return tuple(pairs)
-
-
-def _short(text: str) -> str:
-    return text[:19] + "…" if text.startswith("sha256:") else text
 
 
 def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:

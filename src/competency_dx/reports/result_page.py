@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from competency_dx.arrays import value
@@ -105,8 +105,4 @@ def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
         digest = getattr(result, "digest", "")
         return (("SHA-256", str(digest)),) if digest else ()
     pairs = [(t["engine"], t["made_by"].format(version=made.library, verb=made.verb))]
-    return (*pairs, *_pairs(made.inputs), *_pairs(made.settings))
-
-
-def _pairs(mapping: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple((str(name), str(text)) for name, text in mapping.items())
+    return (*pairs, *((str(name), str(text)) for name, text in (*made.inputs.items(), *made.settings.items())))

@@ -142,7 +142,9 @@ def _multiple(item: Item) -> Judge:
     book = code_book(item.options or key, item.options)
 
     def judge(raw: str) -> Judgement:
-        codes = book.split(raw) if item.options else book.split(raw) or _loose(raw)
+        codes = book.split(raw)
+        if codes is None and not item.options:
+            codes = tuple(filter(None, map(fold_code, re.split(r"[;,.\s/|]+", raw)))) or None
         if codes is None:
             return UNREADABLE
         chosen = [c for c in dict.fromkeys(codes) if c is not None]
@@ -152,10 +154,6 @@ def _multiple(item: Item) -> Judge:
         return Judgement(points, readable=True, normalised=" ".join(chosen), elements=_set_elements(item, chosen, key))
 
     return judge
-
-
-def _loose(raw: str) -> tuple[str | None, ...] | None:
-    return tuple(filter(None, map(fold_code, re.split(r"[;,.\s/|]+", raw)))) or None
 
 
 def _set_elements(item: Item, chosen: Sequence[str], key: Sequence[str]) -> tuple[Element, ...]:

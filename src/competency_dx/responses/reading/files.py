@@ -162,14 +162,10 @@ def _with_header(
     shown = [s for s in skipped if s]
     findings = [*notes, *([HEADER_ROWS.of(where=shown, rows=len(shown))] if shown else [])]
     blank = np.all([c.codes < 0 for c in raw.columns.values()], axis=0) if raw.rows else np.zeros(0, dtype=np.bool_)
-    trailing = _trailing(blank)
-    if (blank & ~trailing).any():
-        findings.append(EMPTY_ROWS.of(rows=int((blank & ~trailing).sum())))
+    between = blank & ~np.logical_and.accumulate(blank[::-1])[::-1]
+    if between.any():
+        findings.append(EMPTY_ROWS.of(rows=int(between.sum())))
     return raw.take(~blank, *findings) if blank.any() or findings else raw
-
-
-def _trailing(flags: Any) -> Any:  # noqa: ANN401 - bool array
-    return np.logical_and.accumulate(flags[::-1])[::-1]
 
 
 def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
@@ -195,7 +191,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     grid = filled[chosen]
     at = header_row(grid[:HEAD], ids)
     body = grid[at + 1 :]
-    cells = [pd.Series([_typed(row[k]) for row in body], dtype=object) for k in range(len(grid[0]))]
+    cells = [pd.Series([None if row[k] == "" else row[k] for row in body], dtype=object) for k in range(len(grid[0]))]
     notes = [SHEET.of(where=[chosen], sheet=chosen)] if len(filled) > 1 else []
     alike = [n for n in filled if n != chosen and _fit(filled[n], ids) >= max(3, _fit(grid, ids) // 2)]
     notes += [MORE_SHEETS.of(where=alike, sheets=alike)] if alike else []
@@ -229,10 +225,6 @@ def _refuse_broken_cells(path: Path) -> None:
                 raise ResponsesError(
                     f"{path}: {len(wrong)} cells hold spreadsheet errors such as #REF! ({listed(wrong)}); correct or clear them"
                 )
-
-
-def _typed(cell: object) -> object:
-    return None if cell == "" else cell
 
 
 def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:

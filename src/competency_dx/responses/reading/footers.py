@@ -53,7 +53,8 @@ def without_footers(table: Table, person: str | None, used: set[str]) -> Table:
         return table
     id_column = table.columns.get(person) if person is not None else None
     blank = id_column.codes < 0 if id_column is not None else np.zeros(table.rows, dtype=np.bool_)
-    bare = _without_answers(table, used, person)
+    answers = [c for name, c in table.columns.items() if (name in used if used else name != person)]
+    bare = np.all([c.codes < 0 for c in answers], axis=0) if answers else np.zeros(table.rows, dtype=np.bool_)
     certain, ends = np.zeros((2, table.rows), dtype=np.bool_)
     shown: Names = np.full(table.rows, "", dtype=object)
     for place, (name, column) in enumerate(table.columns.items()):
@@ -90,10 +91,4 @@ def _label(column: Column) -> Names:
     """Return the contents as they may be shown: of a signature the first word only."""
     texts = [t.split()[0].rstrip(":,") if is_signature(t) else t[:60] for t in column.vocabulary]
     out: Names = np.array([*texts, ""], dtype=object)[column.codes]
-    return out
-
-
-def _without_answers(table: Table, used: set[str], person: str | None) -> Bools:
-    columns = [c for name, c in table.columns.items() if (name in used if used else name != person)]
-    out: Bools = np.all([c.codes < 0 for c in columns], axis=0) if columns else np.zeros(table.rows, dtype=np.bool_)
     return out

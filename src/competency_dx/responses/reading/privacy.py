@@ -39,6 +39,7 @@ _NAME_HEADER = re.compile(
 )
 _PHONE_HEADER = re.compile(r"\b(?:тел|телефон|моб|мобильный|phone|mobile|whatsapp)\b")
 _SNILS_HEADER = re.compile(r"снилс|snils|страховой номер")
+_PERSON_HEADER = re.compile(r"участник|учител|педагог|ученик|студент|person|student|teacher|participant")
 _PASSPORT_HEADER = re.compile(r"\bпаспорт|passport")
 
 
@@ -63,11 +64,7 @@ def _verdict(column: Column) -> Personal | None:  # noqa: PLR0911 - one return a
     named = _NAME_HEADER.search(header) is not None
     if _share(cells, _INITIALS) > 0.3 or _share(cells, _PATRONYMIC) > 0.3 or (named and _share(cells, _LETTERS) > 0.5):
         return "name"
-    return "name" if _person_header(header) and _share(cells, _FULL_NAME) > 0.5 else None
-
-
-def _person_header(header: str) -> bool:
-    return re.search(r"участник|учител|педагог|ученик|студент|person|student|teacher|participant", header) is not None
+    return "name" if _PERSON_HEADER.search(header) and _share(cells, _FULL_NAME) > 0.5 else None
 
 
 def _share(cells: Sequence[str], pattern: re.Pattern[str]) -> float:

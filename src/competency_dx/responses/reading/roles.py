@@ -43,7 +43,9 @@ class Roles(NamedTuple):
 
 def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     """Find the role of every column of a wide table; findings are added to the table in the result."""
-    items, notes = _bank_items(table, bank, layout) if bank else (_chosen(table, layout), [])
+    if bank is None:
+        _present(table, layout.items or (), "items")
+    items, notes = _bank_items(table, bank, layout) if bank else ({name: (name,) for name in layout.items or ()}, [])
     used = {name for names in items.values() for name in names}
     table, privacy = _without_personal(table, used, layout)
     table, person = _person(table, used, layout)
@@ -54,7 +56,8 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         rest = [name for name in rest if name not in items]
     if not items:
         raise ResponsesError(_no_items(table, bank))
-    unknown = _unknown(rest, bank) if bank else []
+    shapes = {_shape(i.id) for i in bank.items} if bank else set()
+    unknown = [n for n in rest if _shape(n) in shapes and header_form(n) not in BACKGROUND_NAMES]
     background = tuple(name for name in rest if name not in unknown)
     notes += [*privacy, *BACKGROUND.about([*background, *([form] if form else [])]), *UNKNOWN_ITEMS.about(unknown)]
     table = replace(table, findings=(*table.findings, *notes))
@@ -72,12 +75,6 @@ def _no_items(table: Table, bank: ItemBank | None) -> str:
         f"{table.origin}: no column holds points (columns {found}); give the bank to score raw answers, or name the "
         "item columns with Layout(items=…)"
     )
-
-
-def _chosen(table: Table, layout: Layout) -> dict[str, tuple[str, ...]]:
-    wanted = layout.items or ()
-    _present(table, wanted, "items")
-    return {name: (name,) for name in wanted}
 
 
 def _present(table: Table, names: Iterable[str], setting: str) -> None:
@@ -154,16 +151,13 @@ def _without_personal(table: Table, used: set[str], layout: Layout) -> tuple[Tab
     gone = {name for name, _ in personal}
     columns = {name: c for name, c in table.columns.items() if name not in gone}
     if layout.person in gone and layout.person in table.columns:
-        columns = {layout.person: _pseudonyms(table.columns[layout.person]), **columns}
+        ids = table.columns[layout.person]  # numbers in the order of the first row stand for them
+        numbers = replace(ids, vocabulary=tuple(str(k + 1) for k in range(len(ids.vocabulary))))
+        columns = {layout.person: numbers, **columns}
     index = table.index if table.index is not None and table.index.name not in gone else None
     return replace(table, columns=columns, index=index), [
         PERSONAL_DATA.of(sorted(gone), kinds=[list(pair) for pair in personal])
     ]
-
-
-def _pseudonyms(column: Column) -> Column:
-    """Replace the ids of a person column by numbers, in the order of their first row."""
-    return replace(column, vocabulary=tuple(str(k + 1) for k in range(len(column.vocabulary))))
 
 
 def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | None]:
@@ -259,11 +253,6 @@ def _looks_scored(column: Column, layout: Layout) -> bool:
             "or round the points"
         )
     return whole >= NUMERIC_SHARE * (whole + rest) if whole + rest else True
-
-
-def _unknown(rest: Sequence[str], bank: ItemBank) -> list[str]:
-    shapes = {_shape(i.id) for i in bank.items}
-    return [n for n in rest if _shape(n) in shapes and header_form(n) not in BACKGROUND_NAMES]
 
 
 def _shape(name: str) -> str:

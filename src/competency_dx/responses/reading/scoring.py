@@ -143,7 +143,8 @@ def _tokens(cell: ItemColumn, layout: Layout, verdict: tuple[Ints, Reasons], mod
     for k, text in enumerate(cell.column.vocabulary):
         reason = own.get(tidy(text), own.get(fold_text(text) or tidy(text)))
         if reason is None and not _is_answer(cell, mode, points=int(points[k]), status=int(status[k])):
-            reason = _builtin(cell, text, mode)
+            measured = mode == "raw" and cell.item is not None and cell.item.type in {"number", "text"}
+            reason = BLANK if text in NEGATIVE_CODES and not measured else builtin_token(text)
         if reason is not None:
             points[k], status[k], tokens[k] = 0, reason, True
         elif cell.column.kinds[k] == "date":
@@ -156,11 +157,6 @@ def _is_answer(cell: ItemColumn, mode: Mode, *, points: int, status: int) -> boo
     if mode == "scored" or item is None or status != Reason.ANSWERED:
         return False
     return points > 0 or bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
-
-
-def _builtin(cell: ItemColumn, text: str, mode: Mode) -> int | None:
-    measured = mode == "raw" and cell.item is not None and cell.item.type in {"number", "text"}
-    return BLANK if text in NEGATIVE_CODES and not measured else builtin_token(text)
 
 
 def raw_verdicts(cell: ItemColumn, layout: Layout) -> Verdicts:
