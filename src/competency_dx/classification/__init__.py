@@ -3,8 +3,7 @@
 from competency_dx.classification.accuracy import ClassificationAccuracy, classification_accuracy
 from competency_dx.classification.api import calibrate_classes, classify
 from competency_dx.classification.choices import ClassificationML
-from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate
-from competency_dx.classification.class_parameters import ItemClasses
+from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate, ItemClasses
 from competency_dx.classification.posteriors import AttributePosteriors, attribute_posteriors, profile_posteriors
 from competency_dx.classification.q_matrix import check_q_matrix, read_q_matrix
 from competency_dx.classification.q_validation import QValidation, validate_q_matrix

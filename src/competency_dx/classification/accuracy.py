@@ -91,15 +91,10 @@ class ClassificationAccuracy(Result):
 
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return accuracy and consistency of each attribute."""
-        from competency_dx.display.charts import Chart, Series
+        from competency_dx.display.charts import point_chart
 
-        rows = np.arange(len(self.dimensions), dtype=float)
-        series = (
-            Series(name="accuracy", mark="point", x=self.attribute_accuracy[::-1], y=rows),
-            Series(name="consistency", mark="point", x=self.attribute_consistency[::-1], y=rows),
-        )
-        names = self.dimensions[::-1]
-        return Chart(title="Classification", x_label="probability", y_label="", series=series, y_names=names)
+        columns = {"accuracy": self.attribute_accuracy, "consistency": self.attribute_consistency}
+        return point_chart(self.dimensions, columns, title="Classification", x_label="probability")
 
 
 def classification_accuracy(
@@ -122,11 +117,11 @@ def classification_accuracy(
     """
     if estimate not in {"MAP", "EAP"}:
         raise ScoringError(f'estimate={estimate!r} is not possible; choose "MAP" or "EAP"')
-    known = matched(data, calibration.parameters, missing or MissingPolicy())
-    profiles, w = calibration.profiles, known.patterns.weight / known.patterns.weight.sum()
+    answers = matched(data, calibration.parameters, missing)
+    profiles, w = calibration.profiles, answers.patterns.weight / answers.patterns.weight.sum()
     C, A = profiles.shape
     confusion, right, two = np.zeros((C, C)), np.zeros(A), np.zeros((A, 2, 2))
-    for part in posterior_blocks(known, calibration):
+    for part in posterior_blocks(answers, calibration):
         mass, best = part.posterior * w[part.block, None], part.best
         mastery, lack = mass @ profiles, mass @ (1 - profiles)
         if estimate == "EAP":

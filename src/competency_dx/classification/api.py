@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,15 +11,19 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes
 from competency_dx.classification import checks as screen
 from competency_dx.classification.choices import ClassificationML
-from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate
-from competency_dx.classification.class_parameters import ItemClasses, standard_errors
+from competency_dx.classification.class_calibration import (
+    ClassCalibration,
+    ClassCertificate,
+    ItemClasses,
+    standard_errors,
+)
 from competency_dx.classification.findings import NO_ANSWERS
 from competency_dx.classification.inference import reported
-from competency_dx.classification.maximise_classes import Fit, fit
-from competency_dx.classification.problem import FAMILIES, Problem, build
+from competency_dx.classification.maximise_classes import ClassFit, fit
+from competency_dx.classification.problem import FAMILIES, ClassProblem, build
 from competency_dx.classification.q_matrix import QMatrix, check_q_matrix, read_q_matrix
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
-from competency_dx.findings import Finding, announce, gathered
+from competency_dx.findings import announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.models import CALIBRATED_FROM, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
@@ -85,13 +90,20 @@ def calibrate_classes(
     _refuse(codes, observed, q)
     with one_blas_thread():
         problem = build(codes, observed, q=q, families=named, method=method)
-        found = fit(problem, named, method)
-        left_out = NO_ANSWERS.about(item for item in data.items if item not in set(ids))
-        notes = gathered(data.findings, left_out, () if method.hierarchy else check_q_matrix(q, named))
-        out = _assembled(problem, found, q, named, notes=notes, data=(codes, observed), method=method)
+        out = _assembled(problem, fit(problem, method), q, (codes, observed), method)
+    left_out = NO_ANSWERS.about(item for item in data.items if item not in set(ids))
+    notes = gathered(data.findings, left_out, () if method.hierarchy else check_q_matrix(q, named))
+    out = replace(out, findings=notes + out.findings)
     announce(out.findings, known=data.findings)
     if not out.converged:
-        raise ConvergenceError(_unfinished(out), out)
+        c = out.certificate
+        raise ConvergenceError(
+            f"The calibration did not reach a certified maximum after {out.iterations} E-steps (promised gain "
+            f"{c.promised_gain:.1e}, smallest eigenvalue {c.smallest_eigenvalue:.2g}); use a simpler family, a hierarchy or "
+            "attribute_distribution, ClassificationML(starts=…), or raise max_iterations. The last state is in the error's "
+            ".state",
+            out,
+        )
     return out
 
 
@@ -131,38 +143,19 @@ def _refuse(codes: Codes, observed: Bools, q: QMatrix) -> None:
 
 
 def _assembled(
-    problem: Problem,
-    found: Fit,
-    q: QMatrix,
-    families: list[str],
-    *,
-    notes: tuple[Finding, ...],
-    data: tuple[Codes, Bools],
-    method: ClassificationML,
+    problem: ClassProblem, found: ClassFit, q: QMatrix, data: tuple[Codes, Bools], method: ClassificationML
 ) -> ClassCalibration:
     """Put the pieces of a fit together."""
-    numbers, (codes, observed) = reported(problem, families, found), data
+    codes, observed = data
     n_answers = observed.sum(axis=0)
-    items = ItemClasses(
-        items=q.items,
-        families=tuple(families),
-        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
-        attributes=q.attributes,
-        q_matrix=q.entries,
-        profiles=problem.profiles,
-        probabilities=numbers.probabilities,
-        probability_covariance=numbers.probability_covariance,
-        effects=numbers.effects,
-        effect_covariance=numbers.effect_covariance,
-    )
-    pi, profiles = numbers.profile_probabilities, problem.profiles.astype(np.float64)
-    mean = numbers.prevalence
-    names = _names(problem, items, len(numbers.estimates))
-    structural = len(pi) - 1 if problem.distribution.kind == "saturated" else len(found.state.distribution)
-    model = families[0] if len(set(families)) == 1 else "mixed"
+    statuses = tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers)
+    numbers = reported(problem, found, q, statuses)
+    pi, profiles, mean = numbers.profile_probabilities, problem.profiles.astype(np.float64), numbers.prevalence
+    structural = len(pi) - 1 if problem.distribution.saturated else len(found.state.distribution)
+    model = problem.families[0] if len(set(problem.families)) == 1 else "mixed"
     return ClassCalibration(
         model=model,
-        parameters=items,
+        parameters=numbers.items,
         attribute_distribution=problem.distribution.kind,
         hierarchy=method.hierarchy,
         profile_probabilities=pi,
@@ -171,7 +164,7 @@ def _assembled(
         population=NormalPopulation(
             dimensions=q.attributes, mean=mean, covariance=(profiles.T * pi) @ profiles - np.outer(mean, mean)
         ),
-        parameter_names=names,
+        parameter_names=_names(problem, numbers.items, len(numbers.estimates)),
         estimates=numbers.estimates,
         covariance=numbers.covariance,
         n_parameters=problem.n_item_parameters + structural,
@@ -187,7 +180,7 @@ def _assembled(
             flat_directions=found.at.flat.shape[1],
             starts=np.array(found.starts),
         ),
-        findings=notes + screen.after(problem, found, numbers, items),
+        findings=screen.after(problem, found, numbers.items),
         provenance=provenance(
             "calibrate",
             {
@@ -199,25 +192,11 @@ def _assembled(
     )
 
 
-def _names(problem: Problem, items: ItemClasses, F: int) -> tuple[str, ...]:
+def _names(problem: ClassProblem, items: ItemClasses, F: int) -> tuple[str, ...]:
     """Return the names of the reported parameters: effects of items, then the distribution's."""
     out = [f"{item}.d{e}" for i, item in enumerate(items.items) for e in np.flatnonzero(np.isfinite(items.effects[i]))]
-    if problem.distribution.kind == "saturated":
+    if problem.distribution.saturated:
         out += [f"profile.{''.join(str(x) for x in row)}" for row in problem.profiles[1:]]
         return tuple(out[:F])
-    slopes = {
-        "independent": [],
-        "higher_order": [f"{a}.slope" for a in items.attributes],
-        "higher_order_1pl": ["slope"],
-    }
-    out += [f"{a}.intercept" for a in items.attributes]
-    return tuple(out + slopes[problem.distribution.kind])
-
-
-def _unfinished(out: ClassCalibration) -> str:
-    c = out.certificate
-    return (
-        f"The calibration did not reach a certified maximum after {out.iterations} E-steps (promised gain "
-        f"{c.promised_gain:.1e}, smallest eigenvalue {c.smallest_eigenvalue:.2g}); use a simpler family, a hierarchy or "
-        "attribute_distribution, ClassificationML(starts=…), or raise max_iterations. The last state is in the error's .state"
-    )
+    slopes = {"higher_order": [f"{a}.slope" for a in items.attributes], "higher_order_1pl": ["slope"]}
+    return (*out, *(f"{a}.intercept" for a in items.attributes), *slopes.get(problem.distribution.kind, ()))

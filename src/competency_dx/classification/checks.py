@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints
-from competency_dx.classification.class_parameters import ItemClasses, standard_errors
-from competency_dx.classification.findings import (
-    BOUNDARY_DISTRIBUTION,
-    BOUNDARY_PROBABILITY,
-    EMPTY_GROUP,
-    INSEPARABLE_PROFILES,
-    LOCAL_MAXIMA,
-    NEGATIVE_DISCRIMINATION,
-    NOT_IDENTIFIED,
-    NOT_MONOTONE,
-    PROFILES_BY_MODEL,
-    PROFILES_NOT_IDENTIFIED,
-)
-from competency_dx.classification.inference import Reported
-from competency_dx.classification.maximise_classes import Fit
-from competency_dx.classification.problem import Problem
+from competency_dx.classification import findings
+from competency_dx.classification.class_calibration import ItemClasses, standard_errors
+from competency_dx.classification.maximise_classes import ClassFit
+from competency_dx.classification.problem import ClassProblem
 from competency_dx.findings import Finding
 from competency_dx.kernels.classes.attribute_distributions import FARTHEST
 from competency_dx.kernels.classes.attribute_profiles import covering_pairs
@@ -30,24 +17,21 @@ SURE = 1.96
 SAME_MAXIMUM = 1e-3
 
 
-def after(problem: Problem, found: Fit, numbers: Reported, items: ItemClasses) -> tuple[Finding, ...]:
+def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
     """Return the findings of a fit."""
-    p = problem.probabilities(found.state)
-    at_bound = (p <= BOUND * 1.001) | (p >= 1 - BOUND * 1.001)
+    p, empty = problem.probabilities(fit.state), fit.at.empty
+    at_bound = ((p <= BOUND * 1.001) | (p >= 1 - BOUND * 1.001)) & ~empty
     ends, _ = items.ends()
-    ids = items.items
-    negative = [ids[i] for i in np.flatnonzero(ends[:, 2] < 0)]
-    bound = [ids[i] for i, item in enumerate(problem.items) if (at_bound & ~found.at.empty)[item.where].any()]
-    empty = [ids[i] for i, item in enumerate(problem.items) if found.at.empty[item.where].any()]
+    own = list(zip(items.items, problem.items, strict=True))
     return (
         *_inseparable(problem, items),
-        *NEGATIVE_DISCRIMINATION.about(negative),
-        *NOT_MONOTONE.about(_falling(items)),
-        *BOUNDARY_PROBABILITY.about(bound, low=BOUND, high=1 - BOUND),
-        *EMPTY_GROUP.about(empty),
-        *_not_identified(found, numbers, items),
-        *_bound_distribution(problem, found, items),
-        *_starts(found),
+        *findings.NEGATIVE_DISCRIMINATION.about(items.items[i] for i in np.flatnonzero(ends[:, 2] < 0)),
+        *findings.NOT_MONOTONE.about(_falling(items)),
+        *findings.BOUNDARY_PROBABILITY.about((i for i, x in own if at_bound[x.where].any()), low=BOUND, high=1 - BOUND),
+        *findings.EMPTY_GROUP.about(i for i, x in own if empty[x.where].any()),
+        *_not_identified(fit, items),
+        *_of_distribution(problem, fit, items),
+        *_of_starts(fit),
     )
 
 
@@ -64,46 +48,39 @@ def _falling(items: ItemClasses) -> list[str]:
     return out
 
 
-def _inseparable(problem: Problem, items: ItemClasses) -> tuple[Finding, ...]:
-    members = problem.distribution.members
+def _inseparable(problem: ClassProblem, items: ItemClasses) -> tuple[Finding, ...]:
+    """Return which attributes have masters and others in a class of profiles that look alike."""
+    members, of_class = problem.distribution.members, problem.distribution.of_class
     if not (members > 1).any():
         return ()
-    of_class = problem.distribution.of_class
-    names = [
-        name
-        for name, a in zip(items.attributes, problem.profiles.T, strict=True)
-        if _split(np.bincount(of_class, weights=a).astype(np.float64), members)
-    ]
-    template = INSEPARABLE_PROFILES if problem.distribution.kind == "saturated" else PROFILES_BY_MODEL
+    masters = [np.bincount(of_class, weights=a) for a in problem.profiles.T]
+    split = [((n > 0) & (n < members)).any() for n in masters]
+    names = [a for a, divided in zip(items.attributes, split, strict=True) if divided]
+    template = findings.INSEPARABLE_PROFILES if problem.distribution.saturated else findings.PROFILES_BY_MODEL
     return (template.of(names, classes=len(members), profiles=len(problem.profiles)),)
 
 
-def _split(masters: Floats, members: Ints) -> bool:
-    """Return whether some class has both masters and others of an attribute."""
-    return bool(((masters > 0) & (masters < members)).any())
-
-
-def _not_identified(found: Fit, numbers: Reported, items: ItemClasses) -> tuple[Finding, ...]:
-    directions = found.at.flat.shape[1]
+def _not_identified(fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
+    directions = fit.at.flat.shape[1]
     if not directions:
         return ()
-    lost = np.isnan(np.einsum("iww->iw", numbers.probability_covariance)) & np.isfinite(numbers.probabilities)
+    lost = np.isnan(np.einsum("iww->iw", items.probability_covariance)) & np.isfinite(items.probabilities)
     names = [items.items[i] for i in np.flatnonzero(lost.any(axis=1))]
-    return ((NOT_IDENTIFIED if names else PROFILES_NOT_IDENTIFIED).of(names, directions=directions),)
+    template = findings.NOT_IDENTIFIED if names else findings.PROFILES_NOT_IDENTIFIED
+    return (template.of(names, directions=directions),)
 
 
-def _bound_distribution(problem: Problem, found: Fit, items: ItemClasses) -> tuple[Finding, ...]:
-    if problem.distribution.kind == "saturated":
+def _of_distribution(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
+    if problem.distribution.saturated:
         return ()
-    A = len(items.attributes)
-    held = np.flatnonzero(np.abs(found.state.distribution) > FARTHEST - 1e-6)
-    return BOUNDARY_DISTRIBUTION.about((items.attributes[k % A] for k in held), limit=FARTHEST)
+    held = np.flatnonzero(np.abs(fit.state.distribution) > FARTHEST - 1e-6) % len(items.attributes)
+    return findings.BOUNDARY_DISTRIBUTION.about((items.attributes[k] for k in held), limit=FARTHEST)
 
 
-def _starts(found: Fit) -> tuple[Finding, ...]:
-    reached = np.array(found.starts)
+def _of_starts(fit: ClassFit) -> tuple[Finding, ...]:
+    reached = np.array(fit.starts)
     if len(reached) == 1:
         return ()
     best, gap = int((reached > reached.max() - SAME_MAXIMUM).sum()), float(reached.max() - reached.min())
-    note = LOCAL_MAXIMA.of(severity="info" if best > 1 else "warning", best=best, starts=len(reached), gap=gap)
+    note = findings.LOCAL_MAXIMA.of(severity="info" if best > 1 else "warning", best=best, starts=len(reached), gap=gap)
     return (note,)

@@ -6,7 +6,6 @@ are not free: the information is taken along the face of the restrictions they l
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +13,10 @@ from scipy.linalg import cho_factor, cho_solve, eigh, null_space
 from scipy.sparse import block_diag, csr_array, eye_array
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.classification.em import Evaluation
-from competency_dx.classification.problem import Problem, State
+from competency_dx.classification.problem import ClassEvaluation, ClassProblem, State
 from competency_dx.kernels.classes import attribute_distributions
-from competency_dx.kernels.classes.attribute_distributions import Distribution
 from competency_dx.kernels.classes.class_information import Louis, Point, louis
-from competency_dx.kernels.classes.item_classes import Predictor, restrictions
+from competency_dx.kernels.classes.item_classes import restrictions
 from competency_dx.kernels.classes.least_distance import box, boxed_step, nearest, restricted_step
 
 TIGHT = 1e-7
@@ -51,17 +48,28 @@ class Curved(NamedTuple):
         """Return a vector (Y,) along the free directions (Y',)."""
         return np.asarray(self.basis.T @ vector)
 
+    @property
+    def promised_gain(self) -> float:
+        """Return the gain in log-likelihood that the quadratic model promises: gᵀ I⁻¹ g / 2."""
+        g = self.free(self.gradient)
+        return float(g @ self.covariance @ g) / 2
 
-def curved(problem: Problem, now: Evaluation, executor: Executor | None) -> Curved:
+
+def curved(problem: ClassProblem, now: ClassEvaluation) -> Curved:
     """Return gradient, information and its inverse at an evaluation."""
     state, distribution = now.state, problem.distribution
     probability = problem.class_probabilities(state)[now.active]
     reference = int(np.argmax(probability))
     shares = np.delete(now.active, reference)
-    scores = _class_scores(distribution, state, probability, reference)
+    if distribution.saturated:
+        scores = np.diag(1 / probability)
+        scores[reference] = -1 / probability[reference]
+        scores = np.delete(scores, reference, axis=1)
+    else:
+        scores = attribute_distributions.class_scores(distribution, state.distribution)
     point = Point(problem.probabilities(state), problem.place[:, now.active], probability, scores)
-    found = louis(problem.patterns, point, executor)
-    if distribution.kind != "saturated":
+    found = louis(problem.patterns, point, problem.executor)
+    if not distribution.saturated:
         found.information[problem.n_groups :, problem.n_groups :] -= attribute_distributions.curvature(
             distribution, state.distribution, found.nodes
         )
@@ -72,20 +80,10 @@ def curved(problem: Problem, now: Evaluation, executor: Executor | None) -> Curv
     return Curved(gradient, information, basis, covariance, flat, smallest, shares, int(now.active[reference]), empty)
 
 
-def _class_scores(distribution: Distribution, state: State, probability: Floats, reference: int) -> Floats:
-    """Return derivatives of log probability of the active classes (C', S) by the distribution's parameters."""
-    if distribution.kind != "saturated":
-        return attribute_distributions.class_scores(distribution, state.distribution)
-    scores = np.diag(1 / probability)
-    scores[reference] = -1 / probability[reference]
-    return np.delete(scores, reference, axis=1)
-
-
-def _by_item_parameters(problem: Problem, state: State, found: Louis) -> tuple[Floats, Floats]:
+def _by_item_parameters(problem: ClassProblem, state: State, found: Louis) -> tuple[Floats, Floats]:
     """Return gradient and information by the items' own parameters in place of group probabilities."""
-    p, G, F = problem.probabilities(state), problem.n_groups, problem.n_item_parameters
-    S = len(found.gradient) - G
-    J = block_diag([*(_jacobian(item, p) for item in problem.items), *([eye_array(S)] if S else [])], format="csr")
+    p, S = problem.probabilities(state), len(found.gradient) - problem.n_groups
+    J = block_diag([*(item.jacobian(p) for item in problem.items), *([eye_array(S)] if S else [])], format="csr")
     gradient = np.asarray(J.T @ found.gradient)
     information = np.asarray(J.T @ np.asarray(J.T @ found.information).T)
     for item in problem.items:
@@ -93,18 +91,10 @@ def _by_item_parameters(problem: Problem, state: State, found: Louis) -> tuple[F
             own = p[item.where]
             bend = found.gradient[item.where] * own * (1 - own) * (1 - 2 * own)
             information[item.at, item.at] -= (item.design.T * bend) @ item.design
-    assert len(gradient) == F + S
     return gradient, information
 
 
-def _jacobian(item: Predictor, p: Floats) -> Floats:
-    """Return ∂p / ∂β (W, F) of one item."""
-    own = p[item.where]
-    out: Floats = item.design if item.link == "identity" else item.design * (own * (1 - own))[:, None]
-    return out
-
-
-def _free_directions(problem: Problem, state: State, found: Louis) -> tuple[csr_array, Bools]:
+def _free_directions(problem: ClassProblem, state: State, found: Louis) -> tuple[csr_array, Bools]:
     """Return a basis (Y, Y') of the directions that keep every tight restriction tight, and the groups nobody is in."""
     empty = found.total < EMPTY
     out = []
@@ -115,9 +105,7 @@ def _free_directions(problem: Problem, state: State, found: Louis) -> tuple[csr_
         fixed = np.concatenate([tight, bare])
         out.append(null_space(fixed) if len(fixed) else np.eye(item.design.shape[1]))
     S = len(found.gradient) - problem.n_groups
-    inner = np.ones(S, dtype=bool)
-    if problem.distribution.kind != "saturated":
-        inner = _inner(state)
+    inner = np.ones(S, dtype=bool) if problem.distribution.saturated else _inner(state)
     return csr_array(block_diag([*out, *([np.eye(S)[:, inner]] if S else [])], format="csr")), empty
 
 
@@ -139,23 +127,15 @@ def inverse(information: Floats) -> tuple[Floats, Floats, float]:
     return inner / np.outer(scale, scale), vectors[:, ~sound] / scale[:, None], smallest
 
 
-def promised_gain(at: Curved) -> float:
-    """Return the gain in log-likelihood that the quadratic model promises: gᵀ I⁻¹ g / 2."""
-    g = at.free(at.gradient)
-    return float(g @ at.covariance @ g) / 2
-
-
-def newton_step(problem: Problem, now: Evaluation, at: Curved) -> tuple[Floats, Floats]:
+def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tuple[Floats, Floats]:
     """Return the Newton step of the item parameters (F,) and of the distribution's parameters.
 
     Probabilities, shares of classes, intercepts and slopes that the step would take over a restriction are taken to it,
     and the others step given that.
     """
-    F, room = problem.n_item_parameters, _room(problem, now.state, at)
-    inner = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
-    step = _restricted(problem, now.state, at, inner, room)
-    full = np.asarray(at.basis @ step)
-    if problem.distribution.kind != "saturated":
+    F = problem.n_item_parameters
+    full = np.asarray(at.basis @ _restricted(problem, now.state, at))
+    if not problem.distribution.saturated:
         return full[:F], full[F:]
     out = np.zeros(problem.distribution.n_classes)
     out[at.shares] = full[F:]
@@ -163,9 +143,10 @@ def newton_step(problem: Problem, now: Evaluation, at: Curved) -> tuple[Floats, 
     return full[:F], out
 
 
-def _restricted(problem: Problem, state: State, at: Curved, information: Floats, room: tuple[Floats, Floats]) -> Floats:
+def _restricted(problem: ClassProblem, state: State, at: Curved) -> Floats:
     """Return the Newton step (Y',) within the restrictions of the items and the room of the distribution."""
-    g = at.free(at.gradient)
+    g, room = at.free(at.gradient), _room(problem, state, at)
+    information = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
     step = at.covariance @ g
     parts = [restrictions(item) for item in problem.items]
     slack = np.concatenate([h - G @ state.items[item.at] for item, (G, h) in zip(problem.items, parts, strict=True)])
@@ -178,9 +159,9 @@ def _restricted(problem: Problem, state: State, at: Curved, information: Floats,
     return restricted_step(information, step, np.concatenate([G.toarray(), B]), np.concatenate([slack, b]))
 
 
-def _room(problem: Problem, state: State, at: Curved) -> tuple[Floats, Floats]:
+def _room(problem: ClassProblem, state: State, at: Curved) -> tuple[Floats, Floats]:
     """Return how far the free parameters of the distribution may move down and up."""
-    if problem.distribution.kind == "saturated":
+    if problem.distribution.saturated:
         own = state.distribution[at.shares]
         return -own, np.full(len(own), np.inf)
     own = state.distribution[_inner(state)]
@@ -193,7 +174,7 @@ def _inner(state: State) -> Bools:
     return out
 
 
-def moved(problem: Problem, state: State, at: Curved, step: tuple[Floats, Floats], share: float) -> State:
+def moved(problem: ClassProblem, state: State, at: Curved, step: tuple[Floats, Floats], share: float) -> State:
     """Return a state a share of a step on; items that leave their restrictions go to the nearest point within.
 
     Near is measured by the item's own information; shares of classes stop at zero.
@@ -207,9 +188,4 @@ def moved(problem: Problem, state: State, at: Curved, step: tuple[Floats, Floats
             values, vectors = np.linalg.eigh(metric / np.sqrt(np.outer(scale, scale)))
             definite = (vectors * np.maximum(values, RIDGE)) @ vectors.T * np.sqrt(np.outer(scale, scale))
             items[item.at] = nearest(definite, items[item.at], G, h)
-    distribution = state.distribution + share * step[1]
-    if problem.distribution.kind == "saturated":
-        distribution = np.maximum(distribution, 0.0)
-        return State(items, distribution / distribution.sum())
-    limit = attribute_distributions.FARTHEST
-    return State(items, np.clip(distribution, -limit, limit))
+    return problem.within(items, state.distribution + share * step[1])

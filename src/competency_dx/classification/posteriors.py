@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, freeze, value
-from competency_dx.classification.class_calibration import ClassCalibration
-from competency_dx.classification.class_parameters import ItemClasses
+from competency_dx.classification.class_calibration import ClassCalibration, ItemClasses
 from competency_dx.classification.problem import distinct_patterns
 from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding, gathered
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 LEVELS = 20
 
 
-class Matched(NamedTuple):
+class MatchedClasses(NamedTuple):
     """Answers brought together with parameters by item id: distinct patterns, the pattern of each person, the items."""
 
     patterns: Patterns
@@ -36,7 +35,7 @@ class Matched(NamedTuple):
     n_items: Ints
 
 
-class Block(NamedTuple):
+class PosteriorBlock(NamedTuple):
     """Posteriors (u, C) of a block of answer patterns, and their MAP and MLE profiles (u,)."""
 
     block: slice
@@ -119,13 +118,11 @@ class AttributePosteriors(Result):
 
     def chart(self, kind: str) -> Chart:
         """Return histograms of P(mastery) by attribute, or its mean for each attribute."""
-        from competency_dx.display.charts import Chart, Series
+        from competency_dx.display.charts import Chart, Series, point_chart
 
         if kind == "mastery":
-            rows = np.arange(len(self.dimensions), dtype=float)
-            mean = Series(name="", mark="point", x=self.theta.mean(axis=0)[::-1], y=rows)
-            names = self.dimensions[::-1]
-            return Chart(title="Mean P(mastery)", x_label="probability", y_label="", series=(mean,), y_names=names)
+            mean = {"": self.theta.mean(axis=0)}
+            return point_chart(self.dimensions, mean, title="Mean P(mastery)", x_label="probability")
         edges = np.linspace(0, 1, LEVELS + 1)
         middles = (edges[1:] + edges[:-1]) / 2
         lines = [
@@ -141,9 +138,8 @@ def profile_posteriors(
     data: Responses, calibration: ClassCalibration, *, missing: MissingPolicy | None = None
 ) -> Floats:
     """Return the posterior probability of each permissible profile for each person (P, C); items are matched by id."""
-    known = matched(data, calibration.parameters, missing or MissingPolicy())
-    out: Floats = np.concatenate([b.posterior for b in posterior_blocks(known, calibration)])[known.of_person]
-    return out
+    answers = matched(data, calibration.parameters, missing)
+    return np.concatenate([b.posterior for b in posterior_blocks(answers, calibration)])[answers.of_person]
 
 
 def attribute_posteriors(
@@ -164,17 +160,17 @@ def attribute_posteriors(
     ScoringError
         When answers belong to items that the calibration does not know.
     """
-    known = matched(data, calibration.parameters, missing or MissingPolicy())
+    answers = matched(data, calibration.parameters, missing)
+    who = answers.of_person
     profiles = calibration.profiles.astype(np.float64)
     C, A = profiles.shape
     pairs = (profiles[:, :, None] * profiles[:, None, :]).reshape(C, A * A)
     parts = [
         (b.posterior @ profiles, b.posterior @ pairs, b.best, b.likeliest, b.posterior[np.arange(len(b.best)), b.best])
-        for b in posterior_blocks(known, calibration)
+        for b in posterior_blocks(answers, calibration)
     ]
     mastery, both, best, likeliest, sure = (np.concatenate(x) for x in zip(*parts, strict=True))
     covariance = both.reshape(-1, A, A) - mastery[:, :, None] * mastery[:, None, :]
-    who = known.of_person
     return AttributePosteriors(
         persons=data.persons,
         dimensions=calibration.attributes,
@@ -183,7 +179,7 @@ def attribute_posteriors(
         modes=calibration.profiles[best][who],
         likeliest=calibration.profiles[likeliest][who],
         mode_probability=sure[who],
-        n_items=known.n_items,
+        n_items=answers.n_items,
         findings=gathered(data.findings, calibration.findings),
         provenance=provenance(
             "attribute_posteriors",
@@ -193,9 +189,9 @@ def attribute_posteriors(
     )
 
 
-def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy) -> Matched:
+def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy | None) -> MatchedClasses:
     """Bring answers and parameters together by item id."""
-    codes, observed = data.effective(missing)
+    codes, observed = data.effective(missing or MissingPolicy())
     place = {item: i for i, item in enumerate(parameters.items)}
     answered = np.asarray(observed.any(axis=0))
     strange = [item for i, item in enumerate(data.items) if answered[i] and item not in place]
@@ -212,25 +208,25 @@ def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy) ->
         raise ScoringError("Classification models take items of 0 and 1 point; these responses have scores above 1")
     patterns, of_person = distinct_patterns(codes, observed)
     items = np.array([place[data.items[i]] for i in columns], dtype=np.int64)
-    return Matched(patterns, of_person, items, observed.sum(axis=1))
+    return MatchedClasses(patterns, of_person, items, observed.sum(axis=1))
 
 
-def posterior_blocks(known: Matched, calibration: ClassCalibration) -> Iterator[Block]:
+def posterior_blocks(answers: MatchedClasses, calibration: ClassCalibration) -> Iterator[PosteriorBlock]:
     """Yield posteriors of profiles, and MAP and MLE profiles, block by block of answer patterns.
 
     Profiles that the items do not tell apart are worked out once, so that ties between them are exact.
     """
-    table = calibration.parameters.table()[known.items]
+    table = calibration.parameters.table()[answers.items]
     _, first, inverse = np.unique(table, axis=1, return_index=True, return_inverse=True)
     of_profile, alike = inverse.ravel(), table[:, first]
     prior, even = np.log(np.maximum(calibration.profile_probabilities, 1e-300)), np.zeros(len(first))
     with one_blas_thread():
-        for block in blocks(len(known.patterns.weight), BLOCK):
-            joint = log_joint(known.patterns, block, alike, even)[:, of_profile]
+        for block in blocks(len(answers.patterns.weight), BLOCK):
+            joint = log_joint(answers.patterns, block, alike, even)[:, of_profile]
             likeliest = joint.argmax(axis=1)
             joint += prior
             best = joint.argmax(axis=1)
-            yield Block(block, posteriors(joint)[1], best, likeliest)
+            yield PosteriorBlock(block, posteriors(joint)[1], best, likeliest)
 
 
 def fingerprint(data: Responses, calibration: ClassCalibration) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""The estimation problem: distinct answer patterns, latent groups of items, classes of profiles, layout of parameters."""
+"""The estimation problem: distinct answer patterns, groups of items, classes of profiles, layout of parameters, EM steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
@@ -23,12 +24,13 @@ from competency_dx.kernels.classes.attribute_profiles import (
     item_groups,
     permissible_profiles,
 )
-from competency_dx.kernels.classes.item_classes import Patterns, Predictor
+from competency_dx.kernels.classes.item_classes import ExpectedClasses, Patterns, Predictor, by_group
 
 FAMILIES = ("DINA", "DINO", "ACDM", "LLM", "GDINA")
 ADDITIVE = {"ACDM": "identity", "LLM": "logit"}
 MOST_PROFILES = 1 << 16
 LOW, HIGH = 0.2, 0.8
+NOBODY = 1e-9  # expected persons below which a class of a saturated distribution is left out of the E-step
 LEAST_ATTRIBUTES = {"saturated": 1, "independent": 1, "higher_order": 3, "higher_order_1pl": 2}
 
 
@@ -39,7 +41,16 @@ class State(NamedTuple):
     distribution: Floats
 
 
-class Problem(NamedTuple):
+class ClassEvaluation(NamedTuple):
+    """A state with its log-likelihood and expected counts; `active` are the classes that entered it."""
+
+    state: State
+    log_likelihood: float
+    expected: ExpectedClasses
+    active: Ints
+
+
+class ClassProblem(NamedTuple):
     """What an estimation works on.
 
     `profiles` (C, A) are the permissible ones; `place` (I, C') is the latent group of each class of profiles on each
@@ -49,9 +60,11 @@ class Problem(NamedTuple):
     patterns: Patterns
     items: tuple[Predictor, ...]
     groups: tuple[ItemGroups, ...]
+    families: tuple[str, ...]
     place: Ints
     profiles: Binary
     distribution: Distribution
+    executor: Executor | None
 
     @property
     def persons(self) -> float:
@@ -76,6 +89,32 @@ class Problem(NamedTuple):
         """Return the probability of each class (C',)."""
         return attribute_distributions.class_probabilities(self.distribution, state.distribution)
 
+    def within(self, items: Floats, distribution: Floats, least: Floats | float = 0.0) -> State:
+        """Return a state with the distribution in its bounds: shares of at least `least`, or intercepts and slopes."""
+        if self.distribution.saturated:
+            shares = np.maximum(distribution, least)
+            return State(items, shares / shares.sum())
+        limit = attribute_distributions.FARTHEST
+        return State(items, np.clip(distribution, -limit, limit))
+
+    def evaluate(self, state: State) -> ClassEvaluation:
+        """Return the evaluation at a state; classes of a saturated distribution that nobody may be in are left out."""
+        probability = self.class_probabilities(state)
+        inside = probability * self.persons > NOBODY if self.distribution.saturated else np.ones(len(probability), bool)
+        active = np.flatnonzero(inside)
+        table = self.probabilities(state)[self.place[:, active]]
+        expected = item_classes.e_step(self.patterns, table, probability[active], self.executor)
+        return ClassEvaluation(state, expected.log_likelihood, expected, active)
+
+    def m_step(self, now: ClassEvaluation) -> State:
+        """Return the state that maximises the expected complete-data log-likelihood of an evaluation."""
+        place, G = self.place[:, now.active], self.n_groups
+        right, given = by_group(now.expected.right, place, G), by_group(now.expected.given, place, G)
+        items = item_classes.m_step(self.items, now.state.items, right, given)
+        persons = np.zeros(self.distribution.n_classes)
+        persons[now.active] = now.expected.nodes
+        return State(items, attribute_distributions.update(self.distribution, now.state.distribution, persons))
+
 
 def distinct_patterns(codes: Codes, observed: Bools) -> tuple[Patterns, Ints]:
     """Return the distinct answer patterns with their frequencies, and the pattern of each person (P,)."""
@@ -87,7 +126,9 @@ def distinct_patterns(codes: Codes, observed: Bools) -> tuple[Patterns, Ints]:
     return Patterns(right, given, counts.astype(np.float64)), inverse.ravel()
 
 
-def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str], method: ClassificationML) -> Problem:
+def build(
+    codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str], method: ClassificationML
+) -> ClassProblem:
     """Return the problem of scores (P, I) of 0 and 1 with the mask of answers; persons without answers are left out.
 
     Raises
@@ -120,7 +161,8 @@ def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str],
     )
     answered = observed.any(axis=1)
     patterns, _ = distinct_patterns(codes[answered], observed[answered])
-    return Problem(patterns, items, groups, place[:, first], profiles, distribution)
+    place = place[:, first]
+    return ClassProblem(patterns, items, groups, tuple(families), place, profiles, distribution, method.executor)
 
 
 def _layout(groups: Sequence[ItemGroups], families: Sequence[str], method: ClassificationML) -> tuple[Predictor, ...]:
@@ -151,24 +193,18 @@ def _order(own: ItemGroups, F: int, saturated: bool) -> Floats:  # noqa: FBT001 
     """Return the rows of restrictions that make the probability increase with mastery."""
     if not saturated:
         return np.eye(F)[1:]
-    pairs = covering_pairs(own.patterns) if own.size == len(own.patterns) else np.array([[0, 1]])
-    out = np.zeros((len(pairs), F))
-    if own.size == len(own.patterns):
-        out[np.arange(len(pairs)), pairs[:, 0]] = -1.0
-        out[np.arange(len(pairs)), pairs[:, 1]] = 1.0
-    else:
-        out[0] = [-1.0, 1.0]
-    return out
+    low, high = (covering_pairs(own.patterns) if own.size == len(own.patterns) else np.array([[0, 1]])).T
+    return np.asarray(np.eye(F)[high] - np.eye(F)[low])
 
 
-def start(problem: Problem, families: Sequence[str], number: int) -> State:
+def start(problem: ClassProblem, number: int) -> State:
     """Return a starting point: number 0 is fixed, others are drawn with their number as seed.
 
     The probability of a right answer grows with the share of the item's attributes that are mastered.
     """
     rng = np.random.default_rng(number)
     items = np.empty(problem.n_item_parameters)
-    for item, own, family in zip(problem.items, problem.groups, families, strict=True):
+    for item, own, family in zip(problem.items, problem.groups, problem.families, strict=True):
         k = own.patterns.shape[1]
         low, high, share = LOW, HIGH, np.full(k, 1 / k)
         if number:
@@ -183,6 +219,6 @@ def start(problem: Problem, families: Sequence[str], number: int) -> State:
             ends = np.log([low / (1 - low), high / (1 - high)])
             items[item.at] = np.concatenate([ends[:1], (ends[1] - ends[0]) * share])
     distribution = attribute_distributions.start(problem.distribution)
-    if number and problem.distribution.kind == "saturated":
+    if number and problem.distribution.saturated:
         distribution = rng.dirichlet(np.full(len(distribution), 2.0))
     return State(items, distribution)

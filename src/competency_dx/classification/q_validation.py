@@ -14,7 +14,7 @@ import numpy as np
 
 from competency_dx.arrays import Codes, Floats, Ints, freeze, value
 from competency_dx.classification.class_calibration import ClassCalibration
-from competency_dx.classification.posteriors import Matched, fingerprint, matched, posterior_blocks
+from competency_dx.classification.posteriors import MatchedClasses, fingerprint, matched, posterior_blocks
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns, permissible_profiles
@@ -95,16 +95,16 @@ class QValidation(Result):
         """Return the best q-vector of each size for each item: item, n_attributes, q_vector, pvaf, gdi (mesa plot data)."""
         import pandas as pd
 
-        names, size, pvaf = self._names(), self.q_vectors.sum(axis=1), self.pvaf
-        rows = []
-        for i, item in enumerate(self.items):
-            for k in range(1, len(self.attributes) + 1):
-                v = _best(pvaf[i], size, k)
-                rows.append((item, k, names[v], pvaf[i, v], self.discrimination[i, v]))
+        names, pvaf, A = self._names(), self.pvaf, len(self.attributes)
+        best = [(i, k, self._best(i, k)) for i in range(len(self.items)) for k in range(1, A + 1)]
+        rows = [(self.items[i], k, names[v], pvaf[i, v], self.discrimination[i, v]) for i, k, v in best]
         return pd.DataFrame(rows, columns=["item", "n_attributes", "q_vector", "pvaf", "gdi"])
 
     def _names(self) -> list[str]:
         return ["".join(str(x) for x in row) for row in self.q_vectors]
+
+    def _best(self, item: int, k: int) -> int:
+        return _best(self.pvaf[item], self.q_vectors.sum(axis=1), k)
 
     def summary(self) -> Sequence[str]:
         """Return how many q-vectors the data would change, and which."""
@@ -165,21 +165,19 @@ def validate_q_matrix(
         )
     if not 0 < cut_off <= 1:
         raise CalibrationError(f"cut_off={cut_off} is not possible; it is a proportion in (0, 1], usually 0.95")
-    known = matched(data, calibration.parameters, missing or MissingPolicy())
+    answers = matched(data, calibration.parameters, missing)
     with one_blas_thread():
-        right, given = _expected(known, calibration)
-        vectors = permissible_profiles(np.zeros((A, A), dtype=np.bool_), 1 << A)
-        assert vectors is not None
-        vectors = vectors[1:]
-        index = np.stack(
-            [_discrimination(right, given, calibration.profiles, np.flatnonzero(v)) for v in vectors], axis=1
-        )
-    q = calibration.parameters.q_matrix[known.items]
+        right, given = _expected(answers, calibration)
+        every = permissible_profiles(np.zeros((A, A), dtype=np.bool_), 1 << A)
+        assert every is not None
+        vectors, profiles = every[1:], calibration.profiles
+        index = np.stack([_discrimination(right, given, profiles, np.flatnonzero(v)) for v in vectors], axis=1)
+    q = calibration.parameters.q_matrix[answers.items]
     size, code = vectors.sum(axis=1), 1 << np.arange(A)
     place = {int(c): v for v, c in enumerate(vectors @ code)}
     suggested = [_suggested(row / max(row[-1], 1e-300), size, cut_off) for row in index]
     return QValidation(
-        items=tuple(calibration.parameters.items[i] for i in known.items),
+        items=tuple(calibration.parameters.items[i] for i in answers.items),
         attributes=calibration.attributes,
         cut_off=cut_off,
         q_vectors=vectors,
@@ -194,11 +192,11 @@ def validate_q_matrix(
     )
 
 
-def _expected(known: Matched, calibration: ClassCalibration) -> tuple[Floats, Floats]:
+def _expected(answers: MatchedClasses, calibration: ClassCalibration) -> tuple[Floats, Floats]:
     """Return expected right answers and answers (I, C) of the profiles."""
-    patterns, C = known.patterns, len(calibration.profiles)
-    right, given = np.zeros((len(known.items), C)), np.zeros((len(known.items), C))
-    for part in posterior_blocks(known, calibration):
+    patterns = answers.patterns
+    right, given = np.zeros((2, len(answers.items), len(calibration.profiles)))
+    for part in posterior_blocks(answers, calibration):
         mass = part.posterior * patterns.weight[part.block, None]
         right += patterns.right[part.block].T @ mass
         given += mass.sum(axis=0) if patterns.given is None else patterns.given[part.block].T @ mass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -123,6 +123,13 @@ def interval_chart(  # the six columns of an interval table
     return Chart(
         title=title, x_label=x_label, y_label="", series=(series,), y_names=tuple(labels), x_lines=tuple(x_lines)
     )
+
+
+def point_chart(names: Sequence[str], columns: Mapping[str, Floats], *, title: str, x_label: str) -> Chart:
+    """Return a chart of numbers (N,) by the names of their rows, the first on top; each column is a series."""
+    rows = np.arange(len(names), dtype=float)
+    series = tuple(Series(name=name, mark="point", x=x[::-1], y=rows) for name, x in columns.items())
+    return Chart(title=title, x_label=x_label, y_label="", series=series, y_names=tuple(names[::-1]))
 
 
 def draw(chart: Chart) -> Figure:

@@ -40,6 +40,11 @@ class Distribution(NamedTuple):
     of_class: Ints
 
     @property
+    def saturated(self) -> bool:
+        """Return whether every class has a free share."""
+        return self.kind == "saturated"
+
+    @property
     def n_classes(self) -> int:
         """Return the number of classes C'."""
         return int(self.of_class.max()) + 1
@@ -60,7 +65,7 @@ def nodes() -> tuple[Floats, Floats]:
 def start(distribution: Distribution) -> Floats:
     """Return parameters to begin with: equal profiles, or attributes mastered by half."""
     A = distribution.profiles.shape[1]
-    if distribution.kind == "saturated":
+    if distribution.saturated:
         out: Floats = distribution.members / len(distribution.profiles)
         return out
     slopes = {"independent": 0, "higher_order": A, "higher_order_1pl": 1}[distribution.kind]
@@ -69,7 +74,7 @@ def start(distribution: Distribution) -> Floats:
 
 def profile_probabilities(distribution: Distribution, parameters: Floats) -> Floats:
     """Return the probability of each profile (C,)."""
-    if distribution.kind == "saturated":
+    if distribution.saturated:
         out: Floats = (parameters / distribution.members)[distribution.of_class]
         return out
     _, weight, _, log_conditional = _conditional(distribution, parameters)
@@ -78,7 +83,7 @@ def profile_probabilities(distribution: Distribution, parameters: Floats) -> Flo
 
 def class_probabilities(distribution: Distribution, parameters: Floats) -> Floats:
     """Return the probability of each class (C',)."""
-    if distribution.kind == "saturated":
+    if distribution.saturated:
         return parameters
     return by_class(distribution, profile_probabilities(distribution, parameters))
 
@@ -101,7 +106,7 @@ def update(distribution: Distribution, parameters: Floats, expected: Floats) -> 
 
     Closed form for saturated and independent attributes, Fisher scoring for the higher-order distribution.
     """
-    if distribution.kind == "saturated":
+    if distribution.saturated:
         out: Floats = expected / expected.sum()
         return out
     counts = spread(distribution, parameters, expected)

@@ -50,8 +50,13 @@ class Predictor(NamedTuple):
     saturated: bool
     below: Floats
 
+    def jacobian(self, probability: Floats) -> Floats:
+        """Return ∂p / ∂β (W, F) at the probabilities of all groups (G,)."""
+        p = probability[self.where]
+        return self.design if self.link == "identity" else self.design * (p * (1 - p))[:, None]
 
-class Expected(NamedTuple):
+
+class ExpectedClasses(NamedTuple):
     """Marginal log-likelihood, expected right answers and answers (I, C), expected persons (C,)."""
 
     log_likelihood: float
@@ -82,20 +87,19 @@ def posteriors(joint: Floats) -> tuple[Floats, Floats]:
     return np.log(total) + top, joint
 
 
-def e_step(patterns: Patterns, table: Floats, probability: Floats, executor: Executor | None = None) -> Expected:
+def e_step(patterns: Patterns, table: Floats, probability: Floats, executor: Executor | None = None) -> ExpectedClasses:
     """Return marginal log-likelihood and expected counts for probabilities (I, C) and class probabilities (C,)."""
     log_weight = np.log(np.maximum(probability, 1e-300))
 
-    def one(block: slice) -> Expected:
+    def one(block: slice) -> ExpectedClasses:
         evidence, posterior = posteriors(log_joint(patterns, block, table, log_weight))
         w = patterns.weight[block]
         posterior *= w[:, None]
         given = np.zeros((0, 0)) if patterns.given is None else patterns.given[block].T @ posterior
-        return Expected(float(w @ evidence), patterns.right[block].T @ posterior, given, posterior.sum(axis=0))
+        return ExpectedClasses(float(w @ evidence), patterns.right[block].T @ posterior, given, posterior.sum(axis=0))
 
     parts = map_blocks(one, len(patterns.weight), size=BLOCK, executor=executor)
-    first = next(parts)
-    ll, right, given, persons = first
+    ll, right, given, persons = next(parts)
     for part in parts:
         ll += part.log_likelihood
         right += part.right
@@ -103,7 +107,7 @@ def e_step(patterns: Patterns, table: Floats, probability: Floats, executor: Exe
         persons += part.nodes
     if patterns.given is None:
         given = np.broadcast_to(persons, right.shape)
-    return Expected(ll, right, given, persons)
+    return ExpectedClasses(ll, right, given, persons)
 
 
 def class_gradient(patterns: Patterns, table: Floats, evidence: Floats, executor: Executor | None = None) -> Floats:
@@ -159,18 +163,13 @@ def m_step(items: tuple[Predictor, ...], parameters: Floats, right: Floats, tota
         R, N = right[item.where], total[item.where]
         if item.saturated:
             own = np.where(N > LEAST, share[item.where], parameters[item.at])
-            if (item.below @ own < 0).any():
-                own = _ordered(item, own, N)
+            if (item.below @ own < 0).any():  # isotonic, nearest by weight: the constrained maximum of the likelihood
+                weight = np.maximum(N, FAINTEST * N.max() + LEAST)
+                own = nearest(np.diag(weight / weight.max()), own, item.below, np.zeros(len(item.below)))
             out[item.at] = np.clip(own, BOUND, 1 - BOUND)
         else:
             out[item.at] = _newton(item, parameters[item.at], R, N)
     return out
-
-
-def _ordered(item: Predictor, share: Floats, N: Floats) -> Floats:
-    """Return the isotonic probabilities nearest to the shares by weight: the constrained maximum of the likelihood."""
-    weight = np.maximum(N, FAINTEST * N.max() + LEAST)
-    return nearest(np.diag(weight / weight.max()), share, item.below, np.zeros(len(item.below)))
 
 
 def restrictions(item: Predictor) -> tuple[Floats, Floats]:
