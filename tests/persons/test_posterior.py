@@ -164,7 +164,7 @@ def test_draws_quantiles_and_probabilities_agree(kind: str) -> None:
     found, draws = asked.moments(), asked.draws(256)
     sd = np.sqrt(np.einsum("pdd->pd", found.covariance))
     np.testing.assert_allclose((draws.mean(axis=1) - found.mean) / sd, 0, atol=0.03)
-    np.testing.assert_allclose(draws.std(axis=1) / sd, 1, atol=0.03)
+    np.testing.assert_allclose(draws.std(axis=1) / sd, 1, atol=0.04)
     centred = draws - draws.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(np.einsum("pnd,pne->pde", centred, centred) / 256, found.covariance, atol=0.08)
     np.testing.assert_allclose(asked.below(0.2), (draws < 0.2).mean(axis=1), atol=0.02)

@@ -17,7 +17,7 @@ from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIR
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
-from competency_dx.engine import Known, Parameter, ParameterTable, category_counts, parameter_table
+from competency_dx.engine import Known, Parameter, ParameterTable, category_counts, table_of
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.grid.e_step import Tables, e_step, prepare
@@ -147,7 +147,7 @@ def free_parameters(parameters: ItemParameters) -> tuple[ParameterTable, Floats]
             out.append((step, float(parameters.steps[i, k])))
     if any(f.slope == "fixed" for f in chosen):
         out.append((Parameter("variance", group=0, dimension=0), parameters.variance))
-    return parameter_table([one for one, _ in out]), np.array([x for _, x in out])
+    return table_of([one for one, _ in out]), np.array([x for _, x in out])
 
 
 def _unplaced(data: Responses, families: Sequence[str], n_categories: Ints, n_answers: Ints) -> ItemParameters:

@@ -12,7 +12,7 @@ from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.checks import repeated
 from competency_dx.calibration.findings import COARSE_GRID
-from competency_dx.engine import Accuracy, Fit, Items, Known, Likelihood, beta_of, parameter_table, parameters_of_items
+from competency_dx.engine import Accuracy, Fit, Items, Known, Likelihood, beta_of, parameters_of_items, table_of
 from competency_dx.errors import listed
 from competency_dx.findings import Finding
 from competency_dx.kernels.grid.e_step import Answers
@@ -54,7 +54,7 @@ def assembled(
     full = np.full((F, F), np.nan) if covariance is None else covariance
     populations = likelihood.populations(found.phi)
     items = likelihood.items
-    table = parameter_table([*parameters_of_items(items, known), *likelihood.population_parameters])
+    table = table_of([*parameters_of_items(items, known), *likelihood.population_parameters])
     T = table.to_reported
     parameters = ItemParameters(
         items=known.ids,

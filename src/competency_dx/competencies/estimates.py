@@ -17,7 +17,7 @@ from competency_dx.competencies.percent_given_answers import (
 )
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
-from competency_dx.persons import Matched, exact_posterior, filled_table
+from competency_dx.persons import Matched, filled_table, posterior_on
 
 BLOCK = 128
 
@@ -89,7 +89,7 @@ def _fill(out: UnitEstimates, c: int, matched: Matched, made: Plan, rule: Defici
         for name, values in found._asdict().items():
             getattr(out, name)[block, c] = values[:n]
 
-    exact_posterior(part, made.parameters.n_categories[member], grid.take(member)).each(one, size=BLOCK)
+    posterior_on(part, made.parameters.n_categories[member], grid.take(member)).each(one, size=BLOCK)
 
 
 def _certain(posterior: Floats, curve: PercentCurve, tail: float) -> Percent:

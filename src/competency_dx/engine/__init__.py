@@ -16,7 +16,7 @@ from competency_dx.engine.likelihood import Likelihood
 from competency_dx.engine.marginal import Accuracy, Marginal
 from competency_dx.engine.maximise import Fit, best_of
 from competency_dx.engine.one_dimension import one_dimension_likelihood
-from competency_dx.engine.parameter_table import Parameter, ParameterTable, parameter_table
+from competency_dx.engine.parameter_table import Parameter, ParameterTable, table_of
 from competency_dx.engine.populations import Populations, populations_of
 from competency_dx.engine.prior_terms import PriorTerms
 from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, resolve
@@ -53,12 +53,12 @@ __all__ = [
     "fit_histogram",
     "one_dimension_likelihood",
     "orthogonal",
-    "parameter_table",
     "parameters_of_items",
     "populations_of",
     "product_grid_likelihood",
     "propagation_likelihood",
     "reduction_likelihood",
     "resolve",
+    "table_of",
     "within_bounds",
 ]

@@ -118,7 +118,7 @@ class ParameterTable:
         return tuple(out)
 
 
-def parameter_table(rows: Sequence[Parameter]) -> ParameterTable:
+def table_of(rows: Sequence[Parameter]) -> ParameterTable:
     """Return the table of parameters given one by one."""
     kind, item, column, number, group, dimension, other, term, below, shared = (
         zip(*rows, strict=True) if rows else [()] * 10

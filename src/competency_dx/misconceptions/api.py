@@ -25,9 +25,9 @@ from competency_dx.persons import (
     EAP,
     as_responses,
     check_one_dimension,
-    exact_posterior,
     match,
     parameters_of,
+    posterior_on,
     scoring_grid,
     source_of,
 )
@@ -145,7 +145,7 @@ def _ability(data: Responses, known: ItemParameters, missing: MissingPolicy) -> 
     """Return the posterior weights of ability (P, Q) given the scores."""
     matched, choice = match(data, known, missing), EAP()
     grid = scoring_grid(known, choice.points, choice.item_uncertainty)
-    out = exact_posterior(matched, known.n_categories, grid).weights()
+    out = posterior_on(matched, known.n_categories, grid).weights()
     return _Ability(Persons((grid.theta - known.mean) / np.sqrt(known.variance), out), matched.findings)
 
 

@@ -17,7 +17,7 @@ from competency_dx.persons.matching import (
     source_of,
 )
 from competency_dx.persons.plain_table import PERSON, plain_points
-from competency_dx.persons.posterior import Posterior, exact_posterior, posterior_of
+from competency_dx.persons.posterior import Posterior, posterior_of, posterior_on
 from competency_dx.persons.propagated_posterior import propagated_given_sums
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "by_population",
     "check_one_dimension",
     "even_uniforms",
-    "exact_posterior",
     "filled_table",
     "given_sums",
     "inverse_cdf",
@@ -49,6 +48,7 @@ __all__ = [
     "parameters_of",
     "plain_points",
     "posterior_of",
+    "posterior_on",
     "propagated_given_sums",
     "scoring_grid",
     "source_of",

@@ -12,7 +12,6 @@ from competency_dx.arrays import Floats, Names, readonly
 WORD = 8  # bytes
 FLAT = 1e-9  # rise of the log density within a cell that counts as none
 NOTHING = 1e-300  # density relative to the highest one below which it is taken for this
-LATTICE_KEY = 20_261  # scrambles the Sobol points, the same for everybody
 
 
 def uniforms(key: bytes, persons: Names, n: int) -> Floats:
@@ -24,7 +23,7 @@ def uniforms(key: bytes, persons: Names, n: int) -> Floats:
 
 
 def even_uniforms(key: bytes, persons: Names, n: int, D: int) -> Floats:
-    """Return evenly spread uniforms (P, n, D): scrambled Sobol points, moved modulo one by an own amount for each person.
+    """Return evenly spread uniforms (P, n, D): Sobol points, moved modulo one by a shift for each person.
 
     The shift (Cranley & Patterson 1976, doi:10.1137/0713071) follows from the key and the person's id alone.
     """
@@ -34,10 +33,10 @@ def even_uniforms(key: bytes, persons: Names, n: int, D: int) -> Floats:
 
 @lru_cache(maxsize=8)
 def sobol(n: int, D: int) -> Floats:
-    """Return n scrambled Sobol points (n, D)."""
+    """Return n Sobol points (n, D)."""
     from scipy.stats import qmc
 
-    points = qmc.Sobol(D, rng=np.random.default_rng(LATTICE_KEY)).random(2 ** int(np.ceil(np.log2(n))))
+    points = qmc.Sobol(D, scramble=False).random(2 ** int(np.ceil(np.log2(n))))
     return readonly(points[:n])
 
 

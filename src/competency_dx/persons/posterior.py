@@ -124,7 +124,7 @@ def _integral(matched: Matched, known: ItemParameters, method: EAP) -> PersonInt
     D, choice = len(known.dimensions), method.item_uncertainty
     if D == 1:
         grid = scoring_grid(known, method.points, choice)
-        return exact_posterior(matched, known.n_categories, grid, executor=method.executor)
+        return posterior_on(matched, known.n_categories, grid, executor=method.executor)
     if known.between:
         return propagated_posterior(matched, known, method.points, choice, method.executor)
     if reduces(known):
@@ -138,7 +138,7 @@ def _integral(matched: Matched, known: ItemParameters, method: EAP) -> PersonInt
     return LatticePosterior(codes=matched.codes, observed=matched.observed, settings=settings, executor=method.executor)
 
 
-def exact_posterior(
+def posterior_on(
     matched: Matched, n_categories: Ints, grid: Tables, *, executor: Executor | None = None
 ) -> ExactPosterior:
     """Return the posterior of one competency on given tables, for items with these numbers of categories (I,)."""

@@ -25,10 +25,10 @@ from competency_dx.persons import (
     Matched,
     as_responses,
     check_one_dimension,
-    exact_posterior,
     match,
     parameters_of,
     posterior_of,
+    posterior_on,
     scoring_grid,
     source_of,
     uniforms,
@@ -243,7 +243,7 @@ def _model(
     for doublings in (1, 2, 3, 4):
         tables = scoring_grid(known, intervals * 2**doublings + 1, method.item_uncertainty)
         tables = tables._replace(log_weight=np.zeros_like(tables.log_weight))
-        flat = exact_posterior(matched, known.n_categories, tables, executor=method.executor)
+        flat = posterior_on(matched, known.n_categories, tables, executor=method.executor)
         if design is None:
             return flat, None
         fit = fit_latent_regression(flat, design.matrix, design.names)
