@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 SHOWN_IDS = 5
@@ -81,3 +82,8 @@ def require(package: str, extra: str, purpose: str) -> MissingDependencyError:
         f"{purpose} needs the package {package}, which is not installed; "
         f"install it by: pip install 'competency-dx[{extra}]'"
     )
+
+
+def repeated(ids: Iterable[str]) -> list[str]:
+    """Return the ids that occur more than once, in the order in which they first appear."""
+    return [i for i, n in Counter(ids).items() if n > 1]

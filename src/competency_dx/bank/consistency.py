@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from competency_dx.errors import listed
+from competency_dx.errors import listed, repeated
 
 if TYPE_CHECKING:
     from competency_dx.bank.item_bank import ItemBank
@@ -17,9 +17,8 @@ def inconsistency(bank: ItemBank) -> str | None:
 
 
 def _check_ids(bank: ItemBank) -> str | None:
-    ids = [i.id for i in bank.items]
-    repeated = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
-    return f"item ids must be unique, repeated: {listed(repeated)}" if repeated else None
+    twice = repeated(i.id for i in bank.items)
+    return f"item ids must be unique, repeated: {listed(sorted(twice))}" if twice else None
 
 
 def _check_codes(bank: ItemBank) -> str | None:
@@ -57,8 +56,8 @@ def _check_forms(bank: ItemBank) -> str | None:
         stray = [i for i in ids if i not in known]
         if stray:
             return f"{place}: unknown items {listed(stray)}"
-        if len(set(ids)) < len(ids):
-            return f"{place}: items named twice: {listed(sorted({i for i in ids if ids.count(i) > 1}))}"
+        if twice := repeated(ids):
+            return f"{place}: items named twice: {listed(sorted(twice))}"
     return None
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
 from competency_dx.bank.document import Document, Text
-from competency_dx.errors import BankError, listed
+from competency_dx.errors import BankError, listed, repeated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,11 +54,9 @@ class CompetencyFramework(Document):
 
     @model_validator(mode="after")
     def _is_a_forest(self) -> Self:
-        codes = [n.code for n in self.nodes]
-        repeated = sorted({c for c in codes if codes.count(c) > 1}) if len(set(codes)) < len(codes) else []
-        if repeated:
-            raise ValueError(f"codes must be unique, repeated: {listed(repeated)}")
-        known = set(codes)
+        if twice := repeated(n.code for n in self.nodes):
+            raise ValueError(f"codes must be unique, repeated: {listed(sorted(twice))}")
+        known = {n.code for n in self.nodes}
         lost = [n.code for n in self.nodes if n.parent is not None and n.parent not in known]
         if lost:
             raise ValueError(f"parents that do not exist, of: {listed(lost)}")
@@ -111,11 +109,8 @@ class CompetencyFramework(Document):
         """Return one row per node: code, titles, kind, parent."""
         import pandas as pd
 
-        rows: list[dict[str, Any]] = [
-            {"code": n.code, "title_ru": n.title.ru, "title_en": n.title.en, "kind": n.kind, "parent": n.parent}
-            for n in self.nodes
-        ]
-        return pd.DataFrame(rows)
+        rows = [(n.code, n.title.ru, n.title.en, n.kind, n.parent) for n in self.nodes]
+        return pd.DataFrame(rows, columns=["code", "title_ru", "title_en", "kind", "parent"])
 
     def __str__(self) -> str:
         return f"Framework {self.id} {self.version}: {len(self.nodes)} nodes, {len(self.prerequisites)} prerequisites"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from competency_dx.bank.document import Document, parse
-from competency_dx.errors import BankError
+from competency_dx.errors import BankError, repeated
 
 ParameterStatus = Literal["provisional", "pilot", "calibrated"]
 
@@ -62,11 +63,8 @@ def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
     if missing:
         raise BankError(f"{source}: columns missing: {', '.join(sorted(missing))}; see docs/bank_format.md")
     records = [_record(row, f"{source}, row {number}") for number, row in enumerate(reader, start=2)]
-    seen: set[str] = set()
-    for record in records:
-        if record.item in seen:
-            raise BankError(f"{source}: item {record.item} has two rows of parameters; keep one")
-        seen.add(record.item)
+    if twice := repeated(r.item for r in records):
+        raise BankError(f"{source}: item {twice[0]} has two rows of parameters; keep one")
     return tuple(records)
 
 
@@ -83,34 +81,13 @@ def _record(row: dict[str, str], where: str) -> ParameterRecord:
             raise BankError(f"{where}, column {name}: {text!r} is not finite; leave the cell empty if it is unknown")
         return out
 
-    steps = _filled("b", number)
-    data: dict[str, Any] = {
-        "item": row["item"],
-        "model": row["model"],
-        "a": number("a"),
-        "b": steps,
-        "se_a": number("se_a"),
-        "se_b": [number("se_b")] if number("b") is not None else [number(f"se_b{k + 1}") for k in range(len(steps))],
-        "c": number("c"),
-        "u": number("u"),
-        "se_c": number("se_c"),
-        "se_u": number("se_u"),
-        "status": row["status"],
-        "calibration": row.get("calibration") or "",
-        "n": int(number("n") or 0),
-        "date": row.get("date") or "",
-    }
+    numbered = (f"b{k}" for k in itertools.count(1))
+    steps = ["b"] if number("b") is not None else list(itertools.takewhile(lambda b: number(b) is not None, numbered))
+    data: dict[str, Any] = {name: row[name] for name in ("item", "model", "status")}
+    data |= {name: row.get(name) or "" for name in ("calibration", "date")}
+    data |= {name: number(name) for name in ("a", "c", "u", "se_a", "se_c", "se_u")}
+    data |= {"b": [number(b) for b in steps], "se_b": [number(f"se_{b}") for b in steps], "n": int(number("n") or 0)}
     return parse(ParameterRecord, data, where)
-
-
-def _filled(name: str, number: Callable[[str], float | None]) -> list[float]:
-    single = number(name)
-    if single is not None:
-        return [single]
-    out: list[float] = []
-    while (step := number(f"{name}{len(out) + 1}")) is not None:
-        out.append(step)
-    return out
 
 
 def write_parameters(records: Sequence[ParameterRecord]) -> str:
@@ -130,14 +107,7 @@ def write_parameters(records: Sequence[ParameterRecord]) -> str:
 
 def parameter_row(record: ParameterRecord) -> dict[str, Any]:
     """Return a record as one flat row with the columns of the parameters file."""
-    row: dict[str, Any] = {"item": record.item, "model": record.model, "a": record.a, "c": record.c, "u": record.u}
-    row |= {"se_a": record.se_a, "status": record.status, "calibration": record.calibration}
-    row |= {"n": record.n, "date": record.date}
-    row |= _steps("b", record.b) | _steps("se_b", record.se_b)
-    row |= {f"se_{x}": se for x, se in (("c", record.se_c), ("u", record.se_u)) if se is not None}
+    row = record.model_dump(exclude={"b", "se_b"} | {n for n in ("se_c", "se_u") if getattr(record, n) is None})
+    for name, values in (("b", record.b), ("se_b", record.se_b)):
+        row |= {name: values[0]} if len(values) == 1 else {f"{name}{k + 1}": v for k, v in enumerate(values)}
     return row
-
-
-def _steps(name: str, values: Iterable[float | None]) -> dict[str, float | None]:
-    listed = list(values)
-    return {name: listed[0]} if len(listed) == 1 else {f"{name}{k + 1}": v for k, v in enumerate(listed)}

@@ -1,19 +1,12 @@
 """Answers of persons to items: tables in any usual form, scored by the bank's rules, with a reason for every gap."""
 
-from competency_dx.responses.api import (
-    Explanation,
-    Layout,
-    MissingPolicy,
-    RawAnswers,
-    Reason,
-    Responses,
-    check_design,
-    load_responses,
-    score_answers,
-    settle_layout,
-)
-from competency_dx.responses.missing import Reasons
-from competency_dx.responses.responses import Options, chosen_options
+from competency_dx.responses.api import load_responses, settle_layout
+from competency_dx.responses.design import check_design
+from competency_dx.responses.explanation import Explanation, RawAnswers
+from competency_dx.responses.missing import MissingPolicy, Reason, Reasons
+from competency_dx.responses.reading.layout import Layout
+from competency_dx.responses.responses import Options, Responses, chosen_options
+from competency_dx.responses.rules import score_answers
 
 __all__ = [
     "Explanation",

@@ -12,32 +12,15 @@ import numpy as np
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import announce
-from competency_dx.responses.design import check_design
-from competency_dx.responses.explanation import Explanation, RawAnswers
 from competency_dx.responses.from_table import from_points, from_table, settled
-from competency_dx.responses.missing import MissingPolicy, Reason
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.files import read_file
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.table import Table, from_array, from_frame, from_records, without_labels
 from competency_dx.responses.responses import Responses
-from competency_dx.responses.rules import score_answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = [
-    "Explanation",
-    "Layout",
-    "MissingPolicy",
-    "RawAnswers",
-    "Reason",
-    "Responses",
-    "check_design",
-    "load_responses",
-    "score_answers",
-    "settle_layout",
-]
 
 
 def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layout | None = None) -> Responses:

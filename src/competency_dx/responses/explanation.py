@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import freeze, value
-from competency_dx.bank import CodeMap, Exact, Given, Item, OneError, PerElement, Rubric, Synonyms, Text, Tolerance
+from competency_dx.bank import CodeMap, Item, Text, Tolerance
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.rules import Element, in_codes, judge_of, padded
 
@@ -26,6 +26,20 @@ _STATES = {
     "not_reached": ("до задания не дошли", "not reached"),
     "invalid": ("ответ не читается", "unreadable"),
 }
+
+_RULES = {
+    "exact": ("баллов за полностью верный ответ: {top}", "{top} for a fully right answer, else 0"),
+    "per_element": (
+        "балл за каждый верный элемент; лишний выбор в наборе отнимает балл",
+        "one point per right element; a wrong extra choice in a set costs one",
+    ),
+    "one_error": ("{top} без ошибок, на балл меньше за каждую ошибку", "{top} without errors, one less per error"),
+    "synonyms": ("ответ совпадает с одним из принятых вариантов", "the answer is one of the accepted wordings"),
+    "map": ("баллы по таблице кодов ответа", "points by the table of answer codes"),
+    "rubric": ("сумма баллов эксперта по критериям: {criteria}", "sum of rated criteria: {criteria}"),
+    "given": ("готовый балл от 0 до {top}", "a given score from 0 to {top}"),
+}
+"""The scoring rules in words, Russian and English; a tolerance is told by its distances."""
 
 
 @value
@@ -131,39 +145,18 @@ def key_text(item: Item) -> str:
     return key or ""
 
 
-def rule_text(item: Item) -> Text:  # noqa: PLR0911 - one return a rule
+def rule_text(item: Item) -> Text:
     """Return the scoring rule of an item in words."""
-    rule, top = item.rule, item.max_score
-    if isinstance(rule, Exact):
-        return Text(ru=f"баллов за полностью верный ответ: {top}", en=f"{top} for a fully right answer, else 0")
-    if isinstance(rule, PerElement):
-        return Text(
-            ru="балл за каждый верный элемент; лишний выбор в наборе отнимает балл",
-            en="one point per right element; a wrong extra choice in a set costs one",
-        )
-    if isinstance(rule, OneError):
-        return Text(
-            ru=f"{top} без ошибок, на балл меньше за каждую ошибку", en=f"{top} without errors, one less per error"
-        )
+    rule = item.rule
     if isinstance(rule, Tolerance):
-        return _tolerance_text(rule)
-    if isinstance(rule, Synonyms):
-        return Text(ru="ответ совпадает с одним из принятых вариантов", en="the answer is one of the accepted wordings")
-    if isinstance(rule, CodeMap):
-        return Text(ru="баллы по таблице кодов ответа", en="points by the table of answer codes")
-    if isinstance(rule, Rubric):
-        names = ", ".join(f"{c.id} 0-{c.max_score}" for c in item.rubric)
-        return Text(ru=f"сумма баллов эксперта по критериям: {names}", en=f"sum of rated criteria: {names}")
-    assert isinstance(rule, Given)
-    return Text(ru=f"готовый балл от 0 до {top}", en=f"a given score from 0 to {top}")
-
-
-def _tolerance_text(rule: Tolerance) -> Text:
-    if rule.relative not in {"0", ""}:
-        return Text(
-            ru=f"число в пределах {rule.absolute} или доли {rule.relative} от ключа",
-            en=f"a number within {rule.absolute} or the share {rule.relative} of the key",
-        )
-    if rule.absolute in {"0", ""}:
-        return Text(ru="число, равное ключу", en="a number equal to the key")
-    return Text(ru=f"число в пределах {rule.absolute} от ключа", en=f"a number within {rule.absolute} of the key")
+        exact = ("число, равное ключу", "a number equal to the key")
+        near = ("число в пределах {absolute} от ключа", "a number within {absolute} of the key")
+        ru, en = near if rule.absolute not in {"0", ""} else exact
+        if rule.relative not in {"0", ""}:
+            ru = "число в пределах {absolute} или доли {relative} от ключа"
+            en = "a number within {absolute} or the share {relative} of the key"
+    else:
+        ru, en = _RULES[rule.rule]
+    criteria = ", ".join(f"{c.id} 0-{c.max_score}" for c in item.rubric)
+    facts = rule.model_dump() | {"top": item.max_score, "criteria": criteria}
+    return Text(ru=ru.format_map(facts), en=en.format_map(facts))

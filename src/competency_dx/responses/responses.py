@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, freeze, value
 from competency_dx.display.charts import Chart, Series
-from competency_dx.errors import ResponsesError, listed
+from competency_dx.errors import ResponsesError, listed, repeated
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.responses.explanation import (
@@ -228,11 +228,8 @@ def _value_fault(responses: Responses) -> str | None:
 
 
 def _id_fault(what: str, ids: Sequence[str]) -> str | None:
-    if len(set(ids)) == len(ids):
-        return None
-    seen: set[str] = set()
-    twice = [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
-    return f"{what} ids occur twice: {listed(dict.fromkeys(twice))}; every id must be unique"
+    twice = repeated(ids) if len(set(ids)) < len(ids) else []
+    return f"{what} ids occur twice: {listed(twice)}; every id must be unique" if twice else None
 
 
 def _places(known: Sequence[str], wanted: Iterable[str], what: str) -> Ints:

@@ -23,28 +23,11 @@ PERSON_NAMES = (
     "examinee", "participant", "participant id", "user id", "userid", "user", "логин", "login", "ид", "id", "uuid",
 )  # fmt: skip
 FORM_NAMES = (
-    "form",
-    "form id",
-    "variant",
-    "форма",
-    "вариант",
-    "номер варианта",
-    "booklet",
-    "idbook",
-    "буклет",
-    "тетрадь",
-)
+    "form", "form id", "variant", "форма", "вариант", "номер варианта", "booklet", "idbook", "буклет", "тетрадь",
+)  # fmt: skip
 ITEM_NAMES = (
-    "item",
-    "item id",
-    "itemid",
-    "задание",
-    "код задания",
-    "номер задания",
-    "вопрос",
-    "question",
-    "question id",
-)
+    "item", "item id", "itemid", "задание", "код задания", "номер задания", "вопрос", "question", "question id",
+)  # fmt: skip
 ANSWER_NAMES = (
     "answer", "response", "resp", "raw", "ответ", "ответ участника", "score", "points", "балл", "баллы", "оценка",
     "value", "значение",
@@ -65,7 +48,7 @@ SIGNATURES = ("исполнитель", "ответственный", "подп�
 TOTAL_WORDS = (
     "итого", "всего", "итог", "среднее", "средний", "сумма", "максимум", "макс", "минимум", "total", "totals", "mean",
     "average", "maximum", "max", "sum", "ключ", "ключи", "key", "правильный", "верный", "процент", "выполнение", "количество",
-    "исполнитель", "ответственный", "подпись", "руководитель", "подытог",
+    *SIGNATURES, "подытог",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Ints, Names, value
-from competency_dx.errors import ResponsesError, listed
+from competency_dx.errors import ResponsesError, listed, repeated
 from competency_dx.findings import Finding
 
 if TYPE_CHECKING:
@@ -127,9 +127,7 @@ def whole_numbers(contents: list[tuple[str, Kind]]) -> list[tuple[str, Kind]]:
 def table(named: Iterable[tuple[str, Any]], origin: str, **rest: Any) -> Table:  # noqa: ANN401
     """Make a table of named columns of equal length; raises `ResponsesError` when a name occurs twice."""
     pairs = [(" ".join(name.split()), cells) for name, cells in named]
-    names = [name for name, _ in pairs]
-    twice = [n for n in dict.fromkeys(names) if names.count(n) > 1] if len(set(names)) < len(names) else []
-    if twice:
+    if twice := repeated(name for name, _ in pairs):
         raise ResponsesError(f"{origin}: columns named twice: {listed(twice)}; each name must occur once: rename one")
     columns = {name: column(name, cells) for name, cells in pairs}
     rows = len(next(iter(columns.values())).codes) if columns else 0
