@@ -32,7 +32,7 @@ Quiet = Callable[[], Any]
 # --- the kernel against first principles ----------------------------------------------------------------------------------
 
 
-def small_problem(seed: int, persons: int = 40) -> mixture.Problem:
+def small_problem(seed: int, persons: int = 40) -> mixture.MixtureProblem:
     """Three items of three wrong options, two misconceptions that share the first item."""
     rng = np.random.default_rng(seed)
     z = np.linspace(-3, 3, 7)
@@ -44,10 +44,12 @@ def small_problem(seed: int, persons: int = 40) -> mixture.Problem:
         who = np.flatnonzero(rng.random(persons) < 0.8)
         chosen[who, 3 * i + rng.integers(0, 3, len(who))] = 1
     choices = mixture.Choices(np.eye(9), marks, np.array([0, 3, 6]), csr_array(chosen))
-    return mixture.Problem(choices, mixture.Persons(z, weights), mixture.Normals(np.zeros(24), np.full(24, 1.5)))
+    return mixture.MixtureProblem(
+        choices, mixture.AbilityWeights(z, weights), mixture.MixturePriors(np.zeros(24), np.full(24, 1.5))
+    )
 
 
-def naive_person(problem: mixture.Problem, psi: np.ndarray, p: int) -> np.ndarray:
+def naive_person(problem: mixture.MixtureProblem, psi: np.ndarray, p: int) -> np.ndarray:
     """Return the joint mass of each state (C,) for one person, by loops over points, states and items."""
     of, z, choices = mixture.parts(psi, 2), problem.persons.z, problem.choices
     row = choices.chosen.toarray()[p]
@@ -118,7 +120,7 @@ def test_the_fit_is_a_mode() -> None:
     error = np.sqrt(np.diag(fit.covariance))
     for _ in range(100):
         psi = fit.psi + 0.3 * error * rng.normal(size=24)
-        height = mixture.e_step(psi, problem).log_likelihood + mixture.log_prior(psi, problem.priors)
+        height = mixture.log_posterior(psi, problem)[1]
         assert height < fit.log_posterior
     assert (fit.prior_share > 0).all()
     assert (fit.prior_share <= 1).all()
@@ -132,17 +134,19 @@ def test_misconceptions_without_shared_items_factorise_where_ability_is_known() 
         chosen[np.arange(30), 3 * i + rng.integers(0, 3, 30)] = 1
     marks = np.zeros((12, 2))
     marks[[0, 3], 0] = marks[[6, 9], 1] = 1
-    persons = mixture.Persons(np.zeros(1), np.ones((30, 1)))
+    persons = mixture.AbilityWeights(np.zeros(1), np.ones((30, 1)))
     psi = rng.normal(size=6 + 24) * 0.5
     own = mixture.parts(psi, 2)
 
-    def problem(m: list[int], n: slice) -> tuple[np.ndarray, mixture.Problem]:
+    def problem(m: list[int], n: slice) -> tuple[np.ndarray, mixture.MixtureProblem]:
         part = np.concatenate(
             [x[m] for x in (own.level, own.slope, np.log(own.strength))] + [own.base[n], own.trend[n]]
         )
         size = len(range(*n.indices(12)))
         choices = mixture.Choices(np.eye(size), marks[n][:, m], np.arange(0, size, 3), csr_array(chosen[:, n]))
-        return part, mixture.Problem(choices, persons, mixture.Normals(np.zeros(len(part)), np.ones(len(part))))
+        return part, mixture.MixtureProblem(
+            choices, persons, mixture.MixturePriors(np.zeros(len(part)), np.ones(len(part)))
+        )
 
     both = mixture.e_step(*problem([0, 1], slice(0, 12)))
     one, two = mixture.e_step(*problem([0], slice(0, 6))), mixture.e_step(*problem([1], slice(6, 12)))

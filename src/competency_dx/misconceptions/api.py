@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,9 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, gathered
-from competency_dx.kernels.classes.misconception_mixture import Persons
+from competency_dx.kernels.classes.misconception_mixture import AbilityWeights
 from competency_dx.misconceptions.estimation import (
     MISCONCEPTION_MODEL,
-    MisconceptionEstimate,
     MisconceptionEstimates,
     estimate_misconceptions,
 )
@@ -111,18 +111,13 @@ def find_misconceptions(
     """
     data, source = _checked(responses, bank), calibration or bank
     check_one_dimension(source, "misconceptions")
-    ability = _ability(data, parameters_of(source), rule.missing)
-    found = estimate_misconceptions(data, bank, ability.persons, rule.significance)
+    ability, doubts = _ability(data, parameters_of(source), rule.missing)
+    found = estimate_misconceptions(data, bank, ability, rule.significance)
     given = gathered(data.findings, () if calibration is None else calibration.findings)
-    findings = gathered(given, bank.findings(), ability.findings, _findings(bank, found))
+    findings = gathered(given, bank.findings(), doubts, _findings(bank, found))
     out = _evidence(data, bank, found, rule, findings, source)
     announce(out.findings, known=given)
     return out
-
-
-class _Ability(NamedTuple):
-    persons: Persons
-    findings: tuple[Finding, ...]
 
 
 def _checked(source: Any, bank: ItemBank) -> Responses:  # noqa: ANN401 - any table
@@ -141,12 +136,14 @@ def _checked(source: Any, bank: ItemBank) -> Responses:  # noqa: ANN401 - any ta
     return data
 
 
-def _ability(data: Responses, known: ItemParameters, missing: MissingPolicy) -> _Ability:
+def _ability(
+    data: Responses, known: ItemParameters, missing: MissingPolicy
+) -> tuple[AbilityWeights, tuple[Finding, ...]]:
     """Return the posterior weights of ability (P, Q) given the scores."""
     matched, choice = match(data, known, missing), EAP()
     grid = scoring_grid(known, choice.points, choice.item_uncertainty)
     out = posterior_on(matched, known.n_categories, grid).weights()
-    return _Ability(Persons((grid.theta - known.mean) / np.sqrt(known.variance), out), matched.findings)
+    return AbilityWeights((grid.theta - known.mean) / np.sqrt(known.variance), out), matched.findings
 
 
 def _evidence(  # the parts of one record
@@ -158,19 +155,24 @@ def _evidence(  # the parts of one record
     source: ItemBank | Calibration,
 ) -> MisconceptionEvidence:
     ticked, each = found.ticked, found.estimates
-    answers = data.answers
-    assert answers is not None
+    assert data.answers is not None
     inputs = {
         "bank": f"{bank.id} {bank.version} {bank.digest}",
-        "responses": digest_arrays(data.scores, data.reasons, answers.codes),
+        "responses": digest_arrays(data.scores, data.reasons, data.answers.codes),
         "parameters": source_of(source),
     }
+    settings = {
+        **{name: f"{getattr(rule, name):g}" for name in ("likely", "unlikely", "least_chances", "significance")},
+        "missing": rule.missing.describe("en"),
+        **MISCONCEPTION_MODEL,
+    }
+    numbers: dict[str, Any] = {f.name: tuple(getattr(e, f.name) for e in each) for f in fields(MisconceptionParameters)}
     return MisconceptionEvidence(
         persons=data.persons,
         misconceptions=tuple(bank.misconceptions),
         titles=bank.misconceptions,
         language=bank.header.language,
-        parameters=_parameters(each),
+        parameters=MisconceptionParameters(**numbers),
         probability=np.stack([e.after for e in each], axis=1),
         prior=np.stack([e.before for e in each], axis=1),
         n_chances=np.stack([e.chances for e in each], axis=1),
@@ -181,33 +183,8 @@ def _evidence(  # the parts of one record
         unlikely=rule.unlikely,
         least_chances=rule.least_chances,
         findings=findings,
-        provenance=provenance("misconceptions", inputs, _settings(rule)),
+        provenance=provenance("misconceptions", inputs, settings),
     )
-
-
-def _parameters(each: tuple[MisconceptionEstimate, ...]) -> MisconceptionParameters:
-    return MisconceptionParameters(
-        standing=tuple(e.standing for e in each),
-        n_items=np.array([e.n_items for e in each]),
-        n_persons=np.array([e.n_persons for e in each]),
-        association=np.array([e.association for e in each]),
-        level=np.array([e.level for e in each]),
-        slope=np.array([e.slope for e in each]),
-        strength=np.array([e.strength for e in each]),
-        prevalence=np.array([e.prevalence for e in each]),
-        prior_share=np.array([e.prior_share for e in each]),
-    )
-
-
-def _settings(rule: MisconceptionRule) -> dict[str, str]:
-    return {
-        "likely": f"{rule.likely:g}",
-        "unlikely": f"{rule.unlikely:g}",
-        "least_chances": str(rule.least_chances),
-        "significance": f"{rule.significance:g}",
-        "missing": rule.missing.describe("en"),
-        **MISCONCEPTION_MODEL,
-    }
 
 
 def _findings(bank: ItemBank, found: MisconceptionEstimates) -> tuple[Finding, ...]:

@@ -81,11 +81,9 @@ class Ticked(NamedTuple):
 
 
 class MisconceptionEstimate(NamedTuple):
-    """What was found out of one misconception; numbers are NaN where it is not estimated.
+    """The estimate of one misconception, numbers as in `MisconceptionParameters`, NaN where it is not estimated.
 
-    `association` is the statistic of `association`; level κ, slope λ, strength δ with standard errors; prevalence, the mean over
-    the persons; `prior_share` the larger share that the priors supply of the precision of κ and log δ. `before` and `after` (P,)
-    are P(held) without and with the options chosen.
+    `chances`, `before` and `after` (P,) are wrong answers in which it could show, P(held) without and with the options chosen.
     """
 
     standing: Standing
@@ -110,20 +108,20 @@ class MisconceptionEstimates(NamedTuple):
     too_wide: tuple[str, ...]
 
 
-NOTHING = (np.nan, np.nan)
-
-
 def estimate_misconceptions(
-    data: Responses, bank: ItemBank, persons: kernel.Persons, significance: float
+    data: Responses, bank: ItemBank, persons: kernel.AbilityWeights, significance: float
 ) -> MisconceptionEstimates:
-    """Estimate every misconception that the bank declares from the raw answers, given the persons' abilities.
+    """Estimate every misconception that the bank declares from the raw answers; those whose items overlap, jointly.
+
+    A misconception is estimated when two items can show it, 20 persons have shown two choices each, and choices go together more
+    than chance and ability explain, at the given significance; otherwise its marks count as ordinary distractors.
 
     Parameters
     ----------
     data : Responses
         With raw answers of P persons.
     bank : ItemBank
-    persons : Persons
+    persons : AbilityWeights
         Posterior of ability given the scores (P, Q).
     significance : float
         Level at which choices must go together between items.
@@ -133,7 +131,13 @@ def estimate_misconceptions(
     MisconceptionEstimates
     """
     items, ticked, too_wide = read_marked(data, bank)
-    return MisconceptionEstimates(estimate(items, persons, len(bank.misconceptions), significance), ticked, too_wide)
+    with one_blas_thread():
+        ability = persons.weights @ persons.z
+        out = [_first_look(items, m, ability, significance) for m in range(len(bank.misconceptions))]
+        for group in _groups(items, [m for m, e in enumerate(out) if e.standing == "estimated"]):
+            for m, estimate in zip(group, _estimated(items, group, persons, out), strict=True):
+                out[m] = estimate
+    return MisconceptionEstimates(tuple(out), ticked, too_wide)
 
 
 def read_marked(data: Responses, bank: ItemBank) -> tuple[tuple[Marked, ...], tuple[Ticked, ...], tuple[str, ...]]:
@@ -211,37 +215,17 @@ def association(items: Sequence[Marked], code: int, ability: Floats) -> tuple[fl
 
 def _residuals(item: Marked, code: int, ability: Floats) -> tuple[Ints, Floats]:
     """Return the persons and the residuals of their marked ticks on sets of alternatives and ability."""
-    alone = item.marks.sum(axis=1) == item.marks[:, code]
-    low = np.minimum.reduceat(np.where(alone, item.marks[:, code], np.inf), item.first)
-    high = np.maximum.reduceat(np.where(alone, item.marks[:, code], -np.inf), item.first)
-    fit_for_it = np.append(alone & (high > low)[item.set_of], False)
-    who = np.flatnonzero(fit_for_it[item.picked])
+    marks, set_of = item.marks[:, code], item.set_of
+    alone = item.marks.sum(axis=1) == marks
+    low = np.minimum.reduceat(np.where(alone, marks, np.inf), item.first)
+    high = np.maximum.reduceat(np.where(alone, marks, -np.inf), item.first)
+    who = np.flatnonzero(np.append(alone & (high > low)[set_of], False)[item.picked])
     if not len(who):
         return who, np.zeros(0)
     picked = item.picked[who]
-    sets = item.set_of[picked]
-    design = np.concatenate([np.eye(len(item.first))[sets], ability[who, None]], axis=1)
-    y = item.marks[picked, code]
+    design = np.concatenate([np.eye(len(item.first))[set_of[picked]], ability[who, None]], axis=1)
+    y = marks[picked]
     return who, np.asarray(y - design @ np.linalg.lstsq(design, y, rcond=None)[0])
-
-
-def estimate(
-    items: Sequence[Marked], persons: kernel.Persons, n_codes: int, significance: float
-) -> tuple[MisconceptionEstimate, ...]:
-    """Return an estimate for each of the M codes; those whose items overlap are estimated jointly.
-
-    A misconception is estimated when two items can show it, 20 persons have shown two choices each, and choices go together more
-    than chance and ability explain, at the given significance; otherwise its marks count as ordinary distractors.
-    """
-    with one_blas_thread():
-        ability = persons.weights @ persons.z
-        plain = [_first_look(items, m, ability, significance) for m in range(n_codes)]
-        kept = [m for m in range(n_codes) if plain[m].standing == "estimated"]
-        out = list(plain)
-        for group in _groups(items, kept):
-            for m, found in zip(group, _estimated(items, group, persons, plain), strict=True):
-                out[m] = found
-    return tuple(out)
 
 
 def _first_look(items: Sequence[Marked], code: int, ability: Floats, significance: float) -> MisconceptionEstimate:
@@ -255,7 +239,9 @@ def _first_look(items: Sequence[Marked], code: int, ability: Floats, significanc
     standing = "one_item" if len(telling) == 1 else standing if telling else "no_item"
     blank = np.full(len(ability), np.nan)
     known = z if standing in {"estimated", "not_seen"} else np.nan
-    return MisconceptionEstimate(standing, len(telling), n, known, *(NOTHING,) * 4, np.nan, chances, blank, blank)
+    return MisconceptionEstimate(
+        standing, len(telling), n, known, *((np.nan, np.nan),) * 4, np.nan, chances, blank, blank
+    )
 
 
 def _groups(items: Sequence[Marked], codes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
@@ -300,21 +286,19 @@ def stack(items: Sequence[Marked], codes: Sequence[int]) -> tuple[kernel.Choices
     return kernel.Choices(table[:, used], np.concatenate(marks), np.concatenate(first), chosen), persons
 
 
-def priors_of(M: int, V: int) -> kernel.Normals:
-    """Return the stated weak priors of ψ = (κ, λ, log δ, e, s)."""
-    mean, sd = (np.repeat([p[k] for p in PRIORS.values()], (M, M, M, V, V)) for k in (0, 1))
-    return kernel.Normals(mean, sd)
-
-
 def _estimated(
-    items: Sequence[Marked], codes: tuple[int, ...], persons: kernel.Persons, plain: Sequence[MisconceptionEstimate]
+    items: Sequence[Marked],
+    codes: tuple[int, ...],
+    persons: kernel.AbilityWeights,
+    plain: Sequence[MisconceptionEstimate],
 ) -> Iterator[MisconceptionEstimate]:
     """Yield the estimates of codes whose items overlap."""
     M, (choices, who) = len(codes), stack(items, codes)
     near = np.flatnonzero(persons.weights.max(axis=0) > NEGLIGIBLE)
     at, weights = slice(near[0], near[-1] + 1), persons.weights[who]
-    some = kernel.Persons(persons.z[at], weights[:, at])
-    problem = kernel.Problem(choices, some, priors_of(M, choices.ticks.shape[1]))
+    sizes = (M, M, M, *(choices.ticks.shape[1],) * 2)  # of ψ = (κ, λ, log δ, e, s)
+    priors = kernel.MixturePriors(*(np.repeat([p[k] for p in PRIORS.values()], sizes) for k in (0, 1)))
+    problem = kernel.MixtureProblem(choices, kernel.AbilityWeights(persons.z[at], weights[:, at]), priors)
     best = best_fit(problem)
     half = np.random.default_rng(SEED).standard_normal((DRAWS // 2, len(best.psi)))
     curve, after = kernel.averaged(best, problem, np.concatenate([half, -half]))
@@ -337,7 +321,7 @@ def _estimated(
         )
 
 
-def best_fit(problem: kernel.Problem) -> kernel.Fit:
+def best_fit(problem: kernel.MixtureProblem) -> kernel.MixtureFit:
     """Return the highest of the modes reached from several starting values.
 
     Raises
@@ -350,13 +334,12 @@ def best_fit(problem: kernel.Problem) -> kernel.Fit:
         start = problem.priors.mean.copy()
         start[:M], start[2 * M : 3 * M] = level, np.log(strength)
         found.append(kernel.search(start, few, FIRST_STEPS))
-    near = kernel.search(max(found, key=lambda x: round(x[1], 3))[0], problem, NEXT_STEPS)[0]
-    best = kernel.polish(near, problem, TOLERANCE, MOST_NEWTON)
-    if best.decrement < TOLERANCE:
-        return best
-    best = kernel.polish(kernel.search(near, problem, MOST_STEPS)[0], problem, TOLERANCE, MOST_NEWTON)
-    if best.decrement < TOLERANCE:
-        return best
+    near = max(found, key=lambda x: round(x[1], 3))[0]
+    for most in (NEXT_STEPS, MOST_STEPS):
+        near = kernel.search(near, problem, most)[0]
+        best = kernel.polish(near, problem, TOLERANCE, MOST_NEWTON)
+        if best.decrement < TOLERANCE:
+            return best
     raise ConvergenceError(
         f"The estimation of misconceptions did not reach a maximum (gradient {best.decrement:.2g} in units of one over the "
         "standard error); check that the marked options are those the bank means",

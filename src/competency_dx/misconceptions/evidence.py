@@ -197,8 +197,14 @@ class MisconceptionEvidence(Result):
                 f"There is no person {person!r} with misconception {code!r}; misconceptions are {listed(self.misconceptions)}"
             )
         p, m = people.index(person), self.misconceptions.index(code)
-        reason = REASONS[self._reasons()[p, m]][0 if language == "ru" else 1]
-        return _sentence(self, p, m, reason, language)
+        ru, chosen = language == "ru", self.evidence(p, code)
+        reason = REASONS[self._reasons()[p, m]][0 if ru else 1]
+        states = ("данных недостаточно", "маловероятно", "вероятно") if ru else STATES
+        parts = [f"{person}, «{self.titles[code].text(language)}»: {states[self.state[p, m]]}"]
+        parts += [f"P = {self.probability[p, m]:.2f}"] if np.isfinite(self.probability[p, m]) else []
+        parts += [f"{'выбрано' if ru else 'chosen'}: {chosen}"] if chosen else []
+        parts += [f"{'возможностей проявиться' if ru else 'chances to show'}: {self.n_chances[p, m]}"]
+        return ", ".join(parts) + (f" ({reason})" if reason else "")
 
     def summary(self) -> Sequence[str]:
         """Return how many persons likely hold each misconception."""
@@ -240,14 +246,3 @@ class MisconceptionEvidence(Result):
             x_label="prevalence",
             x_lines=(0.0, 1.0),
         )
-
-
-def _sentence(result: MisconceptionEvidence, p: int, m: int, reason: str, language: str) -> str:
-    code, ru = result.misconceptions[m], language == "ru"
-    chance, chosen = result.probability[p, m], result.evidence(p, code)
-    states = ("данных недостаточно", "маловероятно", "вероятно") if ru else STATES
-    parts = [f"{result.persons[p]}, «{result.titles[code].text(language)}»: {states[result.state[p, m]]}"]
-    parts += [f"P = {chance:.2f}"] if np.isfinite(chance) else []
-    parts += [f"{'выбрано' if ru else 'chosen'}: {chosen}"] if chosen else []
-    parts += [f"{'возможностей проявиться' if ru else 'chances to show'}: {result.n_chances[p, m]}"]
-    return ", ".join(parts) + (f" ({reason})" if reason else "")

@@ -55,13 +55,6 @@ class Distribution(NamedTuple):
         return np.bincount(self.of_class)
 
 
-def nodes() -> tuple[Floats, Floats]:
-    """Return support points (Q,) of θ ~ N(0, 1) and their weights."""
-    theta = np.linspace(-REACH, REACH, POINTS)
-    weight = np.exp(-0.5 * theta**2)
-    return theta, weight / weight.sum()
-
-
 def start(distribution: Distribution) -> Floats:
     """Return parameters to begin with: equal profiles, or attributes mastered by half."""
     A = distribution.profiles.shape[1]
@@ -146,11 +139,12 @@ def _scored(distribution: Distribution, parameters: Floats, counts: Floats) -> F
 def _conditional(distribution: Distribution, parameters: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return points θ (Q,), weights (Q,), P_a(θ) (A, Q) and log P(profile | θ) (C, Q)."""
     A = distribution.profiles.shape[1]
-    theta, weight = nodes()
     if distribution.kind == "independent":
-        theta, weight = np.zeros(1), np.ones(1)
-        eta = parameters[:, None]
+        theta, weight, eta = np.zeros(1), np.ones(1), parameters[:, None]
     else:
+        theta = np.linspace(-REACH, REACH, POINTS)
+        weight = np.exp(-0.5 * theta**2)
+        weight = weight / weight.sum()
         eta = parameters[:A, None] + np.broadcast_to(parameters[A:], A)[:, None] * theta
     blocked = distribution.open - distribution.profiles
     log_p = distribution.profiles @ -np.logaddexp(0, -eta) + blocked @ -np.logaddexp(0, eta)
@@ -159,24 +153,21 @@ def _conditional(distribution: Distribution, parameters: Floats) -> tuple[Floats
 
 def profile_scores(distribution: Distribution, parameters: Floats) -> Floats:
     """Return ∂ log π_c / ∂λ (C, F) of an independent or higher-order distribution."""
-    theta, weight, p, log_p = _conditional(distribution, parameters)
-    given = np.exp(log_p) * weight
-    given /= np.maximum(given.sum(axis=1, keepdims=True), TINY)
-    return (
-        _own(distribution, given, p) if distribution.kind == "independent" else _joined(distribution, given, p, theta)
-    )
-
-
-def _own(distribution: Distribution, given: Floats, p: Floats) -> Floats:
-    out: Floats = distribution.profiles - distribution.open * (given @ p.T)
-    return out
-
-
-def _joined(distribution: Distribution, given: Floats, p: Floats, theta: Floats) -> Floats:
+    theta, p, given = _posterior(distribution, parameters)
+    own: Floats = distribution.profiles - distribution.open * (given @ p.T)
+    if distribution.kind == "independent":
+        return own
     linear = distribution.profiles * (given @ theta)[:, None] - distribution.open * (given @ (p * theta).T)
     if distribution.kind == "higher_order_1pl":
         linear = linear.sum(axis=1, keepdims=True)
-    return np.concatenate([_own(distribution, given, p), linear], axis=1)
+    return np.concatenate([own, linear], axis=1)
+
+
+def _posterior(distribution: Distribution, parameters: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return points θ (Q,), P_a(θ) (A, Q) and the posterior of θ given each profile (C, Q)."""
+    theta, weight, p, log_p = _conditional(distribution, parameters)
+    given = np.exp(log_p) * weight
+    return theta, p, given / np.maximum(given.sum(axis=1, keepdims=True), TINY)
 
 
 def class_scores(distribution: Distribution, parameters: Floats) -> Floats:
@@ -190,23 +181,15 @@ def class_scores(distribution: Distribution, parameters: Floats) -> Floats:
 def curvature(distribution: Distribution, parameters: Floats, expected: Floats) -> Floats:
     """Return Σ_c N_c (1 / π_c) ∂²π_c / ∂λ ∂λᵀ (F, F) for expected numbers of persons in the classes (C',)."""
     counts = spread(distribution, parameters, expected)
-    theta, weight, p, log_p = _conditional(distribution, parameters)
-    given = np.exp(log_p) * weight
-    given /= np.maximum(given.sum(axis=1, keepdims=True), TINY)
+    theta, p, given = _posterior(distribution, parameters)
     A, out = len(p), np.zeros((len(parameters), len(parameters)))
+    common = distribution.kind == "higher_order_1pl"
     for q in range(len(theta)):
         mass = counts * given[:, q]
         own = distribution.profiles - distribution.open * p[:, q]
         bend = (mass @ distribution.open) * p[:, q] * (1 - p[:, q])
         inner = (own.T * mass) @ own - np.diag(bend)
-        T = _by_parameter(distribution.kind, A, float(theta[q]))
+        slope = np.full((A, 1), theta[q]) if common else np.eye(A) * theta[q]
+        T = np.concatenate([np.eye(A), slope], axis=1)[:, : len(parameters)]  # ∂η_a / ∂λ
         out += T.T @ inner @ T
     return out
-
-
-def _by_parameter(kind: Kind, A: int, theta: float) -> Floats:
-    """Return ∂η_a / ∂λ (A, F) at a support point."""
-    if kind == "independent":
-        return np.eye(A)
-    slope = np.eye(A) * theta if kind == "higher_order" else np.full((A, 1), theta)
-    return np.concatenate([np.eye(A), slope], axis=1)

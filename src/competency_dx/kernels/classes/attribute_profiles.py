@@ -69,13 +69,12 @@ def permissible_profiles(needs: Bools, limit: int) -> Binary | None:
         out = np.concatenate([out, more])
         if len(out) > limit:
             return None
-    return in_order(out)
+    return out[_order(out)]
 
 
-def in_order(profiles: Binary) -> Binary:
-    """Return profiles sorted by the number mastered, then 100 before 010 before 001."""
-    keys = [-profiles[:, a] for a in range(profiles.shape[1] - 1, -1, -1)]
-    return profiles[np.lexsort([*keys, profiles.sum(axis=1)])]
+def _order(profiles: Binary) -> Ints:
+    """Return the order of profiles (C,) by the number mastered, then 100 before 010 before 001."""
+    return np.lexsort([*-profiles.T[::-1], profiles.sum(axis=1)])
 
 
 def eligible(profiles: Binary, needs: Bools) -> Bools:
@@ -90,12 +89,8 @@ def attribute_patterns(profiles: Binary, attributes: Ints) -> tuple[Binary, Ints
     own = profiles[:, attributes]
     code = own.astype(np.int64) @ (1 << np.arange(len(attributes), dtype=np.int64))
     _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
-    distinct = own[first]
-    keys = [-distinct[:, a] for a in range(distinct.shape[1] - 1, -1, -1)]
-    order = np.lexsort([*keys, distinct.sum(axis=1)])
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return distinct[order], rank[inverse.ravel()]
+    order = _order(own[first])
+    return own[first[order]], np.argsort(order)[inverse.ravel()]
 
 
 def item_groups(profiles: Binary, attributes: Ints, family: str) -> ItemGroups:
@@ -137,6 +132,4 @@ def distinct_columns(place: Ints) -> tuple[Ints, Ints]:
     """
     _, first, inverse = np.unique(place, axis=1, return_index=True, return_inverse=True)
     order = np.argsort(first)
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return first[order], rank[inverse.ravel()]
+    return first[order], np.argsort(order)[inverse.ravel()]

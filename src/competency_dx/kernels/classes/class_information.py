@@ -36,17 +36,6 @@ class Point(NamedTuple):
     scores: Floats
 
 
-class Parts(NamedTuple):
-    """Sums over persons: S_p S_pᵀ and the Gram matrices between items (G, G), counts of classes and items."""
-
-    outer: Floats
-    gram: Floats
-    right: Floats
-    given: Floats
-    nodes: Floats
-    slope: Floats
-
-
 class Louis(NamedTuple):
     """Gradient (G + S,) and observed information (G + S, G + S) without the curvature of the distribution.
 
@@ -74,7 +63,7 @@ def louis(patterns: Patterns, point: Point, executor: Executor | None = None) ->
     item_of[point.place] = np.arange(len(point.place))[:, None]
     variance = point.p * (1 - point.p)
 
-    def one(block: slice) -> Parts:
+    def one(block: slice) -> tuple[Floats, ...]:
         _, posterior = posteriors(log_joint(patterns, block, table, log_weight))
         right, w = patterns.right[block], patterns.weight[block]
         given = np.ones_like(right) if patterns.given is None else patterns.given[block]
@@ -84,7 +73,7 @@ def louis(patterns: Patterns, point: Point, executor: Executor | None = None) ->
         weighted = S * w[:, None]
         mass = posterior * w[:, None]
         gram = _between_items(right, given, mass, point)
-        return Parts(S.T @ weighted, gram, right.T @ mass, given.T @ mass, mass.sum(axis=0), weighted.sum(axis=0))
+        return (S.T @ weighted, gram, right.T @ mass, given.T @ mass, mass.sum(axis=0), weighted.sum(axis=0))
 
     U = len(patterns.weight)
     parts = map_blocks(one, U, size=BLOCK if U <= LARGE_BLOCK else LARGE_BLOCK, executor=executor)
@@ -92,15 +81,15 @@ def louis(patterns: Patterns, point: Point, executor: Executor | None = None) ->
     for part in parts:
         for so_far, more in zip(total, part, strict=True):
             np.add(so_far, more, out=so_far)
-    information = total.outer
-    information[:G, :G] -= total.gram
-    residual = (total.right - total.given * table) / variance[point.place]
+    information, gram, right, given, nodes, slope = total
+    information[:G, :G] -= gram
+    residual = (right - given * table) / variance[point.place]
     for row, own in zip(point.place, residual, strict=True):
         member[np.arange(len(row)), row] = own
     information[:G, G:] -= member.T @ point.scores
     information[G:, :G] = information[:G, G:].T
-    counts = [by_group(x, point.place, G) for x in (total.right, total.given)]
-    return Louis(total.slope, information, counts[0], counts[1], total.nodes)
+    counts = [by_group(x, point.place, G) for x in (right, given)]
+    return Louis(slope, information, counts[0], counts[1], nodes)
 
 
 def _between_items(right: Floats, given: Floats, mass: Floats, point: Point) -> Floats:

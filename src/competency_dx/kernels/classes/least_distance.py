@@ -107,7 +107,7 @@ def boxed_step(information: Floats, gradient: Floats, step: Floats, low: Floats,
         return step
     if len(low) <= FEW:
         try:
-            return _in_box(information, step, low, high)
+            return restricted_step(information, step, *box(len(step), low, high))
         except np.linalg.LinAlgError:  # not definite: the rule below still gives a direction to try
             pass
     pinned, target = np.zeros(len(low), dtype=np.bool_), np.zeros(len(low))
@@ -116,11 +116,6 @@ def boxed_step(information: Floats, gradient: Floats, step: Floats, low: Floats,
         pinned |= over
         step = _pinned_step(information, gradient, first + np.flatnonzero(pinned), target[pinned])
     return step
-
-
-def _in_box(information: Floats, step: Floats, low: Floats, high: Floats) -> Floats:
-    """Return the step nearest to a Newton step, by the information, with its last coordinates in a box."""
-    return restricted_step(information, step, *box(len(step), low, high))
 
 
 def box(Y: int, low: Floats, high: Floats) -> tuple[Floats, Floats]:

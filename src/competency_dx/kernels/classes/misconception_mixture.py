@@ -59,40 +59,40 @@ class Choices(NamedTuple):
         return np.repeat(np.arange(len(self.first)), np.diff(np.append(self.first, len(self.ticks))))
 
 
-class Persons(NamedTuple):
+class AbilityWeights(NamedTuple):
     """Posterior of ability given scores: points z (Q,) in population SD from the mean, weights (P, Q), each row adding to 1."""
 
     z: Floats
     weights: Floats
 
 
-class Normals(NamedTuple):
+class MixturePriors(NamedTuple):
     """Means and standard deviations (F,) of independent normal priors of ψ."""
 
     mean: Floats
     sd: Floats
 
 
-class Problem(NamedTuple):
+class MixtureProblem(NamedTuple):
     """What is estimated from: choices, the persons who made them, priors."""
 
     choices: Choices
-    persons: Persons
-    priors: Normals
+    persons: AbilityWeights
+    priors: MixturePriors
 
     @property
     def M(self) -> int:
         """Return the number of misconceptions."""
         return int(self.choices.marks.shape[1])
 
-    def thinned(self, most: int) -> Problem:
+    def thinned(self, most: int) -> MixtureProblem:
         """Return the problem of every k-th person, at most `most` of them."""
         k = -(-len(self.persons.weights) // most)
         choices = self.choices._replace(chosen=self.choices.chosen[::k])
         return self._replace(choices=choices, persons=self.persons._replace(weights=self.persons.weights[::k]))
 
 
-class Expected(NamedTuple):
+class MixtureCounts(NamedTuple):
     """What an E-step leaves: log-likelihood, posterior of the states (P, C), joint counts (Q, C), choices made (N, Q, C)."""
 
     log_likelihood: float
@@ -101,7 +101,7 @@ class Expected(NamedTuple):
     taken: Floats
 
 
-class Parts(NamedTuple):
+class MixtureParameters(NamedTuple):
     """Parameters by kind: κ, λ, δ (M,), e, s (V,)."""
 
     level: Floats
@@ -111,11 +111,11 @@ class Parts(NamedTuple):
     trend: Floats
 
 
-def parts(psi: Floats, M: int) -> Parts:
+def parts(psi: Floats, M: int) -> MixtureParameters:
     """Return the parameters ψ (F,) by kind."""
     level, slope, log_strength = psi[: 3 * M].reshape(3, M)
     base, trend = psi[3 * M :].reshape(2, -1)
-    return Parts(level, slope, np.exp(log_strength), base, trend)
+    return MixtureParameters(level, slope, np.exp(log_strength), base, trend)
 
 
 def states(M: int) -> Bools:
@@ -141,34 +141,27 @@ def choice_table(psi: Floats, choices: Choices, z: Floats) -> Floats:
     return np.asarray(eta - np.log(np.add.reduceat(np.exp(eta), choices.first))[set_of])
 
 
-class Tables(NamedTuple):
-    """log P(n | θ, α) (N, Q C) and P(α | θ) (Q, C) at some parameters."""
-
-    choice: Floats
-    prior: Floats
-
-
-def tables(psi: Floats, problem: Problem) -> Tables:
-    """Return the tables that the posteriors of all persons follow from."""
+def tables(psi: Floats, problem: MixtureProblem) -> tuple[Floats, Floats]:
+    """Return log P(n | θ, α) (N, Q C) and P(α | θ) (Q, C), which the posteriors of all persons follow from."""
     z, choices = problem.persons.z, problem.choices
-    return Tables(
-        choice_table(psi, choices, z).reshape(len(choices.ticks), -1), np.exp(log_prevalence(psi, problem.M, z))
-    )
+    table = choice_table(psi, choices, z).reshape(len(choices.ticks), -1)
+    return table, np.exp(log_prevalence(psi, problem.M, z))
 
 
-def joint_posterior(at: Tables, problem: Problem, block: slice) -> tuple[float, Floats]:
+def joint_posterior(at: tuple[Floats, Floats], problem: MixtureProblem, block: slice) -> tuple[float, Floats]:
     """Return of a block of persons the log-likelihood and the posteriors of point and state (p, Q, C)."""
-    joint = problem.choices.chosen[block] @ at.choice
+    choice, prior = at
+    joint = problem.choices.chosen[block] @ choice
     top = joint.max(axis=1)
     np.exp(joint - top[:, None], out=joint)
-    cube = joint.reshape(len(joint), *at.prior.shape)
-    cube *= problem.persons.weights[block, :, None] * at.prior
+    cube = joint.reshape(len(joint), *prior.shape)
+    cube *= problem.persons.weights[block, :, None] * prior
     total = cube.sum(axis=(1, 2))
     cube /= total[:, None, None]
     return float((np.log(total) + top).sum()), cube
 
 
-def e_step(psi: Floats, problem: Problem) -> Expected:
+def e_step(psi: Floats, problem: MixtureProblem) -> MixtureCounts:
     """Return log-likelihood, posteriors and expected counts at parameters ψ (F,)."""
     at, chosen = tables(psi, problem), problem.choices.chosen
     posterior = np.empty((len(problem.persons.weights), 2**problem.M))
@@ -178,15 +171,15 @@ def e_step(psi: Floats, problem: Problem) -> Expected:
         posterior[block] = cube.sum(axis=1)
         return evidence, cube.sum(axis=0), chosen[block].T @ cube.reshape(len(cube), -1)
 
-    total, counts, taken = 0.0, np.zeros_like(at.prior), np.zeros_like(at.choice)
+    total, counts, taken = 0.0, np.zeros_like(at[1]), np.zeros_like(at[0])
     for evidence, of_points, of_choices in map_blocks(one, len(posterior), size=BLOCK):
         total += evidence
         counts += of_points
         taken += of_choices
-    return Expected(total, posterior, counts, taken.reshape(-1, *counts.shape))
+    return MixtureCounts(total, posterior, counts, taken.reshape(-1, *counts.shape))
 
 
-def gradient(psi: Floats, problem: Problem, step: Expected) -> Floats:
+def gradient(psi: Floats, problem: MixtureProblem, step: MixtureCounts) -> Floats:
     """Return the gradient (F,) of the log-likelihood, that of the complete data at the expected counts (Fisher's identity)."""
     choices, z, M = problem.choices, problem.persons.z, problem.M
     sizes = np.add.reduceat(step.taken, choices.first)[choices.set_of]
@@ -205,7 +198,7 @@ def level_scores(psi: Floats, M: int, z: Floats) -> Floats:
     return np.concatenate([off, off * z[:, None]], axis=2)
 
 
-def option_scores(psi: Floats, problem: Problem) -> tuple[Floats, Floats]:
+def option_scores(psi: Floats, problem: MixtureProblem) -> tuple[Floats, Floats]:
     """Return ∂ log P(n | θ, α) / ∂ (τ, e, s) (N, Q, C, M + 2 V) and P(n | θ, α) (N, Q, C)."""
     choices, z = problem.choices, problem.persons.z
     prob = np.exp(choice_table(psi, choices, z))
@@ -217,7 +210,7 @@ def option_scores(psi: Floats, problem: Problem) -> tuple[Floats, Floats]:
     return features - mean[choices.set_of], prob
 
 
-def information(psi: Floats, problem: Problem, step: Expected) -> Floats:
+def information(psi: Floats, problem: MixtureProblem, step: MixtureCounts) -> Floats:
     """Return the observed information (F, F) of the log-likelihood.
 
     It is that of the complete data less what is missing (Louis 1982, eq. 3.2', doi:10.1111/j.2517-6161.1982.tb01203.x).
@@ -245,7 +238,7 @@ def _level_curvature(psi: Floats, M: int, z: Floats, counts: Floats) -> Floats:
     return out
 
 
-def _missing(psi: Floats, problem: Problem, options: Floats) -> Floats:
+def _missing(psi: Floats, problem: MixtureProblem, options: Floats) -> Floats:
     """Return Σ_p Cov(complete-data score | data) (F, F)."""
     N, Q, C, width = options.shape
     F, L = len(psi), len(psi) - width
@@ -266,7 +259,7 @@ def _missing(psi: Floats, problem: Problem, options: Floats) -> Floats:
     return np.asarray(sum(parts_of_it, np.zeros((F, F))))
 
 
-class Fit(NamedTuple):
+class MixtureFit(NamedTuple):
     """The mode of the posterior of ψ (F,), its covariance (F, F), log-likelihood and log posterior there.
 
     `steps` are those taken; `decrement` is the gradient left, in units of one over a standard error, infinite where the
@@ -282,45 +275,44 @@ class Fit(NamedTuple):
     prior_share: Floats
 
 
-def log_prior(psi: Floats, priors: Normals) -> float:
-    """Return the log density of the priors up to a constant."""
-    return float(-0.5 * (((psi - priors.mean) / priors.sd) ** 2).sum())
+def log_posterior(psi: Floats, problem: MixtureProblem) -> tuple[MixtureCounts, float, Floats]:
+    """Return the E-step, the log posterior of ψ up to a constant and its gradient (F,)."""
+    step, off, sd = e_step(psi, problem), psi - problem.priors.mean, problem.priors.sd
+    height = step.log_likelihood + float(-0.5 * ((off / sd) ** 2).sum())
+    return step, height, gradient(psi, problem, step) - off / sd**2
 
 
-def search(start: Floats, problem: Problem, most: int) -> tuple[Floats, float]:
+def search(start: Floats, problem: MixtureProblem, most: int) -> tuple[Floats, float]:
     """Return parameters near a mode of the posterior and the log posterior there, by L-BFGS from a starting value."""
     from scipy.optimize import minimize
 
-    priors = problem.priors
-
     def downhill(psi: Floats) -> tuple[float, Floats]:
-        step = e_step(psi, problem)
-        slope = gradient(psi, problem, step) - (psi - priors.mean) / priors.sd**2
-        return -(step.log_likelihood + log_prior(psi, priors)), -slope
+        _, height, slope = log_posterior(psi, problem)
+        return -height, -slope
 
-    bounds = [(-REACH, REACH)] * len(start)
     found = minimize(
         downhill,
         start,
         jac=True,
         method="L-BFGS-B",
-        bounds=bounds,
+        bounds=[(-REACH, REACH)] * len(start),
         options={"maxiter": most, "gtol": ROUGH, "ftol": 1e-10},
     )
     return np.asarray(found.x, dtype=np.float64), -float(found.fun)
 
 
-def polish(psi: Floats, problem: Problem, tolerance: float, most: int) -> Fit:
+def polish(psi: Floats, problem: MixtureProblem, tolerance: float, most: int) -> MixtureFit:
     """Return the mode of the posterior from parameters near it, by Newton steps on the observed information.
 
     Converged when the Newton decrement, the gradient in units of one over its standard error, is below `tolerance`.
     """
-    priors, precision = problem.priors, np.diag(problem.priors.sd**-2)
+    sd = problem.priors.sd
     for steps in range(most + 1):
-        step = e_step(psi, problem)
-        slope = gradient(psi, problem, step) - (psi - priors.mean) / priors.sd**2
-        bend = information(psi, problem, step) + precision
-        if not _positive(bend):
+        step, height, slope = log_posterior(psi, problem)
+        bend = information(psi, problem, step) + np.diag(sd**-2)
+        try:
+            np.linalg.cholesky(bend)
+        except np.linalg.LinAlgError:
             covariance, decrement = np.full(bend.shape, np.nan), np.inf
             break
         covariance = np.asarray(np.linalg.inv(bend), dtype=np.float64)
@@ -329,20 +321,11 @@ def polish(psi: Floats, problem: Problem, tolerance: float, most: int) -> Fit:
         if decrement < tolerance or steps == most:
             break
         psi = np.clip(psi + move / max(1.0, float(np.abs(move).max())), -REACH, REACH)
-    height = step.log_likelihood + log_prior(psi, priors)
-    share = np.minimum(np.diag(covariance) / priors.sd**2, 1.0)
-    return Fit(psi, covariance, step.log_likelihood, height, steps, decrement, share)
+    share = np.minimum(np.diag(covariance) / sd**2, 1.0)
+    return MixtureFit(psi, covariance, step.log_likelihood, height, steps, decrement, share)
 
 
-def _positive(matrix: Floats) -> bool:
-    try:
-        np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def averaged(fit: Fit, problem: Problem, draws: Floats) -> tuple[Floats, Floats]:
+def averaged(fit: MixtureFit, problem: MixtureProblem, draws: Floats) -> tuple[Floats, Floats]:
     """Return P(α_m = 1 | θ) (Q, M) and P(α_m = 1) of each person given the choices (P, M), the uncertainty of ψ averaged out.
 
     The mean is over the normal approximation of the posterior of ψ, at standard normal `draws` (S, F).
@@ -356,7 +339,7 @@ def averaged(fit: Fit, problem: Problem, draws: Floats) -> tuple[Floats, Floats]
     return curve, after
 
 
-def mean_prevalence(fit: Fit, M: int, persons: Persons) -> tuple[Floats, Floats]:
+def mean_prevalence(fit: MixtureFit, M: int, persons: AbilityWeights) -> tuple[Floats, Floats]:
     """Return the mean of P(α_m = 1 | θ) over persons (M,) and its standard error (M,) by the delta method."""
     of = parts(fit.psi, M)
     p = expit(of.level + of.slope * persons.z[:, None])
