@@ -52,9 +52,9 @@ class Certificate:
         of the calibration is corrected for it to leading order), and RMS of the posterior means; None where it is exact.
     """
 
-    gradient: float
-    last_step: float
-    smallest_eigenvalue: float
+    gradient: float = float("nan")
+    last_step: float = float("nan")
+    smallest_eigenvalue: float = float("nan")
     points: int
     spacing: float
     narrowest: float
@@ -218,31 +218,28 @@ class Calibration(Result):
                 "This calibration has no standard errors, which a bank needs to know how far to trust its parameters; "
                 "calibrate by MarginalML()"
             )
-        se_a, se_b = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se()
+        se_a, se_b, difficulties = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se(), p.difficulties
         bounds, se_bounds = p.asymptotes, asymptote_errors(p)
-        out = []
-        for i, item in enumerate(p.items):
-            m = int(p.n_categories[i]) - 1
-            if not np.isfinite(p.difficulties[i, :m]).all():
-                continue
-            out.append(
-                ParameterRecord(
-                    item=item,
-                    model=p.families[i],
-                    a=float(p.slope[i]),
-                    c=float(bounds[i, 0]) if p.families[i] in {"3PL", "4PL"} else None,
-                    u=float(bounds[i, 1]) if p.families[i] == "4PL" else None,
-                    se_c=_known(se_bounds[i, 0]),
-                    se_u=_known(se_bounds[i, 1]),
-                    b=tuple(float(x) for x in p.difficulties[i, :m]),
-                    se_a=float(se_a[i]) if se_a[i] > 0 else None,
-                    se_b=tuple(float(x) for x in se_b[i, :m]),
-                    status="calibrated" if self.n_answers[i] >= CALIBRATED_FROM else "pilot",
-                    calibration=f"{self.model}-{self.digest[7:19]}",
-                    n=int(self.n_answers[i]),
-                )
+        steps = [slice(int(m) - 1) for m in p.n_categories]
+        return tuple(
+            ParameterRecord(
+                item=item,
+                model=p.families[i],
+                a=float(p.slope[i]),
+                c=float(bounds[i, 0]) if p.families[i] in {"3PL", "4PL"} else None,
+                u=float(bounds[i, 1]) if p.families[i] == "4PL" else None,
+                se_c=_positive(se_bounds[i, 0]),
+                se_u=_positive(se_bounds[i, 1]),
+                b=tuple(difficulties[i, steps[i]].tolist()),
+                se_a=_positive(se_a[i]),
+                se_b=tuple(se_b[i, steps[i]].tolist()),
+                status="calibrated" if self.n_answers[i] >= CALIBRATED_FROM else "pilot",
+                calibration=f"{self.model}-{self.digest[7:19]}",
+                n=int(self.n_answers[i]),
             )
-        return tuple(out)
+            for i, item in enumerate(p.items)
+            if np.isfinite(difficulties[i, steps[i]]).all()
+        )
 
     def bank_population(self) -> BankPopulation:
         """Return mean and variance for the header of a bank."""
@@ -283,8 +280,8 @@ class Calibration(Result):
         """
         from competency_dx.calibration import pictures
 
-        at = None if theta is None else np.asarray(theta, dtype=np.float64)
-        return pictures.curve_frame(self.parameters, at, items, pictures.scale_of(self.populations))
+        at = pictures.scale_of(self.populations) if theta is None else np.asarray(theta, dtype=np.float64)
+        return pictures.curve_frame(self.parameters, at, items)
 
     def chart_kinds(self) -> tuple[str, ...]:
         """Return the kinds of picture: difficulties, curves, information, Wright map, correlations of several competencies."""
@@ -307,35 +304,17 @@ class Calibration(Result):
 def _digest(c: Calibration) -> str:
     """Return the digest of what a calibration says; documents read back give the same."""
     p, groups = c.parameters, [(q.dimensions, q.mean, q.covariance) for q in c.populations]
-    words = [
-        c.model,
-        c.groups,
-        c.grouping,
-        p.items,
-        p.families,
-        p.statuses,
-        p.options,
-        p.item_groups,
-        c.table.kind,
-        c.table.term,
-    ]
+    t = c.table
+    words = [c.model, c.groups, c.grouping, p.items, p.families, p.statuses, p.options, p.item_groups, t.kind, t.term]
     words += [dimensions for dimensions, _, _ in groups]
-    numbers = [
-        p.n_categories,
-        c.table.item,
-        c.table.column,
-        c.table.group,
-        c.table.dimension,
-        c.table.other,
-        c.table.below,
-    ]
+    numbers = [p.n_categories, t.item, t.column, t.group, t.dimension, t.other, t.below]
     reals = [c.estimates, c.covariance, p.slopes, p.intercepts, p.extras, p.covariance]
     reals += [x for _, mean, covariance in groups for x in (mean, covariance)]
     whole = digest_arrays(*numbers, *(np.where(np.isfinite(x), x, np.nan) for x in reals))
     return digest_document([words, whole])
 
 
-def _known(x: float) -> float | None:
+def _positive(x: float) -> float | None:
     return float(x) if np.isfinite(x) and x > 0 else None
 
 
@@ -343,11 +322,9 @@ def _population_line(c: Calibration) -> str:
     """Return mean and variance, or the spread of correlations, or groups."""
     if len(c.groups) > 1:
         of = "" if len(c.population.mean) == 1 else f" of {c.population.dimensions[0]}"
-        parts = [
-            f"{g} {p.mean[0]:.3f} ± {np.sqrt(p.covariance[0, 0]):.3f}"
-            for g, p in zip(c.groups, c.populations, strict=True)
-        ]
-        return f"populations (mean ± SD{of}): {', '.join(parts[:6])}"
+        few = list(zip(c.groups, c.populations, strict=True))[:6]
+        parts = [f"{group} {p.mean[0]:.3f} ± {np.sqrt(p.covariance[0, 0]):.3f}" for group, p in few]
+        return f"populations (mean ± SD{of}): {', '.join(parts)}"
     V = c.population.covariance
     if len(V) == 1:
         return f"population: mean {c.population.mean[0]:.3f}, variance {V[0, 0]:.3f}"

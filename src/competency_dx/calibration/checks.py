@@ -23,7 +23,6 @@ from competency_dx.calibration.findings import (
     THIN_SAMPLE,
 )
 from competency_dx.calibration.wrong_keys import FALSE_ALARM, SuspectedKey
-from competency_dx.errors import listed
 from competency_dx.findings import Finding
 from competency_dx.models import ItemParameters
 
@@ -107,11 +106,3 @@ def near_duplicates(items: tuple[str, ...], codes: Codes, observed: Bools) -> tu
     pairs = np.argwhere(np.triu((n >= LEAST_COMMON) & (np.nan_to_num(r) > ALIKE), 1))
     twins = [(items[i], items[j]) for i, j in pairs]
     return NEAR_DUPLICATE.about([items[k] for k in np.unique(pairs)], pairs=twins, limit=ALIKE)
-
-
-def repeated(findings: tuple[Finding, ...]) -> str:
-    """Return the items said to repeat one another, for a sentence; empty where there are none."""
-    for finding in findings:
-        if finding.code == "calibration.near_duplicate":
-            return listed(finding.scope)
-    return ""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.arrays import Bools, Codes, Floats
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration
@@ -30,7 +30,6 @@ from competency_dx.calibration.sample import Sample, sample_of, sandwich
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
 from competency_dx.engine import (
     Fit,
-    Fixed,
     Known,
     Marginal,
     Priors,
@@ -55,16 +54,10 @@ class Request(NamedTuple):
     anchors: ItemBank | Calibration | None
     priors: Priors | None
 
-
-class Data(NamedTuple):
-    """Answers of the persons with any (P, I) and what is known of items and persons."""
-
-    codes: Codes
-    observed: Bools
-    known: Known
-    dimensions: tuple[str, ...]
-    sample: Sample
-    fixed: Fixed | None
+    @property
+    def model_name(self) -> str:
+        """Return the model of all items, or "mixed"."""
+        return self.model if isinstance(self.model, str) else "mixed"
 
 
 def estimate(data: Responses, request: Request, method: MarginalML) -> Calibration:
@@ -82,64 +75,61 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
     kept, families = families_of(data, observed, request.model, top)
     codes, observed, top, options = by_option(data, (kept, families), (codes, observed, top))
     sample = sample_of(data, method.population, method.survey)
-    codes, observed, kept_of, groups = _by_group(codes[:, kept], observed[:, kept], data, kept, sample, method)
-    ids = tuple(data.items[kept[i]] for i in kept_of)
-    families, top = [families[i] for i in kept_of], np.maximum(top[kept][kept_of], 1)
+    columns, groups = _columns_of([data.items[i] for i in kept], sample, method)
+    at = kept[columns]
+    codes, observed = codes[:, at], observed[:, at]
+    if sample.group is not None and groups:
+        of = np.array(groups)
+        observed = observed & ((of < 0) | (sample.group[:, None] == of))
+        codes = np.where(observed, codes, np.int8(0))
+    ids, families, top = tuple(data.items[i] for i in at), [families[i] for i in columns], np.maximum(top[at], 1)
     dimensions, loads = loadings(ids, request.dimensions)
     counts = category_counts(codes, observed, int(top.max()) + 1)
-    options = tuple(options[i] for i in kept_of) if options else ()
+    options = tuple(options[i] for i in columns) if options else ()
     known = Known(ids, families, top + 1, counts, loads, options, groups, sample.groups)
     refuse(data, known, request.priors, anchored=request.anchors is not None)
     fixed = None
     if request.anchors is not None:
         fixed, known = anchored(request.anchors, known, dimensions)
-    ready = Data(codes, observed, known, dimensions, sample.among(np.asarray(observed.any(axis=1))), fixed)
-    return _estimated(data, ready, request, method, kept)
+    sample = sample.among(np.asarray(observed.any(axis=1)))
+    scene = Scene(known, dimensions, sample, request.priors, fixed, isinstance(request.dimensions, Exploratory))
+    return _estimated(data, (codes, observed), scene, request, method)
 
 
-def _by_group(
-    codes: Codes, observed: Bools, data: Responses, kept: Ints, sample: Sample, method: MarginalML
-) -> tuple[Codes, Bools, list[int], tuple[int, ...]]:
-    """Return answers with a column for each group of every item whose parameters differ between groups.
-
-    With them come the item of each column and its group, -1 for all groups; no groups where no parameters differ.
-    """
-    ids = [data.items[i] for i in kept]
+def _columns_of(ids: list[str], sample: Sample, method: MarginalML) -> tuple[list[int], tuple[int, ...]]:
+    """Return the item of each column and its group, -1 for all groups; no groups where no parameters differ."""
     free = method.population.free_items
     split = set(ids) if free == "all" else set() if free == "none" else set(free)
     if sample.group is None or not split:
-        return codes, observed, list(range(len(ids))), ()
+        return list(range(len(ids))), ()
     columns = [(i, g) for i, item in enumerate(ids) for g in (range(len(sample.groups)) if item in split else (-1,))]
-    of = np.array([i for i, _ in columns])
-    where = np.array([g for _, g in columns])
-    own = (where[None, :] < 0) | (sample.group[:, None] == where[None, :])
-    observed = observed[:, of] & own
-    return np.where(observed, codes[:, of], np.int8(0)), observed, list(of), tuple(where.tolist())
+    return [i for i, _ in columns], tuple(g for _, g in columns)
 
 
-def _estimated(data: Responses, ready: Data, request: Request, method: MarginalML, kept: Ints) -> Calibration:
-    known, sample = ready.known, ready.sample
-    exploring = isinstance(request.dimensions, Exploratory)
-    scene = Scene(known, ready.dimensions, sample, request.priors, ready.fixed, exploring)
-    answers = prepare(ready.codes, ready.observed, known.n_categories)._replace(weight=sample.weight)
+def _estimated(
+    data: Responses, table: tuple[Codes, Bools], scene: Scene, request: Request, method: MarginalML
+) -> Calibration:
+    """Return the calibration of a scene by answers and mask (P, I)."""
+    known, sample = scene.known, scene.sample
+    answers = prepare(*table, known.n_categories)._replace(weight=sample.weight)
     with one_blas_thread():
         likelihood = likelihood_of(scene, answers, method)
-        points = likelihood.integral.points(method.points, len(ready.dimensions))
+        points = likelihood.integral.points(method.points, len(scene.dimensions))
         method = replace(method, points=points)
         likelihood, found, others = _maximised(likelihood, known, method)
         covariance = _covariance(likelihood, found, sample, method)
-        rest = item_rest(ready.codes, ready.observed, known.n_categories - 1)
+        rest = item_rest(*table, known.n_categories - 1)
         suspected = suspected_keys(data, policy=method.missing)
-        repeats = near_duplicates(known.ids, ready.codes, ready.observed)
+        repeats = near_duplicates(known.ids, *table)
     carried = gathered(data.findings, findings_of(request.anchors))
-    notes = gathered(carried, left_out(data, kept), repeats, others, likelihood.findings(found.at))
+    notes = gathered(carried, left_out(data, known.ids), repeats, others, likelihood.findings(found.at))
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
     by = method.population.by
     given = {"bank": request.bank, "anchors": request.anchors}
     setting = FitSetting(
-        model=request.model if isinstance(request.model, str) else "mixed",
+        model=request.model_name,
         known=known,
-        dimensions=ready.dimensions,
+        dimensions=scene.dimensions,
         answers=answers,
         groups=sample.groups,
         grouping=by if isinstance(by, str) and len(sample.groups) > 1 else None,
@@ -171,15 +161,14 @@ def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[
 def _covariance(likelihood: Marginal, found: Fit, sample: Sample, method: MarginalML) -> Floats | None:
     """Return the covariance of φ: inverse information, or the sandwich."""
     inverse = found.information.covariance
-    surveyed = sample.weight is not None
-    if inverse is None or (method.standard_errors == "information" and not surveyed):
+    if inverse is None or (method.standard_errors == "information" and sample.weight is None):
         return inverse
     return sandwich(inverse, likelihood.person_scores(found.at), sample)
 
 
 def _settings(request: Request, method: MarginalML, found: Fit) -> dict[str, str]:
     out = {
-        "model": request.model if isinstance(request.model, str) else "mixed",
+        "model": request.model_name,
         "priors": "none (maximum likelihood)" if request.priors is None else request.priors.describe(),
         "missing": method.missing.describe("en"),
         "tolerance": f"{method.tolerance:g} SE",

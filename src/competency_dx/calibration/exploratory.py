@@ -175,24 +175,23 @@ def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorS
             f"The dimensions {listed(p.dimensions)} are fixed by the model and cannot be rotated; calibrate with "
             "dimensions=Exploratory(…)"
         )
-    if rotation is None:
-        rotation = calibration.rotation or "oblimin"
-    found = rotate(loadings_of(p.slopes), rotation)
-    at = _slope_places(calibration)
-    J = _jacobian(p.slopes, found, at, rotation)
-    known = np.array([f for _, _, f in at], dtype=np.int64)
-    variance = np.einsum("lf,fg,lg->l", J, calibration.covariance[np.ix_(known, known)], J)
+    rotation = rotation or calibration.rotation or "oblimin"
+    loadings, table = loadings_of(p.slopes), calibration.table
+    turned = rotate(loadings, rotation)
+    free = np.flatnonzero(table.is_kind("a"))
+    J = _jacobian(p.slopes, list(zip(table.item[free], table.column[free], strict=True)), turned, rotation)
+    variance = np.einsum("lf,fg,lg->l", J, calibration.covariance[np.ix_(free, free)], J)
     return FactorSolution(
         items=p.items,
         dimensions=p.dimensions,
         rotation=rotation,
-        loadings=found.loadings,
-        standard_errors=np.sqrt(np.maximum(variance, 0.0)).reshape(found.loadings.shape),
-        slopes=p.slopes @ np.linalg.inv(found.transformation).T,
-        correlations=found.correlations,
-        transformation=found.transformation,
-        communalities=(loadings_of(p.slopes) ** 2).sum(axis=1),
-        gradient=found.gradient,
+        loadings=turned.loadings,
+        standard_errors=np.sqrt(np.maximum(variance, 0.0)).reshape(loadings.shape),
+        slopes=p.slopes @ np.linalg.inv(turned.transformation).T,
+        correlations=turned.correlations,
+        transformation=turned.transformation,
+        communalities=(loadings**2).sum(axis=1),
+        gradient=turned.gradient,
         provenance=provenance("rotated", {"calibration": calibration.digest}, {"rotation": rotation}),
     )
 
@@ -202,21 +201,14 @@ def loadings_of(slopes: Floats) -> Floats:
     return np.asarray(slopes / np.sqrt(SCALE**2 + (slopes**2).sum(axis=1, keepdims=True)))
 
 
-def _slope_places(calibration: Calibration) -> list[tuple[int, int, int]]:
-    """Return item, dimension and place among the estimates of every free slope."""
-    table = calibration.table
-    at = np.flatnonzero(table.is_kind("a"))
-    return [(int(table.item[f]), int(table.column[f]), int(f)) for f in at]
-
-
-def _jacobian(slopes: Floats, found: Rotation, at: list[tuple[int, int, int]], rotation: Method) -> Floats:
+def _jacobian(slopes: Floats, free: list[tuple[int, int]], turned: Rotation, rotation: Method) -> Floats:
     """Return derivatives (I D, F) of rotated loadings by the free slopes, rotation included, by central differences."""
-    out = np.empty((found.loadings.size, len(at)))
-    for column, (i, d, _) in enumerate(at):
+    columns = []
+    for place in free:
         ends = []
-        for sign in (1.0, -1.0):
+        for change in (DIFFERENCE, -DIFFERENCE):
             moved = slopes.copy()
-            moved[i, d] += sign * DIFFERENCE
-            ends.append(rotate_again(loadings_of(moved), rotation, found).loadings)
-        out[:, column] = (ends[0] - ends[1]).ravel() / (2 * DIFFERENCE)
-    return out
+            moved[place] += change
+            ends.append(rotate_again(loadings_of(moved), rotation, turned).loadings)
+        columns.append((ends[0] - ends[1]).ravel() / (2 * DIFFERENCE))
+    return np.stack(columns, axis=1)

@@ -56,27 +56,25 @@ class FactorSolution(Result):
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        freeze(self, loadings=np.float64, standard_errors=np.float64, slopes=np.float64, correlations=np.float64)
-        freeze(self, transformation=np.float64, communalities=np.float64)
+        freeze(self, loadings=float, standard_errors=float, slopes=float, correlations=float)
+        freeze(self, transformation=float, communalities=float)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, loadings, se_ of loadings, communality."""
         import pandas as pd
 
         frame = pd.DataFrame({"item": self.items})
-        for prefix, table in (("", self.loadings), ("se_", self.standard_errors)):
-            for name, column in zip(self.dimensions, table.T, strict=True):
-                frame[prefix + name] = column
+        frame[list(self.dimensions)] = self.loadings
+        frame[[f"se_{name}" for name in self.dimensions]] = self.standard_errors
         frame["communality"] = self.communalities
         return frame
 
     def summary(self) -> Sequence[str]:
         """Return size, rotation, correlations of the dimensions and the items that lead each of them."""
-        r = self.correlations[np.triu_indices(len(self.dimensions), 1)]
+        r, h = self.correlations[np.triu_indices(len(self.dimensions), 1)], self.communalities
         lines = [
             f"Rotated loadings ({self.rotation}): {len(self.items)} items, {len(self.dimensions)} dimensions",
-            f"correlations of the dimensions {r.min():.2f} to {r.max():.2f}, communalities {self.communalities.min():.2f} to "
-            f"{self.communalities.max():.2f}",
+            f"correlations of the dimensions {r.min():.2f} to {r.max():.2f}, communalities {h.min():.2f} to {h.max():.2f}",
         ]
         for name, column in zip(self.dimensions, self.loadings.T, strict=True):
             first = np.argsort(-np.abs(column))[:LEADING]
@@ -92,11 +90,7 @@ class FactorSolution(Result):
         """Return the loadings of each item on each dimension."""
         from competency_dx.display.charts import Chart, Series
 
-        at = np.arange(1, len(self.items) + 1, dtype=np.float64)
-        marks = tuple(
-            Series(name=name, mark="point", x=at, y=column)
-            for name, column in zip(self.dimensions, self.loadings.T, strict=True)
-        )
-        return Chart(
-            title="Rotated loadings", x_label="item, in the order of the test", y_label="loading", series=marks
-        )
+        at, columns = np.arange(1.0, len(self.items) + 1), zip(self.dimensions, self.loadings.T, strict=True)
+        marks = tuple(Series(name=name, mark="point", x=at, y=column) for name, column in columns)
+        words = "item, in the order of the test"
+        return Chart(title="Rotated loadings", x_label=words, y_label="loading", series=marks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,20 +27,16 @@ def parameter_frame(p: ItemParameters) -> pd.DataFrame:
     variances = np.einsum("iff->if", p.covariance)
     se = np.sqrt(variances[:, :D])
     se = np.take_along_axis(se, p.dimension_index[:, None], axis=1) if len(names) == 1 else se
-    for name, column in zip(names, slopes.T, strict=True):
-        frame[name] = column
+    frame[names] = slopes
     binary = p.n_categories == 2
     step_se = _positive(np.sqrt(np.maximum(np.einsum("ikk->ik", p.step_covariance())[:, D:], 0.0)))
-    step_se = np.where(np.isnan(p.steps), np.nan, step_se)
-    for name, table in (("b", p.difficulties), ("d", p.steps)):
-        _fill(frame, name, table, binary)
-    frame["c"], frame["u"] = p.asymptotes.T
-    for name, column in zip(names, _positive(se).T, strict=True):
-        frame[f"se_{name}"] = column
-    for name, table in (("se_b", p.difficulty_se()), ("se_d", step_se)):
-        _fill(frame, name, table, binary)
-    errors = asymptote_errors(p)
-    for name, column in zip(("se_c", "se_u"), errors.T, strict=True):
+    _fill(frame, "b", p.difficulties, binary)
+    _fill(frame, "d", p.steps, binary)
+    frame[["c", "u"]] = p.asymptotes
+    frame[[f"se_{name}" for name in names]] = _positive(se)
+    _fill(frame, "se_b", p.difficulty_se(), binary)
+    _fill(frame, "se_d", np.where(np.isnan(p.steps), np.nan, step_se), binary)
+    for name, column in zip(("se_c", "se_u"), asymptote_errors(p).T, strict=True):
         if np.isfinite(column).any():
             frame[name] = column
     return _with_category_slopes(frame, p)
@@ -68,8 +65,7 @@ def threshold_frame(p: ItemParameters) -> pd.DataFrame:
         C = np.eye(n) - centre
         tau[i, :n], se[i, :n] = C @ b[i, :n], np.sqrt(np.maximum(np.diag(C @ own @ C.T), 0.0))
     for name, table in (("tau", tau), ("se_tau", se)):
-        for k in range(width):
-            frame[f"{name}{k + 1}"] = table[:, k]
+        frame[[f"{name}{k + 1}" for k in range(width)]] = table
     return frame
 
 
@@ -86,38 +82,35 @@ def dimension_names(p: ItemParameters) -> list[str]:
 def asymptote_errors(p: ItemParameters) -> Floats:
     """Return standard errors of c and u (I, 2) from those of their logits: c (1 - c) se(logit c)."""
     out = np.full((len(p.items), 2), np.nan)
-    first = p.slopes.shape[1] + p.intercepts.shape[1] - 1
-    bounds = p.asymptotes
-    for i, (name, m) in enumerate(zip(p.families, p.n_categories, strict=True)):
-        for j, extra in enumerate(FAMILIES[name].extras(int(m))):
-            variance = p.covariance[i, first + j, first + j]
-            if extra.kind in {"c", "u"} and variance > 0:
-                at = int(extra.kind == "u")
-                out[i, at] = bounds[i, at] * (1 - bounds[i, at]) * np.sqrt(variance)
+    for i, _, kind, _, se in _extras(p):
+        if kind in {"c", "u"} and se > 0:
+            at = int(kind == "u")
+            out[i, at] = p.asymptotes[i, at] * (1 - p.asymptotes[i, at]) * se
     return out
 
 
 def _with_category_slopes(frame: pd.DataFrame, p: ItemParameters) -> pd.DataFrame:
     """Return the frame with slope1 … and their standard errors where families have slopes of categories."""
-    first = p.slopes.shape[1] + p.intercepts.shape[1] - 1
-    width = p.intercepts.shape[1] - 1
-    slopes, errors = np.full((len(p.items), width), np.nan), np.full((len(p.items), width), np.nan)
-    for i, (name, m) in enumerate(zip(p.families, p.n_categories, strict=True)):
-        family = FAMILIES[name]
-        if not family.slope_in_extras:
-            continue
-        frame.loc[i, "a"] = np.nan
-        for j, extra in enumerate(family.extras(int(m))):
-            if extra.kind == "slope":
-                k = extra.number or int(m) - 1
-                slopes[i, k - 1] = p.extras[i, j]
-                errors[i, k - 1] = np.sqrt(p.covariance[i, first + j, first + j])
-    if np.isfinite(slopes).any():
-        for k in range(width):
-            frame[f"slope{k + 1}"] = slopes[:, k]
-        for k in range(width):
-            frame[f"se_slope{k + 1}"] = _positive(errors[:, k])
+    nominal = np.array([FAMILIES[name].slope_in_extras for name in p.families])
+    if not nominal.any():
+        return frame
+    frame.loc[nominal, "a"] = np.nan
+    slopes, errors = np.full((2, len(p.items), p.intercepts.shape[1] - 1), np.nan)
+    for i, j, kind, number, se in _extras(p):
+        if kind == "slope":
+            k = (number or int(p.n_categories[i]) - 1) - 1
+            slopes[i, k], errors[i, k] = p.extras[i, j], se
+    for name, table in (("slope", slopes), ("se_slope", _positive(errors))):
+        frame[[f"{name}{k + 1}" for k in range(table.shape[1])]] = table
     return frame
+
+
+def _extras(p: ItemParameters) -> Iterator[tuple[int, int, str, int, float]]:
+    """Yield item, place among its extras, kind, number and standard error of every extra parameter."""
+    first = p.slopes.shape[1] + p.intercepts.shape[1] - 1
+    for i, (name, m) in enumerate(zip(p.families, p.n_categories, strict=True)):
+        for j, extra in enumerate(FAMILIES[name].extras(int(m))):
+            yield i, j, extra.kind, extra.number, float(np.sqrt(p.covariance[i, first + j, first + j]))
 
 
 def _positive(x: Floats) -> Floats:
@@ -128,5 +121,4 @@ def _fill(frame: pd.DataFrame, name: str, table: Floats, binary: Bools) -> None:
     """Write a column for dichotomous items and numbered ones for the steps of polytomous items."""
     frame[name] = np.where(binary, table[:, 0], np.nan)
     if not binary.all():
-        for k in range(table.shape[1]):
-            frame[f"{name}{k + 1}"] = np.where(binary, np.nan, table[:, k])
+        frame[[f"{name}{k + 1}" for k in range(table.shape[1])]] = np.where(binary[:, None], np.nan, table)

@@ -46,10 +46,8 @@ def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calib
     if len(loadings(tuple(data.items[i] for i in kept), request.dimensions)[0]) > 1:
         raise CalibrationError("girth estimates one competency; leave out dimensions=, or use MarginalML()")
     chosen = replace(data.select(items=[data.items[i] for i in kept]), max_scores=np.maximum(top[kept], 1))
-    out = girth_calibration(
-        chosen, families, method, model=request.model if isinstance(request.model, str) else "mixed"
-    )
-    out = replace(out, findings=gathered(data.findings, left_out(data, kept), out.findings))
+    out = girth_calibration(chosen, families, method, model=request.model_name)
+    out = replace(out, findings=gathered(data.findings, left_out(data, chosen.items), out.findings))
     announce(out.findings, known=data.findings)
     if not out.converged:
         reasons = " ".join(f.en for f in out.findings if f.code in {GIRTH_AT_BOUND.code, GIRTH_UNSETTLED.code})
@@ -77,25 +75,23 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
         that the population stayed where it was put.
     """
     codes, observed = data.effective(method.missing)
-    n_categories, family = data.max_scores + 1, girth_family(families)
+    n_categories, n_answers, family = data.max_scores + 1, observed.sum(axis=0), girth_family(families)
     counts = category_counts(codes, observed, int(n_categories.max()))
-    refuse(
-        data,
-        Known(data.items, list(families), n_categories, counts, np.ones((len(families), 1), bool)),
-        None,
-        anchored=False,
-    )
-    found = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
-    n_answers = observed.sum(axis=0)
-    parameters = placed(found, _unplaced(data, families, n_categories, n_answers))
+    setup = Known(data.items, list(families), n_categories, counts, np.ones((len(families), 1), bool))
+    refuse(data, setup, None, anchored=False)
+    opinion = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
+    parameters = placed(opinion, _unplaced(setup, n_answers))
     seen = evidence(codes, observed, parameters)
     table, estimates = free_parameters(parameters)
+    free: Bools = parameters.allowed.copy()
+    free[:, 0] = [FAMILIES[f].slope != "fixed" for f in families]
+    covariance = np.where(free[:, :, None] & free[:, None, :], np.nan, 0.0)
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)
     return Calibration(
         model=model,
-        parameters=_without_errors(parameters),
+        parameters=replace(parameters, covariance=covariance),
         population=parameters.population,
         populations=(parameters.population,),
         groups=("",),
@@ -104,28 +100,21 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
         estimates=estimates,
         covariance=np.full((len(estimates), len(estimates)), np.nan),
         log_likelihood=seen.log_likelihood,
-        converged=settled(found, seen),
-        iterations=found.iterations,
+        converged=settled(opinion, seen),
+        iterations=opinion.iterations,
         n_persons=int(observed.any(axis=1).sum()),
         n_answers=n_answers,
         item_rest=rest,
-        certificate=Certificate(
-            gradient=float("nan"),
-            last_step=float("nan"),
-            smallest_eigenvalue=float("nan"),
-            points=seen.points,
-            spacing=seen.spacing,
-            narrowest=seen.narrowest,
-        ),
+        certificate=Certificate(points=seen.points, spacing=seen.spacing, narrowest=seen.narrowest),
         penalised=False,
         rotation=None,
-        findings=(*notes, SECOND_OPINION.of(function=found.function), *doubts(found, seen, data.items)),
+        findings=(*notes, SECOND_OPINION.of(function=opinion.function), *doubts(opinion, seen, data.items)),
         provenance=provenance(
             "calibrate",
             {"responses": digest_arrays(codes, np.packbits(observed))},
             {
                 "model": model,
-                "method": described(found, method),
+                "method": described(opinion, method),
                 "priors": "none (maximum likelihood)",
                 "missing": method.missing.describe("en"),
             },
@@ -150,27 +139,20 @@ def free_parameters(parameters: ItemParameters) -> tuple[ParameterTable, Floats]
     return table_of([one for one, _ in out]), np.array([x for _, x in out])
 
 
-def _unplaced(data: Responses, families: Sequence[str], n_categories: Ints, n_answers: Ints) -> ItemParameters:
-    I, K = len(data.items), int(n_categories.max())
+def _unplaced(setup: Known, n_answers: Ints) -> ItemParameters:
+    """Return the items with slopes of 1 and intercepts of 0 on the scale N(0, 1)."""
+    I, K = setup.counts.shape
     return ItemParameters(
-        items=data.items,
-        families=tuple(families),
+        items=setup.ids,
+        families=tuple(setup.families),
         statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
-        n_categories=n_categories,
+        n_categories=setup.n_categories,
         slopes=np.ones((I, 1)),
         intercepts=np.zeros((I, K)),
         extras=np.zeros((I, 0)),
         covariance=np.zeros((I, K, K)),
         population=NormalPopulation(dimensions=("theta",), mean=np.zeros(1), covariance=np.eye(1)),
     )
-
-
-def _without_errors(parameters: ItemParameters) -> ItemParameters:
-    """Return the parameters with unknown covariances: NaN for what was estimated, 0 for what was not."""
-    free: Bools = parameters.allowed.copy()
-    free[:, 0] = [FAMILIES[f].slope != "fixed" for f in parameters.families]
-    both = free[:, :, None] & free[:, None, :]
-    return replace(parameters, covariance=np.where(both, np.nan, 0.0))
 
 
 DRIFT = 0.5  # standard errors by which the population may be off its place before an estimate counts as unfinished
@@ -209,16 +191,15 @@ def evidence(
     if needed > points:
         return evidence(codes, observed, parameters, points=needed)
     posterior = summarise(answers, tables)
-    told = float((1 - (posterior.sd / sd) ** 2).sum())
-    pull = float(((posterior.mean - mean) / sd).sum())
-    pulled = pull / np.sqrt(max(told, 1e-12))
-    return LikelihoodCheck(expected.log_likelihood, pulled, points, float(z[1] - z[0]), expected.narrowest / sd)
+    information = float((1 - (posterior.sd / sd) ** 2).sum())
+    drift = float(((posterior.mean - mean) / sd).sum()) / np.sqrt(max(information, 1e-12))
+    return LikelihoodCheck(expected.log_likelihood, drift, points, float(z[1] - z[0]), expected.narrowest / sd)
 
 
 def placed(found: GirthEstimates, like: ItemParameters) -> ItemParameters:
     """Return girth's estimates as parameters on the scale of others: same items and families, no covariance."""
-    fixed = np.array([FAMILIES[f].slope == "fixed" for f in like.families])
-    sd = float(found.slope[0]) if fixed.all() else float(np.sqrt(like.variance))
+    fixed = all(FAMILIES[f].slope == "fixed" for f in like.families)
+    sd = float(found.slope[0]) if fixed else float(np.sqrt(like.variance))
     cumulative = np.array([FAMILIES[f].steps == "cumulative" for f in like.families])
     score = np.arange(found.intercepts.shape[1])
     times = np.where(cumulative[:, None], np.minimum(score, 1), score)
@@ -228,9 +209,7 @@ def placed(found: GirthEstimates, like: ItemParameters) -> ItemParameters:
         slopes=slope[:, None],
         intercepts=found.intercepts - times * (slope * like.mean)[:, None],
         covariance=np.zeros_like(like.covariance),
-        population=NormalPopulation(
-            dimensions=like.dimensions, mean=like.population.mean, covariance=np.array([[sd**2]])
-        ),
+        population=replace(like.population, covariance=np.array([[sd**2]])),
     )
 
 

@@ -93,19 +93,19 @@ def girth_family(families: Sequence[str]) -> str:
     CalibrationError
         When girth has no working function for them.
     """
-    found = set(families)
-    polytomous = found - {"2PL"}
-    if found == {"2PL"} or (len(polytomous) == 1 and polytomous <= {"GRM", "GPCM"}):
-        return next(iter(polytomous), "2PL")
-    if len(found) == 1 and found <= {"Rasch", "1PL"}:
-        return next(iter(found))
-    if "PCM" in found:
+    asked = set(families)
+    beside = asked - {"2PL"}  # 2PL items are GRM and GPCM items of two categories
+    if len(beside) <= 1 and beside <= {"GRM", "GPCM"}:
+        return next(iter(beside), "2PL")
+    if len(asked) == 1 and asked <= {"Rasch", "1PL"}:
+        return next(iter(asked))
+    if "PCM" in asked:
         raise CalibrationError(
             "girth has no partial credit model: its pcm_mml gives every item a slope of its own; use model='GPCM', or "
             "MarginalML()"
         )
     raise CalibrationError(
-        f"girth does not estimate {listed(sorted(found))} {'together' if len(found) > 1 else 'correctly'}; it offers Rasch, 1PL, "
+        f"girth does not estimate {listed(sorted(asked))} {'together' if len(asked) > 1 else 'correctly'}; it offers Rasch, 1PL, "
         "2PL, GRM and GPCM, one of them for all items (2PL items may stand beside GRM or GPCM): use MarginalML()"
     )
 
@@ -141,20 +141,23 @@ def girth_estimates(
     CalibrationError
         When girth has no function for the family, an item lacks variation, or girth fails.
     """
+    girth_family([family])
     present = category_counts(codes, observed, int(n_categories.max())) > 0
     _refuse(present, n_categories, family, np.array(items or range(len(n_categories)), dtype=object))
     complete = bool(observed.all())
     function = "pcm_mml" if family == "2PL" and not complete else FUNCTIONS[family]
-    found, iterations = _called(function, _table(codes, observed), method)
-    slope = np.broadcast_to(np.asarray(found["Discrimination"], dtype=np.float64), len(n_categories)).copy()
-    thresholds = np.asarray(found["Difficulty"], dtype=np.float64).reshape(len(n_categories), -1)
+    returned, iterations = _called(function, codes, observed, method)
+    slope = np.broadcast_to(np.asarray(returned["Discrimination"], dtype=np.float64), len(n_categories)).copy()
+    thresholds = np.asarray(returned["Difficulty"], dtype=np.float64).reshape(len(n_categories), -1)
     if not (np.isfinite(slope).all() and np.isfinite(thresholds[:, 0]).all()):
         raise CalibrationError(f"girth's {function} lost its precision and returned no numbers; use MarginalML()")
+    low, high = SLOPE_BOUNDS[function]
+    far = np.nanmax(np.abs(thresholds), axis=1) > FAR_THRESHOLD
     return GirthEstimates(
         function=function,
         slope=slope,
         intercepts=_intercepts(slope, thresholds, present, cumulative=family == "GRM"),
-        at_bound=_at_bound(slope, thresholds, function),
+        at_bound=np.asarray((slope < low + NEAR) | (slope > high - NEAR) | far),
         iterations=iterations,
         stopped=iterations < method.max_iterations,
         by_shares=not complete and function != "pcm_mml",
@@ -162,7 +165,7 @@ def girth_estimates(
 
 
 def _refuse(present: Bools, n_categories: Ints, family: str, items: Names) -> None:
-    girth_family([family])
+    """Raise where categories that nobody earned would make girth answer another question."""
     constant = items[present.sum(axis=1) < 2]
     if constant.size:
         raise CalibrationError(
@@ -175,13 +178,6 @@ def _refuse(present: Bools, n_categories: Ints, family: str, items: Names) -> No
             f"girth closes up scores that nobody earned ({listed(gaps)}), which makes another {family} model of them; "
             "use MarginalML()"
         )
-
-
-def _table(codes: Codes, observed: Bools) -> Ints:
-    """Return answers the way girth reads them: items by persons, int64, missing ones tagged, empty rows left out."""
-    answered = observed.any(axis=1)
-    tagged = np.where(observed[answered], codes[answered].astype(np.int64), _library().INVALID_RESPONSE)
-    return np.ascontiguousarray(tagged.T, dtype=np.int64)
 
 
 def _library() -> Any:  # noqa: ANN401 - girth has no types
@@ -210,16 +206,20 @@ class _Density:
         return self.at * weights
 
 
-def _called(function: str, table: Ints, method: Girth) -> tuple[dict[str, Any], int]:
+def _called(function: str, codes: Codes, observed: Bools, method: Girth) -> tuple[dict[str, Any], int]:
     """Return what a function of girth returns, and after how many iterations; its warnings stay inside.
 
-    girth reports neither convergence nor iterations. Its result needs one more multiplication than there were iterations.
+    girth reads items by persons, missing answers tagged. It reports neither convergence nor iterations; its result needs one
+    more multiplication than there were iterations.
     """
-    made: list[_Density] = []
+    library, answered = _library(), observed.any(axis=1)
+    tagged = np.where(observed[answered], codes[answered].astype(np.int64), library.INVALID_RESPONSE)
+    table = np.ascontiguousarray(tagged.T, dtype=np.int64)
+    densities: list[_Density] = []
 
     def density(theta: Floats) -> _Density:
-        made.append(_Density(at=np.exp(-0.5 * theta**2) / np.sqrt(2 * np.pi), uses=[]))
-        return made[-1]
+        densities.append(_Density(at=np.exp(-0.5 * theta**2) / np.sqrt(2 * np.pi), uses=[]))
+        return densities[-1]
 
     options = {
         "max_iteration": method.max_iterations,
@@ -227,16 +227,15 @@ def _called(function: str, table: Ints, method: Girth) -> tuple[dict[str, Any], 
         "quadrature_bounds": (-method.reach, method.reach),
         "distribution": density,
     }
-    library = _library()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            found: dict[str, Any] = getattr(library, function)(table, options=options)
+            returned: dict[str, Any] = getattr(library, function)(table, options=options)
         except FAULTS as fault:
             raise CalibrationError(
                 f"girth's {function} failed on these answers ({fault!r}); use MarginalML()"
             ) from fault
-    return found, max(1, max(len(d.uses) for d in made) - 1)
+    return returned, max(1, max(len(d.uses) for d in densities) - 1)
 
 
 def _intercepts(slope: Floats, thresholds: Floats, present: Bools, *, cumulative: bool) -> Floats:
@@ -248,9 +247,3 @@ def _intercepts(slope: Floats, thresholds: Floats, present: Bools, *, cumulative
         steps = -slope[i] * thresholds[i, : len(above)]
         out[i, above] = steps if cumulative else np.cumsum(steps)
     return out
-
-
-def _at_bound(slope: Floats, thresholds: Floats, function: str) -> Bools:
-    low, high = SLOPE_BOUNDS[function]
-    far = np.nanmax(np.abs(thresholds), axis=1) > FAR_THRESHOLD
-    return np.asarray((slope < low + NEAR) | (slope > high - NEAR) | far)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Ints
+from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.exploratory import Exploratory
@@ -26,12 +26,10 @@ LEAST_FREE_SLOPES = 3
 
 def highest_scores(data: Responses, bank: ItemBank | None) -> Ints:
     """Return the highest score of each item (I,): the bank's where it knows the item, otherwise that of the responses."""
-    known = {} if bank is None else {item.id: item.max_score for item in bank.items}
-    out = np.array(
-        [known.get(item, int(m)) for item, m in zip(data.items, data.max_scores, strict=True)], dtype=np.int64
-    )
-    high = [item for i, item in enumerate(data.items) if data.scores[:, i].max(initial=0) > out[i]]
-    if high:
+    of_bank = {} if bank is None else {item.id: item.max_score for item in bank.items}
+    out = np.array([of_bank.get(item, m) for item, m in zip(data.items, data.max_scores, strict=True)], dtype=np.int64)
+    high = np.array(data.items, dtype=object)[data.scores.max(axis=0, initial=0) > out]
+    if high.size:
         raise CalibrationError(f"Scores are above the bank's maximum in {listed(high)}; correct the scores or the bank")
     return out
 
@@ -68,9 +66,9 @@ def by_option(
     codes, observed, top = codes.copy(), observed.copy(), top.copy()
     labels: list[tuple[str, ...]] = [()] * len(kept)
     for i, n in wanted:
-        found = chosen_options(data, i)
-        labels[n] = found.labels
-        codes[:, i], observed[:, i], top[i] = found.codes, found.chosen, len(found.labels) - 1
+        use = chosen_options(data, i)
+        labels[n] = use.labels
+        codes[:, i], observed[:, i], top[i] = use.codes, use.chosen, len(use.labels) - 1
     return codes, observed, top, tuple(labels)
 
 
@@ -83,21 +81,22 @@ def loadings(
         return ("theta",), np.ones((len(items), 1), dtype=np.bool_)
     if isinstance(dimensions, Exploratory):
         return dimensions.dimensions, np.ones((len(items), dimensions.n), dtype=np.bool_)
+    if isinstance(dimensions, Mapping):
+        bare = [item for item in items if item not in dimensions]
+        if bare:
+            raise CalibrationError(f"dimensions= names no competency for {listed(bare)}; give every item one")
+        competencies = np.array([str(dimensions[item]) for item in items], dtype=object)
+        names = tuple(dict.fromkeys(competencies))
+        return names, competencies[:, None] == np.array(names, dtype=object)
     if hasattr(dimensions, "columns"):
         return _from_frame(items, dimensions)
-    if not isinstance(dimensions, Mapping):
-        raise CalibrationError(
-            f"dimensions= takes None, a mapping of item to competency or a Q-matrix frame, got {type(dimensions).__name__}"
-        )
-    bare = [item for item in items if item not in dimensions]
-    if bare:
-        raise CalibrationError(f"dimensions= names no competency for {listed(bare)}; give every item one")
-    names = tuple(dict.fromkeys(str(dimensions[item]) for item in items))
-    out = np.array([[str(dimensions[item]) == name for name in names] for item in items])
-    return _measured(items, names, out)
+    raise CalibrationError(
+        f"dimensions= takes None, a mapping of item to competency or a Q-matrix frame, got {type(dimensions).__name__}"
+    )
 
 
 def _from_frame(items: tuple[str, ...], frame: pd.DataFrame) -> tuple[tuple[str, ...], Bools]:
+    """Return the same of a Q-matrix, whose rows go by the index or a column item."""
     table = frame.set_index("item") if "item" in frame.columns else frame
     place = {str(item): i for i, item in enumerate(table.index)}
     bare = [item for item in items if item not in place]
@@ -110,10 +109,7 @@ def _from_frame(items: tuple[str, ...], frame: pd.DataFrame) -> tuple[tuple[str,
         raise CalibrationError(
             "The Q-matrix holds values other than 0 and 1; put 1 where an item measures a competency"
         )
-    return _measured(items, tuple(str(c) for c in table.columns), values.astype(np.bool_))
-
-
-def _measured(items: tuple[str, ...], names: tuple[str, ...], loads: Bools) -> tuple[tuple[str, ...], Bools]:
+    names, loads = tuple(str(c) for c in table.columns), values.astype(np.bool_)
     empty = [item for item, row in zip(items, loads, strict=True) if not row.any()]
     if empty:
         raise CalibrationError(
@@ -141,25 +137,22 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
             f"All answers to {listed(constant)} earned the same score, so maximum likelihood has no estimate for them; "
             'leave them out with responses.select(items=...), or use priors="weak"'
         )
-    for d in range(known.loads.shape[1]):
-        ids = {item for item, loads in zip(known.ids, known.loads[:, d], strict=True) if loads}
-        own = [item for item in data.items if item in ids]
-        broken = [
-            f for f in check_design(data.select(items=own) if own else data) if f.code == "responses.disconnected"
-        ]
-        if broken:
-            raise CalibrationError(broken[0].en)
+    for loads in known.loads.T:
+        ids = set(np.array(known.ids, dtype=object)[loads])
+        about = data.select(items=[item for item in data.items if item in ids]) if ids else data
+        for finding in check_design(about):
+            if finding.code == "responses.disconnected":
+                raise CalibrationError(finding.en)
 
 
-def left_out(data: Responses, kept: Ints) -> tuple[Finding, ...]:
+def left_out(data: Responses, calibrated: Sequence[str]) -> tuple[Finding, ...]:
     """Return the note about items without answers."""
-    bare = [item for i, item in enumerate(data.items) if i not in set(kept.tolist())]
-    return NO_ANSWERS.about(bare)
+    there = set(calibrated)
+    return NO_ANSWERS.about(item for item in data.items if item not in there)
 
 
 def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[str, ...]) -> tuple[Fixed, Known]:
     """Return which items are fixed at which parameters (I, F), and the items with the anchors' own families."""
-    families = list(known.families)
     given = anchors.parameters if isinstance(anchors, Calibration) else bank_parameters(anchors)
     if given.slopes.shape[1] > 1 and given.dimensions != dimensions:
         raise CalibrationError(
@@ -171,41 +164,36 @@ def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[st
             f"The anchors measure {given.slopes.shape[1]} competencies, the calibration {known.loads.shape[1]}; "
             "anchor with the same ones"
         )
-    places = {
-        key: i for i, key in enumerate(zip(given.items, given.item_groups or [""] * len(given.items), strict=True))
-    }
+    keys = zip(given.items, given.item_groups or [""] * len(given.items), strict=True)
+    places = {key: i for i, key in enumerate(keys)}
     groups = [known.group_names[g] if g >= 0 else "" for g in known.groups] or [""] * len(known.ids)
     held = [places.get((item, g), places.get((item, ""), -1)) for item, g in zip(known.ids, groups, strict=True)]
     mask = np.array(held) >= 0
     if not mask.any():
         raise CalibrationError(f"None of the items {listed(known.ids)} is among the anchors {listed(given.items)}")
-    for j in np.flatnonzero(mask):
-        i, m = held[j], int(known.n_categories[j])
-        if given.n_categories[i] != m:
+    for item, i, m in zip(known.ids, held, known.n_categories, strict=True):
+        if i >= 0 and given.n_categories[i] != m:
             raise CalibrationError(
-                f"Anchor {known.ids[j]} has {given.n_categories[i]} score categories, the responses have {m}"
+                f"Anchor {item} has {given.n_categories[i]} score categories, the responses have {m}"
             )
-        families[j] = given.families[i]
+    families = [given.families[i] if i >= 0 else f for i, f in zip(held, known.families, strict=True)]
     known = known._replace(families=families)
-    return Fixed(mask, _values(given, known, held)), known
+    return Fixed(mask, _anchor_values(given, known, held)), known
 
 
-def _values(given: ItemParameters, known: Known, held: list[int]) -> np.ndarray[Any, Any]:
+def _anchor_values(given: ItemParameters, known: Known, held: list[int]) -> Floats:
     """Return the anchors' parameters in the columns of this calibration (I, F), for the rows `held` of them, -1 for none."""
     several = known.loads.shape[1] > 1 and bool((known.loads.sum(axis=1) == 1).all())
     given = given.single() if several and given.between else given
     D, K = given.slopes.shape[1], int(known.n_categories.max())
     width = given.intercepts.shape[1] - 1
-    out = np.zeros((len(known.ids), D + K - 1 + extra_width(known.families, known.n_categories)))
-    for j, i in enumerate(held):
-        if i < 0:
-            continue
-        m = int(known.n_categories[j])
-        own = given.beta[i]
-        out[j, :D] = own[:D]
-        out[j, D : D + m - 1] = np.where(np.isfinite(given.intercepts[i, 1:m]), own[D : D + m - 1], 0.0)
-        n = min(out.shape[1] - D - K + 1, len(own) - D - width)
-        out[j, D + K - 1 : D + K - 1 + n] = own[D + width : D + width + n]
+    beta, E = given.beta, extra_width(known.families, known.n_categories)
+    out = np.zeros((len(known.ids), D + K - 1 + E))
+    n = min(E, given.extras.shape[1])
+    for j in np.flatnonzero(np.array(held) >= 0):
+        i, last = held[j], D + int(known.n_categories[j]) - 1
+        out[j, :last] = beta[i, :last]  # an intercept of a category not admitted is 0 there
+        out[j, D + K - 1 : D + K - 1 + n] = beta[i, D + width : D + width + n]
         if known.families[j] == "3PL":
             out[j, D + K :] = np.inf
     return out

@@ -6,7 +6,8 @@ their slopes, in which an item discriminates most (Reckase 2009, doi:10.1007/978
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.calibration.frames import Z95, dimension_names, group_column
-from competency_dx.display.charts import Cells, Chart, Series
+from competency_dx.display.charts import Cells, Chart, Mark, Series
 from competency_dx.display.wright_chart import WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.families import dispatch
@@ -54,19 +55,16 @@ class _Strand(NamedTuple):
     direction: Floats
 
 
-def curve_frame(
-    parameters: ItemParameters, theta: Floats | None, items: Sequence[str] | None, scale: Floats
-) -> pd.DataFrame:
+def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] | None) -> pd.DataFrame:
     """Return item (and group), category, theta, probability, expected, information: one row per item, category and point.
 
     Parameters
     ----------
     parameters : ItemParameters
-    theta : array (Q,) or None
-        Points along each item's own direction, in logits; None takes `scale`.
+    theta : array (Q,)
+        Points along each item's own direction, in logits.
     items : sequence of str or None
         Which items, in this order; None is all.
-    scale : ndarray, shape (Q,)
 
     Raises
     ------
@@ -75,10 +73,18 @@ def curve_frame(
     """
     import pandas as pd
 
-    at = scale if theta is None else np.atleast_1d(np.asarray(theta, dtype=np.float64))
+    at = np.atleast_1d(theta)
     if at.ndim != 1 or not np.isfinite(at).all():
         raise CalibrationError("theta= holds something else than a row of finite numbers; give points in logits")
-    p = along(parameters if items is None else parameters.take(_places(parameters, items)))
+    if items is not None:
+        items = [items] if isinstance(items, str) else items
+        unknown = [item for item in items if item not in parameters.items]
+        if unknown:
+            raise CalibrationError(
+                f"items= names {listed(unknown)}, which were not calibrated; those are {listed(parameters.items)}"
+            )
+        parameters = parameters.take([i for item in items for i, name in enumerate(parameters.items) if name == item])
+    p = along(parameters)
     prob = np.exp(log_probabilities(p, at))
     score, information = expected_scores(p, at), score_information(p, at)
     item, category = np.nonzero(p.allowed)
@@ -93,16 +99,6 @@ def curve_frame(
             "information": information[item].ravel(),
         }
     )
-
-
-def _places(p: ItemParameters, items: Sequence[str]) -> list[int]:
-    wanted = [items] if isinstance(items, str) else list(items)
-    unknown = [item for item in wanted if item not in p.items]
-    if unknown:
-        raise CalibrationError(
-            f"items= names {listed(unknown)}, which were not calibrated; those are {listed(p.items)}"
-        )
-    return [i for item in wanted for i, name in enumerate(p.items) if name == item]
 
 
 def along(p: ItemParameters) -> ItemParameters:
@@ -161,68 +157,53 @@ def _half_way(p: ItemParameters) -> Floats:
     first, rows = passes.argmax(axis=1), np.arange(len(over))
     left, right = over[rows, first], over[rows, first + 1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = theta[first] + (theta[1] - theta[0]) * left / (left - right)
-    return np.where(passes.any(axis=1), found, np.nan)
+        crossing = theta[first] + (theta[1] - theta[0]) * left / (left - right)
+    return np.where(passes.any(axis=1), crossing, np.nan)
 
 
 def _strands(p: ItemParameters) -> list[_Strand]:
+    """Return the items by the competencies they measure; a strand that is the only one needs no label."""
     names = np.array(dimension_names(p), dtype=object)
-    out = []
-    for label in dict.fromkeys(names):
+    labels, out = dict.fromkeys(names), []
+    for label in labels:
         at = np.flatnonzero(names == label)
         direction = np.abs(np.where(p.loads[at], p.slopes[at], 0.0)).mean(axis=0)
-        out.append(_Strand(str(label), at, direction / max(float(np.sqrt((direction**2).sum())), TINY)))
+        direction /= max(float(np.sqrt((direction**2).sum())), TINY)
+        out.append(_Strand(str(label) if len(labels) > 1 else "", at, direction))
     return out
 
 
-def _title(strand: _Strand, strands: Sequence[_Strand]) -> str:
-    return strand.label if len(strands) > 1 else ""
-
-
 def _difficulty(shown: Shown) -> Chart:
-    p, series, names, start = shown.parameters, [], [], 0
+    """Return the places of items with intervals, the items of the first strand on top."""
+    p = shown.parameters
     place, se = locations(p)
-    strands = _strands(p)
-    for k, strand in enumerate(reversed(strands)):
+    series: list[Series] = []
+    names: list[str] = []
+    for style, strand in reversed(list(enumerate(_strands(p)))):
         at = strand.items[np.isfinite(place[strand.items])]
         at = at[np.argsort(place[at], kind="stable")]
-        rows = np.arange(start, start + len(at), dtype=float)
+        rows = len(names) + np.arange(len(at), dtype=float)
         low, high = place[at] - Z95 * se[at], place[at] + Z95 * se[at]
-        style = len(strands) - 1 - k
-        title = _title(strand, strands)
-        series.append(Series(name=title, mark="interval", x=place[at], y=rows, low=low, high=high, style=style))
+        series.append(Series(name=strand.label, mark="interval", x=place[at], y=rows, low=low, high=high, style=style))
         names += [p.labels[i] for i in at]
-        start += len(at)
     steps = "mean of the steps; " if (p.n_categories > 2).any() else ""
     return Chart(
         title="Item difficulty" + (", 95 % intervals" if np.isfinite(se).any() else ""),
         x_label=f"difficulty ({steps}θ, logits)",
-        y_label="",
         series=tuple(reversed(series)),
         y_names=tuple(names),
     )
 
 
 def _panels(shown: Shown, theta: Floats, table: Floats, title: str, y_label: str) -> Chart:
-    """Return a line per item (I, Q), a panel for each competency."""
-    p, out = shown.parameters, []
-    strands = _strands(p)
-    for strand in strands:
+    """Return a line per item (I, Q), a panel for each strand."""
+    labels, panels = shown.parameters.labels, []
+    for strand in _strands(shown.parameters):
         few = len(strand.items) <= FEW_LINES
-        lines = [
-            Series(name=p.labels[i] if few else "", mark="line" if few else "thin", x=theta, y=table[i])
-            for i in strand.items
-        ]
-        out.append(Chart(title=_title(strand, strands), x_label="θ, logits", y_label=y_label, series=tuple(lines)))
-    return _together(title, out, across=2)
-
-
-def _together(title: str, charts: Sequence[Chart], across: int) -> Chart:
-    """Return panels under a title, or the chart itself when it is the only one."""
-    if len(charts) == 1:
-        only = charts[0]
-        return Chart(title=title, x_label=only.x_label, y_label=only.y_label, series=only.series, y_range=only.y_range)
-    return Chart(title=title, x_label="", y_label="", series=(), panels=tuple(charts), across=across)
+        mark: Mark = "line" if few else "thin"
+        lines = tuple(Series(name=labels[i] if few else "", mark=mark, x=theta, y=table[i]) for i in strand.items)
+        panels.append(Chart(title=strand.label, x_label="θ, logits", y_label=y_label, series=lines))
+    return replace(panels[0], title=title) if len(panels) == 1 else Chart(title=title, panels=tuple(panels), across=2)
 
 
 def _curves(shown: Shown) -> Chart:
@@ -238,110 +219,84 @@ def _item_information(shown: Shown) -> Chart:
 
 
 def _categories(shown: Shown) -> Chart:
-    p, theta = along(shown.parameters), scale_of(shown.populations)
-    p = p.take(range(min(len(p.items), SMALL_PICTURES)))
-    prob = np.exp(log_probabilities(p, theta))
-    out = []
+    """Return a panel for each of the first items; of options, the key is starred."""
+    total, theta = len(shown.parameters.items), scale_of(shown.populations)
+    p = along(shown.parameters).take(range(min(total, SMALL_PICTURES)))
+    prob, panels = np.exp(log_probabilities(p, theta)), []
     for i, item in enumerate(p.labels):
         words = [str(k) for k in range(int(p.n_categories[i]))]
         if p.options and p.options[i]:
-            words = [*p.options[i][:-1], f"{p.options[i][-1]}*"]  # the key is starred
-        lines = tuple(
-            Series(name=words[k], mark="line", x=theta, y=prob[i, k], style=int(k))
-            for k in np.flatnonzero(p.allowed[i])
-        )
-        out.append(
-            Chart(
-                title=item,
-                x_label="θ, logits",
-                y_label="probability",
-                series=lines,
-                y_range=(-0.05, 1.05),
-                naming="beside",
-            )
-        )
-    total = len(shown.parameters.items)
-    part = f" (first {len(out)} of {total} items)" if total > len(out) else ""
-    return Chart(
-        title=f"Probability of each category{part}",
-        x_label="",
-        y_label="",
-        series=(),
-        panels=tuple(out),
-        across=min(3, len(out)),
-    )
+            words = [*p.options[i][:-1], f"{p.options[i][-1]}*"]
+        there = np.flatnonzero(p.allowed[i]).tolist()
+        lines = tuple(Series(name=words[k], mark="line", x=theta, y=prob[i, k], style=k) for k in there)
+        look = Chart(title=item, x_label="θ, logits", y_label="probability", y_range=(-0.05, 1.05), naming="beside")
+        panels.append(replace(look, series=lines))
+    part = f" (first {len(panels)} of {total} items)" if total > len(panels) else ""
+    return Chart(title=f"Probability of each category{part}", panels=tuple(panels), across=min(3, len(panels)))
 
 
 def _information(shown: Shown) -> Chart:
+    """Return information above and standard errors below, these up to where the test says more than the population."""
     p, theta = shown.parameters, scale_of(shown.populations)
-    several = p.slopes.shape[1] > 1
-    totals = np.stack([axis_information(p, d, theta).sum(axis=0) for d in range(p.slopes.shape[1])])
+    D = p.slopes.shape[1]
+    totals = np.stack([axis_information(p, d, theta).sum(axis=0) for d in range(D)])
     errors = 1 / np.sqrt(np.maximum(totals, TINY))
     widest = max(float(np.sqrt(np.diag(q.covariance)).max()) for q in shown.populations)
     top = min(float(errors.max()), max(1.2 * widest, 3 * float(errors.min())))
-    names = p.dimensions if several else ("",)
-    rest = "" if p.between else ", the other competencies at their means"
-
-    def lines(table: Floats, labels: Iterable[str]) -> tuple[Series, ...]:
-        return tuple(Series(name=n, mark="line", x=theta, y=y) for n, y in zip(labels, table, strict=True))
-
-    upper = Chart(title="Test information", x_label="", y_label="information, 1/logit²", series=lines(totals, names))
+    names = p.dimensions if D > 1 else ("",)
+    above = tuple(Series(name=n, mark="line", x=theta, y=y) for n, y in zip(names, totals, strict=True))
+    below = tuple(Series(name="", mark="line", x=theta, y=y) for y in errors)
+    upper = Chart(title="Test information", y_label="information, 1/logit²", series=above)
     lower = Chart(
         title="Standard error, 1/√information",
         x_label="θ, logits",
         y_label="SE(θ), logits",
-        series=lines(errors, [""] * len(totals)),
+        series=below,
         y_range=(0.0, 1.05 * top),
     )
-    return Chart(
-        title=f"How precisely the test measures{rest}", x_label="", y_label="", series=(), panels=(upper, lower)
-    )
+    rest = "" if p.between else ", the other competencies at their means"
+    return Chart(title=f"How precisely the test measures{rest}", panels=(upper, lower))
 
 
 def _correlations(shown: Shown) -> Chart:
+    """Return the lower triangle of the correlations in the reference group."""
     V, names = shown.populations[0].covariance, shown.parameters.dimensions
-    sd, D = np.sqrt(np.diag(V)), len(V)
+    sd, D, se = np.sqrt(np.diag(V)), len(V), shown.errors
     r = np.where(np.tri(D, k=-1, dtype=bool), V / np.outer(sd, sd), np.nan)
-    se = shown.errors
     texts = [
         [f"{r[i, j]:.2f}" + (f"\n± {se[i, j]:.2f}" if np.isfinite(se[i, j]) else "") if j < i else "" for j in range(D)]
         for i in range(D)
     ]
     group = f", group {shown.groups[0]}" if len(shown.groups) > 1 else ""
-    ends = names[1:], names[:-1]
     return Chart(
         title=f"Correlations of the competencies{group} (± SE)",
-        x_label="",
-        y_label="",
-        series=(),
-        y_names=ends[0],
-        x_names=ends[1],
+        y_names=names[1:],
+        x_names=names[:-1],
         cells=Cells(values=r[1:, :-1], texts=tuple(tuple(row[:-1]) for row in texts[1:])),
         size=(min(1.6 + 1.0 * D, 14.0), min(1.6 + 0.55 * D, 12.0)),
     )
 
 
 def _wright(shown: Shown) -> Chart:
-    theta = scale_of(shown.populations)
-    columns = []
-    for strand in _strands(shown.parameters):
+    p, theta, columns = shown.parameters, scale_of(shown.populations), []
+    for strand in _strands(p):
         means = np.array([[q.mean @ strand.direction] for q in shown.populations])
         variances = np.array([[strand.direction @ q.covariance @ strand.direction] for q in shown.populations])
         densities = np.exp(-0.5 * (theta - means) ** 2 / variances) / np.sqrt(2 * np.pi * variances)
-        columns.append(WrightColumn(strand.label, densities, *_steps(shown.parameters, strand)))
+        columns.append(WrightColumn(strand.label, densities, *_steps(p, strand.items)))
     return wright_chart(columns, theta, shown.groups)
 
 
-def _steps(p: ItemParameters, strand: _Strand) -> tuple[list[str], Floats]:
-    """Return the names and places of the items of a strand: one place for each step, or the item's own where it has none."""
+def _steps(p: ItemParameters, items: Ints) -> tuple[list[str], Floats]:
+    """Return names and places: one for each step of an item, or that of the item where it has none."""
     whole, _ = locations(p)
     words, places = [], []
-    for i in strand.items:
+    for i in items:
         b = -p.steps[i] / p.slope[i]
-        known = np.flatnonzero(np.isfinite(b))
+        there = np.flatnonzero(np.isfinite(b))
         if p.n_categories[i] > 2 and not FAMILIES[p.families[i]].slope_in_extras:
-            words += [f"{p.labels[i]}.{k + 1}" for k in known]
-            places += b[known].tolist()
+            words += [f"{p.labels[i]}.{k + 1}" for k in there]
+            places += b[there].tolist()
         elif np.isfinite(whole[i]):
             words.append(p.labels[i])
             places.append(float(whole[i]))

@@ -10,11 +10,10 @@ import numpy as np
 from competency_dx.arrays import Floats, FrozenDict
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
-from competency_dx.calibration.checks import repeated
-from competency_dx.calibration.findings import COARSE_GRID
+from competency_dx.calibration.findings import COARSE_GRID, NEAR_DUPLICATE
 from competency_dx.engine import Accuracy, Fit, Items, Known, Likelihood, beta_of, parameters_of_items, table_of
 from competency_dx.errors import listed
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Severity
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.rotation import Method
 from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters
@@ -52,7 +51,7 @@ def assembled(
     mask = np.ones(answers.codes.shape, dtype=bool) if answers.observed is None else answers.observed
     n_answers, F = mask.sum(axis=0), len(found.phi)
     full = np.full((F, F), np.nan) if covariance is None else covariance
-    populations = likelihood.populations(found.phi)
+    populations = tuple(p.named(setting.dimensions) for p in likelihood.populations(found.phi))
     items = likelihood.items
     table = table_of([*parameters_of_items(items, known), *likelihood.population_parameters])
     T = table.to_reported
@@ -62,17 +61,27 @@ def assembled(
         statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
         n_categories=known.n_categories,
         **_arrays(items, known, found.phi, full),
-        population=populations[0].named(setting.dimensions),
+        population=populations[0],
         options=known.options,
         item_groups=tuple("" if g < 0 else known.group_names[g] for g in known.groups),
     )
-    info = found.information
+    certificate = Certificate(
+        gradient=found.gradient,
+        last_step=found.step,
+        smallest_eigenvalue=found.information.smallest_eigenvalue,
+        points=found.points,
+        spacing=found.at.spacing,
+        narrowest=found.at.narrowest,
+        integration=how.integration,
+        log_likelihood_error=how.log_likelihood,
+        theta_error=how.theta,
+    )
     free_slope = np.asarray(items.free[:, : items.n_slopes].any(axis=1))
     return Calibration(
         model=setting.model,
         parameters=parameters,
-        population=populations[0].named(setting.dimensions),
-        populations=tuple(p.named(setting.dimensions) for p in populations),
+        population=populations[0],
+        populations=populations,
         groups=setting.groups,
         grouping=setting.grouping,
         table=table,
@@ -84,20 +93,10 @@ def assembled(
         n_persons=int(mask.any(axis=1).sum()),
         n_answers=n_answers,
         item_rest=setting.rest,
-        certificate=Certificate(
-            gradient=found.gradient,
-            last_step=found.step,
-            smallest_eigenvalue=info.smallest_eigenvalue,
-            points=found.points,
-            spacing=found.at.spacing,
-            narrowest=found.at.narrowest,
-            integration=how.integration,
-            log_likelihood_error=how.log_likelihood,
-            theta_error=how.theta,
-        ),
+        certificate=certificate,
         findings=setting.notes
         + screen.after(parameters, setting.model, n_answers, free_slope)
-        + _grid_note(found, known.loads.shape[1]),
+        + _grid_note(certificate, known.loads.shape[1]),
         penalised=setting.penalised,
         rotation=setting.rotation,
         provenance=provenance(
@@ -112,40 +111,37 @@ def _arrays(items: Items, known: Known, phi: Floats, full: Floats) -> dict[str, 
     """Return slopes (I, D), intercepts (I, K), extras (I, E) and the covariance within items (I, D + K - 1 + E, same)."""
     I, K, D, n = len(known.ids), items.allowed.shape[1], known.loads.shape[1], items.n_slopes
     beta = beta_of(items, phi)
-    wide = np.arange(D + beta.shape[1] - n)
-    column = np.broadcast_to(wide, (I, len(wide))).copy() - (D - n)
+    width = D + beta.shape[1] - n
+    column = np.tile(np.arange(width) - (D - n), (I, 1))
     if n < D:  # one slope a row, which belongs to the dimension of the item
         column[:, :D] = np.where(known.loads, 0, -1)
     shifted = np.where(column >= 0, np.take_along_axis(beta, np.maximum(column, 0), axis=1), 0.0)
     place = np.where(column >= 0, np.take_along_axis(items.place, np.maximum(column, 0), axis=1), -1)
     e = np.where(items.allowed, np.concatenate([np.zeros((I, 1)), shifted[:, D : D + K - 1]], axis=1), np.nan)
     e[:, 0] = np.where(items.allowed[:, 0], 0.0, np.nan)
-    own = np.zeros((I, len(wide), len(wide)))
+    within = np.zeros((I, width, width))
     for i in range(I):
         at = np.flatnonzero(place[i] >= 0)
-        own[i, at[:, None], at] = full[np.ix_(place[i, at], place[i, at])]
+        within[i, at[:, None], at] = full[np.ix_(place[i, at], place[i, at])]
     extras = shifted[:, D + K - 1 :].copy()
     for i, (name, m) in enumerate(zip(known.families, known.n_categories, strict=True)):
         extras[i, len(FAMILIES[name].extras(int(m))) :] = np.nan
     extras[~np.isfinite(extras)] = np.nan
-    return {"slopes": shifted[:, :D], "intercepts": e, "extras": extras, "covariance": own}
+    return {"slopes": shifted[:, :D], "intercepts": e, "extras": extras, "covariance": within}
 
 
-def _grid_note(found: Fit, several: int) -> tuple[Finding, ...]:
-    spacing, narrowest = found.at.spacing, found.at.narrowest
-    if spacing <= narrowest:
-        return ()
-    severe = several == 1 or spacing > COARSE * narrowest
-    note = COARSE_GRID.of(
-        severity="error" if severe else "warning", points=found.points, spacing=spacing, narrowest=narrowest
-    )
-    return (note,)
+def _grid_note(certificate: Certificate, D: int) -> tuple[Finding, ...]:
+    """Return the note about a grid of D dimensions that is too coarse."""
+    c = certificate
+    severity: Severity = "error" if D == 1 or c.spacing > COARSE * c.narrowest else "warning"
+    note = COARSE_GRID.of(severity=severity, points=c.points, spacing=c.spacing, narrowest=c.narrowest)
+    return () if c.grid_suits else (note,)
 
 
 def unfinished(out: Calibration, likelihood: Likelihood, found: Fit) -> str:
     """Say where the estimation stands and what to do."""
     beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
-    twins = repeated(out.findings)
+    twins = next((listed(f.scope) for f in out.findings if f.code == NEAR_DUPLICATE.code), "")
     pairs = "; ".join(", ".join(f.scope) for f in out.findings if f.code == "engine.inseparable")
     worst = [out.parameters.items[i] for i in sorted(np.argsort(-np.abs(beta).max(axis=1))[:3])]
     return (

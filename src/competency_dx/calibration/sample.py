@@ -13,8 +13,6 @@ from competency_dx.engine import Populations, populations_of
 from competency_dx.errors import CalibrationError, listed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from competency_dx.responses import Responses
 
 LEAST_IN_GROUP = 10
@@ -27,11 +25,11 @@ class Sample(NamedTuple):
     groups: tuple[str, ...]
     covariates: Floats
     covariate_names: tuple[str, ...]
-    weight: Floats | None
-    stratum: Ints | None
-    cluster: Ints | None
-    replicates: Floats | None
-    replicate_factor: float
+    weight: Floats | None = None
+    stratum: Ints | None = None
+    cluster: Ints | None = None
+    replicates: Floats | None = None
+    replicate_factor: float = 1.0
 
     def among(self, persons: Bools) -> Sample:
         """Return the sample with weights of a mean of 1 among some of the persons, and 0 for the others."""
@@ -52,7 +50,7 @@ def sample_of(data: Responses, population: Population, survey: SurveyDesign | No
     """
     group, groups = _groups(data, population)
     covariates, names = _covariates(data, population.on)
-    bare = Sample(group, groups, covariates, names, None, None, None, None, 1.0)
+    bare = Sample(group, groups, covariates, names)
     return bare if survey is None else _surveyed(data, survey, bare)
 
 
@@ -99,64 +97,56 @@ def column(data: Responses, source: Any, what: str) -> list[Any]:  # noqa: ANN40
 def numbers(data: Responses, source: Any, what: str) -> Floats:  # noqa: ANN401 - a name or any sequence
     """Return a column as numbers (P,)."""
     values = column(data, source, what)
-    try:
-        out = np.array([float(str(x).replace(",", ".")) for x in values])
-    except ValueError:
-        bad = [str(x) for x in values if not _number(x)]
-        raise CalibrationError(f"{what} holds {listed(bad)}, which are not numbers; correct the column") from None
+    read = [_number(x) for x in values]
+    bad = [x for x, number in zip(values, read, strict=True) if number is None]
+    if bad:
+        raise CalibrationError(f"{what} holds {listed(bad)}, which are not numbers; correct the column")
+    out = np.array(read, dtype=np.float64)
     if not np.isfinite(out).all():
         raise CalibrationError(f"{what} holds values that are not finite; correct the column")
     return out
 
 
-def _number(x: object) -> bool:
+def _number(x: object) -> float | None:
     try:
-        float(str(x).replace(",", "."))
+        return float(str(x).replace(",", "."))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _covariates(data: Responses, on: Any) -> tuple[Floats, tuple[str, ...]]:  # noqa: ANN401 - names or a frame
     """Return covariates (P, R); text columns become indicators of all their values but the first."""
     if on is None:
         return np.zeros((len(data.persons), 0)), ()
-    columns: dict[str, Any] = _columns(on)
-    out: list[Floats] = []
-    names: list[str] = []
-    for name, source in columns.items():
+    out: dict[str, Floats] = {}
+    for name, source in _columns(on).items():
         values = column(data, source, f"covariate {name}")
-        if all(_number(x) for x in values):
-            out.append(numbers(data, source, f"covariate {name}"))
-            names.append(name)
+        if all(_number(x) is not None for x in values):
+            out[name] = numbers(data, source, f"covariate {name}")
             continue
         labels = np.array([str(x) for x in values], dtype=object)
-        for label in sorted(set(labels))[1:]:
-            out.append((labels == label).astype(float))
-            names.append(f"{name}={label}")
-    table = np.stack(out, axis=1)
-    still = [n for n, x in zip(names, table.T, strict=True) if np.ptp(x) == 0]
+        out |= {f"{name}={label}": (labels == label).astype(float) for label in sorted(set(labels))[1:]}
+    still = [name for name, x in out.items() if np.ptp(x) == 0]
     if still:
         raise CalibrationError(f"Covariates {listed(still)} are the same for everybody; leave them out")
+    table = np.stack(list(out.values()), axis=1)
     if np.linalg.matrix_rank(table - table.mean(axis=0)) < table.shape[1]:
         raise CalibrationError(
-            f"Covariates {listed(names)} are linearly dependent; leave out those that follow from others"
+            f"Covariates {listed(out)} are linearly dependent; leave out those that follow from others"
         )
-    return table, tuple(names)
+    return table, tuple(out)
 
 
 def _columns(on: Any) -> dict[str, Any]:  # noqa: ANN401 - names or a frame
     if hasattr(on, "columns"):
-        frame: pd.DataFrame = on
-        return {str(name): list(frame[name]) for name in frame.columns}
-    if isinstance(on, str):
-        return {on: on}
+        return {str(name): list(on[name]) for name in on.columns}
     if isinstance(on, Sequence):
-        return {str(name): str(name) for name in on}
+        return {str(name): str(name) for name in ([on] if isinstance(on, str) else on)}
     raise CalibrationError(f"Population(on=…) takes column names or a data frame, got {type(on).__name__}")
 
 
 def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
+    """Return the sample with its design; a stratum needs two clusters to tell how much clusters differ."""
     weight = np.ones(len(data.persons))
     if survey.weights is not None:
         weight = numbers(data, survey.weights, "SurveyDesign(weights=…)")
@@ -165,12 +155,13 @@ def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
             raise CalibrationError(
                 f"Weights must be positive; those of {listed(low)} are not: correct or leave them out"
             )
-    strata = None if survey.strata is None else _labels(column(data, survey.strata, "SurveyDesign(strata=…)"))
-    clusters = None
+    strata = clusters = replicates = None
+    names = [] if survey.strata is None else column(data, survey.strata, "SurveyDesign(strata=…)")
+    if survey.strata is not None:
+        strata = _labels(names)
     if survey.clusters is not None:
-        own = column(data, survey.clusters, "SurveyDesign(clusters=…)")
-        clusters = _labels(list(zip(strata, own, strict=True)) if strata is not None else own)
-    replicates = None
+        labels = column(data, survey.clusters, "SurveyDesign(clusters=…)")
+        clusters = _labels(labels if strata is None else list(zip(strata, labels, strict=True)))
     if survey.replicates is not None:
         parts = _columns(survey.replicates) if not isinstance(survey.replicates, np.ndarray) else None
         table = [numbers(data, x, f"replicate weight {n}") for n, x in parts.items()] if parts else survey.replicates.T
@@ -179,31 +170,24 @@ def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
             raise CalibrationError(
                 f"Replicate weights are for {len(replicates)} persons, the responses have {len(weight)}; give one row a person"
             )
-    _check_strata(data, survey, strata, clusters)
+    if strata is not None:
+        units = np.arange(len(strata)) if clusters is None else clusters
+        lone = {h for h in np.unique(strata) if len(np.unique(units[strata == h])) < 2}
+        if lone:
+            words = sorted({str(name) for name, h in zip(names, strata, strict=True) if h in lone})
+            raise CalibrationError(
+                f"Strata {listed(words)} have a single cluster, so the variance between clusters is unknown there; merge "
+                "them with neighbouring strata"
+            )
     return bare._replace(
         weight=weight, stratum=strata, cluster=clusters, replicates=replicates, replicate_factor=survey.replicate_factor
     )
 
 
-def _check_strata(data: Responses, survey: SurveyDesign, strata: Ints | None, clusters: Ints | None) -> None:
-    """Refuse strata with a single cluster: nothing tells how much clusters differ there."""
-    if strata is None or survey.strata is None:
-        return
-    units = np.arange(len(strata)) if clusters is None else clusters
-    counts = {int(h): len(np.unique(units[strata == h])) for h in np.unique(strata)}
-    names = [str(x) for x in column(data, survey.strata, "SurveyDesign(strata=…)")]
-    lone = sorted({name for name, h in zip(names, strata, strict=True) if counts[int(h)] < 2})
-    if lone:
-        raise CalibrationError(
-            f"Strata {listed(lone)} have a single cluster, so the variance between clusters is unknown there; merge them "
-            "with neighbouring strata"
-        )
-
-
 def _labels(values: list[Any]) -> Ints:
     """Return whole numbers (P,) for labels, in the order of their first appearance."""
-    place: dict[Any, int] = {}
-    return np.array([place.setdefault(x, len(place)) for x in values], dtype=np.int64)
+    place = {x: k for k, x in enumerate(dict.fromkeys(values))}
+    return np.array([place[x] for x in values], dtype=np.int64)
 
 
 def populations_in(

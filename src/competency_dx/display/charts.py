@@ -91,9 +91,9 @@ class Chart:
     """
 
     title: str
-    x_label: str
-    y_label: str
-    series: tuple[Series, ...]
+    x_label: str = ""
+    y_label: str = ""
+    series: tuple[Series, ...] = ()
     y_names: tuple[str, ...] = ()
     x_lines: tuple[float, ...] = ()
     x_names: tuple[str, ...] = ()

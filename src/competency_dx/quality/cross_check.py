@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, freeze, value
+from competency_dx.arrays import Bools, Floats, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import (
     Calibration,
@@ -112,11 +112,8 @@ class CrossCheck(Result):
         near = bool((np.abs(self.in_se[self.judged]) <= LIMIT).all()) and self.judged.any()
         if near and abs(gap) <= self.n_parameters * LIMIT**2 / 2:
             return "agrees"
-        return "undecided" if not self.girth_converged or self._excused else "differs"
-
-    @property
-    def _excused(self) -> bool:
-        return any(f.code in {"calibration.girth_shares", PRIORS.code} for f in self.findings)
+        excused = any(f.code in {"calibration.girth_shares", PRIORS.code} for f in self.findings)
+        return "undecided" if excused or not self.girth_converged else "differs"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per parameter: item, family, parameter, ours, girth, difference, se, in_se, verdict."""
@@ -162,22 +159,13 @@ class CrossCheck(Result):
         from competency_dx.display.charts import Chart, Series
 
         rows = np.flatnonzero(self.judged)[::-1]
-        at = np.arange(len(rows), dtype=np.float64)
         return Chart(
             title="Girth minus this calibration",
             x_label="standard errors",
-            y_label="",
-            series=(Series(name="", mark="point", x=self.in_se[rows], y=at),),
+            series=(Series(name="", mark="point", x=self.in_se[rows], y=np.arange(float(len(rows)))),),
             y_names=tuple(f"{self.items[r]} {self.parameters[r]}" for r in rows),
             x_lines=(-LIMIT, 0.0, LIMIT),
         )
-
-
-class _Data(NamedTuple):
-    """Answers to the items of a calibration, in its order."""
-
-    codes: Codes
-    observed: Bools
 
 
 def cross_check(
@@ -213,37 +201,39 @@ def cross_check(
     chosen = method or Girth()
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
     given = gathered(data.findings, calibration.findings)
-    table = _answers(data, parameters, chosen)
+    table = data.select(items=parameters.items).effective(chosen.missing)
+    above = table[0].max(axis=0, initial=0) >= parameters.n_categories
+    if above.any():
+        high = listed(np.array(parameters.items, dtype=object)[above])
+        raise CalibrationError(f"Scores of {high} are above those calibrated; give the responses it was made from")
     mine = evidence(*table, parameters, points=calibration.certificate.points)
     if not abs(mine.log_likelihood - calibration.log_likelihood) <= SAME_DATA:
         raise CalibrationError(
             f"These responses give the calibration a log-likelihood of {mine.log_likelihood:.2f}, it was made with "
             f"{calibration.log_likelihood:.2f}: give the same responses with the same missing policy, without weights and groups"
         )
-    found = girth_estimates(*table, parameters.n_categories, family, items=parameters.items, method=chosen)
-    other = placed(found, parameters)
+    opinion = girth_estimates(*table, parameters.n_categories, family, items=parameters.items, method=chosen)
+    other = placed(opinion, parameters)
     theirs = evidence(*table, other, points=mine.points)
-    names, families, labels, values = _rows(calibration, other, found)
+    priors = calibration.provenance.settings.get("priors", "")
     out = CrossCheck(
         model=calibration.model,
-        function=found.function,
-        items=names,
-        families=families,
-        parameters=labels,
-        ours=values[0],
-        girth=values[1],
-        se=values[2],
-        at_bound=values[3] > 0,
+        function=opinion.function,
+        **_rows(calibration, other, opinion),
         log_likelihood=mine.log_likelihood,
         girth_log_likelihood=theirs.log_likelihood,
         n_parameters=calibration.n_parameters,
         penalised=calibration.penalised,
-        girth_converged=settled(found, theirs),
-        findings=gathered(given, doubts(found, theirs, parameters.items), _priors_note(calibration)),
+        girth_converged=settled(opinion, theirs),
+        findings=gathered(
+            given,
+            doubts(opinion, theirs, parameters.items),
+            (PRIORS.of(priors=priors),) if calibration.penalised else (),
+        ),
         provenance=provenance(
             "cross_check",
             {"calibration": calibration.digest, **dict(calibration.provenance.inputs)},
-            {"method": described(found, chosen), "priors": calibration.provenance.settings.get("priors", "")},
+            {"method": described(opinion, chosen), "priors": priors},
         ),
     )
     out = replace(out, findings=out.findings + _verdict_note(out))
@@ -251,51 +241,29 @@ def cross_check(
     return out
 
 
-def _answers(data: Responses, parameters: ItemParameters, method: Girth) -> _Data:
-    chosen = data.select(items=parameters.items)
-    codes, observed = chosen.effective(method.missing)
-    high = [item for i, item in enumerate(parameters.items) if codes[:, i].max(initial=0) >= parameters.n_categories[i]]
-    if high:
-        raise CalibrationError(
-            f"Scores of {listed(high)} are above those calibrated; give the responses it was made from"
-        )
-    return _Data(codes, np.array(observed))
-
-
-def _rows(
-    calibration: Calibration, other: ItemParameters, found: GirthEstimates
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Floats]:
-    """Return item, family and name of each row, and the values (4, N): ours, girth's, our SE, at a bound."""
-    own = calibration.parameters
-    frame = calibration.to_frame()
-    rows: list[tuple[str, str, str, float, float, float, float]] = []
-    for i, (item, family, m) in enumerate(zip(own.items, own.families, own.n_categories, strict=True)):
-        at, bound = frame.iloc[i], float(found.at_bound[i])
+def _rows(calibration: Calibration, other: ItemParameters, opinion: GirthEstimates) -> dict[str, Any]:
+    """Return the columns of the comparison, a value a parameter (N,)."""
+    ours, frame = calibration.parameters, calibration.to_frame()
+    rows: list[tuple[Any, ...]] = []
+    for i, (item, family, m) in enumerate(zip(ours.items, ours.families, ours.n_categories, strict=True)):
+        at, bound = frame.iloc[i], opinion.at_bound[i]
         if FAMILIES[family].slope != "fixed":
-            rows.append((item, family, "a", float(own.slope[i]), float(other.slope[i]), float(at["se_a"]), bound))
-        for k in np.flatnonzero(np.isfinite(own.difficulties[i]) & np.isfinite(other.difficulties[i])):
+            rows.append((item, family, "a", ours.slope[i], other.slope[i], at["se_a"], bound))
+        for k in np.flatnonzero(np.isfinite(ours.difficulties[i]) & np.isfinite(other.difficulties[i])):
             name = "b" if m == 2 else f"b{k + 1}"
-            b = float(own.difficulties[i, k]), float(other.difficulties[i, k])
-            rows.append((item, family, name, *b, float(at[f"se_{name}"]), bound))
-    if own.variance != other.variance:
-        rows.append(("population", "normal", "variance", own.variance, other.variance, _variance_se(calibration), 0.0))
-    items, families, labels, *values = zip(*rows, strict=True)
-    return tuple(items), tuple(families), tuple(labels), np.array(values, dtype=np.float64)
-
-
-def _variance_se(calibration: Calibration) -> float:
-    """Return the standard error of the population variance, NaN where it has none."""
-    at = np.flatnonzero(calibration.table.is_kind("variance"))
-    return float(np.sqrt(calibration.covariance[at[0], at[0]])) if at.size else float("nan")
-
-
-def _priors_note(calibration: Calibration) -> tuple[Finding, ...]:
-    if not calibration.penalised:
-        return ()
-    return (PRIORS.of(priors=calibration.provenance.settings["priors"]),)
+            rows.append(
+                (item, family, name, ours.difficulties[i, k], other.difficulties[i, k], at[f"se_{name}"], bound)
+            )
+    if ours.variance != other.variance:
+        free = calibration.standard_errors[calibration.table.is_kind("variance")]
+        se = free[0] if free.size else np.nan
+        rows.append(("population", "normal", "variance", ours.variance, other.variance, se, False))
+    names = "items", "families", "parameters", "ours", "girth", "se", "at_bound"
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
 
 
 def _verdict_note(check: CrossCheck) -> tuple[Finding, ...]:
+    """Return what the verdict asks to be done."""
     if check.verdict == "agrees":
         return ()
     if check.verdict == "girth is higher":
