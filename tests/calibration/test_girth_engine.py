@@ -368,7 +368,7 @@ def test_what_calibrate_asks_for_is_done_or_refused(lsat: Callable[[str], pd.Dat
     with quiet():
         found = estimate_by_girth(data, asked, Girth())
     assert found.parameters.items == tuple(f"Item{k}" for k in range(1, 6))
-    assert found.findings[0].code == "calibration.no_answers"
+    assert "calibration.no_answers" in {f.code for f in found.findings}
     with pytest.raises(CalibrationError, match="anchors"):
         estimate_by_girth(data, asked._replace(anchors=found), Girth())
     with pytest.raises(CalibrationError, match="dimensions"):
