@@ -17,7 +17,7 @@ import pytest
 import competency_dx as cdx
 from competency_dx.errors import MissingDependencyError
 from competency_dx.reports.person_page import further_items
-from competency_dx.reports.strings import strings
+from competency_dx.reports.report_context import strings
 
 
 def wrong(argument: object) -> Any:

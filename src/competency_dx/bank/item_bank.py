@@ -12,12 +12,11 @@ from competency_dx.arrays import value
 from competency_dx.bank.bank_file import BankDocument, BankPopulation, Form
 from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
-from competency_dx.bank.findings import MIXED_SCALES, NO_PARAMETERS, PROVISIONAL
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
 from competency_dx.errors import BankError, DocumentError, listed
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import Result, encode
 
@@ -25,6 +24,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from competency_dx.display.charts import Chart
+
+# fmt: off
+PROVISIONAL = Template("bank.provisional", "info",
+    "Параметры заданий предварительные (экспертные): {n} из {items}; их неопределённость входит в каждую оценку. "
+    "Откалибруйте банк по ответам.",
+    "Parameters of {n} of {items:item|items} are provisional (expert judgement); their uncertainty is carried into every "
+    "score. Calibrate the bank on responses.")
+MIXED_SCALES = Template("bank.mixed_scales", "warning",
+    "Часть параметров откалибрована, часть ({n}) предварительная: они могут лежать на разных шкалах. Откалибруйте и "
+    "остальные задания, закрепив якоря (anchors=).",
+    "Some parameters are calibrated, {n} provisional: they may lie on different scales. Calibrate the others too, with "
+    "anchors=.")
+NO_PARAMETERS = Template("bank.no_parameters", "warning",
+    "Нет параметров у {n:задания|заданий|заданий}, в оценивании {n:~оно не участвует|они не участвуют|они не участвуют}: "
+    "{scope}.",
+    "{n:item has|items have} no parameters and {n:~takes|take} no part in scoring: {scope}.")
+# fmt: on
 
 
 class CalibrationLike(Protocol):

@@ -10,13 +10,12 @@ from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import gate
 from competency_dx.competencies.estimates import estimates
-from competency_dx.competencies.findings import NO_COHORT
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
 from competency_dx.errors import DiagnosisError
-from competency_dx.findings import Finding, announce, gathered
+from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason, Reasons
@@ -24,6 +23,13 @@ from competency_dx.scoring import Matched, as_responses, match
 
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
+# fmt: off
+NO_COHORT = Template("competencies.no_cohort", "info",
+    "Одинаковый вариант выполнили меньше {least:человека|человек|человек}: прибавка от отдельных баллов (PRMSE) не "
+    "оценивалась, решение о показе принято по надёжности.",
+    "Fewer than {least:person|persons} took the same form: the added value of subscores (PRMSE) was not estimated, what is "
+    "reported was decided by reliability.")
+# fmt: on
 
 
 def diagnose(

@@ -5,7 +5,17 @@ from competency_dx.display.charts import Chart, Series, chart_svg, draw, interva
 from competency_dx.display.interval_svg import IntervalRow, interval_svg
 from competency_dx.display.stacked_svg import stacked_svg
 from competency_dx.display.theme import FONT, LOOKS, Look, symbol
-from competency_dx.display.words import MINUS, chance, counted, decimal, interval, percent, tied
+from competency_dx.display.words import (
+    MINUS,
+    chance,
+    counted,
+    decimal,
+    interval,
+    percent,
+    sentences,
+    tied,
+    yaml_content,
+)
 from competency_dx.display.wright_svg import wright_svg
 from competency_dx.findings import NBSP, count, plural
 
@@ -30,9 +40,11 @@ __all__ = [
     "interval_svg",
     "percent",
     "plural",
+    "sentences",
     "stacked_svg",
     "symbol",
     "tables",
     "tied",
     "wright_svg",
+    "yaml_content",
 ]

@@ -1,9 +1,13 @@
-"""Numbers and nouns as a reader of Russian or English expects them: plurals, decimal comma, non-breaking percent."""
+"""Numbers, nouns and sentences as a reader of Russian or English expects them: plurals, decimal comma, bilingual files."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
 
 from competency_dx.findings import NBSP, count, plural
 
@@ -51,3 +55,18 @@ def chance(p: float, language: str) -> str:
 def tied(text: str) -> str:
     """Return the text with the blanks before percent signs made non-breaking."""
     return text.replace(" %", f"{NBSP}%")
+
+
+@cache
+def yaml_content(room: str, name: str) -> Mapping[str, Any]:
+    """Return the YAML file of that name in a room."""
+    from ruamel.yaml import YAML
+
+    text = files(f"competency_dx.{room}").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return MappingProxyType(YAML(typ="safe", pure=True).load(text))
+
+
+@cache
+def sentences(room: str, name: str, language: str) -> Mapping[str, Any]:
+    """Return what a YAML file of pairs ``key: {ru: …, en: …}`` says in a language."""
+    return MappingProxyType({key: both[language] for key, both in yaml_content(room, name).items()})

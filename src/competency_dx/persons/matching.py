@@ -14,11 +14,16 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.classification import ClassCalibration
 from competency_dx.errors import ScoringError, listed
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.models import ItemParameters, bank_parameters
-from competency_dx.persons.findings import NO_PARAMETERS
 from competency_dx.persons.plain_table import plain_points
 from competency_dx.responses import MissingPolicy, Responses, chosen_options, load_responses
+
+# fmt: off
+NO_PARAMETERS = Template("persons.no_parameters", "warning",
+    "Нет параметров у {n:задания|заданий|заданий}, ответы в оценивании не участвуют: {scope}.",
+    "{n:item has|items have} no parameters; answers to {n:~it|them} take no part in scoring: {scope}.")
+# fmt: on
 
 
 class Matched(NamedTuple):

@@ -12,9 +12,8 @@ from competency_dx.reports.cohort_page import cohort_page
 from competency_dx.reports.files import csv_bytes, file_names, frame_sheet, workbook_bytes
 from competency_dx.reports.person_page import person_page
 from competency_dx.reports.profile_sheets import profile_sheets
-from competency_dx.reports.report_context import environment, report_context
+from competency_dx.reports.report_context import Language, environment, report_context, strings
 from competency_dx.reports.result_page import result_page
-from competency_dx.reports.strings import Language, strings
 from competency_dx.result import Result
 
 FILES = (".html", ".csv", ".xlsx", ".json")

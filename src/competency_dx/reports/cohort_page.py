@@ -29,9 +29,10 @@ from competency_dx.reports.report_context import (
     named,
     persons,
     render,
+    several,
+    strings,
     unit_title,
 )
-from competency_dx.reports.strings import several, strings
 
 MOST_SUPPRESSED_ROWS = 6
 

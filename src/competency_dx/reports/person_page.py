@@ -15,9 +15,9 @@ from competency_dx.reports.report_context import (
     column_title,
     named,
     render,
+    several,
     unit_title,
 )
-from competency_dx.reports.strings import several
 
 FOUND = ("confirmed", "likely")
 NOTABLE = 0.6  # share of the maximum by which points depart from what is expected before it is marked

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
-from competency_dx.display import FONT, LOOKS, Look, chance, decimal, percent, symbol, tied
+from competency_dx.display import FONT, LOOKS, Look, chance, counted, decimal, percent, sentences, symbol, tied
 from competency_dx.errors import require
 from competency_dx.findings import Finding
-from competency_dx.reports.strings import Language, several, strings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+Language = Literal["ru", "en"]
 SHOWN_SCOPE = 5
 CHANCES = (0.05, 0.20, 0.40, 0.60, 0.80, 0.95)
+
+
+def strings(language: Language) -> Mapping[str, str]:
+    """Return the sentences of one language by key, which ``strings.yaml`` has in both."""
+    return sentences("reports", "strings", language)
+
+
+def several(n: int, noun: str, language: Language) -> str:
+    """Return a number with the right form of one of the nouns of ``strings.yaml``, kept on one line."""
+    return counted(n, strings(language)[f"noun_{noun}"].split("|"), language)
 
 
 @value

@@ -10,8 +10,7 @@ from competency_dx.arrays import value
 from competency_dx.display import MINUS, chart_svg, count
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.reports.report_context import FindingLine, finding_lines, render
-from competency_dx.reports.strings import Language, several, strings
+from competency_dx.reports.report_context import FindingLine, Language, finding_lines, render, several, strings
 from competency_dx.result import Result
 
 if TYPE_CHECKING:

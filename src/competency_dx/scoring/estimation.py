@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.errors import ScoringError
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.kernels.blocks import map_blocks
 from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.models import ItemParameters
@@ -30,13 +30,17 @@ from competency_dx.persons import (
     uncertain_items,
 )
 from competency_dx.provenance import digest_arrays, digest_text
-from competency_dx.scoring.findings import END_OF_GRID
 from competency_dx.scoring.point_scores import point_estimates, reach_of
 from competency_dx.scoring.shared_errors import Shared, shared_variance
 
 NO_RESPONSES = 3
 EDGE = 1e-6
 BLOCK = 32_768
+# fmt: off
+END_OF_GRID = Template("scoring.end_of_grid", "warning",
+    "Оценки {n:участника|участников|участников} упираются в край шкалы (6 SD), их величина занижена по модулю: {scope}.",
+    "The estimates of {n:person|persons} press against the end of the scale (6 SD) and are understated in size: {scope}.")
+# fmt: on
 
 
 class Estimates(NamedTuple):

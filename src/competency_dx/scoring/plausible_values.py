@@ -17,7 +17,7 @@ from competency_dx.arrays import Floats, Names, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
-from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
+from competency_dx.findings import Finding, Template, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters
 from competency_dx.persons import (
     EAP,
@@ -36,7 +36,6 @@ from competency_dx.persons import (
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import Result
 from competency_dx.scoring.conditioning import Covariates, LatentRegression, design_of
-from competency_dx.scoring.findings import DRAWS_AT_THE_END
 from competency_dx.scoring.latent_regression import RegressionFit, fit_latent_regression, under_normals
 
 if TYPE_CHECKING:
@@ -47,6 +46,13 @@ if TYPE_CHECKING:
 Shape = Literal["long", "wide"]
 DEFAULT_METHOD = EAP()
 KEY_BYTES = 16
+# fmt: off
+DRAWS_AT_THE_END = Template("scoring.draws_at_the_end", "warning",
+    "Правдоподобные значения {n:участника|участников|участников} упираются в край шкалы (6 SD) и урезаны: {scope}. "
+    "Проверьте, нет ли выбросов в сведениях об участниках.",
+    "The plausible values of {n:person|persons} press against the end of the scale (6 SD) and are cut off: {scope}. Check "
+    "the covariates for outliers.")
+# fmt: on
 
 
 @value

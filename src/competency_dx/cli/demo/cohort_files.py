@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from competency_dx.cli.demo import words
+from competency_dx.cli.demo.raw_answers import words
 from competency_dx.errors import require
 
 if TYPE_CHECKING:

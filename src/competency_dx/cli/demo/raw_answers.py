@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.bank import CodeMap, Given, Item, Rubric
-from competency_dx.cli.demo import content
+from competency_dx.display import sentences, yaml_content
 from competency_dx.responses import Reason, score_answers
 
 MOST_CANDIDATES = 1500
@@ -22,6 +23,9 @@ OFTEN_WRONG = 2
 """Sequences with more wrong places than this are rare and are offered in one spelling only."""
 MISCONCEPTION = 3.0
 """How much oftener a wrong option is chosen when a misconception leads to it."""
+
+words = partial(sentences, "cli.demo", "words")
+"""What the files, the pages and the messages of the demo say in a language."""
 
 Written = Iterator[tuple[str, float]]
 """Ways to answer, and how often each occurs relative to others that earn as much."""
@@ -159,7 +163,7 @@ def _words(item: Item, key: tuple[str, ...], rng: np.random.Generator) -> Writte
     for k, word in enumerate(key):
         for spelled in (word, word.capitalize(), word.upper(), f"{word}.", f" {word} ", word.replace("ё", "е")):
             yield spelled, 1.0 / (k + 1)
-    wrong = content("wrong_words")
+    wrong = yaml_content("cli.demo", "wrong_words")
     for word in wrong.get(item.id, wrong["any"]):
         weight = float(rng.gamma(2.0))
         yield from ((word, weight), (word.capitalize(), 0.3 * weight))

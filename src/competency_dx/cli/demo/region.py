@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from competency_dx import models  # models.simulate: a name shared by a function and the module it lives in
 from competency_dx.arrays import Floats, Ints, Names, freeze, value
 from competency_dx.bank import ItemBank
-from competency_dx.cli.demo import words
-from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable
+from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable, words
 from competency_dx.models import ItemParameters, bank_parameters, expected_scores
 from competency_dx.responses import Reason
 

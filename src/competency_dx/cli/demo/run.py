@@ -13,15 +13,15 @@ import numpy as np
 
 from competency_dx.bank import ItemBank, Text, load_bank, save_bank
 from competency_dx.calibration import SuspectedKey, suspected_keys
-from competency_dx.cli.demo import content, words
 from competency_dx.cli.demo.cohort_files import write_cohort
-from competency_dx.cli.demo.findings import SYNTHETIC_DATA
 from competency_dx.cli.demo.practice import LEVELS, compare, shares
+from competency_dx.cli.demo.raw_answers import words
 from competency_dx.cli.demo.region import make_cohort, plant_wrong_key, with_key
 from competency_dx.cli.steps import advised_model, calibrated
 from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
 from competency_dx.display import FONT, count, decimal, percent
+from competency_dx.findings import Template
 from competency_dx.reports import page_templates, report
 from competency_dx.responses import Reason, Responses, check_design, load_responses
 
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 SUBJECTS = (("mathematics", ".xlsx"), ("history", ".csv"), ("physics", ".parquet"))
 PLANTED_IN = "mathematics"
 INDENT = 2
+# fmt: off
+SYNTHETIC_DATA = Template("cli.synthetic", "warning",
+    "СИНТЕТИЧЕСКИЕ ДАННЫЕ: участники, муниципалитеты и ответы придуманы программой; выводов о людях здесь нет.",
+    "SYNTHETIC DATA: persons, municipalities and answers are made up by a program; nothing here is about people.")
+# fmt: on
 SYNTHETIC_FINDING = SYNTHETIC_DATA.of()
 
 
@@ -110,8 +115,8 @@ def _study(name: str, path: Path, persons: int, rng: np.random.Generator, termin
 
 def as_synthetic(bank: ItemBank) -> ItemBank:
     """Return the bank under an id and titles that say that its parameters come from synthetic data."""
-    label, note = content("words")["synthetic"], SYNTHETIC_FINDING
-    title = Text(**{language: f"{bank.title.text(language)} — {label[language]}" for language in ("ru", "en")})
+    note = SYNTHETIC_FINDING
+    title = Text(**{lang: f"{bank.title.text(lang)} — {words(lang)['synthetic']}" for lang in ("ru", "en")})
     update = {"id": f"{bank.id}-synthetic", "title": title, "note": Text(ru=note.ru, en=note.en)}
     return replace(bank, header=bank.header.model_copy(update=update))
 
