@@ -60,6 +60,18 @@ def test_results_read_back_to_the_same_bytes_and_draw(simulate: Simulate, maker:
         assert result.plot(kind).axes[0].has_data()
 
 
+def test_a_calibration_is_called_by_its_content(simulate: Simulate) -> None:
+    """The digest is the same after reading back and from the same answers; other names of items give another."""
+    data = simulate(persons=150, missing=0.05)
+    calibration = classify(data.frame, data.q, model="DINA")
+    assert type(calibration).from_json(calibration.to_json()).digest == calibration.digest
+    assert classify(data.frame, data.q, model="DINA").digest == calibration.digest
+    other = classify(data.frame.add_prefix("x"), data.q.rename(index=lambda i: f"x{i}"), model="DINA")
+    assert other.digest != calibration.digest
+    used = attribute_posteriors(data.responses, calibration).provenance.inputs
+    assert used["calibration"] == calibration.digest
+
+
 def test_frame_is_consistent(simulate: Simulate) -> None:
     data = simulate()
     found = classify(data.frame, data.q)

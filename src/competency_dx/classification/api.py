@@ -9,24 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes
-from competency_dx.classification import checks as screen
 from competency_dx.classification.choices import ClassificationML
-from competency_dx.classification.class_calibration import (
-    ClassCalibration,
-    ClassCertificate,
-    ItemClasses,
-    standard_errors,
-)
+from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.findings import NO_ANSWERS
-from competency_dx.classification.inference import reported
-from competency_dx.classification.maximise_classes import ClassFit, fit
-from competency_dx.classification.problem import FAMILIES, ClassProblem, build
+from competency_dx.classification.inference import calibrated
+from competency_dx.classification.maximise_classes import fit
+from competency_dx.classification.problem import FAMILIES, build
 from competency_dx.classification.q_matrix import QMatrix, check_q_matrix, read_q_matrix
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.models import CALIBRATED_FROM, NormalPopulation
-from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, load_responses
 
 if TYPE_CHECKING:
@@ -90,7 +82,7 @@ def calibrate_classes(
     _refuse(codes, observed, q)
     with one_blas_thread():
         problem = build(codes, observed, q=q, families=named, method=method)
-        out = _assembled(problem, fit(problem, method), q, (codes, observed), method)
+        out = calibrated(problem, fit(problem, method), q, (codes, observed), method)
     left_out = NO_ANSWERS.about(item for item in data.items if item not in set(ids))
     notes = gathered(data.findings, left_out, () if method.hierarchy else check_q_matrix(q, named))
     out = replace(out, findings=notes + out.findings)
@@ -140,63 +132,3 @@ def _refuse(codes: Codes, observed: Bools, q: QMatrix) -> None:
     bare = [a for a, n in zip(q.attributes, q.entries.sum(axis=0), strict=True) if not n]
     if bare:
         raise CalibrationError(f"No item with answers measures {listed(bare)}; remove these columns of the Q-matrix")
-
-
-def _assembled(
-    problem: ClassProblem, found: ClassFit, q: QMatrix, data: tuple[Codes, Bools], method: ClassificationML
-) -> ClassCalibration:
-    """Put the pieces of a fit together."""
-    codes, observed = data
-    n_answers = observed.sum(axis=0)
-    statuses = tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers)
-    numbers = reported(problem, found, q, statuses)
-    pi, profiles, mean = numbers.profile_probabilities, problem.profiles.astype(np.float64), numbers.prevalence
-    structural = len(pi) - 1 if problem.distribution.saturated else len(found.state.distribution)
-    model = problem.families[0] if len(set(problem.families)) == 1 else "mixed"
-    return ClassCalibration(
-        model=model,
-        parameters=numbers.items,
-        attribute_distribution=problem.distribution.kind,
-        hierarchy=method.hierarchy,
-        profile_probabilities=pi,
-        prevalence=mean,
-        prevalence_se=standard_errors(np.diag(numbers.prevalence_covariance)),
-        population=NormalPopulation(
-            dimensions=q.attributes, mean=mean, covariance=(profiles.T * pi) @ profiles - np.outer(mean, mean)
-        ),
-        parameter_names=_names(problem, numbers.items, len(numbers.estimates)),
-        estimates=numbers.estimates,
-        covariance=numbers.covariance,
-        n_parameters=problem.n_item_parameters + structural,
-        log_likelihood=found.now.log_likelihood,
-        converged=found.converged,
-        iterations=found.iterations,
-        n_persons=int(problem.persons),
-        n_answers=n_answers,
-        certificate=ClassCertificate(
-            promised_gain=found.promised,
-            missed_profile=found.missed,
-            smallest_eigenvalue=found.at.smallest_eigenvalue,
-            flat_directions=found.at.flat.shape[1],
-            starts=np.array(found.starts),
-        ),
-        findings=screen.after(problem, found, numbers.items),
-        provenance=provenance(
-            "calibrate",
-            {
-                "responses": digest_arrays(np.where(observed, codes, 0), np.packbits(observed)),
-                "q_matrix": digest_arrays(q.entries),
-            },
-            {"model": model, **method.describe(), "standard errors": "observed information (Louis), complete"},
-        ),
-    )
-
-
-def _names(problem: ClassProblem, items: ItemClasses, F: int) -> tuple[str, ...]:
-    """Return the names of the reported parameters: effects of items, then the distribution's."""
-    out = [f"{item}.d{e}" for i, item in enumerate(items.items) for e in np.flatnonzero(np.isfinite(items.effects[i]))]
-    if problem.distribution.saturated:
-        out += [f"profile.{''.join(str(x) for x in row)}" for row in problem.profiles[1:]]
-        return tuple(out[:F])
-    slopes = {"higher_order": [f"{a}.slope" for a in items.attributes], "higher_order_1pl": ["slope"]}
-    return (*out, *(f"{a}.intercept" for a in items.attributes), *slopes.get(problem.distribution.kind, ()))

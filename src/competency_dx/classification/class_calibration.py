@@ -11,7 +11,7 @@ from competency_dx.arrays import Codes, Floats, Ints, freeze, value
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
-from competency_dx.provenance import Provenance
+from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
@@ -210,6 +210,14 @@ class ClassCalibration(Result):
     def __post_init__(self) -> None:
         freeze(self, profile_probabilities=float, prevalence=float, prevalence_se=float, n_answers=np.int64)
         freeze(self, estimates=float, covariance=float)
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of model, items, profiles, estimates and covariance: what a calibration is called by."""
+        p = self.parameters
+        reals = (p.probabilities, self.profile_probabilities, self.estimates, self.covariance)
+        whole = digest_arrays(p.q_matrix, p.profiles, *(np.where(np.isfinite(x), x, np.nan) for x in reals))
+        return digest_document([self.model, p.items, p.families, p.attributes, whole])
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -75,8 +75,7 @@ def curved(problem: ClassProblem, now: ClassEvaluation) -> Curved:
         )
     gradient, information = _by_item_parameters(problem, state, found)
     basis, empty = _free_directions(problem, state, found)
-    inner = np.asarray(basis.T @ np.asarray(basis.T @ information).T)
-    covariance, flat, smallest = inverse(inner)
+    covariance, flat, smallest = inverse(np.asarray(basis.T @ np.asarray(basis.T @ information).T))
     return Curved(gradient, information, basis, covariance, flat, smallest, shares, int(now.active[reference]), empty)
 
 
@@ -100,9 +99,7 @@ def _free_directions(problem: ClassProblem, state: State, found: Louis) -> tuple
     out = []
     for item in problem.items:
         G, h = restrictions(item)
-        tight = G[G @ state.items[item.at] - h < TIGHT]
-        bare = item.design[empty[item.where]]
-        fixed = np.concatenate([tight, bare])
+        fixed = np.concatenate([G[G @ state.items[item.at] - h < TIGHT], item.design[empty[item.where]]])
         out.append(null_space(fixed) if len(fixed) else np.eye(item.design.shape[1]))
     S = len(found.gradient) - problem.n_groups
     inner = np.ones(S, dtype=bool) if problem.distribution.saturated else _inner(state)
@@ -133,30 +130,24 @@ def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tupl
     Probabilities, shares of classes, intercepts and slopes that the step would take over a restriction are taken to it,
     and the others step given that.
     """
-    F = problem.n_item_parameters
-    full = np.asarray(at.basis @ _restricted(problem, now.state, at))
+    F, state, g = problem.n_item_parameters, now.state, at.free(at.gradient)
+    information = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
+    step, room = at.covariance @ g, _room(problem, state, at)
+    parts = [restrictions(item) for item in problem.items]
+    slack = np.concatenate([h - G @ state.items[item.at] for item, (G, h) in zip(problem.items, parts, strict=True)])
+    slack, S = np.minimum(slack, 0.0), at.basis.shape[0] - F
+    G = block_diag([*(G for G, _ in parts), *([np.zeros((0, S))] if S else [])], format="csr") @ at.basis
+    if at.smallest_eigenvalue <= FLAT or not (G @ step < slack - TIGHT).any():
+        step = boxed_step(information, g, step, *room)
+    else:
+        B, b = box(len(step), *room)
+        step = restricted_step(information, step, np.concatenate([G.toarray(), B]), np.concatenate([slack, b]))
+    full = np.asarray(at.basis @ step)
     if not problem.distribution.saturated:
         return full[:F], full[F:]
     out = np.zeros(problem.distribution.n_classes)
-    out[at.shares] = full[F:]
-    out[at.reference] = -full[F:].sum()
+    out[at.shares], out[at.reference] = full[F:], -full[F:].sum()
     return full[:F], out
-
-
-def _restricted(problem: ClassProblem, state: State, at: Curved) -> Floats:
-    """Return the Newton step (Y',) within the restrictions of the items and the room of the distribution."""
-    g, room = at.free(at.gradient), _room(problem, state, at)
-    information = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
-    step = at.covariance @ g
-    parts = [restrictions(item) for item in problem.items]
-    slack = np.concatenate([h - G @ state.items[item.at] for item, (G, h) in zip(problem.items, parts, strict=True)])
-    S = at.basis.shape[0] - problem.n_item_parameters
-    G = block_diag([*(G for G, _ in parts), *([np.zeros((0, S))] if S else [])], format="csr") @ at.basis
-    slack = np.minimum(slack, 0.0)
-    if at.smallest_eigenvalue <= FLAT or not (G @ step < slack - TIGHT).any():
-        return boxed_step(information, g, step, *room)
-    B, b = box(len(step), *room)
-    return restricted_step(information, step, np.concatenate([G.toarray(), B]), np.concatenate([slack, b]))
 
 
 def _room(problem: ClassProblem, state: State, at: Curved) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""From the observed information to standard errors of what is reported: effects, probabilities, profiles, prevalence."""
+"""From a fit to the calibration: effects, probabilities, profiles, prevalence, with standard errors by the information."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logit
 
-from competency_dx.arrays import Floats
-from competency_dx.classification.class_calibration import ItemClasses
+from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.classification.checks import after
+from competency_dx.classification.choices import ClassificationML
+from competency_dx.classification.class_calibration import (
+    ClassCalibration,
+    ClassCertificate,
+    ItemClasses,
+    standard_errors,
+)
 from competency_dx.classification.maximise_classes import ClassFit
 from competency_dx.classification.problem import ClassProblem
 from competency_dx.classification.q_matrix import QMatrix
 from competency_dx.kernels.classes import attribute_distributions
 from competency_dx.kernels.classes.attribute_profiles import ItemGroups, additive_design, saturated_design
 from competency_dx.kernels.classes.item_classes import Predictor
+from competency_dx.models import CALIBRATED_FROM, NormalPopulation
+from competency_dx.provenance import digest_arrays, provenance
 
 NAMED_PROFILES = 2048
 FLAT_SHARE = 1e-6
-
-
-class Reported(NamedTuple):
-    """Reported numbers with covariances; see `ClassCalibration` for their meaning."""
-
-    items: ItemClasses
-    profile_probabilities: Floats
-    prevalence: Floats
-    prevalence_covariance: Floats
-    estimates: Floats
-    covariance: Floats
 
 
 class Uncertain(NamedTuple):
@@ -48,42 +46,101 @@ class Uncertain(NamedTuple):
         return np.asarray(out)
 
 
-def reported(problem: ClassProblem, fit: ClassFit, q: QMatrix, statuses: tuple[str, ...]) -> Reported:
-    """Return everything reported at a fit."""
-    at, p = fit.at, problem.probabilities(fit.state)
-    flat = np.asarray(at.basis @ at.flat)
+def calibrated(
+    problem: ClassProblem, fit: ClassFit, q: QMatrix, data: tuple[Codes, Bools], method: ClassificationML
+) -> ClassCalibration:
+    """Return the calibration at a fit, with the findings of the fit."""
+    (codes, observed), at = data, fit.at
+    n_answers, flat = observed.sum(axis=0), np.asarray(at.basis @ at.flat)
     covariance = np.asarray(at.basis @ np.asarray(at.basis @ at.covariance).T)
-    uncertain = Uncertain(covariance, np.linalg.qr(flat)[0] if flat.size else flat)
-    Y, parts, rows = len(covariance), [], []
-    for item, own, family in zip(problem.items, problem.groups, problem.families, strict=True):
-        pairs = _item(item, own, family, p)
-        wide = [np.zeros((len(J), Y)) for _, J in pairs]
-        for full, (_, J) in zip(wide, pairs, strict=True):
-            full[:, item.at] = J
-        parts.append([(x, uncertain.through(full)) for (x, _), full in zip(pairs, wide, strict=True)])
-        rows.append(wide[1])
-    probabilities, effects = (_padded([part[k] for part in parts]) for k in (0, 1))
+    uncertain, Y = Uncertain(covariance, np.linalg.qr(flat)[0] if flat.size else flat), len(covariance)
+    items, effects, rows = _items(problem, fit, q, uncertain, n_answers)
     pi = attribute_distributions.profile_probabilities(problem.distribution, fit.state.distribution)
-    estimates, J = _distribution(problem, fit, pi, Y)
-    return Reported(
-        ItemClasses(
-            items=q.items,
-            families=problem.families,
-            statuses=statuses,
-            attributes=q.attributes,
-            q_matrix=q.entries,
-            profiles=problem.profiles,
-            probabilities=probabilities[0],
-            probability_covariance=probabilities[1],
-            effects=effects[0],
-            effect_covariance=effects[1],
-        ),
-        pi,
+    own, J = _distribution(problem, fit, pi, Y)
+    profiles, mean, estimates = (
+        problem.profiles.astype(np.float64),
         pi @ problem.profiles,
-        uncertain.through(_prevalence(problem, fit, pi, Y)),
-        np.concatenate([*(part[1][0] for part in parts), estimates]),
-        uncertain.through(np.concatenate([*rows, J])),
+        np.concatenate([effects, own]),
     )
+    structural = len(pi) - 1 if problem.distribution.saturated else len(fit.state.distribution)
+    model = problem.families[0] if len(set(problem.families)) == 1 else "mixed"
+    return ClassCalibration(
+        model=model,
+        parameters=items,
+        attribute_distribution=problem.distribution.kind,
+        hierarchy=method.hierarchy,
+        profile_probabilities=pi,
+        prevalence=mean,
+        prevalence_se=standard_errors(np.diag(uncertain.through(_prevalence(problem, fit, pi, Y)))),
+        population=NormalPopulation(
+            dimensions=q.attributes, mean=mean, covariance=(profiles.T * pi) @ profiles - np.outer(mean, mean)
+        ),
+        parameter_names=_names(problem, items, len(estimates)),
+        estimates=estimates,
+        covariance=uncertain.through(np.concatenate([rows, J])),
+        n_parameters=problem.n_item_parameters + structural,
+        log_likelihood=fit.now.log_likelihood,
+        converged=fit.converged,
+        iterations=fit.iterations,
+        n_persons=int(problem.persons),
+        n_answers=n_answers,
+        certificate=ClassCertificate(
+            promised_gain=fit.promised,
+            missed_profile=fit.missed,
+            smallest_eigenvalue=fit.at.smallest_eigenvalue,
+            flat_directions=fit.at.flat.shape[1],
+            starts=np.array(fit.starts),
+        ),
+        findings=after(problem, fit, items),
+        provenance=provenance(
+            "calibrate",
+            {
+                "responses": digest_arrays(np.where(observed, codes, 0), np.packbits(observed)),
+                "q_matrix": digest_arrays(q.entries),
+            },
+            {"model": model, **method.describe(), "standard errors": "observed information (Louis), complete"},
+        ),
+    )
+
+
+def _names(problem: ClassProblem, items: ItemClasses, F: int) -> tuple[str, ...]:
+    """Return the names of the reported parameters: effects of items, then the distribution's."""
+    out = [f"{item}.d{e}" for i, item in enumerate(items.items) for e in np.flatnonzero(np.isfinite(items.effects[i]))]
+    if problem.distribution.saturated:
+        out += [f"profile.{''.join(str(x) for x in row)}" for row in problem.profiles[1:]]
+        return tuple(out[:F])
+    slopes = {"higher_order": [f"{a}.slope" for a in items.attributes], "higher_order_1pl": ["slope"]}
+    return (*out, *(f"{a}.intercept" for a in items.attributes), *slopes.get(problem.distribution.kind, ()))
+
+
+def _items(
+    problem: ClassProblem, fit: ClassFit, q: QMatrix, uncertain: Uncertain, n_answers: Ints
+) -> tuple[ItemClasses, Floats, Floats]:
+    """Return the items with covariances, all their effects (E,), and the derivatives (E, Y) of these."""
+    p, Y = problem.probabilities(fit.state), len(uncertain.covariance)
+    parts, rows = [], []
+    for item, own, family in zip(problem.items, problem.groups, problem.families, strict=True):
+        part = []
+        for x, J in _item(item, own, family, p):
+            wide = np.zeros((len(J), Y))
+            wide[:, item.at] = J
+            part.append((x, uncertain.through(wide)))
+        parts.append(part)
+        rows.append(wide)
+    probabilities, effects = (_padded([part[k] for part in parts]) for k in (0, 1))
+    out = ItemClasses(
+        items=q.items,
+        families=problem.families,
+        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
+        attributes=q.attributes,
+        q_matrix=q.entries,
+        profiles=problem.profiles,
+        probabilities=probabilities[0],
+        probability_covariance=probabilities[1],
+        effects=effects[0],
+        effect_covariance=effects[1],
+    )
+    return out, np.concatenate([part[1][0] for part in parts]), np.concatenate(rows)
 
 
 def _padded(parts: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

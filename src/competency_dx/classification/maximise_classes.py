@@ -87,19 +87,16 @@ def _climbed(problem: ClassProblem, now: ClassEvaluation, gate: float, left: int
     """Return the evaluation where a SQUAREM cycle gains less than `gate`, and the E-steps it took."""
     done = 0
     while done < left:
-        _, further, steps = accelerated(problem, now)
+        one = problem.evaluate(problem.m_step(now))
+        two = problem.m_step(one)
+        further, steps = problem.evaluate(extrapolate(problem, now.state, one.state, two)), 2
+        raised = further.log_likelihood >= one.log_likelihood
+        if not raised:
+            further, steps = problem.evaluate(two), 3
         gain, now, done = further.log_likelihood - now.log_likelihood, further, done + steps
         if gain < gate:
             break
     return now, done
-
-
-def accelerated(problem: ClassProblem, now: ClassEvaluation) -> tuple[ClassEvaluation, ClassEvaluation, int]:
-    """Return the evaluations one EM step and one guarded SQUAREM cycle on, and the E-steps that took."""
-    one = problem.evaluate(problem.m_step(now))
-    two = problem.m_step(one)
-    further = problem.evaluate(extrapolate(problem, now.state, one.state, two))
-    return (one, further, 2) if further.log_likelihood >= one.log_likelihood else (one, problem.evaluate(two), 3)
 
 
 def extrapolate(problem: ClassProblem, zero: State, one: State, two: State) -> State:

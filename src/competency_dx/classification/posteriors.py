@@ -230,7 +230,5 @@ def posterior_blocks(answers: MatchedClasses, calibration: ClassCalibration) -> 
 
 
 def fingerprint(data: Responses, calibration: ClassCalibration) -> dict[str, str]:
-    """Return digests of the responses and of the numbers of a calibration."""
-    p = calibration.parameters
-    numbers = (p.q_matrix, p.profiles, p.probabilities, calibration.profile_probabilities)
-    return {"responses": digest_arrays(data.scores, data.reasons), "calibration": digest_arrays(*numbers)}
+    """Return the digests of the responses and of a calibration."""
+    return {"responses": digest_arrays(data.scores, data.reasons), "calibration": calibration.digest}

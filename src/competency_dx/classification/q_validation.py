@@ -95,16 +95,14 @@ class QValidation(Result):
         """Return the best q-vector of each size for each item: item, n_attributes, q_vector, pvaf, gdi (mesa plot data)."""
         import pandas as pd
 
-        names, pvaf, A = self._names(), self.pvaf, len(self.attributes)
-        best = [(i, k, self._best(i, k)) for i in range(len(self.items)) for k in range(1, A + 1)]
+        names, size, pvaf = self._names(), self.q_vectors.sum(axis=1), self.pvaf
+        counts = range(1, len(self.attributes) + 1)
+        best = [(i, k, _best(pvaf[i], size, k)) for i in range(len(self.items)) for k in counts]
         rows = [(self.items[i], k, names[v], pvaf[i, v], self.discrimination[i, v]) for i, k, v in best]
         return pd.DataFrame(rows, columns=["item", "n_attributes", "q_vector", "pvaf", "gdi"])
 
     def _names(self) -> list[str]:
         return ["".join(str(x) for x in row) for row in self.q_vectors]
-
-    def _best(self, item: int, k: int) -> int:
-        return _best(self.pvaf[item], self.q_vectors.sum(axis=1), k)
 
     def summary(self) -> Sequence[str]:
         """Return how many q-vectors the data would change, and which."""

@@ -60,15 +60,14 @@ class Marked(NamedTuple):
 
     def tells(self, codes: Sequence[int]) -> Bools:
         """Return which alternatives stand in sets where the marks of any of the codes differ (N,)."""
-        low = np.minimum.reduceat(self.marks[:, codes], self.first)
-        high = np.maximum.reduceat(self.marks[:, codes], self.first)
-        differ: Bools = np.any(high > low, axis=1)
-        return np.asarray(differ[self.set_of])
+        if not len(self.ticks):
+            return np.zeros(0, dtype=np.bool_)
+        low, high = (f.reduceat(self.marks[:, codes], self.first) for f in (np.minimum, np.maximum))
+        return np.asarray(np.any(high > low, axis=1)[self.set_of])
 
     def chances(self, code: int) -> Bools:
         """Return whose answer could show a misconception (P,)."""
-        told = np.append(self.tells([code]), False) if len(self.ticks) else np.zeros(1, dtype=np.bool_)
-        return np.asarray(told[self.picked])
+        return np.asarray(np.append(self.tells([code]), False)[self.picked])
 
 
 class Ticked(NamedTuple):
@@ -163,9 +162,9 @@ def _answers_read(
 ) -> Iterator[tuple[str, tuple[tuple[tuple[str, ...], ...], Ints]]]:
     """Yield of each item the distinct answers as option codes and the place (P,) of each person's, -1 where there is none."""
     assert data.answers is not None
-    places = {item: data.items.index(item) for item in items}
     found = {}
-    for item, j in places.items():
+    for item in items:
+        j = data.items.index(item)
         codes = np.where(data.reasons[:, j] == Reason.ANSWERED, data.answers.codes[:, j], -1)
         words, who, column = np.unique(codes, return_index=True, return_inverse=True)
         found[item] = who[words >= 0], column.astype(np.int64) - int((words < 0).any())
@@ -229,10 +228,8 @@ def _residuals(item: Marked, code: int, ability: Floats) -> tuple[Ints, Floats]:
 
 
 def _first_look(items: Sequence[Marked], code: int, ability: Floats, significance: float) -> MisconceptionEstimate:
-    telling = [i for i in items if len(i.ticks) and i.tells([code]).any()]
-    chances = np.zeros(len(ability), dtype=np.int64)
-    for item in telling:
-        chances += item.chances(code)
+    telling = [i for i in items if i.tells([code]).any()]
+    chances = sum((item.chances(code).astype(np.int64) for item in telling), np.zeros(len(ability), dtype=np.int64))
     z, n = association(telling, code, ability) if telling else (0.0, 0)
     standing: Standing = "estimated" if z > -ndtri(significance) else "not_seen"
     standing = "few_answers" if n < LEAST_PERSONS else standing
@@ -248,7 +245,7 @@ def _groups(items: Sequence[Marked], codes: Sequence[int]) -> tuple[tuple[int, .
     """Return the codes in groups that share no item, each in ascending order."""
     groups = [{m} for m in codes]
     for item in items:
-        here = {m for m in codes if len(item.ticks) and item.tells([m]).any()}
+        here = {m for m in codes if item.tells([m]).any()}
         touched = [g for g in groups if g & here]
         if len(touched) > 1:
             groups = [g for g in groups if not g & here] + [set().union(*touched)]
@@ -268,7 +265,7 @@ def stack(items: Sequence[Marked], codes: Sequence[int]) -> tuple[kernel.Choices
     V = sum(len(i.options) for i in items)
     before = np.cumsum([0, *(len(i.options) for i in items)])
     for item, left in zip(items, before, strict=False):
-        keep = item.tells(list(codes)) if len(item.ticks) else np.zeros(0, dtype=np.bool_)
+        keep = item.tells(list(codes))
         place = np.append(np.where(keep, np.cumsum(keep) - 1 + start, -1), -1)
         wide = np.zeros((int(keep.sum()), V))
         wide[:, left : left + len(item.options)] = item.ticks[keep]
