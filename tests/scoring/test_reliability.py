@@ -16,8 +16,10 @@ from scipy.interpolate import CubicSpline
 import competency_dx as cdx
 from competency_dx.bank import BankPopulation, Item, ItemBank, ParameterRecord
 from competency_dx.errors import ScoringError
-from competency_dx.models import bank_parameters, log_probabilities, score_information
+from competency_dx.models import ItemParameters, NormalPopulation, bank_parameters, log_probabilities, score_information
+from competency_dx.persons import match, posterior_of
 from competency_dx.scoring import reliability
+from competency_dx.scoring.reliability import _of_one, _of_several
 
 MakeBank = Callable[..., ItemBank]
 SharedFile = Callable[[str], Path]
@@ -212,3 +214,61 @@ def test_table_and_refusals(small: ItemBank) -> None:
     assert found.information.shape == (4, len(frame))
     with pytest.raises(ScoringError, match="has no support points"):
         reliability(small, method=cdx.WLE())  # type: ignore[arg-type]
+
+
+def of_several(*, within: bool) -> ItemParameters:
+    """Return items of two correlated competencies; `within`: some measure both."""
+    a = np.where(np.arange(24)[:, None] % 2 == np.arange(2), 1.3, 0.0)
+    a[:4] = np.where(within, 0.8, a[:4])
+    return ItemParameters(
+        items=tuple(f"q{i}" for i in range(24)),
+        families=("2PL",) * 24,
+        statuses=("calibrated",) * 24,
+        n_categories=np.full(24, 2),
+        slopes=a,
+        intercepts=np.stack([np.zeros(24), np.linspace(-1.5, 1.5, 24)], axis=1),
+        extras=np.zeros((24, 0)),
+        covariance=np.zeros((24, 3, 3)),
+        population=NormalPopulation(
+            dimensions=("x", "y"), mean=np.array([0.2, -0.3]), covariance=np.array([[1.0, 0.7], [0.7, 1.4]])
+        ),
+    )
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_several_competencies_reach_what_simulated_persons_show(within: bool) -> None:
+    """1 - E(θ̂ - θ)²/σ² of 4,000 persons, whose Monte Carlo error is .006, for each competency by the joint posterior."""
+    known, rng = of_several(within=within), np.random.default_rng(5)
+    V = known.population.covariance
+    theta = rng.multivariate_normal(known.population.mean, V, 4000)
+    data = cdx.simulate(known, theta, rng=rng)
+    estimate = posterior_of(match(data, known, cdx.MissingPolicy()), known).moments().mean
+    reached = 1 - ((estimate - theta) ** 2).mean(axis=0) / np.diag(V)
+    found = _of_several(known, cdx.EAP())
+    np.testing.assert_allclose(found["posterior"], reached, atol=0.02)
+    np.testing.assert_allclose(found["marginal"], reached, atol=0.035)
+    assert (found["likelihood"] < found["marginal"]).all()
+    if not within:
+        alone = [_of_one(known.take(np.flatnonzero(known.loads[:, d])).single(d), cdx.EAP()) for d in range(2)]
+        assert (found["posterior"] > [x["posterior"] + 0.01 for x in alone]).all()  # the other competency tells of it
+        np.testing.assert_allclose(found["likelihood"], [x["likelihood"] for x in alone], atol=0.02)
+        for d in range(2):
+            items = np.flatnonzero(known.loads[:, d])
+            np.testing.assert_allclose(found["theta"][d], alone[d]["theta"], atol=1e-9)
+            np.testing.assert_allclose(found["information"][d][items], alone[d]["information"], rtol=1e-5, atol=1e-8)
+
+
+def test_a_calibration_of_several_has_a_row_for_each(quiet: Callable[[], Any]) -> None:
+    known = of_several(within=False)
+    data = cdx.simulate(known, 500, rng=np.random.default_rng(1))
+    with quiet():
+        calibration = cdx.calibrate(data, model="Rasch", dimensions={q: "xy"[i % 2] for i, q in enumerate(known.items)})
+    found = reliability(calibration, responses=data)
+    scores = cdx.score(data, calibration)
+    np.testing.assert_array_equal(found.empirical_eap, scores.reliability)
+    assert np.shape(found.marginal) == np.shape(found.empirical_wle) == (2,)
+    assert set(found.to_frame()["dimension"]) == {"x", "y"}
+    again = type(found).from_json(found.to_json())
+    np.testing.assert_array_equal(again.posterior, found.posterior)
+    assert "x: patterns" in str(found)
+    found.plot("standard_error")
