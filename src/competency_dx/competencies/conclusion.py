@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from competency_dx.arrays import value
 from competency_dx.bank import Text
 from competency_dx.competencies.rule import DeficitRule
+from competency_dx.display import decimal
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
 Status = Literal["reported", "no_items", "too_few_items", "low_reliability", "no_added_value"]
@@ -103,7 +104,7 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
             f"fewer than {rule.min_items} items were answered",
         ),
         "low_reliability": (
-            f"надёжность ниже {decimal_comma(rule.reliability)}: заданий слишком мало для отдельного вывода",
+            f"надёжность ниже {decimal(rule.reliability, 2, 'ru')}: заданий слишком мало для отдельного вывода",
             f"reliability below {rule.reliability:.2f}: too few items for a conclusion of its own",
         ),
         "no_added_value": (
@@ -117,8 +118,3 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
         ru=f"{ru}; смотрите вывод по «{target.title.text('ru')}»",
         en=f"{en}; see the conclusion on “{target.title.text('en')}”",
     )
-
-
-def decimal_comma(number: float) -> str:
-    """Return a number with two decimals in Russian notation."""
-    return f"{number:.2f}".replace(".", ",")

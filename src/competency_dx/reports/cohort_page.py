@@ -27,11 +27,8 @@ from competency_dx.reports.report_context import (
     clusters,
     column_title,
     named,
-    persons,
     render,
     several,
-    strings,
-    unit_title,
 )
 
 MOST_SUPPRESSED_ROWS = 6
@@ -106,8 +103,8 @@ def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str,
     loose = [fact.status == "provisional" for fact in profiles.items]
     placed = np.isfinite([fact.difficulty for fact in profiles.items])
     return CohortView(
-        persons=persons(len(profiles), s.language),
-        clusters=tuple(unit_title(b.competency, s.t, s.language) for b in units),
+        persons=several(len(profiles), "person", s.language),
+        clusters=tuple(s.titles[b.competency.code] for b in units),
         lines=tuple(_line(row, s) for row in rows),
         states=_states(rows, s),
         means=_means(rows, s),
@@ -118,17 +115,13 @@ def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str,
     )
 
 
-def _title(row: Summary, s: ReportContext) -> str:
-    return unit_title(row.competency, s.t, s.language)
-
-
 def _line(row: Summary, s: ReportContext) -> SummaryLine:
     language = s.language
-    few = strings(language)["few"].format(n=SMALLEST)
+    few = s.t["few"].format(n=SMALLEST)
     known = row.n >= SMALLEST
     return SummaryLine(
         code=row.competency.code,
-        title=_title(row, s),
+        title=s.titles[row.competency.code],
         depth=row.depth,
         counts=tuple(count(n, language) for n in row.counts),
         n=count(row.n, language),
@@ -140,7 +133,7 @@ def _line(row: Summary, s: ReportContext) -> SummaryLine:
 
 def _states(rows: Sequence[Summary], s: ReportContext) -> str:
     return stacked_svg(
-        [_title(row, s) for row in rows],
+        [s.titles[row.competency.code] for row in rows],
         [row.counts for row in rows],
         [s.t[state] for state in STATES],
         title=s.t["states"],
@@ -152,14 +145,14 @@ def _means(rows: Sequence[Summary], s: ReportContext) -> str:
     shown = [row for row in rows if row.n >= SMALLEST]
     marks = [
         IntervalRow(
-            label=_title(row, s),
+            label=s.titles[row.competency.code],
             depth=row.depth,
             point=row.mean,
             low=row.q05,
             high=row.q95,
             look=LOOKS[3],
             figures=percent(row.mean, s.language),
-            words=persons(row.n, s.language),
+            words=several(row.n, "person", s.language),
         )
         for row in shown
     ]

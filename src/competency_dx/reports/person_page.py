@@ -16,7 +16,6 @@ from competency_dx.reports.report_context import (
     named,
     render,
     several,
-    unit_title,
 )
 
 FOUND = ("confirmed", "likely")
@@ -61,20 +60,11 @@ class OpenLine:
 
 @value
 class Statement:
-    """One heading of the summary with the competencies it holds for."""
+    """One heading of the summary, or a level, with the competencies it holds for and a hint or the way recommended."""
 
     head: str
     titles: tuple[str, ...]
     hint: str
-
-
-@value
-class Suggestion:
-    """A level, the competencies on it, and the way the scale recommends."""
-
-    level: str
-    titles: tuple[str, ...]
-    route: str
 
 
 @value
@@ -113,7 +103,7 @@ class PersonView:
     lines: tuple[Line, ...]
     open_lines: tuple[OpenLine, ...]
     evidence: tuple[EvidenceGroup, ...]
-    suggestions: tuple[Suggestion, ...]
+    suggestions: tuple[Statement, ...]
     used: str
 
 
@@ -139,18 +129,14 @@ def person_view(profile: Profile, s: ReportContext) -> PersonView:
         ),
         statements=tuple(_statements(reported, s)),
         hidden=tuple(_hidden(hidden, s)),
-        untested=tuple(_title(c, s) for c in found if c.n_items == 0),
+        untested=tuple(s.titles[c.competency.code] for c in found if c.n_items == 0),
         picture=interval_svg([r for r in rows if r is not None], s.cuts, title=s.t["picture"], axis=s.t["axis"]),
         lines=tuple(_line(c, s, b.depth) for c, b in zip(found, s.tree, strict=True) if c.status == "reported"),
-        open_lines=tuple(_open_line(c, profile, s) for c in hidden),
+        open_lines=tuple(_open_line(c, s) for c in hidden),
         evidence=evidence_groups(profile, s),
         suggestions=tuple(_suggestions(profile, s)),
         used=several(used, "item", s.language),
     )
-
-
-def _title(c: Conclusion, s: ReportContext) -> str:
-    return unit_title(c.competency, s.t, s.language)
 
 
 def _statements(reported: Sequence[Conclusion], s: ReportContext) -> Iterator[Statement]:
@@ -164,14 +150,14 @@ def _statements(reported: Sequence[Conclusion], s: ReportContext) -> Iterator[St
     for key, members, otherwise in kinds:
         if members:
             hint = s.t["growth_hint"] if key == "growth" else ""
-            yield Statement(head=s.t[key], titles=tuple(_title(c, s) for c in members), hint=hint)
+            yield Statement(head=s.t[key], titles=tuple(s.titles[c.competency.code] for c in members), hint=hint)
         elif otherwise:
             yield Statement(head=s.t[key], titles=(), hint=s.t[otherwise])
 
 
 def _hidden(hidden: Sequence[Conclusion], s: ReportContext) -> Iterator[Statement]:
     for why in dict.fromkeys(_why(c, s) for c in hidden):
-        members = tuple(_title(c, s) for c in hidden if _why(c, s) == why)
+        members = tuple(s.titles[c.competency.code] for c in hidden if _why(c, s) == why)
         yield Statement(head=why, titles=members, hint="")
 
 
@@ -185,7 +171,7 @@ def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow | 
     shown, sign = c.status == "reported", s.signs[c.state]
     words = sign.name + (f"; {s.t['strength_' + c.strength]}" if shown and c.strength in FOUND else "")
     return IntervalRow(
-        label=_title(c, s),
+        label=s.titles[c.competency.code],
         depth=depth,
         point=c.percent if shown else math.nan,
         low=c.percent_low,
@@ -197,30 +183,29 @@ def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow | 
 
 
 def _line(c: Conclusion, s: ReportContext, depth: int) -> Line:
-    levels = {level.code: level.title.text(s.language) for level in s.standards.levels}
     return Line(
         code=c.competency.code,
-        title=_title(c, s),
+        title=s.titles[c.competency.code],
         depth=depth,
         percent=percent(c.percent, s.language),
         interval=interval(c.percent_low, c.percent_high, s.language),
         sign=s.signs[c.state],
         strength=s.t[f"strength_{c.strength}"] if c.strength in FOUND else "",
         chance=chance_words(c.p_deficit, s.language),
-        level=levels[c.level],
+        level=s.levels[c.level],
         n_items=c.n_items,
         reliability=decimal(c.reliability, 2, s.language),
     )
 
 
-def _open_line(c: Conclusion, profile: Profile, s: ReportContext) -> OpenLine:
+def _open_line(c: Conclusion, s: ReportContext) -> OpenLine:
     return OpenLine(
         code=c.competency.code,
-        title=_title(c, s),
+        title=s.titles[c.competency.code],
         n_items=c.n_items,
         reliability=decimal(c.reliability, 2, s.language),
         why=_why(c, s),
-        target=_title(profile[c.reported_at], s) if c.reported_at else "",
+        target=s.titles.get(c.reported_at, ""),
         needed=_needed(c, s),
     )
 
@@ -237,14 +222,14 @@ def _needed(c: Conclusion, s: ReportContext) -> str:
     return s.t["about_more"].format(n=several(int(more), "item", s.language))
 
 
-def _suggestions(profile: Profile, s: ReportContext) -> Iterator[Suggestion]:
+def _suggestions(profile: Profile, s: ReportContext) -> Iterator[Statement]:
     """Yield one suggestion per level for the narrowest competencies a conclusion could be drawn on."""
     shown = {b.index for b in s.tree if profile.conclusions[b.index].status == "reported"}
     narrow = [profile.conclusions[b.index] for b in s.tree if b.index in shown and not shown & set(b.below)]
     for level in s.standards.levels:
-        titles = tuple(_title(c, s) for c in narrow if c.level == level.code)
+        titles = tuple(s.titles[c.competency.code] for c in narrow if c.level == level.code)
         if titles:
-            yield Suggestion(level=level.title.text(s.language), titles=titles, route=level.route.text(s.language))
+            yield Statement(head=s.levels[level.code], titles=titles, hint=level.route.text(s.language))
 
 
 def further_items(n_items: int, reliability: float, target: float, least: int) -> float:

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from competency_dx.competencies import STATES, DeficitProfiles
 from competency_dx.reports.cohort import summaries
 from competency_dx.reports.files import Sheet, SheetCell
 from competency_dx.reports.report_context import ReportContext
 
-FORMATS: Mapping[str, str] = MappingProxyType(
-    {
-        "p_deficit": "0%",
-        "p_strength": "0%",
-        "percent": "0.0",
-        "percent_low": "0.0",
-        "percent_high": "0.0",
-        "theta": "0.00",
-        "se": "0.00",
-        "reliability": "0.00",
-        "prmse": "0.00",
-        "n_items": "0",
-        "n": "0",
-        "mean": "0.0",
-        "error": "0.0",
-        "q05": "0.0",
-        "q95": "0.0",
-    }
-)
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BY_PATTERN = {
+    "0%": ("p_deficit", "p_strength"),
+    "0.0": ("percent", "percent_low", "percent_high", "mean", "error", "q05", "q95"),
+    "0.00": ("theta", "se", "reliability", "prmse"),
+    "0": ("n_items", "n"),
+}
+FORMATS: Mapping[str, str] = MappingProxyType({key: pattern for pattern, keys in _BY_PATTERN.items() for key in keys})
 
 
 def profile_sheets(profiles: DeficitProfiles, s: ReportContext) -> tuple[Sheet, ...]:
@@ -47,12 +39,7 @@ def profile_sheets(profiles: DeficitProfiles, s: ReportContext) -> tuple[Sheet, 
         Sheet(
             name=s.t["sheet_findings"],
             heads=(s.t["severity"], s.t["finding"], s.t["scope"], s.t["head_code"]),
-            columns=(
-                [f.severity for f in s.findings],
-                [f.text for f in s.findings],
-                [f.scope for f in s.findings],
-                [f.code for f in s.findings],
-            ),
+            columns=tuple([getattr(f, field) for f in s.findings] for field in ("severity", "text", "scope", "code")),
             formats={},
             frozen=0,
         ),
@@ -71,29 +58,23 @@ def _sheet(name: str, columns: Mapping[str, list[SheetCell]], s: ReportContext, 
 
 
 def _profiles(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
-    frame = profiles.to_frame()
-    levels = {level.code: level.title.text(s.language) for level in s.standards.levels}
-    columns = {str(name): frame[name].tolist() for name in frame.columns}
-    columns["title"] = _titles(profiles, s)
-    columns["state"] = [s.t[state] for state in columns["state"]]
-    columns["level"] = [
-        levels[code] if status == "reported" else ""
-        for code, status in zip(columns["level"], columns["status"], strict=True)
-    ]
+    columns = _columns(profiles.to_frame(), profiles, s)
+    columns["state"] = [s.t[str(state)] for state in columns["state"]]
+    columns["level"] = [s.levels.get(str(code), "") for code in columns["level"]]
     columns["status"] = [s.t[f"status_{status}"] for status in columns["status"]]
     return _sheet(s.t["sheet_profiles"], columns, s, 3)
 
 
-def _titles(profiles: DeficitProfiles, s: ReportContext) -> list[str]:
-    return [c.title.text(s.language) for c in profiles.competencies] * len(profiles)
-
-
 def _strengths(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
-    frame = profiles.strengths_frame()
-    columns = {str(name): frame[name].tolist() for name in frame.columns}
-    columns["title"] = _titles(profiles, s)
+    columns = _columns(profiles.strengths_frame(), profiles, s)
     columns["strength"] = [s.t[f"strength_state_{state}"] for state in columns["strength"]]
     return _sheet(s.t["sheet_strengths"], columns, s, 3)
+
+
+def _columns(frame: pd.DataFrame, profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
+    """Return the columns of a table with a row per person and competency, titles in the language of the report."""
+    columns = {str(name): frame[name].tolist() for name in frame.columns}
+    return columns | {"title": [c.title.text(s.language) for c in profiles.competencies] * len(profiles)}
 
 
 def _cohort(profiles: DeficitProfiles, s: ReportContext) -> Sheet:

@@ -62,12 +62,14 @@ class Branch:
 
 @value
 class ReportContext:
-    """What all pages of a report on deficit profiles share."""
+    """What all pages and sheets of a report on deficit profiles share; `titles` of units and `levels` are by code."""
 
     language: Language
     t: Mapping[str, str]
     bank: str
     tree: tuple[Branch, ...]
+    titles: Mapping[str, str]
+    levels: Mapping[str, str]
     standards: Standards
     rule: DeficitRule
     scale: str
@@ -89,6 +91,8 @@ def report_context(profiles: DeficitProfiles, language: Language) -> ReportConte
         t=t,
         bank=profiles.bank.text(language),
         tree=branches(profiles.competencies),
+        titles={c.code: unit_title(c, language) for c in profiles.competencies},
+        levels={level.code: level.title.text(language) for level in standards.levels},
         standards=standards,
         rule=rule,
         scale=scale_name(standards, language),
@@ -109,20 +113,13 @@ def branches(competencies: Sequence[Competency]) -> tuple[Branch, ...]:
     children: dict[int, list[int]] = {}
     for k, c in enumerate(competencies):
         children.setdefault(place.get(c.parent or "", -1), []).append(k)
-    out: list[Branch] = []
-    for root in children.get(-1, []):
-        _descend(root, 0, competencies, children, out)
-    return tuple(out)
 
+    def descend(k: int, depth: int) -> list[Branch]:
+        below = [b for child in children.get(k, []) for b in descend(child, depth + 1)]
+        top = Branch(index=k, depth=depth, competency=competencies[k], below=tuple(b.index for b in below))
+        return [top, *below]
 
-def _descend(
-    k: int, depth: int, competencies: Sequence[Competency], children: dict[int, list[int]], out: list[Branch]
-) -> list[int]:
-    at, below = len(out), []
-    for child in children.get(k, []):
-        below += [child, *_descend(child, depth + 1, competencies, children, out)]
-    out.insert(at, Branch(index=k, depth=depth, competency=competencies[k], below=tuple(below)))
-    return below
+    return tuple(b for root in children.get(-1, []) for b in descend(root, 0))
 
 
 def clusters(tree: Sequence[Branch]) -> tuple[Branch, ...]:
@@ -136,12 +133,12 @@ def scale_name(standards: Standards, language: Language) -> str:
     return {"r201": {"ru": "Р-201", "en": "R-201"}}.get(standards.id, {}).get(language, standards.id)
 
 
-def unit_title(competency: Competency, t: Mapping[str, str], language: Language) -> str:
+def unit_title(competency: Competency, language: Language) -> str:
     """Return the title of a reporting unit; a category of teachers stands for the whole test."""
     title = competency.title.text(language)
     if competency.kind != "category":
         return title
-    return t["whole_test"].format(title=title[:1].lower() + title[1:] if language == "ru" else title)
+    return strings(language)["whole_test"].format(title=title[:1].lower() + title[1:] if language == "ru" else title)
 
 
 def cut_labels(standards: Standards, language: Language) -> tuple[tuple[float, str], ...]:
@@ -199,18 +196,12 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
 
 def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:
     """Return findings for a table: at most five ids of the scope, the rest counted."""
-    t = strings(language)
-    return tuple(
-        FindingLine(severity=t[f.severity], text=f.text(language), scope=scope(f.scope, language), code=f.code)
-        for f in findings
-    )
-
-
-def scope(ids: Sequence[str], language: Language) -> str:
-    """Return at most five ids and the number of the rest."""
-    rest = len(ids) - SHOWN_SCOPE
-    more = [strings(language)["and_more"].format(n=rest)] if rest > 0 else []
-    return ", ".join([*ids[:SHOWN_SCOPE], *more])
+    t, out = strings(language), []
+    for f in findings:
+        rest = len(f.scope) - SHOWN_SCOPE
+        ids = [*f.scope[:SHOWN_SCOPE], *([t["and_more"].format(n=rest)] if rest > 0 else [])]
+        out.append(FindingLine(severity=t[f.severity], text=f.text(language), scope=", ".join(ids), code=f.code))
+    return tuple(out)
 
 
 def chance_words(p: float, language: Language) -> str:
@@ -229,11 +220,6 @@ def column_title(name: str, language: Language) -> str:
 def named(cell: str, language: Language) -> str:
     """Return a background value; an empty one is told as such."""
     return cell if cell not in {"", "nan", "None", "NaN"} else strings(language)["not_stated"]
-
-
-def persons(n: int, language: Language) -> str:
-    """Return the number of persons in words: ``"21 участник"``."""
-    return several(n, "person", language)
 
 
 @cache

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from competency_dx.arrays import value
 from competency_dx.display import MINUS, chart_svg, count
-from competency_dx.findings import Finding
+from competency_dx.findings import findings_of
 from competency_dx.provenance import Provenance
 from competency_dx.reports.report_context import FindingLine, Language, finding_lines, render, several, strings
 from competency_dx.result import Result
@@ -49,12 +48,12 @@ def result_page(result: Result, language: Language) -> str:
 def result_view(result: Result, language: Language) -> ResultView:
     """Gather what the page shows."""
     head, *rest = result.summary()
-    frame, found = result.to_frame(), findings_of(result)
+    frame = result.to_frame()
     kinds = list(enumerate(result.chart_kinds()))
     return ResultView(
         head=head,
         summary="\n".join(rest),
-        findings=None if found is None else finding_lines(found, language),
+        findings=finding_lines(findings_of(result), language) if hasattr(result, "findings") else None,
         charts=tuple(chart_svg(result.chart(kind), f"c{k}") for k, kind in kinds),
         columns=tuple(TableHead(title=str(name), number=frame[name].dtype.kind in "fiu") for name in frame.columns),
         rows=table_rows(frame.head(MOST_ROWS), language),
@@ -87,14 +86,6 @@ def _text(cell: object, language: Language) -> str:
     out = f"{cell:.3f}" if 0.001 <= abs(cell) < 1e5 or cell == 0 else f"{cell:.3g}"
     out = out.replace("-", MINUS)
     return out.replace(".", ",") if language == "ru" else out
-
-
-def findings_of(result: Result) -> Sequence[Finding] | None:
-    """Return the findings of a result, an attribute in some and computed on request in others; None without."""
-    found = getattr(result, "findings", None)
-    if callable(found):
-        found = found()
-    return None if found is None else tuple(f for f in found if isinstance(f, Finding))
 
 
 def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
