@@ -164,7 +164,9 @@ def heard(terminal: Terminal, verb: Callable[[], R], *, known: Sequence[Finding]
         warnings.simplefilter("always", CompetencyDxWarning)
         out = verb()
     findings: Sequence[Finding] = getattr(out, "findings", ())
-    terminal.findings([f for f in findings if not _said(f, known)])
+    # a finding says nothing new that was told of the same items or more
+    said = [f for f in findings if any(f.code == k.code and set(f.scope) <= set(k.scope) for k in known)]
+    terminal.findings([f for f in findings if f not in said])
     codes = tuple(f"[{f.code}]" for f in (*findings, *known))
     texts: dict[str, None] = {}
     for item in caught:
@@ -175,8 +177,3 @@ def heard(terminal: Terminal, verb: Callable[[], R], *, known: Sequence[Finding]
     for text in texts:
         terminal.say(f"!  {text}", hang=3)
     return out
-
-
-def _said(finding: Finding, known: Sequence[Finding]) -> bool:
-    """Return whether a finding says nothing that was not said before: the same about the same items or fewer."""
-    return any(f.code == finding.code and set(finding.scope) <= set(f.scope) for f in known)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import gate
 from competency_dx.competencies.estimates import estimates
@@ -15,7 +14,7 @@ from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
 from competency_dx.errors import DiagnosisError
-from competency_dx.findings import Finding, Template, announce, gathered
+from competency_dx.findings import Template, announce, gathered
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason, Reasons
@@ -85,6 +84,7 @@ def diagnose(
         found.n_items, found.reliability, gain, min_items=rule.min_items, least=rule.reliability, added=rule.added_value
     )
     reportable = status == gate.REPORTED
+    findings = gathered(matched.data.findings, bank.findings(), matched.findings)
     out = DeficitProfiles(
         persons=matched.data.persons,
         background=matched.data.background,
@@ -104,7 +104,7 @@ def diagnose(
         grid=made.grid.theta[::4],
         curves=made.score[:, ::4],
         bank=bank.title,
-        findings=_findings(bank, matched, prmse, rule),
+        findings=(*findings, NO_COHORT.of(least=rule.min_cohort)) if np.isnan(prmse).all() else findings,
         provenance=_provenance(bank, matched, made, rule),
         **found._asdict(),
     )
@@ -120,11 +120,6 @@ def _reasons(matched: Matched, parameters: ItemParameters) -> Reasons:
         if item in column:
             reasons[:, i] = matched.data.reasons[:, column[item]]
     return reasons
-
-
-def _findings(bank: ItemBank, matched: Matched, prmse: Floats, rule: DeficitRule) -> tuple[Finding, ...]:
-    out = gathered(matched.data.findings, bank.findings(), matched.findings)
-    return (*out, NO_COHORT.of(least=rule.min_cohort)) if np.isnan(prmse).all() else out
 
 
 def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule) -> Provenance:

@@ -12,7 +12,7 @@ from competency_dx.reports.cohort_page import cohort_page
 from competency_dx.reports.files import csv_bytes, file_names, frame_sheet, workbook_bytes
 from competency_dx.reports.person_page import person_page
 from competency_dx.reports.profile_sheets import profile_sheets
-from competency_dx.reports.report_context import Language, environment, report_context, strings
+from competency_dx.reports.report_context import Language, ReportContext, environment, report_context, strings
 from competency_dx.reports.result_page import result_page
 from competency_dx.result import Result
 
@@ -50,11 +50,16 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         When jinja2, matplotlib or xlsxwriter is needed and not installed.
     """
     target = _check(result, folder_or_file, language)
+    s = report_context(result, language) if isinstance(result, DeficitProfiles) else None
     if target.suffix.lower() in FILES and not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(_single(result, target.suffix.lower(), language))
+        target.write_bytes(_single(result, target.suffix.lower(), language, s))
         return target
-    files = _profile_files(result, language) if isinstance(result, DeficitProfiles) else _files(result, language)
+    if isinstance(result, DeficitProfiles) and s is not None:
+        files = _profile_files(result, s)
+    else:
+        names = {".html": "index.html", ".csv": "table.csv", ".xlsx": "table.xlsx", ".json": "result.json"}
+        files = {name: _single(result, suffix, language) for suffix, name in names.items()}
     _forget(target / PERSONS, set(files))
     for name, content in files.items():
         path = target / name
@@ -92,40 +97,27 @@ def _check(result: object, folder_or_file: str | Path, language: object) -> Path
     return target
 
 
-def _single(result: Result, suffix: str, language: Language) -> bytes:
+def _single(result: Result, suffix: str, language: Language, s: ReportContext | None = None) -> bytes:
+    """Return the one file with this ending; profiles bring the context of their report."""
     if suffix == ".json":
         return result.to_json().encode()
     if suffix == ".csv":
         return csv_bytes(result.to_frame(), language)
+    if isinstance(result, DeficitProfiles) and s is not None:
+        if suffix == ".xlsx":
+            return workbook_bytes(profile_sheets(result, s), s.t["cohort_title"])
+        return cohort_page(result, s, {}).encode()
     if suffix == ".xlsx":
-        return _workbook(result, language)
-    if isinstance(result, DeficitProfiles):
-        return cohort_page(result, report_context(result, language), {}).encode()
+        sheet = frame_sheet(strings(language)["sheet_table"], result.to_frame(), {})
+        return workbook_bytes([sheet], next(iter(result.summary()), result.kind))
     return result_page(result, language).encode()
 
 
-def _workbook(result: Result, language: Language) -> bytes:
-    if isinstance(result, DeficitProfiles):
-        s = report_context(result, language)
-        return workbook_bytes(profile_sheets(result, s), s.t["cohort_title"])
-    sheet = frame_sheet(strings(language)["sheet_table"], result.to_frame(), {})
-    return workbook_bytes([sheet], next(iter(result.summary()), result.kind))
-
-
-def _files(result: Result, language: Language) -> dict[str, bytes]:
-    return {
-        "index.html": _single(result, ".html", language),
-        "table.csv": _single(result, ".csv", language),
-        "table.xlsx": _single(result, ".xlsx", language),
-        "result.json": _single(result, ".json", language),
-    }
-
-
-def _profile_files(profiles: DeficitProfiles, language: Language) -> dict[str, bytes]:
+def _profile_files(profiles: DeficitProfiles, s: ReportContext) -> dict[str, bytes]:
     environment()
-    s, names = report_context(profiles, language), file_names(str(p) for p in profiles.persons)
+    names = file_names(str(p) for p in profiles.persons)
     links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in names.items()}
-    files = {f"profiles{suffix}": _single(profiles, suffix, language) for suffix in (".xlsx", ".csv", ".json")}
+    files = {f"profiles{suffix}": _single(profiles, suffix, s.language, s) for suffix in (".xlsx", ".csv", ".json")}
     files["index.html"] = cohort_page(profiles, s, links).encode()
     for profile in profiles:
         files[f"{PERSONS}/{names[profile.person]}.html"] = person_page(profile, s, back="../index.html").encode()
