@@ -3,8 +3,7 @@
 from competency_dx.calibration.api import calibrate
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.choices import MarginalML, Population, SurveyDesign
-from competency_dx.calibration.exploratory import Exploratory, rotated
-from competency_dx.calibration.factor_solution import FactorSolution
+from competency_dx.calibration.exploratory import Exploratory, FactorSolution, rotated
 from competency_dx.calibration.girth_calibration import described, doubts, evidence, placed, refuse_several, settled
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.wrong_keys import OptionUse, SuspectedKey, suspected_keys

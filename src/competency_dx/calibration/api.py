@@ -19,8 +19,6 @@ from competency_dx.responses import Responses, load_responses
 Source = Any  # Responses, or any table that load_responses reads
 Dimensions = Any  # a mapping of item to competency, or a frame of items by competencies
 DEFAULT_METHOD = MarginalML()
-
-
 Classification = Literal["DINA", "DINO", "ACDM", "LLM", "GDINA"]
 CLASSIFICATION = frozenset(get_args(Classification))
 
@@ -109,13 +107,7 @@ def calibrate(
 
 
 def classifies(model: str | Mapping[str, str]) -> bool:
-    """Return whether a model is one of diagnostic classification.
-
-    Raises
-    ------
-    CalibrationError
-        When a mapping mixes such models with item response models.
-    """
+    """Return whether a model is one of diagnostic classification; a mapping must not mix them with item response models."""
     names = {model} if isinstance(model, str) else set(model.values())
     mixed = sorted(names & CLASSIFICATION), sorted(names - CLASSIFICATION)
     if all(mixed):

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, Ints, freeze, value
 from competency_dx.bank import BankPopulation, ParameterRecord
+from competency_dx.calibration import pictures
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
 from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError, listed
@@ -164,8 +165,7 @@ class Calibration(Result):
     @property
     def standard_errors(self) -> Floats:
         """Return standard errors of the estimates (F,)."""
-        out: Floats = np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
-        return out
+        return np.asarray(np.sqrt(np.maximum(np.diag(self.covariance), 0.0)))
 
     def population_frame(self) -> pd.DataFrame:
         """Return the free parameters of the population, regression coefficients included: name, estimate, se, 95 % interval.
@@ -177,12 +177,11 @@ class Calibration(Result):
         at = np.flatnonzero(~self.table.of_items)
         x, se = self.estimates[at], self.standard_errors[at]
         names = [self.parameter_names[i] for i in at]
-        low, high = x - Z95 * se, x + Z95 * se
         inside = self.table.is_kind("correlation")[at] & (np.abs(x) < 1)
         r = np.where(inside, x, 0.0)
         half = Z95 * se / (1 - r**2)
-        low = np.where(inside, np.tanh(np.arctanh(r) - half), low)
-        high = np.where(inside, np.tanh(np.arctanh(r) + half), high)
+        low = np.where(inside, np.tanh(np.arctanh(r) - half), x - Z95 * se)
+        high = np.where(inside, np.tanh(np.arctanh(r) + half), x + Z95 * se)
         return pd.DataFrame({"parameter": names, "estimate": x, "se": se, "ci_low": low, "ci_high": high})
 
     def to_frame(self) -> pd.DataFrame:
@@ -278,21 +277,15 @@ class Calibration(Result):
             item, 1/logit²) are the same for all categories. Of items whose categories are options, category k is
             ``parameters.options[i][k]``, the key being the last.
         """
-        from competency_dx.calibration import pictures
-
         at = pictures.scale_of(self.populations) if theta is None else np.asarray(theta, dtype=np.float64)
         return pictures.curve_frame(self.parameters, at, items)
 
     def chart_kinds(self) -> tuple[str, ...]:
         """Return the kinds of picture: difficulties, curves, information, Wright map, correlations of several competencies."""
-        from competency_dx.calibration import pictures
-
         return pictures.chart_kinds(self.parameters)
 
     def chart(self, kind: str) -> Chart:
         """Return one of the pictures named by `chart_kinds`."""
-        from competency_dx.calibration import pictures
-
         D = len(self.parameters.dimensions)
         errors, t = np.full((D, D), np.nan), self.table
         for f in np.flatnonzero(t.is_kind("correlation") & (t.group == 0)):

@@ -33,23 +33,13 @@ LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
 def before(
     items: tuple[str, ...], counts: Ints, n_categories: Ints, rest: Floats, suspected: Sequence[SuspectedKey]
 ) -> tuple[Finding, ...]:
-    """Return what the raw counts say of the items.
-
-    Parameters
-    ----------
-    counts : ndarray of int, shape (I, K)
-        How often each category was observed.
-    rest : ndarray, shape (I,)
-        Correlation of each item with the others.
-    suspected : sequence of SuspectedKey
-    """
+    """Return what the counts of categories (I, K) and the correlations with the rest of the test (I,) say of the items."""
     exists = np.arange(counts.shape[1]) < n_categories[:, None]
     unused = exists & (counts == 0)
     constant = (counts > 0).sum(axis=1) <= 1
     gaps = unused.any(axis=1) & ~constant
     rest = np.nan_to_num(rest, nan=1.0)
-    wrong = [s.item for s in suspected]
-    other = {s.item: s.suggestion for s in suspected if s.suggestion}
+    wrong, other = [s.item for s in suspected], {s.item: s.suggestion for s in suspected if s.suggestion}
     weak = (rest < 0) & ~np.isin(items, wrong)
     ids = np.array(items, dtype=object)
     return (
@@ -86,14 +76,11 @@ def after(parameters: ItemParameters, model: str, n_answers: Ints, free: Bools) 
 
 ALIKE = 0.95  # correlation of two items among the persons who answered both
 LEAST_COMMON = 30
-PERSONS = 4_000
+PERSONS = 4_000  # spread over the table; a repetition shows itself in them
 
 
 def near_duplicates(items: tuple[str, ...], codes: Codes, observed: Bools) -> tuple[Finding, ...]:
-    """Return a warning about pairs of items whose answers correlate above .95 among at least 30 common persons.
-
-    About 4,000 persons spread over the table are looked at: a repetition shows itself in them.
-    """
+    """Return a warning about pairs of items whose answers correlate above .95 among at least 30 of 4,000 persons."""
     some = slice(None, None, max(1, len(codes) // PERSONS))
     x, seen = codes[some].astype(np.float32), observed[some].astype(np.float32)
     x = x * seen

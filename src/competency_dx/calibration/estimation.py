@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats
+from competency_dx.arrays import Bools, Codes
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration
-from competency_dx.calibration.checks import near_duplicates
 from competency_dx.calibration.choice import Scene, likelihood_of
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import Exploratory
@@ -61,15 +60,7 @@ class Request(NamedTuple):
 
 
 def estimate(data: Responses, request: Request, method: MarginalML) -> Calibration:
-    """Calibrate by marginal maximum likelihood.
-
-    Raises
-    ------
-    CalibrationError
-        When the data cannot support the model.
-    ConvergenceError
-        When the maximum was not reached; `state` carries the unconverged Calibration.
-    """
+    """Calibrate by marginal maximum likelihood; raises what `calibrate` raises."""
     codes, observed = data.effective(method.missing)
     top = highest_scores(data, request.bank)
     kept, families = families_of(data, observed, request.model, top)
@@ -117,10 +108,12 @@ def _estimated(
         points = likelihood.integral.points(method.points, len(scene.dimensions))
         method = replace(method, points=points)
         likelihood, found, others = _maximised(likelihood, known, method)
-        covariance = _covariance(likelihood, found, sample, method)
+        covariance = found.information.covariance
+        if covariance is not None and (method.standard_errors == "sandwich" or sample.weight is not None):
+            covariance = sandwich(covariance, likelihood.person_scores(found.at), sample)
         rest = item_rest(*table, known.n_categories - 1)
         suspected = suspected_keys(data, policy=method.missing)
-        repeats = near_duplicates(known.ids, *table)
+        repeats = screen.near_duplicates(known.ids, *table)
     carried = gathered(data.findings, findings_of(request.anchors))
     notes = gathered(carried, left_out(data, known.ids), repeats, others, likelihood.findings(found.at))
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
@@ -156,14 +149,6 @@ def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[
         raise CalibrationError('Population(shape="empirical") is for one competency; use shape="normal" for several')
     shaped, found, note = fit_histogram(likelihood, known.families, method.control)
     return shaped, found, (note,)
-
-
-def _covariance(likelihood: Marginal, found: Fit, sample: Sample, method: MarginalML) -> Floats | None:
-    """Return the covariance of φ: inverse information, or the sandwich."""
-    inverse = found.information.covariance
-    if inverse is None or (method.standard_errors == "information" and sample.weight is None):
-        return inverse
-    return sandwich(inverse, likelihood.person_scores(found.at), sample)
 
 
 def _settings(request: Request, method: MarginalML, found: Fit) -> dict[str, str]:

@@ -29,15 +29,7 @@ from competency_dx.responses import Responses
 
 
 def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calibration:
-    """Calibrate by girth, for one competency and a population N(0, 1), without priors and anchors.
-
-    Raises
-    ------
-    CalibrationError
-        When girth has no working function for what was asked, or the data cannot support the model.
-    ConvergenceError
-        When girth's estimates cannot be called a maximum; `state` carries the Calibration.
-    """
+    """Calibrate by girth, for one competency and a population N(0, 1), without priors and anchors."""
     if request.anchors is not None:
         raise CalibrationError("girth cannot hold anchors fixed; leave out anchors=, or use MarginalML()")
     _, observed = data.effective(method.missing)
@@ -56,23 +48,10 @@ def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calib
 
 
 def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *, model: str = "mixed") -> Calibration:
-    """Return a calibration by girth: estimates without standard errors, with this library's log-likelihood at them.
+    """Return a calibration by girth of items with answers, and with this library's log-likelihood at its estimates.
 
-    Parameters
-    ----------
-    data : Responses
-        The items to calibrate; every item needs answers.
-    families : sequence of str
-        Family of each item of `data`.
-    method : Girth
-    model : str
-        Name of the model in the result.
-
-    Returns
-    -------
-    Calibration
-        All covariances NaN. `converged` says that girth stopped by its own criterion, away from the bounds of its search, and
-        that the population stayed where it was put.
+    All covariances are NaN. `converged` says that girth stopped by its own criterion, away from the bounds of its search, and
+    that the population stayed where it was put.
     """
     codes, observed = data.effective(method.missing)
     n_categories, n_answers, family = data.max_scores + 1, observed.sum(axis=0), girth_family(families)

@@ -39,16 +39,15 @@ def families_of(data: Responses, observed: Bools, model: str | Mapping[str, str]
     kept = np.flatnonzero(observed.any(axis=0))
     if not kept.size:
         raise CalibrationError(f"None of the {len(data.items)} items has a single answer; nothing can be calibrated")
-    if not isinstance(model, str):
-        bare = [data.items[i] for i in kept if data.items[i] not in model]
-        if bare:
-            raise CalibrationError(f"model= names no family for {listed(bare)}; give every item one")
-    names = [model if isinstance(model, str) else model[data.items[i]] for i in kept]
-    by_choice = data.answers is not None
-    return kept, [
-        name if by_choice and family(name).options else family_for(name, max(int(top[i]) + 1, 2), data.items[i]).name
-        for name, i in zip(names, kept, strict=True)
-    ]
+    ids, families = [data.items[i] for i in kept], []
+    asked = dict.fromkeys(ids, model) if isinstance(model, str) else model
+    bare = [item for item in ids if item not in asked]
+    if bare:
+        raise CalibrationError(f"model= names no family for {listed(bare)}; give every item one")
+    for item, m in zip(ids, np.maximum(top[kept] + 1, 2).tolist(), strict=True):
+        by_option = data.answers is not None and family(asked[item]).options
+        families.append(asked[item] if by_option else family_for(asked[item], m, item).name)
+    return kept, families
 
 
 def by_option(
@@ -56,8 +55,7 @@ def by_option(
 ) -> tuple[Codes, Bools, Ints, tuple[tuple[str, ...], ...]]:
     """Return answers (P, I), mask and highest categories (I,) with chosen options in place of points where families want them.
 
-    `which` are the kept items with their families. Responses that hold points only are taken to hold options already, the
-    key being the highest. Omitted answers that count as wrong have no option and are left out.
+    Responses without raw answers hold options already, the key being the highest. An omitted answer has no option.
     """
     (kept, families), (codes, observed, top) = which, table
     wanted = [(int(i), n) for n, (i, f) in enumerate(zip(kept, families, strict=True)) if FAMILIES[f].options]
@@ -72,10 +70,7 @@ def by_option(
     return codes, observed, top, tuple(labels)
 
 
-def loadings(
-    items: tuple[str, ...],
-    dimensions: Any,  # noqa: ANN401 - a mapping or a frame
-) -> tuple[tuple[str, ...], Bools]:
+def loadings(items: tuple[str, ...], dimensions: Any) -> tuple[tuple[str, ...], Bools]:  # noqa: ANN401
     """Return the names of the competencies and which of them each item measures (I, D)."""
     if dimensions is None:
         return ("theta",), np.ones((len(items), 1), dtype=np.bool_)

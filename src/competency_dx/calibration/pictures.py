@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Floats, FrozenDict, Ints
 from competency_dx.calibration.frames import Z95, dimension_names, group_column
 from competency_dx.display.charts import Cells, Chart, Mark, Series
 from competency_dx.display.wright_chart import WrightColumn, wright_chart
@@ -56,21 +55,7 @@ class _Strand(NamedTuple):
 
 
 def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] | None) -> pd.DataFrame:
-    """Return item (and group), category, theta, probability, expected, information: one row per item, category and point.
-
-    Parameters
-    ----------
-    parameters : ItemParameters
-    theta : array (Q,)
-        Points along each item's own direction, in logits.
-    items : sequence of str or None
-        Which items, in this order; None is all.
-
-    Raises
-    ------
-    CalibrationError
-        When an item is not among the parameters or a point is not a finite number.
-    """
+    """Return the table of `Calibration.curves` at points (Q,) along each item's own direction, in logits."""
     import pandas as pd
 
     at = np.atleast_1d(theta)
@@ -89,16 +74,11 @@ def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] 
     score, information = expected_scores(p, at), score_information(p, at)
     item, category = np.nonzero(p.allowed)
     named = {"item": p.items} | group_column(p)
-    return pd.DataFrame(
-        {
-            **{name: np.repeat(np.array(x, dtype=object)[item], len(at)) for name, x in named.items()},
-            "category": np.repeat(category, len(at)),
-            "theta": np.tile(at, len(item)),
-            "probability": prob[item, category].ravel(),
-            "expected": score[item].ravel(),
-            "information": information[item].ravel(),
-        }
-    )
+    frame = pd.DataFrame({name: np.repeat(np.array(x, dtype=object)[item], len(at)) for name, x in named.items()})
+    frame["category"], frame["theta"] = np.repeat(category, len(at)), np.tile(at, len(item))
+    frame["probability"] = prob[item, category].ravel()
+    frame["expected"], frame["information"] = score[item].ravel(), information[item].ravel()
+    return frame
 
 
 def along(p: ItemParameters) -> ItemParameters:
@@ -303,16 +283,14 @@ def _steps(p: ItemParameters, items: Ints) -> tuple[list[str], Floats]:
     return words, np.array(places)
 
 
-_KINDS: Mapping[str, Callable[[Shown], Chart]] = MappingProxyType(
-    {
-        "difficulty": _difficulty,
-        "curves": _curves,
-        "categories": _categories,
-        "information": _information,
-        "item_information": _item_information,
-        "wright": _wright,
-        "correlations": _correlations,
-    }
+_KINDS: Mapping[str, Callable[[Shown], Chart]] = FrozenDict(
+    difficulty=_difficulty,
+    curves=_curves,
+    categories=_categories,
+    information=_information,
+    item_information=_item_information,
+    wright=_wright,
+    correlations=_correlations,
 )
 
 
@@ -322,13 +300,7 @@ def chart_kinds(p: ItemParameters) -> tuple[str, ...]:
 
 
 def chart(kind: str, shown: Shown) -> Chart:
-    """Return the picture of a kind.
-
-    Raises
-    ------
-    CalibrationError
-        When there is no such kind for these parameters.
-    """
+    """Return the picture of a kind."""
     kinds = chart_kinds(shown.parameters)
     if kind not in kinds:
         raise CalibrationError(f"There is no picture {kind!r} of this calibration; choose one of: {', '.join(kinds)}")

@@ -25,8 +25,7 @@ COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid o
 class FitSetting(NamedTuple):
     """What surrounds a fit: items, dimensions, answers, groups and where they come from, item-rest correlations, notes.
 
-    `penalised` says whether there are priors, `rotation` how an exploratory calibration is to be rotated, `inputs` are the
-    digests of what was given besides answers.
+    `rotation` is that of an exploratory calibration, `inputs` are the digests of what was given besides answers.
     """
 
     model: str

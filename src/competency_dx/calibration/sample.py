@@ -41,13 +41,7 @@ class Sample(NamedTuple):
 
 
 def sample_of(data: Responses, population: Population, survey: SurveyDesign | None) -> Sample:
-    """Return what the strategy objects name, read from the responses.
-
-    Raises
-    ------
-    CalibrationError
-        When a column is not there, is incomplete, or has the wrong length or values.
-    """
+    """Return what the population and the survey design name, read from the responses."""
     group, groups = _groups(data, population)
     covariates, names = _covariates(data, population.on)
     bare = Sample(group, groups, covariates, names)
@@ -59,17 +53,16 @@ def _groups(data: Responses, population: Population) -> tuple[Ints | None, tuple
         return None, ("",)
     labels = [str(x) for x in column(data, population.by, "Population(by=…)")]
     names = sorted(set(labels))
-    if population.reference is not None:
-        if population.reference not in names:
-            raise CalibrationError(
-                f"Population(reference={population.reference!r}) is none of the groups {listed(names)}; name one of them"
-            )
-        names = [population.reference, *(n for n in names if n != population.reference)]
+    reference = names[0] if population.reference is None else population.reference
+    if reference not in names:
+        raise CalibrationError(
+            f"Population(reference={reference!r}) is none of the groups {listed(names)}; name one of them"
+        )
+    names = [reference, *(name for name in names if name != reference)]
     place = {name: g for g, name in enumerate(names)}
     group = np.array([place[x] for x in labels], dtype=np.int64)
-    sizes = np.bincount(group)
-    if sizes.min() < LEAST_IN_GROUP:
-        small = [n for n, size in zip(names, sizes, strict=True) if size < LEAST_IN_GROUP]
+    small = [name for name, size in zip(names, np.bincount(group), strict=True) if size < LEAST_IN_GROUP]
+    if small:
         raise CalibrationError(
             f"Groups {listed(small)} have fewer than {LEAST_IN_GROUP} persons, too few for a mean and a variance; "
             "merge them with others or leave them out"
@@ -203,11 +196,7 @@ def populations_in(
 
     A competency has a free mean in the reference group where some of its items are anchored, and a free variance where some are
     or none of its slopes is estimated. In other groups both are free where items link these to the reference group.
-
-    Parameters
-    ----------
-    anchored, sloped : ndarray of bool, shape (D,)
-        Whether some items of a competency are anchored, and whether slopes of it are estimated.
+    `anchored` and `sloped` (D,) say whether some items of a competency are anchored, and whether slopes of it are estimated.
     """
     P, G = len(sample.covariates), len(sample.groups)
     moving = [g for g in range(G) if anchored.any() or (g > 0 and linked)]
@@ -238,17 +227,7 @@ def populations_in(
 
 
 def sandwich(covariance: Floats, scores: Floats, sample: Sample) -> Floats:
-    """Return the design-consistent covariance (F, F).
-
-    Parameters
-    ----------
-    covariance : ndarray, shape (F, F)
-        Inverse of the observed information.
-    scores : ndarray, shape (P, F)
-        Gradient of each person's own (unweighted) log-likelihood.
-    sample : Sample
-        Weights, strata, clusters, replicate weights.
-    """
+    """Return the design-consistent covariance (F, F) from the inverse information and unweighted scores of persons (P, F)."""
     weight = np.ones(len(scores)) if sample.weight is None else sample.weight
     if sample.replicates is not None:
         moves = covariance @ (scores.T @ (sample.replicates - weight[:, None]))
@@ -268,9 +247,7 @@ def meat(scores: Floats, cluster: Ints, stratum: Ints) -> Floats:
     of[cluster] = stratum
     out = np.zeros((scores.shape[1],) * 2)
     for h in np.unique(of):
-        own = totals[of == h]
-        if len(own) < 2:
-            continue
-        off = own - own.mean(axis=0)
-        out += len(own) / (len(own) - 1) * off.T @ off
+        off = totals[of == h] - totals[of == h].mean(axis=0)
+        if len(off) > 1:
+            out += len(off) / (len(off) - 1) * off.T @ off
     return out

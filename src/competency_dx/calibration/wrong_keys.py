@@ -12,12 +12,9 @@ from scipy.special import stdtr
 from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.responses import MissingPolicy, Responses
 
-FALSE_ALARM = 0.01
-"""Probability that any key of a test is suspected although all of them are right."""
-LEAST_ANSWERS, LEAST_APART = 30, 5
-"""Answers to an item, and persons apart from those with its most frequent score, below which nothing is suspected."""
-LEAST_CHOSEN = 0.05
-"""Share of the answers below which an option is not compared with the key."""
+FALSE_ALARM = 0.01  # probability that any key of a test is suspected although all of them are right
+LEAST_ANSWERS, LEAST_APART = 30, 5  # answers to an item, and of these other than the most frequent, to suspect anything
+LEAST_CHOSEN = 0.05  # share of the answers below which an option is not compared with the key
 ROUNDS = 20
 
 
@@ -47,8 +44,8 @@ class SuspectedKey:
 
     item: str
     p: float
-    suggestion: str
-    options: tuple[OptionUse, ...]
+    suggestion: str = ""
+    options: tuple[OptionUse, ...] = ()
 
 
 def suspected_keys(
@@ -77,8 +74,7 @@ def suspected_keys(
         return ()
     others = Others.of(codes, observed, responses.max_scores)
     evidence = [_evidence(responses, i, others, float(r[i])) for i in places]
-    suspected: list[SuspectedKey] = []
-    adjusted = 0.0
+    suspected, adjusted = [], 0.0
     for k, one in enumerate(sorted(evidence, key=lambda e: e.p)):
         adjusted = max(adjusted, (int(tested.sum()) - k) * one.p)
         if adjusted <= FALSE_ALARM:
@@ -124,7 +120,7 @@ def _evidence(responses: Responses, i: int, others: Others, r: float) -> Suspect
     enough = len(credit) - np.unique(credit, return_counts=True)[1].max() >= LEAST_APART
     p = _chance(-r, len(credit)) if enough else 1.0
     if responses.answers is None:
-        return SuspectedKey(item=responses.items[i], p=p, suggestion="", options=())
+        return SuspectedKey(item=responses.items[i], p=p)
     labels, chosen = responses.answers.spelled(i)
     given = responses.observed[who, i] & (chosen[who] >= 0)
     uses, risen = [], {}

@@ -120,16 +120,14 @@ def interval_chart(  # the six columns of an interval table
     """Return a chart of estimates with intervals, one row per label, the first label at the bottom."""
     rows = [float(k) for k in range(len(labels))]
     series = Series(name="", mark="interval", x=values, y=rows, low=low, high=high)  # type: ignore[arg-type]
-    return Chart(
-        title=title, x_label=x_label, y_label="", series=(series,), y_names=tuple(labels), x_lines=tuple(x_lines)
-    )
+    return Chart(title=title, x_label=x_label, series=(series,), y_names=tuple(labels), x_lines=tuple(x_lines))
 
 
 def point_chart(names: Sequence[str], columns: Mapping[str, Floats], *, title: str, x_label: str) -> Chart:
     """Return a chart of numbers (N,) by the names of their rows, the first on top; each column is a series."""
     rows = np.arange(len(names), dtype=float)
     series = tuple(Series(name=name, mark="point", x=x[::-1], y=rows) for name, x in columns.items())
-    return Chart(title=title, x_label=x_label, y_label="", series=series, y_names=tuple(names[::-1]))
+    return Chart(title=title, x_label=x_label, series=series, y_names=tuple(names[::-1]))
 
 
 def draw(chart: Chart) -> Figure:

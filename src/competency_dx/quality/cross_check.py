@@ -137,19 +137,9 @@ class CrossCheck(Result):
         words = np.where(np.abs(self.in_se) <= LIMIT, "agrees", "differs").astype(object)
         words[~np.isfinite(self.in_se)] = "no standard error"
         words[self.at_bound] = "girth at its bound"
-        return pd.DataFrame(
-            {
-                "item": self.items,
-                "family": self.families,
-                "parameter": self.parameters,
-                "ours": self.ours,
-                "girth": self.girth,
-                "difference": self.girth - self.ours,
-                "se": self.se,
-                "in_se": self.in_se,
-                "verdict": words,
-            }
-        )
+        names = {"item": self.items, "family": self.families, "parameter": self.parameters}
+        estimates = {"ours": self.ours, "girth": self.girth, "difference": self.girth - self.ours}
+        return pd.DataFrame(names | estimates | {"se": self.se, "in_se": self.in_se, "verdict": words})
 
     def summary(self) -> Sequence[str]:
         """Return the verdict, the largest difference and the likelihoods."""
@@ -231,6 +221,7 @@ def cross_check(
     other = placed(opinion, parameters)
     theirs = evidence(*table, other, points=mine.points)
     priors = calibration.provenance.settings.get("priors", "")
+    pull = (PRIORS.of(priors=priors),) if calibration.penalised else ()
     out = CrossCheck(
         model=calibration.model,
         function=opinion.function,
@@ -240,11 +231,7 @@ def cross_check(
         n_parameters=calibration.n_parameters,
         penalised=calibration.penalised,
         girth_converged=settled(opinion, theirs),
-        findings=gathered(
-            given,
-            doubts(opinion, theirs, parameters.items),
-            (PRIORS.of(priors=priors),) if calibration.penalised else (),
-        ),
+        findings=gathered(given, doubts(opinion, theirs, parameters.items), pull),
         provenance=provenance(
             "cross_check",
             {"calibration": calibration.digest, **dict(calibration.provenance.inputs)},
