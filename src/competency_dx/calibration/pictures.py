@@ -15,7 +15,7 @@ import numpy as np
 from competency_dx.arrays import Floats, FrozenDict, Ints
 from competency_dx.calibration.frames import Z95, dimension_names, group_column
 from competency_dx.display.charts import Cells, Chart, Mark, Series
-from competency_dx.display.wright_chart import WrightColumn, wright_chart
+from competency_dx.display.wright import WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.families import dispatch
 from competency_dx.models import (

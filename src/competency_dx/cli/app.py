@@ -9,7 +9,7 @@ from competency_dx.bank import load_bank, save_bank
 from competency_dx.cli import arguments
 from competency_dx.cli.arguments import Language, MethodName, ModelName
 from competency_dx.cli.demo.run import run_demo
-from competency_dx.cli.steps import advised_model, calibrated, need_ids, read_answers, read_result, write_result
+from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result, write_result
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.cli.validation import bank_lines
 from competency_dx.competencies import diagnose as diagnose_persons
@@ -124,9 +124,7 @@ def score(
     if out.suffix.lower() not in SCORE_FILES:
         raise CommandError(f"{out}: scores are written as {', '.join(SCORE_FILES)}; give --out such a file")
     terminal, items = Terminal(language=language.code), load_bank(bank)
-    data = read_answers(terminal, responses, items, layout)
-    if not row_numbers:
-        need_ids(data, responses)
+    data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
     scores = heard(terminal, lambda: score_persons(data, items, method=METHODS[method.value]), known=data.findings)
     terminal.result(write_report(scores, out, language=language.code))
 
@@ -147,9 +145,7 @@ def diagnose(
     Построить профили дефицитов: profiles.json, таблицы, страница группы и страница каждого участника.
     """
     terminal, items = Terminal(language=language.code), load_bank(bank)
-    data = read_answers(terminal, responses, items, layout)
-    if not row_numbers:
-        need_ids(data, responses)
+    data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
     profiles = heard(terminal, lambda: diagnose_persons(data, items), known=data.findings)
     with terminal.stage("Отчёт", "Report"):
         page = write_report(profiles, out, language=language.code)

@@ -29,24 +29,22 @@ CLASSES: Mapping[str, tuple[str, str]] = {
 """Room and class of each kind of document."""
 
 
-def read_answers(terminal: Terminal, path: Path, bank: ItemBank, layout: Layout) -> Responses:
-    """Read a table of answers and tell what was in it."""
+def read_answers(
+    terminal: Terminal, path: Path, bank: ItemBank, layout: Layout, *, row_numbers: bool = True
+) -> Responses:
+    """Read a table of answers and tell what was in it; without `row_numbers` refuse persons whom nobody could find again."""
     data = heard(terminal, lambda: load_responses(path, bank=bank, layout=layout))
     terminal.say(
         f"Прочитано: участников {len(data.persons)}, заданий {len(data.items)}, ответов {int(data.observed.sum())}",
         f"Read: {len(data.persons)} persons, {len(data.items)} items, {int(data.observed.sum())} answers",
     )
     terminal.remarks(data.findings)
-    return data
-
-
-def need_ids(data: Responses, path: Path) -> None:
-    """Refuse results for persons whom nobody could find again."""
-    if any(f.code == "responses.row_numbers" for f in data.findings):
+    if not row_numbers and any(f.code == "responses.row_numbers" for f in data.findings):
         raise CommandError(
             f"{path}: no column of person ids was found; name it with --person COLUMN, or number the rows with "
             "--row-numbers"
         )
+    return data
 
 
 def advised_model(data: Responses) -> str:

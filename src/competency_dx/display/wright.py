@@ -1,0 +1,220 @@
+"""Item map (Wright map): persons left, items by difficulty right, on one vertical scale; as a chart and as an SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from competency_dx.arrays import Bools, Floats
+from competency_dx.display import svg
+from competency_dx.display.charts import Chart, Series
+from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PALE, PAPER
+from competency_dx.display.words import decimal
+
+LEVELS = 34  # rows of names
+SHEET, NARROWEST = 100, 34  # width of all columns, and the least of one, in characters
+PEOPLE = 0.26  # share of a column that the densities take
+LONGEST, GAP, MORE = 16, 2, 4  # characters of a name, between names, and of "+12"
+CHARACTER, LEVEL = 0.066, 0.17  # inches
+BEYOND = 2.0
+WIDTH, AXIS, TOP, ROW = 780.0, 250.0, 34.0, 15.0
+BINS = 28
+CHAR = 5.6
+
+
+def by_row(places: Floats, edges: Floats) -> Iterator[tuple[int, list[int]]]:
+    """Yield the rows between `edges` that hold a place, with the places of each in ascending order; NaN are left out."""
+    rows = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, len(edges) - 2)
+    ascending = [i for i in np.argsort(places, kind="stable").tolist() if not np.isnan(places[i])]
+    for row, members in groupby(ascending, key=lambda i: int(rows[i])):
+        yield row, list(members)
+
+
+class WrightColumn(NamedTuple):
+    """One competency: its name, densities (G, Q) of the populations, names of items or steps with their places (N,)."""
+
+    label: str
+    densities: Floats
+    words: Sequence[str]
+    places: Floats
+
+
+def wright_chart(columns: Sequence[WrightColumn], theta: Floats, groups: Sequence[str]) -> Chart:
+    """Return the map, a column for each competency.
+
+    Parameters
+    ----------
+    columns : sequence of WrightColumn
+    theta : ndarray, shape (Q,)
+        Points of the densities, ascending, in logits.
+    groups : sequence of str
+        Names of the G populations.
+    """
+    wide = max(NARROWEST, SHEET // len(columns))
+    low, high = _ends(theta, np.concatenate([c.places for c in columns]))
+    edges = np.linspace(low, high, LEVELS + 1)
+    series: list[Series] = []
+    for k, column in enumerate(columns):
+        axis = (k + PEOPLE) * wide
+        names = groups if k == 0 and len(groups) > 1 else [""] * len(groups)
+        series += _people(column, theta, axis, 0.95 * PEOPLE * wide, names)
+        series.append(Series(name="", mark="line", x=np.full(2, axis), y=edges[[0, -1]], style=0))
+        series.append(_names(column, edges, axis + 1.0, (k + 1) * wide))
+    middles = tuple((k + (1 + PEOPLE) / 2) * wide for k in range(len(columns)))
+    alone = len(columns) == 1
+    return Chart(
+        title="Wright map: population and items on one scale",
+        x_label="" if alone else "population left, items right of each line",
+        y_label="θ, logits",
+        series=tuple(series),
+        x_names=("population", "items") if alone else tuple(c.label for c in columns),
+        x_places=(PEOPLE * wide / 2, *middles) if alone else middles,
+        x_range=(0.0, float(wide * len(columns))),
+        y_range=(low, high),
+        size=(CHARACTER * wide * len(columns) + 1.0, LEVEL * LEVELS + 1.4),
+    )
+
+
+def _ends(theta: Floats, places: Floats) -> tuple[float, float]:
+    """Return the ends of the scale: those of theta, wider by at most 2 logits where items lie beyond."""
+    low, high = float(theta[0]), float(theta[-1])
+    least, most = float(np.floor(places.min(initial=low))), float(np.ceil(places.max(initial=high)))
+    return max(least, low - BEYOND), min(most, high + BEYOND)
+
+
+def _people(column: WrightColumn, theta: Floats, axis: float, room: float, names: Sequence[str]) -> list[Series]:
+    """Return the densities, growing to the left of the axis by at most `room`."""
+    left, base = axis - room * column.densities / column.densities.max(), np.full(len(theta), axis)
+    return [
+        Series(name=name, mark="area", x=x, y=theta, low=base, style=g)
+        for g, (name, x) in enumerate(zip(names, left, strict=True))
+    ]
+
+
+def _names(column: WrightColumn, edges: Floats, left: float, right: float) -> Series:
+    """Return names side by side in the row of their place; an arrow marks those beyond the ends, +n those without room."""
+    x, y, labels = [], [], []
+    for row, members in by_row(column.places, edges):
+        words = [_marked(column.words[k], float(column.places[k]), edges) for k in members]
+        for start, word in _side_by_side(words, right - left):
+            x.append(left + start)
+            y.append(float(edges[row] + edges[row + 1]) / 2)
+            labels.append(word)
+    return Series(name="", mark="text", x=np.array(x), y=np.array(y), labels=tuple(labels))
+
+
+def _marked(word: str, place: float, edges: Floats) -> str:
+    short = word if len(word) <= LONGEST else word[: LONGEST - 1] + "…"
+    return f"{short}↑" if place > edges[-1] else f"{short}↓" if place < edges[0] else short
+
+
+def _side_by_side(words: Sequence[str], room: float) -> Iterator[tuple[float, str]]:
+    """Yield where each word starts and the word, as many as there is room for, then how many are left."""
+    start = 0.0
+    for done, word in enumerate(words):
+        left = len(words) - done
+        if done and start + len(word) + GAP + (MORE if left > 1 else 0) > room:
+            yield start, f"+{left}"
+            return
+        yield start, word
+        start += len(word) + GAP
+
+
+def wright_svg(
+    theta: ArrayLike,
+    difficulty: ArrayLike,
+    items: Sequence[str],
+    *,
+    provisional: ArrayLike,
+    words: tuple[str, str, str, str],
+    language: str,
+) -> str:
+    """Return the item map as inline SVG.
+
+    Parameters
+    ----------
+    theta : array (P,)
+        Positions of the persons; NaN are left out.
+    difficulty : array (I,)
+        Difficulties of the items, on the same scale; NaN are left out.
+    items : sequence of str
+        Short names of the items.
+    provisional : array (I,) of bool
+        Drawn hollow: no data stand behind their difficulty.
+    words : tuple of str
+        Title, head of the left side, head of the right side, template for what does not fit (``"+{n}"``).
+    language : str
+        For the numbers on the axis.
+    """
+    title, left, right, more = words
+    persons, b = np.asarray(theta, dtype=np.float64), np.asarray(difficulty, dtype=np.float64)
+    persons = persons[np.isfinite(persons)]
+    edges = _edges(np.concatenate([persons, b[np.isfinite(b)]]))
+    body = [
+        _axis(edges, language),
+        _histogram(persons, edges),
+        _items(b, items, np.asarray(provisional, dtype=np.bool_), edges, more),
+        svg.text(AXIS - 8, TOP - 16, left, anchor="end", size=11, fill=GREY),
+        svg.text(AXIS + 44, TOP - 16, right, size=11, fill=GREY),
+    ]
+    return svg.picture(WIDTH, TOP + BINS * ROW + 12, "".join(body), title)
+
+
+def _edges(values: Floats) -> Floats:
+    if not values.size:
+        return np.linspace(-3.0, 3.0, BINS + 1)
+    low, high = float(values.min()), float(values.max())
+    low, high = np.floor(min(low, -1.0) * 2) / 2, np.ceil(max(high, 1.0) * 2) / 2
+    return np.linspace(low, high, BINS + 1)
+
+
+def _axis(edges: Floats, language: str) -> str:
+    out = [
+        svg.rule(AXIS, TOP, AXIS, TOP + BINS * ROW, stroke=INK),
+        svg.rule(AXIS + 36, TOP, AXIS + 36, TOP + BINS * ROW),
+    ]
+    for tick in range(int(np.ceil(edges[0])), int(np.floor(edges[-1])) + 1):
+        y = TOP + BINS * ROW * float((edges[-1] - tick) / (edges[-1] - edges[0]))
+        out.append(svg.rule(0, y, WIDTH, y, stroke=FAINT))
+        out.append(svg.text(AXIS + 18, y + 4, decimal(tick, 0, language), anchor="middle", size=11))
+    return "".join(out)
+
+
+def _histogram(persons: Floats, edges: Floats) -> str:
+    counts = np.histogram(persons, edges)[0]
+    top = max(int(counts.max(initial=0)), 1)
+    out = []
+    for k, n in enumerate(counts.tolist()):
+        if not n:
+            continue
+        width, y = (AXIS - 40) * n / top, TOP + (BINS - 1 - k) * ROW
+        out.append(svg.box(AXIS - width, y + 1, width, ROW - 2, fill=PALE, stroke=GREY))
+        out.append(svg.text(AXIS - width - 4, y + 11.5, str(n), anchor="end", size=9.5, fill=GREY))
+    return "".join(out)
+
+
+def _items(difficulty: Floats, items: Sequence[str], provisional: Bools, edges: Floats, more: str) -> str:
+    return "".join(
+        _item_row(members, items, provisional, TOP + (BINS - 1 - k) * ROW, more)
+        for k, members in by_row(difficulty, edges)
+    )
+
+
+def _item_row(members: list[int], items: Sequence[str], provisional: Bools, y: float, more: str) -> str:
+    out, x = [], AXIS + 48.0
+    for done, i in enumerate(members):
+        needed = 14 + CHAR * len(items[i]) + 8
+        if x + needed > WIDTH - 34 and done < len(members):
+            out.append(svg.text(x, y + 11, more.format(n=len(members) - done), size=9.5, fill=GREY))
+            break
+        fill = PAPER if provisional[i] else ACCENT
+        out.append(
+            f'<circle cx="{x + 4:.1f}" cy="{y + 7.5:.1f}" r="3.6" fill="{fill}" stroke="{ACCENT}" stroke-width="1.3"/>'
+        )
+        out.append(svg.text(x + 11, y + 11, items[i], size=9.5))
+        x += needed
+    return "".join(out)
