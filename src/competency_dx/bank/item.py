@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
@@ -26,17 +26,6 @@ Task = Literal["error_analysis", "criteria_marking", "task_choice", "explanation
 Status = Literal["draft", "reviewed", "pilot", "operational", "retired"]
 Key = str | tuple[str, ...] | dict[str, str] | None
 
-DEFAULT_RULES: Mapping[str, ScoringRule] = {
-    "single": Exact(),
-    "multiple": Exact(),
-    "matching": Exact(),
-    "ordering": Exact(),
-    "number": Tolerance(),
-    "digits": Exact(),
-    "text": Synonyms(),
-    "open": Rubric(),
-    "scored": Given(),
-}
 ALLOWED_RULES: Mapping[str, tuple[type[Document], ...]] = {
     "single": (Exact, CodeMap),
     "multiple": (Exact, PerElement, OneError),
@@ -48,6 +37,8 @@ ALLOWED_RULES: Mapping[str, tuple[type[Document], ...]] = {
     "open": (Rubric, CodeMap),
     "scored": (Given,),
 }
+"""The rules that suit each type, the default first."""
+DEFAULT_RULES = {kind: cast("ScoringRule", rules[0]()) for kind, rules in ALLOWED_RULES.items()}
 
 
 class Criterion(Document):

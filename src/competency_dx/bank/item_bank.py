@@ -188,7 +188,11 @@ class ItemBank(Result):
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what a careful reader of the bank would remark: provisional parameters, thin competencies."""
-        return tuple(_findings(self))
+        loose = [r.item for r in self.parameters if r.status == "provisional"]
+        mixed = MIXED_SCALES.about(loose) if len(loose) < len(self.parameters) else []
+        scored = {r.item for r in self.parameters}
+        bare = NO_PARAMETERS.about(i.id for i in self.items if i.id not in scored)
+        return (*PROVISIONAL.about(loose, items=len(self.items)), *mixed, *bare)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, type, competencies, max_score, model, status and the parameters with se_."""
@@ -310,15 +314,6 @@ def _row(item: Item, record: ParameterRecord | None) -> dict[str, Any]:
         "status": None,
     }
     return row | {k: v for k, v in parameter_row(record).items() if k != "item"} if record else row
-
-
-def _findings(bank: ItemBank) -> list[Finding]:
-    loose = [r.item for r in bank.parameters if r.status == "provisional"]
-    out = [*PROVISIONAL.about(loose, items=len(bank.items))]
-    if len(loose) < len(bank.parameters):
-        out += MIXED_SCALES.about(loose)
-    known = {r.item for r in bank.parameters}
-    return [*out, *NO_PARAMETERS.about(i.id for i in bank.items if i.id not in known)]
 
 
 def as_bank(candidate: object) -> ItemBank:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from competency_dx.responses.from_table import from_points, from_table, settled
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.files import read_file
 from competency_dx.responses.reading.layout import Layout
-from competency_dx.responses.reading.table import Table, from_array, from_frame, from_records, without_labels
+from competency_dx.responses.reading.table import from_array, in_memory
 from competency_dx.responses.responses import Responses
 
 if TYPE_CHECKING:
@@ -73,41 +72,25 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
         When the table cannot be read without guessing, or has one row per answer.
     """
     known = None if bank is None else as_bank(bank)
-    return settled(_in_memory(source), known, layout if layout is not None else Layout())
+    return settled(in_memory(source), known, layout if layout is not None else Layout())
 
 
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
-    own = layout.missing_tokens or layout.missing_codes
-    if isinstance(source, np.ndarray) and bank is None and source.dtype.kind in "biuf" and not own:
-        return from_points(_two_dimensional(source), layout)
     if isinstance(source, np.ndarray):
-        return _read_array(_two_dimensional(source), bank, layout)
+        return _read_array(source, bank, layout)
+    ids = frozenset(fold_code(i.id) for i in bank.items) if bank else frozenset()
     if isinstance(source, str | Path):
-        ids = frozenset(fold_code(i.id) for i in bank.items) if bank else frozenset()
         content = read_file(Path(source), sheet=layout.sheet, ids=ids)
-        return Responses.from_json(content) if isinstance(content, str) else from_table(content, bank, layout)
-    return from_table(_in_memory(source), bank, layout)
-
-
-def _in_memory(source: object) -> Table:
-    if isinstance(source, Mapping):
-        import pandas as pd
-
-        return without_labels(from_frame(pd.DataFrame(dict(source))))
-    if isinstance(source, Sequence) and not isinstance(source, bytes | bytearray):
-        if not source:
-            raise ResponsesError("The list of records is empty; expected one mapping per person or answer")
-        return from_records(source)
-    return from_frame(source)
-
-
-def _two_dimensional(array: NDArray[Any]) -> NDArray[Any]:
-    if array.ndim != 2 or not array.shape[1]:
-        raise ResponsesError(f"An array of shape {array.shape} cannot be read; expected persons × items")
-    return array
+    else:
+        content = in_memory(source)
+    return Responses.from_json(content) if isinstance(content, str) else from_table(content, bank, layout)
 
 
 def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> Responses:
+    if array.ndim != 2 or not array.shape[1]:
+        raise ResponsesError(f"An array of shape {array.shape} cannot be read; expected persons × items")
+    if bank is None and array.dtype.kind in "biuf" and not layout.missing_tokens and not layout.missing_codes:
+        return from_points(array, layout)
     ids = [i.id for i in bank.items] if bank else [f"item{k + 1}" for k in range(array.shape[1])]
     names = list(layout.items) if layout.items is not None else ids
     if len(names) != array.shape[1]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, freeze, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, freeze, readonly, value
 from competency_dx.display.charts import Chart, Series
 from competency_dx.errors import ResponsesError, listed, repeated
 from competency_dx.findings import Finding
@@ -82,7 +82,7 @@ class Responses(Result):
         if top > HIGHEST:
             raise ResponsesError(f"The highest score is {top}; at most {HIGHEST} points per item are supported")
         freeze(self, persons=object, scores=np.int8, reasons=np.uint8, max_scores=np.int64)
-        object.__setattr__(self, "background", {k: _frozen(v) for k, v in self.background.items()})
+        object.__setattr__(self, "background", {k: readonly(v, object) for k, v in self.background.items()})
         fault = _shape_fault(self) or _value_fault(self)
         fault = fault or _id_fault("person", self.persons.tolist()) or _id_fault("item", self.items)
         if fault:
@@ -195,12 +195,6 @@ class Responses(Result):
         out: Floats = np.full(len(self.items), np.nan)
         np.divide(total, n * self.max_scores, out=out, where=n > 0)
         return out
-
-
-def _frozen(names: Names) -> Names:
-    out: Names = np.array(names, dtype=object)
-    out.flags.writeable = False
-    return out
 
 
 def _shape_fault(responses: Responses) -> str | None:

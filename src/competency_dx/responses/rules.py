@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -151,15 +152,10 @@ def _multiple(item: Item) -> Judge:
         hits = sum(c in key for c in chosen)
         extras, missed = len(chosen) - hits, len(key) - hits
         points = _amount(item, hits=hits, extras=extras, errors=max(extras, missed), size=len(key))
-        return Judgement(points, readable=True, normalised=" ".join(chosen), elements=_set_elements(item, chosen, key))
+        elements = tuple(Element(c, c, 1 if c in key else -1, int(c in key)) for c in chosen)
+        return _judgement(item, points, " ".join(chosen), elements)
 
     return judge
-
-
-def _set_elements(item: Item, chosen: Sequence[str], key: Sequence[str]) -> tuple[Element, ...]:
-    if not isinstance(item.rule, PerElement):
-        return ()
-    return tuple(Element(c, c, 1 if c in key else -1, int(c in key)) for c in chosen)
 
 
 def _sequence(item: Item) -> Judge:
@@ -180,21 +176,17 @@ def _sequence(item: Item) -> Judge:
         errors = edit_distance(row, key) if left is None else len(key) - sum(right)
         extras = max(0, len(row) - len(key))
         points = _amount(item, hits=sum(right), extras=extras, errors=errors, size=len(key))
-        elements = _row_elements(item, labels, row, key)
-        return Judgement(points, readable=True, normalised=" ".join(a or "_" for a in row), elements=elements)
+        given = zip_longest(labels, row[: len(key)], key)
+        elements = tuple(Element(label, a or "_", int(a == k), 1) for label, a, k in given)
+        return _judgement(item, points, " ".join(a or "_" for a in row), elements)
 
     return judge
 
 
-def _row_elements(
-    item: Item, labels: Sequence[str], row: Sequence[str | None], key: Sequence[str]
-) -> tuple[Element, ...]:
-    if not isinstance(item.rule, PerElement):
-        return ()
-    given = [*row, *[None] * len(key)]
-    return tuple(
-        Element(label, a or "_", int(a == k), 1) for label, a, k in zip(labels, given[: len(key)], key, strict=True)
-    )
+def _judgement(item: Item, points: int, normalised: str, elements: tuple[Element, ...]) -> Judgement:
+    """Return a readable answer; its elements earn points of their own only where the rule says so."""
+    kept = elements if isinstance(item.rule, PerElement) else ()
+    return Judgement(points, readable=True, normalised=normalised, elements=kept)
 
 
 def edit_distance(row: Sequence[str | None], key: Sequence[str]) -> int:

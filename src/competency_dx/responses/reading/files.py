@@ -31,6 +31,18 @@ HEAD = 40
 """Rows in which the header is looked for."""
 DELIMITERS = (";", "\t", ",", "|")
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+_BROKEN_CELLS = (
+    (
+        re.compile(r'<c [^>]*?r="([A-Z]+\d+)"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>'),
+        "formulas without values",
+        "open the file in a spreadsheet program, save it there, and read it again",
+    ),
+    (
+        re.compile(r'<c [^>]*?r="([A-Z]+\d+)"[^>]*t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?!#N/A)'),
+        "spreadsheet errors such as #REF!",
+        "correct or clear them",
+    ),
+)
 
 _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUND_NAMES
 
@@ -210,21 +222,9 @@ def _refuse_broken_cells(path: Path) -> None:
             if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
                 continue
             text = archive.read(name).decode("utf-8", errors="replace")
-            empty = re.findall(
-                r'<c [^>]*?r="([A-Z]+\d+)"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>', text
-            )
-            if empty:
-                raise ResponsesError(
-                    f"{path}: {len(empty)} cells hold formulas without values ({listed(empty)}); open the file in a spreadsheet "
-                    "program, save it there, and read it again"
-                )
-            wrong = re.findall(
-                r'<c [^>]*?r="([A-Z]+\d+)"[^>]*t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?!#N/A)', text
-            )
-            if wrong:
-                raise ResponsesError(
-                    f"{path}: {len(wrong)} cells hold spreadsheet errors such as #REF! ({listed(wrong)}); correct or clear them"
-                )
+            for pattern, what, remedy in _BROKEN_CELLS:
+                if cells := pattern.findall(text):
+                    raise ResponsesError(f"{path}: {len(cells)} cells hold {what} ({listed(cells)}); {remedy}")
 
 
 def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:

@@ -11,10 +11,8 @@ from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.layout import is_total
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from competency_dx.arrays import Bools, Names
-    from competency_dx.responses.reading.table import Column, Table
+    from competency_dx.arrays import Names
+    from competency_dx.responses.reading.table import Table
 
 _CERTAIN = ("итого", "всего", "ключ", "ключи", "key", "keys", "total", "totals")
 _KEYS = ("верный ответ", "верные ответы", "правильный ответ", "правильные ответы", "answer key", "correct answer")
@@ -61,13 +59,13 @@ def without_footers(table: Table, person: str | None, used: set[str]) -> Table:
         if name in used:
             continue
         own = name == person or (person is None and place == 0)
-        sure = _marked(column, is_certain)
+        sure = column.where(is_certain)
         certain |= sure & (blank | own)
-        here = sure | (_marked(column, _is_end) & (blank | own))
+        here = sure | (column.where(_is_end) & (blank | own))
         ends |= here
-        shown[here & (shown == "")] = _label(column)[here & (shown == "")]
+        shown = np.where(here & (shown == ""), column.spread(map(_shown, column.vocabulary)), shown)
     if id_column is not None and person is not None:
-        header = _marked(id_column, lambda text: header_form(text) == header_form(person))
+        header = id_column.where(lambda text: header_form(text) == id_column.header)
         certain |= header
         shown[header] = id_column.texts()[header]
     lost = blank & bare if id_column is not None else np.zeros(table.rows, dtype=np.bool_)
@@ -82,13 +80,6 @@ def without_footers(table: Table, person: str | None, used: set[str]) -> Table:
     return table.take(~gone, TOTAL_ROWS.of(where=rows, rows=len(rows)))
 
 
-def _marked(column: Column, test: Callable[[str], bool]) -> Bools:
-    out: Bools = np.array([*map(test, column.vocabulary), False])[column.codes]
-    return out
-
-
-def _label(column: Column) -> Names:
-    """Return the contents as they may be shown: of a signature the first word only."""
-    texts = [t.split()[0].rstrip(":,") if is_signature(t) else t[:60] for t in column.vocabulary]
-    out: Names = np.array([*texts, ""], dtype=object)[column.codes]
-    return out
+def _shown(text: str) -> str:
+    """Return a content as it may be shown: of a signature the first word only."""
+    return text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else text[:60]

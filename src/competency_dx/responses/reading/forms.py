@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,15 +10,16 @@ import numpy as np
 from competency_dx.responses.findings import ABSENT as ABSENT_PERSONS
 from competency_dx.responses.findings import OUTSIDE_FORM, UNKNOWN_FORM
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
-from competency_dx.responses.reading.roles import Roles, form_index, form_of
-from competency_dx.responses.reading.scoring import absent_rows
+from competency_dx.responses.normalise import fold_code, fold_text
+from competency_dx.responses.reading.pivot import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from competency_dx.arrays import Bools, Names
+    from competency_dx.arrays import Names
     from competency_dx.bank import Form, ItemBank
     from competency_dx.findings import Finding
+    from competency_dx.responses.reading.roles import Roles
 
 
 def resolve_blanks(
@@ -29,9 +31,11 @@ def resolve_blanks(
     where the form is not known, a blank was not administered. Whoever did not come was administered nothing.
     """
     out, found = status.copy(), []
-    absent = absent_rows(status)
+    there = (status == Reason.ANSWERED) | (status == Reason.INVALID)
+    absent = (status == ABSENT).any(axis=1) & ~there.any(axis=1)
     if absent.any():
-        found.append(ABSENT_PERSONS.of(_who(roles, absent)))
+        ids = numbered(len(status)) if roles.person is None else roles.table.columns[roles.person].texts()
+        found.append(ABSENT_PERSONS.of(ids[absent].tolist()))
     if bank is not None and roles.form is not None:
         found += _by_form(roles, bank, items, out)
     out[(out == BLANK) | (out == ABSENT)] = Reason.NOT_ADMINISTERED
@@ -39,21 +43,24 @@ def resolve_blanks(
     return out, found
 
 
-def _who(roles: Roles, rows: Bools) -> list[str]:
-    if roles.person is None:
-        return [str(k + 1) for k in np.flatnonzero(rows).tolist()]
-    return [str(p) for p in roles.table.columns[roles.person].texts()[rows].tolist()]
+def _form_index(forms: Sequence[Form]) -> dict[str, Form]:
+    """Return the forms by every name they may have in a table: id and titles, in the form of `fold_text`."""
+    titles = [(t, f) for f in forms if f.title for t in (f.title.ru, f.title.en) if t]
+    digits = [(d, f) for t, f in titles if len(d := re.sub(r"\D", "", t)) == 1]
+    ids = {fold: f for f in forms for fold in (fold_text(f.id), fold_code(f.id).casefold())}
+    short = {d: f for d, f in digits if sum(other == d and form is not f for other, form in digits) == 0}
+    worded = {
+        f"{word}{d}": f for d, f in short.items() for word in ("вариант ", "вариант №", "вар. ", "№", "form ", "форма ")
+    }
+    return {fold_text(name): f for name, f in worded.items()} | short | {fold_text(t): f for t, f in titles} | ids
 
 
 def form_ids(roles: Roles, bank: ItemBank) -> tuple[Names, list[Form | None]]:
     """Return the form id of every person ("" where it is not known) and the form behind each distinct value."""
     assert roles.form is not None
-    column, known = roles.table.columns[roles.form], form_index(bank.forms)
-    forms = [form_of(v, known) for v in column.vocabulary]
-    ids: Names = np.array(
-        [*(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True)), ""], dtype=object
-    )
-    return ids[column.codes], forms
+    column, index = roles.table.columns[roles.form], _form_index(bank.forms)
+    forms = [index.get(fold_text(v)) or index.get(fold_code(v).casefold()) for v in column.vocabulary]
+    return column.spread(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True)), forms
 
 
 def _by_form(roles: Roles, bank: ItemBank, items: Sequence[str], out: Reasons) -> list[Finding]:

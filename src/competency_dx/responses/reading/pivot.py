@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Ints, value
+from competency_dx.arrays import Ints
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.responses.findings import ATTEMPTS, UNKNOWN_ITEMS, VARYING
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.normalise import fold_code, header_form
+from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout
 from competency_dx.responses.reading.table import Column, Table
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from competency_dx.responses.reading.roles import Roles
 
 
-@value
-class LongColumns:
+class LongColumns(NamedTuple):
     """The three columns that make a table long."""
 
     person: str
@@ -36,9 +35,11 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
     """Return the columns of a long table, None when the table is wide; raises `ResponsesError` if one is missing."""
     if layout.kind == "wide":
         return None
-    item = layout.item or _named(table, ITEM_NAMES)
-    answer = layout.answer or _named(table, ANSWER_NAMES)
-    person = layout.person or _named(table, PERSON_NAMES)
+    headers = table.headers()
+    person, item, answer = (
+        given or next((headers[n] for n in names if n in headers), None)
+        for given, names in ((layout.person, PERSON_NAMES), (layout.item, ITEM_NAMES), (layout.answer, ANSWER_NAMES))
+    )
     for name in filter(None, (layout.item, layout.answer, layout.person)):
         if name not in table.columns:
             raise ResponsesError(
@@ -46,20 +47,13 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
             )
     if person and item and answer:
         certain = layout.kind == "long" or layout.item is not None
-        return (
-            LongColumns(person=person, item=item, answer=answer) if certain or _holds_ids(table, item, bank) else None
-        )
+        return LongColumns(person, item, answer) if certain or _holds_ids(table, item, bank) else None
     if layout.kind == "long":
         raise ResponsesError(
             f"{table.origin}: a long table needs columns of persons, items and answers; found {listed(table.columns)}; "
             "name them with Layout(person=…, item=…, answer=…)"
         )
     return None
-
-
-def _named(table: Table, known: tuple[str, ...]) -> str | None:
-    forms = {header_form(name): name for name in reversed(list(table.columns))}
-    return next((forms[k] for k in known if k in forms), None)
 
 
 def _holds_ids(table: Table, item: str, bank: ItemBank | None) -> bool:
@@ -113,11 +107,8 @@ def _known_items(table: Table, name: str, bank: ItemBank | None) -> Table:
     if bank is None:
         return table
     ids = {fold_code(i.id) for i in bank.items}
-    known = np.array([*(fold_code(v) in ids for v in column.vocabulary), True])
-    if known.all():
-        return table
-    strange = [v for v, k in zip(column.vocabulary, known, strict=False) if not k]
-    return table.take(known[column.codes], UNKNOWN_ITEMS.of(strange))
+    strange = [v for v in column.vocabulary if fold_code(v) not in ids]
+    return table.take(~column.where(set(strange).__contains__), UNKNOWN_ITEMS.of(strange)) if strange else table
 
 
 def _attempts(person: Column, item: Column) -> Ints:

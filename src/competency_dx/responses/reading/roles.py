@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from competency_dx.bank import Form, Item, ItemBank, Rubric
+from competency_dx.bank import Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.findings import Finding
 from competency_dx.responses.findings import BACKGROUND, HEADER_MATCHED, PERSONAL_DATA, ROW_NUMBERS, UNKNOWN_ITEMS
 from competency_dx.responses.missing import NEGATIVE_CODES, builtin_token
-from competency_dx.responses.normalise import fold_code, fold_text, header_form, read_integer, read_number
+from competency_dx.responses.normalise import fold_code, fold_text, read_integer, read_number
 from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout
 from competency_dx.responses.reading.privacy import personal_columns
@@ -57,7 +57,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     if not items:
         raise ResponsesError(_no_items(table, bank))
     shapes = {_shape(i.id) for i in bank.items} if bank else set()
-    unknown = [n for n in rest if _shape(n) in shapes and header_form(n) not in BACKGROUND_NAMES]
+    unknown = [n for n in rest if _shape(n) in shapes and table.columns[n].header not in BACKGROUND_NAMES]
     background = tuple(name for name in rest if name not in unknown)
     notes += [*privacy, *BACKGROUND.about([*background, *([form] if form else [])]), *UNKNOWN_ITEMS.about(unknown)]
     table = replace(table, findings=(*table.findings, *notes))
@@ -89,10 +89,9 @@ def _present(table: Table, names: Iterable[str], setting: str) -> None:
 def _bank_items(table: Table, bank: ItemBank, layout: Layout) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
     """Match columns to items by id: exactly, then with look-alike letters unified, then criterion by criterion."""
     folded: dict[str, list[str]] = {}
-    for name in table.columns:
-        folded.setdefault(fold_code(name), []).append(name)
     bare: dict[str, list[str]] = {}
     for name in table.columns:
+        folded.setdefault(fold_code(name), []).append(name)
         bare.setdefault(_bare(name), []).append(name)
     items: dict[str, tuple[str, ...]] = {}
     loose: list[str] = []
@@ -166,9 +165,9 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
             return _index_as_column(table)
         _present(table, [layout.person], "person")
         return table, layout.person
-    forms = {header_form(name): name for name in reversed(list(table.columns)) if name not in used}
+    headers = replace(table, columns={n: c for n, c in table.columns.items() if n not in used}).headers()
     for candidate in PERSON_NAMES:
-        name = forms.get(candidate)
+        name = headers.get(candidate)
         if name is not None and len(table.columns[name].vocabulary) >= PERSON_SHARE * _filled(table.columns[name]):
             return table, name
     first = next(iter(table.columns), None)
@@ -176,18 +175,13 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
         first is not None
         and (table.index is None or table.labels == "default")
         and first not in used
-        and header_form(first) in UNNAMED
-        and _all_distinct(table.columns[first])
-    ):
+        and table.columns[first].header in UNNAMED
+        and _filled(table.columns[first]) == table.rows == len(table.columns[first].vocabulary) > 1
+    ):  # every row has a content of its own, as ids do
         return table, first
     if table.origin != "array" and (table.index is None or table.labels == "default"):
         table = replace(table, findings=(*table.findings, ROW_NUMBERS.of()))
     return _index_as_column(table) if table.index is not None else (table, None)
-
-
-def _all_distinct(column: Column) -> bool:
-    """Tell whether every row has a content of its own, as ids do."""
-    return _filled(column) == len(column.codes) == len(column.vocabulary) > 1
 
 
 def _filled(column: Column) -> int:
@@ -208,32 +202,13 @@ def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -
         return layout.form
     if bank is None or not bank.forms:
         return None
-    for name, column in table.columns.items():
-        if name not in used and header_form(name) in FORM_NAMES and column.vocabulary:
-            return name
-    return None
-
-
-def form_index(forms: Sequence[Form]) -> dict[str, Form]:
-    """Return the forms by every name they may have in a table: id and titles, in the form of `fold_text`."""
-    titles = [(t, f) for f in forms if f.title for t in (f.title.ru, f.title.en) if t]
-    digits = [(d, f) for t, f in titles if len(d := re.sub(r"\D", "", t)) == 1]
-    ids = {fold: f for f in forms for fold in (fold_text(f.id), fold_code(f.id).casefold())}
-    short = {d: f for d, f in digits if sum(other == d and form is not f for other, form in digits) == 0}
-    worded = {
-        f"{word}{d}": f for d, f in short.items() for word in ("вариант ", "вариант №", "вар. ", "№", "form ", "форма ")
-    }
-    return {fold_text(name): f for name, f in worded.items()} | short | {fold_text(t): f for t, f in titles} | ids
-
-
-def form_of(content: str, index: Mapping[str, Form]) -> Form | None:
-    """Return the form a content means: as written, or with look-alike letters unified."""
-    return index.get(fold_text(content)) or index.get(fold_code(content).casefold())
+    named = (n for n, c in table.columns.items() if n not in used and c.header in FORM_NAMES and c.vocabulary)
+    return next(named, None)
 
 
 def _looks_scored(column: Column, layout: Layout) -> bool:
     """Tell whether a column of a table without a bank holds points; fractions among them are an error."""
-    if header_form(column.name) in BACKGROUND_NAMES:
+    if column.header in BACKGROUND_NAMES:
         return False
     own = layout.user_reasons(column.name)
     counts = column.counts()

@@ -10,7 +10,7 @@ from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.findings import Finding, Template
 from competency_dx.responses import findings as catalogue
-from competency_dx.responses.missing import ABSENT, BLANK, NEGATIVE_CODES, Reason, Reasons, builtin_token
+from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, builtin_token
 from competency_dx.responses.normalise import fold_text, read_integer, tidy
 from competency_dx.responses.reading.table import Column
 from competency_dx.responses.rules import in_codes, padded, score_answers
@@ -261,10 +261,3 @@ def _zeros(item: Item, text: str, kind: str) -> Template | None:
     if kind == "number":
         return catalogue.ZEROS_RESTORED
     return catalogue.ZEROS_LOST if text.zfill(len(key)) == key else None
-
-
-def absent_rows(status: Reasons) -> Bools:
-    """Return the persons who did not come: a token says so and there is no answer."""
-    there = (status == Reason.ANSWERED) | (status == Reason.INVALID)
-    out: Bools = (status == ABSENT).any(axis=1) & ~there.any(axis=1)
-    return out

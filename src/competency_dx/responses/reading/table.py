@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Ints, Names, value
+from competency_dx.arrays import Bools, Ints, Names, value
 from competency_dx.errors import ResponsesError, listed, repeated
 from competency_dx.findings import Finding
+from competency_dx.responses.normalise import header_form
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +42,24 @@ class Column:
     vocabulary: tuple[str, ...]
     kinds: tuple[Kind, ...]
 
+    @property
+    def header(self) -> str:
+        """Return the name in the form in which column names are compared."""
+        return header_form(self.name)
+
+    def spread(self, values: Iterable[str]) -> Names:
+        """Return what stands for each content row by row, "" where empty."""
+        out: Names = np.array([*values, ""], dtype=object)[self.codes]
+        return out
+
+    def where(self, test: Callable[[str], bool]) -> Bools:
+        """Return the rows whose content passes a test, shape (R,); empty cells do not."""
+        out: Bools = np.array([*map(test, self.vocabulary), False])[self.codes]
+        return out
+
     def texts(self) -> Names:
         """Return the contents row by row, "" where empty."""
-        out: Names = np.array([*self.vocabulary, ""], dtype=object)[self.codes]
-        return out
+        return self.spread(self.vocabulary)
 
     def counts(self) -> Ints:
         """Return how often each content occurs."""
@@ -78,6 +93,10 @@ class Table:
     index: Column | None = None
     labels: Labels = "own"
     findings: tuple[Finding, ...] = ()
+
+    def headers(self) -> dict[str, str]:
+        """Return the columns by header; of several with the same header the first."""
+        return {c.header: name for name, c in reversed(list(self.columns.items()))}
 
     def take(self, rows: NDArray[np.generic], *findings: Finding) -> Self:
         """Return the chosen rows (a mask or places) with further findings."""
@@ -149,7 +168,11 @@ def from_frame(frame: object) -> Table:
             f"A source of type {type(frame).__name__} cannot be read; expected a path, a data frame, a list of "
             "records or a 2-D array (collect a lazy frame first)"
         ) from None
-    return table(((name, _cells(data[name])) for name in data.columns), "frame")
+    columns = ((name, data[name]) for name in data.columns)
+    return table(
+        ((n, c.to_numpy() if c.dtype.is_numeric() else pd.Series(c.to_list(), dtype=object)) for n, c in columns),
+        "frame",
+    )
 
 
 def _from_pandas(frame: pd.DataFrame) -> Table:
@@ -177,12 +200,17 @@ def _label(label: object) -> object:
     return "/".join(map(str, label)) if isinstance(label, tuple) else label
 
 
-def _cells(series: Any) -> Any:  # noqa: ANN401 - a narwhals series
-    if series.dtype.is_numeric():
-        return series.to_numpy()
-    import pandas as pd
+def in_memory(source: object) -> Table:
+    """Read a data frame, a mapping of columns or a list of records."""
+    if isinstance(source, Mapping):
+        import pandas as pd
 
-    return pd.Series(series.to_list(), dtype=object)
+        return without_labels(_from_pandas(pd.DataFrame(dict(source))))
+    if isinstance(source, Sequence) and not isinstance(source, bytes | bytearray):
+        if not source:
+            raise ResponsesError("The list of records is empty; expected one mapping per person or answer")
+        return from_records(source)
+    return from_frame(source)
 
 
 def from_records(records: Sequence[Mapping[str, object]], origin: str = "records") -> Table:
