@@ -79,10 +79,9 @@ def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
     if isinstance(source, np.ndarray):
         return _read_array(source, bank, layout)
     ids = frozenset(fold_code(i.id) for i in bank.items) if bank else frozenset()
-    if isinstance(source, str | Path):
-        content = read_file(Path(source), sheet=layout.sheet, ids=ids)
-    else:
-        content = in_memory(source)
+    content = (
+        read_file(Path(source), sheet=layout.sheet, ids=ids) if isinstance(source, str | Path) else in_memory(source)
+    )
     return Responses.from_json(content) if isinstance(content, str) else from_table(content, bank, layout)
 
 
