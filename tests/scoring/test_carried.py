@@ -67,6 +67,54 @@ def test_variances_are_those_of_draws(model: str, quiet: Quiet) -> None:
     np.testing.assert_allclose(carried, expected, rtol=0.2)
 
 
+def of_two(persons: int, *, within: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return answers to 12 items of two correlated competencies and their Q-matrix; `within`: two items measure both."""
+    rng = np.random.default_rng(8)
+    loads = np.arange(12)[:, None] % 2 == np.arange(2)
+    loads[:2] |= within
+    theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], persons)
+    right = rng.random((persons, 12)) < expit(1.3 * theta @ loads.T + rng.normal(0, 0.7, 12))
+    items = [f"q{k}" for k in range(12)]
+    return pd.DataFrame(right.astype(float), columns=items), pd.DataFrame(loads.astype(int), items, ["x", "y"])
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_covariances_of_two_competencies_are_those_of_draws(within: bool, quiet: Quiet) -> None:
+    """As above over 150 draws; the determinants and the single variances."""
+    data, Q = of_two(300, within=within)
+    with quiet():
+        found = cdx.calibrate(data, model="2PL", dimensions=Q, priors=None)
+    shared = shared_errors(found)
+    assert shared is not None
+    own, few = found.parameters, data.iloc[:8]
+    full = shared.covariance.copy()
+    for i in range(12):
+        at = np.flatnonzero(shared.item == i)
+        full[np.ix_(at, at)] = own.covariance[i][np.ix_(shared.column[at], shared.column[at])]
+    means, variances = [], []
+    for move in np.random.default_rng(2).multivariate_normal(np.zeros(len(full)), full, 150):
+        delta = np.zeros(own.beta.shape)
+        delta[shared.item, shared.column] = move
+        moved = replace(
+            own,
+            slopes=own.slopes + delta[:, :2],
+            intercepts=own.intercepts + np.concatenate([np.zeros((12, 1)), delta[:, 2:3]], axis=1),
+        )
+        scores = cdx.score(few, replace(found, parameters=moved))
+        means.append(scores.theta)
+        variances.append(scores.covariance)
+    off = np.array(means) - np.mean(means, axis=0)
+    expected = np.mean(variances, axis=0) + np.einsum("npd,npe->pde", off, off) / len(off)
+    carried, bare = (cdx.score(few, found, method=cdx.EAP(item_uncertainty=x)).covariance for x in ("all", "none"))
+    d = np.arange(2)
+    assert (expected / bare)[:, d, d].mean() > 1.02
+    assert (carried / expected)[:, d, d].mean() == pytest.approx(1, abs=0.03)
+    np.testing.assert_allclose(carried[:, d, d], expected[:, d, d], rtol=0.2)
+    np.testing.assert_allclose(carried[:, 0, 1], expected[:, 0, 1], atol=0.05)
+    alone = cdx.score(few.iloc[[5]], found, method=cdx.EAP(item_uncertainty="all"))
+    assert alone.covariance[0].tobytes() == carried[5].tobytes()
+
+
 def test_intervals_of_a_long_test_on_few_persons_cover(quiet: Quiet) -> None:
     """300 persons × 120 items: without item errors 95 % intervals cover clearly less."""
     data, theta = table(300, 120, 3)

@@ -5,7 +5,7 @@ from competency_dx.persons.choices import EAP, MAP, ML, WLE, ItemUncertainty, Me
 from competency_dx.persons.draws import even_uniforms, inverse_cdf, uniforms
 from competency_dx.persons.exact_posterior import ExactPosterior, given_sums, sum_score_table
 from competency_dx.persons.grids import END_MASS, scoring_grid, uncertain_items
-from competency_dx.persons.integral import Marginal, PersonIntegral, PosteriorMoments
+from competency_dx.persons.integral import MarginalDensity, PersonIntegral, PosteriorMoments
 from competency_dx.persons.lattice_posterior import modes
 from competency_dx.persons.matching import (
     Matched,
@@ -29,7 +29,7 @@ __all__ = [
     "WLE",
     "ExactPosterior",
     "ItemUncertainty",
-    "Marginal",
+    "MarginalDensity",
     "Matched",
     "Method",
     "PersonIntegral",

@@ -30,7 +30,7 @@ class EAP:
         Support points on ±6 SD to begin with; more are taken where the items' information calls for it.
     item_uncertainty : {"provisional", "all", "none"}
         Whose standard errors are carried into the scores: of parameters resting on judgement, of all, of none. With "all" and
-        a Calibration of one competency the errors that items share are carried too.
+        a Calibration the errors that items share are carried too.
     missing : MissingPolicy
         Which missing answers count as wrong and which are left out.
     executor : concurrent.futures.Executor or None

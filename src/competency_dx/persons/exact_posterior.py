@@ -17,7 +17,7 @@ from competency_dx.kernels.persons.grid_posterior import (
 )
 from competency_dx.models import ItemParameters
 from competency_dx.persons.draws import NOTHING, inverse_cdf
-from competency_dx.persons.integral import Marginal, PosteriorMoments
+from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
 
@@ -52,12 +52,12 @@ class ExactPosterior:
         self.each(one)
         return out
 
-    def marginals(self, dimension: int, function: Callable[[slice, Marginal], None]) -> None:  # noqa: ARG002 - the only one
+    def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:  # noqa: ARG002 - the only one
         """Call ``function(block, marginal)`` for blocks of persons."""
 
         def one(block: slice, weight: Floats, _: Floats) -> None:
             log_density = np.log(np.maximum(weight[: block.stop - block.start], NOTHING))
-            function(block, Marginal(np.broadcast_to(self.tables.theta, log_density.shape), log_density))
+            function(block, MarginalDensity(np.broadcast_to(self.tables.theta, log_density.shape), log_density))
 
         self.each(one)
 
@@ -65,7 +65,7 @@ class ExactPosterior:
         """Return points (P, n, 1) of the posterior for uniforms (P, n, 1): quantiles."""
         out = np.empty_like(uniform)
 
-        def one(block: slice, marginal: Marginal) -> None:
+        def one(block: slice, marginal: MarginalDensity) -> None:
             for m in range(uniform.shape[1]):
                 out[block, m, 0] = inverse_cdf(marginal.log_density, self.tables.theta, uniform[block, m, 0])
 

@@ -17,7 +17,7 @@ class PosteriorMoments(NamedTuple):
     end_mass: Floats
 
 
-class Marginal(NamedTuple):
+class MarginalDensity(NamedTuple):
     """Log densities (p, Q) of one competency up to constants, at uniform points θ (p, Q) of each person."""
 
     theta: Floats
@@ -33,7 +33,7 @@ class PersonIntegral(Protocol):
     def moments(self) -> PosteriorMoments:
         """Return the moments of all persons."""
 
-    def marginals(self, dimension: int, function: Callable[[slice, Marginal], None]) -> None:
+    def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the marginal posteriors of a competency, block by block of persons."""
 
     def transformed(self, uniform: Floats) -> Floats:

@@ -24,7 +24,7 @@ from competency_dx.kernels.persons.grid_posterior import filled_table
 from competency_dx.kernels.persons.joint_mode import ModePrior, joint_modes
 from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.draws import NOTHING, inverse_cdf
-from competency_dx.persons.integral import Marginal, PosteriorMoments
+from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 
 T = TypeVar("T")
 
@@ -91,11 +91,11 @@ class LatticePosterior:
         mean, covariance, evidence = (np.concatenate(x)[:P] for x in zip(*parts, strict=True))
         return PosteriorMoments(mean, covariance, evidence, np.zeros(P))
 
-    def marginals(self, dimension: int, function: Callable[[slice, Marginal], None]) -> None:
+    def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)``: the lattice with this competency's axis first, summed over the others."""
         order = [dimension, *(d for d in range(self.settings.known.slopes.shape[1]) if d != dimension)]
         for block, marginal in self._mapped(_first_marginal, self.settings.dense, order):
-            function(block, Marginal(*(x[: block.stop - block.start] for x in marginal)))
+            function(block, MarginalDensity(*(x[: block.stop - block.start] for x in marginal)))
 
     def transformed(self, uniform: Floats) -> Floats:
         """Return points (P, n, D): the first competency, then each given those before it (Rosenblatt 1952)."""
@@ -212,10 +212,10 @@ def _as_it_is(_: Lattice, placed: Placed) -> Placed:
     return placed
 
 
-def _first_marginal(lattice_: Lattice, placed: Placed) -> Marginal:
+def _first_marginal(lattice_: Lattice, placed: Placed) -> MarginalDensity:
     box = _boxed(lattice_, placed.log_density)
     summed = np.log(np.maximum(np.exp(box).reshape(len(box), box.shape[1], -1).sum(axis=2), NOTHING))
-    return Marginal(_axis(lattice_, placed.centre[:, 0], placed.root[:, 0, 0]), summed)
+    return MarginalDensity(_axis(lattice_, placed.centre[:, 0], placed.root[:, 0, 0]), summed)
 
 
 def _axis(lattice_: Lattice, centre: Floats, scale: Floats) -> Floats:

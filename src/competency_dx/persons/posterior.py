@@ -22,7 +22,7 @@ from competency_dx.persons.choices import EAP
 from competency_dx.persons.draws import cdf, even_uniforms, inverse_cdf
 from competency_dx.persons.exact_posterior import ExactPosterior
 from competency_dx.persons.grids import scoring_grid, uncertain_items
-from competency_dx.persons.integral import Marginal, PersonIntegral, PosteriorMoments
+from competency_dx.persons.integral import MarginalDensity, PersonIntegral, PosteriorMoments
 from competency_dx.persons.lattice_posterior import FINE, LatticePosterior, lattice_settings
 from competency_dx.persons.matching import Matched
 from competency_dx.persons.propagated_posterior import propagated_posterior
@@ -58,7 +58,7 @@ class Posterior:
         P, D = len(self.persons), len(self.dimensions)
         at, out = np.broadcast_to(np.asarray(cuts, dtype=np.float64), (P, D)), np.empty((P, D))
 
-        def one(d: int, block: slice, marginal: Marginal) -> None:
+        def one(d: int, block: slice, marginal: MarginalDensity) -> None:
             out[block, d] = cdf(marginal.log_density, marginal.theta, at[block, d])
 
         self._over_marginals(one)
@@ -68,7 +68,7 @@ class Posterior:
         """Return the quantiles of each competency (P, D, N) at N probabilities."""
         out = np.empty((len(self.persons), len(self.dimensions), len(probabilities)))
 
-        def one(d: int, block: slice, marginal: Marginal) -> None:
+        def one(d: int, block: slice, marginal: MarginalDensity) -> None:
             for n, probability in enumerate(probabilities):
                 level = np.full(block.stop - block.start, probability)
                 out[block, d, n] = inverse_cdf(marginal.log_density, marginal.theta, level)
@@ -76,7 +76,7 @@ class Posterior:
         self._over_marginals(one)
         return out
 
-    def _over_marginals(self, function: Callable[[int, slice, Marginal], None]) -> None:
+    def _over_marginals(self, function: Callable[[int, slice, MarginalDensity], None]) -> None:
         for d in range(len(self.dimensions)):
             self.integral.marginals(d, lambda block, marginal, d=d: function(d, block, marginal))  # type: ignore[misc]
 

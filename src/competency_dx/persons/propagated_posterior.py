@@ -28,7 +28,7 @@ from competency_dx.models import ItemParameters, averaged_log_probabilities, sco
 from competency_dx.persons.choices import ItemUncertainty
 from competency_dx.persons.draws import NOTHING, inverse_cdf
 from competency_dx.persons.grids import SAFETY, uncertain_items
-from competency_dx.persons.integral import Marginal, PosteriorMoments
+from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
 MOST_POINTS = 801
@@ -47,7 +47,7 @@ class EPPosterior:
         out = ep_posterior(self.design, self.model, executor=self.executor)
         return PosteriorMoments(out.mean, out.covariance, out.evidence, np.zeros(len(out.mean)))
 
-    def marginals(self, dimension: int, function: Callable[[slice, Marginal], None]) -> None:
+    def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the tilted marginals of a competency."""
         for block, settled in self._blocks():
             function(block, self._marginal(settled, dimension, block))
@@ -69,10 +69,10 @@ class EPPosterior:
         every = settled_blocks(self.design, self.model, _as_it_is, executor=self.executor)
         return zip(blocks(self.design.persons, POSTERIOR_BLOCK), every, strict=True)
 
-    def _marginal(self, settled: Settled, d: int, block: slice) -> Marginal:
+    def _marginal(self, settled: Settled, d: int, block: slice) -> MarginalDensity:
         weight = np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start])
         log_density = np.log(np.maximum(weight, NOTHING))
-        return Marginal(np.broadcast_to(self.model.theta, log_density.shape), log_density)
+        return MarginalDensity(np.broadcast_to(self.model.theta, log_density.shape), log_density)
 
 
 def _as_it_is(settled: Settled) -> Settled:

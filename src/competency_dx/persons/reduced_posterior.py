@@ -29,7 +29,7 @@ from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_
 from competency_dx.persons.choices import ItemUncertainty
 from competency_dx.persons.draws import NOTHING, inverse_cdf
 from competency_dx.persons.grids import SAFETY, uncertain_items
-from competency_dx.persons.integral import Marginal, PosteriorMoments
+from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class ReducedPosterior:
         mean, covariance, evidence = (np.concatenate(x)[: self.design.persons] for x in zip(*parts, strict=True))
         return PosteriorMoments(mean, covariance, evidence, np.zeros(len(mean)))
 
-    def marginals(self, dimension: int, function: Callable[[slice, Marginal], None]) -> None:
+    def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the marginals of a competency."""
         theta = self.terms.axes.specific if dimension else self.terms.axes.general
         for block, found in self._settled():
@@ -60,7 +60,7 @@ class ReducedPosterior:
                 found.general if not dimension else np.einsum("pq,pqa->pa", found.general, found.given[dimension - 1])
             )
             log_density = np.log(np.maximum(weight[: block.stop - block.start], NOTHING))
-            function(block, Marginal(np.broadcast_to(theta, log_density.shape), log_density))
+            function(block, MarginalDensity(np.broadcast_to(theta, log_density.shape), log_density))
 
     def transformed(self, uniform: Floats) -> Floats:
         """Return points (P, n, D): the general competency, then the specific ones given it."""

@@ -97,7 +97,7 @@ def _shared(parameters: ItemBank | Calibration, method: Method) -> Shared | None
     """Return the errors that items share, where all errors are to be carried and a calibration knows them."""
     if not isinstance(method, EAP) or method.item_uncertainty != "all" or not isinstance(parameters, Calibration):
         return None
-    if len(parameters.groups) > 1 or len(parameters.population.dimensions) > 1:
+    if len(parameters.groups) > 1:
         return None
     return shared_errors(parameters)
 

@@ -11,7 +11,6 @@ from competency_dx.arrays import Floats, Ints
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.models import ItemParameters
 from competency_dx.persons import (
     EAP,
@@ -31,7 +30,7 @@ from competency_dx.persons import (
 )
 from competency_dx.provenance import digest_arrays, digest_text
 from competency_dx.scoring.point_scores import point_estimates, reach_of
-from competency_dx.scoring.shared_errors import Shared, shared_variance
+from competency_dx.scoring.shared_errors import Shared, shared_covariance
 
 NO_RESPONSES = 3
 EDGE = 1e-6
@@ -96,12 +95,11 @@ def _values(
     """Return the estimates of a method."""
     D, name = len(known.dimensions), type(method).__name__
     if isinstance(method, EAP):
-        out = posterior_of(matched, known, method).moments()
+        posterior = posterior_of(matched, known, method)
+        out = posterior.moments()
         covariance = out.covariance
         if shared is not None:
-            grid = scoring_grid(known, method.points, method.item_uncertainty)
-            answers = prepare(matched.codes, matched.observed, known.n_categories)
-            covariance = covariance + shared_variance(answers, grid, known, shared)[:, None, None]
+            covariance = covariance + shared_covariance(posterior, covariance, matched, known, shared)
         return _Values(out.mean, covariance), _end_note(matched, out.end_mass)
     if D > 1 and isinstance(method, MAP):
         return _joint_modes(matched, known, method), ()
