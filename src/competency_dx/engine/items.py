@@ -91,14 +91,6 @@ def gathered(items: Items, values: Floats) -> Floats:
     return np.bincount(items.place[free], weights=values[free], minlength=items.size).astype(np.float64)
 
 
-def scattered(items: Items, phi: Floats) -> Floats:
-    """Return entries of φ at the parameters they are (I, F), 0 where fixed."""
-    free = items.free
-    out = np.zeros(items.place.shape)
-    out[free] = phi[items.place[free]]
-    return out
-
-
 def assembled(items: Items, blocks: Floats) -> Floats:
     """Return the matrix of φ (n, n) that blocks (I, F, F) of the items add up to."""
     n = items.size

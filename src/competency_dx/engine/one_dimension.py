@@ -94,7 +94,7 @@ class OneDimension(Integral):
             point, spread, weight = kept.tables.theta, np.zeros(1), kept.expected.nodes
         else:
             point, spread = kept.expected.moments.T
-            weight = np.ones(len(point)) if self.persons.weight is None else self.persons.weight
+            weight = self.persons.weight  # type: ignore[assignment]
         off = (point - kept.mean)[:, None]
         square = (off**2 + spread[:, None])[:, :, None]
         G, (w, group, _) = len(kept.variance), self.persons

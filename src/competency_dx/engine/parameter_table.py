@@ -8,7 +8,7 @@ d_k = e_k - e_{k-1} of families whose categories are compared with their neighbo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -120,21 +120,8 @@ class ParameterTable:
 
 def table_of(rows: Sequence[Parameter]) -> ParameterTable:
     """Return the table of parameters given one by one."""
-    kind, item, column, number, group, dimension, other, term, below, shared = (
-        zip(*rows, strict=True) if rows else [()] * 10
-    )
-    return ParameterTable(
-        kind=tuple(kind),
-        item=np.array(item, dtype=np.int64),
-        column=np.array(column, dtype=np.int64),
-        number=np.array(number, dtype=np.int64),
-        group=np.array(group, dtype=np.int64),
-        dimension=np.array(dimension, dtype=np.int64),
-        other=np.array(other, dtype=np.int64),
-        term=tuple(term),
-        below=np.array(below, dtype=np.int64),
-        shared=np.array(shared, dtype=np.bool_),
-    )
+    columns: dict[str, Any] = {name: tuple(getattr(row, name) for row in rows) for name in Parameter._fields}
+    return ParameterTable(**columns)
 
 
 def item_name(item: str, kind: Kind, number: int) -> str:

@@ -58,41 +58,32 @@ class PriorTerms(NamedTuple):
         """Return the log density of each item's parameters (I,) without pools, minus infinity outside the support."""
         off = self._off(beta)
         out = -0.5 * np.einsum("if,ifg,ig->i", off, self.precision, off)
-        if len(self.log_normal):
-            a, (m, s) = beta[tuple(self.log_normal.T)], self.log_normal_at.T
-            with np.errstate(divide="ignore", invalid="ignore"):
-                terms = np.where(a > 0, -np.log(a) - 0.5 * ((np.log(a) - m) / s) ** 2, -np.inf)
-            np.add.at(out, self.log_normal[:, 0], terms)
-        if len(self.beta):
-            logit, (alpha, beta_) = beta[tuple(self.beta.T)], self.beta_at.T
-            terms = (alpha - 1) * log_expit(logit) + (beta_ - 1) * log_expit(-logit)
-            np.add.at(out, self.beta[:, 0], terms)
+        a, (m, s) = beta[tuple(self.log_normal.T)], self.log_normal_at.T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(a > 0, -np.log(a) - 0.5 * ((np.log(a) - m) / s) ** 2, -np.inf)
+        np.add.at(out, self.log_normal[:, 0], terms)
+        logit, (alpha, beta_) = beta[tuple(self.beta.T)], self.beta_at.T
+        np.add.at(out, self.beta[:, 0], (alpha - 1) * log_expit(logit) + (beta_ - 1) * log_expit(-logit))
         return np.asarray(out)
 
     def gradient(self, beta: Floats) -> Floats:
         """Return the gradient of the log density (I, F)."""
         out: Floats = self.pull(beta) - np.einsum("ifg,ig->if", self.precision, self._off(beta))
-        if len(self.log_normal):
-            a, (m, s) = beta[tuple(self.log_normal.T)], self.log_normal_at.T
-            out[tuple(self.log_normal.T)] += -(1 + (np.log(a) - m) / s**2) / a
-        if len(self.beta):
-            c, (alpha, beta_) = expit(beta[tuple(self.beta.T)]), self.beta_at.T
-            out[tuple(self.beta.T)] += (alpha - 1) * (1 - c) - (beta_ - 1) * c
+        a, (m, s) = beta[tuple(self.log_normal.T)], self.log_normal_at.T
+        out[tuple(self.log_normal.T)] += -(1 + (np.log(a) - m) / s**2) / a
+        c, (alpha, beta_) = expit(beta[tuple(self.beta.T)]), self.beta_at.T
+        out[tuple(self.beta.T)] += (alpha - 1) * (1 - c) - (beta_ - 1) * c
         return out
 
     def curvature(self, beta: Floats) -> Floats:
         """Return minus the second derivatives of the log density (I, F, F), without pools, which lower it."""
-        if not len(self.log_normal) and not len(self.beta):
-            return self.precision
         out = self.precision.copy()
-        if len(self.log_normal):
-            i, f = self.log_normal.T
-            a, (m, s) = beta[i, f], self.log_normal_at.T
-            out[i, f, f] += (-1 + (1 - (np.log(a) - m)) / s**2) / a**2
-        if len(self.beta):
-            i, f = self.beta.T
-            c, (alpha, beta_) = expit(beta[i, f]), self.beta_at.T
-            out[i, f, f] += (alpha + beta_ - 2) * c * (1 - c)
+        i, f = self.log_normal.T
+        a, (m, s) = beta[i, f], self.log_normal_at.T
+        out[i, f, f] += (-1 + (1 - (np.log(a) - m)) / s**2) / a**2
+        i, f = self.beta.T
+        c, (alpha, beta_) = expit(beta[i, f]), self.beta_at.T
+        out[i, f, f] += (alpha + beta_ - 2) * c * (1 - c)
         return out
 
     def _off(self, beta: Floats) -> Floats:
@@ -152,10 +143,8 @@ def prior_terms(
     precision = np.where(owner[:, :, None] & owner[:, None, :], precision, 0.0)
     tables = {kind: np.array(rows, dtype=float).reshape(-1, 4) for kind, rows in other.items()}
     placed = {kind: (t[:, :2].astype(np.int64), t[:, 2:]) for kind, t in tables.items()}
-    pools = tuple(_pool(weights * owner, centre, members[name, sd], sd) for (_, sd, name), weights in shared.items())
+    pools = tuple(
+        Pool(own := weights * owner, float((own * centre).sum()), 1 / ((members[name, sd] + 1) * sd**2))
+        for (_, sd, name), weights in shared.items()
+    )
     return PriorTerms(precision, centre, *placed[LogNormal], *placed[Beta], pools)
-
-
-def _pool(weights: Floats, centre: Floats, n: int, sd: float) -> Pool:
-    """Return the pool of n parameters that add up in the weights."""
-    return Pool(weights, float((weights * centre).sum()), 1 / ((n + 1) * sd**2))

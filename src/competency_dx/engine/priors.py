@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import field
 
@@ -10,46 +11,39 @@ from competency_dx.errors import CalibrationError
 
 
 @value
-class Normal:
-    """A normal prior, parameter ~ N(mean, sd²)."""
+class _MeanAndSpread(ABC):
+    """A prior that a mean and a standard deviation describe."""
 
     mean: float
     sd: float
 
     def __post_init__(self) -> None:
         _positive(self.sd)
+
+
+@value
+class Normal(_MeanAndSpread):
+    """A normal prior, parameter ~ N(mean, sd²)."""
 
     def __str__(self) -> str:
         return f"N({self.mean:g}, {self.sd:g}²)"
 
 
 @value
-class PooledNormal:
+class PooledNormal(_MeanAndSpread):
     """Normal priors around a common mean that is estimated too: parameter ~ N(μ, sd²), μ ~ N(mean, sd²).
 
     Independent priors add up over the items of a long test until they bend its scale; pooled ones pull parameters towards
     one another, and the whole test towards `mean` no more than a single item would be.
     """
 
-    mean: float
-    sd: float
-
-    def __post_init__(self) -> None:
-        _positive(self.sd)
-
     def __str__(self) -> str:
         return f"N(μ, {self.sd:g}²) with μ ~ N({self.mean:g}, {self.sd:g}²)"
 
 
 @value
-class LogNormal:
+class LogNormal(_MeanAndSpread):
     """A lognormal prior of a slope: log a ~ N(mean, sd²); slopes are then positive."""
-
-    mean: float
-    sd: float
-
-    def __post_init__(self) -> None:
-        _positive(self.sd)
 
     def __str__(self) -> str:
         return f"LogNormal({self.mean:g}, {self.sd:g}²)"
@@ -71,14 +65,8 @@ class Beta:
 
 
 @value
-class LogitNormal:
+class LogitNormal(_MeanAndSpread):
     """A normal prior of the logit of an asymptote, log(c / (1 - c)) ~ N(mean, sd²), density by the logit."""
-
-    mean: float
-    sd: float
-
-    def __post_init__(self) -> None:
-        _positive(self.sd)
 
     def __str__(self) -> str:
         return f"N({self.mean:g}, {self.sd:g}²)"

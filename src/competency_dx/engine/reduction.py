@@ -93,7 +93,7 @@ class Reduction(Integral):
             groups=len(kept.normals.variance),
             group=self.design.group,
             regressors=self.design.regressors,
-            weight=np.ones(len(off)) if self.design.weight is None else self.design.weight,
+            weight=self.design.weight,
         )
 
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:

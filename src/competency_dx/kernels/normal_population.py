@@ -24,16 +24,16 @@ class Moments(NamedTuple):
 
 
 def moments_of_groups(
-    off: Floats, square: Floats, *, groups: int, group: Ints, regressors: Floats, weight: Floats
+    off: Floats, square: Floats, *, groups: int, group: Ints, regressors: Floats, weight: Floats | None
 ) -> Moments:
     """Return the moments of groups from those of n persons or points: E[e] (n, D) and E[e eᵀ] (n, D, D).
 
-    `group` and `regressors` have a row for each, or one for all; `weight` is (n,).
+    `group` and `regressors` have a row for each, or one for all; `weight` is (n,), None for 1 each.
     """
     w = np.broadcast_to(regressors, (len(off), regressors.shape[1]))
     parts = []
     for g in range(groups):
-        member = (group == g) * weight
+        member = (group == g) * (np.ones(len(off)) if weight is None else weight)
         scaled = w * member[:, None]
         parts.append((member.sum(), scaled.T @ w, scaled.T @ off, np.einsum("p,pab->ab", member, square)))
     return Moments(*(np.stack([np.asarray(x) for x in each]) for each in zip(*parts, strict=True)))

@@ -16,8 +16,6 @@ from competency_dx.kernels.families.dispatch import Groups
 from competency_dx.models.families import FAMILIES, family, kernel_groups
 
 KEPT = 32
-
-
 CALIBRATED_FROM = 200  # answers to an item from which its parameters are no longer called a pilot
 
 
@@ -255,22 +253,12 @@ class ItemParameters:
         d = () if dimension is None else (dimension,)
         mean = self.population.mean[list(d)] if d else np.zeros(1)
         variance = self.population.covariance[np.ix_(d, d)] if d else np.eye(1)
-        return ItemParameters(
-            items=self.items,
-            families=self.families,
-            statuses=self.statuses,
-            n_categories=self.n_categories,
+        name = "theta" if dimension is None else self.dimensions[dimension]
+        return replace(
+            self,
             slopes=self.slope[:, None],
-            intercepts=self.intercepts,
-            extras=self.extras,
             covariance=self.covariance[rows, keep[:, :, None], keep[:, None, :]],
-            population=NormalPopulation(
-                dimensions=(self.dimensions[dimension],) if dimension is not None else ("theta",),
-                mean=mean,
-                covariance=variance,
-            ),
-            options=self.options,
-            item_groups=self.item_groups,
+            population=NormalPopulation(dimensions=(name,), mean=mean, covariance=variance),
         )
 
     def in_group(self, name: str | None = None) -> ItemParameters:
@@ -284,7 +272,8 @@ class ItemParameters:
     def take(self, index: Sequence[int] | Ints) -> ItemParameters:
         """Return the parameters of some of the items."""
         at = np.asarray(index, dtype=np.int64)
-        return ItemParameters(
+        return replace(
+            self,
             items=tuple(self.items[i] for i in at),
             families=tuple(self.families[i] for i in at),
             statuses=tuple(self.statuses[i] for i in at),
@@ -293,7 +282,6 @@ class ItemParameters:
             intercepts=self.intercepts[at],
             extras=self.extras[at],
             covariance=self.covariance[at],
-            population=self.population,
             options=tuple(self.options[i] for i in at) if self.options else (),
             item_groups=tuple(self.item_groups[i] for i in at) if self.item_groups else (),
         )

@@ -21,12 +21,11 @@ from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, Populations, bifactor_terms, pieces, reduced
 from competency_dx.kernels.grid.by_dimension import Design
-from competency_dx.kernels.grid.louis import Depth
+from competency_dx.kernels.grid.louis import Depth, by_pattern
 from competency_dx.kernels.grid.product_information import ItemTables
 from competency_dx.kernels.normal_population import pairs, size
 
 BLOCK = 32
-GUIDE_PERSONS = 4096
 
 Singles = NDArray[np.float32]
 
@@ -67,9 +66,7 @@ def bifactor_missing_information(
     executor: Executor | None = None,
 ) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H of the populations (see `ep_population`)."""
-    order = _by_pattern(design)
-    if depth == "guide":
-        order = order[:: max(1, len(order) // GUIDE_PERSONS)]
+    order = by_pattern(design.answers, depth)
     frame = _frame(design, axes, tables, populations)
     F = frame.N + _population_size(design, populations)
     out = np.zeros((F, F))
@@ -96,18 +93,11 @@ def _population_size(design: Design, populations: Populations) -> int:
     return size(design.regressors.shape[1], *populations.variance.shape)
 
 
-def _by_pattern(design: Design) -> Ints:
-    """Return an order of persons that puts equal sets of answered items together."""
-    masks = [np.packbits(part.observed, axis=1).T for part in design.answers if part.observed is not None]
-    return np.lexsort(np.concatenate(masks)) if masks else np.arange(design.persons)
-
-
 def _frame(design: Design, axes: Axes, tables: ItemTables, populations: Populations) -> _Frame:
     """Return what blocks share."""
     terms = bifactor_terms(design, axes, tables.log_prob, populations)
     K, N, points = tables.derivatives.shape
-    place = tuple(np.flatnonzero(np.isin(tables.owner, items)) for items in design.items)
-    owner = tuple(np.searchsorted(i, tables.owner[at]) for i, at in zip(design.items, place, strict=True))
+    place, owner = design.parameters(tables.owner)
     rows = []
     for s, at in enumerate(place):
         table = np.zeros((len(at), K + 1, points))
@@ -171,8 +161,7 @@ def _scores(frame: _Frame, design: Design, populations: Populations) -> _Scores:
 
 def _rows(frame: _Frame, design: Design, s: int) -> Ints:
     """Return the rows of scores (p, F_s) that the answers to one part of the design call for."""
-    part, none = design.answers[s], frame.width - 1
-    codes = part.codes if part.observed is None else np.where(part.observed, part.codes, np.int8(none))
+    codes = design.answers[s].coded(frame.width - 1)
     return np.asarray(np.arange(len(frame.owner[s])) * frame.width + codes[:, frame.owner[s]])
 
 

@@ -41,6 +41,11 @@ class Design(NamedTuple):
             weight=None if self.weight is None else self.weight[persons],
         )
 
+    def parameters(self, owner: Ints) -> tuple[tuple[Ints, ...], tuple[Ints, ...]]:
+        """Return for each dimension which parameters are of its items, given the item of each (F,), and these items there."""
+        place = tuple(np.flatnonzero(np.isin(owner, items)) for items in self.items)
+        return place, tuple(np.searchsorted(i, owner[at]) for i, at in zip(self.items, place, strict=True))
+
 
 def by_dimension(
     answers: Answers, dimension: Ints, *, group: Ints | None = None, regressors: Floats | None = None

@@ -56,6 +56,10 @@ class Answers(NamedTuple):
             gaps,  # type: ignore[arg-type]
         )
 
+    def coded(self, missing: int) -> Codes:
+        """Return the categories (P, I) with a number of its own for a missing answer."""
+        return self.codes if self.observed is None else np.where(self.observed, self.codes, np.int8(missing))
+
     def pieces(self, size: int) -> Iterator[Answers]:
         """Yield the answers in blocks of `size` persons, views of the whole."""
         for start in range(0, len(self.codes), size):

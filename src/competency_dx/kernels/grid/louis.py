@@ -10,7 +10,7 @@ One matrix product per term replaces the Q products of the direct sum, for compl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -95,24 +95,20 @@ def missing_information(
     """
     single = len(answers.codes) >= MANY_PERSONS
     terms = joint_terms(answers, tables.single() if single else tables)
-    order = by_pattern(answers)
-    P, most = len(order), MAX_TERMS
-    if depth == "guide":
-        order, most = order[:: max(1, P // GUIDE_PERSONS)], GUIDE_TERMS
-
+    order, most = by_pattern((answers,), depth), GUIDE_TERMS if depth == "guide" else MAX_TERMS
     pieces = ((answers.take(order[b]), scores.of(order[b])) for b in blocks(len(order), BLOCK))
     parts = map_pieces(partial(_missing_of_block, terms, tables.theta, most), pieces, executor=executor)
     out = next(parts)
     for more in parts:
         out += more
-    return out * (P / len(order))
+    return out * (len(answers.codes) / len(order))
 
 
 def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[Answers, Scores]) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (F, F) of one block of persons."""
     answers, scores = piece
     _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None), terms.base.dtype)))
-    codes = answers.codes if answers.observed is None else np.where(answers.observed, answers.codes, np.int8(-1))
+    codes = answers.coded(-1)
     met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
     project = Projection(codes, scores.take(met), theta)
     root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
@@ -130,11 +126,14 @@ def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[
     return _spread(out, np.concatenate([met, np.arange(len(scores.owner), scores.size)]), scores.size)
 
 
-def by_pattern(answers: Answers) -> Ints:
-    """Return an order of persons that puts equal sets of answered items together, so that blocks meet few items."""
-    if answers.observed is None:
-        return np.arange(len(answers.codes))
-    return np.lexsort(np.packbits(answers.observed, axis=1).T)
+def by_pattern(parts: Sequence[Answers], depth: Depth) -> Ints:
+    """Return persons in an order that puts equal sets of answered items together, so that blocks meet few items.
+
+    `parts` are their answers, taken apart in any way; a guide is made of a few thousand of the persons.
+    """
+    masks = [np.packbits(part.observed, axis=1).T for part in parts if part.observed is not None]
+    order = np.lexsort(np.concatenate(masks)) if masks else np.arange(len(parts[0].codes))
+    return order[:: max(1, len(order) // GUIDE_PERSONS)] if depth == "guide" else order
 
 
 def _spread(matrix: Floats, place: Ints, F: int) -> Floats:

@@ -30,8 +30,7 @@ def item_scores(
 
 def _scores_of_block(terms: JointTerms, derivatives: Floats, owner: Ints, answers: Answers) -> Floats:
     _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None))))
-    codes = answers.codes if answers.observed is None else np.where(answers.observed, answers.codes, np.int8(-1))
-    own = codes[:, owner]
+    own = answers.coded(-1)[:, owner]
     out = np.zeros(own.shape)
     for k, table in enumerate(derivatives):
         out += (own == k) * (posterior @ table.T)

@@ -253,5 +253,5 @@ def population_moments(
         groups=len(normals.covariance),
         group=normals.group,
         regressors=regressors,
-        weight=np.ones(len(off)) if weight is None else weight,
+        weight=weight,
     )

@@ -35,7 +35,6 @@ from competency_dx.kernels.normal_population import halves, pairs, size
 Singles = NDArray[np.float32]
 
 BLOCK = 64
-GUIDE_PERSONS = 4096
 NEGLIGIBLE = 1e-9  # share of the largest mass below which a point does not count
 
 
@@ -86,9 +85,7 @@ def grid_missing_information(
 
     A ``"guide"`` is made of a few thousand persons for all: it is good enough for the direction of a Newton step.
     """
-    order = by_pattern(answers)
-    if depth == "guide":
-        order = order[:: max(1, len(order) // GUIDE_PERSONS)]
+    order = by_pattern((answers,), depth)
     frame, prior = _frame(answers, grid, tables, normals, regressors)
     R, D = regressors.shape[1], grid.theta.shape[1]
     F = len(tables.owner) + size(R, frame.groups, D)
@@ -189,7 +186,7 @@ def _met(frame: _Frame, piece: _Piece) -> tuple[Floats, Ints, Ints]:
     """Return posteriors (p, Q), the item parameters a block meets (F,) and the rows of derivatives for each answer (p, F)."""
     answers, none = piece.answers, frame.width - 1
     _, posterior, _, _ = posterior_of(frame.terms, answers, piece.prior)
-    codes = answers.codes if answers.observed is None else np.where(answers.observed, answers.codes, np.int8(none))
+    codes = answers.coded(none)
     met = np.flatnonzero(np.asarray((codes != none).any(axis=0))[frame.owner])
     return posterior, met, met * frame.width + codes[:, frame.owner[met]]
 

@@ -26,11 +26,3 @@ def standard_nodes(points: int, reach: float = REACH) -> tuple[Floats, Floats]:
 def points_needed(narrowest: float, reach: float = REACH) -> int:
     """Return the odd number of points that keeps the spacing below `narrowest`, a posterior SD in standard units."""
     return 2 * int(np.ceil(reach / max(narrowest, NARROWEST))) + 1
-
-
-def moments(posterior: Floats, theta: Floats) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation (P,) of each posterior (P, Q) over the points `theta` (Q,)."""
-    mean = posterior @ theta
-    centred = theta - mean[:, None]
-    variance = np.einsum("pq,pq,pq->p", posterior, centred, centred)
-    return mean, np.sqrt(variance)

@@ -25,13 +25,13 @@ from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.grid.e_step import JointTerms
 from competency_dx.kernels.grid.louis import (
-    GUIDE_PERSONS,
     GUIDE_TERMS,
     MAX_TERMS,
     NEGLIGIBLE,
     Depth,
     Projection,
     Scores,
+    by_pattern,
     split_scores,
     weighted_polynomials,
 )
@@ -70,8 +70,7 @@ class ItemDerivatives(NamedTuple):
 
 def item_derivatives(design: Design, tables: Floats, owner: Ints) -> ItemDerivatives:
     """Take derivatives (K, F, Q) of parameters with the given items (F,) apart by dimension."""
-    place = tuple(np.flatnonzero(np.isin(owner, items)) for items in design.items)
-    own = tuple(np.searchsorted(items, owner[at]) for items, at in zip(design.items, place, strict=True))
+    place, own = design.parameters(owner)
     return ItemDerivatives(tables, own, place)
 
 
@@ -98,9 +97,7 @@ def ep_missing_information(
     depth : {"exact", "guide"}
         A guide is made of two terms and a few thousand persons: good enough for the direction of a Newton step.
     """
-    order, most = by_pattern(design), MAX_TERMS
-    if depth == "guide":
-        order, most = order[:: max(1, len(order) // GUIDE_PERSONS)], GUIDE_TERMS
+    order, most = by_pattern(design.answers, depth), GUIDE_TERMS if depth == "guide" else MAX_TERMS
     scores = derivatives.scores(model.theta)
     one = partial(_block_information, model, likelihood_terms(design, model), (scores, derivatives.place), most)
     chosen = pieces(design.take(order), sites.take(order))
@@ -112,12 +109,6 @@ def ep_missing_information(
     whole = np.zeros((F + N, F + jacobian.shape[1]))
     whole[:F, :F], whole[F:, F:] = np.eye(F), jacobian
     return np.asarray(whole.T @ out @ whole)
-
-
-def by_pattern(design: Design) -> Ints:
-    """Return an order of persons that puts equal sets of answered items together, so that blocks meet few items."""
-    masks = [np.packbits(part.observed, axis=1).T for part in design.answers if part.observed is not None]
-    return np.lexsort(np.concatenate(masks)) if masks else np.arange(design.persons)
 
 
 def _block_information(
@@ -147,7 +138,7 @@ def _item_terms(
     """Return for each dimension the terms c_1, c_2 … (p, F_k) of the parameters a block meets, and these among all F."""
     terms, place = [], []
     for part, own, at, tilted in zip(design.answers, *scores, found.tilted, strict=True):
-        codes = part.codes if part.observed is None else np.where(part.observed, part.codes, np.int8(-1))
+        codes = part.coded(-1)
         met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[own.owner])
         terms.append(_terms(codes, own.take(met), model.theta, np.ascontiguousarray(tilted.T), most))
         place.append(at[met])
