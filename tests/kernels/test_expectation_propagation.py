@@ -19,14 +19,18 @@ from competency_dx.kernels.normal_population import pairs, population_gradient, 
 from competency_dx.kernels.propagation import ep_e_step as of_step
 from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_posterior, no_sites
 from competency_dx.kernels.propagation.ep_error import ep_error
-from competency_dx.kernels.propagation.ep_information import ItemDerivatives, ep_missing_information, item_derivatives
-from competency_dx.kernels.propagation.ep_person_scores import ep_person_scores
-from competency_dx.kernels.propagation.expectation_propagation import Control
+from competency_dx.kernels.propagation.ep_information import (
+    ItemDerivatives,
+    ep_missing_information,
+    ep_person_scores,
+    item_derivatives,
+)
+from competency_dx.kernels.propagation.expectation_propagation import SweepControl
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 THETA = np.linspace(-6, 6, 61)
-TIGHT = Control(1e-12, 200)
+TIGHT = SweepControl(1e-12, 200)
 
 
 def curves(a: Floats, d: Floats, theta: Floats = THETA) -> Floats:

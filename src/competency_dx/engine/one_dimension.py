@@ -7,19 +7,18 @@ regression, estimated in one stage with the items (Mislevy 1984, doi:10.1007/BF0
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
+from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.kernels.grid import louis, support
 from competency_dx.kernels.grid.e_step import Answers, Expected, Tables, e_step, with_indicators
 from competency_dx.kernels.grid.louis import Depth
-from competency_dx.kernels.grid.person_scores import item_scores, person_moments
 from competency_dx.kernels.normal_population import Moments, moments_of_groups
 
 LEAST_POINTS = 45
@@ -46,6 +45,7 @@ class _OnLine(NamedTuple):
 class OneDimension(Integral):
     """A uniform grid over one competency; with a `histogram` its points and weights take the place of normal populations."""
 
+    integration: ClassVar[str] = "grid"
     answers: Answers
     persons: Persons
     executor: Executor | None = None
@@ -141,18 +141,14 @@ class OneDimension(Integral):
         """Return the expected scores of persons."""
         kept: _OnLine = now.detail.step.kept
         answers, curves = self._placed(kept.mean, kept.variance), of.tables(now.phi, kept.tables.theta)
-        items = item_scores(answers, kept.tables, curves.derivatives, curves.owner, executor=self.executor)
-        mean, spread = person_moments(answers, kept.tables, executor=self.executor).T
+        items = louis.item_scores(answers, kept.tables, curves.derivatives, curves.owner, executor=self.executor)
+        mean, spread = louis.person_moments(answers, kept.tables, executor=self.executor).T
         group, off = self.persons.group, mean - kept.mean
         v = kept.variance[group]
         by_variance = (group[:, None] == np.arange(len(kept.variance))) * (((off**2 + spread) / v - 1) / (2 * v))[
             :, None
         ]
         return np.concatenate([items, self.persons.regressors * (off / v)[:, None], by_variance], axis=1)
-
-    def accuracy(self, now: Evaluation) -> Accuracy:  # noqa: ARG002 - the grid suits the posteriors
-        """Return that the integral is exact up to the grid."""
-        return Accuracy("grid")
 
 
 def one_dimension_likelihood(

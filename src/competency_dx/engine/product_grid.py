@@ -7,14 +7,14 @@ approximations as what they are checked with.
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
+from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import support
@@ -52,6 +52,7 @@ class _OnGrid(NamedTuple):
 class ProductGrid(Integral):
     """A product grid with the same number of points on each axis."""
 
+    integration: ClassVar[str] = "product grid"
     answers: Answers
     persons: Persons
     executor: Executor | None = None
@@ -112,10 +113,6 @@ class ProductGrid(Integral):
             executor=self.executor,
         )
 
-    def accuracy(self, now: Evaluation) -> Accuracy:  # noqa: ARG002 - the grid suits the posteriors
-        """Return that the integral is exact up to the grid."""
-        return Accuracy("product grid")
-
     def points(self, asked: int, dimensions: int) -> int:
         """Return the points as asked, but 31, 21 and 17 on each axis with two, three and four dimensions for 61."""
         return min(POINTS[dimensions] if asked == USUAL else asked, MOST_POINTS[dimensions])
@@ -169,9 +166,8 @@ def product_grid_likelihood(
 
     Parameters
     ----------
-    group : ndarray of int, shape (P,), optional
-    regressors : ndarray, shape (P, R) or (1, R), optional
-        Indicators of groups whose mean is free, and covariates; one row where they are the same for everybody.
+    group, regressors
+        As for `one_dimension_likelihood`.
 
     Raises
     ------

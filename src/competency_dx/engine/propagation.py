@@ -7,7 +7,7 @@ ep_information.py there.
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -23,28 +23,33 @@ from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.e_step import Answers, with_indicators
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments
-from competency_dx.kernels.propagation.ep_e_step import Expected, Model, ep_e_step, no_sites
+from competency_dx.kernels.propagation.ep_e_step import Model, PropagatedExpected, ep_e_step, no_sites
 from competency_dx.kernels.propagation.ep_error import EPError, ep_error
-from competency_dx.kernels.propagation.ep_information import ItemDerivatives, ep_missing_information, item_derivatives
-from competency_dx.kernels.propagation.ep_person_scores import ep_person_scores
-from competency_dx.kernels.propagation.expectation_propagation import Control
+from competency_dx.kernels.propagation.ep_information import (
+    ItemDerivatives,
+    ep_missing_information,
+    ep_person_scores,
+    item_derivatives,
+)
+from competency_dx.kernels.propagation.expectation_propagation import SweepControl
 
 LEAST_POINTS = 45
 MOST_POINTS = 4001
-FIRST, ON_THE_WAY, SETTLED = Control(1e-3, 12), Control(1e-3, 3), Control(1e-8)
+FIRST, ON_THE_WAY, SETTLED = SweepControl(1e-3, 12), SweepControl(1e-3, 3), SweepControl(1e-8)
 
 
 class _Propagated(NamedTuple):
     """Curves and populations, and the E-step."""
 
     model: Model
-    expected: Expected
+    expected: PropagatedExpected
 
 
 @value
 class Propagation(Integral):
     """Expectation propagation over answers taken apart by competency."""
 
+    integration: ClassVar[str] = "propagation"
     design: Design
     executor: Executor | None = None
 
@@ -112,7 +117,7 @@ class Propagation(Integral):
         error = self.error(now)
         weight = np.ones(len(error.log_likelihood)) if self.design.weight is None else self.design.weight
         each = float(np.abs(error.log_likelihood).mean())
-        return Accuracy("propagation", float(weight @ error.log_likelihood), each, error.rms_mean)
+        return Accuracy(self.integration, float(weight @ error.log_likelihood), each, error.rms_mean)
 
     def findings(self, now: Evaluation) -> tuple[Finding, ...]:
         """Return what is to be said of persons whose sites did not settle."""
@@ -139,9 +144,8 @@ def propagation_likelihood(
 
     Parameters
     ----------
-    group : ndarray of int, shape (P,), optional
-    regressors : ndarray, shape (P, R) or (1, R), optional
-        Indicators of groups whose mean is free, and covariates.
+    group, regressors
+        As for `one_dimension_likelihood`.
     """
     P, persons = len(answers.codes), persons_of(answers, group, regressors)
     w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))

@@ -8,22 +8,23 @@ two slopes, that of the general competency and that of their own specific one, o
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
+from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.grid import bifactor as kernel
-from competency_dx.kernels.grid.bifactor import Axes, BifactorExpected, bifactor_e_step
+from competency_dx.kernels.grid.bifactor import Axes, bifactor_e_step
 from competency_dx.kernels.grid.bifactor_information import bifactor_missing_information, bifactor_person_scores
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.grid.louis import Depth
+from competency_dx.kernels.grid.product import GridExpected
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
 USUAL, POINTS, ON_THE_WAY, MOST_POINTS = 61, 31, 21, 121
@@ -33,9 +34,9 @@ class _OnAxes(NamedTuple):
     """Axes, populations with their means γ (R, D), and the E-step."""
 
     axes: Axes
-    normals: kernel.Populations
+    normals: kernel.IndependentNormals
     gamma: Floats
-    expected: BifactorExpected
+    expected: GridExpected
 
 
 @value
@@ -52,6 +53,7 @@ class Reduction(Integral):
         Whether all persons come from one population.
     """
 
+    integration: ClassVar[str] = "dimension reduction"
     design: Design
     testlet: Ints
     single: bool
@@ -77,11 +79,11 @@ class Reduction(Integral):
         kept = _OnAxes(axes, normals, gamma, x)
         return EStep(x.log_likelihood, x.upper, x.totals, axes.points, curves, axes.spacing, x.narrowest, kept)
 
-    def _normals(self, gamma: Floats, variance: Floats) -> kernel.Populations:
+    def _normals(self, gamma: Floats, variance: Floats) -> kernel.IndependentNormals:
         w = self.design.regressors
         if self.single:
-            return kernel.Populations((w[:1] @ gamma)[:, 0], variance, np.zeros(1, dtype=np.int64))
-        return kernel.Populations((w @ gamma)[:, 0], variance, self.design.group)
+            return kernel.IndependentNormals((w[:1] @ gamma)[:, 0], variance, np.zeros(1, dtype=np.int64))
+        return kernel.IndependentNormals((w @ gamma)[:, 0], variance, self.design.group)
 
     def moments(self, step: EStep) -> Moments:
         """Return the moments of each group; covariances, which are not free, are left at zero."""
@@ -89,7 +91,7 @@ class Reduction(Integral):
         expected, off = kept.expected, kept.expected.mean - self.design.regressors @ kept.gamma
         return moments_of_groups(
             off,
-            (off**2 + expected.variance)[:, :, None] * np.eye(off.shape[1]),
+            (off**2 + expected.second)[:, :, None] * np.eye(off.shape[1]),
             groups=len(kept.normals.variance),
             group=self.design.group,
             regressors=self.design.regressors,
@@ -109,10 +111,6 @@ class Reduction(Integral):
         kept: _OnAxes = now.detail.step.kept
         tables = of.tables(now.phi, kept.axes.points)
         return bifactor_person_scores(self.design, kept.axes, tables, kept.normals, executor=self.executor)
-
-    def accuracy(self, now: Evaluation) -> Accuracy:  # noqa: ARG002 - the grid suits the posteriors
-        """Return that the integral is exact up to the grid."""
-        return Accuracy("dimension reduction")
 
     def points(self, asked: int, dimensions: int) -> int:  # noqa: ARG002
         """Return the points as asked, but 31 for the 61 of a calibration that does not say."""
@@ -147,9 +145,8 @@ def reduction_likelihood(
         With D slopes a row; all items measure the first competency, each at most one of the others.
     population : Populations
         Covariances in it are set to zero and kept there.
-    group : ndarray of int, shape (P,), optional
-    regressors : ndarray, shape (P, R) or (1, R), optional
-        Indicators of groups whose mean is free, and covariates: what moves the mean of the general competency.
+    group, regressors
+        As for `one_dimension_likelihood`.
 
     Raises
     ------

@@ -6,6 +6,8 @@ Adding a family means one kernel file and one row here; see docs/contributing.md
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from types import ModuleType
 from typing import Literal, NamedTuple, cast
 
 import numpy as np
@@ -97,8 +99,8 @@ class Family:
     dichotomous_as: str
     steps: Steps
     kernel: ItemKernel
-    extras: Extras = _none
-    options: bool = False
+    extras: Extras
+    options: bool
 
     @property
     def free_slope(self) -> bool:
@@ -126,78 +128,41 @@ class Family:
         return out
 
 
-def _divide_by_total(name: str, slope: Slope, *, polytomous: bool, dichotomous_as: str) -> Family:
-    kernel = cast("ItemKernel", partial_credit)
-    return Family(
-        name=name, slope=slope, polytomous=polytomous, dichotomous_as=dichotomous_as, steps="adjacent", kernel=kernel
-    )
-
-
-def _asymptotic(name: str, extras: tuple[Extra, ...]) -> Family:
-    kernel = cast("ItemKernel", asymptotes)
+def _family(
+    name: str, slope: Slope, dichotomous_as: str, *, steps: Steps, kernel: ModuleType, extras: Extras
+) -> Family:
+    """Return a family; one that keeps its name with two categories has no more of them."""
     return Family(
         name=name,
-        slope="free",
-        polytomous=False,
-        dichotomous_as=name,
-        steps="adjacent",
-        kernel=kernel,
-        extras=lambda K: extras,  # noqa: ARG005 - the same for any number of categories
-    )
-
-
-def _keyed_choice(name: str, dichotomous_as: str, *asymptote: Extra) -> Family:
-    return Family(
-        name=name,
-        slope="fixed",
-        polytomous=True,
+        slope=slope,
+        polytomous=dichotomous_as != name,
         dichotomous_as=dichotomous_as,
-        steps="category",
-        kernel=cast("ItemKernel", nested_logit),
-        extras=_nested(*asymptote),
-        options=True,
+        steps=steps,
+        kernel=cast("ItemKernel", kernel),
+        extras=extras,
+        options=kernel is nested_logit,
     )
 
 
+_divide_by_total = partial(_family, steps="adjacent", kernel=partial_credit, extras=_none)
+_asymptotic = partial(_family, steps="adjacent", kernel=asymptotes)
+_keyed_choice = partial(_family, steps="category", kernel=nested_logit)
 FAMILIES: dict[str, Family] = {
     f.name: f
     for f in (
-        _divide_by_total("Rasch", "fixed", polytomous=False, dichotomous_as="Rasch"),
-        _divide_by_total("1PL", "tied", polytomous=False, dichotomous_as="1PL"),
-        _divide_by_total("2PL", "free", polytomous=False, dichotomous_as="2PL"),
-        _asymptotic("3PL", (LOWER,)),
-        _asymptotic("4PL", (LOWER, UPPER)),
-        _divide_by_total("PCM", "fixed", polytomous=True, dichotomous_as="Rasch"),
-        Family(
-            name="RSM",
-            slope="fixed",
-            polytomous=True,
-            dichotomous_as="Rasch",
-            steps="location",
-            kernel=cast("ItemKernel", rating_scale),
-            extras=_common_thresholds,
-        ),
-        _divide_by_total("GPCM", "free", polytomous=True, dichotomous_as="2PL"),
-        Family(
-            name="GRM",
-            slope="free",
-            polytomous=True,
-            dichotomous_as="2PL",
-            steps="cumulative",
-            kernel=cast("ItemKernel", graded),
-        ),
-        Family(
-            name="NRM",
-            slope="fixed",
-            polytomous=True,
-            dichotomous_as="2PL",
-            steps="category",
-            kernel=cast("ItemKernel", nominal),
-            extras=_category_slopes,
-        ),
-        _keyed_choice("2PLNRM", "2PL"),
-        _keyed_choice("3PLNRM", "3PL", LOWER),
-        _keyed_choice("4PLNRM", "4PL", LOWER, UPPER),
+        _divide_by_total("Rasch", "fixed", "Rasch"),
+        _divide_by_total("1PL", "tied", "1PL"),
+        _divide_by_total("2PL", "free", "2PL"),
+        _asymptotic("3PL", "free", "3PL", extras=lambda K: (LOWER,)),  # noqa: ARG005 - the same for any number
+        _asymptotic("4PL", "free", "4PL", extras=lambda K: (LOWER, UPPER)),  # noqa: ARG005
+        _divide_by_total("PCM", "fixed", "Rasch"),
+        _family("RSM", "fixed", "Rasch", steps="location", kernel=rating_scale, extras=_common_thresholds),
+        _divide_by_total("GPCM", "free", "2PL"),
+        _family("GRM", "free", "2PL", steps="cumulative", kernel=graded, extras=_none),
+        _family("NRM", "fixed", "2PL", steps="category", kernel=nominal, extras=_category_slopes),
+        _keyed_choice("2PLNRM", "fixed", "2PL", extras=_nested()),
+        _keyed_choice("3PLNRM", "fixed", "3PL", extras=_nested(LOWER)),
+        _keyed_choice("4PLNRM", "fixed", "4PL", extras=_nested(LOWER, UPPER)),
     )
 }
 POLYTOMOUS_INSTEAD = {"Rasch": "PCM", "1PL": "PCM"}

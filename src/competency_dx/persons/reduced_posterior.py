@@ -15,7 +15,7 @@ from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid.bifactor import (
     Axes,
     BifactorTerms,
-    Populations,
+    IndependentNormals,
     Reduced,
     axes,
     bifactor_terms,
@@ -43,7 +43,7 @@ class ReducedPosterior:
 
     design: Design
     terms: BifactorTerms
-    populations: Populations
+    populations: IndependentNormals
     executor: Executor | None = None
 
     def moments(self) -> PosteriorMoments:
@@ -97,7 +97,10 @@ class ReducedPosterior:
 
 
 def _block(
-    terms: BifactorTerms, populations: Populations, function: Callable[[BifactorTerms, Reduced], T], design: Design
+    terms: BifactorTerms,
+    populations: IndependentNormals,
+    function: Callable[[BifactorTerms, Reduced], T],
+    design: Design,
 ) -> T:
     return function(terms, reduced(terms, design, populations))
 
@@ -152,9 +155,9 @@ def reduced_posterior(
     )
 
 
-def _populations(known: ItemParameters) -> Populations:
+def _populations(known: ItemParameters) -> IndependentNormals:
     V = np.diag(known.population.covariance)
-    return Populations(known.population.mean[:1], V[None], np.zeros(1, dtype=np.int64))
+    return IndependentNormals(known.population.mean[:1], V[None], np.zeros(1, dtype=np.int64))
 
 
 @lru_cache(maxsize=8)

@@ -21,7 +21,7 @@ from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.grid.e_step import JointTerms, Tables, indicators, joined, joint_terms, normalise
-from competency_dx.kernels.grid.product import block_size
+from competency_dx.kernels.grid.product import GridExpected, added, block_size
 from competency_dx.kernels.grid.support import REACH
 
 MOST_POINTS = 401
@@ -47,7 +47,7 @@ class Axes(NamedTuple):
         return float(max(h / sd for h, sd in zip(steps, self.unit, strict=True)))
 
 
-class Populations(NamedTuple):
+class IndependentNormals(NamedTuple):
     """Independent normal dimensions: means of the general one (P or 1,), variances (G, 1 + S), the general one first.
 
     `group` (P or 1,); one entry of mean and group is for everybody.
@@ -57,7 +57,7 @@ class Populations(NamedTuple):
     variance: Floats
     group: Ints
 
-    def take(self, persons: Ints | slice) -> Populations:
+    def take(self, persons: Ints | slice) -> IndependentNormals:
         """Return the populations of some of the persons."""
         if len(self.group) == 1:
             return self
@@ -73,21 +73,6 @@ class BifactorTerms(NamedTuple):
     specific: Floats
 
 
-class BifactorExpected(NamedTuple):
-    """What an E-step leaves.
-
-    Log-likelihood, counts (C, Q A) above base, totals (I, Q A), posterior means and variances of all dimensions (P, 1 + S),
-    and the SD of the narrowest posterior in SD of the narrowest population.
-    """
-
-    log_likelihood: float
-    upper: Floats
-    totals: Floats
-    mean: Floats
-    variance: Floats
-    narrowest: float
-
-
 class Reduced(NamedTuple):
     """Posteriors of a block: log evidence (p,), general (p, Q), specific given general (p, Q, A) for each testlet."""
 
@@ -96,7 +81,7 @@ class Reduced(NamedTuple):
     given: tuple[Floats, ...]
 
 
-def axes(points: int, populations: Populations) -> Axes:
+def axes(points: int, populations: IndependentNormals) -> Axes:
     """Return axes with `points` to ±6 SD of the narrowest population, reaching 6 SD beyond all."""
     sd = np.sqrt(populations.variance)
     mean = populations.mean
@@ -117,7 +102,7 @@ def log_normal(at: Floats, mean: Floats, variance: Floats) -> Floats:
     return np.asarray(-0.5 * (z + np.log(2 * np.pi * variance)[:, None]) + np.log(at[1] - at[0]))
 
 
-def bifactor_terms(design: Design, axes_: Axes, log_prob: Floats, populations: Populations) -> BifactorTerms:
+def bifactor_terms(design: Design, axes_: Axes, log_prob: Floats, populations: IndependentNormals) -> BifactorTerms:
     """Return the terms of the log joint; the last part of the design holds the items that measure no specific dimension."""
     A, kind = len(axes_.specific), log_prob.dtype
     *parts, alone = zip(design.answers, design.items, strict=True)
@@ -134,8 +119,8 @@ def _terms(part: object, log_prob: Floats) -> JointTerms:
 
 
 def bifactor_e_step(
-    design: Design, axes_: Axes, log_prob: Floats, populations: Populations, *, executor: Executor | None = None
-) -> BifactorExpected:
+    design: Design, axes_: Axes, log_prob: Floats, populations: IndependentNormals, *, executor: Executor | None = None
+) -> GridExpected:
     """Return marginal log-likelihood, expected counts and posterior moments, in the precision of the tables (I, K, Q A).
 
     Parameters
@@ -145,25 +130,17 @@ def bifactor_e_step(
     """
     terms = bifactor_terms(design, axes_, log_prob, populations)
     size = block_size(log_prob.shape[2] * max(1, len(terms.testlets) // 2))
-    found = map_pieces(partial(_block_statistics, terms), pieces(design, populations, size), executor=executor)
-    ll, least, upper, totals = 0.0, np.inf, np.zeros(()), np.zeros(())
-    moments = []
-    for part in found:
-        ll, least = ll + part.log_likelihood, min(least, part.narrowest)
-        upper, totals = upper + part.upper, totals + part.totals
-        moments.append((part.mean, part.variance))
-    mean, variance = (np.concatenate(each) for each in zip(*moments, strict=True))
-    return BifactorExpected(ll, upper, totals, mean, variance, float(np.sqrt(max(least, 0.0))))
+    return added(map_pieces(partial(_block_statistics, terms), pieces(design, populations, size), executor=executor))
 
 
-def pieces(design: Design, populations: Populations, size: int) -> Iterator[tuple[Design, Populations]]:
+def pieces(design: Design, populations: IndependentNormals, size: int) -> Iterator[tuple[Design, IndependentNormals]]:
     """Yield blocks of `size` persons with their populations."""
     for start in range(0, design.persons, size):
         at = slice(start, start + size)
         yield design.take(at), populations.take(at)
 
 
-def reduced(terms: BifactorTerms, design: Design, populations: Populations) -> Reduced:
+def reduced(terms: BifactorTerms, design: Design, populations: IndependentNormals) -> Reduced:
     """Return the posteriors of a block of persons."""
     Q, A, kind = len(terms.axes.general), len(terms.axes.specific), terms.specific.dtype
     p = design.persons
@@ -181,7 +158,7 @@ def reduced(terms: BifactorTerms, design: Design, populations: Populations) -> R
     return Reduced(*normalise(total), tuple(given))
 
 
-def _block_statistics(terms: BifactorTerms, piece: tuple[Design, Populations]) -> BifactorExpected:
+def _block_statistics(terms: BifactorTerms, piece: tuple[Design, IndependentNormals]) -> GridExpected:
     """Return the statistics of one block, its `narrowest` a variance."""
     design, populations = piece
     found = reduced(terms, design, populations)
@@ -203,7 +180,7 @@ def _block_statistics(terms: BifactorTerms, piece: tuple[Design, Populations]) -
         upper[design.columns[s]] = np.kron(above, prior) if alone else above
         totals[design.items[s]] = np.kron(own, prior) if alone else own
     likelihood = float((found.evidence * weight).sum(dtype=np.float64))
-    return BifactorExpected(likelihood, upper, totals, mean, variance, narrowest)
+    return GridExpected(likelihood, upper, totals, mean, variance, narrowest)
 
 
 def _moments(axes_: Axes, found: Reduced) -> tuple[Floats, Floats, float]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, Populations, bifactor_terms, pieces, reduced
+from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, IndependentNormals, bifactor_terms, pieces, reduced
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.grid.louis import Depth, by_pattern
 from competency_dx.kernels.grid.product_information import ItemTables
@@ -30,7 +30,7 @@ BLOCK = 32
 Singles = NDArray[np.float32]
 
 
-class _Frame(NamedTuple):
+class _TestletFrame(NamedTuple):
     """What all blocks share: terms, and for each part of the design its parameters and their derivatives by answer.
 
     `place` are the parameters of a part (F_s,), `rows` the derivatives (F_s (K + 1), Q A), category K for no answer, then
@@ -60,7 +60,7 @@ def bifactor_missing_information(
     design: Design,
     axes: Axes,
     tables: ItemTables,
-    populations: Populations,
+    populations: IndependentNormals,
     *,
     depth: Depth = "exact",
     executor: Executor | None = None,
@@ -81,7 +81,7 @@ def bifactor_missing_information(
 
 
 def bifactor_person_scores(
-    design: Design, axes: Axes, tables: ItemTables, populations: Populations, *, executor: Executor | None = None
+    design: Design, axes: Axes, tables: ItemTables, populations: IndependentNormals, *, executor: Executor | None = None
 ) -> Floats:
     """Return the gradient of each person's log-likelihood (P, N + H), case weights left aside."""
     frame = _frame(design, axes, tables, populations)
@@ -89,11 +89,11 @@ def bifactor_person_scores(
     return np.concatenate(list(map_pieces(partial(_block_means, frame), chosen, executor=executor)))
 
 
-def _population_size(design: Design, populations: Populations) -> int:
+def _population_size(design: Design, populations: IndependentNormals) -> int:
     return size(design.regressors.shape[1], *populations.variance.shape)
 
 
-def _frame(design: Design, axes: Axes, tables: ItemTables, populations: Populations) -> _Frame:
+def _frame(design: Design, axes: Axes, tables: ItemTables, populations: IndependentNormals) -> _TestletFrame:
     """Return what blocks share."""
     terms = bifactor_terms(design, axes, tables.log_prob, populations)
     K, N, points = tables.derivatives.shape
@@ -103,10 +103,10 @@ def _frame(design: Design, axes: Axes, tables: ItemTables, populations: Populati
         table = np.zeros((len(at), K + 1, points))
         table[:, :K] = tables.derivatives[:, at].transpose(1, 0, 2)
         rows.append(_with_variances(table.reshape(-1, points), axes, populations, s).astype(np.float32))
-    return _Frame(terms, place, owner, tuple(rows), K + 1, N, len(populations.variance))
+    return _TestletFrame(terms, place, owner, tuple(rows), K + 1, N, len(populations.variance))
 
 
-def _with_variances(table: Floats, axes: Axes, populations: Populations, s: int) -> Floats:
+def _with_variances(table: Floats, axes: Axes, populations: IndependentNormals, s: int) -> Floats:
     """Return a table of scores with those of the testlet's variance in each group and a row of zeros, or by θ alone."""
     if s + 1 == populations.variance.shape[1]:
         return np.ascontiguousarray(table[:, :: len(axes.specific)])
@@ -115,7 +115,7 @@ def _with_variances(table: Floats, axes: Axes, populations: Populations, s: int)
     return np.concatenate([table, np.tile(bent, len(axes.general)), np.zeros((1, table.shape[1]))])
 
 
-def _block_information(frame: _Frame, piece: tuple[Design, Populations]) -> list[tuple[Ints, Floats]]:
+def _block_information(frame: _TestletFrame, piece: tuple[Design, IndependentNormals]) -> list[tuple[Ints, Floats]]:
     """Return the parts that Σ_p Cov[S_p | x_p] of a block is the sum of, with the parameters they concern."""
     design, _ = piece
     scores = _scores(frame, *piece)
@@ -126,7 +126,7 @@ def _block_information(frame: _Frame, piece: tuple[Design, Populations]) -> list
     return [(scores.place, flat @ flat.T), *scores.within]
 
 
-def _block_means(frame: _Frame, piece: tuple[Design, Populations]) -> Floats:
+def _block_means(frame: _TestletFrame, piece: tuple[Design, IndependentNormals]) -> Floats:
     """Return E[S_p | x_p] (p, N + H)."""
     scores = _scores(frame, *piece)
     out = np.zeros((len(scores.general), frame.N + _population_size(*piece)))
@@ -134,7 +134,7 @@ def _block_means(frame: _Frame, piece: tuple[Design, Populations]) -> Floats:
     return out
 
 
-def _scores(frame: _Frame, design: Design, populations: Populations) -> _Scores:
+def _scores(frame: _TestletFrame, design: Design, populations: IndependentNormals) -> _Scores:
     """Return the scores of a block given the general dimension."""
     found = reduced(frame.terms, design, populations)
     p, Q = found.general.shape
@@ -159,13 +159,15 @@ def _scores(frame: _Frame, design: Design, populations: Populations) -> _Scores:
     return _Scores(found.general, np.concatenate(given, axis=1), np.concatenate(places), within)
 
 
-def _rows(frame: _Frame, design: Design, s: int) -> Ints:
+def _rows(frame: _TestletFrame, design: Design, s: int) -> Ints:
     """Return the rows of scores (p, F_s) that the answers to one part of the design call for."""
     codes = design.answers[s].coded(frame.width - 1)
     return np.asarray(np.arange(len(frame.owner[s])) * frame.width + codes[:, frame.owner[s]])
 
 
-def _testlet_scores(frame: _Frame, design: Design, populations: Populations, s: int) -> tuple[Singles, Ints]:
+def _testlet_scores(
+    frame: _TestletFrame, design: Design, populations: IndependentNormals, s: int
+) -> tuple[Singles, Ints]:
     """Return the scores (p, F_s + G, Q A) of a testlet's items and of its variance in each group, and their place."""
     rows, G = _rows(frame, design, s), frame.groups
     first = len(frame.owner[s]) * frame.width
@@ -176,7 +178,7 @@ def _testlet_scores(frame: _Frame, design: Design, populations: Populations, s: 
     return frame.rows[s][np.concatenate([rows, own], axis=1)], place
 
 
-def _general_scores(frame: _Frame, design: Design, populations: Populations) -> tuple[Floats, Ints]:
+def _general_scores(frame: _TestletFrame, design: Design, populations: IndependentNormals) -> tuple[Floats, Ints]:
     """Return the scores (p, R + G, Q) of the general dimension's coefficients and variances, and their place."""
     p, R, D = design.persons, design.regressors.shape[1], populations.variance.shape[1]
     group = np.broadcast_to(populations.group, (p,))

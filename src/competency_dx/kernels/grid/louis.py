@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Floats, Ints, blocks
-from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.blocks import BLOCK, map_pieces
 from competency_dx.kernels.grid.e_step import Answers, JointTerms, Tables, indicators, joint_terms, log_joint, normalise
 
 Depth = Literal["exact", "guide"]
@@ -34,10 +34,9 @@ NOUGHT = 1e-14  # a derivative that is none: its products would be slow subnorma
 LEAST_ROOT = 1e-11  # roots of masses that are none, kept above the slow subnormal numbers of single precision
 
 AnyFloats = NDArray[np.floating[Any]]
-BLOCK = 2048
 
 
-class Scores(NamedTuple):
+class SplitScores(NamedTuple):
     """Derivatives of log P(X = k) by F item parameters, split as base + contrast of category k.
 
     `base` (F, Q) is that of the lowest category; the contrasts are constant + `linear` θ (K, F), constants being of no
@@ -58,7 +57,7 @@ class Scores(NamedTuple):
         """Return the number of parameters of items and population."""
         return len(self.owner) + int(self.population.shape[1])
 
-    def take(self, chosen: Ints) -> Scores:
+    def take(self, chosen: Ints) -> SplitScores:
         """Return the scores of some of the item parameters."""
         return self._replace(
             base=self.base[chosen],
@@ -67,12 +66,12 @@ class Scores(NamedTuple):
             owner=self.owner[chosen],
         )
 
-    def of(self, persons: Ints) -> Scores:
+    def of(self, persons: Ints) -> SplitScores:
         """Return the scores as they are for some of the persons."""
         return self if len(self.population) == 1 else self._replace(population=self.population[persons])
 
 
-def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Floats) -> Scores:
+def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Floats) -> SplitScores:
     """Return derivatives (K, F, Q) split for projection on polynomials of θ (Q,), which is uniform."""
     derivatives = np.where(np.abs(derivatives) < NOUGHT, 0.0, derivatives)
     contrast = derivatives - derivatives[0]
@@ -81,11 +80,11 @@ def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Fl
     bent = contrast - constant[:, :, None] - linear[:, :, None] * theta
     straight = np.abs(bent).max(initial=0.0) <= STRAIGHT * np.abs(contrast).max(initial=1.0)
     bent = np.where(np.abs(bent) < NOUGHT, 0.0, bent)
-    return Scores(derivatives[0], linear, None if straight else bent, owner, population)
+    return SplitScores(derivatives[0], linear, None if straight else bent, owner, population)
 
 
 def missing_information(
-    answers: Answers, tables: Tables, scores: Scores, *, depth: Depth = "exact", executor: Executor | None = None
+    answers: Answers, tables: Tables, scores: SplitScores, *, depth: Depth = "exact", executor: Executor | None = None
 ) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (F, F).
 
@@ -104,7 +103,7 @@ def missing_information(
     return out * (len(answers.codes) / len(order))
 
 
-def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[Answers, Scores]) -> Floats:
+def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[Answers, SplitScores]) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (F, F) of one block of persons."""
     answers, scores = piece
     _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None), terms.base.dtype)))
@@ -150,7 +149,7 @@ class Projection:
 
     __slots__ = ("bent", "linear", "own", "scores", "seen", "size", "theta")
 
-    def __init__(self, codes: Codes, scores: Scores, theta: Floats) -> None:
+    def __init__(self, codes: Codes, scores: SplitScores, theta: Floats) -> None:
         self.own = codes[:, scores.owner]
         self.seen = None if (self.own >= 0).all() else self.own >= 0
         self.linear: Floats | None = _chosen(self.own, scores.linear)
@@ -211,3 +210,40 @@ def weighted_polynomials(posterior: Floats, theta: Floats, most_terms: int) -> I
             single = np.float32
             root, previous, current = root.astype(single), previous.astype(single), current.astype(single)
             norm, points = norm.astype(single), points.astype(single)
+
+
+def item_scores(
+    answers: Answers, tables: Tables, derivatives: Floats, owner: Ints, *, executor: Executor | None = None
+) -> Floats:
+    """Return E[∂ log P(x_p | θ) / ∂ β_f | x_p] (P, F) by Fisher's identity, case weights left aside.
+
+    Parameters
+    ----------
+    derivatives : ndarray, shape (K, F, Q)
+        Derivatives of log P(X = k) by each parameter.
+    owner : ndarray of int, shape (F,)
+        The item of each parameter.
+    """
+    one = partial(_scores_of_block, joint_terms(answers, tables), derivatives, owner)
+    return np.concatenate(list(map_pieces(one, answers.pieces(BLOCK), executor=executor)))
+
+
+def _scores_of_block(terms: JointTerms, derivatives: Floats, owner: Ints, answers: Answers) -> Floats:
+    _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None))))
+    own = answers.coded(-1)[:, owner]
+    out = np.zeros(own.shape)
+    for k, table in enumerate(derivatives):
+        out += (own == k) * (posterior @ table.T)
+    return out
+
+
+def person_moments(answers: Answers, tables: Tables, *, executor: Executor | None = None) -> Floats:
+    """Return posterior mean and variance of θ of each person (P, 2)."""
+    one = partial(_moments_of_block, joint_terms(answers, tables))
+    return np.concatenate(list(map_pieces(one, answers.pieces(BLOCK), executor=executor)))
+
+
+def _moments_of_block(terms: JointTerms, answers: Answers) -> Floats:
+    _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None))))
+    first, second = (posterior @ terms.powers[1:].T).T
+    return np.stack([first, second - first**2], axis=1)

@@ -78,8 +78,9 @@ class Normals(NamedTuple):
 class GridExpected(NamedTuple):
     """What an E-step leaves.
 
-    Log-likelihood, counts (C, Q) above base, totals (I, Q), posterior means (P, D) and second moments E[θ_a θ_b], a <= b (P, T),
-    and the SD of the narrowest posterior along the dual of the grid, in units of u.
+    Log-likelihood, counts (C, Q) above base, totals (I, Q), posterior means (P, D), the moments `second` E[θ_a θ_b], a <= b
+    (P, T), and the SD of the narrowest posterior along the dual of the grid, in units of u. Under dimension reduction `second`
+    are the variances (P, D), and the unit is the SD of the narrowest population.
     """
 
     log_likelihood: float
@@ -88,6 +89,18 @@ class GridExpected(NamedTuple):
     mean: Floats
     second: Floats
     narrowest: float
+
+
+def added(parts: Iterator[GridExpected]) -> GridExpected:
+    """Return the statistics of all persons from those of blocks, in which `narrowest` is a variance, in their order."""
+    ll, upper, totals = 0.0, np.zeros(()), np.zeros(())
+    rest = []
+    for part in parts:
+        ll, upper, totals = ll + part.log_likelihood, upper + part.upper, totals + part.totals
+        rest.append((part.mean, part.second, part.narrowest))
+    mean, second, narrowest = zip(*rest, strict=True)
+    sd = float(np.sqrt(max(min(narrowest), 0.0)))
+    return GridExpected(ll, upper, totals, np.concatenate(mean), np.concatenate(second), sd)
 
 
 def product_grid(points: int, regions: Regions) -> Grid:
@@ -203,15 +216,7 @@ def grid_e_step(
     dual = dual_directions(len(grid.root)) @ np.linalg.inv(grid.root)
     bare = terms._replace(prior=None)
     blocks = pieces(answers, terms.prior, block_size(len(grid.theta)))
-    found = map_pieces(partial(_block_statistics, bare, dual), blocks, executor=executor)
-    ll, least, upper, totals = 0.0, np.inf, np.zeros(()), np.zeros(())
-    moments = []
-    for part in found:
-        ll, least = ll + part.log_likelihood, min(least, part.narrowest)
-        upper, totals = upper + part.upper, totals + part.totals
-        moments.append((part.mean, part.second))
-    mean, second = (np.concatenate(each) for each in zip(*moments, strict=True))
-    return GridExpected(ll, upper, totals, mean, second, float(np.sqrt(max(least, 0.0))))
+    return added(map_pieces(partial(_block_statistics, bare, dual), blocks, executor=executor))
 
 
 def _block_statistics(terms: GridTerms, dual: Floats, piece: tuple[Answers, Floats | None]) -> GridExpected:

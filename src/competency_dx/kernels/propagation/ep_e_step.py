@@ -16,9 +16,9 @@ from competency_dx.kernels.grid.e_step import JointTerms, Tables, indicators, jo
 from competency_dx.kernels.normal_population import Moments
 from competency_dx.kernels.propagation.expectation_propagation import (
     Block,
-    Control,
     Settled,
     Sites,
+    SweepControl,
     lowest_precision,
     settle,
 )
@@ -29,8 +29,8 @@ BLOCK = 1024
 LEAST_BLOCK = 128
 COVARIANCES = 2**16  # elements of covariance matrices in a block, so that they stay in the cache
 POSTERIOR_BLOCK = 256
-DEFAULT = Control()
-ONCE_MORE = Control(
+DEFAULT = SweepControl()
+ONCE_MORE = SweepControl(
     np.inf, 1
 )  # tilted marginals at the settled sites: sweeps that only others in the block needed leave no trace
 
@@ -56,7 +56,7 @@ class Model(NamedTuple):
         return self._replace(log_prob=self.log_prob.astype(np.float32))
 
 
-class Expected(NamedTuple):
+class PropagatedExpected(NamedTuple):
     """What an E-step leaves.
 
     log Z, counts (C, Q) above the lowest category, totals (I, Q), moments of the groups, the SD of the narrowest tilted
@@ -115,8 +115,8 @@ def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Blo
 
 
 def ep_e_step(
-    design: Design, model: Model, sites: Sites, *, control: Control = DEFAULT, executor: Executor | None = None
-) -> Expected:
+    design: Design, model: Model, sites: Sites, *, control: SweepControl = DEFAULT, executor: Executor | None = None
+) -> PropagatedExpected:
     """Return log Z, expected counts and moments of the populations, starting from the given sites.
 
     With curves in single precision the likelihoods are too; moments of the populations are always in double.
@@ -132,7 +132,7 @@ def ep_e_step(
         narrowest, unsettled = min(narrowest, part.narrowest), unsettled + part.unsettled
     ll, upper, totals, *moments = sums
     sd = float(np.sqrt(max(narrowest, 0.0)))
-    return Expected(float(ll), upper, totals, Moments(*moments), sd, joined_sites(new), unsettled)
+    return PropagatedExpected(float(ll), upper, totals, Moments(*moments), sd, joined_sites(new), unsettled)
 
 
 def joined_sites(parts: list[Sites]) -> Sites:
@@ -141,8 +141,8 @@ def joined_sites(parts: list[Sites]) -> Sites:
 
 
 def _block_statistics(
-    model: Model, terms: tuple[JointTerms, ...], control: Control, piece: tuple[Design, Sites]
-) -> Expected:
+    model: Model, terms: tuple[JointTerms, ...], control: SweepControl, piece: tuple[Design, Sites]
+) -> PropagatedExpected:
     """Return the statistics of a block; its `narrowest` is a variance."""
     design, sites = piece
     found = settle(block_of(design, model, terms), sites, control)
@@ -151,7 +151,7 @@ def _block_statistics(
         evidence = evidence * design.weight
         tilted *= design.weight.astype(tilted.dtype)
     upper, totals = _counts(design, tilted)
-    return Expected(
+    return PropagatedExpected(
         float(evidence.sum()),
         upper,
         totals,
@@ -193,7 +193,7 @@ def _moments(design: Design, model: Model, found: Settled) -> Moments:
 
 
 def ep_posterior(
-    design: Design, model: Model, *, control: Control = DEFAULT, executor: Executor | None = None
+    design: Design, model: Model, *, control: SweepControl = DEFAULT, executor: Executor | None = None
 ) -> PropagatedPosterior:
     """Return posterior means and covariances of all persons, from scratch."""
     parts = list(settled_blocks(design, model, _posterior, control=control, executor=executor))
@@ -208,7 +208,7 @@ def settled_blocks(
     model: Model,
     function: Callable[[Settled], T],
     *,
-    control: Control = DEFAULT,
+    control: SweepControl = DEFAULT,
     executor: Executor | None = None,
 ) -> Iterator[T]:
     """Yield a function of the settled persons of each block of `POSTERIOR_BLOCK`, the last one filled up.
@@ -222,7 +222,7 @@ def settled_blocks(
 
 
 def _settled(
-    model: Model, terms: tuple[JointTerms, ...], control: Control, function: Callable[[Settled], T], design: Design
+    model: Model, terms: tuple[JointTerms, ...], control: SweepControl, function: Callable[[Settled], T], design: Design
 ) -> T:
     block = block_of(design, model, terms)
     found = settle(block, no_sites(design), control)

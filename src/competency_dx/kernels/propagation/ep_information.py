@@ -1,4 +1,4 @@
-"""Missing information of correlated competencies by Louis' identity and Mehler's formula.
+"""Missing information of correlated competencies by Louis' identity and Mehler's formula, and scores of single persons.
 
 The information lost with θ is Σ_p Cov[S_p | x_p] (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x). The complete-data
 score of an item of dimension k is a function f(θ_k). With polynomials φ_r orthonormal under the tilted marginal of a person
@@ -30,18 +30,18 @@ from competency_dx.kernels.grid.louis import (
     NEGLIGIBLE,
     Depth,
     Projection,
-    Scores,
+    SplitScores,
     by_pattern,
     split_scores,
     weighted_polynomials,
 )
-from competency_dx.kernels.normal_population import size
+from competency_dx.kernels.normal_population import halves, pairs, size
 from competency_dx.kernels.propagation.ep_e_step import DEFAULT, Model, block_of, likelihood_terms, pieces
 from competency_dx.kernels.propagation.ep_population import PopulationPosterior, population_posterior
 from competency_dx.kernels.propagation.expectation_propagation import Settled, Sites, settle
 
 AnyFloats = NDArray[np.floating[Any]]
-SplitScores = tuple[tuple[Scores, ...], tuple[Ints, ...]]  # of each dimension, and their places among all F
+ScoresByDimension = tuple[tuple[SplitScores, ...], tuple[Ints, ...]]  # of each dimension, and their places among all F
 
 
 class ItemDerivatives(NamedTuple):
@@ -60,7 +60,7 @@ class ItemDerivatives(NamedTuple):
         """Return F."""
         return int(self.tables.shape[1])
 
-    def scores(self, theta: Floats) -> tuple[Scores, ...]:
+    def scores(self, theta: Floats) -> tuple[SplitScores, ...]:
         """Return the derivatives of each dimension split for projection on polynomials."""
         none = np.zeros((1, 0, 2))
         return tuple(
@@ -112,7 +112,7 @@ def ep_missing_information(
 
 
 def _block_information(
-    model: Model, terms: tuple[JointTerms, ...], scores: SplitScores, most: int, piece: tuple[Design, Sites]
+    model: Model, terms: tuple[JointTerms, ...], scores: ScoresByDimension, most: int, piece: tuple[Design, Sites]
 ) -> Floats:
     """Return the missing information (F + N, F + N) of a block."""
     design, sites = piece
@@ -133,7 +133,7 @@ def _block_information(
 
 
 def _item_terms(
-    design: Design, model: Model, found: Settled, scores: SplitScores, most: int
+    design: Design, model: Model, found: Settled, scores: ScoresByDimension, most: int
 ) -> tuple[list[Iterator[AnyFloats]], Ints]:
     """Return for each dimension the terms c_1, c_2 … (p, F_k) of the parameters a block meets, and these among all F."""
     terms, place = [], []
@@ -145,7 +145,7 @@ def _item_terms(
     return terms, np.concatenate(place)
 
 
-def _terms(codes: Codes, scores: Scores, theta: Floats, tilted: Floats, most: int) -> Iterator[AnyFloats]:
+def _terms(codes: Codes, scores: SplitScores, theta: Floats, tilted: Floats, most: int) -> Iterator[AnyFloats]:
     """Yield c_1, c_2 … (p, F) of the item parameters of one dimension."""
     project = Projection(codes, scores, theta)
     for weighted in weighted_polynomials(tilted, theta, most):
@@ -192,3 +192,45 @@ def _mehler(terms: tuple[AnyFloats, ...], power: Floats, weight: Floats | None) 
 def _crossed(y: PopulationPosterior, terms: tuple[AnyFloats, ...], r: int) -> Floats:
     """Return Σ_p Cov (N, F) of the scores of a population with those of the items, as far as term r goes."""
     return np.concatenate([y.along(k, r) @ term[y.members] for k, term in enumerate(terms)], axis=1)
+
+
+def ep_person_scores(
+    design: Design,
+    model: Model,
+    *,
+    sites: Sites,
+    derivatives: ItemDerivatives,
+    executor: Executor | None = None,
+) -> Floats:
+    """Return the gradient of each person's log Z (P, F + N) by item and population parameters, case weights left aside."""
+    one = partial(_block_scores, model, likelihood_terms(design, model), derivatives)
+    return np.concatenate(list(map_pieces(one, pieces(design, sites), executor=executor)))
+
+
+def _block_scores(
+    model: Model, terms: tuple[JointTerms, ...], derivatives: ItemDerivatives, piece: tuple[Design, Sites]
+) -> Floats:
+    design, sites = piece
+    found = settle(block_of(design, model, terms), sites, DEFAULT)
+    items = np.zeros((design.persons, derivatives.size))
+    for k, part in enumerate(design.answers):
+        at, own = derivatives.place[k], part.coded(-1)[:, derivatives.owner[k]]
+        for category, table in enumerate(derivatives.tables[:, at]):
+            items[:, at] += (own == category) * (found.tilted[k].T @ table.T)
+    return np.concatenate([items, _population_scores(design, model, found)], axis=1)
+
+
+def _population_scores(design: Design, model: Model, found: Settled) -> Floats:
+    """Return E[scores of the population parameters] (p, N)."""
+    (R, D), G = model.coefficients.shape, len(model.covariance)
+    (a, b), half = pairs(D), halves(D)
+    off = found.mean.T - design.regressors @ model.coefficients
+    out = np.zeros((design.persons, size(R, G, D)))
+    for g, inverse in enumerate(np.linalg.inv(model.covariance)):
+        members = np.flatnonzero(design.group == g)
+        y = off[members] @ inverse
+        spread = inverse @ found.covariance[:, :, members].transpose(2, 0, 1) @ inverse
+        out[members, : R * D] = (design.regressors[members][:, :, None] * y[:, None, :]).reshape(len(members), R * D)
+        at = np.arange(R * D + g * len(half), R * D + (g + 1) * len(half))
+        out[np.ix_(members, at)] = (spread[:, a, b] + y[:, a] * y[:, b] - inverse[a, b]) * half
+    return out

@@ -43,7 +43,7 @@ class Sites(NamedTuple):
         return Sites(self.tau[:, persons], self.nu[:, persons])
 
 
-class Control(NamedTuple):
+class SweepControl(NamedTuple):
     """When sites have settled: a sweep moves no mean by more than `tolerance` posterior SD, no variance by that share."""
 
     tolerance: float = 1e-9
@@ -114,7 +114,7 @@ def lowest_precision(covariance: Floats) -> Floats:
     return np.asarray(-NEGATIVE / np.linalg.eigvalsh(covariance)[:, -1])
 
 
-def settle(block: Block, sites: Sites, control: Control) -> Settled:
+def settle(block: Block, sites: Sites, control: SweepControl) -> Settled:
     """Sweep until the sites of every person stop moving; a person whose changes grow goes on by half steps."""
     D, p = block.shape
     work = _started(block, sites)
