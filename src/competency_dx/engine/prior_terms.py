@@ -144,7 +144,7 @@ def prior_terms(
     tables = {kind: np.array(rows, dtype=float).reshape(-1, 4) for kind, rows in other.items()}
     placed = {kind: (t[:, :2].astype(np.int64), t[:, 2:]) for kind, t in tables.items()}
     pools = tuple(
-        Pool(own := weights * owner, float((own * centre).sum()), 1 / ((members[name, sd] + 1) * sd**2))
+        Pool(free := weights * owner, float((free * centre).sum()), 1 / ((members[name, sd] + 1) * sd**2))
         for (_, sd, name), weights in shared.items()
     )
     return PriorTerms(precision, centre, *placed[LogNormal], *placed[Beta], pools)
