@@ -18,9 +18,9 @@ from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
 from competency_dx.kernels.propagation.ep_e_step import POSTERIOR_BLOCK, Model, ep_posterior, settled_blocks
 from competency_dx.kernels.propagation.expectation_propagation import (
     Block,
-    Control,
     Settled,
     Sites,
+    SweepControl,
     lowest_precision,
     settle,
 )
@@ -136,7 +136,7 @@ def propagated_given_sums(
             floor=np.repeat(floor, size),
             answered=np.stack([x.answered[rows] for x in tables]),
         )
-        settled = settle(piece, Sites(np.zeros((D, size)), np.zeros((D, size))), Control())
+        settled = settle(piece, Sites(np.zeros((D, size)), np.zeros((D, size))), SweepControl())
         mean[block], covariance[block] = settled.mean.T[:n], settled.covariance.transpose(2, 0, 1)[:n]
     return mean, covariance
 
