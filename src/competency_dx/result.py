@@ -255,9 +255,7 @@ def _object(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: 
         **({"description": about} if about else {}),
         "type": "object",
         "properties": {name: schema(hints[name], definitions) for name in names},
-        "required": [
-            name for name in names if name not in later
-        ],  # a container added later is absent from earlier documents
+        "required": [n for n in names if n not in later],  # a container added later is absent from earlier documents
         "additionalProperties": False,
     }
 

@@ -106,10 +106,9 @@ def test_templates_are_constants_of_a_catalogue_or_few() -> None:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         assert "Finding" not in calls(tree), path
-        room, inside = path.relative_to(SOURCE).parts[0], [n for n in tree.body if isinstance(n, ast.FunctionDef)]
-        assert not any(
-            "Template" in calls(n) for n in (*inside, *(n for n in tree.body if isinstance(n, ast.ClassDef)))
-        ), path
+        room = path.relative_to(SOURCE).parts[0]
+        inside = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+        assert not any("Template" in calls(n) for n in inside), path
         if path.name != "findings.py":
             constants = [n.value for n in tree.body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)]
             apart[room] = apart.get(room, 0) + sum("Template" in calls(n) for n in constants)

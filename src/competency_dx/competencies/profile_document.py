@@ -110,10 +110,7 @@ def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> di
         "person": str(profiles.persons[p]),
         "background": {name: str(column[p]) for name, column in profiles.background.items()},
         "conclusions": conclusions,
-        "answers": {
-            "points": profiles.points[p].tolist(),
-            "reasons": profiles.reasons[p].tolist(),
-        },
+        "answers": {"points": profiles.points[p].tolist(), "reasons": profiles.reasons[p].tolist()},
     }
 
 

@@ -79,10 +79,8 @@ def _depth_first(bank: ItemBank) -> list[Node]:
     below: dict[str | None, list[Node]] = {}
     for node in bank.framework.nodes:
         below.setdefault(node.parent, []).append(node)
-    out: list[Node] = []
-    waiting = list(reversed(below.get(None, [])))
-    while waiting:
-        node = waiting.pop()
-        out.append(node)
-        waiting += reversed(below.get(node.code, []))
-    return out
+
+    def descend(parent: str | None) -> list[Node]:
+        return [n for node in below.get(parent, []) for n in (node, *descend(node.code))]
+
+    return descend(None)
