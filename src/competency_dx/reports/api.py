@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.errors import ReportError
-from competency_dx.reports.cohort_page import cohort_page
+from competency_dx.reports.cohort_page import cohort_view
 from competency_dx.reports.files import csv_bytes, file_names, frame_sheet, workbook_bytes
-from competency_dx.reports.person_page import person_page
+from competency_dx.reports.person_page import person_view
 from competency_dx.reports.profile_sheets import profile_sheets
-from competency_dx.reports.report_context import Language, ReportContext, environment, report_context, strings
-from competency_dx.reports.result_page import result_page
+from competency_dx.reports.report_context import Language, ReportContext, environment, render, report_context, strings
+from competency_dx.reports.result_page import result_view
 from competency_dx.result import Result
 
 FILES = (".html", ".csv", ".xlsx", ".json")
@@ -106,11 +106,11 @@ def _single(result: Result, suffix: str, language: Language, s: ReportContext | 
     if isinstance(result, DeficitProfiles) and s is not None:
         if suffix == ".xlsx":
             return workbook_bytes(profile_sheets(result, s), s.t["cohort_title"])
-        return cohort_page(result, s, {}).encode()
+        return render("cohort.html", language, {"v": cohort_view(result, s, {}), "s": s}).encode()
     if suffix == ".xlsx":
         sheet = frame_sheet(strings(language)["sheet_table"], result.to_frame(), {})
         return workbook_bytes([sheet], next(iter(result.summary()), result.kind))
-    return result_page(result, language).encode()
+    return render("result.html", language, {"v": result_view(result, language)}).encode()
 
 
 def _profile_files(profiles: DeficitProfiles, s: ReportContext) -> dict[str, bytes]:
@@ -118,7 +118,8 @@ def _profile_files(profiles: DeficitProfiles, s: ReportContext) -> dict[str, byt
     names = file_names(str(p) for p in profiles.persons)
     links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in names.items()}
     files = {f"profiles{suffix}": _single(profiles, suffix, s.language, s) for suffix in (".xlsx", ".csv", ".json")}
-    files["index.html"] = cohort_page(profiles, s, links).encode()
+    files["index.html"] = render("cohort.html", s.language, {"v": cohort_view(profiles, s, links), "s": s}).encode()
     for profile in profiles:
-        files[f"{PERSONS}/{names[profile.person]}.html"] = person_page(profile, s, back="../index.html").encode()
+        values = {"v": person_view(profile, s), "s": s, "back": "../index.html"}
+        files[f"{PERSONS}/{names[profile.person]}.html"] = render("person.html", s.language, values).encode()
     return files

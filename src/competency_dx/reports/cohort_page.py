@@ -27,7 +27,6 @@ from competency_dx.reports.report_context import (
     clusters,
     column_title,
     named,
-    render,
     several,
 )
 
@@ -92,13 +91,8 @@ class CohortView:
     people: tuple[PersonLine, ...]
 
 
-def cohort_page(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str, str]) -> str:
-    """Return the page of the cohort as HTML; `links` leads from a person to the page, and may be empty."""
-    return render("cohort.html", s.language, {"v": cohort_view(profiles, s, links), "s": s})
-
-
 def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str, str]) -> CohortView:
-    """Gather what the page shows."""
+    """Gather what the page shows; `links` leads from a person to the page, and may be empty."""
     rows, units = summaries(profiles, s.tree), clusters(s.tree)
     loose = [fact.status == "provisional" for fact in profiles.items]
     placed = np.isfinite([fact.difficulty for fact in profiles.items])

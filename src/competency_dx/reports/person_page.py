@@ -14,7 +14,6 @@ from competency_dx.reports.report_context import (
     chance_words,
     column_title,
     named,
-    render,
     several,
 )
 
@@ -105,11 +104,6 @@ class PersonView:
     evidence: tuple[EvidenceGroup, ...]
     suggestions: tuple[Statement, ...]
     used: str
-
-
-def person_page(profile: Profile, s: ReportContext, *, back: str = "") -> str:
-    """Return the page of one person as HTML; `back` links to the cohort page."""
-    return render("person.html", s.language, {"v": person_view(profile, s), "s": s, "back": back})
 
 
 def person_view(profile: Profile, s: ReportContext) -> PersonView:

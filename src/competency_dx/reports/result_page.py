@@ -9,7 +9,7 @@ from competency_dx.arrays import value
 from competency_dx.display import MINUS, chart_svg, count
 from competency_dx.findings import findings_of
 from competency_dx.provenance import Provenance
-from competency_dx.reports.report_context import FindingLine, Language, finding_lines, render, several, strings
+from competency_dx.reports.report_context import FindingLine, Language, finding_lines, several, strings
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ class ResultView:
     rows: tuple[tuple[str, ...], ...]
     note: str
     methods: tuple[tuple[str, str], ...]
-
-
-def result_page(result: Result, language: Language) -> str:
-    """Return the page of a result as HTML."""
-    return render("result.html", language, {"v": result_view(result, language)})
 
 
 def result_view(result: Result, language: Language) -> ResultView:
