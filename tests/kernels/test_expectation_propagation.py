@@ -17,8 +17,7 @@ from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.e_step import Answers, prepare
 from competency_dx.kernels.normal_population import pairs, population_gradient, population_information
 from competency_dx.kernels.propagation import ep_e_step as of_step
-from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_posterior, no_sites
-from competency_dx.kernels.propagation.ep_error import ep_error
+from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_error, ep_posterior, no_sites
 from competency_dx.kernels.propagation.ep_information import (
     ItemDerivatives,
     ep_missing_information,

@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from competency_dx.arrays import Floats
 from competency_dx.kernels.families import dispatch, partial_credit
 from competency_dx.kernels.families.dispatch import KernelGroup
-from competency_dx.kernels.grid.support import points_needed, standard_nodes
+from competency_dx.kernels.grid.e_step import points_needed, standard_nodes
 from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
 from competency_dx.kernels.persons.point_estimates import Target, solve
 

@@ -20,8 +20,7 @@ from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
 from competency_dx.engine import Known, Parameter, ParameterTable, category_counts, table_of
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import Finding, announce, gathered
-from competency_dx.kernels.grid.e_step import Tables, e_step, prepare
-from competency_dx.kernels.grid.support import points_needed, standard_nodes
+from competency_dx.kernels.grid.e_step import Tables, e_step, points_needed, prepare, standard_nodes
 from competency_dx.kernels.persons.grid_posterior import summarise
 from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, NormalPopulation, log_probabilities
 from competency_dx.provenance import digest_arrays, provenance

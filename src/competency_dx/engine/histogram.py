@@ -20,7 +20,7 @@ from competency_dx.engine.maximise import Fit, fit
 from competency_dx.engine.one_dimension import Histogram, OneDimension
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
-from competency_dx.kernels.grid import support
+from competency_dx.kernels.grid.e_step import standard_nodes
 from competency_dx.models import FAMILIES
 
 CYCLES = 400
@@ -42,7 +42,7 @@ def fit_histogram(start: Marginal, families: list[str], method: Control) -> tupl
             f'Population(shape="empirical") is for families with a predictor a θ + d, not for {listed(strange)}; use '
             'shape="normal"'
         )
-    z, log_weight = support.standard_nodes(method.points)
+    z, log_weight = standard_nodes(method.points)
     held = start.population._replace(free=np.zeros_like(start.population.free))
     likelihood = replace(_with(start, Histogram(z, log_weight)), population=held)
     phi, before = likelihood.start, -np.inf

@@ -22,8 +22,7 @@ from competency_dx.engine.findings import LOWER_MAXIMA, STARTS
 from competency_dx.engine.likelihood import Evaluation, Information, Likelihood, Precision
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
-from competency_dx.kernels.grid import support
-from competency_dx.kernels.grid.louis import Depth
+from competency_dx.kernels.grid.e_step import points_needed
 
 NEWTON_GATE = 1e-3  # EM hands over to Newton when an EM step moves no parameter by more
 NARROWEST_GATE = 1e-6
@@ -85,10 +84,6 @@ class _Run:
         self.last = now.objective
         return now
 
-    def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
-        """Return the observed information at an evaluation."""
-        return self.likelihood.information(now, depth)
-
     @property
     def left(self) -> bool:
         """Return whether E-steps are left."""
@@ -110,7 +105,7 @@ def _fitted(run: _Run, start: Floats | None) -> Fit:
     phi, points, gate = likelihood.start if start is None else start, method.points, NEWTON_GATE
     while True:
         out = _newton(run, *_accelerated_em(run, phi, points, gate), points)
-        needed = support.points_needed(out.at.narrowest)
+        needed = points_needed(out.at.narrowest)
         phi = out.phi
         if out.at.spacing > out.at.narrowest and needed > points and run.left:
             points = min(needed, MAX_POINTS)
@@ -135,7 +130,7 @@ def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> tuple[F
         if change < gate or (run.done > PATIENCE and change < HURRIED * gate):
             return two, coarse
         further = _extrapolated(likelihood, now.phi, one.phi, two)
-        needed = support.points_needed(COARSE * one.narrowest)
+        needed = points_needed(COARSE * one.narrowest)
         finer, coarse = needed > coarse, max(coarse, min(points, needed))
         now = run.evaluate(two if further is None else further, coarse, "single")
         if further is not None and not finer and not now.objective >= one.objective - NOISE * abs(one.objective):
@@ -165,7 +160,7 @@ def _newton(run: _Run, phi: Floats, coarse: int, points: int) -> Fit:
     phi, guide = _led(run, phi, coarse)
     now = _guided(run, run.evaluate(phi, points), guide, points)
     for _ in range(MAX_ROUNDS):
-        information = run.information(now)
+        information = run.likelihood.information(now)
         found = _certified(run, now, information, points)
         if information.covariance is None or found.step <= run.method.tolerance / 10 or not run.left:
             return found
@@ -196,7 +191,7 @@ def _guided(run: _Run, now: Evaluation, guide: Information, points: int) -> Eval
 def _led(run: _Run, phi: Floats, coarse: int) -> tuple[Floats, Information]:
     """Return φ where Newton steps in single precision nearly vanish, and the guide to the information they took."""
     now = run.evaluate(phi, coarse, "single")
-    guide = run.information(now, "guide")
+    guide = run.likelihood.information(now, "guide")
     if guide.covariance is None:
         return phi, guide
     size, se = np.inf, np.sqrt(np.diag(guide.covariance))

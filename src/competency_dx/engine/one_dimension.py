@@ -16,8 +16,17 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
-from competency_dx.kernels.grid import louis, support
-from competency_dx.kernels.grid.e_step import Answers, Expected, Tables, e_step, with_indicators
+from competency_dx.kernels.grid import louis
+from competency_dx.kernels.grid.e_step import (
+    REACH,
+    Answers,
+    Expected,
+    Tables,
+    e_step,
+    points_needed,
+    standard_nodes,
+    with_indicators,
+)
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments, moments_of_groups
 
@@ -74,10 +83,10 @@ class OneDimension(Integral):
             return self.histogram
         sd = np.sqrt(variance)
         if self.persons.shared:
-            z, log_weight = support.standard_nodes(points)
+            z, log_weight = standard_nodes(points)
             return float(mean[0]) + sd[0] * z, log_weight
-        low, high = mean.min() - support.REACH * sd.max(), mean.max() + support.REACH * sd.max()
-        h = 2 * support.REACH * sd.min() / (points - 1)
+        low, high = mean.min() - REACH * sd.max(), mean.max() + REACH * sd.max()
+        h = 2 * REACH * sd.min() / (points - 1)
         theta = np.linspace(low, high, min(int(np.ceil((high - low) / h)) + 1, MOST_POINTS))
         return theta, np.full(len(theta), np.log(theta[1] - theta[0]))
 
@@ -107,8 +116,8 @@ class OneDimension(Integral):
         usual slopes bear (they have poles at a distance of π/a from the real line).
         """
         kept: _OnLine = now.detail.step.kept
-        needed = max(LEAST_POINTS, support.points_needed(now.narrowest))
-        coarser = self.histogram is None and now.spacing < 2 * support.REACH / (needed - 1)
+        needed = max(LEAST_POINTS, points_needed(now.narrowest))
+        coarser = self.histogram is None and now.spacing < 2 * REACH / (needed - 1)
         theta, log_weight, _ = kept.tables
         if coarser:
             theta, log_weight = self._support(kept.mean, kept.variance, needed)

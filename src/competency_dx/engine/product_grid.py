@@ -17,8 +17,7 @@ from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.grid import support
-from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.grid.e_step import Answers, points_needed
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.grid.product import (
     Grid,
@@ -90,7 +89,7 @@ class ProductGrid(Integral):
         kept: _OnGrid = now.detail.step.kept
         grid = kept.grid
         if now.spacing < COARSE * now.narrowest / FINE:
-            grid, _ = self._grid(of.normals(now.phi), support.points_needed(COARSE * now.narrowest))
+            grid, _ = self._grid(of.normals(now.phi), points_needed(COARSE * now.narrowest))
         return grid_missing_information(
             self.answers,
             grid,
@@ -118,39 +117,27 @@ class ProductGrid(Integral):
         return min(POINTS[dimensions] if asked == USUAL else asked, MOST_POINTS[dimensions])
 
 
-def confounded(items: Items, population: Populations) -> tuple[tuple[str, str], ...]:
-    """Return pairs of correlated competencies of which slopes of the second can be traded for those of the first.
+def refuse_confounded(items: Items, population: Populations) -> None:
+    """Raise where slopes of a competency can be traded for those of a correlated one under plain maximum likelihood.
 
     Adding a multiple of the slopes of d to those of e, and turning θ and its covariance to match, leaves every probability as it
     is. Only an item that measures d and not e, or whose slope of e is fixed, tells the two apart.
     """
-    D, (R, _, _) = items.n_slopes, population.shape
+    prior, D, (R, _, _) = items.prior, items.n_slopes, population.shape
+    if len(prior.log_normal) or np.einsum("iff->if", prior.precision)[:, :D].any():
+        return
     a, b = pairs(D)
     place = items.place[:, :D]
     loads = (place >= 0) | (items.base[:, :D] != 0)
     free = population.free[R * D : R * D + len(a)]
-    correlated = [(d, e) for d, e, moves in zip(a, b, free, strict=True) if moves and d != e]
-    names = population.dimensions
-    return tuple(
-        (names[d], names[e])
-        for one in correlated
-        for d, e in (one, one[::-1])
-        if not (loads[:, d] & (place[:, e] < 0)).any()
-    )
-
-
-def refuse_confounded(items: Items, population: Populations) -> None:
-    """Raise where the Q-matrix and plain maximum likelihood do not identify the slopes."""
-    prior = items.prior
-    if len(prior.log_normal) or np.einsum("iff->if", prior.precision)[:, : items.n_slopes].any():
-        return
-    found = confounded(items, population)
-    if found:
-        d, e = found[0]
-        raise CalibrationError(
-            f"Every item that measures {d} measures {e} too, so their slopes and correlation are not identified; add items that "
-            f'measure {d} without {e}, merge the two, or use priors="weak"'
-        )
+    correlated = [one for one, moves in zip(zip(a, b, strict=True), free, strict=True) if moves and one[0] != one[1]]
+    for d, e in (pair for one in correlated for pair in (one, one[::-1])):
+        if not (loads[:, d] & (place[:, e] < 0)).any():
+            first, second = population.dimensions[d], population.dimensions[e]
+            raise CalibrationError(
+                f"Every item that measures {first} measures {second} too, so their slopes and correlation are not identified; "
+                f'add items that measure {first} without {second}, merge the two, or use priors="weak"'
+            )
 
 
 def product_grid_likelihood(

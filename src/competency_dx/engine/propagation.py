@@ -18,13 +18,18 @@ from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.findings import Finding
-from competency_dx.kernels.grid import support
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import Answers, with_indicators
+from competency_dx.kernels.grid.e_step import REACH, Answers, points_needed, with_indicators
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments
-from competency_dx.kernels.propagation.ep_e_step import Model, PropagatedExpected, ep_e_step, no_sites
-from competency_dx.kernels.propagation.ep_error import EPError, ep_error
+from competency_dx.kernels.propagation.ep_e_step import (
+    EPError,
+    Model,
+    PropagatedExpected,
+    ep_e_step,
+    ep_error,
+    no_sites,
+)
 from competency_dx.kernels.propagation.ep_information import (
     ItemDerivatives,
     ep_missing_information,
@@ -73,9 +78,9 @@ class Propagation(Integral):
         """Return curves on one grid for all competencies, `points` to ±6 SD of the narrowest population."""
         gamma, sigma = of.normals(phi)
         means, sd = self.design.regressors @ gamma, np.sqrt(np.diagonal(sigma, axis1=1, axis2=2))
-        reach = support.REACH * float(sd.max())
+        reach = REACH * float(sd.max())
         low, high = means.min(initial=0.0) - reach, means.max(initial=0.0) + reach
-        spacing = 2 * support.REACH * _least_sd(sigma) / (points - 1)
+        spacing = 2 * REACH * _least_sd(sigma) / (points - 1)
         theta = np.linspace(low, high, min(round((high - low) / spacing) + 1, MOST_POINTS))
         return Model(theta, of.curves(phi, theta), gamma, sigma)
 
@@ -87,8 +92,8 @@ class Propagation(Integral):
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
         """Return the missing information, on a grid as coarse as the narrowest posterior allows."""
         kept: _Propagated = now.detail.step.kept
-        needed = max(LEAST_POINTS, support.points_needed(now.narrowest))
-        coarser = now.spacing < 2 * support.REACH / (needed - 1)
+        needed = max(LEAST_POINTS, points_needed(now.narrowest))
+        coarser = now.spacing < 2 * REACH / (needed - 1)
         model = self._model(of, now.phi, needed) if coarser else kept.model
         return ep_missing_information(
             self.design,

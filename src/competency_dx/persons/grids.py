@@ -12,8 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.kernels.grid.e_step import Tables
-from competency_dx.kernels.grid.support import REACH, points_needed, standard_nodes
+from competency_dx.kernels.grid.e_step import REACH, Tables, points_needed, standard_nodes
 from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
 from competency_dx.persons.choices import ItemUncertainty
 

@@ -12,8 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints, blocks, value
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import prepare
-from competency_dx.kernels.grid.support import REACH, points_needed
+from competency_dx.kernels.grid.e_step import REACH, points_needed, prepare
 from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
 from competency_dx.kernels.propagation.ep_e_step import POSTERIOR_BLOCK, Model, ep_posterior, settled_blocks
 from competency_dx.kernels.propagation.expectation_propagation import (

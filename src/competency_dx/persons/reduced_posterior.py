@@ -22,9 +22,8 @@ from competency_dx.kernels.grid.bifactor import (
     reduced,
 )
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid.e_step import points_needed, prepare
 from competency_dx.kernels.grid.product import block_size
-from competency_dx.kernels.grid.support import points_needed
 from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities, score_information
 from competency_dx.persons.choices import ItemUncertainty
 from competency_dx.persons.draws import NOTHING, inverse_cdf

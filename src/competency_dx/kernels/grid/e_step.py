@@ -3,6 +3,10 @@
 For indicator columns Z of the answers, log-likelihood (P, Q) = Z @ log P and expected counts = Zᵀ @ posterior. The
 lowest category of every item is taken as base: its column is the observed mask minus the others, and for complete data
 its contribution is one row that adds up once.
+
+Support points stand on a uniform grid. For smooth integrands the rectangle rule on it converges geometrically: with spacing h
+and a posterior of standard deviation s the error is about 2 exp(-2 π² s²/h²) (Trefethen & Weideman 2014, doi:10.1137/130932132,
+sec. 5). At h = s that is 5e-9, at h = 1.5 s 3e-4: `points_needed` keeps h below the narrowest posterior.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.kernels.blocks import BLOCK, map_pieces
 
 MOST_KEPT = 1 << 27
+REACH = 6.0  # SD of the population on either side of its mean
+NARROWEST = 0.01  # a posterior narrower than this is a sign of items that repeat one another, not of precision
 NOTHING = -80.0  # log of a relative mass that is none: beyond it single precision meets slow subnormal numbers
 
 
@@ -43,18 +49,9 @@ class Answers(NamedTuple):
 
     def take(self, persons: Ints | slice) -> Answers:
         """Return the answers of some of the persons."""
-        every = (self.observed, self.weight, self.normal, self.dense, self.gaps)
-        observed, weight, normal, dense, gaps = (None if x is None else x[persons] for x in every)
-        return Answers(
-            self.codes[persons],
-            observed,  # type: ignore[arg-type]
-            self.item,
-            self.category,
-            weight,  # type: ignore[arg-type]
-            normal,  # type: ignore[arg-type]
-            dense,  # type: ignore[arg-type]
-            gaps,  # type: ignore[arg-type]
-        )
+        optional = ("observed", "weight", "normal", "dense", "gaps")
+        kept = {name: x[persons] for name in optional if (x := getattr(self, name)) is not None}
+        return self._replace(codes=self.codes[persons], **kept)
 
     def coded(self, missing: int) -> Codes:
         """Return the categories (P, I) with a number of its own for a missing answer."""
@@ -235,3 +232,16 @@ def _added(parts: Iterator[Expected], I: int) -> Expected:
         totals = np.broadcast_to(nodes, (I, len(nodes))).copy()
     own = [m for m in moments if m is not None]
     return Expected(ll, upper, totals, nodes, float(np.sqrt(max(narrowest, 0.0))), np.concatenate(own) if own else None)
+
+
+def standard_nodes(points: int, reach: float = REACH) -> tuple[Floats, Floats]:
+    """Return nodes z (Q,) on [-reach, reach] and their log weights (Q,) under N(0, 1), weights summing to one."""
+    z = np.linspace(-reach, reach, points)
+    log_weight = -0.5 * z**2
+    log_weight -= np.log(np.exp(log_weight).sum())
+    return z, log_weight
+
+
+def points_needed(narrowest: float, reach: float = REACH) -> int:
+    """Return the odd number of points that keeps the spacing below `narrowest`, a posterior SD in standard units."""
+    return 2 * int(np.ceil(reach / max(narrowest, NARROWEST))) + 1

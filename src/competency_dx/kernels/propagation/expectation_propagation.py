@@ -26,9 +26,7 @@ from competency_dx.kernels.grid.e_step import NOTHING
 
 LEAST_STEP = 0.125
 NEGATIVE = 0.5  # negative precision of a site, in units of the smallest eigenvalue of Σ⁻¹: cavities stay proper
-LEAST_SD = (
-    0.1  # of a tilted marginal, in spacings of the grid: on fewer points there is no telling, and no dividing by it
-)
+LEAST_SD = 0.1  # of a tilted marginal, in spacings of the grid: fewer points tell nothing, and there is dividing by it
 LOG_2PI = float(np.log(2 * np.pi))
 
 
