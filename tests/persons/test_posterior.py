@@ -133,6 +133,32 @@ def test_twice_the_points_change_nothing(I: int, slope: float, status: str) -> N
         np.testing.assert_allclose(usual.covariance, fine.covariance, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize(("I", "slope"), [(6, 0.5), (6, 4.0), (18, 4.0)])
+def test_dimension_reduction_is_fine_enough_for_sharp_items(I: int, slope: float) -> None:
+    known = of_kind("general and specific", I, slope)
+    intercepts = np.stack([np.zeros(I), np.linspace(-2, 2, I) * slope], axis=1)
+    known = replace(known, intercepts=intercepts)
+    usual = posterior(known, 4).moments()
+    table = answers(known, 4).to_frame().to_numpy()[:, 1:].astype(float)
+    for p in range(2):
+        mean, covariance, _ = plain(known, table[p])
+        np.testing.assert_allclose(usual.mean[p], mean, atol=1e-3)
+        np.testing.assert_allclose(usual.covariance[p], covariance, atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["each one of three", "general and specific"])
+def test_grids_of_several_competencies_move_their_ends_out_too(kind: str) -> None:
+    """Items so hard that who solves them all lies beyond 6 SD: the axes follow."""
+    known = of_kind(kind, 30, 3.0)
+    hard = replace(known, intercepts=np.stack([np.zeros(30), np.full(30, -21.0)], axis=1))
+    right = cdx.load_responses(pd.DataFrame(np.ones((1, 30)), columns=list(hard.items), index=["p1"]))
+    integral = posterior_of(match(right, hard, cdx.MissingPolicy()), hard).integral
+    ends: list[float] = []
+    for d in range(3):
+        integral.marginals(d, lambda _, marginal: ends.append(float(np.exp(marginal.log_density)[0, -1])))
+    assert max(ends) < 1e-3
+
+
 def test_ends_move_out_until_no_pattern_presses_against_them() -> None:
     known = parameters(np.ones((40, 1), dtype=np.bool_), 3.0)
     hard = replace(known, intercepts=np.stack([np.zeros(40), np.full(40, -21.0)], axis=1))

@@ -1,4 +1,4 @@
-"""The grid rule of one competency: decided by items and population alone, the same for one person and a million.
+"""The grid rule: decided by items and population alone, the same for one person and a million.
 
 The spacing stays below the narrowest posterior that the items can produce, and no pattern of answers leaves mass at the ends.
 Information gives the first guess; then the grid checks itself on the likeliest answers at every point and is refined until it
@@ -7,7 +7,9 @@ passes.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from competency_dx.arrays import Bools, Floats
 from competency_dx.kernels.grid.e_step import REACH, Tables, points_needed, standard_nodes
 from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
 from competency_dx.persons.choices import ItemUncertainty
+
+T = TypeVar("T")
 
 SAFETY = 0.8  # of the narrowest posterior SD that information promises
 WIDEST = 1.0  # spacing in units of the narrowest posterior SD that the check lets pass
@@ -33,20 +37,51 @@ def scoring_grid(parameters: ItemParameters, points: int, choice: ItemUncertaint
     coarse = parameters.mean + sd * np.linspace(-4, 4, 161)
     information = score_information(parameters, coarse).sum(axis=0)
     narrowest = 1 / np.sqrt(1 + information.max() * sd**2)
-    within, reach = max(points, points_needed(SAFETY * narrowest)), REACH
-    while True:
+
+    def build(within: int, reach: float) -> Trial[Tables]:
         n = min(2 * int(np.ceil((within - 1) / 2 * reach / REACH)) + within % 2, MOST_POINTS)
         z, log_weight = standard_nodes(n, reach)
         theta = parameters.mean + sd * z
         tables = Tables(theta, log_weight, averaged_log_probabilities(parameters, theta, uncertain))
-        least, ends = grid_check(tables)
-        narrow = least / sd
-        if ends > END_MASS and reach < FARTHEST:
+        return Trial(tables, z[1] - z[0], n < MOST_POINTS, sd, [tables])
+
+    return passing(build, max(points, points_needed(SAFETY * narrowest)))
+
+
+class Trial(NamedTuple, Generic[T]):
+    """A grid to be tried: its spacing in a unit of the scale, whether it may grow, the unit, and tables to check it on."""
+
+    grid: T
+    spacing: float
+    may_grow: bool
+    unit: float
+    tables: Sequence[Tables]
+
+
+def passing(build: Callable[[int, float], Trial[T]], within: int) -> T:
+    """Return the first grid that passes its check, from `within` points on ±6 units and ends as far out; the rule of all ways."""
+    reach = REACH
+    while True:
+        trial = build(within, reach)
+        checks = [grid_check(tables) for tables in trial.tables]
+        narrow, ends = min(least for least, _ in checks) / trial.unit, max(mass for _, mass in checks)
+        if ends > END_MASS and reach < FARTHEST and trial.may_grow:
             reach += FARTHER
-        elif z[1] - z[0] > WIDEST * narrow and n < MOST_POINTS:
-            within = points_needed(SAFETY * min(narrow, (z[1] - z[0]) / 2))
+        elif trial.spacing > WIDEST * narrow and trial.may_grow:
+            within = points_needed(SAFETY * min(narrow, trial.spacing / 2))
         else:
-            return tables
+            return trial.grid
+
+
+def normal_tables(theta: Floats, mean: float, variance: float, log_prob: Floats) -> Tables:
+    """Return tables (I, K, Q) under a normal population at uniform points θ (Q,)."""
+    log_weight = -0.5 * (theta - mean) ** 2 / variance
+    return Tables(theta, np.asarray(log_weight - np.log(np.exp(log_weight).sum())), log_prob)
+
+
+def axis(low: float, high: float, unit: float, within: int, most: int) -> Floats:
+    """Return uniform points (Q,), as closely spaced as `within` on ±6 units, at most so many."""
+    return np.linspace(low, high, min(int(np.ceil((high - low) / (2 * REACH * unit) * (within - 1))) + 1, most))
 
 
 def grid_check(tables: Tables) -> tuple[float, float]:

@@ -26,7 +26,7 @@ from competency_dx.kernels.propagation.expectation_propagation import (
 from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
 from competency_dx.persons.choices import ItemUncertainty
 from competency_dx.persons.draws import NOTHING, inverse_cdf
-from competency_dx.persons.grids import SAFETY, uncertain_items
+from competency_dx.persons.grids import SAFETY, Trial, axis, normal_tables, passing, uncertain_items
 from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
@@ -95,17 +95,24 @@ def curves_of(known: ItemParameters, points: int, choice: ItemUncertainty) -> tu
 
     A competency is at its narrowest where the others are certain: its prior precision is then that of Σ⁻¹.
     """
-    single, population = known.single(), known.population
-    sd = np.sqrt(np.diag(population.covariance))
-    low, high = (population.mean - REACH * sd).min(), (population.mean + REACH * sd).max()
-    coarse = np.linspace(low, high, 161)
-    information = score_information(single, coarse)
-    sharpest = np.array([information[known.dimension_index == d].sum(axis=0).max() for d in range(len(sd))])
-    narrowest = float(1 / np.sqrt((np.diag(np.linalg.inv(population.covariance)) + sharpest).max()))
-    spacing = 2 * REACH * sd.min() / (points - 1)
-    needed = max(int(np.ceil((high - low) / spacing)) + 1, points_needed(SAFETY * narrowest / ((high - low) / 12)))
-    theta = np.linspace(low, high, min(needed, MOST_POINTS))
-    return theta, averaged_log_probabilities(single, theta, uncertain_items(single, choice))
+    single, mean, V = known.single(), known.population.mean, known.population.covariance
+    sd, uncertain, precision = np.sqrt(np.diag(V)), uncertain_items(single, choice), np.diag(np.linalg.inv(V))
+    items = [np.flatnonzero(known.dimension_index == d) for d in range(len(sd))]
+    information = score_information(single, np.linspace((mean - REACH * sd).min(), (mean + REACH * sd).max(), 161))
+    sharpest = np.array([information[of].sum(axis=0).max() for of in items])
+    narrowest, unit = float(1 / np.sqrt((precision + sharpest).max())), float(sd.min())
+
+    def build(within: int, reach: float) -> Trial[tuple[Floats, Floats]]:
+        theta = axis((mean - reach * sd).min(), (mean + reach * sd).max(), unit, within, MOST_POINTS)
+        log_prob = averaged_log_probabilities(single, theta, uncertain)
+        tried = [
+            normal_tables(theta, mean[d], variance, log_prob[of])
+            for d, of in enumerate(items)
+            for variance in (V[d, d], 1 / precision[d])
+        ]
+        return Trial((theta, log_prob), (theta[1] - theta[0]) / unit, len(theta) < MOST_POINTS, unit, tried)
+
+    return passing(build, max(points, points_needed(SAFETY * narrowest / unit)))
 
 
 class _SumTables(NamedTuple):

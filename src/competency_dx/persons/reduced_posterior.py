@@ -17,7 +17,6 @@ from competency_dx.kernels.grid.bifactor import (
     BifactorTerms,
     IndependentNormals,
     Reduced,
-    axes,
     bifactor_terms,
     reduced,
 )
@@ -27,7 +26,7 @@ from competency_dx.kernels.grid.product import block_size
 from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities, score_information
 from competency_dx.persons.choices import ItemUncertainty
 from competency_dx.persons.draws import NOTHING, inverse_cdf
-from competency_dx.persons.grids import SAFETY, uncertain_items
+from competency_dx.persons.grids import SAFETY, Trial, axis, normal_tables, passing, uncertain_items
 from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
@@ -189,5 +188,20 @@ def _plane(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple
         sd = float(np.sqrt(populations.variance[0, d]))
         sharpest = score_information(along, sd * coarse).sum(axis=0).max() if len(items) else 0.0
         needed.append(points_needed(SAFETY / np.sqrt(1 + sharpest * sd**2)))
-    at = axes(int(np.clip(max(needed), min(points, LEAST_POINTS), MOST_POINTS)), populations)
-    return at, averaged_log_probabilities(plane, at.points, uncertain_items(plane, choice)), specific
+    uncertain, sd = uncertain_items(plane, choice), np.sqrt(populations.variance[0])
+    mean, wide = float(populations.mean[0]), float(sd[1:].max())
+
+    def build(within: int, reach: float) -> Trial[tuple[Axes, Floats, Ints]]:
+        general = axis(mean - reach * sd[0], mean + reach * sd[0], float(sd[0]), within, MOST_POINTS)
+        special = axis(-reach * wide, reach * wide, float(sd[1:].min()), within, MOST_POINTS)
+        at = Axes(general, special, (float(sd[0]), float(sd[1:].min())))
+        log_prob = averaged_log_probabilities(plane, at.points, uncertain)
+        table = log_prob.reshape(*log_prob.shape[:2], len(general), len(special))
+        tried = [normal_tables(general / sd[0], mean / sd[0], 1.0, table[:, :, :, len(special) // 2])]
+        for s in range(S):
+            middle = table[specific == s][:, :, len(general) // 2]
+            tried.append(normal_tables(special / sd[s + 1], 0.0, 1.0, middle))
+        spacing = max((general[1] - general[0]) / sd[0], (special[1] - special[0]) / sd[1:].min())
+        return Trial((at, log_prob, specific), spacing, len(general) < MOST_POINTS, 1.0, tried)
+
+    return passing(build, int(np.clip(max(needed), min(points, LEAST_POINTS), MOST_POINTS)))
