@@ -130,7 +130,9 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
         beta = beta_of(items, phi)
         slope, fisher = dispatch.scoring_step(items.groups, beta, counts, log_prob, theta, items.allowed)
         slope = slope + items.prior.gradient(beta) - items.prior.pull(beta) + pull
-        fisher = fisher + _steady(items.prior.curvature(beta))
+        bend, f = items.prior.curvature(beta).copy(), np.arange(beta.shape[1])
+        bend[:, f, f] = np.maximum(bend[:, f, f], 0.0)
+        fisher = fisher + bend
         move = np.clip(_solved(items, slope, fisher), -LONGEST_STEP, LONGEST_STEP)
         for attempt in range(HALVINGS):
             further = in_order(items, phi, move)
@@ -145,14 +147,6 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
             return phi
         phi, value, log_prob = further, reached, after
     return phi
-
-
-def _steady(curvature: Floats) -> Floats:
-    """Return curvatures (I, F, F) of a log prior without negative ones on the diagonal."""
-    f = np.arange(curvature.shape[1])
-    out = curvature.copy()
-    out[:, f, f] = np.maximum(out[:, f, f], 0.0)
-    return out
 
 
 def _expected_value(items: Items, phi: Floats, counts: Floats, log_prob: Floats, pull: Floats) -> Floats:

@@ -61,21 +61,17 @@ class Populations(NamedTuple):
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the free parameters."""
         D = len(self.dimensions)
-        out = [one._replace(dimension=d) for one in coefficients(self.regressors, self.reference) for d in range(D)]
+        effects = [
+            Parameter("mean", group=int(column.argmax())) if column.any() else Parameter("coefficient", term=name)
+            for name, column in zip(self.regressors, self.reference.T, strict=True)
+        ]
+        out = [one._replace(dimension=d) for one in effects for d in range(D)]
         for g in range(len(self.groups)):
             for a, b in zip(*(side.tolist() for side in pairs(D)), strict=True):
                 kind: Kind = "correlation" if self.held[g, a] and self.held[g, b] else "covariance"
                 one = Parameter("variance" if a == b else kind, group=g, dimension=a)
                 out.append(one if a == b else one._replace(other=b))
         return tuple(one for one, free in zip(out, self.free, strict=True) if free)
-
-
-def coefficients(regressors: tuple[str, ...], reference: Floats) -> list[Parameter]:
-    """Return what the coefficients of regressors are: means of groups, which are in `reference` (G, R), or effects."""
-    return [
-        Parameter("mean", group=int(column.argmax())) if column.any() else Parameter("coefficient", term=name)
-        for name, column in zip(regressors, reference.T, strict=True)
-    ]
 
 
 def populations_of(
