@@ -11,7 +11,7 @@ from competency_dx.models.curves import (
 )
 from competency_dx.models.families import FAMILIES, Family, family, family_for, kernel_groups
 from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, NormalPopulation, bank_parameters
-from competency_dx.models.simulate import simulate
+from competency_dx.models.simulation import simulate
 
 __all__ = [
     "CALIBRATED_FROM",
