@@ -30,9 +30,10 @@ def test_regional_cohort(tmp_path: Path) -> None:
 
 
 def test_calibrate_a_bank(tmp_path: Path) -> None:
-    printed = run("calibrate_a_bank.py", tmp_path / "out", cwd=tmp_path)
+    """Without a folder: the pictures of its pages are half of its time, and the other examples write pages."""
+    printed = run("calibrate_a_bank.py", cwd=tmp_path)
     assert printed.count("girth agrees") == 5
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert "Together the competencies lend one another strength" in printed
 
 
 @pytest.mark.skipif(not TIMSS.is_dir(), reason="the TIMSS reference data are not beside the project")

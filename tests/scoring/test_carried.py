@@ -72,7 +72,7 @@ def of_two(persons: int, *, within: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(8)
     loads = np.arange(12)[:, None] % 2 == np.arange(2)
     loads[:2] |= within
-    theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], persons)
+    theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], persons, method="cholesky")
     right = rng.random((persons, 12)) < expit(1.3 * theta @ loads.T + rng.normal(0, 0.7, 12))
     items = [f"q{k}" for k in range(12)]
     return pd.DataFrame(right.astype(float), columns=items), pd.DataFrame(loads.astype(int), items, ["x", "y"])
@@ -92,7 +92,7 @@ def test_covariances_of_two_competencies_are_those_of_draws(within: bool, quiet:
         at = np.flatnonzero(shared.item == i)
         full[np.ix_(at, at)] = own.covariance[i][np.ix_(shared.column[at], shared.column[at])]
     means, variances = [], []
-    for move in np.random.default_rng(2).multivariate_normal(np.zeros(len(full)), full, 150):
+    for move in np.random.default_rng(2).multivariate_normal(np.zeros(len(full)), full, 150, method="cholesky"):
         delta = np.zeros(own.beta.shape)
         delta[shared.item, shared.column] = move
         moved = replace(

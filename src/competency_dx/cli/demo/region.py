@@ -13,11 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx import models  # models.simulate: a name shared by a function and the module it lives in
 from competency_dx.arrays import Floats, Ints, Names, freeze, value
 from competency_dx.bank import ItemBank
 from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable, words
-from competency_dx.models import ItemParameters, bank_parameters, expected_scores
+from competency_dx.models import ItemParameters, bank_parameters, expected_scores, simulate
 from competency_dx.responses import Reason
 
 Reasons = NDArray[np.uint8]
@@ -151,7 +150,7 @@ def _answered(bank: ItemBank, truth: Truth, form: Ints, rng: np.random.Generator
     points, answers = np.zeros(reasons.shape, dtype=np.int64), np.full(reasons.shape, "", dtype=object)
     for i, item in enumerate(bank.items):
         pools = answer_pools(item, rng)
-        drawn = models.simulate(truth.parameters.take([i]), truth.ability[:, i], rng=rng).scores[:, 0]
+        drawn = simulate(truth.parameters.take([i]), truth.ability[:, i], rng=rng).scores[:, 0]
         there = reasons[:, i] == Reason.ANSWERED
         points[there, i] = reachable(drawn[there].astype(np.int64), pools)
         answers[there, i] = draw_answers(points[there, i], pools, rng)
