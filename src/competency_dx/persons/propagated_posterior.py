@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints, blocks, value
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import REACH, points_needed, prepare
+from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
 from competency_dx.kernels.propagation.ep_e_step import POSTERIOR_BLOCK, Model, ep_posterior, settled_blocks
 from competency_dx.kernels.propagation.expectation_propagation import (
@@ -23,10 +23,10 @@ from competency_dx.kernels.propagation.expectation_propagation import (
     lowest_precision,
     settle,
 )
-from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
+from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.choices import ItemUncertainty
 from competency_dx.persons.draws import NOTHING, inverse_cdf
-from competency_dx.persons.grids import SAFETY, Trial, axis, normal_tables, passing, uncertain_items
+from competency_dx.persons.grids import Trial, axis, normal_tables, passing, uncertain_items
 from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
@@ -98,9 +98,7 @@ def curves_of(known: ItemParameters, points: int, choice: ItemUncertainty) -> tu
     single, mean, V = known.single(), known.population.mean, known.population.covariance
     sd, uncertain, precision = np.sqrt(np.diag(V)), uncertain_items(single, choice), np.diag(np.linalg.inv(V))
     items = [np.flatnonzero(known.dimension_index == d) for d in range(len(sd))]
-    information = score_information(single, np.linspace((mean - REACH * sd).min(), (mean + REACH * sd).max(), 161))
-    sharpest = np.array([information[of].sum(axis=0).max() for of in items])
-    narrowest, unit = float(1 / np.sqrt((precision + sharpest).max())), float(sd.min())
+    unit = float(sd.min())
 
     def build(within: int, reach: float) -> Trial[tuple[Floats, Floats]]:
         theta = axis((mean - reach * sd).min(), (mean + reach * sd).max(), unit, within, MOST_POINTS)
@@ -112,7 +110,7 @@ def curves_of(known: ItemParameters, points: int, choice: ItemUncertainty) -> tu
         ]
         return Trial((theta, log_prob), (theta[1] - theta[0]) / unit, len(theta) < MOST_POINTS, unit, tried)
 
-    return passing(build, max(points, points_needed(SAFETY * narrowest / unit)))
+    return passing(build, points)
 
 
 class _SumTables(NamedTuple):

@@ -21,12 +21,12 @@ from competency_dx.kernels.grid.bifactor import (
     reduced,
 )
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import points_needed, prepare
+from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.grid.product import block_size
-from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities, score_information
+from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities
 from competency_dx.persons.choices import ItemUncertainty
 from competency_dx.persons.draws import NOTHING, inverse_cdf
-from competency_dx.persons.grids import SAFETY, Trial, axis, normal_tables, passing, uncertain_items
+from competency_dx.persons.grids import Trial, axis, normal_tables, passing, uncertain_items
 from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
@@ -160,7 +160,7 @@ def _populations(known: ItemParameters) -> IndependentNormals:
 
 @lru_cache(maxsize=8)
 def _plane(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple[Axes, Floats, Ints]:
-    """Return axes fine enough for the narrowest posterior, log-probabilities (I, K, Q A), and the specific competency of items.
+    """Return axes that pass the check, log-probabilities (I, K, Q A), and the specific competency of items.
 
     Items without a specific competency get the number S.
     """
@@ -176,18 +176,7 @@ def _plane(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple
         covariance=known.covariance[rows, keep[:, :, None], keep[:, None, :]],
         population=NormalPopulation(dimensions=known.dimensions[:2], mean=np.zeros(2), covariance=np.eye(2)),
     )
-    populations, needed = _populations(known), []
-    coarse = np.linspace(-4, 4, 81)
-    for d in range(S + 1):
-        items = np.flatnonzero(known.loads[:, d])
-        along = replace(
-            plane.take(items),
-            slopes=known.slopes[items, d : d + 1],
-            covariance=np.zeros((len(items), total - D + 1, total - D + 1)),
-        )
-        sd = float(np.sqrt(populations.variance[0, d]))
-        sharpest = score_information(along, sd * coarse).sum(axis=0).max() if len(items) else 0.0
-        needed.append(points_needed(SAFETY / np.sqrt(1 + sharpest * sd**2)))
+    populations = _populations(known)
     uncertain, sd = uncertain_items(plane, choice), np.sqrt(populations.variance[0])
     mean, wide = float(populations.mean[0]), float(sd[1:].max())
 
@@ -204,4 +193,4 @@ def _plane(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple
         spacing = max((general[1] - general[0]) / sd[0], (special[1] - special[0]) / sd[1:].min())
         return Trial((at, log_prob, specific), spacing, len(general) < MOST_POINTS, 1.0, tried)
 
-    return passing(build, int(np.clip(max(needed), min(points, LEAST_POINTS), MOST_POINTS)))
+    return passing(build, min(points, LEAST_POINTS))
