@@ -34,7 +34,6 @@ from competency_dx.models import (
     averaged_log_probabilities,
     curve_information,
     score_information,
-    simulate,
 )
 from competency_dx.persons import (
     EAP,
@@ -52,7 +51,7 @@ from competency_dx.persons import (
     uncertain_items,
 )
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.responses import Responses
+from competency_dx.responses import Layout, Responses, load_responses
 from competency_dx.result import Result
 from competency_dx.scoring.api import scored
 from competency_dx.scoring.scores import Scores
@@ -290,11 +289,10 @@ def _of_several(known: ItemParameters, method: EAP) -> dict[str, Any]:
     persons = (
         mean + ndtri(even_uniforms(b"reliability", names(["population"]), SEVERAL, D)[0]) @ np.linalg.cholesky(V).T
     )
-    matched = match(simulate(known, persons, rng=rng), known, method.missing)
-    if uncertain.any():
-        cumulative = np.cumsum(np.exp(averaged_log_probabilities(known, persons, uncertain)), axis=1)
-        codes = (rng.random((len(known.items), 1, SEVERAL)) > cumulative).sum(axis=1).T
-        matched = matched._replace(codes=np.minimum(codes, known.n_categories - 1).astype(np.int8))
+    cumulative = np.cumsum(np.exp(averaged_log_probabilities(known, persons, uncertain)), axis=1)
+    codes = np.minimum((rng.random((len(known.items), 1, SEVERAL)) > cumulative).sum(axis=1).T, known.n_categories - 1)
+    data = load_responses(codes.astype(np.float64), layout=Layout(items=known.items))
+    matched = match(data, known, method.missing)
     variances = np.einsum("pdd->pd", posterior_of(matched, known, method).moments().covariance)
     sums = (
         propagated_given_sums(matched, known, method.points, choice)[1] if known.between else np.full((1, D, D), np.nan)
