@@ -237,7 +237,7 @@ def ratios(fims: Fims, two_slopes: cdx.Calibration, mirt: dict[str, Any], quiet:
     for item in mirt["DIF"]["item"]:
         with quiet():
             free = fims.calibrated("2PL", (item,))
-        assert {f"{item}@1", f"{item}@2"} <= set(free.parameters.items)
+        assert list(free.to_frame().query("item == @item")["group"]) == ["1", "2"]
         assert free.n_parameters - two_slopes.n_parameters == 2
         out.append(2 * (free.log_likelihood - two_slopes.log_likelihood))
     return np.array(out)
