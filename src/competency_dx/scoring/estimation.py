@@ -37,8 +37,8 @@ EDGE = 1e-6
 BLOCK = 32_768
 # fmt: off
 END_OF_GRID = Template("scoring.end_of_grid", "warning",
-    "Оценки {n:участника|участников|участников} упираются в край шкалы (6 SD), их величина занижена по модулю: {scope}.",
-    "The estimates of {n:person|persons} press against the end of the scale (6 SD) and are understated in size: {scope}.")
+    "Оценки {n:участника|участников|участников} упираются в край шкалы, их величина занижена по модулю: {scope}.",
+    "The estimates of {n:person|persons} press against the end of the scale and are understated in size: {scope}.")
 # fmt: on
 
 

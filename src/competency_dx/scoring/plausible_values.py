@@ -48,9 +48,9 @@ DEFAULT_METHOD = EAP()
 KEY_BYTES = 16
 # fmt: off
 DRAWS_AT_THE_END = Template("scoring.draws_at_the_end", "warning",
-    "Правдоподобные значения {n:участника|участников|участников} упираются в край шкалы (6 SD) и урезаны: {scope}. "
+    "Правдоподобные значения {n:участника|участников|участников} упираются в край шкалы и урезаны: {scope}. "
     "Проверьте, нет ли выбросов в сведениях об участниках.",
-    "The plausible values of {n:person|persons} press against the end of the scale (6 SD) and are cut off: {scope}. Check "
+    "The plausible values of {n:person|persons} press against the end of the scale and are cut off: {scope}. Check "
     "the covariates for outliers.")
 # fmt: on
 
