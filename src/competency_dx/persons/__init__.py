@@ -18,11 +18,12 @@ from competency_dx.persons.matching import (
 )
 from competency_dx.persons.plain_table import PERSON, plain_points
 from competency_dx.persons.posterior import Posterior, posterior_of, posterior_on
-from competency_dx.persons.propagated_posterior import propagated_given_sums
+from competency_dx.persons.propagated_posterior import EPPosterior, curves_of, posterior_under, propagated_given_sums
 
 __all__ = [
     "EAP",
     "END_MASS",
+    "EPPosterior",
     "MAP",
     "ML",
     "PERSON",
@@ -39,6 +40,7 @@ __all__ = [
     "as_responses",
     "by_population",
     "check_one_dimension",
+    "curves_of",
     "even_uniforms",
     "filled_table",
     "given_sums",
@@ -49,6 +51,7 @@ __all__ = [
     "plain_points",
     "posterior_of",
     "posterior_on",
+    "posterior_under",
     "propagated_given_sums",
     "scoring_grid",
     "source_of",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -14,7 +14,7 @@ from competency_dx.arrays import Bools, Floats, Ints, blocks, value
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
-from competency_dx.kernels.propagation.ep_e_step import POSTERIOR_BLOCK, Model, ep_posterior, settled_blocks
+from competency_dx.kernels.propagation.ep_e_step import POSTERIOR_BLOCK, Mixture, Model, settled_blocks
 from competency_dx.kernels.propagation.expectation_propagation import (
     Block,
     Settled,
@@ -30,32 +30,49 @@ from competency_dx.persons.grids import Trial, axis, normal_tables, passing, unc
 from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
+T = TypeVar("T")
+
 MOST_POINTS = 801
 
 
 @value
 class EPPosterior:
-    """Posterior of D competencies with one Gaussian site for each person and competency."""
+    """Posterior of D competencies with one Gaussian site for each person and competency, under one or several populations.
+
+    `models` share their curves; where there are several, the population is one of them with prior weights `log_weight` (H,),
+    and everything is averaged by what the person's answers say of each.
+    """
 
     design: Design
-    model: Model
+    models: tuple[Model, ...]
+    log_weight: Floats
     executor: Executor | None = None
+
+    @property
+    def theta(self) -> Floats:
+        """Return the points (Q,) of the tilted marginals."""
+        return self.models[0].theta
 
     def moments(self) -> PosteriorMoments:
         """Return means and covariances; those of single competencies are those of the tilted marginals."""
-        out = ep_posterior(self.design, self.model, executor=self.executor)
-        return PosteriorMoments(out.mean, out.covariance, out.evidence, np.zeros(len(out.mean)))
+        P, D = self.design.persons, len(self.design.answers)
+        out = PosteriorMoments(np.empty((P, D)), np.empty((P, D, D)), np.empty(P), np.zeros(P))
+        for block, mixture in self.blocks():
+            n, settled = block.stop - block.start, mixture.joined()
+            out.mean[block], out.covariance[block] = settled.mean.T[:n], settled.covariance.transpose(2, 0, 1)[:n]
+            out.log_evidence[block] = settled.evidence[:n]
+        return out
 
     def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the tilted marginals of a competency."""
-        for block, settled in self._blocks():
-            function(block, self._marginal(settled, dimension, block))
+        for block, mixture in self.blocks():
+            function(block, self._marginal(mixture.joined(), dimension, block))
 
     def transformed(self, uniform: Floats) -> Floats:
         """Return points (P, n, D): normal with the posterior's correlations (by Cholesky), stretched to the tilted marginals."""
         out = np.empty_like(uniform)
-        for block, settled in self._blocks():
-            n = block.stop - block.start
+        for block, mixture in self.blocks():
+            n, settled = block.stop - block.start, mixture.joined()
             root = np.linalg.cholesky(settled.correlations.transpose(2, 0, 1)[:n])
             level = ndtr(ndtri(uniform[block]) @ root.transpose(0, 2, 1))
             for d in range(uniform.shape[2]):
@@ -64,29 +81,52 @@ class EPPosterior:
                     out[block, m, d] = inverse_cdf(log_density, theta, level[:, m, d])
         return out
 
-    def _blocks(self) -> Iterator[tuple[slice, Settled]]:
-        every = settled_blocks(self.design, self.model, _as_it_is, executor=self.executor)
+    def blocks(self) -> Iterator[tuple[slice, Mixture]]:
+        """Yield blocks of persons settled under each population, filled up to one size."""
+        every = self.each(_as_it_is)
         return zip(blocks(self.design.persons, POSTERIOR_BLOCK), every, strict=True)
+
+    def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
+        """Yield a function of each block of persons, computed where the blocks are."""
+        return settled_blocks(self.design, self.models, function, log_weight=self.log_weight, executor=self.executor)
 
     def _marginal(self, settled: Settled, d: int, block: slice) -> MarginalDensity:
         weight = np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start])
         log_density = np.log(np.maximum(weight, NOTHING))
-        return MarginalDensity(np.broadcast_to(self.model.theta, log_density.shape), log_density)
+        return MarginalDensity(np.broadcast_to(self.theta, log_density.shape), log_density)
 
 
-def _as_it_is(settled: Settled) -> Settled:
-    return settled
+def _as_it_is(mixture: Mixture) -> Mixture:
+    return mixture
 
 
 def propagated_posterior(
     matched: Matched, known: ItemParameters, points: int, choice: ItemUncertainty, executor: Executor | None
 ) -> EPPosterior:
     """Return the posterior given answers to items that measure one competency each."""
-    answers = prepare(matched.codes, matched.observed, known.n_categories)
     theta, log_prob = curves_of(known, points, choice)
-    model = Model(theta, log_prob, known.population.mean[None], known.population.covariance[None])
+    mean, covariance = known.population.mean, known.population.covariance
+    return posterior_under(matched, known, (theta, log_prob), (mean, covariance[None], np.zeros(1)), executor=executor)
+
+
+def posterior_under(
+    matched: Matched,
+    known: ItemParameters,
+    curves: tuple[Floats, Floats],
+    populations: tuple[Floats, Floats, Floats],
+    *,
+    executor: Executor | None = None,
+) -> EPPosterior:
+    """Return the posterior under a mixture of normal populations.
+
+    `curves` are points θ (Q,) and log-probabilities (I, K, Q), `populations` the mean (D,), covariances (H, D, D) and log prior
+    weights (H,).
+    """
+    answers = prepare(matched.codes, matched.observed, known.n_categories)
+    mean, covariances, log_weight = populations
+    models = tuple(Model(*curves, mean[None], covariance[None]) for covariance in covariances)
     design = by_dimension(answers, known.dimension_index, regressors=np.ones((len(matched.codes), 1)))
-    return EPPosterior(design=design, model=model, executor=executor)
+    return EPPosterior(design=design, models=models, log_weight=log_weight, executor=executor)
 
 
 @lru_cache(maxsize=8)

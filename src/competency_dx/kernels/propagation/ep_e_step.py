@@ -112,17 +112,29 @@ def likelihood_terms(design: Design, model: Model) -> tuple[JointTerms, ...]:
 
 def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Block:
     """Return log-likelihoods and priors of all persons of a (piece of a) design."""
-    kind, group = model.log_prob.dtype, design.group
-    out = np.empty((len(terms), len(model.theta), len(group)), dtype=kind)
+    kind = model.log_prob.dtype
+    out = np.empty((len(terms), len(model.theta), design.persons), dtype=kind)
     for k, (part, term) in enumerate(zip(design.answers, terms, strict=True)):
         Z, absent = indicators(part, slice(None), kind)
         np.matmul(term.ratio.T, Z.T, out=out[k])
         out[k] += term.constant[:, None]
         if absent is not None:
             out[k] -= term.base.T @ absent.T
+    mean, covariance, floor = _priors(design, model)
+    return Block(model.theta, out, mean, covariance, floor, design.answered)
+
+
+def with_population(block: Block, design: Design, model: Model) -> Block:
+    """Return a block with the priors of another population and the same curves."""
+    mean, covariance, floor = _priors(design, model)
+    return block._replace(mean=mean, covariance=covariance, floor=floor)
+
+
+def _priors(design: Design, model: Model) -> tuple[Floats, Floats, Floats]:
+    """Return prior means (D, p), covariances (D, D, p) and lowest precisions of sites (p,)."""
     mean = np.ascontiguousarray((design.regressors @ model.coefficients).T)
-    covariance = np.ascontiguousarray(model.covariance[group].transpose(1, 2, 0))
-    return Block(model.theta, out, mean, covariance, lowest_precision(model.covariance)[group], design.answered)
+    covariance = np.ascontiguousarray(model.covariance[design.group].transpose(1, 2, 0))
+    return mean, covariance, lowest_precision(model.covariance)[design.group]
 
 
 def ep_e_step(
@@ -203,11 +215,46 @@ def _moments(design: Design, model: Model, found: Settled) -> Moments:
     )
 
 
+class Mixture(NamedTuple):
+    """Persons settled under each of H populations, and the posterior weight (H, p) of these."""
+
+    parts: tuple[Settled, ...]
+    weight: Floats
+
+    def average(self, each: Callable[[Settled], Floats]) -> Floats:
+        """Return the average over the populations of an array whose last axis runs over persons."""
+        total = each(self.parts[0]) * self.weight[0]
+        for part, weight in zip(self.parts[1:], self.weight[1:], strict=True):
+            total += each(part) * weight
+        return total
+
+    def joined(self) -> Settled:
+        """Return the mixture's tilted marginals, moments, average sites and evidence; one population stays as it is."""
+        first = self.parts[0]
+        if len(self.parts) == 1:
+            return first
+        mean = self.average(lambda part: part.mean)
+
+        def spread(part: Settled) -> Floats:
+            off = part.mean - mean
+            return np.asarray(part.covariance + off[:, None] * off)
+
+        covariance = self.average(spread)
+        sites = Sites(self.average(lambda part: part.sites.tau), self.average(lambda part: part.sites.nu))
+        evidence = np.logaddexp.reduce(
+            [part.evidence + np.log(w) for part, w in zip(self.parts, self.weight, strict=True)]
+        )
+        k = np.arange(len(mean))
+        settled = np.logical_and.reduce([part.settled for part in self.parts])
+        tilted = self.average(lambda part: part.tilted)
+        return Settled(tilted, mean, covariance, sites, evidence, covariance[k, k], settled)
+
+
 def ep_posterior(
     design: Design, model: Model, *, control: SweepControl = DEFAULT, executor: Executor | None = None
 ) -> PropagatedPosterior:
     """Return posterior means and covariances of all persons, from scratch."""
-    parts = list(settled_blocks(design, model, _posterior, control=control, executor=executor))
+    parts = list(settled_blocks(design, (model,), _posterior, control=control, executor=executor))
     P = design.persons
     sites = joined_sites([part.sites for part in parts]).take(slice(P))
     mean, covariance, evidence = (np.concatenate([x[k] for x in parts])[:P] for k in (0, 1, 3))
@@ -216,31 +263,45 @@ def ep_posterior(
 
 def settled_blocks(
     design: Design,
-    model: Model,
-    function: Callable[[Settled], T],
+    models: tuple[Model, ...],
+    function: Callable[[Mixture], T],
     *,
+    log_weight: Floats | None = None,
     control: SweepControl = DEFAULT,
     executor: Executor | None = None,
 ) -> Iterator[T]:
     """Yield a function of the settled persons of each block of `POSTERIOR_BLOCK`, the last one filled up.
 
-    Blocks have one size and each person stops by itself, so a person has the same digits in any company.
+    Blocks have one size and each person stops by itself, so a person has the same digits in any company. `models` share their
+    curves and differ in the population; `log_weight` (H,) are their prior weights, equal where None.
     """
-    terms, P = likelihood_terms(design, model), design.persons
+    terms, P = likelihood_terms(design, models[0]), design.persons
     rows = (np.minimum(np.arange(at, at + POSTERIOR_BLOCK), P - 1) for at in range(0, P, POSTERIOR_BLOCK))
-    one = partial(_settled, model, terms, control, function)
+    prior = np.zeros(len(models)) if log_weight is None else log_weight
+    one = partial(_settled, models, prior, terms, control, function)
     return map_pieces(one, (design.take(some) for some in rows), executor=executor)
 
 
 def _settled(
-    model: Model, terms: tuple[JointTerms, ...], control: SweepControl, function: Callable[[Settled], T], design: Design
+    models: tuple[Model, ...],
+    log_weight: Floats,
+    terms: tuple[JointTerms, ...],
+    control: SweepControl,
+    function: Callable[[Mixture], T],
+    design: Design,
 ) -> T:
-    block = block_of(design, model, terms)
-    found = settle(block, no_sites(design), control)
-    return function(settle(block, found.sites, ONCE_MORE))
+    block, sites, parts = block_of(design, models[0], terms), no_sites(design), []
+    for h, model in enumerate(models):
+        prior = block if h == 0 else with_population(block, design, model)
+        sites = settle(prior, sites, control).sites  # those of the population before are a good start
+        parts.append(settle(prior, sites, ONCE_MORE))
+    log_posterior = log_weight[:, None] + np.stack([part.evidence for part in parts])
+    weight = np.exp(log_posterior - log_posterior.max(axis=0))
+    return function(Mixture(tuple(parts), weight / weight.sum(axis=0)))
 
 
-def _posterior(found: Settled) -> PropagatedPosterior:
+def _posterior(mixture: Mixture) -> PropagatedPosterior:
+    found = mixture.joined()
     return PropagatedPosterior(found.mean.T, found.covariance.transpose(2, 0, 1), found.sites, found.evidence)
 
 
