@@ -23,11 +23,11 @@ from competency_dx.persons.propagated_posterior import EPPosterior, curves_of, p
 __all__ = [
     "EAP",
     "END_MASS",
-    "EPPosterior",
     "MAP",
     "ML",
     "PERSON",
     "WLE",
+    "EPPosterior",
     "ExactPosterior",
     "ItemUncertainty",
     "MarginalDensity",

@@ -223,7 +223,7 @@ class Mixture(NamedTuple):
 
     def average(self, each: Callable[[Settled], Floats]) -> Floats:
         """Return the average over the populations of an array whose last axis runs over persons."""
-        total = each(self.parts[0]) * self.weight[0]
+        total: Floats = each(self.parts[0]) * self.weight[0]
         for part, weight in zip(self.parts[1:], self.weight[1:], strict=True):
             total += each(part) * weight
         return total
