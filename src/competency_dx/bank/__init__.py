@@ -1,12 +1,13 @@
 """Item banks and competency frameworks: documents on disk, frozen values in memory."""
 
 from competency_dx.bank.api import load_bank, load_framework
-from competency_dx.bank.bank_file import BankDocument, BankPopulation, Form, FrameworkReference, shipped_banks
+from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference, shipped_banks
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
 from competency_dx.bank.item import Criterion, Item
 from competency_dx.bank.item_bank import ItemBank, as_bank, save_bank
 from competency_dx.bank.parameter_record import ParameterRecord
+from competency_dx.bank.population import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation
 from competency_dx.bank.scoring_rule import (
     CodeMap,
     Exact,
@@ -24,6 +25,8 @@ __all__ = [
     "BankPopulation",
     "CodeMap",
     "CompetencyFramework",
+    "CorrelationMatrix",
+    "Correlations",
     "Criterion",
     "Document",
     "Exact",
@@ -32,6 +35,7 @@ __all__ = [
     "Given",
     "Item",
     "ItemBank",
+    "LeafPopulation",
     "Node",
     "OneError",
     "ParameterRecord",

@@ -13,6 +13,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.item import Item
+from competency_dx.bank.population import BankPopulation
 from competency_dx.errors import BankError, listed
 
 
@@ -31,17 +32,10 @@ class Form(Document):
     items: tuple[str, ...] = Field(min_length=1)
 
 
-class BankPopulation(Document):
-    """Normal population that the parameters refer to."""
-
-    mean: float = 0.0
-    variance: float = Field(default=1.0, gt=0)
-
-
 class BankDocument(Document):
     """The content of ``bank.yaml``; `misconceptions` are those that options of items may name, by code."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[1, 2]
     id: str = Field(min_length=1)
     title: Text
     subject: str

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypedDict
 
 from competency_dx.arrays import value
-from competency_dx.bank.bank_file import BankDocument, BankPopulation, Form
+from competency_dx.bank.bank_file import BankDocument, Form
 from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
+from competency_dx.bank.population import BankPopulation
 from competency_dx.errors import BankError, DocumentError, listed
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance

@@ -6,29 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from competency_dx.bank import ItemBank
-from competency_dx.competencies import gate
-from competency_dx.competencies.estimates import estimates
+from competency_dx.arrays import Bools
+from competency_dx.bank import BankPopulation, ItemBank
+from competency_dx.competencies.form_quality import form_quality
+from competency_dx.competencies.joint import estimates
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
+from competency_dx.competencies.support import REPORTED, levels, one_option, roll_up, statuses
 from competency_dx.errors import DiagnosisError
-from competency_dx.findings import Template, announce, gathered
-from competency_dx.models import ItemParameters
+from competency_dx.findings import announce, gathered
+from competency_dx.models import ItemParameters, NormalPopulation
+from competency_dx.persons import Matched, as_responses, match
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason, Reasons
-from competency_dx.scoring import Matched, as_responses, match
 
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
-# fmt: off
-NO_COHORT = Template("competencies.no_cohort", "info",
-    "Одинаковый вариант выполнили меньше {least:человека|человек|человек}: прибавка от отдельных баллов (PRMSE) не "
-    "оценивалась, решение о показе принято по надёжности.",
-    "Fewer than {least:person|persons} took the same form: the added value of subscores (PRMSE) was not estimated, what is "
-    "reported was decided by reliability.")
-# fmt: on
 
 
 def diagnose(
@@ -37,6 +32,7 @@ def diagnose(
     *,
     standards: Standards = DEFAULT_STANDARDS,
     rule: DeficitRule = DEFAULT_RULE,
+    population: BankPopulation | NormalPopulation | None = None,
 ) -> DeficitProfiles:
     """Turn answers into deficit profiles: state, probability, interval and evidence for each competency of each person.
 
@@ -70,20 +66,17 @@ def diagnose(
         raise DiagnosisError(f"standards= takes a Standards value such as R201(), got {standards!r}")
     if not isinstance(rule, DeficitRule):
         raise DiagnosisError(f"rule= takes a DeficitRule, got {rule!r}")
-    made = plan(bank, standards)
-    parameters, units = made.parameters, made.units
+    made = plan(bank, standards, population)
+    units, parameters = made.units, made.parameters
     matched = match(as_responses(responses, bank), parameters, rule.missing)
-    found = estimates(matched, made, rule)
+    at = estimates(matched, made, rule)
     reasons = _reasons(matched, parameters)
-    declared = np.array([np.isin(parameters.items, form.items) for form in bank.forms]).reshape(
-        -1, len(parameters.items)
-    )
-    prmse, gain = gate.added_value(matched.codes, matched.observed, reasons, units.member, declared, rule.min_cohort)
-    gain[np.array(units.parent) < 0] = np.nan
-    status = gate.statuses(
-        found.n_items, found.reliability, gain, min_items=rule.min_items, least=rule.reliability, added=rule.added_value
-    )
-    reportable = status == gate.REPORTED
+    n_items = matched.observed.astype(np.int64) @ units.member.T
+    status = statuses(n_items, at.own_share, at.misfit, _effortless(matched, bank), rule)
+    concluded = status == REPORTED
+    state = rule.state_index(at.below[:, :, 0], concluded)
+    level, level_probability = levels(at.below, state)
+    quality = form_quality(made.moments, units, matched.observed)
     findings = gathered(matched.data.findings, bank.findings(), matched.findings)
     out = DeficitProfiles(
         persons=matched.data.persons,
@@ -93,23 +86,45 @@ def diagnose(
         standards=standards,
         rule=rule,
         language=bank.header.language,
-        state=rule.state_index(found.p_deficit, reportable),
-        strength=rule.state_index(found.p_strength, reportable),
-        level=np.where(reportable, standards.level_index(found.percent), -1).astype(np.int8),
-        prmse=np.broadcast_to(prmse, status.shape),
-        reported_at=gate.roll_up(status, units.parent),
+        state=state,
+        strength=rule.state_index(1 - at.below[:, :, -1], concluded),
+        level=level,
+        level_probability=level_probability,
+        p_deficit=at.below[:, :, 0],
+        p_strength=1 - at.below[:, :, -1],
+        percent=at.percent,
+        percent_low=at.percent_low,
+        percent_high=at.percent_high,
+        theta=at.theta,
+        se=at.se,
+        n_items=n_items,
+        own_share=at.own_share,
+        leans_on=at.leans_on,
+        reliability=quality.separate,
+        prmse_total=quality.total,
+        prmse=quality.augmented,
+        reported_at=roll_up(status, units.parent),
         status=status,
         points=matched.codes,
         reasons=np.where(matched.observed, reasons, np.uint8(Reason.NOT_ADMINISTERED)),  # the rest is no evidence
-        grid=made.grid.theta[::4],
-        curves=made.score[:, ::4],
+        influence=at.influence,
+        grid=made.theta,
+        curves=made.score,
         bank=bank.title,
-        findings=(*findings, NO_COHORT.of(least=rule.min_cohort)) if np.isnan(prmse).all() else findings,
+        findings=findings,
         provenance=_provenance(bank, matched, made, rule),
-        **found._asdict(),
     )
     announce(out.findings, known=matched.data.findings)
     return out
+
+
+def _effortless(matched: Matched, bank: ItemBank) -> Bools:
+    """Return who gave one answer to nearly all items with options (P,)."""
+    answers = matched.data.answers
+    if answers is None:
+        return np.zeros(len(matched.codes), dtype=np.bool_)
+    closed = {item.id for item in bank.items if item.type == "single"}
+    return one_option(answers, np.flatnonzero([item in closed for item in matched.data.items]))
 
 
 def _reasons(matched: Matched, parameters: ItemParameters) -> Reasons:
@@ -124,13 +139,15 @@ def _reasons(matched: Matched, parameters: ItemParameters) -> Reasons:
 
 def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule) -> Provenance:
     thresholds = f"confirmed {rule.confirmed:g}, likely {rule.likely:g}, indeterminate {rule.indeterminate:g}"
+    units = made.units
     settings = {
         "standards": f"{made.standards.id}, cuts {', '.join(f'{c:g}' for c in made.standards.cuts)}, "
         f"boundaries {', '.join(made.standards.boundaries)}",
-        "rule": f"{thresholds}; reliability {rule.reliability:g}, items {rule.min_items}, "
-        f"added value {rule.added_value:g} from {rule.min_cohort} persons, interval {rule.interval:g}",
+        "rule": f"{thresholds}; items {rule.min_items}, share of the own answers {rule.own_share:g}, "
+        f"false share {rule.false_share or 'not bounded'}, misfit {rule.misfit:g}, interval {rule.interval:g}",
         "missing": rule.missing.describe("en"),
-        "method": f"EAP per competency, {len(made.grid.theta)} points, provisional item parameters integrated out",
+        "method": f"joint posterior of {len(units.leaves)} competencies by expectation propagation, {len(made.theta)} points, "
+        f"{len(made.populations.covariances)} populations, provisional item parameters integrated out",
     }
     inputs = {
         "bank": f"{bank.id} {bank.version} {bank.digest}",

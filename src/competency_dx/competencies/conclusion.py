@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from competency_dx.arrays import value
 from competency_dx.bank import Text
 from competency_dx.competencies.rule import DeficitRule
-from competency_dx.display import decimal
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
-Status = Literal["reported", "no_items", "too_few_items", "low_reliability", "no_added_value"]
+Status = Literal["reported", "no_items", "too_few_items", "borrowed", "misfit", "low_effort"]
 STATES: tuple[State, ...] = ("confirmed", "likely", "indeterminate", "not_found", "insufficient_data")
-STATUSES: tuple[Status, ...] = ("reported", "no_items", "too_few_items", "low_reliability", "no_added_value")
+STATUSES: tuple[Status, ...] = get_args(Status)
 NUMBERS = (
     "p_deficit",
     "p_strength",
@@ -21,7 +20,10 @@ NUMBERS = (
     "percent_high",
     "theta",
     "se",
+    "level_probability",
+    "own_share",
     "reliability",
+    "prmse_total",
     "prmse",
 )
 TREATED = {0: "answered", 2: "omitted", 3: "not_reached", 4: "invalid"}  # by missing reason; the rest is no evidence
@@ -63,14 +65,19 @@ class Evidence:
     max_score: int
     expected: float  # points expected at the person's estimate
     treated_as: str  # "answered", or the missing reason counted as wrong ("omitted", "not_reached")
+    influence: float  # P(deficit) of its leaf less what it would be without this answer
 
 
 @value
 class Conclusion:
     """What is concluded about one competency of one person.
 
-    `p_deficit` is P(percent below the lower cut), `p_strength` P(percent above the upper cut); `reported_at` is the
-    code at which a conclusion may be reported: itself, an ancestor when this one cannot carry it, or "" when none can.
+    `p_deficit` is P(percent below the lower cut), `p_strength` P(percent above the upper cut); `level` is the most probable level
+    that the state allows, with its probability. `own_share` is the share of the variance given all other answers that the answers to
+    the competency's own items take away, `leans_on` the competency whose answers move this conclusion most beside its own.
+    `reliability`, `prmse_total` and `prmse` are properties of the items answered: how well the own sum of points, that of the whole
+    test, and all sums together predict the percent. `reported_at` is the code at which a conclusion is drawn: itself, an ancestor
+    when this one cannot carry it, or "" when none can.
     """
 
     competency: Competency
@@ -85,7 +92,11 @@ class Conclusion:
     theta: float
     se: float
     n_items: int
+    level_probability: float
+    own_share: float
+    leans_on: str
     reliability: float
+    prmse_total: float
     prmse: float
     reported_at: str
     status: Status
@@ -98,19 +109,20 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
     if status == "reported":
         return Text(ru="", en="")
     ru, en = {
-        "no_items": ("нет заданий по этой компетенции", "no items of this competency were answered"),
+        "no_items": ("нет ответов на задания по этой компетенции", "no items of this competency were answered"),
         "too_few_items": (
             f"выполнено меньше {rule.min_items} заданий",
             f"fewer than {rule.min_items} items were answered",
         ),
-        "low_reliability": (
-            f"надёжность ниже {decimal(rule.reliability, 2, 'ru')}: заданий слишком мало для отдельного вывода",
-            f"reliability below {rule.reliability:.2f}: too few items for a conclusion of its own",
+        "borrowed": (
+            "ответы на задания этой компетенции почти ничего не добавляют к тому, что говорят остальные",
+            "the answers to its own items add next to nothing to what the others say",
         ),
-        "no_added_value": (
-            "отдельный балл говорит об этой компетенции не больше, чем весь тест (PRMSE)",
-            "its own score tells no more of the competency than the whole test does (PRMSE)",
+        "misfit": (
+            "ответы противоречат друг другу: лёгкие задания не выполнены, трудные выполнены",
+            "the answers contradict each other: easy items failed, hard ones solved",
         ),
+        "low_effort": ("ответы похожи на заполнение наугад", "the answers look filled in without reading"),
     }[status]
     if target is None:
         return Text(ru=f"{ru}; вывод сделать нельзя", en=f"{en}; no conclusion can be drawn")

@@ -8,15 +8,19 @@ matrix product with the indicators of the answers, as in the E-step.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import betaincinv, ndtr
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
-from competency_dx.competencies.percent import SHARPEST
+from competency_dx.competencies.percent import SHARPEST, PercentCurve, quantile
 
-HALVINGS = 6
+if TYPE_CHECKING:
+    from competency_dx.competencies.standards import Standards
+    from competency_dx.persons import Matched
+
+STEPS = 2
 
 
 class Informed(NamedTuple):
@@ -64,21 +68,60 @@ def percent_moments(informed: Informed, codes: Codes, observed: Bools) -> tuple[
     return percent, np.sqrt(scale**2 * variance + step**2 / 12 + SHARPEST**2)
 
 
-def probability_below(posterior: Floats, mean: Floats, sd: Floats, level: Floats | float) -> Floats:
-    """Return P(D < level) (P,) for posteriors and moments of D (P, Q); a level for all or one for each person."""
-    at = level if isinstance(level, float) else level[:, None]
-    return np.asarray(np.clip(np.einsum("pq,pq->p", posterior, ndtr((at - mean) / sd)), 0.0, 1.0))
+class LeafPercent(NamedTuple):
+    """Percent of a leaf: its curve where items are certain, its moments given answers where they are not."""
+
+    curve: PercentCurve
+    informed: Informed | None
 
 
-def percent_quantile(posterior: Floats, mean: Floats, sd: Floats, probability: float) -> Floats:
-    """Return the percent (P,) below which D lies with a probability: bisection to 1.6 points, then linear interpolation."""
-    low, high = np.zeros(len(posterior)), np.full(len(posterior), 100.0)
-    at_low, at_high = np.zeros(len(posterior)), np.ones(len(posterior))
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        there = probability_below(posterior, mean, sd, middle)
-        short = there < probability
-        low, at_low = np.where(short, middle, low), np.where(short, there, at_low)
-        high, at_high = np.where(short, high, middle), np.where(short, at_high, there)
-    share = np.clip((probability - at_low) / np.maximum(at_high - at_low, 1e-12), 0.0, 1.0)
-    return np.asarray(low + share * (high - low))
+class LeafDistribution(NamedTuple):
+    """Percent D of a leaf: mean, variance and interval (p,), P(D below each cut) (p, cuts); by θ, (p, Q) or (Q,), E[D | θ] and
+    P(D below the lowest cut | θ).
+    """
+
+    mean: Floats
+    variance: Floats
+    low: Floats
+    high: Floats
+    below: Floats
+    curve: Floats
+    below_at: Floats
+
+
+def leaf_distribution(
+    percent: LeafPercent, weight: Floats, matched: Matched, standards: Standards, interval: float
+) -> LeafDistribution:
+    """Return the distribution of a leaf's percent under weights (p, Q) of the points of θ."""
+    tail = (1 - interval) / 2
+    if percent.informed is None:
+        curve = percent.curve
+        linear = weight @ np.column_stack([curve.mean, curve.mean**2 + curve.sd**2, curve.below])
+        cumulative = weight @ curve.cumulative
+        low, high = (quantile(curve.levels, cumulative, x) for x in (tail, 1 - tail))
+        variance = linear[:, 1] - linear[:, 0] ** 2
+        return LeafDistribution(linear[:, 0], variance, low, high, linear[:, 2:], curve.mean, curve.below[:, 0])
+    mean, sd = percent_moments(percent.informed, matched.codes, matched.observed)
+    average = (weight * mean).sum(axis=1)
+    variance = (weight * (mean**2 + sd**2)).sum(axis=1) - average**2
+    below_at = [ndtr((cut - mean) / sd) for cut in standards.cuts]
+    below = np.stack([(weight * at).sum(axis=1) for at in below_at], axis=1)
+    low, high = _interval(weight, mean, sd, (average, variance), tail)
+    return LeafDistribution(average, variance, low, high, below, mean, below_at[0])
+
+
+def _interval(weight: Floats, mean: Floats, sd: Floats, moments: tuple[Floats, Floats], tail: float) -> list[Floats]:
+    """Return the quantiles (p,) at `tail` and 1 - `tail`: those of a beta distribution, moved by two steps of Newton."""
+    average, variance = moments
+    m = np.clip(average / 100, 1e-6, 1 - 1e-6)
+    size = np.maximum(m * (1 - m) / np.maximum(variance / 1e4, 1e-12) - 1, 1e-6)
+    out = []
+    for level in (tail, 1 - tail):
+        x = 100 * betaincinv(m * size, (1 - m) * size, level)
+        for _ in range(STEPS):
+            z = (x[:, None] - mean) / sd
+            off = (weight * ndtr(z)).sum(axis=1) - level
+            density = (weight * np.exp(-0.5 * z**2) / sd).sum(axis=1) / np.sqrt(2 * np.pi)
+            x = np.clip(x - np.clip(off / np.maximum(density, 1e-4), -10.0, 10.0), 0.0, 100.0)
+        out.append(x)
+    return out

@@ -1,4 +1,4 @@
-"""Everything about a bank and its standards that does not depend on the persons; made once and kept while it is used."""
+"""Everything about a bank, its standards and its population that does not depend on the persons."""
 
 from __future__ import annotations
 
@@ -7,76 +7,82 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats
-from competency_dx.bank import Item, ItemBank, Text
+from competency_dx.arrays import Floats
+from competency_dx.bank import BankPopulation, Item, ItemBank, Text
 from competency_dx.competencies.conclusion import ItemFact
-from competency_dx.competencies.percent import PercentCurve, percent_curve
-from competency_dx.competencies.percent_given_answers import Informed, informed_moments
+from competency_dx.competencies.form_quality import ItemMoments, item_moments
+from competency_dx.competencies.percent import percent_curve
+from competency_dx.competencies.percent_given_answers import LeafPercent, informed_moments
+from competency_dx.competencies.population import LeafPopulations, leaf_populations
 from competency_dx.competencies.standards import Standards
 from competency_dx.competencies.units import Units, reporting_units
-from competency_dx.kernels.grid.e_step import Tables
 from competency_dx.models import (
     ItemParameters,
+    NormalPopulation,
     bank_parameters,
-    curve_information,
     informed_scores,
+    measuring,
     uncertain_scores,
 )
-from competency_dx.scoring import scoring_grid, uncertain_items
+from competency_dx.persons import curves_of, uncertain_items
 
-POINTS = 241
-SMOOTH_POINTS = 121  # enough where every item is uncertain, for then D is no step at any θ
-KEPT = 16
+POINTS = 61  # at least, on ±6 SD
+KEPT = 64
 
 
 class Plan(NamedTuple):
-    """Parameters (I items), units (C), grid (Q points), expected scores (I, Q), information (I, Q), percent by unit (C)."""
+    """What diagnosis needs of a bank.
+
+    Parameters of the I items, each measuring one of D leaves; C units; populations; points θ (Q,) with log P (I, K, Q), expected
+    scores (I, Q); the percent of each leaf; `share` (C, D), the part of a unit's reference points that lies on each leaf; moments
+    of the items for reliabilities.
+    """
 
     parameters: ItemParameters
     units: Units
-    grid: Tables
+    populations: LeafPopulations
+    theta: Floats
+    log_prob: Floats
     score: Floats
-    information: Floats
-    curves: tuple[PercentCurve, ...]
-    informed: tuple[Informed | None, ...]
+    percent: tuple[LeafPercent, ...]
+    share: Floats
+    moments: ItemMoments
     standards: Standards
     facts: tuple[ItemFact, ...]
 
 
 @lru_cache(maxsize=KEPT)
-def plan(bank: ItemBank, standards: Standards) -> Plan:
-    """Return the plan of a bank under standards; both are frozen and compared by identity."""
-    parameters = bank_parameters(bank)
-    units = reporting_units(bank, parameters)
-    uncertain: Bools = uncertain_items(parameters, "provisional")
-    grid = scoring_grid(parameters, SMOOTH_POINTS if uncertain.all() else POINTS, "provisional")
-    score, variance = uncertain_scores(parameters, grid.theta, uncertain)
-    points = parameters.n_categories - 1
+def plan(bank: ItemBank, standards: Standards, stated: BankPopulation | NormalPopulation | None = None) -> Plan:
+    """Return the plan of a bank under standards; all are frozen, the bank and a population of arrays compared by identity."""
+    single = bank_parameters(bank)
+    units = reporting_units(bank, single)
+    populations = leaf_populations(bank, units, stated)
+    wide = NormalPopulation(dimensions=units.leaf_codes, mean=populations.mean, covariance=populations.central)
+    parameters = measuring(single, units.leaf, wide)
+    theta, log_prob = curves_of(parameters, POINTS, "provisional")
+    uncertain = uncertain_items(single, "provisional")
+    score, variance = uncertain_scores(single, theta, uncertain)
+    by_answer, points = informed_scores(single, theta, uncertain), single.n_categories - 1
+    percent, top = [], np.zeros(len(units.leaves))
+    for d, c in enumerate(units.leaves):
+        of = units.reference[c] & (units.leaf == d)
+        top[d] = points[of].sum()
+        curve = percent_curve(score, variance, points, of, standards.cuts)
+        informed = informed_moments(score, variance, by_answer, points, of) if uncertain[of].any() else None
+        percent.append(LeafPercent(curve, informed))
+    share = units.below * top
     return Plan(
         parameters=parameters,
         units=units,
-        grid=grid,
+        populations=populations,
+        theta=theta,
+        log_prob=log_prob,
         score=score,
-        information=curve_information(grid.log_prob, grid.theta),
-        informed=_informed(parameters, units, grid.theta, (score, variance), uncertain),
+        percent=tuple(percent),
+        share=share / share.sum(axis=1, keepdims=True),
+        moments=item_moments(theta, log_prob, score, units, (populations.mean, populations.central)),
         standards=standards,
-        curves=tuple(percent_curve(score, variance, points, r, standards.cuts) for r in units.reference),
-        facts=tuple(
-            _fact(bank.item(item), parameters, k, units, score, grid.theta) for k, item in enumerate(parameters.items)
-        ),
-    )
-
-
-def _informed(
-    parameters: ItemParameters, units: Units, theta: Floats, scores: tuple[Floats, Floats], uncertain: Bools
-) -> tuple[Informed | None, ...]:
-    """Return for each unit the moments of its reference items given answers, None where all of them are certain."""
-    if not uncertain.any():
-        return (None,) * len(units.competencies)
-    by_answer, points = informed_scores(parameters, theta, uncertain), parameters.n_categories - 1
-    return tuple(
-        informed_moments(*scores, by_answer, points, reference) if uncertain[reference].any() else None
-        for reference in units.reference
+        facts=tuple(_fact(bank.item(item), single, k, units, score, theta) for k, item in enumerate(single.items)),
     )
 
 

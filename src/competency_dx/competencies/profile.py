@@ -67,6 +67,12 @@ class Profile:
         found = [c for c in self.conclusions if c.strength in {"confirmed", "likely"}]
         return tuple(sorted(found, key=lambda c: -c.p_strength))
 
+    @property
+    def expected_false_share(self) -> float:
+        """Return the expected share of false ones among the confirmed deficits, NaN where there is none."""
+        confirmed = [1 - c.p_deficit for c in self.conclusions if c.state == "confirmed"]
+        return sum(confirmed) / len(confirmed) if confirmed else float("nan")
+
     def __str__(self) -> str:
         rows = [
             f"{c.competency.code:<12} {c.state:<18} P(deficit) {c.p_deficit:.2f}  "
@@ -82,11 +88,13 @@ class DeficitProfiles(Result):
 
     Arrays have one row per person (P), one column per competency (C) in the order of `competencies`, and one column
     per item (I) in the order of `items`. `state`, `strength` and `level` are indices into `STATES` and the levels of
-    the standards; `reported_at` is an index into `competencies`, -1 where nothing can be reported; `status` indexes
-    `STATUSES`. `level` is -1, "" in the frame, where no conclusion may be reported.
+    the standards; `reported_at` and `leans_on` are indices into `competencies`, -1 for none; `status` indexes
+    `STATUSES`. `level` is -1, "" in the frame, where no conclusion is drawn. `influence` is by how much an answer moves
+    P(deficit) of the leaf its item belongs to.
     """
 
     kind: ClassVar[str] = "deficit_profiles"
+    schema_version: ClassVar[int] = 2
 
     persons: Names
     background: Mapping[str, Names]
@@ -106,12 +114,17 @@ class DeficitProfiles(Result):
     theta: Floats
     se: Floats
     n_items: Ints
+    level_probability: Floats
+    own_share: Floats
+    leans_on: NDArray[np.int16]
     reliability: Floats
+    prmse_total: Floats
     prmse: Floats
     reported_at: NDArray[np.int16]
     status: NDArray[np.int8]
     points: NDArray[np.int8]
     reasons: NDArray[np.uint8]
+    influence: Floats
     grid: Floats
     curves: Floats
     bank: Text
@@ -122,7 +135,8 @@ class DeficitProfiles(Result):
         object.__setattr__(self, "background", FrozenDict(self.background))
         freeze(self, **dict.fromkeys(NUMBERS, np.float64))
         freeze(self, state=np.int8, strength=np.int8, level=np.int8, status=np.int8, n_items=np.int64)
-        freeze(self, reported_at=np.int16, points=np.int8, reasons=np.uint8, grid=np.float64, curves=np.float64)
+        freeze(self, reported_at=np.int16, leans_on=np.int16, points=np.int8, reasons=np.uint8)
+        freeze(self, influence=np.float64, grid=np.float64, curves=np.float64)
 
     def __len__(self) -> int:
         return len(self.persons)
@@ -166,6 +180,7 @@ class DeficitProfiles(Result):
             reported_at=target.code if target else "",
             status=status,
             reason=reason(status, self.rule, target),
+            leans_on=self.competencies[at].code if (at := int(self.leans_on[p, c])) >= 0 else "",
             evidence=self._evidence(p, c),
             n_items=int(self.n_items[p, c]),
             **{name: float(getattr(self, name)[p, c]) for name in NUMBERS},
@@ -187,9 +202,15 @@ class DeficitProfiles(Result):
                     max_score=fact.max_score,
                     expected=float(np.interp(theta, self.grid, self.curves[i])),
                     treated_as=treated,
+                    influence=float(self.influence[p, i]),
                 )
             )
         return tuple(out)
+
+    @property
+    def expected_false_share(self) -> float:
+        """Return the expected share of false ones among all confirmed deficits, NaN where there is none."""
+        return float(np.mean(1 - confirmed)) if (confirmed := self.p_deficit[self.state == 0]).size else float("nan")
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and competency, persons in input order; the columns of the public contract."""
@@ -216,6 +237,9 @@ class DeficitProfiles(Result):
             "prmse": self.prmse.ravel(),
             "reported_at": codes[self.reported_at.ravel()],
             "status": np.array(STATUSES, dtype=object)[self.status.ravel()],
+            "level_probability": self.level_probability.ravel(),
+            "own_share": self.own_share.ravel(),
+            "leans_on": codes[self.leans_on.ravel()],
         }
         return pd.DataFrame(columns)
 

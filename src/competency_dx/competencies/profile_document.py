@@ -20,13 +20,19 @@ if TYPE_CHECKING:
     from competency_dx.competencies.profile import DeficitProfiles
 
 
+ANSWERS = ("points", "reasons", "influence")
+
+
 class ConclusionRecord(TypedDict):
     """What is concluded about one competency of one person."""
 
     competency: str
     state: State
     strength: State
-    level: Annotated[str | None, "code of the level; null where nothing may be reported"]
+    level: Annotated[
+        str | None, "code of the most probable level that the state allows; null where nothing is concluded"
+    ]
+    level_probability: float
     p_deficit: Annotated[float, "P(percent below the lowest cut)"]
     p_strength: Annotated[float, "P(percent above the highest cut)"]
     percent: Annotated[float, "expected percent of the reference set"]
@@ -34,18 +40,22 @@ class ConclusionRecord(TypedDict):
     percent_high: float
     theta: float
     se: float
-    reliability: float
-    prmse: Annotated[float, "PRMSE of the subscore; null where the cohort is too small to tell"]
+    own_share: Annotated[float, "share of the variance given the other answers that the own answers take away"]
+    leans_on: Annotated[str | None, "competency whose answers move this one most beside its own"]
+    reliability: Annotated[float, "PRMSE of the own sum of points"]
+    prmse_total: Annotated[float, "PRMSE of the sum of the whole test"]
+    prmse: Annotated[float, "PRMSE of the sums of all leaves together"]
     n_items: int
     reported_at: Annotated[str | None, "competency whose conclusion is to be read; null when there is none"]
     status: Status
 
 
 class AnswersRecord(TypedDict):
-    """Points by item in the order of `items`, and 0 answered, 1 no evidence, 2 omitted, 3 not reached, 4 invalid."""
+    """By item in the order of `items`: points; 0 answered, 1 no evidence, 2 omitted, 3 not reached, 4 invalid; influence."""
 
     points: tuple[int, ...]
     reasons: tuple[int, ...]
+    influence: Annotated[tuple[Finite, ...], "P(deficit) of the item's leaf less what it would be without the answer"]
 
 
 class ProfileRecord(TypedDict):
@@ -105,12 +115,13 @@ def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> di
         }
         row |= {name: numbers[name][p][c] for name in NUMBERS}
         row |= {"n_items": int(profiles.n_items[p, c]), "reported_at": codes[at] if at >= 0 else None}
+        row["leans_on"] = codes[at] if (at := int(profiles.leans_on[p, c])) >= 0 else None
         conclusions.append(row | {"status": STATUSES[profiles.status[p, c]]})
     return {
         "person": str(profiles.persons[p]),
         "background": {name: str(column[p]) for name, column in profiles.background.items()},
         "conclusions": conclusions,
-        "answers": {"points": profiles.points[p].tolist(), "reasons": profiles.reasons[p].tolist()},
+        "answers": {name: encode(getattr(profiles, name)[p]) for name in ANSWERS},
     }
 
 
@@ -125,6 +136,7 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "strength": {s: k for k, s in enumerate(STATES)},
         "level": levels,
         "reported_at": codes,
+        "leans_on": codes,
         "status": {s: k for k, s in enumerate(STATUSES)},
     }
     shape = (len(people), len(fields["competencies"]))
@@ -141,7 +153,7 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     keys = list(people[0]["background"]) if people else []
     fields["background"] = {k: names([person["background"][k] for person in people]) for k in keys}
     fields["persons"] = names([person["person"] for person in people])
-    for name in ("points", "reasons"):
+    for name in ANSWERS:
         fields[name] = np.array([person["answers"][name] for person in people]).reshape(len(people), -1)
     fields["grid"] = decode(Floats, document["curves"]["theta"], "curves.theta")
     fields["curves"] = decode(Floats, document["curves"]["expected"], "curves.expected")

@@ -13,22 +13,23 @@ from competency_dx.result import Finite
 
 @value
 class DeficitRule:
-    """Thresholds of the states and of what may be reported at all.
+    """Thresholds of the states and of what may be concluded at all.
 
     Attributes
     ----------
     confirmed, likely, indeterminate : float
         A deficit is confirmed from P(below cut) >= `confirmed`, likely from `likely`, indeterminate from
         `indeterminate`, otherwise not found. Strengths use the same thresholds on P(above the upper cut).
-    reliability : float
-        Least marginal reliability of the items answered for a competency to be reported on its own.
     min_items : int
-        Least number of items answered for a competency to be reported on its own.
-    added_value : float
-        A competency is reported on its own only if PRMSE(own score) exceeds PRMSE(whole test) by more than this
-        (Haberman 2008); applies where the cohort is large enough to tell.
-    min_cohort : int
-        Least number of persons with the same form for the added value to be estimated.
+        Least number of items of a competency that the person answered.
+    own_share : float
+        Least share of the variance given all other answers that the answers to the competency's own items take away; below
+        it the conclusion would rest on the other competencies alone.
+    false_share : float or None
+        Expected share of false ones among the confirmed deficits of a person that is allowed, likewise among the strengths: the
+        least sure are called likely until it holds.
+    misfit : float
+        Standardised log-likelihood of the answers below which no conclusion is drawn from them.
     interval : float
         Probability content of the percent interval.
     missing : MissingPolicy
@@ -38,10 +39,10 @@ class DeficitRule:
     confirmed: Finite = 0.80
     likely: Finite = 0.60
     indeterminate: Finite = 0.40
-    reliability: Finite = 0.60
-    min_items: int = 3
-    added_value: Finite = 0.0
-    min_cohort: int = 100
+    min_items: int = 2
+    own_share: Finite = 0.10
+    false_share: Finite | None = None
+    misfit: Finite = -3.5
     interval: Finite = 0.95
     missing: MissingPolicy = MissingPolicy()
 
@@ -51,13 +52,23 @@ class DeficitRule:
                 "DeficitRule needs 0 < indeterminate <= likely <= confirmed <= 1, found "
                 f"{self.indeterminate}, {self.likely}, {self.confirmed}"
             )
-        if not (0 <= self.reliability < 1 and 0 < self.interval < 1):
+        if not (0 <= self.own_share < 1 and 0 < self.interval < 1 and self.min_items >= 1):
             raise DiagnosisError(
-                f"DeficitRule needs reliability in [0, 1) and interval in (0, 1), found {self.reliability}, {self.interval}"
+                "DeficitRule needs own_share in [0, 1), interval in (0, 1) and min_items of at least 1, found "
+                f"{self.own_share}, {self.interval}, {self.min_items}"
             )
+        if self.false_share is not None and not 0 < self.false_share < 1:
+            raise DiagnosisError(f"DeficitRule needs false_share in (0, 1) or None, found {self.false_share}")
 
-    def state_index(self, probability: Floats, reportable: Bools) -> NDArray[np.int8]:
-        """Return the index into `STATES` of each probability; unreportable ones are insufficient data."""
-        p = np.nan_to_num(probability, nan=0.0)
+    def state_index(self, probability: Floats, concluded: Bools) -> NDArray[np.int8]:
+        """Return the index into `STATES` of each probability (P, C); where nothing is concluded it is insufficient data."""
+        p = np.where(concluded, np.nan_to_num(probability, nan=0.0), 0.0)
         out = np.where(p >= self.confirmed, 0, np.where(p >= self.likely, 1, np.where(p >= self.indeterminate, 2, 3)))
-        return np.where(reportable, out, 4).astype(np.int8)
+        if self.false_share is not None:
+            surest = np.argsort(-p, axis=1, kind="stable")
+            among = np.take_along_axis(np.where(out == 0, 1 - p, 0.0), surest, axis=1)
+            n = np.arange(1, p.shape[1] + 1)
+            too_many = np.empty_like(concluded)
+            np.put_along_axis(too_many, surest, np.cumsum(among, axis=1) / n > self.false_share, axis=1)
+            out = np.where((out == 0) & too_many, 1, out)
+        return np.where(concluded, out, 4).astype(np.int8)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from competency_dx.arrays import Bools, value
+from competency_dx.arrays import Bools, Ints, value
 from competency_dx.bank import ItemBank, Node
 from competency_dx.competencies.conclusion import Competency
-from competency_dx.errors import DiagnosisError
+from competency_dx.errors import DiagnosisError, listed
 from competency_dx.models import ItemParameters
 
 
 @value
 class Units:
-    """Reporting units of a bank.
+    """Reporting units of a bank. Every item counts for one leaf and for what lies above it: sums of leaves contradict no parent.
 
     Attributes
     ----------
@@ -25,16 +25,30 @@ class Units:
         Whether an item belongs to the reference set that the unit's percent is defined on.
     parent : tuple of int
         Position of each unit's nearest ancestor among the units, -1 for a root.
+    leaves : ndarray of int, shape (D,)
+        Positions of the units that own items: the deepest reported node above an item's competency of greatest weight.
+    leaf : ndarray of int, shape (I,)
+        The leaf, 0 … D - 1, of each item.
+    below : ndarray of bool, shape (C, D)
+        Which leaves a unit consists of.
     """
 
     competencies: tuple[Competency, ...]
     member: Bools
     reference: Bools
     parent: tuple[int, ...]
+    leaves: Ints
+    leaf: Ints
+    below: Bools
+
+    @property
+    def leaf_codes(self) -> tuple[str, ...]:
+        """Return the codes of the D leaves."""
+        return tuple(self.competencies[c].code for c in self.leaves)
 
 
 def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
-    """Return the units of a bank; a unit without items in the reference set uses all its items.
+    """Return the units of a bank; a leaf without items in the reference set uses all its items.
 
     Raises
     ------
@@ -42,19 +56,25 @@ def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
         When no item with parameters carries a competency that can be reported.
     """
     items = [bank.item(item) for item in parameters.items]
-    ancestry = {c: {n.code for n in bank.framework.lineage(c)} for item in items for c in item.competencies}
-    carried = [set().union(*(ancestry[c] for c in item.competencies)) for item in items]
-    found = set().union(*carried)
-    nodes = [n for n in _depth_first(bank) if n.code in found and n.kind != "topic"]
+    first = [max(item.competencies, key=lambda code, of=item.competencies: of[code]) for item in items]  # type: ignore[misc]
+    lines = [[n.code for n in bank.framework.lineage(code) if n.kind != "topic"] for code in first]
+    carried = [set(line) for line in lines]
+    nodes = [n for n in _depth_first(bank) if any(n.code in codes for codes in carried)]
     if not nodes:
         raise DiagnosisError(
             f"bank {bank.id}: its items carry topics only; link them to a framework with domains above the topics"
         )
+    if any(not line for line in lines):
+        bare = [item.id for item, line in zip(items, lines, strict=True) if not line]
+        raise DiagnosisError(f"bank {bank.id}: no domain, cluster or category above the topics of {listed(bare)}")
     member = np.array([[node.code in codes for codes in carried] for node in nodes])
-    frozen = np.array([item in set(bank.reference_set) for item in parameters.items])
-    reference = np.where((member & frozen).any(axis=1)[:, None], member & frozen, member)
-    points = parameters.n_categories - 1
     codes = [n.code for n in nodes]
+    leaves, leaf = np.unique([codes.index(line[0]) for line in lines], return_inverse=True)
+    leaf = leaf.ravel()
+    frozen = np.array([item in set(bank.reference_set) for item in parameters.items])
+    held = np.bincount(leaf, weights=frozen)[leaf] > 0
+    reference = member & (frozen | ~held)
+    points = parameters.n_categories - 1
     above = [[n.code for n in bank.framework.lineage(node.code)][1:] for node in nodes]
     parent = tuple(next((codes.index(code) for code in line if code in codes), -1) for line in above)
     return Units(
@@ -72,6 +92,9 @@ def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
         member=member,
         reference=reference,
         parent=parent,
+        leaves=leaves,
+        leaf=leaf,
+        below=np.stack([member[:, leaf == d].any(axis=1) for d in range(len(leaves))], axis=1),
     )
 
 

@@ -2,6 +2,7 @@
 
 from competency_dx.models.curves import (
     averaged_log_probabilities,
+    cubature,
     curve_information,
     expected_scores,
     informed_scores,
@@ -10,7 +11,13 @@ from competency_dx.models.curves import (
     uncertain_scores,
 )
 from competency_dx.models.families import FAMILIES, Family, family, family_for, kernel_groups
-from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, NormalPopulation, bank_parameters
+from competency_dx.models.item_parameters import (
+    CALIBRATED_FROM,
+    ItemParameters,
+    NormalPopulation,
+    bank_parameters,
+    measuring,
+)
 from competency_dx.models.simulation import simulate
 
 __all__ = [
@@ -21,6 +28,7 @@ __all__ = [
     "NormalPopulation",
     "averaged_log_probabilities",
     "bank_parameters",
+    "cubature",
     "curve_information",
     "expected_scores",
     "family",
@@ -28,6 +36,7 @@ __all__ = [
     "informed_scores",
     "kernel_groups",
     "log_probabilities",
+    "measuring",
     "score_information",
     "simulate",
     "uncertain_scores",

@@ -287,6 +287,16 @@ class ItemParameters:
         )
 
 
+def measuring(single: ItemParameters, dimension: Ints, population: NormalPopulation) -> ItemParameters:
+    """Return items of one competency as items that measure one of D each, `dimension` (I,) of them, under a joint population."""
+    I, D, F = len(single.items), len(population.dimensions), single.covariance.shape[1]
+    slopes, covariance = np.zeros((I, D)), np.zeros((I, D + F - 1, D + F - 1))
+    slopes[np.arange(I), dimension] = single.slopes[:, 0]
+    at = np.concatenate([dimension[:, None], np.tile(np.arange(D, D + F - 1), (I, 1))], axis=1)
+    covariance[np.arange(I)[:, None, None], at[:, :, None], at[:, None, :]] = single.covariance
+    return replace(single, slopes=slopes, covariance=covariance, population=population)
+
+
 @lru_cache(maxsize=KEPT)
 def bank_parameters(bank: ItemBank) -> ItemParameters:
     """Return the parameters of a bank's items that have any, in the order of the bank.

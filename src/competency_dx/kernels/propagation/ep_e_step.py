@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from competency_dx.arrays import Floats
+from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.grid.e_step import JointTerms, Tables, indicators, joint_terms
@@ -216,10 +216,11 @@ def _moments(design: Design, model: Model, found: Settled) -> Moments:
 
 
 class Mixture(NamedTuple):
-    """Persons settled under each of H populations, and the posterior weight (H, p) of these."""
+    """Persons settled under each of H populations, the posterior weight (H, p) of these, and who they are: rows (p,)."""
 
     parts: tuple[Settled, ...]
     weight: Floats
+    rows: Ints
 
     def average(self, each: Callable[[Settled], Floats]) -> Floats:
         """Return the average over the populations of an array whose last axis runs over persons."""
@@ -277,9 +278,9 @@ def settled_blocks(
     """
     terms, P = likelihood_terms(design, models[0]), design.persons
     rows = (np.minimum(np.arange(at, at + POSTERIOR_BLOCK), P - 1) for at in range(0, P, POSTERIOR_BLOCK))
+    pieces = ((some, design.take(some)) for some in rows)
     prior = np.zeros(len(models)) if log_weight is None else log_weight
-    one = partial(_settled, models, prior, terms, control, function)
-    return map_pieces(one, (design.take(some) for some in rows), executor=executor)
+    return map_pieces(partial(_settled, models, prior, terms, control, function), pieces, executor=executor)
 
 
 def _settled(
@@ -288,8 +289,9 @@ def _settled(
     terms: tuple[JointTerms, ...],
     control: SweepControl,
     function: Callable[[Mixture], T],
-    design: Design,
+    piece: tuple[Ints, Design],
 ) -> T:
+    rows, design = piece
     block, sites, parts = block_of(design, models[0], terms), no_sites(design), []
     for h, model in enumerate(models):
         prior = block if h == 0 else with_population(block, design, model)
@@ -297,7 +299,7 @@ def _settled(
         parts.append(settle(prior, sites, ONCE_MORE))
     log_posterior = log_weight[:, None] + np.stack([part.evidence for part in parts])
     weight = np.exp(log_posterior - log_posterior.max(axis=0))
-    return function(Mixture(tuple(parts), weight / weight.sum(axis=0)))
+    return function(Mixture(tuple(parts), weight / weight.sum(axis=0), rows))
 
 
 def _posterior(mixture: Mixture) -> PropagatedPosterior:

@@ -1,0 +1,99 @@
+"""What a set of items can tell of each unit, from items and population alone: PRMSE of the separate, total and augmented score.
+
+The proportional reduction of mean squared error is the squared correlation of the true percent with its best linear prediction
+(Haberman 2008, doi:10.3102/1076998607302636, eq. 3): from the unit's own sum of points, from the sum of the whole test, or from
+the sums of all leaves together (Haberman & Sinharay 2010, doi:10.1007/s11336-010-9158-4, eq. 14). Moments of sums follow from the
+population: with Hermite coefficients f_r = E[f(μ + σz) He_r(z)] / √r! of each leaf, Cov(f, g) = Σ_r ρ^r f_r g_r (Mehler).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, blocks
+from competency_dx.competencies.units import Units
+
+ORDERS = 5
+BLOCK = 256
+
+
+class ItemMoments(NamedTuple):
+    """Hermite coefficients of expected points (I, R) from order 1, error variances (I,), powers of correlations (R, D, D)."""
+
+    coefficients: Floats
+    error: Floats
+    powers: Floats
+
+
+class FormQuality(NamedTuple):
+    """PRMSE (P, C) of the separate, the total and the augmented score as predictors of a unit's percent."""
+
+    separate: Floats
+    total: Floats
+    augmented: Floats
+
+
+def item_moments(
+    theta: Floats, log_prob: Floats, score: Floats, units: Units, population: tuple[Floats, Floats]
+) -> ItemMoments:
+    """Return the moments of items (I) measuring one leaf each, curves on θ (Q,), under N(mean (D,), covariance (D, D))."""
+    mean, covariance = population
+    sd = np.sqrt(np.diag(covariance))
+    z = (theta - mean[:, None]) / sd[:, None]
+    weight = np.exp(-0.5 * z**2)
+    weight /= weight.sum(axis=1, keepdims=True)
+    hermite = [np.ones_like(z), z]
+    for r in range(2, ORDERS + 1):
+        hermite.append((z * hermite[-1] - np.sqrt(r - 1) * hermite[-2]) / np.sqrt(r))
+    basis = np.stack(hermite[1:], axis=2) * weight[:, :, None]
+    prob, points = np.exp(log_prob), np.arange(log_prob.shape[1], dtype=float)
+    expected = np.einsum("k,ikq->iq", points, prob)
+    spread = np.einsum("k,ikq->iq", points**2, prob) - expected**2
+    correlation = covariance / np.outer(sd, sd)
+    return ItemMoments(
+        np.einsum("iq,iqr->ir", score, basis[units.leaf]),
+        np.einsum("iq,iq->i", spread, weight[units.leaf]),
+        np.stack([correlation**r for r in range(1, ORDERS + 1)]),
+    )
+
+
+def form_quality(moments: ItemMoments, units: Units, observed: Bools) -> FormQuality:
+    """Return what the items that each person answered (P, I) can tell; one evaluation for each distinct set.
+
+    NaN where none of a unit's items was answered (separate) or none at all.
+    """
+    patterns, group = np.unique(observed, axis=0, return_inverse=True)
+    C = len(units.competencies)
+    out = np.full((3, len(patterns), C), np.nan)
+    on_leaf = (units.leaf[:, None] == np.arange(len(units.leaves))).astype(float)
+    targets = np.einsum("ci,id,ir->cdr", units.reference.astype(float), on_leaf, moments.coefficients)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for block in blocks(len(patterns), BLOCK):
+            out[:, block] = _prmse(moments, units, targets, patterns[block][:, :, None] * on_leaf)
+    return FormQuality(*out[:, group.ravel()])
+
+
+def _prmse(moments: ItemMoments, units: Units, targets: Floats, seen: Floats) -> Floats:
+    """Return the three PRMSE (3, n, C) for answered items by leaf (n, I, D) and targets (C, D, R)."""
+    sums = np.einsum("nid,ir->ndr", seen, moments.coefficients)
+    error = np.einsum("nid,i->nd", seen, moments.error)
+    true = np.einsum("nkr,rkl,nlr->nkl", sums, moments.powers, sums, optimize=True)
+    shared = np.einsum("ckr,rkl,nlr->ncl", targets, moments.powers, sums, optimize=True)
+    variance = np.einsum("ckr,rkl,clr->c", targets, moments.powers, targets, optimize=True)
+    D = error.shape[1]
+    observed = true + error[:, :, None] * np.eye(D)
+    empty = error <= 0
+    observed[:, np.arange(D), np.arange(D)] += empty  # no points, no covariance: any variance will do
+    below = units.below.astype(float)
+    within = np.einsum("ck,nkl,cl->nc", below, observed - empty[:, :, None] * np.eye(D), below, optimize=True)
+    every = (observed - empty[:, :, None] * np.eye(D)).sum(axis=(1, 2))[:, None]
+    best = np.linalg.solve(observed, shared.transpose(0, 2, 1)).transpose(0, 2, 1)
+    return np.stack(
+        [
+            (shared * below).sum(axis=2) ** 2 / (within * variance),
+            shared.sum(axis=2) ** 2 / (every * variance),
+            np.where(every > 0, (shared * best).sum(axis=2) / variance, np.nan),
+        ]
+    )

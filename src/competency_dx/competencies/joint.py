@@ -1,0 +1,171 @@
+"""What the joint posterior of all leaves says of each person: percent, probabilities and what they rest on.
+
+Leaves have their tilted marginals. A unit of several leaves has D = Σ_k w_k D_k: its mean is the sum of the leaves' means, its
+variance that of the sum, with Cov(D_k, D_l) = Σ_r ρ_kl^r d_kr d_lr from Hermite coefficients of D_k under the marginals (Mehler);
+a beta distribution with these two moments gives probabilities and interval.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import betainc, betaincinv
+
+from competency_dx.arrays import Floats, Ints
+from competency_dx.competencies.percent_given_answers import leaf_distribution
+from competency_dx.competencies.plan import Plan
+from competency_dx.competencies.rule import DeficitRule
+from competency_dx.kernels.propagation.ep_e_step import Mixture
+from competency_dx.kernels.propagation.expectation_propagation import Settled
+from competency_dx.persons import Matched, posterior_under
+
+SMALLEST = 1e-9
+
+
+class UnitEstimates(NamedTuple):
+    """What the posterior says: arrays (P, C), but `below` (P, C, cuts), `influence` (P, I) and `misfit` (P,).
+
+    `below` is P(percent below each cut); `own_share` is the part of the variance given all other answers that the answers to the unit's own items take away;
+    `leans_on` the leaf whose answers move the unit's θ most beside its own, -1 where none does; `influence` by how much each
+    answer moves P(below the lowest cut) of its leaf; `misfit` the standardised deviation of the answers' log-likelihood.
+    """
+
+    theta: Floats
+    se: Floats
+    percent: Floats
+    percent_low: Floats
+    percent_high: Floats
+    below: Floats
+    own_share: Floats
+    leans_on: Ints
+    influence: Floats
+    misfit: Floats
+
+
+def estimates(matched: Matched, made: Plan, rule: DeficitRule) -> UnitEstimates:
+    """Return what the posterior says of each person; the same for one person alone and in any company."""
+    populations = made.populations
+    posterior = posterior_under(
+        matched,
+        made.parameters,
+        (made.theta, made.log_prob),
+        (populations.mean, populations.covariances, populations.log_weight),
+    )
+    parts = list(posterior.each(partial(_block, matched, made, rule)))
+    P = len(matched.codes)
+    return UnitEstimates(*(np.concatenate(column)[:P] for column in zip(*parts, strict=True)))
+
+
+class _Leaves(NamedTuple):
+    """Of the leaves: mean, variance, interval of percent (p, D), P(below each cut) (p, D, cuts), Hermite coefficients (p, D, R)."""
+
+    percent: Floats
+    variance: Floats
+    low: Floats
+    high: Floats
+    below: Floats
+    hermite: Floats
+
+
+def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) -> UnitEstimates:
+    """Return the estimates of one block of persons."""
+    settled, rows = mixture.joined(), mixture.rows
+    codes, observed = matched.codes[rows], matched.observed[rows]
+    part = matched._replace(codes=codes, observed=observed)
+    D, p = len(made.percent), len(rows)
+    found, hermite = [], np.empty((p, D, 2))
+    influence, fit = np.zeros(codes.shape), np.zeros((2, p))
+    for d in range(D):
+        weight = np.ascontiguousarray(settled.tilted[d].T)
+        z = (made.theta - settled.mean[d][:, None]) / settled.deviations[d][:, None]
+        leaf = leaf_distribution(made.percent[d], weight, part, made.standards, rule.interval)
+        found.append(leaf[:5])
+        shape = weight * leaf.curve
+        hermite[:, d, 0] = (shape * z).sum(axis=1)
+        hermite[:, d, 1] = (shape * (z**2 - 1)).sum(axis=1) / np.sqrt(2)
+        items = np.flatnonzero(made.units.leaf == d)
+        influence[:, items] = _influence(made, items, part, weight, leaf.below_at)
+        fit += _fit(made, items, part, weight)
+    leaves = _Leaves(*(np.stack(column, axis=1) for column in zip(*found, strict=True)), hermite)
+    theta, se, units = _units(settled, made, leaves, rule)
+    own, lean = _own_share(settled, made, leaves)
+    misfit = np.where(fit[1] > 0, fit[0] / np.sqrt(np.maximum(fit[1], SMALLEST)), 0.0)
+    return UnitEstimates(theta, se, *units, own, lean, influence, misfit)
+
+
+def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> tuple[Floats, Floats, list[Floats]]:
+    """Return θ and its SD (p, C) of all units, and their percent and interval (p, C) and P(below each cut) (p, C, cuts)."""
+    share = made.share
+    V, correlation = settled.covariance.transpose(2, 0, 1), settled.correlations.transpose(2, 0, 1)
+    theta = settled.mean.T @ share.T
+    se = np.sqrt(np.maximum(np.einsum("ck,pkl,cl->pc", share, V, share, optimize=True), 0.0))
+    joint = sum(
+        correlation ** (r + 1) * leaves.hermite[:, :, None, r] * leaves.hermite[:, None, :, r] for r in range(2)
+    )
+    k = np.arange(len(made.percent))
+    joint[:, k, k] = leaves.variance
+    mean = leaves.percent @ share.T
+    variance = np.maximum(np.einsum("ck,pkl,cl->pc", share, joint, share, optimize=True), SMALLEST)
+    tail = (1 - rule.interval) / 2
+    m = np.clip(mean / 100, SMALLEST, 1 - SMALLEST)
+    size = np.maximum(m * (1 - m) / (variance / 1e4) - 1, SMALLEST)
+    a, b = m * size, (1 - m) * size
+    cuts = np.array(made.standards.cuts) / 100
+    below = betainc(a[:, :, None], b[:, :, None], cuts)
+    units = [mean, 100 * betaincinv(a, b, tail), 100 * betaincinv(a, b, 1 - tail), below]
+    exact = [leaves.percent, leaves.low, leaves.high, leaves.below]
+    for c in np.flatnonzero(made.units.below.sum(axis=1) == 1):  # a leaf, or what consists of one
+        d = int(made.units.below[c].argmax())
+        for unit, values in zip(units, exact, strict=True):
+            unit[:, c] = values[:, d]
+    return theta, se, units
+
+
+def _own_share(settled: Settled, made: Plan, leaves: _Leaves) -> tuple[Floats, Ints]:
+    """Return what share of the variance given the others the own answers take away, and on which leaf the unit leans (p, C)."""
+    V, tau = settled.covariance.transpose(2, 0, 1), settled.sites.tau.T
+    slope = leaves.hermite[:, :, 0] / settled.deviations.T  # of percent on θ
+    pull = V * (settled.sites.nu - settled.sites.tau * made.populations.mean[:, None]).T[:, None, :]
+    p, C = len(V), len(made.share)
+    own, lean = np.zeros((p, C)), np.full((p, C), -1)
+    for c, below in enumerate(made.units.below):
+        k = np.flatnonzero(below)
+        inside = V[:, k[:, None], k]
+        without = np.linalg.inv(np.linalg.inv(inside) - tau[:, k, None] * np.eye(len(k)))
+        g = made.share[c, k] * slope[:, k]
+        variance, before = (np.einsum("pk,pkl,pl->p", g, x, g) for x in (inside, without))
+        own[:, c] = np.where(before > 0, np.clip(1 - variance / np.where(before > 0, before, 1.0), 0.0, 1.0), 0.0)
+        if len(k) < len(slope[0]):
+            others = np.flatnonzero(~below)
+            moved = np.abs(np.einsum("pk,pkl->pl", g, pull[:, k[:, None], others]))
+            most = moved.argmax(axis=1)
+            lean[:, c] = np.where(moved[np.arange(p), most] > 0, made.units.leaves[others[most]], -1)
+    return own, lean
+
+
+def _influence(made: Plan, items: Ints, part: Matched, weight: Floats, below: Floats) -> Floats:
+    """Return P(below cut) less what it would be without each answer (p, I_k): the answer's factor is divided out."""
+    p, K = len(weight), made.log_prob.shape[1]
+    inverse = np.exp(-made.log_prob[items]).reshape(len(items) * K, -1).T
+    at = np.arange(len(items)) * K + part.codes[:, items]
+    with_deficit = np.take_along_axis((weight * below) @ inverse, at, axis=1)
+    total = np.take_along_axis(weight @ inverse, at, axis=1)
+    now = (weight * below).sum(axis=1)[:, None]
+    return np.asarray(np.where(part.observed[:, items], now - with_deficit / total, 0.0)).reshape(p, -1)
+
+
+def _fit(made: Plan, items: Ints, part: Matched, weight: Floats) -> Floats:
+    """Return log-likelihood less its expectation, and its variance (2, p), averaged over the posterior.
+
+    Drasgow, Levine & Williams (1985, doi:10.1111/j.2044-8317.1985.tb00817.x), with θ integrated out in place of estimated.
+    """
+    log_prob = made.log_prob[items]
+    prob = np.exp(log_prob)
+    mean = (prob * log_prob).sum(axis=1)
+    variance = (prob * log_prob**2).sum(axis=1) - mean**2
+    seen = part.observed[:, items]
+    Z = ((part.codes[:, items][:, :, None] == np.arange(log_prob.shape[1])) & seen[:, :, None]).reshape(len(seen), -1)
+    off = Z.astype(float) @ (log_prob - mean[:, None]).reshape(Z.shape[1], -1)
+    return np.stack([(weight * off).sum(axis=1), (weight * (seen.astype(float) @ variance)).sum(axis=1)])
