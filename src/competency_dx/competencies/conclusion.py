@@ -72,12 +72,12 @@ class Evidence:
 class Conclusion:
     """What is concluded about one competency of one person.
 
-    `p_deficit` is P(percent below the lower cut), `p_strength` P(percent above the upper cut); `level` is the most probable level
-    that the state allows, with its probability. `own_share` is the share of the variance given all other answers that the answers to
-    the competency's own items take away, `leans_on` the competency whose answers move this conclusion most beside its own.
-    `reliability`, `prmse_total` and `prmse` are properties of the items answered: how well the own sum of points, that of the whole
-    test, and all sums together predict the percent. `reported_at` is the code at which a conclusion is drawn: itself, an ancestor
-    when this one cannot carry it, or "" when none can.
+    `p_deficit` is P(percent below the lower cut), `p_strength` P(percent above the upper cut); `level` is the most probable
+    level that the state allows, with its probability. `own_share` is the share of the variance given all other answers that
+    the answers to the competency's own items take away, `leans_on` the competency whose answers move this conclusion most
+    beside its own. `reliability`, `prmse_total` and `prmse` are properties of the items answered: how well the own sum of
+    points, that of the whole test, and all sums together predict the percent. `reported_at` is the code at which a
+    conclusion is drawn: itself, an ancestor when this one cannot carry it, or "" when none can.
     """
 
     competency: Competency

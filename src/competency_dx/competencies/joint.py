@@ -27,9 +27,10 @@ SMALLEST = 1e-9
 class UnitEstimates(NamedTuple):
     """What the posterior says: arrays (P, C), but `below` (P, C, cuts), `influence` (P, I) and `misfit` (P,).
 
-    `below` is P(percent below each cut); `own_share` is the part of the variance given all other answers that the answers to the unit's own items take away;
-    `leans_on` the leaf whose answers move the unit's θ most beside its own, -1 where none does; `influence` by how much each
-    answer moves P(below the lowest cut) of its leaf; `misfit` the standardised deviation of the answers' log-likelihood.
+    `below` is P(percent below each cut); `own_share` the part of the variance given all other answers that the answers to
+    the unit's own items take away; `leans_on` the leaf whose answers move the unit's θ most beside its own, -1 where none
+    does; `influence` by how much each answer moves P(below the lowest cut) of its leaf; `misfit` the standardised deviation
+    of the answers' log-likelihood.
     """
 
     theta: Floats
@@ -59,7 +60,7 @@ def estimates(matched: Matched, made: Plan, rule: DeficitRule) -> UnitEstimates:
 
 
 class _Leaves(NamedTuple):
-    """Of the leaves: mean, variance, interval of percent (p, D), P(below each cut) (p, D, cuts), Hermite coefficients (p, D, R)."""
+    """Of the leaves (p, D): mean, variance, interval of percent; P(below each cut) (p, D, cuts), coefficients (p, D, R)."""
 
     percent: Floats
     variance: Floats

@@ -76,8 +76,9 @@ class LeafPercent(NamedTuple):
 
 
 class LeafDistribution(NamedTuple):
-    """Percent D of a leaf: mean, variance and interval (p,), P(D below each cut) (p, cuts); by θ, (p, Q) or (Q,), E[D | θ] and
-    P(D below the lowest cut | θ).
+    """Percent D of a leaf: mean, variance and interval (p,), P(D below each cut) (p, cuts).
+
+    By θ, (p, Q) or (Q,): E[D | θ] and P(D below the lowest cut | θ).
     """
 
     mean: Floats
