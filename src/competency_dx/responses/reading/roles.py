@@ -10,8 +10,8 @@ from competency_dx.bank import Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.findings import Finding
 from competency_dx.responses.findings import BACKGROUND, HEADER_MATCHED, PERSONAL_DATA, ROW_NUMBERS, UNKNOWN_ITEMS
-from competency_dx.responses.missing import NEGATIVE_CODES, builtin_token
-from competency_dx.responses.normalise import fold_code, fold_text, read_integer, read_number
+from competency_dx.responses.missing import NEGATIVE_CODES, token_code
+from competency_dx.responses.normalise import fold_code, read_integer, read_number
 from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout
 from competency_dx.responses.reading.privacy import personal_columns
@@ -214,7 +214,7 @@ def _looks_scored(column: Column, layout: Layout) -> bool:
     counts = column.counts()
     whole = broken = rest = 0
     for text, n in zip(column.vocabulary, counts.tolist(), strict=True):
-        if fold_text(text) in own or text in NEGATIVE_CODES or builtin_token(text) is not None:
+        if text in NEGATIVE_CODES or token_code(text, own) is not None:
             continue
         if read_integer(text) is not None:
             whole += n
