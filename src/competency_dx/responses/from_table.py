@@ -14,7 +14,7 @@ from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS, INVALID, MISSING_TOKENS
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.reading.forms import form_ids, resolve_blanks
+from competency_dx.responses.reading.forms import FormColumn, forms_of, resolve_blanks
 from competency_dx.responses.reading.pivot import (
     best_cells,
     best_rows,
@@ -55,8 +55,8 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
     if not roles.table.rows:
         raise ResponsesError(f"{table.origin}: the table has no rows of answers; expected at least one person")
     scored = score_columns(roles, bank, layout)
-    status, found = resolve_blanks(roles, bank, list(roles.items), scored.status)
     ids, row = owners(roles)
+    status, found = resolve_blanks(ids[row], list(roles.items), scored.status, forms := forms_of(roles, bank))
     source = None
     if len(ids) < len(row):
         source = (best_rows if long is None else best_cells)(row, scored.scores, status)
@@ -69,7 +69,7 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         scores=scores,
         reasons=reasons,
         max_scores=scored.max_scores,
-        background=_background(roles, bank, source),
+        background=_background(roles, forms, source),
         answers=_answers(scored.columns.values(), source) if scored.mode == "raw" else None,
         findings=findings,
         provenance=_provenance(table.origin, bank, layout, scored.mode, (scores, reasons)),
@@ -107,12 +107,10 @@ def _answers(columns: Iterable[Column], source: Ints | None) -> RawAnswers:
     return RawAnswers(codes=picked(np.stack(codes, axis=1), source), vocabulary=vocabulary, kinds=kinds)
 
 
-def _background(roles: Roles, bank: ItemBank | None, source: Ints | None) -> dict[str, Names]:
+def _background(roles: Roles, forms: FormColumn | None, source: Ints | None) -> dict[str, Names]:
     rows = None if source is None else source if source.ndim == 1 else source.min(axis=1)
     out = {name: picked(roles.table.columns[name].texts(), rows) for name in roles.background}
-    if roles.form is not None and bank is not None:
-        out[roles.form] = picked(form_ids(roles, bank)[0], rows)
-    return out
+    return out if forms is None else out | {forms.column.name: picked(forms.ids, rows)}
 
 
 def emptiness(ids: Names, items: list[str], reasons: Reasons) -> list[Finding]:
