@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import freeze, value
 from competency_dx.bank import CodeMap, Item, Text, Tolerance
 from competency_dx.responses.normalise import fold_code
-from competency_dx.responses.rules import Element, in_codes, judge_of, padded
+from competency_dx.responses.rules import Element, judge_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,8 +128,8 @@ def explain_answer(
     """Return raw answer, its normalised form and the points per element; `column` holds all answers to the item."""
     if stored is None:
         return None, "", ()
-    answer = in_codes(item, (*padded(item, stored[:1], stored[1:]), *column))[0][0]
-    verdict = judge_of(item)(answer)
+    answers, _ = written(item, (stored[0], *column), (stored[1],) * (1 + len(column)))
+    verdict = judge_of(item)(answers[0])
     return stored[0], verdict.normalised, verdict.elements
 
 

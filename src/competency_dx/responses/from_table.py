@@ -14,7 +14,7 @@ from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS, INVALID, MISSING_TOKENS
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.reading.forms import form_ids, resolve_blanks
+from competency_dx.responses.reading.forms import FormColumn, forms_of, resolve_blanks
 from competency_dx.responses.reading.pivot import (
     best_cells,
     best_rows,
@@ -25,15 +25,17 @@ from competency_dx.responses.reading.pivot import (
     single_rows,
 )
 from competency_dx.responses.reading.roles import Roles, find_roles
-from competency_dx.responses.reading.scoring import ItemColumn, Mode, cells_of, score_cells
+from competency_dx.responses.reading.scoring import Mode, score_columns
 from competency_dx.responses.responses import HIGHEST, Responses
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from competency_dx.bank import ItemBank
     from competency_dx.responses.reading.layout import Layout
-    from competency_dx.responses.reading.table import Table
+    from competency_dx.responses.reading.table import Column, Table
 
 ROWS_AT_ONCE = 1 << 15
 MISSING_NUMBERS = (-1, -9, -99, -999)
@@ -52,24 +54,23 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
     roles = single_rows(find_roles(table, bank, plan), layout)
     if not roles.table.rows:
         raise ResponsesError(f"{table.origin}: the table has no rows of answers; expected at least one person")
-    cells = cells_of(roles, bank, layout)
-    scored = score_cells(cells, layout)
-    status, found = resolve_blanks(roles, bank, [c.id for c in cells], scored.status)
+    scored = score_columns(roles, bank, layout)
     ids, row = owners(roles)
+    status, found = resolve_blanks(ids[row], list(roles.items), scored.status, forms := forms_of(roles, bank))
     source = None
     if len(ids) < len(row):
         source = (best_rows if long is None else best_cells)(row, scored.scores, status)
     reasons = picked(status, source)
     scores = np.where(reasons == Reason.ANSWERED, picked(scored.scores, source), np.int8(0)).astype(np.int8)
-    findings = (*roles.table.findings, *scored.findings, *found, *emptiness(ids, [c.id for c in cells], reasons))
+    findings = (*roles.table.findings, *scored.findings, *found, *emptiness(ids, list(roles.items), reasons))
     return Responses(
         persons=ids,
-        items=tuple(c.id for c in cells),
+        items=tuple(roles.items),
         scores=scores,
         reasons=reasons,
         max_scores=scored.max_scores,
-        background=_background(roles, bank, source),
-        answers=_answers(cells, source) if scored.mode == "raw" else None,
+        background=_background(roles, forms, source),
+        answers=_answers(scored.columns.values(), source) if scored.mode == "raw" else None,
         findings=findings,
         provenance=_provenance(table.origin, bank, layout, scored.mode, (scores, reasons)),
     )
@@ -90,7 +91,7 @@ def settled(table: Table, bank: ItemBank | None, layout: Layout) -> Layout:
         )
     plan = replace(layout, kind="wide")
     roles = find_roles(table, bank, plan)
-    mode = score_cells(cells_of(roles, bank, plan), plan).mode
+    mode = score_columns(roles, bank, plan).mode
     return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode)
 
 
@@ -101,21 +102,15 @@ def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
     return array[source] if source.ndim == 1 else np.take_along_axis(array, source, axis=0)
 
 
-def _answers(cells: tuple[ItemColumn, ...], source: Ints | None) -> RawAnswers:
-    codes = np.stack([c.column.codes for c in cells], axis=1)
-    return RawAnswers(
-        codes=picked(codes, source),
-        vocabulary=tuple(c.column.vocabulary for c in cells),
-        kinds=tuple(c.column.kinds for c in cells),
-    )
+def _answers(columns: Iterable[Column], source: Ints | None) -> RawAnswers:
+    codes, vocabulary, kinds = zip(*((c.codes, c.vocabulary, c.kinds) for c in columns), strict=True)
+    return RawAnswers(codes=picked(np.stack(codes, axis=1), source), vocabulary=vocabulary, kinds=kinds)
 
 
-def _background(roles: Roles, bank: ItemBank | None, source: Ints | None) -> dict[str, Names]:
+def _background(roles: Roles, forms: FormColumn | None, source: Ints | None) -> dict[str, Names]:
     rows = None if source is None else source if source.ndim == 1 else source.min(axis=1)
     out = {name: picked(roles.table.columns[name].texts(), rows) for name in roles.background}
-    if roles.form is not None and bank is not None:
-        out[roles.form] = picked(form_ids(roles, bank)[0], rows)
-    return out
+    return out if forms is None else out | {forms.column.name: picked(forms.ids, rows)}
 
 
 def emptiness(ids: Names, items: list[str], reasons: Reasons) -> list[Finding]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, value
 from competency_dx.errors import ResponsesError
-from competency_dx.responses.normalise import fold_text
+from competency_dx.responses.normalise import fold_text, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +98,11 @@ def reason_code(name: str, where: str) -> int:
     return int(Reason[name.upper()])
 
 
-def builtin_token(text: str) -> int | None:
-    """Return what a text means if people write it for a missing answer: a `Reason`, `BLANK` or `ABSENT`."""
-    return BUILTIN.get(text.strip().casefold()) or BUILTIN.get(fold_text(text))
+def token_code(text: str, stated: Mapping[str, int], *, usual: bool = True) -> int | None:
+    """Return the `Reason`, `BLANK` or `ABSENT` of a text that stands for a missing answer.
+
+    `stated` are the user's own tokens, in the form of `tidy` or `fold_text`; then come those that people usually write.
+    """
+    folded = fold_text(text)
+    code = stated.get(tidy(text), stated.get(folded or tidy(text)))
+    return code if code is not None or not usual else BUILTIN.get(text.strip().casefold()) or BUILTIN.get(folded)

@@ -67,21 +67,17 @@ def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
     return points, status
 
 
-def padded(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
-    """Return the answers with leading zeros restored where a digit string was stored as a number."""
-    key = str(item.key)
-    if item.type != "digits" or not key.startswith("0"):
-        return tuple(answers)
-    stored = zip(answers, kinds, strict=True)
-    return tuple(a.zfill(len(key)) if kind == "number" and a.isdigit() else a for a, kind in stored)
+def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    """Return all distinct answers to an item as its judge reads them, and whether words of options stand beside codes.
 
-
-def in_codes(item: Item, answers: Sequence[str]) -> tuple[tuple[str, ...], bool]:
-    """Return the answers in option codes, where the words of options can be taken for codes of others.
-
-    The column decides: when some answers can only be words and none only codes, all are words. Otherwise the answers are
-    returned as they are, and True when both kinds occur.
+    Leading zeros of digit strings that were stored as numbers are restored. Where words of options can be taken for codes of
+    others the column decides: when some answers can only be words and none only codes, all are words; when both kinds occur
+    they are left as they are.
     """
+    key = str(item.key)
+    if item.type == "digits" and key.startswith("0"):
+        stored = zip(answers, kinds, strict=True)
+        return tuple(a.zfill(len(key)) if kind == "number" and a.isdigit() else a for a, kind in stored), False
     if item.type not in {"single", "multiple"} or not item.options:
         return tuple(answers), False
     book = code_book(item.options, item.options)

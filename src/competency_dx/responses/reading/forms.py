@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from competency_dx.responses.findings import ABSENT as ABSENT_PERSONS
 from competency_dx.responses.findings import OUTSIDE_FORM, UNKNOWN_FORM
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
 from competency_dx.responses.normalise import fold_code, fold_text
-from competency_dx.responses.reading.pivot import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,24 +19,39 @@ if TYPE_CHECKING:
     from competency_dx.bank import Form, ItemBank
     from competency_dx.findings import Finding
     from competency_dx.responses.reading.roles import Roles
+    from competency_dx.responses.reading.table import Column
+
+
+class FormColumn(NamedTuple):
+    """The column of forms, the form behind each distinct content, and its id row by row ("" or the content if unknown)."""
+
+    column: Column
+    forms: list[Form | None]
+    ids: Names
+
+
+def forms_of(roles: Roles, bank: ItemBank | None) -> FormColumn | None:
+    """Return the forms that persons were given, None where the table or the bank does not tell."""
+    if roles.form is None or bank is None:
+        return None
+    column, index = roles.table.columns[roles.form], _form_index(bank.forms)
+    forms = [index.get(fold_text(v)) or index.get(fold_code(v).casefold()) for v in column.vocabulary]
+    ids = column.spread(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True))
+    return FormColumn(column, forms, ids)
 
 
 def resolve_blanks(
-    roles: Roles, bank: ItemBank | None, items: Sequence[str], status: Reasons
+    persons: Names, items: Sequence[str], status: Reasons, forms: FormColumn | None
 ) -> tuple[Reasons, list[Finding]]:
-    """Replace `BLANK` and `ABSENT` by reasons.
+    """Replace `BLANK` and `ABSENT` by reasons; `persons` are the ids row by row.
 
     Inside the form a run of blanks at its end was not reached and any other blank was omitted; outside the form, or
     where the form is not known, a blank was not administered. Whoever did not come was administered nothing.
     """
-    out, found = status.copy(), []
+    out = status.copy()
     there = (status == Reason.ANSWERED) | (status == Reason.INVALID)
     absent = (status == ABSENT).any(axis=1) & ~there.any(axis=1)
-    if absent.any():
-        ids = numbered(len(status)) if roles.person is None else roles.table.columns[roles.person].texts()
-        found.append(ABSENT_PERSONS.of(ids[absent].tolist()))
-    if bank is not None and roles.form is not None:
-        found += _by_form(roles, bank, items, out)
+    found = [*ABSENT_PERSONS.about(persons[absent].tolist()), *(_by_form(forms, items, out) if forms else [])]
     out[(out == BLANK) | (out == ABSENT)] = Reason.NOT_ADMINISTERED
     out[absent] = Reason.NOT_ADMINISTERED
     return out, found
@@ -55,18 +69,9 @@ def _form_index(forms: Sequence[Form]) -> dict[str, Form]:
     return {fold_text(name): f for name, f in worded.items()} | short | {fold_text(t): f for t, f in titles} | ids
 
 
-def form_ids(roles: Roles, bank: ItemBank) -> tuple[Names, list[Form | None]]:
-    """Return the form id of every person ("" where it is not known) and the form behind each distinct value."""
-    assert roles.form is not None
-    column, index = roles.table.columns[roles.form], _form_index(bank.forms)
-    forms = [index.get(fold_text(v)) or index.get(fold_code(v).casefold()) for v in column.vocabulary]
-    return column.spread(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True)), forms
-
-
-def _by_form(roles: Roles, bank: ItemBank, items: Sequence[str], out: Reasons) -> list[Finding]:
-    assert roles.form is not None
-    column = roles.table.columns[roles.form]
-    _, forms = form_ids(roles, bank)
+def _by_form(given: FormColumn, items: Sequence[str], out: Reasons) -> list[Finding]:
+    """Write the reasons of blanks inside forms into `out`, and return what is to be said of the forms."""
+    column, forms, _ = given
     place = {name: k for k, name in enumerate(items)}
     outside: list[str] = []
     n_outside, unknown = 0, [v for v, f in zip(column.vocabulary, forms, strict=True) if f is None]

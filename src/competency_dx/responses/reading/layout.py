@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from competency_dx.arrays import value
 from competency_dx.errors import ResponsesError
-from competency_dx.responses.missing import ReasonName, reason_code
+from competency_dx.responses.missing import Reason, ReasonName, reason_code
 from competency_dx.responses.normalise import fold_text, header_form, tidy
 
 Shape = Literal["auto", "wide", "long"]
@@ -119,7 +119,7 @@ class Layout:
         codes = self.missing_codes or {}
         for source in (self.missing_tokens or {}, codes.get("*", {}), codes.get(item, {})):
             for text, reason in source.items():
-                out |= dict.fromkeys((tidy(text), fold_text(text) or tidy(text)), reason_code(reason, "Layout"))
+                out |= dict.fromkeys((tidy(text), fold_text(text) or tidy(text)), int(Reason[reason.upper()]))
         return out
 
     def settings(self) -> dict[str, str]:

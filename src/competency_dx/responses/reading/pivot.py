@@ -60,8 +60,9 @@ def _holds_ids(table: Table, item: str, bank: ItemBank | None) -> bool:
     if bank is None:
         return True
     ids = {fold_code(i.id) for i in bank.items}
-    columns = {fold_code(name) for name in table.columns}
-    return not ids & columns and any(fold_code(v) in ids for v in table.columns[item].vocabulary)
+    return ids.isdisjoint(c.code for c in table.columns.values()) and any(
+        fold_code(v) in ids for v in table.columns[item].vocabulary
+    )
 
 
 def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layout) -> tuple[Table, tuple[str, ...]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
-from competency_dx.responses.normalise import header_form
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -49,7 +47,7 @@ def personal_columns(columns: Iterable[Column]) -> tuple[tuple[str, Personal], .
 
 
 def _verdict(column: Column) -> Personal | None:  # noqa: PLR0911 - one return a kind
-    header, cells = header_form(column.name), column.vocabulary[:SAMPLE]
+    header, cells = column.header, column.vocabulary[:SAMPLE]
     if not cells:
         return None
     if any(_EMAIL.search(c) for c in cells):

@@ -10,8 +10,8 @@ from competency_dx.bank import Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.findings import Finding
 from competency_dx.responses.findings import BACKGROUND, HEADER_MATCHED, PERSONAL_DATA, ROW_NUMBERS, UNKNOWN_ITEMS
-from competency_dx.responses.missing import NEGATIVE_CODES, builtin_token
-from competency_dx.responses.normalise import fold_code, fold_text, read_integer, read_number
+from competency_dx.responses.missing import NEGATIVE_CODES, token_code
+from competency_dx.responses.normalise import fold_code, read_integer, read_number
 from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout
 from competency_dx.responses.reading.privacy import personal_columns
@@ -56,8 +56,10 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         rest = [name for name in rest if name not in items]
     if not items:
         raise ResponsesError(_no_items(table, bank))
-    shapes = {_shape(i.id) for i in bank.items} if bank else set()
-    unknown = [n for n in rest if _shape(n) in shapes and table.columns[n].header not in BACKGROUND_NAMES]
+    shapes = {_shape(fold_code(i.id)) for i in bank.items} if bank else set()
+    unknown = [
+        n for n in rest if _shape(table.columns[n].code) in shapes and table.columns[n].header not in BACKGROUND_NAMES
+    ]
     background = tuple(name for name in rest if name not in unknown)
     notes += [*privacy, *BACKGROUND.about([*background, *([form] if form else [])]), *UNKNOWN_ITEMS.about(unknown)]
     table = replace(table, findings=(*table.findings, *notes))
@@ -90,14 +92,14 @@ def _bank_items(table: Table, bank: ItemBank, layout: Layout) -> tuple[dict[str,
     """Match columns to items by id: exactly, then with look-alike letters unified, then criterion by criterion."""
     folded: dict[str, list[str]] = {}
     bare: dict[str, list[str]] = {}
-    for name in table.columns:
-        folded.setdefault(fold_code(name), []).append(name)
-        bare.setdefault(_bare(name), []).append(name)
+    for name, column in table.columns.items():
+        folded.setdefault(column.code, []).append(name)
+        bare.setdefault(_bare(column.code), []).append(name)
     items: dict[str, tuple[str, ...]] = {}
     loose: list[str] = []
     for item in _wanted(bank, layout):
         match = [item.id] if item.id in table.columns else folded.get(fold_code(item.id), [])
-        match = match or bare.get(_bare(item.id), [])
+        match = match or bare.get(_bare(fold_code(item.id)), [])
         if len(match) > 1:
             raise ResponsesError(f"{table.origin}: columns {listed(match)} all name item {item.id}; keep one of them")
         if match:
@@ -108,9 +110,9 @@ def _bank_items(table: Table, bank: ItemBank, layout: Layout) -> tuple[dict[str,
     return items, [*HEADER_MATCHED.about(loose)]
 
 
-def _bare(name: str) -> str:
-    """Return a header as letters and digits only: ``"MAT 004"`` and ``"MAT_004"`` are one."""
-    return re.sub(r"[\W_]+", "", fold_code(name))
+def _bare(code: str) -> str:
+    """Return an id as letters and digits only: ``"MAT 004"`` and ``"MAT_004"`` are one."""
+    return re.sub(r"[\W_]+", "", code)
 
 
 def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
@@ -214,7 +216,7 @@ def _looks_scored(column: Column, layout: Layout) -> bool:
     counts = column.counts()
     whole = broken = rest = 0
     for text, n in zip(column.vocabulary, counts.tolist(), strict=True):
-        if fold_text(text) in own or text in NEGATIVE_CODES or builtin_token(text) is not None:
+        if text in NEGATIVE_CODES or token_code(text, own) is not None:
             continue
         if read_integer(text) is not None:
             whole += n
@@ -230,5 +232,5 @@ def _looks_scored(column: Column, layout: Layout) -> bool:
     return whole >= NUMERIC_SHARE * (whole + rest) if whole + rest else True
 
 
-def _shape(name: str) -> str:
-    return re.sub(r"\d+", "9", _bare(name)) if any(c.isdigit() for c in name) else "\0" + fold_code(name)
+def _shape(code: str) -> str:
+    return re.sub(r"\d+", "9", _bare(code)) if any(c.isdigit() for c in code) else "\0" + code

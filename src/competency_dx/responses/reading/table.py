@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Bools, Ints, Names, value
 from competency_dx.errors import ResponsesError, listed, repeated
 from competency_dx.findings import Finding
-from competency_dx.responses.normalise import header_form
+from competency_dx.responses.normalise import fold_code, header_form
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +46,11 @@ class Column:
     def header(self) -> str:
         """Return the name in the form in which column names are compared."""
         return header_form(self.name)
+
+    @property
+    def code(self) -> str:
+        """Return the name in the form in which ids are compared."""
+        return fold_code(self.name)
 
     def spread(self, values: Iterable[str]) -> Names:
         """Return what stands for each content row by row, "" where empty."""
