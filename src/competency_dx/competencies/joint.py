@@ -107,20 +107,18 @@ def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> 
     )
     k = np.arange(len(made.percent))
     joint[:, k, k] = leaves.variance
-    mean = leaves.percent @ share.T
+    mean, below = leaves.percent @ share.T, leaves.below
     variance = np.maximum(np.einsum("ck,pkl,cl->pc", share, joint, share, optimize=True), SMALLEST)
-    tail = (1 - rule.interval) / 2
-    m = np.clip(mean / 100, SMALLEST, 1 - SMALLEST)
-    size = np.maximum(m * (1 - m) / (variance / 1e4) - 1, SMALLEST)
-    a, b = m * size, (1 - m) * size
-    cuts = np.array(made.standards.cuts) / 100
-    below = betainc(a[:, :, None], b[:, :, None], cuts)
-    units = [mean, 100 * betaincinv(a, b, tail), 100 * betaincinv(a, b, 1 - tail), below]
-    exact = [leaves.percent, leaves.low, leaves.high, leaves.below]
-    for c in np.flatnonzero(made.units.below.sum(axis=1) == 1):  # a leaf, or what consists of one
-        d = int(made.units.below[c].argmax())
-        for unit, values in zip(units, exact, strict=True):
-            unit[:, c] = values[:, d]
+    leaf = made.units.below.argmax(axis=1)
+    units = [values[:, leaf] for values in (leaves.percent, leaves.low, leaves.high, below)]
+    wide = np.flatnonzero(made.units.below.sum(axis=1) > 1)
+    if wide.size:
+        m = np.clip(mean[:, wide] / 100, SMALLEST, 1 - SMALLEST)
+        size = np.maximum(m * (1 - m) / (variance[:, wide] / 1e4) - 1, SMALLEST)
+        a, b, tail = m * size, (1 - m) * size, (1 - rule.interval) / 2
+        units[0][:, wide] = mean[:, wide]
+        units[1][:, wide], units[2][:, wide] = 100 * betaincinv(a, b, tail), 100 * betaincinv(a, b, 1 - tail)
+        units[3][:, wide] = betainc(a[:, :, None], b[:, :, None], np.array(made.standards.cuts) / 100)
     return theta, se, units
 
 

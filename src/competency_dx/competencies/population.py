@@ -82,8 +82,8 @@ def _fisher(population: BankPopulation, units: Units) -> tuple[Floats, list[Floa
     off = ~np.eye(D, dtype=bool)
     near, far = same & off, ~same
     z = np.arctanh(np.where(near, pattern.within, np.where(far, min(pattern.between, pattern.within), 0.0)))
-    directions = [near * pattern.within_se, far * pattern.between_se]
-    return z, [direction for direction in directions if direction.any()]
+    direction = near * pattern.within_se + far * pattern.between_se  # both at once: where the one is high the other is
+    return z, [direction] if direction.any() else []
 
 
 def _places(names: tuple[str, ...], leaves: tuple[str, ...], where: str) -> Ints:

@@ -33,6 +33,7 @@ from competency_dx.persons.matching import Matched
 T = TypeVar("T")
 
 MOST_POINTS = 801
+SETTLED = 1e-3  # of a posterior SD: what differs between populations is a hundred times that
 
 
 @value
@@ -88,7 +89,10 @@ class EPPosterior:
 
     def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
         """Yield a function of each block of persons, computed where the blocks are."""
-        return settled_blocks(self.design, self.models, function, log_weight=self.log_weight, executor=self.executor)
+        control = SweepControl() if len(self.models) == 1 else SweepControl(SETTLED)
+        return settled_blocks(
+            self.design, self.models, function, log_weight=self.log_weight, control=control, executor=self.executor
+        )
 
     def _marginal(self, settled: Settled, d: int, block: slice) -> MarginalDensity:
         weight = np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start])
