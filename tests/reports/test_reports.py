@@ -16,7 +16,6 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.errors import MissingDependencyError
-from competency_dx.reports.person_page import further_items
 from competency_dx.reports.report_context import strings
 
 
@@ -261,10 +260,3 @@ def test_a_missing_extra_is_named(
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(MissingDependencyError, match=rf"{package}.*pip install"):
         cdx.report(profiles, tmp_path / target)
-
-
-def test_spearman_brown_by_hand() -> None:
-    """Three items of reliability .30 must become k times as long: .6 * .7 / (.3 * .4) = 3.5, so 10.5 items, 8 more."""
-    assert further_items(3, 0.30, 0.60, 3) == 8
-    assert further_items(1, 0.70, 0.60, 3) == 2
-    assert np.isnan(further_items(0, 0.0, 0.60, 3))

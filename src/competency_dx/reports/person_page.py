@@ -19,7 +19,6 @@ from competency_dx.reports.report_context import (
 
 FOUND = ("confirmed", "likely")
 NOTABLE = 0.6  # share of the maximum by which points depart from what is expected before it is marked
-MOST_FURTHER = 99
 
 
 @value
@@ -41,7 +40,7 @@ class Line:
 
 @value
 class OpenLine:
-    """One competency on which nothing is concluded by itself: why, where to look, and what is still needed."""
+    """One competency on which nothing is concluded by itself: why, and where to look."""
 
     code: str
     title: str
@@ -49,7 +48,6 @@ class OpenLine:
     reliability: str
     why: str
     target: str
-    needed: str
 
     @property
     def group(self) -> str:
@@ -200,20 +198,7 @@ def _open_line(c: Conclusion, s: ReportContext) -> OpenLine:
         reliability=decimal(c.reliability, 2, s.language),
         why=_why(c, s),
         target=s.titles.get(c.reported_at, ""),
-        needed=_needed(c, s),
     )
-
-
-def _needed(c: Conclusion, s: ReportContext) -> str:
-    if c.status == "no_added_value":
-        return s.t["other_items"]
-    more = further_items(c.n_items, c.reliability, s.rule.reliability, s.rule.min_items)
-    if math.isnan(more):
-        least = max(s.rule.min_items - c.n_items, 1)
-        return s.t["at_least"].format(n=several(least, "item_of", s.language))
-    if more > MOST_FURTHER:
-        return s.t["far_more"].format(n=several(MOST_FURTHER + 1, "item_of", s.language))
-    return s.t["about_more"].format(n=several(int(more), "item", s.language))
 
 
 def _suggestions(profile: Profile, s: ReportContext) -> Iterator[Statement]:
@@ -224,37 +209,6 @@ def _suggestions(profile: Profile, s: ReportContext) -> Iterator[Statement]:
         titles = tuple(s.titles[c.competency.code] for c in narrow if c.level == level.code)
         if titles:
             yield Statement(head=s.levels[level.code], titles=titles, hint=level.route.text(s.language))
-
-
-def further_items(n_items: int, reliability: float, target: float, least: int) -> float:
-    """Return how many items of the same quality are still needed.
-
-    Spearman and Brown (1910): a test lengthened k times has reliability ``k r / (1 + (k - 1) r)``; the length that
-    reaches the target R is ``k = R (1 - r) / (r (1 - R))``.
-
-    Parameters
-    ----------
-    n_items : int
-        Items answered so far.
-    reliability : float
-        Their reliability r.
-    target : float
-        The reliability R that is asked for.
-    least : int
-        Least number of items for a conclusion, whatever the reliability.
-
-    Returns
-    -------
-    float
-        A whole number, or NaN where the reliability says nothing about the length needed.
-    """
-    short = max(least - n_items, 0)
-    if n_items == 0 or not math.isfinite(reliability) or reliability <= 0:
-        return math.nan
-    if reliability >= target:
-        return float(short)
-    factor = target * (1 - reliability) / (reliability * (1 - target))
-    return float(max(math.ceil(round(n_items * factor, 9)) - n_items, short))
 
 
 def evidence_groups(profile: Profile, s: ReportContext) -> tuple[EvidenceGroup, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
-from competency_dx.display import FONT, LOOKS, Look, chance, counted, decimal, percent, sentences, symbol, tied
+from competency_dx.display import FONT, LOOKS, Look, chance, counted, percent, sentences, symbol, tied
 from competency_dx.errors import require
 from competency_dx.findings import Finding
 
@@ -77,7 +77,6 @@ class ReportContext:
     chance: str
     cuts: tuple[tuple[float, str], ...]
     policy: str
-    open_note: str
     signs: Mapping[str, Sign]
     methods: tuple[tuple[str, str], ...]
     findings: tuple[FindingLine, ...]
@@ -100,7 +99,6 @@ def report_context(profiles: DeficitProfiles, language: Language) -> ReportConte
         level=f"{percent(100 * rule.interval, language)}" + ("-й" if language == "ru" else ""),
         cuts=cut_labels(standards, language),
         policy=tied(standards.policy(language)),
-        open_note=t["open_note"].format(target=decimal(rule.reliability, 2, language)),
         signs=signs(standards, rule, language),
         methods=methods(profiles, language),
         findings=finding_lines(profiles.findings, language),
@@ -158,15 +156,15 @@ def signs(standards: Standards, rule: DeficitRule, language: Language) -> dict[s
 
 
 def _thresholds(standards: Standards, rule: DeficitRule, language: Language) -> dict[str, str]:
+    t = strings(language)
     return {
         "cut": percent(standards.deficit_cut, language),
         "top": percent(standards.strength_cut, language),
         "confirmed": percent(100 * rule.confirmed, language),
         "likely": percent(100 * rule.likely, language),
         "indeterminate": percent(100 * rule.indeterminate, language),
-        "reliability": decimal(rule.reliability, 2, language),
-        "items": str(rule.min_items),
-        "cohort": str(rule.min_cohort),
+        "items": counted(rule.min_items, t["noun_item_of"].split("|"), language),
+        "own_share": percent(100 * rule.own_share, language),
     }
 
 
