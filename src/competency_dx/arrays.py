@@ -36,6 +36,9 @@ class FrozenDict(dict[K, V]):
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
 
+    def __hash__(self) -> int:  # type: ignore[override]  # what cannot be changed can be a key
+        return hash(frozenset(self.items()))
+
     def __copy__(self) -> Self:
         return self
 

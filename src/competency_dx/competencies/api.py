@@ -8,6 +8,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools
 from competency_dx.bank import BankPopulation, ItemBank
+from competency_dx.competencies.cohort import Cohort, cohort_populations
 from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import estimates
 from competency_dx.competencies.plan import Plan, plan
@@ -32,13 +33,13 @@ def diagnose(
     *,
     standards: Standards = DEFAULT_STANDARDS,
     rule: DeficitRule = DEFAULT_RULE,
-    population: BankPopulation | NormalPopulation | None = None,
+    population: Cohort | BankPopulation | NormalPopulation | None = None,
 ) -> DeficitProfiles:
     """Turn answers into deficit profiles: state, probability, interval and evidence for each competency of each person.
 
-    Every competency has a posterior of its own from the items that carry it, under the population of the bank; its
-    percent is the expected share of points on the bank's reference set, so it is comparable between forms. A competency
-    that its items cannot carry gets the state ``insufficient_data`` and points to the ancestor that can be reported.
+    All leaves of the bank (units that own items) have one joint posterior, so every answer counts for each competency it
+    tells of. Percent is the expected share of points on the bank's reference set, comparable between forms. A competency
+    whose own answers add next to nothing gets the state ``insufficient_data`` and points to the ancestor that is concluded on.
 
     Parameters
     ----------
@@ -49,7 +50,10 @@ def diagnose(
     standards : Standards, default R201()
         Cuts on the percent scale; the first decides deficits, the last strengths.
     rule : DeficitRule, default DeficitRule()
-        Thresholds of the states and of what may be reported.
+        Thresholds of the states and of what may be concluded.
+    population : Cohort, BankPopulation, NormalPopulation or None
+        Where the persons come from: None is the bank's population, `Cohort()` estimates it from these persons; a normal one
+        names the leaves of the bank, and nothing of it is uncertain.
 
     Returns
     -------
@@ -66,9 +70,11 @@ def diagnose(
         raise DiagnosisError(f"standards= takes a Standards value such as R201(), got {standards!r}")
     if not isinstance(rule, DeficitRule):
         raise DiagnosisError(f"rule= takes a DeficitRule, got {rule!r}")
-    made = plan(bank, standards, population)
+    made = plan(bank, standards, None if isinstance(population, Cohort) else population)
     units, parameters = made.units, made.parameters
     matched = match(as_responses(responses, bank), parameters, rule.missing)
+    if isinstance(population, Cohort):
+        made = plan(bank, standards, cohort_populations(matched, made, population))
     at = estimates(matched, made, rule)
     reasons = _reasons(matched, parameters)
     n_items = matched.observed.astype(np.int64) @ units.member.T

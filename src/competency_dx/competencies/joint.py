@@ -11,6 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv
 
 from competency_dx.arrays import Floats, Ints
@@ -40,7 +41,7 @@ class UnitEstimates(NamedTuple):
     percent_high: Floats
     below: Floats
     own_share: Floats
-    leans_on: Ints
+    leans_on: NDArray[np.int16]
     influence: Floats
     misfit: Floats
 
@@ -89,11 +90,12 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
         items = np.flatnonzero(made.units.leaf == d)
         influence[:, items] = _influence(made, items, part, weight, leaf.below_at)
         fit += _fit(made, items, part, weight)
-    leaves = _Leaves(*(np.stack(column, axis=1) for column in zip(*found, strict=True)), hermite)
-    theta, se, units = _units(settled, made, leaves, rule)
+    mean, variance, low, high, below = (np.stack(column, axis=1) for column in zip(*found, strict=True))
+    leaves = _Leaves(mean, variance, low, high, below, hermite)
+    theta, se, (percent, low, high, below) = _units(settled, made, leaves, rule)
     own, lean = _own_share(settled, made, leaves)
     misfit = np.where(fit[1] > 0, fit[0] / np.sqrt(np.maximum(fit[1], SMALLEST)), 0.0)
-    return UnitEstimates(theta, se, *units, own, lean, influence, misfit)
+    return UnitEstimates(theta, se, percent, low, high, below, own, lean, influence, misfit)
 
 
 def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> tuple[Floats, Floats, list[Floats]]:
@@ -102,9 +104,9 @@ def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> 
     V, correlation = settled.covariance.transpose(2, 0, 1), settled.correlations.transpose(2, 0, 1)
     theta = settled.mean.T @ share.T
     se = np.sqrt(np.maximum(np.einsum("ck,pkl,cl->pc", share, V, share, optimize=True), 0.0))
-    joint = sum(
-        correlation ** (r + 1) * leaves.hermite[:, :, None, r] * leaves.hermite[:, None, :, r] for r in range(2)
-    )
+    joint = np.zeros_like(V)
+    for r in range(leaves.hermite.shape[2]):
+        joint += correlation ** (r + 1) * leaves.hermite[:, :, None, r] * leaves.hermite[:, None, :, r]
     k = np.arange(len(made.percent))
     joint[:, k, k] = leaves.variance
     mean, below = leaves.percent @ share.T, leaves.below
@@ -122,13 +124,13 @@ def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> 
     return theta, se, units
 
 
-def _own_share(settled: Settled, made: Plan, leaves: _Leaves) -> tuple[Floats, Ints]:
+def _own_share(settled: Settled, made: Plan, leaves: _Leaves) -> tuple[Floats, NDArray[np.int16]]:
     """Return what share of the variance given the others the own answers take away, and on which leaf the unit leans (p, C)."""
     V, tau = settled.covariance.transpose(2, 0, 1), settled.sites.tau.T
     slope = leaves.hermite[:, :, 0] / settled.deviations.T  # of percent on θ
     pull = V * (settled.sites.nu - settled.sites.tau * made.populations.mean[:, None]).T[:, None, :]
     p, C = len(V), len(made.share)
-    own, lean = np.zeros((p, C)), np.full((p, C), -1)
+    own, lean = np.zeros((p, C)), np.full((p, C), -1, dtype=np.int16)
     for c, below in enumerate(made.units.below):
         k = np.flatnonzero(below)
         inside = V[:, k[:, None], k]

@@ -124,5 +124,5 @@ def _interval(weight: Floats, mean: Floats, sd: Floats, moments: tuple[Floats, F
             off = (weight * ndtr(z)).sum(axis=1) - level
             density = (weight * np.exp(-0.5 * z**2) / sd).sum(axis=1) / np.sqrt(2 * np.pi)
             x = np.clip(x - np.clip(off / np.maximum(density, 1e-4), -10.0, 10.0), 0.0, 100.0)
-        out.append(x)
+        out.append(np.asarray(x, dtype=np.float64))
     return out

@@ -13,7 +13,7 @@ from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.form_quality import ItemMoments, item_moments
 from competency_dx.competencies.percent import percent_curve
 from competency_dx.competencies.percent_given_answers import LeafPercent, informed_moments
-from competency_dx.competencies.population import LeafPopulations, leaf_populations
+from competency_dx.competencies.population import LeafPopulations, Pattern, correlation_pattern, leaf_populations
 from competency_dx.competencies.standards import Standards
 from competency_dx.competencies.units import Units, reporting_units
 from competency_dx.models import (
@@ -28,12 +28,14 @@ from competency_dx.persons import curves_of, uncertain_items
 
 POINTS = 61  # at least, on ±6 SD
 KEPT = 64
+Stated = BankPopulation | NormalPopulation | LeafPopulations | None
 
 
 class Plan(NamedTuple):
     """What diagnosis needs of a bank.
 
-    Parameters of the I items, each measuring one of D leaves; C units; populations; points θ (Q,) with log P (I, K, Q), expected
+    Parameters of the I items, each measuring one of D leaves; C units; populations of the leaves and the bank's pattern of
+    their correlations; points θ (Q,) with log P (I, K, Q), expected
     scores (I, Q); the percent of each leaf; `share` (C, D), the part of a unit's reference points that lies on each leaf; moments
     of the items for reliabilities.
     """
@@ -41,6 +43,7 @@ class Plan(NamedTuple):
     parameters: ItemParameters
     units: Units
     populations: LeafPopulations
+    pattern: Pattern
     theta: Floats
     log_prob: Floats
     score: Floats
@@ -52,11 +55,11 @@ class Plan(NamedTuple):
 
 
 @lru_cache(maxsize=KEPT)
-def plan(bank: ItemBank, standards: Standards, stated: BankPopulation | NormalPopulation | None = None) -> Plan:
+def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
     """Return the plan of a bank under standards; all are frozen, the bank and a population of arrays compared by identity."""
     single = bank_parameters(bank)
     units = reporting_units(bank, single)
-    populations = leaf_populations(bank, units, stated)
+    populations = stated if isinstance(stated, LeafPopulations) else leaf_populations(bank, units, stated)
     wide = NormalPopulation(dimensions=units.leaf_codes, mean=populations.mean, covariance=populations.central)
     parameters = measuring(single, units.leaf, wide)
     theta, log_prob = curves_of(parameters, POINTS, "provisional")
@@ -75,6 +78,7 @@ def plan(bank: ItemBank, standards: Standards, stated: BankPopulation | NormalPo
         parameters=parameters,
         units=units,
         populations=populations,
+        pattern=correlation_pattern(bank.header.population, units),
         theta=theta,
         log_prob=log_prob,
         score=score,

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
 from competency_dx.competencies.units import Units
 from competency_dx.errors import DiagnosisError, listed
@@ -20,13 +21,28 @@ HIGHEST = 0.98  # correlation: leaves stay distinct
 SMALLEST = 1e-4  # eigenvalue of a correlation matrix
 
 
-class LeafPopulations(NamedTuple):
+@value
+class LeafPopulations:
     """Normal populations of D leaves: mean (D,), H covariances (H, D, D) with log prior weights (H,), the central one (D, D)."""
 
     mean: Floats
     covariances: Floats
     log_weight: Floats
     central: Floats
+
+
+class Pattern(NamedTuple):
+    """Fisher's z of correlations (D, D), diagonal 0, and independent directions (D, D) of one standard error each."""
+
+    z: Floats
+    directions: tuple[Floats, ...]
+
+    def at(self, steps: ArrayLike) -> Floats:
+        """Return the correlation matrix some steps along the directions."""
+        moved = self.z + sum(
+            (x * d for x, d in zip(np.ravel(steps), self.directions, strict=True)), np.zeros_like(self.z)
+        )
+        return _proper(np.tanh(moved))
 
 
 def leaf_populations(bank: ItemBank, units: Units, stated: BankPopulation | NormalPopulation | None) -> LeafPopulations:
@@ -40,23 +56,28 @@ def leaf_populations(bank: ItemBank, units: Units, stated: BankPopulation | Norm
     if isinstance(stated, NormalPopulation):
         at = _places(stated.dimensions, units.leaf_codes, "population=")
         covariance = stated.covariance[np.ix_(at, at)]
-        return LeafPopulations(stated.mean[at], covariance[None], np.zeros(1), covariance)
+        return LeafPopulations(
+            mean=stated.mean[at], covariances=covariance[None], log_weight=np.zeros(1), central=covariance
+        )
     population = bank.header.population if stated is None else stated
     leaves = [population.leaves.get(code) for code in units.leaf_codes]
     mean = np.array([population.mean if leaf is None else leaf.mean for leaf in leaves])
     sd = np.array([np.sqrt(population.variance) if leaf is None else leaf.sd for leaf in leaves])
-    z, directions = _fisher(population, units)
-    free = [(population.sd_se, None), *((1.0, direction) for direction in directions)]
-    free = [(se, direction) for se, direction in free if se > 0]
-    points, weights = cubature(len(free), 0) if free else (np.zeros((1, 0)), np.ones(1))
+    pattern = correlation_pattern(population, units)
+    both = Pattern(
+        pattern.z, (sum(pattern.directions, np.zeros_like(pattern.z)),)
+    )  # where the one is high the other is
+    points, weights = cubature(2, 0)
 
     def covariance_at(point: Floats) -> Floats:
-        scale = sd * np.exp(sum((x * se for x, (se, d) in zip(point, free, strict=True) if d is None), start=0.0))
-        moved = z + sum((x * d for x, (_, d) in zip(point, free, strict=True) if d is not None), start=np.zeros_like(z))
-        return np.asarray(_proper(np.tanh(moved)) * np.outer(scale, scale) + population.mean_se**2 * np.eye(len(sd)))
+        scale = sd * np.exp(point[0] * population.sd_se)
+        return np.asarray(both.at(point[1]) * np.outer(scale, scale) + population.mean_se**2 * np.eye(len(sd)))
 
+    central = covariance_at(np.zeros(2))
+    if not population.sd_se and not both.directions[0].any():
+        return LeafPopulations(mean=mean, covariances=central[None], log_weight=np.zeros(1), central=central)
     covariances = np.stack([covariance_at(point) for point in points])
-    return LeafPopulations(mean, covariances, np.log(weights), covariance_at(np.zeros(len(free))))
+    return LeafPopulations(mean=mean, covariances=covariances, log_weight=np.log(weights), central=central)
 
 
 def clusters(units: Units) -> Ints:
@@ -65,25 +86,20 @@ def clusters(units: Units) -> Ints:
     return np.asarray(np.unique(above, return_inverse=True)[1].ravel())
 
 
-def _fisher(population: BankPopulation, units: Units) -> tuple[Floats, list[Floats]]:
-    """Return Fisher's z of the correlations (D, D), diagonal 0, and the directions (D, D) of one standard error."""
+def correlation_pattern(population: BankPopulation, units: Units) -> Pattern:
+    """Return the correlations of the leaves that a population states, and how uncertain they are."""
     of, D = clusters(units), len(units.leaves)
-    same = of[:, None] == of
     pattern = population.correlations
     if isinstance(pattern, CorrelationMatrix):
-        at, lower = (
-            _places(pattern.leaves, units.leaf_codes, "population.correlations"),
-            np.tril_indices(len(pattern.leaves), -1),
-        )
-        z, se = np.zeros((2, len(pattern.leaves), len(pattern.leaves)))
+        at, n = _places(pattern.leaves, units.leaf_codes, "population.correlations"), len(pattern.leaves)
+        z, se = np.zeros((2, n, n))
+        lower = np.tril_indices(n, -1)
         z[lower], se[lower] = np.arctanh(pattern.values), pattern.se or 0.0
-        both = [(x + x.T)[np.ix_(at, at)] for x in (z, se)]
-        return both[0], [both[1]] if both[1].any() else []
-    off = ~np.eye(D, dtype=bool)
-    near, far = same & off, ~same
+        z, se = ((x + x.T)[np.ix_(at, at)] for x in (z, se))
+        return Pattern(z, (se,))
+    near, far = (of[:, None] == of) & ~np.eye(D, dtype=np.bool_), of[:, None] != of
     z = np.arctanh(np.where(near, pattern.within, np.where(far, min(pattern.between, pattern.within), 0.0)))
-    direction = near * pattern.within_se + far * pattern.between_se  # both at once: where the one is high the other is
-    return z, [direction] if direction.any() else []
+    return Pattern(z, (near * pattern.within_se, far * pattern.between_se))
 
 
 def _places(names: tuple[str, ...], leaves: tuple[str, ...], where: str) -> Ints:

@@ -27,7 +27,7 @@ def statuses(
         "too_few_items": n_items < rule.min_items,
         "borrowed": own_share < rule.own_share,
     }
-    codes = [STATUSES.index(name) for name in conditions]  # type: ignore[arg-type]
+    codes = [STATUSES.index(name) for name in conditions]
     return np.select(list(conditions.values()), codes, REPORTED).astype(np.int8)
 
 

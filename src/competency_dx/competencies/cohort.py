@@ -1,0 +1,165 @@
+"""The population of the persons at hand, with the items held: means, SD and correlations of the leaves in one fit.
+
+The marginal likelihood log Z of `ep_e_step` is maximised with priors over a common shift, departures of the leaves from it, the
+SD and the bank's directions of correlation; its gradient follows from the moments of the posteriors (ep_e_step says why):
+
+∂ log Z / ∂μ = Σ⁻¹ Σ_p E[θ - μ]        ∂ log Z / ∂Σ = ½ Σ⁻¹ (Σ_p E[(θ - μ)(θ - μ)ᵀ] - P Σ) Σ⁻¹
+
+What is left uncertain is carried: that of means in the prior of each person, that of SD and correlations by cubature. An error of
+all difficulties of a leaf cannot be told from its mean, and need not: percent depends on their difference alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+
+from competency_dx.arrays import Floats, Ints, value
+from competency_dx.competencies.plan import Plan
+from competency_dx.competencies.population import LeafPopulations, Pattern
+from competency_dx.errors import DiagnosisError
+from competency_dx.kernels.grid.by_dimension import by_dimension
+from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, no_sites
+from competency_dx.kernels.propagation.expectation_propagation import SweepControl
+from competency_dx.models import cubature
+from competency_dx.persons import Matched
+
+LEAF_SD = 0.3  # of the leaves' means about a common shift
+SPREAD_SD = 1.0  # of log SD
+SHIFT_SD = 3.0
+STEP = 1e-2  # of finite differences of the gradient
+CONTROL = SweepControl(1e-5, 60)
+
+
+@value
+class Cohort:
+    """The population is that of the persons diagnosed: estimated from their answers with the items held.
+
+    A person's profile then depends on the others. Items whose difficulty is a judgement keep it.
+
+    Attributes
+    ----------
+    min_persons : int
+        Fewer persons with answers are refused.
+    most_persons : int
+        Where there are more, so many stand for them, evenly chosen.
+    """
+
+    min_persons: int = 100
+    most_persons: int = 1000
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.min_persons <= self.most_persons:
+            raise DiagnosisError(
+                f"Cohort needs 2 <= min_persons <= most_persons, found {self.min_persons} and {self.most_persons}"
+            )
+
+
+class _Fit(NamedTuple):
+    """Hyperparameters: common shift, departures of D leaves, log of the factor of SD, steps along M directions."""
+
+    start: LeafPopulations
+    sd: Floats
+    pattern: Pattern
+    prior_sd: Floats
+
+    def at(self, x: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return mean (D,), covariance (D, D) and correlations (D, D)."""
+        D = len(self.sd)
+        correlation = self.pattern.at(x[D + 2 :])
+        sd = self.sd * np.exp(x[D + 1])
+        return self.start.mean + x[0] + x[1 : D + 1], correlation * np.outer(sd, sd), correlation
+
+
+def cohort_populations(matched: Matched, made: Plan, cohort: Cohort) -> LeafPopulations:
+    """Return the population estimated from persons whose plan `made` stands on the bank's.
+
+    Raises
+    ------
+    DiagnosisError
+        When too few persons have answers.
+    """
+    some = _chosen(matched, cohort)
+    known = made.parameters
+    answers = prepare(matched.codes[some], matched.observed[some], known.n_categories)
+    design = by_dimension(answers, made.units.leaf, regressors=np.ones((len(some), 1)))
+    D = len(made.units.leaves)
+    directions = tuple(d for d in made.pattern.directions if d.any())
+    fit = _Fit(
+        made.populations,
+        np.sqrt(np.diag(made.populations.central)),
+        Pattern(made.pattern.z, directions),
+        np.concatenate([[SHIFT_SD], _leaf_sd(made), [SPREAD_SD], np.ones(len(directions))]),
+    )
+    kept = {"sites": no_sites(design)}
+
+    def objective(x: Floats) -> tuple[float, Floats]:
+        mean, covariance, correlation = fit.at(x)
+        out = ep_e_step(
+            design, Model(made.theta, made.log_prob, mean[None], covariance[None]), kept["sites"], control=CONTROL
+        )
+        kept["sites"] = out.sites
+        inverse = np.linalg.inv(covariance)
+        to_mean = inverse @ out.moments.cross[0, 0]
+        to_covariance = 0.5 * inverse @ (out.moments.scatter[0] - len(some) * covariance) @ inverse
+        sd = np.sqrt(np.diag(covariance))
+        along = [float((to_covariance * (1 - correlation**2) * d * np.outer(sd, sd)).sum()) for d in directions]
+        gradient = np.concatenate([[to_mean.sum()], to_mean, [2 * float((to_covariance * covariance).sum())], along])
+        penalty = x / fit.prior_sd
+        return -(out.log_likelihood - 0.5 * float(penalty @ penalty)), -(gradient - penalty / fit.prior_sd)
+
+    best = minimize(objective, np.zeros(D + 2 + len(directions)), jac=True, method="L-BFGS-B", options={"maxiter": 60})
+    return _with_uncertainty(fit, best.x, _inverse_information(objective, best.x))
+
+
+def _chosen(matched: Matched, cohort: Cohort) -> Ints:
+    """Return the persons (n,) that stand for all, whatever their order."""
+    some = np.flatnonzero(matched.observed.any(axis=1))
+    if len(some) < cohort.min_persons:
+        raise DiagnosisError(
+            f"population=Cohort() needs at least {cohort.min_persons} persons with answers, found {len(some)}: leave population= "
+            "away to take the bank's, or state one"
+        )
+    if len(some) <= cohort.most_persons:
+        return some
+    ordered = some[np.argsort(matched.persons[some].astype(str), kind="stable")]
+    return np.sort(ordered[np.linspace(0, len(ordered) - 1, cohort.most_persons).round().astype(np.int64)])
+
+
+def _leaf_sd(made: Plan) -> Floats:
+    """Return how far the mean of each leaf may lie from the common shift: competencies differ, and judged difficulties err."""
+    known, D = made.parameters.single(), len(made.units.leaves)
+    se = np.nan_to_num(np.where(np.array(known.statuses)[:, None] == "provisional", known.difficulty_se(), 0.0)).mean(
+        axis=1
+    )
+    n = np.bincount(made.units.leaf, minlength=D)
+    return np.asarray(np.sqrt(LEAF_SD**2 + np.bincount(made.units.leaf, weights=se**2, minlength=D) / n**2))
+
+
+def _inverse_information(objective: Callable[[Floats], tuple[float, Floats]], x: Floats) -> Floats:
+    """Return the covariance of the hyperparameters: inverse of the differences of the gradient."""
+    at, steps = objective(x)[1], STEP * np.eye(len(x))
+    rows = np.array([(objective(x + step)[1] - at) / STEP for step in steps])
+    values, vectors = np.linalg.eigh((rows + rows.T) / 2)
+    return np.asarray((vectors / np.maximum(values, 1e-6)) @ vectors.T)
+
+
+def _with_uncertainty(fit: _Fit, x: Floats, covariance: Floats) -> LeafPopulations:
+    """Return populations at the points of a cubature over SD and correlations, the covariance of the means in each."""
+    D = len(fit.sd)
+    to_means = np.concatenate([np.ones((D, 1)), np.eye(D)], axis=1)
+    of_means = to_means @ covariance[: D + 1, : D + 1] @ to_means.T
+    root = np.linalg.cholesky(covariance[D + 1 :, D + 1 :])
+    points, weights = cubature(len(root), 0)
+    moved = [fit.at(np.concatenate([x[: D + 1], x[D + 1 :] + root @ point])) for point in points]
+    mean, central, _ = fit.at(x)
+    return LeafPopulations(
+        mean=mean,
+        covariances=np.stack([one[1] + of_means for one in moved]),
+        log_weight=np.log(weights),
+        central=central + of_means,
+    )
