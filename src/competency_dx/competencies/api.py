@@ -11,6 +11,7 @@ from competency_dx.bank import BankPopulation, ItemBank
 from competency_dx.competencies.cohort import Cohort, cohort_populations
 from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import estimates
+from competency_dx.competencies.omission import joint_answers
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
@@ -73,10 +74,11 @@ def diagnose(
     made = plan(bank, standards, None if isinstance(population, Cohort) else population)
     units, parameters = made.units, made.parameters
     matched = match(as_responses(responses, bank), parameters, rule.missing)
-    if isinstance(population, Cohort):
-        made = plan(bank, standards, cohort_populations(matched, made, population))
-    at = estimates(matched, made, rule)
     reasons = _reasons(matched, parameters)
+    answers = joint_answers(matched, reasons, made, modelled=rule.missing.omitted == "modelled")
+    if isinstance(population, Cohort):
+        answers = answers._replace(populations=cohort_populations(answers, made, population))
+    at = estimates(answers, matched, made, rule)
     n_items = matched.observed.astype(np.int64) @ units.member.T
     status = statuses(n_items, at.own_share, at.misfit, _effortless(matched, bank), rule)
     concluded = status == REPORTED

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from competency_dx.arrays import Floats, Ints, value
+from competency_dx.competencies.omission import JointAnswers
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError
@@ -60,60 +61,78 @@ class Cohort:
 
 
 class _Fit(NamedTuple):
-    """Hyperparameters: common shift, departures of D leaves, log of the factor of SD, steps along M directions."""
+    """Hyperparameters: common shift of the leaves, departures of D dimensions, log factors of SD (S), steps along M directions.
 
-    start: LeafPopulations
+    `group` (D, S) says which factor an SD has: the leaves share one, an omission propensity has its own.
+    """
+
+    mean: Floats
     sd: Floats
+    group: Floats
     pattern: Pattern
     prior_sd: Floats
 
     def at(self, x: Floats) -> tuple[Floats, Floats, Floats]:
         """Return mean (D,), covariance (D, D) and correlations (D, D)."""
-        D = len(self.sd)
-        correlation = self.pattern.at(x[D + 2 :])
-        sd = self.sd * np.exp(x[D + 1])
-        return self.start.mean + x[0] + x[1 : D + 1], correlation * np.outer(sd, sd), correlation
+        D, S = self.group.shape
+        correlation = self.pattern.at(x[D + S + 1 :])
+        sd = self.sd * np.exp(self.group @ x[D + 1 : D + S + 1])
+        return self.mean + self.group[:, 0] * x[0] + x[1 : D + 1], correlation * np.outer(sd, sd), correlation
 
 
-def cohort_populations(matched: Matched, made: Plan, cohort: Cohort) -> LeafPopulations:
-    """Return the population estimated from persons whose plan `made` stands on the bank's.
+def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> LeafPopulations:
+    """Return the population estimated from the answers of persons whose plan `made` stands on the bank's.
 
     Raises
     ------
     DiagnosisError
         When too few persons have answers.
     """
-    some = _chosen(matched, cohort)
-    known = made.parameters
-    answers = prepare(matched.codes[some], matched.observed[some], known.n_categories)
-    design = by_dimension(answers, made.units.leaf, regressors=np.ones((len(some), 1)))
-    D = len(made.units.leaves)
-    directions = tuple(d for d in made.pattern.directions if d.any())
-    fit = _Fit(
-        made.populations,
-        np.sqrt(np.diag(made.populations.central)),
-        Pattern(made.pattern.z, directions),
-        np.concatenate([[SHIFT_SD], _leaf_sd(made), [SPREAD_SD], np.ones(len(directions))]),
-    )
+    some, fit = _chosen(answers.matched, cohort), _started(answers, made)
+    prepared = prepare(answers.matched.codes[some], answers.matched.observed[some], answers.n_categories)
+    design = by_dimension(prepared, answers.leaf, regressors=np.ones((len(some), 1)))
     kept = {"sites": no_sites(design)}
 
     def objective(x: Floats) -> tuple[float, Floats]:
         mean, covariance, correlation = fit.at(x)
-        out = ep_e_step(
-            design, Model(made.theta, made.log_prob, mean[None], covariance[None]), kept["sites"], control=CONTROL
-        )
+        model = Model(made.theta, answers.log_prob, mean[None], covariance[None])
+        out = ep_e_step(design, model, kept["sites"], control=CONTROL)
         kept["sites"] = out.sites
         inverse = np.linalg.inv(covariance)
         to_mean = inverse @ out.moments.cross[0, 0]
         to_covariance = 0.5 * inverse @ (out.moments.scatter[0] - len(some) * covariance) @ inverse
         sd = np.sqrt(np.diag(covariance))
-        along = [float((to_covariance * (1 - correlation**2) * d * np.outer(sd, sd)).sum()) for d in directions]
-        gradient = np.concatenate([[to_mean.sum()], to_mean, [2 * float((to_covariance * covariance).sum())], along])
+        turned = to_covariance * (1 - correlation**2) * np.outer(sd, sd)
+        gradient = np.concatenate(
+            [
+                [fit.group[:, 0] @ to_mean],
+                to_mean,
+                2 * (to_covariance * covariance).sum(axis=1) @ fit.group,
+                [float((turned * direction).sum()) for direction in fit.pattern.directions],
+            ]
+        )
         penalty = x / fit.prior_sd
         return -(out.log_likelihood - 0.5 * float(penalty @ penalty)), -(gradient - penalty / fit.prior_sd)
 
-    best = minimize(objective, np.zeros(D + 2 + len(directions)), jac=True, method="L-BFGS-B", options={"maxiter": 60})
+    start = np.zeros(len(fit.prior_sd))
+    best = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 60})
     return _with_uncertainty(fit, best.x, _inverse_information(objective, best.x))
+
+
+def _started(answers: JointAnswers, made: Plan) -> _Fit:
+    """Return the fit at the population that the bank states, with its priors."""
+    central, leaves = answers.populations.central, len(made.units.leaves)
+    group = np.eye(2)[(np.arange(len(central)) >= leaves).astype(np.int64)][:, : 1 + (len(central) > leaves)]
+    directions = tuple(d for d in answers.pattern.directions if d.any())
+    departures = np.append(_leaf_sd(made), np.ones(len(central) - leaves))
+    prior_sd = (np.array([SHIFT_SD]), departures, np.full(group.shape[1], SPREAD_SD), np.ones(len(directions)))
+    return _Fit(
+        answers.populations.mean,
+        np.sqrt(np.diag(central)),
+        group,
+        Pattern(answers.pattern.z, directions),
+        np.concatenate(prior_sd),
+    )
 
 
 def _chosen(matched: Matched, cohort: Cohort) -> Ints:
@@ -151,7 +170,7 @@ def _inverse_information(objective: Callable[[Floats], tuple[float, Floats]], x:
 def _with_uncertainty(fit: _Fit, x: Floats, covariance: Floats) -> LeafPopulations:
     """Return populations at the points of a cubature over SD and correlations, the covariance of the means in each."""
     D = len(fit.sd)
-    to_means = np.concatenate([np.ones((D, 1)), np.eye(D)], axis=1)
+    to_means = np.concatenate([fit.group[:, :1], np.eye(D)], axis=1)
     of_means = to_means @ covariance[: D + 1, : D + 1] @ to_means.T
     root = np.linalg.cholesky(covariance[D + 1 :, D + 1 :])
     points, weights = cubature(len(root), 0)

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv
 
 from competency_dx.arrays import Floats, Ints
+from competency_dx.competencies.omission import JointAnswers
 from competency_dx.competencies.percent_given_answers import leaf_distribution
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.kernels.propagation.ep_e_step import Mixture
-from competency_dx.kernels.propagation.expectation_propagation import Settled
-from competency_dx.persons import Matched, posterior_under
+from competency_dx.kernels.propagation.expectation_propagation import Settled, Sites
+from competency_dx.persons import Matched
 
 SMALLEST = 1e-9
 
@@ -46,16 +47,9 @@ class UnitEstimates(NamedTuple):
     misfit: Floats
 
 
-def estimates(matched: Matched, made: Plan, rule: DeficitRule) -> UnitEstimates:
-    """Return what the posterior says of each person; the same for one person alone and in any company."""
-    populations = made.populations
-    posterior = posterior_under(
-        matched,
-        made.parameters,
-        (made.theta, made.log_prob),
-        (populations.mean, populations.covariances, populations.log_weight),
-    )
-    parts = list(posterior.each(partial(_block, matched, made, rule)))
+def estimates(answers: JointAnswers, matched: Matched, made: Plan, rule: DeficitRule) -> UnitEstimates:
+    """Return what the posterior given the answers says of each person; the same for one person alone and in any company."""
+    parts = list(answers.posterior(made.theta).each(partial(_block, matched, made, rule)))
     P = len(matched.codes)
     return UnitEstimates(*(np.concatenate(column)[:P] for column in zip(*parts, strict=True)))
 
@@ -73,7 +67,7 @@ class _Leaves(NamedTuple):
 
 def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) -> UnitEstimates:
     """Return the estimates of one block of persons."""
-    settled, rows = mixture.joined(), mixture.rows
+    settled, rows = _leaves_of(mixture.joined(), len(made.percent)), mixture.rows
     codes, observed = matched.codes[rows], matched.observed[rows]
     part = matched._replace(codes=codes, observed=observed)
     D, p = len(made.percent), len(rows)
@@ -96,6 +90,16 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     own, lean = _own_share(settled, made, leaves)
     misfit = np.where(fit[1] > 0, fit[0] / np.sqrt(np.maximum(fit[1], SMALLEST)), 0.0)
     return UnitEstimates(theta, se, percent, low, high, below, own, lean, influence, misfit)
+
+
+def _leaves_of(settled: Settled, D: int) -> Settled:
+    """Return the posterior of the leaves alone."""
+    if len(settled.mean) == D:
+        return settled
+    sites = Sites(settled.sites.tau[:D], settled.sites.nu[:D])
+    return settled._replace(
+        tilted=settled.tilted[:D], mean=settled.mean[:D], covariance=settled.covariance[:D, :D], sites=sites
+    )
 
 
 def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> tuple[Floats, Floats, list[Floats]]:

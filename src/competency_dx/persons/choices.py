@@ -13,7 +13,9 @@ ItemUncertainty = Literal["provisional", "all", "none"]
 LEAST_POINTS = 11
 
 
-def _check(item_uncertainty: str, points: int = LEAST_POINTS) -> None:
+def _check(item_uncertainty: str, missing: MissingPolicy, points: int = LEAST_POINTS) -> None:
+    if missing.omitted == "modelled":
+        raise ScoringError('omitted="modelled" is for diagnose alone; score with "incorrect" or "ignore"')
     if item_uncertainty not in get_args(ItemUncertainty):
         raise ScoringError(f'item_uncertainty={item_uncertainty!r} is not known; choose "provisional", "all" or "none"')
     if points < LEAST_POINTS:
@@ -43,7 +45,7 @@ class EAP:
     executor: Executor | None = None
 
     def __post_init__(self) -> None:
-        _check(self.item_uncertainty, self.points)
+        _check(self.item_uncertainty, self.missing, self.points)
 
 
 @value
@@ -54,7 +56,7 @@ class MAP:
     missing: MissingPolicy = MissingPolicy()
 
     def __post_init__(self) -> None:
-        _check(self.item_uncertainty)
+        _check(self.item_uncertainty, self.missing)
 
 
 @value
@@ -65,7 +67,7 @@ class ML:
     missing: MissingPolicy = MissingPolicy()
 
     def __post_init__(self) -> None:
-        _check(self.item_uncertainty)
+        _check(self.item_uncertainty, self.missing)
 
 
 @value
@@ -76,7 +78,7 @@ class WLE:
     missing: MissingPolicy = MissingPolicy()
 
     def __post_init__(self) -> None:
-        _check(self.item_uncertainty)
+        _check(self.item_uncertainty, self.missing)
 
 
 @value
@@ -88,7 +90,7 @@ class SumScore:
     missing: MissingPolicy = MissingPolicy()
 
     def __post_init__(self) -> None:
-        _check(self.item_uncertainty, self.points)
+        _check(self.item_uncertainty, self.missing, self.points)
 
 
 Method = EAP | MAP | ML | WLE | SumScore

@@ -110,12 +110,13 @@ def propagated_posterior(
     """Return the posterior given answers to items that measure one competency each."""
     theta, log_prob = curves_of(known, points, choice)
     mean, covariance = known.population.mean, known.population.covariance
-    return posterior_under(matched, known, (theta, log_prob), (mean, covariance[None], np.zeros(1)), executor=executor)
+    items = known.n_categories, known.dimension_index
+    return posterior_under(matched, items, (theta, log_prob), (mean, covariance[None], np.zeros(1)), executor=executor)
 
 
 def posterior_under(
     matched: Matched,
-    known: ItemParameters,
+    items: tuple[Ints, Ints],
     curves: tuple[Floats, Floats],
     populations: tuple[Floats, Floats, Floats],
     *,
@@ -123,13 +124,13 @@ def posterior_under(
 ) -> EPPosterior:
     """Return the posterior under a mixture of normal populations.
 
-    `curves` are points θ (Q,) and log-probabilities (I, K, Q), `populations` the mean (D,), covariances (H, D, D) and log prior
-    weights (H,).
+    `items` are the number of categories and the dimension of each (I,), `curves` points θ (Q,) and log-probabilities
+    (I, K, Q), `populations` the mean (D,), covariances (H, D, D) and log prior weights (H,).
     """
-    answers = prepare(matched.codes, matched.observed, known.n_categories)
+    answers = prepare(matched.codes, matched.observed, items[0])
     mean, covariances, log_weight = populations
     models = tuple(Model(*curves, mean[None], covariance[None]) for covariance in covariances)
-    design = by_dimension(answers, known.dimension_index, regressors=np.ones((len(matched.codes), 1)))
+    design = by_dimension(answers, items[1], regressors=np.ones((len(matched.codes), 1)))
     return EPPosterior(design=design, models=models, log_weight=log_weight, executor=executor)
 
 

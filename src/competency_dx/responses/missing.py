@@ -28,6 +28,7 @@ class Reason(IntEnum):
 
 ReasonName = Literal["not_administered", "omitted", "not_reached", "invalid"]
 Treatment = Literal["ignore", "incorrect"]
+Omissions = Literal["ignore", "incorrect", "modelled"]
 Reasons = NDArray[np.uint8]
 
 BLANK = 255
@@ -57,21 +58,23 @@ NEGATIVE_CODES = frozenset({"-1", "-9"})
 class MissingPolicy:
     """What enters an estimation: each reason is either left out (`ignore`) or scored 0 (`incorrect`).
 
+    Omissions can be `modelled` in a diagnosis: left out, while how much a person omits tells of the person.
+
     The defaults are those of the exam tradition: an omitted or unreadable answer is wrong, an item that was not
     reached or not administered says nothing about the person.
     """
 
-    omitted: Treatment = "incorrect"
+    omitted: Omissions = "incorrect"
     not_reached: Treatment = "ignore"
     invalid: Treatment = "incorrect"
     not_administered: Treatment = "ignore"
 
     def __post_init__(self) -> None:
         for name in _WORDS:
-            if getattr(self, name) not in get_args(Treatment):
-                raise ResponsesError(
-                    f"MissingPolicy({name}={getattr(self, name)!r}) is not possible; choose 'ignore' or 'incorrect'"
-                )
+            possible = get_args(Omissions if name == "omitted" else Treatment)
+            if getattr(self, name) not in possible:
+                choices = " or ".join(repr(p) for p in possible)
+                raise ResponsesError(f"MissingPolicy({name}={getattr(self, name)!r}) is not possible; choose {choices}")
 
     def table(self) -> Bools:
         """Return for each value of `Reason` whether such a cell enters the estimation, shape (5,)."""
@@ -84,11 +87,13 @@ class MissingPolicy:
     def describe(self, language: str = "en") -> str:
         """Return the policy as one sentence."""
         column = 0 if language == "ru" else 1
-        groups = {t: [w[column] for n, w in _WORDS.items() if getattr(self, n) == t] for t in get_args(Treatment)}
-        wrong, left = ", ".join(groups["incorrect"]), ", ".join(groups["ignore"])
+        groups = {t: [w[column] for n, w in _WORDS.items() if getattr(self, n) == t] for t in get_args(Omissions)}
+        wrong, left = ", ".join(groups["incorrect"]), ", ".join(groups["ignore"] + groups["modelled"])
+        modelled = "; omissions modelled", "; склонность к пропускам моделируется"
+        more = modelled[language == "ru"] if groups["modelled"] else ""
         if language == "ru":
-            return f"как неверные: {wrong or 'никакие'}; не учитываются: {left or 'никакие'}"
-        return f"scored 0: {wrong or 'none'}; left out: {left or 'none'}"
+            return f"как неверные: {wrong or 'никакие'}; не учитываются: {left or 'никакие'}{more}"
+        return f"scored 0: {wrong or 'none'}; left out: {left or 'none'}{more}"
 
 
 def reason_code(name: str, where: str) -> int:

@@ -1,0 +1,100 @@
+"""What the joint posterior is built from: the answers, and where omissions are modelled, what was left out.
+
+An omission propensity ξ is one more dimension of the normal population, correlated with the leaves; each item shown was omitted
+with log odds c + s ξ, ξ ~ N(0, 1) (Holman & Glas 2005, doi:10.1111/j.2044-8317.2005.tb00312.x). Then omissions are ignorable
+given ξ, and tell of θ as far as the two correlate. The rate, its spread between persons and the correlation are uncertain; a
+cohort estimates them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints
+from competency_dx.competencies.plan import Plan
+from competency_dx.competencies.population import LeafPopulations, Pattern
+from competency_dx.persons import EPPosterior, Matched, posterior_under
+from competency_dx.responses import Reason, Reasons
+
+LOG_ODDS, SPREAD = -3.0, 1.8  # 5 % omitted; between persons of one group SD 1.5, between groups 1
+CORRELATION, CORRELATION_SE = -0.4, 0.4  # with each leaf; the error of Fisher's z
+NOTHING = -690.0  # log-probability of a category an item does not have
+
+
+class JointAnswers(NamedTuple):
+    """Answers of persons (P, I or 2 I) with the leaf and number of categories of each column, curves and populations."""
+
+    matched: Matched
+    leaf: Ints
+    n_categories: Ints
+    log_prob: Floats
+    populations: LeafPopulations
+    pattern: Pattern
+
+    def posterior(self, theta: Floats) -> EPPosterior:
+        """Return the joint posterior on points θ (Q,)."""
+        populations = self.populations
+        return posterior_under(
+            self.matched,
+            (self.n_categories, self.leaf),
+            (theta, self.log_prob),
+            (populations.mean, populations.covariances, populations.log_weight),
+        )
+
+
+def joint_answers(matched: Matched, reasons: Reasons, made: Plan, *, modelled: bool) -> JointAnswers:
+    """Return the answers of matched persons, with their omissions as answers to items of their own where these are modelled.
+
+    `reasons` (P, I) are in the order of the items.
+    """
+    parts = matched, made.units.leaf, made.parameters.n_categories, made.log_prob, made.populations, made.pattern
+    if not modelled:
+        return JointAnswers(*parts)
+    omitted = reasons == Reason.OMITTED
+    shown = omitted | (reasons == Reason.ANSWERED)
+    with_omissions = matched._replace(
+        codes=np.concatenate([matched.codes, omitted.astype(np.int8)], axis=1),
+        observed=np.concatenate([matched.observed, shown], axis=1),
+    )
+    I, K, _ = made.log_prob.shape
+    eta = LOG_ODDS + SPREAD * made.theta
+    curves = np.full((K, len(eta)), NOTHING)
+    curves[0], curves[1] = -np.logaddexp(0, eta), -np.logaddexp(0, -eta)
+    return JointAnswers(
+        with_omissions,
+        np.concatenate([made.units.leaf, np.full(I, len(made.units.leaves))]),
+        np.concatenate([made.parameters.n_categories, np.full(I, 2)]),
+        np.concatenate([made.log_prob, np.broadcast_to(curves, made.log_prob.shape)]),
+        _with_propensity(made.populations),
+        _pattern_with_propensity(made.pattern),
+    )
+
+
+def _with_propensity(populations: LeafPopulations) -> LeafPopulations:
+    """Return populations of D + 1 dimensions, each at two values of the correlation."""
+    z = np.arctanh(CORRELATION) + CORRELATION_SE * np.array([-1.0, 1.0])
+    wide = [_wider(covariance, float(np.tanh(x))) for covariance in populations.covariances for x in z]
+    return LeafPopulations(
+        mean=np.append(populations.mean, 0.0),
+        covariances=np.stack(wide),
+        log_weight=np.repeat(populations.log_weight, 2) - np.log(2),
+        central=_wider(populations.central, CORRELATION),
+    )
+
+
+def _wider(covariance: Floats, correlation: float) -> Floats:
+    """Return the covariance (D + 1, D + 1) with a standard normal propensity, its correlation no stronger than is proper."""
+    sd = np.sqrt(np.diag(covariance))
+    most = 0.95 / np.sqrt(sd @ np.linalg.solve(covariance, sd))
+    across = np.clip(correlation, -most, most) * sd
+    return np.block([[covariance, across[:, None]], [across[None], np.ones((1, 1))]])
+
+
+def _pattern_with_propensity(pattern: Pattern) -> Pattern:
+    """Return the correlations with the propensity as last dimension, uncertain by a direction of its own."""
+    across = np.zeros((len(pattern.z) + 1,) * 2)
+    across[-1, :-1] = across[:-1, -1] = 1.0
+    z, *directions = (np.pad(x, ((0, 1), (0, 1))) for x in (pattern.z, *pattern.directions))
+    return Pattern(z + np.arctanh(CORRELATION) * across, (*directions, CORRELATION_SE * across))
