@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.calibration import calibrate as calibrate
     from competency_dx.classification import ClassCalibration as ClassCalibration
     from competency_dx.competencies import R201 as R201
+    from competency_dx.competencies import Cohort as Cohort
     from competency_dx.competencies import DeficitProfiles as DeficitProfiles
     from competency_dx.competencies import DeficitRule as DeficitRule
     from competency_dx.competencies import Profile as Profile
@@ -73,7 +74,7 @@ _NAMES = {
     "bank": "CompetencyFramework Item ItemBank load_bank load_framework save_bank shipped_banks",
     "calibration": "Calibration MarginalML calibrate",
     "classification": "ClassCalibration",
-    "competencies": "DeficitProfiles DeficitRule Profile R201 Standards diagnose",
+    "competencies": "Cohort DeficitProfiles DeficitRule Profile R201 Standards diagnose",
     "errors": "CompetencyDxError CompetencyDxWarning ConvergenceError",
     "findings": "Finding",
     "misconceptions": "find_misconceptions",

@@ -1,6 +1,7 @@
 """Standards, deficit rule and profiles: from posteriors to what can and what cannot be concluded."""
 
 from competency_dx.competencies.api import diagnose
+from competency_dx.competencies.cohort import Cohort
 from competency_dx.competencies.conclusion import STATES, Competency, Conclusion, Evidence, ItemFact, State
 from competency_dx.competencies.profile import DeficitProfiles, Profile
 from competency_dx.competencies.rule import DeficitRule
@@ -9,6 +10,7 @@ from competency_dx.competencies.standards import R201, Level, Standards
 __all__ = [
     "R201",
     "STATES",
+    "Cohort",
     "Competency",
     "Conclusion",
     "DeficitProfiles",
