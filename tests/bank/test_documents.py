@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 import competency_dx as cdx
-from competency_dx.bank import CompetencyFramework, Item, ItemBank, ParameterRecord, parse
+from competency_dx.bank import (
+    BankPopulation,
+    CompetencyFramework,
+    Correlations,
+    Item,
+    ItemBank,
+    ParameterRecord,
+    parse,
+)
 from competency_dx.errors import BankError
 
 MakeBank = Callable[..., ItemBank]
@@ -101,6 +109,15 @@ def put(*path: Any, value: Any) -> Change:
     return change
 
 
+def stated(**fields: Any) -> Change:
+    """Make a change that states a population, in schema 2."""
+
+    def change(document: dict[str, Any]) -> None:
+        document |= {"schema_version": 2, "population": fields}
+
+    return change
+
+
 ITEM_FAULTS: list[tuple[Change, str]] = [
     (put("items", 1, "key", value=13), r"items\.yaml: items\[1\]\.key: 13 must stand in quotes"),
     (put("items", 2, "key", value=["1", 3]), r"items\[2\]\.key: 3 must stand in quotes"),
@@ -150,6 +167,13 @@ HEADER_FAULTS: list[tuple[Change, str]] = [
     (put("subject", value="T"), r"subject 'T' is no code of framework own"),
     (put("framework", "version", value="2"), r"framework\.version asks for own 2, found own 1"),
     (put("population", value={"variance": 0}), r"bank\.yaml: population\.variance"),
+    (put("population", value={"mean_se": 0.2}), r"population\.mean_se needs schema_version: 2"),
+    (stated(leaves={"S.1": {"sd": 0}}), r"population\.leaves\.S\.1\.sd"),
+    (stated(leaves={"S": {"mean": 1.0}}), r"population\.leaves: S own no items; the leaves of this bank are S\.1, S\.2"),
+    (stated(correlations={"within": 1.0}), r"population\.correlations\.Correlations\.within"),
+    (stated(correlations={"leaves": ["S.1"], "values": []}), r"population\.correlations\.leaves: S\.2 own items and are"),
+    (stated(correlations={"leaves": ["S.1", "S.2"], "values": []}), r"2 leaves need 1 correlations"),
+    (stated(correlations={"leaves": ["S.1", "S.3"], "values": [0.5]}), r"correlations\.leaves: S\.3 own no items"),
 ]
 
 
@@ -269,10 +293,11 @@ class Fresh:
     def bank_records(self) -> tuple[ParameterRecord, ...]:
         return self.records
 
-    def bank_population(self) -> Any:
-        from competency_dx.bank import BankPopulation
-
+    def bank_population(self) -> BankPopulation:
         return BankPopulation(mean=0.5, variance=2.0)
+
+    def bank_dimensions(self) -> dict[str, str]:
+        return {}
 
 
 def test_a_calibrated_bank_is_a_new_one_and_the_old_one_stays(folder: Folder) -> None:
@@ -286,6 +311,49 @@ def test_a_calibrated_bank_is_a_new_one_and_the_old_one_stays(folder: Folder) ->
     assert fresh.parameters[1] == record
     assert fresh.parameters[0] == bank.parameters[0]
     assert (fresh.header.population.mean, fresh.header.population.variance) == (0.5, 2.0)
+
+
+def test_headers_of_schema_1_keep_their_digest_and_have_the_pattern_stated_by_default(folder: Folder) -> None:
+    """The digests are those that the version before schema 2 gave."""
+    bank = folder.load()
+    assert bank.digest == "sha256:a0a017cba5dc37ed38d2e33554057f606eb0c5860c908524aabdcf2e53953fd8"
+    assert bank.header.population == BankPopulation()
+    assert bank.header.population.correlations == Correlations()
+    folder.header["population"] = {"mean": 0.5, "variance": 2.0}
+    assert folder.load().digest == "sha256:5a5b9945d49fdee6a570546612e8ae26c37f4244bb5588b97604f80541730a7c"
+
+
+@pytest.mark.parametrize(
+    "population",
+    [
+        {"correlations": {"within": 0.7, "between": 0.5}, "status": "provisional", "source": "judgement"},
+        {"leaves": {"S.2": {"mean": -0.4, "sd": 1.2}}, "mean_se": 0.3, "n": 12, "date": "2026-05-01"},
+        {"correlations": {"leaves": ["S.1", "S.2"], "values": [0.6], "se": [0.1]}, "status": "estimated"},
+    ],
+)
+def test_populations_of_schema_2_read_back_to_the_same_digest(
+    population: dict[str, Any], folder: Folder, tmp_path: Path
+) -> None:
+    folder.header |= {"schema_version": 2, "population": population}
+    bank = folder.load()
+    again = cdx.load_bank(cdx.save_bank(bank, tmp_path / "again"))
+    assert again.digest == bank.digest
+    assert again.header == bank.header
+    assert cdx.ItemBank.from_json(bank.to_json()).digest == bank.digest
+
+
+def test_an_item_counts_for_the_leaf_of_its_greatest_weight(folder: Folder) -> None:
+    folder.framework["nodes"].append({"code": "S.2.1", "title": {"ru": "Тема"}, "kind": "topic", "parent": "S.2"})
+    folder.items["items"][1]["competencies"] = {"S.1": 0.4, "S.2.1": 0.6}
+    assert dict(folder.load().leaves) == {"x": "S.1", "y": "S.2", "z": "S.2"}
+
+
+def test_a_calibration_of_one_competency_keeps_the_correlations(folder: Folder) -> None:
+    stated(correlations={"within": 0.7, "between": 0.5}, source="judgement")(folder.header)
+    bank = folder.load()
+    fresh = bank.with_calibration(Fresh(bank.parameters[0]))
+    assert fresh.header.population.correlations == bank.header.population.correlations
+    assert (fresh.header.population.mean, fresh.header.schema_version) == (0.5, 2)
 
 
 def test_a_calibration_of_other_items_is_refused(folder: Folder) -> None:

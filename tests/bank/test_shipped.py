@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 import competency_dx as cdx
-from competency_dx.bank import Item, Rubric
+from competency_dx.bank import Correlations, Item, Rubric
 from competency_dx.responses import Reason, score_answers
 
 NAMES = ("history", "mathematics", "physics")
@@ -54,6 +54,17 @@ def test_parameters_are_honest(bank: cdx.ItemBank) -> None:
         assert record.status == "provisional"
         assert record.n == 0
         assert all(se is not None and se >= 0.5 for se in record.se_b)
+
+
+def test_the_population_is_stated_with_its_uncertainty_and_source(bank: cdx.ItemBank) -> None:
+    population = bank.header.population
+    assert bank.header.schema_version == 2
+    assert population.status == "provisional"
+    assert population.source
+    assert population.n == 0
+    assert min(population.mean_se, population.sd_se) >= 0.1
+    assert isinstance(population.correlations, Correlations)
+    assert min(population.correlations.within_se, population.correlations.between_se) >= 0.2
 
 
 def test_every_item_has_titles_in_both_languages(bank: cdx.ItemBank) -> None:

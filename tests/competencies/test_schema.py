@@ -15,7 +15,7 @@ import pytest
 
 import competency_dx as cdx
 
-PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas" / "deficit_profiles-1.json"
+PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas" / "deficit_profiles-2.json"
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.item import Item
-from competency_dx.bank.population import BankPopulation
+from competency_dx.bank.population import OF_EVERY_SCHEMA, BankPopulation
 from competency_dx.errors import BankError, listed
 
 
@@ -48,6 +48,12 @@ class BankDocument(Document):
     forms: tuple[Form, ...] = Field(default=())
     misconceptions: dict[Annotated[str, Field(pattern=r"^\S+$")], Text] = Field(default_factory=dict)
     note: Text | None = None
+
+    @model_validator(mode="after")
+    def _of_its_schema(self) -> Self:
+        if self.schema_version == 1 and (later := self.population.model_fields_set - set(OF_EVERY_SCHEMA)):
+            raise ValueError(f"population.{min(later)} needs schema_version: 2")
+        return self
 
     @model_serializer(mode="wrap")
     def _without_empty_misconceptions(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from competency_dx.bank.population import CorrelationMatrix
 from competency_dx.errors import listed, repeated
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def inconsistency(bank: ItemBank) -> str | None:
     """Return the first thing that does not fit, with its place and the remedy; None where everything does."""
-    checks = (_check_ids, _check_codes, _check_misconceptions, _check_forms, _check_parameters)
+    checks = (_check_ids, _check_codes, _check_misconceptions, _check_forms, _check_parameters, _check_population)
     return next((fault for check in checks if (fault := check(bank))), None)
 
 
@@ -77,4 +78,15 @@ def _check_parameters(bank: ItemBank) -> str | None:
                 f"parameters of {record.item}: model {record.model} has no asymptotes, found c = {record.c}, u = {record.u}; "
                 "leave c and u empty"
             )
+    return None
+
+
+def _check_population(bank: ItemBank) -> str | None:
+    population, leaves = bank.header.population, dict.fromkeys(bank.leaves.values())
+    pairs = population.correlations.leaves if isinstance(population.correlations, CorrelationMatrix) else ()
+    for place, codes in (("leaves", population.leaves), ("correlations.leaves", pairs)):
+        if stray := [code for code in codes if code not in leaves]:
+            return f"population.{place}: {listed(stray)} own no items; the leaves of this bank are {listed(leaves, 20)}"
+    if missing := [code for code in leaves if code not in pairs and pairs]:
+        return f"population.correlations.leaves: {listed(missing)} own items and are missing"
     return None

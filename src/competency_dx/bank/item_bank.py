@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypedDict
 
-from competency_dx.arrays import value
+from competency_dx.arrays import FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, Form
 from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
@@ -52,7 +52,11 @@ class CalibrationLike(Protocol):
         ...
 
     def bank_population(self) -> BankPopulation:
-        """Return mean and variance of the population."""
+        """Return the population; of one competency it has no leaves and says nothing of correlations."""
+        ...
+
+    def bank_dimensions(self) -> Mapping[str, str]:
+        """Return the competency of each item; empty where there is one for all."""
         ...
 
 
@@ -138,6 +142,14 @@ class ItemBank(Result):
         return tuple(i.id for i in self.items) if chosen == "all" else chosen
 
     @property
+    def leaves(self) -> Mapping[str, str]:
+        """Return the leaf that each item counts for: the deepest node but a topic above its competency of greatest weight.
+
+        An item that carries a topic with nothing above it is left out. It is what ``calibrate(dimensions=…)`` takes.
+        """
+        return _leaves(self)
+
+    @property
     def misconceptions(self) -> Mapping[str, Text]:
         """Return the declared misconceptions, code to titles."""
         return self.header.misconceptions
@@ -173,17 +185,34 @@ class ItemBank(Result):
         raise BankError(f"bank {self.id} has no form {form_id!r}; it has {listed(f.id for f in self.forms) or 'none'}")
 
     def with_calibration(self, calibration: CalibrationLike) -> Self:
-        """Return a new version of the bank that carries the calibrated parameters; this one stays as it is."""
+        """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
+
+        Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and
+        correlations with standard errors. One competency brings mean and variance, and correlations stay as they were.
+
+        Raises
+        ------
+        BankError
+            When the calibration has other items or competencies than the bank.
+        """
         if not hasattr(calibration, "bank_records"):
             raise BankError(f"with_calibration needs a Calibration, got {type(calibration).__name__}")
         fresh = {r.item: r for r in calibration.bank_records()}
         unknown = [i for i in fresh if i not in {item.id for item in self.items}]
         if unknown:
             raise BankError(f"bank {self.id}: the calibration has items the bank has not: {listed(unknown)}")
+        if stray := [i for i, code in calibration.bank_dimensions().items() if self.leaves.get(i) != code]:
+            raise BankError(
+                f"bank {self.id}: the calibration has other competencies than the leaves of the items {listed(stray)}: "
+                "calibrate with dimensions=bank.leaves"
+            )
         kept = {r.item: r for r in self.parameters}
         records = tuple((kept | fresh)[i.id] for i in self.items if i.id in kept | fresh)
+        population = calibration.bank_population()
+        if not population.leaves:
+            population = population.model_copy(update={"correlations": self.header.population.correlations})
         header = self.header.model_copy(
-            update={"version": next_version(self.version), "population": calibration.bank_population()}
+            update={"schema_version": 2, "version": next_version(self.version), "population": population}
         )
         return replace(self, header=header, parameters=records)
 
@@ -277,6 +306,18 @@ def content(bank: ItemBank) -> dict[str, Any]:
 
 def _plain(document: Document) -> dict[str, Any]:
     return document.model_dump(mode="json", exclude_none=True)
+
+
+@lru_cache(maxsize=64)
+def _leaves(bank: ItemBank) -> Mapping[str, str]:
+    out = {}
+    for item in bank.items:
+        code = max(item.competencies, key=lambda c, of=item.competencies: of[c])  # type: ignore[misc]
+        for node in bank.framework.lineage(code):
+            if node.kind != "topic":
+                out[item.id] = node.code
+                break
+    return FrozenDict(out)
 
 
 @lru_cache(maxsize=64)

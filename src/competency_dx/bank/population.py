@@ -63,8 +63,8 @@ class BankPopulation(Document):
         Standard error of the mean of each leaf.
     sd_se : float
         Relative standard error of the SD, common to all leaves.
-    status : {"provisional", "estimated"}
-        Whether persons stand behind the numbers.
+    status : {"provisional", "scale", "estimated"}
+        What persons stand behind: nothing, mean and variance but no correlation, or all of it.
     group, date, source : str
         Whose population, when, and from where.
     n : int
@@ -77,7 +77,7 @@ class BankPopulation(Document):
     correlations: Correlations | CorrelationMatrix = Correlations()
     mean_se: float = Field(default=0.1, ge=0)
     sd_se: float = Field(default=0.1, ge=0)
-    status: Literal["provisional", "estimated"] = "provisional"
+    status: Literal["provisional", "scale", "estimated"] = "provisional"
     group: str = ""
     n: int = Field(default=0, ge=0)
     date: str = ""

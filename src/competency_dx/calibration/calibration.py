@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from competency_dx.arrays import Floats, Ints, freeze, value
 from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration import pictures
+from competency_dx.calibration.estimated_population import population_for_bank
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
 from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError, listed
@@ -201,10 +202,10 @@ class Calibration(Result):
     def bank_records(self) -> tuple[ParameterRecord, ...]:
         """Return the parameters as records of a bank; items with a category never observed are left out."""
         p = self.parameters
-        if p.slopes.shape[1] > 1:
+        if not p.between:
             raise CalibrationError(
-                "A bank keeps items of one competency; this calibration has several: keep the Calibration itself, or calibrate "
-                "each competency in a call of its own"
+                "A bank keeps items of one competency each; items of this calibration measure several: keep the Calibration "
+                "itself, or calibrate with dimensions=bank.leaves"
             )
         if any(p.item_groups):
             own = dict.fromkeys(item for item, group in zip(p.items, p.item_groups, strict=True) if group)
@@ -217,6 +218,7 @@ class Calibration(Result):
                 "This calibration has no standard errors, which a bank needs to know how far to trust its parameters; "
                 "calibrate by MarginalML()"
             )
+        p = p.single()
         se_a, se_b, difficulties = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se(), p.difficulties
         bounds, se_bounds = p.asymptotes, asymptote_errors(p)
         steps = [slice(int(m) - 1) for m in p.n_categories]
@@ -241,8 +243,14 @@ class Calibration(Result):
         )
 
     def bank_population(self) -> BankPopulation:
-        """Return mean and variance for the header of a bank."""
-        return BankPopulation(mean=float(self.population.mean[0]), variance=float(self.population.covariance[0, 0]))
+        """Return the population for the header of a bank, the reference group's where there are several."""
+        return population_for_bank(self.population, self.table, self.covariance, self.n_persons, self.groups[0])
+
+    def bank_dimensions(self) -> Mapping[str, str]:
+        """Return the competency that each item measures; empty where there is one for all."""
+        p = self.parameters
+        names = [p.dimensions[d] for d in p.dimension_index]
+        return dict(zip(p.items, names, strict=True)) if len(p.dimensions) > 1 else {}
 
     def summary(self) -> Sequence[str]:
         """Return model, fit, certificate and the number of findings."""

@@ -55,9 +55,8 @@ def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
     DiagnosisError
         When no item with parameters carries a competency that can be reported.
     """
-    items = [bank.item(item) for item in parameters.items]
-    first = [max(item.competencies, key=lambda code, of=item.competencies: of[code]) for item in items]  # type: ignore[misc]
-    lines = [[n.code for n in bank.framework.lineage(code) if n.kind != "topic"] for code in first]
+    leaf_of = [bank.leaves.get(item) for item in parameters.items]
+    lines = [[n.code for n in bank.framework.lineage(code)] if code else [] for code in leaf_of]
     carried = [set(line) for line in lines]
     nodes = [n for n in _depth_first(bank) if any(n.code in codes for codes in carried)]
     if not nodes:
@@ -65,7 +64,7 @@ def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
             f"bank {bank.id}: its items carry topics only; link them to a framework with domains above the topics"
         )
     if any(not line for line in lines):
-        bare = [item.id for item, line in zip(items, lines, strict=True) if not line]
+        bare = [item for item, line in zip(parameters.items, lines, strict=True) if not line]
         raise DiagnosisError(f"bank {bank.id}: no domain, cluster or category above the topics of {listed(bare)}")
     member = np.array([[node.code in codes for codes in carried] for node in nodes])
     codes = [n.code for n in nodes]
