@@ -169,9 +169,15 @@ HEADER_FAULTS: list[tuple[Change, str]] = [
     (put("population", value={"variance": 0}), r"bank\.yaml: population\.variance"),
     (put("population", value={"mean_se": 0.2}), r"population\.mean_se needs schema_version: 2"),
     (stated(leaves={"S.1": {"sd": 0}}), r"population\.leaves\.S\.1\.sd"),
-    (stated(leaves={"S": {"mean": 1.0}}), r"population\.leaves: S own no items; the leaves of this bank are S\.1, S\.2"),
+    (
+        stated(leaves={"S": {"mean": 1.0}}),
+        r"population\.leaves: S own no items; the leaves of this bank are S\.1, S\.2",
+    ),
     (stated(correlations={"within": 1.0}), r"population\.correlations\.Correlations\.within"),
-    (stated(correlations={"leaves": ["S.1"], "values": []}), r"population\.correlations\.leaves: S\.2 own items and are"),
+    (
+        stated(correlations={"leaves": ["S.1"], "values": []}),
+        r"population\.correlations\.leaves: S\.2 own items and are",
+    ),
     (stated(correlations={"leaves": ["S.1", "S.2"], "values": []}), r"2 leaves need 1 correlations"),
     (stated(correlations={"leaves": ["S.1", "S.3"], "values": [0.5]}), r"correlations\.leaves: S\.3 own no items"),
 ]
