@@ -65,35 +65,39 @@ def form_quality(moments: ItemMoments, units: Units, observed: Bools) -> FormQua
     NaN where none of a unit's items was answered (separate) or none at all.
     """
     patterns, group = np.unique(observed, axis=0, return_inverse=True)
-    C = len(units.competencies)
-    out = np.full((3, len(patterns), C), np.nan)
-    on_leaf = (units.leaf[:, None] == np.arange(len(units.leaves))).astype(float)
+    out = np.full((3, len(patterns), len(units.competencies)), np.nan)
+    on_leaf = np.eye(len(units.leaves))[units.leaf]
     targets = np.einsum("ci,id,ir->cdr", units.reference.astype(float), on_leaf, moments.coefficients)
+    across = np.einsum("ckr,rkl->clr", targets, moments.powers)
+    variance = (across * targets).sum(axis=(1, 2))
+    by_item = np.column_stack([moments.coefficients, moments.error])
     with np.errstate(divide="ignore", invalid="ignore"):
         for block in blocks(len(patterns), BLOCK):
-            out[:, block] = _prmse(moments, units, targets, patterns[block][:, :, None] * on_leaf)
+            sums = np.matmul(patterns[block][:, None] * on_leaf.T, by_item)
+            shared = (across * sums[:, None, :, :-1]).sum(axis=3)
+            out[:, block] = _prmse(moments.powers, units.below.astype(float), shared / np.sqrt(variance)[:, None], sums)
     return FormQuality(*out[:, group.ravel()])
 
 
-def _prmse(moments: ItemMoments, units: Units, targets: Floats, seen: Floats) -> Floats:
-    """Return the three PRMSE (3, n, C) for answered items by leaf (n, I, D) and targets (C, D, R)."""
-    sums = np.einsum("nid,ir->ndr", seen, moments.coefficients)
-    error = np.einsum("nid,i->nd", seen, moments.error)
-    true = np.einsum("nkr,rkl,nlr->nkl", sums, moments.powers, sums, optimize=True)
-    shared = np.einsum("ckr,rkl,nlr->ncl", targets, moments.powers, sums, optimize=True)
-    variance = np.einsum("ckr,rkl,clr->c", targets, moments.powers, targets, optimize=True)
-    D = error.shape[1]
-    observed = true + error[:, :, None] * np.eye(D)
-    empty = error <= 0
-    observed[:, np.arange(D), np.arange(D)] += empty  # no points, no covariance: any variance will do
-    below = units.below.astype(float)
-    within = np.einsum("ck,nkl,cl->nc", below, observed - empty[:, :, None] * np.eye(D), below, optimize=True)
-    every = (observed - empty[:, :, None] * np.eye(D)).sum(axis=(1, 2))[:, None]
-    best = np.linalg.solve(observed, shared.transpose(0, 2, 1)).transpose(0, 2, 1)
+def _prmse(powers: Floats, below: Floats, shared: Floats, sums: Floats) -> Floats:
+    """Return the three PRMSE (3, n, C).
+
+    `shared` (n, C, D) are covariances of the percents, in units of their SD, with the sums of leaves, `sums` (n, D, R + 1) the
+    coefficients of these and their error variances.
+    """
+    error, D = sums[:, :, -1], sums.shape[1]
+    covariance = sum(
+        (power * sums[:, :, None, r] * sums[:, None, :, r] for r, power in enumerate(powers)),
+        error[:, :, None] * np.eye(D),
+    )
+    within = (np.matmul(below, covariance) * below).sum(axis=2)
+    every = covariance.sum(axis=(1, 2))[:, None]
+    certain = covariance + (error <= 0)[:, :, None] * np.eye(D)  # no points, no covariance: any variance will do
+    best = np.linalg.solve(certain, shared.transpose(0, 2, 1)).transpose(0, 2, 1)
     return np.stack(
         [
-            (shared * below).sum(axis=2) ** 2 / (within * variance),
-            shared.sum(axis=2) ** 2 / (every * variance),
-            np.where(every > 0, (shared * best).sum(axis=2) / variance, np.nan),
+            (shared * below).sum(axis=2) ** 2 / within,
+            shared.sum(axis=2) ** 2 / every,
+            np.where(every > 0, (shared * best).sum(axis=2), np.nan),
         ]
     )

@@ -19,6 +19,7 @@ from competency_dx.competencies.omission import JointAnswers
 from competency_dx.competencies.percent_given_answers import leaf_distribution
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
+from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation.ep_e_step import Mixture
 from competency_dx.kernels.propagation.expectation_propagation import Settled, Sites
 from competency_dx.persons import Matched
@@ -106,15 +107,15 @@ def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> 
     """Return θ and its SD (p, C) of all units, and their percent and interval (p, C) and P(below each cut) (p, C, cuts)."""
     share = made.share
     V, correlation = settled.covariance.transpose(2, 0, 1), settled.correlations.transpose(2, 0, 1)
-    theta = settled.mean.T @ share.T
-    se = np.sqrt(np.maximum(np.einsum("ck,pkl,cl->pc", share, V, share, optimize=True), 0.0))
+    theta = even_product(settled.mean.T, share.T)
+    se = np.sqrt(np.maximum((np.matmul(share, V) * share).sum(axis=2), 0.0))
     joint = np.zeros_like(V)
     for r in range(leaves.hermite.shape[2]):
         joint += correlation ** (r + 1) * leaves.hermite[:, :, None, r] * leaves.hermite[:, None, :, r]
     k = np.arange(len(made.percent))
     joint[:, k, k] = leaves.variance
-    mean, below = leaves.percent @ share.T, leaves.below
-    variance = np.maximum(np.einsum("ck,pkl,cl->pc", share, joint, share, optimize=True), SMALLEST)
+    mean, below = even_product(leaves.percent, share.T), leaves.below
+    variance = np.maximum((np.matmul(share, joint) * share).sum(axis=2), SMALLEST)
     leaf = made.units.below.argmax(axis=1)
     units = [values[:, leaf] for values in (leaves.percent, leaves.low, leaves.high, below)]
     wide = np.flatnonzero(made.units.below.sum(axis=1) > 1)
@@ -140,11 +141,11 @@ def _own_share(settled: Settled, made: Plan, leaves: _Leaves) -> tuple[Floats, N
         inside = V[:, k[:, None], k]
         without = np.linalg.inv(np.linalg.inv(inside) - tau[:, k, None] * np.eye(len(k)))
         g = made.share[c, k] * slope[:, k]
-        variance, before = (np.einsum("pk,pkl,pl->p", g, x, g) for x in (inside, without))
+        variance, before = ((np.matmul(g[:, None], x)[:, 0] * g).sum(axis=1) for x in (inside, without))
         own[:, c] = np.where(before > 0, np.clip(1 - variance / np.where(before > 0, before, 1.0), 0.0, 1.0), 0.0)
         if len(k) < len(slope[0]):
             others = np.flatnonzero(~below)
-            moved = np.abs(np.einsum("pk,pkl->pl", g, pull[:, k[:, None], others]))
+            moved = np.abs(np.matmul(g[:, None], pull[:, k[:, None], others])[:, 0])
             most = moved.argmax(axis=1)
             lean[:, c] = np.where(moved[np.arange(p), most] > 0, made.units.leaves[others[most]], -1)
     return own, lean
@@ -155,8 +156,8 @@ def _influence(made: Plan, items: Ints, part: Matched, weight: Floats, below: Fl
     p, K = len(weight), made.log_prob.shape[1]
     inverse = np.exp(-made.log_prob[items]).reshape(len(items) * K, -1).T
     at = np.arange(len(items)) * K + part.codes[:, items]
-    with_deficit = np.take_along_axis((weight * below) @ inverse, at, axis=1)
-    total = np.take_along_axis(weight @ inverse, at, axis=1)
+    with_deficit = np.take_along_axis(even_product(weight * below, inverse), at, axis=1)
+    total = np.take_along_axis(even_product(weight, inverse), at, axis=1)
     now = (weight * below).sum(axis=1)[:, None]
     return np.asarray(np.where(part.observed[:, items], now - with_deficit / total, 0.0)).reshape(p, -1)
 
@@ -172,5 +173,5 @@ def _fit(made: Plan, items: Ints, part: Matched, weight: Floats) -> Floats:
     variance = (prob * log_prob**2).sum(axis=1) - mean**2
     seen = part.observed[:, items]
     Z = ((part.codes[:, items][:, :, None] == np.arange(log_prob.shape[1])) & seen[:, :, None]).reshape(len(seen), -1)
-    off = Z.astype(float) @ (log_prob - mean[:, None]).reshape(Z.shape[1], -1)
-    return np.stack([(weight * off).sum(axis=1), (weight * (seen.astype(float) @ variance)).sum(axis=1)])
+    off = even_product(Z.astype(float), (log_prob - mean[:, None]).reshape(Z.shape[1], -1))
+    return np.stack([(weight * off).sum(axis=1), (weight * even_product(seen.astype(float), variance)).sum(axis=1)])

@@ -15,6 +15,7 @@ from scipy.special import betaincinv, ndtr
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.competencies.percent import SHARPEST, PercentCurve, quantile
+from competency_dx.kernels.blocks import even_product
 
 if TYPE_CHECKING:
     from competency_dx.competencies.standards import Standards
@@ -61,8 +62,8 @@ def percent_moments(informed: Informed, codes: Codes, observed: Bools) -> tuple[
     K = len(informed.mean_by_answer) // max(len(informed.items), 1)
     own, seen = codes[:, informed.items], observed[:, informed.items]
     Z = ((own[:, :, None] == np.arange(K)) & seen[:, :, None]).reshape(len(own), -1).astype(float)
-    mean = informed.mean + Z @ informed.mean_by_answer
-    variance = np.maximum(informed.variance + Z @ informed.variance_by_answer, 0.0)
+    mean = informed.mean + even_product(Z, informed.mean_by_answer)
+    variance = np.maximum(informed.variance + even_product(Z, informed.variance_by_answer), 0.0)
     percent, scale = 100 * mean / informed.top, 100 / informed.top
     step = np.gradient(percent, axis=1)
     return percent, np.sqrt(scale**2 * variance + step**2 / 12 + SHARPEST**2)
@@ -97,8 +98,8 @@ def leaf_distribution(
     tail = (1 - interval) / 2
     if percent.informed is None:
         curve = percent.curve
-        linear = weight @ np.column_stack([curve.mean, curve.mean**2 + curve.sd**2, curve.below])
-        cumulative = weight @ curve.cumulative
+        linear = even_product(weight, np.column_stack([curve.mean, curve.mean**2 + curve.sd**2, curve.below]))
+        cumulative = even_product(weight, curve.cumulative)
         low, high = (quantile(curve.levels, cumulative, x) for x in (tail, 1 - tail))
         variance = linear[:, 1] - linear[:, 0] ** 2
         return LeafDistribution(linear[:, 0], variance, low, high, linear[:, 2:], curve.mean, curve.below[:, 0])

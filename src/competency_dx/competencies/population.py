@@ -1,7 +1,7 @@
 """The joint population of a bank's leaves: what the bank states, what it leaves open, and how that is integrated over.
 
 Means that are uncertain by σ² make the prior of one person N(μ, Σ + σ² I), exactly. SDs and correlations change its form; they
-are integrated over a few fixed points (`cubature`), which every person's answers weigh by their probability.
+are integrated over a few fixed points, which every person's answers weigh by their probability.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
 from competency_dx.competencies.units import Units
 from competency_dx.errors import DiagnosisError, listed
-from competency_dx.models import NormalPopulation, cubature
+from competency_dx.models import NormalPopulation
 
 HIGHEST = 0.98  # correlation: leaves stay distinct
 SMALLEST = 1e-4  # eigenvalue of a correlation matrix
+TRIANGLE = np.sqrt(2) * np.array([[0.0, 1.0], [-np.sqrt(0.75), -0.5], [np.sqrt(0.75), -0.5]])
+"""Points of equal weight, exact for means and covariances of two standard normals (Stroud 1971, formula E_2^{r²} 2-1)."""
 
 
 @value
@@ -67,7 +69,6 @@ def leaf_populations(bank: ItemBank, units: Units, stated: BankPopulation | Norm
     both = Pattern(
         pattern.z, (sum(pattern.directions, np.zeros_like(pattern.z)),)
     )  # where the one is high the other is
-    points, weights = cubature(2, 0)
 
     def covariance_at(point: Floats) -> Floats:
         scale = sd * np.exp(point[0] * population.sd_se)
@@ -76,8 +77,8 @@ def leaf_populations(bank: ItemBank, units: Units, stated: BankPopulation | Norm
     central = covariance_at(np.zeros(2))
     if not population.sd_se and not both.directions[0].any():
         return LeafPopulations(mean=mean, covariances=central[None], log_weight=np.zeros(1), central=central)
-    covariances = np.stack([covariance_at(point) for point in points])
-    return LeafPopulations(mean=mean, covariances=covariances, log_weight=np.log(weights), central=central)
+    covariances = np.stack([covariance_at(point) for point in TRIANGLE])
+    return LeafPopulations(mean=mean, covariances=covariances, log_weight=np.full(3, -np.log(3)), central=central)
 
 
 def clusters(units: Units) -> Ints:

@@ -10,14 +10,16 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
+import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
-from competency_dx.arrays import blocks
+from competency_dx.arrays import Floats, Ints, blocks
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 BLOCK = 2048
+ROWS = 8
 
 _lock = threading.Lock()
 _holders: list[object] = []
@@ -27,6 +29,21 @@ _limits: list[Any] = []
 @lru_cache(maxsize=1)
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+def even_product(rows: Floats, matrix: Floats) -> Floats:
+    """Return rows (p, Q) @ matrix (Q, N), p a multiple of `ROWS`.
+
+    Each product has so many rows: how BLAS adds up depends on the shape, and a person keeps the digits in any company.
+    """
+    return np.asarray(np.matmul(rows.reshape(-1, ROWS, rows.shape[1]), matrix).reshape(len(rows), -1))
+
+
+def even_blocks(n: int, size: int) -> Iterator[Ints]:
+    """Yield the numbers 0 … n - 1 in blocks of at most `size`, the last one filled up to a multiple of `ROWS` by its last."""
+    for start in range(0, n, size):
+        filled = min(size, -(-(n - start) // ROWS) * ROWS)
+        yield np.minimum(np.arange(start, start + filled), n - 1)
 
 
 @contextmanager

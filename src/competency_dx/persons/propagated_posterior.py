@@ -14,7 +14,7 @@ from competency_dx.arrays import Bools, Floats, Ints, blocks, value
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
-from competency_dx.kernels.propagation.ep_e_step import POSTERIOR_BLOCK, Mixture, Model, settled_blocks
+from competency_dx.kernels.propagation.ep_e_step import EVEN, POSTERIOR_BLOCK, Mixture, Model, settled_blocks
 from competency_dx.kernels.propagation.expectation_propagation import (
     Block,
     Settled,
@@ -89,7 +89,7 @@ class EPPosterior:
 
     def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
         """Yield a function of each block of persons, computed where the blocks are."""
-        control = SweepControl() if len(self.models) == 1 else SweepControl(SETTLED)
+        control = EVEN if len(self.models) == 1 else EVEN._replace(tolerance=SETTLED)
         return settled_blocks(
             self.design, self.models, function, log_weight=self.log_weight, control=control, executor=self.executor
         )

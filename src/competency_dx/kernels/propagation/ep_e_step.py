@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints
-from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.blocks import even_blocks, even_product, map_pieces
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.grid.e_step import JointTerms, Tables, indicators, joint_terms
 from competency_dx.kernels.normal_population import Moments
@@ -42,8 +42,7 @@ COVARIANCES = 2**16  # elements of covariance matrices in a block, so that they 
 POSTERIOR_BLOCK = 256
 LOWEST, HIGHEST = 3, 7  # orders of the correction
 DEFAULT = SweepControl()
-# tilted marginals at the settled sites: sweeps that only others in the block needed leave no trace
-ONCE_MORE = SweepControl(np.inf, 1)
+EVEN = SweepControl(even=True)
 
 
 def pieces(design: Design, sites: Sites) -> Iterator[tuple[Design, Sites]]:
@@ -110,16 +109,19 @@ def likelihood_terms(design: Design, model: Model) -> tuple[JointTerms, ...]:
     )
 
 
-def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Block:
-    """Return log-likelihoods and priors of all persons of a (piece of a) design."""
+def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...], *, even: bool = False) -> Block:
+    """Return log-likelihoods and priors of all persons of a (piece of a) design; see `SweepControl` for `even`."""
     kind = model.log_prob.dtype
     out = np.empty((len(terms), len(model.theta), design.persons), dtype=kind)
     for k, (part, term) in enumerate(zip(design.answers, terms, strict=True)):
         Z, absent = indicators(part, slice(None), kind)
-        np.matmul(term.ratio.T, Z.T, out=out[k])
+        if even:
+            out[k] = even_product(Z, term.ratio).T
+        else:
+            np.matmul(term.ratio.T, Z.T, out=out[k])
         out[k] += term.constant[:, None]
         if absent is not None:
-            out[k] -= term.base.T @ absent.T
+            out[k] -= even_product(absent, term.base).T if even else term.base.T @ absent.T
     mean, covariance, floor = _priors(design, model)
     return Block(model.theta, out, mean, covariance, floor, design.answered)
 
@@ -252,7 +254,7 @@ class Mixture(NamedTuple):
 
 
 def ep_posterior(
-    design: Design, model: Model, *, control: SweepControl = DEFAULT, executor: Executor | None = None
+    design: Design, model: Model, *, control: SweepControl = EVEN, executor: Executor | None = None
 ) -> PropagatedPosterior:
     """Return posterior means and covariances of all persons, from scratch."""
     parts = list(settled_blocks(design, (model,), _posterior, control=control, executor=executor))
@@ -268,17 +270,16 @@ def settled_blocks(
     function: Callable[[Mixture], T],
     *,
     log_weight: Floats | None = None,
-    control: SweepControl = DEFAULT,
+    control: SweepControl = EVEN,
     executor: Executor | None = None,
 ) -> Iterator[T]:
-    """Yield a function of the settled persons of each block of `POSTERIOR_BLOCK`, the last one filled up.
+    """Yield a function of the settled persons of each block of `POSTERIOR_BLOCK`, the last one filled up a little.
 
-    Blocks have one size and each person stops by itself, so a person has the same digits in any company. `models` share their
+    Each person stops by itself, and with an even control has the same digits in any company. `models` share their
     curves and differ in the population; `log_weight` (H,) are their prior weights, equal where None.
     """
     terms, P = likelihood_terms(design, models[0]), design.persons
-    rows = (np.minimum(np.arange(at, at + POSTERIOR_BLOCK), P - 1) for at in range(0, P, POSTERIOR_BLOCK))
-    pieces = ((some, design.take(some)) for some in rows)
+    pieces = ((some, design.take(some)) for some in even_blocks(P, POSTERIOR_BLOCK))
     prior = np.zeros(len(models)) if log_weight is None else log_weight
     return map_pieces(partial(_settled, models, prior, terms, control, function), pieces, executor=executor)
 
@@ -292,11 +293,10 @@ def _settled(
     piece: tuple[Ints, Design],
 ) -> T:
     rows, design = piece
-    block, sites, parts = block_of(design, models[0], terms), no_sites(design), []
+    block, sites, parts = block_of(design, models[0], terms, even=control.even), no_sites(design), []
     for h, model in enumerate(models):
-        prior = block if h == 0 else with_population(block, design, model)
-        sites = settle(prior, sites, control).sites  # those of the population before are a good start
-        parts.append(settle(prior, sites, ONCE_MORE))
+        parts.append(settle(block if h == 0 else with_population(block, design, model), sites, control))
+        sites = parts[-1].sites  # of one population are a good start for the next
     log_posterior = log_weight[:, None] + np.stack([part.evidence for part in parts])
     weight = np.exp(log_posterior - log_posterior.max(axis=0))
     return function(Mixture(tuple(parts), weight / weight.sum(axis=0), rows))

@@ -42,10 +42,15 @@ class Sites(NamedTuple):
 
 
 class SweepControl(NamedTuple):
-    """When sites have settled: a sweep moves no mean by more than `tolerance` posterior SD, no variance by that share."""
+    """When sites have settled: a sweep moves no mean by more than `tolerance` posterior SD, no variance by that share.
+
+    With `even`, persons have the same digits in any company: nothing is a product of matrices over persons, and the tilted
+    marginals are those at the settled sites, whatever sweeps others needed.
+    """
 
     tolerance: float = 1e-9
     sweeps: int = 60
+    even: bool = False
 
 
 class Block(NamedTuple):
@@ -116,7 +121,7 @@ def settle(block: Block, sites: Sites, control: SweepControl) -> Settled:
     """Sweep until the sites of every person stop moving; a person whose changes grow goes on by half steps."""
     D, p = block.shape
     work = _started(block, sites)
-    powers = _powers(block.theta, block.log_likelihood.dtype)
+    powers = None if control.even else _powers(block.theta, block.log_likelihood.dtype)
     step, before = np.ones(p), np.full(p, np.inf)
     for _ in range(control.sweeps):
         change = np.zeros(p)
@@ -126,6 +131,10 @@ def settle(block: Block, sites: Sites, control: SweepControl) -> Settled:
         before = change
         if not step.any():
             break
+    if control.even:
+        for k in range(D):
+            tau, v = work.sites.tau[k], work.covariance[k, k]
+            _tilt(block, work, k, powers, np.stack([work.mean[k] / v - work.sites.nu[k], 1 / v - tau]))
     return _finished(block, work, step == 0)
 
 
@@ -154,7 +163,7 @@ def _absorb(mean: Floats, covariance: Floats, k: int, tau: Floats, nu: Floats) -
     covariance -= (row * (tau * gain))[:, None] * row
 
 
-def _visit(block: Block, work: _Work, k: int, powers: tuple[Floats, Floats], step: Floats) -> Floats:
+def _visit(block: Block, work: _Work, k: int, powers: tuple[Floats, Floats] | None, step: Floats) -> Floats:
     """Renew site k of all persons; return how far it wanted to move (p,), in posterior SD and as a share of variance."""
     tau, nu = work.sites.tau[k], work.sites.nu[k]
     m, v = work.mean[k], work.covariance[k, k]
@@ -173,19 +182,31 @@ def _visit(block: Block, work: _Work, k: int, powers: tuple[Floats, Floats], ste
     return change
 
 
-def _tilt(block: Block, work: _Work, k: int, powers: tuple[Floats, Floats], cavity: Floats) -> Floats:
-    """Write tilted weights under cavities (ν, τ) (2, p), their log total and variance; return their mean (p,)."""
-    weight = work.tilted[k]
-    np.matmul(powers[0], cavity.astype(weight.dtype, copy=False), out=weight)
+def _tilt(block: Block, work: _Work, k: int, powers: tuple[Floats, Floats] | None, cavity: Floats) -> Floats:
+    """Write tilted weights under cavities (ν, τ) (2, p), their log total and variance; return their mean (p,).
+
+    Sums over the grid are products of matrices with `powers`, and sums of rows without.
+    """
+    weight, theta = work.tilted[k], block.theta
+    if powers is None:
+        np.multiply(theta[:, None], cavity[0] - 0.5 * theta[:, None] * cavity[1], out=weight)
+    else:
+        np.matmul(powers[0], cavity.astype(weight.dtype, copy=False), out=weight)
     weight += block.log_likelihood[k]
     top = weight.max(axis=0)
     weight -= top
     if weight.dtype == np.float32:
         np.maximum(weight, NOTHING, out=weight)
     np.exp(weight, out=weight)
-    total, first, second = (powers[1] @ weight).astype(np.float64, copy=False)
+    if powers is None:
+        moment = weight * theta[:, None]
+        total, first = weight.sum(axis=0), moment.sum(axis=0)
+        moment *= theta[:, None]
+        second = moment.sum(axis=0)
+    else:
+        total, first, second = (powers[1] @ weight).astype(np.float64, copy=False)
     mean = first / total
-    least = LEAST_SD * (block.theta[1] - block.theta[0])
+    least = LEAST_SD * (theta[1] - theta[0])
     work.variance[k] = np.maximum(second / total - mean**2, least**2)
     work.log_total[k] = np.log(total) + top
     return np.asarray(mean)
