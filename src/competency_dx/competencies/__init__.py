@@ -3,6 +3,7 @@
 from competency_dx.competencies.api import diagnose
 from competency_dx.competencies.cohort import Cohort
 from competency_dx.competencies.conclusion import STATES, Competency, Conclusion, Evidence, ItemFact, State
+from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile import DeficitProfiles, Profile
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Level, Standards
@@ -17,6 +18,7 @@ __all__ = [
     "DeficitRule",
     "Evidence",
     "ItemFact",
+    "LeafPopulations",
     "Level",
     "Profile",
     "Standards",

@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 
 from competency_dx.arrays import Bools
-from competency_dx.bank import BankPopulation, ItemBank
+from competency_dx.bank import ItemBank
 from competency_dx.competencies.cohort import Cohort, cohort_populations
 from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import estimates
 from competency_dx.competencies.omission import joint_answers
 from competency_dx.competencies.plan import Plan, plan
+from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
 from competency_dx.competencies.support import REPORTED, levels, one_option, roll_up, statuses
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import announce, gathered
-from competency_dx.models import ItemParameters, NormalPopulation
+from competency_dx.models import ItemParameters
 from competency_dx.persons import Matched, as_responses, match
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason, Reasons
@@ -34,7 +35,7 @@ def diagnose(
     *,
     standards: Standards = DEFAULT_STANDARDS,
     rule: DeficitRule = DEFAULT_RULE,
-    population: Cohort | BankPopulation | NormalPopulation | None = None,
+    population: Cohort | Stated = None,
 ) -> DeficitProfiles:
     """Turn answers into deficit profiles: state, probability, interval and evidence for each competency of each person.
 
@@ -52,9 +53,9 @@ def diagnose(
         Cuts on the percent scale; the first decides deficits, the last strengths.
     rule : DeficitRule, default DeficitRule()
         Thresholds of the states and of what may be concluded.
-    population : Cohort, BankPopulation, NormalPopulation or None
+    population : Cohort, BankPopulation, NormalPopulation, LeafPopulations or None
         Where the persons come from: None is the bank's population, `Cohort()` estimates it from these persons; a normal one
-        names the leaves of the bank, and nothing of it is uncertain.
+        names the leaves of the bank, and nothing of it is uncertain; that of other profiles is their `population`.
 
     Returns
     -------
@@ -78,6 +79,8 @@ def diagnose(
     answers = joint_answers(matched, reasons, made, modelled=rule.missing.omitted == "modelled")
     if isinstance(population, Cohort):
         answers = answers._replace(populations=cohort_populations(answers, made, population))
+    elif isinstance(population, LeafPopulations) and len(population.mean) == len(answers.populations.mean):
+        answers = answers._replace(populations=population)
     at = estimates(answers, matched, made, rule)
     n_items = matched.observed.astype(np.int64) @ units.member.T
     status = statuses(n_items, at.own_share, at.misfit, _effortless(matched, bank), rule)
@@ -119,6 +122,7 @@ def diagnose(
         grid=made.theta,
         curves=made.score,
         bank=bank.title,
+        population=answers.populations,
         findings=findings,
         provenance=_provenance(bank, matched, made, rule),
     )

@@ -116,7 +116,7 @@ def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> Lea
 
     start = np.zeros(len(fit.prior_sd))
     best = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 60})
-    return _with_uncertainty(fit, best.x, _inverse_information(objective, best.x))
+    return _with_uncertainty(answers.populations.leaves, fit, best.x, _inverse_information(objective, best.x))
 
 
 def _started(answers: JointAnswers, made: Plan) -> _Fit:
@@ -167,7 +167,7 @@ def _inverse_information(objective: Callable[[Floats], tuple[float, Floats]], x:
     return np.asarray((vectors / np.maximum(values, 1e-6)) @ vectors.T)
 
 
-def _with_uncertainty(fit: _Fit, x: Floats, covariance: Floats) -> LeafPopulations:
+def _with_uncertainty(leaves: tuple[str, ...], fit: _Fit, x: Floats, covariance: Floats) -> LeafPopulations:
     """Return populations at the points of a cubature over SD and correlations, the covariance of the means in each."""
     D = len(fit.sd)
     to_means = np.concatenate([fit.group[:, :1], np.eye(D)], axis=1)
@@ -177,6 +177,7 @@ def _with_uncertainty(fit: _Fit, x: Floats, covariance: Floats) -> LeafPopulatio
     moved = [fit.at(np.concatenate([x[: D + 1], x[D + 1 :] + root @ point])) for point in points]
     mean, central, _ = fit.at(x)
     return LeafPopulations(
+        leaves=leaves,
         mean=mean,
         covariances=np.stack([one[1] + of_means for one in moved]),
         log_weight=np.log(weights),

@@ -20,6 +20,7 @@ from competency_dx.responses import Reason, Reasons
 
 LOG_ODDS, SPREAD = -3.0, 1.8  # 5 % omitted; between persons of one group SD 1.5, between groups 1
 CORRELATION, CORRELATION_SE = -0.4, 0.4  # with each leaf; the error of Fisher's z
+PROPENSITY = "omission"
 NOTHING = -690.0  # log-probability of a category an item does not have
 
 
@@ -77,6 +78,7 @@ def _with_propensity(populations: LeafPopulations) -> LeafPopulations:
     z = np.arctanh(CORRELATION) + CORRELATION_SE * np.array([-1.0, 1.0])
     wide = [_wider(covariance, float(np.tanh(x))) for covariance in populations.covariances for x in z]
     return LeafPopulations(
+        leaves=(*populations.leaves, PROPENSITY),
         mean=np.append(populations.mean, 0.0),
         covariances=np.stack(wide),
         log_weight=np.repeat(populations.log_weight, 2) - np.log(2),

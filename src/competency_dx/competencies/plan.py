@@ -8,12 +8,18 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats
-from competency_dx.bank import BankPopulation, Item, ItemBank, Text
+from competency_dx.bank import Item, ItemBank, Text
 from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.form_quality import ItemMoments, item_moments
 from competency_dx.competencies.percent import percent_curve
 from competency_dx.competencies.percent_given_answers import LeafPercent, informed_moments
-from competency_dx.competencies.population import LeafPopulations, Pattern, correlation_pattern, leaf_populations
+from competency_dx.competencies.population import (
+    LeafPopulations,
+    Pattern,
+    Stated,
+    correlation_pattern,
+    leaf_populations,
+)
 from competency_dx.competencies.standards import Standards
 from competency_dx.competencies.units import Units, reporting_units
 from competency_dx.models import (
@@ -28,7 +34,6 @@ from competency_dx.persons import curves_of, uncertain_items
 
 POINTS = 61  # at least, on ±6 SD
 KEPT = 64
-Stated = BankPopulation | NormalPopulation | LeafPopulations | None
 
 
 class Plan(NamedTuple):
@@ -59,7 +64,7 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
     """Return the plan of a bank under standards; all are frozen, the bank and a population of arrays compared by identity."""
     single = bank_parameters(bank)
     units = reporting_units(bank, single)
-    populations = stated if isinstance(stated, LeafPopulations) else leaf_populations(bank, units, stated)
+    populations = leaf_populations(bank, units, stated)
     wide = NormalPopulation(dimensions=units.leaf_codes, mean=populations.mean, covariance=populations.central)
     parameters = measuring(single, units.leaf, wide)
     theta, log_prob = curves_of(parameters, POINTS, "provisional")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, Ints, value
+from competency_dx.arrays import Floats, Ints, freeze, value
 from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
 from competency_dx.competencies.units import Units
 from competency_dx.errors import DiagnosisError, listed
@@ -25,12 +25,51 @@ TRIANGLE = np.sqrt(2) * np.array([[0.0, 1.0], [-np.sqrt(0.75), -0.5], [np.sqrt(0
 
 @value
 class LeafPopulations:
-    """Normal populations of D leaves: mean (D,), H covariances (H, D, D) with log prior weights (H,), the central one (D, D)."""
+    """Where persons may come from: H normal populations of D leaves, as a diagnosis used them.
 
+    Where omissions are modelled the last dimension is the propensity to omit.
+
+    Attributes
+    ----------
+    leaves : tuple of str
+        Codes, D of them.
+    mean : ndarray, shape (D,)
+    covariances : ndarray, shape (H, D, D)
+    log_weight : ndarray, shape (H,)
+        Logarithms of the prior weights.
+    central : ndarray, shape (D, D)
+        The covariance at the best values of what is uncertain.
+    """
+
+    leaves: tuple[str, ...]
     mean: Floats
     covariances: Floats
     log_weight: Floats
     central: Floats
+
+    def __post_init__(self) -> None:
+        freeze(self, mean=np.float64, covariances=np.float64, log_weight=np.float64, central=np.float64)
+
+    def of(self, leaves: tuple[str, ...]) -> LeafPopulations:
+        """Return the populations of the first leaves.
+
+        Raises
+        ------
+        DiagnosisError
+            When these are others.
+        """
+        D = len(leaves)
+        if self.leaves[:D] != leaves:
+            raise DiagnosisError(
+                f"population= is of the competencies {listed(self.leaves)}, the bank has {listed(leaves)}"
+            )
+        return LeafPopulations(
+            leaves=leaves,
+            mean=self.mean[:D],
+            covariances=self.covariances[:, :D, :D],
+            log_weight=self.log_weight,
+            central=self.central[:D, :D],
+        )
 
 
 class Pattern(NamedTuple):
@@ -47,7 +86,10 @@ class Pattern(NamedTuple):
         return _proper(np.tanh(moved))
 
 
-def leaf_populations(bank: ItemBank, units: Units, stated: BankPopulation | NormalPopulation | None) -> LeafPopulations:
+Stated = BankPopulation | NormalPopulation | LeafPopulations | None
+
+
+def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopulations:
     """Return the populations that a bank, or what is stated in its place, gives to the leaves.
 
     Raises
@@ -55,11 +97,17 @@ def leaf_populations(bank: ItemBank, units: Units, stated: BankPopulation | Norm
     DiagnosisError
         When a stated population or a matrix of correlations does not name the leaves.
     """
+    if isinstance(stated, LeafPopulations):
+        return stated.of(units.leaf_codes)
     if isinstance(stated, NormalPopulation):
         at = _places(stated.dimensions, units.leaf_codes, "population=")
         covariance = stated.covariance[np.ix_(at, at)]
         return LeafPopulations(
-            mean=stated.mean[at], covariances=covariance[None], log_weight=np.zeros(1), central=covariance
+            leaves=units.leaf_codes,
+            mean=stated.mean[at],
+            covariances=covariance[None],
+            log_weight=np.zeros(1),
+            central=covariance,
         )
     population = bank.header.population if stated is None else stated
     leaves = [population.leaves.get(code) for code in units.leaf_codes]
@@ -76,9 +124,17 @@ def leaf_populations(bank: ItemBank, units: Units, stated: BankPopulation | Norm
 
     central = covariance_at(np.zeros(2))
     if not population.sd_se and not both.directions[0].any():
-        return LeafPopulations(mean=mean, covariances=central[None], log_weight=np.zeros(1), central=central)
+        return LeafPopulations(
+            leaves=units.leaf_codes, mean=mean, covariances=central[None], log_weight=np.zeros(1), central=central
+        )
     covariances = np.stack([covariance_at(point) for point in TRIANGLE])
-    return LeafPopulations(mean=mean, covariances=covariances, log_weight=np.full(3, -np.log(3)), central=central)
+    return LeafPopulations(
+        leaves=units.leaf_codes,
+        mean=mean,
+        covariances=covariances,
+        log_weight=np.full(3, -np.log(3)),
+        central=central,
+    )
 
 
 def clusters(units: Units) -> Ints:

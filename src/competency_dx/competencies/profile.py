@@ -21,6 +21,7 @@ from competency_dx.competencies.conclusion import (
     ItemFact,
     reason,
 )
+from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import ProfilesRecord, profiles_document, profiles_fields
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
@@ -90,7 +91,8 @@ class DeficitProfiles(Result):
     per item (I) in the order of `items`. `state`, `strength` and `level` are indices into `STATES` and the levels of
     the standards; `reported_at` and `leans_on` are indices into `competencies`, -1 for none; `status` indexes
     `STATUSES`. `level` is -1, "" in the frame, where no conclusion is drawn. `influence` is by how much an answer moves
-    P(deficit) of the leaf its item belongs to.
+    P(deficit) of the leaf its item belongs to. `population` is where the persons were taken to come from; later persons
+    are diagnosed as from the same by ``population=profiles.population``.
     """
 
     kind: ClassVar[str] = "deficit_profiles"
@@ -128,6 +130,7 @@ class DeficitProfiles(Result):
     grid: Floats
     curves: Floats
     bank: Text
+    population: LeafPopulations
     findings: tuple[Finding, ...]
     provenance: Provenance
 

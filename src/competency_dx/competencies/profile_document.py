@@ -10,6 +10,7 @@ import numpy as np
 from competency_dx.arrays import Floats, names
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, State, Status
+from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
 from competency_dx.findings import Finding
@@ -83,6 +84,7 @@ class SharedRecord(TypedDict):
     rule: DeficitRule
     competencies: tuple[Competency, ...]
     items: tuple[ItemFact, ...]
+    population: LeafPopulations
     findings: tuple[Finding, ...]
     provenance: Provenance
 
