@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 
+from competency_dx.arrays import dtype_of
 from competency_dx.display import charts, tables
 from competency_dx.errors import DocumentError
 
@@ -173,7 +174,7 @@ def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
         ]  # one number or several
         return None if item is None else decode([*fits, *inner][0], item, where)
     if origin is np.ndarray:
-        return _decode_array(args, item)
+        return _decode_array(dtype_of(hint), item)
     if origin is tuple:
         return tuple(decode(args[0], v, f"{where}[{i}]") for i, v in enumerate(item))
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -185,8 +186,7 @@ def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
     return item
 
 
-def _decode_array(args: tuple[Any, ...], item: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
-    dtype = np.dtype(typing.get_args(args[1])[0])
+def _decode_array(dtype: np.dtype[Any], item: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
     if dtype.kind == "f":
         return np.array(item, dtype=object).astype(dtype)
     return np.array(item, dtype=dtype)
@@ -230,7 +230,7 @@ def schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: A
     if origin in {typing.Union, types.UnionType}:
         return {"anyOf": [schema(a, definitions) for a in args]}
     if origin is np.ndarray:
-        return _array(np.dtype(typing.get_args(args[1])[0]).kind, definitions)
+        return _array(dtype_of(hint).kind, definitions)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": schema(args[1], definitions)}
     if isinstance(origin, type) and issubclass(origin, Sequence):

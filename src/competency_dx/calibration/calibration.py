@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, Ints, freeze, value
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration import pictures
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
@@ -130,9 +130,6 @@ class Calibration(Result):
     rotation: Method | None
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, estimates=np.float64, covariance=np.float64, n_answers=np.int64, item_rest=np.float64)
 
     @property
     def digest(self) -> str:

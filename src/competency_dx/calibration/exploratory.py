@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 import numpy as np
 from scipy.linalg import qr
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, freeze, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.engine import Items, Marginal, PriorTerms, orthogonal, populations_of, product_grid_likelihood
 from competency_dx.errors import CalibrationError, listed
@@ -202,10 +202,6 @@ class FactorSolution(Result):
     communalities: Floats
     gradient: float
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, loadings=float, standard_errors=float, slopes=float, correlations=float)
-        freeze(self, transformation=float, communalities=float)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, loadings, se_ of loadings, communality."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, freeze, value
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import fingerprint, matched, posterior_blocks
 from competency_dx.errors import ScoringError
@@ -58,9 +58,6 @@ class ClassificationAccuracy(Result):
     profiles: tuple[str, ...]
     profile_accuracy: Floats
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, attribute_accuracy=float, attribute_consistency=float, profile_accuracy=float)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for whole profiles ("profile") and one per attribute: level, accuracy, consistency."""

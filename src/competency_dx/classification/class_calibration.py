@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints, freeze, value
+from competency_dx.arrays import Codes, Floats, Ints, value
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
@@ -56,10 +56,6 @@ class ItemClasses:
     probability_covariance: Floats
     effects: Floats
     effect_covariance: Floats
-
-    def __post_init__(self) -> None:
-        freeze(self, q_matrix=np.int8, profiles=np.int8, probabilities=float, probability_covariance=float)
-        freeze(self, effects=float, effect_covariance=float)
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -147,9 +143,6 @@ class ClassCertificate:
     flat_directions: int
     starts: Floats
 
-    def __post_init__(self) -> None:
-        freeze(self, starts=np.float64)
-
 
 @value
 class ClassCalibration(Result):
@@ -206,10 +199,6 @@ class ClassCalibration(Result):
     certificate: ClassCertificate
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, profile_probabilities=float, prevalence=float, prevalence_se=float, n_answers=np.int64)
-        freeze(self, estimates=float, covariance=float)
 
     @property
     def digest(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, freeze, value
+from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, value
 from competency_dx.classification.class_calibration import ClassCalibration, ItemClasses
 from competency_dx.classification.problem import distinct_patterns
 from competency_dx.errors import ScoringError, listed
@@ -78,10 +78,6 @@ class AttributePosteriors(Result):
     n_items: Ints
     findings: tuple[Finding, ...] = ()
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, persons=object, theta=float, covariance=float, mode_probability=float)
-        freeze(self, modes=np.int8, likeliest=np.int8, n_items=np.int64)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and attribute: person, dimension, theta (P(mastery)), se, map, mle, n_items, status."""

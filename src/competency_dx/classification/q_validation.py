@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints, freeze, value
+from competency_dx.arrays import Codes, Floats, Ints, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import MatchedClasses, fingerprint, matched, posterior_blocks
 from competency_dx.errors import CalibrationError, listed
@@ -58,9 +58,6 @@ class QValidation(Result):
     original: Ints
     suggested: Ints
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, q_vectors=np.int8, discrimination=float, original=np.int64, suggested=np.int64)
 
     @property
     def pvaf(self) -> Floats:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, FrozenDict, Ints, Names, freeze, value
+from competency_dx.arrays import Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import (
     NUMBERS,
@@ -120,9 +120,6 @@ class DeficitProfiles(Result):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "background", FrozenDict(self.background))
-        freeze(self, **dict.fromkeys(NUMBERS, np.float64))
-        freeze(self, state=np.int8, strength=np.int8, level=np.int8, status=np.int8, n_items=np.int64)
-        freeze(self, reported_at=np.int16, points=np.int8, reasons=np.uint8, grid=np.float64, curves=np.float64)
 
     def __len__(self) -> int:
         return len(self.persons)

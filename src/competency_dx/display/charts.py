@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Floats, freeze, value
+from competency_dx.arrays import Floats, value
 from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PAPER
 from competency_dx.errors import MissingDependencyError, require
 
@@ -50,12 +50,6 @@ class Series:
     labels: tuple[str, ...] = ()
     style: int | None = None
 
-    def __post_init__(self) -> None:
-        freeze(self, x=float, y=float)
-        for bound in ("low", "high"):
-            if getattr(self, bound) is not None:
-                freeze(self, **{bound: float})
-
 
 @value
 class Cells:
@@ -63,9 +57,6 @@ class Cells:
 
     values: Floats
     texts: tuple[tuple[str, ...], ...]
-
-    def __post_init__(self) -> None:
-        freeze(self, values=float)
 
 
 @value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints, Names, freeze, value
+from competency_dx.arrays import Bools, Floats, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding
@@ -57,10 +57,6 @@ class MisconceptionParameters:
     strength: Floats
     prevalence: Floats
     prior_share: Floats
-
-    def __post_init__(self) -> None:
-        freeze(self, n_items=np.int64, n_persons=np.int64, association=np.float64, level=np.float64, slope=np.float64)
-        freeze(self, strength=np.float64, prevalence=np.float64, prior_share=np.float64)
 
 
 @value
@@ -112,9 +108,6 @@ class MisconceptionEvidence(Result):
     least_chances: int
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, persons=object, probability=np.float64, prior=np.float64, n_chances=np.int64, ticked=np.bool_)
 
     @property
     def state(self) -> NDArray[np.int8]:

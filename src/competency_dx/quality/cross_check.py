@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, freeze, value
+from competency_dx.arrays import Bools, Floats, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import (
     Calibration,
@@ -104,9 +104,6 @@ class CrossCheck(Result):
     girth_converged: bool
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, ours=np.float64, girth=np.float64, se=np.float64, at_bound=np.bool_)
 
     @property
     def in_se(self) -> Floats:

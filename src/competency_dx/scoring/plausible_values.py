@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Names, freeze, value
+from competency_dx.arrays import Floats, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
@@ -79,9 +79,6 @@ class PlausibleValues(Result):
     regression: LatentRegression | None
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, persons=object, values=np.float64)
 
     @property
     def n(self) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, freeze, value
+from competency_dx.arrays import Floats, value
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
@@ -60,9 +60,6 @@ class Pooled(Result):
     fmi: Floats
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, **dict.fromkeys(("estimate", "within", "between", "total", "df", "fmi"), np.float64))
 
     @property
     def se(self) -> Floats:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import ndtri
 
-from competency_dx.arrays import Bools, Floats, blocks, freeze, names, value
+from competency_dx.arrays import Bools, Floats, blocks, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
@@ -70,16 +70,6 @@ SEED = 20_240_901
 LEAST = 1e-12
 SEVERAL = 4096  # simulated persons for several competencies
 STEP = 1e-4  # of the difference quotients of log-probabilities, logits
-COEFFICIENTS = (
-    "posterior",
-    "posterior_se",
-    "sum_score",
-    "marginal",
-    "likelihood",
-    "empirical_eap",
-    "empirical_wle",
-    "variance",
-)
 
 
 @value
@@ -129,10 +119,6 @@ class Reliability(Result):
     findings: tuple[Finding, ...]
     provenance: Provenance
     dimensions: tuple[str, ...] = ("theta",)
-
-    def __post_init__(self) -> None:
-        of_several = {x: np.float64 for x in COEFFICIENTS if isinstance(getattr(self, x), np.ndarray)}
-        freeze(self, theta=np.float64, information=np.float64, **of_several)
 
     @property
     def test_information(self) -> Floats:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, Ints, Names, freeze, value
+from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result
@@ -58,9 +58,6 @@ class Scores(Result):
     reliability: Floats
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, theta=np.float64, covariance=np.float64, n_items=np.int64, status=np.int8, reliability=np.float64)
 
     @property
     def se(self) -> Floats:

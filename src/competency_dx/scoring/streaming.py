@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, Names, freeze, value
+from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError, listed, require
@@ -68,9 +68,6 @@ class FileScores(Result):
     mean_se: Floats
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, statuses=np.int64, theta_mean=np.float64, theta_sd=np.float64, mean_se=np.float64)
 
     @property
     def path(self) -> Path:
