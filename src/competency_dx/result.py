@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from competency_dx.display.charts import Chart
-
 MAX_LINES = 12
 
 Finite = Annotated[float, "finite"]
@@ -35,6 +33,7 @@ class Result(ABC):
     __slots__ = ("__weakref__",)
     kind: ClassVar[str]
     schema_version: ClassVar[int] = 1
+    pictures: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:
@@ -45,12 +44,12 @@ class Result(ABC):
         """Return what the result says in at most twelve lines."""
 
     @abstractmethod
-    def chart(self, kind: str) -> Chart:
-        """Return the data of a picture; the kinds are listed by `chart_kinds`."""
+    def chart(self, kind: str) -> charts.Chart:
+        """Return the data of a picture of one of the kinds."""
 
-    @abstractmethod
     def chart_kinds(self) -> tuple[str, ...]:
         """Return the kinds of picture this result can show, the default first."""
+        return self.pictures
 
     def plot(self, kind: str | None = None) -> Figure:
         """Draw one of `chart_kinds` as a matplotlib figure (the first when `kind` is None)."""

@@ -13,6 +13,7 @@ from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration import pictures
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
+from competency_dx.display import Chart
 from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding, worth_a_line
@@ -23,8 +24,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 KEPT = 64  # digests remembered
 

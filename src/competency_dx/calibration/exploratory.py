@@ -20,6 +20,7 @@ from scipy.linalg import qr
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.calibration.calibration import Calibration
+from competency_dx.display import Chart, Series
 from competency_dx.engine import Items, Marginal, PriorTerms, orthogonal, populations_of, product_grid_likelihood
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.grid.e_step import Answers
@@ -29,8 +30,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 SCALE = 1.702
 LARGEST_COMMUNALITY = 0.8
@@ -190,6 +189,7 @@ class FactorSolution(Result):
     """
 
     kind: ClassVar[str] = "factor_solution"
+    pictures: ClassVar[tuple[str, ...]] = ("loadings",)
 
     items: tuple[str, ...]
     dimensions: tuple[str, ...]
@@ -225,15 +225,8 @@ class FactorSolution(Result):
             lines.append(f"{name}: " + ", ".join(f"{self.items[i]} {column[i]:.2f}" for i in first))
         return lines
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: loadings of each item."""
-        return ("loadings",)
-
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the loadings of each item on each dimension."""
-        from competency_dx.display.charts import Chart, Series
-
         at, columns = np.arange(1.0, len(self.items) + 1), zip(self.dimensions, self.loadings.T, strict=True)
         marks = tuple(Series(name=name, mark="point", x=at, y=column) for name, column in columns)
         words = "item, in the order of the test"

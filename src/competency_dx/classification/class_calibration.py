@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from competency_dx.arrays import Codes, Floats, Ints, value
+from competency_dx.display import Chart, interval_chart, point_chart
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
@@ -16,8 +17,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 NORMAL_95 = 1.959963984540054
 SHOWN_PROFILES = 40
@@ -178,6 +177,7 @@ class ClassCalibration(Result):
     """
 
     kind: ClassVar[str] = "class_calibration"
+    pictures: ClassVar[tuple[str, ...]] = ("prevalence", "items", "profiles")
 
     model: str
     parameters: ItemClasses
@@ -258,15 +258,8 @@ class ClassCalibration(Result):
             *worth_a_line(self.findings),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: prevalence of the attributes, ends of the items, most frequent profiles."""
-        return ("prevalence", "items", "profiles")
-
     def chart(self, kind: str) -> Chart:
         """Return prevalence with 95 % intervals, P(right) of nothing and all mastered, or the most frequent profiles."""
-        from competency_dx.display.charts import interval_chart, point_chart
-
         if kind == "prevalence":
             wide = NORMAL_95 * np.nan_to_num(self.prevalence_se[::-1])
             p = self.prevalence[::-1]

@@ -10,6 +10,7 @@ import numpy as np
 from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, value
 from competency_dx.classification.class_calibration import ClassCalibration, ItemClasses
 from competency_dx.classification.problem import distinct_patterns
+from competency_dx.display import Chart, Series, point_chart
 from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding, gathered
 from competency_dx.kernels.blocks import one_blas_thread
@@ -20,8 +21,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 LEVELS = 20
 
@@ -67,6 +66,7 @@ class AttributePosteriors(Result):
     """
 
     kind: ClassVar[str] = "attribute_posteriors"
+    pictures: ClassVar[tuple[str, ...]] = ("distribution", "mastery")
 
     persons: Names
     dimensions: tuple[str, ...]
@@ -107,15 +107,8 @@ class AttributePosteriors(Result):
             *([f"… {len(shown) - 9} more attributes"] if len(shown) > 9 else []),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: distribution of P(mastery), mean P(mastery) per attribute."""
-        return ("distribution", "mastery")
-
     def chart(self, kind: str) -> Chart:
         """Return histograms of P(mastery) by attribute, or its mean for each attribute."""
-        from competency_dx.display.charts import Chart, Series, point_chart
-
         if kind == "mastery":
             mean = {"": self.theta.mean(axis=0)}
             return point_chart(self.dimensions, mean, title="Mean P(mastery)", x_label="probability")

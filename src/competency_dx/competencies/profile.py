@@ -24,6 +24,7 @@ from competency_dx.competencies.conclusion import (
 from competency_dx.competencies.profile_document import ProfilesRecord, profiles_document, profiles_fields
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
+from competency_dx.display import Chart, Series, interval_chart
 from competency_dx.errors import DiagnosisError, listed
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
@@ -31,8 +32,6 @@ from competency_dx.result import MAX_LINES, Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 
 @value
@@ -87,6 +86,7 @@ class DeficitProfiles(Result):
     """
 
     kind: ClassVar[str] = "deficit_profiles"
+    pictures: ClassVar[tuple[str, ...]] = ("competencies", "states")
 
     persons: Names
     background: Mapping[str, Names]
@@ -235,15 +235,8 @@ class DeficitProfiles(Result):
         hidden = len(lines) + 1 - MAX_LINES
         return lines if hidden <= 0 else [*lines[: MAX_LINES - 1], f"… {hidden} more competencies in to_frame()"]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: mean percent of the cohort, and the share of deficits."""
-        return ("competencies", "states")
-
     def chart(self, kind: str) -> Chart:
         """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
-        from competency_dx.display.charts import Chart, Series, interval_chart
-
         labels = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
         if kind == "states":
             shares = [float(np.isin(self.state[:, c], (0, 1)).mean()) * 100 for c in range(len(labels))]

@@ -1,7 +1,7 @@
 """The only room that knows matplotlib and HTML: it takes arrays, frames and plain text."""
 
 from competency_dx.display import charts, tables
-from competency_dx.display.charts import Chart, Series, chart_svg, draw, interval_chart
+from competency_dx.display.charts import Chart, Series, chart_svg, draw, histogram_chart, interval_chart, point_chart
 from competency_dx.display.interval_svg import IntervalRow, interval_svg
 from competency_dx.display.stacked_svg import stacked_svg
 from competency_dx.display.theme import FONT, LOOKS, Look, symbol
@@ -35,11 +35,13 @@ __all__ = [
     "counted",
     "decimal",
     "draw",
+    "histogram_chart",
     "interval",
     "interval_chart",
     "interval_svg",
     "percent",
     "plural",
+    "point_chart",
     "sentences",
     "stacked_svg",
     "symbol",

@@ -66,6 +66,7 @@ class Responses(Result):
     """
 
     kind: ClassVar[str] = "responses"
+    pictures: ClassVar[tuple[str, ...]] = ("scores",)
 
     persons: Names
     items: tuple[str, ...]
@@ -169,11 +170,6 @@ class Responses(Result):
             f"background: {', '.join(list(self.background)[:8]) or 'none'}",
             f"findings: {report or 'none'}",
         ]
-
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: mean share of points per item."""
-        return ("scores",)
 
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the mean share of points of the answers to each item, the first item on top."""

@@ -26,6 +26,7 @@ from scipy.special import ndtri
 from competency_dx.arrays import Bools, Floats, blocks, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
+from competency_dx.display import Chart, Series
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.kernels.grid.e_step import Tables, prepare
@@ -58,8 +59,6 @@ from competency_dx.scoring.scores import Scores
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 DEFAULT_METHOD = EAP()
 BLOCK = 512  # persons whose information is evaluated at once
@@ -104,6 +103,7 @@ class Reliability(Result):
     """
 
     kind: ClassVar[str] = "reliability"
+    pictures: ClassVar[tuple[str, ...]] = ("information", "standard_error")
 
     items: tuple[str, ...]
     posterior: float | Floats
@@ -177,15 +177,8 @@ class Reliability(Result):
             *worth_a_line(self.findings, 4),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: test information, and standard errors."""
-        return ("information", "standard_error")
-
     def chart(self, kind: str) -> Chart:
         """Return I(θ), or the standard errors of ML and of the posterior along the scale."""
-        from competency_dx.display.charts import Chart, Series
-
         rows = (np.atleast_2d(x) for x in (self.theta, self.test_information, self.se, self.posterior_sd))
         lines, errors, several = [], [], len(self.dimensions) > 1
         for name, theta, information, se, sd, variance in zip(
