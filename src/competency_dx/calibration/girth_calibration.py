@@ -17,12 +17,20 @@ from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIR
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
-from competency_dx.engine import Known, Parameter, ParameterTable, category_counts, table_of
+from competency_dx.engine import (
+    Known,
+    Parameter,
+    ParameterTable,
+    category_counts,
+    items_at,
+    one_dimension_likelihood,
+    populations_of,
+    table_of,
+)
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import Finding, announce, gathered
-from competency_dx.kernels.grid.e_step import Tables, e_step, points_needed, prepare, standard_nodes
-from competency_dx.kernels.persons.grid_posterior import summarise
-from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, NormalPopulation, log_probabilities
+from competency_dx.kernels.grid.e_step import points_needed, prepare
+from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses
 
@@ -157,21 +165,19 @@ def evidence(
 ) -> LikelihoodCheck:
     """Return the marginal log-likelihood of item parameters and population, on a grid refined as their posteriors need.
 
-    The drift is the score test of the population mean, Σ (m_p - μ) / σ over √Σ (1 - V_p / σ²), with posterior means m_p and
-    variances V_p.
+    The drift is the score test of the population mean: its gradient over the root of its information, with all else fixed.
     """
-    answers = prepare(codes, observed, parameters.n_categories)
-    mean, sd = parameters.mean, float(np.sqrt(parameters.variance))
-    z, log_weight = standard_nodes(points)
-    tables = Tables(mean + sd * z, log_weight, log_probabilities(parameters, mean + sd * z))
-    expected = e_step(answers, tables)
-    needed = min(points_needed(expected.narrowest / sd), MOST_POINTS)
+    answers, of = prepare(codes, observed, parameters.n_categories), parameters.population
+    moving = populations_of(of.dimensions, regressors=("",), reference=np.ones((1, 1)))
+    moving = moving._replace(start=np.concatenate([of.mean, of.covariance.ravel()]))
+    likelihood = one_dimension_likelihood(items_at(parameters), answers, population=moving, regressors=np.ones((1, 1)))
+    now = likelihood.evaluate(likelihood.start, points)
+    needed = min(points_needed(now.narrowest), MOST_POINTS)
     if needed > points:
         return evidence(codes, observed, parameters, points=needed)
-    posterior = summarise(answers, tables)
-    information = float((1 - (posterior.sd / sd) ** 2).sum())
-    drift = float(((posterior.mean - mean) / sd).sum()) / np.sqrt(max(information, 1e-12))
-    return LikelihoodCheck(expected.log_likelihood, drift, points, float(z[1] - z[0]), expected.narrowest / sd)
+    information = max(float(likelihood.information(now).matrix[0, 0]), 1e-12)
+    drift = float(likelihood.gradient(now)[0]) / np.sqrt(information)
+    return LikelihoodCheck(now.log_likelihood, drift, points, now.spacing, now.narrowest)
 
 
 def placed(found: GirthEstimates, like: ItemParameters) -> ItemParameters:
