@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 import numpy as np
 
 from competency_dx.arrays import dtype_of
-from competency_dx.display import charts, tables
+from competency_dx.display import Chart, draw, notebook
 from competency_dx.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Result(ABC):
         """Return what the result says in at most twelve lines."""
 
     @abstractmethod
-    def chart(self, kind: str) -> charts.Chart:
+    def chart(self, kind: str) -> Chart:
         """Return the data of a picture of one of the kinds."""
 
     def chart_kinds(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class Result(ABC):
         chosen = kinds[0] if kind is None else kind
         if chosen not in kinds:
             raise ValueError(f"{type(self).__name__} has no plot {chosen!r}; choose one of: {', '.join(kinds)}")
-        return charts.draw(self.chart(chosen))
+        return draw(self.chart(chosen))
 
     def to_json(self) -> str:
         """Return the result as a JSON document with kind, schema version and provenance; NaN is null."""
@@ -107,7 +107,7 @@ class Result(ABC):
         return out
 
     def _repr_html_(self) -> str:
-        return tables.html(self.summary(), self.to_frame())
+        return notebook(self.summary(), self.to_frame())
 
     def __str__(self) -> str:
         return "\n".join(list(self.summary())[:MAX_LINES])
