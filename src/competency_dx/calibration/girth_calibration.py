@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.arrays import Bools, Codes, Ints
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.estimation import Request
@@ -18,12 +18,13 @@ from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
 from competency_dx.engine import (
+    Constraints,
     Known,
-    Parameter,
-    ParameterTable,
+    build_items,
     category_counts,
     items_at,
     one_dimension_likelihood,
+    parameters_of_items,
     populations_of,
     table_of,
 )
@@ -68,23 +69,24 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     opinion = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
     parameters = placed(opinion, _unplaced(setup, n_answers))
     seen = evidence(codes, observed, parameters)
-    table, estimates = free_parameters(parameters)
-    free: Bools = parameters.allowed.copy()
-    free[:, 0] = [FAMILIES[f].slope != "fixed" for f in families]
-    covariance = np.where(free[:, :, None] & free[:, None, :], np.nan, 0.0)
+    items = build_items(setup, priors=None, constraints=Constraints())._replace(base=parameters.beta)
+    population = populations_of(("theta",), free_variance=np.array([family == "Rasch"]))
+    table = table_of([*parameters_of_items(items, setup), *population.parameters])
+    free = np.concatenate([items.start, [parameters.variance] * len(population.parameters)])
+    within = np.where(items.free[:, :, None] & items.free[:, None, :], np.nan, 0.0)
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)
     return Calibration(
         model=model,
-        parameters=replace(parameters, covariance=covariance),
+        parameters=replace(parameters, covariance=within),
         population=parameters.population,
         populations=(parameters.population,),
         groups=("",),
         grouping=None,
         table=table,
-        estimates=estimates,
-        covariance=np.full((len(estimates), len(estimates)), np.nan),
+        estimates=table.to_reported @ free,
+        covariance=np.full((len(free), len(free)), np.nan),
         log_likelihood=seen.log_likelihood,
         converged=settled(opinion, seen),
         iterations=opinion.iterations,
@@ -106,23 +108,6 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
             },
         ),
     )
-
-
-def free_parameters(parameters: ItemParameters) -> tuple[ParameterTable, Floats]:
-    """Return what was estimated, and the values: slopes and steps by item, the slope of 1PL once, the Rasch variance."""
-    chosen = [FAMILIES[f] for f in parameters.families]
-    out: list[tuple[Parameter, float]] = []
-    for i, (f, m) in enumerate(zip(chosen, parameters.n_categories, strict=True)):
-        if f.slope == "free" or (f.slope == "tied" and i == 0):
-            slope = Parameter("a", item=i, column=0, dimension=0, shared=f.slope == "tied")
-            out.append((slope, float(parameters.slope[i])))
-        for k in np.flatnonzero(np.isfinite(parameters.steps[i])).tolist():
-            below = len(out) - 1 if k and f.steps == "adjacent" else -1
-            step = Parameter("d", item=i, column=k + 1, number=k + 1 if m > 2 else 0, dimension=0, below=below)
-            out.append((step, float(parameters.steps[i, k])))
-    if any(f.slope == "fixed" for f in chosen):
-        out.append((Parameter("variance", group=0, dimension=0), parameters.variance))
-    return table_of([one for one, _ in out]), np.array([x for _, x in out])
 
 
 def _unplaced(setup: Known, n_answers: Ints) -> ItemParameters:
