@@ -21,7 +21,15 @@ from scipy.linalg import qr
 from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.display import Chart, Series
-from competency_dx.engine import Items, Marginal, PriorTerms, orthogonal, populations_of, product_grid_likelihood
+from competency_dx.engine import (
+    Items,
+    Marginal,
+    PriorTerms,
+    holding,
+    orthogonal,
+    populations_of,
+    product_grid_likelihood,
+)
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
@@ -98,9 +106,7 @@ def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
         fixed[i, j + 1 : D] = True
     base = items.base.copy()
     base[:, :D] = np.where(fixed[:, :D], 0.0, a)
-    return items._replace(
-        place=_renumbered(np.where(fixed, -1, items.place)), base=base, prior=_centred(items.prior, ~fixed, D)
-    )
+    return holding(items, fixed, base)._replace(prior=_centred(items.prior, ~fixed, D))
 
 
 def _principal_slopes(codes: Codes, observed: Bools, D: int) -> Floats:
@@ -130,12 +136,6 @@ def _triangular(slopes: Floats) -> tuple[Floats, Ints]:
     pivots = np.asarray(order[:D], dtype=np.int64)
     Q, R = np.linalg.qr(slopes[pivots].T)
     return slopes @ (Q * np.where(np.diag(R) < 0, -1.0, 1.0)), pivots
-
-
-def _renumbered(place: Ints) -> Ints:
-    """Return places in φ numbered without gaps."""
-    used = np.unique(place[place >= 0])
-    return np.where(place >= 0, np.searchsorted(used, np.maximum(place, 0)), -1)
 
 
 def _centred(prior: PriorTerms, free: Bools, D: int) -> PriorTerms:

@@ -87,6 +87,13 @@ def items_at(parameters: ItemParameters) -> Items:
     return Items(p.groups, p.allowed, p.n_categories, held - 1, beta, cumulative, none, D)
 
 
+def holding(items: Items, fixed: Bools, base: Floats) -> Items:
+    """Return items with some more parameters (I, F) fixed at `base`, and the free ones, numbered anew, starting there."""
+    place = np.where(fixed, -1, items.place)
+    place[place >= 0] = np.unique(place[place >= 0], return_inverse=True)[1]
+    return items._replace(place=place, base=base)
+
+
 def beta_of(items: Items, phi: Floats) -> Floats:
     """Return the parameters (I, F) at free values φ; entries of φ after the items' are left alone."""
     out = items.base.copy()
