@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, Self, TypeVar, dataclass_transform
+from functools import cache
+from types import UnionType
+from typing import Any, NoReturn, Self, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -22,8 +24,25 @@ Names = NDArray[np.object_]
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
 def value(cls: type[T]) -> type[T]:
-    """Turn a class into a frozen value: slots, keyword-only fields, identity comparison; a text form of its own is kept."""
-    own = cls.__repr__ is not object.__repr__
+    """Turn a class into a frozen value: slots, keyword-only fields, identity comparison; a text form of its own is kept.
+
+    Fields annotated as arrays become read-only copies of the annotated dtype; where whole numbers do not fit, of their own,
+    for a ``__post_init__`` of the class to refuse.
+    """
+    own, checks = cls.__repr__ is not object.__repr__, getattr(cls, "__post_init__", None)
+    arrays = cache(lambda: _array_fields(cls))  # when first asked: annotations may name what the module defines later
+
+    def frozen(instance: object) -> None:
+        for name, dtype in arrays().items():
+            held = getattr(instance, name)
+            if held is not None and not isinstance(held, float):
+                array, whole = readonly(held, dtype), dtype.kind in "iu" and getattr(held, "dtype", None) != dtype
+                fits = not whole or np.array_equal(array, held)
+                object.__setattr__(instance, name, array if fits else readonly(held))
+        if checks is not None:
+            checks(instance)
+
+    cls.__post_init__ = frozen  # type: ignore[attr-defined]
     return dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=not own)(cls)
 
 
@@ -58,10 +77,16 @@ def readonly(array: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
     return out
 
 
-def freeze(instance: object, **arrays: DTypeLike) -> None:
-    """Replace the named array fields of a frozen value by read-only copies of the given dtype."""
-    for name, dtype in arrays.items():
-        object.__setattr__(instance, name, readonly(getattr(instance, name), dtype))
+def _array_fields(cls: type) -> dict[str, np.dtype[Any]]:
+    """Return the dtypes of the fields of a value that are annotated as arrays, alone or beside other types."""
+    kinds = {n: get_args(hint) if isinstance(hint, UnionType) else (hint,) for n, hint in get_type_hints(cls).items()}
+    return {n: dtype_of(hint) for n, hints in kinds.items() for hint in hints if get_origin(hint) is np.ndarray}
+
+
+def dtype_of(hint: Any) -> np.dtype[Any]:  # noqa: ANN401 - a type
+    """Return the dtype of an annotated array."""
+    out: np.dtype[Any] = np.dtype(get_args(get_args(hint)[1])[0])
+    return out
 
 
 def names(ids: ArrayLike) -> Names:

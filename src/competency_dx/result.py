@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 
-from competency_dx.display import charts, tables
+from competency_dx.arrays import dtype_of
+from competency_dx.display import Chart, draw, notebook
 from competency_dx.errors import DocumentError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-    from competency_dx.display.charts import Chart
 
 MAX_LINES = 12
 
@@ -34,6 +33,7 @@ class Result(ABC):
     __slots__ = ("__weakref__",)
     kind: ClassVar[str]
     schema_version: ClassVar[int] = 1
+    pictures: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:
@@ -45,11 +45,11 @@ class Result(ABC):
 
     @abstractmethod
     def chart(self, kind: str) -> Chart:
-        """Return the data of a picture; the kinds are listed by `chart_kinds`."""
+        """Return the data of a picture of one of the kinds."""
 
-    @abstractmethod
     def chart_kinds(self) -> tuple[str, ...]:
         """Return the kinds of picture this result can show, the default first."""
+        return self.pictures
 
     def plot(self, kind: str | None = None) -> Figure:
         """Draw one of `chart_kinds` as a matplotlib figure (the first when `kind` is None)."""
@@ -57,7 +57,7 @@ class Result(ABC):
         chosen = kinds[0] if kind is None else kind
         if chosen not in kinds:
             raise ValueError(f"{type(self).__name__} has no plot {chosen!r}; choose one of: {', '.join(kinds)}")
-        return charts.draw(self.chart(chosen))
+        return draw(self.chart(chosen))
 
     def to_json(self) -> str:
         """Return the result as a JSON document with kind, schema version and provenance; NaN is null."""
@@ -107,7 +107,7 @@ class Result(ABC):
         return out
 
     def _repr_html_(self) -> str:
-        return tables.html(self.summary(), self.to_frame())
+        return notebook(self.summary(), self.to_frame())
 
     def __str__(self) -> str:
         return "\n".join(list(self.summary())[:MAX_LINES])
@@ -173,7 +173,7 @@ def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
         ]  # one number or several
         return None if item is None else decode([*fits, *inner][0], item, where)
     if origin is np.ndarray:
-        return _decode_array(args, item)
+        return _decode_array(dtype_of(hint), item)
     if origin is tuple:
         return tuple(decode(args[0], v, f"{where}[{i}]") for i, v in enumerate(item))
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -185,8 +185,7 @@ def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
     return item
 
 
-def _decode_array(args: tuple[Any, ...], item: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
-    dtype = np.dtype(typing.get_args(args[1])[0])
+def _decode_array(dtype: np.dtype[Any], item: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
     if dtype.kind == "f":
         return np.array(item, dtype=object).astype(dtype)
     return np.array(item, dtype=dtype)
@@ -230,7 +229,7 @@ def schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: A
     if origin in {typing.Union, types.UnionType}:
         return {"anyOf": [schema(a, definitions) for a in args]}
     if origin is np.ndarray:
-        return _array(np.dtype(typing.get_args(args[1])[0]).kind, definitions)
+        return _array(dtype_of(hint).kind, definitions)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": schema(args[1], definitions)}
     if isinstance(origin, type) and issubclass(origin, Sequence):

@@ -135,7 +135,7 @@ def test_gradient_is_that_of_the_objective(sample: Sample, of: str) -> None:
     likelihood = {
         "one": lambda: one_group(sample),
         "two": lambda: two_groups(sample),
-        "prior": lambda: one_group(sample, Priors(), concentration=2.0),
+        "prior": lambda: one_group(sample, Priors(), correlation_sd=0.2),
     }[of]()
     rng = np.random.default_rng(1)
     phi = likelihood.start + rng.normal(scale=0.05, size=len(likelihood.start))
@@ -210,7 +210,7 @@ def test_competencies_that_are_one_are_named(sample: Sample) -> None:
     theta = rng.normal(size=(1500, 1))
     twins = (rng.random((1500, 14)) < expit(1.5 * theta)).astype(np.int8)
     answers = prepare(twins, np.ones(twins.shape, bool), np.full(14, 2))
-    population = populations_of(("north", "south"), concentration=1.0)
+    population = populations_of(("north", "south"), correlation_sd=0.3)
     likelihood = propagation_likelihood(items_of(answers), answers, dimension=np.arange(14) % 2, population=population)
     found = fit(likelihood, Control())
     assert found.converged
@@ -221,13 +221,35 @@ def test_competencies_that_are_one_are_named(sample: Sample) -> None:
 
 
 def test_the_prior_of_correlations_has_the_derivatives_it_says(sample: Sample) -> None:
-    of: Populations = two_groups(sample).population._replace(concentration=1.5)
+    of: Populations = two_groups(sample).population._replace(correlation_sd=0.3)
     psi = of.start + np.linspace(-0.05, 0.08, len(of.start))
     found, h = of_population.prior(of, psi), 1e-5
     for f, step in enumerate(h * np.eye(len(psi))):
         up, down = of_population.prior(of, psi + step), of_population.prior(of, psi - step)
         assert found.gradient[f] == pytest.approx((up.value - down.value) / (2 * h), abs=1e-7)
         np.testing.assert_allclose(found.curvature[f], (down.gradient - up.gradient) / (2 * h), atol=1e-6)
+
+
+def test_the_prior_of_correlations_draws_them_to_a_common_value_of_any_size() -> None:
+    rng, D = np.random.default_rng(4), 6
+    of = populations_of(tuple("abcdef"), correlation_sd=0.15)
+    row, column = np.triu_indices(D, 1)
+
+    def density(R: NDArray[np.float64]) -> float:
+        return of_population.prior(of, of_population.packed(np.zeros((0, D)), R[None])).value
+
+    for r in (-0.1, 0.0, 0.3, 0.8, 0.95):
+        equal = np.full((D, D), r) + (1 - r) * np.eye(D)
+        assert density(equal) == pytest.approx(np.log((1 - r) * (1 + (D - 1) * r)))
+        off = 0.01 * rng.normal(size=len(row))
+        moved = equal.copy()
+        moved[row, column] = moved[column, row] = r + off - off.mean()
+        assert density(moved) < density(equal)
+        order = rng.permutation(D)
+        assert density(moved[order][:, order]) == pytest.approx(density(moved))
+    two = populations_of(("a", "b"), correlation_sd=0.15)
+    for r in (-0.5, 0.7):
+        assert of_population.prior(two, np.array([1.0, r, 1.0])).value == pytest.approx(np.log(1 - r**2))
 
 
 def propagation_of(likelihood: Marginal) -> Propagation:

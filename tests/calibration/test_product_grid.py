@@ -86,7 +86,7 @@ def mixed() -> tuple[Marginal, Floats]:
     theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], size=160, method="cholesky") + 0.4 * group[:, None]
     families = ["2PL", "GRM", "GPCM", "2PL", "GPCM", "GRM", "2PL", "2PL"]
     data, _ = made(within(8, 2), families, theta, 4)
-    population = populations_of(("X", "Y"), groups=("a", "b"), regressors=("mean.b", "x"), concentration=1.0)
+    population = populations_of(("X", "Y"), groups=("a", "b"), regressors=("mean.b", "x"), correlation_sd=0.3)
     items = build_items(data.known, priors=cdx.calibration.Priors(), constraints=Constraints())
     answers = prepare(data.codes, data.observed, data.known.n_categories)._replace(weight=rng.uniform(0.5, 1.5, 160))
     likelihood = product_grid_likelihood(
@@ -122,7 +122,7 @@ def test_person_scores_add_up_to_the_gradient(mixed: tuple[Marginal, Floats]) ->
     plain = product_grid_likelihood(
         likelihood.items._replace(prior=build_no_prior(likelihood)),
         likelihood.answers,
-        population=likelihood.population._replace(concentration=0.0),
+        population=likelihood.population._replace(correlation_sd=None),
         group=persons.group,
         regressors=persons.regressors,
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from competency_dx.display import charts, decimal, percent, plural
+from competency_dx.display import IntervalRow, charts, decimal, interval_svg, percent, plural
 from competency_dx.display.charts import Chart, Series, interval_chart
-from competency_dx.display.interval_svg import IntervalRow, interval_svg
 
 
 @pytest.mark.parametrize(

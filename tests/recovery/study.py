@@ -2,8 +2,8 @@
 
 python tests/recovery/study.py [--quick] [names ...]
 
-Without names the whole study is run and docs/validation.md is written; with names those studies are run and printed.
---quick takes an eighth of the replications and prints.
+Without names the whole study is run and docs/validation.md is written; with names those studies are run and printed, or
+with --write put in their place on the page. --quick takes an eighth of the replications and prints.
 """
 
 from __future__ import annotations
@@ -24,12 +24,31 @@ def arguments(given: list[str], known: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="an eighth of the replications, printed only")
     parser.add_argument("--divisor", type=int, help="divide the replications by this number")
     parser.add_argument("--workers", type=int, help="processes; one a core by default")
-    parser.add_argument("--write", action="store_true", help="write the page whatever was run")
+    parser.add_argument("--write", action="store_true", help="write what was run into the page")
     out = parser.parse_args(given)
     unknown = [name for name in out.names if name not in known]
     if unknown:
         parser.error(f"there is no study {', '.join(unknown)}; choose from: {', '.join(known)}")
     return out
+
+
+def merged(old: str, new: str) -> str:
+    """Return the page with the sections, and the rows of the summary, that another one has anew."""
+    (head, *before), (_, *after) = (page.split("\n## ") for page in (old, new))
+    sections = {part.split("\n")[0]: part for part in before}
+    summary = {
+        tuple(line.split(" | ")[:2]): line for part in (before[0], after[0]) for line in part.strip().split("\n")
+    }
+    sections |= {part.split("\n")[0]: part for part in after}
+    titles = [title for title in sections if title != "Summary"]
+    lines = sorted((line for line in summary.values() if line.startswith("|")), key=lambda line: _place(line, titles))
+    sections["Summary"] = "\n".join(["Summary\n", *lines, ""])
+    return "\n## ".join([head, *(part.rstrip() + "\n" for part in sections.values())])
+
+
+def _place(line: str, titles: list[str]) -> int:
+    title = line.split(" | ", maxsplit=1)[0].removeprefix("| ")
+    return titles.index(title) if title in titles else -1
 
 
 def main() -> None:
@@ -52,7 +71,7 @@ def main() -> None:
     fewer = "" if divisor == 1 else f", with 1/{divisor} of the replications of the whole study"
     text = page(studies(divisor), rows, f"competency_dx {version('competency_dx')}{fewer}")
     if asked.write or (divisor == 1 and not asked.names):
-        PAGE.write_text(text, encoding="utf-8")
+        PAGE.write_text(merged(PAGE.read_text(encoding="utf-8"), text) if asked.names else text, encoding="utf-8")
     else:
         sys.stdout.write(text)
 

@@ -16,6 +16,7 @@ from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
 from competency_dx.bank.population import BankPopulation
+from competency_dx.display import Chart, interval_chart
 from competency_dx.errors import BankError, DocumentError, listed
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
@@ -23,8 +24,6 @@ from competency_dx.result import Result, encode
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 # fmt: off
 PROVISIONAL = Template("bank.provisional", "info",
@@ -94,6 +93,7 @@ class ItemBank(Result):
     """
 
     kind: ClassVar[str] = "item_bank"
+    pictures: ClassVar[tuple[str, ...]] = ("difficulty",)
 
     header: BankDocument
     items: tuple[Item, ...]
@@ -249,15 +249,8 @@ class ItemBank(Result):
             self.digest[:23] + "…",
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: difficulties with their intervals."""
-        return ("difficulty",)
-
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return difficulties with 95 % intervals, hardest item on top."""
-        from competency_dx.display.charts import interval_chart
-
         rows = sorted(self.parameters, key=lambda r: sum(r.b) / len(r.b))
         centre = [sum(r.b) / len(r.b) for r in rows]
         half = [1.96 * max((s or 0.0 for s in r.se_b), default=0.0) for r in rows]

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, Ints, freeze, value
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration import pictures
 from competency_dx.calibration.estimated_population import population_for_bank
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
+from competency_dx.display import Chart
 from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding, worth_a_line
@@ -24,8 +25,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 KEPT = 64  # digests remembered
 
@@ -131,9 +130,6 @@ class Calibration(Result):
     rotation: Method | None
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, estimates=np.float64, covariance=np.float64, n_answers=np.int64, item_rest=np.float64)
 
     @property
     def digest(self) -> str:

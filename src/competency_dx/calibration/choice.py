@@ -26,8 +26,6 @@ from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.models import FAMILIES
 
-CONCENTRATION = 1.0  # of the prior of correlation matrices where priors are wanted
-
 
 class Scene(NamedTuple):
     """What a likelihood is made of besides answers: items, competencies, persons, priors and items held fixed."""
@@ -66,7 +64,7 @@ def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Margina
         anchored=np.asarray(known.loads[held].any(axis=0)),
         sloped=np.asarray(known.loads[free_slope & ~held].any(axis=0)),
         linked=method.population.free_items != "all",
-        concentration=CONCENTRATION if scene.priors is not None and len(scene.dimensions) > 1 else 0.0,
+        correlation_sd=scene.priors.correlation_sd if scene.priors and len(scene.dimensions) > 1 else None,
     )
     return make(
         items, answers, population=population, group=sample.group, regressors=regressors, executor=method.executor

@@ -131,7 +131,7 @@ def _estimated(
         penalised=request.priors is not None and (likelihood.items.n_slopes > 1 or not request.priors.flat),
         rotation=request.dimensions.rotation if isinstance(request.dimensions, Exploratory) else None,
         inputs={name: source.digest for name, source in given.items() if source is not None},
-        settings=_settings(request, method, found),
+        settings=_settings(request, method, found, likelihood.population.correlation_sd),
     )
     with one_blas_thread():
         out = assembled(setting, likelihood, found, covariance, likelihood.integral.accuracy(found.at))
@@ -151,7 +151,7 @@ def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[
     return shaped, found, (note,)
 
 
-def _settings(request: Request, method: MarginalML, found: Fit) -> dict[str, str]:
+def _settings(request: Request, method: MarginalML, found: Fit, correlation_sd: float | None) -> dict[str, str]:
     out = {
         "model": request.model_name,
         "priors": "none (maximum likelihood)" if request.priors is None else request.priors.describe(),
@@ -159,6 +159,8 @@ def _settings(request: Request, method: MarginalML, found: Fit) -> dict[str, str
         "tolerance": f"{method.tolerance:g} SE",
         "points": str(found.points),
     }
+    if correlation_sd is not None:
+        out["priors"] += f", correlations ~ N(r, {correlation_sd:g}²) around a common r"
     robust = method.standard_errors == "sandwich" or method.survey is not None
     if isinstance(request.dimensions, Exploratory):
         out["rotation"] = request.dimensions.rotation

@@ -18,9 +18,18 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 import numpy as np
 from scipy.linalg import qr
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, freeze, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.calibration.calibration import Calibration
-from competency_dx.engine import Items, Marginal, PriorTerms, orthogonal, populations_of, product_grid_likelihood
+from competency_dx.display import Chart, Series
+from competency_dx.engine import (
+    Items,
+    Marginal,
+    PriorTerms,
+    holding,
+    orthogonal,
+    populations_of,
+    product_grid_likelihood,
+)
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
@@ -29,8 +38,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 SCALE = 1.702
 LARGEST_COMMUNALITY = 0.8
@@ -99,9 +106,7 @@ def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
         fixed[i, j + 1 : D] = True
     base = items.base.copy()
     base[:, :D] = np.where(fixed[:, :D], 0.0, a)
-    return items._replace(
-        place=_renumbered(np.where(fixed, -1, items.place)), base=base, prior=_centred(items.prior, ~fixed, D)
-    )
+    return holding(items, fixed, base)._replace(prior=_centred(items.prior, ~fixed, D))
 
 
 def _principal_slopes(codes: Codes, observed: Bools, D: int) -> Floats:
@@ -131,12 +136,6 @@ def _triangular(slopes: Floats) -> tuple[Floats, Ints]:
     pivots = np.asarray(order[:D], dtype=np.int64)
     Q, R = np.linalg.qr(slopes[pivots].T)
     return slopes @ (Q * np.where(np.diag(R) < 0, -1.0, 1.0)), pivots
-
-
-def _renumbered(place: Ints) -> Ints:
-    """Return places in φ numbered without gaps."""
-    used = np.unique(place[place >= 0])
-    return np.where(place >= 0, np.searchsorted(used, np.maximum(place, 0)), -1)
 
 
 def _centred(prior: PriorTerms, free: Bools, D: int) -> PriorTerms:
@@ -190,6 +189,7 @@ class FactorSolution(Result):
     """
 
     kind: ClassVar[str] = "factor_solution"
+    pictures: ClassVar[tuple[str, ...]] = ("loadings",)
 
     items: tuple[str, ...]
     dimensions: tuple[str, ...]
@@ -202,10 +202,6 @@ class FactorSolution(Result):
     communalities: Floats
     gradient: float
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, loadings=float, standard_errors=float, slopes=float, correlations=float)
-        freeze(self, transformation=float, communalities=float)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, loadings, se_ of loadings, communality."""
@@ -229,15 +225,8 @@ class FactorSolution(Result):
             lines.append(f"{name}: " + ", ".join(f"{self.items[i]} {column[i]:.2f}" for i in first))
         return lines
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: loadings of each item."""
-        return ("loadings",)
-
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the loadings of each item on each dimension."""
-        from competency_dx.display.charts import Chart, Series
-
         at, columns = np.arange(1.0, len(self.items) + 1), zip(self.dimensions, self.loadings.T, strict=True)
         marks = tuple(Series(name=name, mark="point", x=at, y=column) for name, column in columns)
         words = "item, in the order of the test"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.arrays import Bools, Codes, Ints
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.estimation import Request
@@ -17,12 +17,21 @@ from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIR
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
-from competency_dx.engine import Known, Parameter, ParameterTable, category_counts, table_of
+from competency_dx.engine import (
+    Constraints,
+    Known,
+    build_items,
+    category_counts,
+    items_at,
+    one_dimension_likelihood,
+    parameters_of_items,
+    populations_of,
+    table_of,
+)
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import Finding, announce, gathered
-from competency_dx.kernels.grid.e_step import Tables, e_step, points_needed, prepare, standard_nodes
-from competency_dx.kernels.persons.grid_posterior import summarise
-from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, NormalPopulation, log_probabilities
+from competency_dx.kernels.grid.e_step import points_needed, prepare
+from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses
 
@@ -60,23 +69,24 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     opinion = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
     parameters = placed(opinion, _unplaced(setup, n_answers))
     seen = evidence(codes, observed, parameters)
-    table, estimates = free_parameters(parameters)
-    free: Bools = parameters.allowed.copy()
-    free[:, 0] = [FAMILIES[f].slope != "fixed" for f in families]
-    covariance = np.where(free[:, :, None] & free[:, None, :], np.nan, 0.0)
+    items = build_items(setup, priors=None, constraints=Constraints())._replace(base=parameters.beta)
+    population = populations_of(("theta",), free_variance=np.array([family == "Rasch"]))
+    table = table_of([*parameters_of_items(items, setup), *population.parameters])
+    free = np.concatenate([items.start, [parameters.variance] * len(population.parameters)])
+    within = np.where(items.free[:, :, None] & items.free[:, None, :], np.nan, 0.0)
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)
     return Calibration(
         model=model,
-        parameters=replace(parameters, covariance=covariance),
+        parameters=replace(parameters, covariance=within),
         population=parameters.population,
         populations=(parameters.population,),
         groups=("",),
         grouping=None,
         table=table,
-        estimates=estimates,
-        covariance=np.full((len(estimates), len(estimates)), np.nan),
+        estimates=table.to_reported @ free,
+        covariance=np.full((len(free), len(free)), np.nan),
         log_likelihood=seen.log_likelihood,
         converged=settled(opinion, seen),
         iterations=opinion.iterations,
@@ -98,23 +108,6 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
             },
         ),
     )
-
-
-def free_parameters(parameters: ItemParameters) -> tuple[ParameterTable, Floats]:
-    """Return what was estimated, and the values: slopes and steps by item, the slope of 1PL once, the Rasch variance."""
-    chosen = [FAMILIES[f] for f in parameters.families]
-    out: list[tuple[Parameter, float]] = []
-    for i, (f, m) in enumerate(zip(chosen, parameters.n_categories, strict=True)):
-        if f.slope == "free" or (f.slope == "tied" and i == 0):
-            slope = Parameter("a", item=i, column=0, dimension=0, shared=f.slope == "tied")
-            out.append((slope, float(parameters.slope[i])))
-        for k in np.flatnonzero(np.isfinite(parameters.steps[i])).tolist():
-            below = len(out) - 1 if k and f.steps == "adjacent" else -1
-            step = Parameter("d", item=i, column=k + 1, number=k + 1 if m > 2 else 0, dimension=0, below=below)
-            out.append((step, float(parameters.steps[i, k])))
-    if any(f.slope == "fixed" for f in chosen):
-        out.append((Parameter("variance", group=0, dimension=0), parameters.variance))
-    return table_of([one for one, _ in out]), np.array([x for _, x in out])
 
 
 def _unplaced(setup: Known, n_answers: Ints) -> ItemParameters:
@@ -157,21 +150,19 @@ def evidence(
 ) -> LikelihoodCheck:
     """Return the marginal log-likelihood of item parameters and population, on a grid refined as their posteriors need.
 
-    The drift is the score test of the population mean, Σ (m_p - μ) / σ over √Σ (1 - V_p / σ²), with posterior means m_p and
-    variances V_p.
+    The drift is the score test of the population mean: its gradient over the root of its information, with all else fixed.
     """
-    answers = prepare(codes, observed, parameters.n_categories)
-    mean, sd = parameters.mean, float(np.sqrt(parameters.variance))
-    z, log_weight = standard_nodes(points)
-    tables = Tables(mean + sd * z, log_weight, log_probabilities(parameters, mean + sd * z))
-    expected = e_step(answers, tables)
-    needed = min(points_needed(expected.narrowest / sd), MOST_POINTS)
+    answers, of = prepare(codes, observed, parameters.n_categories), parameters.population
+    moving = populations_of(of.dimensions, regressors=("",), reference=np.ones((1, 1)))
+    moving = moving._replace(start=np.concatenate([of.mean, of.covariance.ravel()]))
+    likelihood = one_dimension_likelihood(items_at(parameters), answers, population=moving, regressors=np.ones((1, 1)))
+    now = likelihood.evaluate(likelihood.start, points)
+    needed = min(points_needed(now.narrowest), MOST_POINTS)
     if needed > points:
         return evidence(codes, observed, parameters, points=needed)
-    posterior = summarise(answers, tables)
-    information = float((1 - (posterior.sd / sd) ** 2).sum())
-    drift = float(((posterior.mean - mean) / sd).sum()) / np.sqrt(max(information, 1e-12))
-    return LikelihoodCheck(expected.log_likelihood, drift, points, float(z[1] - z[0]), expected.narrowest / sd)
+    information = max(float(likelihood.information(now).matrix[0, 0]), 1e-12)
+    drift = float(likelihood.gradient(now)[0]) / np.sqrt(information)
+    return LikelihoodCheck(now.log_likelihood, drift, points, now.spacing, now.narrowest)
 
 
 def placed(found: GirthEstimates, like: ItemParameters) -> ItemParameters:

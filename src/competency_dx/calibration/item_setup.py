@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +12,12 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.exploratory import Exploratory
 from competency_dx.calibration.findings import NO_ANSWERS
+from competency_dx.classification import read_q_matrix
 from competency_dx.engine import Fixed, Known, Priors, extra_width
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
 from competency_dx.models import FAMILIES, ItemParameters, bank_parameters, family, family_for
 from competency_dx.responses import Responses, check_design, chosen_options
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEAST_FREE_SLOPES = 3
 
@@ -84,36 +82,14 @@ def loadings(items: tuple[str, ...], dimensions: Any) -> tuple[tuple[str, ...], 
         names = tuple(dict.fromkeys(competencies))
         return names, competencies[:, None] == np.array(names, dtype=object)
     if hasattr(dimensions, "columns"):
-        return _from_frame(items, dimensions)
+        q = read_q_matrix(dimensions).take(items)
+        thin = [name for name, column in zip(q.attributes, q.entries.T, strict=True) if not column.any()]
+        if thin:
+            raise CalibrationError(f"No item measures {listed(thin)}; drop the competency or add items")
+        return q.attributes, q.entries.astype(np.bool_)
     raise CalibrationError(
         f"dimensions= takes None, a mapping of item to competency or a Q-matrix frame, got {type(dimensions).__name__}"
     )
-
-
-def _from_frame(items: tuple[str, ...], frame: pd.DataFrame) -> tuple[tuple[str, ...], Bools]:
-    """Return the same of a Q-matrix, whose rows go by the index or a column item."""
-    table = frame.set_index("item") if "item" in frame.columns else frame
-    place = {str(item): i for i, item in enumerate(table.index)}
-    bare = [item for item in items if item not in place]
-    if bare:
-        raise CalibrationError(
-            f"The Q-matrix has no row for {listed(bare)}; its rows go by item id (index or column item)"
-        )
-    values = table.to_numpy()[[place[item] for item in items]]
-    if not np.isin(values, (0, 1)).all():
-        raise CalibrationError(
-            "The Q-matrix holds values other than 0 and 1; put 1 where an item measures a competency"
-        )
-    names, loads = tuple(str(c) for c in table.columns), values.astype(np.bool_)
-    empty = [item for item, row in zip(items, loads, strict=True) if not row.any()]
-    if empty:
-        raise CalibrationError(
-            f"The Q-matrix says of {listed(empty)} that they measure nothing; mark a competency or drop them"
-        )
-    thin = [name for name, column in zip(names, loads.T, strict=True) if not column.any()]
-    if thin:
-        raise CalibrationError(f"No item measures {listed(thin)}; drop the competency or add items")
-    return names, loads
 
 
 def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bool) -> None:

@@ -190,7 +190,7 @@ def populations_in(
     anchored: Bools,
     sloped: Bools,
     linked: bool,
-    concentration: float = 0.0,
+    correlation_sd: float | None = None,
 ) -> tuple[Populations, Floats]:
     """Return the populations of D competencies and the regressors of persons, (P, R), or (1, R) where they are all the same.
 
@@ -221,7 +221,7 @@ def populations_in(
         reference=reference,
         free_variance=free | ~sloped,
         free_coefficients=np.concatenate([free[moving], np.ones((len(sample.covariate_names), len(dimensions)), bool)]),
-        concentration=concentration,
+        correlation_sd=correlation_sd,
     )
     return population, regressors
 

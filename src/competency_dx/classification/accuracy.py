@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, freeze, value
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import fingerprint, matched, posterior_blocks
+from competency_dx.display import Chart, point_chart
 from competency_dx.errors import ScoringError
 from competency_dx.kernels.classes.attribute_profiles import Binary
 from competency_dx.provenance import Provenance, provenance
@@ -24,8 +25,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 Estimate = Literal["MAP", "EAP"]
 
@@ -48,6 +47,7 @@ class ClassificationAccuracy(Result):
     """
 
     kind: ClassVar[str] = "classification_accuracy"
+    pictures: ClassVar[tuple[str, ...]] = ("attributes",)
 
     estimate: str
     accuracy: float
@@ -58,9 +58,6 @@ class ClassificationAccuracy(Result):
     profiles: tuple[str, ...]
     profile_accuracy: Floats
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, attribute_accuracy=float, attribute_consistency=float, profile_accuracy=float)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for whole profiles ("profile") and one per attribute: level, accuracy, consistency."""
@@ -84,15 +81,8 @@ class ClassificationAccuracy(Result):
             *([f"… {len(rows) - 10} more attributes"] if len(rows) > 10 else []),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: accuracy and consistency per attribute."""
-        return ("attributes",)
-
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return accuracy and consistency of each attribute."""
-        from competency_dx.display.charts import point_chart
-
         columns = {"accuracy": self.attribute_accuracy, "consistency": self.attribute_consistency}
         return point_chart(self.dimensions, columns, title="Classification", x_label="probability")
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints, freeze, value
+from competency_dx.arrays import Codes, Floats, Ints, value
+from competency_dx.display import Chart, interval_chart, point_chart
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
@@ -16,8 +17,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 NORMAL_95 = 1.959963984540054
 SHOWN_PROFILES = 40
@@ -56,10 +55,6 @@ class ItemClasses:
     probability_covariance: Floats
     effects: Floats
     effect_covariance: Floats
-
-    def __post_init__(self) -> None:
-        freeze(self, q_matrix=np.int8, profiles=np.int8, probabilities=float, probability_covariance=float)
-        freeze(self, effects=float, effect_covariance=float)
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -147,9 +142,6 @@ class ClassCertificate:
     flat_directions: int
     starts: Floats
 
-    def __post_init__(self) -> None:
-        freeze(self, starts=np.float64)
-
 
 @value
 class ClassCalibration(Result):
@@ -185,6 +177,7 @@ class ClassCalibration(Result):
     """
 
     kind: ClassVar[str] = "class_calibration"
+    pictures: ClassVar[tuple[str, ...]] = ("prevalence", "items", "profiles")
 
     model: str
     parameters: ItemClasses
@@ -206,10 +199,6 @@ class ClassCalibration(Result):
     certificate: ClassCertificate
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, profile_probabilities=float, prevalence=float, prevalence_se=float, n_answers=np.int64)
-        freeze(self, estimates=float, covariance=float)
 
     @property
     def digest(self) -> str:
@@ -269,15 +258,8 @@ class ClassCalibration(Result):
             *worth_a_line(self.findings),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: prevalence of the attributes, ends of the items, most frequent profiles."""
-        return ("prevalence", "items", "profiles")
-
     def chart(self, kind: str) -> Chart:
         """Return prevalence with 95 % intervals, P(right) of nothing and all mastered, or the most frequent profiles."""
-        from competency_dx.display.charts import interval_chart, point_chart
-
         if kind == "prevalence":
             wide = NORMAL_95 * np.nan_to_num(self.prevalence_se[::-1])
             p = self.prevalence[::-1]

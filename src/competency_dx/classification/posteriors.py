@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, freeze, value
+from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, value
 from competency_dx.classification.class_calibration import ClassCalibration, ItemClasses
 from competency_dx.classification.problem import distinct_patterns
+from competency_dx.display import Chart, Series, point_chart
 from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding, gathered
 from competency_dx.kernels.blocks import one_blas_thread
@@ -20,8 +21,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 LEVELS = 20
 
@@ -67,6 +66,7 @@ class AttributePosteriors(Result):
     """
 
     kind: ClassVar[str] = "attribute_posteriors"
+    pictures: ClassVar[tuple[str, ...]] = ("distribution", "mastery")
 
     persons: Names
     dimensions: tuple[str, ...]
@@ -78,10 +78,6 @@ class AttributePosteriors(Result):
     n_items: Ints
     findings: tuple[Finding, ...] = ()
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, persons=object, theta=float, covariance=float, mode_probability=float)
-        freeze(self, modes=np.int8, likeliest=np.int8, n_items=np.int64)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and attribute: person, dimension, theta (P(mastery)), se, map, mle, n_items, status."""
@@ -111,15 +107,8 @@ class AttributePosteriors(Result):
             *([f"… {len(shown) - 9} more attributes"] if len(shown) > 9 else []),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: distribution of P(mastery), mean P(mastery) per attribute."""
-        return ("distribution", "mastery")
-
     def chart(self, kind: str) -> Chart:
         """Return histograms of P(mastery) by attribute, or its mean for each attribute."""
-        from competency_dx.display.charts import Chart, Series, point_chart
-
         if kind == "mastery":
             mean = {"": self.theta.mean(axis=0)}
             return point_chart(self.dimensions, mean, title="Mean P(mastery)", x_label="probability")

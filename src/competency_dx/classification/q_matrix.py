@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from competency_dx.arrays import Bools, freeze, value
+from competency_dx.arrays import Bools, value
 from competency_dx.classification.findings import Q_EQUAL_COLUMNS, Q_FEW_ITEMS, Q_INCOMPLETE, Q_NOT_GENERIC
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
@@ -38,9 +38,6 @@ class QMatrix:
     items: tuple[str, ...]
     attributes: tuple[str, ...]
     entries: Binary
-
-    def __post_init__(self) -> None:
-        freeze(self, entries=np.int8)
 
     def take(self, items: Sequence[str]) -> QMatrix:
         """Return the rows of some items, in their order."""

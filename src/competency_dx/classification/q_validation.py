@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints, freeze, value
+from competency_dx.arrays import Codes, Floats, Ints, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import MatchedClasses, fingerprint, matched, posterior_blocks
+from competency_dx.display import Chart, Series
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns, permissible_profiles
@@ -24,8 +25,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 MOST_ATTRIBUTES = 12
 SHOWN_ITEMS = 4
@@ -49,6 +48,7 @@ class QValidation(Result):
     """
 
     kind: ClassVar[str] = "q_validation"
+    pictures: ClassVar[tuple[str, ...]] = ("mesa",)
 
     items: tuple[str, ...]
     attributes: tuple[str, ...]
@@ -58,9 +58,6 @@ class QValidation(Result):
     original: Ints
     suggested: Ints
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, q_vectors=np.int8, discrimination=float, original=np.int64, suggested=np.int64)
 
     @property
     def pvaf(self) -> Floats:
@@ -113,15 +110,8 @@ class QValidation(Result):
             f"other q-vectors are suggested for {len(changed)} items" + (f": {listed(changed)}" if changed else ""),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: mesa plot of the items whose q-vector would change, or of the first ones."""
-        return ("mesa",)
-
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the best PVAF by the number of attributes for a few items."""
-        from competency_dx.display.charts import Chart, Series
-
         size, pvaf = self.q_vectors.sum(axis=1), self.pvaf
         counts = np.arange(1, len(self.attributes) + 1)
         shown = sorted(range(len(self.items)), key=lambda i: (self.original[i] == self.suggested[i], i))[:SHOWN_ITEMS]

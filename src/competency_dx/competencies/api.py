@@ -72,14 +72,17 @@ def diagnose(
         raise DiagnosisError(f"standards= takes a Standards value such as R201(), got {standards!r}")
     if not isinstance(rule, DeficitRule):
         raise DiagnosisError(f"rule= takes a DeficitRule, got {rule!r}")
+    modelled = rule.missing.omitted == "modelled"
     made = plan(bank, standards, None if isinstance(population, Cohort) else population)
     units, parameters = made.units, made.parameters
     matched = match(as_responses(responses, bank), parameters, rule.missing)
     reasons = _reasons(matched, parameters)
-    answers = joint_answers(matched, reasons, made, modelled=rule.missing.omitted == "modelled")
     if isinstance(population, Cohort):
-        answers = answers._replace(populations=cohort_populations(answers, made, population))
-    elif isinstance(population, LeafPopulations) and len(population.mean) == len(answers.populations.mean):
+        bank_population = joint_answers(matched, reasons, made, modelled=modelled)
+        population = cohort_populations(bank_population, made, population)
+        made = plan(bank, standards, population)  # a grid that suits it
+    answers = joint_answers(matched, reasons, made, modelled=modelled)
+    if isinstance(population, LeafPopulations) and population.leaves == answers.populations.leaves:
         answers = answers._replace(populations=population)
     at = estimates(answers, matched, made, rule)
     n_items = matched.observed.astype(np.int64) @ units.member.T

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, Ints, freeze, value
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
 from competency_dx.competencies.units import Units
 from competency_dx.errors import DiagnosisError, listed
@@ -46,9 +46,6 @@ class LeafPopulations:
     covariances: Floats
     log_weight: Floats
     central: Floats
-
-    def __post_init__(self) -> None:
-        freeze(self, mean=np.float64, covariances=np.float64, log_weight=np.float64, central=np.float64)
 
     def of(self, leaves: tuple[str, ...]) -> LeafPopulations:
         """Return the populations of the first leaves.

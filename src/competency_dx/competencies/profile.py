@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, FrozenDict, Ints, Names, freeze, value
+from competency_dx.arrays import Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import (
     NUMBERS,
@@ -25,6 +25,7 @@ from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import ProfilesRecord, profiles_document, profiles_fields
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
+from competency_dx.display import Chart, Series, interval_chart
 from competency_dx.errors import DiagnosisError, listed
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
@@ -32,8 +33,6 @@ from competency_dx.result import MAX_LINES, Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 
 @value
@@ -97,6 +96,7 @@ class DeficitProfiles(Result):
 
     kind: ClassVar[str] = "deficit_profiles"
     schema_version: ClassVar[int] = 2
+    pictures: ClassVar[tuple[str, ...]] = ("competencies", "states")
 
     persons: Names
     background: Mapping[str, Names]
@@ -136,10 +136,6 @@ class DeficitProfiles(Result):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "background", FrozenDict(self.background))
-        freeze(self, **dict.fromkeys(NUMBERS, np.float64))
-        freeze(self, state=np.int8, strength=np.int8, level=np.int8, status=np.int8, n_items=np.int64)
-        freeze(self, reported_at=np.int16, leans_on=np.int16, points=np.int8, reasons=np.uint8)
-        freeze(self, influence=np.float64, grid=np.float64, curves=np.float64)
 
     def __len__(self) -> int:
         return len(self.persons)
@@ -265,15 +261,8 @@ class DeficitProfiles(Result):
         hidden = len(lines) + 1 - MAX_LINES
         return lines if hidden <= 0 else [*lines[: MAX_LINES - 1], f"… {hidden} more competencies in to_frame()"]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: mean percent of the cohort, and the share of deficits."""
-        return ("competencies", "states")
-
     def chart(self, kind: str) -> Chart:
         """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
-        from competency_dx.display.charts import Chart, Series, interval_chart
-
         labels = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
         if kind == "states":
             shares = [float(np.isin(self.state[:, c], (0, 1)).mean()) * 100 for c in range(len(labels))]

@@ -1,9 +1,8 @@
 """The only room that knows matplotlib and HTML: it takes arrays, frames and plain text."""
 
-from competency_dx.display import charts, tables
-from competency_dx.display.charts import Chart, Series, chart_svg, draw, interval_chart
-from competency_dx.display.interval_svg import IntervalRow, interval_svg
-from competency_dx.display.stacked_svg import stacked_svg
+from competency_dx.display.charts import Chart, Series, chart_svg, draw, histogram_chart, interval_chart, point_chart
+from competency_dx.display.markup import notebook
+from competency_dx.display.rows_svg import IntervalRow, interval_svg, stacked_svg
 from competency_dx.display.theme import FONT, LOOKS, Look, symbol
 from competency_dx.display.words import (
     MINUS,
@@ -30,20 +29,21 @@ __all__ = [
     "Series",
     "chance",
     "chart_svg",
-    "charts",
     "count",
     "counted",
     "decimal",
     "draw",
+    "histogram_chart",
     "interval",
     "interval_chart",
     "interval_svg",
+    "notebook",
     "percent",
     "plural",
+    "point_chart",
     "sentences",
     "stacked_svg",
     "symbol",
-    "tables",
     "tied",
     "wright_svg",
     "yaml_content",

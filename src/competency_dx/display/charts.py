@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, freeze, value
+from competency_dx.arrays import Floats, value
 from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PAPER
 from competency_dx.errors import MissingDependencyError, require
 
@@ -50,12 +51,6 @@ class Series:
     labels: tuple[str, ...] = ()
     style: int | None = None
 
-    def __post_init__(self) -> None:
-        freeze(self, x=float, y=float)
-        for bound in ("low", "high"):
-            if getattr(self, bound) is not None:
-                freeze(self, **{bound: float})
-
 
 @value
 class Cells:
@@ -63,9 +58,6 @@ class Cells:
 
     values: Floats
     texts: tuple[tuple[str, ...], ...]
-
-    def __post_init__(self) -> None:
-        freeze(self, values=float)
 
 
 @value
@@ -128,6 +120,15 @@ def point_chart(names: Sequence[str], columns: Mapping[str, Floats], *, title: s
     rows = np.arange(len(names), dtype=float)
     series = tuple(Series(name=name, mark="point", x=x[::-1], y=rows) for name, x in columns.items())
     return Chart(title=title, x_label=x_label, series=series, y_names=tuple(names[::-1]))
+
+
+def histogram_chart(
+    x: Floats, *, title: str, x_label: str, y_label: str = "persons", bins: ArrayLike | None = None, sets: int = 1
+) -> Chart:
+    """Return a histogram of numbers (N,), which may be several sets of the same persons; `bins` are the edges of the bars."""
+    counts, edges = np.histogram(x, min(40, max(5, int(np.sqrt(len(x))))) if bins is None else np.asarray(bins))
+    bars = Series(name="", mark="bar", x=(edges[1:] + edges[:-1]) / 2, y=counts / sets)
+    return Chart(title=title, x_label=x_label, y_label=y_label, series=(bars,))
 
 
 def draw(chart: Chart) -> Figure:

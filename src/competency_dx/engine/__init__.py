@@ -3,7 +3,7 @@
 from competency_dx.engine.boundary import within_bounds
 from competency_dx.engine.choices import Constraints, Control, Progress
 from competency_dx.engine.histogram import fit_histogram
-from competency_dx.engine.items import Items, beta_of
+from competency_dx.engine.items import Items, beta_of, holding, items_at
 from competency_dx.engine.items_setup import (
     Fixed,
     Known,
@@ -51,6 +51,8 @@ __all__ = [
     "category_counts",
     "extra_width",
     "fit_histogram",
+    "holding",
+    "items_at",
     "one_dimension_likelihood",
     "orthogonal",
     "parameters_of_items",

@@ -11,7 +11,7 @@ import numpy as np
 from competency_dx.arrays import Bools
 from competency_dx.engine.choices import Control
 from competency_dx.engine.findings import BOUNDARY
-from competency_dx.engine.items import Items, beta_of
+from competency_dx.engine.items import Items, beta_of, holding
 from competency_dx.engine.items_setup import Known
 from competency_dx.engine.likelihood import Likelihood
 from competency_dx.engine.maximise import Fit
@@ -44,7 +44,7 @@ def within_bounds(
         if not far.any():
             break
         held |= far
-        items = _holding(likelihood.items, far, beta)
+        items = holding(likelihood.items, far, np.where(far, np.sign(beta) * BOUND, beta))
         likelihood = replace(likelihood, items=items)  # type: ignore[type-var]  # every likelihood is a frozen value
     if not found.converged:
         found, notes = maximise(likelihood, method)
@@ -63,13 +63,3 @@ def _loose(items: Items, known: Known) -> Bools:
             penalised = items.prior.precision[i, f, f] > 0 or (i, f) in by_beta
             out[i, f] = extra.kind in {"c", "u"} and items.place[i, f] >= 0 and not penalised
     return out
-
-
-def _holding(items: Items, far: Bools, beta: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Items:
-    """Return items with some parameters fixed at their bound and the others free, starting where they are."""
-    place = np.where(far, -1, items.place)
-    used = np.unique(place[place >= 0])
-    number = np.full(items.size, -1, dtype=np.int64)
-    number[used] = np.arange(len(used))
-    base = np.where(far, np.sign(beta) * BOUND, beta)
-    return items._replace(place=np.where(place >= 0, number[np.maximum(place, 0)], -1), base=base)

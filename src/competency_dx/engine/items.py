@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.engine.prior_terms import PriorTerms
+from competency_dx.engine.prior_terms import PriorTerms, prior_terms
 from competency_dx.kernels.families import dispatch
 from competency_dx.kernels.families.dispatch import Groups
+from competency_dx.models import FAMILIES, ItemParameters
 
 INNER_STEPS = 3
 LONGEST_STEP = 1.0
@@ -75,6 +76,22 @@ class Items(NamedTuple):
         out = np.zeros(self.size)
         out[self.place[self.free]] = self.base[self.free]
         return out
+
+
+def items_at(parameters: ItemParameters) -> Items:
+    """Return items all of whose parameters are fixed at given ones."""
+    p, beta = parameters, parameters.beta
+    D, held = p.slopes.shape[1], np.zeros(beta.shape, dtype=np.bool_)
+    none = prior_terms(None, (p.items, list(p.families)), p.n_categories, held, n_slopes=D, dimension=p.dimension_index)
+    cumulative = np.array([FAMILIES[name].steps == "cumulative" for name in p.families])
+    return Items(p.groups, p.allowed, p.n_categories, held - 1, beta, cumulative, none, D)
+
+
+def holding(items: Items, fixed: Bools, base: Floats) -> Items:
+    """Return items with some more parameters (I, F) fixed at `base`, and the free ones, numbered anew, starting there."""
+    place = np.where(fixed, -1, items.place)
+    place[place >= 0] = np.unique(place[place >= 0], return_inverse=True)[1]
+    return items._replace(place=place, base=base)
 
 
 def beta_of(items: Items, phi: Floats) -> Floats:

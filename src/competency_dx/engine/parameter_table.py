@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints, freeze, value
+from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.models import Family
 
 Kind = Literal[
@@ -75,10 +75,6 @@ class ParameterTable:
     term: tuple[str, ...]
     below: Ints
     shared: Bools
-
-    def __post_init__(self) -> None:
-        freeze(self, item=np.int64, column=np.int64, number=np.int64, group=np.int64, dimension=np.int64)
-        freeze(self, other=np.int64, below=np.int64, shared=np.bool_)
 
     @property
     def of_items(self) -> Bools:

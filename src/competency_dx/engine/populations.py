@@ -26,9 +26,13 @@ class Populations(NamedTuple):
     """Populations N(γᵀ w, Σ_g) of D competencies.
 
     `regressors` are the names of w (R,), `groups` those of the groups (G,), the reference first; `reference` (G, R) is w in the
-    middle of each group; `free` (N,) says what is estimated, `start` (N,) holds the starting values. `concentration` κ is that
-    of the prior |R|^κ of every correlation matrix R (Lewandowski, Kurowicka & Joe 2009, doi:10.1016/j.jmva.2009.04.008, with
-    η = κ + 1): 0 is no prior, 1 keeps correlations mildly from ±1.
+    middle of each group; `free` (N,) says what is estimated, `start` (N,) holds the starting values.
+
+    `correlation_sd` τ is that of the prior of every correlation matrix R, None for no prior. With r the mean correlation and
+    E(r) the matrix whose correlations are all r, its density is (1 - r) (1 + (D - 1) r) (|R| / |E(r)|)^w, w = (1 - r)² / 2τ²:
+    powers of determinants as those of Lewandowski, Kurowicka & Joe (2009, doi:10.1016/j.jmva.2009.04.008), but around a common
+    correlation that the data tell. To second order correlations are N(r, τ²) for any r, and R stays positive definite; of two
+    competencies the density is 1 - r².
     """
 
     dimensions: tuple[str, ...]
@@ -37,7 +41,7 @@ class Populations(NamedTuple):
     reference: Floats
     free: Bools
     start: Floats
-    concentration: float = 0.0
+    correlation_sd: float | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -82,7 +86,7 @@ def populations_of(
     reference: Floats | None = None,
     free_variance: Bools | None = None,
     free_coefficients: Bools | None = None,
-    concentration: float = 0.0,
+    correlation_sd: float | None = None,
 ) -> Populations:
     """Return populations with free coefficients and covariances; variances of the reference group are 1 unless said free.
 
@@ -94,8 +98,8 @@ def populations_of(
         Whose variance is estimated in the reference group, as where slopes are fixed, or in every group; the others are 1.
     free_coefficients : ndarray of bool, shape (R, D)
         Which coefficients are estimated; all when left out.
-    concentration : float
-        κ of the prior of correlation matrices, 0 for none.
+    correlation_sd : float, optional
+        τ of the prior of correlation matrices; without it there is none.
     """
     R, G, D = len(regressors), len(groups), len(dimensions)
     a, b = pairs(D)
@@ -109,7 +113,7 @@ def populations_of(
     sigma = np.tile(np.where(a == b, 1.0, START_CORRELATION), G)
     start = np.concatenate([np.zeros(R * D), sigma])
     middle = np.zeros((G, R)) if reference is None else reference
-    return Populations(dimensions, groups, regressors, middle, free, start, concentration)
+    return Populations(dimensions, groups, regressors, middle, free, start, correlation_sd)
 
 
 def unpacked(of: Populations, psi: Floats) -> tuple[Floats, Floats]:
@@ -144,31 +148,65 @@ def stepped(sigma: Floats, step: Floats) -> Floats:
 
 
 class Prior(NamedTuple):
-    """Log prior density of the correlation matrices: value, gradient (N,) and minus the second derivatives (N, N)."""
+    """Log prior density of the correlation matrices.
+
+    Value, gradient (N,), minus the second derivatives (N, N), and as how many persons it counts in each group (G,).
+    """
 
     value: float
     gradient: Floats
     curvature: Floats
+    persons: Floats
 
 
 def prior(of: Populations, psi: Floats) -> Prior:
-    """Return κ Σ_g log |R_g| = κ Σ_g (log |Σ_g| - Σ_a log Σ_aa) with its derivatives at ψ."""
-    R, _, D = of.shape
-    (_, sigma), kappa = unpacked(of, psi), of.concentration
-    value, gradient, curvature = 0.0, np.zeros(len(psi)), np.zeros((len(psi),) * 2)
-    if not kappa:
-        return Prior(value, gradient, curvature)
-    (a, b), T = pairs(D), D * (D + 1) // 2
-    for g, own in enumerate(sigma):
-        inverse, variance = np.linalg.inv(own), np.diag(own)
+    """Return Σ_g w(r_g) log(|R_g| / |E(r_g)|) + log(1 - r_g) + log(1 + (D - 1) r_g) with its derivatives at ψ."""
+    R, G, D = of.shape
+    _, sigma = unpacked(of, psi)
+    value, gradient, curvature, persons = 0.0, np.zeros(len(psi)), np.zeros((len(psi),) * 2), np.zeros(G)
+    if of.correlation_sd is None:
+        return Prior(value, gradient, curvature, persons)
+    (a, b), T, ends = pairs(D), D * (D + 1) // 2, np.array([-1.0, D - 1.0])
+    for g, one in enumerate(sigma):
+        inverse, variance = np.linalg.inv(one), np.diag(one)
         at = np.arange(R * D + g * T, R * D + (g + 1) * T)
-        diagonal = at[a == b]
-        value += kappa * float(np.linalg.slogdet(own)[1] - np.log(variance).sum())
-        gradient[at] = 2 * kappa * inverse[a, b] * halves(D)
-        gradient[diagonal] -= kappa / variance
-        curvature[np.ix_(at, at)] = expected_information(2 * kappa, inverse)
-        curvature[diagonal, diagonal] -= kappa / variance**2
-    return Prior(value, gradient, curvature)
+        r, by_r, bend = _common_correlation(one)
+        w, dw, ddw = np.array([(1 - r) ** 2, -2 * (1 - r), 2.0]) / (2 * of.correlation_sd**2)
+        room = np.array([1 - r, 1 + (D - 1) * r])  # eigenvalues of E(r), the first D - 1 times
+        times, steps = np.array([D - 1.0, 1.0]), ends / room
+        unlike = np.linalg.slogdet(one)[1] - np.log(variance).sum() - times @ np.log(room)
+        value += float(w * unlike + np.log(room).sum())
+        by_log = 2 * inverse[a, b] * halves(D)
+        by_log[a == b] -= 1 / variance
+        slope = dw * unlike + (1 - w * times) @ steps
+        second = ddw * unlike - 2 * dw * (times @ steps) - (1 - w * times) @ steps**2
+        gradient[at] = w * by_log + slope * by_r
+        crossed = np.outer(by_log, dw * by_r)
+        block = (
+            expected_information(2 * w, inverse) - crossed - crossed.T - second * np.outer(by_r, by_r) - slope * bend
+        )
+        block[a == b, a == b] -= w / variance**2
+        curvature[np.ix_(at, at)], persons[g] = block, 2 * w
+    return Prior(value, gradient, curvature, persons)
+
+
+def _common_correlation(sigma: Floats) -> tuple[float, Floats, Floats]:
+    """Return the mean correlation under a covariance matrix (D, D), its gradient (T,) and second derivatives (T, T)."""
+    D = len(sigma)
+    (a, b), v = pairs(D), np.diag(sigma)
+    share, off = 2 / (D * (D - 1)), a != b
+    scale = np.sqrt(v[a] * v[b])
+    r = share * sigma[a, b] / scale
+    of = np.zeros((len(a), D))  # how often the variance of d stands under the root of a correlation
+    of[np.flatnonzero(off), a[off]] = of[np.flatnonzero(off), b[off]] = 1.0
+    gradient, bend = np.where(off, share / scale, 0.0), np.zeros((len(a),) * 2)
+    diagonal = np.flatnonzero(~off)
+    gradient[diagonal] = -0.5 * (r @ of) / v
+    bend[:, diagonal] = -0.5 * np.where(off, share / scale, 0.0)[:, None] * of / v
+    bend[diagonal] = bend[:, diagonal].T
+    bend[np.ix_(diagonal, diagonal)] = 0.25 * (of.T * r) @ of / np.outer(v, v)
+    bend[diagonal, diagonal] += 0.5 * (r @ of) / v**2
+    return float(r[off].sum()), gradient, bend
 
 
 def inseparable(of: Populations, psi: Floats) -> tuple[tuple[str, str, float], ...]:
@@ -205,19 +243,23 @@ def m_step(of: Populations, psi: Floats, moments: Moments, pull: Pull) -> Floats
     own = np.einsum("rd,gre->gde", change, moments.cross)
     square = np.einsum("rd,grs,se->gde", change, moments.gram, change)
     scatter = moments.scatter - own - own.transpose(0, 2, 1) + square
-    new = np.stack([_scored(of, g, sigma[g], (moments.persons[g], scatter[g]), pull) for g in range(len(sigma))])
+    lean = prior(of, psi)
+    data = zip(moments.persons, scatter, lean.gradient[R * D :].reshape(len(sigma), -1), lean.persons, strict=True)
+    new = np.stack([_scored(of, g, sigma[g], each, pull) for g, each in enumerate(data)])
     return packed(gamma + change, new)
 
 
-def _scored(of: Populations, g: int, sigma: Floats, data: tuple[float, Floats], pull: Pull) -> Floats:
-    """Return the covariance matrix of group g after a scoring step for persons and scatter matrix in `data`."""
-    (n, scatter), (R, _, D) = data, of.shape
+def _scored(of: Populations, g: int, sigma: Floats, data: tuple[float, Floats, Floats, float], pull: Pull) -> Floats:
+    """Return the covariance matrix of group g after a scoring step.
+
+    `data` are persons, their scatter matrix, the gradient of the prior and as how many persons it counts.
+    """
+    (n, scatter, lean, counts), (R, _, D) = data, of.shape
     (a, b), T = pairs(D), D * (D + 1) // 2
     inverse = np.asarray(np.linalg.inv(sigma), dtype=np.float64)
     bent = inverse @ (scatter - n * sigma) @ inverse
-    slope = (bent[a, b] + 2 * of.concentration * inverse[a, b]) * halves(D)
-    slope[a == b] -= of.concentration / np.diag(sigma)
-    information = expected_information(n + 2 * of.concentration, inverse)
+    slope = bent[a, b] * halves(D) + lean
+    information = expected_information(n + counts, inverse)
     moving = of.free[R * D + g * T : R * D + (g + 1) * T].copy()
     if g == 0:
         diagonal = np.flatnonzero(a == b)

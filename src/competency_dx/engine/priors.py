@@ -97,6 +97,8 @@ class Priors:
         Priors of the asymptotes c and u.
     category_slope : Normal
         Prior of the category slopes of nominal and nested logit items.
+    correlation_sd : float
+        Standard deviation of the correlations of competencies about their mean, which is free.
     families, items : mapping of str to Priors
         Other priors for the items of a family, and for single items; items go first.
     """
@@ -106,8 +108,12 @@ class Priors:
     lower: AsymptotePrior | None = LogitNormal(mean=-1.4, sd=0.7)
     upper: AsymptotePrior | None = LogitNormal(mean=2.9, sd=0.7)
     category_slope: Normal | None = Normal(mean=0.0, sd=2.0)
+    correlation_sd: float | None = 0.15
     families: Mapping[str, Priors] = field(default_factory=FrozenDict)
     items: Mapping[str, Priors] = field(default_factory=FrozenDict)
+
+    def __post_init__(self) -> None:
+        _positive(1.0 if self.correlation_sd is None else self.correlation_sd)
 
     def of(self, item: str, family: str) -> Priors:
         """Return the priors that hold for one item."""
@@ -134,7 +140,7 @@ class Priors:
         return ", ".join(parts) or "none"
 
 
-NO_PRIORS = Priors(slope=None, step=None, lower=None, upper=None, category_slope=None)
+NO_PRIORS = Priors(slope=None, step=None, lower=None, upper=None, category_slope=None, correlation_sd=None)
 
 
 def resolve(priors: Priors | str | None) -> Priors | None:

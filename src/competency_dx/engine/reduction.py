@@ -124,7 +124,7 @@ def orthogonal(of: Populations) -> Populations:
     across = np.concatenate([np.zeros(R * D, dtype=np.bool_), np.tile(a != b, G)])
     specific = np.concatenate([np.tile(np.arange(D) > 0, R), np.zeros(G * len(a), dtype=np.bool_)])
     return of._replace(
-        free=of.free & ~across & ~specific, start=np.where(across | specific, 0.0, of.start), concentration=0.0
+        free=of.free & ~across & ~specific, start=np.where(across | specific, 0.0, of.start), correlation_sd=None
     )
 
 

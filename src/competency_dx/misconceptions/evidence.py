@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints, Names, freeze, value
+from competency_dx.arrays import Bools, Floats, Ints, Names, value
 from competency_dx.bank import Text
+from competency_dx.display import Chart, histogram_chart, interval_chart
 from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding
 from competency_dx.misconceptions.findings import REASONS
@@ -18,8 +19,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 STATES = ("not enough evidence", "unlikely", "likely")
 Z95 = 1.959963984540054
@@ -58,10 +57,6 @@ class MisconceptionParameters:
     prevalence: Floats
     prior_share: Floats
 
-    def __post_init__(self) -> None:
-        freeze(self, n_items=np.int64, n_persons=np.int64, association=np.float64, level=np.float64, slope=np.float64)
-        freeze(self, strength=np.float64, prevalence=np.float64, prior_share=np.float64)
-
 
 @value
 class MisconceptionEvidence(Result):
@@ -95,6 +90,7 @@ class MisconceptionEvidence(Result):
     """
 
     kind: ClassVar[str] = "misconception_evidence"
+    pictures: ClassVar[tuple[str, ...]] = ("prevalence", "probability")
 
     persons: Names
     misconceptions: tuple[str, ...]
@@ -112,9 +108,6 @@ class MisconceptionEvidence(Result):
     least_chances: int
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, persons=object, probability=np.float64, prior=np.float64, n_chances=np.int64, ticked=np.bool_)
 
     @property
     def state(self) -> NDArray[np.int8]:
@@ -220,21 +213,15 @@ class MisconceptionEvidence(Result):
         lines += [f"… and {len(self.misconceptions) - 7} more"] if len(self.misconceptions) > 7 else []
         return lines + [f"{f.severity}: {f.en}"[:150] for f in self.findings if f.severity != "info"][:3]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: prevalence with its interval, and the distribution of probabilities."""
-        return ("prevalence", "probability")
-
     def chart(self, kind: str) -> Chart:
         """Return prevalences with 95 % intervals, or a histogram of the probabilities of all estimated misconceptions."""
-        from competency_dx.display.charts import Chart, Series, interval_chart
-
         if kind == "probability":
-            x = self.probability[np.isfinite(self.probability)]
-            counts, edges = np.histogram(x, bins=20, range=(0.0, 1.0))
-            bars = Series(name="", mark="bar", x=(edges[1:] + edges[:-1]) / 2, y=counts.astype(float))
-            return Chart(
-                title="Probability of holding", x_label="P", y_label="persons × misconceptions", series=(bars,)
+            return histogram_chart(
+                self.probability[np.isfinite(self.probability)],
+                bins=np.linspace(0, 1, 21),
+                title="Probability of holding",
+                x_label="P",
+                y_label="persons × misconceptions",
             )
         centre, se = self.parameters.prevalence[::-1].T
         return interval_chart(

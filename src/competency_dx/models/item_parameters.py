@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import expit
 
-from competency_dx.arrays import Bools, Floats, Ints, freeze, value
+from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
 from competency_dx.kernels.families.dispatch import Groups
@@ -36,7 +36,6 @@ class NormalPopulation:
     covariance: Floats
 
     def __post_init__(self) -> None:
-        freeze(self, mean=np.float64, covariance=np.float64)
         D = len(self.dimensions)
         if self.mean.shape != (D,) or self.covariance.shape != (D, D):
             raise ModelError(
@@ -94,10 +93,6 @@ class ItemParameters:
     population: NormalPopulation
     options: tuple[tuple[str, ...], ...] = ()
     item_groups: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        freeze(self, n_categories=np.int64, slopes=np.float64, intercepts=np.float64, extras=np.float64)
-        freeze(self, covariance=np.float64)
 
     @property
     def labels(self) -> tuple[str, ...]:

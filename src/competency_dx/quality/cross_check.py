@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, freeze, value
+from competency_dx.arrays import Bools, Floats, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import (
     Calibration,
@@ -23,6 +23,7 @@ from competency_dx.calibration import (
     refuse_several,
     settled,
 )
+from competency_dx.display import Chart, Series
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.models import FAMILIES, ItemParameters
@@ -32,8 +33,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 Verdict = Literal["agrees", "differs", "undecided", "girth is higher"]
 
@@ -87,6 +86,7 @@ class CrossCheck(Result):
 
     kind: ClassVar[str] = "cross_check"
     schema_version: ClassVar[int] = 2
+    pictures: ClassVar[tuple[str, ...]] = ("differences",)
 
     model: str
     function: str
@@ -104,9 +104,6 @@ class CrossCheck(Result):
     girth_converged: bool
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, ours=np.float64, girth=np.float64, se=np.float64, at_bound=np.bool_)
 
     @property
     def in_se(self) -> Floats:
@@ -154,15 +151,8 @@ class CrossCheck(Result):
             *worth_a_line(self.findings),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: girth's estimates against ours, with our 95 % intervals."""
-        return ("differences",)
-
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the differences in standard errors, one row per judged parameter, the first on top."""
-        from competency_dx.display.charts import Chart, Series
-
         rows = np.flatnonzero(self.judged)[::-1]
         return Chart(
             title="Girth minus this calibration",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 from urllib.parse import quote
@@ -16,7 +17,9 @@ from competency_dx.reports.report_context import Language, ReportContext, enviro
 from competency_dx.reports.result_page import result_view
 from competency_dx.result import Result
 
-FILES = (".html", ".csv", ".xlsx", ".json")
+RESULT_FILES = {".html": "index.html", ".csv": "table.csv", ".xlsx": "table.xlsx", ".json": "result.json"}
+PROFILE_FILES = {".html": "index.html", ".csv": "profiles.csv", ".xlsx": "profiles.xlsx", ".json": "profiles.json"}
+FILES = tuple(RESULT_FILES)
 NOT_WRITTEN = (".pdf", ".docx", ".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
 PERSONS = "persons"
 MADE_HERE = 'name="generator" content="competency_dx"'
@@ -53,13 +56,17 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     s = report_context(result, language) if isinstance(result, DeficitProfiles) else None
     if target.suffix.lower() in FILES and not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(_single(result, target.suffix.lower(), language, s))
+        target.write_bytes(_single(result, target.suffix.lower(), language, s, {}))
         return target
+    environment()
+    pages = file_names(map(str, result.persons)) if isinstance(result, DeficitProfiles) else {}
+    names = PROFILE_FILES if isinstance(result, DeficitProfiles) else RESULT_FILES
+    links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in pages.items()}
+    files = {name: _single(result, suffix, language, s, links) for suffix, name in names.items()}
     if isinstance(result, DeficitProfiles) and s is not None:
-        files = _profile_files(result, s)
-    else:
-        names = {".html": "index.html", ".csv": "table.csv", ".xlsx": "table.xlsx", ".json": "result.json"}
-        files = {name: _single(result, suffix, language) for suffix, name in names.items()}
+        for profile in result:
+            values = {"v": person_view(profile, s), "s": s, "back": "../index.html"}
+            files[f"{PERSONS}/{pages[profile.person]}.html"] = render("person.html", language, values).encode()
     _forget(target / PERSONS, set(files))
     for name, content in files.items():
         path = target / name
@@ -97,29 +104,21 @@ def _check(result: object, folder_or_file: str | Path, language: object) -> Path
     return target
 
 
-def _single(result: Result, suffix: str, language: Language, s: ReportContext | None = None) -> bytes:
-    """Return the one file with this ending; profiles bring the context of their report."""
+def _single(
+    result: Result, suffix: str, language: Language, s: ReportContext | None, links: Mapping[str, str]
+) -> bytes:
+    """Return the one file with this ending; profiles bring the context of their report and links to pages of persons."""
     if suffix == ".json":
         return result.to_json().encode()
     if suffix == ".csv":
         return csv_bytes(result.to_frame(), language)
-    if isinstance(result, DeficitProfiles) and s is not None:
-        if suffix == ".xlsx":
-            return workbook_bytes(profile_sheets(result, s), s.t["cohort_title"])
-        return render("cohort.html", language, {"v": cohort_view(result, s, {}), "s": s}).encode()
     if suffix == ".xlsx":
+        if isinstance(result, DeficitProfiles) and s is not None:
+            return workbook_bytes(profile_sheets(result, s), s.t["cohort_title"])
         sheet = frame_sheet(strings(language)["sheet_table"], result.to_frame(), {})
         return workbook_bytes([sheet], next(iter(result.summary()), result.kind))
-    return render("result.html", language, {"v": result_view(result, language)}).encode()
-
-
-def _profile_files(profiles: DeficitProfiles, s: ReportContext) -> dict[str, bytes]:
-    environment()
-    names = file_names(str(p) for p in profiles.persons)
-    links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in names.items()}
-    files = {f"profiles{suffix}": _single(profiles, suffix, s.language, s) for suffix in (".xlsx", ".csv", ".json")}
-    files["index.html"] = render("cohort.html", s.language, {"v": cohort_view(profiles, s, links), "s": s}).encode()
-    for profile in profiles:
-        values = {"v": person_view(profile, s), "s": s, "back": "../index.html"}
-        files[f"{PERSONS}/{names[profile.person]}.html"] = render("person.html", s.language, values).encode()
-    return files
+    if isinstance(result, DeficitProfiles) and s is not None:
+        template, view = "cohort.html", {"v": cohort_view(result, s, links), "s": s}
+    else:
+        template, view = "result.html", {"v": result_view(result, language)}
+    return render(template, language, view).encode()

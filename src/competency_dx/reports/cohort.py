@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.arrays import Bools, Ints, value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles
 from competency_dx.reports.report_context import Branch
 
@@ -98,14 +98,13 @@ def wilson(k: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def hidden(counts: Ints | Sequence[int], smallest: int = SMALLEST) -> Bools:
-    """Return which counts must be suppressed.
+def hidden(n: Ints, closed: Bools) -> Bools:
+    """Return which counts n must be suppressed: those already `closed`, and those from 1 to `SMALLEST` - 1.
 
-    Counts from 1 to `smallest` - 1 are; if that is exactly one, the next smallest positive count is suppressed too,
-    because the one could otherwise be computed from the total. A count of zero tells nothing about anybody.
+    If that is exactly one, the next smallest positive count is suppressed too, because the one could otherwise be computed
+    from the total. A count of zero tells nothing about anybody.
     """
-    n = np.asarray(counts, dtype=np.int64)
-    out = (n > 0) & (n < smallest)
+    out = closed | ((n > 0) & (n < SMALLEST))
     rest = np.flatnonzero(~out & (n > 0))
     if out.sum() == 1 and rest.size:
         out[rest[np.argmin(n[rest])]] = True
@@ -126,10 +125,10 @@ def groups(labels: Sequence[str], confirmed: Bools, concluded: Bools) -> tuple[G
     names = sorted(set(keys.tolist()))
     members = [np.flatnonzero(keys == name) for name in names]
     sizes = np.array([m.size for m in members])
-    closed = hidden(sizes)
+    closed = hidden(sizes, np.zeros(len(sizes), dtype=np.bool_))
     n = np.array([concluded[m].sum(axis=0) for m in members]).reshape(len(names), -1)
     k = np.array([(confirmed & concluded)[m].sum(axis=0) for m in members]).reshape(len(names), -1)
-    cover = np.column_stack([_cover(n[:, j], closed) for j in range(n.shape[1])]) if n.shape[1] else n > 0
+    cover = np.column_stack([hidden(n[:, j], closed) for j in range(n.shape[1])]) if n.shape[1] else n > 0
     return tuple(
         Group(
             name=name,
@@ -142,25 +141,8 @@ def groups(labels: Sequence[str], confirmed: Bools, concluded: Bools) -> tuple[G
     )
 
 
-def _cover(n: Ints, closed: Bools) -> Bools:
-    """Return which cells of one column to suppress, given the rows that already are."""
-    small = closed | ((n > 0) & (n < SMALLEST))
-    rest = np.flatnonzero(~small & (n > 0))
-    if small.sum() == 1 and rest.size:
-        small[rest[np.argmin(n[rest])]] = True
-    return small
-
-
 def _cell(k: int, n: int, *, shown: bool) -> GroupShare:
     if not shown or n == 0:
         return GroupShare(n=0, share=math.nan, low=math.nan, high=math.nan, shown=shown)
     low, high = wilson(k, n)
     return GroupShare(n=n, share=k / n, low=low, high=high, shown=True)
-
-
-def root_theta(profiles: DeficitProfiles, tree: Sequence[Branch]) -> Floats:
-    """Return the estimates of the persons with answers on the first root of the tree."""
-    if not tree:
-        return np.zeros(0)
-    root = tree[0].index
-    return np.asarray(profiles.theta[:, root][profiles.n_items[:, root] > 0], dtype=np.float64)

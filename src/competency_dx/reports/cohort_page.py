@@ -19,7 +19,7 @@ from competency_dx.display import (
     stacked_svg,
     wright_svg,
 )
-from competency_dx.reports.cohort import SMALLEST, Group, GroupShare, Summary, groups, root_theta, summaries
+from competency_dx.reports.cohort import SMALLEST, Group, GroupShare, Summary, groups, summaries
 from competency_dx.reports.report_context import (
     Branch,
     ReportContext,
@@ -154,9 +154,9 @@ def _means(rows: Sequence[Summary], s: ReportContext) -> str:
 
 
 def _map(profiles: DeficitProfiles, s: ReportContext) -> str:
-    items = profiles.items
+    items, root = profiles.items, [b.index for b in s.tree[:1]]
     return wright_svg(
-        root_theta(profiles, s.tree),
+        profiles.theta[:, root][profiles.n_items[:, root] > 0],
         [fact.difficulty for fact in items],
         [fact.item for fact in items],
         provisional=[fact.status == "provisional" for fact in items],

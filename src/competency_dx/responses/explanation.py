@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import freeze, value
+from competency_dx.arrays import value
 from competency_dx.bank import CodeMap, Item, Text, Tolerance
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.rules import Element, judge_of, written
@@ -59,9 +59,6 @@ class RawAnswers:
     codes: NDArray[np.int32]
     vocabulary: tuple[tuple[str, ...], ...]
     kinds: tuple[tuple[Kind, ...], ...]
-
-    def __post_init__(self) -> None:
-        freeze(self, codes=np.int32)
 
     def of(self, row: int, place: int) -> tuple[str, Kind] | None:
         """Return the raw answer of a person to an item and how it was stored; None where the cell was empty."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, freeze, readonly, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
 from competency_dx.display.charts import Chart, Series
 from competency_dx.errors import ResponsesError, listed, repeated
 from competency_dx.findings import Finding
@@ -66,6 +66,7 @@ class Responses(Result):
     """
 
     kind: ClassVar[str] = "responses"
+    pictures: ClassVar[tuple[str, ...]] = ("scores",)
 
     persons: Names
     items: tuple[str, ...]
@@ -81,7 +82,6 @@ class Responses(Result):
         top = max(int(np.max(self.max_scores, initial=0)), int(np.max(self.scores, initial=0)))
         if top > HIGHEST:
             raise ResponsesError(f"The highest score is {top}; at most {HIGHEST} points per item are supported")
-        freeze(self, persons=object, scores=np.int8, reasons=np.uint8, max_scores=np.int64)
         object.__setattr__(self, "background", {k: readonly(v, object) for k, v in self.background.items()})
         fault = _shape_fault(self) or _value_fault(self)
         fault = fault or _id_fault("person", self.persons.tolist()) or _id_fault("item", self.items)
@@ -170,11 +170,6 @@ class Responses(Result):
             f"background: {', '.join(list(self.background)[:8]) or 'none'}",
             f"findings: {report or 'none'}",
         ]
-
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: mean share of points per item."""
-        return ("scores",)
 
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the mean share of points of the answers to each item, the first item on top."""

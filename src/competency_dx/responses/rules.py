@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from competency_dx.bank import CodeMap, Given, Item, OneError, PerElement, Rubric, Synonyms, Tolerance
 from competency_dx.errors import ResponsesError
-from competency_dx.responses.codes import code_book, read_pairs
+from competency_dx.responses.codes import CodeBook, code_book, read_pairs
 from competency_dx.responses.missing import Reason, Reasons
 from competency_dx.responses.normalise import fold_code, fold_look, fold_text, plain, read_integer, read_number, tidy
 
@@ -99,7 +99,8 @@ def judge_of(item: Item) -> Judge:
     """Return the function that judges raw answers to this item."""
     rule = item.rule
     if isinstance(rule, CodeMap):
-        return _mapped(item, rule)
+        words = {c: t for c, t in item.options.items() if c in rule.scores}
+        return _one_code(code_book([*rule.scores, *rule.zero], words), rule.scores, listed=True)
     if isinstance(rule, Given):
         return _given(rule.points)
     if isinstance(rule, Rubric):
@@ -121,17 +122,19 @@ def _amount(item: Item, *, hits: int, extras: int, errors: int, size: int) -> in
     return item.max_score if errors == 0 and hits == size else 0
 
 
-def _single(item: Item) -> Judge:
-    key = str(item.key)
-    book = code_book(item.options or (key,), item.options)
+def _one_code(book: CodeBook, points: Mapping[str, int], *, listed: bool) -> Judge:
+    """Judge an answer of one code; where the codes are not `listed` any other is a readable answer without points."""
 
     def judge(raw: str) -> Judgement:
-        code = book.find(raw)
-        if code is None and (item.options or not fold_code(raw)):
-            return UNREADABLE
-        return Judgement(item.max_score if code == key else 0, readable=True, normalised=code or fold_code(raw))
+        code = book.find(raw) or (None if listed else fold_code(raw))
+        return UNREADABLE if not code else Judgement(points.get(code, 0), readable=True, normalised=code)
 
     return judge
+
+
+def _single(item: Item) -> Judge:
+    key = str(item.key)
+    return _one_code(code_book(item.options or (key,), item.options), {key: item.max_score}, listed=bool(item.options))
 
 
 def _multiple(item: Item) -> Judge:
@@ -248,18 +251,6 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
             return UNREADABLE
         hit = fold_look(raw) in right or (pattern is not None and pattern.fullmatch(text) is not None)
         return Judgement(rule.points if hit else 0, readable=True, normalised=text)
-
-    return judge
-
-
-def _mapped(item: Item, rule: CodeMap) -> Judge:
-    book = code_book([*rule.scores, *rule.zero], {c: t for c, t in item.options.items() if c in rule.scores})
-
-    def judge(raw: str) -> Judgement:
-        code = book.find(raw)
-        if code is None:
-            return UNREADABLE
-        return Judgement(rule.scores.get(code, 0), readable=True, normalised=code)
 
     return judge
 

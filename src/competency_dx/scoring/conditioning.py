@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, freeze, value
+from competency_dx.arrays import Floats, value
 from competency_dx.errors import ScoringError, listed
 from competency_dx.responses import Responses
 
@@ -47,9 +47,6 @@ class LatentRegression:
     covariance: Floats
     log_likelihood: float
     iterations: int
-
-    def __post_init__(self) -> None:
-        freeze(self, coefficients=np.float64, covariance=np.float64)
 
     @property
     def se(self) -> Floats:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Names, freeze, value
+from competency_dx.arrays import Floats, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
+from competency_dx.display import Chart, histogram_chart
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters
@@ -40,8 +41,6 @@ from competency_dx.scoring.latent_regression import RegressionFit, fit_latent_re
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 Shape = Literal["long", "wide"]
 DEFAULT_METHOD = EAP()
@@ -72,6 +71,7 @@ class PlausibleValues(Result):
     """
 
     kind: ClassVar[str] = "plausible_values"
+    pictures: ClassVar[tuple[str, ...]] = ("distribution",)
 
     persons: Names
     dimensions: tuple[str, ...]
@@ -79,9 +79,6 @@ class PlausibleValues(Result):
     regression: LatentRegression | None
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, persons=object, values=np.float64)
 
     @property
     def n(self) -> int:
@@ -126,19 +123,10 @@ class PlausibleValues(Result):
             lines.append(f"residual variance {model.residual_variance:.3f}, log-likelihood {model.log_likelihood:.3f}")
         return [*lines, *worth_a_line(self.findings, 4)]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: the distribution of the draws."""
-        return ("distribution",)
-
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the histogram of all draws (first dimension), as persons per set."""
-        from competency_dx.display.charts import Chart, Series
-
-        x = self.values[:, :, 0].ravel()
-        counts, edges = np.histogram(x, bins=min(40, max(5, int(np.sqrt(len(x))))))
-        bars = Series(name="", mark="bar", x=(edges[1:] + edges[:-1]) / 2, y=counts / self.n)
-        return Chart(title="Distribution of the plausible values", x_label="θ", y_label="persons", series=(bars,))
+        draws = self.values[:, :, 0].ravel()
+        return histogram_chart(draws, title="Distribution of the plausible values", x_label="θ", sets=self.n)
 
 
 def plausible_values(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, freeze, value
+from competency_dx.arrays import Floats, value
+from competency_dx.display import Chart, interval_chart
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
@@ -20,8 +21,6 @@ from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 LIMIT = 1e12  # degrees of freedom from which t is normal to the last digit
 LEAST = 1e-9
@@ -49,6 +48,7 @@ class Pooled(Result):
     """
 
     kind: ClassVar[str] = "pooled"
+    pictures: ClassVar[tuple[str, ...]] = ("estimates",)
 
     names: tuple[str, ...]
     sets: int
@@ -60,9 +60,6 @@ class Pooled(Result):
     fmi: Floats
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, **dict.fromkeys(("estimate", "within", "between", "total", "df", "fmi"), np.float64))
 
     @property
     def se(self) -> Floats:
@@ -96,15 +93,8 @@ class Pooled(Result):
             *(f"{n}: {b:.4f}, SE {se:.4f}, 95 % {lo:.4f} to {hi:.4f}, FMI {f:.2f}" for n, b, se, lo, hi, f in rows),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: estimates with intervals."""
-        return ("estimates",)
-
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the estimates with 95 % intervals."""
-        from competency_dx.display.charts import interval_chart
-
         low, high = self.interval.T
         return interval_chart(
             labels=list(self.names),

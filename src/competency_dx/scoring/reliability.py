@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import ndtri
 
-from competency_dx.arrays import Bools, Floats, blocks, freeze, names, value
+from competency_dx.arrays import Bools, Floats, blocks, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
+from competency_dx.display import Chart, Series
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.kernels.grid.e_step import Tables, prepare
@@ -59,8 +60,6 @@ from competency_dx.scoring.scores import Scores
 if TYPE_CHECKING:
     import pandas as pd
 
-    from competency_dx.display.charts import Chart
-
 DEFAULT_METHOD = EAP()
 BLOCK = 512  # persons whose information is evaluated at once
 GRID = 481  # points on ±6 SD, spacing SD / 40
@@ -70,16 +69,6 @@ SEED = 20_240_901
 LEAST = 1e-12
 SEVERAL = 4096  # simulated persons for several competencies
 STEP = 1e-4  # of the difference quotients of log-probabilities, logits
-COEFFICIENTS = (
-    "posterior",
-    "posterior_se",
-    "sum_score",
-    "marginal",
-    "likelihood",
-    "empirical_eap",
-    "empirical_wle",
-    "variance",
-)
 
 
 @value
@@ -114,6 +103,7 @@ class Reliability(Result):
     """
 
     kind: ClassVar[str] = "reliability"
+    pictures: ClassVar[tuple[str, ...]] = ("information", "standard_error")
 
     items: tuple[str, ...]
     posterior: float | Floats
@@ -129,10 +119,6 @@ class Reliability(Result):
     findings: tuple[Finding, ...]
     provenance: Provenance
     dimensions: tuple[str, ...] = ("theta",)
-
-    def __post_init__(self) -> None:
-        of_several = {x: np.float64 for x in COEFFICIENTS if isinstance(getattr(self, x), np.ndarray)}
-        freeze(self, theta=np.float64, information=np.float64, **of_several)
 
     @property
     def test_information(self) -> Floats:
@@ -191,15 +177,8 @@ class Reliability(Result):
             *worth_a_line(self.findings, 4),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: test information, and standard errors."""
-        return ("information", "standard_error")
-
     def chart(self, kind: str) -> Chart:
         """Return I(θ), or the standard errors of ML and of the posterior along the scale."""
-        from competency_dx.display.charts import Chart, Series
-
         rows = (np.atleast_2d(x) for x in (self.theta, self.test_information, self.se, self.posterior_sd))
         lines, errors, several = [], [], len(self.dimensions) > 1
         for name, theta, information, se, sd, variance in zip(

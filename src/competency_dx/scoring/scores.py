@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, Ints, Names, freeze, value
+from competency_dx.arrays import Floats, Ints, Names, value
+from competency_dx.display import Chart, Series, histogram_chart
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 STATUSES = ("ok", "extreme_low", "extreme_high", "no_responses")
 NORMAL_95 = 1.959963984540054
@@ -47,6 +46,7 @@ class Scores(Result):
 
     kind: ClassVar[str] = "scores"
     schema_version: ClassVar[int] = 2
+    pictures: ClassVar[tuple[str, ...]] = ("distribution", "precision")
 
     method: str
     persons: Names
@@ -58,9 +58,6 @@ class Scores(Result):
     reliability: Floats
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, theta=np.float64, covariance=np.float64, n_items=np.int64, status=np.int8, reliability=np.float64)
 
     @property
     def se(self) -> Floats:
@@ -101,19 +98,10 @@ class Scores(Result):
         lines += worth_a_line(self.findings)
         return lines
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: the distribution of estimates, and standard errors against them."""
-        return ("distribution", "precision")
-
     def chart(self, kind: str) -> Chart:
         """Return a histogram of θ̂ or SE against θ̂ (first dimension)."""
-        from competency_dx.display.charts import Chart, Series
-
         x = self.theta[:, 0]
         if kind == "precision":
             marks = Series(name="", mark="point", x=x, y=self.se[:, 0])
             return Chart(title="Standard error against estimate", x_label="θ", y_label="SE", series=(marks,))
-        counts, edges = np.histogram(x, bins=min(40, max(5, int(np.sqrt(len(x))))))
-        bars = Series(name="", mark="bar", x=(edges[1:] + edges[:-1]) / 2, y=counts.astype(float))
-        return Chart(title=f"Distribution of {len(x)} estimates", x_label="θ", y_label="persons", series=(bars,))
+        return histogram_chart(x, title=f"Distribution of {len(x)} estimates", x_label="θ")

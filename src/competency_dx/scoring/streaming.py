@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, Names, freeze, value
+from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
+from competency_dx.display import Chart, Series
 from competency_dx.errors import ScoringError, listed, require
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
@@ -23,8 +24,6 @@ from competency_dx.scoring.scores import STATUSES, Scores
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 BLOCK = 50_000
 DEFAULT_METHOD = EAP()
@@ -56,6 +55,7 @@ class FileScores(Result):
 
     kind: ClassVar[str] = "file_scores"
     schema_version: ClassVar[int] = 2
+    pictures: ClassVar[tuple[str, ...]] = ("status",)
 
     target: str
     method: str
@@ -68,9 +68,6 @@ class FileScores(Result):
     mean_se: Floats
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, statuses=np.int64, theta_mean=np.float64, theta_sd=np.float64, mean_se=np.float64)
 
     @property
     def path(self) -> Path:
@@ -96,15 +93,8 @@ class FileScores(Result):
             *worth_a_line(self.findings),
         ]
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: persons by status."""
-        return ("status",)
-
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the number of persons by status."""
-        from competency_dx.display.charts import Chart, Series
-
         at = np.arange(len(STATUSES), dtype=float)
         rows = zip(self.dimensions, self.statuses.astype(float), strict=True)
         marks = tuple(

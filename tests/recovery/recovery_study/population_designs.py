@@ -16,22 +16,30 @@ EACH = 8  # items a competency
 THREE = np.array([[1.0, 0.5, 0.6], [0.5, 1.0, 0.7], [0.6, 0.7, 1.0]])
 LOADINGS = np.array([0.90, 0.85, 0.80, 0.75, 0.70, 0.60])
 SIX = np.outer(LOADINGS, LOADINGS) + np.diag(1 - LOADINGS**2)
+SHORT = (5, 6, 7, 8, 5, 6)  # items of six short competencies
+ALIKE = np.full((6, 6), 0.8) + 0.2 * np.eye(6)
+CLUSTERS = np.where(np.arange(6)[:, None] // 3 == np.arange(6) // 3, 0.85, 0.6) + 0.15 * np.eye(6)
 COEFFICIENTS = np.array([0.6, 0.5])
 RESIDUAL = 0.64  # variance of Rasch abilities about their regression
 GROUP_MEAN, GROUP_VARIANCE = 0.5, 1.44
 ON_BOTH = MarginalML(population=Population(on=("z", "g")))
 
 
-def competency_items(family: str) -> ItemSet:
+def competency_items(family: str, n: int = EACH) -> ItemSet:
     """Return the items of one competency: difficulties on ±1.5, slopes 0.8 to 1.8."""
-    a, b = spread(0.8, 1.8, EACH, 3), np.linspace(-1.5, 1.5, EACH)
+    a, b = spread(0.8, 1.8, n, 3), np.linspace(-1.5, 1.5, n)
     if family == "GPCM":
         return ItemSet(family, a, -a[:, None] * (b[:, None] / 2 + np.array([-0.8, 0.8])))
     return ItemSet(family, a, -(a * b)[:, None])
 
 
 def several(
-    theta: Floats, rng: np.random.Generator, *, family: str = "2PL", share: float = 0.0
+    theta: Floats,
+    rng: np.random.Generator,
+    *,
+    family: str = "2PL",
+    share: float = 0.0,
+    sizes: tuple[int, ...] = (),
 ) -> tuple[Floats, dict[str, float], dict[str, str]]:
     """Return answers to items of each competency, item truths, and the competency of each item.
 
@@ -40,24 +48,30 @@ def several(
     theta : ndarray, shape (P, D)
     share : float
         Share of the items left out by design, in four booklets.
+    sizes : tuple of int (D,)
+        Items of each competency, eight when left out.
     """
-    items, (P, D) = competency_items(family), theta.shape
-    answers = np.concatenate([drawn(items, theta[:, d], rng) for d in range(D)], axis=1)
+    P, D = theta.shape
+    sizes = sizes or (EACH,) * D
+    sets, edge = [competency_items(family, n) for n in sizes], np.concatenate([[0], np.cumsum(sizes)])
+    answers = np.concatenate([drawn(items, theta[:, d], rng) for d, items in enumerate(sets)], axis=1)
     truth: dict[str, float] = {}
-    for d in range(D):
-        truth |= truths(items, item_ids(EACH, d * EACH))
+    for items, n, first in zip(sets, sizes, edge[:-1].tolist(), strict=True):
+        truth |= truths(items, item_ids(n, first))
     if share:
-        gone = np.arange(P)[:, None] % 4 == np.arange(D * EACH) % 4
+        gone = np.arange(P)[:, None] % 4 == np.arange(edge[-1]) % 4
         answers = np.where(gone, np.nan, answers)
-    of = {item: f"c{i // EACH + 1}" for i, item in enumerate(item_ids(D * EACH))}
+    of = {item: f"c{d + 1}" for item, d in zip(item_ids(edge[-1]), np.repeat(np.arange(D), sizes), strict=True)}
     return answers, truth, of
 
 
-def correlated(V: Floats, family: str, share: float, rng: np.random.Generator, persons: int) -> Drawn:
+def correlated(
+    V: Floats, family: str, share: float, rng: np.random.Generator, persons: int, sizes: tuple[int, ...] = ()
+) -> Drawn:
     """Return answers of a multivariate normal population."""
     D = len(V)
     theta = rng.normal(size=(persons, D)) @ np.linalg.cholesky(V).T
-    answers, truth, of = several(theta, rng, family=family, share=share)
+    answers, truth, of = several(theta, rng, family=family, share=share, sizes=sizes)
     pairs = [(a, b) for a in range(D) for b in range(a + 1, D)]
     truth |= {f"correlation.c{a + 1}.c{b + 1}": float(V[a, b]) for a, b in pairs}
     return Drawn(answers, theta, truth, family, dimensions=of)
@@ -136,6 +150,28 @@ def correlations(divisor: int) -> Study:
         name="correlations",
         title="Correlated competencies (expectation propagation)",
         text="Eight items a competency; correlations 0.5, 0.6, 0.7 of three competencies, 0.42 to 0.77 of six.",
+        designs=tuple(designs),
+    )
+
+
+def short_competencies(divisor: int) -> Study:
+    """Return six short competencies, whose correlations the weak priors draw to their mean."""
+    designs = [
+        Design(
+            label=f"6 competencies × 5 to 8, 2PL, correlations {label}",
+            persons=400,
+            replications=max(80 // divisor, 2),
+            draw=partial(correlated, V, "2PL", 0.0, sizes=SHORT),
+            priors="weak",
+        )
+        for label, V in ((".8", ALIKE), (".85 and .6", CLUSTERS))
+    ]
+    return Study(
+        name="short",
+        title="Short correlated competencies",
+        text="Six competencies of 5 to 8 items and 400 persons, all correlations 0.8, or 0.85 within and 0.6 between two "
+        "clusters of three. The prior draws correlations to their mean, which is free: they vary less than their standard "
+        "errors say where they are all the same, and no interval may miss what is not.",
         designs=tuple(designs),
     )
 

@@ -12,6 +12,7 @@ MAKERS = (
     family_designs.from_prior,
     family_designs.missing,
     population_designs.correlations,
+    population_designs.short_competencies,
     population_designs.regression,
     population_designs.groups,
     survey_designs.survey,

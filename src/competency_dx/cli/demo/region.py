@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, Ints, Names, freeze, value
+from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable, words
 from competency_dx.models import ItemParameters, bank_parameters, expected_scores, simulate
@@ -76,10 +76,6 @@ class Cohort:
     points: Ints
     reasons: Reasons
     answers: Names
-
-    def __post_init__(self) -> None:
-        freeze(self, persons=object, municipality=np.int64, form=np.int64, experience=np.int64, points=np.int64)
-        freeze(self, expected=np.float64, reasons=np.uint8, answers=object)
 
     @property
     def top(self) -> Floats:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.arrays import Floats, Ints
 
 SLACK = 1e-12
-NEGLIGIBLE = 1e-11
 RIDGE = 1e-10
 FEW = 64
 BROKEN = 1e-10
@@ -31,6 +30,8 @@ def nearest(metric: Floats, target: Floats, G: Floats, h: Floats) -> Floats:
     G, h : ndarray, shape (E, F) and (E,)
         The constraints; they must have a common solution.
     """
+    from scipy.optimize import nnls
+
     gap = h - G @ target
     if gap.max(initial=-1.0) <= SLACK:
         return target
@@ -41,49 +42,9 @@ def nearest(metric: Floats, target: Floats, G: Floats, h: Floats) -> Floats:
     E = np.concatenate([A / width, (gap / scale / width)[None, :]])
     last = np.zeros(len(E))
     last[-1] = 1.0
-    residual = E @ nonnegative(E, last) - last
+    residual = E @ nnls(E, last, maxiter=10 * E.shape[1] + 20)[0] - last
     move = -residual[:-1] / residual[-1]
     out: Floats = target + scale * solve_triangular(root, move, lower=True, trans="T")
-    return out
-
-
-def nonnegative(E: Floats, f: Floats) -> Floats:
-    """Return the u >= 0 that minimises ||E u - f||, by the active set algorithm of Lawson & Hanson.
-
-    A column that would enter with a coefficient that is not positive, being a combination of those present, is passed
-    over, so that ties and dependent constraints do not make it turn in circles.
-    """
-    n = E.shape[1]
-    used, passed, u = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_), np.zeros(n)
-    for _ in range(10 * n + 20):
-        slope = np.where(used | passed, -np.inf, E.T @ (f - E @ u))
-        j = int(np.argmax(slope))
-        if slope[j] <= NEGLIGIBLE:
-            break
-        used[j] = True
-        trial = _least_squares(E, f, used)
-        if trial[j] <= 0:
-            used[j], passed[j] = False, True
-            continue
-        passed[:] = False
-        u, used = _inside(E, f, u, trial, used)
-    return u
-
-
-def _inside(E: Floats, f: Floats, u: Floats, trial: Floats, used: Bools) -> tuple[Floats, Bools]:
-    """Return the least squares solution on columns reduced until all of its coefficients are positive."""
-    while (out := used & (trial <= 0)).any():
-        share = float((u[out] / (u[out] - trial[out])).min())
-        u = u + share * (trial - u)
-        used = used & (u > NEGLIGIBLE * max(u.max(), NEGLIGIBLE))
-        u = np.where(used, u, 0.0)
-        trial = _least_squares(E, f, used)
-    return trial, used
-
-
-def _least_squares(E: Floats, f: Floats, used: Bools) -> Floats:
-    out = np.zeros(E.shape[1])
-    out[used] = np.linalg.lstsq(E[:, used], f, rcond=None)[0]
     return out
 
 

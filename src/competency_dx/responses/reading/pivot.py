@@ -75,6 +75,8 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     items : tuple of str
         Items of the bank, or all when there is no bank, in the order of their first appearance.
     """
+    import pandas as pd
+
     table = _known_items(table, roles.item, bank)
     person, item, answer = (table.columns[n] for n in (roles.person, roles.item, roles.answer))
     if (person.codes < 0).any() or (item.codes < 0).any():
@@ -82,7 +84,8 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
         raise ResponsesError(
             f"{table.origin}: rows {listed(rows.tolist())} have no person or no item; fill the cells or remove the rows"
         )
-    attempt = _attempts(person, item)
+    cell = pd.Series(person.codes.astype(np.int64) * len(item.vocabulary) + item.codes)
+    attempt = cell.groupby(cell).cumcount().to_numpy()  # how many earlier rows have the same person and item
     if attempt.any() and layout.attempts == "error":
         twice = np.flatnonzero(attempt)
         shown = [f"{person.vocabulary[person.codes[r]]}/{item.vocabulary[item.codes[r]]}" for r in twice]
@@ -110,17 +113,6 @@ def _known_items(table: Table, name: str, bank: ItemBank | None) -> Table:
     ids = {fold_code(i.id) for i in bank.items}
     strange = [v for v in column.vocabulary if fold_code(v) not in ids]
     return table.take(~column.where(set(strange).__contains__), UNKNOWN_ITEMS.of(strange)) if strange else table
-
-
-def _attempts(person: Column, item: Column) -> Ints:
-    """Return for each row how many earlier rows have the same person and item."""
-    cell = person.codes.astype(np.int64) * len(item.vocabulary) + item.codes
-    order = np.argsort(cell, kind="stable")
-    ranked = cell[order]
-    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]]) if len(ranked) else np.zeros(0, dtype=np.int64)
-    out = np.empty(len(cell), dtype=np.int64)
-    out[order] = np.arange(len(cell)) - np.repeat(starts, np.diff(np.r_[starts, len(ranked)]))
-    return out
 
 
 def _scatter(item: Column, answer: Column, *, row: NDArray[np.generic], chosen: Ints, rows: int) -> dict[str, Column]:
@@ -166,6 +158,8 @@ def numbered(n: int) -> Names:
 
 def owners(roles: Roles) -> Owners:
     """Return the persons in the order of their first row; an id is never empty."""
+    import pandas as pd
+
     if roles.person is None:
         return Owners(numbered(roles.table.rows), np.arange(roles.table.rows))
     column = roles.table.columns[roles.person]
@@ -175,10 +169,9 @@ def owners(roles: Roles) -> Owners:
             f"{roles.table.origin}: rows {listed((bare + 1).tolist())} have no id in column {column.name}; fill the "
             "cells or remove the rows"
         )
-    _, first, inverse = np.unique(column.codes, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))
-    ids: Names = column.texts()[np.sort(first)]
-    return Owners(ids, rank[inverse.ravel()])
+    row, present = pd.factorize(column.codes)
+    ids: Names = np.array(column.vocabulary, dtype=object)[present]
+    return Owners(ids, row)
 
 
 def single_rows(roles: Roles, layout: Layout) -> Roles:
@@ -206,18 +199,15 @@ def best_rows(row: Ints, scores: Codes, status: Reasons) -> Ints:
     """Return for each person the row with the most points, the first of equals, shape (P,)."""
     answered = status == Reason.ANSWERED
     merit = np.where(answered.any(axis=1), np.where(answered, scores, 0).sum(axis=1, dtype=np.int64), -1)
-    order = np.lexsort((np.arange(len(row)), -merit, row))
-    firsts = np.flatnonzero(np.r_[True, np.diff(row[order]) > 0])
-    return order[firsts]
+    return _highest(row, merit[:, None])[:, 0]
 
 
 def best_cells(row: Ints, scores: Codes, status: Reasons) -> Ints:
     """Return for each person and item the row with the most points for that item, the first of equals (P, I)."""
-    merit = np.where(status == Reason.ANSWERED, scores, np.int8(-1))
-    first = np.unique(row, return_index=True)[1]
-    out = np.repeat(first[:, None], scores.shape[1], axis=1)
-    best = merit[first]
-    for k in np.setdiff1d(np.arange(len(row)), first).tolist():
-        better = merit[k] > best[row[k]]
-        best[row[k]][better], out[row[k]][better] = merit[k][better], k
-    return out
+    return _highest(row, np.where(status == Reason.ANSWERED, scores, np.int8(-1)))
+
+
+def _highest(row: Ints, merit: NDArray[np.integer]) -> Ints:
+    """Return for each person and column of merit (R, M) the place of the highest, the first of equals (P, M)."""
+    order = np.lexsort((-merit, np.broadcast_to(row[:, None], merit.shape)), axis=0)
+    return order[np.unique(np.sort(row), return_index=True)[1]]

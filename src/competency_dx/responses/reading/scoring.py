@@ -130,7 +130,7 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
     points, status = score_answers(item, answers)
     listed_answer = bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
     certain = (status == Reason.ANSWERED) & ((points > 0) | listed_answer)
-    negative = "answer" if item.type in {"number", "text"} else "token"
+    negative = frozenset() if item.type in {"number", "text"} else NEGATIVE_CODES
     return _settled(column, Verdicts(points, status, certain, unclear), own, negative)
 
 
@@ -140,7 +140,7 @@ def point_verdicts(top: int | None, column: Column, own: Mapping[str, int]) -> V
     fits = np.array([n is not None and 0 <= n <= (HIGHEST if top is None else top) for n in numbers], dtype=np.bool_)
     points = np.array([n if f else 0 for n, f in zip(numbers, fits, strict=True)], dtype=np.int64)
     status = np.where(fits, Reason.ANSWERED, Reason.INVALID).astype(np.uint8)
-    out = _settled(column, Verdicts(points, status, np.zeros(len(fits), dtype=np.bool_)), own, "token")
+    out = _settled(column, Verdicts(points, status, np.zeros(len(fits), dtype=np.bool_)), own, NEGATIVE_CODES)
     if top is not None:
         return out
     if len(fits) and not fits.any() and not out.tokens.all():
@@ -156,12 +156,12 @@ def point_verdicts(top: int | None, column: Column, own: Mapping[str, int]) -> V
     return out
 
 
-def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: Literal["answer", "token"]) -> Verdicts:
+def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: frozenset[str]) -> Verdicts:
     """Return verdicts with tokens for missing answers and dates taken out; `read.tokens` marks what cannot be a token."""
     tokens = np.zeros(len(read.status), dtype=np.bool_)
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
         reason = token_code(text, own, usual=not read.tokens[k])
-        if reason is None and text in NEGATIVE_CODES and negative == "token" and not read.tokens[k]:
+        if reason is None and text in negative and not read.tokens[k]:
             reason = BLANK
         if reason is not None:
             read.points[k], read.status[k], tokens[k] = 0, reason, True
