@@ -32,6 +32,7 @@ ROWS = [
 ]
 LEAVES = ("S.1.1", "S.1.2", "S.2.1")
 CORRELATED = np.array([[1.0, 0.8, 0.7], [0.8, 1.0, 0.7], [0.7, 0.7, 1.0]])
+RULE = cdx.DeficitRule()
 ARRAYS = (
     "state",
     "strength",
@@ -72,7 +73,7 @@ def profiles(
     answers: pd.DataFrame,
     bank: ItemBank,
     *,
-    rule: cdx.DeficitRule = cdx.DeficitRule(),
+    rule: cdx.DeficitRule = RULE,
     population: BankPopulation | NormalPopulation | None = None,
 ) -> cdx.DeficitProfiles:
     layout = cdx.Layout(items=tuple(answers.columns), cells="scored")
@@ -80,7 +81,7 @@ def profiles(
 
 
 class BruteForce:
-    """The posterior (P, n) of persons on a product grid of n points, and the percent of leaves, then of all together (D + 1, n)."""
+    """The posterior (P, n) of persons on a product grid of n points, and percent (D + 1, n): of leaves, then of all."""
 
     def __init__(
         self, answers: pd.DataFrame, leaves: Sequence[str], covariances: Sequence[Floats], points: int
@@ -222,7 +223,7 @@ def test_levels_never_contradict_states(loose: ItemBank, answers: pd.DataFrame, 
 def test_the_stated_false_share_is_kept(loose: ItemBank, answers: pd.DataFrame, quiet: Quiet) -> None:
     with quiet():
         free = profiles(answers, loose)
-        bound = profiles(answers, loose, rule=replace(cdx.DeficitRule(), false_share=0.05))
+        bound = profiles(answers, loose, rule=replace(RULE, false_share=0.05))
     assert free.expected_false_share > 0.05
     for state, p, before in (
         (bound.state, bound.p_deficit, free.state),
@@ -237,8 +238,8 @@ def test_the_stated_false_share_is_kept(loose: ItemBank, answers: pd.DataFrame, 
 
 def test_a_leaf_without_answers_is_left_to_its_parent(loose: ItemBank, answers: pd.DataFrame, quiet: Quiet) -> None:
     with quiet():
-        one = profiles(answers.assign(B1=np.nan, B2=np.nan, B3=np.nan).iloc[[11]], loose)
-        one = one[one.persons[0]]
+        found = profiles(answers.assign(B1=np.nan, B2=np.nan, B3=np.nan).iloc[[11]], loose)
+    one = found[found.persons[0]]
     leaf, parent = one["S.1.2"], one["S.1"]
     assert (leaf.state, leaf.status, leaf.level, leaf.reported_at) == ("insufficient_data", "no_items", "", "S.1")
     assert parent.state != "insufficient_data"
