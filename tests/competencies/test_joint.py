@@ -12,7 +12,7 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.arrays import Floats
-from competency_dx.bank import BankPopulation, Correlations, ItemBank
+from competency_dx.bank import BankPopulation, ItemBank
 from competency_dx.competencies import STATES
 from competency_dx.models import NormalPopulation
 
@@ -84,7 +84,7 @@ class BruteForce:
     """The posterior (P, n) of persons on a product grid of n points, and percent (D + 1, n): of leaves, then of all."""
 
     def __init__(
-        self, answers: pd.DataFrame, leaves: Sequence[str], covariances: Sequence[Floats], points: int
+        self, answers: pd.DataFrame, leaves: Sequence[str], populations: Sequence[tuple[Floats, float]], points: int
     ) -> None:
         theta, D = np.linspace(-5, 5, points), len(leaves)
         self.shape = (points,) * D
@@ -100,8 +100,8 @@ class BruteForce:
             score[d] += np.arange(len(p)) @ p
             top[d] += len(b)
         prior = sum(
-            np.exp(-0.5 * np.einsum("in,ij,jn->n", grid, np.linalg.inv(S), grid)) / np.sqrt(np.linalg.det(S))
-            for S in covariances
+            share * np.exp(-0.5 * np.einsum("in,ij,jn->n", grid, np.linalg.inv(S), grid)) / np.sqrt(np.linalg.det(S))
+            for S, share in populations
         )
         self.weight = np.exp(like) * prior
         self.weight /= self.weight.sum(axis=1, keepdims=True)
@@ -132,22 +132,30 @@ def test_two_leaves_agree_with_integration_on_a_product_grid(scored_bank: MakeBa
     R = np.array([[1.0, 0.8], [0.8, 1.0]])
     population = NormalPopulation(dimensions=("S.1.1", "S.1.2"), mean=np.zeros(2), covariance=R)
     found = profiles(given, bank, population=population)
-    compared(found, ("S.1.1", "S.1.2", "S.1"), BruteForce(given, ("S.1.1", "S.1.2"), [R], 161))
+    compared(found, ("S.1.1", "S.1.2", "S.1"), BruteForce(given, ("S.1.1", "S.1.2"), [(R, 1.0)], 161))
 
 
-def test_several_populations_are_averaged_by_what_the_answers_say(scored_bank: MakeBank, answers: pd.DataFrame) -> None:
+def test_uncertain_populations_agree_with_integration_over_all_of_them(
+    scored_bank: MakeBank, answers: pd.DataFrame
+) -> None:
+    """Fisher's z normal with an SE of .25, log SD with one of .1, means with one of .1: products of five points each."""
     bank, given = scored_bank(ROWS[:6]), answers.iloc[:, :6]
-    open_ = BankPopulation(correlations=Correlations(within=0.6, within_se=0.5), mean_se=0, sd_se=0)
-    both = [np.array([[1.0, r], [r, 1.0]]) for r in np.tanh(np.arctanh(0.6) + np.array([-0.5, 0.5]))]
-    found = profiles(given, bank, population=open_)
-    compared(found, ("S.1.1", "S.1.2", "S.1"), BruteForce(given, ("S.1.1", "S.1.2"), both, 161))
+    z, weight = np.polynomial.hermite_e.hermegauss(5)
+    r, sd, w = np.tanh(np.arctanh(0.8) + 0.25 * z), np.exp(0.1 * z), weight / weight.sum()
+    populations = [
+        (sd[j] ** 2 * np.array([[1, r[i]], [r[i], 1]]) + 0.01 * np.eye(2), w[i] * w[j])
+        for i in range(5)
+        for j in range(5)
+    ]
+    found = profiles(given, bank, population=BankPopulation())
+    compared(found, ("S.1.1", "S.1.2", "S.1"), BruteForce(given, ("S.1.1", "S.1.2"), populations, 161))
 
 
 def test_three_leaves_agree_with_integration_on_a_product_grid(sure: ItemBank, answers: pd.DataFrame) -> None:
     population = NormalPopulation(dimensions=LEAVES, mean=np.zeros(3), covariance=CORRELATED)
     given = answers.iloc[:6]
     found = profiles(given, sure, population=population)
-    compared(found, (*LEAVES, "S"), BruteForce(given, LEAVES, [CORRELATED], 61))
+    compared(found, (*LEAVES, "S"), BruteForce(given, LEAVES, [(CORRELATED, 1.0)], 61))
 
 
 @pytest.mark.parametrize("name", ["sure", "loose"])
