@@ -16,7 +16,11 @@ from scipy.special import betainc, betaincinv
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.competencies.omission import JointAnswers
-from competency_dx.competencies.percent_given_answers import leaf_distribution
+from competency_dx.competencies.percent_given_answers import (
+    LeafDistribution,
+    below_without_each,
+    leaf_distribution,
+)
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.kernels.blocks import even_product
@@ -83,7 +87,7 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
         hermite[:, d, 0] = (shape * z).sum(axis=1)
         hermite[:, d, 1] = (shape * (z**2 - 1)).sum(axis=1) / np.sqrt(2)
         items = np.flatnonzero(made.units.leaf == d)
-        influence[:, items] = _influence(made, items, part, weight, leaf.below_at)
+        influence[:, items] = _influence(made, d, items, part, (weight, leaf))
         fit += _fit(made, items, part, weight)
     mean, variance, low, high, below = (np.stack(column, axis=1) for column in zip(*found, strict=True))
     leaves = _Leaves(mean, variance, low, high, below, hermite)
@@ -151,15 +155,13 @@ def _own_share(settled: Settled, made: Plan, leaves: _Leaves) -> tuple[Floats, N
     return own, lean
 
 
-def _influence(made: Plan, items: Ints, part: Matched, weight: Floats, below: Floats) -> Floats:
-    """Return P(below cut) less what it would be without each answer (p, I_k): the answer's factor is divided out."""
-    p, K = len(weight), made.log_prob.shape[1]
-    inverse = np.exp(-made.log_prob[items]).reshape(len(items) * K, -1).T
-    at = np.arange(len(items)) * K + part.codes[:, items]
-    with_deficit = np.take_along_axis(even_product(weight * below, inverse), at, axis=1)
-    total = np.take_along_axis(even_product(weight, inverse), at, axis=1)
-    now = (weight * below).sum(axis=1)[:, None]
-    return np.asarray(np.where(part.observed[:, items], now - with_deficit / total, 0.0)).reshape(p, -1)
+def _influence(made: Plan, d: int, items: Ints, part: Matched, at: tuple[Floats, LeafDistribution]) -> Floats:
+    """Return P(below the lowest cut) of a leaf less what it would be without each answer (p, I_k)."""
+    (weight, leaf), cut = at, made.standards.deficit_cut
+    below, total = below_without_each(made.percent[d], leaf, weight, made.log_prob, items, cut)
+    answer = np.arange(len(items)) * made.log_prob.shape[1] + part.codes[:, items]
+    without = np.take_along_axis(below, answer, axis=1) / np.take_along_axis(total, answer, axis=1)
+    return np.asarray(np.where(part.observed[:, items], leaf.below[:, :1] - without, 0.0))
 
 
 def _fit(made: Plan, items: Ints, part: Matched, weight: Floats) -> Floats:

@@ -79,7 +79,7 @@ class LeafPercent(NamedTuple):
 class LeafDistribution(NamedTuple):
     """Percent D of a leaf: mean, variance and interval (p,), P(D below each cut) (p, cuts).
 
-    By θ, (p, Q) or (Q,): E[D | θ] and P(D below the lowest cut | θ).
+    By θ, (p, Q) or (Q,): E[D | θ], SD of D | θ, and P(D below the lowest cut | θ).
     """
 
     mean: Floats
@@ -88,6 +88,7 @@ class LeafDistribution(NamedTuple):
     high: Floats
     below: Floats
     curve: Floats
+    spread: Floats
     below_at: Floats
 
 
@@ -102,14 +103,16 @@ def leaf_distribution(
         cumulative = even_product(weight, curve.cumulative)
         low, high = (quantile(curve.levels, cumulative, x) for x in (tail, 1 - tail))
         variance = linear[:, 1] - linear[:, 0] ** 2
-        return LeafDistribution(linear[:, 0], variance, low, high, linear[:, 2:], curve.mean, curve.below[:, 0])
+        return LeafDistribution(
+            linear[:, 0], variance, low, high, linear[:, 2:], curve.mean, curve.sd, curve.below[:, 0]
+        )
     mean, sd = percent_moments(percent.informed, matched.codes, matched.observed)
     average = (weight * mean).sum(axis=1)
     variance = (weight * (mean**2 + sd**2)).sum(axis=1) - average**2
     below_at = [ndtr((cut - mean) / sd) for cut in standards.cuts]
     below = np.stack([(weight * at).sum(axis=1) for at in below_at], axis=1)
     low, high = _interval(weight, mean, sd, (average, variance), tail)
-    return LeafDistribution(average, variance, low, high, below, mean, below_at[0])
+    return LeafDistribution(average, variance, low, high, below, mean, sd, below_at[0])
 
 
 def _interval(weight: Floats, mean: Floats, sd: Floats, moments: tuple[Floats, Floats], tail: float) -> list[Floats]:
@@ -127,3 +130,30 @@ def _interval(weight: Floats, mean: Floats, sd: Floats, moments: tuple[Floats, F
             x = np.clip(x - np.clip(off / np.maximum(density, 1e-4), -10.0, 10.0), 0.0, 100.0)
         out.append(np.asarray(x, dtype=np.float64))
     return out
+
+
+def below_without_each(
+    percent: LeafPercent, leaf: LeafDistribution, weight: Floats, log_prob: Floats, items: Ints, cut: float
+) -> tuple[Floats, Floats]:
+    """Return Σ weight P(D below the cut) / P(x | θ) and Σ weight / P(x | θ), (p, I_k K), for each answer x to the leaf's items.
+
+    Their ratio is P(below the cut) without the answer. Where items are uncertain the answer also moved mean and variance of D
+    given θ, by δ and η; as Φ((cut - m) / s) solves the heat equation, taking them back is, to second order,
+    Φ + δ φ / s - (δ² - η) z φ / 2 s².
+    """
+    Q = log_prob.shape[2]
+    inverse = np.exp(-log_prob[items]).reshape(-1, Q)
+    total, below = even_product(weight, inverse.T), even_product(weight * leaf.below_at, inverse.T)
+    if percent.informed is None:
+        return below, total
+    informed, scale = percent.informed, 100 / percent.informed.top
+    mean, variance = np.zeros((2, len(items), log_prob.shape[1], Q))
+    at, shape = np.searchsorted(items, informed.items), (len(informed.items), -1, Q)
+    mean[at] = scale * informed.mean_by_answer.reshape(shape)
+    variance[at] = scale**2 * informed.variance_by_answer.reshape(shape)
+    z = (cut - leaf.curve) / leaf.spread
+    density = weight * np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * leaf.spread)
+    first, second = mean.reshape(-1, Q), (mean**2 - variance).reshape(-1, Q)
+    below += even_product(density, (inverse * first).T)
+    below -= 0.5 * even_product(density * z / leaf.spread, (inverse * second).T)
+    return below, total

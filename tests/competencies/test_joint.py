@@ -1,0 +1,266 @@
+"""Diagnosis from the joint posterior of all leaves: against brute force, and what must hold of any person's profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import competency_dx as cdx
+from competency_dx.arrays import Floats
+from competency_dx.bank import BankPopulation, ItemBank
+from competency_dx.competencies import STATES
+from competency_dx.models import NormalPopulation
+
+MakeBank = Callable[..., ItemBank]
+Quiet = Callable[[], AbstractContextManager[None]]
+
+ROWS = [
+    ("A1", 1.0, (-1.0,), "S.1.1.1"),
+    ("A2", 1.3, (0.0,), "S.1.1"),
+    ("A3", 0.8, (-0.6, 0.9), "S.1.1"),
+    ("B1", 1.2, (-0.5,), "S.1.2"),
+    ("B2", 0.9, (0.3,), "S.1.2"),
+    ("B3", 1.1, (1.0,), "S.1.2"),
+    ("C1", 1.4, (-0.2,), "S.2.1"),
+    ("C2", 1.0, (-0.9, -0.3, 0.8), "S.2.1"),
+    ("C3", 1.0, (0.6,), "S.2.1"),
+]
+LEAVES = ("S.1.1", "S.1.2", "S.2.1")
+CORRELATED = np.array([[1.0, 0.8, 0.7], [0.8, 1.0, 0.7], [0.7, 0.7, 1.0]])
+RULE = cdx.DeficitRule()
+ARRAYS = (
+    "state",
+    "strength",
+    "level",
+    "p_deficit",
+    "p_strength",
+    "percent",
+    "percent_low",
+    "percent_high",
+    "theta",
+    "se",
+)
+MORE = ("n_items", "own_share", "leans_on", "prmse", "reported_at", "status", "influence", "level_probability")
+
+
+@pytest.fixture(scope="module")
+def sure(scored_bank: MakeBank) -> ItemBank:
+    return scored_bank(ROWS)
+
+
+@pytest.fixture(scope="module")
+def loose(scored_bank: MakeBank) -> ItemBank:
+    return scored_bank(ROWS, se=0.8)
+
+
+@pytest.fixture(scope="module")
+def answers() -> pd.DataFrame:
+    """Return twelve persons from the weakest to the strongest, some with blanks."""
+    rng = np.random.default_rng(8)
+    top = np.array([len(b) for _, _, b, _ in ROWS])
+    drawn = np.minimum(rng.integers(0, 4, (10, len(top))), top).astype(float)
+    frame = pd.DataFrame(np.vstack([np.zeros(len(top)), drawn, top]), columns=[item for item, *_ in ROWS])
+    frame.iloc[3, 1] = frame.iloc[4, 6:] = frame.iloc[5, :3] = np.nan
+    return frame
+
+
+def profiles(
+    answers: pd.DataFrame,
+    bank: ItemBank,
+    *,
+    rule: cdx.DeficitRule = RULE,
+    population: BankPopulation | NormalPopulation | None = None,
+) -> cdx.DeficitProfiles:
+    layout = cdx.Layout(items=tuple(answers.columns), cells="scored")
+    return cdx.diagnose(cdx.load_responses(answers, layout=layout, bank=bank), bank, rule=rule, population=population)
+
+
+class BruteForce:
+    """The posterior (P, n) of persons on a product grid of n points, and percent (D + 1, n): of leaves, then of all."""
+
+    def __init__(
+        self, answers: pd.DataFrame, leaves: Sequence[str], populations: Sequence[tuple[Floats, float]], points: int
+    ) -> None:
+        theta, D = np.linspace(-5, 5, points), len(leaves)
+        self.shape = (points,) * D
+        place = np.indices(self.shape).reshape(D, -1)
+        grid = theta[place]
+        like, score, top = np.zeros((len(answers), grid.shape[1])), np.zeros((D, grid.shape[1])), np.zeros(D)
+        for item, a, b, code in (row for row in ROWS if row[0] in answers):
+            d = next(d for d, leaf in enumerate(leaves) if code.startswith(leaf))
+            logit = np.cumsum([0 * theta, *(a * (theta - step) for step in b)], axis=0)
+            p = (np.exp(logit) / np.exp(logit).sum(axis=0))[:, place[d]]
+            x = answers[item].to_numpy()
+            like += np.where(np.isnan(x)[:, None], 0.0, np.log(p[np.nan_to_num(x).astype(int)]))
+            score[d] += np.arange(len(p)) @ p
+            top[d] += len(b)
+        prior = sum(
+            share * np.exp(-0.5 * np.einsum("in,ij,jn->n", grid, np.linalg.inv(S), grid)) / np.sqrt(np.linalg.det(S))
+            for S, share in populations
+        )
+        self.weight = np.exp(like) * prior
+        self.weight /= self.weight.sum(axis=1, keepdims=True)
+        self.percent = 100 * np.vstack([score / top[:, None], score.sum(axis=0) / top.sum()])
+
+    def below(self, cuts: Floats) -> Floats:
+        """Return P(percent < cut) for cuts (P, D + 1); of a cell on the cut its share."""
+        out = np.empty_like(cuts)
+        for u, percent in enumerate(self.percent):
+            slopes = np.gradient(percent.reshape(self.shape))
+            width = np.abs(slopes if len(self.shape) > 1 else [slopes]).sum(axis=0).ravel()
+            share = np.clip((cuts[:, u, None] - percent) / width + 0.5, 0, 1)
+            out[:, u] = (self.weight * share).sum(axis=1)
+        return out
+
+
+def compared(found: cdx.DeficitProfiles, codes: Sequence[str], exact: BruteForce) -> None:
+    """Hold percent, P(deficit) and the tails beyond the interval against brute force."""
+    at = [found.index(code) for code in codes]
+    np.testing.assert_allclose(found.percent[:, at], exact.weight @ exact.percent.T, atol=0.3)
+    np.testing.assert_allclose(found.p_deficit[:, at], exact.below(np.full((len(found), len(at)), 60.0)), atol=0.015)
+    np.testing.assert_allclose(exact.below(found.percent_low[:, at]), 0.025, atol=0.01)
+    np.testing.assert_allclose(exact.below(found.percent_high[:, at]), 0.975, atol=0.01)
+
+
+def test_two_leaves_agree_with_integration_on_a_product_grid(scored_bank: MakeBank, answers: pd.DataFrame) -> None:
+    bank, given = scored_bank(ROWS[:6]), answers.iloc[:, :6]
+    R = np.array([[1.0, 0.8], [0.8, 1.0]])
+    population = NormalPopulation(dimensions=("S.1.1", "S.1.2"), mean=np.zeros(2), covariance=R)
+    found = profiles(given, bank, population=population)
+    compared(found, ("S.1.1", "S.1.2", "S.1"), BruteForce(given, ("S.1.1", "S.1.2"), [(R, 1.0)], 161))
+
+
+def test_uncertain_populations_agree_with_integration_over_all_of_them(
+    scored_bank: MakeBank, answers: pd.DataFrame
+) -> None:
+    """Fisher's z normal with an SE of .25, log SD with one of .1, means with one of .1: products of five points each."""
+    bank, given = scored_bank(ROWS[:6]), answers.iloc[:, :6]
+    z, weight = np.polynomial.hermite_e.hermegauss(5)
+    r, sd, w = np.tanh(np.arctanh(0.8) + 0.25 * z), np.exp(0.1 * z), weight / weight.sum()
+    populations = [
+        (sd[j] ** 2 * np.array([[1, r[i]], [r[i], 1]]) + 0.01 * np.eye(2), w[i] * w[j])
+        for i in range(5)
+        for j in range(5)
+    ]
+    found = profiles(given, bank, population=BankPopulation())
+    compared(found, ("S.1.1", "S.1.2", "S.1"), BruteForce(given, ("S.1.1", "S.1.2"), populations, 161))
+
+
+def test_three_leaves_agree_with_integration_on_a_product_grid(sure: ItemBank, answers: pd.DataFrame) -> None:
+    population = NormalPopulation(dimensions=LEAVES, mean=np.zeros(3), covariance=CORRELATED)
+    given = answers.iloc[:6]
+    found = profiles(given, sure, population=population)
+    compared(found, (*LEAVES, "S"), BruteForce(given, LEAVES, [(CORRELATED, 1.0)], 61))
+
+
+@pytest.mark.parametrize("name", ["sure", "loose"])
+def test_percent_of_a_parent_is_the_sum_of_its_leaves_by_points(
+    name: str, request: pytest.FixtureRequest, answers: pd.DataFrame, quiet: Quiet
+) -> None:
+    with quiet():
+        found = profiles(answers, request.getfixturevalue(name))
+    points = np.array([c.reference_points for c in found.competencies])
+    leaves = [found.index(code) for code in LEAVES]
+    for parent, below in (("S", leaves), ("S.1", leaves[:2]), ("S.2", leaves[2:])):
+        expected = found.percent[:, below] @ points[below] / points[below].sum()
+        np.testing.assert_allclose(found.percent[:, found.index(parent)], expected, rtol=1e-10)
+
+
+def test_a_person_has_the_same_profile_in_any_company(loose: ItemBank, answers: pd.DataFrame, quiet: Quiet) -> None:
+    shuffled = answers.iloc[::-1]
+    crowd = pd.concat([answers.assign(A1=np.nan, B1=np.nan)] * 30 + [answers], ignore_index=True)  # more than a block
+    with quiet():
+        together = profiles(answers, loose)
+        others = [(profiles(answers.iloc[[p]], loose), [0], [p]) for p in (0, 4, 7)] + [
+            (profiles(shuffled, loose), np.arange(len(answers))[::-1], np.arange(len(answers))),
+            (profiles(crowd, loose), np.arange(len(crowd) - len(answers), len(crowd)), np.arange(len(answers))),
+        ]
+    for found, here, there in others:
+        for name in ARRAYS + MORE:
+            np.testing.assert_array_equal(getattr(found, name)[here], getattr(together, name)[there], err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["sure", "loose"])
+def test_own_share_is_what_leaving_out_the_own_answers_costs(
+    name: str, request: pytest.FixtureRequest, answers: pd.DataFrame, quiet: Quiet
+) -> None:
+    bank = request.getfixturevalue(name)
+    stated = NormalPopulation(dimensions=LEAVES, mean=np.zeros(3), covariance=CORRELATED)
+    for population, tolerance in ((stated, 0.04), (None, 0.07)):  # of several populations the answers tell, too
+        with quiet():
+            found = profiles(answers, bank, population=population)
+            for code, own in (("S.1.1", ["A1", "A2", "A3"]), ("S.2.1", ["C1", "C2", "C3"])):
+                c = found.index(code)
+                without = profiles(answers.assign(**dict.fromkeys(own, np.nan)), bank, population=population)
+                share = 1 - found.se[:, c] ** 2 / without.se[:, c] ** 2
+                assert np.all(without.own_share[:, c] < 1e-12)
+                np.testing.assert_allclose(found.own_share[:, c], np.maximum(share, 0), atol=tolerance)
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("sure", 0.01), ("loose", 0.01)])
+def test_influence_is_what_leaving_out_an_answer_changes(
+    name: str, tolerance: float, request: pytest.FixtureRequest, answers: pd.DataFrame, quiet: Quiet
+) -> None:
+    bank = request.getfixturevalue(name)
+    with quiet():
+        found = profiles(answers, bank)
+        for i, (item, _, _, code) in enumerate(ROWS):
+            c = found.index(code[:5])
+            without = profiles(answers.assign(**{item: np.nan}), bank)
+            np.testing.assert_allclose(
+                found.influence[:, i], found.p_deficit[:, c] - without.p_deficit[:, c], atol=tolerance, err_msg=item
+            )
+
+
+def test_levels_never_contradict_states(loose: ItemBank, answers: pd.DataFrame, quiet: Quiet) -> None:
+    with quiet():
+        found = profiles(answers, loose)
+    state = np.array(STATES)[found.state]
+    assert set(state.ravel()) >= {"confirmed", "not_found", "insufficient_data"}
+    assert np.all(found.level[np.isin(state, ["confirmed", "likely"])] == 0)
+    assert np.all(found.level[state == "not_found"] > 0)
+    assert np.all((found.level == -1) == (state == "insufficient_data"))
+    assert np.all(np.isnan(found.level_probability) == (found.level == -1))
+
+
+def test_the_stated_false_share_is_kept(loose: ItemBank, answers: pd.DataFrame, quiet: Quiet) -> None:
+    with quiet():
+        free = profiles(answers, loose)
+        bound = profiles(answers, loose, rule=replace(RULE, false_share=0.05))
+    assert free.expected_false_share > 0.05
+    for state, p, before in (
+        (bound.state, bound.p_deficit, free.state),
+        (bound.strength, bound.p_strength, free.strength),
+    ):
+        confirmed = state == 0
+        share = np.where(confirmed, 1 - p, 0).sum(axis=1) / np.maximum(confirmed.sum(axis=1), 1)
+        assert np.all(share <= 0.05)
+        assert np.all(before[confirmed] == 0)
+        assert np.all(state[(before == 0) & ~confirmed] == 1)
+
+
+def test_a_leaf_without_answers_is_left_to_its_parent(loose: ItemBank, answers: pd.DataFrame, quiet: Quiet) -> None:
+    with quiet():
+        found = profiles(answers.assign(B1=np.nan, B2=np.nan, B3=np.nan).iloc[[11]], loose)
+    one = found[found.persons[0]]
+    leaf, parent = one["S.1.2"], one["S.1"]
+    assert (leaf.state, leaf.status, leaf.level, leaf.reported_at) == ("insufficient_data", "no_items", "", "S.1")
+    assert parent.state != "insufficient_data"
+    assert np.isfinite(leaf.p_deficit)
+
+
+@pytest.mark.parametrize("name", ["sure", "loose"])
+def test_a_better_answer_never_makes_a_deficit_likelier(
+    name: str, request: pytest.FixtureRequest, answers: pd.DataFrame, quiet: Quiet
+) -> None:
+    bank = request.getfixturevalue(name)
+    with quiet():
+        before = profiles(answers, bank)
+        for item, _, b, _ in ROWS:
+            after = profiles(answers.assign(**{item: np.minimum(answers[item] + 1, len(b))}), bank)
+            assert np.all(after.p_deficit <= before.p_deficit + 1e-9), item
