@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from competency_dx.display import IntervalRow, charts, decimal, interval_svg, percent, plural
+from competency_dx.display import LOOKS, IntervalRow, charts, decimal, interval_table, percent, plural, stacked_bar
 from competency_dx.display.charts import Chart, Series, interval_chart
 
 
@@ -39,26 +41,23 @@ def test_numbers_follow_the_language() -> None:
     assert percent(60, "ru") == "60\u00a0%"
 
 
-def rows() -> list[IntervalRow]:
-    from competency_dx.display import LOOKS
-
-    return [
-        IntervalRow(
-            label="A <b>", depth=0, point=40.0, low=30.0, high=55.0, look=LOOKS[0], figures="40 %", words="yes"
-        ),
-        IntervalRow(
-            label="B", depth=1, point=float("nan"), low=0.0, high=0.0, look=LOOKS[4], figures="", words="unknown"
-        ),
+def test_interval_table_escapes_holds_its_scale_and_marks_what_is_borrowed() -> None:
+    fields = {"depth": 0, "look": LOOKS[0], "figures": "40 %", "words": "yes"}
+    rows = [
+        IntervalRow(label="A <b>", point=40.0, low=30.0, high=155.0, **fields),
+        IntervalRow(label="B", point=40.0, low=30.0, high=55.0, borrowed=True, **fields),
     ]
+    table = interval_table(rows, (60.0, 80.0), ("below", "above"), "<t>")
+    assert "<b>" not in table
+    assert "A &lt;b&gt;" in table
+    assert "155" not in table
+    broken = [row.count('stroke-width="2" stroke-dasharray') for row in table.split("<tr")[2:]]
+    assert broken == [0, 1]
 
 
-def test_interval_picture_escapes_and_marks() -> None:
-    picture = interval_svg(rows(), [(60.0, "cut"), (80.0, "top")], title="<t>", axis="percent")
-    assert "<b>" not in picture
-    assert "&lt;b&gt;" in picture
-    assert picture.count("cut") == 1
-    assert picture.startswith("<svg")
-    assert picture.rstrip().endswith("</svg>")
+def test_a_stacked_bar_is_full() -> None:
+    widths = re.findall(r'width="([\d.]+)%" height="100%" fill', stacked_bar([3, 0, 1, 4, 0]))
+    assert [float(x) for x in widths] == [37.5, 12.5, 50.0]
 
 
 @pytest.mark.parametrize("mark", ["line", "point", "bar", "interval"])

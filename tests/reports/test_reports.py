@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import html
+import itertools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +18,10 @@ import pandas as pd
 import pytest
 
 import competency_dx as cdx
+from competency_dx.arrays import names
+from competency_dx.competencies import STATUSES
 from competency_dx.errors import MissingDependencyError
+from competency_dx.reports.cohort import binned, natural
 from competency_dx.reports.report_context import strings
 
 
@@ -117,10 +123,10 @@ def test_no_page_gives_a_key_away(folder: Path) -> None:
 def test_small_groups_are_suppressed_with_a_complement(folder: Path) -> None:
     """7 and 4 of 60 are hidden, which already protects each from being computed from the rest."""
     text = (folder / "index.html").read_text(encoding="utf-8")
-    groups = text[text.index('<section id="groups">') : text.index('<section id="persons">')]
-    rows = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td>", groups)
+    groups = text[text.index('<section id="groups">') : text.index('<section id="map">')]
+    rows = re.findall(r"<tr><td[^>]*>(.*?)</td><td[^>]*>(.*?)</td>", groups)
     shown = dict(rows)
-    few = strings("ru" if language(folder) == "ru" else "en")["few"].format(n=10)
+    few = strings("ru" if language(folder) == "ru" else "en")["suppressed"].format(n=10)
     assert "30" in shown["Заречный"]
     assert "19" in shown["Луговой"]
     assert not re.search(r"\b7\b", shown.get("Горный", few))
@@ -145,9 +151,67 @@ def test_numbers_of_a_page_are_those_of_the_profile(folder: Path, profiles: cdx.
     text = page_of(folder, PERSON)
     for conclusion in profiles[PERSON].conclusions:
         if conclusion.status == "reported":
-            assert f"{conclusion.percent:.0f}\u00a0%" in text
-    hidden = [c for c in profiles[PERSON].conclusions if c.status != "reported" and c.n_items]
-    assert all(c.competency.code in text for c in hidden)
+            assert f"{conclusion.percent:.0f}\u00a0% (" in text
+            assert f" {conclusion.competency.code}</td>" in text
+
+
+def test_a_page_says_at_most_three_priorities_and_what_they_rest_on(
+    folder: Path, profiles: cdx.DeficitProfiles
+) -> None:
+    """Priorities are narrowest deficits, the surest first, each with the answers that raised its probability most."""
+    ru = language(folder) == "ru"
+    for profile in list(profiles)[:20]:
+        text = page_of(folder, html.escape(profile.person))
+        first = text[text.index('id="priorities"') : text.index('id="strengths"')]
+        titles = re.findall(r'<li><span class="lead">(.*?)</span>', first)
+        parents = {c.competency.parent for c in profile.deficits}
+        narrow = [c for c in profile.deficits if c.competency.code not in parents]
+        assert len(titles) == min(3, len(narrow))
+        for c in [c for c in narrow if c.state == "confirmed"][:3]:
+            assert c.competency.title.text("ru" if ru else "en") in titles
+            most = max(c.evidence, key=lambda e: e.influence)
+            assert most.influence < 0.01 or most.title.text("ru" if ru else "en") in html.unescape(first)
+
+
+def test_no_page_has_a_word_of_the_other_language(tmp_path: Path) -> None:
+    bank = cdx.load_bank("mathematics")
+    responses = replace(cdx.simulate(bank, 12, rng=np.random.default_rng(3)), background={"Школа": names(["7"] * 12)})
+    profiles = cdx.diagnose(responses, bank)
+    for language, other in (("ru", r"[A-Za-z]{4,}"), ("en", r"[А-Яа-яЁё]+")):
+        cdx.report(profiles, tmp_path / language, language=wrong(language))
+        for page in (tmp_path / language / "index.html", next((tmp_path / language / "persons").iterdir())):
+            text = re.sub(r"(?s)<(style|script)>.*?</\1>|<[^>]+>", " ", page.read_text(encoding="utf-8"))
+            text = re.sub(r"competency_dx|sha256:\w+|PRMSE|mathematics|teacher|diagnose", "", text)
+            assert not re.findall(other, text)
+
+
+@pytest.mark.parametrize("status", ["misfit", "low_effort"])
+def test_a_stopped_profile_says_so_once(status: str, profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    insufficient = np.full_like(profiles.state, 4)
+    stopped = replace(
+        profiles,
+        state=insufficient,
+        strength=insufficient,
+        status=np.full_like(profiles.status, STATUSES.index(wrong(status))),
+        reported_at=np.full_like(profiles.reported_at, -1),
+    )
+    cdx.report(stopped, tmp_path, language="en")
+    text = page_of(tmp_path, PERSON)
+    assert text.count(strings("en")[f"stopped_{status}"]) == 1
+    assert 'id="picture"' not in text
+    cohort = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert cohort.count(strings("en")[f"status_{status}"]) == 1
+    assert not re.search('id="(means|groups|legend)"', cohort)
+
+
+def test_many_numbers_become_bins_and_names_stay_names() -> None:
+    years = [str(k) for k in range(40)] + [""]
+    found = binned(years, "ru")
+    assert [len(list(g)) for _, g in itertools.groupby(found)] == [10, 10, 10, 10, 1]
+    assert found[0] == "0–9"
+    assert binned(["7", "12", "7"], "ru") == ["7", "12", "7"]
+    assert binned(["a", "2"], "ru") == ["a", "2"]
+    assert sorted(["10–15", "2–5"], key=natural) == ["2–5", "10–15"]
 
 
 def test_both_languages_have_the_same_sections(profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from competency_dx.competencies.api import diagnose
 from competency_dx.competencies.cohort import Cohort
-from competency_dx.competencies.conclusion import STATES, Competency, Conclusion, Evidence, ItemFact, State
+from competency_dx.competencies.conclusion import STATES, STATUSES, Competency, Conclusion, Evidence, ItemFact, State
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile import DeficitProfiles, Profile
 from competency_dx.competencies.rule import DeficitRule
@@ -11,6 +11,7 @@ from competency_dx.competencies.standards import R201, Level, Standards
 __all__ = [
     "R201",
     "STATES",
+    "STATUSES",
     "Cohort",
     "Competency",
     "Conclusion",

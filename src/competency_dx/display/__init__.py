@@ -2,8 +2,8 @@
 
 from competency_dx.display.charts import Chart, Series, chart_svg, draw, histogram_chart, interval_chart, point_chart
 from competency_dx.display.markup import notebook
-from competency_dx.display.rows_svg import IntervalRow, interval_svg, stacked_svg
-from competency_dx.display.theme import FONT, LOOKS, Look, symbol
+from competency_dx.display.row_pictures import IntervalRow, interval_table, stacked_bar, swatch
+from competency_dx.display.theme import FONT, LOOKS, Look, patterns, symbol
 from competency_dx.display.words import (
     MINUS,
     chance,
@@ -36,13 +36,15 @@ __all__ = [
     "histogram_chart",
     "interval",
     "interval_chart",
-    "interval_svg",
+    "interval_table",
     "notebook",
+    "patterns",
     "percent",
     "plural",
     "point_chart",
     "sentences",
-    "stacked_svg",
+    "stacked_bar",
+    "swatch",
     "symbol",
     "tied",
     "wright_svg",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Anchor = Literal["start", "middle", "end"]
-LINE_HEIGHT = 13.0
 SHOWN_ROWS = 10
 SHOWN_CHARS = 60
 
@@ -34,14 +32,6 @@ def text(  # the attributes of a text element
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill}"{side}{heavy}>{escape(words)}</text>'
 
 
-def lines(x: float, y: float, rows: list[str], *, size: float = 11.5, fill: str = INK, weight: int = 400) -> str:
-    """Return lines of text centred vertically around `y`."""
-    top = y - LINE_HEIGHT * (len(rows) - 1) / 2 + 0.35 * size
-    return "".join(
-        text(x, top + k * LINE_HEIGHT, row, size=size, fill=fill, weight=weight) for k, row in enumerate(rows)
-    )
-
-
 def rule(x1: float, y1: float, x2: float, y2: float, *, stroke: str = PALE, width: float = 1.0, dash: str = "") -> str:
     """Return a straight line."""
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
@@ -57,11 +47,6 @@ def box(x: float, y: float, width: float, height: float, *, fill: str, stroke: s
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}" stroke="{stroke}" '
         'stroke-width="0.8"/>'
     )
-
-
-def wrapped(words: str, width: int) -> list[str]:
-    """Return the text in lines of at most `width` characters; a word is parted only when it is longer than a line."""
-    return textwrap.wrap(words, width, break_on_hyphens=False) or [""]
 
 
 def picture(width: float, height: float, body: str, title: str) -> str:

@@ -29,13 +29,18 @@ _PATTERNS: Mapping[Look, str] = MappingProxyType(
 )
 
 
-def patterns(prefix: str) -> str:
-    """Return the SVG definitions of the five fills; use them as ``url(#<prefix>-<look>)``."""
-    body = "".join(
-        f'<pattern id="{prefix}-{look}" width="6" height="6" patternUnits="userSpaceOnUse">{tile}</pattern>'
+def fill(look: Look) -> str:
+    """Return the reference to the fill of a look; the page needs `patterns` once."""
+    return f"url(#fill-{look})"
+
+
+def patterns() -> str:
+    """Return an invisible SVG with the five fills, once for a page."""
+    tiles = "".join(
+        f'<pattern id="fill-{look}" width="6" height="6" patternUnits="userSpaceOnUse">{tile}</pattern>'
         for look, tile in _PATTERNS.items()
     )
-    return f"<defs>{body}</defs>"
+    return f'<svg width="0" height="0" style="position: absolute" aria-hidden="true"><defs>{tiles}</defs></svg>'
 
 
 def marker(look: Look, x: float, y: float, r: float = 5.0) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from competency_dx.competencies import STATES, Competency, DeficitProfiles
 from competency_dx.reports.report_context import Branch
 
 SMALLEST = 10  # groups of fewer persons are not shown
+MOST_VALUES = 8  # different numbers in a column that are shown one by one
 Z95 = 1.959963984540054
 
 
@@ -35,11 +37,11 @@ class Summary:
 
 
 @value
-class GroupShare:
-    """A share in a group: k of n persons with a Wilson interval; suppressed cells carry no numbers."""
+class GroupCell:
+    """A percent in a group of n persons with its 95 % interval; suppressed cells carry no numbers."""
 
     n: int
-    share: float
+    percent: float
     low: float
     high: float
     shown: bool
@@ -47,7 +49,7 @@ class GroupShare:
 
 @value
 class Group:
-    """One group of persons: its cells stand in the order of the clusters; `n` is 0 where it is suppressed.
+    """One group of persons with a cell for each column of the values; `n` is 0 where it is suppressed.
 
     `small` tells a group below the limit from one that is only suppressed so that the small one cannot be computed.
     """
@@ -56,7 +58,7 @@ class Group:
     n: int
     shown: bool
     small: bool
-    cells: tuple[GroupShare, ...]
+    cells: tuple[GroupCell, ...]
 
 
 def summaries(profiles: DeficitProfiles, tree: Sequence[Branch]) -> tuple[Summary, ...]:
@@ -89,13 +91,11 @@ def _summary(profiles: DeficitProfiles, branch: Branch) -> Summary:
 
 
 def wilson(k: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927)."""
-    if n == 0:
-        return math.nan, math.nan
+    """Return the 95 % interval of a share in percent (Wilson 1927)."""
     p, z2 = k / n, Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
 
 
 def hidden(n: Ints, closed: Bools) -> Bools:
@@ -111,38 +111,66 @@ def hidden(n: Ints, closed: Bools) -> Bools:
     return out
 
 
-def groups(labels: Sequence[str], confirmed: Bools, concluded: Bools) -> tuple[Group, ...]:
-    """Return persons by group with the share of confirmed deficits.
+def natural(text: str) -> list[str | int]:
+    """Return a key that sorts numbers within texts as numbers."""
+    return [int(part) if k % 2 else part for k, part in enumerate(re.split(r"(\d+)", text))]
+
+
+def binned(labels: Sequence[str], language: str) -> list[str]:
+    """Return a column of many different numbers as quarters of the persons, ``"3–9"``; any other column as it is."""
+    try:
+        x = np.array([float(label.replace(",", ".")) if label else math.nan for label in labels])
+    except ValueError:
+        return list(labels)
+    there = x[np.isfinite(x)]
+    if np.unique(there).size <= MOST_VALUES:
+        return list(labels)
+    quarter = np.searchsorted(np.unique(np.quantile(there, [0.25, 0.5, 0.75])), x)
+    members = {k: x[(quarter == k) & np.isfinite(x)] for k in np.unique(quarter)}
+    ends = {k: [f"{end:g}" for end in (part.min(), part.max())] for k, part in members.items() if part.size}
+    names = {
+        k: "–".join(dict.fromkeys(pair)).replace(".", "," if language == "ru" else ".") for k, pair in ends.items()
+    }
+    return [names[k] if math.isfinite(value) else "" for k, value in zip(quarter, x, strict=True)]
+
+
+def groups(labels: Sequence[str], values: Floats, shares: Bools) -> tuple[Group, ...]:
+    """Return persons by group with means and shares.
 
     Parameters
     ----------
     labels : sequence of str
         Group of each person.
-    confirmed, concluded : array (P, K) of bool
-        Whether a deficit is confirmed, and whether a conclusion of its own was drawn, for each of K clusters.
+    values : array (P, K)
+        Percent of each person in each column, NaN where nothing is concluded; a share has 100 and 0.
+    shares : array (K,) of bool
+        Which columns are shares; their intervals are Wilson's, those of means are normal.
     """
-    keys = np.array([str(x) for x in labels], dtype=object)
-    names = sorted(set(keys.tolist()))
+    keys = np.array(labels, dtype=object)
+    names = sorted(set(keys.tolist()), key=natural)
     members = [np.flatnonzero(keys == name) for name in names]
     sizes = np.array([m.size for m in members])
     closed = hidden(sizes, np.zeros(len(sizes), dtype=np.bool_))
-    n = np.array([concluded[m].sum(axis=0) for m in members]).reshape(len(names), -1)
-    k = np.array([(confirmed & concluded)[m].sum(axis=0) for m in members]).reshape(len(names), -1)
-    cover = np.column_stack([hidden(n[:, j], closed) for j in range(n.shape[1])]) if n.shape[1] else n > 0
+    n = np.array([np.isfinite(values[m]).sum(axis=0) for m in members])
+    cover = np.column_stack([hidden(column, closed) for column in n.T])
     return tuple(
         Group(
             name=name,
             n=0 if closed[g] else int(sizes[g]),
             shown=not closed[g],
             small=bool(sizes[g] < SMALLEST),
-            cells=tuple(_cell(int(k[g, j]), int(n[g, j]), shown=not cover[g, j]) for j in range(n.shape[1])),
+            cells=tuple(
+                _cell(x[np.isfinite(x)], shown=not cover[g, j], share=bool(shares[j]))
+                for j, x in enumerate(values[members[g]].T)
+            ),
         )
         for g, name in enumerate(names)
     )
 
 
-def _cell(k: int, n: int, *, shown: bool) -> GroupShare:
-    if not shown or n == 0:
-        return GroupShare(n=0, share=math.nan, low=math.nan, high=math.nan, shown=shown)
-    low, high = wilson(k, n)
-    return GroupShare(n=n, share=k / n, low=low, high=high, shown=True)
+def _cell(x: Floats, *, shown: bool, share: bool) -> GroupCell:
+    if not shown or not x.size:
+        return GroupCell(n=0, percent=math.nan, low=math.nan, high=math.nan, shown=shown)
+    mean, half = float(x.mean()), Z95 * float(x.std(ddof=1)) / math.sqrt(x.size)
+    low, high = wilson(round(x.sum() / 100), x.size) if share else (mean - half, mean + half)
+    return GroupCell(n=int(x.size), percent=mean, low=low, high=high, shown=True)

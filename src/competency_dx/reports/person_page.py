@@ -1,4 +1,4 @@
-"""The page of one person: what is concluded, what is not and why, from what, and what could come next."""
+"""The page of one person: what to do first, strengths, all conclusions, what was not concluded, the part for the methodist."""
 
 from __future__ import annotations
 
@@ -7,61 +7,48 @@ from collections.abc import Iterator, Sequence
 
 from competency_dx.arrays import value
 from competency_dx.competencies import Conclusion, Evidence, Profile
-from competency_dx.display import IntervalRow, decimal, interval, interval_svg, percent
+from competency_dx.display import IntervalRow, chance, decimal, interval, interval_table, percent
 from competency_dx.reports.report_context import (
+    Branch,
     ReportContext,
     Sign,
     chance_words,
+    column_key,
     column_title,
+    false_share,
     named,
     several,
 )
 
 FOUND = ("confirmed", "likely")
+STOPS = ("misfit", "low_effort")
+FIRST = ("column_date", "column_school")
+PRIORITIES, CARRIERS = 3, 3
+FELT = 0.01  # by how much an answer has to move P(deficit) to be named
+BORROWED = 0.25  # own share below which the interval is drawn as borrowed
 NOTABLE = 0.6  # share of the maximum by which points depart from what is expected before it is marked
 
 
 @value
-class Line:
-    """One row of the table of conclusions."""
+class Statement:
+    """One deficit or strength: how sure it is, the estimate, the answers it rests on, and whose answers support it."""
 
-    code: str
     title: str
-    depth: int
-    percent: str
-    interval: str
-    sign: Sign
-    strength: str
+    name: str
+    sign: Sign | None
     chance: str
-    level: str
-    n_items: int
-    reliability: str
+    estimate: str
+    rests: tuple[str, ...]
+    leans: str
 
 
 @value
-class OpenLine:
-    """One competency on which nothing is concluded by itself: why, and where to look."""
+class Unconcluded:
+    """Competencies without a conclusion of their own for one reason; `target` is where to look, "" for nowhere."""
 
-    code: str
-    title: str
-    n_items: int
-    reliability: str
+    titles: tuple[str, ...]
     why: str
     target: str
-
-    @property
-    def group(self) -> str:
-        """Return what lines of one heading share."""
-        return f"{self.why}|{self.target}"
-
-
-@value
-class Statement:
-    """One heading of the summary, or a level, with the competencies it holds for and a hint or the way recommended."""
-
-    head: str
-    titles: tuple[str, ...]
-    hint: str
 
 
 @value
@@ -87,158 +74,163 @@ class EvidenceGroup:
 
 @value
 class PersonView:
-    """What the template of the person page shows."""
+    """What the template of the person page shows; `stopped` is the sentence on why nothing is concluded, or ""."""
 
     person: str
-    root: str
-    answered: bool
-    background: tuple[tuple[str, str], ...]
-    statements: tuple[Statement, ...]
-    hidden: tuple[Statement, ...]
-    untested: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    stopped: str
+    priorities: tuple[Statement, ...]
+    other_deficits: tuple[str, ...]
+    unsure: tuple[str, ...]
+    route: str
+    strengths: tuple[Statement, ...]
     picture: str
-    lines: tuple[Line, ...]
-    open_lines: tuple[OpenLine, ...]
+    unconcluded: tuple[Unconcluded, ...]
+    figures: tuple[tuple[str, ...], ...]
+    false_share: str
     evidence: tuple[EvidenceGroup, ...]
-    suggestions: tuple[Statement, ...]
-    used: str
 
 
 def person_view(profile: Profile, s: ReportContext) -> PersonView:
     """Gather what the page shows."""
-    found = [profile.conclusions[b.index] for b in s.tree]
-    reported = [c for c in found if c.status == "reported"]
-    hidden = [c for c in found if c.status != "reported" and c.n_items > 0]
-    root = s.tree[0].competency.title.text(s.language) if s.tree else ""
-    rows = [_interval_row(c, b.depth, s) for c, b in zip(found, s.tree, strict=True)]
-    used = max((c.n_items for c in found), default=0)
+    drawn = {b.index for b in s.tree if profile.conclusions[b.index].status == "reported"}
+    at = profile.conclusions
+    deficits = sorted(
+        _narrowest(s.tree, {k for k in drawn if at[k].state in FOUND}), key=lambda k: (at[k].state, -at[k].p_deficit)
+    )
+    strong = sorted(_narrowest(s.tree, {k for k in drawn if at[k].strength in FOUND}), key=lambda k: -at[k].p_strength)
+    unsure = _narrowest(s.tree, {k for k in drawn if at[k].state == "indeterminate"})
     return PersonView(
         person=profile.person,
-        root=root,
-        answered=profile.status != "no_responses",
-        background=tuple(
-            (column_title(name, s.language), named(cell, s.language)) for name, cell in profile.background.items()
+        facts=tuple(_facts(profile, s)),
+        stopped=_stopped(profile, s),
+        priorities=tuple(_deficit(at[k], s) for k in deficits[:PRIORITIES]),
+        other_deficits=tuple(_brief(at[k], at[k].p_deficit, s) for k in deficits[PRIORITIES:]),
+        unsure=tuple(s.titles[at[k].competency.code] for k in unsure),
+        route=s.standards.levels[0].route.text(s.language),
+        strengths=tuple(_strength(at[k], s) for k in strong),
+        picture=interval_table(
+            [_interval_row(at[b.index], b.depth, s) for b in s.tree if b.index in drawn],
+            s.standards.cuts,
+            s.zones,
+            s.t["picture"],
         ),
-        statements=tuple(_statements(reported, s)),
-        hidden=tuple(_hidden(hidden, s)),
-        untested=tuple(s.titles[c.competency.code] for c in found if c.n_items == 0),
-        picture=interval_svg([r for r in rows if r is not None], s.cuts, title=s.t["picture"], axis=s.t["axis"]),
-        lines=tuple(_line(c, s, b.depth) for c, b in zip(found, s.tree, strict=True) if c.status == "reported"),
-        open_lines=tuple(_open_line(c, s) for c in hidden),
+        unconcluded=tuple(_unconcluded([at[b.index] for b in s.tree if b.index not in drawn], s)),
+        figures=tuple(_figures(at[b.index], s) for b in s.tree if at[b.index].n_items),
+        false_share=false_share(profile.expected_false_share, s),
         evidence=evidence_groups(profile, s),
-        suggestions=tuple(_suggestions(profile, s)),
-        used=several(used, "item", s.language),
     )
 
 
-def _statements(reported: Sequence[Conclusion], s: ReportContext) -> Iterator[Statement]:
-    kinds = [
-        ("confirmed_deficits", [c for c in reported if c.state == "confirmed"], "none_confirmed"),
-        ("likely_deficits", [c for c in reported if c.state == "likely"], ""),
-        ("strengths", [c for c in reported if c.strength == "confirmed"], "none_found"),
-        ("likely_strengths", [c for c in reported if c.strength == "likely"], ""),
-        ("growth", [c for c in reported if c.state not in FOUND and c.strength not in FOUND], ""),
-    ]
-    for key, members, otherwise in kinds:
-        if members:
-            hint = s.t["growth_hint"] if key == "growth" else ""
-            yield Statement(head=s.t[key], titles=tuple(s.titles[c.competency.code] for c in members), hint=hint)
-        elif otherwise:
-            yield Statement(head=s.t[key], titles=(), hint=s.t[otherwise])
+def _narrowest(tree: Sequence[Branch], wanted: set[int]) -> list[int]:
+    """Return the wanted units that have no wanted unit below them."""
+    return [b.index for b in tree if b.index in wanted and not wanted & set(b.below)]
 
 
-def _hidden(hidden: Sequence[Conclusion], s: ReportContext) -> Iterator[Statement]:
-    for why in dict.fromkeys(_why(c, s) for c in hidden):
-        members = tuple(s.titles[c.competency.code] for c in hidden if _why(c, s) == why)
-        yield Statement(head=why, titles=members, hint="")
+def _facts(profile: Profile, s: ReportContext) -> Iterator[tuple[str, str]]:
+    """Yield what stands at the head of the page: date and organisation first."""
+    used = max((c.n_items for c in profile.conclusions), default=0)
+    columns = sorted(profile.background, key=lambda name: column_key(name) not in FIRST)
+    yield from ((column_title(name, s.language), named(profile.background[name], s.language)) for name in columns)
+    yield s.t["bank"], s.bank
+    yield s.t["answered"], several(used, "item", s.language)
 
 
-def _why(c: Conclusion, s: ReportContext) -> str:
-    return c.reason.text(s.language).split(";")[0]
+def _stopped(profile: Profile, s: ReportContext) -> str:
+    statuses = {c.status for c in profile.conclusions}
+    if profile.status == "no_responses":
+        return s.t["no_responses"]
+    reasons = [s.t[f"stopped_{status}"] for status in STOPS if status in statuses]
+    return reasons[0] if reasons else "" if "reported" in statuses else s.t["nothing_concluded"]
 
 
-def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow | None:
-    if c.n_items == 0:
-        return None
-    shown, sign = c.status == "reported", s.signs[c.state]
-    words = sign.name + (f"; {s.t['strength_' + c.strength]}" if shown and c.strength in FOUND else "")
+def _deficit(c: Conclusion, s: ReportContext) -> Statement:
+    answers = sorted(c.evidence, key=lambda e: -e.influence)
+    rests = [e for e in answers[:CARRIERS] if e.influence >= FELT]
+    return _statement(c, s.signs[c.state].name, s.signs[c.state], c.p_deficit, rests, s)
+
+
+def _strength(c: Conclusion, s: ReportContext) -> Statement:
+    return _statement(c, s.t[f"strength_{c.strength}"], None, c.p_strength, (), s)
+
+
+def _statement(
+    c: Conclusion, name: str, sign: Sign | None, p: float, rests: Sequence[Evidence], s: ReportContext
+) -> Statement:
+    return Statement(
+        title=s.titles[c.competency.code],
+        name=name,
+        sign=sign,
+        chance=chance_words(p, s.language),
+        estimate=f"{percent(c.percent, s.language)} ({interval(c.percent_low, c.percent_high, s.language)})",
+        rests=tuple(f"{e.title.text(s.language)} ({e.points} {s.t['of']} {e.max_score})" for e in rests),
+        leans=s.titles.get(c.leans_on, ""),
+    )
+
+
+def _brief(c: Conclusion, p: float, s: ReportContext) -> str:
+    return f"{s.titles[c.competency.code]} ({chance(p, s.language)})"
+
+
+def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow:
+    sign = s.signs[c.state]
     return IntervalRow(
         label=s.titles[c.competency.code],
         depth=depth,
-        point=c.percent if shown else math.nan,
+        point=c.percent,
         low=c.percent_low,
         high=c.percent_high,
         look=sign.look,
-        figures=percent(c.percent, s.language) if shown else "",
-        words=words,
+        figures=f"{percent(c.percent, s.language)} ({interval(c.percent_low, c.percent_high, s.language)})",
+        words=s.t[f"strength_{c.strength}"] if c.strength in FOUND else sign.name,
+        borrowed=c.own_share < BORROWED,
     )
 
 
-def _line(c: Conclusion, s: ReportContext, depth: int) -> Line:
-    return Line(
-        code=c.competency.code,
-        title=s.titles[c.competency.code],
-        depth=depth,
-        percent=percent(c.percent, s.language),
-        interval=interval(c.percent_low, c.percent_high, s.language),
-        sign=s.signs[c.state],
-        strength=s.t[f"strength_{c.strength}"] if c.strength in FOUND else "",
-        chance=chance_words(c.p_deficit, s.language),
-        level=s.levels[c.level],
-        n_items=c.n_items,
-        reliability=decimal(c.reliability, 2, s.language),
+def _unconcluded(members: Sequence[Conclusion], s: ReportContext) -> Iterator[Unconcluded]:
+    for status, at in dict.fromkeys((c.status, c.reported_at) for c in members):
+        titles = tuple(s.titles[c.competency.code] for c in members if (c.status, c.reported_at) == (status, at))
+        yield Unconcluded(titles=titles, why=s.t[f"status_{status}"], target=s.titles.get(at, ""))
+
+
+def _figures(c: Conclusion, s: ReportContext) -> tuple[str, ...]:
+    """Return a row of the table for the methodist; what is not concluded has no probabilities."""
+    drawn = c.status == "reported"
+    level = f"{s.ranges[c.level]}: {chance(c.level_probability, s.language)}" if drawn else "—"
+    return (
+        f"{s.titles[c.competency.code]} {c.competency.code}",
+        c.leans_on,
+        str(c.n_items),
+        *(chance(p if drawn else math.nan, s.language) for p in (c.p_deficit, c.p_strength)),
+        level,
+        percent(100 * c.own_share, s.language),
+        *(decimal(x, 2, s.language) for x in (c.reliability, c.prmse_total, c.prmse)),
     )
-
-
-def _open_line(c: Conclusion, s: ReportContext) -> OpenLine:
-    return OpenLine(
-        code=c.competency.code,
-        title=s.titles[c.competency.code],
-        n_items=c.n_items,
-        reliability=decimal(c.reliability, 2, s.language),
-        why=_why(c, s),
-        target=s.titles.get(c.reported_at, ""),
-    )
-
-
-def _suggestions(profile: Profile, s: ReportContext) -> Iterator[Statement]:
-    """Yield one suggestion per level for the narrowest competencies a conclusion could be drawn on."""
-    shown = {b.index for b in s.tree if profile.conclusions[b.index].status == "reported"}
-    narrow = [profile.conclusions[b.index] for b in s.tree if b.index in shown and not shown & set(b.below)]
-    for level in s.standards.levels:
-        titles = tuple(s.titles[c.competency.code] for c in narrow if c.level == level.code)
-        if titles:
-            yield Statement(head=s.levels[level.code], titles=titles, hint=level.route.text(s.language))
 
 
 def evidence_groups(profile: Profile, s: ReportContext) -> tuple[EvidenceGroup, ...]:
     """Return the items grouped by narrowest competency; expectations are those at the estimate that is reported."""
     seen: set[str] = set()
     groups: dict[int, EvidenceGroup] = {}
-    by_code = {c.competency.code: c for c in profile.conclusions}
     for branch in sorted(s.tree, key=lambda b: -b.depth):
-        conclusion = profile.conclusions[branch.index]
-        fresh = [e for e in conclusion.evidence if e.item not in seen]
-        if not fresh:
-            continue
+        fresh = [e for e in profile.conclusions[branch.index].evidence if e.item not in seen]
         seen.update(e.item for e in fresh)
-        target = by_code.get(conclusion.reported_at, conclusion)
-        expected = {e.item: e.expected for e in target.evidence}
-        groups[branch.index] = EvidenceGroup(
-            code=branch.competency.code,
-            title=branch.competency.title.text(s.language),
-            lines=tuple(_evidence_line(e, expected.get(e.item, e.expected), s) for e in fresh),
-        )
+        if fresh:
+            groups[branch.index] = EvidenceGroup(
+                code=branch.competency.code,
+                title=branch.competency.title.text(s.language),
+                lines=tuple(_evidence_line(e, s) for e in fresh),
+            )
     return tuple(groups[b.index] for b in s.tree if b.index in groups)
 
 
-def _evidence_line(e: Evidence, expected: float, s: ReportContext) -> EvidenceLine:
-    gap = (e.points - expected) / e.max_score if e.max_score and math.isfinite(expected) else 0.0
+def _evidence_line(e: Evidence, s: ReportContext) -> EvidenceLine:
+    gap = (e.points - e.expected) / e.max_score if e.max_score and math.isfinite(e.expected) else 0.0
     return EvidenceLine(
         title=e.title.text(s.language),
         topics=", ".join(e.topics),
         points=f"{e.points} {s.t['of']} {e.max_score}",
-        expected=decimal(expected, 1, s.language),
+        expected=decimal(e.expected, 1, s.language),
         remark="" if e.treated_as == "answered" else s.t.get(e.treated_as, e.treated_as),
         mark="▲" if gap > NOTABLE else "▽" if gap < -NOTABLE else "",
     )

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
-from competency_dx.display import FONT, LOOKS, Look, chance, counted, percent, sentences, symbol, tied
+from competency_dx.display import (
+    FONT,
+    LOOKS,
+    NBSP,
+    Look,
+    chance,
+    counted,
+    interval,
+    patterns,
+    percent,
+    sentences,
+    swatch,
+    symbol,
+    tied,
+    yaml_content,
+)
 from competency_dx.errors import require
 from competency_dx.findings import Finding
 
@@ -62,7 +80,10 @@ class Branch:
 
 @value
 class ReportContext:
-    """What all pages and sheets of a report on deficit profiles share; `titles` of units and `levels` are by code."""
+    """What all pages and sheets of a report on deficit profiles share.
+
+    `titles` of units, `levels` and their `ranges` on the percent scale are by code; `zones` are the ends of that scale.
+    """
 
     language: Language
     t: Mapping[str, str]
@@ -75,7 +96,8 @@ class ReportContext:
     scale: str
     level: str
     chance: str
-    cuts: tuple[tuple[float, str], ...]
+    zones: tuple[str, str]
+    ranges: Mapping[str, str]
     policy: str
     signs: Mapping[str, Sign]
     methods: tuple[tuple[str, str], ...]
@@ -97,7 +119,8 @@ def report_context(profiles: DeficitProfiles, language: Language) -> ReportConte
         scale=scale_name(standards, language),
         chance=percent(100 * rule.interval, language),
         level=f"{percent(100 * rule.interval, language)}" + ("-й" if language == "ru" else ""),
-        cuts=cut_labels(standards, language),
+        zones=(t["zone_deficit"], t["zone_strength"]),
+        ranges=level_ranges(standards, language),
         policy=tied(standards.policy(language)),
         signs=signs(standards, rule, language),
         methods=methods(profiles, language),
@@ -139,11 +162,12 @@ def unit_title(competency: Competency, language: Language) -> str:
     return strings(language)["whole_test"].format(title=title[:1].lower() + title[1:] if language == "ru" else title)
 
 
-def cut_labels(standards: Standards, language: Language) -> tuple[tuple[float, str], ...]:
-    """Return each cut with the label of its line."""
-    t, last = strings(language), len(standards.cuts) - 1
-    keys = ["cut_deficit" if k == 0 else "cut_strength" if k == last else "cut_one" for k in range(last + 1)]
-    return tuple((c, t[k].format(cut=percent(c, language))) for c, k in zip(standards.cuts, keys, strict=True))
+def level_ranges(standards: Standards, language: Language) -> dict[str, str]:
+    """Return what part of the percent scale each level is: ``"< 60 %"``, ``"60–80 %"``, ``"> 80 %"``."""
+    cuts = standards.cuts
+    ends = [f"<{NBSP}{percent(cuts[0], language)}", f">{NBSP}{percent(cuts[-1], language)}"]
+    between = [interval(low, high, language) for low, high in pairwise(cuts)]
+    return {level.code: text for level, text in zip(standards.levels, [ends[0], *between, ends[1]], strict=True)}
 
 
 def signs(standards: Standards, rule: DeficitRule, language: Language) -> dict[str, Sign]:
@@ -172,23 +196,24 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
     """Return the methods note as pairs of name and text, generated from the provenance of the result."""
     t, made, standards = strings(language), profiles.provenance, profiles.standards
     loose = sum(fact.status == "provisional" for fact in profiles.items)
+    rule = [t["rule_text"].format(**_thresholds(standards, profiles.rule, language))]
+    if (bound := profiles.rule.false_share) is not None:
+        rule.append(t["rule_false_share"].format(share=percent(100 * bound, language)))
     pairs = [
         (t["engine"], t["made_by"].format(version=made.library, verb=made.verb)),
-        (t["bank"], profiles.bank.text(language)),
         (
             t["standards"],
             f"{scale_name(standards, language)}: " + "; ".join(percent(c, language) for c in standards.cuts),
         ),
         (t["source"], standards.source.text(language)),
         (t["policy"], tied(standards.policy(language))),
-        (t["rule"], t["rule_text"].format(**_thresholds(standards, profiles.rule, language))),
+        (t["rule"], " ".join(rule)),
     ]
     if loose:
         pairs.append((t["provisional_note"], t["provisional_text"].format(n=loose, total=len(profiles.items))))
-    for key, mapping in (("inputs", made.inputs), ("settings", made.settings)):
-        if mapping:
-            shown = {n: text[:19] + "…" if text.startswith("sha256:") else text for n, text in mapping.items()}
-            pairs.append((t[key], "; ".join(f"{name}: {text}" for name, text in shown.items())))
+    pairs += [(t["method"], t["method_text"]), (t["missing_answers"], profiles.rule.missing.describe(language))]
+    for name, text in made.inputs.items():
+        pairs.append((t.get(f"input_{name}", name), re.sub(r"(sha256:\w{12})\w+", r"\1…", text)))
     return tuple(pairs)
 
 
@@ -210,14 +235,31 @@ def chance_words(p: float, language: Language) -> str:
     return f"{strings(language)[f'chance_{step}']}, {chance(p, language)}"
 
 
+def false_share(share: float, s: ReportContext) -> str:
+    """Return the sentence on the expected share of false ones among confirmed deficits, "" where there are none."""
+    return s.t["false_share"].format(share=percent(100 * share, s.language)) if math.isfinite(share) else ""
+
+
+def column_key(name: str) -> str:
+    """Return the key of a background column that has one of its usual names in either language, otherwise ""."""
+    word = name.strip().casefold()
+    for key, both in yaml_content("reports", "strings").items():
+        if key.startswith("column_") and word in {w.casefold() for text in both.values() for w in text.split("|")}:
+            return key
+    return ""
+
+
 def column_title(name: str, language: Language) -> str:
-    """Return the title of a background column: translated where it has a usual name."""
-    return strings(language).get(f"column_{name.lower()}", name)
+    """Return the title of a background column: the first of its usual names in the language, where it has one."""
+    return strings(language).get(column_key(name), name).split("|")[0]
 
 
 def named(cell: str, language: Language) -> str:
-    """Return a background value; an empty one is told as such."""
-    return cell if cell not in {"", "nan", "None", "NaN"} else strings(language)["not_stated"]
+    """Return a background value: a date as the language writes it, an empty one is told as such."""
+    if cell in {"", "nan", "None", "NaN", "NaT"}:
+        return strings(language)["not_stated"]
+    date = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)(?:[ T]00:00:00)?", cell)
+    return cell if date is None else ".".join(reversed(date.groups())) if language == "ru" else "-".join(date.groups())
 
 
 @cache
@@ -239,5 +281,5 @@ def environment() -> Environment:
 
 def render(template: str, language: Language, values: Mapping[str, object]) -> str:
     """Return a page; `t` holds the sentences of the language."""
-    shared = {"t": strings(language), "language": language, "font": FONT, "symbol": symbol}
+    shared = {"t": strings(language), "language": language, "font": FONT, "swatch": swatch, "patterns": patterns}
     return environment().get_template(template).render(shared | dict(values))
