@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -42,11 +43,8 @@ def test_numbers_follow_the_language() -> None:
 
 
 def test_interval_table_escapes_holds_its_scale_and_marks_what_is_borrowed() -> None:
-    fields = {"depth": 0, "look": LOOKS[0], "figures": "40 %", "words": "yes"}
-    rows = [
-        IntervalRow(label="A <b>", point=40.0, low=30.0, high=155.0, **fields),
-        IntervalRow(label="B", point=40.0, low=30.0, high=55.0, borrowed=True, **fields),
-    ]
+    row = partial(IntervalRow, depth=0, look=LOOKS[0], figures="40 %", words="yes", point=40.0, low=30.0)
+    rows = [row(label="A <b>", high=155.0), row(label="B", high=55.0, borrowed=True)]
     table = interval_table(rows, (60.0, 80.0), ("below", "above"), "<t>")
     assert "<b>" not in table
     assert "A &lt;b&gt;" in table

@@ -7,7 +7,6 @@ the answers were drawn with, lies below 60.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +35,8 @@ def compare(cohort: Cohort, profiles: DeficitProfiles) -> pd.DataFrame:
     import pandas as pd
 
     kinds = np.array([c.kind for c in profiles.competencies])
-    member = membership(cohort, [c.code for c in profiles.competencies])
+    of = {fact.item: fact.competencies for fact in profiles.items}
+    member = np.array([[c.code in of[item.id] for item in cohort.bank.items] for c in profiles.competencies])
     truly = true_percent(cohort, member) < LINE
     earned, given = percent_correct(cohort, member)
     flagged = np.isin(profiles.state, (CONFIRMED, LIKELY))
@@ -68,12 +68,6 @@ def shares(counts: pd.DataFrame) -> pd.DataFrame:
         missed=counts["missed"] / deficits,
         open=(counts["deficits"] - hits - counts["missed"]) / deficits,
     )
-
-
-def membership(cohort: Cohort, codes: Sequence[str]) -> Bools:
-    """Return which items (I) are evidence for which competency (C), as (C, I)."""
-    within = cohort.bank.framework.within
-    return np.array([[any(within(c, code) for c in item.competencies) for item in cohort.bank.items] for code in codes])
 
 
 def true_percent(cohort: Cohort, member: Bools) -> Floats:
