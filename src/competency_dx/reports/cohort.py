@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Ints, value
+from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles
 from competency_dx.reports.report_context import Branch
 
