@@ -27,6 +27,7 @@ from competency_dx.responses import Reason, Reasons
 
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
+AS_ESTIMATED = ("theta", "se", "percent", "percent_low", "percent_high", "own_share", "leans_on", "influence")
 
 
 def diagnose(
@@ -87,11 +88,9 @@ def diagnose(
     at = estimates(answers, matched, made, rule)
     n_items = matched.observed.astype(np.int64) @ units.member.T
     status = statuses(n_items, at.own_share, at.misfit, _effortless(matched, bank), rule)
-    concluded = status == REPORTED
-    state = rule.state_index(at.below[:, :, 0], concluded)
+    state = rule.state_index(at.below[:, :, 0], status == REPORTED)
     level, level_probability = levels(at.below, state)
     quality = form_quality(made.moments, units, matched.observed)
-    findings = gathered(matched.data.findings, bank.findings(), matched.findings)
     out = DeficitProfiles(
         persons=matched.data.persons,
         background=matched.data.background,
@@ -101,19 +100,12 @@ def diagnose(
         rule=rule,
         language=bank.header.language,
         state=state,
-        strength=rule.state_index(1 - at.below[:, :, -1], concluded),
+        strength=rule.state_index(1 - at.below[:, :, -1], status == REPORTED),
         level=level,
         level_probability=level_probability,
         p_deficit=at.below[:, :, 0],
         p_strength=1 - at.below[:, :, -1],
-        percent=at.percent,
-        percent_low=at.percent_low,
-        percent_high=at.percent_high,
-        theta=at.theta,
-        se=at.se,
         n_items=n_items,
-        own_share=at.own_share,
-        leans_on=at.leans_on,
         reliability=quality.separate,
         prmse_total=quality.total,
         prmse=quality.augmented,
@@ -121,13 +113,13 @@ def diagnose(
         status=status,
         points=matched.codes,
         reasons=np.where(matched.observed, reasons, np.uint8(Reason.NOT_ADMINISTERED)),  # the rest is no evidence
-        influence=at.influence,
         grid=made.theta,
         curves=made.score,
         bank=bank.title,
         population=answers.populations,
-        findings=findings,
+        findings=gathered(matched.data.findings, bank.findings(), matched.findings),
         provenance=_provenance(bank, matched, made, rule),
+        **{name: getattr(at, name) for name in AS_ESTIMATED},
     )
     announce(out.findings, known=matched.data.findings)
     return out
@@ -168,5 +160,6 @@ def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule)
         "bank": f"{bank.id} {bank.version} {bank.digest}",
         "framework": f"{bank.framework.id} {bank.framework.version}",
         "responses": digest_arrays(matched.codes, np.packbits(matched.observed)),
+        "population": digest_arrays(made.populations.mean, made.populations.covariances),
     }
     return provenance("diagnose", inputs, settings)
