@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.competencies import Profile as Profile
     from competency_dx.competencies import Standards as Standards
     from competency_dx.competencies import diagnose as diagnose
+    from competency_dx.competencies import diagnose_file as diagnose_file
     from competency_dx.errors import CompetencyDxError as CompetencyDxError
     from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
     from competency_dx.errors import ConvergenceError as ConvergenceError
@@ -74,7 +75,7 @@ _NAMES = {
     "bank": "CompetencyFramework Item ItemBank load_bank load_framework save_bank shipped_banks",
     "calibration": "Calibration MarginalML calibrate",
     "classification": "ClassCalibration",
-    "competencies": "Cohort DeficitProfiles DeficitRule Profile R201 Standards diagnose",
+    "competencies": "Cohort DeficitProfiles DeficitRule Profile R201 Standards diagnose diagnose_file",
     "errors": "CompetencyDxError CompetencyDxWarning ConvergenceError",
     "findings": "Finding",
     "misconceptions": "find_misconceptions",

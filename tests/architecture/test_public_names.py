@@ -18,6 +18,7 @@ VERBS = [
     "calibrate",
     "cross_check",
     "diagnose",
+    "diagnose_file",
     "find_misconceptions",
     "load_bank",
     "load_framework",

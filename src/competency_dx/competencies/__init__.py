@@ -3,6 +3,7 @@
 from competency_dx.competencies.api import diagnose
 from competency_dx.competencies.cohort import Cohort
 from competency_dx.competencies.conclusion import STATES, STATUSES, Competency, Conclusion, Evidence, ItemFact, State
+from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile import DeficitProfiles, Profile
 from competency_dx.competencies.rule import DeficitRule
@@ -18,6 +19,7 @@ __all__ = [
     "DeficitProfiles",
     "DeficitRule",
     "Evidence",
+    "FileProfiles",
     "ItemFact",
     "LeafPopulations",
     "Level",
@@ -25,4 +27,5 @@ __all__ = [
     "Standards",
     "State",
     "diagnose",
+    "diagnose_file",
 ]

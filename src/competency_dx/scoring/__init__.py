@@ -20,7 +20,7 @@ from competency_dx.scoring.plausible_values import PlausibleValues, plausible_va
 from competency_dx.scoring.pooling import Pooled, pool
 from competency_dx.scoring.reliability import Reliability, reliability
 from competency_dx.scoring.scores import Scores
-from competency_dx.scoring.streaming import FileScores, score_file
+from competency_dx.scoring.streaming import FileScores, answer_blocks, complete_file, pyarrow_for, score_file
 
 __all__ = [
     "EAP",
@@ -36,11 +36,14 @@ __all__ = [
     "Reliability",
     "Scores",
     "SumScore",
+    "answer_blocks",
     "as_responses",
+    "complete_file",
     "match",
     "parameters_of",
     "plausible_values",
     "pool",
+    "pyarrow_for",
     "reliability",
     "score",
     "score_file",

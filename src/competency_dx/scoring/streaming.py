@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -155,21 +156,35 @@ def score_file(
     ScoringError
         When the file is not there, is no Parquet or has no rows, or no item matches.
     """
-    paths = (Path(source), Path(target))
     if block < 1:
         raise ScoringError(f"block={block} is not a number of rows; give at least 1")
-    if paths[0].resolve() == paths[1].resolve():
-        raise ScoringError(f"{paths[0].name}: source and target are the same file; give another target")
     plan = layout if layout is not None else Layout()
     plan = plan if person is None else replace(plan, person=person)
-    partial = paths[1].with_name(paths[1].name + UNFINISHED)
+    with complete_file(Path(source), Path(target)) as partial:
+        tally = _write(partial, _scored(Path(source), parameters, method, block, plan))
+    inputs = {"responses": digest_document(tally.digests), "parameters": source_of(parameters)}
+    return _result(
+        Path(target), tally, type(method).__name__, provenance("score_file", inputs, _settings(method, block))
+    )
+
+
+@contextmanager
+def complete_file(source: Path, target: Path) -> Iterator[Path]:
+    """Hand out a path to write to, which takes the place of the target when everything was written.
+
+    Raises
+    ------
+    ScoringError
+        When source and target are the same file.
+    """
+    if source.resolve() == target.resolve():
+        raise ScoringError(f"{source.name}: source and target are the same file; give another target")
+    partial = target.with_name(target.name + UNFINISHED)
     try:
-        tally = _write(partial, _scored(paths[0], parameters, method, block, plan))
-        partial.replace(paths[1])
+        yield partial
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    inputs = {"responses": digest_document(tally.digests), "parameters": source_of(parameters)}
-    return _result(paths[1], tally, type(method).__name__, provenance("score_file", inputs, _settings(method, block)))
 
 
 def _settings(method: Method, block: int) -> dict[str, str]:
@@ -207,6 +222,21 @@ def _scored(
     source: Path, parameters: ItemBank | Calibration, method: Method, block: int, layout: Layout
 ) -> Iterator[_Scored]:
     """Yield the scores of one block after the other."""
+    for data, ids in answer_blocks(source, parameters, block, layout):
+        scores = score(data, parameters, method=method)
+        yield _Scored(scores, ids, scores.findings)
+
+
+def answer_blocks(
+    source: Path, parameters: ItemBank | Calibration, block: int, layout: Layout
+) -> Iterator[tuple[Responses, Names]]:
+    """Yield the answers in a Parquet file block by block, with the ids of the persons in the file.
+
+    Raises
+    ------
+    ScoringError
+        When the file is not there, is no Parquet or has no rows, or no item matches.
+    """
     bank = parameters if isinstance(parameters, ItemBank) else None
     plan, first = None, 1
     for frame in _frames(source, block):
@@ -214,12 +244,11 @@ def _scored(
             known = _with_items(layout, frame, parameters, source)
             plan = settle_layout(_table(frame.head(SETTLED)), bank=bank, layout=known)
         data = _responses(frame, bank, plan)
-        found = score(data, parameters, method=method)
-        ids = found.persons
+        ids = data.persons
         if plan.person is None:
             ids = np.array([str(first + k) for k in range(len(ids))], dtype=object)
         first += len(ids)
-        yield _Scored(found, ids, found.findings)
+        yield data, ids
     if plan is None:
         raise ScoringError(f"{source.name}: the file has no rows; there is nobody to score")
 
@@ -259,7 +288,7 @@ def _table(frame: pd.DataFrame) -> object:
 
 def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
     """Yield blocks of rows."""
-    pa, parquet = _pyarrow(f"reading {source.name}")
+    pa, parquet = pyarrow_for(f"reading {source.name}")
     if not source.exists():
         raise ScoringError(f"{source}: there is no such file; expected a Parquet file")
     try:
@@ -273,7 +302,7 @@ def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
 
 def _write(target: Path, blocks: Iterator[_Scored]) -> _Tally:
     """Write the scores block by block and return what is to be known of them."""
-    pa, parquet = _pyarrow(f"writing {target.name}")
+    pa, parquet = pyarrow_for(f"writing {target.name}")
     text, real = pa.string(), pa.float64()
     kinds = {"person": text, "dimension": text, "n_items": pa.int64(), "status": text}
     order = ("person", "dimension", "theta", "se", "ci_low", "ci_high", "n_items", "status")
@@ -300,7 +329,8 @@ def _counted(tally: _Tally, part: _Scored) -> _Tally:
     )
 
 
-def _pyarrow(purpose: str) -> tuple[Any, Any]:
+def pyarrow_for(purpose: str) -> tuple[Any, Any]:
+    """Return pyarrow and its Parquet module; raises `MissingDependencyError` saying what for."""
     try:
         import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
         from pyarrow import parquet

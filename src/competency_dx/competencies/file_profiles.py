@@ -1,0 +1,236 @@
+"""Diagnosis from a Parquet file into a Parquet file in blocks of rows: memory does not grow with the number of persons."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints, Names, value
+from competency_dx.bank import ItemBank
+from competency_dx.competencies.api import DEFAULT_RULE, DEFAULT_STANDARDS, diagnose
+from competency_dx.competencies.cohort import Cohort
+from competency_dx.competencies.conclusion import STATES
+from competency_dx.competencies.population import Stated
+from competency_dx.competencies.rule import DeficitRule
+from competency_dx.competencies.standards import Standards
+from competency_dx.display import Chart, Series
+from competency_dx.errors import DiagnosisError
+from competency_dx.findings import Finding, worth_a_line
+from competency_dx.provenance import Provenance, digest_document, provenance
+from competency_dx.responses import Layout, Responses
+from competency_dx.result import MAX_LINES, Result
+from competency_dx.scoring import answer_blocks, complete_file, pyarrow_for
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCK = 10_000
+AHEAD = 4  # blocks under way at a time on an executor
+TEXTS = ("person", "competency", "title", "state", "level", "reported_at", "status", "leans_on")
+
+
+@value
+class FileProfiles(Result):
+    """What became of a file of answers that was diagnosed; the conclusions themselves are in the file `target`.
+
+    Attributes
+    ----------
+    target : str
+        Path of the Parquet file written, columns and rows as those of ``DeficitProfiles.to_frame()``.
+    persons, blocks : int
+        Number of persons, and of blocks they were read in.
+    competencies : tuple of str
+        C codes.
+    states : ndarray of int, shape (C, 5)
+        Persons in each of `STATES`.
+    percent_mean : ndarray, shape (C,)
+    expected_false_share : float
+        Of the confirmed deficits, NaN where there is none.
+    findings : tuple of Finding
+        Of every kind the first one that occurred; its ids are those of one block.
+    """
+
+    kind: ClassVar[str] = "file_profiles"
+    pictures: ClassVar[tuple[str, ...]] = ("states",)
+
+    target: str
+    persons: int
+    blocks: int
+    competencies: tuple[str, ...]
+    states: Ints
+    percent_mean: Floats
+    expected_false_share: float
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    @property
+    def path(self) -> Path:
+        """Return the path of the file written."""
+        return Path(self.target)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per competency: its mean percent and the number of persons in each state."""
+        import pandas as pd
+
+        counts = dict(zip(STATES, self.states.T, strict=True))
+        return pd.DataFrame({"competency": self.competencies, "percent": self.percent_mean} | counts)
+
+    def summary(self) -> Sequence[str]:
+        """Return where the profiles are and how many persons are in each state."""
+        lines = [
+            f"Deficit profiles of {self.persons} persons in {self.blocks} blocks, written to {self.path.name}",
+            f"expected share of false ones among the confirmed deficits {self.expected_false_share:.3f}",
+            *worth_a_line(self.findings),
+            f"{'competency':<12}" + "".join(f"{s:>18}" for s in STATES),
+        ]
+        rows = [
+            f"{c:<12}" + "".join(f"{n:>18}" for n in counts)
+            for c, counts in zip(self.competencies, self.states, strict=True)
+        ]
+        room = MAX_LINES - len(lines)
+        return [
+            *lines,
+            *(rows if len(rows) <= room else [*rows[: room - 1], f"… {len(rows) - room + 1} more in to_frame()"]),
+        ]
+
+    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+        """Return the share of persons with a confirmed or likely deficit in each competency."""
+        share = 100 * self.states[:, :2].sum(axis=1) / self.persons
+        series = Series(name="", mark="point", x=share, y=np.arange(len(share), dtype=float))
+        title, label = "Confirmed or likely deficit", "% of persons"
+        return Chart(title=title, x_label=label, y_label="", series=(series,), y_names=self.competencies)
+
+
+class _Block(NamedTuple):
+    """What a block of persons leaves: rows to write and what is counted."""
+
+    frame: pd.DataFrame
+    persons: int
+    competencies: tuple[str, ...]
+    states: Ints
+    percent: Floats
+    confirmed: Floats
+    findings: tuple[Finding, ...]
+    digest: str
+
+
+def diagnose_file(
+    source: str | Path,
+    target: str | Path,
+    bank: ItemBank,
+    *,
+    standards: Standards = DEFAULT_STANDARDS,
+    rule: DeficitRule = DEFAULT_RULE,
+    population: Stated = None,
+    executor: Executor | None = None,
+) -> FileProfiles:
+    """Diagnose a Parquet file of answers into a Parquet file of conclusions, in blocks of rows.
+
+    The numbers are those that `diagnose` gives in memory. How the file is laid out is found out from its first rows and holds
+    for all of it: one row per person. Ids must be unique in the file; they are compared within each block only. The target
+    appears when it is complete.
+
+    Parameters
+    ----------
+    source, target : path
+        Parquet files; an existing target is replaced.
+    bank : ItemBank
+    standards, rule : Standards, DeficitRule
+        As for `diagnose`.
+    population : BankPopulation, NormalPopulation, LeafPopulations or None
+        As for `diagnose`; `Cohort()` is for persons in memory: take ``diagnose(sample, …, population=Cohort()).population``.
+    executor : concurrent.futures.Executor or None
+        Where blocks are diagnosed (processes, a cluster's ``get_executor()``); None is here, one after the other.
+
+    Returns
+    -------
+    FileProfiles
+
+    Raises
+    ------
+    MissingDependencyError
+        When pyarrow is not installed.
+    ScoringError, DiagnosisError
+        When the file is not there, is no Parquet or has no rows, or bank and answers do not fit together.
+    """
+    if isinstance(population, Cohort):
+        raise DiagnosisError(
+            "diagnose_file cannot estimate a population from a stream: give population=diagnose(sample, bank, "
+            "population=Cohort()).population"
+        )
+    one = partial(_diagnosed, bank=bank, standards=standards, rule=rule, population=population)
+    blocks = answer_blocks(Path(source), bank, BLOCK, Layout())
+    with complete_file(Path(source), Path(target)) as unfinished:
+        counted, made = _write(unfinished, _mapped(one, blocks, executor))
+    return FileProfiles(target=str(target), provenance=made, **counted)
+
+
+def _diagnosed(
+    block: tuple[Responses, Names], *, bank: ItemBank, standards: Standards, rule: DeficitRule, population: Stated
+) -> tuple[_Block, Provenance]:
+    data, ids = block
+    profiles = diagnose(data, bank, standards=standards, rule=rule, population=population)
+    frame = profiles.to_frame()
+    frame["person"] = np.repeat(ids, len(profiles.competencies))
+    return _Block(
+        frame=frame,
+        persons=len(ids),
+        competencies=tuple(c.code for c in profiles.competencies),
+        states=(profiles.state[:, :, None] == np.arange(len(STATES))).sum(axis=0),
+        percent=profiles.percent.sum(axis=0),
+        confirmed=np.array([(profiles.state == 0).sum(), (1 - profiles.p_deficit)[profiles.state == 0].sum()]),
+        findings=profiles.findings,
+        digest=profiles.provenance.inputs["responses"],
+    ), profiles.provenance
+
+
+def _mapped(function: Any, blocks: Iterator[Any], executor: Executor | None) -> Iterator[Any]:  # noqa: ANN401 - as given
+    """Yield the function of each block in order, with few of them under way."""
+    if executor is None:
+        yield from map(function, blocks)
+        return
+    under_way: deque[Any] = deque()
+    for block in blocks:
+        under_way.append(executor.submit(function, block))
+        if len(under_way) == AHEAD:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
+
+
+def _write(target: Path, blocks: Iterator[tuple[_Block, Provenance]]) -> tuple[dict[str, Any], Provenance]:
+    """Write the conclusions block by block; return the fields of the result and the provenance."""
+    pa, parquet = pyarrow_for(f"writing {target.name}")
+    file, digests = None, []
+    findings: dict[str, Finding] = {}
+    sums: list[Any] = [0, 0, 0, 0]
+    try:
+        for part, made in blocks:
+            if file is None:
+                kinds = {name: pa.string() for name in TEXTS} | {"n_items": pa.int64()}
+                schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in part.frame.columns])
+                file, first = parquet.ParquetWriter(target, schema), (part, made)
+            file.write_table(pa.Table.from_pandas(part.frame, schema=schema, preserve_index=False))
+            sums = [x + y for x, y in zip(sums, (part.persons, part.states, part.percent, part.confirmed), strict=True)]
+            digests.append(part.digest)
+            findings = {f.code: f for f in part.findings} | findings
+    finally:
+        if file is not None:
+            file.close()
+    (persons, states, percent, (n, false)), (part, made) = sums, first
+    inputs = {**made.inputs, "responses": digest_document(digests)}
+    return {
+        "persons": persons,
+        "blocks": len(digests),
+        "competencies": part.competencies,
+        "states": states,
+        "percent_mean": percent / persons,
+        "expected_false_share": float(false / n) if n else float("nan"),
+        "findings": tuple(findings.values()),
+    }, provenance("diagnose_file", inputs, dict(made.settings))
