@@ -86,6 +86,13 @@ def _file_scores() -> cdx.scoring.FileScores:
     return cdx.score_file(source, target, _bank(), person="person")
 
 
+def _file_profiles() -> cdx.competencies.FileProfiles:
+    source, target = Path(FOLDER.name) / "answers.parquet", Path(FOLDER.name) / "profiles.parquet"
+    _responses().to_frame().to_parquet(source)
+    target.unlink(missing_ok=True)
+    return cdx.diagnose_file(source, target, _bank())
+
+
 def _misconceptions() -> cdx.misconceptions.MisconceptionEvidence:
     """Simulate choices of options in the mathematics bank; nobody need hold a misconception for the document."""
     bank, rng = cdx.load_bank("mathematics"), np.random.default_rng(6)
@@ -126,6 +133,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "Reliability": lambda: cdx.reliability(_bank(), responses=_responses()),
     "FileScores": _file_scores,
     "MisconceptionEvidence": _misconceptions,
+    "FileProfiles": _file_profiles,
     "DeficitProfiles": lambda: cdx.diagnose(_responses(), _bank()),
 }
 

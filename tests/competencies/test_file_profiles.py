@@ -1,0 +1,103 @@
+"""Diagnosis of files: the conclusions of memory, whatever the executor; a failure leaves the old target."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import competency_dx as cdx
+from competency_dx.competencies import file_profiles
+
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def bank() -> cdx.ItemBank:
+    return cdx.load_bank("mathematics")
+
+
+@pytest.fixture(scope="module")
+def data(bank: cdx.ItemBank) -> cdx.Responses:
+    return cdx.simulate(bank, 50, rng=np.random.default_rng(5))
+
+
+@pytest.fixture(scope="module")
+def expected(data: cdx.Responses, bank: cdx.ItemBank) -> pd.DataFrame:
+    return cdx.diagnose(data, bank).to_frame()
+
+
+@pytest.fixture
+def source(data: cdx.Responses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(file_profiles, "BLOCK", 18)  # three blocks, the last one short
+    table = pd.DataFrame(data.scores, columns=list(data.items))
+    table.insert(0, "person", data.persons)
+    table.to_parquet(tmp_path / "answers.parquet")
+    return tmp_path / "answers.parquet"
+
+
+@contextmanager
+def dask() -> Iterator[Executor]:
+    distributed = pytest.importorskip("distributed", reason="the package distributed (Dask) is not installed")
+    with (
+        warnings.catch_warnings(),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client.get_executor()
+
+
+EXECUTORS = {
+    "threads": lambda: ThreadPoolExecutor(2),
+    "processes": lambda: ProcessPoolExecutor(2, mp_context=get_context("spawn")),
+    "dask": dask,
+}
+
+
+@pytest.mark.parametrize("kind", ["none", *EXECUTORS])
+def test_a_file_has_the_conclusions_of_memory(
+    kind: str, source: Path, bank: cdx.ItemBank, expected: pd.DataFrame
+) -> None:
+    target = source.with_name("profiles.parquet")
+    if kind == "none":
+        out = cdx.diagnose_file(source, target, bank)
+    else:
+        with EXECUTORS[kind]() as executor:
+            out = cdx.diagnose_file(source, target, bank, executor=executor)
+    pd.testing.assert_frame_equal(pd.read_parquet(target), expected, check_exact=True, check_dtype=False)
+    assert (out.persons, out.blocks) == (50, 3)
+    counts = expected[expected["competency"] == "MAT"]["state"].value_counts()
+    assert out.to_frame().set_index("competency").loc["MAT", list(counts.index)].tolist() == counts.tolist()
+
+
+def test_a_population_of_a_cohort_is_told_and_not_estimated_in_passing(
+    source: Path, data: cdx.Responses, bank: cdx.ItemBank
+) -> None:
+    target = source.with_name("profiles.parquet")
+    target.write_text("what was there before")
+    with pytest.raises(cdx.CompetencyDxError, match=r"population=diagnose\(sample"):
+        cdx.diagnose_file(source, target, bank, population=cdx.Cohort())
+    assert target.read_text() == "what was there before"
+    profiles = cdx.diagnose(data, bank, population=cdx.Cohort(min_persons=50))
+    cdx.diagnose_file(source, target, bank, population=profiles.population)
+    np.testing.assert_array_equal(pd.read_parquet(target)["p_deficit"], profiles.to_frame()["p_deficit"])
+
+
+def test_a_failure_leaves_the_old_target(source: Path, bank: cdx.ItemBank) -> None:
+    target = source.with_name("profiles.parquet")
+    target.write_text("what was there before")
+    table = pd.read_parquet(source)
+    table.loc[41, "person"] = table.loc[40, "person"]
+    table.to_parquet(source)
+    with pytest.raises(cdx.CompetencyDxError):
+        cdx.diagnose_file(source, target, bank)
+    assert target.read_text() == "what was there before"
+    assert sorted(p.name for p in source.parent.iterdir()) == ["answers.parquet", "profiles.parquet"]
