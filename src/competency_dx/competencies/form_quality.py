@@ -75,28 +75,32 @@ def form_quality(moments: ItemMoments, units: Units, observed: Bools) -> FormQua
         for block in blocks(len(patterns), BLOCK):
             sums = np.matmul(patterns[block][:, None] * on_leaf.T, by_item)
             shared = (across * sums[:, None, :, :-1]).sum(axis=3)
-            out[:, block] = _prmse(moments.powers, units.below.astype(float), shared / np.sqrt(variance)[:, None], sums)
+            true = (power * at[:, :, None] * at[:, None] for power, at in zip(moments.powers, sums.T.swapaxes(1, 2), strict=False))
+            observed = sum(true, sums[:, :, -1:] * np.eye(sums.shape[1]))
+            out[:, block] = prmse(observed, shared / np.sqrt(variance)[:, None], units.below)
     return FormQuality(*out[:, group.ravel()])
 
 
-def _prmse(powers: Floats, below: Floats, shared: Floats, sums: Floats) -> Floats:
-    """Return the three PRMSE (3, n, C).
+def prmse(observed: Floats, shared: Floats, below: Bools) -> Floats:
+    """Return PRMSE (3, n, C) of the separate, the total and the augmented score; a form gets the same bytes in any company.
 
-    `shared` (n, C, D) are covariances of the percents, in units of their SD, with the sums of leaves, `sums` (n, D, R + 1) the
-    coefficients of these and their error variances.
+    Parameters
+    ----------
+    observed : ndarray, shape (n, D, D)
+        Covariances of the sums of points of D leaves; 0 where a leaf has no items.
+    shared : ndarray, shape (n, C, D)
+        Covariances of these sums with the true scores of C units, in units of their SD.
+    below : ndarray of bool, shape (C, D)
+        Which leaves a unit consists of.
     """
-    error, D = sums[:, :, -1], sums.shape[1]
-    covariance = sum(
-        (power * sums[:, :, None, r] * sums[:, None, :, r] for r, power in enumerate(powers)),
-        error[:, :, None] * np.eye(D),
-    )
-    within = (np.matmul(below, covariance) * below).sum(axis=2)
-    every = covariance.sum(axis=(1, 2))[:, None]
-    certain = covariance + (error <= 0)[:, :, None] * np.eye(D)  # no points, no covariance: any variance will do
-    best = np.linalg.solve(certain, shared.transpose(0, 2, 1)).transpose(0, 2, 1)
+    D, part = observed.shape[1], below.astype(float)
+    within = (np.matmul(part, observed) * part).sum(axis=2)
+    every = observed.sum(axis=(1, 2))[:, None]
+    empty = np.einsum("nkk->nk", observed) <= 0  # no points, no covariance: any variance will do
+    best = np.linalg.solve(observed + empty[:, :, None] * np.eye(D), shared.transpose(0, 2, 1)).transpose(0, 2, 1)
     return np.stack(
         [
-            (shared * below).sum(axis=2) ** 2 / within,
+            (shared * part).sum(axis=2) ** 2 / within,
             shared.sum(axis=2) ** 2 / every,
             np.where(every > 0, (shared * best).sum(axis=2), np.nan),
         ]
