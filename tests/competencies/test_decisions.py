@@ -1,4 +1,4 @@
-"""States, levels, the reporting gate and the roll-up: from numbers to what is said."""
+"""States, levels, what a conclusion is supported by and the roll-up: from numbers to what is said."""
 
 from __future__ import annotations
 
@@ -11,18 +11,25 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.bank import ItemBank, Text
-from competency_dx.competencies import STATES, gate
+from competency_dx.competencies import STATES
+from competency_dx.competencies.conclusion import NUMBERS, STATUSES
+from competency_dx.competencies.support import levels, roll_up, statuses
 from competency_dx.errors import DiagnosisError
+from competency_dx.models import NormalPopulation
 
+Floats = NDArray[np.float64]
 MakeBank = Callable[..., ItemBank]
 Quiet = Callable[[], AbstractContextManager[None]]
 
 COLUMNS = [
     *("person", "competency", "title", "state", "level", "p_deficit", "percent", "percent_low", "percent_high"),
     *("theta", "se", "n_items", "reliability", "prmse", "reported_at", "status"),
+    *("level_probability", "own_share", "leans_on"),
 ]
 
 
@@ -84,62 +91,93 @@ def test_standards_that_do_not_fit_together_are_refused(changed: dict[str, objec
 
 
 @pytest.mark.parametrize(
-    "changed", [{"confirmed": 0.5}, {"indeterminate": 0.0}, {"likely": 0.9}, {"reliability": 1.0}, {"interval": 0.0}]
+    "changed", [{"confirmed": 0.5}, {"indeterminate": 0.0}, {"likely": 0.9}, {"own_share": 1.0}, {"interval": 0.0}]
 )
 def test_rules_out_of_order_are_refused(changed: dict[str, float]) -> None:
     with pytest.raises(DiagnosisError, match="DeficitRule needs"):
         cdx.DeficitRule(**changed)  # type: ignore[arg-type]  # a float for every field
 
 
-def test_the_first_reason_not_to_report_is_given() -> None:
-    found = gate.statuses(
-        np.array([[0, 2, 3, 3, 3, 3]]),
-        np.array([[0.9, 0.9, 0.59, 0.6, 0.9, np.nan]]),
-        np.array([[np.nan, np.nan, np.nan, 0.0, np.nan, 0.2]]),
-        min_items=3,
-        least=0.6,
-        added=0.0,
-    )
-    expected = [
-        gate.NO_ITEMS,
-        gate.TOO_FEW,
-        gate.LOW_RELIABILITY,
-        gate.NO_ADDED_VALUE,
-        gate.REPORTED,
-        gate.LOW_RELIABILITY,
+def test_the_first_reason_not_to_conclude_is_given() -> None:
+    """Rows: a person whose answers fit, one whose answers do not, one who filled in one option."""
+    n_items, share = np.array([0, 1, 2, 2, 2]), np.array([0.9, 0.9, 0.099, 0.1, 0.9])
+    misfit, effortless = np.array([-3.4, -3.6, -9.0]), np.array([False, False, True])
+    found = statuses(np.tile(n_items, (3, 1)), np.tile(share, (3, 1)), misfit, effortless, cdx.DeficitRule())
+    assert [[STATUSES[k] for k in row] for row in found] == [
+        ["no_items", "too_few_items", "borrowed", "reported", "reported"],
+        ["no_items", *["misfit"] * 4],
+        ["no_items", *["low_effort"] * 4],
     ]
-    assert found[0].tolist() == expected
 
 
 def test_conclusions_roll_up_to_the_nearest_reported_ancestor() -> None:
     """Units 0 ← 1 ← 2, 0 ← 3; rows: all reported, 1 and 2 not, 2 alone not, nothing at all."""
-    bad = gate.LOW_RELIABILITY
+    bad = STATUSES.index("borrowed")
     status = np.array([[0, 0, 0, 0], [0, bad, bad, 0], [0, 0, bad, bad], [bad] * 4], dtype=np.int8)
-    found = gate.roll_up(status, (-1, 0, 1, 0))
+    found = roll_up(status, (-1, 0, 1, 0))
     assert found.tolist() == [[0, 1, 2, 3], [0, 0, 0, 3], [0, 1, 1, 0], [-1] * 4]
 
 
-def test_marginal_reliability_of_constant_information() -> None:
-    """With information I everywhere and variance v: 1 - 1 / (1 + I v), by hand."""
-    theta = np.linspace(-12, 12, 601)
-    weight = np.exp(-0.5 * theta**2 / 2.0)
-    weight /= weight.sum()
-    found = gate.marginal_reliability(np.full((1, 601), 3.0), theta, weight)
-    assert found[0] == pytest.approx(1 - 1 / (1 + 3.0 * 2.0), rel=1e-6)
+@given(
+    below=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4),
+    states=st.lists(st.integers(0, 4), min_size=4, max_size=4),
+)
+def test_no_level_contradicts_the_state(below: list[tuple[float, float]], states: list[int]) -> None:
+    """The lowest level goes with a deficit, never with one not found; the probability is that of the level."""
+    cuts, state = np.sort(np.array([below])), np.array([states[: len(below)]], dtype=np.int8)
+    found, probability = levels(cuts, state)
+    of_levels = np.diff(np.pad(cuts[0], ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1))), axis=1)
+    for k, (name, level) in enumerate(zip(state[0], found[0], strict=True)):
+        match STATES[name]:
+            case "confirmed" | "likely":
+                assert level == 0
+            case "not_found":
+                assert level > 0
+            case "insufficient_data":
+                assert level == -1
+                assert np.isnan(probability[0, k])
+            case _:
+                assert of_levels[k, level] == of_levels[k].max()
+        if level >= 0:
+            assert probability[0, k] == pytest.approx(of_levels[k, level])
+
+
+@given(p=st.lists(st.floats(0, 1), min_size=1, max_size=12), bound=st.floats(0.01, 0.5))
+def test_confirmed_deficits_hold_the_expected_share_of_false_ones(p: list[float], bound: float) -> None:
+    """The surest stay confirmed; one more would exceed the bound; the others are likely and nothing else changes."""
+    at, every = np.array([p]), np.ones((1, len(p)), dtype=bool)
+    plain, bounded = (cdx.DeficitRule(false_share=x).state_index(at, every)[0] for x in (None, bound))
+    kept, dropped = at[0][bounded == 0], at[0][(plain == 0) & (bounded != 0)]
+    assert (bounded[(plain == 0) & (bounded != 0)] == 1).all()
+    assert (bounded[plain > 0] == plain[plain > 0]).all()
+    if kept.size:
+        assert np.mean(1 - kept) <= bound + 1e-12
+    if dropped.size:
+        assert dropped.max() <= kept.min(initial=1.0)
+        assert np.mean(1 - np.append(kept, dropped.max())) > bound - 1e-12
 
 
 FOUR = [(f"i{k}", 1.0, [-1.5 + 3 * (k % 7) / 6], f"S.1.{1 + min(k // 6, 3)}") for k in range(25)]
 
 
-def four_blocks(persons: int, correlation: float, seed: int = 31) -> pd.DataFrame:
-    """Draw answers to 25 items in blocks of 6, 6, 6 and 7 whose abilities correlate."""
+def drawn(persons: int, correlation: float, seed: int = 31) -> tuple[Floats, pd.DataFrame]:
+    """Draw abilities that correlate, and answers to 25 items in blocks of 6, 6, 6 and 7."""
     rng = np.random.default_rng(seed)
     common, own = rng.normal(size=(persons, 1)), rng.normal(size=(persons, 4))
     theta = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own
-    b = np.array([row[2][0] for row in FOUR])
-    block = np.minimum(np.arange(25) // 6, 3)
-    right = 1 / (1 + np.exp(-(theta[:, block] - b)))
-    return pd.DataFrame((rng.random(right.shape) < right).astype(int), columns=[row[0] for row in FOUR])
+    b, block = np.array([row[2][0] for row in FOUR]), np.minimum(np.arange(25) // 6, 3)
+    right = rng.random((persons, 25)) < expit(theta[:, block] - b)
+    return theta, pd.DataFrame(right.astype(int), columns=[row[0] for row in FOUR])
+
+
+def four_blocks(persons: int, correlation: float, seed: int = 31) -> pd.DataFrame:
+    """Return the answers alone."""
+    return drawn(persons, correlation, seed)[1]
+
+
+@pytest.fixture(scope="module")
+def four(scored_bank: MakeBank) -> ItemBank:
+    return scored_bank(FOUR)
 
 
 @pytest.fixture(scope="module")
@@ -148,75 +186,74 @@ def blocks(scored_bank: MakeBank) -> cdx.DeficitProfiles:
     return cdx.diagnose(four_blocks(500, 0.75), scored_bank(FOUR))
 
 
-def test_short_blocks_are_not_reported_but_the_total_is(blocks: cdx.DeficitProfiles) -> None:
+def test_short_blocks_get_a_state_of_their_own(blocks: cdx.DeficitProfiles) -> None:
+    """Six items of a domain support a conclusion in spite of low reliability: what matters is what the answers add."""
     frame = blocks.to_frame()
+    assert (frame["status"] == "reported").all()
+    assert (frame["reported_at"] == frame["competency"]).all()
+    assert set(frame["state"]) <= {"confirmed", "likely", "indeterminate", "not_found"}
     domains = frame[frame["competency"].str.match(r"S\.1\.\d")]
-    assert (domains["status"] == "low_reliability").all()
-    assert (domains["state"] == "insufficient_data").all()
-    assert (domains["level"] == "").all()
     assert (domains["reliability"] < 0.6).all()
-    assert (domains["reported_at"] == "S").all()
-    total = frame[frame["competency"] == "S"]
-    assert (total["status"] == "reported").all()
-    assert (total["reported_at"] == "S").all()
-    assert set(total["state"]) <= {"confirmed", "likely", "indeterminate", "not_found"}
+    assert (domains["prmse"] > domains["reliability"]).all()
+    assert (domains["own_share"] > 0.1).all()
+    assert (domains["leans_on"] != domains["competency"]).all()
 
 
-def test_reliability_says_what_an_estimate_is_worth(blocks: cdx.DeficitProfiles) -> None:
-    """Marginal reliability of the total near .8 is the model's; α of the same 25 Rasch items agrees within .05."""
-    alpha = gate.haberman(np.cov(four_blocks(500, 1.0).to_numpy(float).T), np.ones(25, dtype=bool))[0]
-    assert blocks.reliability[:, blocks.index("S")].mean() == pytest.approx(alpha, abs=0.05)
+def test_probabilities_of_a_deficit_come_true_in_every_unit(scored_bank: MakeBank) -> None:
+    """Drawn from the stated population: of persons with P(deficit) p a share p has one, quintiles within 3.5 binomial SE."""
+    theta, table = drawn(4000, 0.75)
+    b, block = np.array([row[2][0] for row in FOUR]), np.minimum(np.arange(25) // 6, 3)
+    right = expit(theta[:, block] - b)
+    codes = tuple(f"S.1.{k}" for k in range(1, 5))
+    population = NormalPopulation(dimensions=codes, mean=np.zeros(4), covariance=0.75 + 0.25 * np.eye(4))
+    found = cdx.diagnose(table, scored_bank(FOUR), population=population)
+    for c, items in enumerate([block >= 0, block >= 0, *(block == k for k in range(4))]):
+        p, deficit = found.p_deficit[:, c], right[:, items].mean(axis=1) < 0.6
+        for group in np.array_split(np.argsort(p, kind="stable"), 5):
+            slack = 3.5 * np.sqrt((p[group] * (1 - p[group])).sum()) / len(group) + 0.005
+            assert deficit[group].mean() == pytest.approx(p[group].mean(), abs=slack), c
 
 
-def test_a_rolled_up_conclusion_says_why_and_where(blocks: cdx.DeficitProfiles) -> None:
-    conclusion = blocks["0"]["S.1.2"]
-    assert conclusion.status == "low_reliability"
-    assert conclusion.reported_at == "S"
-    assert conclusion.reason.text("en") == (
-        "reliability below 0.60: too few items for a conclusion of its own; see the conclusion on “Competency S”"
-    )
-    assert "надёжность ниже 0,60" in conclusion.reason.ru
-    assert "«Компетенция S»" in conclusion.reason.ru
-    assert blocks["0"]["S"].reason == Text(ru="", en="")
+def test_a_parent_is_the_sum_of_its_leaves(blocks: cdx.DeficitProfiles) -> None:
+    """In percent, by their points; a unit with the very items of its parent gets its very numbers."""
+    percent = blocks.percent
+    np.testing.assert_allclose(percent[:, 1], percent[:, 2:] @ np.array([6, 6, 6, 7]) / 25, rtol=1e-9)
+    for name in ("percent", "percent_low", "percent_high", "p_deficit", "theta", "se", "own_share", "prmse"):
+        np.testing.assert_array_equal(getattr(blocks, name)[:, 0], getattr(blocks, name)[:, 1])
 
 
-def test_a_unit_with_the_same_items_as_its_parent_adds_nothing(blocks: cdx.DeficitProfiles) -> None:
-    """S.1 has the very items of S: its PRMSE equals that of the total."""
-    assert set(blocks.to_frame().query("competency == 'S.1'")["status"]) == {"no_added_value"}
+def test_a_rolled_up_conclusion_says_why_and_where(scored_bank: MakeBank) -> None:
+    found = cdx.diagnose(four_blocks(1, 0.75), scored_bank(FOUR), rule=cdx.DeficitRule(min_items=7))
+    conclusion = found["0"]["S.1.2"]
+    assert (conclusion.status, conclusion.state, conclusion.level) == ("too_few_items", "insufficient_data", "")
+    assert conclusion.reported_at == "S.1"
+    assert conclusion.reason.text("en") == "fewer than 7 items were answered; see the conclusion on “Competency S.1”"
+    assert conclusion.reason.ru.startswith("выполнено меньше 7 заданий; смотрите")
+    assert "«Компетенция S.1»" in conclusion.reason.ru
+    assert found["0"]["S.1.4"].status == "reported"
+    assert found["0"]["S"].reason == Text(ru="", en="")
 
 
-def test_the_whole_test_gains_nothing_over_itself() -> None:
-    """Exactly, whatever the data: rounding would decide what is reported, and differently on another machine."""
-    for seed in range(200):
-        points = np.random.default_rng(seed).integers(0, 2, (40, 7)) * np.arange(1, 8) / 7
-        own, total = gate.haberman(np.cov(points.T), np.ones(7, dtype=np.bool_))
-        assert own == total or (own <= 0 and np.isnan(total))
+def test_what_rests_on_the_others_alone_is_no_conclusion(scored_bank: MakeBank) -> None:
+    """Two items that every one solves say nothing of S.1.1, however much the other nineteen say."""
+    easy = [(f"i{k}", 1.0, [-6.0], "S.1.1") for k in range(2)]
+    table = four_blocks(20, 0.75).drop(columns=["i2", "i3", "i4", "i5"]).assign(i0=1, i1=1)
+    frame = cdx.diagnose(table, scored_bank([*easy, *FOUR[6:]])).to_frame().query("competency == 'S.1.1'")
+    assert (frame["own_share"] < 0.02).all()
+    assert set(frame["status"]) == {"borrowed"}
+    assert set(frame["state"]) == {"insufficient_data"}
+    assert set(frame["reported_at"]) == {"S.1"}
 
 
-def test_prmse_in_the_profiles_is_that_of_haberman(blocks: cdx.DeficitProfiles, scored_bank: MakeBank) -> None:
-    points = four_blocks(500, 0.75).to_numpy(float)
-    own, _ = gate.haberman(np.cov(points.T), np.arange(25) // 6 == 0)
-    np.testing.assert_allclose(blocks.prmse[:, blocks.index("S.1.1")], own, rtol=1e-12)
-
-
-def test_a_distinct_reliable_competency_is_reported(scored_bank: MakeBank) -> None:
-    """Two domains of 15 items, correlation 0: own scores say more than the total."""
-    rows = [(f"i{k}", 1.5, [-1.4 + 0.2 * (k % 15)], f"S.1.{1 + k // 15}") for k in range(30)]
-    rng = np.random.default_rng(33)
-    theta = rng.normal(size=(300, 2))[:, np.arange(30) // 15]
-    right = 1 / (1 + np.exp(-1.5 * (theta - np.array([r[2][0] for r in rows]))))
-    answers = pd.DataFrame((rng.random(right.shape) < right).astype(int), columns=[r[0] for r in rows])
-    frame = cdx.diagnose(answers, scored_bank(rows)).to_frame()
-    domains = frame[frame["competency"].isin(["S.1.1", "S.1.2"])]
-    assert (domains["status"] == "reported").all()
-    assert (domains["reported_at"] == domains["competency"]).all()
-
-
-def test_a_small_group_is_decided_by_reliability_alone(scored_bank: MakeBank) -> None:
-    found = cdx.diagnose(four_blocks(99, 0.75), scored_bank(FOUR))
-    assert np.isnan(found.prmse).all()
-    assert "competencies.no_cohort" in {f.code for f in found.findings}
-    assert set(found.to_frame().query("competency == 'S.1'")["status"]) == {"reported"}
+def test_answers_against_all_expectation_stop_the_profile(scored_bank: MakeBank) -> None:
+    """Who fails the easy half and solves the hard half gets no conclusion; half at random does."""
+    b = np.array([row[2][0] for row in FOUR])
+    bank = scored_bank([(item, 2.0, steps, code) for item, _, steps, code in FOUR])
+    table = pd.DataFrame([b > 0, b < 0], columns=[row[0] for row in FOUR]).astype(int)
+    found = cdx.diagnose(table, bank)
+    assert set(found.to_frame().query("person == '0'")["status"]) == {"misfit"}
+    assert set(found.to_frame().query("person == '1'")["status"]) == {"reported"}
+    assert found["0"]["S"].reason.text("en").startswith("the answers contradict each other")
 
 
 @st.composite
@@ -235,30 +272,37 @@ def blanked(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
     return full, full.mask(pd.DataFrame(holes, index=full.index, columns=full.columns))
 
 
-@pytest.fixture(scope="module")
-def steep(scored_bank: MakeBank) -> ItemBank:
-    """Return a bank whose blocks are reliable, so that only the added value stands against a conclusion."""
-    return scored_bank([(item, 2.0, b, code) for item, _, b, code in FOUR])
-
-
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(tables=blanked())
 def test_fewer_answers_never_give_more_conclusions(
-    tables: tuple[pd.DataFrame, pd.DataFrame], steep: ItemBank, quiet: Quiet
+    tables: tuple[pd.DataFrame, pd.DataFrame], four: ItemBank, quiet: Quiet
 ) -> None:
-    """Blank cells may take conclusions away; they give none, neither to the person nor to anybody else."""
+    """Blank cells may take conclusions away for want of items; they give none, neither to the person nor to anybody else."""
     with quiet():
-        before, after = (cdx.diagnose(table, steep) for table in tables)
+        before, after = (cdx.diagnose(table, four, rule=cdx.DeficitRule(own_share=0.0, misfit=-99)) for table in tables)
     nothing = STATES.index("insufficient_data")
     assert (after.state[before.state == nothing] == nothing).all()
+    untouched = (before.reasons == after.reasons).all(axis=1)
+    for name in NUMBERS:
+        np.testing.assert_array_equal(getattr(before, name)[untouched], getattr(after, name)[untouched])
 
 
-def test_few_items_are_too_few(scored_bank: MakeBank) -> None:
-    rows = [("x", 2.0, [0.0], "S.1.1"), ("y", 2.0, [0.3], "S.1.1"), *FOUR[6:]]
-    data = four_blocks(120, 0.75).rename(columns={"i0": "x", "i1": "y"}).drop(columns=[f"i{k}" for k in range(2, 6)])
-    found = cdx.diagnose(data, scored_bank(rows))["5"]["S.1.1"]
-    assert (found.status, found.n_items, found.reported_at) == ("too_few_items", 2, "S")
-    assert found.reason.text("en").startswith("fewer than 3 items were answered")
+def test_each_answer_more_adds_to_the_share_of_the_leafs_items(four: ItemBank, quiet: Quiet) -> None:
+    """On average: one answer may move θ to where the others tell less."""
+    table = four_blocks(200, 0.75).astype("Int64")
+    shares = []
+    for n in range(7):
+        with quiet():
+            found = cdx.diagnose(table.drop(columns=[f"i{k}" for k in range(n, 6)]), four)
+        shares.append(found.own_share[:, found.index("S.1.1")].mean())
+    assert shares[0] == pytest.approx(0, abs=1e-12)
+    assert (np.diff(shares) > 0).all()
+
+
+def test_one_item_is_too_few(scored_bank: MakeBank) -> None:
+    data = four_blocks(5, 0.75).drop(columns=[f"i{k}" for k in range(1, 6)])
+    found = cdx.diagnose(data, scored_bank(FOUR))["3"]["S.1.1"]
+    assert (found.status, found.n_items, found.reported_at) == ("too_few_items", 1, "S.1")
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +323,7 @@ def test_a_blank_person_keeps_a_row_and_no_conclusion(with_blank: cdx.DeficitPro
         assert (conclusion.status, conclusion.state, conclusion.reported_at) == ("no_items", "insufficient_data", "")
         assert conclusion.level == ""
         assert conclusion.theta == pytest.approx(0, abs=1e-9)
-        assert conclusion.se == pytest.approx(1, rel=1e-4)
+        assert conclusion.se < 1.02
         assert conclusion.reason.text("en") == "no items of this competency were answered; no conclusion can be drawn"
         assert conclusion.evidence == ()
 
@@ -287,7 +331,7 @@ def test_a_blank_person_keeps_a_row_and_no_conclusion(with_blank: cdx.DeficitPro
 def test_a_blank_person_changes_nobody_else(with_blank: cdx.DeficitProfiles, scored_bank: MakeBank) -> None:
     others = [p for p in range(120) if p != 7]
     alone = cdx.diagnose(four_blocks(120, 0.75).iloc[others], scored_bank(FOUR))
-    for name in ("theta", "se", "percent", "percent_low", "percent_high", "p_deficit"):
+    for name in (*NUMBERS, "state", "strength", "level", "status", "reported_at", "leans_on", "influence"):
         np.testing.assert_array_equal(getattr(with_blank, name)[others], getattr(alone, name))
 
 
@@ -296,7 +340,7 @@ def test_one_person_gets_the_digits_of_the_cohort(scored_bank: MakeBank) -> None
     cohort = cdx.diagnose(data, bank)
     for p in (0, 127, 128, 299):
         one = cdx.diagnose(data.iloc[[p], ::-1], bank)
-        for name in ("theta", "se", "percent", "percent_low", "percent_high", "p_deficit", "p_strength", "reliability"):
+        for name in (*NUMBERS, "state", "strength", "level", "status", "reported_at", "leans_on"):
             np.testing.assert_array_equal(getattr(one, name)[0], getattr(cohort, name)[p])
 
 
@@ -343,11 +387,11 @@ def test_strengths_are_deficits_seen_from_the_other_end(scored_bank: MakeBank) -
     turned_bank = scored_bank([(item, a, [-b[0]], code) for item, a, b, code in FOUR])
     here = cdx.diagnose(data, scored_bank(FOUR), standards=standards)
     there = cdx.diagnose(1 - data, turned_bank, standards=standards)
-    np.testing.assert_allclose(here.p_strength, there.p_deficit, atol=1e-9)
-    np.testing.assert_allclose(here.p_deficit, there.p_strength, atol=1e-9)
+    np.testing.assert_allclose(here.p_strength, there.p_deficit, atol=1e-6)  # propagation ends its sweeps at 1e-6
+    np.testing.assert_allclose(here.p_deficit, there.p_strength, atol=1e-6)
     np.testing.assert_array_equal(here.strength, there.state)
-    np.testing.assert_allclose(here.percent, 100 - there.percent, atol=1e-8)
-    np.testing.assert_allclose(here.percent_low, 100 - there.percent_high, atol=1e-6)
+    np.testing.assert_allclose(here.percent, 100 - there.percent, atol=1e-4)
+    np.testing.assert_allclose(here.percent_low, 100 - there.percent_high, atol=1e-3)
 
 
 def test_omitted_answers_count_as_wrong_unless_told_otherwise(scored_bank: MakeBank) -> None:

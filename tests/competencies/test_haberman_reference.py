@@ -44,7 +44,7 @@ def predicted(points: Floats, domain: NDArray[np.intp]) -> Floats:
     reliable = np.array([alpha(points[:, domain == d]) for d in range(D)]) * np.diag(observed)
     true = observed.copy()
     np.fill_diagonal(true, reliable)
-    return np.asarray(prmse(observed[None], true[None], reliable, np.eye(D, dtype=np.bool_))[:, 0])
+    return prmse(observed[None], (true / np.sqrt(reliable)[:, None])[None], np.eye(D, dtype=np.bool_))[:, 0]
 
 
 @pytest.fixture(params=SUBSCALES, ids="-".join)
@@ -78,7 +78,7 @@ def test_prmse_of_the_total_differs_from_sirt_by_one_factor(case: Case) -> None:
 
 
 def test_one_scale_is_its_own_total() -> None:
-    points = np.random.default_rng(3).integers(0, 3, (60, 5)) + np.arange(60)[:, None] % 3
+    points = np.random.default_rng(3).normal(size=(60, 5)) + np.arange(60)[:, None] % 3
     np.testing.assert_allclose(predicted(points, np.zeros(5, dtype=np.intp)), alpha(points), rtol=1e-12)
 
 
@@ -88,7 +88,7 @@ class Form(NamedTuple):
     bank: ItemBank
     population: NormalPopulation
     percent: Floats
-    points: Floats
+    points: NDArray[np.bool_]
     leaf: NDArray[np.intp]
 
 
@@ -103,7 +103,9 @@ def form(scored_bank: Callable[..., ItemBank]) -> Form:
     population = NormalPopulation(dimensions=codes, mean=np.array([0.2, 0.0, -0.4]), covariance=covariance)
     theta = population.mean + rng.normal(size=(100_000, 3)) @ np.linalg.cholesky(covariance).T
     right = expit(a * (theta[:, leaf] - b))
-    units = np.array([leaf >= 0, leaf < 2, leaf == 0, leaf == 1, leaf == 2, leaf == 2])  # S, S.1, its leaves, S.2, its leaf
+    units = np.array(
+        [leaf >= 0, leaf < 2, leaf == 0, leaf == 1, leaf == 2, leaf == 2]
+    )  # S, S.1, its leaves, S.2, its leaf
     return Form(bank, population, right @ units.T / units.sum(axis=1), rng.random(right.shape) < right, leaf)
 
 
