@@ -75,11 +75,11 @@ def form_quality(moments: ItemMoments, units: Units, observed: Bools) -> FormQua
         for block in blocks(len(patterns), BLOCK):
             sums = np.matmul(patterns[block][:, None] * on_leaf.T, by_item)
             shared = (across * sums[:, None, :, :-1]).sum(axis=3)
-            observed = sum(
+            covariance = sum(
                 (power * sums[:, :, None, r] * sums[:, None, :, r] for r, power in enumerate(moments.powers)),
                 sums[:, :, -1:] * np.eye(sums.shape[1]),
             )
-            out[:, block] = prmse(observed, shared / np.sqrt(variance)[:, None], units.below)
+            out[:, block] = prmse(covariance, shared / np.sqrt(variance)[:, None], units.below)
     return FormQuality(*out[:, group.ravel()])
 
 
