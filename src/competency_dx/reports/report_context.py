@@ -16,7 +16,6 @@ from competency_dx.display import (
     LOOKS,
     NBSP,
     Look,
-    chance,
     counted,
     interval,
     patterns,
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 Language = Literal["ru", "en"]
 SHOWN_SCOPE = 5
-CHANCES = (0.05, 0.20, 0.40, 0.60, 0.80, 0.95)
 
 
 def strings(language: Language) -> Mapping[str, str]:
@@ -225,14 +223,6 @@ def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[Find
         ids = [*f.scope[:SHOWN_SCOPE], *([t["and_more"].format(n=rest)] if rest > 0 else [])]
         out.append(FindingLine(severity=t[f.severity], text=f.text(language), scope=", ".join(ids), code=f.code))
     return tuple(out)
-
-
-def chance_words(p: float, language: Language) -> str:
-    """Return a probability in words and figures: ``"весьма вероятно, 87 %"``."""
-    if p != p:  # noqa: PLR0124 - NaN
-        return chance(p, language)
-    step = 1 + sum(p >= edge for edge in CHANCES)
-    return f"{strings(language)[f'chance_{step}']}, {chance(p, language)}"
 
 
 def false_share(share: float, s: ReportContext) -> str:
