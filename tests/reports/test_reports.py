@@ -175,7 +175,8 @@ def test_a_page_says_at_most_three_priorities_and_what_they_rest_on(
 
 def test_no_page_has_a_word_of_the_other_language(tmp_path: Path) -> None:
     bank = cdx.load_bank("mathematics")
-    responses = replace(cdx.simulate(bank, 12, rng=np.random.default_rng(3)), background={"Школа": names(["7"] * 12)})
+    background = {"Стаж": names(["3"] * 12), "Школа": names(["7"] * 12), "Дата": names(["2026-11-20"] * 12)}
+    responses = replace(cdx.simulate(bank, 12, rng=np.random.default_rng(3)), background=background)
     profiles = cdx.diagnose(responses, bank)
     for language, other in (("ru", r"[A-Za-z]{4,}"), ("en", r"[А-Яа-яЁё]+")):
         cdx.report(profiles, tmp_path / language, language=wrong(language))
@@ -183,6 +184,8 @@ def test_no_page_has_a_word_of_the_other_language(tmp_path: Path) -> None:
             text = re.sub(r"(?s)<(style|script)>.*?</\1>|<[^>]+>", " ", page.read_text(encoding="utf-8"))
             text = re.sub(r"competency_dx|sha256:\w+|PRMSE|mathematics|teacher|diagnose", "", text)
             assert not re.findall(other, text)
+    head = re.sub("<[^>]+>", "", text[: text.index("Experience")])
+    assert re.search(r"Organisation:\s*7\s+Date of testing:\s*2026-11-20", head)
 
 
 @pytest.mark.parametrize("status", ["misfit", "low_effort"])

@@ -9,6 +9,8 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
 from competency_dx.display import (
@@ -17,6 +19,7 @@ from competency_dx.display import (
     NBSP,
     Look,
     counted,
+    decimal,
     interval,
     patterns,
     percent,
@@ -209,10 +212,26 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
     ]
     if loose:
         pairs.append((t["provisional_note"], t["provisional_text"].format(n=loose, total=len(profiles.items))))
-    pairs += [(t["method"], t["method_text"]), (t["missing_answers"], profiles.rule.missing.describe(language))]
+    pairs += [
+        (t["method"], f"{t['method_text']}{_correlations(profiles, language)}"),
+        (t["missing_answers"], profiles.rule.missing.describe(language)),
+    ]
     for name, text in made.inputs.items():
         pairs.append((t.get(f"input_{name}", name), re.sub(r"(sha256:\w{12})\w+", r"\1…", text)))
     return tuple(pairs)
+
+
+def _correlations(profiles: DeficitProfiles, language: Language) -> str:
+    """Return the lowest and the highest correlation of competencies in the population, "" where there is one only."""
+    codes = [c.code for c in profiles.competencies]
+    at = [d for d, leaf in enumerate(profiles.population.leaves) if leaf in codes]
+    if len(at) < 2:
+        return ""
+    covariance = profiles.population.central[np.ix_(at, at)]
+    sd = np.sqrt(np.diag(covariance))
+    between = (covariance / np.outer(sd, sd))[np.tril_indices(len(sd), -1)]
+    low, high = (decimal(float(x), 2, language) for x in (between.min(), between.max()))
+    return strings(language)["correlations"].format(low=low, high=high)
 
 
 def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:
