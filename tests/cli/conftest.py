@@ -14,7 +14,7 @@ from competency_dx.bank import ItemBank, load_bank
 from competency_dx.cli import app
 from competency_dx.cli.demo import run as demo_run
 from competency_dx.cli.demo.cohort_files import write_cohort
-from competency_dx.cli.demo.region import Cohort, make_cohort
+from competency_dx.cli.demo.region import RegionCohort, make_cohort
 from competency_dx.result import Result
 
 Shipped = Callable[[str], ItemBank]
@@ -62,10 +62,10 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
 
 
 @pytest.fixture(scope="session")
-def cohort(shipped: Shipped) -> Cohort:
+def cohort(shipped: Shipped) -> RegionCohort:
     return make_cohort(shipped("physics"), 40, np.random.default_rng(5))
 
 
 @pytest.fixture(scope="session")
-def answers(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def answers(cohort: RegionCohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_cohort(cohort, tmp_path_factory.mktemp("answers") / "physics.csv", "ru")

@@ -12,7 +12,7 @@ from competency_dx.bank import ItemBank, shipped_banks
 from competency_dx.cli.demo.cohort_files import write_cohort
 from competency_dx.cli.demo.practice import compare, percent_correct, shares, true_percent
 from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable
-from competency_dx.cli.demo.region import Cohort, domain_weights, draw_truth, make_cohort
+from competency_dx.cli.demo.region import RegionCohort, domain_weights, draw_truth, make_cohort
 from competency_dx.competencies import diagnose
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.responses import Reason, Responses, load_responses, score_answers
@@ -82,7 +82,7 @@ def test_a_seed_gives_the_same_bytes(shipped: Shipped, tmp_path: Path) -> None:
         assert one == two
 
 
-def test_every_reason_occurs_and_forms_are_complete(cohort: Cohort) -> None:
+def test_every_reason_occurs_and_forms_are_complete(cohort: RegionCohort) -> None:
     big = make_cohort(cohort.bank, 300, np.random.default_rng(2))
     assert set(np.unique(big.reasons)) == {0, 1, 2, 3}
     absent = (big.reasons == Reason.NOT_ADMINISTERED).all(axis=1)
@@ -111,7 +111,7 @@ def test_an_item_of_two_domains_counts_for_both(shipped: Shipped) -> None:
     assert weights.sum(axis=1) == pytest.approx(np.ones(len(bank.items)))
 
 
-def test_true_percent_is_the_long_run_percent_of_points(cohort: Cohort) -> None:
+def test_true_percent_is_the_long_run_percent_of_points(cohort: RegionCohort) -> None:
     """With every item of the bank given, the mean share of points over the cohort approaches the mean true percent."""
     bank = cohort.bank
     everything = np.ones((1, len(bank.items)), dtype=bool)
@@ -121,7 +121,7 @@ def test_true_percent_is_the_long_run_percent_of_points(cohort: Cohort) -> None:
     assert ((found > 0) & (found < 100)).all()
 
 
-def test_percent_correct_counts_blanks_as_zero(cohort: Cohort) -> None:
+def test_percent_correct_counts_blanks_as_zero(cohort: RegionCohort) -> None:
     everything = np.ones((1, len(cohort.bank.items)), dtype=bool)
     found, given = percent_correct(cohort, everything)
     absent = (cohort.reasons == Reason.NOT_ADMINISTERED).all(axis=1)
@@ -132,7 +132,7 @@ def test_percent_correct_counts_blanks_as_zero(cohort: Cohort) -> None:
     assert found[person, 0] == pytest.approx(100 * cohort.points[person].sum() / possible)
 
 
-def test_judgements_add_up(cohort: Cohort, answers: Path) -> None:
+def test_judgements_add_up(cohort: RegionCohort, answers: Path) -> None:
     data = load_responses(answers, bank=cohort.bank)
     counts = compare(cohort, diagnose(data, cohort.bank))
     practice, engine = counts.iloc[::2].to_dict("list"), counts.iloc[1::2].to_dict("list")

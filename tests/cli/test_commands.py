@@ -13,7 +13,7 @@ import pytest
 
 from competency_dx.bank import load_bank
 from competency_dx.calibration import Calibration
-from competency_dx.cli.demo.region import Cohort
+from competency_dx.cli.demo.region import RegionCohort
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.responses import load_responses
 from competency_dx.scoring import Scores
@@ -89,7 +89,7 @@ def test_score_writes_other_files(command: Command, tmp_path: Path, answers: Pat
         assert len(Scores.from_json(path.read_text(encoding="utf-8")).persons) == 40
 
 
-def test_diagnose_then_report(command: Command, tmp_path: Path, answers: Path, cohort: Cohort) -> None:
+def test_diagnose_then_report(command: Command, tmp_path: Path, answers: Path, cohort: RegionCohort) -> None:
     code, out, err = command("diagnose", answers, "--bank", "physics", "--out", tmp_path / "d", "--form", "Вариант")
     assert code == 0
     assert "Прочитано: участников 40" in err
@@ -104,7 +104,7 @@ def test_diagnose_then_report(command: Command, tmp_path: Path, answers: Path, c
         assert f'lang="{language}"' in Path(out.strip()).read_text(encoding="utf-8")
 
 
-def test_report_reads_every_kind(command: Command, tmp_path: Path, answers: Path, cohort: Cohort) -> None:
+def test_report_reads_every_kind(command: Command, tmp_path: Path, answers: Path, cohort: RegionCohort) -> None:
     documents = {"bank": cohort.bank, "responses": load_responses(answers, bank=cohort.bank)}
     for name, result in documents.items():
         path = tmp_path / f"{name}.json"

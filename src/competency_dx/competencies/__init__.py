@@ -1,7 +1,7 @@
 """Standards, deficit rule and profiles: from posteriors to what can and what cannot be concluded."""
 
 from competency_dx.competencies.api import diagnose
-from competency_dx.competencies.cohort import Cohort
+from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import STATES, STATUSES, Competency, Conclusion, Evidence, ItemFact, State
 from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file
 from competency_dx.competencies.population import LeafPopulations

@@ -8,7 +8,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools
 from competency_dx.bank import ItemBank
-from competency_dx.competencies.cohort import Cohort, cohort_populations
+from competency_dx.competencies.cohort_population import Cohort, cohort_populations
 from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import estimates
 from competency_dx.competencies.omission import joint_answers

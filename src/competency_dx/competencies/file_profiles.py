@@ -14,7 +14,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.api import DEFAULT_RULE, DEFAULT_STANDARDS, diagnose
-from competency_dx.competencies.cohort import Cohort
+from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import STATES
 from competency_dx.competencies.population import Stated
 from competency_dx.competencies.rule import DeficitRule

@@ -13,13 +13,13 @@ from competency_dx.errors import require
 if TYPE_CHECKING:
     import pandas as pd
 
-    from competency_dx.cli.demo.region import Cohort
+    from competency_dx.cli.demo.region import RegionCohort
 
 EXPERIENCE_CUTS = (5, 21)
 CREATED = datetime(2026, 11, 20)  # fixed: same seed, same bytes; a workbook knows no zones
 
 
-def cohort_frame(cohort: Cohort, language: str) -> pd.DataFrame:
+def cohort_frame(cohort: RegionCohort, language: str) -> pd.DataFrame:
     """Return the table that the analyst gets: background, then one column of raw answers per item."""
     import pandas as pd
 
@@ -35,7 +35,7 @@ def cohort_frame(cohort: Cohort, language: str) -> pd.DataFrame:
     return frame.join(pd.DataFrame(cohort.answers, columns=[item.id for item in cohort.bank.items], dtype=object))
 
 
-def write_cohort(cohort: Cohort, path: Path, language: str) -> Path:
+def write_cohort(cohort: RegionCohort, path: Path, language: str) -> Path:
     """Write the table in the form that the ending of the path asks for: .xlsx, .csv or .parquet."""
     t, frame = words(language), cohort_frame(cohort, language)
     title = f"{t['synthetic']}. {cohort.bank.title.text(language)}"
@@ -55,7 +55,7 @@ def write_cohort(cohort: Cohort, path: Path, language: str) -> Path:
     return path
 
 
-def _write_workbook(frame: pd.DataFrame, cohort: Cohort, path: Path, title: str, total: str) -> None:
+def _write_workbook(frame: pd.DataFrame, cohort: RegionCohort, path: Path, title: str, total: str) -> None:
     """Write a title above the header, a row of totals below the persons, whole numbers as numbers.
 
     The column of the first item whose key begins with a zero is stored as numbers too, as happens in spreadsheets:

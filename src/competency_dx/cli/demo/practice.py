@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.cli.demo.region import Cohort
+from competency_dx.cli.demo.region import RegionCohort
 from competency_dx.competencies import STATES, DeficitProfiles
 from competency_dx.responses import Reason
 
@@ -24,7 +24,7 @@ LINE = 60.0
 CONFIRMED, LIKELY, NOT_FOUND = (STATES.index(s) for s in ("confirmed", "likely", "not_found"))
 
 
-def compare(cohort: Cohort, profiles: DeficitProfiles) -> pd.DataFrame:
+def compare(cohort: RegionCohort, profiles: DeficitProfiles) -> pd.DataFrame:
     """Count how both ways of judging agree with the truth on domains, clusters and the whole test.
 
     The frame has two rows for each level, ``practice`` and ``engine``; those of several subjects can be added. Columns:
@@ -70,14 +70,14 @@ def shares(counts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def true_percent(cohort: Cohort, member: Bools) -> Floats:
+def true_percent(cohort: RegionCohort, member: Bools) -> Floats:
     """Return the expected percent of every person on the reference items of every competency (P, C)."""
     reference = set(cohort.bank.reference_set)
     weight = member * np.array([item.id in reference for item in cohort.bank.items], dtype=float)
     return np.asarray(100 * (cohort.expected @ weight.T) / (weight @ cohort.top))
 
 
-def percent_correct(cohort: Cohort, member: Bools) -> tuple[Floats, Bools]:
+def percent_correct(cohort: RegionCohort, member: Bools) -> tuple[Floats, Bools]:
     """Return the percent of the form's points that was earned (P, C), and where the form has items of the competency.
 
     Blanks count as 0, as they do in a spreadsheet; whoever did not come is judged on nothing.

@@ -52,7 +52,7 @@ class Papers(NamedTuple):
 
 
 @value
-class Cohort:
+class RegionCohort:
     """Synthetic teachers of one subject.
 
     Attributes
@@ -83,7 +83,7 @@ class Cohort:
         return np.array([item.max_score for item in self.bank.items], dtype=float)
 
 
-def make_cohort(bank: ItemBank, persons: int, rng: np.random.Generator, *, language: str = "ru") -> Cohort:
+def make_cohort(bank: ItemBank, persons: int, rng: np.random.Generator, *, language: str = "ru") -> RegionCohort:
     """Draw a cohort for a bank with forms; the same generator state gives the same cohort."""
     municipality = rng.choice(len(MUNICIPAL_MEANS), size=persons, p=MUNICIPAL_SHARES)
     truth = draw_truth(bank, np.array(MUNICIPAL_MEANS)[municipality], rng)
@@ -92,7 +92,7 @@ def make_cohort(bank: ItemBank, persons: int, rng: np.random.Generator, *, langu
     _leave_out(bank, papers, words(language)["omitted"], rng)
     _stay_away(papers, words(language)["absent"], rng)
     expected = [expected_scores(truth.parameters.take([i]), theta)[0] for i, theta in enumerate(truth.ability.T)]
-    return Cohort(
+    return RegionCohort(
         bank=bank,
         expected=np.stack(expected, axis=1),
         persons=np.array([f"{bank.header.subject}-T{k + 1:04d}" for k in range(persons)], dtype=object),
@@ -176,7 +176,7 @@ def _stay_away(papers: Papers, mark: str, rng: np.random.Generator) -> None:
         answers[p, order[p][0]] = mark
 
 
-def plant_wrong_key(cohort: Cohort) -> tuple[ItemBank, str]:
+def plant_wrong_key(cohort: RegionCohort) -> tuple[ItemBank, str]:
     """Return the bank with the key of one single-choice item moved to its most popular wrong option, and the item.
 
     The item is in every form and tells strong from weak persons best, so that a check has data to work on.
