@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def inconsistency(bank: ItemBank) -> str | None:
     """Return the first thing that does not fit, with its place and the remedy; None where everything does."""
-    checks = (_check_ids, _check_codes, _check_misconceptions, _check_forms, _check_parameters, _check_population)
+    checks = (_check_ids, _check_codes, _check_misconceptions, _check_enemies, _check_forms, _check_parameters, _check_population)
     return next((fault for check in checks if (fault := check(bank))), None)
 
 
@@ -47,6 +47,15 @@ def _check_misconceptions(bank: ItemBank) -> str | None:
                     f"items[{k}].misconception_codes ({item.id}), option {option}: unknown misconception {code!r}; declare it "
                     f"under misconceptions in bank.yaml, which has {listed(declared) or 'none'}"
                 )
+    return None
+
+
+def _check_enemies(bank: ItemBank) -> str | None:
+    known = {i.id for i in bank.items}
+    for k, item in enumerate(bank.items):
+        stray = [i for i in item.enemies if i not in known or i == item.id]
+        if stray:
+            return f"items[{k}].enemies ({item.id}): {listed(stray)} is no other item of the bank"
     return None
 
 

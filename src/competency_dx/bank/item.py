@@ -77,6 +77,8 @@ class Item(Document):
     misconception_codes : dict of str to str
         Option code and the code of the misconception, declared in the bank, that choosing it is evidence of; only for
         wrong options of single and multiple choice. Several options, of several items, may name the same one.
+    enemies : tuple of str
+        Ids of items that one person should not meet together with this one: they share a fact, or one gives the other away.
     """
 
     id: str = Field(min_length=1, pattern=r"^\S+$")
@@ -93,17 +95,19 @@ class Item(Document):
     task: Task | None = None
     misconceptions: dict[str, str] = Field(default_factory=dict)
     misconception_codes: dict[str, str] = Field(default_factory=dict)
+    enemies: tuple[str, ...] = ()
     unit: Text | None = None
     solution: str = ""
     source: str = ""
     status: Status = "draft"
 
     @model_serializer(mode="wrap")
-    def _without_empty_codes(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave misconception codes out where there are none: such items read and digest as before there were any."""
+    def _without_empty_additions(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave misconception codes and enemies out where there are none: such items digest as before there were any."""
         out: dict[str, Any] = written(self)
-        if not self.misconception_codes:
-            out.pop("misconception_codes", None)
+        for name in ("misconception_codes", "enemies"):
+            if not getattr(self, name):
+                out.pop(name, None)
         return out
 
     @property

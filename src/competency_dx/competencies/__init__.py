@@ -4,7 +4,10 @@ from competency_dx.competencies.api import diagnose
 from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import STATES, STATUSES, Competency, Conclusion, Evidence, ItemFact, State
 from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file
+from competency_dx.competencies.plan import Plan
+from competency_dx.competencies.plan import plan as plan_of
 from competency_dx.competencies.population import LeafPopulations
+from competency_dx.competencies.preposterior import LeafOutlook, leaf_outlook, outlook_of
 from competency_dx.competencies.profile import DeficitProfiles, Profile
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Level, Standards
@@ -21,11 +24,16 @@ __all__ = [
     "Evidence",
     "FileProfiles",
     "ItemFact",
+    "LeafOutlook",
     "LeafPopulations",
     "Level",
+    "Plan",
     "Profile",
     "Standards",
     "State",
     "diagnose",
     "diagnose_file",
+    "leaf_outlook",
+    "outlook_of",
+    "plan_of",
 ]

@@ -40,8 +40,8 @@ class Plan(NamedTuple):
     """What diagnosis needs of a bank.
 
     Parameters of the I items, each measuring one of D leaves; C units; populations of the leaves and the bank's pattern of
-    their correlations; points θ (Q,) with log P (I, K, Q), expected
-    scores (I, Q); the percent of each leaf; `share` (C, D), the part of a unit's reference points that lies on each leaf; moments
+    their correlations; points θ (Q,) with log P (I, K, Q), expected scores (I, Q) and their variances where items are
+    uncertain; the percent of each leaf; `share` (C, D), the part of a unit's reference points that lies on each leaf; moments
     of the items for reliabilities.
     """
 
@@ -52,6 +52,7 @@ class Plan(NamedTuple):
     theta: Floats
     log_prob: Floats
     score: Floats
+    score_variance: Floats
     percent: tuple[LeafPercent, ...]
     share: Floats
     moments: ItemMoments
@@ -87,6 +88,7 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
         theta=theta,
         log_prob=log_prob,
         score=score,
+        score_variance=variance,
         percent=tuple(percent),
         share=share / share.sum(axis=1, keepdims=True),
         moments=item_moments(theta, log_prob, score, units, (populations.mean, populations.central)),

@@ -1,0 +1,277 @@
+"""Adaptive testing tried out before it is used: one item after another to simulated persons, until nothing is left to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import numpy as np
+
+from competency_dx.adaptive.api import excluding
+from competency_dx.adaptive.selection import Problem, select
+from competency_dx.arrays import Bools, Floats, Ints, freeze, value
+from competency_dx.bank import ItemBank
+from competency_dx.competencies import R201, DeficitRule, Plan, Standards, leaf_outlook, plan_of
+from competency_dx.errors import DiagnosisError
+from competency_dx.models import (
+    ItemParameters,
+    bank_parameters,
+    curve_information,
+    expected_scores,
+    measuring,
+    simulate,
+)
+from competency_dx.persons import match, uncertain_items
+from competency_dx.provenance import Provenance, provenance
+from competency_dx.responses import Reason, Responses
+from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+WORLDS = 32  # draws of the parameters of uncertain items, shared out among the persons
+STANDARDS = R201()
+RULE = DeficitRule()
+
+
+@value
+class AdaptiveSimulation(Result):
+    """Length and error of sequential testing by three ways of choosing the next item.
+
+    Attributes
+    ----------
+    strategies : tuple of str
+        S ways: least expected loss, random, most information at the estimate of θ.
+    length : int array (S, P)
+        Items each person was asked.
+    decided : float array (S, N + 1)
+        Share of the competencies with a conclusion after 0 … N items; persons who stopped keep theirs.
+    false : float array (S, N + 1)
+        Share of false ones among the conclusions, NaN where there are none.
+    rmse : float array (S, N + 1)
+        Root mean square error of θ over persons and competencies.
+    """
+
+    kind: ClassVar[str] = "adaptive_simulation"
+
+    strategies: tuple[str, ...]
+    length: Ints
+    decided: Floats
+    false: Floats
+    rmse: Floats
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, length=np.int64, decided=np.float64, false=np.float64, rmse=np.float64)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per way of choosing and number of items: `strategy, n_items, going_on, decided, false, rmse`."""
+        import pandas as pd
+
+        S, N = self.decided.shape
+        n = np.arange(N)
+        return pd.DataFrame(
+            {
+                "strategy": np.repeat(np.array(self.strategies, dtype=object), N),
+                "n_items": np.tile(n, S),
+                "going_on": np.concatenate([(length[:, None] >= n).mean(axis=0) for length in self.length]),
+                "decided": self.decided.ravel(),
+                "false": self.false.ravel(),
+                "rmse": self.rmse.ravel(),
+            }
+        )
+
+    def summary(self) -> Sequence[str]:
+        """Return for each way of choosing the length of the test, the share decided, false conclusions and error of θ."""
+        lines = [
+            f"Adaptive testing of {self.length.shape[1]} simulated persons, at most {self.decided.shape[1] - 1} items",
+            f"{'strategy':<16}{'items':>8}{'decided':>10}{'false':>8}{'RMSE':>8}",
+        ]
+        for s, name in enumerate(self.strategies):
+            last = f"{self.decided[s, -1]:>10.2f}{self.false[s, -1]:>8.2f}{self.rmse[s, -1]:>8.2f}"
+            lines.append(f"{name:<16}{self.length[s].mean():>8.1f}{last}")
+        return lines
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: conclusions and error of θ by number of items."""
+        return ("decided", "rmse")
+
+    def chart(self, kind: str) -> Chart:
+        """Return the share decided, or the error of θ, by number of items."""
+        from competency_dx.display.charts import Chart, Series
+
+        rows, n = getattr(self, kind), np.arange(self.decided.shape[1], dtype=np.float64)
+        series = tuple(Series(name=name, mark="line", x=n, y=row) for name, row in zip(self.strategies, rows, strict=True))
+        label = "share of competencies decided" if kind == "decided" else "root mean square error of θ"
+        return Chart(title="Adaptive testing", x_label="items", y_label=label, series=series)
+
+
+class _Truth(NamedTuple):
+    """Simulated persons: θ (P, D), points of every item (P, I), whether the true percent of a leaf is below the cut (P, D)."""
+
+    theta: Floats
+    answers: Responses
+    deficit: Bools
+
+
+def simulate_adaptive(
+    bank: ItemBank,
+    persons: int | Floats,
+    *,
+    rng: np.random.Generator,
+    standards: Standards = STANDARDS,
+    rule: DeficitRule = RULE,
+    most: int = 24,
+    least_gain: float = 0.02,
+) -> AdaptiveSimulation:
+    """Simulate adaptive testing: one item after another, until the test may stop.
+
+    A person stops when no competency is undecided, when all items left in the bank together promise to take less than
+    `least_gain` off the expected loss (a false conclusion costs 1), or after `most` items. Persons come from the bank's
+    population, items from the uncertainty of their parameters; every way of choosing meets the same persons and answers.
+
+    Parameters
+    ----------
+    bank : ItemBank
+        Items to choose from.
+    persons : int or ndarray, shape (P, D)
+        How many, or their θ on the D competencies that items are evidence for directly.
+    rng : numpy.random.Generator
+        Source of randomness; the same state gives the same simulation.
+    standards, rule
+        As in `diagnose`.
+    most : int, default 24
+        At most so many items.
+    least_gain : float, default 0.02
+        Least promise of the items that are left.
+
+    Returns
+    -------
+    AdaptiveSimulation
+    """
+    if most < 1 or not 0 <= least_gain < np.inf:
+        raise DiagnosisError(f"simulate_adaptive takes most of at least 1 and least_gain from 0, found {most} and {least_gain}")
+    whole = plan_of(bank, standards)
+    made = whole._replace(
+        populations=whole.populations._replace(covariances=whole.populations.central[None], log_weight=np.zeros(1))
+    )
+    truth = _truth(bank, made, persons, rng)
+    order = rng.random(truth.answers.scores.shape)
+    info = curve_information(made.log_prob, made.theta)
+    ways: Mapping[str, Callable[[Problem, Ints], Ints]] = {
+        "expected_loss": lambda problem, _: select(problem, 1, together=False)[:, 0],
+        "random": lambda problem, rows: np.where(problem.allowed, order[rows], np.inf).argmin(axis=1),
+        "information": lambda problem, _: _most_informative(problem, made, info),
+    }
+    run = [_sequence(bank, made, truth, rule, way, (most, least_gain)) for way in ways.values()]
+    length, decided, false, rmse = (np.stack(column) for column in zip(*run, strict=True))
+    settings = {
+        "persons": str(len(truth.theta)),
+        "stop": f"nothing undecided, less than {least_gain:g} to gain, or {most} items",
+        "rule": f"confirmed {rule.confirmed:g}, items {rule.min_items}",
+        "standards": standards.id,
+    }
+    return AdaptiveSimulation(
+        strategies=tuple(ways),
+        length=length,
+        decided=decided,
+        false=false,
+        rmse=rmse,
+        provenance=provenance("simulate_adaptive", {"bank": f"{bank.id} {bank.version} {bank.digest}"}, settings),
+    )
+
+
+def _sequence(
+    bank: ItemBank, made: Plan, truth: _Truth, rule: DeficitRule, way: Callable[[Problem, Ints], Ints], stop: tuple[int, float]
+) -> tuple[Ints, Floats, Floats, Floats]:
+    """Return the length (P,), and by number of items (N + 1,) the share decided, the false share and the error of θ."""
+    most, least_gain = stop
+    (P, I), D = truth.answers.scores.shape, len(made.percent)
+    excluded, on_leaf = excluding(bank, truth.answers.items), made.units.leaf[:, None] == np.arange(D)
+    asked, mean, p = np.zeros((P, I), dtype=np.bool_), np.zeros((P, D)), np.full((P, D), 0.5)
+    going, length, path = np.arange(P), np.zeros(P, dtype=np.int64), np.zeros((3, most + 1))
+    for k in range(most + 1):
+        if len(going):
+            outlook = leaf_outlook(match(_given(truth.answers, going, asked[going]), made.parameters, rule.missing), made)
+            mean[going], p[going] = outlook.mean, outlook.p_deficit
+        answered = asked.astype(np.int64) @ on_leaf
+        sure = (np.maximum(p, 1 - p) >= rule.confirmed) & (answered >= rule.min_items)
+        false = ((p > 0.5) != truth.deficit)[sure]
+        path[:, k] = sure.mean(), false.mean() if len(false) else np.nan, np.sqrt(np.mean((mean - truth.theta) ** 2))
+        if k == most or not len(going):
+            continue
+        free = ~(asked[going].astype(float) @ excluded > 0)
+        problem = Problem(
+            outlook, made.units.leaf, answered[going], ~sure[going], rule.min_items, rule.confirmed, free, excluded
+        )
+        everything = problem.after(np.where(free, np.arange(I), -1))
+        promise = (problem.loss(problem.start()) - problem.loss(everything)).sum(axis=1)
+        on = np.flatnonzero((promise >= max(least_gain, 1e-9)) & free.any(axis=1))
+        chosen = way(problem.rows(on), going[on])
+        on, chosen = on[chosen >= 0], chosen[chosen >= 0]
+        going = going[on]
+        asked[going, chosen] = True
+        length[going] += 1
+    return length, *path
+
+
+def _most_informative(problem: Problem, made: Plan, info: Floats) -> Ints:
+    """Return the item of most information at the estimate of θ of its leaf."""
+    at = problem.outlook.mean[:, made.units.leaf]
+    step = made.theta[1] - made.theta[0]
+    near = np.clip(np.rint((at - made.theta[0]) / step).astype(np.int64), 0, len(made.theta) - 1)
+    return np.asarray(np.where(problem.allowed, info[np.arange(info.shape[0]), near], -1.0).argmax(axis=1))
+
+
+def _given(answers: Responses, rows: Ints, asked: Bools) -> Responses:
+    """Return the answers of some persons to what they were asked."""
+    reasons = np.where(asked, np.uint8(Reason.ANSWERED), np.uint8(Reason.NOT_ADMINISTERED))
+    scores = np.where(asked, answers.scores[rows], np.int8(0))
+    return replace(answers, persons=answers.persons[rows], scores=scores, reasons=reasons)
+
+
+def _truth(bank: ItemBank, made: Plan, persons: int | Floats, rng: np.random.Generator) -> _Truth:
+    """Draw persons, items and answers."""
+    single, population = bank_parameters(bank), made.parameters.population
+    D = len(population.dimensions)
+    if isinstance(persons, int | np.integer):
+        theta = population.mean + rng.normal(size=(int(persons), D)) @ np.linalg.cholesky(population.covariance).T
+    else:
+        theta = np.asarray(persons, dtype=np.float64)
+        if theta.ndim != 2 or theta.shape[1] != D or not np.isfinite(theta).all():
+            raise DiagnosisError(f"persons= takes a number or finite θ of shape (P, {D}), found shape {theta.shape}")
+    uncertain = uncertain_items(single, "provisional")
+    worlds = WORLDS if uncertain.any() else 1
+    scores, percent = np.zeros((len(theta), len(single.items)), dtype=np.int8), np.zeros(theta.shape)
+    points = single.n_categories - 1
+    for w in range(min(worlds, len(theta))):
+        rows = np.arange(w, len(theta), worlds)
+        items = _drawn(single, uncertain, rng) if uncertain.any() else single
+        scores[rows] = simulate(measuring(items, made.units.leaf, population), theta[rows], rng=rng).scores
+        for d, c in enumerate(made.units.leaves):
+            of = np.flatnonzero(made.units.reference[c] & (made.units.leaf == d))
+            percent[rows, d] = 100 * expected_scores(items.take(of), theta[rows, d]).sum(axis=0) / points[of].sum()
+    answers = Responses(
+        persons=np.arange(1, len(theta) + 1).astype(str).astype(object),
+        items=single.items,
+        scores=scores,
+        reasons=np.zeros(scores.shape, dtype=np.uint8),
+        max_scores=points,
+        provenance=provenance("simulate_adaptive", {}, {}),
+    )
+    return _Truth(theta, answers, percent < made.standards.deficit_cut)
+
+
+def _drawn(single: ItemParameters, uncertain: Bools, rng: np.random.Generator) -> ItemParameters:
+    """Return items whose uncertain parameters are drawn from their distribution."""
+    values, vectors = np.linalg.eigh(single.covariance)
+    z = rng.normal(size=values.shape) * np.sqrt(np.maximum(values, 0.0)) * uncertain[:, None]
+    off = np.einsum("ifg,ig->if", vectors, z)
+    K = single.intercepts.shape[1]
+    intercepts = single.intercepts.copy()
+    intercepts[:, 1:] += off[:, 1:K]
+    return replace(single, slopes=single.slopes + off[:, :1], intercepts=intercepts, extras=single.extras + off[:, K:])

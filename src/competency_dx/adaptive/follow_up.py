@@ -1,0 +1,194 @@
+"""The noun of this room: which items to ask next, of whom, and what they are expected to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, freeze, value
+from competency_dx.bank import Item, Text
+from competency_dx.competencies import Competency
+from competency_dx.errors import DiagnosisError
+from competency_dx.findings import Finding
+from competency_dx.provenance import Provenance
+from competency_dx.result import Finite, Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from competency_dx.display.charts import Chart
+
+FormKind = Literal["person", "group"]
+
+
+@value
+class Question:
+    """What a person sees of an item: never its key, its solution or what a wrong option tells.
+
+    `competency` is the leaf that the item is evidence for.
+    """
+
+    item: str
+    title: Text
+    type: str
+    stem: str
+    options: Mapping[str, str]
+    left: Mapping[str, str]
+    unit: Text | None
+    max_score: int
+    competency: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", FrozenDict(self.options))
+        object.__setattr__(self, "left", FrozenDict(self.left))
+
+
+def question(item: Item, competency: str) -> Question:
+    """Return what a person sees of an item."""
+    return Question(
+        item=item.id,
+        title=item.title or Text(ru=item.id, en=item.id),
+        type=item.type,
+        stem=item.stem,
+        options=item.options,
+        left=item.left,
+        unit=item.unit,
+        max_score=item.max_score,
+        competency=competency,
+    )
+
+
+@value
+class NextItems(Result):
+    """The follow-up form of each person, or one for a group.
+
+    Attributes
+    ----------
+    persons : object array of str (P,)
+    competencies : tuple of Competency
+        D leaves, the competencies that items are evidence for directly.
+    questions : tuple of Question
+        N items that anybody is asked, as they are shown.
+    form : {"person", "group"}
+        A form for each person, or one for all of them.
+    chosen : int array (P, n)
+        Positions in `questions`, the most useful first; -1 where no further item helps.
+    expected_loss : float array (P, n + 1)
+        Expected loss over the leaves to decide, before and after each further item.
+    p_deficit : float array (P, D)
+        P(percent below the cut) by the answers so far.
+    undecided : bool array (P, D)
+        Leaves without a conclusion, which the items are chosen for.
+    loss_before, loss_after : float array (P, D)
+        Expected loss of each undecided leaf without and with the items, 0 of the others.
+    p_decided : float array (P, D)
+        Probability that an undecided leaf will have a conclusion after them; NaN of the others.
+    confirmed : float
+        Probability from which a conclusion counts as drawn.
+    """
+
+    kind: ClassVar[str] = "next_items"
+
+    persons: Names
+    competencies: tuple[Competency, ...]
+    questions: tuple[Question, ...]
+    form: FormKind
+    chosen: Ints
+    expected_loss: Floats
+    p_deficit: Floats
+    undecided: Bools
+    loss_before: Floats
+    loss_after: Floats
+    p_decided: Floats
+    confirmed: Finite
+    bank: Text
+    language: Literal["ru", "en"]
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        freeze(self, persons=object, chosen=np.int64, expected_loss=np.float64, p_deficit=np.float64, undecided=np.bool_)
+        freeze(self, loss_before=np.float64, loss_after=np.float64, p_decided=np.float64)
+
+    def __len__(self) -> int:
+        return len(self.persons)
+
+    def __getitem__(self, person: object) -> tuple[Question, ...]:
+        """Return what a person is asked, in order."""
+        at = np.flatnonzero(self.persons == str(person))
+        if not at.size:
+            raise DiagnosisError(f"There is no person {str(person)!r} among the {len(self)} with follow-up items")
+        return self.asked(int(at[0]))
+
+    def asked(self, row: int) -> tuple[Question, ...]:
+        """Return what the person in a row is asked, in order."""
+        return tuple(self.questions[k] for k in self.chosen[row] if k >= 0)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per person and item, in the order of asking.
+
+        Columns: `person, place, item, title, competency, expected_loss`, the loss expected after this item and those before.
+        """
+        import pandas as pd
+
+        row, place = np.nonzero(self.chosen >= 0)
+        asked = [self.questions[k] for k in self.chosen[row, place]]
+        return pd.DataFrame(
+            {
+                "person": self.persons[row],
+                "place": place + 1,
+                "item": [q.item for q in asked],
+                "title": [q.title.text(self.language) for q in asked],
+                "competency": [q.competency for q in asked],
+                "expected_loss": self.expected_loss[row, place + 1],
+            }
+        )
+
+    def decisions_frame(self) -> pd.DataFrame:
+        """Return one row per person and undecided leaf.
+
+        Columns: `person, competency, title, p_deficit, p_decided, loss_before, loss_after`.
+        """
+        import pandas as pd
+
+        row, leaf = np.nonzero(self.undecided)
+        codes = np.array([c.code for c in self.competencies], dtype=object)
+        titles = np.array([c.title.text(self.language) for c in self.competencies], dtype=object)
+        numbers = {name: getattr(self, name)[row, leaf] for name in ("p_deficit", "p_decided", "loss_before", "loss_after")}
+        return pd.DataFrame({"person": self.persons[row], "competency": codes[leaf], "title": titles[leaf]} | numbers)
+
+    def summary(self) -> Sequence[str]:
+        """Return how many items are asked of how many persons, and what they are expected to decide."""
+        asked, open_ = (self.chosen >= 0).sum(axis=1), self.undecided.sum()
+        P, most = len(self), int(asked.max(initial=0))
+        whose = "one form for all of them" if self.form == "group" else f"{asked.mean() if P else 0:.1f} items a person"
+        lines = [
+            f"Follow-up items for {P} persons on {self.bank.text('en')}: {whose}, at most {most}",
+            f"undecided competencies: {int(open_)}, expected to be decided: {np.nansum(self.p_decided):.1f} "
+            f"(probability of {self.confirmed:g} or more either way)",
+            f"expected loss: {self.loss_before.sum():.2f} before, {self.loss_after.sum():.2f} after",
+        ]
+        if self.form == "group":
+            lines.append("items: " + ", ".join(q.item for q in (self.asked(0) if P else ())))
+        return lines
+
+    @classmethod
+    def chart_kinds(cls) -> tuple[str, ...]:
+        """Return the kinds of picture: undecided competencies and those expected to be decided; expected loss by item."""
+        return ("decisions", "loss")
+
+    def chart(self, kind: str) -> Chart:
+        """Return the share of persons undecided before and after by competency, or the mean expected loss by item."""
+        from competency_dx.display.charts import Chart, Series, point_chart
+
+        if kind == "decisions":
+            names = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
+            before = 100 * self.undecided.mean(axis=0)
+            after = before - 100 * np.nan_to_num(self.p_decided).mean(axis=0)
+            columns = {"before": before, "expected after": after}
+            return point_chart(names, columns, title="Undecided competencies", x_label="% of persons")
+        loss = self.expected_loss.mean(axis=0)
+        line = Series(name="", mark="line", x=np.arange(len(loss), dtype=np.float64), y=loss)
+        return Chart(title="Expected loss", x_label="further items", y_label="per person", series=(line,))

@@ -1,0 +1,127 @@
+"""What further answers would tell: joint moments of the leaves, their percents and the points of items not answered yet.
+
+Given the answers so far, the points X_j of an unanswered item and the percent D_k of a leaf have moments under the tilted
+marginals. Those of X_j on θ of its leaf are the regression of points on θ; where the item's own parameters are uncertain and it
+belongs to the reference set, its answer tells of the percent beside what it tells of θ: Cov(D_k, X_j | θ) = Var S_j(θ) / top_k.
+The variance that a two-category item takes away from θ is exactly Cov(θ, X)² / Var(X).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.special import ndtr
+
+from competency_dx.arrays import Floats
+from competency_dx.bank import BankPopulation, ItemBank
+from competency_dx.competencies.percent_given_answers import percent_moments
+from competency_dx.competencies.plan import Plan, plan
+from competency_dx.errors import DiagnosisError
+from competency_dx.kernels.propagation.ep_e_step import Mixture
+from competency_dx.models import NormalPopulation
+from competency_dx.persons import Matched, match, posterior_under
+from competency_dx.responses import Responses
+
+if TYPE_CHECKING:
+    from competency_dx.competencies.profile import DeficitProfiles
+
+AGREED = 1e-6  # of a leaf's θ, between profiles and the posterior computed again
+SMALLEST = 1e-12
+
+
+class LeafOutlook(NamedTuple):
+    """Of P persons and D leaves, and of I items each measuring one leaf.
+
+    `mean` (P, D) and `covariance` (P, D, D) of θ; percent: `p_deficit` P(below the lowest cut), its `variance` and `slope` on θ
+    (P, D). Points of an item: `item_slope` on θ of its leaf and `item_noise`, their variance given θ (P, I);
+    `item_shared` the covariance of points and percent given θ (P, I).
+    """
+
+    mean: Floats
+    covariance: Floats
+    p_deficit: Floats
+    slope: Floats
+    variance: Floats
+    item_slope: Floats
+    item_noise: Floats
+    item_shared: Floats
+
+
+def outlook_of(
+    profiles: DeficitProfiles, bank: ItemBank, population: BankPopulation | NormalPopulation | None
+) -> tuple[LeafOutlook, Plan]:
+    """Return the outlook of profiles and the plan of their bank, from the answers that the profiles keep.
+
+    Raises
+    ------
+    DiagnosisError
+        When the profiles were not made with this bank and population.
+    """
+    made = plan(bank, profiles.standards, population)
+    stated = profiles.provenance.inputs.get("bank", "").split()
+    if stated[-1:] != [bank.digest]:
+        raise DiagnosisError(
+            f"The profiles were made with the bank {' '.join(stated[:2]) or '(not named)'}, not with this {bank.id} {bank.version}: "
+            "give the bank that diagnose was given, or diagnose the answers again with this one"
+        )
+    answers = Responses(
+        persons=profiles.persons,
+        items=made.parameters.items,
+        scores=profiles.points,
+        reasons=profiles.reasons,
+        max_scores=made.parameters.n_categories - 1,
+        provenance=profiles.provenance,
+    )
+    out = leaf_outlook(match(answers, made.parameters, profiles.rule.missing), made)
+    if not np.allclose(out.mean, profiles.theta[:, made.units.leaves], rtol=0.0, atol=AGREED):
+        raise DiagnosisError(
+            "The profiles were made under another population than the bank's: give the same population= that diagnose was given"
+        )
+    return out, made
+
+
+def leaf_outlook(matched: Matched, made: Plan) -> LeafOutlook:
+    """Return the outlook given the answers so far."""
+    populations = made.populations
+    posterior = posterior_under(
+        matched,
+        made.parameters,
+        (made.theta, made.log_prob),
+        (populations.mean, populations.covariances, populations.log_weight),
+    )
+    parts = list(posterior.each(partial(_block, matched, made)))
+    return LeafOutlook(*(np.concatenate(column)[: len(matched.codes)] for column in zip(*parts, strict=True)))
+
+
+def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
+    """Return the outlook of one block of persons."""
+    settled, rows = mixture.joined(), mixture.rows
+    codes, observed = matched.codes[rows], matched.observed[rows]
+    (p, I), D = codes.shape, len(made.percent)
+    by_leaf, by_item = np.empty((3, p, D)), np.zeros((3, p, I))
+    prob, points = np.exp(made.log_prob), np.arange(made.log_prob.shape[1], dtype=float)
+    squared = np.einsum("k,ikq->iq", points**2, prob)
+    for d, leaf in enumerate(made.percent):
+        weight = np.ascontiguousarray(settled.tilted[d].T)
+        off = made.theta - (weight @ made.theta)[:, None]
+        spread = np.maximum((weight * off**2).sum(axis=1), SMALLEST)
+        along = weight * off / spread[:, None]
+        if leaf.informed is None:
+            mean, sd = leaf.curve.mean, leaf.curve.sd
+            below = weight @ leaf.curve.below[:, 0]
+        else:
+            mean, sd = percent_moments(leaf.informed, codes, observed)
+            below = (weight * ndtr((made.standards.deficit_cut - mean) / sd)).sum(axis=1)
+        average = (weight * mean).sum(axis=1)
+        variance = (weight * (mean**2 + sd**2)).sum(axis=1) - average**2
+        by_leaf[:, :, d] = below, (along * mean).sum(axis=1), np.maximum(variance, SMALLEST)
+        of = np.flatnonzero(made.units.leaf == d)
+        slope = along @ made.score[of].T
+        noise = weight @ squared[of].T - (weight @ made.score[of].T) ** 2 - slope**2 * spread[:, None]
+        reference = made.units.reference[made.units.leaves[d], of]
+        top = (made.parameters.n_categories - 1)[of][reference].sum()
+        shared = weight @ made.score_variance[of].T * (100 / top * reference)
+        by_item[:, :, of] = slope, np.maximum(noise, SMALLEST), shared
+    return LeafOutlook(settled.mean.T, settled.covariance.transpose(2, 0, 1), *by_leaf, *by_item)
