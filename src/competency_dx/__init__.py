@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for type checkers, which do not read the table below; a test holds the two together
+    from competency_dx import adaptive as adaptive
     from competency_dx import bank as bank
     from competency_dx import calibration as calibration
     from competency_dx import classification as classification
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx import quality as quality
     from competency_dx import responses as responses
     from competency_dx import scoring as scoring
+    from competency_dx.adaptive import NextItems as NextItems
+    from competency_dx.adaptive import next_items as next_items
     from competency_dx.bank import CompetencyFramework as CompetencyFramework
     from competency_dx.bank import Item as Item
     from competency_dx.bank import ItemBank as ItemBank
@@ -69,9 +72,10 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.scoring import score as score
     from competency_dx.scoring import score_file as score_file
 
-_ROOMS = {"bank", "calibration", "classification", "competencies", "errors", "misconceptions", "quality"}
+_ROOMS = {"adaptive", "bank", "calibration", "classification", "competencies", "errors", "misconceptions", "quality"}
 _ROOMS |= {"responses", "scoring"}
 _NAMES = {
+    "adaptive": "NextItems next_items",
     "bank": "CompetencyFramework Item ItemBank load_bank load_framework save_bank shipped_banks",
     "calibration": "Calibration MarginalML calibrate",
     "classification": "ClassCalibration",

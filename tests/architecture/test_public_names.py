@@ -23,6 +23,7 @@ VERBS = [
     "load_bank",
     "load_framework",
     "load_responses",
+    "next_items",
     "plausible_values",
     "reliability",
     "report",
@@ -52,6 +53,7 @@ TYPES = [
     "ML",
     "MarginalML",
     "MissingPolicy",
+    "NextItems",
     "Profile",
     "R201",
     "Responses",
@@ -61,6 +63,7 @@ TYPES = [
     "WLE",
 ]
 ROOMS = [
+    "adaptive",
     "bank",
     "calibration",
     "classification",

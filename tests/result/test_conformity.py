@@ -101,6 +101,10 @@ def _misconceptions() -> cdx.misconceptions.MisconceptionEvidence:
     return cdx.find_misconceptions(cdx.load_responses(pd.DataFrame(chosen), bank=bank), bank)
 
 
+def _profiles_of_a_form() -> cdx.DeficitProfiles:
+    return cdx.diagnose(_responses().select(items=_bank().forms[0].items, persons=["1", "2", "3"]), _bank())
+
+
 COVARIATE = pd.DataFrame({"x": np.arange(130.0)}, index=[str(k) for k in range(1, 131)])
 MAKERS: dict[str, Callable[[], Result]] = {
     "ItemBank": _bank,
@@ -134,6 +138,9 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "FileScores": _file_scores,
     "MisconceptionEvidence": _misconceptions,
     "FileProfiles": _file_profiles,
+    "NextItems": lambda: cdx.next_items(_profiles_of_a_form(), _bank()),
+    "NextItems of a group": lambda: cdx.next_items(_profiles_of_a_form(), _bank(), form="group"),
+    "AdaptiveSimulation": lambda: cdx.adaptive.simulate_adaptive(_bank(), 10, rng=np.random.default_rng(8), most=4),
     "DeficitProfiles": lambda: cdx.diagnose(_responses(), _bank()),
 }
 

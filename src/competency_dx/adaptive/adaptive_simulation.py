@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 
 from competency_dx.adaptive.api import excluding
-from competency_dx.adaptive.selection import Problem, select
-from competency_dx.arrays import Bools, Floats, Ints, freeze, value
+from competency_dx.adaptive.selection import LEAST_GAIN, Problem, select
+from competency_dx.arrays import Bools, Floats, Ints, freeze, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import R201, DeficitRule, Plan, Standards, leaf_outlook, plan_of
 from competency_dx.errors import DiagnosisError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 WORLDS = 32  # draws of the parameters of uncertain items, shared out among the persons
 STANDARDS = R201()
 RULE = DeficitRule()
+Way = Callable[[Problem, Ints], Ints]  # the next item of some persons, who are at these rows of the simulated table
 
 
 @value
@@ -105,7 +106,9 @@ class AdaptiveSimulation(Result):
         from competency_dx.display.charts import Chart, Series
 
         rows, n = getattr(self, kind), np.arange(self.decided.shape[1], dtype=np.float64)
-        series = tuple(Series(name=name, mark="line", x=n, y=row) for name, row in zip(self.strategies, rows, strict=True))
+        series = tuple(
+            Series(name=name, mark="line", x=n, y=row) for name, row in zip(self.strategies, rows, strict=True)
+        )
         label = "share of competencies decided" if kind == "decided" else "root mean square error of θ"
         return Chart(title="Adaptive testing", x_label="items", y_label=label, series=series)
 
@@ -154,7 +157,9 @@ def simulate_adaptive(
     AdaptiveSimulation
     """
     if most < 1 or not 0 <= least_gain < np.inf:
-        raise DiagnosisError(f"simulate_adaptive takes most of at least 1 and least_gain from 0, found {most} and {least_gain}")
+        raise DiagnosisError(
+            f"simulate_adaptive takes most of at least 1 and least_gain from 0, found {most} and {least_gain}"
+        )
     whole = plan_of(bank, standards)
     made = whole._replace(
         populations=whole.populations._replace(covariances=whole.populations.central[None], log_weight=np.zeros(1))
@@ -162,13 +167,12 @@ def simulate_adaptive(
     truth = _truth(bank, made, persons, rng)
     order = rng.random(truth.answers.scores.shape)
     info = curve_information(made.log_prob, made.theta)
-    ways: Mapping[str, Callable[[Problem, Ints], Ints]] = {
+    ways: Mapping[str, Way] = {
         "expected_loss": lambda problem, _: select(problem, 1, together=False)[:, 0],
         "random": lambda problem, rows: np.where(problem.allowed, order[rows], np.inf).argmin(axis=1),
         "information": lambda problem, _: _most_informative(problem, made, info),
     }
-    run = [_sequence(bank, made, truth, rule, way, (most, least_gain)) for way in ways.values()]
-    length, decided, false, rmse = (np.stack(column) for column in zip(*run, strict=True))
+    length, decided, false, rmse = _sequence(bank, made, truth, rule, tuple(ways.values()), (most, least_gain))
     settings = {
         "persons": str(len(truth.theta)),
         "stop": f"nothing undecided, less than {least_gain:g} to gain, or {most} items",
@@ -186,37 +190,45 @@ def simulate_adaptive(
 
 
 def _sequence(
-    bank: ItemBank, made: Plan, truth: _Truth, rule: DeficitRule, way: Callable[[Problem, Ints], Ints], stop: tuple[int, float]
+    bank: ItemBank, made: Plan, truth: _Truth, rule: DeficitRule, ways: tuple[Way, ...], stop: tuple[int, float]
 ) -> tuple[Ints, Floats, Floats, Floats]:
-    """Return the length (P,), and by number of items (N + 1,) the share decided, the false share and the error of θ."""
-    most, least_gain = stop
+    """Return the length (S, P), and by number of items (S, N + 1) the share decided, the false share and the error of θ.
+
+    The persons of all S ways are in one table, way by way.
+    """
+    (most, least_gain), S = stop, len(ways)
     (P, I), D = truth.answers.scores.shape, len(made.percent)
     excluded, on_leaf = excluding(bank, truth.answers.items), made.units.leaf[:, None] == np.arange(D)
-    asked, mean, p = np.zeros((P, I), dtype=np.bool_), np.zeros((P, D)), np.full((P, D), 0.5)
-    going, length, path = np.arange(P), np.zeros(P, dtype=np.int64), np.zeros((3, most + 1))
+    asked, mean, p = np.zeros((S * P, I), dtype=np.bool_), np.zeros((S * P, D)), np.full((S * P, D), 0.5)
+    going, length, path = np.arange(S * P), np.zeros(S * P, dtype=np.int64), np.zeros((3, S, most + 1))
     for k in range(most + 1):
         if len(going):
-            outlook = leaf_outlook(match(_given(truth.answers, going, asked[going]), made.parameters, rule.missing), made)
+            given = _given(truth.answers, going % P, asked[going])
+            outlook = leaf_outlook(match(given, made.parameters, rule.missing), made)
             mean[going], p[going] = outlook.mean, outlook.p_deficit
         answered = asked.astype(np.int64) @ on_leaf
         sure = (np.maximum(p, 1 - p) >= rule.confirmed) & (answered >= rule.min_items)
-        false = ((p > 0.5) != truth.deficit)[sure]
-        path[:, k] = sure.mean(), false.mean() if len(false) else np.nan, np.sqrt(np.mean((mean - truth.theta) ** 2))
+        for s, rows in enumerate(np.arange(S * P).reshape(S, P)):
+            false = ((p[rows] > 0.5) != truth.deficit)[sure[rows]]
+            error = np.sqrt(np.mean((mean[rows] - truth.theta) ** 2))
+            path[:, s, k] = sure[rows].mean(), false.mean() if len(false) else np.nan, error
         if k == most or not len(going):
             continue
         free = ~(asked[going].astype(float) @ excluded > 0)
         problem = Problem(
             outlook, made.units.leaf, answered[going], ~sure[going], rule.min_items, rule.confirmed, free, excluded
-        )
+        ).within_reach()
         everything = problem.after(np.where(free, np.arange(I), -1))
         promise = (problem.loss(problem.start()) - problem.loss(everything)).sum(axis=1)
-        on = np.flatnonzero((promise >= max(least_gain, 1e-9)) & free.any(axis=1))
-        chosen = way(problem.rows(on), going[on])
-        on, chosen = on[chosen >= 0], chosen[chosen >= 0]
-        going = going[on]
+        goes_on = (promise >= max(least_gain, LEAST_GAIN)) & free.any(axis=1)
+        chosen = np.full(len(going), -1)
+        for s, way in enumerate(ways):
+            on = np.flatnonzero(goes_on & (going // P == s))
+            chosen[on] = way(problem.rows(on), going[on] % P)
+        going, chosen = going[chosen >= 0], chosen[chosen >= 0]
         asked[going, chosen] = True
         length[going] += 1
-    return length, *path
+    return length.reshape(S, P), *path
 
 
 def _most_informative(problem: Problem, made: Plan, info: Floats) -> Ints:
@@ -231,7 +243,7 @@ def _given(answers: Responses, rows: Ints, asked: Bools) -> Responses:
     """Return the answers of some persons to what they were asked."""
     reasons = np.where(asked, np.uint8(Reason.ANSWERED), np.uint8(Reason.NOT_ADMINISTERED))
     scores = np.where(asked, answers.scores[rows], np.int8(0))
-    return replace(answers, persons=answers.persons[rows], scores=scores, reasons=reasons)
+    return replace(answers, persons=names(np.arange(len(rows))), scores=scores, reasons=reasons)
 
 
 def _truth(bank: ItemBank, made: Plan, persons: int | Floats, rng: np.random.Generator) -> _Truth:
@@ -256,7 +268,7 @@ def _truth(bank: ItemBank, made: Plan, persons: int | Floats, rng: np.random.Gen
             of = np.flatnonzero(made.units.reference[c] & (made.units.leaf == d))
             percent[rows, d] = 100 * expected_scores(items.take(of), theta[rows, d]).sum(axis=0) / points[of].sum()
     answers = Responses(
-        persons=np.arange(1, len(theta) + 1).astype(str).astype(object),
+        persons=names(np.arange(1, len(theta) + 1)),
         items=single.items,
         scores=scores,
         reasons=np.zeros(scores.shape, dtype=np.uint8),

@@ -12,7 +12,7 @@ from competency_dx.adaptive.selection import Problem, select
 from competency_dx.arrays import Bools, Ints
 from competency_dx.bank import BankPopulation, ItemBank
 from competency_dx.competencies import DeficitProfiles, Plan, outlook_of
-from competency_dx.errors import DiagnosisError, listed
+from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Template, announce
 from competency_dx.models import NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
@@ -74,6 +74,8 @@ def next_items(
     if form not in get_args(FormKind) or n < 1:
         raise DiagnosisError(f"next_items takes form='person' or 'group' and n of at least 1, found {form!r} and {n}")
     outlook, made = outlook_of(profiles, bank, population)
+    met = profiles.reasons != Reason.NOT_ADMINISTERED
+    excluded = excluding(bank, made.parameters.items)
     problem = Problem(
         outlook=outlook,
         leaf=made.units.leaf,
@@ -81,12 +83,11 @@ def next_items(
         open=_undecided(profiles, made, competencies),
         min_items=profiles.rule.min_items,
         confirmed=profiles.rule.confirmed,
-        allowed=(profiles.reasons == Reason.NOT_ADMINISTERED) & _in_use(bank, made),
-        excluded=excluding(bank, made.parameters.items),
+        allowed=~(met.astype(float) @ excluded > 0) & _in_use(bank, made),
+        excluded=excluded,
     )
-    met = profiles.reasons != Reason.NOT_ADMINISTERED
-    problem = problem._replace(allowed=problem.allowed & ~(met.astype(float) @ problem.excluded > 0))
-    return _result(profiles, bank, made, problem, select(problem, n, together=form == "group"), form)
+    chosen = select(problem.within_reach(), n, together=form == "group")
+    return _result(profiles, bank, made, problem, chosen, form)
 
 
 def _undecided(profiles: DeficitProfiles, made: Plan, competencies: Sequence[str] | None) -> Bools:
@@ -127,11 +128,11 @@ def excluding(bank: ItemBank, items: Sequence[str]) -> Bools:
 def _result(
     profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Problem, chosen: Ints, form: FormKind
 ) -> NextItems:
-    left, losses = problem.start(), []
-    losses.append(problem.loss(left))
+    left = problem.start()
+    losses = [problem.cost(left)]
     for column in chosen.T:
         left = problem.absorb(left, column)
-        losses.append(problem.loss(left))
+        losses.append(problem.cost(left))
     asked = np.unique(chosen[chosen >= 0])
     place = np.full(len(made.parameters.items) + 1, -1)
     place[asked] = np.arange(len(asked))

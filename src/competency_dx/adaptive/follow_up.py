@@ -109,7 +109,9 @@ class NextItems(Result):
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        freeze(self, persons=object, chosen=np.int64, expected_loss=np.float64, p_deficit=np.float64, undecided=np.bool_)
+        freeze(
+            self, persons=object, chosen=np.int64, expected_loss=np.float64, p_deficit=np.float64, undecided=np.bool_
+        )
         freeze(self, loss_before=np.float64, loss_after=np.float64, p_decided=np.float64)
 
     def __len__(self) -> int:
@@ -156,7 +158,9 @@ class NextItems(Result):
         row, leaf = np.nonzero(self.undecided)
         codes = np.array([c.code for c in self.competencies], dtype=object)
         titles = np.array([c.title.text(self.language) for c in self.competencies], dtype=object)
-        numbers = {name: getattr(self, name)[row, leaf] for name in ("p_deficit", "p_decided", "loss_before", "loss_after")}
+        numbers = {
+            name: getattr(self, name)[row, leaf] for name in ("p_deficit", "p_decided", "loss_before", "loss_after")
+        }
         return pd.DataFrame({"person": self.persons[row], "competency": codes[leaf], "title": titles[leaf]} | numbers)
 
     def summary(self) -> Sequence[str]:

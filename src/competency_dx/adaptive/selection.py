@@ -1,11 +1,11 @@
 """Choosing items for the least expected loss of undecided competencies, one step ahead for the whole set.
 
-Let D be the percent of a competency, z the normal quantile of P(D below the cut), and r the share of the variance of D that answers
-to a set of items will take away, which is known before they are given. The normal approximation makes the later quantile
+Let D be the percent of a competency, z the normal quantile of P(D below the cut), and r the share of the variance of D that
+answers to a set of items will take away, which is known before they are given. The normal approximation makes the later quantile
 z' = (z + √r ε) / √(1 - r) with ε standard normal (preposterior analysis: Raiffa & Schlaifer 1961, ch. 5). A conclusion costs its
 probability of being false, leaving it open costs a fixed amount h (Chow 1970, doi:10.1109/TIT.1970.1054406), so the loss is
-min(P, 1 - P, h), and its expectation a function of z and r alone. Answers to several items act together: θ of all leaves, percents
-and points are taken as jointly normal, and each item takes away what the ones before it left.
+min(P, 1 - P, h), and its expectation a function of z and r alone. Answers to several items act together: θ of all leaves,
+percents and points are taken as jointly normal, and each item takes away what the ones before it left.
 """
 
 from __future__ import annotations
@@ -98,6 +98,11 @@ class Problem(NamedTuple):
             outlook=outlook, answered=self.answered[persons], open=self.open[persons], allowed=self.allowed[persons]
         )
 
+    def within_reach(self) -> Problem:
+        """Return the problem without the leaves that the items of the bank cannot bring to the least number."""
+        on_leaf = self.leaf[:, None] == np.arange(self.open.shape[1])
+        return self._replace(open=self.open & (self.answered + self.allowed @ on_leaf.astype(float) >= self.min_items))
+
     def absorb(self, left: Remaining, items: Ints) -> Remaining:
         """Return what is open after one more item for each person (P,), -1 for none."""
         rows, asked, out = np.arange(len(items)), items >= 0, self.outlook
@@ -125,10 +130,14 @@ class Problem(NamedTuple):
         return left
 
     def loss(self, left: Remaining) -> Floats:
-        """Return the expected loss of each leaf to decide (P, D), 0 elsewhere."""
+        """Return the expected loss of each leaf to decide (P, D), 0 elsewhere; a part of it while items are too few."""
         share = np.minimum(left.taken / self.outlook.variance, MOST)
         expected = look_up(prospect(self.confirmed).loss, self._z, share)
         return np.asarray(self.open * self._weighed(expected, left.answered))
+
+    def cost(self, left: Remaining) -> Floats:
+        """Return the expected loss (P, D) where fewer than the least number of items leave a conclusion out."""
+        return np.where(left.answered >= self.min_items, self.loss(left), self.open * (1 - self.confirmed))
 
     def decided(self, left: Remaining) -> Floats:
         """Return the probability that each leaf will have a conclusion (P, D)."""

@@ -63,7 +63,7 @@ def outlook_of(
     stated = profiles.provenance.inputs.get("bank", "").split()
     if stated[-1:] != [bank.digest]:
         raise DiagnosisError(
-            f"The profiles were made with the bank {' '.join(stated[:2]) or '(not named)'}, not with this {bank.id} {bank.version}: "
+            f"The profiles were made with the bank {' '.join(stated[:2]) or '(not named)'}, not with {bank.id} {bank.version}: "
             "give the bank that diagnose was given, or diagnose the answers again with this one"
         )
     answers = Responses(

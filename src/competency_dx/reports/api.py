@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 from urllib.parse import quote
 
+from competency_dx.adaptive import NextItems
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.errors import ReportError
 from competency_dx.reports.cohort_page import cohort_view
-from competency_dx.reports.files import csv_bytes, file_names, frame_sheet, workbook_bytes
+from competency_dx.reports.files import Sheet, csv_bytes, file_names, frame_sheet, workbook_bytes
+from competency_dx.reports.follow_up_form import form_sheets, form_view
 from competency_dx.reports.person_page import person_view
 from competency_dx.reports.profile_sheets import profile_sheets
 from competency_dx.reports.report_context import Language, ReportContext, environment, render, report_context, strings
@@ -32,8 +34,8 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     ----------
     result : Result
         `DeficitProfiles` become a cohort page, one page per person and the tables ``profiles.csv``, ``.xlsx`` and
-        ``.json``; any other result becomes one page with its summary, findings, pictures and table, and ``table.csv``,
-        ``table.xlsx`` and ``result.json``.
+        ``.json``; `NextItems` become the follow-up form, a page to print and a workbook to fill in; any other result becomes
+        one page with its summary, findings, pictures and table, and ``table.csv``, ``table.xlsx`` and ``result.json``.
     folder_or_file : str or Path
         A folder, which may exist and keeps what else is in it; or a file ending in .html, .csv, .xlsx or .json, and
         only this one is written.
@@ -113,12 +115,21 @@ def _single(
     if suffix == ".csv":
         return csv_bytes(result.to_frame(), language)
     if suffix == ".xlsx":
-        if isinstance(result, DeficitProfiles) and s is not None:
-            return workbook_bytes(profile_sheets(result, s), s.t["cohort_title"])
-        sheet = frame_sheet(strings(language)["sheet_table"], result.to_frame(), {})
-        return workbook_bytes([sheet], next(iter(result.summary()), result.kind))
+        return workbook_bytes(*_sheets(result, language, s))
     if isinstance(result, DeficitProfiles) and s is not None:
         template, view = "cohort.html", {"v": cohort_view(result, s, links), "s": s}
+    elif isinstance(result, NextItems):
+        template, view = "form.html", {"v": form_view(result, language)}
     else:
         template, view = "result.html", {"v": result_view(result, language)}
     return render(template, language, view).encode()
+
+
+def _sheets(result: Result, language: Language, s: ReportContext | None) -> tuple[Sequence[Sheet], str]:
+    """Return the sheets of a workbook and its title."""
+    t = strings(language)
+    if isinstance(result, DeficitProfiles) and s is not None:
+        return profile_sheets(result, s), t["cohort_title"]
+    if isinstance(result, NextItems):
+        return form_sheets(result, language), t["form_title"]
+    return [frame_sheet(t["sheet_table"], result.to_frame(), {})], next(iter(result.summary()), result.kind)

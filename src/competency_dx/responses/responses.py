@@ -23,6 +23,7 @@ from competency_dx.responses.explanation import (
     key_text,
     rule_text,
 )
+from competency_dx.responses.joining import joined_responses
 from competency_dx.responses.missing import MissingPolicy, Reason
 from competency_dx.result import Result
 
@@ -124,6 +125,19 @@ class Responses(Result):
             background={k: v[rows] for k, v in self.background.items()},
             answers=answers,
         )
+
+    def joined(self, follow_up: Responses) -> Responses:
+        """Return these responses with those of the same persons to further items, as after `next_items`.
+
+        Persons without a follow-up were not given its items. An item in both tables keeps the answer of whichever has one;
+        background columns keep what they say here.
+
+        Raises
+        ------
+        ResponsesError
+            When the follow-up has other persons, or an item was answered in both and not alike.
+        """
+        return joined_responses(self, follow_up)
 
     def explain(self, person: str, item: str, bank: ItemBank, *, key: KeyShown = "hidden") -> Explanation:
         """Explain the points of one answer; the key is shown only when asked for."""

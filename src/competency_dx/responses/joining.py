@@ -1,0 +1,110 @@
+"""Joining the answers of the same persons to further items, as after a follow-up form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Ints, names
+from competency_dx.errors import ResponsesError, listed
+from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.responses.explanation import RawAnswers
+from competency_dx.responses.missing import Reason
+
+if TYPE_CHECKING:
+    from competency_dx.responses.responses import Responses
+
+UNREAD = (Reason.NOT_ADMINISTERED, Reason.NOT_REACHED)  # a later answer takes their place
+
+
+def joined_responses(first: Responses, later: Responses) -> Responses:
+    """Return the answers of the persons of `first` to the items of both.
+
+    Raises
+    ------
+    ResponsesError
+        When `later` has other persons, or an item was answered in both and not alike.
+    """
+    place = {person: k for k, person in enumerate(first.persons)}
+    strange = [person for person in later.persons if person not in place]
+    if strange:
+        raise ResponsesError(
+            f"The follow-up has the persons {listed(strange)}, who are not in the responses it is joined to; a follow-up is "
+            "answered by the same persons under the same ids"
+        )
+    rows = np.array([place[person] for person in later.persons], dtype=np.int64)
+    column = {item: k for k, item in enumerate(first.items)}
+    items = (*first.items, *(item for item in later.items if item not in column))
+    column |= {item: k for k, item in enumerate(items)}
+    at = np.ix_(rows, np.array([column[item] for item in later.items], dtype=np.int64))
+    shape, n = (len(first.persons), len(items)), len(first.items)
+    scores = np.zeros(shape, dtype=np.int8)
+    reasons = np.full(shape, Reason.NOT_ADMINISTERED, dtype=np.uint8)
+    scores[:, :n], reasons[:, :n] = first.scores, first.reasons
+    free, given = np.isin(reasons[at], UNREAD), later.reasons != Reason.NOT_ADMINISTERED
+    _refuse_conflicts(later, (scores[at], reasons[at]), given & ~free)
+    scores[at], reasons[at] = (
+        np.where(given & free, new, old) for new, old in ((later.scores, scores[at]), (later.reasons, reasons[at]))
+    )
+    top = np.zeros(len(items), dtype=np.int64)
+    top[:n] = first.max_scores
+    top[at[1].ravel()] = np.maximum(top[at[1].ravel()], later.max_scores)
+    background = {name: _background(first, later, rows, name) for name in {**first.background, **later.background}}
+    return replace(
+        first,
+        items=items,
+        scores=scores,
+        reasons=reasons,
+        max_scores=top,
+        background=background,
+        answers=_answers(first, later, at, given & free, shape),
+        findings=tuple(dict.fromkeys((*first.findings, *later.findings))),
+        provenance=provenance("joined", {"first": _digest(first), "later": _digest(later)}, {"items": str(len(items))}),
+    )
+
+
+def _refuse_conflicts(
+    later: Responses, before: tuple[NDArray[np.int8], NDArray[np.uint8]], both: NDArray[np.bool_]
+) -> None:
+    unlike = np.argwhere(both & ((before[0] != later.scores) | (before[1] != later.reasons)))
+    if len(unlike):
+        cells = [f"{later.persons[p]} on {later.items[i]}" for p, i in unlike]
+        raise ResponsesError(
+            f"Both tables have an answer, and not the same one, of {listed(cells)}; a follow-up has items that were not answered "
+            "before: leave those columns out with select(items=…)"
+        )
+
+
+def _background(first: Responses, later: Responses, rows: Ints, name: str) -> NDArray[np.object_]:
+    """Return a background column (P,): what the first table says, and where it says nothing, the later one."""
+    out = np.full(len(first.persons), "", dtype=object)
+    if name in later.background:
+        out[rows] = later.background[name]
+    stated = first.background.get(name, names([""] * len(out)))
+    return np.where(stated != "", stated, out)
+
+
+def _answers(
+    first: Responses, later: Responses, at: tuple[Ints, Ints], taken: NDArray[np.bool_], shape: tuple[int, int]
+) -> RawAnswers | None:
+    """Return the raw answers of both, None unless both were kept."""
+    if first.answers is None or later.answers is None:
+        return None
+    codes, n = np.full(shape, -1, dtype=np.int32), len(first.items)
+    codes[:, :n] = first.answers.codes
+    vocabulary = [*first.answers.vocabulary, *([()] * (shape[1] - n))]
+    kinds = [*first.answers.kinds, *([()] * (shape[1] - n))]
+    for k, j in enumerate(at[1].ravel()):
+        new, shift = later.answers.codes[:, k], len(vocabulary[j])
+        vocabulary[j] = (*vocabulary[j], *later.answers.vocabulary[k])
+        kinds[j] = (*kinds[j], *later.answers.kinds[k])
+        chosen = taken[:, k] & (new >= 0)
+        codes[at[0].ravel()[chosen], j] = new[chosen] + shift
+    return RawAnswers(codes=codes, vocabulary=tuple(vocabulary), kinds=tuple(kinds))
+
+
+def _digest(responses: Responses) -> str:
+    return digest_arrays(responses.scores, responses.reasons)
