@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from openpyxl import load_workbook
+from scipy.integrate import quad
 from scipy.special import ndtri
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import norm
 
 import competency_dx as cdx
 from competency_dx.adaptive.selection import look_up, prospect
+from competency_dx.competencies import LeafOutlook, leaf_outlook, plan_of
 from competency_dx.errors import BankError, DiagnosisError, ResponsesError
+from competency_dx.responses import Reason
+
+openpyxl = pytest.importorskip("openpyxl")
 
 
 @cache
@@ -75,45 +79,43 @@ def test_items_of_a_competency_asked_for_alone_serve_it() -> None:
     assert (own[own["place"] == 1]["competency"] == "PHY.S.02").mean() > 0.5
 
 
-def test_expected_loss_is_that_of_the_bivariate_normal() -> None:
-    """P(deficit and later P <= h), P(no deficit and later P >= 1 - h) and h otherwise, by scipy's bivariate normal."""
-    tau = ndtri(0.8)
+def test_expected_loss_is_the_average_over_what_the_answers_may_say() -> None:
+    """By adaptive quadrature over the later posterior mean, which is normal."""
+    table = prospect(0.8)
     for z, r in ((0.2, 0.3), (-0.7, 0.6), (1.4, 0.1)):
-        later = multivariate_normal([0, 0], [[1, -np.sqrt(r)], [-np.sqrt(r), 1]])
-        low, high = (-tau * np.sqrt(1 - r) - z) / np.sqrt(r), (tau * np.sqrt(1 - r) - z) / np.sqrt(r)
-        false = later.cdf([z, low]) + norm.sf(high) - (norm.cdf(z) - later.cdf([z, high]))
-        open_ = norm.cdf(high) - norm.cdf(low)
-        table = prospect(0.8)
+
+        def loss(error: float, z: float = z, r: float = r) -> float:
+            p = norm.cdf((z + np.sqrt(r) * error) / np.sqrt(1 - r))
+            return float(min(p, 1 - p, 0.2) * norm.pdf(error))
+
+        bounds = [(side * ndtri(0.8) * np.sqrt(1 - r) - z) / np.sqrt(r) for side in (-1, 0, 1)]
+        expected = quad(loss, -8, 8, points=bounds)[0]
+        decided = 1 - (norm.cdf(bounds[2]) - norm.cdf(bounds[0]))
         at = (np.array([z]), np.array([r]))
-        assert look_up(table.loss, *at)[0] == pytest.approx(false + 0.2 * open_, abs=2e-3)
-        assert look_up(table.decided, *at)[0] == pytest.approx(1 - open_, abs=5e-3)
+        assert look_up(table.loss, *at)[0] == pytest.approx(expected, abs=1e-3)
+        assert look_up(table.decided, *at)[0] == pytest.approx(decided, abs=5e-3)
 
 
-def test_joint_normal_moments_are_those_of_the_posterior_after_the_answer() -> None:
-    """Averaged over its answers, one two-category item takes as much variance off θ as the outlook says."""
-    from competency_dx.competencies import leaf_outlook, plan_of
-    from competency_dx.persons import match
-
+def test_an_item_takes_as_much_variance_as_it_does_on_average_over_its_answers() -> None:
     made = plan_of(bank(), cdx.R201())
-    item = "PHY-006"
-    k = made.parameters.items.index(item)
-    d = made.units.leaf[k]
-    one = first().select(persons=["1"])
+    k = made.parameters.items.index("PHY-006")
+    d, one = made.units.leaf[k], answers().select(items=made.parameters.items, persons=["1"])
 
-    def outlook(points: int | None) -> object:
-        data = one
-        if points is not None:
-            further = answers().select(persons=["1"], items=[item])
-            data = one.joined(replace(further, scores=np.array([[points]])))
-        return leaf_outlook(match(data, made.parameters, cdx.MissingPolicy()), made)
+    def outlook(points: int | None) -> LeafOutlook:
+        asked = np.isin(one.items, first().items)
+        asked[k] = points is not None
+        scores = np.where(asked, one.scores, 0)
+        scores[0, k] = points or 0
+        reasons = np.where(asked, Reason.ANSWERED, Reason.NOT_ADMINISTERED)[None]
+        return leaf_outlook(replace(one, scores=scores, reasons=reasons), made, cdx.DeficitRule())
 
-    before, wrong, right = (outlook(x) for x in (None, 0, 1))
-    total = before.item_slope[0, k] ** 2 * before.covariance[0, d, d] + before.item_noise[0, k]  # type: ignore[attr-defined]
-    p = (before.mean[0, d] - wrong.mean[0, d]) / (right.mean[0, d] - wrong.mean[0, d])  # type: ignore[attr-defined]
+    before, wrong, right = (outlook(points) for points in (None, 0, 1))
+    total = before.item_slope[0, k] ** 2 * before.covariance[0, d, d] + before.item_noise[0, k]
+    p = (before.mean[0, d] - wrong.mean[0, d]) / (right.mean[0, d] - wrong.mean[0, d])
     assert total == pytest.approx(p * (1 - p), abs=2e-3)
-    later = (1 - p) * wrong.covariance[0, d, d] + p * right.covariance[0, d, d]  # type: ignore[attr-defined]
-    taken = (before.item_slope[0, k] * before.covariance[0, d, d]) ** 2 / total  # type: ignore[attr-defined]
-    assert before.covariance[0, d, d] - later == pytest.approx(taken, rel=0.05)  # type: ignore[attr-defined]
+    later = (1 - p) * wrong.covariance[0, d, d] + p * right.covariance[0, d, d]
+    taken = (before.item_slope[0, k] * before.covariance[0, d, d]) ** 2 / total
+    assert before.covariance[0, d, d] - later == pytest.approx(taken, rel=0.05)
 
 
 def test_enemies_and_shared_passages_do_not_meet() -> None:
@@ -176,7 +178,7 @@ def test_raw_answers_join_too() -> None:
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_the_workbook_is_filled_in_and_read_again(language: str, tmp_path: Path) -> None:
     path = cdx.report(follow_up(), tmp_path / "form.xlsx", language=language)  # type: ignore[arg-type]
-    book = load_workbook(path)
+    book = openpyxl.load_workbook(path)
     sheet = book.worksheets[0]
     for row in sheet.iter_rows(min_row=2):
         item = bank().item(row[1].value)
@@ -195,6 +197,17 @@ def test_forms_tell_no_key(tmp_path: Path) -> None:
     for text in (page, follow_up().to_json()):
         assert not any(solution and solution in text for solution in solutions)
     assert not {"key", "solution", "rubric", "misconceptions"} & set(cdx.adaptive.Question.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("omitted", ["incorrect", "modelled"])
+def test_omitted_items_are_not_asked_again(omitted: str) -> None:
+    rule = cdx.DeficitRule(missing=cdx.MissingPolicy(omitted=omitted))  # type: ignore[arg-type]
+    one = first().select(persons=["1", "2"])
+    reasons = one.reasons.copy()
+    reasons[:, :3] = Reason.OMITTED
+    some = replace(one, reasons=reasons, scores=np.where(reasons == 0, one.scores, 0))
+    found = cdx.next_items(cdx.diagnose(some, bank(), rule=rule), bank(), n=3)
+    assert not {q.item for q in found.questions} & set(first().items)
 
 
 def test_sequential_testing_by_expected_loss_decides_more_than_random() -> None:

@@ -22,7 +22,7 @@ from competency_dx.models import (
     measuring,
     simulate,
 )
-from competency_dx.persons import match, uncertain_items
+from competency_dx.persons import uncertain_items
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Reason, Responses
 from competency_dx.result import Result
@@ -161,9 +161,8 @@ def simulate_adaptive(
             f"simulate_adaptive takes most of at least 1 and least_gain from 0, found {most} and {least_gain}"
         )
     whole = plan_of(bank, standards)
-    made = whole._replace(
-        populations=whole.populations._replace(covariances=whole.populations.central[None], log_weight=np.zeros(1))
-    )
+    central = whole.populations.central
+    made = whole._replace(populations=replace(whole.populations, covariances=central[None], log_weight=np.zeros(1)))
     truth = _truth(bank, made, persons, rng)
     order = rng.random(truth.answers.scores.shape)
     info = curve_information(made.log_prob, made.theta)
@@ -204,7 +203,7 @@ def _sequence(
     for k in range(most + 1):
         if len(going):
             given = _given(truth.answers, going % P, asked[going])
-            outlook = leaf_outlook(match(given, made.parameters, rule.missing), made)
+            outlook = leaf_outlook(given, made, rule)
             mean[going], p[going] = outlook.mean, outlook.p_deficit
         answered = asked.astype(np.int64) @ on_leaf
         sure = (np.maximum(p, 1 - p) >= rule.confirmed) & (answered >= rule.min_items)

@@ -11,7 +11,7 @@ from competency_dx.adaptive.follow_up import FormKind, NextItems, question
 from competency_dx.adaptive.selection import Problem, select
 from competency_dx.arrays import Bools, Ints
 from competency_dx.bank import BankPopulation, ItemBank
-from competency_dx.competencies import DeficitProfiles, Plan, outlook_of
+from competency_dx.competencies import Cohort, DeficitProfiles, Plan, outlook_of
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Template, announce
 from competency_dx.models import NormalPopulation
@@ -33,7 +33,7 @@ def next_items(
     n: int = 12,
     form: FormKind = "person",
     competencies: Sequence[str] | None = None,
-    population: BankPopulation | NormalPopulation | None = None,
+    population: Cohort | BankPopulation | NormalPopulation | None = None,
 ) -> NextItems:
     """Choose the items whose answers are expected to decide most of what the diagnosis leaves open.
 
@@ -53,7 +53,7 @@ def next_items(
         A form for each person, or one for all of them, of items that nobody among them was given.
     competencies : sequence of str, optional
         Codes of the competencies to decide, with all below them; every undecided one when None.
-    population : BankPopulation or NormalPopulation, optional
+    population : Cohort, BankPopulation or NormalPopulation, optional
         What `diagnose` was given, the bank's when None.
 
     Returns

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 def inconsistency(bank: ItemBank) -> str | None:
     """Return the first thing that does not fit, with its place and the remedy; None where everything does."""
-    checks = (_check_ids, _check_codes, _check_misconceptions, _check_enemies, _check_forms, _check_parameters, _check_population)
+    checks = (
+        _check_ids,
+        _check_codes,
+        _check_misconceptions,
+        _check_enemies,
+        _check_forms,
+        _check_parameters,
+        _check_population,
+    )
     return next((fault for check in checks if (fault := check(bank))), None)
 
 

@@ -112,7 +112,7 @@ def diagnose(
         reported_at=roll_up(status, units.parent),
         status=status,
         points=matched.codes,
-        reasons=np.where(matched.observed, reasons, np.uint8(Reason.NOT_ADMINISTERED)),  # the rest is no evidence
+        reasons=_evident(matched, reasons, modelled=modelled),
         grid=made.theta,
         curves=made.score,
         bank=bank.title,
@@ -142,6 +142,12 @@ def _reasons(matched: Matched, parameters: ItemParameters) -> Reasons:
         if item in column:
             reasons[:, i] = matched.data.reasons[:, column[item]]
     return reasons
+
+
+def _evident(matched: Matched, reasons: Reasons, *, modelled: bool) -> Reasons:
+    """Return the reasons (P, I) of answers and omissions that are evidence; the rest counts as not administered."""
+    counts = matched.observed | (modelled & (reasons == Reason.OMITTED))
+    return np.where(counts, reasons, np.uint8(Reason.NOT_ADMINISTERED))
 
 
 def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule) -> Provenance:

@@ -72,7 +72,7 @@ class _Leaves(NamedTuple):
 
 def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) -> UnitEstimates:
     """Return the estimates of one block of persons."""
-    settled, rows = _leaves_of(mixture.joined(), len(made.percent)), mixture.rows
+    settled, rows = leaves_of(mixture.joined(), len(made.percent)), mixture.rows
     codes, observed = matched.codes[rows], matched.observed[rows]
     part = matched._replace(codes=codes, observed=observed)
     D, p = len(made.percent), len(rows)
@@ -97,7 +97,7 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     return UnitEstimates(theta, se, percent, low, high, below, own, lean, influence, misfit)
 
 
-def _leaves_of(settled: Settled, D: int) -> Settled:
+def leaves_of(settled: Settled, D: int) -> Settled:
     """Return the posterior of the leaves alone."""
     if len(settled.mean) == D:
         return settled

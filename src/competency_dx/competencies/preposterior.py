@@ -16,12 +16,17 @@ from scipy.special import ndtr
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import BankPopulation, ItemBank
+from competency_dx.competencies.cohort import Cohort, cohort_populations
+from competency_dx.competencies.joint import leaves_of
+from competency_dx.competencies.omission import joint_answers
 from competency_dx.competencies.percent_given_answers import percent_moments
 from competency_dx.competencies.plan import Plan, plan
+from competency_dx.competencies.rule import DeficitRule
 from competency_dx.errors import DiagnosisError
+from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation.ep_e_step import Mixture
 from competency_dx.models import NormalPopulation
-from competency_dx.persons import Matched, match, posterior_under
+from competency_dx.persons import Matched, match
 from competency_dx.responses import Responses
 
 if TYPE_CHECKING:
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
 AGREED = 1e-6  # of a leaf's θ, between profiles and the posterior computed again
 SMALLEST = 1e-12
+Population = Cohort | BankPopulation | NormalPopulation | None
 
 
 class LeafOutlook(NamedTuple):
@@ -49,9 +55,7 @@ class LeafOutlook(NamedTuple):
     item_shared: Floats
 
 
-def outlook_of(
-    profiles: DeficitProfiles, bank: ItemBank, population: BankPopulation | NormalPopulation | None
-) -> tuple[LeafOutlook, Plan]:
+def outlook_of(profiles: DeficitProfiles, bank: ItemBank, population: Population) -> tuple[LeafOutlook, Plan]:
     """Return the outlook of profiles and the plan of their bank, from the answers that the profiles keep.
 
     Raises
@@ -59,7 +63,8 @@ def outlook_of(
     DiagnosisError
         When the profiles were not made with this bank and population.
     """
-    made = plan(bank, profiles.standards, population)
+    cohort = population if isinstance(population, Cohort) else None
+    made = plan(bank, profiles.standards, None if isinstance(population, Cohort) else population)
     stated = profiles.provenance.inputs.get("bank", "").split()
     if stated[-1:] != [bank.digest]:
         raise DiagnosisError(
@@ -74,30 +79,27 @@ def outlook_of(
         max_scores=made.parameters.n_categories - 1,
         provenance=profiles.provenance,
     )
-    out = leaf_outlook(match(answers, made.parameters, profiles.rule.missing), made)
+    out = leaf_outlook(answers, made, profiles.rule, cohort)
     if not np.allclose(out.mean, profiles.theta[:, made.units.leaves], rtol=0.0, atol=AGREED):
         raise DiagnosisError(
-            "The profiles were made under another population than the bank's: give the same population= that diagnose was given"
+            "The profiles were made under another population than this one: give the same population= that diagnose was given"
         )
     return out, made
 
 
-def leaf_outlook(matched: Matched, made: Plan) -> LeafOutlook:
-    """Return the outlook given the answers so far."""
-    populations = made.populations
-    posterior = posterior_under(
-        matched,
-        made.parameters,
-        (made.theta, made.log_prob),
-        (populations.mean, populations.covariances, populations.log_weight),
-    )
-    parts = list(posterior.each(partial(_block, matched, made)))
+def leaf_outlook(data: Responses, made: Plan, rule: DeficitRule, cohort: Cohort | None = None) -> LeafOutlook:
+    """Return the outlook given answers to the items of a plan, in their order."""
+    matched = match(data, made.parameters, rule.missing)
+    answers = joint_answers(matched, data.reasons, made, modelled=rule.missing.omitted == "modelled")
+    if cohort is not None:
+        answers = answers._replace(populations=cohort_populations(answers, made, cohort))
+    parts = list(answers.posterior(made.theta).each(partial(_block, matched, made)))
     return LeafOutlook(*(np.concatenate(column)[: len(matched.codes)] for column in zip(*parts, strict=True)))
 
 
 def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
     """Return the outlook of one block of persons."""
-    settled, rows = mixture.joined(), mixture.rows
+    settled, rows = leaves_of(mixture.joined(), len(made.percent)), mixture.rows
     codes, observed = matched.codes[rows], matched.observed[rows]
     (p, I), D = codes.shape, len(made.percent)
     by_leaf, by_item = np.empty((3, p, D)), np.zeros((3, p, I))
@@ -105,12 +107,12 @@ def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
     squared = np.einsum("k,ikq->iq", points**2, prob)
     for d, leaf in enumerate(made.percent):
         weight = np.ascontiguousarray(settled.tilted[d].T)
-        off = made.theta - (weight @ made.theta)[:, None]
+        off = made.theta - (weight * made.theta).sum(axis=1)[:, None]
         spread = np.maximum((weight * off**2).sum(axis=1), SMALLEST)
         along = weight * off / spread[:, None]
         if leaf.informed is None:
             mean, sd = leaf.curve.mean, leaf.curve.sd
-            below = weight @ leaf.curve.below[:, 0]
+            below = (weight * leaf.curve.below[:, 0]).sum(axis=1)
         else:
             mean, sd = percent_moments(leaf.informed, codes, observed)
             below = (weight * ndtr((made.standards.deficit_cut - mean) / sd)).sum(axis=1)
@@ -118,10 +120,10 @@ def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
         variance = (weight * (mean**2 + sd**2)).sum(axis=1) - average**2
         by_leaf[:, :, d] = below, (along * mean).sum(axis=1), np.maximum(variance, SMALLEST)
         of = np.flatnonzero(made.units.leaf == d)
-        slope = along @ made.score[of].T
-        noise = weight @ squared[of].T - (weight @ made.score[of].T) ** 2 - slope**2 * spread[:, None]
+        slope, expected = (even_product(x, made.score[of].T) for x in (along, weight))
+        noise = even_product(weight, squared[of].T) - expected**2 - slope**2 * spread[:, None]
         reference = made.units.reference[made.units.leaves[d], of]
         top = (made.parameters.n_categories - 1)[of][reference].sum()
-        shared = weight @ made.score_variance[of].T * (100 / top * reference)
+        shared = even_product(weight, made.score_variance[of].T) * (100 / top * reference)
         by_item[:, :, of] = slope, np.maximum(noise, SMALLEST), shared
     return LeafOutlook(settled.mean.T, settled.covariance.transpose(2, 0, 1), *by_leaf, *by_item)

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from competency_dx.arrays import Ints, names
+from competency_dx.arrays import Bools, Codes, Ints, Names, names
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
@@ -16,8 +15,6 @@ from competency_dx.responses.missing import Reason
 
 if TYPE_CHECKING:
     from competency_dx.responses.responses import Responses
-
-UNREAD = (Reason.NOT_ADMINISTERED, Reason.NOT_REACHED)  # a later answer takes their place
 
 
 def joined_responses(first: Responses, later: Responses) -> Responses:
@@ -39,19 +36,21 @@ def joined_responses(first: Responses, later: Responses) -> Responses:
     column = {item: k for k, item in enumerate(first.items)}
     items = (*first.items, *(item for item in later.items if item not in column))
     column |= {item: k for k, item in enumerate(items)}
-    at = np.ix_(rows, np.array([column[item] for item in later.items], dtype=np.int64))
+    columns = np.array([column[item] for item in later.items], dtype=np.int64)
+    at = rows[:, None], columns
     shape, n = (len(first.persons), len(items)), len(first.items)
     scores = np.zeros(shape, dtype=np.int8)
     reasons = np.full(shape, Reason.NOT_ADMINISTERED, dtype=np.uint8)
     scores[:, :n], reasons[:, :n] = first.scores, first.reasons
-    free, given = np.isin(reasons[at], UNREAD), later.reasons != Reason.NOT_ADMINISTERED
-    _refuse_conflicts(later, (scores[at], reasons[at]), given & ~free)
+    before, answered = reasons[at], later.observed
+    _refuse_conflicts(later, scores[at], answered & (before == Reason.ANSWERED))
+    taken = (before == Reason.NOT_ADMINISTERED) | (answered & (before != Reason.ANSWERED))
     scores[at], reasons[at] = (
-        np.where(given & free, new, old) for new, old in ((later.scores, scores[at]), (later.reasons, reasons[at]))
+        np.where(taken, new, old) for new, old in ((later.scores, scores[at]), (later.reasons, reasons[at]))
     )
     top = np.zeros(len(items), dtype=np.int64)
     top[:n] = first.max_scores
-    top[at[1].ravel()] = np.maximum(top[at[1].ravel()], later.max_scores)
+    top[columns] = np.maximum(top[columns], later.max_scores)
     background = {name: _background(first, later, rows, name) for name in {**first.background, **later.background}}
     return replace(
         first,
@@ -60,16 +59,14 @@ def joined_responses(first: Responses, later: Responses) -> Responses:
         reasons=reasons,
         max_scores=top,
         background=background,
-        answers=_answers(first, later, at, given & free, shape),
+        answers=_answers(first, later, (rows, columns), taken, shape),
         findings=tuple(dict.fromkeys((*first.findings, *later.findings))),
         provenance=provenance("joined", {"first": _digest(first), "later": _digest(later)}, {"items": str(len(items))}),
     )
 
 
-def _refuse_conflicts(
-    later: Responses, before: tuple[NDArray[np.int8], NDArray[np.uint8]], both: NDArray[np.bool_]
-) -> None:
-    unlike = np.argwhere(both & ((before[0] != later.scores) | (before[1] != later.reasons)))
+def _refuse_conflicts(later: Responses, before: Codes, both: Bools) -> None:
+    unlike = np.argwhere(both & (before != later.scores))
     if len(unlike):
         cells = [f"{later.persons[p]} on {later.items[i]}" for p, i in unlike]
         raise ResponsesError(
@@ -78,7 +75,7 @@ def _refuse_conflicts(
         )
 
 
-def _background(first: Responses, later: Responses, rows: Ints, name: str) -> NDArray[np.object_]:
+def _background(first: Responses, later: Responses, rows: Ints, name: str) -> Names:
     """Return a background column (P,): what the first table says, and where it says nothing, the later one."""
     out = np.full(len(first.persons), "", dtype=object)
     if name in later.background:
@@ -88,7 +85,7 @@ def _background(first: Responses, later: Responses, rows: Ints, name: str) -> ND
 
 
 def _answers(
-    first: Responses, later: Responses, at: tuple[Ints, Ints], taken: NDArray[np.bool_], shape: tuple[int, int]
+    first: Responses, later: Responses, at: tuple[Ints, Ints], taken: Bools, shape: tuple[int, int]
 ) -> RawAnswers | None:
     """Return the raw answers of both, None unless both were kept."""
     if first.answers is None or later.answers is None:
@@ -97,12 +94,12 @@ def _answers(
     codes[:, :n] = first.answers.codes
     vocabulary = [*first.answers.vocabulary, *([()] * (shape[1] - n))]
     kinds = [*first.answers.kinds, *([()] * (shape[1] - n))]
-    for k, j in enumerate(at[1].ravel()):
+    for k, j in enumerate(at[1]):
         new, shift = later.answers.codes[:, k], len(vocabulary[j])
         vocabulary[j] = (*vocabulary[j], *later.answers.vocabulary[k])
         kinds[j] = (*kinds[j], *later.answers.kinds[k])
         chosen = taken[:, k] & (new >= 0)
-        codes[at[0].ravel()[chosen], j] = new[chosen] + shift
+        codes[at[0][chosen], j] = new[chosen] + shift
     return RawAnswers(codes=codes, vocabulary=tuple(vocabulary), kinds=tuple(kinds))
 
 
