@@ -47,6 +47,10 @@ def follow_up() -> cdx.NextItems:
     return cdx.next_items(profiles(), bank(), n=6)
 
 
+def leaves() -> list[int]:
+    return [profiles().index(c.code) for c in follow_up().competencies]
+
+
 @pytest.mark.parametrize("form", ["person", "group"])
 def test_items_are_new_to_everyone_and_asked_once(form: str) -> None:
     chosen = cdx.next_items(profiles(), bank(), n=6, form=form)  # type: ignore[arg-type]
@@ -107,7 +111,7 @@ def test_an_item_takes_as_much_variance_as_it_does_on_average_over_its_answers()
         scores = np.where(asked, one.scores, 0)
         scores[0, k] = points or 0
         reasons = np.where(asked, Reason.ANSWERED, Reason.NOT_ADMINISTERED)[None]
-        return leaf_outlook(replace(one, scores=scores, reasons=reasons), made, cdx.DeficitRule())
+        return leaf_outlook(replace(one, scores=scores, reasons=reasons), made, cdx.DeficitRule(), made.populations)
 
     before, wrong, right = (outlook(points) for points in (None, 0, 1))
     total = before.item_slope[0, k] ** 2 * before.covariance[0, d, d] + before.item_noise[0, k]
@@ -133,12 +137,12 @@ def test_enemies_and_shared_passages_do_not_meet() -> None:
         replace(bank(), items=(bank().items[0].model_copy(update={"enemies": ("nothing",)}), *bank().items[1:]))
 
 
-def test_profiles_of_another_bank_or_population_are_refused() -> None:
+def test_profiles_of_another_bank_are_refused_and_their_population_is_kept() -> None:
     with pytest.raises(DiagnosisError, match="not with mathematics"):
         cdx.next_items(profiles(), cdx.load_bank("mathematics"))
-    stated = bank().header.population.model_copy(update={"mean": 1.0})
-    with pytest.raises(DiagnosisError, match="another population"):
-        cdx.next_items(profiles(), bank(), population=stated)
+    lower = bank().header.population.model_copy(update={"mean": -1.0})
+    moved = cdx.diagnose(first(), bank(), population=lower)
+    np.testing.assert_allclose(cdx.next_items(moved, bank(), n=1).p_deficit, moved.p_deficit[:, leaves()])
 
 
 def test_answers_join_and_update_the_profile() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from competency_dx.adaptive.api import excluding
 from competency_dx.adaptive.selection import LEAST_GAIN, Problem, select
-from competency_dx.arrays import Bools, Floats, Ints, freeze, names, value
+from competency_dx.arrays import Bools, Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import R201, DeficitRule, Plan, Standards, leaf_outlook, plan_of
 from competency_dx.errors import DiagnosisError
@@ -64,9 +64,6 @@ class AdaptiveSimulation(Result):
     false: Floats
     rmse: Floats
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(self, length=np.int64, decided=np.float64, false=np.float64, rmse=np.float64)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per way of choosing and number of items: `strategy, n_items, going_on, decided, false, rmse`."""
@@ -203,7 +200,7 @@ def _sequence(
     for k in range(most + 1):
         if len(going):
             given = _given(truth.answers, going % P, asked[going])
-            outlook = leaf_outlook(given, made, rule)
+            outlook = leaf_outlook(given, made, rule, made.populations)
             mean[going], p[going] = outlook.mean, outlook.p_deficit
         answered = asked.astype(np.int64) @ on_leaf
         sure = (np.maximum(p, 1 - p) >= rule.confirmed) & (answered >= rule.min_items)

@@ -10,11 +10,10 @@ import numpy as np
 from competency_dx.adaptive.follow_up import FormKind, NextItems, question
 from competency_dx.adaptive.selection import Problem, select
 from competency_dx.arrays import Bools, Ints
-from competency_dx.bank import BankPopulation, ItemBank
-from competency_dx.competencies import Cohort, DeficitProfiles, Plan, outlook_of
+from competency_dx.bank import ItemBank
+from competency_dx.competencies import DeficitProfiles, Plan, outlook_of
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Template, announce
-from competency_dx.models import NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Reason
 
@@ -33,7 +32,6 @@ def next_items(
     n: int = 12,
     form: FormKind = "person",
     competencies: Sequence[str] | None = None,
-    population: Cohort | BankPopulation | NormalPopulation | None = None,
 ) -> NextItems:
     """Choose the items whose answers are expected to decide most of what the diagnosis leaves open.
 
@@ -53,8 +51,6 @@ def next_items(
         A form for each person, or one for all of them, of items that nobody among them was given.
     competencies : sequence of str, optional
         Codes of the competencies to decide, with all below them; every undecided one when None.
-    population : Cohort, BankPopulation or NormalPopulation, optional
-        What `diagnose` was given, the bank's when None.
 
     Returns
     -------
@@ -64,7 +60,7 @@ def next_items(
     Raises
     ------
     DiagnosisError
-        When profiles, bank and population do not belong together, or a code is not among the profiles' competencies.
+        When profiles and bank do not belong together, or a code is not among the profiles' competencies.
     """
     if not isinstance(profiles, DeficitProfiles) or not isinstance(bank, ItemBank):
         raise DiagnosisError(
@@ -73,7 +69,7 @@ def next_items(
         )
     if form not in get_args(FormKind) or n < 1:
         raise DiagnosisError(f"next_items takes form='person' or 'group' and n of at least 1, found {form!r} and {n}")
-    outlook, made = outlook_of(profiles, bank, population)
+    outlook, made = outlook_of(profiles, bank)
     met = profiles.reasons != Reason.NOT_ADMINISTERED
     excluded = excluding(bank, made.parameters.items)
     problem = Problem(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, freeze, value
+from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Item, Text
 from competency_dx.competencies import Competency
 from competency_dx.errors import DiagnosisError
@@ -107,12 +107,6 @@ class NextItems(Result):
     language: Literal["ru", "en"]
     findings: tuple[Finding, ...]
     provenance: Provenance
-
-    def __post_init__(self) -> None:
-        freeze(
-            self, persons=object, chosen=np.int64, expected_loss=np.float64, p_deficit=np.float64, undecided=np.bool_
-        )
-        freeze(self, loss_before=np.float64, loss_after=np.float64, p_decided=np.float64)
 
     def __len__(self) -> int:
         return len(self.persons)

@@ -15,26 +15,23 @@ import numpy as np
 from scipy.special import ndtr
 
 from competency_dx.arrays import Floats
-from competency_dx.bank import BankPopulation, ItemBank
-from competency_dx.competencies.cohort import Cohort, cohort_populations
+from competency_dx.bank import ItemBank
 from competency_dx.competencies.joint import leaves_of
 from competency_dx.competencies.omission import joint_answers
 from competency_dx.competencies.percent_given_answers import percent_moments
 from competency_dx.competencies.plan import Plan, plan
+from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation.ep_e_step import Mixture
-from competency_dx.models import NormalPopulation
 from competency_dx.persons import Matched, match
 from competency_dx.responses import Responses
 
 if TYPE_CHECKING:
     from competency_dx.competencies.profile import DeficitProfiles
 
-AGREED = 1e-6  # of a leaf's θ, between profiles and the posterior computed again
 SMALLEST = 1e-12
-Population = Cohort | BankPopulation | NormalPopulation | None
 
 
 class LeafOutlook(NamedTuple):
@@ -55,22 +52,21 @@ class LeafOutlook(NamedTuple):
     item_shared: Floats
 
 
-def outlook_of(profiles: DeficitProfiles, bank: ItemBank, population: Population) -> tuple[LeafOutlook, Plan]:
-    """Return the outlook of profiles and the plan of their bank, from the answers that the profiles keep.
+def outlook_of(profiles: DeficitProfiles, bank: ItemBank) -> tuple[LeafOutlook, Plan]:
+    """Return the outlook of profiles and the plan of their bank, from the answers and the population that the profiles keep.
 
     Raises
     ------
     DiagnosisError
-        When the profiles were not made with this bank and population.
+        When the profiles were not made with this bank.
     """
-    cohort = population if isinstance(population, Cohort) else None
-    made = plan(bank, profiles.standards, None if isinstance(population, Cohort) else population)
     stated = profiles.provenance.inputs.get("bank", "").split()
     if stated[-1:] != [bank.digest]:
         raise DiagnosisError(
             f"The profiles were made with the bank {' '.join(stated[:2]) or '(not named)'}, not with {bank.id} {bank.version}: "
             "give the bank that diagnose was given, or diagnose the answers again with this one"
         )
+    made = plan(bank, profiles.standards, profiles.population)
     answers = Responses(
         persons=profiles.persons,
         items=made.parameters.items,
@@ -79,20 +75,15 @@ def outlook_of(profiles: DeficitProfiles, bank: ItemBank, population: Population
         max_scores=made.parameters.n_categories - 1,
         provenance=profiles.provenance,
     )
-    out = leaf_outlook(answers, made, profiles.rule, cohort)
-    if not np.allclose(out.mean, profiles.theta[:, made.units.leaves], rtol=0.0, atol=AGREED):
-        raise DiagnosisError(
-            "The profiles were made under another population than this one: give the same population= that diagnose was given"
-        )
-    return out, made
+    return leaf_outlook(answers, made, profiles.rule, profiles.population), made
 
 
-def leaf_outlook(data: Responses, made: Plan, rule: DeficitRule, cohort: Cohort | None = None) -> LeafOutlook:
+def leaf_outlook(data: Responses, made: Plan, rule: DeficitRule, population: LeafPopulations) -> LeafOutlook:
     """Return the outlook given answers to the items of a plan, in their order."""
     matched = match(data, made.parameters, rule.missing)
     answers = joint_answers(matched, data.reasons, made, modelled=rule.missing.omitted == "modelled")
-    if cohort is not None:
-        answers = answers._replace(populations=cohort_populations(answers, made, cohort))
+    if population.leaves == answers.populations.leaves:
+        answers = answers._replace(populations=population)
     parts = list(answers.posterior(made.theta).each(partial(_block, matched, made)))
     return LeafOutlook(*(np.concatenate(column)[: len(matched.codes)] for column in zip(*parts, strict=True)))
 
