@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools
+from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.cohort_population import Cohort, cohort_populations
+from competency_dx.competencies.findings import Diagnosed, remarks
 from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import estimates
-from competency_dx.competencies.omission import joint_answers
+from competency_dx.competencies.omission import JointAnswers, joint_answers
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
@@ -23,7 +27,7 @@ from competency_dx.findings import announce, gathered
 from competency_dx.models import ItemParameters
 from competency_dx.persons import Matched, as_responses, match
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses import Reason, Reasons
+from competency_dx.responses import Omissions, Reason, Reasons
 
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
@@ -73,24 +77,22 @@ def diagnose(
         raise DiagnosisError(f"standards= takes a Standards value such as R201(), got {standards!r}")
     if not isinstance(rule, DeficitRule):
         raise DiagnosisError(f"rule= takes a DeficitRule, got {rule!r}")
-    modelled = rule.missing.omitted == "modelled"
     made = plan(bank, standards, None if isinstance(population, Cohort) else population)
-    units, parameters = made.units, made.parameters
-    matched = match(as_responses(responses, bank), parameters, rule.missing)
-    reasons = _reasons(matched, parameters)
+    units, stated = made.units, population
+    matched = match(as_responses(responses, bank), made.parameters, rule.missing)
+    reasons = _reasons(matched, made.parameters)
     if isinstance(population, Cohort):
-        bank_population = joint_answers(matched, reasons, made, modelled=modelled)
-        population = cohort_populations(bank_population, made, population)
+        population = cohort_populations(_answers(matched, reasons, made, rule), made, population)
         made = plan(bank, standards, population)  # a grid that suits it
-    answers = joint_answers(matched, reasons, made, modelled=modelled)
-    if isinstance(population, LeafPopulations) and population.leaves == answers.populations.leaves:
-        answers = answers._replace(populations=population)
+    answers = _answers(matched, reasons, made, rule, population)
     at = estimates(answers, matched, made, rule)
     n_items = matched.observed.astype(np.int64) @ units.member.T
     status = statuses(n_items, at.own_share, at.misfit, _effortless(matched, bank), rule)
     state = rule.state_index(at.below[:, :, 0], status == REPORTED)
     level, level_probability = levels(at.below, state)
     quality = form_quality(made.moments, units, matched.observed)
+    diagnosed = Diagnosed(matched, reasons, made, at, state, status)
+    found = remarks(diagnosed, from_bank=stated is None, again=partial(_again, diagnosed, rule, population))
     out = DeficitProfiles(
         persons=matched.data.persons,
         background=matched.data.background,
@@ -117,12 +119,35 @@ def diagnose(
         curves=made.score,
         bank=bank.title,
         population=answers.populations,
-        findings=gathered(matched.data.findings, bank.findings(), matched.findings),
+        findings=gathered(matched.data.findings, bank.findings(), matched.findings, found),
         provenance=_provenance(bank, matched, made, rule),
         **{name: getattr(at, name) for name in AS_ESTIMATED},
     )
     announce(out.findings, known=matched.data.findings)
     return out
+
+
+def _answers(
+    matched: Matched, reasons: Reasons, made: Plan, rule: DeficitRule, population: object = None
+) -> JointAnswers:
+    """Return the answers that the joint posterior is built from, under a population that was used before where one is given."""
+    answers = joint_answers(matched, reasons, made, modelled=rule.missing.omitted == "modelled")
+    if isinstance(population, LeafPopulations) and population.leaves == answers.populations.leaves:
+        return answers._replace(populations=population)
+    return answers
+
+
+def _again(
+    d: Diagnosed, rule: DeficitRule, population: object, some: Ints, treatment: Omissions
+) -> tuple[Floats, NDArray[np.int8]]:
+    """Return percent and states of some persons under another treatment of omissions."""
+    data = d.matched.data.select(persons=d.matched.persons[some])
+    other = replace(rule, missing=replace(rule.missing, omitted=treatment))
+    matched = match(data, d.made.parameters, other.missing)
+    at = estimates(_answers(matched, d.reasons[some], d.made, other, population), matched, d.made, other)
+    n_items = matched.observed.astype(np.int64) @ d.made.units.member.T
+    status = statuses(n_items, at.own_share, at.misfit, np.zeros(len(some), dtype=np.bool_), other)
+    return at.percent, other.state_index(at.below[:, :, 0], status == REPORTED)
 
 
 def _effortless(matched: Matched, bank: ItemBank) -> Bools:

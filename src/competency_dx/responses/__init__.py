@@ -3,7 +3,7 @@
 from competency_dx.responses.api import load_responses, settle_layout
 from competency_dx.responses.design import check_design
 from competency_dx.responses.explanation import Explanation, RawAnswers
-from competency_dx.responses.missing import MissingPolicy, Reason, Reasons
+from competency_dx.responses.missing import MissingPolicy, Omissions, Reason, Reasons
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.responses import Options, Responses, chosen_options
 from competency_dx.responses.rules import score_answers
@@ -12,6 +12,7 @@ __all__ = [
     "Explanation",
     "Layout",
     "MissingPolicy",
+    "Omissions",
     "Options",
     "RawAnswers",
     "Reason",

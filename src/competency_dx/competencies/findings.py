@@ -1,0 +1,145 @@
+"""What a diagnosis remarks about the persons as a whole; none of it changes a number of any profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.competencies.conclusion import STATUSES
+from competency_dx.competencies.joint import UnitEstimates
+from competency_dx.competencies.plan import Plan
+from competency_dx.competencies.population import clusters
+from competency_dx.findings import Finding, Template
+from competency_dx.persons import Matched
+from competency_dx.quality import local_dependence
+from competency_dx.responses import Omissions, Reason, Reasons
+
+LEAST_PERSONS = 100
+SHIFT = 0.3  # population SD
+SPREADS = (0.75, 1.33)
+OMITTED = 0.05  # share of the cells shown
+COMPARED, LEAST_COMPARED = 200, 20  # persons on whom treatments of omissions are compared
+NAMED_PAIRS = 3
+
+# fmt: off
+POPULATION_DIFFERS = Template("competencies.population_differs", "warning",
+    "Участники ({persons}) отличаются от популяции банка: среднее сдвинуто на {shift:+.2f} её стандартного отклонения, разброс "
+    "составляет {spread:.2f} её разброса. Доли дефицитов точнее с population=Cohort().",
+    "The {persons} persons differ from the population of the bank: their mean is off by {shift:+.2f} of its SD, their spread is "
+    "{spread:.2f} times its own. Shares of deficits are more accurate with population=Cohort().")
+MISFIT = Template("competencies.misfit", "warning",
+    "Ответы противоречат друг другу (лёгкие задания не выполнены, трудные выполнены), выводов нет: {scope}.",
+    "Answers contradict each other (easy items failed, hard ones solved), nothing is concluded: {scope}.")
+LOW_EFFORT = Template("competencies.low_effort", "warning",
+    "Почти во всех заданиях выбран один и тот же вариант, выводов нет: {scope}.",
+    "One and the same option was chosen in nearly all items, nothing is concluded: {scope}.")
+OMISSIONS = Template("competencies.omissions", "warning",
+    "Пропущено {omitted:.0f} % заданий. Средний процент по всему тесту: {incorrect:.0f}, если пропуск считать ошибкой, "
+    "{ignore:.0f}, если не учитывать, {modelled:.0f}, если моделировать; иными, чем сейчас, стали бы до {changed:.0f} % выводов. "
+    "Выберите способ: MissingPolicy(omitted=…).",
+    "{omitted:.0f} % of the items were omitted. Mean percent of the whole test: {incorrect:.0f} with omissions as wrong, "
+    "{ignore:.0f} with them left out, {modelled:.0f} with them modelled; up to {changed:.0f} % of the conclusions would "
+    "change. Choose by MissingPolicy(omitted=…).")
+LOCAL_DEPENDENCE = Template("competencies.local_dependence", "warning",
+    "Задания связаны сильнее, чем объясняют их компетенции: таких пар {high} при ожидаемых {chance:.0f}, прежде всего {scope}. "
+    "Общий текст или подсказка завышают уверенность выводов; оставьте по одному заданию или калибруйте их как блок.",
+    "Items hang together more than their competencies say: {high} pairs where chance makes {chance:.0f}, above all {scope}. A "
+    "shared text or a give-away makes conclusions look surer than they are; keep one item each or calibrate them as a testlet.")
+# fmt: on
+
+
+class Diagnosed(NamedTuple):
+    """What the findings are about: answers, reasons (P, I), plan, estimates, states and statuses (P, C)."""
+
+    matched: Matched
+    reasons: Reasons
+    made: Plan
+    at: UnitEstimates
+    state: NDArray[np.int8]
+    status: NDArray[np.int8]
+
+
+def remarks(
+    d: Diagnosed, *, from_bank: bool, again: Callable[[Ints, Omissions], tuple[Floats, NDArray[np.int8]]]
+) -> tuple[Finding, ...]:
+    """Return the findings of a diagnosis.
+
+    Parameters
+    ----------
+    d : Diagnosed
+    from_bank : bool
+        Whether the persons were taken to come from the bank's population.
+    again : callable
+        Diagnoses some persons (n,) under another treatment of omissions; returns percent (n, C) and states (n, C).
+    """
+    persons = d.matched.persons
+    stopped = [
+        template.about(persons[(d.status == STATUSES.index(name)).any(axis=1)])
+        for template, name in ((MISFIT, "misfit"), (LOW_EFFORT, "low_effort"))
+    ]
+    others = [_omissions(d, again), _dependence(d), _population(d) if from_bank else ()]
+    return tuple(finding for part in (*stopped, *others) for finding in part)
+
+
+def _population(d: Diagnosed) -> tuple[Finding, ...]:
+    """Compare the persons with the population: their expected means sum up to the shift, and they vary by what was learnt."""
+    who = d.matched.observed.any(axis=1)
+    if who.sum() < LEAST_PERSONS:
+        return ()
+    root = d.made.units.parent.index(-1)
+    share, populations, known = d.made.share[root], d.made.populations, d.made.parameters.single()
+    mean, variance = float(share @ populations.mean), float(share @ populations.central @ share)
+    learnt = np.maximum(variance - d.at.se[who, root] ** 2, 1e-6)
+    off = d.at.theta[who, root] - mean
+    shift = float(off.sum() / learnt.sum() * np.sqrt(variance))
+    spread = float(np.sqrt(off.var() / learnt.mean()))
+    judged = np.array(known.statuses) == "provisional"
+    of_items = (
+        np.sqrt(np.nansum(np.nanmean(known.difficulty_se()[judged], axis=1) ** 2)) / len(judged)
+        if judged.any()
+        else 0.0
+    )
+    error = float(np.hypot(np.sqrt(variance / learnt.sum()), of_items / np.sqrt(variance)))
+    if abs(shift) < SHIFT + 2 * error and SPREADS[0] < spread < SPREADS[1]:
+        return ()
+    return (POPULATION_DIFFERS.of(persons=int(who.sum()), shift=shift, spread=spread),)
+
+
+def _omissions(
+    d: Diagnosed, again: Callable[[Ints, Omissions], tuple[Floats, NDArray[np.int8]]]
+) -> tuple[Finding, ...]:
+    omitted = d.reasons == Reason.OMITTED
+    shown = omitted | (d.reasons == Reason.ANSWERED)
+    share = float(omitted.sum() / max(shown.sum(), 1))
+    if len(omitted) < LEAST_COMPARED or share < OMITTED:
+        return ()
+    some = np.unique(np.linspace(0, len(omitted) - 1, min(COMPARED, len(omitted))).round().astype(np.int64))
+    treatments: tuple[Omissions, ...] = get_args(Omissions)
+    root, changed = d.made.units.parent.index(-1), 0.0
+    percent: dict[str, float] = {}
+    for treatment in treatments:
+        other, state = again(some, treatment)
+        percent[treatment] = float(other[:, root].mean())
+        changed = max(changed, float((state != d.state[some]).mean()))
+    facts: dict[str, Any] = {"omitted": 100 * share, "changed": 100 * changed, **percent}
+    return (OMISSIONS.of(**facts),)
+
+
+def _dependence(d: Diagnosed) -> tuple[Finding, ...]:
+    observed: Bools = d.matched.observed
+    if len(observed) < LEAST_PERSONS:
+        return ()
+    leaf, moments = d.made.units.leaf, d.made.moments
+    implied = np.zeros((len(leaf), len(leaf)))
+    for r, power in enumerate(moments.powers):
+        implied += power[np.ix_(leaf, leaf)] * np.outer(moments.coefficients[:, r], moments.coefficients[:, r])
+    out = local_dependence(d.matched.codes, observed, implied, clusters(d.made.units)[leaf])
+    if not out.evident:
+        return ()
+    names = d.made.parameters.items
+    pairs = [f"{names[i]} – {names[j]}" for i, j in out.strongest(NAMED_PAIRS)]
+    return (LOCAL_DEPENDENCE.of(pairs, high=out.high, chance=out.by_chance),)

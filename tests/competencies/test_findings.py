@@ -1,0 +1,108 @@
+"""What a diagnosis remarks of the persons as a whole, and that it changes nobody's profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import competency_dx as cdx
+from competency_dx.competencies.plan import plan
+from competency_dx.quality import local_dependence
+
+pytestmark = pytest.mark.filterwarnings("ignore::competency_dx.CompetencyDxWarning")
+
+
+@pytest.fixture(scope="module")
+def bank() -> cdx.ItemBank:
+    return cdx.load_bank("physics")
+
+
+def answers(
+    bank: cdx.ItemBank, n: int, *, shift: float = 0.0, testlets: int = 0, omitted: float = 0.0
+) -> cdx.Responses:
+    """Draw persons with correlations of .8; items differ from what the bank says as far as it says they may."""
+    rng, made = np.random.default_rng(7), plan(bank, cdx.R201())
+    D, I = len(made.units.leaves), len(bank.parameters)
+    theta = np.sqrt(0.8) * rng.normal(size=(n, 1)) + np.sqrt(0.2) * rng.normal(size=(n, D)) + shift
+    shared = rng.normal(size=(n, I // testlets + 1)) if testlets else np.zeros((n, 1))
+    block = rng.permutation(I) // testlets if testlets else np.zeros(I, dtype=int)
+    table: dict[str, Any] = {"person": [f"p{k}" for k in range(n)]}
+    for i, record in enumerate(bank.parameters):
+        a, se_b = abs(record.a + (record.se_a or 0) * rng.normal()), np.array(record.se_b, dtype=float)
+        steps = a * (
+            (theta[:, made.units.leaf[i]] + shared[:, block[i]])[:, None] - record.b - se_b * rng.normal(size=len(se_b))
+        )
+        weight = np.exp(np.cumsum(np.column_stack([np.zeros(n), steps]), axis=1))
+        cumulative = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
+        points = (rng.random((n, 1)) > cumulative).sum(axis=1).astype(object)
+        points[rng.random(n) < omitted] = "-"
+        table[record.item] = points
+    return cdx.load_responses(pd.DataFrame(table))
+
+
+def codes(profiles: cdx.DeficitProfiles) -> Mapping[str, Any]:
+    return {f.code.removeprefix("competencies."): f for f in profiles.findings if f.code.startswith("competencies.")}
+
+
+@pytest.fixture(scope="module")
+def plain(bank: cdx.ItemBank) -> cdx.DeficitProfiles:
+    return cdx.diagnose(answers(bank, 300), bank)
+
+
+def test_persons_as_the_bank_says_are_no_remark(plain: cdx.DeficitProfiles) -> None:
+    assert not codes(plain)
+
+
+def test_another_population_is_noticed_and_answered_by_a_cohort(bank: cdx.ItemBank) -> None:
+    data = answers(bank, 200, shift=-1.0)
+    remark = codes(cdx.diagnose(data, bank))["population_differs"]
+    assert remark.facts["shift"] == pytest.approx(-1.0, abs=0.3)
+    assert "population_differs" not in codes(cdx.diagnose(data, bank, population=cdx.Cohort()))
+
+
+def test_testlets_are_noticed_and_named(bank: cdx.ItemBank) -> None:
+    remark = codes(cdx.diagnose(answers(bank, 300, testlets=4), bank))["local_dependence"]
+    assert remark.facts["high"] > 2 * remark.facts["chance"]
+    assert len(remark.scope) == 3
+
+
+def test_omissions_say_what_the_treatment_decides(bank: cdx.ItemBank) -> None:
+    profiles = cdx.diagnose(answers(bank, 40, omitted=0.15), bank)
+    facts = codes(profiles)["omissions"].facts
+    assert facts["omitted"] == pytest.approx(15, abs=3)
+    assert facts["incorrect"] < facts["modelled"]
+    assert facts["incorrect"] == pytest.approx(profiles.percent[:, 0].mean(), abs=1.0)
+
+
+def test_answers_that_contradict_each_other_stop_a_profile(bank: cdx.ItemBank, plain: cdx.DeficitProfiles) -> None:
+    hard = np.argsort([r.b[0] for r in bank.parameters])
+    top = np.array([len(r.b) for r in bank.parameters])
+    backwards = np.where(np.arange(len(hard)) < len(hard) // 2, 0, top[hard])
+    data = cdx.load_responses(
+        pd.DataFrame([dict(zip([bank.parameters[i].item for i in hard], backwards, strict=True))])
+    )
+    profiles = cdx.diagnose(data, bank)
+    assert set(profiles.to_frame()["status"]) <= {"misfit", "no_items"}
+    assert codes(profiles)["misfit"].scope == tuple(profiles.persons)
+    assert "misfit" not in set(plain.to_frame()["status"])
+
+
+def test_findings_of_many_change_nobody(bank: cdx.ItemBank, plain: cdx.DeficitProfiles) -> None:
+    data = answers(bank, 300)
+    alone = cdx.diagnose(data.select(persons=[data.persons[11]]), bank)
+    np.testing.assert_array_equal(alone.p_deficit[0], plain.p_deficit[11])
+    assert not codes(alone)
+
+
+def test_dependence_of_pairs_that_few_answered_is_unknown() -> None:
+    rng = np.random.default_rng(1)
+    codes, observed = rng.integers(0, 2, (80, 4)).astype(np.int8), np.ones((80, 4), dtype=bool)
+    observed[:40, 3] = False
+    found = local_dependence(codes, observed, 0.05 * np.ones((4, 4)), np.zeros(4, dtype=np.int64))
+    assert np.isnan(found.excess[0, 3])
+    assert np.isfinite(found.excess[0, 1])
+    assert not found.evident
