@@ -114,7 +114,7 @@ def diagnose(
         reported_at=roll_up(status, units.parent),
         status=status,
         points=matched.codes,
-        reasons=_evident(matched, reasons, modelled=modelled),
+        reasons=_evident(matched, reasons, modelled=rule.missing.omitted == "modelled"),
         grid=made.theta,
         curves=made.score,
         bank=bank.title,
