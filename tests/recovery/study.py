@@ -55,6 +55,7 @@ def main() -> None:
     """Run the studies and write or print the page."""
     from importlib.metadata import version
 
+    from recovery_study.diagnosis_page import section_of
     from recovery_study.report import page
     from recovery_study.run import Row, run
     from recovery_study.studies import studies
@@ -71,7 +72,11 @@ def main() -> None:
     fewer = "" if divisor == 1 else f", with 1/{divisor} of the replications of the whole study"
     text = page(studies(divisor), rows, f"competency_dx {version('competency_dx')}{fewer}")
     if asked.write or (divisor == 1 and not asked.names):
-        PAGE.write_text(merged(PAGE.read_text(encoding="utf-8"), text) if asked.names else text, encoding="utf-8")
+        before = PAGE.read_text(encoding="utf-8")
+        kept = section_of(before)  # diagnosis_study.py writes it
+        text = merged(before.removesuffix(kept), text) if asked.names else text
+        PAGE.write_text(f"{text}
+{kept}" if kept else text, encoding="utf-8")
     else:
         sys.stdout.write(text)
 
