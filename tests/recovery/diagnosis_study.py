@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
-PERSONS, REPLICATES = 25, 160
-APART = {"persons": 300, "replicates": 16}  # where each replicate is a diagnosis of its own
+PERSONS, REPLICATES = 25, 80
+APART = {"persons": 300, "replicates": 8}  # where each replicate is a diagnosis of its own
 QUICK = 8
 
 
