@@ -75,8 +75,7 @@ def main() -> None:
         before = PAGE.read_text(encoding="utf-8")
         kept = section_of(before)  # diagnosis_study.py writes it
         text = merged(before.removesuffix(kept), text) if asked.names else text
-        PAGE.write_text(f"{text}
-{kept}" if kept else text, encoding="utf-8")
+        PAGE.write_text("\n".join([text, kept] if kept else [text]), encoding="utf-8")
     else:
         sys.stdout.write(text)
 
