@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
@@ -26,7 +27,7 @@ def main() -> None:
     from recovery_study.diagnosis_conditions import CONDITIONS
     from recovery_study.diagnosis_figures import Figure, figures
     from recovery_study.diagnosis_page import section, with_section
-    from recovery_study.diagnosis_run import BANKS, joined, said
+    from recovery_study.diagnosis_run import BANKS, Condition, joined, said
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", nargs="*", help="parts of the labels of conditions")
@@ -36,7 +37,9 @@ def main() -> None:
     asked = parser.parse_args()
     divisor = asked.divisor or (QUICK if asked.quick else 1)
     chosen = [c for c in CONDITIONS if not asked.labels or any(part in c.label for part in asked.labels)]
-    rows, by_bank, started = {}, {}, time.perf_counter()
+    rows: dict[Condition, dict[str, Figure]] = {}
+    by_bank: dict[str, Mapping[str, Figure]] = {}
+    started = time.perf_counter()
     for condition in chosen:
         persons, replicates = (APART["persons"], APART["replicates"]) if condition.apart else (PERSONS, REPLICATES)
         parts = {name: said(condition, name, max(2, replicates // divisor), persons) for name in BANKS}

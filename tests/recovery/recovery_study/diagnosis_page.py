@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from recovery_study.diagnosis_conditions import DECISIONS, GOALS, Bounds
+from recovery_study.diagnosis_conditions import DECISIONS, GOALS, REPORTED, Bounds
 from recovery_study.diagnosis_figures import Figure
 from recovery_study.diagnosis_run import Condition
 
@@ -40,7 +40,7 @@ def section(
     rows: Mapping[Condition, Mapping[str, Figure]], by_bank: Mapping[str, Mapping[str, Figure]], made_by: str
 ) -> str:
     """Return the section in Markdown; `by_bank` are the figures of the first condition by bank."""
-    decided = [_decided(c.label, f, DECISIONS.get(c.label, {}) | {"reported": (0.9, 1.0)}) for c, f in rows.items()]
+    decided = [_decided(c.label, f, {**DECISIONS.get(c.label, {}), **REPORTED}) for c, f in rows.items()]
     first = next(iter(rows)).label
     decided[1:1] = [_decided(f"{first}: {bank}", found, {}) for bank, found in by_bank.items()]
     head = "| condition | reported | decided | error | separate: decided | error | joint at its error |"

@@ -109,12 +109,12 @@ class Said(NamedTuple):
 
     def where(self, chosen: NDArray[np.bool_]) -> Said:
         """Return some of the entries."""
-        return Said(*(column[chosen] for column in self))
+        return Said._make(column[chosen] for column in self)
 
 
 def joined(parts: Sequence[Said]) -> Said:
     """Return the entries of several banks as one."""
-    return Said(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return Said._make(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
 def said(condition: Condition, name: str, replicates: int, persons: int) -> Said:

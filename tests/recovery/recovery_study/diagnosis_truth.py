@@ -42,7 +42,7 @@ class Layout(NamedTuple):
 
 def layout(bank: cdx.ItemBank) -> Layout:
     """Return domains and what lies above them, read off the codes: MAT.S.01.02 counts for MAT.S.01, MAT.S and MAT."""
-    heaviest = [max(item.competencies, key=lambda code, of=item.competencies: of[code]) for item in bank.items]
+    heaviest = [max(item.competencies.items(), key=lambda pair: pair[1])[0] for item in bank.items]
     domain = [".".join(code.split(".")[:3]) for code in heaviest]
     leaves = tuple(dict.fromkeys(sorted(domain, key=[n.code for n in bank.framework.nodes].index)))
     above = [".".join(code.split(".")[:n]) for n in (1, 2) for code in leaves]
@@ -94,7 +94,7 @@ def as_stated(of: Layout, rng: np.random.Generator) -> Floats:
     """Return covariances drawn from what shipped banks say: Fisher's z and log SD normal around .8, .75 and 1."""
     z = rng.normal(np.arctanh([0.8, 0.75]), 0.25)
     cluster = np.unique([code.rpartition(".")[0] for code in of.leaves], return_inverse=True)[1]
-    return _pattern(cluster, *np.tanh(z)) * np.exp(2 * rng.normal(0.0, 0.1))
+    return np.asarray(_pattern(cluster, *np.tanh(z)) * np.exp(2 * rng.normal(0.0, 0.1)))
 
 
 def _pattern(cluster: NDArray[np.number], within: float, between: float) -> Floats:
