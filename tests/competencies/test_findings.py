@@ -106,3 +106,21 @@ def test_dependence_of_pairs_that_few_answered_is_unknown() -> None:
     assert np.isnan(found.excess[0, 3])
     assert np.isfinite(found.excess[0, 1])
     assert not found.evident
+
+
+def test_misconceptions_join_the_profiles_of_the_same_persons() -> None:
+    bank, rng = cdx.load_bank("mathematics"), np.random.default_rng(6)
+    single = [item for item in bank.items if item.type == "single"]
+    table = {i.id: [list(i.options)[k] for k in rng.integers(0, len(i.options), 60)] for i in single}
+    data = cdx.load_responses(pd.DataFrame(table), bank=bank)
+    found, profiles = cdx.find_misconceptions(data, bank), cdx.diagnose(data, bank)
+    joined = profiles.with_misconceptions(found)
+    np.testing.assert_array_equal(joined.p_misconception, found.probability[: len(joined)])
+    np.testing.assert_array_equal(joined.p_deficit, profiles.p_deficit[: len(joined)])
+    assert type(joined).from_json(joined.to_json()).to_json() == joined.to_json()
+    held = joined[data.persons[0]].misconceptions
+    assert len(held) == np.isfinite(found.probability[0]).sum()
+    with pytest.raises(cdx.CompetencyDxError, match="other persons"):
+        cdx.diagnose(cdx.simulate(bank, 2, rng=rng), bank).with_misconceptions(
+            cdx.find_misconceptions(data.select(persons=data.persons[40:]), bank)
+        )

@@ -2,7 +2,17 @@
 
 from competency_dx.competencies.api import diagnose
 from competency_dx.competencies.cohort_population import Cohort
-from competency_dx.competencies.conclusion import STATES, STATUSES, Competency, Conclusion, Evidence, ItemFact, State
+from competency_dx.competencies.conclusion import (
+    STATES,
+    STATUSES,
+    Competency,
+    Conclusion,
+    Evidence,
+    HeldMisconception,
+    ItemFact,
+    Misconception,
+    State,
+)
 from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.plan import plan as plan_of
@@ -23,10 +33,12 @@ __all__ = [
     "DeficitRule",
     "Evidence",
     "FileProfiles",
+    "HeldMisconception",
     "ItemFact",
     "LeafOutlook",
     "LeafPopulations",
     "Level",
+    "Misconception",
     "Plan",
     "Profile",
     "Standards",

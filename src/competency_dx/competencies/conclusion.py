@@ -69,6 +69,22 @@ class Evidence:
 
 
 @value
+class Misconception:
+    """A misconception that wrong options of the bank tell of."""
+
+    code: str
+    title: Text
+
+
+@value
+class HeldMisconception:
+    """How probable it is that a person holds a misconception."""
+
+    misconception: Misconception
+    probability: float
+
+
+@value
 class Conclusion:
     """What is concluded about one competency of one person.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +19,9 @@ from competency_dx.competencies.conclusion import (
     Competency,
     Conclusion,
     Evidence,
+    HeldMisconception,
     ItemFact,
+    Misconception,
     reason,
 )
 from competency_dx.competencies.population import LeafPopulations
@@ -34,6 +37,8 @@ from competency_dx.result import MAX_LINES, Result
 if TYPE_CHECKING:
     import pandas as pd
 
+    from competency_dx.misconceptions import MisconceptionEvidence
+
 
 @value
 class Profile:
@@ -42,6 +47,7 @@ class Profile:
     person: str
     background: Mapping[str, str]
     conclusions: tuple[Conclusion, ...]
+    misconceptions: tuple[HeldMisconception, ...]
     standards: Standards
     rule: DeficitRule
     status: str
@@ -91,7 +97,8 @@ class DeficitProfiles(Result):
     the standards; `reported_at` and `leans_on` are indices into `competencies`, -1 for none; `status` indexes
     `STATUSES`. `level` is -1, "" in the frame, where no conclusion is drawn. `influence` is by how much an answer moves
     P(deficit) of the leaf its item belongs to. `population` is where the persons were taken to come from; later persons
-    are diagnosed as from the same by ``population=profiles.population``.
+    are diagnosed as from the same by ``population=profiles.population``. `p_misconception` (P, M) are the probabilities of
+    `misconceptions`, NaN where there is no estimate; see `with_misconceptions`.
     """
 
     kind: ClassVar[str] = "deficit_profiles"
@@ -133,6 +140,8 @@ class DeficitProfiles(Result):
     population: LeafPopulations
     findings: tuple[Finding, ...]
     provenance: Provenance
+    misconceptions: tuple[Misconception, ...] = ()
+    p_misconception: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "background", FrozenDict(self.background))
@@ -163,6 +172,13 @@ class DeficitProfiles(Result):
             person=str(self.persons[p]),
             background={name: str(column[p]) for name, column in self.background.items()},
             conclusions=tuple(self._conclusion(p, c) for c in range(len(self.competencies))),
+            misconceptions=tuple(
+                HeldMisconception(misconception=m, probability=float(x))
+                for m, x in zip(
+                    self.misconceptions, self.p_misconception[p] if self.misconceptions else (), strict=True
+                )
+                if not np.isnan(x)
+            ),
             standards=self.standards,
             rule=self.rule,
             status="scored" if (self.n_items[p] > 0).any() else "no_responses",
@@ -210,6 +226,26 @@ class DeficitProfiles(Result):
     def expected_false_share(self) -> float:
         """Return the expected share of false ones among all confirmed deficits, NaN where there is none."""
         return float(np.mean(1 - confirmed)) if (confirmed := self.p_deficit[self.state == 0]).size else float("nan")
+
+    def with_misconceptions(self, found: MisconceptionEvidence) -> Self:
+        """Return the profiles with the probabilities that `find_misconceptions` gives these persons.
+
+        They are estimated from all persons together, and so depend on the others as conclusions do not.
+
+        Raises
+        ------
+        DiagnosisError
+            When the result has none of these persons.
+        """
+        place = {str(person): k for k, person in enumerate(found.persons)}
+        rows = np.array([place.get(str(person), -1) for person in self.persons])
+        if (rows < 0).all():
+            raise DiagnosisError(
+                f"The misconceptions are of other persons ({listed(found.persons)}); find them in the same responses"
+            )
+        probability = np.where((rows >= 0)[:, None], found.probability[rows], np.nan)
+        titles = tuple(Misconception(code=code, title=found.titles[code]) for code in found.misconceptions)
+        return replace(self, misconceptions=titles, p_misconception=probability)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and competency, persons in input order; the columns of the public contract."""

@@ -9,7 +9,16 @@ import numpy as np
 
 from competency_dx.arrays import Floats, names
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, State, Status
+from competency_dx.competencies.conclusion import (
+    NUMBERS,
+    STATES,
+    STATUSES,
+    Competency,
+    ItemFact,
+    Misconception,
+    State,
+    Status,
+)
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
@@ -66,6 +75,9 @@ class ProfileRecord(TypedDict):
     background: Mapping[str, str]
     conclusions: tuple[ConclusionRecord, ...]
     answers: AnswersRecord
+    p_misconception: Annotated[
+        tuple[float, ...], "by misconception in the order of `misconceptions`; null where not estimated"
+    ]
 
 
 class CurvesRecord(TypedDict):
@@ -85,6 +97,7 @@ class SharedRecord(TypedDict):
     competencies: tuple[Competency, ...]
     items: tuple[ItemFact, ...]
     population: LeafPopulations
+    misconceptions: tuple[Misconception, ...]
     findings: tuple[Finding, ...]
     provenance: Provenance
 
@@ -124,6 +137,7 @@ def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> di
         "background": {name: str(column[p]) for name, column in profiles.background.items()},
         "conclusions": conclusions,
         "answers": {name: encode(getattr(profiles, name)[p]) for name in ANSWERS},
+        "p_misconception": encode(profiles.p_misconception[p]) if profiles.misconceptions else [],
     }
 
 
@@ -157,6 +171,8 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     fields["persons"] = names([person["person"] for person in people])
     for name in ANSWERS:
         fields[name] = np.array([person["answers"][name] for person in people]).reshape(len(people), -1)
+    held = [[np.nan if x is None else x for x in person["p_misconception"]] for person in people]
+    fields["p_misconception"] = np.array(held, dtype=np.float64).reshape(len(people), -1)
     fields["grid"] = decode(Floats, document["curves"]["theta"], "curves.theta")
     fields["curves"] = decode(Floats, document["curves"]["expected"], "curves.expected")
     return fields
