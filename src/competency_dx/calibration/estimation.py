@@ -79,11 +79,11 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
     options = tuple(options[i] for i in columns) if options else ()
     known = Known(ids, families, top + 1, counts, loads, options, groups, sample.groups)
     refuse(data, known, request.priors, anchored=request.anchors is not None)
-    fixed = None
+    anchors = None
     if request.anchors is not None:
-        fixed, known = anchored(request.anchors, known, dimensions)
+        anchors, known = anchored(request.anchors, known, dimensions)
     sample = sample.among(np.asarray(observed.any(axis=1)))
-    scene = Scene(known, dimensions, sample, request.priors, fixed, isinstance(request.dimensions, Exploratory))
+    scene = Scene(known, dimensions, sample, request.priors, anchors, isinstance(request.dimensions, Exploratory))
     return _estimated(data, (codes, observed), scene, request, method)
 
 
@@ -123,6 +123,7 @@ def _estimated(
         model=request.model_name,
         known=known,
         dimensions=scene.dimensions,
+        anchors=scene.anchors,
         answers=answers,
         groups=sample.groups,
         grouping=by if isinstance(by, str) and len(sample.groups) > 1 else None,
