@@ -117,7 +117,7 @@ def test_a_bank_of_two_scales_is_refused() -> None:
 
 def test_an_item_twice_is_no_division_by_zero() -> None:
     rng = np.random.default_rng(7)
-    data = pd.DataFrame((rng.random((400, 5)) < 0.5).astype(int), columns=list("abcde"))
+    data = pd.DataFrame((rng.random((120, 5)) < 0.5).astype(int), columns=list("abcde"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cdx.CompetencyDxWarning)
         found = _calibrated_or_state(data.assign(again=data["a"]))
