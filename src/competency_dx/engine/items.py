@@ -151,21 +151,18 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
         bend[:, f, f] = np.maximum(bend[:, f, f], 0.0)
         fisher = fisher + bend
         move = np.clip(_solved(items, slope, fisher), -LONGEST_STEP, LONGEST_STEP)
+        after, explained, moved = log_prob.copy(), np.zeros(len(beta)), np.ones(len(beta), dtype=np.bool_)
         for attempt in range(HALVINGS):
             further = in_order(items, phi, move)
             beta = beta_of(items, further)
-            if attempt == 0 or items.linked:
-                after = dispatch.log_probabilities(items.groups, beta, theta, items.allowed)
-                explained = _expected(counts, after)
-            else:
-                some = dispatch.restricted(items.groups, worse)
-                after[worse] = dispatch.log_probabilities(some, beta[worse], theta, items.allowed[worse])
-                explained[worse] = _expected(counts[worse], after[worse])
+            groups = dispatch.restricted(items.groups, moved)
+            after[moved] = dispatch.log_probabilities(groups, beta[moved], theta, items.allowed[moved])
+            explained[moved] = _expected(counts[moved], after[moved])
             reached = _penalised(items, beta, explained, pull)
             worse = ~(reached >= value - SLACK * np.abs(value))
             if not worse.any():
                 break
-            last = attempt >= HALVINGS - 2
+            moved, last = (moved if items.linked else worse), attempt >= HALVINGS - 2
             move = move / 2 if items.linked else _shortened(items, move, worse, 0.0 if last else 0.5)
         else:
             return phi
