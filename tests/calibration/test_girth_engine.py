@@ -283,10 +283,11 @@ def test_lsat_agrees(name: str, model: str, lsat: Callable[[str], pd.DataFrame])
 
 @pytest.mark.parametrize("model", ["GRM", "GPCM"])
 def test_verbal_aggression_agrees(model: str, verbagg: pd.DataFrame) -> None:
+    verbagg = verbagg.iloc[:, ::2]
     check = cross_check(cdx.calibrate(verbagg, model=model, priors=None), verbagg)
     assert check.verdict == "agrees"
     assert (check.to_frame()["verdict"] == "agrees").all()
-    assert len(check.items) == 24 * 3
+    assert len(check.items) == 12 * 3
 
 
 def test_mixed_formats_agree() -> None:
