@@ -21,7 +21,7 @@ from competency_dx.errors import ScoringError
 from competency_dx.kernels.classes.attribute_profiles import Binary
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,14 +61,10 @@ class ClassificationAccuracy(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for whole profiles ("profile") and one per attribute: level, accuracy, consistency."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            {
-                "level": ["profile", *self.dimensions],
-                "accuracy": [self.accuracy, *self.attribute_accuracy],
-                "consistency": [self.consistency, *self.attribute_consistency],
-            }
+        return frame(
+            level=["profile", *self.dimensions],
+            accuracy=[self.accuracy, *self.attribute_accuracy],
+            consistency=[self.consistency, *self.attribute_consistency],
         )
 
     def summary(self) -> Sequence[str]:

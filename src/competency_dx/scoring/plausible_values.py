@@ -35,7 +35,7 @@ from competency_dx.persons import (
     uniforms,
 )
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 from competency_dx.scoring.conditioning import Covariates, LatentRegression, design_of
 from competency_dx.scoring.latent_regression import RegressionFit, fit_latent_regression, under_normals
 
@@ -87,23 +87,17 @@ class PlausibleValues(Result):
 
     def to_frame(self, *, shape: Shape = "long") -> pd.DataFrame:
         """Return one row per person, set and dimension (long), or one per person with columns ``theta_pv1`` … (wide)."""
-        import pandas as pd
-
         if shape not in get_args(Shape):
             raise ScoringError(f"shape={shape!r} is not possible; choose 'long' or 'wide'")
         P, n, D = self.values.shape
         if shape == "wide":
-            names = [f"{d}_pv{m + 1}" for d in self.dimensions for m in range(n)]
-            table = pd.DataFrame(self.values.transpose(0, 2, 1).reshape(P, D * n), columns=names)
-            table.insert(0, "person", self.persons)
-            return table
-        return pd.DataFrame(
-            {
-                "person": np.repeat(self.persons, n * D),
-                "set": np.tile(np.repeat(np.arange(1, n + 1), D), P),
-                "dimension": np.tile(np.array(self.dimensions, dtype=object), P * n),
-                "value": self.values.ravel(),
-            }
+            sets = {f"{d}_pv{m + 1}": self.values[:, m, k] for k, d in enumerate(self.dimensions) for m in range(n)}
+            return frame(person=self.persons, **sets)
+        return frame(
+            person=np.repeat(self.persons, n * D),
+            set=np.tile(np.repeat(np.arange(1, n + 1), D), P),
+            dimension=np.tile(np.array(self.dimensions, dtype=object), P * n),
+            value=self.values.ravel(),
         )
 
     def summary(self) -> Sequence[str]:

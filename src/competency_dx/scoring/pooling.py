@@ -17,7 +17,7 @@ from competency_dx.display import Chart, interval_chart
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,12 +77,10 @@ class Pooled(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per estimate with its error, degrees of freedom, interval and parts of the variance."""
-        import pandas as pd
-
         low, high = self.interval.T
         columns = {"quantity": self.names, "estimate": self.estimate, "se": self.se, "df": self.df}
         parts = {"within": self.within, "between": self.between, "total": self.total, "fmi": self.fmi}
-        return pd.DataFrame({**columns, "ci_low": low, "ci_high": high, **parts})
+        return frame(**columns, ci_low=low, ci_high=high, **parts)
 
     def summary(self) -> Sequence[str]:
         """Return the estimates with standard errors and intervals."""

@@ -52,7 +52,7 @@ from competency_dx.persons import (
 )
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Layout, load_responses
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 from competency_dx.scoring.api import scored
 
 if TYPE_CHECKING:
@@ -135,18 +135,14 @@ class Reliability(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per point of the scale: dimension, theta, information, se, posterior_sd, reliability."""
-        import pandas as pd
-
         reached = 1 - self.posterior_sd**2 / np.asarray(self.variance)[..., None]
-        return pd.DataFrame(
-            {
-                "dimension": np.repeat(np.array(self.dimensions, dtype=object), self.theta.shape[-1]),
-                "theta": self.theta.ravel(),
-                "information": self.test_information.ravel(),
-                "se": self.se.ravel(),
-                "posterior_sd": self.posterior_sd.ravel(),
-                "reliability": reached.ravel(),
-            }
+        return frame(
+            dimension=np.repeat(np.array(self.dimensions, dtype=object), self.theta.shape[-1]),
+            theta=self.theta.ravel(),
+            information=self.test_information.ravel(),
+            se=self.se.ravel(),
+            posterior_sd=self.posterior_sd.ravel(),
+            reliability=reached.ravel(),
         )
 
     def summary(self) -> Sequence[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, Names, value
+from competency_dx.arrays import Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.display import Chart, Series
@@ -18,7 +18,7 @@ from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 from competency_dx.scoring.api import score
 from competency_dx.scoring.scores import STATUSES, Scores
 
@@ -76,11 +76,9 @@ class FileScores(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per dimension and status with the number of persons; read `path` for the estimates."""
-        import pandas as pd
-
         D = len(self.dimensions)
-        names = np.repeat(np.array(self.dimensions, dtype=object), len(STATUSES))
-        return pd.DataFrame({"dimension": names, "status": STATUSES * D, "persons": self.statuses.ravel()})
+        dimension = np.repeat(np.array(self.dimensions, dtype=object), len(STATUSES))
+        return frame(dimension=dimension, status=STATUSES * D, persons=self.statuses.ravel())
 
     def summary(self) -> Sequence[str]:
         """Return where the scores are, how many there are and how they are spread."""
@@ -169,21 +167,13 @@ def score_file(
     finally:
         partial.unlink(missing_ok=True)
     inputs = {"responses": digest_document(tally.digests), "parameters": source_of(parameters)}
-    return _result(paths[1], tally, type(method).__name__, provenance("score_file", inputs, _settings(method, block)))
-
-
-def _settings(method: Method, block: int) -> dict[str, str]:
-    out = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "block": str(block)}
-    return out | {"missing": method.missing.describe("en")}
-
-
-def _result(target: Path, tally: _Tally, method: str, made: Provenance) -> FileScores:
-    P = tally.persons
-    mean, square, error = tally.sums / P
+    settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "block": str(block)}
+    settings |= {"missing": method.missing.describe("en")}
+    mean, square, error = tally.sums / tally.persons
     return FileScores(
-        target=str(target),
-        method=method,
-        persons=P,
+        target=str(paths[1]),
+        method=type(method).__name__,
+        persons=tally.persons,
         blocks=len(tally.digests),
         dimensions=tally.dimensions,
         statuses=tally.statuses,
@@ -191,35 +181,25 @@ def _result(target: Path, tally: _Tally, method: str, made: Provenance) -> FileS
         theta_sd=np.sqrt(np.maximum(square - mean**2, 0.0)),
         mean_se=error,
         findings=tuple(tally.findings.values()),
-        provenance=made,
+        provenance=provenance("score_file", inputs, settings),
     )
-
-
-class _Scored(NamedTuple):
-    """Scores of a block, the ids of its persons in the file, the findings of reading and scoring."""
-
-    scores: Scores
-    persons: Names
-    findings: tuple[Finding, ...]
 
 
 def _scored(
     source: Path, parameters: ItemBank | Calibration, method: Method, block: int, layout: Layout
-) -> Iterator[_Scored]:
-    """Yield the scores of one block after the other."""
+) -> Iterator[Scores]:
+    """Yield the scores of one block after the other, under the ids that persons have in the file."""
     bank = parameters if isinstance(parameters, ItemBank) else None
     plan, first = None, 1
-    for frame in _frames(source, block):
+    for table in _frames(source, block):
         if plan is None:
-            known = _with_items(layout, frame, parameters, source)
-            plan = settle_layout(_table(frame.head(SETTLED)), bank=bank, layout=known)
-        data = _responses(frame, bank, plan)
-        found = score(data, parameters, method=method)
-        ids = found.persons
+            known = _with_items(layout, table, parameters, source)
+            plan = settle_layout(_table(table.head(SETTLED)), bank=bank, layout=known)
+        out = score(_responses(table, bank, plan), parameters, method=method)
         if plan.person is None:
-            ids = np.array([str(first + k) for k in range(len(ids))], dtype=object)
-        first += len(ids)
-        yield _Scored(found, ids, found.findings)
+            out = replace(out, persons=names(range(first, first + len(out.persons))))
+        first += len(out.persons)
+        yield out
     if plan is None:
         raise ScoringError(f"{source.name}: the file has no rows; there is nobody to score")
 
@@ -271,7 +251,7 @@ def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
             yield pa.Table.from_batches([batch]).to_pandas()
 
 
-def _write(target: Path, blocks: Iterator[_Scored]) -> _Tally:
+def _write(target: Path, blocks: Iterator[Scores]) -> _Tally:
     """Write the scores block by block and return what is to be known of them."""
     pa, parquet = _pyarrow(f"writing {target.name}")
     text, real = pa.string(), pa.float64()
@@ -281,21 +261,19 @@ def _write(target: Path, blocks: Iterator[_Scored]) -> _Tally:
     tally = _Tally(0, (), np.zeros((1, len(STATUSES)), dtype=np.int64), np.zeros((3, 1)), (), {})
     with parquet.ParquetWriter(target, schema) as file:
         for part in blocks:
-            frame = part.scores.to_frame()
-            frame["person"] = np.repeat(part.persons, len(part.scores.dimensions))
-            file.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            file.write_table(pa.Table.from_pandas(part.to_frame(), schema=schema, preserve_index=False))
             tally = _counted(tally, part)
     return tally
 
 
-def _counted(tally: _Tally, part: _Scored) -> _Tally:
-    theta, se = part.scores.theta, part.scores.se
+def _counted(tally: _Tally, part: Scores) -> _Tally:
+    theta, se = part.theta, part.se
     return _Tally(
         tally.persons + len(part.persons),
-        part.scores.dimensions,
-        tally.statuses + (part.scores.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0),
+        part.dimensions,
+        tally.statuses + (part.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0),
         tally.sums + np.stack([theta.sum(axis=0), (theta**2).sum(axis=0), se.sum(axis=0)]),
-        (*tally.digests, part.scores.provenance.inputs["responses"]),
+        (*tally.digests, part.provenance.inputs["responses"]),
         {f.code: f for f in part.findings} | tally.findings,
     )
 
