@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypedDict
 
-from competency_dx.arrays import value
+from competency_dx.arrays import FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, BankPopulation, Form
 from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
@@ -130,6 +130,14 @@ class ItemBank(Result):
         """Return the ids of the frozen items that competency percent is defined on."""
         chosen = self.header.reference_set
         return tuple(i.id for i in self.items) if chosen == "all" else chosen
+
+    @property
+    def leaves(self) -> Mapping[str, str]:
+        """Return the leaf that each item counts for: the deepest node but a topic above its competency of greatest weight.
+
+        An item that carries a topic with nothing above it is left out. It is what ``calibrate(dimensions=…)`` takes.
+        """
+        return _leaves(self)
 
     @property
     def misconceptions(self) -> Mapping[str, Text]:
@@ -280,6 +288,18 @@ def content(bank: ItemBank) -> dict[str, Any]:
 
 def _plain(document: Document) -> dict[str, Any]:
     return document.model_dump(mode="json", exclude_none=True)
+
+
+@lru_cache(maxsize=64)
+def _leaves(bank: ItemBank) -> Mapping[str, str]:
+    out = {}
+    for item in bank.items:
+        code = max(item.competencies, key=lambda c, of=item.competencies: of[c])  # type: ignore[misc]
+        for node in bank.framework.lineage(code):
+            if node.kind != "topic":
+                out[item.id] = node.code
+                break
+    return FrozenDict(out)
 
 
 @lru_cache(maxsize=64)

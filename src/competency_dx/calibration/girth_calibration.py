@@ -43,7 +43,7 @@ def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calib
     _, observed = data.effective(method.missing)
     top = highest_scores(data, request.bank)
     kept, families = families_of(data, observed, request.model, top)
-    if len(loadings(tuple(data.items[i] for i in kept), request.dimensions)[0]) > 1:
+    if len(loadings(tuple(data.items[i] for i in kept), request.dimensions, request.bank)[0]) > 1:
         raise CalibrationError("girth estimates one competency; leave out dimensions=, or use MarginalML()")
     chosen = replace(data.select(items=[data.items[i] for i in kept]), max_scores=np.maximum(top[kept], 1))
     out = girth_calibration(chosen, families, method, model=request.model_name)

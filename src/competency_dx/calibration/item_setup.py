@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from competency_dx.models import FAMILIES, ItemParameters, bank_parameters, fami
 from competency_dx.responses import Responses, check_design, chosen_options
 
 LEAST_FREE_SLOPES = 3
+BankLevel = Literal["competencies", "clusters"]
 
 
 def highest_scores(data: Responses, bank: ItemBank | None) -> Ints:
@@ -68,8 +69,26 @@ def by_option(
     return codes, observed, top, tuple(labels)
 
 
-def loadings(items: tuple[str, ...], dimensions: Any) -> tuple[tuple[str, ...], Bools]:  # noqa: ANN401
+def level_of_bank(bank: ItemBank | None, level: str) -> dict[str, str]:
+    """Return the competency of each item of a bank, or the node that this stands below."""
+    if level not in get_args(BankLevel):
+        raise CalibrationError(f"dimensions={level!r} is not known; choose one of: {', '.join(get_args(BankLevel))}")
+    if bank is None:
+        raise CalibrationError(f"dimensions={level!r} reads competencies from the bank; give it in bank=")
+    if level == "competencies":
+        return dict(bank.leaves)
+    above = {leaf: bank.framework.node(leaf).parent or leaf for leaf in bank.leaves.values()}
+    return {item: above[leaf] for item, leaf in bank.leaves.items()}
+
+
+def loadings(
+    items: tuple[str, ...],
+    dimensions: Any,  # noqa: ANN401
+    bank: ItemBank | None = None,
+) -> tuple[tuple[str, ...], Bools]:
     """Return the names of the competencies and which of them each item measures (I, D)."""
+    if isinstance(dimensions, str):
+        dimensions = level_of_bank(bank, dimensions)
     if dimensions is None:
         return ("theta",), np.ones((len(items), 1), dtype=np.bool_)
     if isinstance(dimensions, Exploratory):
@@ -88,7 +107,8 @@ def loadings(items: tuple[str, ...], dimensions: Any) -> tuple[tuple[str, ...], 
             raise CalibrationError(f"No item measures {listed(thin)}; drop the competency or add items")
         return q.attributes, q.entries.astype(np.bool_)
     raise CalibrationError(
-        f"dimensions= takes None, a mapping of item to competency or a Q-matrix frame, got {type(dimensions).__name__}"
+        "dimensions= takes None, a level of the bank, a mapping of item to competency or a Q-matrix frame, got "
+        f"{type(dimensions).__name__}"
     )
 
 
