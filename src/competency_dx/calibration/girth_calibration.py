@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Ints
+from competency_dx.arrays import Bools, Codes
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.estimation import Request
@@ -67,19 +67,33 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     setup = Known(data.items, list(families), n_categories, counts, np.ones((len(families), 1), bool))
     refuse(data, setup, None, anchored=False)
     opinion = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
-    parameters = placed(opinion, _unplaced(setup, n_answers))
+    items, sd = (
+        build_items(setup, priors=None, constraints=Constraints()),
+        opinion.slope[0] if family == "Rasch" else 1.0,
+    )
+    parameters = ItemParameters(
+        items=data.items,
+        families=tuple(families),
+        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
+        n_categories=n_categories,
+        slopes=(opinion.slope / sd)[:, None],
+        intercepts=opinion.intercepts,
+        extras=np.zeros((len(families), 0)),
+        covariance=np.where(items.free[:, :, None] & items.free[:, None, :], np.nan, 0.0),
+        population=NormalPopulation(dimensions=("theta",), mean=np.zeros(1), covariance=np.array([[sd**2]])),
+    )
     seen = evidence(codes, observed, parameters)
-    items = build_items(setup, priors=None, constraints=Constraints())._replace(base=parameters.beta)
     population = populations_of(("theta",), free_variance=np.array([family == "Rasch"]))
     table = table_of([*parameters_of_items(items, setup), *population.parameters])
-    free = np.concatenate([items.start, [parameters.variance] * len(population.parameters)])
-    within = np.where(items.free[:, :, None] & items.free[:, None, :], np.nan, 0.0)
+    free = np.concatenate(
+        [items._replace(base=parameters.beta).start, [parameters.variance] * len(population.parameters)]
+    )
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)
     return Calibration(
         model=model,
-        parameters=replace(parameters, covariance=within),
+        parameters=parameters,
         population=parameters.population,
         populations=(parameters.population,),
         groups=("",),
@@ -107,22 +121,6 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
                 "missing": method.missing.describe("en"),
             },
         ),
-    )
-
-
-def _unplaced(setup: Known, n_answers: Ints) -> ItemParameters:
-    """Return the items with slopes of 1 and intercepts of 0 on the scale N(0, 1)."""
-    I, K = setup.counts.shape
-    return ItemParameters(
-        items=setup.ids,
-        families=tuple(setup.families),
-        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
-        n_categories=setup.n_categories,
-        slopes=np.ones((I, 1)),
-        intercepts=np.zeros((I, K)),
-        extras=np.zeros((I, 0)),
-        covariance=np.zeros((I, K, K)),
-        population=NormalPopulation(dimensions=("theta",), mean=np.zeros(1), covariance=np.eye(1)),
     )
 
 

@@ -80,25 +80,6 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
     )
 
 
-def settled(table: Table, bank: ItemBank | None, layout: Layout) -> Layout:
-    """Return the layout with what this table tells filled in, so that more rows of the same source are read alike.
-
-    Raises
-    ------
-    ResponsesError
-        When the table is long: its persons may be anywhere in the source.
-    """
-    if long_columns(table, bank, layout) is not None:
-        raise ResponsesError(
-            f"{table.origin}: the table has one row per answer; reading in blocks needs one row per person: pivot it "
-            "first, or read it whole by load_responses"
-        )
-    plan = replace(layout, kind="wide")
-    roles = find_roles(table, bank, plan)
-    mode = score_columns(roles, bank, plan).mode
-    return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode)
-
-
 def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
     """Return the rows (or, cell by cell, the rows of each column) that count; everything when `source` is None."""
     if source is None:

@@ -113,11 +113,17 @@ class Responses(Result):
         """Return the responses of chosen persons to chosen items, in the order given (all when None)."""
         rows = slice(None) if persons is None else _places(self.persons.tolist(), persons, "persons")
         columns = slice(None) if items is None else _places(self.items, items, "items")
-        answers = None if self.answers is None else _cut(self.answers, rows, columns)
+        places, answers = np.arange(len(self.items))[columns].tolist(), self.answers
+        if answers is not None:
+            answers = RawAnswers(
+                codes=answers.codes[rows][:, columns],
+                vocabulary=tuple(answers.vocabulary[k] for k in places),
+                kinds=tuple(answers.kinds[k] for k in places),
+            )
         return replace(
             self,
             persons=self.persons[rows],
-            items=tuple(np.array(self.items, dtype=object)[columns]),
+            items=tuple(self.items[k] for k in places),
             scores=self.scores[rows][:, columns],
             reasons=self.reasons[rows][:, columns],
             max_scores=self.max_scores[columns],
@@ -228,15 +234,6 @@ def _places(known: Sequence[str], wanted: Iterable[str], what: str) -> Ints:
     if absent:
         raise ResponsesError(f"There are no {what} {listed(absent)}; there are {listed(known)}")
     return np.array([index[w] for w in chosen], dtype=np.int64)
-
-
-def _cut(answers: RawAnswers, rows: slice | Ints, columns: slice | Ints) -> RawAnswers:
-    places = np.arange(len(answers.vocabulary))[columns].tolist()
-    return RawAnswers(
-        codes=answers.codes[rows][:, columns],
-        vocabulary=tuple(answers.vocabulary[k] for k in places),
-        kinds=tuple(answers.kinds[k] for k in places),
-    )
 
 
 class Options(NamedTuple):
