@@ -7,7 +7,6 @@ the answers were drawn with, lies below 60.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +35,10 @@ def compare(cohort: Cohort, profiles: DeficitProfiles) -> pd.DataFrame:
     import pandas as pd
 
     kinds = np.array([c.kind for c in profiles.competencies])
-    member = membership(cohort, [c.code for c in profiles.competencies])
+    codes, within = [c.code for c in profiles.competencies], cohort.bank.framework.within
+    member = np.array(
+        [[any(within(c, code) for c in item.competencies) for item in cohort.bank.items] for code in codes]
+    )
     truly = true_percent(cohort, member) < LINE
     earned, given = percent_correct(cohort, member)
     flagged = np.isin(profiles.state, (CONFIRMED, LIKELY))
@@ -70,14 +72,8 @@ def shares(counts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def membership(cohort: Cohort, codes: Sequence[str]) -> Bools:
-    """Return which items (I) are evidence for which competency (C), as (C, I)."""
-    within = cohort.bank.framework.within
-    return np.array([[any(within(c, code) for c in item.competencies) for item in cohort.bank.items] for code in codes])
-
-
 def true_percent(cohort: Cohort, member: Bools) -> Floats:
-    """Return the expected percent of every person on the reference items of every competency (P, C)."""
+    """Return the expected percent (P, C) on the reference items of every competency; `member` (C, I) tells its items."""
     reference = set(cohort.bank.reference_set)
     weight = member * np.array([item.id in reference for item in cohort.bank.items], dtype=float)
     return np.asarray(100 * (cohort.expected @ weight.T) / (weight @ cohort.top))
