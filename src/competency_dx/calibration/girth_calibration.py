@@ -15,7 +15,7 @@ from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.estimation import Request
 from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIRTH_UNSETTLED, SECOND_OPINION
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
-from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
+from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse, statuses_of
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
 from competency_dx.engine import (
     Constraints,
@@ -31,7 +31,7 @@ from competency_dx.engine import (
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.grid.e_step import points_needed, prepare
-from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, NormalPopulation
+from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses
 
@@ -67,14 +67,12 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     setup = Known(data.items, list(families), n_categories, counts, np.ones((len(families), 1), bool))
     refuse(data, setup, None, anchored=False)
     opinion = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
-    items, sd = (
-        build_items(setup, priors=None, constraints=Constraints()),
-        opinion.slope[0] if family == "Rasch" else 1.0,
-    )
+    items = build_items(setup, priors=None, constraints=Constraints())
+    sd = opinion.slope[0] if family == "Rasch" else 1.0
     parameters = ItemParameters(
         items=data.items,
         families=tuple(families),
-        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
+        statuses=statuses_of(n_answers),
         n_categories=n_categories,
         slopes=(opinion.slope / sd)[:, None],
         intercepts=opinion.intercepts,
@@ -85,9 +83,8 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     seen = evidence(codes, observed, parameters)
     population = populations_of(("theta",), free_variance=np.array([family == "Rasch"]))
     table = table_of([*parameters_of_items(items, setup), *population.parameters])
-    free = np.concatenate(
-        [items._replace(base=parameters.beta).start, [parameters.variance] * len(population.parameters)]
-    )
+    variance = np.full(len(population.parameters), sd**2)
+    free = np.concatenate([items._replace(base=parameters.beta).start, variance])
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)

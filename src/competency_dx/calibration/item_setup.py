@@ -16,7 +16,7 @@ from competency_dx.classification import read_q_matrix
 from competency_dx.engine import Fixed, Known, Priors, extra_width
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
-from competency_dx.models import FAMILIES, ItemParameters, bank_parameters, family, family_for
+from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, bank_parameters, family, family_for
 from competency_dx.responses import Responses, check_design, chosen_options
 
 LEAST_FREE_SLOPES = 3
@@ -134,6 +134,12 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
         for finding in check_design(about):
             if finding.code == "responses.disconnected":
                 raise CalibrationError(finding.en)
+
+
+def statuses_of(n_answers: Ints, anchors: Anchors | None = None) -> tuple[str, ...]:
+    """Return the status of each item by the number of answers to it (I,); anchors keep theirs."""
+    kept = [None] * len(n_answers) if anchors is None else anchors.statuses
+    return tuple(s or ("calibrated" if n >= CALIBRATED_FROM else "pilot") for s, n in zip(kept, n_answers, strict=True))
 
 
 def left_out(data: Responses, calibrated: Sequence[str]) -> tuple[Finding, ...]:

@@ -11,13 +11,13 @@ from competency_dx.arrays import Floats, FrozenDict
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.findings import COARSE_GRID, NEAR_DUPLICATE
-from competency_dx.calibration.item_setup import Anchors
+from competency_dx.calibration.item_setup import Anchors, statuses_of
 from competency_dx.engine import Accuracy, Fit, Items, Known, Likelihood, beta_of, parameters_of_items, table_of
 from competency_dx.errors import listed
 from competency_dx.findings import Finding, Severity
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.rotation import Method
-from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters
+from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import digest_arrays, provenance
 
 COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
@@ -60,10 +60,7 @@ def assembled(
     parameters = ItemParameters(
         items=known.ids,
         families=tuple(known.families),
-        statuses=tuple(
-            status or ("calibrated" if n >= CALIBRATED_FROM else "pilot")
-            for status, n in zip(held.statuses if held else [None] * len(n_answers), n_answers, strict=True)
-        ),
+        statuses=statuses_of(n_answers, held),
         n_categories=known.n_categories,
         **_arrays(items, known, found.phi, full, held),
         population=populations[0],
