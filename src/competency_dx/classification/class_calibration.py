@@ -110,8 +110,7 @@ class ItemClasses:
 
 def standard_errors(variance: Floats) -> Floats:
     """Return roots of variances, NaN where there is none: at a bound, not identified or not there."""
-    out: Floats = np.sqrt(np.where(variance > 0, variance, np.nan))
-    return out
+    return np.asarray(np.sqrt(np.where(variance > 0, variance, np.nan)))
 
 
 @value

@@ -62,8 +62,7 @@ class QValidation(Result):
     @property
     def pvaf(self) -> Floats:
         """Return the proportion of variance accounted for by each q-vector (I, V)."""
-        out: Floats = self.discrimination / np.maximum(self.discrimination[:, -1:], 1e-300)
-        return out
+        return np.asarray(self.discrimination / np.maximum(self.discrimination[:, -1:], 1e-300))
 
     @property
     def suggested_q_matrix(self) -> Codes:
@@ -196,8 +195,7 @@ def _discrimination(right: Floats, given: Floats, profiles: Binary, attributes: 
     weight = N / N.sum(axis=1, keepdims=True)
     p = R / np.maximum(N, 1e-300)
     mean = (weight * p).sum(axis=1, keepdims=True)
-    out: Floats = (weight * (p - mean) ** 2).sum(axis=1)
-    return out
+    return np.asarray((weight * (p - mean) ** 2).sum(axis=1))
 
 
 def _best(pvaf: Floats, size: Ints, k: int) -> int:

@@ -64,8 +64,7 @@ class Pooled(Result):
     @property
     def se(self) -> Floats:
         """Return standard errors √T (F,)."""
-        out: Floats = np.sqrt(self.total)
-        return out
+        return np.asarray(np.sqrt(self.total))
 
     @property
     def interval(self) -> Floats:
@@ -163,8 +162,7 @@ def _degrees(share: Floats, M: int, df: float) -> Floats:
     """Return degrees of freedom for the share of T that lies between sets (Barnard & Rubin 1999)."""
     old = (M - 1) / np.maximum(share, LEAST) ** 2
     rest = 0.0 if np.isinf(df) else 1 / np.maximum((df + 1) / (df + 3) * df * (1 - share), LEAST)
-    out: Floats = np.minimum(1 / (1 / old + rest), LIMIT)
-    return out
+    return np.asarray(np.minimum(1 / (1 / old + rest), LIMIT))
 
 
 def _check(Q: Floats, U: Floats, names: tuple[str, ...], df: float) -> None:

@@ -62,8 +62,7 @@ class Scores(Result):
     @property
     def se(self) -> Floats:
         """Return standard errors (P, D)."""
-        out: Floats = np.sqrt(np.einsum("pdd->pd", self.covariance))
-        return out
+        return np.asarray(np.sqrt(np.einsum("pdd->pd", self.covariance)))
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and dimension, input order, with 95 % intervals and status."""
