@@ -103,7 +103,7 @@ def calibrate_subject(bank: cdx.ItemBank, responses: cdx.Responses, subject: str
     varied = [np.unique(scores[observed[:, i], i]).size > 1 for i in range(len(responses.items))]
     of_subject = {i.id for i in bank.items if next(iter(i.competencies)).startswith(subject)}
     chosen = [i for i, more in zip(responses.items, varied, strict=True) if more and i in of_subject]
-    some, method = responses.select(items=chosen), cdx.MarginalML(missing=AS_PUBLISHED, max_iterations=100)
+    some, method = responses.select(items=chosen), cdx.MarginalML(missing=AS_PUBLISHED, max_iterations=60)
     start = time.perf_counter()
     try:
         out = cdx.calibrate(some, model="GPCM", priors=None, method=method)

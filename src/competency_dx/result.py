@@ -116,6 +116,13 @@ class Result(ABC):
         return str(self)
 
 
+def frame(**columns: Any) -> pd.DataFrame:  # noqa: ANN401 - whatever pandas takes for a column
+    """Return a table of these columns; pandas is loaded when the first table is asked for."""
+    import pandas as pd
+
+    return pd.DataFrame(columns)
+
+
 def check_head(document: object, kind: str, version: int) -> None:
     """Refuse a document of another kind or schema version, saying what was expected."""
     found = document.get("kind") if isinstance(document, dict) else None

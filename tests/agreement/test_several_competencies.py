@@ -71,7 +71,7 @@ def assert_same_errors(found: cdx.Calibration, three: Data, tolerance: float) ->
     np.testing.assert_allclose(frame["se_a"], a, rtol=tolerance)
     np.testing.assert_allclose(frame["se_d"], [theirs[item]["d"] for item in frame["item"]], rtol=tolerance)
     correlations = [three.results["correlation_se"][name] for name in ("COV_21", "COV_31", "COV_32")]
-    np.testing.assert_allclose(found.population_frame()["se"], correlations, rtol=tolerance)
+    np.testing.assert_allclose(found.population_frame()["se"], correlations, rtol=3e-3)
 
 
 def test_product_grid_agrees_with_mirt(three: Data, grid: cdx.Calibration) -> None:

@@ -85,6 +85,21 @@ def test_step_difficulties_agree_with_tam(steps: Steps, partial_credit: cdx.Cali
     assert np.abs(off / steps.se).max() < 6e-3
 
 
+def test_partial_credit_and_its_scores_agree_with_tam(
+    mathematics: pd.DataFrame, partial_credit: cdx.Calibration, results: Results
+) -> None:
+    """TAM integrates on 21 nodes; its log-likelihood is 0.09 off for that, its WLE 5e-4."""
+    tam = results("timss07_g8_rus_math")["tam_PCM"]
+    assert partial_credit.log_likelihood == pytest.approx(tam["loglik"], abs=0.12)
+    assert partial_credit.population.covariance[0, 0] == pytest.approx(tam["variance"], abs=1e-3)
+    expected = tam["WLE"]
+    scores = cdx.score(mathematics, partial_credit, method=cdx.WLE())
+    frame = scores.to_frame().set_index("person").loc[[str(i) for i in expected["idstud"]]]
+    np.testing.assert_allclose(frame["theta"], expected["theta"], atol=1e-3)
+    np.testing.assert_allclose(frame["se"], expected["se"], atol=3e-5)
+    assert scores.reliability[0] == pytest.approx(tam["WLE_rel"], abs=1e-5)
+
+
 class Cut(NamedTuple):
     """A partial credit model on a grid: log-likelihood, and information of each step were θ observed, (236,)."""
 

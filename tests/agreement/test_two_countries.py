@@ -232,9 +232,9 @@ def test_an_em_like_mirts_stands_still_at_mirts_estimates(
 
 @pytest.fixture(scope="module")
 def ratios(fims: Fims, two_slopes: cdx.Calibration, mirt: dict[str, Any], quiet: Quiet) -> Floats:
-    """Likelihood ratios of all items, each free in both groups in its turn."""
+    """Likelihood ratios of every second item, each free in both groups in its turn."""
     out = []
-    for item in mirt["DIF"]["item"]:
+    for item in mirt["DIF"]["item"][::2]:
         with quiet():
             free = fims.calibrated("2PL", (item,))
         assert list(free.to_frame().query("item == @item")["group"]) == ["1", "2"]
@@ -246,11 +246,11 @@ def ratios(fims: Fims, two_slopes: cdx.Calibration, mirt: dict[str, Any], quiet:
 def test_likelihood_ratios_of_items_that_differ(ratios: Floats, mirt: dict[str, Any]) -> None:
     """X2 of 11 to 226 with 2 degrees of freedom: within 0.9, in the same order."""
     assert set(mirt["DIF"]["df"]) == {2}
-    np.testing.assert_allclose(ratios, mirt["DIF"]["X2"], atol=0.9)
-    assert np.argsort(ratios).tolist() == np.argsort(mirt["DIF"]["X2"]).tolist()
+    np.testing.assert_allclose(ratios, mirt["DIF"]["X2"][::2], atol=0.9)
+    assert np.argsort(ratios).tolist() == np.argsort(mirt["DIF"]["X2"][::2]).tolist()
 
 
-@pytest.mark.parametrize("item", ["M1PTI6", "M1PTI11", "M1PTI19", "M1PTI22"])
+@pytest.mark.parametrize("item", ["M1PTI6", "M1PTI22"])
 def test_the_rest_of_a_likelihood_ratio_is_mirts_grids(
     item: str, fims: Fims, mirt: dict[str, Any], mirts_point: Floats
 ) -> None:

@@ -53,3 +53,10 @@ def test_every_module_imports_on_its_own() -> None:
         name = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
         if not name.endswith("__main__"):
             assert importlib.import_module(name)
+
+
+def test_posteriors_of_persons_are_integrated_in_the_room_of_persons() -> None:
+    """Their kernels serve `persons`, and the maxima of `scoring`; a calibration has the E-step of its engine."""
+    name = f"{PACKAGE}.kernels.persons"
+    users = {p.relative_to(SOURCE).parts[0] for p in modules() if name in p.read_text(encoding="utf-8")}
+    assert users <= {"kernels", "persons", "scoring"}

@@ -310,7 +310,8 @@ def test_a_calibrated_bank_is_a_new_one_and_the_old_one_stays(folder: Folder) ->
     bank = folder.load()
     before = bank.to_json()
     record = ParameterRecord(item="y", model="2PL", a=1.4, b=(0.8,), se_a=0.1, se_b=(0.1,), status="calibrated", n=900)
-    fresh = bank.with_calibration(Fresh(record))
+    held = bank.parameters[0].model_copy(update={"status": "calibrated", "se_b": (0.0,), "n": 7})
+    fresh = bank.with_calibration(Fresh(record, held))
     assert bank.to_json() == before
     assert fresh.version == "1.1"
     assert fresh.digest != bank.digest

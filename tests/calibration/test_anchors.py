@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ def test_own_estimates_as_anchors_give_back_the_standard_population(model: str, 
     assert mean == pytest.approx(0, abs=1e-3)
     assert variance == pytest.approx(1, abs=1e-3)
     assert fixed.log_likelihood == pytest.approx(free.log_likelihood, abs=1e-5)
-    assert (fixed.parameters.covariance == 0).all()
+    np.testing.assert_array_equal(fixed.parameters.covariance, free.parameters.covariance)
 
 
 def test_a_shifted_population_is_found_and_new_items_come_onto_the_scale(draw: Draw) -> None:
@@ -78,6 +79,40 @@ def test_rasch_anchors_find_the_mean_too(draw: Draw) -> None:
     found = cdx.calibrate(draw(3000, -0.5, 1.0, 5)[items], model="Rasch", priors=None, anchors=first)
     mean, se, _, _ = _population(found)
     assert abs(mean + 0.5) < 4 * np.hypot(se, 0.04)
+
+
+def test_what_is_provisional_stays_provisional() -> None:
+    """Anchors keep status, standard errors, number of answers and date, in the calibration and in every later bank."""
+    bank = cdx.load_bank("mathematics")
+    dated = [r.model_copy(update={"date": "2026-01-31"}) for r in bank.parameters]
+    bank = replace(bank, parameters=tuple(dated))
+    drawn = cdx.simulate(bank, 300, rng=np.random.default_rng(9))
+    found = cdx.calibrate(drawn, model="GPCM", anchors=bank)
+    assert set(found.parameters.statuses) == {"provisional"}
+    later = bank.with_calibration(found)
+    assert later.parameters == bank.parameters
+    some = replace(bank, parameters=bank.parameters[:40])
+    mixed = some.with_calibration(cdx.calibrate(drawn, model="GPCM", anchors=some))
+    assert mixed.parameters[:40] == bank.parameters[:40]
+    assert {r.status for r in mixed.parameters[40:]} == {"calibrated"}
+    again = mixed.with_calibration(cdx.calibrate(drawn.select(items=drawn.items[30:]), model="GPCM", anchors=mixed))
+    assert again.parameters == mixed.parameters
+
+
+def test_items_with_one_slope_anchor_several_competencies_by_any_integral(draw: Draw) -> None:
+    data = draw(500, 0.0, 1.0, 8)[[f"i{k}" for k in range(10) if k % 3]]
+    of = {item: "xy"[k % 2] for k, item in enumerate(data)}
+    both = cdx.calibrate(data, dimensions=of)
+    one = cdx.calibrate(data)
+    for anchors in (both, one):
+        found = [
+            cdx.calibrate(data, dimensions=of, anchors=anchors, method=cdx.MarginalML(integration=way))
+            for way in ("propagation", "quadrature")
+        ]
+        for each in found:
+            np.testing.assert_array_equal(each.parameters.slope, anchors.parameters.slope)
+            np.testing.assert_array_equal(each.parameters.difficulties, anchors.parameters.difficulties)
+        np.testing.assert_allclose(found[0].estimates, found[1].estimates, atol=0.01)
 
 
 def test_anchors_that_match_no_item_are_refused(draw: Draw) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
+import competency_dx as cdx
 from competency_dx.engine import Constraints, Control
 from competency_dx.engine import populations as of_population
 from competency_dx.engine.items import Items
@@ -24,6 +26,7 @@ from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.populations import Populations, inseparable, populations_of
 from competency_dx.engine.priors import Priors
 from competency_dx.engine.propagation import Propagation, propagation_likelihood
+from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid.e_step import Answers, prepare
 from competency_dx.kernels.propagation.ep_e_step import ep_posterior
 
@@ -250,6 +253,43 @@ def test_the_prior_of_correlations_draws_them_to_a_common_value_of_any_size() ->
     two = populations_of(("a", "b"), correlation_sd=0.15)
     for r in (-0.5, 0.7):
         assert of_population.prior(two, np.array([1.0, r, 1.0])).value == pytest.approx(np.log(1 - r**2))
+
+
+def answers_to(bank: cdx.ItemBank, leaves: dict[str, int]) -> pd.DataFrame:
+    """Return answers of 300 persons to some dichotomous items of some leaves, each a competency of its own."""
+    rng, table = np.random.default_rng(3), {}
+    for leaf, n in leaves.items():
+        theta = rng.normal(size=300)
+        for item in [i.id for i in bank.items if bank.leaves[i.id] == leaf and i.max_score == 1][:n]:
+            table[item] = (rng.random(300) < expit(1.5 * theta)).astype(int)
+    return pd.DataFrame(table)
+
+
+def test_competencies_are_read_from_the_bank() -> None:
+    bank = cdx.load_bank("mathematics")
+    table = answers_to(bank, {"MAT.S.01": 4, "MAT.M.05": 4})
+    for level, of in (
+        ("competencies", dict(bank.leaves)),
+        ("clusters", {item: leaf.rpartition(".")[0] for item, leaf in bank.leaves.items()}),
+    ):
+        read, given = (cdx.calibrate(table, model="Rasch", bank=bank, dimensions=d) for d in (level, of))
+        assert read.parameters.dimensions == given.parameters.dimensions == tuple(dict.fromkeys(of[i] for i in table))
+        np.testing.assert_array_equal(read.estimates, given.estimates)
+    with pytest.raises(CalibrationError, match="reads competencies from the bank; give it in bank="):
+        cdx.calibrate(table, dimensions="competencies")
+    with pytest.raises(CalibrationError, match="dimensions='topics' is not known; choose one of: competencies, clust"):
+        cdx.calibrate(table, bank=bank, dimensions="topics")
+
+
+@pytest.mark.parametrize("model", ["2PL", "Rasch"])
+def test_the_only_item_of_a_competency_is_named(model: str) -> None:
+    bank = cdx.load_bank("mathematics")
+    table = answers_to(bank, {"MAT.S.01": 4, "MAT.M.05": 1})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cdx.CompetencyDxWarning)
+        found = cdx.calibrate(table, model=model, bank=bank, dimensions="competencies")
+    said = [i for f in found.findings if f.code == "calibration.lone_slope" for i in f.scope]
+    assert said == ([table.columns[4]] if model == "2PL" else [])
 
 
 def propagation_of(likelihood: Marginal) -> Propagation:

@@ -180,8 +180,8 @@ def test_a_peer_finds_the_same_with_the_same_errors() -> None:
 
 
 def test_six_testlets_are_recovered() -> None:
-    """2000 persons, 36 items: the maximum is certified and estimates lie within their standard errors of the truth."""
-    case = made(in_testlets(6, 6), RNG(11).normal(size=(2000, 7)), 12)
+    """1000 persons, 36 items: the maximum is certified and estimates lie within their standard errors of the truth."""
+    case = made(in_testlets(6, 6), RNG(11).normal(size=(1000, 7)), 12)
     likelihood = bifactor_of(case)
     found = fit(likelihood, Control(points=likelihood.integral.points(61, 3)))
     assert found.converged

@@ -179,7 +179,7 @@ def attempt(data: pd.DataFrame) -> tuple[cdx.Calibration, str]:
     return found, " ".join(f.en for f in found.findings)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_duplicated_items_do_not_pass_in_silence(seed: int, quiet: Quiet) -> None:
     """Two copies of an item explain each other: the likelihood rises with their slopes without bound (Heywood).
 

@@ -311,7 +311,7 @@ def test_priors_favour_no_rotation(two: Found) -> None:
 
 
 def test_three_dimensions_start_and_converge() -> None:
-    case = made(1000, 18, np.eye(3), 21)
+    case = made(500, 18, np.eye(3), 21)
     likelihood = case.likelihood()
     assert likelihood.start.size == 18 * 3 - 3 + int((case.known.n_categories - 1).sum())
     found = fit(likelihood, Control(points=15))

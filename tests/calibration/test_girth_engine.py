@@ -186,8 +186,8 @@ def test_unfinished_iterations_deny_convergence(lsat: Callable[[str], pd.DataFra
 def test_a_drifting_location_denies_convergence() -> None:
     """One missing answer sends forty 2PL items to pcm_mml, which stops while their common location is still on its way."""
     rng = np.random.default_rng(6)
-    theta, a, b = rng.normal(size=(1500, 1)), rng.uniform(0.8, 1.8, 40), rng.normal(size=40)
-    scores = (rng.random((1500, 40)) < 1 / (1 + np.exp(-a * (theta - b)))).astype(float)
+    theta, a, b = rng.normal(size=(1000, 1)), rng.uniform(0.8, 1.8, 40), rng.normal(size=40)
+    scores = (rng.random((1000, 40)) < 1 / (1 + np.exp(-a * (theta - b)))).astype(float)
     complete = _girth(cdx.load_responses(scores), "2PL")
     scores[0, 0] = np.nan
     drifted = _girth(cdx.load_responses(scores), "2PL")
@@ -283,10 +283,11 @@ def test_lsat_agrees(name: str, model: str, lsat: Callable[[str], pd.DataFrame])
 
 @pytest.mark.parametrize("model", ["GRM", "GPCM"])
 def test_verbal_aggression_agrees(model: str, verbagg: pd.DataFrame) -> None:
+    verbagg = verbagg.iloc[:, ::2]
     check = cross_check(cdx.calibrate(verbagg, model=model, priors=None), verbagg)
     assert check.verdict == "agrees"
     assert (check.to_frame()["verdict"] == "agrees").all()
-    assert len(check.items) == 24 * 3
+    assert len(check.items) == 12 * 3
 
 
 def test_mixed_formats_agree() -> None:
@@ -379,7 +380,7 @@ def test_what_calibrate_asks_for_is_done_or_refused(lsat: Callable[[str], pd.Dat
 
 
 def test_estimates_do_not_depend_on_the_order_of_persons(routed: pd.DataFrame) -> None:
-    order = np.random.default_rng(3).permutation(len(routed))
+    routed, order = routed.iloc[:500, 4:16], np.random.default_rng(3).permutation(500)
     ways = [cdx.load_responses(routed), cdx.load_responses(routed.iloc[order].reset_index(drop=True))]
     values: list[Floats] = [_girth(data, "2PL").estimates for data in ways]
     np.testing.assert_allclose(values[0], values[1], atol=1e-3)

@@ -209,11 +209,11 @@ def test_points_of_an_axis(mixed: tuple[Marginal, Floats]) -> None:
 
 
 def test_items_measuring_two_of_three_competencies_are_recovered() -> None:
-    """Three families, answers missing: 700 persons; estimates lie within their standard errors of the truth."""
+    """Three families, answers missing: 400 persons; estimates lie within their standard errors of the truth."""
     R = np.array([[1, 0.5, 0.3], [0.5, 1, 0.6], [0.3, 0.6, 1]])
     families = ["2PL", "GRM", "GPCM", "GRM"] * 6
     data, truth = made(
-        within(24, 3), families, RNG(12).multivariate_normal(np.zeros(3), R, size=700, method="cholesky"), 13
+        within(24, 3), families, RNG(12).multivariate_normal(np.zeros(3), R, size=400, method="cholesky"), 13
     )
     likelihood = data.likelihood(populations_of(("X", "Y", "Z")))
     found = fit(likelihood, Control(points=15))
@@ -233,7 +233,7 @@ def test_items_measuring_two_of_three_competencies_are_recovered() -> None:
 
 def test_rasch_items_have_a_free_covariance_and_groups_free_means() -> None:
     rng = RNG(14)
-    group = np.arange(3000) % 2
+    group = np.arange(1600) % 2
     sigma = [np.array([[1.5, 0.6], [0.6, 0.8]]), np.array([[0.7, 0.2], [0.2, 1.0]])]
     theta = np.stack(
         [rng.multivariate_normal([0, 0] if g == 0 else [0.5, -0.3], sigma[g], method="cholesky") for g in group]

@@ -180,12 +180,13 @@ def fit(blocks: list[Block]) -> Fit:
             whole[mask] = part
         return out
 
+    given = [(b.answers[:, :, None] == np.arange(b.allowed.shape[1])).astype(float) for b in blocks]
+
     def loss(x: Floats) -> tuple[float, Floats]:
         tables = [
             b.kernel.log_probabilities(beta[:, 1:], beta[:, :1] * theta, b.allowed)
             for b, beta in zip(blocks, unpack(x), strict=True)
         ]
-        given = [b.answers[:, :, None] == np.arange(b.allowed.shape[1]) for b in blocks]
         joint = log_weight + sum(np.tensordot(z, log_prob, 2) for z, log_prob in zip(given, tables, strict=True))
         total = logsumexp(joint, axis=1)
         posterior = np.exp(joint - total[:, None])
@@ -193,7 +194,7 @@ def fit(blocks: list[Block]) -> Fit:
         for b, beta, log_prob, z, mask in zip(blocks, unpack(x), tables, given, free, strict=True):
             by = b.kernel.derivatives(beta[:, 1:], beta[:, :1] * theta, log_prob, b.allowed)
             by[:, 0] *= theta
-            counts = np.tensordot(z.astype(float), posterior, (0, 0))
+            counts = np.tensordot(z, posterior, (0, 0))
             gradients.append(np.einsum("nkq,nfkq->nf", counts, by)[mask])
         return -float(total.sum()), -np.concatenate(gradients)
 

@@ -276,7 +276,8 @@ def test_a_file_target_gets_one_file(ending: str, profiles: cdx.DeficitProfiles,
 @pytest.mark.parametrize("name", ["bank", "responses", "calibration", "scores"])
 def test_other_results_become_pages_too(name: str, tmp_path: Path) -> None:
     bank = cdx.load_bank("physics")
-    responses = cdx.simulate(bank, 250, rng=np.random.default_rng(4))
+    responses = cdx.simulate(bank, 150, rng=np.random.default_rng(4))
+    responses = responses.select(items=responses.items[:12])
     calibration = cdx.calibrate(responses, model="PCM")
     results = {
         "bank": bank,

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -23,6 +24,7 @@ def _bank() -> cdx.ItemBank:
     return cdx.load_bank("physics")
 
 
+@cache
 def _responses() -> cdx.Responses:
     data = cdx.simulate(_bank(), 130, rng=np.random.default_rng(1)).to_frame().set_index("person")
     data = data.mask(np.random.default_rng(2).random(data.shape) < 0.1)
@@ -52,6 +54,7 @@ def _answers(persons: int = 300) -> pd.DataFrame:
     return pd.DataFrame(right.astype(int), columns=[f"{'xy'[k // 5]}{k}" for k in range(10)])
 
 
+@cache  # what is scored by it need not calibrate again; the calibration itself is made anew
 def _two() -> cdx.Calibration:
     return cdx.calibrate(_answers(), dimensions={name: name[0] for name in _answers().columns})
 
@@ -72,6 +75,7 @@ def _q() -> pd.DataFrame:
     return pd.DataFrame({"A": [n[0] == "x" for n in names], "B": [n[0] == "y" for n in names]}, index=names).astype(int)
 
 
+@cache
 def _classes() -> cdx.ClassCalibration:
     return cdx.calibrate(_answers(), model="GDINA", dimensions=_q())
 
@@ -108,10 +112,10 @@ def _profiles_of_a_form() -> cdx.DeficitProfiles:
 COVARIATE = pd.DataFrame({"x": np.arange(130.0)}, index=[str(k) for k in range(1, 131)])
 MAKERS: dict[str, Callable[[], Result]] = {
     "ItemBank": _bank,
-    "Responses": _responses,
+    "Responses": _responses.__wrapped__,
     "Calibration": lambda: cdx.calibrate(_responses(), model="GPCM"),
     "Calibration with NaN": _gap,
-    "Calibration of several competencies": _two,
+    "Calibration of several competencies": _two.__wrapped__,
     "Calibration of groups": _grouped,
     "Calibration of many families": _mixture,
     "Calibration by girth": lambda: cdx.calibrate(_answers(), method=cdx.calibration.Girth()),
@@ -119,7 +123,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "FactorSolution": lambda: cdx.calibration.rotated(
         cdx.calibrate(_answers(), dimensions=cdx.calibration.Exploratory(n=2))
     ),
-    "ClassCalibration": _classes,
+    "ClassCalibration": _classes.__wrapped__,
     "AttributePosteriors": lambda: cdx.classification.attribute_posteriors(cdx.load_responses(_answers()), _classes()),
     "ClassificationAccuracy": lambda: cdx.classification.classification_accuracy(
         cdx.load_responses(_answers()), _classes()
@@ -251,7 +255,7 @@ def test_every_kind_of_picture_draws(result: Result) -> None:
     from matplotlib.figure import Figure
 
     assert result.chart_kinds()
-    for kind in (None, *result.chart_kinds()):
+    for kind in (None, *result.chart_kinds()[1:]):
         figure = result.plot(kind)
         assert isinstance(figure, Figure)
         assert figure.axes

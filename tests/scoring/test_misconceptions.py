@@ -234,8 +234,8 @@ NONE = Design(marks=({"2": "m0"},) * 6, prevalence=(0.3,), strength=(0.0,))
 @pytest.fixture(scope="module")
 def recovered(make_bank: MakeBank, quiet: Quiet) -> list[tuple[Truth, MisconceptionEvidence]]:
     out = []
-    for seed in range(3):
-        truth = made(make_bank, SIX, 1500, seed)
+    for seed in range(4):
+        truth = made(make_bank, SIX, 1000, seed)
         with quiet():
             out.append((truth, find_misconceptions(truth.raw, truth.bank)))
     return out

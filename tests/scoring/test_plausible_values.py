@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from competency_dx.models import bank_parameters, log_probabilities
 from competency_dx.persons import inverse_cdf, uniforms
 from competency_dx.scoring import PlausibleValues, Pooled, plausible_values, pool
 
+Quiet = Callable[[], AbstractContextManager[None]]
 MakeBank = Callable[..., ItemBank]
 Array = NDArray[np.float64]
 GAMMA = np.array([0.2, 0.7, -0.5])  # constant, x, group b
@@ -95,15 +97,16 @@ def test_pooled_regression_recovers_the_truth_where_eap_shrink(bank: ItemBank, d
     assert (np.abs(shrunk[1:] - GAMMA[1:]) > 4 * np.sqrt(variance[1:])).all()
 
 
-def test_coverage_of_pooled_slopes(bank: ItemBank) -> None:
-    """60 samples of 250 persons: 95 % intervals hold the truth in 51 to 60 (binomial, 99.9 %)."""
+def test_coverage_of_pooled_slopes(bank: ItemBank, quiet: Quiet) -> None:
+    """120 samples of 150 persons: 95 % intervals hold the truth in 106 to 120 (binomial, 99.9 %)."""
     hits = np.zeros(3, dtype=int)
-    for r in range(60):
-        one = sample(bank, 250, 1000 + r)
-        drawn = plausible_values(one.responses, bank, rng=np.random.default_rng(r), conditioning=one.covariates)
+    for r in range(120):
+        one = sample(bank, 150, 1000 + r)
+        with quiet():  # a person without any right answer may reach the end of the scale
+            drawn = plausible_values(one.responses, bank, rng=np.random.default_rng(r), conditioning=one.covariates)
         low, high = pooled(drawn, one.design).interval.T
         hits += (low < GAMMA) & (high > GAMMA)
-    assert (hits >= 51).all()
+    assert (hits >= 106).all()
 
 
 def log_likelihood(at: Array, bank: ItemBank, data: Sample) -> float:

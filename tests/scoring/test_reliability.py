@@ -19,7 +19,7 @@ from competency_dx.errors import ScoringError
 from competency_dx.models import ItemParameters, NormalPopulation, bank_parameters, log_probabilities, score_information
 from competency_dx.persons import match, posterior_of
 from competency_dx.scoring import reliability
-from competency_dx.scoring.reliability import _of_one, _of_several
+from competency_dx.scoring.reliability import _measured
 
 MakeBank = Callable[..., ItemBank]
 SharedFile = Callable[[str], Path]
@@ -244,18 +244,20 @@ def test_several_competencies_reach_what_simulated_persons_show(within: bool) ->
     data = cdx.simulate(known, theta, rng=rng)
     estimate = posterior_of(match(data, known, cdx.MissingPolicy()), known).moments().mean
     reached = 1 - ((estimate - theta) ** 2).mean(axis=0) / np.diag(V)
-    found = _of_several(known, cdx.EAP())
+    found = _measured(known, cdx.EAP())
     np.testing.assert_allclose(found["posterior"], reached, atol=0.02)
     np.testing.assert_allclose(found["marginal"], reached, atol=0.035)
     assert (found["likelihood"] < found["marginal"]).all()
     if not within:
-        alone = [_of_one(known.take(np.flatnonzero(known.loads[:, d])).single(d), cdx.EAP()) for d in range(2)]
-        assert (found["posterior"] > [x["posterior"] + 0.01 for x in alone]).all()  # the other competency tells of it
-        np.testing.assert_allclose(found["likelihood"], [x["likelihood"] for x in alone], atol=0.02)
+        alone = [_measured(known.take(np.flatnonzero(known.loads[:, d])).single(d), cdx.EAP()) for d in range(2)]
+        assert (
+            found["posterior"] > [x["posterior"][0] + 0.01 for x in alone]
+        ).all()  # the other competency tells of it
+        np.testing.assert_allclose(found["likelihood"], [x["likelihood"][0] for x in alone], atol=0.02)
         for d in range(2):
             items = np.flatnonzero(known.loads[:, d])
-            np.testing.assert_allclose(found["theta"][d], alone[d]["theta"], atol=1e-9)
-            np.testing.assert_allclose(found["information"][d][items], alone[d]["information"], rtol=1e-5, atol=1e-8)
+            np.testing.assert_allclose(found["theta"][d], alone[d]["theta"][0], atol=1e-9)
+            np.testing.assert_allclose(found["information"][d][items], alone[d]["information"][0], rtol=1e-5, atol=1e-8)
 
 
 def test_a_calibration_of_several_has_a_row_for_each(quiet: Callable[[], Any]) -> None:

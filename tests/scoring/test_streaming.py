@@ -168,7 +168,7 @@ def peak(source: Path, bank: ItemBank) -> tuple[int, int]:
     before = pool.bytes_allocated()
     tracemalloc.start()
     try:
-        score_file(source, source.with_suffix(".out"), bank, block=800)
+        score_file(source, source.with_suffix(".out"), bank, block=400)
         return tracemalloc.get_traced_memory()[1], pool.max_memory() - before
     finally:
         tracemalloc.stop()
@@ -177,7 +177,7 @@ def peak(source: Path, bank: ItemBank) -> tuple[int, int]:
 
 def test_memory_does_not_grow_with_the_file(bank: ItemBank, tmp_path: Path) -> None:
     """Four times the rows in one row group: Python's peak within 15 %, Arrow's far below the growth of the table."""
-    persons, files = 4_000, []
+    persons, files = 2_000, []
     for times in (1, 4):
         frame = cdx.simulate(bank, persons * times, rng=np.random.default_rng(6)).to_frame()
         files.append(tmp_path / f"{times}.parquet")

@@ -31,11 +31,6 @@ PROVISIONAL = Template("bank.provisional", "info",
     "Откалибруйте банк по ответам.",
     "Parameters of {n} of {items:item|items} are provisional (expert judgement); their uncertainty is carried into every "
     "score. Calibrate the bank on responses.")
-MIXED_SCALES = Template("bank.mixed_scales", "warning",
-    "Часть параметров откалибрована, часть ({n}) предварительная: они могут лежать на разных шкалах. Откалибруйте и "
-    "остальные задания, закрепив якоря (anchors=).",
-    "Some parameters are calibrated, {n} provisional: they may lie on different scales. Calibrate the others too, with "
-    "anchors=.")
 NO_PARAMETERS = Template("bank.no_parameters", "warning",
     "Нет параметров у {n:задания|заданий|заданий}, в оценивании {n:~оно не участвует|они не участвуют|они не участвуют}: "
     "{scope}.",
@@ -189,11 +184,13 @@ class ItemBank(Result):
 
         Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and
         correlations with standard errors. One competency brings mean and variance, and correlations stay as they were.
+        Parameters that the calibration left as they were, those of anchors, keep their record: status, standard errors, number
+        of answers, date.
 
         Raises
         ------
         BankError
-            When the calibration has other items or competencies than the bank.
+            When the calibration has other items or competencies than the bank, or would leave parameters of two scales in it.
         """
         if not hasattr(calibration, "bank_records"):
             raise BankError(f"with_calibration needs a Calibration, got {type(calibration).__name__}")
@@ -207,7 +204,15 @@ class ItemBank(Result):
                 "calibrate with dimensions=bank.leaves"
             )
         kept = {r.item: r for r in self.parameters}
-        records = tuple((kept | fresh)[i.id] for i in self.items if i.id in kept | fresh)
+        held = {i: kept[i] for i, record in fresh.items() if i in kept and kept[i].has_numbers_of(record)}
+        others = [i for i in kept if i not in fresh]
+        if others and not held:
+            raise BankError(
+                f"bank {self.id}: the calibration gives no parameters of {listed(others)}, and those they have may lie on "
+                "another scale; calibrate with anchors=bank, or on answers to every item of the bank"
+            )
+        now = kept | fresh | held
+        records = tuple(now[i.id] for i in self.items if i.id in now)
         population = calibration.bank_population()
         if not population.leaves:
             population = population.model_copy(update={"correlations": self.header.population.correlations})
@@ -219,10 +224,9 @@ class ItemBank(Result):
     def findings(self) -> tuple[Finding, ...]:
         """Return what a careful reader of the bank would remark: provisional parameters, thin competencies."""
         loose = [r.item for r in self.parameters if r.status == "provisional"]
-        mixed = MIXED_SCALES.about(loose) if len(loose) < len(self.parameters) else []
         scored = {r.item for r in self.parameters}
         bare = NO_PARAMETERS.about(i.id for i in self.items if i.id not in scored)
-        return (*PROVISIONAL.about(loose, items=len(self.items)), *mixed, *bare)
+        return (*PROVISIONAL.about(loose, items=len(self.items)), *bare)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, type, competencies, max_score, model, status and the parameters with se_."""

@@ -49,6 +49,12 @@ class ParameterRecord(Document):
     n: int = Field(default=0, ge=0)
     date: str = ""
 
+    def has_numbers_of(self, other: ParameterRecord) -> bool:
+        """Return whether both have the same slope, difficulties and asymptotes, to the last digits of a change of form."""
+        mine, theirs = ((r.a, *r.b, r.c or 0.0, 1.0 if r.u is None else r.u) for r in (self, other))
+        same = len(mine) == len(theirs)
+        return same and all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9) for x, y in zip(mine, theirs, strict=True))
+
 
 def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
     """Read the CSV text of a parameters file.

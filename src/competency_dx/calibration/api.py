@@ -17,7 +17,7 @@ from competency_dx.errors import CalibrationError, listed
 from competency_dx.responses import Responses, load_responses
 
 Source = Any  # Responses, or any table that load_responses reads
-Dimensions = Any  # a mapping of item to competency, or a frame of items by competencies
+Dimensions = Any  # a level of the bank, a mapping of item to competency, or a frame of items by competencies
 DEFAULT_METHOD = MarginalML()
 Classification = Literal["DINA", "DINO", "ACDM", "LLM", "GDINA"]
 CLASSIFICATION = frozenset(get_args(Classification))
@@ -69,11 +69,12 @@ def calibrate(
         GPCM and GRM take dichotomous items too, as 2PL; PCM and RSM as Rasch. "2PLNRM", "3PLNRM", "4PLNRM" are nested logits of
         keyed multiple choice and need raw answers. "DINA", "DINO", "ACDM", "LLM", "GDINA" are diagnostic classification models
         and need a Q-matrix in `dimensions`.
-    dimensions : mapping, Q-matrix frame or Exploratory, optional
-        The competency of each item, or a frame of items by competencies with 1 where an item measures one; None is one
-        competency for all. ``Exploratory(n=2)`` lets the data show dimensions; see `rotated`.
+    dimensions : {"competencies", "clusters"}, mapping, Q-matrix frame or Exploratory, optional
+        ``"competencies"``: each item measures the domain that the bank counts it for (``bank.leaves``); ``"clusters"``: the
+        node above that. Or the competency of each item; or a frame of items by competencies with 1 where an item measures one.
+        None is one competency for all. ``Exploratory(n=2)`` lets the data show dimensions; see `rotated`.
     bank : ItemBank, optional
-        Keys for raw answers, and the score categories of every item.
+        Keys for raw answers, the score categories of every item, and what items measure.
     anchors : ItemBank or Calibration, optional
         Items whose parameters stay fixed; mean and variance of the population are then estimated.
     priors : "weak", None or Priors

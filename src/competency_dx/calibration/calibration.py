@@ -19,7 +19,7 @@ from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.rotation import Method
-from competency_dx.models import CALIBRATED_FROM, ItemParameters, NormalPopulation
+from competency_dx.models import ItemParameters, NormalPopulation
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.result import Result
 
@@ -230,7 +230,7 @@ class Calibration(Result):
                 b=tuple(difficulties[i, steps[i]].tolist()),
                 se_a=_positive(se_a[i]),
                 se_b=tuple(se_b[i, steps[i]].tolist()),
-                status="calibrated" if self.n_answers[i] >= CALIBRATED_FROM else "pilot",
+                status=p.statuses[i],
                 calibration=f"{self.model}-{self.digest[7:19]}",
                 n=int(self.n_answers[i]),
             )

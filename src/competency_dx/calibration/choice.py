@@ -10,9 +10,9 @@ import numpy as np
 
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import exploratory_likelihood
+from competency_dx.calibration.item_setup import Anchors
 from competency_dx.calibration.sample import Sample, populations_in
 from competency_dx.engine import (
-    Fixed,
     Known,
     Marginal,
     Priors,
@@ -34,7 +34,7 @@ class Scene(NamedTuple):
     dimensions: tuple[str, ...]
     sample: Sample
     priors: Priors | None
-    fixed: Fixed | None
+    anchors: Anchors | None
     exploring: bool
 
 
@@ -49,14 +49,15 @@ def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Margina
     known, sample = scene.known, scene.sample
     between = bool((known.loads.sum(axis=1) == 1).all())
     make, propagated = _strategy(scene, method, between=between)
+    fixed = None if scene.anchors is None else scene.anchors.fixed
     items = build_items(
-        known, single_slopes=propagated, priors=scene.priors, constraints=method.constraints, fixed=scene.fixed
+        known, single_slopes=propagated, priors=scene.priors, constraints=method.constraints, fixed=fixed
     )
     if scene.exploring:
         if len(sample.groups) > 1 or sample.covariate_names:
             raise CalibrationError("An exploratory calibration is for one population; leave out Population(by=…, on=…)")
         return exploratory_likelihood(items, answers, dimensions=scene.dimensions, executor=method.executor)
-    held = np.zeros(len(known.ids), dtype=np.bool_) if scene.fixed is None else scene.fixed.items
+    held = np.zeros(len(known.ids), dtype=np.bool_) if fixed is None else fixed.items
     free_slope = np.array([FAMILIES[f].free_slope for f in known.families])
     population, regressors = populations_in(
         sample,

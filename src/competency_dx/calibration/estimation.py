@@ -15,6 +15,7 @@ from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choice import Scene, likelihood_of
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import Exploratory
+from competency_dx.calibration.findings import LONE_SLOPE
 from competency_dx.calibration.item_setup import (
     anchored,
     by_option,
@@ -74,16 +75,16 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
         observed = observed & ((of < 0) | (sample.group[:, None] == of))
         codes = np.where(observed, codes, np.int8(0))
     ids, families, top = tuple(data.items[i] for i in at), [families[i] for i in columns], np.maximum(top[at], 1)
-    dimensions, loads = loadings(ids, request.dimensions)
+    dimensions, loads = loadings(ids, request.dimensions, request.bank)
     counts = category_counts(codes, observed, int(top.max()) + 1)
     options = tuple(options[i] for i in columns) if options else ()
     known = Known(ids, families, top + 1, counts, loads, options, groups, sample.groups)
     refuse(data, known, request.priors, anchored=request.anchors is not None)
-    fixed = None
+    anchors = None
     if request.anchors is not None:
-        fixed, known = anchored(request.anchors, known, dimensions)
+        anchors, known = anchored(request.anchors, known, dimensions)
     sample = sample.among(np.asarray(observed.any(axis=1)))
-    scene = Scene(known, dimensions, sample, request.priors, fixed, isinstance(request.dimensions, Exploratory))
+    scene = Scene(known, dimensions, sample, request.priors, anchors, isinstance(request.dimensions, Exploratory))
     return _estimated(data, (codes, observed), scene, request, method)
 
 
@@ -117,12 +118,16 @@ def _estimated(
     carried = gathered(data.findings, findings_of(request.anchors))
     notes = gathered(carried, left_out(data, known.ids), repeats, others, likelihood.findings(found.at))
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
+    lone = (known.loads.sum(axis=0) == 1) & (known.loads.shape[1] > 1)
+    sloped = likelihood.items.free[:, : likelihood.items.n_slopes].any(axis=1)
+    notes += LONE_SLOPE.about(np.array(known.ids, dtype=object)[known.loads[:, lone].any(axis=1) & sloped])
     by = method.population.by
     given = {"bank": request.bank, "anchors": request.anchors}
     setting = FitSetting(
         model=request.model_name,
         known=known,
         dimensions=scene.dimensions,
+        anchors=scene.anchors,
         answers=answers,
         groups=sample.groups,
         grouping=by if isinstance(by, str) and len(sample.groups) > 1 else None,

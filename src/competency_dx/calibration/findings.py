@@ -34,6 +34,12 @@ STEEP_SLOPE = Template("calibration.steep_slope", "warning",
 FLAT_SLOPE = Template("calibration.flat_slope", "warning",
     "Дискриминация ниже {limit}: {scope}. Задания почти ничего не измеряют; проверьте ключ.",
     "Slope below {limit}: {scope}. These items measure next to nothing; check the key.")
+LONE_SLOPE = Template("calibration.lone_slope", "warning",
+    "{n:~Задание|Задания|Задания} {scope} — {n:~единственное на свою компетенцию|единственные на свои компетенции|единственные "
+    "на свои компетенции}: дискриминация и корреляции этой компетенции по ответам неотличимы и держатся на априорных. Добавьте "
+    'задания или берите dimensions="clusters".',
+    "{scope} {n:~is the only item of its competency|are the only items of their competencies}: the answers do not tell slope and "
+    'correlations of the competency apart, which rest on the priors. Add items, or take dimensions="clusters".')
 FAR_DIFFICULTY = Template("calibration.far_difficulty", "warning",
     "Трудность дальше {limit} логитов от центра: {scope}. Почти все отвечают на них одинаково.",
     "Difficulty farther than {limit} logits from the centre: {scope}. Nearly all answer them alike.")

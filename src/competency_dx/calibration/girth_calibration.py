@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Ints
+from competency_dx.arrays import Bools, Codes
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.estimation import Request
 from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIRTH_UNSETTLED, SECOND_OPINION
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
-from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
+from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse, statuses_of
 from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
 from competency_dx.engine import (
     Constraints,
@@ -31,7 +31,7 @@ from competency_dx.engine import (
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.grid.e_step import points_needed, prepare
-from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, NormalPopulation
+from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses
 
@@ -43,7 +43,7 @@ def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calib
     _, observed = data.effective(method.missing)
     top = highest_scores(data, request.bank)
     kept, families = families_of(data, observed, request.model, top)
-    if len(loadings(tuple(data.items[i] for i in kept), request.dimensions)[0]) > 1:
+    if len(loadings(tuple(data.items[i] for i in kept), request.dimensions, request.bank)[0]) > 1:
         raise CalibrationError("girth estimates one competency; leave out dimensions=, or use MarginalML()")
     chosen = replace(data.select(items=[data.items[i] for i in kept]), max_scores=np.maximum(top[kept], 1))
     out = girth_calibration(chosen, families, method, model=request.model_name)
@@ -67,19 +67,30 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     setup = Known(data.items, list(families), n_categories, counts, np.ones((len(families), 1), bool))
     refuse(data, setup, None, anchored=False)
     opinion = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
-    parameters = placed(opinion, _unplaced(setup, n_answers))
+    items = build_items(setup, priors=None, constraints=Constraints())
+    sd = opinion.slope[0] if family == "Rasch" else 1.0
+    parameters = ItemParameters(
+        items=data.items,
+        families=tuple(families),
+        statuses=statuses_of(n_answers),
+        n_categories=n_categories,
+        slopes=(opinion.slope / sd)[:, None],
+        intercepts=opinion.intercepts,
+        extras=np.zeros((len(families), 0)),
+        covariance=np.where(items.free[:, :, None] & items.free[:, None, :], np.nan, 0.0),
+        population=NormalPopulation(dimensions=("theta",), mean=np.zeros(1), covariance=np.array([[sd**2]])),
+    )
     seen = evidence(codes, observed, parameters)
-    items = build_items(setup, priors=None, constraints=Constraints())._replace(base=parameters.beta)
     population = populations_of(("theta",), free_variance=np.array([family == "Rasch"]))
     table = table_of([*parameters_of_items(items, setup), *population.parameters])
-    free = np.concatenate([items.start, [parameters.variance] * len(population.parameters)])
-    within = np.where(items.free[:, :, None] & items.free[:, None, :], np.nan, 0.0)
+    variance = np.full(len(population.parameters), sd**2)
+    free = np.concatenate([items._replace(base=parameters.beta).start, variance])
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)
     return Calibration(
         model=model,
-        parameters=replace(parameters, covariance=within),
+        parameters=parameters,
         population=parameters.population,
         populations=(parameters.population,),
         groups=("",),
@@ -107,22 +118,6 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
                 "missing": method.missing.describe("en"),
             },
         ),
-    )
-
-
-def _unplaced(setup: Known, n_answers: Ints) -> ItemParameters:
-    """Return the items with slopes of 1 and intercepts of 0 on the scale N(0, 1)."""
-    I, K = setup.counts.shape
-    return ItemParameters(
-        items=setup.ids,
-        families=tuple(setup.families),
-        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
-        n_categories=setup.n_categories,
-        slopes=np.ones((I, 1)),
-        intercepts=np.zeros((I, K)),
-        extras=np.zeros((I, 0)),
-        covariance=np.zeros((I, K, K)),
-        population=NormalPopulation(dimensions=("theta",), mean=np.zeros(1), covariance=np.eye(1)),
     )
 
 

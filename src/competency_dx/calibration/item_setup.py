@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from competency_dx.classification import read_q_matrix
 from competency_dx.engine import Fixed, Known, Priors, extra_width
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
-from competency_dx.models import FAMILIES, ItemParameters, bank_parameters, family, family_for
+from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, bank_parameters, family, family_for
 from competency_dx.responses import Responses, check_design, chosen_options
 
 LEAST_FREE_SLOPES = 3
+BankLevel = Literal["competencies", "clusters"]
 
 
 def highest_scores(data: Responses, bank: ItemBank | None) -> Ints:
@@ -68,8 +69,26 @@ def by_option(
     return codes, observed, top, tuple(labels)
 
 
-def loadings(items: tuple[str, ...], dimensions: Any) -> tuple[tuple[str, ...], Bools]:  # noqa: ANN401
+def level_of_bank(bank: ItemBank | None, level: str) -> dict[str, str]:
+    """Return the competency of each item of a bank, or the node that this stands below."""
+    if level not in get_args(BankLevel):
+        raise CalibrationError(f"dimensions={level!r} is not known; choose one of: {', '.join(get_args(BankLevel))}")
+    if bank is None:
+        raise CalibrationError(f"dimensions={level!r} reads competencies from the bank; give it in bank=")
+    if level == "competencies":
+        return dict(bank.leaves)
+    above = {leaf: bank.framework.node(leaf).parent or leaf for leaf in bank.leaves.values()}
+    return {item: above[leaf] for item, leaf in bank.leaves.items()}
+
+
+def loadings(
+    items: tuple[str, ...],
+    dimensions: Any,  # noqa: ANN401
+    bank: ItemBank | None = None,
+) -> tuple[tuple[str, ...], Bools]:
     """Return the names of the competencies and which of them each item measures (I, D)."""
+    if isinstance(dimensions, str):
+        dimensions = level_of_bank(bank, dimensions)
     if dimensions is None:
         return ("theta",), np.ones((len(items), 1), dtype=np.bool_)
     if isinstance(dimensions, Exploratory):
@@ -88,7 +107,8 @@ def loadings(items: tuple[str, ...], dimensions: Any) -> tuple[tuple[str, ...], 
             raise CalibrationError(f"No item measures {listed(thin)}; drop the competency or add items")
         return q.attributes, q.entries.astype(np.bool_)
     raise CalibrationError(
-        f"dimensions= takes None, a mapping of item to competency or a Q-matrix frame, got {type(dimensions).__name__}"
+        "dimensions= takes None, a level of the bank, a mapping of item to competency or a Q-matrix frame, got "
+        f"{type(dimensions).__name__}"
     )
 
 
@@ -116,30 +136,47 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
                 raise CalibrationError(finding.en)
 
 
+def statuses_of(n_answers: Ints, anchors: Anchors | None = None) -> tuple[str, ...]:
+    """Return the status of each item by the number of answers to it (I,); anchors keep theirs."""
+    kept = [None] * len(n_answers) if anchors is None else anchors.statuses
+    return tuple(s or ("calibrated" if n >= CALIBRATED_FROM else "pilot") for s, n in zip(kept, n_answers, strict=True))
+
+
 def left_out(data: Responses, calibrated: Sequence[str]) -> tuple[Finding, ...]:
     """Return the note about items without answers."""
     there = set(calibrated)
     return NO_ANSWERS.about(item for item in data.items if item not in there)
 
 
-def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[str, ...]) -> tuple[Fixed, Known]:
-    """Return which items are fixed at which parameters (I, F), and the items with the anchors' own families."""
+class Anchors(NamedTuple):
+    """Items held at given parameters, in columns slopes (D), intercepts (K - 1), extras (E).
+
+    Their statuses (I,), None for other items, and the covariance of each item's parameters (I, D + K - 1 + E, same).
+    """
+
+    fixed: Fixed
+    statuses: tuple[str | None, ...]
+    covariance: Floats
+
+
+def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[str, ...]) -> tuple[Anchors, Known]:
+    """Return which items are held at which parameters, and the items with the anchors' own families."""
     given = anchors.parameters if isinstance(anchors, Calibration) else bank_parameters(anchors)
     if given.slopes.shape[1] > 1 and given.dimensions != dimensions:
         raise CalibrationError(
             f"The anchors measure {listed(given.dimensions)}, the calibration {listed(dimensions)}; give the same "
             "competencies in the same order"
         )
-    if given.slopes.shape[1] != known.loads.shape[1]:
-        raise CalibrationError(
-            f"The anchors measure {given.slopes.shape[1]} competencies, the calibration {known.loads.shape[1]}; "
-            "anchor with the same ones"
-        )
     keys = zip(given.items, given.item_groups or [""] * len(given.items), strict=True)
     places = {key: i for i, key in enumerate(keys)}
     groups = [known.group_names[g] if g >= 0 else "" for g in known.groups] or [""] * len(known.ids)
     held = [places.get((item, g), places.get((item, ""), -1)) for item, g in zip(known.ids, groups, strict=True)]
-    mask = np.array(held) >= 0
+    mask, D = np.array(held) >= 0, given.slopes.shape[1]
+    several = known.loads[mask].sum(axis=1) > 1
+    if known.loads.shape[1] != D and (D > 1 or several.any()):
+        raise CalibrationError(
+            f"The anchors measure {D} competencies, the calibration {known.loads.shape[1]}; anchor with the same ones"
+        )
     if not mask.any():
         raise CalibrationError(f"None of the items {listed(known.ids)} is among the anchors {listed(given.items)}")
     for item, i, m in zip(known.ids, held, known.n_categories, strict=True):
@@ -149,22 +186,27 @@ def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[st
             )
     families = [given.families[i] if i >= 0 else f for i, f in zip(held, known.families, strict=True)]
     known = known._replace(families=families)
-    return Fixed(mask, _anchor_values(given, known, held)), known
+    statuses = tuple(given.statuses[i] if i >= 0 else None for i in held)
+    values, covariance = _anchor_values(given, known, held)
+    return Anchors(Fixed(mask, values), statuses, covariance), known
 
 
-def _anchor_values(given: ItemParameters, known: Known, held: list[int]) -> Floats:
-    """Return the anchors' parameters in the columns of this calibration (I, F), for the rows `held` of them, -1 for none."""
-    several = known.loads.shape[1] > 1 and bool((known.loads.sum(axis=1) == 1).all())
-    given = given.single() if several and given.between else given
-    D, K = given.slopes.shape[1], int(known.n_categories.max())
-    width = given.intercepts.shape[1] - 1
-    beta, E = given.beta, extra_width(known.families, known.n_categories)
-    out = np.zeros((len(known.ids), D + K - 1 + E))
-    n = min(E, given.extras.shape[1])
+def _anchor_values(given: ItemParameters, known: Known, held: list[int]) -> tuple[Floats, Floats]:
+    """Return the anchors' parameters in the columns of this calibration (I, F) and the covariance of each item (I, F, F).
+
+    `held` are the rows of the anchors, -1 for none. A single slope is that of the competency the item measures.
+    """
+    D, K, E = known.loads.shape[1], int(known.n_categories.max()), extra_width(known.families, known.n_categories)
+    own, width = given.slopes.shape[1], given.intercepts.shape[1] - 1
+    I, n = len(known.ids), min(E, given.extras.shape[1])
+    values, covariance = np.zeros((I, D + K - 1 + E)), np.zeros((I, *(D + K - 1 + E,) * 2))
     for j in np.flatnonzero(np.array(held) >= 0):
-        i, last = held[j], D + int(known.n_categories[j]) - 1
-        out[j, :last] = beta[i, :last]  # an intercept of a category not admitted is 0 there
-        out[j, D + K - 1 : D + K - 1 + n] = beta[i, D + width : D + width + n]
+        i, steps = held[j], np.arange(int(known.n_categories[j]) - 1)
+        slopes = np.arange(D) if own == D else known.dimension[j : j + 1]
+        to = np.concatenate([slopes, D + steps, D + K - 1 + np.arange(n)])
+        of = np.concatenate([np.arange(own), own + steps, own + width + np.arange(n)])
+        values[j, to] = given.beta[i, of]  # an intercept of a category not admitted is 0 there
+        covariance[j, to[:, None], to] = given.covariance[i, of[:, None], of]
         if known.families[j] == "3PL":
-            out[j, D + K :] = np.inf
-    return out
+            values[j, D + K :] = np.inf
+    return values, covariance

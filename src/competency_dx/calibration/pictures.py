@@ -269,10 +269,10 @@ def _wright(shown: Shown) -> Chart:
 
 def _steps(p: ItemParameters, items: Ints) -> tuple[list[str], Floats]:
     """Return names and places: one for each step of an item, or that of the item where it has none."""
-    whole, _ = locations(p)
+    (whole, _), steps = locations(p), -p.steps / p.slope[:, None]
     words, places = [], []
     for i in items:
-        b = -p.steps[i] / p.slope[i]
+        b = steps[i]
         there = np.flatnonzero(np.isfinite(b))
         if p.n_categories[i] > 2 and not FAMILIES[p.families[i]].slope_in_extras:
             words += [f"{p.labels[i]}.{k + 1}" for k in there]

@@ -11,12 +11,13 @@ from competency_dx.arrays import Floats, FrozenDict
 from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.findings import COARSE_GRID, NEAR_DUPLICATE
+from competency_dx.calibration.item_setup import Anchors, statuses_of
 from competency_dx.engine import Accuracy, Fit, Items, Known, Likelihood, beta_of, parameters_of_items, table_of
 from competency_dx.errors import listed
 from competency_dx.findings import Finding, Severity
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.rotation import Method
-from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters
+from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import digest_arrays, provenance
 
 COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
@@ -25,7 +26,8 @@ COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid o
 class FitSetting(NamedTuple):
     """What surrounds a fit: items, dimensions, answers, groups and where they come from, item-rest correlations, notes.
 
-    `rotation` is that of an exploratory calibration, `inputs` are the digests of what was given besides answers.
+    `rotation` is that of an exploratory calibration, `anchors` keep their statuses and errors, `inputs` are the digests of what
+    was given besides answers.
     """
 
     model: str
@@ -39,6 +41,7 @@ class FitSetting(NamedTuple):
     settings: Mapping[str, str]
     penalised: bool = False
     rotation: Method | None = None
+    anchors: Anchors | None = None
     inputs: Mapping[str, str] = FrozenDict()
 
 
@@ -46,7 +49,7 @@ def assembled(
     setting: FitSetting, likelihood: Likelihood, found: Fit, covariance: Floats | None, how: Accuracy
 ) -> Calibration:
     """Put the pieces of a fit together; `covariance` (F, F) is that of φ."""
-    answers, known = setting.answers, setting.known
+    answers, known, held = setting.answers, setting.known, setting.anchors
     mask = np.ones(answers.codes.shape, dtype=bool) if answers.observed is None else answers.observed
     n_answers, F = mask.sum(axis=0), len(found.phi)
     full = np.full((F, F), np.nan) if covariance is None else covariance
@@ -57,9 +60,9 @@ def assembled(
     parameters = ItemParameters(
         items=known.ids,
         families=tuple(known.families),
-        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
+        statuses=statuses_of(n_answers, held),
         n_categories=known.n_categories,
-        **_arrays(items, known, found.phi, full),
+        **_arrays(items, known, found.phi, full, held),
         population=populations[0],
         options=known.options,
         item_groups=tuple("" if g < 0 else known.group_names[g] for g in known.groups),
@@ -106,7 +109,7 @@ def assembled(
     )
 
 
-def _arrays(items: Items, known: Known, phi: Floats, full: Floats) -> dict[str, Floats]:
+def _arrays(items: Items, known: Known, phi: Floats, full: Floats, held: Anchors | None) -> dict[str, Floats]:
     """Return slopes (I, D), intercepts (I, K), extras (I, E) and the covariance within items (I, D + K - 1 + E, same)."""
     I, K, D, n = len(known.ids), items.allowed.shape[1], known.loads.shape[1], items.n_slopes
     beta = beta_of(items, phi)
@@ -118,7 +121,7 @@ def _arrays(items: Items, known: Known, phi: Floats, full: Floats) -> dict[str, 
     place = np.where(column >= 0, np.take_along_axis(items.place, np.maximum(column, 0), axis=1), -1)
     e = np.where(items.allowed, np.concatenate([np.zeros((I, 1)), shifted[:, D : D + K - 1]], axis=1), np.nan)
     e[:, 0] = np.where(items.allowed[:, 0], 0.0, np.nan)
-    within = np.zeros((I, width, width))
+    within = np.zeros((I, width, width)) if held is None else held.covariance.copy()
     for i in range(I):
         at = np.flatnonzero(place[i] >= 0)
         within[i, at[:, None], at] = full[np.ix_(place[i, at], place[i, at])]

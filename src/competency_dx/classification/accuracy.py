@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, value
+from competency_dx.arrays import Floats, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import fingerprint, matched, posterior_blocks
 from competency_dx.display import Chart, point_chart
 from competency_dx.errors import ScoringError
-from competency_dx.kernels.classes.attribute_profiles import Binary
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,14 +60,10 @@ class ClassificationAccuracy(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for whole profiles ("profile") and one per attribute: level, accuracy, consistency."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            {
-                "level": ["profile", *self.dimensions],
-                "accuracy": [self.accuracy, *self.attribute_accuracy],
-                "consistency": [self.consistency, *self.attribute_consistency],
-            }
+        return frame(
+            level=["profile", *self.dimensions],
+            accuracy=[self.accuracy, *self.attribute_accuracy],
+            consistency=[self.consistency, *self.attribute_consistency],
         )
 
     def summary(self) -> Sequence[str]:
@@ -110,12 +105,13 @@ def classification_accuracy(
     answers = matched(data, calibration.parameters, missing)
     profiles, w = calibration.profiles, answers.patterns.weight / answers.patterns.weight.sum()
     C, A = profiles.shape
+    place = {row.tobytes(): c for c, row in enumerate(profiles)}  # P(mastery) never exceeds that of a prerequisite
     confusion, right, two = np.zeros((C, C)), np.zeros(A), np.zeros((A, 2, 2))
     for part in posterior_blocks(answers, calibration):
         mass, best = part.posterior * w[part.block, None], part.best
         mastery, lack = mass @ profiles, mass @ (1 - profiles)
         if estimate == "EAP":
-            best = _place(profiles, (mastery > lack).astype(np.int8))
+            best = np.array([place[row.tobytes()] for row in (mastery > lack).astype(np.int8)], dtype=np.int64)
         assigned = profiles[best].astype(np.float64)
         np.add.at(confusion, best, mass)
         right += (assigned * mastery + (1 - assigned) * lack).sum(axis=0)
@@ -142,9 +138,3 @@ def _consistency(confusion: Floats) -> float:
     """Return Σ_truth P(truth) Σ_estimate P(estimate | truth)² from joint probabilities (estimate, truth)."""
     truth = confusion.sum(axis=0)
     return float((confusion**2).sum(axis=0) @ (1 / np.maximum(truth, 1e-300)))
-
-
-def _place(profiles: Binary, wanted: Binary) -> Ints:
-    """Return where each wanted profile stands; P(mastery) never exceeds that of a prerequisite, so all are permissible."""
-    place = {row.tobytes(): c for c, row in enumerate(np.ascontiguousarray(profiles))}
-    return np.array([place[row.tobytes()] for row in np.ascontiguousarray(wanted)], dtype=np.int64)

@@ -23,6 +23,8 @@ def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Fin
     at_bound = ((p <= BOUND * 1.001) | (p >= 1 - BOUND * 1.001)) & ~empty
     ends, _ = items.ends()
     own = list(zip(items.items, problem.items, strict=True))
+    far = np.abs(fit.state.distribution) > FARTHEST - 1e-6
+    held = () if problem.distribution.saturated else np.flatnonzero(far) % len(items.attributes)
     return (
         *_inseparable(problem, items),
         *findings.NEGATIVE_DISCRIMINATION.about(items.items[i] for i in np.flatnonzero(ends[:, 2] < 0)),
@@ -30,7 +32,7 @@ def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Fin
         *findings.BOUNDARY_PROBABILITY.about((i for i, x in own if at_bound[x.where].any()), low=BOUND, high=1 - BOUND),
         *findings.EMPTY_GROUP.about(i for i, x in own if empty[x.where].any()),
         *_not_identified(fit, items),
-        *_of_distribution(problem, fit, items),
+        *findings.BOUNDARY_DISTRIBUTION.about((items.attributes[k] for k in held), limit=FARTHEST),
         *_of_starts(fit),
     )
 
@@ -68,13 +70,6 @@ def _not_identified(fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
     names = [items.items[i] for i in np.flatnonzero(lost.any(axis=1))]
     template = findings.NOT_IDENTIFIED if names else findings.PROFILES_NOT_IDENTIFIED
     return (template.of(names, directions=directions),)
-
-
-def _of_distribution(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
-    if problem.distribution.saturated:
-        return ()
-    held = np.flatnonzero(np.abs(fit.state.distribution) > FARTHEST - 1e-6) % len(items.attributes)
-    return findings.BOUNDARY_DISTRIBUTION.about((items.attributes[k] for k in held), limit=FARTHEST)
 
 
 def _of_starts(fit: ClassFit) -> tuple[Finding, ...]:

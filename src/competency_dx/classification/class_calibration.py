@@ -13,7 +13,7 @@ from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,9 +88,6 @@ class ItemClasses:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: family, attributes, effects, probabilities of patterns, guessing, slip, discrimination."""
-        import pandas as pd
-
-        frame = pd.DataFrame({"item": self.items, "family": self.families, "dimension": self.dimensions})
         se_d = standard_errors(np.einsum("iee->ie", self.effect_covariance))
         se_p = standard_errors(np.einsum("iww->iw", self.probability_covariance))
         ends, se_ends = self.ends()
@@ -98,7 +95,7 @@ class ItemClasses:
         for head, d, p, x in (("", self.effects, self.probabilities, ends), ("se_", se_d, se_p, se_ends)):
             columns |= {f"{head}d{e}": d[:, e] for e in range(d.shape[1])} | self._by_label(f"{head}p_", p)
             columns |= {f"{head}{name}": x[:, k] for k, name in enumerate(("guessing", "slip", "discrimination"))}
-        return pd.concat([frame, pd.DataFrame(columns)], axis=1)
+        return frame(item=self.items, family=self.families, dimension=self.dimensions, **columns)
 
     def _by_label(self, prefix: str, values: Floats) -> dict[str, Floats]:
         """Return a column (I,) per pattern label that some item has."""
@@ -113,8 +110,7 @@ class ItemClasses:
 
 def standard_errors(variance: Floats) -> Floats:
     """Return roots of variances, NaN where there is none: at a bound, not identified or not there."""
-    out: Floats = np.sqrt(np.where(variance > 0, variance, np.nan))
-    return out
+    return np.asarray(np.sqrt(np.where(variance > 0, variance, np.nan)))
 
 
 @value

@@ -161,8 +161,7 @@ def _room(problem: ClassProblem, state: State, at: Curved) -> tuple[Floats, Floa
 
 def _inner(state: State) -> Bools:
     """Return which intercepts and slopes of the distribution are off their bound."""
-    out: Bools = np.abs(state.distribution) < attribute_distributions.FARTHEST - TIGHT
-    return out
+    return np.asarray(np.abs(state.distribution) < attribute_distributions.FARTHEST - TIGHT)
 
 
 def moved(problem: ClassProblem, state: State, at: Curved, step: tuple[Floats, Floats], share: float) -> State:

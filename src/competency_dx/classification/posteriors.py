@@ -17,7 +17,7 @@ from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_joint, posteriors
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,20 +81,16 @@ class AttributePosteriors(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and attribute: person, dimension, theta (P(mastery)), se, map, mle, n_items, status."""
-        import pandas as pd
-
         P, A = self.theta.shape
-        return pd.DataFrame(
-            {
-                "person": np.repeat(self.persons, A),
-                "dimension": list(self.dimensions) * P,
-                "theta": self.theta.ravel(),
-                "se": np.sqrt(np.maximum(np.einsum("paa->pa", self.covariance), 0.0)).ravel(),
-                "map": self.modes.ravel(),
-                "mle": self.likeliest.ravel(),
-                "n_items": np.repeat(self.n_items, A),
-                "status": np.repeat(np.where(self.n_items > 0, "ok", "no_responses"), A),
-            }
+        return frame(
+            person=np.repeat(self.persons, A),
+            dimension=list(self.dimensions) * P,
+            theta=self.theta.ravel(),
+            se=np.sqrt(np.maximum(np.einsum("paa->pa", self.covariance), 0.0)).ravel(),
+            map=self.modes.ravel(),
+            mle=self.likeliest.ravel(),
+            n_items=np.repeat(self.n_items, A),
+            status=np.repeat(np.where(self.n_items > 0, "ok", "no_responses"), A),
         )
 
     def summary(self) -> Sequence[str]:

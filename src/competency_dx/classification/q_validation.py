@@ -21,7 +21,7 @@ from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns, permissible_profiles
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,8 +62,7 @@ class QValidation(Result):
     @property
     def pvaf(self) -> Floats:
         """Return the proportion of variance accounted for by each q-vector (I, V)."""
-        out: Floats = self.discrimination / np.maximum(self.discrimination[:, -1:], 1e-300)
-        return out
+        return np.asarray(self.discrimination / np.maximum(self.discrimination[:, -1:], 1e-300))
 
     @property
     def suggested_q_matrix(self) -> Codes:
@@ -72,31 +71,27 @@ class QValidation(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, original, pvaf, suggested, pvaf_suggested, gdi_suggested, gdi_all, changed."""
-        import pandas as pd
-
         names, at, pvaf = self._names(), np.arange(len(self.items)), self.pvaf
-        return pd.DataFrame(
-            {
-                "item": self.items,
-                "original": [names[v] for v in self.original],
-                "pvaf": pvaf[at, self.original],
-                "suggested": [names[v] for v in self.suggested],
-                "pvaf_suggested": pvaf[at, self.suggested],
-                "gdi_suggested": self.discrimination[at, self.suggested],
-                "gdi_all": self.discrimination[:, -1],
-                "changed": self.original != self.suggested,
-            }
+        return frame(
+            item=self.items,
+            original=[names[v] for v in self.original],
+            pvaf=pvaf[at, self.original],
+            suggested=[names[v] for v in self.suggested],
+            pvaf_suggested=pvaf[at, self.suggested],
+            gdi_suggested=self.discrimination[at, self.suggested],
+            gdi_all=self.discrimination[:, -1],
+            changed=self.original != self.suggested,
         )
 
     def mesa(self) -> pd.DataFrame:
         """Return the best q-vector of each size for each item: item, n_attributes, q_vector, pvaf, gdi (mesa plot data)."""
-        import pandas as pd
-
         names, size, pvaf = self._names(), self.q_vectors.sum(axis=1), self.pvaf
         counts = range(1, len(self.attributes) + 1)
         best = [(i, k, _best(pvaf[i], size, k)) for i in range(len(self.items)) for k in counts]
         rows = [(self.items[i], k, names[v], pvaf[i, v], self.discrimination[i, v]) for i, k, v in best]
-        return pd.DataFrame(rows, columns=["item", "n_attributes", "q_vector", "pvaf", "gdi"])
+        return frame(
+            **dict(zip(("item", "n_attributes", "q_vector", "pvaf", "gdi"), zip(*rows, strict=True), strict=True))
+        )
 
     def _names(self) -> list[str]:
         return ["".join(str(x) for x in row) for row in self.q_vectors]
@@ -200,8 +195,7 @@ def _discrimination(right: Floats, given: Floats, profiles: Binary, attributes: 
     weight = N / N.sum(axis=1, keepdims=True)
     p = R / np.maximum(N, 1e-300)
     mean = (weight * p).sum(axis=1, keepdims=True)
-    out: Floats = (weight * (p - mean) ** 2).sum(axis=1)
-    return out
+    return np.asarray((weight * (p - mean) ** 2).sum(axis=1))
 
 
 def _best(pvaf: Floats, size: Ints, k: int) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, Names, value
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.api import DEFAULT_RULE, DEFAULT_STANDARDS, diagnose
 from competency_dx.competencies.cohort_population import Cohort
@@ -172,15 +172,12 @@ def diagnose_file(
 
 
 def _diagnosed(
-    block: tuple[Responses, Names], *, bank: ItemBank, standards: Standards, rule: DeficitRule, population: Stated
+    data: Responses, *, bank: ItemBank, standards: Standards, rule: DeficitRule, population: Stated
 ) -> tuple[_Block, Provenance]:
-    data, ids = block
     profiles = diagnose(data, bank, standards=standards, rule=rule, population=population)
-    frame = profiles.to_frame()
-    frame["person"] = np.repeat(ids, len(profiles.competencies))
     return _Block(
-        frame=frame,
-        persons=len(ids),
+        frame=profiles.to_frame(),
+        persons=len(profiles),
         competencies=tuple(c.code for c in profiles.competencies),
         states=(profiles.state[:, :, None] == np.arange(len(STATES))).sum(axis=0),
         percent=profiles.percent.sum(axis=0),

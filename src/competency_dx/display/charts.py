@@ -162,11 +162,18 @@ def chart_svg(chart: Chart, prefix: str) -> str:
     """
     try:
         from matplotlib import rc_context
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
     except ImportError:
         raise _missing() from None
     out = io.StringIO()
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": prefix}):
-        draw(chart).savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure = draw(chart)
+        FigureCanvasSVG(figure)
+        layout = figure.get_layout_engine()
+        assert layout is not None
+        layout.execute(figure)  # once; savefig would draw the whole picture a second time to find the layout
+        figure.set_layout_engine(None)
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     body = out.getvalue()
     body = re.sub(r"<metadata>.*?</metadata>", "", body[body.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
@@ -207,7 +214,8 @@ def _paint(axes: Axes, chart: Chart, title_size: int) -> None:
     if chart.y_range is not None:
         axes.set_ylim(chart.y_range)
     _name_series(axes, chart)
-    axes.set_title(chart.title, loc="left", fontsize=title_size, fontweight="bold", color=ACCENT)
+    above = 1.0 if chart.y_names else None  # names leave no factor above the axis that a title must give way to
+    axes.set_title(chart.title, loc="left", y=above, fontsize=title_size, fontweight="bold", color=ACCENT)
     _finish(axes, chart)
 
 

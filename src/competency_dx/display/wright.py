@@ -153,11 +153,11 @@ def wright_svg(
     title, left, right, more = words
     persons, b = np.asarray(theta, dtype=np.float64), np.asarray(difficulty, dtype=np.float64)
     persons = persons[np.isfinite(persons)]
-    edges = _edges(np.concatenate([persons, b[np.isfinite(b)]]))
+    edges, hollow = _edges(np.concatenate([persons, b[np.isfinite(b)]])), np.asarray(provisional, dtype=np.bool_)
     body = [
         _axis(edges, language),
         _histogram(persons, edges),
-        _items(b, items, np.asarray(provisional, dtype=np.bool_), edges, more),
+        *(_item_row(i, items, hollow, TOP + (BINS - 1 - k) * ROW, more) for k, i in by_row(b, edges)),
         markup.text(AXIS - 8, TOP - 16, left, anchor="end", size=11, fill=GREY),
         markup.text(AXIS + 44, TOP - 16, right, size=11, fill=GREY),
     ]
@@ -195,13 +195,6 @@ def _histogram(persons: Floats, edges: Floats) -> str:
         out.append(markup.box(AXIS - width, y + 1, width, ROW - 2, fill=PALE, stroke=GREY))
         out.append(markup.text(AXIS - width - 4, y + 11.5, str(n), anchor="end", size=9.5, fill=GREY))
     return "".join(out)
-
-
-def _items(difficulty: Floats, items: Sequence[str], provisional: Bools, edges: Floats, more: str) -> str:
-    return "".join(
-        _item_row(members, items, provisional, TOP + (BINS - 1 - k) * ROW, more)
-        for k, members in by_row(difficulty, edges)
-    )
 
 
 def _item_row(members: list[int], items: Sequence[str], provisional: Bools, y: float, more: str) -> str:

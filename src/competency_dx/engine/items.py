@@ -142,7 +142,7 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
     """Return the items' free values (n,) after scoring steps for all items at once, none of which lowers the expectation."""
     phi = phi[: items.size]
     pull = items.prior.pull(beta_of(items, phi))
-    value = _expected_value(items, phi, counts, log_prob, pull)
+    value = _penalised(items, beta_of(items, phi), _expected(counts, log_prob), pull)
     for _ in range(INNER_STEPS):
         beta = beta_of(items, phi)
         slope, fisher = dispatch.scoring_step(items.groups, beta, counts, log_prob, theta, items.allowed)
@@ -151,14 +151,18 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
         bend[:, f, f] = np.maximum(bend[:, f, f], 0.0)
         fisher = fisher + bend
         move = np.clip(_solved(items, slope, fisher), -LONGEST_STEP, LONGEST_STEP)
+        after, explained, moved = log_prob.copy(), np.zeros(len(beta)), np.ones(len(beta), dtype=np.bool_)
         for attempt in range(HALVINGS):
             further = in_order(items, phi, move)
-            after = dispatch.log_probabilities(items.groups, beta_of(items, further), theta, items.allowed)
-            reached = _expected_value(items, further, counts, after, pull)
+            beta = beta_of(items, further)
+            groups = dispatch.restricted(items.groups, moved)
+            after[moved] = dispatch.log_probabilities(groups, beta[moved], theta, items.allowed[moved])
+            explained[moved] = _expected(counts[moved], after[moved])
+            reached = _penalised(items, beta, explained, pull)
             worse = ~(reached >= value - SLACK * np.abs(value))
             if not worse.any():
                 break
-            last = attempt >= HALVINGS - 2
+            moved, last = (moved if items.linked else worse), attempt >= HALVINGS - 2
             move = move / 2 if items.linked else _shortened(items, move, worse, 0.0 if last else 0.5)
         else:
             return phi
@@ -166,13 +170,17 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
     return phi
 
 
-def _expected_value(items: Items, phi: Floats, counts: Floats, log_prob: Floats, pull: Floats) -> Floats:
+def _expected(counts: Floats, log_prob: Floats) -> Floats:
+    """Return the expected log-likelihood of each item (I,)."""
+    return np.asarray(np.einsum("ikq,ikq->i", counts, log_prob))
+
+
+def _penalised(items: Items, beta: Floats, expected: Floats, pull: Floats) -> Floats:
     """Return the penalised expected log-likelihood of each item (I,), of all together (1,) where items are linked.
 
     Pools enter by the tangent `pull` (I, F), a lower bound.
     """
-    beta = beta_of(items, phi)
-    out = np.einsum("ikq,ikq->i", counts, log_prob) + items.prior.by_item(beta)
+    out = expected + items.prior.by_item(beta)
     out += (np.where(pull != 0, beta, 0.0) * pull).sum(axis=1)
     return np.array([out.sum()]) if items.linked else out
 

@@ -51,7 +51,7 @@ class Known(NamedTuple):
 
 
 class Fixed(NamedTuple):
-    """Items held fixed (I,) and their parameters (I, F)."""
+    """Items held fixed (I,) and their parameters (I, F), with a slope for each competency."""
 
     items: Bools
     values: Floats
@@ -90,6 +90,9 @@ def build_items(
     held = np.array([f.steps != "cumulative" and priors is not None for f in chosen])
     allowed = exists & (held[:, None] | (known.counts > 0))
     allowed |= exists & np.array([f.steps == "location" for f in chosen])[:, None]
+    if fixed is not None and single_slopes:
+        slope = fixed.values[np.arange(len(asked.ids)), asked.dimension][:, None]
+        fixed = fixed._replace(values=np.concatenate([slope, fixed.values[:, asked.loads.shape[1] :]], axis=1))
     if fixed is not None:
         allowed[fixed.items] = exists[fixed.items]
     free, base = _free(chosen, allowed, known, E), _starting_values(chosen, allowed, known, E)

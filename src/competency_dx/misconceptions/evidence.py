@@ -15,7 +15,7 @@ from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding
 from competency_dx.misconceptions.findings import REASONS
 from competency_dx.provenance import Provenance
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,22 +129,18 @@ class MisconceptionEvidence(Result):
         Columns are person, misconception, title, probability, prior, evidence (items and options chosen that name it),
         n_chances, state, and reason: why there is not enough evidence.
         """
-        import pandas as pd
-
         P, M = self.probability.shape
         names = [self.titles[m].text(self.language) for m in self.misconceptions]
-        return pd.DataFrame(
-            {
-                "person": np.repeat(self.persons, M),
-                "misconception": np.tile(np.array(self.misconceptions, dtype=object), P),
-                "title": np.tile(np.array(names, dtype=object), P),
-                "probability": self.probability.ravel(),
-                "prior": self.prior.ravel(),
-                "evidence": [self.evidence(p, m) for p in range(P) for m in self.misconceptions],
-                "n_chances": self.n_chances.ravel(),
-                "state": np.array(STATES, dtype=object)[self.state.ravel()],
-                "reason": self._reasons().ravel(),
-            }
+        return frame(
+            person=np.repeat(self.persons, M),
+            misconception=np.tile(np.array(self.misconceptions, dtype=object), P),
+            title=np.tile(np.array(names, dtype=object), P),
+            probability=self.probability.ravel(),
+            prior=self.prior.ravel(),
+            evidence=[self.evidence(p, m) for p in range(P) for m in self.misconceptions],
+            n_chances=self.n_chances.ravel(),
+            state=np.array(STATES, dtype=object)[self.state.ravel()],
+            reason=self._reasons().ravel(),
         )
 
     def _reasons(self) -> Names:
@@ -156,24 +152,20 @@ class MisconceptionEvidence(Result):
 
     def parameters_frame(self) -> pd.DataFrame:
         """Return one row per misconception: its model with standard errors, and how many persons likely hold it."""
-        import pandas as pd
-
         p = self.parameters
         pairs = {"prevalence": p.prevalence, "strength": p.strength, "level": p.level, "slope": p.slope}
         named = {f"{head}{k}": x[:, j] for k, x in pairs.items() for j, head in enumerate(("", "se_"))}
-        return pd.DataFrame(
-            {
-                "misconception": list(self.misconceptions),
-                "title": [self.titles[m].text(self.language) for m in self.misconceptions],
-                "standing": list(p.standing),
-                "n_items": p.n_items,
-                "n_persons": p.n_persons,
-                "association": p.association,
-                **named,
-                "prior_share": p.prior_share,
-                "likely": (self.state == 2).sum(axis=0),
-                "unlikely": (self.state == 1).sum(axis=0),
-            }
+        return frame(
+            misconception=list(self.misconceptions),
+            title=[self.titles[m].text(self.language) for m in self.misconceptions],
+            standing=list(p.standing),
+            n_items=p.n_items,
+            n_persons=p.n_persons,
+            association=p.association,
+            **named,
+            prior_share=p.prior_share,
+            likely=(self.state == 2).sum(axis=0),
+            unlikely=(self.state == 1).sum(axis=0),
         )
 
     def explain(self, person: str, code: str, language: str = "en") -> str:

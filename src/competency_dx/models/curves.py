@@ -31,16 +31,9 @@ def averaged_log_probabilities(parameters: ItemParameters, theta: Floats, uncert
     out = log_probabilities(parameters, theta)
     for K in np.unique(parameters.n_categories[uncertain]):
         chosen = np.flatnonzero(uncertain & (parameters.n_categories == K))
-        out[chosen, :K] = np.log(np.maximum(_averaged(parameters.take(chosen), int(K), theta), TINY))
+        tables = _tables(parameters.take(chosen), int(K), theta)
+        out[chosen, :K] = np.log(np.maximum(sum(weight * prob for prob, weight in tables), TINY))
     return np.maximum(out, FLOOR)
-
-
-def _averaged(parameters: ItemParameters, K: int, theta: Floats) -> Floats:
-    """Return E[P] (n, K, Q) for items of one number of categories."""
-    total = np.zeros((len(parameters.items), K, len(theta)))
-    for prob, weight in _tables(parameters, K, theta):
-        total += weight * prob
-    return total
 
 
 def _tables(parameters: ItemParameters, K: int, theta: Floats) -> Iterator[tuple[Floats, float]]:

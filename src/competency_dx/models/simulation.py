@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints
+from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.errors import ModelError
 from competency_dx.models.curves import log_probabilities
@@ -55,12 +54,19 @@ def simulate(
     """
     if not isinstance(rng, np.random.Generator):
         raise ModelError(f"rng= takes a numpy Generator such as numpy.random.default_rng(1), got {type(rng).__name__}")
-    known = _known(parameters)
+    source = bank_parameters(parameters) if isinstance(parameters, ItemBank) else parameters
+    known = (source if isinstance(source, ItemParameters) else source.parameters).in_group()
     theta = _abilities(known, persons, rng)
     codes = np.empty((len(theta), len(known.items)), dtype=np.int8)
     for start in range(0, len(theta), BLOCK):
         block = slice(start, start + BLOCK)
-        codes[block] = _draw(known, theta[block], rng)
+        # the number of categories whose cumulative probability lies below a uniform draw
+        cumulative = np.cumsum(np.exp(log_probabilities(known, theta[block])), axis=1)[:, :-1]
+        draws = rng.random((len(theta[block]), len(known.items))).T
+        codes[block] = (draws[:, None, :] > cumulative).sum(axis=1).T
+    several = len(known.dimensions) > 1
+    population = f"{len(known.dimensions)} competencies" if several else f"N({known.mean:g}, {known.variance:g})"
+    settings = {"persons": str(len(theta)), "items": str(len(known.items)), "population": population}
     return Responses(
         persons=np.arange(1, len(theta) + 1).astype(str).astype(object),
         items=known.items,
@@ -70,20 +76,8 @@ def simulate(
         background={},
         answers=None,
         findings=(),
-        provenance=provenance("simulate", {}, _settings(known, len(theta))),
+        provenance=provenance("simulate", {}, settings),
     )
-
-
-def _settings(known: ItemParameters, P: int) -> Mapping[str, str]:
-    several = len(known.dimensions) > 1
-    population = f"{len(known.dimensions)} competencies" if several else f"N({known.mean:g}, {known.variance:g})"
-    return {"persons": str(P), "items": str(len(known.items)), "population": population}
-
-
-def _known(source: ItemBank | Calibrated | ItemParameters) -> ItemParameters:
-    if isinstance(source, ItemParameters):
-        return source.in_group()
-    return bank_parameters(source) if isinstance(source, ItemBank) else source.parameters.in_group()
 
 
 def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Generator) -> Floats:
@@ -114,11 +108,3 @@ def _root(covariance: Floats) -> Floats:
         raise ModelError(
             "the covariance of the population is not positive definite: its competencies coincide"
         ) from None
-
-
-def _draw(known: ItemParameters, theta: Floats, rng: np.random.Generator) -> Codes:
-    """Return scores (p, I): the number of categories whose cumulative probability lies below a uniform draw."""
-    cumulative = np.cumsum(np.exp(log_probabilities(known, theta)), axis=1)[:, :-1]
-    draws = rng.random((len(theta), len(known.items))).T
-    scores: Ints = (draws[:, None, :] > cumulative).sum(axis=1)
-    return scores.T.astype(np.int8)

@@ -18,8 +18,7 @@ def uniforms(key: bytes, persons: Names, n: int) -> Floats:
     """Return n uniform numbers in (0, 1) for every person (P, n), decided by the key and the person's id alone."""
     words = b"".join(hashlib.shake_128(key + str(p).encode()).digest(WORD * n) for p in persons)
     bits = np.frombuffer(words, dtype="<u8").reshape(len(persons), n)
-    out: Floats = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    return out
+    return np.asarray(((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
 
 
 def even_uniforms(key: bytes, persons: Names, n: int, D: int) -> Floats:
@@ -57,8 +56,7 @@ def inverse_cdf(log_density: Floats, theta: Floats, uniform: Floats) -> Floats:
     steep = np.where(level_here, 1.0, slope)
     inside = np.where(level_here, share, _within(share, steep))
     left = theta[cell] if theta.ndim == 1 else theta[at, cell]
-    out: Floats = left + (theta[..., 1] - theta[..., 0]) * inside
-    return out
+    return np.asarray(left + (theta[..., 1] - theta[..., 0]) * inside)
 
 
 def cdf(log_density: Floats, theta: Floats, point: Floats) -> Floats:
@@ -73,8 +71,7 @@ def cdf(log_density: Floats, theta: Floats, point: Floats) -> Floats:
     rising = (np.exp(-up * (1 - inside)) - np.exp(-up)) / -np.expm1(-up)
     share = np.where(np.abs(slope) < FLAT, inside, np.where(slope < 0, falling, rising))
     below = np.cumsum(mass, axis=1)[at, cell] - mass[at, cell] * (1 - share)
-    out: Floats = below / mass.sum(axis=1)
-    return out
+    return np.asarray(below / mass.sum(axis=1))
 
 
 def _cells(log_density: Floats) -> tuple[Floats, Floats]:

@@ -215,12 +215,8 @@ def _as_it_is(_: Lattice, placed: Placed) -> Placed:
 def _first_marginal(lattice_: Lattice, placed: Placed) -> MarginalDensity:
     box = _boxed(lattice_, placed.log_density)
     summed = np.log(np.maximum(np.exp(box).reshape(len(box), box.shape[1], -1).sum(axis=2), NOTHING))
-    return MarginalDensity(_axis(lattice_, placed.centre[:, 0], placed.root[:, 0, 0]), summed)
-
-
-def _axis(lattice_: Lattice, centre: Floats, scale: Floats) -> Floats:
     steps = np.arange(lattice_.width) - lattice_.width // 2
-    return np.asarray(centre[:, None] + scale[:, None] * lattice_.spacing * steps)
+    return MarginalDensity(placed.centre[:, :1] + placed.root[:, :1, 0] * lattice_.spacing * steps, summed)
 
 
 def _boxed(lattice_: Lattice, log_density: Floats) -> Floats:

@@ -46,16 +46,13 @@ def _frame(frame: pd.DataFrame, items: frozenset[str]) -> Responses | None:
     plain = points.size and points.columns.is_unique and items.issuperset(points.columns)
     if not plain or not all(dtype.kind in "biuf" for dtype in points.dtypes):
         return None
-    ids = _plain_ids(frame[PERSON].tolist() if named else _labels(frame.index))
+    index = frame.index if frame.index.nlevels == 1 and frame.index.name in {None, PERSON} else frame.index[:0]
+    ids = _plain_ids((frame[PERSON] if named else index).tolist())
     if ids is None:
         return None
     table = points.to_numpy(dtype=np.float64, na_value=np.nan)
     out = load_responses(table, layout=Layout(items=tuple(points.columns)))
     return replace(out, persons=names(ids))
-
-
-def _labels(index: pd.Index[Any]) -> list[Any]:
-    return index.tolist() if index.nlevels == 1 and index.name in {None, PERSON} else []
 
 
 def _plain_ids(ids: Sequence[Any]) -> list[str] | None:

@@ -29,7 +29,7 @@ from competency_dx.findings import Finding, Template, announce, gathered, worth_
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Responses, load_responses
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,14 +129,12 @@ class CrossCheck(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per parameter: item, family, parameter, ours, girth, difference, se, in_se, verdict."""
-        import pandas as pd
-
         words = np.where(np.abs(self.in_se) <= LIMIT, "agrees", "differs").astype(object)
         words[~np.isfinite(self.in_se)] = "no standard error"
         words[self.at_bound] = "girth at its bound"
         names = {"item": self.items, "family": self.families, "parameter": self.parameters}
         estimates = {"ours": self.ours, "girth": self.girth, "difference": self.girth - self.ours}
-        return pd.DataFrame(names | estimates | {"se": self.se, "in_se": self.in_se, "verdict": words})
+        return frame(**names, **estimates, se=self.se, in_se=self.in_se, verdict=words)
 
     def summary(self) -> Sequence[str]:
         """Return the verdict, the largest difference and the likelihoods."""

@@ -11,10 +11,13 @@ import numpy as np
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import announce
-from competency_dx.responses.from_table import from_points, from_table, settled
+from competency_dx.responses.from_table import from_points, from_table
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.files import read_file
 from competency_dx.responses.reading.layout import Layout
+from competency_dx.responses.reading.pivot import long_columns
+from competency_dx.responses.reading.roles import find_roles
+from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.reading.table import from_array, in_memory
 from competency_dx.responses.responses import Responses
 
@@ -71,8 +74,16 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     ResponsesError
         When the table cannot be read without guessing, or has one row per answer.
     """
-    known = None if bank is None else as_bank(bank)
-    return settled(in_memory(source), known, layout if layout is not None else Layout())
+    known, table, plan = None if bank is None else as_bank(bank), in_memory(source), layout or Layout()
+    if long_columns(table, known, plan) is not None:
+        raise ResponsesError(
+            f"{table.origin}: the table has one row per answer; reading in blocks needs one row per person: pivot it "
+            "first, or read it whole by load_responses"
+        )
+    plan = replace(plan, kind="wide")
+    roles = find_roles(table, known, plan)
+    mode = score_columns(roles, known, plan).mode
+    return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode)
 
 
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:

@@ -39,12 +39,16 @@ def check_design(responses: Responses, policy: MissingPolicy | None = None) -> t
     empty = [i for i, t in zip(responses.items, top, strict=True) if t < 0]
     constant = [i for i, t, b in zip(responses.items, top, low, strict=True) if t >= 0 and t == b]
     silent = responses.persons[~seen.any(axis=1)].tolist()
-    block = components(seen)
+    block, names = components(seen), np.array(responses.items, dtype=object)
+    parts = [names[block == k].tolist() for k in range(int(block.max(initial=0)) + 1)]
+    apart = DISCONNECTED.about(
+        names[block > 0], parts=len(parts), blocks=[(part[0], len(part)) for part in parts if part]
+    )
     return (
         *EMPTY_ITEMS.about(empty, severity="warning"),
         *CONSTANT_ITEMS.about(constant),
         *EMPTY_PERSONS.about(silent, severity="warning"),
-        *([_disconnected(responses, block)] if block.max(initial=0) > 0 else []),
+        *apart,
     )
 
 
@@ -66,10 +70,3 @@ def components(seen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Ints:
     for k in np.flatnonzero(seen.any(axis=0)).tolist():
         out[k] = order.setdefault(int(labels[k]), len(order))
     return out
-
-
-def _disconnected(responses: Responses, block: Ints) -> Finding:
-    names = np.array(responses.items, dtype=object)
-    blocks_of_items = [names[block == k].tolist() for k in range(int(block.max()) + 1)]
-    firsts = [(block_items[0], len(block_items)) for block_items in blocks_of_items]
-    return DISCONNECTED.of(names[block > 0].tolist(), parts=len(firsts), blocks=firsts)

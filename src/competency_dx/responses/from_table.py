@@ -29,13 +29,11 @@ from competency_dx.responses.reading.scoring import Mode, score_columns
 from competency_dx.responses.responses import HIGHEST, Responses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from competency_dx.bank import ItemBank
     from competency_dx.responses.reading.layout import Layout
-    from competency_dx.responses.reading.table import Column, Table
+    from competency_dx.responses.reading.table import Table
 
 ROWS_AT_ONCE = 1 << 15
 MISSING_NUMBERS = (-1, -9, -99, -999)
@@ -62,6 +60,12 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         source = (best_rows if long is None else best_cells)(row, scored.scores, status)
     reasons = picked(status, source)
     scores = np.where(reasons == Reason.ANSWERED, picked(scored.scores, source), np.int8(0)).astype(np.int8)
+    answers = None
+    if scored.mode == "raw":
+        codes, vocabulary, kinds = zip(
+            *((c.codes, c.vocabulary, c.kinds) for c in scored.columns.values()), strict=True
+        )
+        answers = RawAnswers(codes=picked(np.stack(codes, axis=1), source), vocabulary=vocabulary, kinds=kinds)
     findings = (*roles.table.findings, *scored.findings, *found, *emptiness(ids, list(roles.items), reasons))
     return Responses(
         persons=ids,
@@ -70,29 +74,10 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         reasons=reasons,
         max_scores=scored.max_scores,
         background=_background(roles, forms, source),
-        answers=_answers(scored.columns.values(), source) if scored.mode == "raw" else None,
+        answers=answers,
         findings=findings,
         provenance=_provenance(table.origin, bank, layout, scored.mode, (scores, reasons)),
     )
-
-
-def settled(table: Table, bank: ItemBank | None, layout: Layout) -> Layout:
-    """Return the layout with what this table tells filled in, so that more rows of the same source are read alike.
-
-    Raises
-    ------
-    ResponsesError
-        When the table is long: its persons may be anywhere in the source.
-    """
-    if long_columns(table, bank, layout) is not None:
-        raise ResponsesError(
-            f"{table.origin}: the table has one row per answer; reading in blocks needs one row per person: pivot it "
-            "first, or read it whole by load_responses"
-        )
-    plan = replace(layout, kind="wide")
-    roles = find_roles(table, bank, plan)
-    mode = score_columns(roles, bank, plan).mode
-    return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode)
 
 
 def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
@@ -100,11 +85,6 @@ def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
     if source is None:
         return array
     return array[source] if source.ndim == 1 else np.take_along_axis(array, source, axis=0)
-
-
-def _answers(columns: Iterable[Column], source: Ints | None) -> RawAnswers:
-    codes, vocabulary, kinds = zip(*((c.codes, c.vocabulary, c.kinds) for c in columns), strict=True)
-    return RawAnswers(codes=picked(np.stack(codes, axis=1), source), vocabulary=vocabulary, kinds=kinds)
 
 
 def _background(roles: Roles, forms: FormColumn | None, source: Ints | None) -> dict[str, Names]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, cast
 
@@ -84,9 +84,7 @@ class Responses(Result):
         if top > HIGHEST:
             raise ResponsesError(f"The highest score is {top}; at most {HIGHEST} points per item are supported")
         object.__setattr__(self, "background", {k: readonly(v, object) for k, v in self.background.items()})
-        fault = _shape_fault(self) or _value_fault(self)
-        fault = fault or _id_fault("person", self.persons.tolist()) or _id_fault("item", self.items)
-        if fault:
+        if fault := next(_faults(self), None):
             raise ResponsesError(fault)
 
     @property
@@ -114,11 +112,17 @@ class Responses(Result):
         """Return the responses of chosen persons to chosen items, in the order given (all when None)."""
         rows = slice(None) if persons is None else _places(self.persons.tolist(), persons, "persons")
         columns = slice(None) if items is None else _places(self.items, items, "items")
-        answers = None if self.answers is None else _cut(self.answers, rows, columns)
+        places, answers = np.arange(len(self.items))[columns].tolist(), self.answers
+        if answers is not None:
+            answers = RawAnswers(
+                codes=answers.codes[rows][:, columns],
+                vocabulary=tuple(answers.vocabulary[k] for k in places),
+                kinds=tuple(answers.kinds[k] for k in places),
+            )
         return replace(
             self,
             persons=self.persons[rows],
-            items=tuple(np.array(self.items, dtype=object)[columns]),
+            items=tuple(self.items[k] for k in places),
             scores=self.scores[rows][:, columns],
             reasons=self.reasons[rows][:, columns],
             max_scores=self.max_scores[columns],
@@ -206,33 +210,26 @@ class Responses(Result):
         return out
 
 
-def _shape_fault(responses: Responses) -> str | None:
+def _faults(responses: Responses) -> Iterator[str]:
+    """Yield what is wrong with shapes, then with values and ids."""
     shape = (len(responses.persons), len(responses.items))
     for name in ("scores", "reasons"):
         found = getattr(responses, name).shape
         if found != shape:
-            return f"{name} has the shape {found}; expected {shape}, one row per person and one column per item"
+            yield f"{name} has the shape {found}; expected {shape}, one row per person and one column per item"
     if responses.max_scores.shape != shape[1:]:
-        return f"max_scores has the shape {responses.max_scores.shape}; expected {shape[1:]}"
-    return None
-
-
-def _value_fault(responses: Responses) -> str | None:
+        yield f"max_scores has the shape {responses.max_scores.shape}; expected {shape[1:]}"
     if int(responses.reasons.max(initial=0)) > max(Reason):
-        return f"reasons has the value {responses.reasons.max()}; expected 0 to {max(Reason)}"
+        yield f"reasons has the value {responses.reasons.max()}; expected 0 to {max(Reason)}"
     if responses.scores.min(initial=0) < 0:
-        return "scores has negative values; a missing answer is 0 with its reason in reasons"
-    if responses.scores.max(initial=0) <= responses.max_scores.min(initial=HIGHEST):
-        return None
-    high = np.flatnonzero(responses.scores.max(axis=0, initial=0) > responses.max_scores)
-    if len(high):
-        return f"scores are above the maximum of items {listed(responses.items[k] for k in high)}; correct max_scores"
-    return None
-
-
-def _id_fault(what: str, ids: Sequence[str]) -> str | None:
-    twice = repeated(ids) if len(set(ids)) < len(ids) else []
-    return f"{what} ids occur twice: {listed(twice)}; every id must be unique" if twice else None
+        yield "scores has negative values; a missing answer is 0 with its reason in reasons"
+    if responses.scores.max(initial=0) > responses.max_scores.min(initial=HIGHEST):
+        high = np.flatnonzero(responses.scores.max(axis=0, initial=0) > responses.max_scores)
+        if len(high):
+            yield f"scores are above the maximum of items {listed(responses.items[k] for k in high)}; correct max_scores"
+    for what, ids in (("person", responses.persons.tolist()), ("item", responses.items)):
+        if len(set(ids)) < len(ids):
+            yield f"{what} ids occur twice: {listed(repeated(ids))}; every id must be unique"
 
 
 def _places(known: Sequence[str], wanted: Iterable[str], what: str) -> Ints:
@@ -242,15 +239,6 @@ def _places(known: Sequence[str], wanted: Iterable[str], what: str) -> Ints:
     if absent:
         raise ResponsesError(f"There are no {what} {listed(absent)}; there are {listed(known)}")
     return np.array([index[w] for w in chosen], dtype=np.int64)
-
-
-def _cut(answers: RawAnswers, rows: slice | Ints, columns: slice | Ints) -> RawAnswers:
-    places = np.arange(len(answers.vocabulary))[columns].tolist()
-    return RawAnswers(
-        codes=answers.codes[rows][:, columns],
-        vocabulary=tuple(answers.vocabulary[k] for k in places),
-        kinds=tuple(answers.kinds[k] for k in places),
-    )
 
 
 class Options(NamedTuple):

@@ -18,7 +18,7 @@ from competency_dx.responses import Responses
 from competency_dx.scoring.estimation import Estimates, estimates, joined
 from competency_dx.scoring.mastery import mastery_scores
 from competency_dx.scoring.scores import Scores
-from competency_dx.scoring.shared_errors import Shared, shared_errors
+from competency_dx.scoring.shared_errors import shared_errors
 
 DEFAULT_METHOD = EAP()
 
@@ -68,11 +68,13 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         return mastery_scores(data, parameters, method)
     parts: list[Estimates] = []
     findings = gathered(data.findings, findings_of(parameters))
-    rows = []
+    rows, whole = [], isinstance(method, EAP) and method.item_uncertainty == "all"
+    several = isinstance(parameters, Calibration) and len(parameters.groups) > 1
+    shared = shared_errors(parameters) if whole and isinstance(parameters, Calibration) and not several else None
     for persons, known in by_population(data, parameters):
         matched = match(data, known, method.missing)
         some = matched if persons is None else matched.rows(persons)
-        part, notes = estimates(some, known, method, _shared(parameters, method))
+        part, notes = estimates(some, known, method, shared)
         parts.append(part)
         rows.append(persons)
         findings = gathered(findings, matched.findings, notes)
@@ -91,15 +93,6 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
             "score", {"responses": found.digest, "parameters": source_of(parameters)}, _settings(method)
         ),
     )
-
-
-def _shared(parameters: ItemBank | Calibration, method: Method) -> Shared | None:
-    """Return the errors that items share, where all errors are to be carried and a calibration knows them."""
-    if not isinstance(method, EAP) or method.item_uncertainty != "all" or not isinstance(parameters, Calibration):
-        return None
-    if len(parameters.groups) > 1:
-        return None
-    return shared_errors(parameters)
 
 
 def _reliability(found: Estimates, d: int, method: Method) -> float:

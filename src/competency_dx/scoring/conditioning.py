@@ -51,8 +51,7 @@ class LatentRegression:
     @property
     def se(self) -> Floats:
         """Return standard errors of the coefficients (F,)."""
-        out: Floats = np.sqrt(np.diagonal(self.covariance)[:-1])
-        return out
+        return np.asarray(np.sqrt(np.diagonal(self.covariance)[:-1]))
 
 
 def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401 - a frame, or names of background columns
@@ -121,7 +120,7 @@ def _framed(frame: Any, data: Responses) -> dict[str, list[Any]]:  # noqa: ANN40
 
 def _coded(name: str, cells: list[Any], data: Responses) -> list[tuple[str, Floats]]:
     """Return a covariate as columns: numbers as they are, texts as indicators of all categories but the first."""
-    missing = [p for p, cell in zip(data.persons, cells, strict=True) if _absent(cell)]
+    missing = [p for p, cell in zip(data.persons, cells, strict=True) if cell is None or cell == "" or cell != cell]  # noqa: PLR0124 - NaN
     if missing:
         raise ScoringError(
             f"covariate {name} has no value for persons {listed(missing)}; fill the cells, give them a category of "
@@ -132,10 +131,6 @@ def _coded(name: str, cells: list[Any], data: Responses) -> list[tuple[str, Floa
         return [(name, numbers)]
     texts = np.array([str(cell) for cell in cells], dtype=object)
     return [(f"{name}={level}", (texts == level).astype(float)) for level in sorted(set(texts))[1:]]
-
-
-def _absent(cell: object) -> bool:
-    return cell is None or cell == "" or cell != cell  # noqa: PLR0124 - NaN and its kin differ from themselves
 
 
 def _numbers(cells: list[Any]) -> Floats | None:

@@ -63,7 +63,10 @@ def estimates(
         )
     found, notes = _values(matched, known, method, shared)
     sums = [_sums(matched, known, None if len(found.theta[0]) == 1 else np.flatnonzero(x)) for x in known.loads.T]
-    status = np.stack([_status(s) for s in sums], axis=1)
+    status = np.stack(
+        [np.select([s.n_items == 0, s.earned == 0, s.earned == s.possible], [NO_RESPONSES, 1, 2], 0) for s in sums],
+        axis=1,
+    ).astype(np.int8)
     if found.reach is not None:
         sd = np.sqrt(np.diag(known.population.covariance))
         far = (found.theta - known.population.mean) / (found.reach * sd)
@@ -100,9 +103,15 @@ def _values(
         covariance = out.covariance
         if shared is not None:
             covariance = covariance + shared_covariance(posterior, covariance, matched, known, shared)
-        return _Values(out.mean, covariance), _end_note(matched, out.end_mass)
+        far = np.flatnonzero(out.end_mass > END_MASS)
+        return _Values(out.mean, covariance), END_OF_GRID.about(matched.persons[p] for p in far)
     if D > 1 and isinstance(method, MAP):
-        return _joint_modes(matched, known, method), ()
+        if uncertain_items(known, method.item_uncertainty).any():
+            raise ScoringError(
+                "With several competencies MAP() does not carry the uncertainty of item parameters; take EAP(), "
+                'or item_uncertainty="none"'
+            )
+        return _Values(*modes(known, matched.codes, matched.observed), reach_of("MAP")), ()
     if not known.between:
         raise ScoringError(
             f"{name} is for items that measure one competency each; for items that measure several take EAP() or MAP()"
@@ -113,15 +122,6 @@ def _values(
         theta, se = given_sums(matched, known, scoring_grid(known, method.points, method.item_uncertainty))
         return _Values(theta[:, None], (se**2)[:, None, None]), ()
     return _one_by_one(matched, known, method), ()
-
-
-def _joint_modes(matched: Matched, known: ItemParameters, method: MAP) -> _Values:
-    if uncertain_items(known, method.item_uncertainty).any():
-        raise ScoringError(
-            "With several competencies MAP() does not carry the uncertainty of item parameters; take EAP(), "
-            'or item_uncertainty="none"'
-        )
-    return _Values(*modes(known, matched.codes, matched.observed), reach_of("MAP"))
 
 
 def _one_by_one(matched: Matched, known: ItemParameters, method: ML | WLE | MAP) -> _Values:
@@ -166,15 +166,3 @@ def _sums(matched: Matched, known: ItemParameters, items: Ints | None = None) ->
     for _ in map_blocks(one, len(n), size=BLOCK):
         pass
     return _Sums(n, earned, possible)
-
-
-def _status(sums: _Sums) -> NDArray[np.int8]:
-    """Return the index into `STATUSES` of every person (P,)."""
-    return np.select(
-        [sums.n_items == 0, sums.earned == 0, sums.earned == sums.possible], [NO_RESPONSES, 1, 2], 0
-    ).astype(np.int8)
-
-
-def _end_note(matched: Matched, end_mass: Floats) -> tuple[Finding, ...]:
-    far = np.flatnonzero(end_mass > END_MASS)
-    return END_OF_GRID.about(matched.persons[p] for p in far)

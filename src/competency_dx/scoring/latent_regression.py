@@ -17,6 +17,7 @@ import numpy as np
 from competency_dx.arrays import Floats
 from competency_dx.errors import ConvergenceError, ScoringError, listed
 from competency_dx.persons import ExactPosterior
+from competency_dx.scoring.conditioning import Covariates, LatentRegression
 
 MOST_STEPS = 200
 TOLERANCE = 1e-8  # squared length of the last Newton step in units of the standard errors
@@ -25,23 +26,16 @@ FARTHEST = 1.0  # a Newton step must not change log σ² by more
 
 
 class RegressionFit(NamedTuple):
-    """Estimates (γ, log σ²) (F + 1,), their covariance (F + 1, F + 1) and the marginal log-likelihood."""
+    """A latent regression, its estimates as (γ, log σ²) (F + 1,), and the SD of the narrowest posterior."""
 
+    regression: LatentRegression
     estimate: Floats
-    covariance: Floats
-    log_likelihood: float
-    steps: int
     narrowest: float
 
-    @property
-    def gamma(self) -> Floats:
-        """Return the coefficients (F,)."""
-        return self.estimate[:-1]
-
-    @property
-    def variance(self) -> float:
-        """Return the residual variance σ²."""
-        return float(np.exp(self.estimate[-1]))
+    def drawn(self, n: int, rng: np.random.Generator) -> Floats:
+        """Return n draws of (γ, log σ²) (n, F + 1) from their asymptotic normal distribution."""
+        move = rng.standard_normal((n, len(self.estimate)))
+        return np.asarray(self.estimate + move @ np.linalg.cholesky(self.regression.covariance).T)
 
 
 class _State(NamedTuple):
@@ -54,7 +48,7 @@ class _State(NamedTuple):
     narrowest: float
 
 
-def fit_latent_regression(flat: ExactPosterior, design: Floats, names: tuple[str, ...]) -> RegressionFit:
+def fit_latent_regression(flat: ExactPosterior, covariates: Covariates) -> RegressionFit:
     """Return the maximum likelihood estimates of γ (F,) and σ² for a design matrix (P, F).
 
     `flat` is the posterior under a flat population: its log weights are 0.
@@ -66,6 +60,7 @@ def fit_latent_regression(flat: ExactPosterior, design: Floats, names: tuple[str
     ConvergenceError
         When 200 steps do not reach the maximum.
     """
+    names, design = covariates
     _check_rank(design, names)
     centre, spread = float(flat.tables.theta.mean()), float(np.ptp(flat.tables.theta)) / 12
     now = np.append(np.linalg.lstsq(design, np.full(len(design), centre), rcond=None)[0], 2 * np.log(spread))
@@ -73,8 +68,15 @@ def fit_latent_regression(flat: ExactPosterior, design: Floats, names: tuple[str
     for step in range(1, MOST_STEPS + 1):
         now, state, length = _next(flat, design, now, state)
         if length < TOLERANCE:
-            covariance: Floats = np.linalg.inv(state.information).astype(np.float64)
-            return RegressionFit(now, covariance, state.log_likelihood, step, state.narrowest)
+            regression = LatentRegression(
+                names=names,
+                coefficients=now[:-1],
+                residual_variance=float(np.exp(now[-1])),
+                covariance=np.asarray(np.linalg.inv(state.information), dtype=np.float64),
+                log_likelihood=state.log_likelihood,
+                iterations=step,
+            )
+            return RegressionFit(regression, now, state.narrowest)
     raise ConvergenceError(
         f"The latent regression on {listed(names)} did not converge in {MOST_STEPS} steps; the answers may say nothing "
         "about the residual variance: use fewer covariates or more items",

@@ -35,7 +35,7 @@ from competency_dx.persons import (
     uniforms,
 )
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 from competency_dx.scoring.conditioning import Covariates, LatentRegression, design_of
 from competency_dx.scoring.latent_regression import RegressionFit, fit_latent_regression, under_normals
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 Shape = Literal["long", "wide"]
 DEFAULT_METHOD = EAP()
 KEY_BYTES = 16
+EDGE = 1 / 24  # share of the scale at either end, half an SD, that draws should not reach
 # fmt: off
 DRAWS_AT_THE_END = Template("scoring.draws_at_the_end", "warning",
     "Правдоподобные значения {n:участника|участников|участников} упираются в край шкалы и урезаны: {scope}. "
@@ -87,23 +88,17 @@ class PlausibleValues(Result):
 
     def to_frame(self, *, shape: Shape = "long") -> pd.DataFrame:
         """Return one row per person, set and dimension (long), or one per person with columns ``theta_pv1`` … (wide)."""
-        import pandas as pd
-
         if shape not in get_args(Shape):
             raise ScoringError(f"shape={shape!r} is not possible; choose 'long' or 'wide'")
         P, n, D = self.values.shape
         if shape == "wide":
-            names = [f"{d}_pv{m + 1}" for d in self.dimensions for m in range(n)]
-            table = pd.DataFrame(self.values.transpose(0, 2, 1).reshape(P, D * n), columns=names)
-            table.insert(0, "person", self.persons)
-            return table
-        return pd.DataFrame(
-            {
-                "person": np.repeat(self.persons, n * D),
-                "set": np.tile(np.repeat(np.arange(1, n + 1), D), P),
-                "dimension": np.tile(np.array(self.dimensions, dtype=object), P * n),
-                "value": self.values.ravel(),
-            }
+            sets = {f"{d}_pv{m + 1}": self.values[:, m, k] for k, d in enumerate(self.dimensions) for m in range(n)}
+            return frame(person=self.persons, **sets)
+        return frame(
+            person=np.repeat(self.persons, n * D),
+            set=np.tile(np.repeat(np.arange(1, n + 1), D), P),
+            dimension=np.tile(np.array(self.dimensions, dtype=object), P * n),
+            value=self.values.ravel(),
         )
 
     def summary(self) -> Sequence[str]:
@@ -181,32 +176,30 @@ def plausible_values(
     settings = {"n": str(n), "stream": key.hex(), "item_uncertainty": method.item_uncertainty}
     settings |= {"missing": method.missing.describe("en")}
     settings |= {"conditioning": "none" if design is None else ", ".join(design.names)}
-    fit, ends = None, _at_the_ends(np.zeros((0, 1)), np.arange(2.0), matched.persons)
+    fit, ends = None, DRAWS_AT_THE_END.about(())
     if D > 1:
         values = posterior_of(matched, known, method).transformed(uniform)
     else:
         flat, fit = _model(matched, known, method, design)
-        settings |= {"points": str(len(flat.tables.theta))}
-        values = _drawn(flat, known, uniform, design, None if fit is None else _parameters(fit, n, rng))
-        ends = _at_the_ends(values[:, :, 0], flat.tables.theta, matched.persons)
+        theta = flat.tables.theta
+        settings |= {"points": str(len(theta))}
+        values = _drawn(flat, known, uniform, design, None if fit is None else fit.drawn(n, rng))
+        far = (values < theta[0] + EDGE * np.ptp(theta)) | (values > theta[-1] - EDGE * np.ptp(theta))
+        ends = DRAWS_AT_THE_END.about(matched.persons[far.any(axis=(1, 2))])
+    inputs = {"responses": digest_arrays(matched.codes, np.packbits(matched.observed))}
+    inputs |= {"parameters": source_of(parameters)}
+    inputs |= {} if design is None else {"covariates": digest_arrays(design.matrix)}
     out = PlausibleValues(
         persons=matched.data.persons,
         dimensions=known.dimensions if D > 1 else ("theta",),
         values=values,
-        regression=None if design is None or fit is None else _regression(design, fit),
+        regression=None if fit is None else fit.regression,
         findings=gathered(matched.data.findings, findings_of(parameters), matched.findings, ends),
-        provenance=provenance("plausible_values", _inputs(matched, parameters, design), settings),
+        provenance=provenance("plausible_values", inputs, settings),
     )
     carried = () if isinstance(parameters, ItemBank) else parameters.findings
     announce(out.findings, known=(*matched.data.findings, *carried))
     return out
-
-
-def _at_the_ends(values: Floats, theta: Floats, persons: Names) -> tuple[Finding, ...]:
-    """Return a finding for persons with draws within half an SD of the ends of the scale."""
-    margin = (theta[-1] - theta[0]) / 24
-    far = np.flatnonzero(((values < theta[0] + margin) | (values > theta[-1] - margin)).any(axis=1))
-    return DRAWS_AT_THE_END.about(persons[far])
 
 
 def _check(n: int, rng: object, method: object) -> None:
@@ -218,12 +211,6 @@ def _check(n: int, rng: object, method: object) -> None:
         )
     if not isinstance(method, EAP):
         raise ScoringError(f"method={method!r} has no posterior to draw from; give EAP()")
-
-
-def _inputs(matched: Matched, parameters: ItemBank | Calibration, design: Covariates | None) -> dict[str, str]:
-    answers = digest_arrays(matched.codes, np.packbits(matched.observed))
-    out = {"responses": answers, "parameters": source_of(parameters)}
-    return out if design is None else out | {"covariates": digest_arrays(design.matrix)}
 
 
 def _model(
@@ -240,27 +227,10 @@ def _model(
         flat = posterior_on(matched, known.n_categories, tables, executor=method.executor)
         if design is None:
             return flat, None
-        fit = fit_latent_regression(flat, design.matrix, design.names)
+        fit = fit_latent_regression(flat, design)
         if tables.theta[1] - tables.theta[0] <= fit.narrowest / 2:
             break
     return flat, fit
-
-
-def _regression(design: Covariates, fit: RegressionFit) -> LatentRegression:
-    return LatentRegression(
-        names=design.names,
-        coefficients=fit.gamma,
-        residual_variance=fit.variance,
-        covariance=fit.covariance,
-        log_likelihood=fit.log_likelihood,
-        iterations=fit.steps,
-    )
-
-
-def _parameters(fit: RegressionFit, n: int, rng: np.random.Generator) -> Floats:
-    """Return n draws of (γ, log σ²) (n, F + 1)."""
-    move = rng.standard_normal((n, len(fit.estimate)))
-    return np.asarray(fit.estimate + move @ np.linalg.cholesky(fit.covariance).T)
 
 
 def _drawn(

@@ -17,7 +17,7 @@ from competency_dx.display import Chart, interval_chart
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +64,7 @@ class Pooled(Result):
     @property
     def se(self) -> Floats:
         """Return standard errors √T (F,)."""
-        out: Floats = np.sqrt(self.total)
-        return out
+        return np.asarray(np.sqrt(self.total))
 
     @property
     def interval(self) -> Floats:
@@ -77,12 +76,10 @@ class Pooled(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per estimate with its error, degrees of freedom, interval and parts of the variance."""
-        import pandas as pd
-
         low, high = self.interval.T
         columns = {"quantity": self.names, "estimate": self.estimate, "se": self.se, "df": self.df}
         parts = {"within": self.within, "between": self.between, "total": self.total, "fmi": self.fmi}
-        return pd.DataFrame({**columns, "ci_low": low, "ci_high": high, **parts})
+        return frame(**columns, ci_low=low, ci_high=high, **parts)
 
     def summary(self) -> Sequence[str]:
         """Return the estimates with standard errors and intervals."""
@@ -165,8 +162,7 @@ def _degrees(share: Floats, M: int, df: float) -> Floats:
     """Return degrees of freedom for the share of T that lies between sets (Barnard & Rubin 1999)."""
     old = (M - 1) / np.maximum(share, LEAST) ** 2
     rest = 0.0 if np.isinf(df) else 1 / np.maximum((df + 1) / (df + 3) * df * (1 - share), LEAST)
-    out: Floats = np.minimum(1 / (1 / old + rest), LIMIT)
-    return out
+    return np.asarray(np.minimum(1 / (1 / old + rest), LIMIT))
 
 
 def _check(Q: Floats, U: Floats, names: tuple[str, ...], df: float) -> None:

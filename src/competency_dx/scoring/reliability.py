@@ -29,7 +29,6 @@ from competency_dx.calibration import Calibration
 from competency_dx.display import Chart, Series
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
-from competency_dx.kernels.grid.e_step import Tables, prepare
 from competency_dx.models import (
     ItemParameters,
     averaged_log_probabilities,
@@ -39,7 +38,7 @@ from competency_dx.models import (
 from competency_dx.persons import (
     EAP,
     WLE,
-    ExactPosterior,
+    Matched,
     as_responses,
     even_uniforms,
     match,
@@ -52,10 +51,9 @@ from competency_dx.persons import (
     uncertain_items,
 )
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.responses import Layout, Responses, load_responses
-from competency_dx.result import Result
+from competency_dx.responses import Layout, load_responses
+from competency_dx.result import Result, frame
 from competency_dx.scoring.api import scored
-from competency_dx.scoring.scores import Scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,8 +109,8 @@ class Reliability(Result):
     sum_score: float | Floats
     marginal: float | Floats
     likelihood: float | Floats
-    empirical_eap: float | Floats | None
-    empirical_wle: float | Floats | None
+    empirical_eap: float | Floats | None = None
+    empirical_wle: float | Floats | None = None
     theta: Floats
     information: Floats
     variance: float | Floats
@@ -137,18 +135,14 @@ class Reliability(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per point of the scale: dimension, theta, information, se, posterior_sd, reliability."""
-        import pandas as pd
-
         reached = 1 - self.posterior_sd**2 / np.asarray(self.variance)[..., None]
-        return pd.DataFrame(
-            {
-                "dimension": np.repeat(np.array(self.dimensions, dtype=object), self.theta.shape[-1]),
-                "theta": self.theta.ravel(),
-                "information": self.test_information.ravel(),
-                "se": self.se.ravel(),
-                "posterior_sd": self.posterior_sd.ravel(),
-                "reliability": reached.ravel(),
-            }
+        return frame(
+            dimension=np.repeat(np.array(self.dimensions, dtype=object), self.theta.shape[-1]),
+            theta=self.theta.ravel(),
+            information=self.test_information.ravel(),
+            se=self.se.ravel(),
+            posterior_sd=self.posterior_sd.ravel(),
+            reliability=reached.ravel(),
         )
 
     def summary(self) -> Sequence[str]:
@@ -219,80 +213,89 @@ def reliability(
     known = parameters_of(parameters)
     several = len(known.dimensions) > 1
     data = None if responses is None else as_responses(responses, parameters)
-    eap, wle = (None, None) if data is None else _empirical(data, parameters, method, known.between)
+    eap = None if data is None else scored(data, parameters, method)
+    warm = WLE(item_uncertainty=method.item_uncertainty, missing=method.missing)
+    wle = None if data is None or not known.between else scored(data, parameters, warm)
+    measured: dict[str, Any] = _measured(known, method)
+    measured |= {f"empirical_{k}": x.reliability for k, x in (("eap", eap), ("wle", wle)) if x is not None}
+    if not several:
+        measured = {name: x[0] if x.ndim > 1 else float(x[0]) for name, x in measured.items()}
+    settings = {"points": str(method.points), "item_uncertainty": method.item_uncertainty}
+    settings |= {"missing": method.missing.describe("en")}
+    settings |= {"simulated": f"{SEVERAL if several else SIMULATED} persons, seed {SEED}"}
+    inputs = {"parameters": source_of(parameters)}
+    inputs |= {} if eap is None else {"responses": eap.provenance.inputs["responses"]}
     out = Reliability(
         items=known.items,
-        **(_of_several(known, method) if several else _of_one(known, method)),
-        empirical_eap=None if eap is None else eap.reliability if several else float(eap.reliability[0]),
-        empirical_wle=None if wle is None else wle.reliability if several else float(wle.reliability[0]),
-        variance=np.diag(known.population.covariance) if several else known.variance,
+        **measured,
         findings=gathered(findings_of(parameters), findings_of(eap), findings_of(wle)),
-        provenance=provenance(
-            "reliability", _inputs(parameters, eap), _settings(method, SEVERAL if several else SIMULATED)
-        ),
+        provenance=provenance("reliability", inputs, settings),
         dimensions=known.dimensions if several else ("theta",),
     )
     announce(out.findings, known=(*findings_of(parameters), *findings_of(data)))
     return out
 
 
-def _of_one(known: ItemParameters, method: EAP) -> dict[str, Any]:
-    """Return the coefficients and the information of one competency."""
-    grid = scoring_grid(known, method.points, method.item_uncertainty)
-    theta, information, weight = _information(known, method)
-    total = information.sum(axis=0)
-    variances = _posterior_variances(grid, known)
-    s2 = known.variance
-    _, sd, probability = sum_score_table(known, grid, np.arange(len(known.items)))
-    shown = np.abs(theta - known.mean) <= SHOWN * np.sqrt(s2) * (1 + LEAST)
-    return {
-        "posterior": float(1 - variances.mean() / s2),
-        "posterior_se": float(variances.std(ddof=1) / np.sqrt(SIMULATED) / s2),
-        "sum_score": float(1 - probability @ sd**2 / s2),
-        "marginal": float(weight @ (total / (total + 1 / s2))),
-        "likelihood": float(1 - weight @ (1 / np.maximum(total, LEAST)) / s2),
-        "theta": theta[shown],
-        "information": information[:, shown],
-    }
-
-
-def _of_several(known: ItemParameters, method: EAP) -> dict[str, Any]:
-    """Return the coefficients (D,) and the information of several competencies, from persons spread evenly over N(μ, Σ)."""
-    D, mean, V, choice = (
-        len(known.dimensions),
-        known.population.mean,
-        known.population.covariance,
-        method.item_uncertainty,
-    )
-    uncertain, s2, rng = uncertain_items(known, choice), np.diag(V), np.random.default_rng(SEED)
-    persons = (
-        mean + ndtri(even_uniforms(b"reliability", names(["population"]), SEVERAL, D)[0]) @ np.linalg.cholesky(V).T
-    )
-    cumulative = np.cumsum(np.exp(averaged_log_probabilities(known, persons, uncertain)), axis=1)
-    codes = np.minimum((rng.random((len(known.items), 1, SEVERAL)) > cumulative).sum(axis=1).T, known.n_categories - 1)
-    data = load_responses(codes.astype(np.float64), layout=Layout(items=known.items))
-    matched = match(data, known, method.missing)
-    variances = np.einsum("pdd->pd", posterior_of(matched, known, method).moments().covariance)
-    sums = (
-        propagated_given_sums(matched, known, method.points, choice)[1] if known.between else np.full((1, D, D), np.nan)
-    )
-    J = np.concatenate([_item_information(known, persons[b], uncertain).sum(axis=0) for b in blocks(SEVERAL, BLOCK)])
-    z = np.linspace(-SHOWN, SHOWN, 2 * int(SHOWN * GRID / 12) + 1)
-    theta = mean[:, None] + np.sqrt(s2)[:, None] * z
+def _measured(known: ItemParameters, method: EAP) -> dict[str, Floats]:
+    """Return the coefficients (D,), and points of the scale (D, Q) with the information of the items there (D, I, Q)."""
+    choice, mean, V = method.item_uncertainty, known.population.mean, known.population.covariance
+    uncertain, s2, D = uncertain_items(known, choice), np.diag(V), len(known.dimensions)
+    matched, persons = _simulated(known, method, uncertain)
+    variances = np.einsum("pdd->dp", posterior_of(matched, known, method).moments().covariance)
+    z = np.linspace(-6, 6, GRID)
+    shown, theta = np.abs(z) <= SHOWN * (1 + LEAST), mean[:, None] + np.sqrt(s2)[:, None] * z
     given = [mean + (theta[d] - mean[d])[:, None] * V[d] / s2[d] for d in range(D)]
+    along = [_information(known, at, uncertain)[:, :, d, d] for d, at in enumerate(given)]
+    sums = np.full(D, np.nan)
+    if D == 1:
+        _, sd, probability = sum_score_table(
+            known, scoring_grid(known, method.points, choice), np.arange(len(known.items))
+        )
+        sums, weight, J = np.array([probability @ sd**2]), np.exp(-0.5 * z**2), along[0].sum(axis=0)[:, None, None]
+    else:
+        if known.between:
+            sums = np.einsum("pdd->pd", propagated_given_sums(matched, known, method.points, choice)[1]).mean(axis=0)
+        weight, parts = np.ones(len(persons)), blocks(len(persons), BLOCK)
+        J = np.concatenate([_information(known, persons[b], uncertain).sum(axis=0) for b in parts])
+    errors = [np.einsum("pdd->pd", np.linalg.inv(J + more)) for more in (np.linalg.inv(V), LEAST * np.eye(D))]
+    marginal, likelihood = (1 - weight / weight.sum() @ error / s2 for error in errors)
     return {
-        "posterior": 1 - variances.mean(axis=0) / s2,
-        "posterior_se": variances.std(axis=0, ddof=1) / np.sqrt(SEVERAL) / s2,
-        "sum_score": 1 - np.einsum("pdd->pd", sums).mean(axis=0) / s2,
-        "marginal": 1 - np.einsum("pdd->d", np.linalg.inv(J + np.linalg.inv(V))) / SEVERAL / s2,
-        "likelihood": 1 - np.einsum("pdd->d", np.linalg.inv(J + LEAST * np.eye(D))) / SEVERAL / s2,
-        "theta": theta,
-        "information": np.stack([_item_information(known, at, uncertain)[:, :, d, d] for d, at in enumerate(given)]),
+        "posterior": 1 - variances.mean(axis=1) / s2,
+        "posterior_se": variances.std(axis=1, ddof=1) / np.sqrt(variances.shape[1]) / s2,
+        "sum_score": 1 - sums / s2,
+        "marginal": marginal,
+        "likelihood": likelihood,
+        "variance": s2,
+        "theta": theta[:, shown],
+        "information": np.stack(along)[:, :, shown],
     }
 
 
-def _item_information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floats:
+def _simulated(known: ItemParameters, method: EAP, uncertain: Bools) -> tuple[Matched, Floats]:
+    """Return simulated persons with their answers, and the points (N, D) they stand on: those of the grid, or evenly spread."""
+    D, V, rng = len(known.dimensions), known.population.covariance, np.random.default_rng(SEED)
+    if D == 1:
+        grid = scoring_grid(known, method.points, method.item_uncertainty)
+        theta, p = grid.theta[:, None], np.exp(grid.log_weight)
+        place, log_prob = rng.choice(len(p), size=SIMULATED, p=p / p.sum()), grid.log_prob
+    else:
+        even = even_uniforms(b"reliability", names(["population"]), SEVERAL, D)[0]
+        theta, place = known.population.mean + ndtri(even) @ np.linalg.cholesky(V).T, np.arange(SEVERAL)
+        log_prob = averaged_log_probabilities(known, theta, uncertain)
+    cumulative, codes = np.cumsum(np.exp(log_prob), axis=1), np.empty((len(known.items), len(place)))
+    for i, K in enumerate(known.n_categories):
+        codes[i] = (rng.random(len(place)) > cumulative[i, : K - 1, place].T).sum(axis=0)
+    return match(load_responses(codes.T, layout=Layout(items=known.items)), known, method.missing), theta
+
+
+def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floats:
     """Return information matrices Σ_k P_k ∂_d log P_k ∂_e log P_k (I, Q, D, D) of the curves at points (Q, D)."""
+    if theta.shape[1] == 1:
+        out = score_information(known, theta[:, 0])
+        if uncertain.any():
+            curves = averaged_log_probabilities(known, theta[:, 0], uncertain)
+            out = np.where(uncertain[:, None], curve_information(curves, theta[:, 0]), out)
+        return np.asarray(out[:, :, None, None])
     step = STEP * np.eye(theta.shape[1])
     rise = [
         averaged_log_probabilities(known, theta + h, uncertain)
@@ -301,52 +304,3 @@ def _item_information(known: ItemParameters, theta: Floats, uncertain: Bools) ->
     ]
     prob, slope = np.exp(averaged_log_probabilities(known, theta, uncertain)), np.stack(rise) / (2 * STEP)
     return np.asarray(np.einsum("ikq,dikq,eikq->iqde", prob, slope, slope, optimize=True))
-
-
-def _empirical(
-    data: Responses,
-    parameters: ItemBank | Calibration,
-    method: EAP,
-    between: bool,  # noqa: FBT001 - a property of the items
-) -> tuple[Scores, Scores | None]:
-    warm = WLE(item_uncertainty=method.item_uncertainty, missing=method.missing)
-    return scored(data, parameters, method), scored(data, parameters, warm) if between else None
-
-
-def _information(known: ItemParameters, method: EAP) -> tuple[Floats, Floats, Floats]:
-    """Return points θ (Q,), information of the items there (I, Q) and population weights (Q,)."""
-    z = np.linspace(-6, 6, GRID)
-    weight = np.exp(-0.5 * z**2)
-    theta = known.mean + float(np.sqrt(known.variance)) * z
-    information = score_information(known, theta)
-    uncertain = uncertain_items(known, method.item_uncertainty)
-    if uncertain.any():
-        averaged = averaged_log_probabilities(known, theta, uncertain)
-        information = np.where(uncertain[:, None], curve_information(averaged, theta), information)
-    return theta, information, weight / weight.sum()
-
-
-def _posterior_variances(grid: Tables, known: ItemParameters) -> Floats:
-    """Return posterior variances of simulated persons (N,), drawn from the tables that score them."""
-    rng = np.random.default_rng(SEED)
-    q = rng.choice(len(grid.theta), size=SIMULATED, p=np.exp(grid.log_weight) / np.exp(grid.log_weight).sum())
-    codes = np.zeros((SIMULATED, len(known.items)), dtype=np.int8)
-    for i, log_prob in enumerate(grid.log_prob):
-        cumulative = np.cumsum(np.exp(log_prob), axis=0)[: known.n_categories[i] - 1]
-        codes[:, i] = (rng.random(SIMULATED) > cumulative[:, q]).sum(axis=0)
-    answers = prepare(codes, np.ones(codes.shape, dtype=np.bool_), known.n_categories)
-    return ExactPosterior(answers=answers, tables=grid).moments().covariance[:, 0, 0]
-
-
-def _inputs(parameters: ItemBank | Calibration, scores: Scores | None) -> dict[str, str]:
-    out = {"parameters": source_of(parameters)}
-    return out if scores is None else out | {"responses": scores.provenance.inputs["responses"]}
-
-
-def _settings(method: EAP, persons: int) -> dict[str, str]:
-    return {
-        "points": str(method.points),
-        "item_uncertainty": method.item_uncertainty,
-        "missing": method.missing.describe("en"),
-        "simulated": f"{persons} persons, seed {SEED}",
-    }

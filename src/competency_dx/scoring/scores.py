@@ -12,7 +12,7 @@ from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.display import Chart, Series, histogram_chart
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,26 +62,21 @@ class Scores(Result):
     @property
     def se(self) -> Floats:
         """Return standard errors (P, D)."""
-        out: Floats = np.sqrt(np.einsum("pdd->pd", self.covariance))
-        return out
+        return np.asarray(np.sqrt(np.einsum("pdd->pd", self.covariance)))
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and dimension, input order, with 95 % intervals and status."""
-        import pandas as pd
-
         D = len(self.dimensions)
         theta, se = self.theta.ravel(), self.se.ravel()
-        return pd.DataFrame(
-            {
-                "person": np.repeat(self.persons, D),
-                "dimension": np.tile(np.array(self.dimensions, dtype=object), len(self.persons)),
-                "theta": theta,
-                "se": se,
-                "ci_low": theta - NORMAL_95 * se,
-                "ci_high": theta + NORMAL_95 * se,
-                "n_items": self.n_items.ravel(),
-                "status": np.array(STATUSES, dtype=object)[self.status.ravel()],
-            }
+        return frame(
+            person=np.repeat(self.persons, D),
+            dimension=np.tile(np.array(self.dimensions, dtype=object), len(self.persons)),
+            theta=theta,
+            se=se,
+            ci_low=theta - NORMAL_95 * se,
+            ci_high=theta + NORMAL_95 * se,
+            n_items=self.n_items.ravel(),
+            status=np.array(STATUSES, dtype=object)[self.status.ravel()],
         )
 
     def summary(self) -> Sequence[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, Names, value
+from competency_dx.arrays import Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.display import Chart, Series
@@ -19,7 +19,7 @@ from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 from competency_dx.scoring.api import score
 from competency_dx.scoring.scores import STATUSES, Scores
 
@@ -77,11 +77,9 @@ class FileScores(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per dimension and status with the number of persons; read `path` for the estimates."""
-        import pandas as pd
-
         D = len(self.dimensions)
-        names = np.repeat(np.array(self.dimensions, dtype=object), len(STATUSES))
-        return pd.DataFrame({"dimension": names, "status": STATUSES * D, "persons": self.statuses.ravel()})
+        dimension = np.repeat(np.array(self.dimensions, dtype=object), len(STATUSES))
+        return frame(dimension=dimension, status=STATUSES * D, persons=self.statuses.ravel())
 
     def summary(self) -> Sequence[str]:
         """Return where the scores are, how many there are and how they are spread."""
@@ -160,11 +158,25 @@ def score_file(
         raise ScoringError(f"block={block} is not a number of rows; give at least 1")
     plan = layout if layout is not None else Layout()
     plan = plan if person is None else replace(plan, person=person)
-    with complete_file(Path(source), Path(target)) as partial:
-        tally = _write(partial, _scored(Path(source), parameters, method, block, plan))
+    with complete_file(Path(source), Path(target)) as unfinished:
+        blocks = answer_blocks(Path(source), parameters, block, plan)
+        tally = _write(unfinished, (score(data, parameters, method=method) for data in blocks))
     inputs = {"responses": digest_document(tally.digests), "parameters": source_of(parameters)}
-    return _result(
-        Path(target), tally, type(method).__name__, provenance("score_file", inputs, _settings(method, block))
+    settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "block": str(block)}
+    settings |= {"missing": method.missing.describe("en")}
+    mean, square, error = tally.sums / tally.persons
+    return FileScores(
+        target=str(target),
+        method=type(method).__name__,
+        persons=tally.persons,
+        blocks=len(tally.digests),
+        dimensions=tally.dimensions,
+        statuses=tally.statuses,
+        theta_mean=mean,
+        theta_sd=np.sqrt(np.maximum(square - mean**2, 0.0)),
+        mean_se=error,
+        findings=tuple(tally.findings.values()),
+        provenance=provenance("score_file", inputs, settings),
     )
 
 
@@ -179,58 +191,16 @@ def complete_file(source: Path, target: Path) -> Iterator[Path]:
     """
     if source.resolve() == target.resolve():
         raise ScoringError(f"{source.name}: source and target are the same file; give another target")
-    partial = target.with_name(target.name + UNFINISHED)
+    unfinished = target.with_name(target.name + UNFINISHED)
     try:
-        yield partial
-        partial.replace(target)
+        yield unfinished
+        unfinished.replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
-def _settings(method: Method, block: int) -> dict[str, str]:
-    out = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "block": str(block)}
-    return out | {"missing": method.missing.describe("en")}
-
-
-def _result(target: Path, tally: _Tally, method: str, made: Provenance) -> FileScores:
-    P = tally.persons
-    mean, square, error = tally.sums / P
-    return FileScores(
-        target=str(target),
-        method=method,
-        persons=P,
-        blocks=len(tally.digests),
-        dimensions=tally.dimensions,
-        statuses=tally.statuses,
-        theta_mean=mean,
-        theta_sd=np.sqrt(np.maximum(square - mean**2, 0.0)),
-        mean_se=error,
-        findings=tuple(tally.findings.values()),
-        provenance=made,
-    )
-
-
-class _Scored(NamedTuple):
-    """Scores of a block, the ids of its persons in the file, the findings of reading and scoring."""
-
-    scores: Scores
-    persons: Names
-    findings: tuple[Finding, ...]
-
-
-def _scored(
-    source: Path, parameters: ItemBank | Calibration, method: Method, block: int, layout: Layout
-) -> Iterator[_Scored]:
-    """Yield the scores of one block after the other."""
-    for data, ids in answer_blocks(source, parameters, block, layout):
-        scores = score(data, parameters, method=method)
-        yield _Scored(scores, ids, scores.findings)
-
-
-def answer_blocks(
-    source: Path, parameters: ItemBank | Calibration, block: int, layout: Layout
-) -> Iterator[tuple[Responses, Names]]:
-    """Yield the answers in a Parquet file block by block, with the ids of the persons in the file.
+def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, layout: Layout) -> Iterator[Responses]:
+    """Yield the answers in a Parquet file block by block, under the ids that persons have in the file.
 
     Raises
     ------
@@ -239,16 +209,15 @@ def answer_blocks(
     """
     bank = parameters if isinstance(parameters, ItemBank) else None
     plan, first = None, 1
-    for frame in _frames(source, block):
+    for table in _frames(source, block):
         if plan is None:
-            known = _with_items(layout, frame, parameters, source)
-            plan = settle_layout(_table(frame.head(SETTLED)), bank=bank, layout=known)
-        data = _responses(frame, bank, plan)
-        ids = data.persons
+            known = _with_items(layout, table, parameters, source)
+            plan = settle_layout(_table(table.head(SETTLED)), bank=bank, layout=known)
+        data = _responses(table, bank, plan)
         if plan.person is None:
-            ids = np.array([str(first + k) for k in range(len(ids))], dtype=object)
-        first += len(ids)
-        yield data, ids
+            data = replace(data, persons=names(range(first, first + len(data.persons))))
+        first += len(data.persons)
+        yield data
     if plan is None:
         raise ScoringError(f"{source.name}: the file has no rows; there is nobody to score")
 
@@ -300,7 +269,7 @@ def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
             yield pa.Table.from_batches([batch]).to_pandas()
 
 
-def _write(target: Path, blocks: Iterator[_Scored]) -> _Tally:
+def _write(target: Path, blocks: Iterator[Scores]) -> _Tally:
     """Write the scores block by block and return what is to be known of them."""
     pa, parquet = pyarrow_for(f"writing {target.name}")
     text, real = pa.string(), pa.float64()
@@ -310,21 +279,19 @@ def _write(target: Path, blocks: Iterator[_Scored]) -> _Tally:
     tally = _Tally(0, (), np.zeros((1, len(STATUSES)), dtype=np.int64), np.zeros((3, 1)), (), {})
     with parquet.ParquetWriter(target, schema) as file:
         for part in blocks:
-            frame = part.scores.to_frame()
-            frame["person"] = np.repeat(part.persons, len(part.scores.dimensions))
-            file.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            file.write_table(pa.Table.from_pandas(part.to_frame(), schema=schema, preserve_index=False))
             tally = _counted(tally, part)
     return tally
 
 
-def _counted(tally: _Tally, part: _Scored) -> _Tally:
-    theta, se = part.scores.theta, part.scores.se
+def _counted(tally: _Tally, part: Scores) -> _Tally:
+    theta, se = part.theta, part.se
     return _Tally(
         tally.persons + len(part.persons),
-        part.scores.dimensions,
-        tally.statuses + (part.scores.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0),
+        part.dimensions,
+        tally.statuses + (part.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0),
         tally.sums + np.stack([theta.sum(axis=0), (theta**2).sum(axis=0), se.sum(axis=0)]),
-        (*tally.digests, part.scores.provenance.inputs["responses"]),
+        (*tally.digests, part.provenance.inputs["responses"]),
         {f.code: f for f in part.findings} | tally.findings,
     )
 

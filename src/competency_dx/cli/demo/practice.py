@@ -71,7 +71,7 @@ def shares(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def true_percent(cohort: RegionCohort, member: Bools) -> Floats:
-    """Return the expected percent of every person on the reference items of every competency (P, C)."""
+    """Return the expected percent (P, C) on the reference items of every competency; `member` (C, I) tells its items."""
     reference = set(cohort.bank.reference_set)
     weight = member * np.array([item.id in reference for item in cohort.bank.items], dtype=float)
     return np.asarray(100 * (cohort.expected @ weight.T) / (weight @ cohort.top))

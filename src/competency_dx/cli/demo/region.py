@@ -20,6 +20,8 @@ from competency_dx.models import ItemParameters, bank_parameters, expected_score
 from competency_dx.responses import Reason
 
 Reasons = NDArray[np.uint8]
+Papers = tuple[list[Ints], Ints, Reasons, Names]
+"""What the persons hand in: columns of each form, points, `Reason` and answers (P, I)."""
 
 GENERAL, CLUSTER, DOMAIN = 0.60, 0.15, 0.25
 """Parts of the variance of an ability within a municipality."""
@@ -40,15 +42,6 @@ class Truth(NamedTuple):
     domains: tuple[str, ...]
     theta: Floats
     ability: Floats
-
-
-class Papers(NamedTuple):
-    """What the persons hand in, still to be changed: columns of each form, points, `Reason` and answers (P, I)."""
-
-    order: list[Ints]
-    points: Ints
-    reasons: Reasons
-    answers: Names
 
 
 @value
@@ -88,9 +81,12 @@ def make_cohort(bank: ItemBank, persons: int, rng: np.random.Generator, *, langu
     municipality = rng.choice(len(MUNICIPAL_MEANS), size=persons, p=MUNICIPAL_SHARES)
     truth = draw_truth(bank, np.array(MUNICIPAL_MEANS)[municipality], rng)
     form = rng.permutation(np.arange(persons) % len(bank.forms))
-    papers = _answered(bank, truth, form, rng)
+    order, points, reasons, answers = papers = _answered(bank, truth, form, rng)
     _leave_out(bank, papers, words(language)["omitted"], rng)
-    _stay_away(papers, words(language)["absent"], rng)
+    absent = rng.choice(persons, size=max(1, round(ABSENT_SHARE * persons)), replace=False)
+    points[absent], answers[absent], reasons[absent] = 0, "", Reason.NOT_ADMINISTERED
+    for p in absent.tolist():  # one mark in the first cell of the form, the rest blank
+        answers[p, order[p][0]] = words(language)["absent"]
     expected = [expected_scores(truth.parameters.take([i]), theta)[0] for i, theta in enumerate(truth.ability.T)]
     return RegionCohort(
         bank=bank,
@@ -99,9 +95,9 @@ def make_cohort(bank: ItemBank, persons: int, rng: np.random.Generator, *, langu
         municipality=municipality,
         form=form,
         experience=np.clip(np.rint(rng.gamma(2.2, 7.0, size=persons)), 0, 45).astype(np.int64),
-        points=papers.points,
-        reasons=papers.reasons,
-        answers=papers.answers,
+        points=points,
+        reasons=reasons,
+        answers=answers,
     )
 
 
@@ -150,7 +146,7 @@ def _answered(bank: ItemBank, truth: Truth, form: Ints, rng: np.random.Generator
         there = reasons[:, i] == Reason.ANSWERED
         points[there, i] = reachable(drawn[there].astype(np.int64), pools)
         answers[there, i] = draw_answers(points[there, i], pools, rng)
-    return Papers(order, points, reasons, answers)
+    return order, points, reasons, answers
 
 
 def _leave_out(bank: ItemBank, papers: Papers, word: str, rng: np.random.Generator) -> None:
@@ -165,15 +161,6 @@ def _leave_out(bank: ItemBank, papers: Papers, word: str, rng: np.random.Generat
         tokens[p, after] = word  # a blank at the end would say that the item was not reached
     answers[omitted] = tokens[omitted]
     reasons[omitted] = Reason.OMITTED
-
-
-def _stay_away(papers: Papers, mark: str, rng: np.random.Generator) -> None:
-    """Let a few persons not come: one mark in the first cell of their form, the rest blank."""
-    order, points, reasons, answers = papers
-    absent = rng.choice(len(order), size=max(1, round(ABSENT_SHARE * len(order))), replace=False)
-    points[absent], answers[absent], reasons[absent] = 0, "", Reason.NOT_ADMINISTERED
-    for p in absent.tolist():
-        answers[p, order[p][0]] = mark
 
 
 def plant_wrong_key(cohort: RegionCohort) -> tuple[ItemBank, str]:

@@ -59,8 +59,7 @@ def start(distribution: Distribution) -> Floats:
     """Return parameters to begin with: equal profiles, or attributes mastered by half."""
     A = distribution.profiles.shape[1]
     if distribution.saturated:
-        out: Floats = distribution.members / len(distribution.profiles)
-        return out
+        return np.asarray(distribution.members / len(distribution.profiles))
     slopes = {"independent": 0, "higher_order": A, "higher_order_1pl": 1}[distribution.kind]
     return np.concatenate([np.zeros(A), np.ones(slopes)])
 
@@ -68,8 +67,7 @@ def start(distribution: Distribution) -> Floats:
 def profile_probabilities(distribution: Distribution, parameters: Floats) -> Floats:
     """Return the probability of each profile (C,)."""
     if distribution.saturated:
-        out: Floats = (parameters / distribution.members)[distribution.of_class]
-        return out
+        return np.asarray((parameters / distribution.members)[distribution.of_class])
     _, weight, _, log_conditional = _conditional(distribution, parameters)
     return np.exp(log_conditional) @ weight
 
@@ -90,8 +88,7 @@ def spread(distribution: Distribution, parameters: Floats, of_classes: Floats) -
     """Divide a number per class (C',) among its profiles (C,) by their probabilities."""
     share = profile_probabilities(distribution, parameters)
     total = by_class(distribution, share)
-    out: Floats = share * (of_classes / np.maximum(total, TINY))[distribution.of_class]
-    return out
+    return np.asarray(share * (of_classes / np.maximum(total, TINY))[distribution.of_class])
 
 
 def update(distribution: Distribution, parameters: Floats, expected: Floats) -> Floats:
@@ -100,8 +97,7 @@ def update(distribution: Distribution, parameters: Floats, expected: Floats) -> 
     Closed form for saturated and independent attributes, Fisher scoring for the higher-order distribution.
     """
     if distribution.saturated:
-        out: Floats = expected / expected.sum()
-        return out
+        return np.asarray(expected / expected.sum())
     counts = spread(distribution, parameters, expected)
     if distribution.kind == "independent":
         possible = counts @ distribution.open

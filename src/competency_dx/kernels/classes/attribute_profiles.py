@@ -80,8 +80,7 @@ def _order(profiles: Binary) -> Ints:
 def eligible(profiles: Binary, needs: Bools) -> Bools:
     """Return where (C, A) a profile has all prerequisites of an attribute, so that mastering it is open."""
     missing = (1 - profiles.astype(np.int64)) @ needs.T.astype(np.int64)
-    out: Bools = missing == 0
-    return out
+    return np.asarray(missing == 0)
 
 
 def attribute_patterns(profiles: Binary, attributes: Ints) -> tuple[Binary, Ints]:
@@ -108,8 +107,7 @@ def item_groups(profiles: Binary, attributes: Ints, family: str) -> ItemGroups:
 def saturated_design(patterns: Binary) -> Floats:
     """Return the matrix (W, W) of p = M δ with an effect for every pattern S that is permissible: M[w, S] = [S ⊆ w]."""
     lacking = patterns.astype(np.int64) @ (1 - patterns.astype(np.int64)).T
-    out: Floats = (lacking.T == 0).astype(np.float64)
-    return out
+    return np.asarray((lacking.T == 0).astype(np.float64))
 
 
 def additive_design(patterns: Binary) -> Floats:

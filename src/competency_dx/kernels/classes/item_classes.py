@@ -118,8 +118,7 @@ def class_gradient(patterns: Patterns, table: Floats, evidence: Floats, executor
 
     def one(block: slice) -> Floats:
         ratio = log_joint(patterns, block, table, np.zeros(table.shape[1])) - evidence[block, None]
-        out: Floats = patterns.weight[block] @ np.exp(np.minimum(ratio, 600.0))
-        return out
+        return np.asarray(patterns.weight[block] @ np.exp(np.minimum(ratio, 600.0)))
 
     parts = list(map_blocks(one, len(patterns.weight), size=BLOCK, executor=executor))
     return np.asarray(np.sum(parts, axis=0))

@@ -44,8 +44,7 @@ def nearest(metric: Floats, target: Floats, G: Floats, h: Floats) -> Floats:
     last[-1] = 1.0
     residual = E @ nnls(E, last, maxiter=10 * E.shape[1] + 20)[0] - last
     move = -residual[:-1] / residual[-1]
-    out: Floats = target + scale * solve_triangular(root, move, lower=True, trans="T")
-    return out
+    return np.asarray(target + scale * solve_triangular(root, move, lower=True, trans="T"))
 
 
 def boxed_step(information: Floats, gradient: Floats, step: Floats, low: Floats, high: Floats) -> Floats:

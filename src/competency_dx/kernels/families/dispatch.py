@@ -32,6 +32,13 @@ class KernelGroup(NamedTuple):
 Groups = tuple[KernelGroup, ...]
 
 
+def restricted(groups: Groups, chosen: Bools) -> Groups:
+    """Return the groups of the chosen items (I,) alone, at their positions among themselves."""
+    place = np.cumsum(chosen) - 1
+    some = (KernelGroup(g.kernel, place[g.items[chosen[g.items]]]) for g in groups)
+    return tuple(g for g in some if len(g.items))
+
+
 def points(theta: Floats) -> Floats:
     """Return points as (Q, D)."""
     return theta[:, None] if theta.ndim == 1 else theta

@@ -52,8 +52,8 @@ def joint_modes(
     P, D = len(codes), slopes.shape[1]
     theta, done = np.tile(prior.mean, (P, 1)), np.zeros(P, dtype=np.bool_)
     now = _evaluated(curves, slopes, codes, observed, prior, theta)
+    ridge = 1e-9 * np.eye(D)
     for _ in range(STEPS):
-        ridge = 1e-9 * np.eye(D)
         step = np.linalg.solve(now.expected + ridge, now.gradient[:, :, None])[:, :, 0]
         step *= np.minimum(1.0, LONGEST / np.maximum(np.abs(step).max(axis=1), TINY))[:, None]
         step[done] = 0.0
@@ -68,15 +68,9 @@ def joint_modes(
         theta, now = further, after
         if done.all():
             break
-    return theta, _covariances(now)
-
-
-def _covariances(now: _At) -> Floats:
-    """Return inverses of the observed information, of the expected one where that is not positive definite."""
-    proper = np.linalg.eigvalsh(now.observed)[:, 0] > 1e-8
+    proper = np.linalg.eigvalsh(now.observed)[:, 0] > 1e-8  # else the expected information stands for the observed one
     information = np.where(proper[:, None, None], now.observed, now.expected)
-    D = information.shape[1]
-    return np.asarray(np.linalg.inv(information + 1e-9 * np.eye(D)))
+    return theta, np.asarray(np.linalg.inv(information + ridge))
 
 
 def _evaluated(curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: ModePrior, theta: Floats) -> _At:

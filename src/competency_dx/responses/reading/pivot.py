@@ -13,7 +13,7 @@ from competency_dx.responses.findings import ATTEMPTS, UNKNOWN_ITEMS, VARYING
 from competency_dx.responses.missing import Reason, Reasons
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout
-from competency_dx.responses.reading.table import Column, Table
+from competency_dx.responses.reading.table import Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,14 +96,18 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     layer = attempt if layout.attempts == "best" else np.zeros_like(attempt)
     ids, first, row = np.unique(layer * len(person.vocabulary) + person.codes, return_index=True, return_inverse=True)
     chosen = np.flatnonzero(attempt == 0) if layout.attempts == "first" else np.arange(table.rows)
-    wide = {person.name: replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))}
-    wide |= _scatter(item, answer, row=row.ravel()[chosen], chosen=chosen, rows=len(ids))
-    several = np.unique(person.codes[attempt > 0])
-    notes = ATTEMPTS.about(person.vocabulary[k] for k in several)
-    rest, varying = _constant(table, roles, first, row.ravel())
-    notes += VARYING.about(varying)
-    out = Table(columns={**rest, **wide}, rows=len(ids), origin=table.origin, findings=(*table.findings, *notes))
-    return out, item.vocabulary
+    codes = np.full((len(ids), len(item.vocabulary)), -1, dtype=np.int32)
+    codes[row.ravel()[chosen], item.codes[chosen]] = answer.codes[chosen]  # of several in one cell the last stays
+    rest = {name: c for name, c in table.columns.items() if name not in roles}
+    varying = [name for name, c in rest.items() if (c.codes[first][row.ravel()] != c.codes).any()]
+    notes = ATTEMPTS.about(person.vocabulary[k] for k in np.unique(person.codes[attempt > 0])) + VARYING.about(varying)
+    columns = {name: c.take(first) for name, c in rest.items()}
+    columns[person.name] = replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))
+    for k, name in enumerate(item.vocabulary):
+        columns[name] = replace(answer, name=name, codes=codes[:, k]).take(np.arange(len(ids)))
+    return replace(
+        table, columns=columns, rows=len(ids), index=None, findings=(*table.findings, *notes)
+    ), item.vocabulary
 
 
 def _known_items(table: Table, name: str, bank: ItemBank | None) -> Table:
@@ -115,53 +119,21 @@ def _known_items(table: Table, name: str, bank: ItemBank | None) -> Table:
     return table.take(~column.where(set(strange).__contains__), UNKNOWN_ITEMS.of(strange)) if strange else table
 
 
-def _scatter(item: Column, answer: Column, *, row: NDArray[np.generic], chosen: Ints, rows: int) -> dict[str, Column]:
-    """Put each answer into its row; of several in one cell the last stays."""
-    out: dict[str, Column] = {}
-    items = item.codes[chosen]
-    order = np.argsort(items, kind="stable")
-    bounds = np.searchsorted(items[order], np.arange(len(item.vocabulary) + 1))
-    for k, name in enumerate(item.vocabulary):
-        part = order[bounds[k] : bounds[k + 1]]
-        codes = np.full(rows, -1, dtype=np.int32)
-        codes[row[part]] = answer.codes[chosen[part]]
-        out[name] = replace(answer, name=name, codes=codes).take(np.arange(rows))
-    return out
-
-
-def _constant(
-    table: Table, roles: LongColumns, first: Ints, row: NDArray[np.generic]
-) -> tuple[dict[str, Column], list[str]]:
-    """Return the further columns with the first value of each person, and the names of those that vary within one."""
-    rest, varying = {}, []
-    for name, column in table.columns.items():
-        if name in {roles.person, roles.item, roles.answer}:
-            continue
-        rest[name] = column.take(first)
-        if (column.codes[first][row] != column.codes).any():
-            varying.append(name)
-    return rest, varying
-
-
-class Owners(NamedTuple):
-    """Ids of the P persons and, per row of the table, the place of its person."""
-
-    ids: Names
-    row: Ints
-
-
 def numbered(n: int) -> Names:
     """Return the ids "1" … "n"."""
     out: Names = np.array(list(map(str, range(1, n + 1))), dtype=object)
     return out
 
 
-def owners(roles: Roles) -> Owners:
-    """Return the persons in the order of their first row; an id is never empty."""
+def owners(roles: Roles) -> tuple[Names, Ints]:
+    """Return the ids (P,) of persons in the order of their first row, and the place of its person per row of the table (R,).
+
+    An id is never empty.
+    """
     import pandas as pd
 
     if roles.person is None:
-        return Owners(numbered(roles.table.rows), np.arange(roles.table.rows))
+        return numbered(roles.table.rows), np.arange(roles.table.rows)
     column = roles.table.columns[roles.person]
     bare = np.flatnonzero(column.codes < 0)
     if len(bare):
@@ -171,7 +143,7 @@ def owners(roles: Roles) -> Owners:
         )
     row, present = pd.factorize(column.codes)
     ids: Names = np.array(column.vocabulary, dtype=object)[present]
-    return Owners(ids, row)
+    return ids, row
 
 
 def single_rows(roles: Roles, layout: Layout) -> Roles:

@@ -23,21 +23,14 @@ if TYPE_CHECKING:
     from competency_dx.responses.reading.roles import Roles
 
 Mode = Literal["raw", "scored"]
+Remark = tuple[Template, str, str, int]
+"""What happened in a column or item: with which content, and how often."""
 
 HIGHEST = 127
 CLEARLY = 2
 """Cells that speak for a reading must be this many times as many as those that speak against it."""
 MANY = 5
 """So many cells that look like points, none of them a right answer, are worth a remark."""
-
-
-class Remark(NamedTuple):
-    """What happened in a column or item: with content `what`, `times` times."""
-
-    template: Template
-    item: str
-    what: str = ""
-    times: int = 1
 
 
 class Verdicts(NamedTuple):
@@ -108,14 +101,14 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
 
 def gather(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
     """Gather remarks into one finding per template, in the order in which they first appear."""
-    groups: dict[Template, list[Remark]] = {}
-    for remark in remarks:
-        groups.setdefault(remark.template, []).append(remark)
+    groups: dict[Template, list[tuple[str, str, int]]] = {}
+    for template, item, what, times in remarks:
+        groups.setdefault(template, []).append((item, what, times))
     return tuple(
         template.of(
-            (r.item for r in group),
-            where=[f"{r.item} {r.what} ({r.times})" for r in group],
-            cells=sum(r.times for r in group),
+            (item for item, _, _ in group),
+            where=[f"{item} {what} ({times})" for item, what, times in group],
+            cells=sum(times for _, _, times in group),
         )
         for template, group in groups.items()
     )
@@ -211,7 +204,7 @@ def _strange(item: Item, contents: Sequence[str]) -> Bools:
 
 def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None) -> list[Remark]:
     """Return what is remarkable about a column: tokens, unreadable answers, dates and, in answers to `item`, leading zeros."""
-    out = [Remark(catalogue.AMBIGUOUS_OPTIONS, name)] if verdicts.unclear else []
+    out: list[Remark] = [(catalogue.AMBIGUOUS_OPTIONS, name, "", 1)] if verdicts.unclear else []
     key = str(item.key) if item is not None and item.type == "digits" else ""
     counts = column.counts().tolist()
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
@@ -224,5 +217,5 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None)
             lost = catalogue.ZEROS_LOST if text.zfill(len(key)) == key else None
             template = catalogue.ZEROS_RESTORED if kind == "number" else lost
         if template is not None:
-            out.append(Remark(template, name, repr(text if len(text) < 40 else text[:39] + "…"), counts[k]))
+            out.append((template, name, repr(text if len(text) < 40 else text[:39] + "…"), counts[k]))
     return out

@@ -185,7 +185,8 @@ def _from_pandas(frame: pd.DataFrame) -> Table:
 
     unnamed = frame.index.name is None
     default = unnamed and isinstance(frame.index, pd.RangeIndex)
-    cells = frame.index.to_numpy() if default else frame.index.map(_label).to_numpy(dtype=object)
+    named = ("/".join(map(str, label)) if isinstance(label, tuple) else label for label in frame.index)
+    cells = frame.index.to_numpy() if default else np.fromiter(named, dtype=object, count=len(frame))
     labels = column("index" if unnamed else str(frame.index.name), cells)
     pairs = ((str(name), frame.iloc[:, k]) for k, name in enumerate(frame.columns))
     return table(
@@ -199,10 +200,6 @@ def _from_pandas(frame: pd.DataFrame) -> Table:
 def without_labels(table: Table) -> Table:
     """Return the table without the row labels that nobody gave: its rows are numbered from 1."""
     return replace(table, index=None) if table.labels == "default" else table
-
-
-def _label(label: object) -> object:
-    return "/".join(map(str, label)) if isinstance(label, tuple) else label
 
 
 def in_memory(source: object) -> Table:
