@@ -19,7 +19,7 @@ from competency_dx.responses import Reason
 
 PASSAGE = 200  # characters of a first paragraph that make it a passage several items ask about
 # fmt: off
-NO_ITEMS = Template("adaptive.no_items", "warning",
+NO_ITEMS = Template("adaptive.no_items", "info",
     "Банку нечего спросить о нерешённых компетенциях {n:участника|участников|участников}: {scope}. Добавьте задания в банк.",
     "The bank has nothing to ask about the undecided competencies of {n:person|persons}: {scope}. Add items to the bank.")
 # fmt: on
@@ -83,7 +83,9 @@ def next_items(
         excluded=excluded,
     )
     chosen = select(problem.within_reach(), n, together=form == "group")
-    return _result(profiles, bank, made, problem, chosen, form)
+    out = _result(profiles, bank, made, problem, chosen, form)
+    announce(out.findings)
+    return out
 
 
 def _undecided(profiles: DeficitProfiles, made: Plan, competencies: Sequence[str] | None) -> Bools:
@@ -135,7 +137,6 @@ def _result(
     leaf = [made.units.leaf_codes[d] for d in made.units.leaf]
     helpless = problem.open.any(axis=1) & (chosen < 0).all(axis=1)
     findings = NO_ITEMS.about(profiles.persons[helpless])
-    announce(findings)
     settings = {
         "items": f"at most {chosen.shape[1]}, {'one form for all' if form == 'group' else 'a form for each person'}",
         "loss": f"false conclusion 1, no conclusion {1 - problem.confirmed:g}; conclusions from {problem.min_items} items",
