@@ -14,10 +14,20 @@ AWKWARD = ("<script>alert(1)</script>", "../../escape", "a/b", "CON", "x" * 300,
 PLACES = ("Заречный",) * 30 + ("Луговой",) * 19 + ("Горный",) * 7 + ("<b>Степной</b>",) * 4
 
 
+def diagnosed(persons: int) -> cdx.DeficitProfiles:
+    bank = cdx.load_bank("mathematics")
+    drawn = cdx.simulate(bank, persons, rng=np.random.default_rng(11))
+    ids = [*AWKWARD, *(f"П-{k:03d}" for k in range(persons - len(AWKWARD)))]
+    responses = replace(drawn, persons=names(ids), background={"municipality": names(PLACES[:persons])})
+    return cdx.diagnose(responses, bank)
+
+
 @pytest.fixture(scope="session")
 def profiles() -> cdx.DeficitProfiles:
-    bank = cdx.load_bank("mathematics")
-    drawn = cdx.simulate(bank, 60, rng=np.random.default_rng(11))
-    ids = [*AWKWARD, *(f"П-{k:03d}" for k in range(60 - len(AWKWARD)))]
-    responses = replace(drawn, persons=names(ids), background={"municipality": names(PLACES)})
-    return cdx.diagnose(responses, bank)
+    return diagnosed(60)
+
+
+@pytest.fixture(scope="session")
+def few() -> cdx.DeficitProfiles:
+    """Return so many persons that there is a page for `PERSON`."""
+    return diagnosed(20)

@@ -189,14 +189,14 @@ def test_no_page_has_a_word_of_the_other_language(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", ["misfit", "low_effort"])
-def test_a_stopped_profile_says_so_once(status: str, profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
-    insufficient = np.full_like(profiles.state, 4)
+def test_a_stopped_profile_says_so_once(status: str, few: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    insufficient = np.full_like(few.state, 4)
     stopped = replace(
-        profiles,
+        few,
         state=insufficient,
         strength=insufficient,
-        status=np.full_like(profiles.status, STATUSES.index(wrong(status))),
-        reported_at=np.full_like(profiles.reported_at, -1),
+        status=np.full_like(few.status, STATUSES.index(wrong(status))),
+        reported_at=np.full_like(few.reported_at, -1),
     )
     cdx.report(stopped, tmp_path, language="en")
     text = page_of(tmp_path, PERSON)
@@ -217,11 +217,11 @@ def test_many_numbers_become_bins_and_names_stay_names() -> None:
     assert sorted(["10–15", "2–5"], key=natural) == ["2–5", "10–15"]
 
 
-def test_both_languages_have_the_same_sections(profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
+def test_both_languages_have_the_same_sections(few: cdx.DeficitProfiles, tmp_path: Path) -> None:
     found = {}
     languages: tuple[Literal["ru", "en"], ...] = ("ru", "en")
     for name in languages:
-        cdx.report(profiles, tmp_path / name, language=name)
+        cdx.report(few, tmp_path / name, language=name)
         found[name] = [Page((tmp_path / name / "index.html").read_text(encoding="utf-8")).ids]
         found[name].append(Page(page_of(tmp_path / name, PERSON)).ids)
     assert found["ru"] == found["en"]
@@ -256,20 +256,20 @@ def test_json_reads_back(folder: Path, profiles: cdx.DeficitProfiles) -> None:
     assert cdx.DeficitProfiles.from_json(text).to_json() == profiles.to_json()
 
 
-def test_pages_of_persons_who_left_are_removed_and_nothing_else(profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
-    cdx.report(profiles, tmp_path)
+def test_pages_of_persons_who_left_are_removed_and_nothing_else(few: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    cdx.report(few, tmp_path)
     (tmp_path / "persons" / "notes.html").write_text("<p>mine</p>", encoding="utf-8")
     bank = cdx.load_bank("mathematics")
-    few = cdx.diagnose(cdx.simulate(bank, 3, rng=np.random.default_rng(1)), bank)
-    cdx.report(few, tmp_path)
+    three = cdx.diagnose(cdx.simulate(bank, 3, rng=np.random.default_rng(1)), bank)
+    cdx.report(three, tmp_path)
     assert len(list((tmp_path / "persons").iterdir())) == 4
     assert (tmp_path / "persons" / "notes.html").is_file()
 
 
 @pytest.mark.parametrize("ending", [".html", ".csv", ".xlsx", ".json"])
-def test_a_file_target_gets_one_file(ending: str, profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
+def test_a_file_target_gets_one_file(ending: str, few: cdx.DeficitProfiles, tmp_path: Path) -> None:
     target = tmp_path / f"one{ending}"
-    assert cdx.report(profiles, target) == target
+    assert cdx.report(few, target) == target
     assert [p.name for p in tmp_path.iterdir()] == [target.name]
 
 
@@ -301,17 +301,17 @@ def test_other_results_become_pages_too(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_calls_get_one_sentence(
-    call: Callable[[Any, Path], object], says: str, profiles: cdx.DeficitProfiles, tmp_path: Path
+    call: Callable[[Any, Path], object], says: str, few: cdx.DeficitProfiles, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=says) as caught:
-        call(profiles, tmp_path)
+        call(few, tmp_path)
     assert isinstance(caught.value, cdx.CompetencyDxError)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("package", "target"), [("jinja2", "x.html"), ("xlsxwriter", "x.xlsx")])
 def test_a_missing_extra_is_named(
-    package: str, target: str, profiles: cdx.DeficitProfiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    package: str, target: str, few: cdx.DeficitProfiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from competency_dx.reports import report_context as module
 
@@ -327,4 +327,4 @@ def test_a_missing_extra_is_named(
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(MissingDependencyError, match=rf"{package}.*pip install"):
-        cdx.report(profiles, tmp_path / target)
+        cdx.report(few, tmp_path / target)

@@ -249,6 +249,7 @@ def false_share(share: float, s: ReportContext) -> str:
     return s.t["false_share"].format(share=percent(100 * share, s.language)) if math.isfinite(share) else ""
 
 
+@cache
 def column_key(name: str) -> str:
     """Return the key of a background column that has one of its usual names in either language, otherwise ""."""
     word = name.strip().casefold()
