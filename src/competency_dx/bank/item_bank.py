@@ -15,7 +15,7 @@ from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
-from competency_dx.bank.population import BankPopulation
+from competency_dx.bank.population import BankPopulation, LeafPopulation
 from competency_dx.display import Chart, interval_chart
 from competency_dx.errors import BankError, DocumentError, listed
 from competency_dx.findings import Finding, Template
@@ -185,7 +185,7 @@ class ItemBank(Result):
         Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and
         correlations with standard errors. One competency brings mean and variance, and correlations stay as they were.
         Parameters that the calibration left as they were, those of anchors, keep their record: status, standard errors, number
-        of answers, date.
+        of answers, date. Items of another subject keep their parameters and their population.
 
         Raises
         ------
@@ -206,7 +206,7 @@ class ItemBank(Result):
         kept = {r.item: r for r in self.parameters}
         held = {i: kept[i] for i, record in fresh.items() if i in kept and kept[i].has_numbers_of(record)}
         others = [i for i in kept if i not in fresh]
-        if others and not held:
+        if not held and {self._subject(i) for i in others} & {self._subject(i) for i in fresh}:
             raise BankError(
                 f"bank {self.id}: the calibration gives no parameters of {listed(others)}, and those they have may lie on "
                 "another scale; calibrate with anchors=bank, or on answers to every item of the bank"
@@ -215,11 +215,18 @@ class ItemBank(Result):
         records = tuple(now[i.id] for i in self.items if i.id in now)
         population = calibration.bank_population()
         if not population.leaves:
-            population = population.model_copy(update={"correlations": self.header.population.correlations})
+            before = self.header.population
+            as_before = LeafPopulation(mean=before.mean, sd=float(before.variance) ** 0.5)
+            leaves = {self.leaves[i]: before.leaves.get(self.leaves[i], as_before) for i in others if i in self.leaves}
+            population = population.model_copy(update={"correlations": before.correlations, "leaves": leaves})
         header = self.header.model_copy(
             update={"schema_version": 2, "version": next_version(self.version), "population": population}
         )
         return replace(self, header=header, parameters=records)
+
+    def _subject(self, item: str) -> str:
+        """Return the topmost node above the competencies of an item: subjects may have scales of their own."""
+        return [n.code for n in self.framework.lineage(next(iter(self.item(item).competencies)))][-1]
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what a careful reader of the bank would remark: provisional parameters, thin competencies."""
