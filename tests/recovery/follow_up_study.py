@@ -118,7 +118,8 @@ def _counted(before: Bools, after: Bools, p: Floats, deficit: Bools) -> Counts:
     fresh = after & ~before
 
     def by_replicate(cells: NDArray[np.number] | Bools) -> Floats:
-        return np.asarray(cells, dtype=np.float64).sum(axis=1).reshape(-1, PERSONS).sum(axis=1)
+        out: Floats = np.asarray(cells, dtype=np.float64).sum(axis=1).reshape(-1, PERSONS).sum(axis=1)
+        return out
 
     false = fresh & ((p > 0.5) != deficit)
     gained = after.astype(np.int64) - before.astype(np.int64)
