@@ -124,3 +124,14 @@ def test_misconceptions_join_the_profiles_of_the_same_persons() -> None:
         cdx.diagnose(cdx.simulate(bank, 2, rng=rng), bank).with_misconceptions(
             cdx.find_misconceptions(data.select(persons=data.persons[40:]), bank)
         )
+
+
+def test_a_cohort_whose_competencies_are_one_has_a_population_within_reason() -> None:
+    """Correlations of 1 lie beyond the edge of what the pattern can be; there the data's curvature says nothing."""
+    bank = cdx.load_bank("mathematics")
+    table = cdx.simulate(bank, 3000, rng=np.random.default_rng(1)).to_frame().head(200)
+    data = cdx.load_responses(table, bank=bank, layout=cdx.Layout(cells="scored"))
+    found = cdx.diagnose(data, bank, population=cdx.Cohort())
+    assert np.abs(np.sqrt(np.diag(found.population.central)) - 1.0).max() < 0.3
+    decided = (np.abs(found.p_deficit - 0.5) >= 0.3).mean()
+    assert decided >= (np.abs(cdx.diagnose(data, bank).p_deficit - 0.5) >= 0.3).mean() - 0.05

@@ -13,7 +13,7 @@ import pytest
 import competency_dx as cdx
 from competency_dx.arrays import Floats
 from competency_dx.bank import BankPopulation, ItemBank
-from competency_dx.competencies import STATES
+from competency_dx.competencies import STATES, STATUSES
 from competency_dx.models import NormalPopulation
 
 MakeBank = Callable[..., ItemBank]
@@ -264,3 +264,16 @@ def test_a_better_answer_never_makes_a_deficit_likelier(
         for item, _, b, _ in ROWS:
             after = profiles(answers.assign(**{item: np.minimum(answers[item] + 1, len(b))}), bank)
             assert np.all(after.p_deficit <= before.p_deficit + 1e-9), item
+
+
+def test_one_option_throughout_is_no_effort_unless_it_was_mostly_right(quiet: Quiet) -> None:
+    """Form A of history has ten items with options; a person may also have left them out."""
+    bank = cdx.load_bank("history")
+    closed = [item for item in bank.items if item.type == "single" and item.id in bank.form("A").items]
+    key = {item.id: str(item.key) for item in closed}
+    rows = [dict.fromkeys(key, "1"), key, dict.fromkeys(key, "-"), {**key, closed[0].id: "1"}]
+    with quiet():
+        found = cdx.diagnose(cdx.load_responses(pd.DataFrame(rows), bank=bank), bank)
+    stopped = np.array(STATUSES)[found.status] == "low_effort"
+    assert stopped.any(axis=1).tolist() == [True, False, False, False]
+    assert np.all(found.state[0] == STATES.index("insufficient_data"))

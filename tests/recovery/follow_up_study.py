@@ -25,7 +25,7 @@ from competency_dx.errors import CompetencyDxWarning
 
 PAGE = Path(__file__).parents[2] / "docs" / "follow_up.md"
 HEADING = "## What to expect"
-PERSONS, REPLICATES, N_ITEMS = 25, 40, 12
+PERSONS, REPLICATES, N_ITEMS = 10, 80, 12
 WAYS = ("chosen for each person", "chosen as one form", "random for each person", "all that are left")
 POOLS = {"as shipped": 1, "three times as many items": 3}
 TENTHS = 10
@@ -118,7 +118,8 @@ def _counted(before: Bools, after: Bools, p: Floats, deficit: Bools) -> Counts:
     fresh = after & ~before
 
     def by_replicate(cells: NDArray[np.number] | Bools) -> Floats:
-        return np.asarray(cells, dtype=np.float64).sum(axis=1).reshape(-1, PERSONS).sum(axis=1)
+        out: Floats = np.asarray(cells, dtype=np.float64).sum(axis=1).reshape(-1, PERSONS).sum(axis=1)
+        return out
 
     false = fresh & ((p > 0.5) != deficit)
     gained = after.astype(np.int64) - before.astype(np.int64)
@@ -196,9 +197,10 @@ def section(divisor: int = 1) -> str:
 provisional); written by `python tests/recovery/follow_up_study.py --write`. They answer the 30 items of form A, then 12 more.
 *Open*: domains a person has without P(deficit) of at least .8 or at most .2 from two answers or more. *Decided*: the share of
 these that are decided then; *error*: false ones among them. *Fewer*: by how much open domains get fewer, those counted that open
-up again. Ratios are to random items, ± one Monte-Carlo standard error. The shipped banks have 18 items
-left, of which 12 are asked: the last line of each shows what all 18 would do. With three times as many items (the same domains,
-difficulties moved, percent on the same reference set) there is more to choose from.
+up again. Ratios are to random items, ± one Monte-Carlo standard error. The shipped banks have 18 items left, of which at most
+12 are asked, and domains of one item that stay open whatever is asked: the last line of each bank shows what all 18 would do.
+With three times as many items (the same domains, difficulties moved, percent on the same reference set) there is something to
+choose from.
 
 {chr(10).join(table(found))}
 

@@ -19,7 +19,8 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.arrays import names
-from competency_dx.competencies import STATUSES
+from competency_dx.bank import Text
+from competency_dx.competencies import STATUSES, Misconception
 from competency_dx.errors import MissingDependencyError
 from competency_dx.reports.cohort import binned, natural
 from competency_dx.reports.report_context import strings
@@ -186,6 +187,13 @@ def test_no_page_has_a_word_of_the_other_language(tmp_path: Path) -> None:
             assert not re.findall(other, text)
     head = re.sub("<[^>]+>", "", text[: text.index("Experience")])
     assert re.search(r"Organisation:\s*7\s+Date of testing:\s*2026-11-20", head)
+
+
+def test_a_page_names_the_likely_misconceptions(few: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    held = tuple(Misconception(code=code, title=Text(ru=code, en=code)) for code in ("of few", "of many", "unlike"))
+    p_misconception = np.tile([0.65, 0.85, 0.3], (len(few), 1))
+    cdx.report(replace(few, misconceptions=held, p_misconception=p_misconception), tmp_path, language="en")
+    assert "of many (85\u00a0%); of few (65\u00a0%)." in page_of(tmp_path, PERSON)
 
 
 @pytest.mark.parametrize("status", ["misfit", "low_effort"])

@@ -11,12 +11,13 @@ from competency_dx.adaptive.follow_up import FormKind, NextItems, question
 from competency_dx.adaptive.selection import Problem, select
 from competency_dx.arrays import Bools, Ints
 from competency_dx.bank import ItemBank
-from competency_dx.competencies import DeficitProfiles, Plan, outlook_of
+from competency_dx.competencies import STATUSES, DeficitProfiles, Plan, outlook_of
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Template, announce
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Reason
 
+BORROWED = STATUSES.index("borrowed")
 PASSAGE = 200  # characters of a first paragraph that make it a passage several items ask about
 # fmt: off
 NO_ITEMS = Template("adaptive.no_items", "info",
@@ -35,9 +36,10 @@ def next_items(
 ) -> NextItems:
     """Choose the items whose answers are expected to decide most of what the diagnosis leaves open.
 
-    A competency is undecided while neither P(deficit) nor P(no deficit) reaches the rule's `confirmed`, or while fewer items
-    than the rule's `min_items` were answered. A false conclusion costs 1, leaving one open costs 1 - `confirmed`; the items are
-    those that leave the least expected loss, all of them together, given everything the answers so far say of all competencies.
+    A competency is undecided while neither P(deficit) nor P(no deficit) reaches the rule's `confirmed`, while fewer items than
+    the rule's `min_items` were answered, or while a conclusion would rest on other competencies alone. A false conclusion costs
+    1, leaving one open 1 - `confirmed`; the items are those that leave the least expected loss, all of them together, given
+    everything the answers so far say of all competencies.
 
     Parameters
     ----------
@@ -70,16 +72,21 @@ def next_items(
     if form not in get_args(FormKind) or n < 1:
         raise DiagnosisError(f"next_items takes form='person' or 'group' and n of at least 1, found {form!r} and {n}")
     outlook, made = outlook_of(profiles, bank)
+    in_use = np.array([bank.item(item).status != "retired" for item in made.parameters.items])
     met = profiles.reasons != Reason.NOT_ADMINISTERED
-    excluded = excluding(bank, made.parameters.items)
+    excluded, least = excluding(bank, made.parameters.items), profiles.rule.min_items
+    answered, borrowed = (x[:, made.units.leaves] for x in (profiles.n_items, profiles.status == BORROWED))
+    answered = np.where(
+        borrowed, np.minimum(answered, least - 1), answered
+    )  # another item makes it a conclusion of its own
     problem = Problem(
         outlook=outlook,
         leaf=made.units.leaf,
-        answered=profiles.n_items[:, made.units.leaves],
-        open=_undecided(profiles, made, competencies),
-        min_items=profiles.rule.min_items,
+        answered=answered,
+        open=_undecided(profiles, made, answered, competencies),
+        min_items=least,
         confirmed=profiles.rule.confirmed,
-        allowed=~(met.astype(float) @ excluded > 0) & _in_use(bank, made),
+        allowed=~(met.astype(float) @ excluded > 0) & in_use,
         excluded=excluded,
     )
     chosen = select(problem.within_reach(), n, together=form == "group")
@@ -88,19 +95,14 @@ def next_items(
     return out
 
 
-def _undecided(profiles: DeficitProfiles, made: Plan, competencies: Sequence[str] | None) -> Bools:
+def _undecided(profiles: DeficitProfiles, made: Plan, answered: Ints, competencies: Sequence[str] | None) -> Bools:
     """Return which leaves of each person are to be decided (P, D)."""
-    leaves, rule = made.units.leaves, profiles.rule
-    p, few = profiles.p_deficit[:, leaves], profiles.n_items[:, leaves] < rule.min_items
-    out = (np.maximum(p, 1 - p) < rule.confirmed) | few
+    p, rule = profiles.p_deficit[:, made.units.leaves], profiles.rule
+    out = (np.maximum(p, 1 - p) < rule.confirmed) | (answered < rule.min_items)
     if competencies is not None:
         wanted = [profiles.index(code) for code in ([competencies] if isinstance(competencies, str) else competencies)]
         out &= made.units.below[wanted].any(axis=0)
     return np.asarray(out)
-
-
-def _in_use(bank: ItemBank, made: Plan) -> Bools:
-    return np.array([bank.item(item).status != "retired" for item in made.parameters.items])
 
 
 def excluding(bank: ItemBank, items: Sequence[str]) -> Bools:

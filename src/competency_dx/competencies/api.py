@@ -152,11 +152,8 @@ def _again(
 
 def _effortless(matched: Matched, bank: ItemBank) -> Bools:
     """Return who gave one answer to nearly all items with options (P,)."""
-    answers = matched.data.answers
-    if answers is None:
-        return np.zeros(len(matched.codes), dtype=np.bool_)
     closed = {item.id for item in bank.items if item.type == "single"}
-    return one_option(answers, np.flatnonzero([item in closed for item in matched.data.items]))
+    return one_option(matched.data, np.flatnonzero([item in closed for item in matched.data.items]))
 
 
 def _reasons(matched: Matched, parameters: ItemParameters) -> Reasons:

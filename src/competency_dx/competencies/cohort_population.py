@@ -116,7 +116,9 @@ def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> Lea
 
     start = np.zeros(len(fit.prior_sd))
     best = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 60})
-    return _with_uncertainty(answers.populations.leaves, fit, best.x, _inverse_information(objective, best.x))
+    return _with_uncertainty(
+        answers.populations.leaves, fit, best.x, _inverse_information(objective, best.x, fit.prior_sd)
+    )
 
 
 def _started(answers: JointAnswers, made: Plan) -> _Fit:
@@ -159,12 +161,15 @@ def _leaf_sd(made: Plan) -> Floats:
     return np.asarray(np.sqrt(LEAF_SD**2 + np.bincount(made.units.leaf, weights=se**2, minlength=D) / n**2))
 
 
-def _inverse_information(objective: Callable[[Floats], tuple[float, Floats]], x: Floats) -> Floats:
-    """Return the covariance of the hyperparameters: inverse of the differences of the gradient."""
+def _inverse_information(objective: Callable[[Floats], tuple[float, Floats]], x: Floats, prior_sd: Floats) -> Floats:
+    """Return the covariance of the hyperparameters: inverse of the differences of the gradient.
+
+    In no direction is it more than the prior's: where correlations stand at the edge of the proper ones, differences say nothing.
+    """
     at, steps = objective(x)[1], STEP * np.eye(len(x))
-    rows = np.array([(objective(x + step)[1] - at) / STEP for step in steps])
+    rows = np.array([(objective(x + step)[1] - at) / STEP for step in steps]) * np.outer(prior_sd, prior_sd)
     values, vectors = np.linalg.eigh((rows + rows.T) / 2)
-    return np.asarray((vectors / np.maximum(values, 1e-6)) @ vectors.T)
+    return np.asarray((vectors / np.maximum(values, 1.0)) @ vectors.T * np.outer(prior_sd, prior_sd))
 
 
 def _with_uncertainty(leaves: tuple[str, ...], fit: _Fit, x: Floats, covariance: Floats) -> LeafPopulations:

@@ -30,9 +30,9 @@ class DeficitRule:
         Expected share of false ones among the confirmed deficits of a person that is allowed, likewise among the strengths: the
         least sure are called likely until it holds.
     misfit : float
-        Standardised log-likelihood of the answers below which no conclusion is drawn from them. Fewer than 2 in 1000 persons
-        whose answers fit the model lie below the default; of those who answer at random, 15 to 40 % where items are provisional
-        and 60 to 80 % where they are calibrated.
+        Standardised log-likelihood of the answers below which no conclusion is drawn from them. At most 1 in 2000 persons whose
+        answers fit the model lies below the default; of those who answer at random, 2 to 18 % where items are provisional and
+        40 to 65 % where they are calibrated (at -3: 1 in 500, 6 to 30 % and 55 to 80 %).
     interval : float
         Probability content of the percent interval.
     missing : MissingPolicy
@@ -45,7 +45,7 @@ class DeficitRule:
     min_items: int = 2
     own_share: Finite = 0.10
     false_share: Finite | None = None
-    misfit: Finite = -2.8
+    misfit: Finite = -3.5
     interval: Finite = 0.95
     missing: MissingPolicy = MissingPolicy()
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.competencies.conclusion import STATES, STATUSES
 from competency_dx.competencies.rule import DeficitRule
-from competency_dx.responses import RawAnswers
+from competency_dx.responses import Reason, Responses
 
 REPORTED = STATUSES.index("reported")
-LEAST_CHOICES = 12  # items with options from which filling in without reading shows
+LEAST_CHOICES = 8  # items with options from which filling in without reading shows: by chance in fewer than 1 of 10,000
 SAME = 0.9  # share of one option among the answers
 CONFIRMED, LIKELY, NOT_FOUND = (STATES.index(s) for s in ("confirmed", "likely", "not_found"))
 
@@ -43,19 +43,20 @@ def roll_up(status: NDArray[np.int8], parent: tuple[int, ...]) -> NDArray[np.int
     return out
 
 
-def one_option(answers: RawAnswers, columns: Ints) -> Bools:
-    """Return who gave one and the same answer (P,) to nearly all of the items with options at these columns."""
+def one_option(data: Responses, columns: Ints) -> Bools:
+    """Return who gave one and the same answer (P,) to nearly all of the items with options at these columns, mostly wrong."""
     counts: dict[str, Ints] = {}
-    total = np.zeros(len(answers.codes), dtype=np.int64)
-    for j in columns:
-        code = answers.codes[:, j]
-        total += code >= 0
+    answers, answered = data.answers, data.reasons[:, columns] == Reason.ANSWERED
+    if answers is None:
+        return np.zeros(len(answered), dtype=np.bool_)
+    total, right = answered.sum(axis=1), (answered & (data.scores[:, columns] > 0)).sum(axis=1)
+    for j, given in zip(columns, answered.T, strict=True):
         for v, text in enumerate(answers.vocabulary[j]):
             word = text.strip().casefold()
             counts.setdefault(word, np.zeros(len(total), dtype=np.int64))
-            counts[word] += code == v
+            counts[word] += given & (answers.codes[:, j] == v)
     most = np.max(list(counts.values()), axis=0, initial=0) if counts else np.zeros_like(total)
-    return np.asarray((total >= LEAST_CHOICES) & (most >= SAME * total))
+    return np.asarray((total >= LEAST_CHOICES) & (most >= SAME * total) & (2 * right < total))
 
 
 def levels(below: Floats, state: NDArray[np.int8]) -> tuple[NDArray[np.int8], Floats]:

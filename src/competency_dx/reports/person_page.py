@@ -81,6 +81,7 @@ class PersonView:
     priorities: tuple[Statement, ...]
     other_deficits: tuple[str, ...]
     unsure: tuple[str, ...]
+    misconceptions: tuple[str, ...]
     route: str
     strengths: tuple[Statement, ...]
     picture: str
@@ -106,6 +107,7 @@ def person_view(profile: Profile, s: ReportContext) -> PersonView:
         priorities=tuple(_deficit(at[k], s) for k in deficits[:PRIORITIES]),
         other_deficits=tuple(_brief(at[k], at[k].p_deficit, s) for k in deficits[PRIORITIES:]),
         unsure=tuple(s.titles[at[k].competency.code] for k in unsure),
+        misconceptions=tuple(_misconceptions(profile, s)),
         route=s.standards.levels[0].route.text(s.language),
         strengths=tuple(_strength(at[k], s) for k in strong),
         picture=interval_table(
@@ -165,6 +167,13 @@ def _statement(
         rests=tuple(f"{e.title.text(s.language)} ({e.points} {s.t['of']} {e.max_score})" for e in rests),
         leans=s.titles.get(c.leans_on, ""),
     )
+
+
+def _misconceptions(profile: Profile, s: ReportContext) -> Iterator[str]:
+    """Yield the misconceptions that are held rather likely, the surest first."""
+    for held in sorted(profile.misconceptions, key=lambda held: -held.probability):
+        if held.probability >= s.rule.likely:
+            yield f"{held.misconception.title.text(s.language)} ({chance(held.probability, s.language)})"
 
 
 def _brief(c: Conclusion, p: float, s: ReportContext) -> str:
