@@ -128,6 +128,8 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
             f"All answers to {listed(constant)} earned the same score, so maximum likelihood has no estimate for them; "
             'leave them out with responses.select(items=...), or use priors="weak"'
         )
+    if (known.counts.sum(axis=1) == len(data.persons)).all():
+        return  # where everybody answered everything, everything is connected
     for loads in known.loads.T:
         ids = set(np.array(known.ids, dtype=object)[loads])
         about = data.select(items=[item for item in data.items if item in ids]) if ids else data
