@@ -180,7 +180,7 @@ def _guided(run: _Run, now: Evaluation, guide: Information, points: int) -> Eval
         if guide.covariance is None or not run.left:
             break
         step = guide.covariance @ run.likelihood.gradient(now)
-        if _largest(step) <= SAME_POINT / 2:  # the guide is some per cent off
+        if _largest(step) <= 0.6 * SAME_POINT:  # the guide is some per cent off
             break
         now, taken = _guarded(run, now, step, points)
         if taken == 0:
