@@ -81,6 +81,21 @@ def test_rasch_anchors_find_the_mean_too(draw: Draw) -> None:
     assert abs(mean + 0.5) < 4 * np.hypot(se, 0.04)
 
 
+def test_difficulties_that_are_all_fixed_leave_the_mean_free(draw: Draw) -> None:
+    """Constraints of every parameter say what anchors say."""
+    items = [f"i{k}" for k in range(10) if k % 3]
+    data = draw(1000, 0.5, 1.0, 5)[items]
+    for model in ("Rasch", "2PL"):
+        old = cdx.calibrate(draw(1000, 0.0, 1.0, 4)[items], model=model)
+        p = old.parameters
+        fixed = {f"{item}.d": float(d) for item, d in zip(items, p.steps[:, 0], strict=True)}
+        fixed |= {f"{item}.a": float(a) for item, a in zip(items, p.slope, strict=True)} if model == "2PL" else {}
+        method = cdx.MarginalML(constraints=cdx.calibration.Constraints(fixed=fixed))
+        found, anchored = cdx.calibrate(data, model=model, method=method), cdx.calibrate(data, model=model, anchors=old)
+        assert found.parameter_names == ("mean", "variance")
+        np.testing.assert_allclose(found.estimates, anchored.estimates, atol=1e-6)
+
+
 def test_what_is_provisional_stays_provisional() -> None:
     """Anchors keep status, standard errors, number of answers and date, in the calibration and in every later bank."""
     bank = cdx.load_bank("mathematics")

@@ -262,6 +262,15 @@ def test_an_empirical_histogram_fits_a_population_with_two_humps() -> None:
     assert "engine.empirical_histogram" in {f.code for f in shaped.findings}
     assert shaped.population.mean[0] == pytest.approx(0, abs=1e-9)
     assert shaped.population.covariance[0, 0] == pytest.approx(1, abs=1e-9)
+    usual, scores = (cdx.score(data, c) for c in (normal, shaped))
+    theta, variance = scores.theta[:, 0], scores.covariance[:, 0, 0]
+    assert theta.mean() == pytest.approx(0, abs=0.01)  # persons' posteriors add up to the histogram
+    assert theta.var() + variance.mean() == pytest.approx(1, abs=0.02)
+    miss = [np.sqrt(np.mean((x - two_humps(29)) ** 2)) for x in (usual.theta[:, 0], theta)]
+    assert miss[1] < 0.95 * miss[0]
+    again = cdx.Calibration.from_json(shaped.to_json())
+    assert again.digest == shaped.digest
+    np.testing.assert_array_equal(cdx.score(data, again).theta, scores.theta)
 
 
 def test_an_empirical_histogram_of_normal_persons_is_near_the_normal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import competency_dx as cdx
 from competency_dx.classification import (
     ClassificationML,
     attribute_posteriors,
@@ -251,3 +253,15 @@ def test_a_wrong_key_is_found(simulate: Simulate) -> None:
     finding = next(f for f in found.findings if f.code == "classification.negative_discrimination")
     assert finding.scope == ("i06",)
     assert finding.severity == "error"
+
+
+@pytest.mark.parametrize(("persons", "said"), [(60, True), (110, False)])
+def test_more_parameters_than_persons_are_said(persons: int, said: bool) -> None:
+    q = pd.DataFrame(np.tile(np.eye(6, dtype=int), (3, 1)), index=[f"i{k}" for k in range(18)], columns=list("abcdef"))
+    mastery = np.random.default_rng(3).random((persons, 6)) < 0.5
+    right = np.random.default_rng(4).random((persons, 18)) < np.where(np.tile(mastery, 3), 0.8, 0.2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cdx.CompetencyDxWarning)
+        found = cdx.calibrate(pd.DataFrame(right.astype(int), columns=q.index), model="DINA", dimensions=q)
+    assert (found.n_parameters > persons) == said
+    assert ("classification.too_many_parameters" in {f.code for f in found.findings}) == said

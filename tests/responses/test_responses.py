@@ -9,7 +9,7 @@ import pytest
 
 from competency_dx.errors import ResponsesError
 from competency_dx.responses import Layout, MissingPolicy, Reason, Responses, check_design, load_responses
-from competency_dx.responses.design import components
+from competency_dx.responses.design import components, meetings
 
 if TYPE_CHECKING:
     from competency_dx.bank import ItemBank
@@ -152,6 +152,18 @@ def test_disconnected_booklets_are_an_error() -> None:
     assert check_design(load_responses(bridged)) == ()
 
 
+def test_booklets_linked_by_few_persons_are_named() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, 2, (100, 7)).astype(float)
+    rows[:60, 4:] = rows[60:, :4] = np.nan
+    for persons, code in ((1, "responses.weakly_linked"), (9, "responses.weakly_linked"), (10, None)):
+        linked = rows.copy()
+        linked[:persons, 4] = 1.0
+        found = check_design(load_responses(linked))
+        assert [f.code for f in found] == ([code] if code else [])
+        assert all(f.scope == ("item5", "item6", "item7") for f in found)
+
+
 def test_empty_and_constant_items_and_empty_persons() -> None:
     rows = np.array([[1, 1, np.nan], [1, 0, np.nan], [np.nan] * 3])
     found = {f.code.removeprefix("responses."): f.scope for f in check_design(load_responses(rows))}
@@ -160,7 +172,7 @@ def test_empty_and_constant_items_and_empty_persons() -> None:
 
 def test_components() -> None:
     seen = np.array([[1, 0, 0, 0, 1], [0, 1, 0, 0, 0], [0, 0, 0, 1, 1]], dtype=bool)
-    assert components(seen).tolist() == [0, 1, -1, 0, 0]
+    assert components(meetings(seen)).tolist() == [0, 1, -1, 0, 0]
 
 
 def test_same_input_gives_the_same_bytes(bank: ItemBank) -> None:

@@ -307,6 +307,7 @@ def _digest(c: Calibration) -> str:
     numbers = [p.n_categories, t.item, t.column, t.group, t.dimension, t.other, t.below]
     reals = [c.estimates, c.covariance, p.slopes, p.intercepts, p.extras, p.covariance]
     reals += [x for _, mean, covariance in groups for x in (mean, covariance)]
+    reals += [q.histogram for q in c.populations if q.histogram.size]
     whole = digest_arrays(*numbers, *(np.where(np.isfinite(x), x, np.nan) for x in reals))
     return digest_document([words, whole])
 

@@ -23,12 +23,13 @@ from competency_dx.engine import (
     reduction_likelihood,
 )
 from competency_dx.errors import CalibrationError
+from competency_dx.findings import Finding
 from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.models import FAMILIES
 
 
 class Scene(NamedTuple):
-    """What a likelihood is made of besides answers: items, competencies, persons, priors and items held fixed."""
+    """What a likelihood is made of besides answers: items, competencies, persons, priors, items held, links that are weak."""
 
     known: Known
     dimensions: tuple[str, ...]
@@ -36,6 +37,7 @@ class Scene(NamedTuple):
     priors: Priors | None
     anchors: Anchors | None
     exploring: bool
+    weak_links: tuple[Finding, ...] = ()
 
 
 def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Marginal:
@@ -62,7 +64,7 @@ def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Margina
     population, regressors = populations_in(
         sample,
         scene.dimensions,
-        anchored=np.asarray(known.loads[held].any(axis=0)),
+        anchored=np.asarray(known.loads[held].any(axis=0)) | ~known.loads[items.free.any(axis=1)].any(axis=0),
         sloped=np.asarray(known.loads[free_slope & ~held].any(axis=0)),
         linked=method.population.free_items != "all",
         correlation_sd=scene.priors.correlation_sd if scene.priors and len(scene.dimensions) > 1 else None,

@@ -79,12 +79,13 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
     counts = category_counts(codes, observed, int(top.max()) + 1)
     options = tuple(options[i] for i in columns) if options else ()
     known = Known(ids, families, top + 1, counts, loads, options, groups, sample.groups)
-    refuse(data, known, request.priors, anchored=request.anchors is not None)
+    weak = refuse(data, known, request.priors, anchored=request.anchors is not None)
     anchors = None
     if request.anchors is not None:
         anchors, known = anchored(request.anchors, known, dimensions)
     sample = sample.among(np.asarray(observed.any(axis=1)))
-    scene = Scene(known, dimensions, sample, request.priors, anchors, isinstance(request.dimensions, Exploratory))
+    exploring = isinstance(request.dimensions, Exploratory)
+    scene = Scene(known, dimensions, sample, request.priors, anchors, exploring, weak)
     return _estimated(data, (codes, observed), scene, request, method)
 
 
@@ -116,7 +117,9 @@ def _estimated(
         suspected = suspected_keys(data, policy=method.missing)
         repeats = screen.near_duplicates(known.ids, *table)
     carried = gathered(data.findings, findings_of(request.anchors))
-    notes = gathered(carried, left_out(data, known.ids), repeats, others, likelihood.findings(found.at))
+    notes = gathered(
+        carried, scene.weak_links, left_out(data, known.ids), repeats, others, likelihood.findings(found.at)
+    )
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
     lone = (known.loads.sum(axis=0) == 1) & (known.loads.shape[1] > 1)
     sloped = likelihood.items.free[:, : likelihood.items.n_slopes].any(axis=1)

@@ -112,8 +112,8 @@ def loadings(
     )
 
 
-def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bool) -> None:
-    """Raise where no honest calibration exists."""
+def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bool) -> tuple[Finding, ...]:
+    """Raise where no honest calibration exists; return what is to be said where it hangs by a few answers."""
     free = sum(FAMILIES[f].slope == "free" or FAMILIES[f].slope_in_extras for f in known.families)
     least = LEAST_FREE_SLOPES if free else 2
     n = len(known.ids)
@@ -128,12 +128,18 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
             f"All answers to {listed(constant)} earned the same score, so maximum likelihood has no estimate for them; "
             'leave them out with responses.select(items=...), or use priors="weak"'
         )
+    if (known.counts.sum(axis=1) == len(data.persons)).all():
+        return ()  # where everybody answered everything, everything is connected
+    weak = []
     for loads in known.loads.T:
         ids = set(np.array(known.ids, dtype=object)[loads])
         about = data.select(items=[item for item in data.items if item in ids]) if ids else data
         for finding in check_design(about):
             if finding.code == "responses.disconnected":
                 raise CalibrationError(finding.en)
+            if finding.code == "responses.weakly_linked" and not anchored:
+                weak.append(finding)
+    return tuple(weak)
 
 
 def statuses_of(n_answers: Ints, anchors: Anchors | None = None) -> tuple[str, ...]:

@@ -56,6 +56,11 @@ PROFILES_NOT_IDENTIFIED = Template("classification.profiles_not_identified", "wa
 BOUNDARY_DISTRIBUTION = Template("classification.boundary_distribution", "warning",
     "Параметры распределения атрибутов {scope} у границы ±{limit}; у них нет стандартных ошибок.",
     "Parameters of the distribution of {scope} lie at their bound ±{limit} and have no standard errors.")
+TOO_MANY_PARAMETERS = Template("classification.too_many_parameters", "warning",
+    "Свободных параметров {parameters}, участников {persons}: больше, чем несут ответы. Возьмите распределение атрибутов "
+    "высшего порядка или независимое, модель проще или меньше атрибутов.",
+    "There are {parameters} free parameters and {persons} persons: more than the answers carry. Take a higher-order or "
+    "independent distribution of attributes, a simpler family, or fewer attributes.")
 LOCAL_MAXIMA = Template("classification.local_maxima", "info",
     "Лучшего максимума {best:~достигла|достигли|достигли} {best} из {starts:начальной точки|начальных точек|начальных "
     "точек}, худший ниже на {gap:.2f}. Если достигла одна, увеличьте ClassificationML(starts=…).",

@@ -16,6 +16,7 @@ from competency_dx.classification.class_calibration import (
     ItemClasses,
     standard_errors,
 )
+from competency_dx.classification.findings import TOO_MANY_PARAMETERS
 from competency_dx.classification.maximise_classes import ClassFit
 from competency_dx.classification.problem import ClassProblem
 from competency_dx.classification.q_matrix import QMatrix
@@ -63,6 +64,8 @@ def calibrated(
         np.concatenate([effects, own]),
     )
     structural = len(pi) - 1 if problem.distribution.saturated else len(fit.state.distribution)
+    size, persons = problem.n_item_parameters + structural, int(problem.persons)
+    crowded = [TOO_MANY_PARAMETERS.of(parameters=size, persons=persons)] if size > persons else []
     model = problem.families[0] if len(set(problem.families)) == 1 else "mixed"
     return ClassCalibration(
         model=model,
@@ -78,11 +81,11 @@ def calibrated(
         parameter_names=_names(problem, items, len(estimates)),
         estimates=estimates,
         covariance=uncertain.through(np.concatenate([rows, J])),
-        n_parameters=problem.n_item_parameters + structural,
+        n_parameters=size,
         log_likelihood=fit.now.log_likelihood,
         converged=fit.converged,
         iterations=fit.iterations,
-        n_persons=int(problem.persons),
+        n_persons=persons,
         n_answers=n_answers,
         certificate=ClassCertificate(
             promised_gain=fit.promised,
@@ -91,7 +94,7 @@ def calibrated(
             flat_directions=fit.at.flat.shape[1],
             starts=np.array(fit.starts),
         ),
-        findings=after(problem, fit, items),
+        findings=(*crowded, *after(problem, fit, items)),
         provenance=provenance(
             "calibrate",
             {

@@ -31,8 +31,8 @@ INSEPARABLE = Template("engine.inseparable", "warning",
     "keeps correlations from one.")
 EMPIRICAL_HISTOGRAM = Template("engine.empirical_histogram", "info",
     "Распределение участников оценено гистограммой из {points:точки|точек|точек}: асимметрия {skewness:.2f}, эксцесс "
-    "{kurtosis:.2f}. Стандартные ошибки заданий условны при этой гистограмме, её веса не входят в число параметров; баллы "
-    "участников считаются с нормальным распределением тех же среднего и дисперсии.",
+    "{kurtosis:.2f}. Стандартные ошибки заданий условны при этой гистограмме, её веса не входят в число параметров; "
+    "апостериорные распределения участников считаются с ней же.",
     "The distribution of persons is a histogram of {points:point|points}: skewness {skewness:.2f}, excess kurtosis "
-    "{kurtosis:.2f}. Standard errors of items are conditional on it and its weights are not counted as parameters; persons "
-    "are scored with a normal population of the same mean and variance.")
+    "{kurtosis:.2f}. Standard errors of items are conditional on it and its weights are not counted as parameters; posterior "
+    "distributions of persons rest on it too.")

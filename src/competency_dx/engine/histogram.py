@@ -58,7 +58,7 @@ def fit_histogram(start: Marginal, families: list[str], method: Control) -> tupl
     if not held.regressors:  # anchored items set location and scale
         likelihood, phi = _standardised(likelihood, phi, families)
     best = fit(likelihood, method, phi)
-    theta, weight = _shape(likelihood)
+    theta, weight = likelihood.integral.weights
     mean = float(weight @ theta)
     variance = float(weight @ (theta - mean) ** 2)
     z = (theta - mean) / np.sqrt(variance)
@@ -73,18 +73,9 @@ def _with(likelihood: Marginal, histogram: Histogram) -> Marginal:
     return replace(likelihood, integral=replace(likelihood.integral, histogram=histogram))
 
 
-def _shape(likelihood: Marginal) -> tuple[Floats, Floats]:
-    """Return points (Q,) and weights (Q,) of the histogram, which add up to 1."""
-    assert isinstance(likelihood.integral, OneDimension)
-    assert likelihood.integral.histogram is not None
-    theta, log_weight = likelihood.integral.histogram
-    weight = np.exp(log_weight)
-    return theta, weight / weight.sum()
-
-
 def _standardised(likelihood: Marginal, phi: Floats, families: list[str]) -> tuple[Marginal, Floats]:
     """Return likelihood and φ with the histogram at mean 0, and variance 1 where slopes are free."""
-    theta, weight = _shape(likelihood)
+    theta, weight = likelihood.integral.weights
     mean = float(weight @ theta)
     scaled = all(FAMILIES[f].free_slope for f in families)
     sd = float(np.sqrt(weight @ (theta - mean) ** 2)) if scaled else 1.0

@@ -10,7 +10,7 @@ spares EM its slowest direction.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -72,6 +72,11 @@ class Integral(ABC):
     @abstractmethod
     def persons(self) -> Persons:
         """Return the populations that persons come from."""
+
+    @property
+    def weights(self) -> Floats:
+        """Return points and weights (2, Q) of an empirical population; Q is 0 where populations are normal."""
+        return np.zeros((2, 0))
 
     def projected(self, items: Items) -> Items:
         """Return the items with the slopes that meet the axes of the points."""
@@ -162,7 +167,8 @@ class Marginal:
     def populations(self, phi: Floats) -> tuple[NormalPopulation, ...]:
         """Return the population of each group, over its persons' covariates where there are any."""
         of = self.population
-        return populations_over(of.dimensions, self.normals(phi), self.integral.persons, of.reference)
+        out = populations_over(of.dimensions, self.normals(phi), self.integral.persons, of.reference)
+        return tuple(replace(one, histogram=self.integral.weights) for one in out)
 
     def feasible(self, phi: Floats) -> bool:
         """Return whether φ lies inside the parameter space."""

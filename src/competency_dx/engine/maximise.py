@@ -30,7 +30,7 @@ PATIENCE = 60  # E-steps after which a gate wider by the factor HURRIED will do
 HURRIED = 10.0
 MAX_ROUNDS = 6
 MAX_STEPS = 12
-GUIDED_STEPS = 3
+GUIDED_STEPS = 5
 SAME_POINT = 5e-5  # a last step shorter than this leaves the information as it was
 NEAR = 3e-4  # in standard errors: where steps in single precision end
 SLOW = 0.4  # steps that shrink by less are at the noise of single precision
@@ -180,7 +180,7 @@ def _guided(run: _Run, now: Evaluation, guide: Information, points: int) -> Eval
         if guide.covariance is None or not run.left:
             break
         step = guide.covariance @ run.likelihood.gradient(now)
-        if _largest(step) <= SAME_POINT:
+        if _largest(step) <= 0.6 * SAME_POINT:  # the guide is some per cent off
             break
         now, taken = _guarded(run, now, step, points)
         if taken == 0:
@@ -227,9 +227,12 @@ def _certified(run: _Run, now: Evaluation, information: Information, points: int
 def _guarded(
     run: _Run, now: Evaluation, step: Floats, points: int, precision: Precision = "double"
 ) -> tuple[Evaluation, float]:
-    """Return the evaluation after the longest of the step, its half … that does not lower the objective."""
-    share, noise = 1.0, NOISE if precision == "single" else ROUNDING
-    for _ in range(HALVINGS):
+    """Return the evaluation after the longest of the step, its half … that does not lower the objective.
+
+    In single precision a step is taken whole or not at all: where it lowers the objective, rounding is what it sees.
+    """
+    share, noise, tries = 1.0, *((NOISE, 1) if precision == "single" else (ROUNDING, HALVINGS))
+    for _ in range(tries):
         after = run.evaluate(run.likelihood.moved(now.phi, share * step), points, precision)
         if after.objective >= now.objective - noise * abs(now.objective):
             return after, share

@@ -60,6 +60,14 @@ class OneDimension(Integral):
     executor: Executor | None = None
     histogram: Histogram | None = None
 
+    @property
+    def weights(self) -> Floats:
+        """Return points and weights (2, Q) of the histogram."""
+        if self.histogram is None:
+            return np.zeros((2, 0))
+        theta, log_weight = self.histogram
+        return np.stack([theta, np.exp(log_weight) / np.exp(log_weight).sum()])
+
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:  # noqa: ARG002
         """Return the E-step at φ, in single precision on the way to the maximum."""
         mean, variance = self._normals(of, phi)

@@ -7,6 +7,7 @@ Magnus & Neudecker 2019, ch. 15, doi:10.1002/9781119541219.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -39,9 +40,11 @@ def moments_of_groups(
     return Moments(*(np.stack([np.asarray(x) for x in each]) for each in zip(*parts, strict=True)))
 
 
+@lru_cache(maxsize=64)
 def pairs(D: int) -> tuple[Ints, Ints]:
     """Return the indices a <= b of the elements of a covariance matrix, row by row."""
     a, b = np.triu_indices(D)
+    a.flags.writeable = b.flags.writeable = False
     return a, b
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -29,11 +29,14 @@ class NormalPopulation:
         Names, D of them.
     mean : ndarray, shape (D,)
     covariance : ndarray, shape (D, D)
+    histogram : ndarray, shape (2, Q) or (2, 0)
+        Uniform points and weights of an empirical population of one dimension, which take the place of the normal density.
     """
 
     dimensions: tuple[str, ...]
     mean: Floats
     covariance: Floats
+    histogram: Floats = field(default_factory=lambda: np.zeros((2, 0)))
 
     def __post_init__(self) -> None:
         D = len(self.dimensions)
@@ -45,7 +48,7 @@ class NormalPopulation:
 
     def named(self, dimensions: tuple[str, ...]) -> NormalPopulation:
         """Return the population under other names of its dimensions."""
-        return NormalPopulation(dimensions=dimensions, mean=self.mean, covariance=self.covariance)
+        return replace(self, dimensions=dimensions)
 
 
 @value

@@ -26,6 +26,7 @@ END_MASS = 1e-4  # on the end points
 FARTHER, FARTHEST = 3.0, 30.0  # population SD by which ends move out, and where they stop
 MOST_POINTS = 1201
 PATTERNS = 121
+LEAST_MASS, OUTSIDE = 1e-12, -1e3  # mass of a point of an empirical population, log mass beyond its points
 KEPT = 32
 
 
@@ -42,6 +43,10 @@ def scoring_grid(parameters: ItemParameters, points: int, choice: ItemUncertaint
         n = min(2 * int(np.ceil((within - 1) / 2 * reach / REACH)) + within % 2, MOST_POINTS)
         z, log_weight = standard_nodes(n, reach)
         theta = parameters.mean + sd * z
+        points, weight = parameters.population.histogram
+        if points.size:
+            log_weight = np.interp(theta, points, np.log(np.maximum(weight, LEAST_MASS)), left=OUTSIDE, right=OUTSIDE)
+            log_weight -= np.log(np.exp(log_weight).sum())
         tables = Tables(theta, log_weight, averaged_log_probabilities(parameters, theta, uncertain))
         return Trial(tables, z[1] - z[0], n < MOST_POINTS, sd, [tables])
 

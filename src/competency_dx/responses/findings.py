@@ -97,6 +97,11 @@ EMPTY_PERSONS = Template("responses.empty_persons", "info",
 CONSTANT_ITEMS = Template("responses.constant_items", "warning",
     "Все баллы одинаковы у {n:задания|заданий|заданий}: {scope}.",
     "{n:item has|items have} one score only: {scope}.")
+WEAKLY_LINKED = Template("responses.weakly_linked", "warning",
+    "Часть заданий связана с остальными ответами меньше чем {least:участника|участников|участников} (первое задание, число "
+    "заданий, участники): {blocks}; сравнение их трудностей держится на этих людях. Добавьте общие задания или якоря.",
+    "Some items are linked with the others by the answers of fewer than {least:person|persons} (first item, number of items, "
+    "persons): {blocks}; the comparison of their difficulties rests on these persons. Add common items or anchors.")
 DISCONNECTED = Template("responses.disconnected", "error",
     "Задания распались на {parts:блок|блока|блоков} без общих участников (первое задание блока, число заданий): {blocks}; "
     "их трудности несравнимы. Калибруйте блоки отдельно или добавьте общие задания.",

@@ -144,6 +144,10 @@ def _points(array: NDArray[Any], items: tuple[str, ...]) -> tuple[Codes, Reasons
     counts = np.zeros((2, len(items)), dtype=np.int64)
     for rows in blocks(len(array), ROWS_AT_ONCE):
         part = array[rows]
+        with np.errstate(invalid="ignore"):
+            np.copyto(scores[rows], part, casting="unsafe")
+        if (scores[rows] == part).all() and scores[rows].min() >= 0:
+            continue  # whole points everywhere, as most often
         values = np.where(np.isnan(part), -np.inf, part) if array.dtype.kind == "f" else part
         _refuse(values, items)
         coded = np.isin(values, MISSING_NUMBERS)

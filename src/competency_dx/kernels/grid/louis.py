@@ -41,9 +41,10 @@ class SplitScores(NamedTuple):
 
     `base` (F, Q) is that of the lowest category; the contrasts are constant + `linear` θ (K, F), constants being of no
     account, and `bent` (K, F, Q) is what is left of them, None where nothing is: in divide-by-total families contrasts are
-    linear, and then one matrix product serves all categories. `owner` (F,) is the item of each parameter. Scores of population
-    parameters, which come last, are constant + `population`[..., 0] θ + `population`[..., 1] θ² (P or 1, R, 2), the same for all
-    persons or each their own.
+    linear, and then one matrix product serves all categories. Where a category touches few of its item's parameters, as in
+    graded families, `bent` are the derivatives themselves and the rest is zero. `owner` (F,) is the item of each parameter.
+    Scores of population parameters, which come last, are constant + `population`[..., 0] θ + `population`[..., 1] θ²
+    (P or 1, R, 2), the same for all persons or each their own.
     """
 
     base: Floats
@@ -80,6 +81,9 @@ def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Fl
     bent = contrast - constant[:, :, None] - linear[:, :, None] * theta
     straight = np.abs(bent).max(initial=0.0) <= STRAIGHT * np.abs(contrast).max(initial=1.0)
     bent = np.where(np.abs(bent) < NOUGHT, 0.0, bent)
+    if not straight and derivatives.any(axis=2).sum() < derivatives[0].any(axis=1).sum() + bent.any(axis=2).sum():
+        none = np.zeros_like(linear)
+        return SplitScores(np.zeros_like(derivatives[0]), none, derivatives, owner, population)
     return SplitScores(derivatives[0], linear, None if straight else bent, owner, population)
 
 
@@ -147,44 +151,53 @@ def _spread(matrix: Floats, place: Ints, F: int) -> Floats:
 class Projection:
     """Expectations of the score of each person times a polynomial: c_pr (p, F) for weights posterior times φ_r (p, Q)."""
 
-    __slots__ = ("bent", "linear", "own", "scores", "seen", "size", "theta")
+    __slots__ = ("base", "bent", "linear", "scores", "seen", "size", "theta")
 
     def __init__(self, codes: Codes, scores: SplitScores, theta: Floats) -> None:
-        self.own = codes[:, scores.owner]
-        self.seen = None if (self.own >= 0).all() else self.own >= 0
-        self.linear: Floats | None = _chosen(self.own, scores.linear)
+        own = np.ascontiguousarray(codes.T)[scores.owner]
+        self.seen = None if (own >= 0).all() else own >= 0
+        self.linear = _chosen(own, scores.linear)
         self.scores, self.theta, self.size = scores, theta, scores.size
-        tables = () if scores.bent is None else enumerate(scores.bent)
-        self.bent = tuple(((self.own == k).astype(np.float32), table) for k, table in tables if table.any())
+        self.base = scores.base if scores.base.any() else None
+        bent = []
+        for k, table in enumerate(() if scores.bent is None else scores.bent):
+            rows = np.flatnonzero(table.any(axis=1))
+            if len(rows):
+                bent.append((rows, (own[rows] == k).astype(np.float32), table[rows]))
+        self.bent = tuple(bent)
 
     def __call__(self, weighted: AnyFloats) -> AnyFloats:
         """Return the next term; constants vanish beside φ_1, φ_2 …, and what is linear in θ beside φ_2, φ_3 …."""
-        scores, kind = self.scores, weighted.dtype
-        items = weighted @ scores.base.T.astype(kind)
+        scores, kind, across = self.scores, weighted.dtype, weighted.T
+        F = len(scores.owner)
+        out = np.zeros((self.size, len(weighted)), dtype=kind)
+        items = out[:F]
+        if self.base is not None:
+            np.matmul(self.base.astype(kind), across, out=items)
         if self.linear is not None:
-            items += self.linear * (weighted @ self.theta)[:, None]
+            items += self.linear * (weighted @ self.theta)
             self.linear = None
-        for mask, table in self.bent:
-            own = weighted @ table.T.astype(kind)
-            own *= mask
-            items += own
+        for rows, mask, table in self.bent:
+            part = table.astype(kind) @ across
+            part *= mask
+            items[rows if len(rows) < F else slice(None)] += part
         if self.seen is not None:
             items *= self.seen
-        if not scores.population.shape[1]:
-            return items
-        powers = weighted @ np.stack([self.theta, self.theta**2], axis=1).astype(kind)
-        rest = np.einsum(
-            "pk,prk->pr", powers, np.broadcast_to(scores.population, (len(items), *scores.population.shape[1:]))
-        )
-        return np.concatenate([items, rest.astype(kind)], axis=1)
+        if self.size > F:
+            powers = weighted @ np.stack([self.theta, self.theta**2], axis=1).astype(kind)
+            shape = (len(weighted), *scores.population.shape[1:])
+            out[F:] = np.einsum("pk,prk->rp", powers, np.broadcast_to(scores.population, shape))
+        return out.T
 
 
-def _chosen(codes: Codes, values: Floats) -> Floats:
-    """Return values[x_pf, f] (p, F), 0 where an answer is missing."""
+def _chosen(codes: Codes, values: Floats) -> Floats | None:
+    """Return values[x_fp, f] (F, p) of codes (F, p), 0 where an answer is missing; None where all are 0."""
+    if not values.any():
+        return None
     out = np.zeros(codes.shape)
     for k, row in enumerate(values):
         if row.any():
-            out += (codes == k) * row
+            out += (codes == k) * row[:, None]
     return out
 
 
