@@ -16,7 +16,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
 PERSONS, REPLICATES = 25, 60
-APART = {"persons": 300, "replicates": 6}  # where each replicate is a diagnosis of its own
+APART = {"persons": 300, "replicates": 3}  # where each replicate is a diagnosis of its own
 QUICK = 8
 
 
