@@ -45,6 +45,7 @@ def test_timss_2007_russia(tmp_path: Path) -> None:
     assert (
         abs(float(found.group(1)) + 75475.75487705) < 0.01
     )  # R mirt 1.47; the data support 1e-5, the printout three digits
+    assert "8 domains calibrated together" in printed
     for domain in ("NUMBER", "ALGEBRA", "GEOMETRY", "DATA", "EARTH", "CHEMISTRY", "PHYSICS"):
         assert re.search(rf"\.{domain}\s+\d+", printed)
     assert (tmp_path / "out" / "cohort.html").is_file()

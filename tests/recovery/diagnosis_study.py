@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
-PERSONS, REPLICATES = 25, 80
-APART = {"persons": 300, "replicates": 8}  # where each replicate is a diagnosis of its own
+PERSONS, REPLICATES = 25, 60
+APART = {"persons": 300, "replicates": 3}  # where each replicate is a diagnosis of its own
 QUICK = 8
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import competency_dx as cdx
+from competency_dx.competencies import STATUSES
 from competency_dx.errors import CompetencyDxWarning
 
 PAGE = Path(__file__).parents[2] / "docs" / "follow_up.md"
@@ -108,9 +109,9 @@ def _further(way: str, profiles: cdx.DeficitProfiles, bank: cdx.ItemBank, form: 
 
 
 def _decided(profiles: cdx.DeficitProfiles, leaves: Sequence[int]) -> Bools:
-    """Return the domains (P, D) with P(deficit) of .8 and more or .2 and less, from two answered items on."""
+    """Return the domains (P, D) that are concluded on with P(deficit) of .8 and more or .2 and less."""
     p = profiles.p_deficit[:, leaves]
-    out: Bools = (np.maximum(p, 1 - p) >= 0.8) & (profiles.n_items[:, leaves] >= 2)
+    out: Bools = (np.maximum(p, 1 - p) >= 0.8) & (profiles.status[:, leaves] == STATUSES.index("reported"))
     return out
 
 
@@ -195,8 +196,8 @@ def section(divisor: int = 1) -> str:
 
 {replicates * PERSONS:,} persons a bank, θ of all domains correlated .8, true items drawn from what the bank says of them (all
 provisional); written by `python tests/recovery/follow_up_study.py --write`. They answer the 30 items of form A, then 12 more.
-*Open*: domains a person has without P(deficit) of at least .8 or at most .2 from two answers or more. *Decided*: the share of
-these that are decided then; *error*: false ones among them. *Fewer*: by how much open domains get fewer, those counted that open
+*Open*: domains of a person that are not concluded on with P(deficit) of at least .8 or at most .2. *Decided*: the share of these
+that are decided then; *error*: false ones among them. *Fewer*: by how much open domains get fewer, those counted that open
 up again. Ratios are to random items, ± one Monte-Carlo standard error. The shipped banks have 18 items left, of which at most
 12 are asked, and domains of one item that stay open whatever is asked: the last line of each bank shows what all 18 would do.
 With three times as many items (the same domains, difficulties moved, percent on the same reference set) there is something to
