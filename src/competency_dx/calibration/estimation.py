@@ -33,7 +33,6 @@ from competency_dx.engine import (
     Known,
     Marginal,
     Priors,
-    best_of,
     category_counts,
     fit_histogram,
     within_bounds,
@@ -152,7 +151,7 @@ def _estimated(
 def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[Marginal, Fit, tuple[Finding, ...]]:
     """Return the likelihood with its maximum and what is to be said of the way there."""
     if method.population.shape == "normal":
-        return within_bounds(likelihood, known, method.control, best_of)
+        return within_bounds(likelihood, known, method.control)
     if len(likelihood.population.dimensions) > 1:
         raise CalibrationError('Population(shape="empirical") is for one competency; use shape="normal" for several')
     shaped, found, note = fit_histogram(likelihood, known.families, method.control)

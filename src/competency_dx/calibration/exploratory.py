@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 import numpy as np
 from scipy.linalg import qr
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, value
+from competency_dx.arrays import Bools, Codes, Floats, value
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.display import Chart, Series
 from competency_dx.engine import (
@@ -100,7 +100,12 @@ def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
         raise CalibrationError(
             f"{len(place)} items do not show {D} dimensions, which takes {3 * D} at least; ask for fewer dimensions"
         )
-    a, pivots = _triangular(_principal_slopes(codes, observed, D))
+    a = _principal_slopes(codes, observed, D)
+    pivots = qr(a.T, mode="economic", pivoting=True)[2][
+        :D
+    ]  # whose lower triangle, its diagonal positive, fixes the rotation
+    Q, R = np.linalg.qr(a[pivots].T)
+    a = a @ (Q * np.where(np.diag(R) < 0, -1.0, 1.0))
     fixed = np.zeros(items.place.shape, dtype=np.bool_)
     for j, i in enumerate(pivots):
         fixed[i, j + 1 : D] = True
@@ -127,15 +132,6 @@ def _principal_slopes(codes: Codes, observed: Bools, D: int) -> Floats:
     square = (loadings**2).sum(axis=1)
     loadings *= np.sqrt(np.minimum(LARGEST_COMMUNALITY / np.maximum(square, 1e-12), 1.0))[:, None]
     return np.asarray(SCALE * loadings / np.sqrt(1 - (loadings**2).sum(axis=1))[:, None])
-
-
-def _triangular(slopes: Floats) -> tuple[Floats, Ints]:
-    """Return slopes turned so that D pivotal items have a lower triangle with a positive diagonal, and these items."""
-    D = slopes.shape[1]
-    _, _, order = qr(slopes.T, mode="economic", pivoting=True)
-    pivots = np.asarray(order[:D], dtype=np.int64)
-    Q, R = np.linalg.qr(slopes[pivots].T)
-    return slopes @ (Q * np.where(np.diag(R) < 0, -1.0, 1.0)), pivots
 
 
 def _centred(prior: PriorTerms, free: Bools, D: int) -> PriorTerms:
@@ -172,8 +168,6 @@ class FactorSolution(Result):
 
     Attributes
     ----------
-    items, dimensions : tuple of str
-    rotation : str
     loadings, standard_errors : ndarray, shape (I, D)
         Pattern loadings λ, and their standard errors by the delta method, the rotation taken as a function of the estimates.
     slopes : ndarray, shape (I, D)

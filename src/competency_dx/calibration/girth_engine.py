@@ -121,20 +121,9 @@ def girth_estimates(
 ) -> GirthEstimates:
     """Let girth estimate items of one family.
 
-    Parameters
-    ----------
-    codes : int8 ndarray, shape (P, I)
-        Scores 0 … K_i - 1.
-    observed : bool ndarray, shape (P, I)
-        Which of them enter the estimation.
-    n_categories : int ndarray, shape (I,)
-        Score categories K_i.
-    family : {"Rasch", "1PL", "2PL", "GRM", "GPCM"}
-        2PL with missing answers goes by ``pcm_mml``, which does not set thresholds from shares.
-    items : sequence of str, optional
-        Ids for the sentences of errors; column numbers otherwise.
-    method : Girth
-        Quadrature and iterations.
+    Scores (P, I) are 0 … K_i - 1, `observed` (P, I) says which of them enter, `n_categories` (I,) are the K_i. The family is one
+    of Rasch, 1PL, 2PL, GRM and GPCM; 2PL with missing answers goes by ``pcm_mml``, which does not set thresholds from shares.
+    `items` are ids for the sentences of errors, which otherwise give column numbers.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from competency_dx.calibration import checks as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.findings import COARSE_GRID, NEAR_DUPLICATE
 from competency_dx.calibration.item_setup import Anchors, statuses_of
-from competency_dx.engine import Accuracy, Fit, Items, Known, Likelihood, beta_of, parameters_of_items, table_of
+from competency_dx.engine import Accuracy, Fit, Items, Known, Marginal, beta_of, parameters_of_items, table_of
 from competency_dx.errors import listed
 from competency_dx.findings import Finding, Severity
 from competency_dx.kernels.grid.e_step import Answers
@@ -46,15 +46,14 @@ class FitSetting(NamedTuple):
 
 
 def assembled(
-    setting: FitSetting, likelihood: Likelihood, found: Fit, covariance: Floats | None, how: Accuracy
+    setting: FitSetting, likelihood: Marginal, found: Fit, covariance: Floats | None, how: Accuracy
 ) -> Calibration:
     """Put the pieces of a fit together; `covariance` (F, F) is that of φ."""
-    answers, known, held = setting.answers, setting.known, setting.anchors
+    answers, known, held, items = setting.answers, setting.known, setting.anchors, likelihood.items
     mask = np.ones(answers.codes.shape, dtype=bool) if answers.observed is None else answers.observed
     n_answers, F = mask.sum(axis=0), len(found.phi)
     full = np.full((F, F), np.nan) if covariance is None else covariance
     populations = tuple(p.named(setting.dimensions) for p in likelihood.populations(found.phi))
-    items = likelihood.items
     table = table_of([*parameters_of_items(items, known), *likelihood.population_parameters])
     T = table.to_reported
     parameters = ItemParameters(
@@ -78,6 +77,9 @@ def assembled(
         log_likelihood_error=how.log_likelihood,
         theta_error=how.theta,
     )
+    c, one = certificate, known.loads.shape[1] == 1
+    severity: Severity = "error" if one or c.spacing > COARSE * c.narrowest else "warning"
+    grid_note = COARSE_GRID.of(severity=severity, points=c.points, spacing=c.spacing, narrowest=c.narrowest)
     free_slope = np.asarray(items.free[:, : items.n_slopes].any(axis=1))
     return Calibration(
         model=setting.model,
@@ -98,7 +100,7 @@ def assembled(
         certificate=certificate,
         findings=setting.notes
         + screen.after(parameters, setting.model, n_answers, free_slope)
-        + _grid_note(certificate, known.loads.shape[1]),
+        + (() if certificate.grid_suits else (grid_note,)),
         penalised=setting.penalised,
         rotation=setting.rotation,
         provenance=provenance(
@@ -132,15 +134,7 @@ def _arrays(items: Items, known: Known, phi: Floats, full: Floats, held: Anchors
     return {"slopes": shifted[:, :D], "intercepts": e, "extras": extras, "covariance": within}
 
 
-def _grid_note(certificate: Certificate, D: int) -> tuple[Finding, ...]:
-    """Return the note about a grid of D dimensions that is too coarse."""
-    c = certificate
-    severity: Severity = "error" if D == 1 or c.spacing > COARSE * c.narrowest else "warning"
-    note = COARSE_GRID.of(severity=severity, points=c.points, spacing=c.spacing, narrowest=c.narrowest)
-    return () if c.grid_suits else (note,)
-
-
-def unfinished(out: Calibration, likelihood: Likelihood, found: Fit) -> str:
+def unfinished(out: Calibration, likelihood: Marginal, found: Fit) -> str:
     """Say where the estimation stands and what to do."""
     beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
     twins = next((listed(f.scope) for f in out.findings if f.code == NEAR_DUPLICATE.code), "")

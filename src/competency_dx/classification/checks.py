@@ -8,7 +8,7 @@ from competency_dx.classification import findings
 from competency_dx.classification.class_calibration import ItemClasses, standard_errors
 from competency_dx.classification.maximise_classes import ClassFit
 from competency_dx.classification.problem import ClassProblem
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Severity
 from competency_dx.kernels.classes.attribute_distributions import FARTHEST
 from competency_dx.kernels.classes.attribute_profiles import covering_pairs
 from competency_dx.kernels.classes.item_classes import BOUND
@@ -25,6 +25,11 @@ def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Fin
     own = list(zip(items.items, problem.items, strict=True))
     far = np.abs(fit.state.distribution) > FARTHEST - 1e-6
     held = () if problem.distribution.saturated else np.flatnonzero(far) % len(items.attributes)
+    reached, several_starts = np.array(fit.starts), list[Finding]()
+    if len(reached) > 1:
+        best, gap = int((reached > reached.max() - SAME_MAXIMUM).sum()), float(reached.max() - reached.min())
+        severity: Severity = "info" if best > 1 else "warning"
+        several_starts.append(findings.LOCAL_MAXIMA.of(severity=severity, best=best, starts=len(reached), gap=gap))
     return (
         *_inseparable(problem, items),
         *findings.NEGATIVE_DISCRIMINATION.about(items.items[i] for i in np.flatnonzero(ends[:, 2] < 0)),
@@ -33,7 +38,7 @@ def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Fin
         *findings.EMPTY_GROUP.about(i for i, x in own if empty[x.where].any()),
         *_not_identified(fit, items),
         *findings.BOUNDARY_DISTRIBUTION.about((items.attributes[k] for k in held), limit=FARTHEST),
-        *_of_starts(fit),
+        *several_starts,
     )
 
 
@@ -70,12 +75,3 @@ def _not_identified(fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
     names = [items.items[i] for i in np.flatnonzero(lost.any(axis=1))]
     template = findings.NOT_IDENTIFIED if names else findings.PROFILES_NOT_IDENTIFIED
     return (template.of(names, directions=directions),)
-
-
-def _of_starts(fit: ClassFit) -> tuple[Finding, ...]:
-    reached = np.array(fit.starts)
-    if len(reached) == 1:
-        return ()
-    best, gap = int((reached > reached.max() - SAME_MAXIMUM).sum()), float(reached.max() - reached.min())
-    note = findings.LOCAL_MAXIMA.of(severity="info" if best > 1 else "warning", best=best, starts=len(reached), gap=gap)
-    return (note,)

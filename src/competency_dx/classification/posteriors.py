@@ -109,14 +109,10 @@ class AttributePosteriors(Result):
             mean = {"": self.theta.mean(axis=0)}
             return point_chart(self.dimensions, mean, title="Mean P(mastery)", x_label="probability")
         edges = np.linspace(0, 1, LEVELS + 1)
-        middles = (edges[1:] + edges[:-1]) / 2
-        lines = [
-            Series(name=a, mark="line", x=middles, y=np.histogram(x, edges)[0].astype(float))
-            for a, x in zip(self.dimensions, self.theta.T, strict=True)
-        ]
-        return Chart(
-            title="P(mastery) of the persons", x_label="P(mastery)", y_label="persons", series=tuple(lines[:6])
-        )
+        middles, columns = (edges[1:] + edges[:-1]) / 2, list(zip(self.dimensions, self.theta.T, strict=True))[:6]
+        counts = {name: np.histogram(x, edges)[0].astype(float) for name, x in columns}
+        lines = tuple(Series(name=name, mark="line", x=middles, y=n) for name, n in counts.items())
+        return Chart(title="P(mastery) of the persons", x_label="P(mastery)", y_label="persons", series=lines)
 
 
 def profile_posteriors(

@@ -23,17 +23,7 @@ LEAST_ITEMS = 3
 
 @value
 class QMatrix:
-    """Which item measures which attribute.
-
-    Attributes
-    ----------
-    items : tuple of str
-        I ids.
-    attributes : tuple of str
-        A names.
-    entries : ndarray of int8, shape (I, A)
-        1 where the item measures the attribute.
-    """
+    """Which item measures which attribute: ids (I,), names (A,), and `entries` (I, A), 1 where the item measures it."""
 
     items: tuple[str, ...]
     attributes: tuple[str, ...]

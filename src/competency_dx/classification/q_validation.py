@@ -110,15 +110,8 @@ class QValidation(Result):
         size, pvaf = self.q_vectors.sum(axis=1), self.pvaf
         counts = np.arange(1, len(self.attributes) + 1)
         shown = sorted(range(len(self.items)), key=lambda i: (self.original[i] == self.suggested[i], i))[:SHOWN_ITEMS]
-        lines = [
-            Series(
-                name=self.items[i],
-                mark="line",
-                x=counts.astype(float),
-                y=np.array([pvaf[i, _best(pvaf[i], size, int(k))] for k in counts]),
-            )
-            for i in shown
-        ]
+        x, best = counts.astype(float), {i: [_best(pvaf[i], size, k) for k in counts.tolist()] for i in shown}
+        lines = [Series(name=self.items[i], mark="line", x=x, y=pvaf[i, v]) for i, v in best.items()]
         return Chart(title="Mesa plot", x_label="attributes", y_label="PVAF", series=tuple(lines))
 
 
@@ -158,7 +151,11 @@ def validate_q_matrix(
     q = calibration.parameters.q_matrix[answers.items]
     size, code = vectors.sum(axis=1), 1 << np.arange(A)
     place = {int(c): v for v, c in enumerate(vectors @ code)}
-    suggested = [_suggested(row / max(row[-1], 1e-300), size, cut_off) for row in index]
+    suggested = []
+    for row in index:
+        pvaf = row / max(row[-1], 1e-300)
+        best = (_best(pvaf, size, k) for k in range(1, A))
+        suggested.append(next((v for v in best if pvaf[v] >= cut_off), len(vectors) - 1))
     return QValidation(
         items=tuple(calibration.parameters.items[i] for i in answers.items),
         attributes=calibration.attributes,
@@ -202,12 +199,3 @@ def _best(pvaf: Floats, size: Ints, k: int) -> int:
     """Return the q-vector of k attributes that accounts for most."""
     of_size = np.flatnonzero(size == k)
     return int(of_size[np.argmax(pvaf[of_size])])
-
-
-def _suggested(pvaf: Floats, size: Ints, cut_off: float) -> int:
-    """Return the q-vector of the fewest attributes that reaches the cut-off."""
-    for k in range(1, int(size.max())):
-        v = _best(pvaf, size, k)
-        if pvaf[v] >= cut_off:
-            return v
-    return len(pvaf) - 1

@@ -13,17 +13,9 @@ NAME = "competency-dx"
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run a command.
+    """Run a command, by the arguments of the process when None, and return its exit code.
 
-    Parameters
-    ----------
-    argv : sequence of str or None
-        Arguments without the name of the program; those of the process when None.
-
-    Returns
-    -------
-    int
-        0; 2 when the input or the command is at fault; 130 when interrupted.
+    It is 0; 2 when the input or the command is at fault; 130 when interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):  # a console that cannot show a letter shows a question mark

@@ -29,15 +29,7 @@ MARKS = {"info": " ", "warning": "!", "error": "!!"}
 
 @value
 class Terminal:
-    """A place to talk: in one language, politely to terminals and to log files.
-
-    Attributes
-    ----------
-    language : str
-        ``"ru"`` or ``"en"``.
-    indent : int
-        Blanks before every line on stderr.
-    """
+    """A place to talk: in one language, politely to terminals and to log files, `indent` blanks before lines on stderr."""
 
     language: LanguageCode
     indent: int = 0
@@ -151,15 +143,7 @@ def table_lines(heads: Row, rows: Sequence[Row], texts: int = 0) -> list[str]:
 
 
 def heard(terminal: Terminal, verb: Callable[[], R], *, known: Sequence[Finding] = ()) -> R:
-    """Run a verb and tell its findings as short lines instead of Python warnings.
-
-    Parameters
-    ----------
-    terminal : Terminal
-    verb : callable
-        Returns a result; its `findings` are told, those in `known` were told before.
-    known : sequence of Finding
-    """
+    """Run a verb and tell its findings as short lines instead of Python warnings; those in `known` were told before."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CompetencyDxWarning)
         out = verb()

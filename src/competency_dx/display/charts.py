@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, value
 from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PAPER
-from competency_dx.errors import MissingDependencyError, require
+from competency_dx.errors import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,7 +136,7 @@ def draw(chart: Chart) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise _missing() from None
+        raise require("matplotlib", "plot", "plot()") from None
     figure = Figure(figsize=chart.size or _size(chart), layout="constrained")
     panels = chart.panels or (chart,)
     across = min(chart.across, len(panels))
@@ -153,18 +153,13 @@ def draw(chart: Chart) -> Figure:
 def chart_svg(chart: Chart, prefix: str) -> str:
     """Draw a chart as inline SVG: text as outlines, no date, no reference to the network.
 
-    Parameters
-    ----------
-    chart : Chart
-        The picture.
-    prefix : str
-        Put before every id, so that several pictures can stand on one page.
+    The prefix is put before every id, so that several pictures can stand on one page.
     """
     try:
         from matplotlib import rc_context
         from matplotlib.backends.backend_svg import FigureCanvasSVG
     except ImportError:
-        raise _missing() from None
+        raise require("matplotlib", "plot", "plot()") from None
     out = io.StringIO()
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": prefix}):
         figure = draw(chart)
@@ -184,10 +179,6 @@ def chart_svg(chart: Chart, prefix: str) -> str:
     )
 
 
-def _missing() -> MissingDependencyError:
-    return require("matplotlib", "plot", "plot()")
-
-
 def _short(name: str) -> str:
     return name if len(name) <= LABEL_ROOM else name[: LABEL_ROOM - 1].rstrip() + "…"
 
@@ -204,8 +195,11 @@ def _paint(axes: Axes, chart: Chart, title_size: int) -> None:
     """Draw one picture into its place."""
     for k, series in enumerate(chart.series):
         _add(axes, series, k if series.style is None else series.style)
-    if chart.cells is not None:
-        _shade(axes, chart.cells)
+    if chart.cells is not None:  # the further from 0, the darker, with the sign in the text
+        values = chart.cells.values
+        axes.imshow(np.ma.masked_invalid(np.abs(values)), cmap="Greys", vmin=0.0, vmax=1.6, aspect="auto")
+        for (r, c), words in np.ndenumerate(chart.cells.texts):
+            axes.text(c, r, words, ha="center", va="center", fontsize=9 if len(values) <= 8 else 6, color=INK)
     for x in chart.x_lines:
         axes.axvline(x, color=GREY, linestyle=(0, (5, 3)), linewidth=1)
     _name_axes(axes, chart)
@@ -216,7 +210,14 @@ def _paint(axes: Axes, chart: Chart, title_size: int) -> None:
     _name_series(axes, chart)
     above = 1.0 if chart.y_names else None  # names leave no factor above the axis that a title must give way to
     axes.set_title(chart.title, loc="left", y=above, fontsize=title_size, fontweight="bold", color=ACCENT)
-    _finish(axes, chart)
+    axes.set_xlabel(chart.x_label, color=GREY)
+    axes.set_ylabel(chart.y_label, color=GREY)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(colors="0.2", length=3)
+    if chart.cells is None:
+        axes.grid(axis="x" if chart.y_names else "y" if chart.x_names else "both", color=FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
 
 
 def _name_axes(axes: Axes, chart: Chart) -> None:
@@ -252,26 +253,6 @@ def _name_series(axes: Axes, chart: Chart) -> None:
         axes.legend(frameon=False, fontsize=9)
 
 
-def _shade(axes: Axes, cells: Cells) -> None:
-    """Draw the cells: the further from 0, the darker, with the sign in the text."""
-    axes.imshow(np.ma.masked_invalid(np.abs(cells.values)), cmap="Greys", vmin=0.0, vmax=1.6, aspect="auto")
-    size = 9 if len(cells.values) <= 8 else 6
-    for r, row in enumerate(cells.texts):
-        for c, words in enumerate(row):
-            axes.text(c, r, words, ha="center", va="center", fontsize=size, color=INK)
-
-
-def _finish(axes: Axes, chart: Chart) -> None:
-    axes.set_xlabel(chart.x_label, color=GREY)
-    axes.set_ylabel(chart.y_label, color=GREY)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(colors="0.2", length=3)
-    if chart.cells is None:
-        axes.grid(axis="x" if chart.y_names else "y" if chart.x_names else "both", color=FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
 def _add(axes: Axes, series: Series, k: int) -> None:
     ink, label = INKS[k % len(INKS)], series.name or None
     if series.mark == "line":
@@ -290,13 +271,8 @@ def _add(axes: Axes, series: Series, k: int) -> None:
         face, hatch = (PAPER if k else ink), HATCHES[k % len(HATCHES)]
         axes.bar(series.x, series.y, width=width, facecolor=face, edgecolor=ink, hatch=hatch, label=label)
     else:
-        _add_points(axes, series, k)
-
-
-def _add_points(axes: Axes, series: Series, k: int) -> None:
-    ink = INKS[k % len(INKS)]
-    if series.mark == "interval":
-        assert series.low is not None
-        assert series.high is not None
-        axes.hlines(series.y, series.low, series.high, color=ink, linewidth=1.5)
-    axes.plot(series.x, series.y, POINTS[k % len(POINTS)], color=ink, markersize=4, label=series.name or None)
+        if series.mark == "interval":
+            assert series.low is not None
+            assert series.high is not None
+            axes.hlines(series.y, series.low, series.high, color=ink, linewidth=1.5)
+        axes.plot(series.x, series.y, POINTS[k % len(POINTS)], color=ink, markersize=4, label=label)

@@ -30,16 +30,8 @@ class IntervalRow:
 def interval_table(rows: Sequence[IntervalRow], cuts: Sequence[float], zones: tuple[str, str], title: str) -> str:
     """Return an HTML table with a row for each interval; style sheets may set its cells below each other.
 
-    Parameters
-    ----------
-    rows : sequence of IntervalRow
-        From top to bottom.
-    cuts : sequence of float
-        Lines across all rows, 0-100.
-    zones : tuple of str
-        What lies below the first cut, and above the last.
-    title : str
-        For screen readers.
+    `cuts` are lines across all rows, 0-100, `zones` what lies below the first of them and above the last; the title is for screen
+    readers.
     """
     body = "".join(
         f'<tr class="r{min(row.depth, 3)}"><th scope="row">{escape(row.label)}</th>'

@@ -44,24 +44,19 @@ class WrightColumn(NamedTuple):
 
 
 def wright_chart(columns: Sequence[WrightColumn], theta: Floats, groups: Sequence[str]) -> Chart:
-    """Return the map, a column for each competency.
-
-    Parameters
-    ----------
-    columns : sequence of WrightColumn
-    theta : ndarray, shape (Q,)
-        Points of the densities, ascending, in logits.
-    groups : sequence of str
-        Names of the G populations.
-    """
+    """Return the map, a column for each competency; `theta` (Q,) are the points of the densities, ascending, in logits."""
     wide = max(NARROWEST, SHEET // len(columns))
-    low, high = _ends(theta, np.concatenate([c.places for c in columns]))
+    places, ends = np.concatenate([c.places for c in columns]), (float(theta[0]), float(theta[-1]))
+    low = max(float(np.floor(places.min(initial=ends[0]))), ends[0] - BEYOND)  # wider than theta where items lie beyond
+    high = min(float(np.ceil(places.max(initial=ends[1]))), ends[1] + BEYOND)
     edges = np.linspace(low, high, LEVELS + 1)
     series: list[Series] = []
     for k, column in enumerate(columns):
         axis = (k + PEOPLE) * wide
         names = groups if k == 0 and len(groups) > 1 else [""] * len(groups)
-        series += _people(column, theta, axis, 0.95 * PEOPLE * wide, names)
+        left, base = axis - 0.95 * PEOPLE * wide * column.densities / column.densities.max(), np.full(len(theta), axis)
+        for g, (name, x) in enumerate(zip(names, left, strict=True)):  # densities grow to the left of the axis
+            series.append(Series(name=name, mark="area", x=x, y=theta, low=base, style=g))
         series.append(Series(name="", mark="line", x=np.full(2, axis), y=edges[[0, -1]], style=0))
         series.append(_names(column, edges, axis + 1.0, (k + 1) * wide))
     middles = tuple((k + (1 + PEOPLE) / 2) * wide for k in range(len(columns)))
@@ -77,22 +72,6 @@ def wright_chart(columns: Sequence[WrightColumn], theta: Floats, groups: Sequenc
         y_range=(low, high),
         size=(CHARACTER * wide * len(columns) + 1.0, LEVEL * LEVELS + 1.4),
     )
-
-
-def _ends(theta: Floats, places: Floats) -> tuple[float, float]:
-    """Return the ends of the scale: those of theta, wider by at most 2 logits where items lie beyond."""
-    low, high = float(theta[0]), float(theta[-1])
-    least, most = float(np.floor(places.min(initial=low))), float(np.ceil(places.max(initial=high)))
-    return max(least, low - BEYOND), min(most, high + BEYOND)
-
-
-def _people(column: WrightColumn, theta: Floats, axis: float, room: float, names: Sequence[str]) -> list[Series]:
-    """Return the densities, growing to the left of the axis by at most `room`."""
-    left, base = axis - room * column.densities / column.densities.max(), np.full(len(theta), axis)
-    return [
-        Series(name=name, mark="area", x=x, y=theta, low=base, style=g)
-        for g, (name, x) in enumerate(zip(names, left, strict=True))
-    ]
 
 
 def _names(column: WrightColumn, edges: Floats, left: float, right: float) -> Series:
@@ -135,25 +114,16 @@ def wright_svg(
 ) -> str:
     """Return the item map as inline SVG.
 
-    Parameters
-    ----------
-    theta : array (P,)
-        Positions of the persons; NaN are left out.
-    difficulty : array (I,)
-        Difficulties of the items, on the same scale; NaN are left out.
-    items : sequence of str
-        Short names of the items.
-    provisional : array (I,) of bool
-        Drawn hollow: no data stand behind their difficulty.
-    words : tuple of str
-        Title, head of the left side, head of the right side, template for what does not fit (``"+{n}"``).
-    language : str
-        For the numbers on the axis.
+    Positions of persons `theta` (P,) and difficulties (I,) are on one scale, NaN are left out; `provisional` items (I,) are drawn
+    hollow, as no data stand behind their difficulty. `words` are the title, the heads of the left and the right side, and a
+    template for what does not fit (``"+{n}"``); the language is that of the numbers on the axis.
     """
     title, left, right, more = words
     persons, b = np.asarray(theta, dtype=np.float64), np.asarray(difficulty, dtype=np.float64)
     persons = persons[np.isfinite(persons)]
-    edges, hollow = _edges(np.concatenate([persons, b[np.isfinite(b)]])), np.asarray(provisional, dtype=np.bool_)
+    values, hollow = np.concatenate([persons, b[np.isfinite(b)]]), np.asarray(provisional, dtype=np.bool_)
+    low, high = (values.min(), values.max()) if values.size else (-3.0, 3.0)
+    edges = np.linspace(np.floor(min(low, -1.0) * 2) / 2, np.ceil(max(high, 1.0) * 2) / 2, BINS + 1)
     body = [
         _axis(edges, language),
         _histogram(persons, edges),
@@ -162,14 +132,6 @@ def wright_svg(
         markup.text(AXIS + 44, TOP - 16, right, size=11, fill=GREY),
     ]
     return markup.picture(WIDTH, TOP + BINS * ROW + 12, "".join(body), title)
-
-
-def _edges(values: Floats) -> Floats:
-    if not values.size:
-        return np.linspace(-3.0, 3.0, BINS + 1)
-    low, high = float(values.min()), float(values.max())
-    low, high = np.floor(min(low, -1.0) * 2) / 2, np.ceil(max(high, 1.0) * 2) / 2
-    return np.linspace(low, high, BINS + 1)
 
 
 def _axis(edges: Floats, language: str) -> str:

@@ -12,7 +12,6 @@ from competency_dx.engine.items_setup import (
     extra_width,
     parameters_of_items,
 )
-from competency_dx.engine.likelihood import Likelihood
 from competency_dx.engine.marginal import Accuracy, Marginal
 from competency_dx.engine.maximise import Fit, best_of
 from competency_dx.engine.one_dimension import one_dimension_likelihood
@@ -33,7 +32,6 @@ __all__ = [
     "Fixed",
     "Items",
     "Known",
-    "Likelihood",
     "LogNormal",
     "LogitNormal",
     "Marginal",

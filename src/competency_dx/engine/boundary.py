@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -13,41 +11,36 @@ from competency_dx.engine.choices import Control
 from competency_dx.engine.findings import BOUNDARY
 from competency_dx.engine.items import Items, beta_of, holding
 from competency_dx.engine.items_setup import Known
-from competency_dx.engine.likelihood import Likelihood
-from competency_dx.engine.maximise import Fit
+from competency_dx.engine.marginal import Marginal
+from competency_dx.engine.maximise import Fit, best_of
 from competency_dx.findings import Finding
 from competency_dx.models import FAMILIES
-
-L = TypeVar("L", bound=Likelihood)
 
 FAR = 5.5  # logit beyond which an asymptote is on its bound: c < .004
 BOUND = 30.0
 ROUNDS = 4
 FIRST_ITERATIONS = 150
 
-Maximise = Callable[[L, Control], tuple[Fit, tuple[Finding, ...]]]
 
-
-def within_bounds(
-    likelihood: L, known: Known, method: Control, maximise: Maximise[L]
-) -> tuple[L, Fit, tuple[Finding, ...]]:
+def within_bounds(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Fit, tuple[Finding, ...]]:
     """Return likelihood, fit and findings, with asymptotes without a prior held at 0 or 1 where they run there."""
     loose = _loose(likelihood.items, known)
     if not loose.any():
-        return likelihood, *maximise(likelihood, method)
+        return likelihood, *best_of(likelihood, method)
     held = np.zeros_like(loose)
     short = method._replace(max_iterations=min(method.max_iterations, FIRST_ITERATIONS))
     for _ in range(ROUNDS):
-        found, notes = maximise(likelihood, short)
+        found, notes = best_of(likelihood, short)
         beta = beta_of(likelihood.items, found.phi)
         far = loose & ~held & (np.abs(beta) > FAR) & (likelihood.items.place >= 0)
         if not far.any():
             break
         held |= far
-        items = holding(likelihood.items, far, np.where(far, np.sign(beta) * BOUND, beta))
-        likelihood = replace(likelihood, items=items)  # type: ignore[type-var]  # every likelihood is a frozen value
+        likelihood = replace(
+            likelihood, items=holding(likelihood.items, far, np.where(far, np.sign(beta) * BOUND, beta))
+        )
     if not found.converged:
-        found, notes = maximise(likelihood, method)
+        found, notes = best_of(likelihood, method)
     ids = [item for item, row in zip(known.ids, held, strict=True) if row.any()]
     return likelihood, found, notes + BOUNDARY.about(ids)
 

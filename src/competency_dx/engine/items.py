@@ -27,23 +27,10 @@ RIDGE = 1e-10
 class Items(NamedTuple):
     """Items with their free parameters.
 
-    Attributes
-    ----------
-    groups : tuple
-        Kernels with the positions of their items.
-    allowed : ndarray of bool, shape (I, K)
-        Categories the model admits.
-    n_categories : ndarray of int, shape (I,)
-    place : ndarray of int, shape (I, F)
-        Entry of φ that holds each parameter, -1 where it is fixed.
-    base : ndarray, shape (I, F)
-        Values of fixed parameters and starting values of free ones.
-    cumulative : ndarray of bool, shape (I,)
-        Whose intercepts must descend.
-    prior : PriorTerms
-        Prior of each parameter; parameters that are equal carry it once.
-    n_slopes : int
-        Number D of slope columns.
+    `groups` are kernels with the positions of their items, `allowed` (I, K) the categories the model admits. `place` (I, F) is
+    the entry of φ that holds each parameter, -1 where it is fixed; `base` (I, F) holds values of fixed parameters and starting
+    values of free ones. `cumulative` (I,) says whose intercepts must descend; in `prior`, parameters that are equal carry theirs
+    once; `n_slopes` is the number D of slope columns.
     """
 
     groups: Groups

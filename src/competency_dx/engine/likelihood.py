@@ -1,22 +1,16 @@
-"""What a marginal likelihood offers to the loop that maximises it.
+"""What a marginal likelihood hands to the loop that maximises it: its value at φ (F,), and its information there.
 
-The loop (marginal_ml.py) knows free parameters as one vector φ (F,) and nothing else: items first (their values in the
-kernels' metric), then the population. A likelihood evaluates itself at φ, takes an EM step, gives its gradient and its
-observed information; one dimension, several competencies and product grids differ in these functions alone.
+φ are the free parameters: items first (their values in the kernels' metric), then the population.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from competency_dx.arrays import Floats
-from competency_dx.engine.items import Items
-from competency_dx.engine.parameter_table import Parameter
-from competency_dx.kernels.grid.louis import Depth
-from competency_dx.models import NormalPopulation
 
 Precision = Literal["single", "double"]
 
@@ -42,55 +36,6 @@ class Information(NamedTuple):
     matrix: Floats
     covariance: Floats | None
     smallest_eigenvalue: float
-
-
-class Likelihood(Protocol):
-    """A marginal likelihood of items and population."""
-
-    @property
-    def items(self) -> Items:
-        """Return the items: their free parameters, kernels and priors."""
-        ...
-
-    @property
-    def start(self) -> Floats:
-        """Return starting values φ (F,)."""
-        ...
-
-    def evaluate(
-        self, phi: Floats, points: int, *, precision: Precision = "double", before: Evaluation | None = None
-    ) -> Evaluation:
-        """Return the likelihood at φ on a grid of `points` on ±6 SD; an evaluation nearby may serve as a start."""
-        ...
-
-    def em_step(self, now: Evaluation) -> Floats:
-        """Return φ (F,) after an M-step."""
-        ...
-
-    def gradient(self, now: Evaluation) -> Floats:
-        """Return the gradient (F,) of the objective."""
-        ...
-
-    def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
-        """Return the observed information of the objective."""
-        ...
-
-    def moved(self, phi: Floats, step: Floats) -> Floats:
-        """Return φ after a step, kept inside the parameter space."""
-        ...
-
-    def feasible(self, phi: Floats) -> bool:
-        """Return whether φ lies inside the parameter space."""
-        ...
-
-    def populations(self, phi: Floats) -> tuple[NormalPopulation, ...]:
-        """Return the population of each group, the reference group first."""
-        ...
-
-    @property
-    def population_parameters(self) -> tuple[Parameter, ...]:
-        """Return the free population parameters, which end φ."""
-        ...
 
 
 def inverted(matrix: Floats) -> Information:

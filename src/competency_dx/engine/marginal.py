@@ -120,18 +120,10 @@ class _AtPhi(NamedTuple):
 
 @value
 class Marginal:
-    """Marginal likelihood of items and competencies; see `Likelihood`.
+    """Marginal likelihood of items and competencies.
 
-    Attributes
-    ----------
-    items : Items
-    answers : Answers
-    population : Populations
-    integral : Integral
-    dimension : ndarray of int, shape (I,), or None
-        The competency of each item where items have one slope column for several competencies.
-    projected : Items
-        The items as the integral sees them.
+    `dimension` (I,) is the competency of each item where items have one slope column for several competencies; `projected` are
+    the items as the integral sees them.
     """
 
     items: Items

@@ -3,7 +3,7 @@
 EM (Bock & Aitkin 1981, doi:10.1007/BF02293801) with SQUAREM acceleration (Varadhan & Roland 2008,
 doi:10.1111/j.1467-9469.2007.00585.x, scheme S3) brings the parameters near the maximum; Newton steps with the
 information of Louis' identity take them to it and leave the certificate: a vanishing gradient and a positive definite
-information, both at the reported estimates. The loop knows a likelihood by `Likelihood` alone.
+information, both at the reported estimates.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy as np
 from competency_dx.arrays import Floats
 from competency_dx.engine.choices import Control, Progress
 from competency_dx.engine.findings import LOWER_MAXIMA, STARTS
-from competency_dx.engine.likelihood import Evaluation, Information, Likelihood, Precision
+from competency_dx.engine.likelihood import Evaluation, Information, Precision
+from competency_dx.engine.marginal import Marginal
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
 from competency_dx.kernels.grid.e_step import points_needed
@@ -70,7 +71,7 @@ class _Run:
 
     __slots__ = ("done", "last", "likelihood", "method", "recent", "tell")
 
-    def __init__(self, likelihood: Likelihood, method: Control, tell: Progress) -> None:
+    def __init__(self, likelihood: Marginal, method: Control, tell: Progress) -> None:
         self.likelihood, self.method, self.done, self.last = likelihood, method, 0, np.nan
         self.recent: Evaluation | None = None
         self.tell = tell
@@ -90,29 +91,24 @@ class _Run:
         return self.done < self.method.max_iterations
 
 
-def fit(likelihood: Likelihood, method: Control, start: Floats | None = None) -> Fit:
+def fit(likelihood: Marginal, method: Control, start: Floats | None = None) -> Fit:
     """Maximise the (penalised) marginal likelihood; the grid is refined until it suits the narrowest posterior.
 
     Where Newton does not certify a maximum, EM goes on with a gate ten times narrower.
     """
-    with telling(method) as tell:
-        return _fitted(_Run(likelihood, method, tell), start)
-
-
-def _fitted(run: _Run, start: Floats | None) -> Fit:
-    """Run EM and Newton, on finer grids until one suits."""
-    likelihood, method = run.likelihood, run.method
     phi, points, gate = likelihood.start if start is None else start, method.points, NEWTON_GATE
-    while True:
-        out = _newton(run, *_accelerated_em(run, phi, points, gate), points)
-        needed = points_needed(out.at.narrowest)
-        phi = out.phi
-        if out.at.spacing > out.at.narrowest and needed > points and run.left:
-            points = min(needed, MAX_POINTS)
-        elif out.converged or not run.left or gate < NARROWEST_GATE:
-            return out
-        else:
-            gate /= 10
+    with telling(method) as tell:
+        run = _Run(likelihood, method, tell)
+        while True:
+            out = _newton(run, *_accelerated_em(run, phi, points, gate), points)
+            needed = points_needed(out.at.narrowest)
+            phi = out.phi
+            if out.at.spacing > out.at.narrowest and needed > points and run.left:
+                points = min(needed, MAX_POINTS)
+            elif out.converged or not run.left or gate < NARROWEST_GATE:
+                return out
+            else:
+                gate /= 10
 
 
 def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> tuple[Floats, int]:
@@ -138,7 +134,7 @@ def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> tuple[F
     return now.phi, coarse
 
 
-def _extrapolated(likelihood: Likelihood, zero: Floats, one: Floats, two: Floats) -> Floats | None:
+def _extrapolated(likelihood: Marginal, zero: Floats, one: Floats, two: Floats) -> Floats | None:
     """Return the SQUAREM point of three successive φ, None where the step is that of EM itself or leads outside."""
     r, v = one - zero, two - 2 * one + zero
     curvature = float(v @ v)
@@ -249,7 +245,7 @@ SAME = 0.01
 SEED = 20_071_969
 
 
-def best_of(likelihood: Likelihood, method: Control) -> tuple[Fit, tuple[Finding, ...]]:
+def best_of(likelihood: Marginal, method: Control) -> tuple[Fit, tuple[Finding, ...]]:
     """Return the fit with the highest objective over `method.starts` starting points, and what is to be said of the others.
 
     The first start is the usual one; the others lie around it, the same ones in every run.
@@ -263,16 +259,13 @@ def best_of(likelihood: Likelihood, method: Control) -> tuple[Fit, tuple[Finding
         fits.append(fit(likelihood, method, moved))
     done = [f for f in fits if f.converged] or fits
     best = max(done, key=lambda f: f.at.objective)
-    return best, () if method.starts == 1 else (_said(best, fits),)
-
-
-def _said(best: Fit, fits: list[Fit]) -> Finding:
+    if method.starts == 1:
+        return best, ()
     lower = [f for f in fits if f.converged and f.at.objective < best.at.objective - SAME]
     failed = sum(not f.converged for f in fits)
     gap = max((best.at.objective - f.at.objective for f in lower), default=0.0)
-    template = LOWER_MAXIMA if lower else STARTS
-    best_ones = len(fits) - len(lower) - failed
-    return template.of(starts=len(fits), best=best_ones, lower=len(lower), failed=failed, gap=gap)
+    template, alike = LOWER_MAXIMA if lower else STARTS, len(fits) - len(lower) - failed
+    return best, (template.of(starts=len(fits), best=alike, lower=len(lower), failed=failed, gap=gap),)
 
 
 @contextmanager

@@ -179,11 +179,8 @@ def one_dimension_likelihood(
 ) -> Marginal:
     """Return the likelihood of answers to items that all measure one competency.
 
-    Parameters
-    ----------
-    group : ndarray of int, shape (P,), optional
-    regressors : ndarray, shape (P, R) or (1, R), optional
-        Indicators of groups whose mean is free, and covariates; one row where they are the same for everybody.
+    Persons may have a group (P,), and regressors (P, R), or (1, R) where they are the same for everybody: indicators of groups
+    whose mean is free, and covariates.
     """
     kept = with_indicators(answers) if executor is None else answers
     integral = OneDimension(answers=kept, persons=persons_of(answers, group, regressors), executor=executor)

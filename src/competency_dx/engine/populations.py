@@ -303,13 +303,8 @@ def populations_over(
 ) -> tuple[NormalPopulation, ...]:
     """Return the population of each group, which persons without known covariates are scored with.
 
-    Parameters
-    ----------
-    residual : tuple of ndarray
-        Coefficients γ (R, D) and residual covariances (G, D, D).
-    persons : Persons
-    reference : ndarray, shape (G, R)
-        Regressors that make the mean of a group; covariates are columns of zeros in it.
+    `residual` are coefficients γ (R, D) and residual covariances (G, D, D), `reference` (G, R) the regressors that make the mean
+    of a group, in which covariates are columns of zeros.
     """
     (gamma, sigma), (regressors, group, weight) = residual, persons
     means = reference @ gamma

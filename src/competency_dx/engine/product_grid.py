@@ -149,12 +149,7 @@ def product_grid_likelihood(
     regressors: Floats | None = None,
     executor: Executor | None = None,
 ) -> Marginal:
-    """Return the likelihood of answers to items with D ≤ 4 slopes a row, on a product grid.
-
-    Parameters
-    ----------
-    group, regressors
-        As for `one_dimension_likelihood`.
+    """Return the likelihood of answers to items with D ≤ 4 slopes a row, on a product grid, as `one_dimension_likelihood`.
 
     Raises
     ------

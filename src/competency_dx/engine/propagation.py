@@ -145,25 +145,17 @@ def propagation_likelihood(
     regressors: Floats | None = None,
     executor: Executor | None = None,
 ) -> Marginal:
-    """Return the likelihood of answers to items that measure the competency `dimension` (I,) each.
+    """Return the likelihood of answers to items that measure one competency each, `dimension` (I,).
 
-    Parameters
-    ----------
-    group, regressors
-        As for `one_dimension_likelihood`.
+    The rest is as for `one_dimension_likelihood`.
     """
     P, persons = len(answers.codes), persons_of(answers, group, regressors)
     w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))
     design = by_dimension(answers, dimension, group=group, regressors=w)
     if executor is None:
         design = design._replace(answers=tuple(with_indicators(part) for part in design.answers))
-    return Marginal(
-        items=items,
-        answers=answers,
-        population=population,
-        dimension=dimension,
-        integral=Propagation(design=design, executor=executor),
-    )
+    integral = Propagation(design=design, executor=executor)
+    return Marginal(items=items, answers=answers, population=population, dimension=dimension, integral=integral)
 
 
 def _least_sd(covariance: Floats) -> float:

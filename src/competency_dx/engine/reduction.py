@@ -43,14 +43,9 @@ class _OnAxes(NamedTuple):
 class Reduction(Integral):
     """Dimension reduction.
 
-    Attributes
-    ----------
-    design : Design
-        Answers taken apart by specific competency; the last part measures the general one alone.
-    testlet : ndarray of int, shape (I,)
-        The specific competency of each item, the number of these for items without one.
-    single : bool
-        Whether all persons come from one population.
+    `design` are answers taken apart by specific competency, whose last part measures the general one alone; `testlet` (I,) is the
+    specific competency of each item, the number of these for items without one; `single` says that all persons come from one
+    population.
     """
 
     integration: ClassVar[str] = "dimension reduction"
@@ -139,14 +134,8 @@ def reduction_likelihood(
 ) -> Marginal:
     """Return the likelihood of answers to items on a general and specific competencies, independent of one another.
 
-    Parameters
-    ----------
-    items : Items
-        With D slopes a row; all items measure the first competency, each at most one of the others.
-    population : Populations
-        Covariances in it are set to zero and kept there.
-    group, regressors
-        As for `one_dimension_likelihood`.
+    Items have D slopes a row; all measure the first competency, each at most one of the others. Covariances of the population
+    are set to zero and kept there. The rest is as for `one_dimension_likelihood`.
 
     Raises
     ------

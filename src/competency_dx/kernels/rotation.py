@@ -87,10 +87,8 @@ def _from(loadings: Floats, method: Method, start: Floats) -> Rotation:
         return Rotation(loadings, start, start, 0.0, 0.0, start)
     if method == "varimax":
         return orthogonal(loadings, varimax, start)
-    return oblique(loadings, quartimin, start) if method == "oblimin" else _promax(loadings, start)
-
-
-def _promax(loadings: Floats, start: Floats) -> Rotation:
+    if method == "oblimin":
+        return oblique(loadings, quartimin, start)
     first = orthogonal(loadings, varimax, start)
     target = np.abs(first.loadings) ** (POWER - 1) * first.loadings
     U = np.linalg.lstsq(first.loadings, target, rcond=None)[0]

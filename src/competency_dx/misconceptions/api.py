@@ -98,10 +98,6 @@ def find_misconceptions(
     rule : MisconceptionRule, default MisconceptionRule()
         Thresholds.
 
-    Returns
-    -------
-    MisconceptionEvidence
-
     Raises
     ------
     ScoringError

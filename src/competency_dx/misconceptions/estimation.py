@@ -115,19 +115,7 @@ def estimate_misconceptions(
     A misconception is estimated when two items can show it, 20 persons have shown two choices each, and choices go together more
     than chance and ability explain, at the given significance; otherwise its marks count as ordinary distractors.
 
-    Parameters
-    ----------
-    data : Responses
-        With raw answers of P persons.
-    bank : ItemBank
-    persons : AbilityWeights
-        Posterior of ability given the scores (P, Q).
-    significance : float
-        Level at which choices must go together between items.
-
-    Returns
-    -------
-    MisconceptionEstimates
+    The data are raw answers of P persons; `persons` is the posterior of ability given the scores (P, Q).
     """
     items, ticked, too_wide = read_marked(data, bank)
     with one_blas_thread():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Ints, Names, names
+from competency_dx.arrays import Bools, Ints, Names, names
 from competency_dx.errors import ResponsesError, listed
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
@@ -43,7 +43,13 @@ def joined_responses(first: Responses, later: Responses) -> Responses:
     reasons = np.full(shape, Reason.NOT_ADMINISTERED, dtype=np.uint8)
     scores[:, :n], reasons[:, :n] = first.scores, first.reasons
     before, answered = reasons[at], later.observed
-    _refuse_conflicts(later, scores[at], answered & (before == Reason.ANSWERED))
+    unlike = np.argwhere(answered & (before == Reason.ANSWERED) & (scores[at] != later.scores))
+    if len(unlike):
+        cells = [f"{later.persons[p]} on {later.items[i]}" for p, i in unlike]
+        raise ResponsesError(
+            f"Both tables have an answer, and not the same one, of {listed(cells)}; a follow-up has items that were not answered "
+            "before: leave those columns out with select(items=…)"
+        )
     taken = (before == Reason.NOT_ADMINISTERED) | (answered & (before != Reason.ANSWERED))
     scores[at], reasons[at] = (
         np.where(taken, new, old) for new, old in ((later.scores, scores[at]), (later.reasons, reasons[at]))
@@ -63,16 +69,6 @@ def joined_responses(first: Responses, later: Responses) -> Responses:
         findings=tuple(dict.fromkeys((*first.findings, *later.findings))),
         provenance=provenance("joined", {"first": _digest(first), "later": _digest(later)}, {"items": str(len(items))}),
     )
-
-
-def _refuse_conflicts(later: Responses, before: Codes, both: Bools) -> None:
-    unlike = np.argwhere(both & (before != later.scores))
-    if len(unlike):
-        cells = [f"{later.persons[p]} on {later.items[i]}" for p, i in unlike]
-        raise ResponsesError(
-            f"Both tables have an answer, and not the same one, of {listed(cells)}; a follow-up has items that were not answered "
-            "before: leave those columns out with select(items=…)"
-        )
 
 
 def _background(first: Responses, later: Responses, rows: Ints, name: str) -> Names:

@@ -45,20 +45,9 @@ UNREADABLE = Judgement(points=0, readable=False, normalised="")
 
 
 def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
-    """Score the distinct raw answers to one item.
+    """Return points (V,) and status (V,) of the distinct raw answers to one item, none of them empty.
 
-    Parameters
-    ----------
-    item : Item
-        Type, options, key and rule.
-    answers : sequence of str, length V
-        Raw answers, none of them empty.
-
-    Returns
-    -------
-    points : int array (V,)
-    status : uint8 array (V,)
-        `Reason.ANSWERED`, or `Reason.INVALID` where the answer cannot be one to this item.
+    The status is `Reason.ANSWERED`, or `Reason.INVALID` where the answer cannot be one to this item.
     """
     judge = judge_of(item)
     verdicts = [judge(a) for a in answers]

@@ -151,10 +151,8 @@ def group_probabilities(items: tuple[Predictor, ...], parameters: Floats) -> Flo
 def m_step(items: tuple[Predictor, ...], parameters: Floats, right: Floats, total: Floats) -> Floats:
     """Return the item parameters (F,) that maximise Σ_g R_g log p_g + (N_g - R_g) log(1 - p_g), group by group of items.
 
-    Parameters
-    ----------
-    right, total : ndarray, shape (G,)
-        Expected right answers R and answers N in each latent group; groups that nobody is in keep their probability.
+    R = `right` and N = `total` (G,) are expected right answers and answers in the latent groups; groups that nobody is in keep
+    their probability.
     """
     out = parameters.copy()
     share = right / np.maximum(total, LEAST)

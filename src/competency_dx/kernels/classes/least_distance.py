@@ -21,14 +21,8 @@ BROKEN = 1e-10
 def nearest(metric: Floats, target: Floats, G: Floats, h: Floats) -> Floats:
     """Return the x (F,) that minimises (x - target)ᵀ metric (x - target) subject to G x >= h.
 
-    Parameters
-    ----------
-    metric : ndarray, shape (F, F)
-        Positive definite.
-    target : ndarray, shape (F,)
-        The minimum without constraints; returned when it satisfies them.
-    G, h : ndarray, shape (E, F) and (E,)
-        The constraints; they must have a common solution.
+    The metric (F, F) is positive definite; `target` (F,), the minimum without constraints, is returned when it satisfies them.
+    The constraints G (E, F) and h (E,) must have a common solution.
     """
     from scipy.optimize import nnls
 
@@ -51,16 +45,8 @@ def boxed_step(information: Floats, gradient: Floats, step: Floats, low: Floats,
     """Return a Newton step (Y,) whose last coordinates stay within a box.
 
     Few coordinates are solved for exactly. Of many, those that leave the box are moved to its side and the others step
-    given that, until none leaves it.
-
-    Parameters
-    ----------
-    information, gradient : ndarray, shape (Y, Y) and (Y,)
-        Of the objective to be raised.
-    step : ndarray, shape (Y,)
-        The step without a box, to begin with.
-    low, high : ndarray, shape (B,)
-        Bounds of the moves of the last B <= Y coordinates, low <= 0 <= high.
+    given that, until none leaves it. Information (Y, Y) and gradient (Y,) are of the objective to be raised, `step` (Y,) is the
+    one without a box, and low <= 0 <= high (B,) bound the moves of the last B <= Y coordinates.
     """
     first = len(step) - len(low)
     if not ((step[first:] < low) | (step[first:] > high)).any():

@@ -220,22 +220,15 @@ def information(psi: Floats, problem: MixtureProblem, step: MixtureCounts) -> Fl
     sizes = np.add.reduceat(step.taken, problem.choices.first)[problem.choices.set_of]
     flat = options.reshape(-1, F - 2 * M)
     out = np.zeros((F, F))
-    out[: 2 * M, : 2 * M] = _level_curvature(psi, M, problem.persons.z, step.counts)
+    of, z, at = parts(psi, M), problem.persons.z, np.arange(M)
+    p = expit(of.level + of.slope * z[:, None])
+    weight = step.counts.sum(axis=1)[:, None] * p * (1 - p)
+    out[at, at], out[M + at, M + at] = weight.sum(axis=0), z**2 @ weight
+    out[at, M + at] = out[M + at, at] = z @ weight
     out[2 * M :, 2 * M :] = flat.T @ ((sizes * prob).reshape(-1, 1) * flat)
     bent = np.arange(2 * M, 3 * M)
     out[bent, bent] -= gradient(psi, problem, step)[bent]
     return out - _missing(psi, problem, options)
-
-
-def _level_curvature(psi: Floats, M: int, z: Floats, counts: Floats) -> Floats:
-    """Return -Σ counts ∂² log P(α | θ) / ∂ (κ, λ)² (2 M, 2 M) for counts (Q, C)."""
-    of = parts(psi, M)
-    p = expit(of.level + of.slope * z[:, None])
-    weight = counts.sum(axis=1)[:, None] * p * (1 - p)
-    out, at = np.zeros((2 * M, 2 * M)), np.arange(M)
-    out[at, at], out[M + at, M + at] = weight.sum(axis=0), z**2 @ weight
-    out[at, M + at] = out[M + at, at] = z @ weight
-    return out
 
 
 def _missing(psi: Floats, problem: MixtureProblem, options: Floats) -> Floats:

@@ -54,13 +54,6 @@ def _nested_columns(K: int) -> Ints:
     return np.concatenate([np.arange(K - 1), np.arange(K + 3, 2 * K + 1)])
 
 
-def _keyed_columns(key: Ints, K: int) -> Ints:
-    """Return where η, d, α, logit c, logit u of the keyed answer stand in (η, shape) (n, 5)."""
-    out = np.empty((len(key), 5), dtype=np.int64)
-    out[:, 0], out[:, 1], out[:, 2:] = 0, key, (K, K + 1, K + 2)
-    return out
-
-
 def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
     """Return log P (n, K, Q) for shape parameters (n, S) at linear predictors (n, Q)."""
     of, rows = _parts(shape, eta, allowed), np.arange(len(allowed))
@@ -97,7 +90,8 @@ def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allo
     astray = counts[:, :-1] * of.allowed[:, :, None] * of.rival[:, None, None]
     shares = nominal.log_probabilities(of.shape, eta, of.allowed)
     out[:, nested[:, None], nested] = nominal.curvature(of.shape, eta, astray, shares, of.allowed)
-    columns = _keyed_columns(of.key, K)
+    columns = np.empty((n, 5), dtype=np.int64)  # of η, d, α, logit c, logit u of the keyed answer
+    columns[:, 0], columns[:, 1], columns[:, 2:] = 0, of.key, (K, K + 1, K + 2)
     keyed = _keyed_curvature(of, eta, astray.sum(axis=1), right)
     out[rows[:, None, None], columns[:, :, None], columns[:, None, :]] += keyed
     return out

@@ -50,13 +50,8 @@ _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUN
 def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | str:
     """Read a file; a JSON document of responses comes back as its text.
 
-    Parameters
-    ----------
-    path : Path
-    sheet : str or None
-        Sheet of a workbook; None takes the one whose header fits best.
-    ids : frozenset of str
-        Item ids (as `fold_code` writes them) by which a header row is known.
+    Of a workbook without `sheet` the one whose header fits best is taken; `ids` are item ids (as `fold_code` writes them) by
+    which a header row is known.
     """
     if not path.is_file():
         raise ResponsesError(f"{path}: there is no such file; expected .csv, .tsv, .xlsx, .parquet or .json")

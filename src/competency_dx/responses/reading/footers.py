@@ -37,8 +37,7 @@ def is_signature(text: str) -> bool:
 
 
 def _is_end(text: str) -> bool:
-    form = header_form(text)
-    return is_total(text) or is_certain(text) or is_signature(text) or form.startswith(_COUNTS)
+    return is_total(text) or is_certain(text) or is_signature(text) or header_form(text).startswith(_COUNTS)
 
 
 def without_footers(table: Table, person: str | None, used: set[str]) -> Table:

@@ -68,12 +68,8 @@ def _holds_ids(table: Table, item: str, bank: ItemBank | None) -> bool:
 def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layout) -> tuple[Table, tuple[str, ...]]:
     """Make a wide table with one row per person (and attempt, under the policy "best") and the items it holds.
 
-    Returns
-    -------
-    table : Table
-        The person column comes first, then items, then what is constant within a person.
-    items : tuple of str
-        Items of the bank, or all when there is no bank, in the order of their first appearance.
+    The person column comes first, then items, then what is constant within a person. Items are those of the bank, or all when
+    there is no bank, in the order of their first appearance.
     """
     import pandas as pd
 

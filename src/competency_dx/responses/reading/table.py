@@ -25,16 +25,10 @@ Factors = NDArray[np.int32]
 
 @value
 class Column:
-    """One column of R rows as codes into its distinct texts.
+    """One column of R rows as codes (R,) into its distinct texts, -1 for an empty cell.
 
-    Attributes
-    ----------
-    codes : int32 array (R,)
-        Place in `vocabulary`, -1 for an empty cell.
-    vocabulary : tuple of str
-        Distinct contents without outer spaces.
-    kinds : tuple of {"text", "number", "date"}
-        How the source stored each content: 13 stored as a number is not the text "13".
+    `vocabulary` are the distinct contents without outer spaces, `kinds` how the source stored each: 13 stored as a number is not
+    the text "13".
     """
 
     name: str
