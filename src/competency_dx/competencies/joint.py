@@ -30,6 +30,7 @@ from competency_dx.kernels.propagation.expectation_propagation import Settled, S
 from competency_dx.persons import Matched
 
 SMALLEST = 1e-9
+FLAT = 1e-3  # skewness
 
 
 class UnitEstimates(NamedTuple):
@@ -78,7 +79,7 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     part = matched._replace(codes=codes, observed=observed)
     D, p = len(made.percent), len(rows)
     found, hermite = [], np.empty((p, D, 2))
-    influence, fit = np.zeros(codes.shape), np.zeros((2, p))
+    influence, fit = np.zeros(codes.shape), np.zeros((3, p))
     for d in range(D):
         weight = np.ascontiguousarray(settled.tilted[d].T)
         z = (made.theta - settled.mean[d][:, None]) / settled.deviations[d][:, None]
@@ -94,7 +95,7 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     leaves = _Leaves(mean, variance, low, high, below, hermite)
     theta, se, (percent, low, high, below) = _units(settled, made, leaves, rule)
     own, lean = _own_share(settled, made, leaves)
-    misfit = np.where(fit[1] > 0, fit[0] / np.sqrt(np.maximum(fit[1], SMALLEST)), 0.0)
+    misfit = _normal_score(*fit)
     return UnitEstimates(theta, se, percent, low, high, below, own, lean, influence, misfit)
 
 
@@ -166,15 +167,29 @@ def _influence(made: Plan, d: int, items: Ints, part: Matched, at: tuple[Floats,
 
 
 def _fit(made: Plan, items: Ints, part: Matched, weight: Floats) -> Floats:
-    """Return log-likelihood less its expectation, and its variance (2, p), averaged over the posterior.
+    """Return log-likelihood less its expectation, and its second and third central moments (3, p), averaged over the posterior.
 
     Drasgow, Levine & Williams (1985, doi:10.1111/j.2044-8317.1985.tb00817.x), with θ integrated out in place of estimated.
     """
     log_prob = made.log_prob[items]
     prob = np.exp(log_prob)
     mean = (prob * log_prob).sum(axis=1)
-    variance = (prob * log_prob**2).sum(axis=1) - mean**2
+    off_mean = log_prob - mean[:, None]
+    moments = [(prob * off_mean**r).sum(axis=1) for r in (2, 3)]
     seen = part.observed[:, items]
     Z = ((part.codes[:, items][:, :, None] == np.arange(log_prob.shape[1])) & seen[:, :, None]).reshape(len(seen), -1)
-    off = even_product(Z.astype(float), (log_prob - mean[:, None]).reshape(Z.shape[1], -1))
-    return np.stack([(weight * off).sum(axis=1), (weight * even_product(seen.astype(float), variance)).sum(axis=1)])
+    off = even_product(Z.astype(float), off_mean.reshape(Z.shape[1], -1))
+    of_moments = [(weight * even_product(seen.astype(float), moment)).sum(axis=1) for moment in moments]
+    return np.stack([(weight * off).sum(axis=1), *of_moments])
+
+
+def _normal_score(off: Floats, variance: Floats, third: Floats) -> Floats:
+    """Return the normal score (p,) of a deviation by its second and third moments (Wilson & Hilferty 1931).
+
+    A person who solves nearly everything is expected to: one slip is a large deviation there, and not so rare.
+    """
+    sd = np.sqrt(np.maximum(variance, SMALLEST))
+    z, skew = off / sd, np.where(variance > SMALLEST, third / sd**3, 0.0)
+    some = np.where(np.abs(skew) < FLAT, 1.0, skew)
+    curved = 6 / some * (np.cbrt(np.maximum(some * z / 2 + 1, 0.0)) - 1) + some / 6
+    return np.asarray(np.where(variance > SMALLEST, np.where(np.abs(skew) < FLAT, z, curved), 0.0))

@@ -45,7 +45,7 @@ class DeficitRule:
     min_items: int = 2
     own_share: Finite = 0.10
     false_share: Finite | None = None
-    misfit: Finite = -3.5
+    misfit: Finite = -2.8
     interval: Finite = 0.95
     missing: MissingPolicy = MissingPolicy()
 
