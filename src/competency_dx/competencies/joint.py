@@ -140,21 +140,19 @@ def _own_share(settled: Settled, made: Plan, leaves: _Leaves) -> tuple[Floats, N
     V, tau = settled.covariance.transpose(2, 0, 1), settled.sites.tau.T
     slope = leaves.hermite[:, :, 0] / settled.deviations.T  # of percent on θ
     pull = V * (settled.sites.nu - settled.sites.tau * made.populations.mean[:, None]).T[:, None, :]
-    p, C = len(V), len(made.share)
-    own, lean = np.zeros((p, C)), np.full((p, C), -1, dtype=np.int16)
-    for c, below in enumerate(made.units.below):
-        k = np.flatnonzero(below)
-        inside = V[:, k[:, None], k]
+    units, k = made.units, np.arange(V.shape[1])
+    leaf, own_leaf = units.below.argmax(axis=1), np.clip(tau * V[:, k, k], 0.0, 1.0)  # without its site: 1/V - τ
+    own = own_leaf[:, leaf]
+    moved = np.abs(np.where(units.below, 0.0, pull[:, leaf]))
+    for c in np.flatnonzero(units.below.sum(axis=1) > 1):
+        k = np.flatnonzero(units.below[c])
+        inside, g = V[:, k[:, None], k], made.share[c, k] * slope[:, k]
         without = np.linalg.inv(np.linalg.inv(inside) - tau[:, k, None] * np.eye(len(k)))
-        g = made.share[c, k] * slope[:, k]
         variance, before = ((np.matmul(g[:, None], x)[:, 0] * g).sum(axis=1) for x in (inside, without))
         own[:, c] = np.where(before > 0, np.clip(1 - variance / np.where(before > 0, before, 1.0), 0.0, 1.0), 0.0)
-        if len(k) < len(slope[0]):
-            others = np.flatnonzero(~below)
-            moved = np.abs(np.matmul(g[:, None], pull[:, k[:, None], others])[:, 0])
-            most = moved.argmax(axis=1)
-            lean[:, c] = np.where(moved[np.arange(p), most] > 0, made.units.leaves[others[most]], -1)
-    return own, lean
+        moved[:, c] = np.where(units.below[c], 0.0, np.abs(np.matmul(g[:, None], pull[:, k])[:, 0]))
+    lean = np.where(moved.max(axis=2) > 0, units.leaves[moved.argmax(axis=2)], -1)
+    return own, lean.astype(np.int16)
 
 
 def _influence(made: Plan, d: int, items: Ints, part: Matched, at: tuple[Floats, LeafDistribution]) -> Floats:

@@ -83,9 +83,9 @@ class EPPosterior:
         return out
 
     def blocks(self) -> Iterator[tuple[slice, Mixture]]:
-        """Yield blocks of persons settled under each population, filled up to one size."""
-        every = self.each(_as_it_is)
-        return zip(blocks(self.design.persons, POSTERIOR_BLOCK), every, strict=True)
+        """Yield blocks of persons settled under each population, filled up a little."""
+        for mixture in self.each(_as_it_is):
+            yield slice(int(mixture.rows[0]), int(mixture.rows[-1]) + 1), mixture
 
     def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
         """Yield a function of each block of persons, computed where the blocks are."""

@@ -126,12 +126,6 @@ def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...], *, eve
     return Block(model.theta, out, mean, covariance, floor, design.answered)
 
 
-def with_population(block: Block, design: Design, model: Model) -> Block:
-    """Return a block with the priors of another population and the same curves."""
-    mean, covariance, floor = _priors(design, model)
-    return block._replace(mean=mean, covariance=covariance, floor=floor)
-
-
 def _priors(design: Design, model: Model) -> tuple[Floats, Floats, Floats]:
     """Return prior means (D, p), covariances (D, D, p) and lowest precisions of sites (p,)."""
     mean = np.ascontiguousarray((design.regressors @ model.coefficients).T)
@@ -293,10 +287,15 @@ def _settled(
     piece: tuple[Ints, Design],
 ) -> T:
     rows, design = piece
-    block, sites, parts = block_of(design, models[0], terms, even=control.even), no_sites(design), []
-    for h, model in enumerate(models):
-        parts.append(settle(block if h == 0 else with_population(block, design, model), sites, control))
-        sites = parts[-1].sites  # of one population are a good start for the next
+    block, p = block_of(design, models[0], terms, even=control.even), len(rows)
+    priors = [(block.mean, block.covariance, block.floor), *(_priors(design, model) for model in models[1:])]
+    mean, covariance, floor = (np.concatenate(x, axis=-1) for x in zip(*priors, strict=True))
+    many = len(models)
+    block = Block(
+        block.theta, np.tile(block.log_likelihood, many), mean, covariance, floor, np.tile(block.answered, many)
+    )
+    found = settle(block, Sites(np.zeros(mean.shape), np.zeros(mean.shape)), control)
+    parts = [found.take(slice(h * p, (h + 1) * p)) for h in range(many)] if many > 1 else [found]
     log_posterior = log_weight[:, None] + np.stack([part.evidence for part in parts])
     weight = np.exp(log_posterior - log_posterior.max(axis=0))
     return function(Mixture(tuple(parts), weight / weight.sum(axis=0), rows))

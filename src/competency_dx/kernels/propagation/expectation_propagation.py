@@ -88,6 +88,18 @@ class Settled(NamedTuple):
     variance: Floats
     settled: Bools
 
+    def take(self, persons: slice) -> Settled:
+        """Return some of the persons."""
+        return Settled(
+            self.tilted[..., persons],
+            self.mean[:, persons],
+            self.covariance[..., persons],
+            self.sites.take(persons),
+            self.evidence[persons],
+            self.variance[:, persons],
+            self.settled[persons],
+        )
+
     @property
     def deviations(self) -> Floats:
         """Return posterior standard deviations (D, p)."""
