@@ -273,7 +273,9 @@ def test_competencies_are_read_from_the_bank() -> None:
         ("clusters", {item: leaf.rpartition(".")[0] for item, leaf in bank.leaves.items()}),
     ):
         read, given = (cdx.calibrate(table, model="Rasch", bank=bank, dimensions=d) for d in (level, of))
-        assert read.parameters.dimensions == given.parameters.dimensions == tuple(dict.fromkeys(of[i] for i in table))
+        assert (
+            read.parameters.dimensions == given.parameters.dimensions == tuple(dict.fromkeys(of[str(i)] for i in table))
+        )
         np.testing.assert_array_equal(read.estimates, given.estimates)
     with pytest.raises(CalibrationError, match="reads competencies from the bank; give it in bank="):
         cdx.calibrate(table, dimensions="competencies")
