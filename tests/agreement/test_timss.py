@@ -298,7 +298,7 @@ def held(domains: Domains, quiet: Quiet) -> cdx.Calibration:
 def test_weak_priors_keep_the_domains_apart(held: cdx.Calibration) -> None:
     assert held.converged
     assert np.linalg.eigvalsh(held.population.covariance).min() > 0.01
-    assert point_of(held).correlation[0, 2] < 0.98
+    assert point_of(held).correlation[0, 2] < 0.99  # without priors it runs on from .992
     assert np.isfinite(held.standard_errors).all()
 
 

@@ -101,7 +101,7 @@ def test_rules_out_of_order_are_refused(changed: dict[str, float]) -> None:
 def test_the_first_reason_not_to_conclude_is_given() -> None:
     """Rows: a person whose answers fit, one whose answers do not, one who filled in one option."""
     n_items, share = np.array([0, 1, 2, 2, 2]), np.array([0.9, 0.9, 0.099, 0.1, 0.9])
-    misfit, effortless = np.array([-3.4, -3.6, -9.0]), np.array([False, False, True])
+    misfit, effortless = np.array([-2.7, -2.9, -9.0]), np.array([False, False, True])
     found = statuses(np.tile(n_items, (3, 1)), np.tile(share, (3, 1)), misfit, effortless, cdx.DeficitRule())
     assert [[STATUSES[k] for k in row] for row in found] == [
         ["no_items", "too_few_items", "borrowed", "reported", "reported"],

@@ -184,12 +184,14 @@ def draw_persons(se: float | None, persons: int) -> Truth:
     return Truth(pd.DataFrame(answers, columns=[row[0] for row in ITEMS]), percent < 60, percent)
 
 
+@pytest.mark.filterwarnings("ignore:Answers contradict each other")
 @pytest.mark.parametrize("se", [None, 0.4, 0.8])
 def test_probabilities_of_a_deficit_come_true(se: float | None, scored_bank: MakeBank) -> None:
     """Of persons said to have a deficit with probability p a share p has one: deciles within 3.5 binomial SE."""
     truth = draw_persons(se, 4000)
     found = cdx.diagnose(truth.answers, scored_bank(ITEMS, se=se), population=STANDARD)
     p = found.p_deficit[:, found.index("S.1.1")]
+    assert (found.to_frame()["status"] == "misfit").mean() < 0.002  # whose answers fit is not stopped
     order = np.argsort(p, kind="stable")
     for group in np.array_split(order, 10):
         expected = p[group].mean()
@@ -197,6 +199,7 @@ def test_probabilities_of_a_deficit_come_true(se: float | None, scored_bank: Mak
         assert truth.below[group].mean() == pytest.approx(expected, abs=slack)
 
 
+@pytest.mark.filterwarnings("ignore:Answers contradict each other")
 @pytest.mark.parametrize("se", [None, 0.4, 0.8])
 def test_intervals_of_percent_cover_the_true_percent(se: float | None, scored_bank: MakeBank) -> None:
     """95 % intervals of 4000 persons: binomial SE 0.35 %."""
