@@ -244,12 +244,13 @@ def test_several_competencies_reach_what_simulated_persons_show(within: bool) ->
     data = cdx.simulate(known, theta, rng=rng)
     estimate = posterior_of(match(data, known, cdx.MissingPolicy()), known).moments().mean
     reached = 1 - ((estimate - theta) ** 2).mean(axis=0) / np.diag(V)
-    found = _measured(known, cdx.EAP())
+    found = _measured(known, cdx.EAP(), np.ones((1, len(known.items)), dtype=bool))
     np.testing.assert_allclose(found["posterior"], reached, atol=0.02)
     np.testing.assert_allclose(found["marginal"], reached, atol=0.035)
     assert (found["likelihood"] < found["marginal"]).all()
     if not within:
-        alone = [_measured(known.take(np.flatnonzero(known.loads[:, d])).single(d), cdx.EAP()) for d in range(2)]
+        parts = [known.take(np.flatnonzero(known.loads[:, d])).single(d) for d in range(2)]
+        alone = [_measured(part, cdx.EAP(), np.ones((1, len(part.items)), dtype=bool)) for part in parts]
         assert (
             found["posterior"] > [x["posterior"][0] + 0.01 for x in alone]
         ).all()  # the other competency tells of it
@@ -274,3 +275,20 @@ def test_a_calibration_of_several_has_a_row_for_each(quiet: Callable[[], Any]) -
     np.testing.assert_array_equal(again.posterior, found.posterior)
     assert "x: patterns" in str(found)
     found.plot("standard_error")
+
+
+def test_booklets_have_the_reliability_of_the_items_that_persons_got() -> None:
+    """Ten booklets of 24 of 120 items: far from the pool's, near what EAP shows; the order of persons says nothing."""
+    rng = np.random.default_rng(1)
+    theta, b = rng.normal(size=600), rng.normal(size=120)
+    points = (rng.random((600, 120)) < 1 / (1 + np.exp(b - theta[:, None]))).astype(float)
+    block = np.arange(600)[:, None] % 10
+    points[~np.isin(np.arange(120) // 12 - block, (0, 1, -9))] = np.nan
+    table = pd.DataFrame(points, columns=[f"i{k}" for k in range(120)])
+    calibration = cdx.calibrate(table, model="Rasch")
+    whole, booklets = cdx.reliability(calibration), cdx.reliability(calibration, responses=table)
+    assert whole.posterior > 0.94
+    for name in ("posterior", "sum_score", "marginal"):
+        assert getattr(booklets, name) == pytest.approx(booklets.empirical_eap, abs=0.02)
+    again = cdx.reliability(calibration, responses=table.iloc[::-1])
+    assert again.marginal == pytest.approx(booklets.marginal, abs=1e-12)

@@ -51,7 +51,7 @@ from competency_dx.persons import (
     uncertain_items,
 )
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.responses import Layout, load_responses
+from competency_dx.responses import Layout, Reason, Responses, load_responses
 from competency_dx.result import Result, frame
 from competency_dx.scoring.api import scored
 
@@ -66,6 +66,7 @@ SIMULATED = 20_000
 SEED = 20_240_901
 LEAST = 1e-12
 SEVERAL = 4096  # simulated persons for several competencies
+MOST_SETS, MOST_TABLES = 256, 16  # of items that persons got, and of these for tables of sum scores
 STEP = 1e-4  # of the difference quotients of log-probabilities, logits
 
 
@@ -198,9 +199,10 @@ def reliability(
     Parameters
     ----------
     parameters : ItemBank or Calibration
-        Item parameters and population; all items count, as if everybody answered every one.
+        Item parameters and population; without responses all items count, as if everybody answered every one.
     responses : Responses, data frame, array or path, optional
-        Persons for the empirical coefficients.
+        Persons for the empirical coefficients. The others are then averages over the sets of items these persons got, of
+        which at most 256 stand for all (16 for sum scores).
     method : EAP
         Support points, carried item uncertainty and, for the persons, the policy for missing answers.
 
@@ -216,7 +218,7 @@ def reliability(
     eap = None if data is None else scored(data, parameters, method)
     warm = WLE(item_uncertainty=method.item_uncertainty, missing=method.missing)
     wle = None if data is None or not known.between else scored(data, parameters, warm)
-    measured: dict[str, Any] = _measured(known, method)
+    measured: dict[str, Any] = _measured(known, method, _given(data, known))
     measured |= {f"empirical_{k}": x.reliability for k, x in (("eap", eap), ("wle", wle)) if x is not None}
     if not several:
         measured = {name: x[0] if x.ndim > 1 else float(x[0]) for name, x in measured.items()}
@@ -236,27 +238,51 @@ def reliability(
     return out
 
 
-def _measured(known: ItemParameters, method: EAP) -> dict[str, Floats]:
-    """Return the coefficients (D,), and points of the scale (D, Q) with the information of the items there (D, I, Q)."""
+def _given(data: Responses | None, known: ItemParameters) -> Bools:
+    """Return sets of items (N, I) that persons got, evenly chosen among persons; all items where nobody is told of."""
+    every = np.ones((1, len(known.items)), dtype=np.bool_)
+    if data is None:
+        return every
+    place, sets = (
+        {item: j for j, item in enumerate(data.items)},
+        np.zeros((len(data.persons), len(known.items)), dtype=np.bool_),
+    )
+    for i, item in enumerate(known.items):
+        if item in place:
+            sets[:, i] = data.reasons[:, place[item]] != Reason.NOT_ADMINISTERED
+    sets = sets[sets.any(axis=1)]
+    sets = sets[np.lexsort(sets.T)]  # whatever the order of persons
+    some = np.unique(np.linspace(0, len(sets) - 1, min(MOST_SETS, len(sets))).round().astype(np.int64))
+    return every if not len(sets) or sets.all() else sets[some]
+
+
+def _measured(known: ItemParameters, method: EAP, given: Bools) -> dict[str, Floats]:
+    """Return the coefficients (D,) of sets of items (N, I), and points of the scale (D, Q) with the items' information there."""
     choice, mean, V = method.item_uncertainty, known.population.mean, known.population.covariance
     uncertain, s2, D = uncertain_items(known, choice), np.diag(V), len(known.dimensions)
-    matched, persons = _simulated(known, method, uncertain)
+    matched, persons, sets = _simulated(known, method, uncertain, given)
     variances = np.einsum("pdd->dp", posterior_of(matched, known, method).moments().covariance)
     z = np.linspace(-6, 6, GRID)
     shown, theta = np.abs(z) <= SHOWN * (1 + LEAST), mean[:, None] + np.sqrt(s2)[:, None] * z
-    given = [mean + (theta[d] - mean[d])[:, None] * V[d] / s2[d] for d in range(D)]
-    along = [_information(known, at, uncertain)[:, :, d, d] for d, at in enumerate(given)]
+    lines = [mean + (theta[d] - mean[d])[:, None] * V[d] / s2[d] for d in range(D)]
+    along = [_information(known, at, uncertain)[:, :, d, d] for d, at in enumerate(lines)]
     sums = np.full(D, np.nan)
     if D == 1:
-        _, sd, probability = sum_score_table(
-            known, scoring_grid(known, method.points, choice), np.arange(len(known.items))
-        )
-        sums, weight, J = np.array([probability @ sd**2]), np.exp(-0.5 * z**2), along[0].sum(axis=0)[:, None, None]
+        grid, few = scoring_grid(known, method.points, choice), given[:: max(1, len(given) // MOST_TABLES)]
+        tables = (sum_score_table(known, grid, np.flatnonzero(one))[1:] for one in few)
+        sums = np.array([np.mean([probability @ sd**2 for sd, probability in tables])])
+        weight = np.tile(np.exp(-0.5 * z**2), len(given))
+        J = (given.astype(float) @ along[0]).reshape(-1, 1, 1)
     else:
         if known.between:
             sums = np.einsum("pdd->pd", propagated_given_sums(matched, known, method.points, choice)[1]).mean(axis=0)
         weight, parts = np.ones(len(persons)), blocks(len(persons), BLOCK)
-        J = np.concatenate([_information(known, persons[b], uncertain).sum(axis=0) for b in parts])
+        J = np.concatenate(
+            [
+                np.einsum("ipde,pi->pde", _information(known, persons[b], uncertain), sets[b].astype(float))
+                for b in parts
+            ]
+        )
     errors = [np.einsum("pdd->pd", np.linalg.inv(J + more)) for more in (np.linalg.inv(V), LEAST * np.eye(D))]
     marginal, likelihood = (1 - weight / weight.sum() @ error / s2 for error in errors)
     return {
@@ -271,8 +297,8 @@ def _measured(known: ItemParameters, method: EAP) -> dict[str, Floats]:
     }
 
 
-def _simulated(known: ItemParameters, method: EAP, uncertain: Bools) -> tuple[Matched, Floats]:
-    """Return simulated persons with their answers, and the points (N, D) they stand on: those of the grid, or evenly spread."""
+def _simulated(known: ItemParameters, method: EAP, uncertain: Bools, given: Bools) -> tuple[Matched, Floats, Bools]:
+    """Return simulated persons with answers, their points (P, D), those of the grid or evenly spread, and their items (P, I)."""
     D, V, rng = len(known.dimensions), known.population.covariance, np.random.default_rng(SEED)
     if D == 1:
         grid = scoring_grid(known, method.points, method.item_uncertainty)
@@ -285,7 +311,9 @@ def _simulated(known: ItemParameters, method: EAP, uncertain: Bools) -> tuple[Ma
     cumulative, codes = np.cumsum(np.exp(log_prob), axis=1), np.empty((len(known.items), len(place)))
     for i, K in enumerate(known.n_categories):
         codes[i] = (rng.random(len(place)) > cumulative[i, : K - 1, place].T).sum(axis=0)
-    return match(load_responses(codes.T, layout=Layout(items=known.items)), known, method.missing), theta
+    sets = given[np.arange(len(place)) % len(given)]
+    answers = np.where(sets, codes.T, np.nan)
+    return match(load_responses(answers, layout=Layout(items=known.items)), known, method.missing), theta, sets
 
 
 def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floats:
