@@ -89,6 +89,13 @@ def test_score_writes_other_files(command: Command, tmp_path: Path, answers: Pat
         assert len(Scores.from_json(path.read_text(encoding="utf-8")).persons) == 40
 
 
+def test_diagnose_takes_the_population_of_the_cohort(command: Command, tmp_path: Path, answers: Path) -> None:
+    given = ("diagnose", answers, "--bank", "physics", "--out", tmp_path / "d", "--form", "Вариант", "--cohort")
+    code, _, err = command(*given)
+    assert code == 2
+    assert "population=Cohort() needs at least 100 persons" in err
+
+
 def test_diagnose_then_report(command: Command, tmp_path: Path, answers: Path, cohort: RegionCohort) -> None:
     code, out, err = command("diagnose", answers, "--bank", "physics", "--out", tmp_path / "d", "--form", "Вариант")
     assert code == 0

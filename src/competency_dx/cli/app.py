@@ -12,6 +12,7 @@ from competency_dx.cli.demo.run import run_demo
 from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result, write_result
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.cli.validation import bank_lines
+from competency_dx.competencies import Cohort
 from competency_dx.competencies import diagnose as diagnose_persons
 from competency_dx.errors import CommandError
 from competency_dx.provenance import library_version
@@ -139,6 +140,7 @@ def diagnose(
     language: arguments.LanguageOption = Language.ru,
     layout: Layout,
     row_numbers: arguments.RowNumbers = False,
+    cohort: arguments.FromCohort = False,
 ) -> None:
     """Write deficit profiles: profiles.json, tables, a page for the cohort and one for each person.
 
@@ -146,7 +148,8 @@ def diagnose(
     """
     terminal, items = Terminal(language=language.code), load_bank(bank)
     data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
-    profiles = heard(terminal, lambda: diagnose_persons(data, items), known=data.findings)
+    population = Cohort() if cohort else None
+    profiles = heard(terminal, lambda: diagnose_persons(data, items, population=population), known=data.findings)
     with terminal.stage("Отчёт", "Report"):
         page = write_report(profiles, out, language=language.code)
     terminal.result(write_result(profiles, out / "profiles.json"))

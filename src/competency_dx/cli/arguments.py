@@ -43,6 +43,9 @@ OutFile = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="File to write: .csv .xlsx .json .html", show_default=False)
 ]
 LanguageOption = Annotated[Language, typer.Option("--language", help="Language of messages and reports")]
+FromCohort = Annotated[
+    bool, typer.Option("--cohort", help="Estimate means, SD and correlations from these persons, not from the bank")
+]
 RowNumbers = Annotated[
     bool, typer.Option("--row-numbers", help="The table has no person ids: use the numbers of its rows")
 ]
