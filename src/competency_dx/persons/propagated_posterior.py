@@ -14,7 +14,14 @@ from competency_dx.arrays import Bools, Floats, Ints, blocks, value
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
-from competency_dx.kernels.propagation.ep_e_step import EVEN, POSTERIOR_BLOCK, Mixture, Model, settled_blocks
+from competency_dx.kernels.propagation.ep_e_step import (
+    EVEN,
+    POSTERIOR_BLOCK,
+    Mixture,
+    Model,
+    ep_posterior,
+    settled_blocks,
+)
 from competency_dx.kernels.propagation.expectation_propagation import (
     Block,
     Settled,
@@ -56,25 +63,22 @@ class EPPosterior:
 
     def moments(self) -> PosteriorMoments:
         """Return means and covariances; those of single competencies are those of the tilted marginals."""
-        P, D = self.design.persons, len(self.design.answers)
-        out = PosteriorMoments(np.empty((P, D)), np.empty((P, D, D)), np.empty(P), np.zeros(P))
-        for block, mixture in self.blocks():
-            n, settled = block.stop - block.start, mixture.joined()
-            out.mean[block], out.covariance[block] = settled.mean.T[:n], settled.covariance.transpose(2, 0, 1)[:n]
-            out.log_evidence[block] = settled.evidence[:n]
-        return out
+        out = ep_posterior(
+            self.design, *self.models, log_weight=self.log_weight, control=self._control, executor=self.executor
+        )
+        mean, covariance = np.ascontiguousarray(out.mean), np.ascontiguousarray(out.covariance)  # sums keep their order
+        return PosteriorMoments(mean, covariance, out.evidence, np.zeros(len(mean)))
 
     def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the tilted marginals of a competency."""
-        for block, mixture in self.blocks():
-            function(block, self._marginal(mixture.joined(), dimension, block))
+        for block, settled in self._blocks():
+            function(block, self._marginal(settled, dimension, block))
 
     def transformed(self, uniform: Floats) -> Floats:
         """Return points (P, n, D): normal with the posterior's correlations (by Cholesky), stretched to the tilted marginals."""
         out = np.empty_like(uniform)
-        for block, mixture in self.blocks():
-            n, settled = block.stop - block.start, mixture.joined()
-            root = np.linalg.cholesky(settled.correlations.transpose(2, 0, 1)[:n])
+        for block, settled in self._blocks():
+            root = np.linalg.cholesky(settled.correlations.transpose(2, 0, 1)[: block.stop - block.start])
             level = ndtr(ndtri(uniform[block]) @ root.transpose(0, 2, 1))
             for d in range(uniform.shape[2]):
                 theta, log_density = self._marginal(settled, d, block)
@@ -82,17 +86,24 @@ class EPPosterior:
                     out[block, m, d] = inverse_cdf(log_density, theta, level[:, m, d])
         return out
 
-    def blocks(self) -> Iterator[tuple[slice, Mixture]]:
-        """Yield blocks of persons settled under each population, filled up a little."""
-        for mixture in self.each(_as_it_is):
-            yield slice(int(mixture.rows[0]), int(mixture.rows[-1]) + 1), mixture
+    def _blocks(self) -> Iterator[tuple[slice, Settled]]:
+        for rows, settled in self.each(_joined):
+            yield slice(int(rows[0]), int(rows[-1]) + 1), settled
 
     def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
         """Yield a function of each block of persons, computed where the blocks are."""
-        control = EVEN if len(self.models) == 1 else EVEN._replace(tolerance=SETTLED)
         return settled_blocks(
-            self.design, self.models, function, log_weight=self.log_weight, control=control, executor=self.executor
+            self.design,
+            self.models,
+            function,
+            log_weight=self.log_weight,
+            control=self._control,
+            executor=self.executor,
         )
+
+    @property
+    def _control(self) -> SweepControl:
+        return EVEN if len(self.models) == 1 else EVEN._replace(tolerance=SETTLED)
 
     def _marginal(self, settled: Settled, d: int, block: slice) -> MarginalDensity:
         weight = np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start])
@@ -100,8 +111,8 @@ class EPPosterior:
         return MarginalDensity(np.broadcast_to(self.theta, log_density.shape), log_density)
 
 
-def _as_it_is(mixture: Mixture) -> Mixture:
-    return mixture
+def _joined(mixture: Mixture) -> tuple[Ints, Settled]:
+    return mixture.rows, mixture.joined()
 
 
 def propagated_posterior(

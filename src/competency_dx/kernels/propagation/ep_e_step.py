@@ -248,10 +248,14 @@ class Mixture(NamedTuple):
 
 
 def ep_posterior(
-    design: Design, model: Model, *, control: SweepControl = EVEN, executor: Executor | None = None
+    design: Design,
+    *models: Model,
+    log_weight: Floats | None = None,
+    control: SweepControl = EVEN,
+    executor: Executor | None = None,
 ) -> PropagatedPosterior:
-    """Return posterior means and covariances of all persons, from scratch."""
-    parts = list(settled_blocks(design, (model,), _posterior, control=control, executor=executor))
+    """Return posterior means and covariances of all persons, from scratch; for several models see `settled_blocks`."""
+    parts = list(settled_blocks(design, models, _posterior, log_weight=log_weight, control=control, executor=executor))
     P = design.persons
     sites = joined_sites([part.sites for part in parts]).take(slice(P))
     mean, covariance, evidence = (np.concatenate([x[k] for x in parts])[:P] for k in (0, 1, 3))
