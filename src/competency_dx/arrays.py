@@ -100,3 +100,8 @@ def blocks(n: int, size: int) -> Iterator[slice]:
     """Cut ``range(n)`` into consecutive slices of at most `size`."""
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
+
+
+def evenly(n: int, most: int) -> Ints:
+    """Return at most so many of the numbers 0 … n - 1, evenly spread, the ends among them."""
+    return np.unique(np.linspace(0, n - 1, min(most, n)).round().astype(np.int64))

@@ -14,18 +14,17 @@ from competency_dx.bank import ItemBank
 from competency_dx.competencies.cohort_population import Cohort, cohort_populations
 from competency_dx.competencies.findings import Diagnosed, remarks
 from competency_dx.competencies.form_quality import form_quality
-from competency_dx.competencies.joint import estimates
-from competency_dx.competencies.omission import JointAnswers, joint_answers
+from competency_dx.competencies.joint import UnitEstimates, estimates
+from competency_dx.competencies.omission import joint_answers
 from competency_dx.competencies.plan import Plan, plan
-from competency_dx.competencies.population import LeafPopulations, Stated
+from competency_dx.competencies.population import Stated
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
 from competency_dx.competencies.support import REPORTED, levels, one_option, roll_up, statuses
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import announce, gathered
-from competency_dx.models import ItemParameters
-from competency_dx.persons import Matched, as_responses, match
+from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Omissions, Reason, Reasons
 
@@ -80,15 +79,13 @@ def diagnose(
     made = plan(bank, standards, None if isinstance(population, Cohort) else population)
     units, stated = made.units, population
     matched = match(as_responses(responses, bank), made.parameters, rule.missing)
-    reasons = _reasons(matched, made.parameters)
+    reasons = reasons_of(matched.data, made.parameters.items)
     if isinstance(population, Cohort):
-        population = cohort_populations(_answers(matched, reasons, made, rule), made, population)
+        population = cohort_populations(joint_answers(matched, reasons, made, rule.missing), made, population)
         made = plan(bank, standards, population)  # a grid that suits it
-    answers = _answers(matched, reasons, made, rule, population)
+    answers = joint_answers(matched, reasons, made, rule.missing, population)
     at = estimates(answers, matched, made, rule)
-    n_items = matched.observed.astype(np.int64) @ units.member.T
-    status = statuses(n_items, at.own_share, at.misfit, _effortless(matched, bank), rule)
-    state = rule.state_index(at.below[:, :, 0], status == REPORTED)
+    n_items, status, state = _judged(at, matched, made, rule, _effortless(matched, bank))
     level, level_probability = levels(at.below, state)
     quality = form_quality(made.moments, units, matched.observed)
     diagnosed = Diagnosed(matched, reasons, made, at, state, status)
@@ -127,14 +124,13 @@ def diagnose(
     return out
 
 
-def _answers(
-    matched: Matched, reasons: Reasons, made: Plan, rule: DeficitRule, population: object = None
-) -> JointAnswers:
-    """Return the answers that the joint posterior is built from, under a population that was used before where one is given."""
-    answers = joint_answers(matched, reasons, made, modelled=rule.missing.omitted == "modelled")
-    if isinstance(population, LeafPopulations) and population.leaves == answers.populations.leaves:
-        return answers._replace(populations=population)
-    return answers
+def _judged(
+    at: UnitEstimates, matched: Matched, made: Plan, rule: DeficitRule, effortless: Bools
+) -> tuple[Ints, NDArray[np.int8], NDArray[np.int8]]:
+    """Return the number of items answered, the status and the state of each person and unit (P, C)."""
+    n_items = matched.observed.astype(np.int64) @ made.units.member.T
+    status = statuses(n_items, at.own_share, at.misfit, effortless, rule)
+    return n_items, status, rule.state_index(at.below[:, :, 0], status == REPORTED)
 
 
 def _again(
@@ -144,26 +140,15 @@ def _again(
     data = d.matched.data.select(persons=d.matched.persons[some])
     other = replace(rule, missing=replace(rule.missing, omitted=treatment))
     matched = match(data, d.made.parameters, other.missing)
-    at = estimates(_answers(matched, d.reasons[some], d.made, other, population), matched, d.made, other)
-    n_items = matched.observed.astype(np.int64) @ d.made.units.member.T
-    status = statuses(n_items, at.own_share, at.misfit, np.zeros(len(some), dtype=np.bool_), other)
-    return at.percent, other.state_index(at.below[:, :, 0], status == REPORTED)
+    answers = joint_answers(matched, d.reasons[some], d.made, other.missing, population)
+    at = estimates(answers, matched, d.made, other)
+    return at.percent, _judged(at, matched, d.made, other, np.zeros(len(some), dtype=np.bool_))[2]
 
 
 def _effortless(matched: Matched, bank: ItemBank) -> Bools:
     """Return who gave one answer to nearly all items with options (P,)."""
     closed = {item.id for item in bank.items if item.type == "single"}
     return one_option(matched.data, np.flatnonzero([item in closed for item in matched.data.items]))
-
-
-def _reasons(matched: Matched, parameters: ItemParameters) -> Reasons:
-    """Return the reasons (P, I) in the order of the parameters; items without a column were not administered."""
-    reasons = np.full(matched.codes.shape, Reason.NOT_ADMINISTERED, dtype=np.uint8)
-    column = {item: j for j, item in enumerate(matched.data.items)}
-    for i, item in enumerate(parameters.items):
-        if item in column:
-            reasons[:, i] = matched.data.reasons[:, column[item]]
-    return reasons
 
 
 def _evident(matched: Matched, reasons: Reasons, *, modelled: bool) -> Reasons:

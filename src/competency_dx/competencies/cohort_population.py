@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from competency_dx.arrays import Floats, Ints, value
+from competency_dx.arrays import Floats, Ints, evenly, value
 from competency_dx.competencies.omission import JointAnswers
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, Pattern
@@ -148,7 +148,7 @@ def _chosen(matched: Matched, cohort: Cohort) -> Ints:
     if len(some) <= cohort.most_persons:
         return some
     ordered = some[np.argsort(matched.persons[some].astype(str), kind="stable")]
-    return np.sort(ordered[np.linspace(0, len(ordered) - 1, cohort.most_persons).round().astype(np.int64)])
+    return np.sort(ordered[evenly(len(ordered), cohort.most_persons)])
 
 
 def _leaf_sd(made: Plan) -> Floats:

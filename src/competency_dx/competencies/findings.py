@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.arrays import Bools, Floats, Ints, evenly
 from competency_dx.competencies.conclusion import STATUSES
 from competency_dx.competencies.joint import UnitEstimates
 from competency_dx.competencies.plan import Plan
@@ -117,7 +117,7 @@ def _omissions(
     share = float(omitted.sum() / max(shown.sum(), 1))
     if len(omitted) < LEAST_COMPARED or share < OMITTED:
         return ()
-    some = np.unique(np.linspace(0, len(omitted) - 1, min(COMPARED, len(omitted))).round().astype(np.int64))
+    some = evenly(len(omitted), COMPARED)
     treatments: tuple[Omissions, ...] = get_args(Omissions)
     root, changed = d.made.units.parent.index(-1), 0.0
     percent: dict[str, float] = {}

@@ -16,7 +16,7 @@ from competency_dx.arrays import Floats, Ints
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.persons import EPPosterior, Matched, posterior_under
-from competency_dx.responses import Reason, Reasons
+from competency_dx.responses import MissingPolicy, Reason, Reasons
 
 LOG_ODDS, SPREAD = -3.0, 1.8  # 5 % omitted; between persons of one group SD 1.5, between groups 1
 CORRELATION, CORRELATION_SE = -0.4, 0.4  # with each leaf; the error of Fisher's z
@@ -45,13 +45,16 @@ class JointAnswers(NamedTuple):
         )
 
 
-def joint_answers(matched: Matched, reasons: Reasons, made: Plan, *, modelled: bool) -> JointAnswers:
+def joint_answers(
+    matched: Matched, reasons: Reasons, made: Plan, policy: MissingPolicy, population: object = None
+) -> JointAnswers:
     """Return the answers of matched persons, with their omissions as answers to items of their own where these are modelled.
 
-    `reasons` (P, I) are in the order of the items.
+    `reasons` (P, I) are in the order of the items. The population is that of the plan, or one that was used before and has its
+    dimensions, the propensity to omit among them.
     """
     parts = matched, made.units.leaf, made.parameters.n_categories, made.log_prob, made.populations, made.pattern
-    if not modelled:
+    if policy.omitted != "modelled":
         return JointAnswers(*parts)
     omitted = reasons == Reason.OMITTED
     shown = omitted | (reasons == Reason.ANSWERED)
@@ -63,12 +66,13 @@ def joint_answers(matched: Matched, reasons: Reasons, made: Plan, *, modelled: b
     eta = LOG_ODDS + SPREAD * made.theta
     curves = np.full((K, len(eta)), NOTHING)
     curves[0], curves[1] = -np.logaddexp(0, eta), -np.logaddexp(0, -eta)
+    wide = _with_propensity(made.populations)
     return JointAnswers(
         with_omissions,
         np.concatenate([made.units.leaf, np.full(I, len(made.units.leaves))]),
         np.concatenate([made.parameters.n_categories, np.full(I, 2)]),
         np.concatenate([made.log_prob, np.broadcast_to(curves, made.log_prob.shape)]),
-        _with_propensity(made.populations),
+        population if isinstance(population, LeafPopulations) and population.leaves == wide.leaves else wide,
         _pattern_with_propensity(made.pattern),
     )
 

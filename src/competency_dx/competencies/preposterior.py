@@ -81,9 +81,7 @@ def outlook_of(profiles: DeficitProfiles, bank: ItemBank) -> tuple[LeafOutlook, 
 def leaf_outlook(data: Responses, made: Plan, rule: DeficitRule, population: LeafPopulations) -> LeafOutlook:
     """Return the outlook given answers to the items of a plan, in their order."""
     matched = match(data, made.parameters, rule.missing)
-    answers = joint_answers(matched, data.reasons, made, modelled=rule.missing.omitted == "modelled")
-    if population.leaves == answers.populations.leaves:
-        answers = answers._replace(populations=population)
+    answers = joint_answers(matched, data.reasons, made, rule.missing, population)
     parts = list(answers.posterior(made.theta).each(partial(_block, matched, made)))
     return LeafOutlook(*(np.concatenate(column)[: len(matched.codes)] for column in zip(*parts, strict=True)))
 

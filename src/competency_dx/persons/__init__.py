@@ -14,6 +14,7 @@ from competency_dx.persons.matching import (
     check_one_dimension,
     match,
     parameters_of,
+    reasons_of,
     source_of,
 )
 from competency_dx.persons.plain_table import PERSON, plain_points
@@ -53,6 +54,7 @@ __all__ = [
     "posterior_on",
     "posterior_under",
     "propagated_given_sums",
+    "reasons_of",
     "scoring_grid",
     "source_of",
     "sum_score_table",

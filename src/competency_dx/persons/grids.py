@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats
+from competency_dx.arrays import Bools, Floats, evenly
 from competency_dx.kernels.grid.e_step import REACH, Tables, points_needed, standard_nodes
 from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
 from competency_dx.persons.choices import ItemUncertainty
@@ -94,7 +94,7 @@ def grid_check(tables: Tables) -> tuple[float, float]:
 
     Narrowest over the likeliest answers at points of the grid; the ends are tried by the answers that pull there most.
     """
-    at = np.unique(np.linspace(0, len(tables.theta) - 1, PATTERNS).round().astype(np.int64))
+    at = evenly(len(tables.theta), PATTERNS)
     joint: Floats = np.tile(tables.log_weight, (len(at) + 2, 1))
     for table in tables.log_prob:
         pulls = (table[:, 0] - table[:, 1]).argmax(), (table[:, -1] - table[:, -2]).argmax()

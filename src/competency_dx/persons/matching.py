@@ -17,7 +17,7 @@ from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding, Template
 from competency_dx.models import ItemParameters, bank_parameters
 from competency_dx.persons.plain_table import plain_points
-from competency_dx.responses import MissingPolicy, Responses, chosen_options, load_responses
+from competency_dx.responses import MissingPolicy, Reason, Reasons, Responses, chosen_options, load_responses
 
 # fmt: off
 NO_PARAMETERS = Template("persons.no_parameters", "warning",
@@ -120,6 +120,16 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
     _check_range(data, out, mask, parameters)
     known = set(parameters.items)
     return Matched(data, data.persons, out, mask, NO_PARAMETERS.about(item for item in data.items if item not in known))
+
+
+def reasons_of(data: Responses, items: tuple[str, ...]) -> Reasons:
+    """Return the reasons (P, I) in the order of items; those without a column were not administered."""
+    out = np.full((len(data.persons), len(items)), Reason.NOT_ADMINISTERED, dtype=np.uint8)
+    column = {item: j for j, item in enumerate(data.items)}
+    for i, item in enumerate(items):
+        if item in column:
+            out[:, i] = data.reasons[:, column[item]]
+    return out
 
 
 def _options(data: Responses, parameters: ItemParameters, codes: Codes, observed: Bools) -> tuple[Codes, Bools]:

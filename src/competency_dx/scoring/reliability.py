@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import ndtri
 
-from competency_dx.arrays import Bools, Floats, blocks, names, value
+from competency_dx.arrays import Bools, Floats, blocks, evenly, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.display import Chart, Series
@@ -45,6 +45,7 @@ from competency_dx.persons import (
     parameters_of,
     posterior_of,
     propagated_given_sums,
+    reasons_of,
     scoring_grid,
     source_of,
     sum_score_table,
@@ -243,17 +244,10 @@ def _given(data: Responses | None, known: ItemParameters) -> Bools:
     every = np.ones((1, len(known.items)), dtype=np.bool_)
     if data is None:
         return every
-    place, sets = (
-        {item: j for j, item in enumerate(data.items)},
-        np.zeros((len(data.persons), len(known.items)), dtype=np.bool_),
-    )
-    for i, item in enumerate(known.items):
-        if item in place:
-            sets[:, i] = data.reasons[:, place[item]] != Reason.NOT_ADMINISTERED
+    sets = reasons_of(data, known.items) != Reason.NOT_ADMINISTERED
     sets = sets[sets.any(axis=1)]
     sets = sets[np.lexsort(sets.T)]  # whatever the order of persons
-    some = np.unique(np.linspace(0, len(sets) - 1, min(MOST_SETS, len(sets))).round().astype(np.int64))
-    return every if not len(sets) or sets.all() else sets[some]
+    return every if not len(sets) or sets.all() else sets[evenly(len(sets), MOST_SETS)]
 
 
 def _measured(known: ItemParameters, method: EAP, given: Bools) -> dict[str, Floats]:
