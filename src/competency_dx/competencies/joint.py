@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Floats
 from competency_dx.competencies.omission import JointAnswers
 from competency_dx.competencies.percent_given_answers import (
     LeafDistribution,
+    LeafItems,
     below_without_each,
+    each_answer,
     leaf_distribution,
 )
 from competency_dx.competencies.plan import Plan
@@ -88,9 +90,9 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
         shape = weight * leaf.curve
         hermite[:, d, 0] = (shape * z).sum(axis=1)
         hermite[:, d, 1] = (shape * (z**2 - 1)).sum(axis=1) / np.sqrt(2)
-        items = np.flatnonzero(made.units.leaf == d)
-        influence[:, items] = _influence(made, d, items, part, (weight, leaf))
-        fit += _fit(made, items, part, weight)
+        of = made.tables[d]
+        influence[:, of.items] = _influence(of, part, weight, leaf, made.standards.deficit_cut)
+        fit += _fit(of, part, weight)
     mean, variance, low, high, below = (np.stack(column, axis=1) for column in zip(*found, strict=True))
     leaves = _Leaves(mean, variance, low, high, below, hermite)
     theta, se, (percent, low, high, below) = _units(settled, made, leaves, rule)
@@ -155,29 +157,22 @@ def _own_share(settled: Settled, made: Plan, leaves: _Leaves) -> tuple[Floats, N
     return own, lean.astype(np.int16)
 
 
-def _influence(made: Plan, d: int, items: Ints, part: Matched, at: tuple[Floats, LeafDistribution]) -> Floats:
+def _influence(of: LeafItems, part: Matched, weight: Floats, leaf: LeafDistribution, cut: float) -> Floats:
     """Return P(below the lowest cut) of a leaf less what it would be without each answer (p, I_k)."""
-    (weight, leaf), cut = at, made.standards.deficit_cut
-    below, total = below_without_each(made.percent[d], leaf, weight, made.log_prob, items, cut)
-    answer = np.arange(len(items)) * made.log_prob.shape[1] + part.codes[:, items]
+    below, total = below_without_each(leaf, weight, of, cut)
+    answer = np.arange(len(of.items)) * (len(of.inverse) // len(of.items)) + part.codes[:, of.items]
     without = np.take_along_axis(below, answer, axis=1) / np.take_along_axis(total, answer, axis=1)
-    return np.asarray(np.where(part.observed[:, items], leaf.below[:, :1] - without, 0.0))
+    return np.asarray(np.where(part.observed[:, of.items], leaf.below[:, :1] - without, 0.0))
 
 
-def _fit(made: Plan, items: Ints, part: Matched, weight: Floats) -> Floats:
+def _fit(of: LeafItems, part: Matched, weight: Floats) -> Floats:
     """Return log-likelihood less its expectation, and its second and third central moments (3, p), averaged over the posterior.
 
     Drasgow, Levine & Williams (1985, doi:10.1111/j.2044-8317.1985.tb00817.x), with θ integrated out in place of estimated.
     """
-    log_prob = made.log_prob[items]
-    prob = np.exp(log_prob)
-    mean = (prob * log_prob).sum(axis=1)
-    off_mean = log_prob - mean[:, None]
-    moments = [(prob * off_mean**r).sum(axis=1) for r in (2, 3)]
-    seen = part.observed[:, items]
-    Z = ((part.codes[:, items][:, :, None] == np.arange(log_prob.shape[1])) & seen[:, :, None]).reshape(len(seen), -1)
-    off = even_product(Z.astype(float), off_mean.reshape(Z.shape[1], -1))
-    of_moments = [(weight * even_product(seen.astype(float), moment)).sum(axis=1) for moment in moments]
+    seen = part.observed[:, of.items]
+    off = even_product(each_answer(part.codes[:, of.items], seen, len(of.surprise)), of.surprise)
+    of_moments = [(weight * even_product(seen.astype(float), moment)).sum(axis=1) for moment in of.moments]
     return np.stack([(weight * off).sum(axis=1), *of_moments])
 
 

@@ -8,6 +8,7 @@ matrix product with the indicators of the answers, as in the E-step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -54,14 +55,19 @@ def informed_moments(
     )
 
 
+def each_answer(codes: Codes, observed: Bools, columns: int) -> Floats:
+    """Return which category of each item was answered (p, I K), the lowest among them; `columns` is I K."""
+    K = columns // max(codes.shape[1], 1)
+    chosen = (codes[:, :, None] == np.arange(K)) & observed[:, :, None]
+    return np.asarray(chosen.reshape(len(codes), -1).astype(float))
+
+
 def percent_moments(informed: Informed, codes: Codes, observed: Bools) -> tuple[Floats, Floats]:
     """Return mean and standard deviation (P, Q) of D in percent given the answers (P, I) to all items.
 
     The variance of D within the cell of a support point, a twelfth of the squared step, is part of it.
     """
-    K = len(informed.mean_by_answer) // max(len(informed.items), 1)
-    own, seen = codes[:, informed.items], observed[:, informed.items]
-    Z = ((own[:, :, None] == np.arange(K)) & seen[:, :, None]).reshape(len(own), -1).astype(float)
+    Z = each_answer(codes[:, informed.items], observed[:, informed.items], len(informed.mean_by_answer))
     mean = informed.mean + even_product(Z, informed.mean_by_answer)
     variance = np.maximum(informed.variance + even_product(Z, informed.variance_by_answer), 0.0)
     percent, scale = 100 * mean / informed.top, 100 / informed.top
@@ -74,6 +80,29 @@ class LeafPercent(NamedTuple):
 
     curve: PercentCurve
     informed: Informed | None
+
+
+class PercentAt(NamedTuple):
+    """Of the percent D of a leaf by θ: mean and SD, (p, Q) or (Q,), and P(D below cut | θ) for each of the cuts."""
+
+    mean: Floats
+    sd: Floats
+    below: Sequence[Floats]
+
+
+def percent_at(percent: LeafPercent, codes: Codes, observed: Bools, cuts: Sequence[float]) -> PercentAt:
+    """Return what the answers (p, I) say of the percent at each θ; `cuts` are the first ones of the standards."""
+    if percent.informed is None:
+        curve = percent.curve
+        return PercentAt(curve.mean, curve.sd, list(curve.below.T[: len(cuts)]))
+    mean, sd = percent_moments(percent.informed, codes, observed)
+    return PercentAt(mean, sd, [ndtr((cut - mean) / sd) for cut in cuts])
+
+
+def averaged(weight: Floats, at: PercentAt) -> tuple[Floats, Floats]:
+    """Return mean and variance (p,) of the percent under weights (p, Q) of θ."""
+    average = (weight * at.mean).sum(axis=1)
+    return average, (weight * (at.mean**2 + at.sd**2)).sum(axis=1) - average**2
 
 
 class LeafDistribution(NamedTuple):
@@ -106,13 +135,11 @@ def leaf_distribution(
         return LeafDistribution(
             linear[:, 0], variance, low, high, linear[:, 2:], curve.mean, curve.sd, curve.below[:, 0]
         )
-    mean, sd = percent_moments(percent.informed, matched.codes, matched.observed)
-    average = (weight * mean).sum(axis=1)
-    variance = (weight * (mean**2 + sd**2)).sum(axis=1) - average**2
-    below_at = [ndtr((cut - mean) / sd) for cut in standards.cuts]
-    below = np.stack([(weight * at).sum(axis=1) for at in below_at], axis=1)
-    low, high = _interval(weight, mean, sd, (average, variance), tail)
-    return LeafDistribution(average, variance, low, high, below, mean, sd, below_at[0])
+    at = percent_at(percent, matched.codes, matched.observed, standards.cuts)
+    average, variance = averaged(weight, at)
+    below = np.stack([(weight * x).sum(axis=1) for x in at.below], axis=1)
+    low, high = _interval(weight, at.mean, at.sd, (average, variance), tail)
+    return LeafDistribution(average, variance, low, high, below, at.mean, at.sd, at.below[0])
 
 
 def _interval(weight: Floats, mean: Floats, sd: Floats, moments: tuple[Floats, Floats], tail: float) -> list[Floats]:
@@ -132,28 +159,48 @@ def _interval(weight: Floats, mean: Floats, sd: Floats, moments: tuple[Floats, F
     return out
 
 
-def below_without_each(
-    percent: LeafPercent, leaf: LeafDistribution, weight: Floats, log_prob: Floats, items: Ints, cut: float
-) -> tuple[Floats, Floats]:
+class LeafItems(NamedTuple):
+    """What does not depend on persons of the I_k items of a leaf, at the points of θ.
+
+    Positions `items` (I_k,); 1 / P(x | θ) for each answer (I_k K, Q); where items are uncertain this times δ and δ² - η, what the
+    answer moves mean and variance of D by; log P(x | θ) less its mean (I_k K, Q), its second and third central moments (I_k, Q).
+    """
+
+    items: Ints
+    inverse: Floats
+    moves: tuple[Floats, Floats] | None
+    surprise: Floats
+    moments: tuple[Floats, Floats]
+
+
+def leaf_items(percent: LeafPercent, log_prob: Floats, items: Ints) -> LeafItems:
+    """Return the tables of the items of a leaf from log-probabilities (I, K, Q) of all."""
+    of = log_prob[items]
+    Q, prob = of.shape[2], np.exp(of)
+    inverse, off = np.exp(-of).reshape(-1, Q), of - (prob * of).sum(axis=1)[:, None]
+    second, third = ((prob * off**r).sum(axis=1) for r in (2, 3))
+    moves = None
+    if percent.informed is not None:
+        informed, scale = percent.informed, 100 / percent.informed.top
+        mean, variance = np.zeros((2, *of.shape))
+        at, shape = np.searchsorted(items, informed.items), (len(informed.items), -1, Q)
+        mean[at] = scale * informed.mean_by_answer.reshape(shape)
+        variance[at] = scale**2 * informed.variance_by_answer.reshape(shape)
+        moves = inverse * mean.reshape(-1, Q), inverse * (mean**2 - variance).reshape(-1, Q)
+    return LeafItems(items, inverse, moves, off.reshape(-1, Q), (second, third))
+
+
+def below_without_each(leaf: LeafDistribution, weight: Floats, of: LeafItems, cut: float) -> tuple[Floats, Floats]:
     """Return Σ weight P(D below the cut) / P(x | θ) and Σ weight / P(x | θ), (p, I_k K), for each answer x to the leaf's items.
 
     Their ratio is P(below the cut) without the answer. Where items are uncertain the answer also moved mean and variance of D
     given θ, by δ and η; as Φ((cut - m) / s) solves the heat equation, taking them back is, to second order,
     Φ + δ φ / s - (δ² - η) z φ / 2 s².
     """
-    Q = log_prob.shape[2]
-    inverse = np.exp(-log_prob[items]).reshape(-1, Q)
-    total, below = even_product(weight, inverse.T), even_product(weight * leaf.below_at, inverse.T)
-    if percent.informed is None:
-        return below, total
-    informed, scale = percent.informed, 100 / percent.informed.top
-    mean, variance = np.zeros((2, len(items), log_prob.shape[1], Q))
-    at, shape = np.searchsorted(items, informed.items), (len(informed.items), -1, Q)
-    mean[at] = scale * informed.mean_by_answer.reshape(shape)
-    variance[at] = scale**2 * informed.variance_by_answer.reshape(shape)
-    z = (cut - leaf.curve) / leaf.spread
-    density = weight * np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * leaf.spread)
-    first, second = mean.reshape(-1, Q), (mean**2 - variance).reshape(-1, Q)
-    below += even_product(density, (inverse * first).T)
-    below -= 0.5 * even_product(density * z / leaf.spread, (inverse * second).T)
+    total, below = even_product(weight, of.inverse.T), even_product(weight * leaf.below_at, of.inverse.T)
+    if of.moves is not None:
+        z = (cut - leaf.curve) / leaf.spread
+        density = weight * np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * leaf.spread)
+        below += even_product(density, of.moves[0].T)
+        below -= 0.5 * even_product(density * z / leaf.spread, of.moves[1].T)
     return below, total

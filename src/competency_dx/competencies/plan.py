@@ -12,7 +12,7 @@ from competency_dx.bank import Item, ItemBank, Text
 from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.form_quality import ItemMoments, item_moments
 from competency_dx.competencies.percent import percent_curve
-from competency_dx.competencies.percent_given_answers import LeafPercent, informed_moments
+from competency_dx.competencies.percent_given_answers import LeafItems, LeafPercent, informed_moments, leaf_items
 from competency_dx.competencies.population import (
     LeafPopulations,
     Pattern,
@@ -41,8 +41,8 @@ class Plan(NamedTuple):
 
     Parameters of the I items, each measuring one of D leaves; C units; populations of the leaves and the bank's pattern of
     their correlations; points θ (Q,) with log P (I, K, Q), expected scores (I, Q) and their variances where items are
-    uncertain; the percent of each leaf; `share` (C, D), the part of a unit's reference points that lies on each leaf; moments
-    of the items for reliabilities.
+    uncertain; the percent of each leaf and the tables of its items; `share` (C, D), the part of a unit's reference points that
+    lies on each leaf; moments of the items for reliabilities.
     """
 
     parameters: ItemParameters
@@ -54,6 +54,7 @@ class Plan(NamedTuple):
     score: Floats
     score_variance: Floats
     percent: tuple[LeafPercent, ...]
+    tables: tuple[LeafItems, ...]
     share: Floats
     moments: ItemMoments
     standards: Standards
@@ -90,6 +91,7 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
         score=score,
         score_variance=variance,
         percent=tuple(percent),
+        tables=tuple(leaf_items(x, log_prob, np.flatnonzero(units.leaf == d)) for d, x in enumerate(percent)),
         share=share / share.sum(axis=1, keepdims=True),
         moments=item_moments(theta, log_prob, score, units, (populations.mean, populations.central)),
         standards=standards,

@@ -12,13 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.joint import leaves_of
 from competency_dx.competencies.omission import joint_answers
-from competency_dx.competencies.percent_given_answers import percent_moments
+from competency_dx.competencies.percent_given_answers import averaged, percent_at
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.rule import DeficitRule
@@ -99,16 +98,10 @@ def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
         off = made.theta - (weight * made.theta).sum(axis=1)[:, None]
         spread = np.maximum((weight * off**2).sum(axis=1), SMALLEST)
         along = weight * off / spread[:, None]
-        if leaf.informed is None:
-            mean, sd = leaf.curve.mean, leaf.curve.sd
-            below = (weight * leaf.curve.below[:, 0]).sum(axis=1)
-        else:
-            mean, sd = percent_moments(leaf.informed, codes, observed)
-            below = (weight * ndtr((made.standards.deficit_cut - mean) / sd)).sum(axis=1)
-        average = (weight * mean).sum(axis=1)
-        variance = (weight * (mean**2 + sd**2)).sum(axis=1) - average**2
-        by_leaf[:, :, d] = below, (along * mean).sum(axis=1), np.maximum(variance, SMALLEST)
-        of = np.flatnonzero(made.units.leaf == d)
+        at = percent_at(leaf, codes, observed, made.standards.cuts[:1])
+        below, (_, variance) = (weight * at.below[0]).sum(axis=1), averaged(weight, at)
+        by_leaf[:, :, d] = below, (along * at.mean).sum(axis=1), np.maximum(variance, SMALLEST)
+        of = made.tables[d].items
         slope, expected = (even_product(x, made.score[of].T) for x in (along, weight))
         noise = even_product(weight, squared[of].T) - expected**2 - slope**2 * spread[:, None]
         reference = made.units.reference[made.units.leaves[d], of]
