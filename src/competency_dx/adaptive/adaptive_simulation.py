@@ -13,6 +13,7 @@ from competency_dx.adaptive.selection import LEAST_GAIN, Problem, select
 from competency_dx.arrays import Bools, Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import R201, DeficitRule, Plan, Standards, leaf_outlook, plan_of
+from competency_dx.display import Chart, Series
 from competency_dx.errors import DiagnosisError
 from competency_dx.models import (
     ItemParameters,
@@ -25,12 +26,10 @@ from competency_dx.models import (
 from competency_dx.persons import uncertain_items
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Reason, Responses
-from competency_dx.result import Result
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 WORLDS = 32  # draws of the parameters of uncertain items, shared out among the persons
 STANDARDS = R201()
@@ -57,6 +56,7 @@ class AdaptiveSimulation(Result):
     """
 
     kind: ClassVar[str] = "adaptive_simulation"
+    pictures: ClassVar[tuple[str, ...]] = ("decided", "rmse")
 
     strategies: tuple[str, ...]
     length: Ints
@@ -67,19 +67,15 @@ class AdaptiveSimulation(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per way of choosing and number of items: `strategy, n_items, going_on, decided, false, rmse`."""
-        import pandas as pd
-
         S, N = self.decided.shape
         n = np.arange(N)
-        return pd.DataFrame(
-            {
-                "strategy": np.repeat(np.array(self.strategies, dtype=object), N),
-                "n_items": np.tile(n, S),
-                "going_on": np.concatenate([(length[:, None] >= n).mean(axis=0) for length in self.length]),
-                "decided": self.decided.ravel(),
-                "false": self.false.ravel(),
-                "rmse": self.rmse.ravel(),
-            }
+        return frame(
+            strategy=np.repeat(np.array(self.strategies, dtype=object), N),
+            n_items=np.tile(n, S),
+            going_on=np.concatenate([(length[:, None] >= n).mean(axis=0) for length in self.length]),
+            decided=self.decided.ravel(),
+            false=self.false.ravel(),
+            rmse=self.rmse.ravel(),
         )
 
     def summary(self) -> Sequence[str]:
@@ -93,15 +89,8 @@ class AdaptiveSimulation(Result):
             lines.append(f"{name:<16}{self.length[s].mean():>8.1f}{last}")
         return lines
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: conclusions and error of θ by number of items."""
-        return ("decided", "rmse")
-
     def chart(self, kind: str) -> Chart:
         """Return the share decided, or the error of θ, by number of items."""
-        from competency_dx.display.charts import Chart, Series
-
         rows, n = getattr(self, kind), np.arange(self.decided.shape[1], dtype=np.float64)
         series = tuple(
             Series(name=name, mark="line", x=n, y=row) for name, row in zip(self.strategies, rows, strict=True)

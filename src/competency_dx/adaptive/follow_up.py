@@ -10,15 +10,14 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Item, Text
 from competency_dx.competencies import Competency
+from competency_dx.display import Chart, Series, point_chart
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.result import Finite, Result
+from competency_dx.result import Finite, Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.display.charts import Chart
 
 FormKind = Literal["person", "group"]
 
@@ -90,6 +89,7 @@ class NextItems(Result):
     """
 
     kind: ClassVar[str] = "next_items"
+    pictures: ClassVar[tuple[str, ...]] = ("decisions", "loss")
 
     persons: Names
     competencies: tuple[Competency, ...]
@@ -127,19 +127,15 @@ class NextItems(Result):
 
         Columns: `person, place, item, title, competency, expected_loss`, the loss expected after this item and those before.
         """
-        import pandas as pd
-
         row, place = np.nonzero(self.chosen >= 0)
         asked = [self.questions[k] for k in self.chosen[row, place]]
-        return pd.DataFrame(
-            {
-                "person": self.persons[row],
-                "place": place + 1,
-                "item": [q.item for q in asked],
-                "title": [q.title.text(self.language) for q in asked],
-                "competency": [q.competency for q in asked],
-                "expected_loss": self.expected_loss[row, place + 1],
-            }
+        return frame(
+            person=self.persons[row],
+            place=place + 1,
+            item=[q.item for q in asked],
+            title=[q.title.text(self.language) for q in asked],
+            competency=[q.competency for q in asked],
+            expected_loss=self.expected_loss[row, place + 1],
         )
 
     def decisions_frame(self) -> pd.DataFrame:
@@ -147,15 +143,13 @@ class NextItems(Result):
 
         Columns: `person, competency, title, p_deficit, p_decided, loss_before, loss_after`.
         """
-        import pandas as pd
-
         row, leaf = np.nonzero(self.undecided)
         codes = np.array([c.code for c in self.competencies], dtype=object)
         titles = np.array([c.title.text(self.language) for c in self.competencies], dtype=object)
         numbers = {
             name: getattr(self, name)[row, leaf] for name in ("p_deficit", "p_decided", "loss_before", "loss_after")
         }
-        return pd.DataFrame({"person": self.persons[row], "competency": codes[leaf], "title": titles[leaf]} | numbers)
+        return frame(person=self.persons[row], competency=codes[leaf], title=titles[leaf], **numbers)
 
     def summary(self) -> Sequence[str]:
         """Return how many items are asked of how many persons, and what they are expected to decide."""
@@ -172,15 +166,8 @@ class NextItems(Result):
             lines.append("items: " + ", ".join(q.item for q in (self.asked(0) if P else ())))
         return lines
 
-    @classmethod
-    def chart_kinds(cls) -> tuple[str, ...]:
-        """Return the kinds of picture: undecided competencies and those expected to be decided; expected loss by item."""
-        return ("decisions", "loss")
-
     def chart(self, kind: str) -> Chart:
         """Return the share of persons undecided before and after by competency, or the mean expected loss by item."""
-        from competency_dx.display.charts import Chart, Series, point_chart
-
         if kind == "decisions":
             names = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
             before = 100 * self.undecided.mean(axis=0)

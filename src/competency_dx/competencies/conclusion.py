@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, get_args
 
-from competency_dx.arrays import value
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import Text
 from competency_dx.competencies.rule import DeficitRule
+from competency_dx.display import Chart, Series
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
 Status = Literal["reported", "no_items", "too_few_items", "borrowed", "misfit", "low_effort"]
@@ -146,3 +150,18 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
         ru=f"{ru}; смотрите вывод по «{target.title.text('ru')}»",
         en=f"{en}; see the conclusion on “{target.title.text('en')}”",
     )
+
+
+def state_lines(codes: Sequence[str], counts: Ints, room: int) -> list[str]:
+    """Return the numbers of persons in each state (C, 5) by competency as a text table of at most `room` lines."""
+    rows = [f"{code:<12}" + "".join(f"{n:>18}" for n in line) for code, line in zip(codes, counts, strict=True)]
+    shown, hidden = rows[: room - 2], len(rows) - (room - 2)
+    head = f"{'competency':<12}" + "".join(f"{s:>18}" for s in STATES)
+    return [head, *shown, f"… {hidden} more competencies in to_frame()"] if hidden > 0 else [head, *rows]
+
+
+def deficits_chart(labels: Sequence[str], shares: Floats) -> Chart:
+    """Return the share of persons (C,) with a confirmed or likely deficit, in per cent."""
+    series = Series(name="", mark="point", x=shares, y=np.arange(len(shares), dtype=float))
+    title, label = "Confirmed or likely deficit", "% of persons"
+    return Chart(title=title, x_label=label, y_label="", series=(series,), y_names=tuple(labels))

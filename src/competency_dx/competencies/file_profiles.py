@@ -15,16 +15,16 @@ from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.api import DEFAULT_RULE, DEFAULT_STANDARDS, diagnose
 from competency_dx.competencies.cohort_population import Cohort
-from competency_dx.competencies.conclusion import STATES
+from competency_dx.competencies.conclusion import STATES, deficits_chart, state_lines
 from competency_dx.competencies.population import Stated
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
-from competency_dx.display import Chart, Series
+from competency_dx.display import Chart
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses
-from competency_dx.result import MAX_LINES, Result
+from competency_dx.result import MAX_LINES, Result, frame
 from competency_dx.scoring import answer_blocks, complete_file, pyarrow_for
 
 if TYPE_CHECKING:
@@ -76,10 +76,8 @@ class FileProfiles(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per competency: its mean percent and the number of persons in each state."""
-        import pandas as pd
-
         counts = dict(zip(STATES, self.states.T, strict=True))
-        return pd.DataFrame({"competency": self.competencies, "percent": self.percent_mean} | counts)
+        return frame(competency=self.competencies, percent=self.percent_mean, **counts)
 
     def summary(self) -> Sequence[str]:
         """Return where the profiles are and how many persons are in each state."""
@@ -87,24 +85,12 @@ class FileProfiles(Result):
             f"Deficit profiles of {self.persons} persons in {self.blocks} blocks, written to {self.path.name}",
             f"expected share of false ones among the confirmed deficits {self.expected_false_share:.3f}",
             *worth_a_line(self.findings),
-            f"{'competency':<12}" + "".join(f"{s:>18}" for s in STATES),
         ]
-        rows = [
-            f"{c:<12}" + "".join(f"{n:>18}" for n in counts)
-            for c, counts in zip(self.competencies, self.states, strict=True)
-        ]
-        room = MAX_LINES - len(lines)
-        return [
-            *lines,
-            *(rows if len(rows) <= room else [*rows[: room - 1], f"… {len(rows) - room + 1} more in to_frame()"]),
-        ]
+        return [*lines, *state_lines(self.competencies, self.states, MAX_LINES - len(lines))]
 
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the share of persons with a confirmed or likely deficit in each competency."""
-        share = 100 * self.states[:, :2].sum(axis=1) / self.persons
-        series = Series(name="", mark="point", x=share, y=np.arange(len(share), dtype=float))
-        title, label = "Confirmed or likely deficit", "% of persons"
-        return Chart(title=title, x_label=label, y_label="", series=(series,), y_names=self.competencies)
+        return deficits_chart(self.competencies, 100 * self.states[:, :2].sum(axis=1) / self.persons)
 
 
 class _Block(NamedTuple):

@@ -22,13 +22,15 @@ from competency_dx.competencies.conclusion import (
     HeldMisconception,
     ItemFact,
     Misconception,
+    deficits_chart,
     reason,
+    state_lines,
 )
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import ProfilesRecord, profiles_document, profiles_fields
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
-from competency_dx.display import Chart, Series, interval_chart
+from competency_dx.display import Chart, interval_chart
 from competency_dx.errors import DiagnosisError, listed
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
@@ -289,28 +291,15 @@ class DeficitProfiles(Result):
         """Return the size of the cohort and, for each reporting unit, how many persons are in each state."""
         lines = [
             f"Deficit profiles of {len(self)} persons on {self.bank.text('en')}, standards {self.standards.id}",
-            f"{'competency':<12}" + "".join(f"{s:>18}" for s in STATES),
         ]
-        for c, competency in enumerate(self.competencies):
-            counts = np.bincount(self.state[:, c], minlength=len(STATES))
-            lines.append(f"{competency.code:<12}" + "".join(f"{n:>18}" for n in counts))
-        hidden = len(lines) + 1 - MAX_LINES
-        return lines if hidden <= 0 else [*lines[: MAX_LINES - 1], f"… {hidden} more competencies in to_frame()"]
+        counts = (self.state[:, :, None] == np.arange(len(STATES))).sum(axis=0)
+        return [*lines, *state_lines([c.code for c in self.competencies], counts, MAX_LINES - len(lines))]
 
     def chart(self, kind: str) -> Chart:
         """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
         labels = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
         if kind == "states":
-            shares = [float(np.isin(self.state[:, c], (0, 1)).mean()) * 100 for c in range(len(labels))]
-            rows = np.arange(len(labels), dtype=float)
-            series = Series(name="", mark="point", x=np.array(shares), y=rows)
-            return Chart(
-                title="Confirmed or likely deficit",
-                x_label="% of persons",
-                y_label="",
-                series=(series,),
-                y_names=tuple(labels),
-            )
+            return deficits_chart(labels, 100 * np.isin(self.state, (0, 1)).mean(axis=0))
         spread = [np.nanquantile(self.percent[:, c], [0.05, 0.95]) for c in range(len(labels))]
         return interval_chart(
             labels=labels,
