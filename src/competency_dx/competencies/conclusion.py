@@ -152,12 +152,15 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
     )
 
 
-def state_lines(codes: Sequence[str], counts: Ints, room: int) -> list[str]:
-    """Return the numbers of persons in each state (C, 5) by competency as a text table of at most `room` lines."""
+def state_lines(codes: Sequence[str], counts: Ints, room: int, more: str) -> list[str]:
+    """Return the numbers of persons in each state (C, 5) by competency as a text table of at most `room` lines.
+
+    The last line counts the others, which are called `more`.
+    """
     rows = [f"{code:<12}" + "".join(f"{n:>18}" for n in line) for code, line in zip(codes, counts, strict=True)]
     shown, hidden = rows[: room - 2], len(rows) - (room - 2)
     head = f"{'competency':<12}" + "".join(f"{s:>18}" for s in STATES)
-    return [head, *shown, f"… {hidden} more competencies in to_frame()"] if hidden > 0 else [head, *rows]
+    return [head, *shown, f"… {hidden} {more} in to_frame()"] if hidden > 0 else [head, *rows]
 
 
 def deficits_chart(labels: Sequence[str], shares: Floats) -> Chart:

@@ -86,7 +86,7 @@ class FileProfiles(Result):
             f"expected share of false ones among the confirmed deficits {self.expected_false_share:.3f}",
             *worth_a_line(self.findings),
         ]
-        return [*lines, *state_lines(self.competencies, self.states, MAX_LINES - len(lines))]
+        return [*lines, *state_lines(self.competencies, self.states, MAX_LINES - len(lines), "more")]
 
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
         """Return the share of persons with a confirmed or likely deficit in each competency."""

@@ -293,7 +293,10 @@ class DeficitProfiles(Result):
             f"Deficit profiles of {len(self)} persons on {self.bank.text('en')}, standards {self.standards.id}",
         ]
         counts = (self.state[:, :, None] == np.arange(len(STATES))).sum(axis=0)
-        return [*lines, *state_lines([c.code for c in self.competencies], counts, MAX_LINES - len(lines))]
+        return [
+            *lines,
+            *state_lines([c.code for c in self.competencies], counts, MAX_LINES - len(lines), "more competencies"),
+        ]
 
     def chart(self, kind: str) -> Chart:
         """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
