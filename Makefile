@@ -33,7 +33,8 @@ lint:  ## style, types and the rules of imports
 docs:  ## the pages, warnings are errors: docs/_build
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
-golden:  ## the published JSON Schema and the outputs shown in the pages, anew; read the difference
+golden:  ## compiled banks, the published JSON Schema and the outputs shown in the pages, anew; read the difference
+	$(BIN)/python tests/bank/test_compiled.py
 	$(BIN)/python tests/competencies/test_schema.py
 	$(BIN)/python tests/docs/rewrite_outputs.py $(ARGS)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from competency_dx import reports
 from competency_dx.__main__ import main
 from competency_dx.bank import ItemBank, load_bank
-from competency_dx.cli import app
 from competency_dx.cli.demo import run as demo_run
 from competency_dx.cli.demo.cohort_files import write_cohort
 from competency_dx.cli.demo.region import RegionCohort, make_cohort
@@ -26,12 +26,6 @@ def shipped() -> Shipped:
     return cache(load_bank)
 
 
-@pytest.fixture(autouse=True)
-def _banks_are_read_once(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "load_bank", shipped)
-    monkeypatch.setattr(demo_run, "load_bank", shipped)
-
-
 def plain_report(result: Result, folder: Path, *, language: str) -> Path:
     """Write the document and no pages."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +38,7 @@ def plain_report(result: Result, folder: Path, *, language: str) -> Path:
 @pytest.fixture
 def without_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let commands and demo write documents instead of reports, whose pages take most of the time."""
-    monkeypatch.setattr(app, "write_report", plain_report)
+    monkeypatch.setattr(reports, "report", plain_report)
     monkeypatch.setattr(demo_run, "report", plain_report)
 
 

@@ -23,7 +23,7 @@ from competency_dx.bank import Text
 from competency_dx.competencies import STATUSES, Misconception
 from competency_dx.errors import MissingDependencyError
 from competency_dx.reports.cohort import binned, natural
-from competency_dx.reports.report_context import strings
+from competency_dx.reports.pages import strings
 
 
 def wrong(argument: object) -> Any:
@@ -321,7 +321,7 @@ def test_wrong_calls_get_one_sentence(
 def test_a_missing_extra_is_named(
     package: str, target: str, few: cdx.DeficitProfiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from competency_dx.reports import report_context as module
+    from competency_dx.reports import pages as module
 
     for name in vars(module).values():
         if hasattr(name, "cache_clear"):

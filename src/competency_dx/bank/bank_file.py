@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -116,16 +118,38 @@ def read_text(path: Path) -> str:
 
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401 - plain data, validated by the caller
-    """Read YAML 1.2 safely: no tags, no duplicate keys."""
+    """Read YAML 1.2 safely: no tags, no duplicate keys; from its compiled form where that is of the same text."""
+    text = read_text(path)
+    if (content := _compiled_content(path, text)) is not None:
+        return content
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    text = read_text(path)
     try:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as fault:
         place = re.sub(r"\s+", " ", str(fault)).strip()
         raise BankError(f"{path}: not readable as YAML 1.2: {place[:300]}") from None
+
+
+def compiled_path(path: Path) -> Path:
+    """Return where the compiled form of a YAML file stands: ``items.yaml`` beside ``items.compiled.json``."""
+    return path.with_suffix(".compiled.json")
+
+
+def compiled(text: str, content: object) -> str:
+    """Return the compiled form of a YAML text: its digest and its content as JSON, which loads a hundred times faster."""
+    document = {"sha256": sha256(text.encode()).hexdigest(), "content": content}
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def _compiled_content(path: Path, text: str) -> object:
+    """Return the content of the compiled form, None where there is none or it is of another text."""
+    try:
+        document = json.loads(compiled_path(path).read_text(encoding="utf-8"))
+        return document["content"] if document["sha256"] == sha256(text.encode()).hexdigest() else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # the YAML alone decides
+        return None
 
 
 def write_yaml(data: Mapping[str, Any]) -> str:

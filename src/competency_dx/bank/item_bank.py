@@ -336,18 +336,24 @@ def next_version(version: str) -> str:
 
 
 def save_bank(bank: ItemBank, folder: str | Path) -> Path:
-    """Write bank.yaml, items.yaml, parameters.csv and, for a framework of the user's own, framework.yaml."""
-    from competency_dx.bank.bank_file import shipped_frameworks, write_yaml
+    """Write bank.yaml, items.yaml, parameters.csv and, for a framework of the user's own, framework.yaml.
+
+    Beside each YAML file stands its compiled form, which `load_bank` reads as long as the YAML has not been edited.
+    """
+    from competency_dx.bank.bank_file import compiled, compiled_path, shipped_frameworks, write_yaml
     from competency_dx.bank.parameter_record import write_parameters
 
     out, plain = Path(folder), content(bank)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "bank.yaml").write_text(write_yaml(plain["header"]), encoding="utf-8")
     items = [{k: v for k, v in item.items() if v not in ({}, [], "")} for item in plain["items"]]
-    (out / "items.yaml").write_text(write_yaml({"schema_version": 1, "items": items}), encoding="utf-8")
-    (out / "parameters.csv").write_text(write_parameters(bank.parameters), encoding="utf-8")
+    documents = {"bank": plain["header"], "items": {"schema_version": 1, "items": items}}
     if bank.framework.id not in shipped_frameworks():
-        (out / "framework.yaml").write_text(write_yaml(plain["framework"]), encoding="utf-8")
+        documents["framework"] = plain["framework"]
+    out.mkdir(parents=True, exist_ok=True)
+    for name, document in documents.items():
+        path, text = out / f"{name}.yaml", write_yaml(document)
+        path.write_text(text, encoding="utf-8")
+        compiled_path(path).write_text(compiled(text, document), encoding="utf-8")
+    (out / "parameters.csv").write_text(write_parameters(bank.parameters), encoding="utf-8")
     return out
 
 

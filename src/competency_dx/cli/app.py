@@ -1,27 +1,23 @@
-"""The commands: load, one verb, write. Declared for typer, which reads the annotations at run time."""
+"""The commands: load, one verb, write. Declared for typer, which reads the annotations at run time.
+
+Each command imports the rooms it needs, so that a short one starts quickly.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from competency_dx.bank import load_bank, save_bank
 from competency_dx.cli import arguments
 from competency_dx.cli.arguments import Language, MethodName, ModelName
-from competency_dx.cli.demo.run import run_demo
 from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result, write_result
 from competency_dx.cli.terminal import Terminal, heard
-from competency_dx.cli.validation import bank_lines
-from competency_dx.competencies import Cohort
-from competency_dx.competencies import diagnose as diagnose_persons
 from competency_dx.errors import CommandError
 from competency_dx.provenance import library_version
-from competency_dx.reports import report as write_report
-from competency_dx.responses import Layout
-from competency_dx.scoring import EAP, MAP, ML, WLE, Method, SumScore
-from competency_dx.scoring import score as score_persons
 
-METHODS: dict[str, Method] = {"EAP": EAP(), "MAP": MAP(), "ML": ML(), "WLE": WLE(), "SumScore": SumScore()}
+if TYPE_CHECKING:
+    from competency_dx.responses import Layout
+
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
 
 app = typer.Typer(
@@ -60,6 +56,8 @@ def demo(
 
     Показать весь путь на синтетическом регионе: три предмета, отчёты, сравнение с известной истиной.
     """
+    from competency_dx.cli.demo.run import run_demo
+
     run_demo(folder, persons=persons, seed=seed, terminal=Terminal(language=language.code))
 
 
@@ -72,6 +70,9 @@ def validate(
 
     Проверить банк заданий: сводка, замечания, покрытие рамки компетенций.
     """
+    from competency_dx.bank import load_bank
+    from competency_dx.cli.validation import bank_lines
+
     print("\n".join(bank_lines(load_bank(bank), Terminal(language=language.code))))
 
 
@@ -89,12 +90,15 @@ def calibrate(
         arguments.PriorsName, typer.Option("--priors", help="weak, or none for plain maximum likelihood")
     ] = (arguments.PriorsName.weak),
     language: arguments.LanguageOption = Language.ru,
-    layout: Layout,
+    layout: "Layout",
 ) -> None:
     """Calibrate the items of a bank on answers: new bank, calibration.json, report.
 
     Откалибровать задания банка по ответам: новый банк, calibration.json, отчёт.
     """
+    from competency_dx.bank import load_bank, save_bank
+    from competency_dx.reports import report as write_report
+
     terminal, items = Terminal(language=language.code), load_bank(bank)
     data = read_answers(terminal, responses, items, layout)
     chosen = model.value if model else advised_model(data)
@@ -115,18 +119,23 @@ def score(
     out: arguments.OutFile,
     method: Annotated[MethodName, typer.Option("--method", help="Kind of estimate")] = MethodName.EAP,
     language: arguments.LanguageOption = Language.ru,
-    layout: Layout,
+    layout: "Layout",
     row_numbers: arguments.RowNumbers = False,
 ) -> None:
     """Estimate every person's ability with its error: one table.
 
     Оценить подготовку каждого участника с погрешностью: одна таблица.
     """
+    from competency_dx import scoring
+    from competency_dx.bank import load_bank
+    from competency_dx.reports import report as write_report
+
     if out.suffix.lower() not in SCORE_FILES:
         raise CommandError(f"{out}: scores are written as {', '.join(SCORE_FILES)}; give --out such a file")
     terminal, items = Terminal(language=language.code), load_bank(bank)
     data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
-    scores = heard(terminal, lambda: score_persons(data, items, method=METHODS[method.value]), known=data.findings)
+    chosen: scoring.Method = getattr(scoring, method.value)()
+    scores = heard(terminal, lambda: scoring.score(data, items, method=chosen), known=data.findings)
     terminal.result(write_report(scores, out, language=language.code))
 
 
@@ -138,7 +147,7 @@ def diagnose(
     bank: arguments.BankName,
     out: arguments.OutFolder,
     language: arguments.LanguageOption = Language.ru,
-    layout: Layout,
+    layout: "Layout",
     row_numbers: arguments.RowNumbers = False,
     cohort: arguments.FromCohort = False,
 ) -> None:
@@ -146,6 +155,11 @@ def diagnose(
 
     Построить профили дефицитов: profiles.json, таблицы, страница группы и страница каждого участника.
     """
+    from competency_dx.bank import load_bank
+    from competency_dx.competencies import Cohort
+    from competency_dx.competencies import diagnose as diagnose_persons
+    from competency_dx.reports import report as write_report
+
     terminal, items = Terminal(language=language.code), load_bank(bank)
     data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
     population = Cohort() if cohort else None
@@ -166,4 +180,6 @@ def report(
 
     Сделать отчёт по документу результата: банк, ответы, калибровка, оценки или профили.
     """
+    from competency_dx.reports import report as write_report
+
     Terminal(language=language.code).result(write_report(read_result(result), out, language=language.code))

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from competency_dx.cli.terminal import LanguageCode
-from competency_dx.responses import Layout
+
+if TYPE_CHECKING:
+    from competency_dx.responses import Layout
 
 
 class Language(StrEnum):
@@ -67,8 +69,10 @@ def _of_table(
         AttemptChoice, typer.Option("--attempts", help="Which attempt counts of a person with several")
     ] = AttemptChoice.error,
     cells: Annotated[CellContent, typer.Option("--cells", help="Cells hold raw answers or points")] = CellContent.auto,
-) -> Layout:
+) -> "Layout":
     """Return the layout that the options of a table describe."""
+    from competency_dx.responses import Layout
+
     pii: Literal["drop", "refuse"] = "drop" if drop_personal_data else "refuse"
     return Layout(person=person, form=form, sheet=sheet, pii=pii, attempts=attempts.value, cells=cells.value)
 

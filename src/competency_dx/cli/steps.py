@@ -6,16 +6,17 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration, MarginalML
-from competency_dx.calibration import calibrate as calibrate_items
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import CommandError, DocumentError
 from competency_dx.findings import Finding
-from competency_dx.responses import Layout, Responses, load_responses
-from competency_dx.result import Result
+
+if TYPE_CHECKING:
+    from competency_dx.bank import ItemBank
+    from competency_dx.calibration import Calibration
+    from competency_dx.responses import Layout, Responses
+    from competency_dx.result import Result
 
 FEW_PERSONS = 300
 """Below this number slopes are not estimated freely (the sample-size adviser)."""
@@ -33,6 +34,8 @@ def read_answers(
     terminal: Terminal, path: Path, bank: ItemBank, layout: Layout, *, row_numbers: bool = True
 ) -> Responses:
     """Read a table of answers and tell what was in it; without `row_numbers` refuse persons whom nobody could find again."""
+    from competency_dx.responses import load_responses
+
     data = heard(terminal, lambda: load_responses(path, bank=bank, layout=layout))
     terminal.say(
         f"Прочитано: участников {len(data.persons)}, заданий {len(data.items)}, ответов {int(data.observed.sum())}",
@@ -62,12 +65,14 @@ def calibrated(
     known: Sequence[Finding] = (),
 ) -> Calibration:
     """Calibrate and tell how it goes, and the findings that are not in `known`."""
+    from competency_dx.calibration import MarginalML, calibrate
+
     n = int(data.observed.any(axis=1).sum())
 
     def verb() -> Calibration:
         with terminal.stage(f"калибровка {model}, {n} чел.", f"calibration {model}, {n} persons") as show:
             method = MarginalML(progress=lambda step, value, _: show(f"{step}, log L {value:.1f}"))
-            return calibrate_items(data, model=model, bank=bank, priors=priors, method=method)
+            return calibrate(data, model=model, bank=bank, priors=priors, method=method)
 
     return heard(terminal, verb, known=[*data.findings, *known])
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from competency_dx.arrays import value
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.classes.misconception_mixture import AbilityWeights
@@ -33,6 +32,9 @@ from competency_dx.persons import (
 )
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
+
+if TYPE_CHECKING:
+    from competency_dx.calibration import Calibration
 
 RESTS_ON_PRIOR_FROM = 0.3  # share of the precision from which that is said
 

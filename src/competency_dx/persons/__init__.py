@@ -9,6 +9,7 @@ from competency_dx.persons.integral import MarginalDensity, PersonIntegral, Post
 from competency_dx.persons.lattice_posterior import modes
 from competency_dx.persons.matching import (
     Matched,
+    as_calibration,
     as_responses,
     by_population,
     check_one_dimension,
@@ -38,6 +39,7 @@ __all__ = [
     "Posterior",
     "PosteriorMoments",
     "SumScore",
+    "as_calibration",
     "as_responses",
     "by_population",
     "check_one_dimension",

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Ints, Names
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
-from competency_dx.classification import ClassCalibration
 from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding, Template
 from competency_dx.models import ItemParameters, bank_parameters
 from competency_dx.persons.plain_table import plain_points
 from competency_dx.responses import MissingPolicy, Reason, Reasons, Responses, chosen_options, load_responses
+
+if TYPE_CHECKING:
+    from competency_dx.calibration import Calibration
+    from competency_dx.classification import ClassCalibration
 
 # fmt: off
 NO_PARAMETERS = Template("persons.no_parameters", "warning",
@@ -48,11 +50,20 @@ def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
     ScoringError
         When something else is given.
     """
-    if isinstance(source, Calibration):
-        return source.parameters.in_group()
     if isinstance(source, ItemBank):
         return bank_parameters(source)
+    if (calibration := as_calibration(source)) is not None:
+        return calibration.parameters.in_group()
     raise ScoringError(f"Expected an ItemBank or a Calibration as parameters, got {type(source).__name__}")
+
+
+def as_calibration(source: object) -> Calibration | None:
+    """Return a calibration as it is, None for anything else; a process that knows banks only never loads that room."""
+    if isinstance(source, ItemBank):
+        return None
+    from competency_dx.calibration import Calibration
+
+    return source if isinstance(source, Calibration) else None
 
 
 def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
@@ -63,9 +74,10 @@ def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
     ScoringError
         When the calibration has several dimensions.
     """
-    if isinstance(parameters, Calibration) and len(parameters.population.dimensions) > 1:
+    calibration = as_calibration(parameters)
+    if calibration is not None and len(calibration.population.dimensions) > 1:
         raise ScoringError(
-            f"{verb} is for one competency, the calibration has {listed(parameters.population.dimensions)}; calibrate "
+            f"{verb} is for one competency, the calibration has {listed(calibration.population.dimensions)}; calibrate "
             "the items of each competency by themselves"
         )
 
@@ -83,8 +95,8 @@ def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibrat
     """
     if isinstance(source, Responses):
         return source
-    if isinstance(parameters, Calibration):
-        points = plain_points(source, frozenset(parameters.parameters.items))
+    if (calibration := as_calibration(parameters)) is not None:
+        points = plain_points(source, frozenset(calibration.parameters.items))
         if points is not None:
             return points
     if isinstance(source, Mapping) and all(np.ndim(v) == 0 for v in source.values()):
@@ -174,17 +186,18 @@ def by_population(data: Responses, parameters: ItemBank | Calibration) -> Iterat
 
     Persons of a group the calibration does not know, or whose group is not told, are scored with the reference group's.
     """
-    if not isinstance(parameters, Calibration) or len(parameters.groups) == 1:
+    calibration = as_calibration(parameters)
+    if calibration is None or len(calibration.groups) == 1:
         yield None, parameters_of(parameters)
         return
-    labels = data.background.get(parameters.grouping) if parameters.grouping is not None else None
+    labels = data.background.get(calibration.grouping) if calibration.grouping is not None else None
     if labels is None:
-        yield None, parameters_of_group(parameters, 0)
+        yield None, parameters_of_group(calibration, 0)
         return
-    place = {name: g for g, name in enumerate(parameters.groups)}
+    place = {name: g for g, name in enumerate(calibration.groups)}
     group = np.array([place.get(str(x), 0) for x in labels], dtype=np.int64)
     for g in np.unique(group):
-        yield np.flatnonzero(group == g), parameters_of_group(parameters, int(g))
+        yield np.flatnonzero(group == g), parameters_of_group(calibration, int(g))
 
 
 @lru_cache(maxsize=KEPT)

@@ -2,6 +2,6 @@
 
 from competency_dx.errors import ReportError
 from competency_dx.reports.api import report
-from competency_dx.reports.report_context import environment as page_templates
+from competency_dx.reports.pages import environment as page_templates
 
 __all__ = ["ReportError", "page_templates", "report"]

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
-from urllib.parse import quote
+from typing import TYPE_CHECKING, cast, get_args
 
-from competency_dx.adaptive import NextItems
-from competency_dx.competencies import DeficitProfiles
 from competency_dx.errors import ReportError
-from competency_dx.reports.cohort_page import cohort_view
-from competency_dx.reports.files import Sheet, csv_bytes, file_names, frame_sheet, workbook_bytes
-from competency_dx.reports.follow_up_form import form_sheets, form_view
-from competency_dx.reports.person_page import person_view
-from competency_dx.reports.profile_sheets import profile_sheets
-from competency_dx.reports.report_context import Language, ReportContext, environment, render, report_context, strings
-from competency_dx.reports.result_page import result_view
+from competency_dx.reports.files import csv_bytes, workbook_bytes
+from competency_dx.reports.pages import Language, Written, environment
 from competency_dx.result import Result
 
-RESULT_FILES = {".html": "index.html", ".csv": "table.csv", ".xlsx": "table.xlsx", ".json": "result.json"}
-PROFILE_FILES = {".html": "index.html", ".csv": "profiles.csv", ".xlsx": "profiles.xlsx", ".json": "profiles.json"}
-FILES = tuple(RESULT_FILES)
+if TYPE_CHECKING:
+    from competency_dx.adaptive import NextItems
+    from competency_dx.competencies import DeficitProfiles
+
+FILES = (".html", ".csv", ".xlsx", ".json")
 NOT_WRITTEN = (".pdf", ".docx", ".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
-PERSONS = "persons"
 MADE_HERE = 'name="generator" content="competency_dx"'
 
 
@@ -55,26 +47,42 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         When jinja2, matplotlib or xlsxwriter is needed and not installed.
     """
     target = _check(result, folder_or_file, language)
-    s = report_context(result, language) if isinstance(result, DeficitProfiles) else None
+    written = _written(result, language)
     if target.suffix.lower() in FILES and not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(_single(result, target.suffix.lower(), language, s, {}))
+        target.write_bytes(_single(result, target.suffix.lower(), language, written, alone=True))
         return target
     environment()
-    pages = file_names(map(str, result.persons)) if isinstance(result, DeficitProfiles) else {}
-    names = PROFILE_FILES if isinstance(result, DeficitProfiles) else RESULT_FILES
-    links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in pages.items()}
-    files = {name: _single(result, suffix, language, s, links) for suffix, name in names.items()}
-    if isinstance(result, DeficitProfiles) and s is not None:
-        for profile in result:
-            values = {"v": person_view(profile, s), "s": s, "back": "../index.html"}
-            files[f"{PERSONS}/{pages[profile.person]}.html"] = render("person.html", language, values).encode()
-    _forget(target / PERSONS, set(files))
+    document = "result" if written.table == "table" else written.table
+    names = {
+        ".html": "index.html",
+        ".csv": f"{written.table}.csv",
+        ".xlsx": f"{written.table}.xlsx",
+        ".json": f"{document}.json",
+    }
+    files = {name: _single(result, suffix, language, written, alone=False) for suffix, name in names.items()}
+    files |= written.further()
+    _forget(target / "persons", set(files))
     for name, content in files.items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return target / "index.html"
+
+
+def _written(result: Result, language: Language) -> Written:
+    """Return how a result of this kind is written; what that takes is imported only when there is such a result."""
+    if result.kind == "deficit_profiles":
+        from competency_dx.reports.profile_report import profile_report
+
+        return profile_report(cast("DeficitProfiles", result), language)
+    if result.kind == "next_items":
+        from competency_dx.reports.follow_up_form import form_report
+
+        return form_report(cast("NextItems", result), language)
+    from competency_dx.reports.result_page import result_report
+
+    return result_report(result, language)
 
 
 def _forget(folder: Path, kept: set[str]) -> None:
@@ -106,30 +114,12 @@ def _check(result: object, folder_or_file: str | Path, language: object) -> Path
     return target
 
 
-def _single(
-    result: Result, suffix: str, language: Language, s: ReportContext | None, links: Mapping[str, str]
-) -> bytes:
-    """Return the one file with this ending; profiles bring the context of their report and links to pages of persons."""
+def _single(result: Result, suffix: str, language: Language, written: Written, *, alone: bool) -> bytes:
+    """Return the one file with this ending; `alone` means that no other file stands beside it."""
     if suffix == ".json":
         return result.to_json().encode()
     if suffix == ".csv":
         return csv_bytes(result.to_frame(), language)
     if suffix == ".xlsx":
-        return workbook_bytes(*_sheets(result, language, s))
-    if isinstance(result, DeficitProfiles) and s is not None:
-        template, view = "cohort.html", {"v": cohort_view(result, s, links), "s": s}
-    elif isinstance(result, NextItems):
-        template, view = "form.html", {"v": form_view(result, language)}
-    else:
-        template, view = "result.html", {"v": result_view(result, language)}
-    return render(template, language, view).encode()
-
-
-def _sheets(result: Result, language: Language, s: ReportContext | None) -> tuple[Sequence[Sheet], str]:
-    """Return the sheets of a workbook and its title."""
-    t = strings(language)
-    if isinstance(result, DeficitProfiles) and s is not None:
-        return profile_sheets(result, s), t["cohort_title"]
-    if isinstance(result, NextItems):
-        return form_sheets(result, language), t["form_title"]
-    return [frame_sheet(t["sheet_table"], result.to_frame(), {})], next(iter(result.summary()), result.kind)
+        return workbook_bytes(*written.sheets())
+    return written.page(not alone).encode()

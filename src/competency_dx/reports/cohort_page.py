@@ -30,6 +30,7 @@ from competency_dx.reports.cohort import (
     natural,
     summaries,
 )
+from competency_dx.reports.pages import several
 from competency_dx.reports.person_page import Unconcluded
 from competency_dx.reports.report_context import (
     Branch,
@@ -40,7 +41,6 @@ from competency_dx.reports.report_context import (
     column_title,
     false_share,
     named,
-    several,
 )
 
 MOST_SUPPRESSED_ROWS = 6

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from competency_dx.arrays import value
 from competency_dx.errors import require
-from competency_dx.reports.report_context import Language
+from competency_dx.reports.pages import Language
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 from competency_dx.adaptive import NextItems, Question
 from competency_dx.arrays import value
 from competency_dx.reports.files import Sheet
-from competency_dx.reports.report_context import Language, strings
+from competency_dx.reports.pages import Language, Written, render, strings
 
 
 @value
@@ -33,6 +33,16 @@ class FormView:
 
     bank: str
     forms: tuple[PersonForm, ...]
+
+
+def form_report(items: NextItems, language: Language) -> Written:
+    """Return how the next items are written: a form to print and a workbook to fill in."""
+
+    def page(_: bool) -> str:  # noqa: FBT001 - no further pages
+        return render("form.html", language, {"v": form_view(items, language)})
+
+    title = strings(language)["form_title"]
+    return Written(table="table", page=page, sheets=lambda: (form_sheets(items, language), title))
 
 
 def form_view(items: NextItems, language: Language) -> FormView:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from competency_dx.arrays import value
 from competency_dx.competencies import Conclusion, Evidence, Profile
 from competency_dx.display import IntervalRow, chance, decimal, interval, interval_table, percent
+from competency_dx.reports.pages import several
 from competency_dx.reports.report_context import (
     Branch,
     ReportContext,
@@ -16,7 +17,6 @@ from competency_dx.reports.report_context import (
     column_title,
     false_share,
     named,
-    several,
 )
 
 FOUND = ("confirmed", "likely")

@@ -7,46 +7,24 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
 from competency_dx.display import (
-    FONT,
     LOOKS,
     NBSP,
     Look,
     counted,
     decimal,
     interval,
-    patterns,
     percent,
-    sentences,
-    swatch,
     symbol,
     tied,
     yaml_content,
 )
-from competency_dx.errors import require
-from competency_dx.findings import Finding
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-Language = Literal["ru", "en"]
-SHOWN_SCOPE = 5
-
-
-def strings(language: Language) -> Mapping[str, str]:
-    """Return the sentences of one language by key, which ``strings.yaml`` has in both."""
-    return sentences("reports", "strings", language)
-
-
-def several(n: int, noun: str, language: Language) -> str:
-    """Return a number with the right form of one of the nouns of ``strings.yaml``, kept on one line."""
-    return counted(n, strings(language)[f"noun_{noun}"].split("|"), language)
+from competency_dx.reports.pages import FindingLine, Language, finding_lines, strings
 
 
 @value
@@ -57,16 +35,6 @@ class Sign:
     symbol: str
     name: str
     meaning: str
-
-
-@value
-class FindingLine:
-    """One finding in the language of the report."""
-
-    severity: str
-    text: str
-    scope: str
-    code: str
 
 
 @value
@@ -234,16 +202,6 @@ def _correlations(profiles: DeficitProfiles, language: Language) -> str:
     return strings(language)["correlations"].format(low=low, high=high)
 
 
-def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:
-    """Return findings for a table: at most five ids of the scope, the rest counted."""
-    t, out = strings(language), []
-    for f in findings:
-        rest = len(f.scope) - SHOWN_SCOPE
-        ids = [*f.scope[:SHOWN_SCOPE], *([t["and_more"].format(n=rest)] if rest > 0 else [])]
-        out.append(FindingLine(severity=t[f.severity], text=f.text(language), scope=", ".join(ids), code=f.code))
-    return tuple(out)
-
-
 def false_share(share: float, s: ReportContext) -> str:
     """Return the sentence on the expected share of false ones among confirmed deficits, "" where there are none."""
     return s.t["false_share"].format(share=percent(100 * share, s.language)) if math.isfinite(share) else ""
@@ -270,26 +228,3 @@ def named(cell: str, language: Language) -> str:
         return strings(language)["not_stated"]
     date = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)(?:[ T]00:00:00)?", cell)
     return cell if date is None else ".".join(reversed(date.groups())) if language == "ru" else "-".join(date.groups())
-
-
-@cache
-def environment() -> Environment:
-    """Return the environment: everything is escaped, a name the page does not know is an error."""
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError:
-        raise require("jinja2", "report", "report()") from None
-    return Environment(
-        loader=PackageLoader("competency_dx.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-
-
-def render(template: str, language: Language, values: Mapping[str, object]) -> str:
-    """Return a page; `t` holds the sentences of the language."""
-    shared = {"t": strings(language), "language": language, "font": FONT, "swatch": swatch, "patterns": patterns}
-    return environment().get_template(template).render(shared | dict(values))

@@ -9,7 +9,8 @@ from competency_dx.arrays import value
 from competency_dx.display import MINUS, chart_svg, count
 from competency_dx.findings import findings_of
 from competency_dx.provenance import Provenance
-from competency_dx.reports.report_context import FindingLine, Language, finding_lines, several, strings
+from competency_dx.reports.files import frame_sheet
+from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, several, strings
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
@@ -38,6 +39,20 @@ class ResultView:
     rows: tuple[tuple[str, ...], ...]
     note: str
     methods: tuple[tuple[str, str], ...]
+
+
+def result_report(result: Result, language: Language) -> Written:
+    """Return how any result is written: one page, and its table as the only sheet."""
+
+    def page(_: bool) -> str:  # noqa: FBT001 - no further pages
+        return render("result.html", language, {"v": result_view(result, language)})
+
+    table = strings(language)["sheet_table"]
+    return Written(
+        table="table",
+        page=page,
+        sheets=lambda: ([frame_sheet(table, result.to_frame(), {})], next(iter(result.summary()), result.kind)),
+    )
 
 
 def result_view(result: Result, language: Language) -> ResultView:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
-from competency_dx.classification import ClassCalibration
 from competency_dx.errors import ScoringError
 from competency_dx.findings import announce, findings_of, gathered
-from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_responses, by_population, match, source_of
+from competency_dx.persons import (
+    EAP,
+    ML,
+    WLE,
+    Method,
+    SumScore,
+    as_calibration,
+    as_responses,
+    by_population,
+    match,
+    source_of,
+)
 from competency_dx.provenance import provenance
 from competency_dx.responses import Responses
 from competency_dx.scoring.estimation import Estimates, estimates, joined
-from competency_dx.scoring.mastery import mastery_scores
 from competency_dx.scoring.scores import Scores
 from competency_dx.scoring.shared_errors import shared_errors
+
+if TYPE_CHECKING:
+    from competency_dx.calibration import Calibration
+    from competency_dx.classification import ClassCalibration
 
 DEFAULT_METHOD = EAP()
 
@@ -64,14 +76,17 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
     """Return the scores with their findings, none of which is a Python warning yet."""
     if not isinstance(method, Method):
         raise ScoringError(f"method={method!r} is not known; choose EAP(), MAP(), ML(), WLE() or SumScore()")
-    if isinstance(parameters, ClassCalibration):
-        return mastery_scores(data, parameters, method)
+    source = parameters if isinstance(parameters, ItemBank) else as_calibration(parameters)
+    if source is None:
+        from competency_dx.scoring.mastery import mastery_scores
+
+        return mastery_scores(data, cast("ClassCalibration", parameters), method)
     parts: list[Estimates] = []
     findings = gathered(data.findings, findings_of(parameters))
     rows, whole = [], isinstance(method, EAP) and method.item_uncertainty == "all"
-    several = isinstance(parameters, Calibration) and len(parameters.groups) > 1
-    shared = shared_errors(parameters) if whole and isinstance(parameters, Calibration) and not several else None
-    for persons, known in by_population(data, parameters):
+    calibration = as_calibration(source)
+    shared = shared_errors(calibration) if whole and calibration is not None and len(calibration.groups) == 1 else None
+    for persons, known in by_population(data, source):
         matched = match(data, known, method.missing)
         some = matched if persons is None else matched.rows(persons)
         part, notes = estimates(some, known, method, shared)
@@ -89,9 +104,7 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         status=found.status,
         reliability=np.array([_reliability(found, d, method) for d in range(found.theta.shape[1])]),
         findings=findings,
-        provenance=provenance(
-            "score", {"responses": found.digest, "parameters": source_of(parameters)}, _settings(method)
-        ),
+        provenance=provenance("score", {"responses": found.digest, "parameters": source_of(source)}, _settings(method)),
     )
 
 

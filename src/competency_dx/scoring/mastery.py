@@ -18,8 +18,10 @@ def mastery_scores(data: Responses, calibration: ClassCalibration, method: Metho
     Raises
     ------
     ScoringError
-        When another method than EAP is asked for.
+        When these are no parameters at all, or another method than EAP is asked for.
     """
+    if not isinstance(calibration, ClassCalibration):
+        raise ScoringError(f"Expected an ItemBank or a Calibration as parameters, got {type(calibration).__name__}")
     if not isinstance(method, EAP):
         raise ScoringError(
             f"{type(method).__name__} is for competencies on a scale; attributes of a diagnostic classification model are "

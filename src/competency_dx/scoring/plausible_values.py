@@ -15,7 +15,6 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Names, value
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
 from competency_dx.display import Chart, histogram_chart
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered, worth_a_line
@@ -41,6 +40,8 @@ from competency_dx.scoring.latent_regression import RegressionFit, fit_latent_re
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from competency_dx.calibration import Calibration
 
 Shape = Literal["long", "wide"]
 DEFAULT_METHOD = EAP()

@@ -25,7 +25,6 @@ from scipy.special import ndtri
 
 from competency_dx.arrays import Bools, Floats, blocks, evenly, names, value
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
 from competency_dx.display import Chart, Series
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
@@ -58,6 +57,8 @@ from competency_dx.scoring.api import scored
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from competency_dx.calibration import Calibration
 
 DEFAULT_METHOD = EAP()
 BLOCK = 512  # persons whose information is evaluated at once

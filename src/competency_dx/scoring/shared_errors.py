@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, blocks
-from competency_dx.calibration import Calibration
 from competency_dx.kernels.families import dispatch
 from competency_dx.models import ItemParameters
 from competency_dx.persons import ExactPosterior, MarginalDensity, Matched, Posterior, filled_table
+
+if TYPE_CHECKING:
+    from competency_dx.calibration import Calibration
 
 BLOCK = 256
 SOME = 16  # persons whose draws are evaluated at once

@@ -12,7 +12,6 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, names, value
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
 from competency_dx.display import Chart, Series
 from competency_dx.errors import ScoringError, listed, require
 from competency_dx.findings import Finding, worth_a_line
@@ -25,6 +24,8 @@ from competency_dx.scoring.scores import STATUSES, Scores
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from competency_dx.calibration import Calibration
 
 BLOCK = 50_000
 DEFAULT_METHOD = EAP()

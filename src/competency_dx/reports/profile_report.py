@@ -1,15 +1,19 @@
-"""The sheets of the workbook of deficit profiles, with heads and states in the language of the report."""
+"""The report on deficit profiles: cohort page, a page for each person, and the sheets of the workbook."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from competency_dx.competencies import STATES, DeficitProfiles
 from competency_dx.reports.cohort import summaries
-from competency_dx.reports.files import Sheet, SheetCell
-from competency_dx.reports.report_context import ReportContext
+from competency_dx.reports.cohort_page import cohort_view
+from competency_dx.reports.files import Sheet, SheetCell, file_names
+from competency_dx.reports.pages import Language, Written, render
+from competency_dx.reports.person_page import person_view
+from competency_dx.reports.report_context import ReportContext, report_context
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +24,29 @@ _BY_PATTERN = {
     "0.00": ("theta", "se", "reliability", "prmse"),
     "0": ("n_items", "n"),
 }
+PERSONS = "persons"
 FORMATS: Mapping[str, str] = MappingProxyType({key: pattern for pattern, keys in _BY_PATTERN.items() for key in keys})
+
+
+def profile_report(profiles: DeficitProfiles, language: Language) -> Written:
+    """Return how profiles are written: the cohort page links to the persons' pages where they stand beside it."""
+    s, pages = report_context(profiles, language), file_names(map(str, profiles.persons))
+
+    def page(linked: bool) -> str:  # noqa: FBT001 - as `Written` calls it
+        links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in pages.items()} if linked else {}
+        return render("cohort.html", language, {"v": cohort_view(profiles, s, links), "s": s})
+
+    def persons() -> Iterator[tuple[str, bytes]]:
+        for profile in profiles:
+            values = {"v": person_view(profile, s), "s": s, "back": "../index.html"}
+            yield f"{PERSONS}/{pages[profile.person]}.html", render("person.html", language, values).encode()
+
+    return Written(
+        table="profiles",
+        page=page,
+        sheets=lambda: (profile_sheets(profiles, s), s.t["cohort_title"]),
+        further=persons,
+    )
 
 
 def profile_sheets(profiles: DeficitProfiles, s: ReportContext) -> tuple[Sheet, ...]:

@@ -1,0 +1,85 @@
+"""What every page of a report needs, whatever it shows: language, sentences, lines of findings, templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from competency_dx.arrays import value
+from competency_dx.display import FONT, counted, patterns, sentences, swatch
+from competency_dx.errors import require
+from competency_dx.findings import Finding
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from competency_dx.reports.files import Sheet
+
+Language = Literal["ru", "en"]
+SHOWN_SCOPE = 5
+
+
+class Written(NamedTuple):
+    """How one result is written: page, sheets and title of the workbook, further pages, each made when asked for.
+
+    `table` names the files of tables; `further` yields paths and bytes, and `page` is told whether they stand beside it.
+    """
+
+    table: str
+    page: Callable[[bool], str]
+    sheets: Callable[[], tuple[Sequence[Sheet], str]]
+    further: Callable[[], Iterable[tuple[str, bytes]]] = tuple
+
+
+def strings(language: Language) -> Mapping[str, str]:
+    """Return the sentences of one language by key, which ``strings.yaml`` has in both."""
+    return sentences("reports", "strings", language)
+
+
+def several(n: int, noun: str, language: Language) -> str:
+    """Return a number with the right form of one of the nouns of ``strings.yaml``, kept on one line."""
+    return counted(n, strings(language)[f"noun_{noun}"].split("|"), language)
+
+
+@value
+class FindingLine:
+    """One finding in the language of the report."""
+
+    severity: str
+    text: str
+    scope: str
+    code: str
+
+
+def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:
+    """Return findings for a table: at most five ids of the scope, the rest counted."""
+    t, out = strings(language), []
+    for f in findings:
+        rest = len(f.scope) - SHOWN_SCOPE
+        ids = [*f.scope[:SHOWN_SCOPE], *([t["and_more"].format(n=rest)] if rest > 0 else [])]
+        out.append(FindingLine(severity=t[f.severity], text=f.text(language), scope=", ".join(ids), code=f.code))
+    return tuple(out)
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment: everything is escaped, a name the page does not know is an error."""
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError:
+        raise require("jinja2", "report", "report()") from None
+    return Environment(
+        loader=PackageLoader("competency_dx.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def render(template: str, language: Language, values: Mapping[str, object]) -> str:
+    """Return a page; `t` holds the sentences of the language."""
+    shared = {"t": strings(language), "language": language, "font": FONT, "swatch": swatch, "patterns": patterns}
+    return environment().get_template(template).render(shared | dict(values))
