@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from competency_dx import bank
 from competency_dx.bank import load_bank
-from competency_dx.cli import app
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -118,5 +118,5 @@ def test_an_interruption(command: Command, monkeypatch: pytest.MonkeyPatch) -> N
     def stop(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "load_bank", stop)
+    monkeypatch.setattr(bank, "load_bank", stop)
     assert command("validate", "physics")[0] == 130
