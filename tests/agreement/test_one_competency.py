@@ -20,7 +20,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 import competency_dx as cdx
-from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
+from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.models import log_probabilities
 
 Results = Callable[[str], dict[str, Any]]

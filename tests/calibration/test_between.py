@@ -27,7 +27,7 @@ from competency_dx.engine.populations import Populations, inseparable, populatio
 from competency_dx.engine.priors import Priors
 from competency_dx.engine.propagation import Propagation, propagation_likelihood
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.grid.e_step import Answers, prepare
+from competency_dx.kernels.grid import Answers, prepare
 from competency_dx.kernels.propagation.ep_e_step import ep_posterior
 
 Floats = NDArray[np.float64]

@@ -25,7 +25,7 @@ from competency_dx.engine.priors import LogNormal
 from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.engine.reduction import orthogonal, reduction_likelihood
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid import prepare
 
 RNG = np.random.default_rng
 

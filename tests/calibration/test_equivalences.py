@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 import competency_dx as cdx
 from competency_dx.calibration import Constraints
-from competency_dx.kernels.families import dispatch, graded, partial_credit
-from competency_dx.kernels.families.dispatch import KernelGroup
+from competency_dx.kernels import families
+from competency_dx.kernels.families import KernelGroup, graded, partial_credit
 
 Floats = NDArray[np.float64]
 EXACT = cdx.MarginalML(tolerance=1e-7)
@@ -88,12 +88,12 @@ def test_graded_kernel_with_two_categories_is_the_divide_by_total_kernel(
 ) -> None:
     beta, allowed, at = np.array([[a, d]]), np.ones((1, 2), bool), np.array(theta)
     first, second = ((KernelGroup(k, np.arange(1)),) for k in (graded, partial_credit))
-    one, other = (dispatch.log_probabilities(g, beta, at, allowed) for g in (first, second))
+    one, other = (families.log_probabilities(g, beta, at, allowed) for g in (first, second))
     np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
     counts = np.exp(other) * 3.0
     np.testing.assert_allclose(
-        dispatch.information(first, beta, counts, one, at, allowed),
-        dispatch.information(second, beta, counts, other, at, allowed),
+        families.information(first, beta, counts, one, at, allowed),
+        families.information(second, beta, counts, other, at, allowed),
         rtol=1e-7,
         atol=1e-9,
     )

@@ -29,7 +29,7 @@ from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, fit
 from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid import prepare
 from competency_dx.kernels.rotation import (
     Method,
     oblique,

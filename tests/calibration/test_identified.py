@@ -12,7 +12,7 @@ import competency_dx as cdx
 from competency_dx.arrays import Floats
 from competency_dx.calibration import Population
 from competency_dx.engine import Constraints, Known, build_items, category_counts, populations_of, reduction_likelihood
-from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid import prepare
 
 IDS = tuple(f"i{k}" for k in range(12))
 

@@ -22,7 +22,7 @@ from competency_dx.engine.likelihood import Evaluation
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.priors import PooledNormal
-from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid import prepare
 from competency_dx.models import FAMILIES
 
 Floats = NDArray[np.float64]

@@ -25,7 +25,7 @@ from competency_dx.engine.populations import Populations, populations_of
 from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.engine.reduction import orthogonal
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid import prepare
 from competency_dx.kernels.grid.product import Regions, dual_directions, product_grid
 
 SharedFile = Callable[[str], Path]

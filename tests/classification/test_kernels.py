@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
+from competency_dx.kernels import classes as profiles
 from competency_dx.kernels.classes import attribute_distributions as distributions
-from competency_dx.kernels.classes import attribute_profiles as profiles
 from competency_dx.kernels.classes import item_classes
 from competency_dx.kernels.classes.attribute_distributions import Distribution, Kind
 from competency_dx.kernels.classes.class_information import Louis, Point, louis

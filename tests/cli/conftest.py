@@ -12,7 +12,7 @@ import pytest
 from competency_dx import reports
 from competency_dx.__main__ import main
 from competency_dx.bank import ItemBank, load_bank
-from competency_dx.cli.demo import run as demo_run
+from competency_dx.cli import demo as demo_run
 from competency_dx.cli.demo.cohort_files import write_cohort
 from competency_dx.cli.demo.region import RegionCohort, make_cohort
 from competency_dx.result import Result

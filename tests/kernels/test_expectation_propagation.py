@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logsumexp
 
-from competency_dx.kernels.grid import e_step as marginal
+from competency_dx.kernels import grid as marginal
+from competency_dx.kernels.grid import Answers, prepare
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import Answers, prepare
 from competency_dx.kernels.normal_population import pairs, population_gradient, population_information
+from competency_dx.kernels.propagation import SweepControl
 from competency_dx.kernels.propagation import ep_e_step as of_step
 from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_error, ep_posterior, no_sites
 from competency_dx.kernels.propagation.ep_information import (
@@ -24,7 +25,6 @@ from competency_dx.kernels.propagation.ep_information import (
     ep_person_scores,
     item_derivatives,
 )
-from competency_dx.kernels.propagation.expectation_propagation import SweepControl
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from competency_dx.kernels.families import dispatch, graded, partial_credit
-from competency_dx.kernels.families.dispatch import Groups, KernelGroup
+from competency_dx.kernels import families
+from competency_dx.kernels.families import Groups, KernelGroup, graded, partial_credit
 from competency_dx.kernels.families.item_kernel import FLOOR, expected_curvature, information_by_parameters
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ def draw_items(kernel: ModuleType) -> st.SearchStrategy[Items]:
 @settings(max_examples=40, deadline=None)
 def test_probabilities_of_admitted_categories_sum_to_one(kernel: ModuleType, data: st.DataObject) -> None:
     some = data.draw(draw_items(kernel))
-    log_prob = dispatch.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
+    log_prob = families.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
     prob = np.exp(log_prob)
     np.testing.assert_allclose(prob.sum(axis=1), 1, atol=1e-12)
     assert (log_prob[~some.allowed] <= FLOOR + 1).all()
@@ -82,11 +82,11 @@ def test_probabilities_of_admitted_categories_sum_to_one(kernel: ModuleType, dat
 @settings(max_examples=40, deadline=None)
 def test_derivatives_are_finite_differences(kernel: ModuleType, data: st.DataObject) -> None:
     some = data.draw(draw_items(kernel))
-    log_prob = dispatch.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
-    found = dispatch.derivatives(only(kernel, len(some.beta)), some.beta, log_prob, THETA, some.allowed)
+    log_prob = families.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
+    found = families.derivatives(only(kernel, len(some.beta)), some.beta, log_prob, THETA, some.allowed)
     for i, f in free(some):
-        up = dispatch.log_probabilities(only(kernel, len(some.beta)), shifted(some, (i, f), H), THETA, some.allowed)
-        down = dispatch.log_probabilities(only(kernel, len(some.beta)), shifted(some, (i, f), -H), THETA, some.allowed)
+        up = families.log_probabilities(only(kernel, len(some.beta)), shifted(some, (i, f), H), THETA, some.allowed)
+        down = families.log_probabilities(only(kernel, len(some.beta)), shifted(some, (i, f), -H), THETA, some.allowed)
         numeric = (up - down)[i] / (2 * H)
         admitted = some.allowed[i]
         np.testing.assert_allclose(found[i, f][admitted], numeric[admitted], atol=1e-6, rtol=1e-6)
@@ -102,14 +102,14 @@ def test_information_is_the_second_difference(kernel: ModuleType, data: st.DataO
     counts = rng.gamma(2.0, size=(*some.beta.shape, len(THETA))) * some.allowed[:, :, None]
 
     def gradient(beta: Floats) -> Floats:
-        log_prob = dispatch.log_probabilities(only(kernel, len(beta)), beta, THETA, some.allowed)
+        log_prob = families.log_probabilities(only(kernel, len(beta)), beta, THETA, some.allowed)
         out: Floats = np.einsum(
-            "nkq,nfkq->nf", counts, dispatch.derivatives(only(kernel, len(beta)), beta, log_prob, THETA, some.allowed)
+            "nkq,nfkq->nf", counts, families.derivatives(only(kernel, len(beta)), beta, log_prob, THETA, some.allowed)
         )
         return out
 
-    log_prob = dispatch.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
-    found = dispatch.information(only(kernel, len(some.beta)), some.beta, counts, log_prob, THETA, some.allowed)
+    log_prob = families.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
+    found = families.information(only(kernel, len(some.beta)), some.beta, counts, log_prob, THETA, some.allowed)
     places = free(some)
     for i, f in places:
         numeric = -(gradient(shifted(some, (i, f), H)) - gradient(shifted(some, (i, f), -H)))[i] / (2 * H)
@@ -124,11 +124,11 @@ def test_information_is_the_second_difference(kernel: ModuleType, data: st.DataO
 def test_expected_information_is_information_at_expected_counts(kernel: ModuleType, data: st.DataObject) -> None:
     some = data.draw(draw_items(kernel))
     totals = np.random.default_rng(1).gamma(2.0, size=(len(some.beta), len(THETA)))
-    log_prob = dispatch.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
+    log_prob = families.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
     prob = np.where(some.allowed[:, :, None], np.exp(log_prob), 0.0)
-    D = dispatch.by_predictor(only(kernel, len(some.beta)), some.beta, log_prob, THETA, some.allowed)
+    D = families.by_predictor(only(kernel, len(some.beta)), some.beta, log_prob, THETA, some.allowed)
     expected = information_by_parameters(expected_curvature(totals, prob, D), THETA[:, None])
-    observed = dispatch.information(
+    observed = families.information(
         only(kernel, len(some.beta)), some.beta, totals[:, None] * prob, log_prob, THETA, some.allowed
     )
     for i, f in free(some):
@@ -142,11 +142,11 @@ def test_expected_information_is_information_at_expected_counts(kernel: ModuleTy
 @settings(max_examples=40, deadline=None)
 def test_person_curves_are_probabilities_with_their_derivatives(kernel: ModuleType, data: st.DataObject) -> None:
     some = data.draw(draw_items(kernel))
-    prob, first, second = dispatch.person_curves(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
-    log_prob = dispatch.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
+    prob, first, second = families.person_curves(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
+    log_prob = families.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
     np.testing.assert_allclose(prob, np.exp(log_prob).transpose(2, 0, 1), atol=1e-12)
-    up, up_first, _ = dispatch.person_curves(only(kernel, len(some.beta)), some.beta, THETA + H, some.allowed)
-    down, down_first, _ = dispatch.person_curves(only(kernel, len(some.beta)), some.beta, THETA - H, some.allowed)
+    up, up_first, _ = families.person_curves(only(kernel, len(some.beta)), some.beta, THETA + H, some.allowed)
+    down, down_first, _ = families.person_curves(only(kernel, len(some.beta)), some.beta, THETA - H, some.allowed)
     np.testing.assert_allclose(first, (up - down) / (2 * H), atol=1e-8)
     np.testing.assert_allclose(second, (up_first - down_first) / (2 * H), atol=1e-8)
 
@@ -156,7 +156,7 @@ def test_partial_credit_is_the_formula_of_masters() -> None:
     e = np.array([0.0, 0.5, -0.5])
     expected = np.exp(np.array([0.0, 0.3, 0.6]) + e)
     expected /= expected.sum()
-    found = dispatch.log_probabilities(
+    found = families.log_probabilities(
         only(partial_credit), np.array([[1.0, 0.5, -0.5]]), np.array([0.3]), np.ones((1, 3), bool)
     )
     np.testing.assert_allclose(np.exp(found[0, :, 0]), expected, rtol=1e-14)
@@ -166,7 +166,7 @@ def test_graded_is_the_formula_of_samejima() -> None:
     """P(X >= k) = logistic(a(θ - b_k)) with a = 1.5, b = (-1, 0.4) at θ = 0.3, by hand."""
     star = 1 / (1 + np.exp(-1.5 * (0.3 - np.array([-1.0, 0.4]))))
     expected = np.array([1 - star[0], star[0] - star[1], star[1]])
-    found = dispatch.log_probabilities(
+    found = families.log_probabilities(
         only(graded), np.array([[1.5, 1.5, -0.6]]), np.array([0.3]), np.ones((1, 3), bool)
     )
     np.testing.assert_allclose(np.exp(found[0, :, 0]), expected, rtol=1e-13)
@@ -176,7 +176,7 @@ def test_graded_is_the_formula_of_samejima() -> None:
 def test_leaving_a_category_out_is_a_model_without_it(kernel: ModuleType) -> None:
     """An item that never sees category 1 of 0, 1, 2 under GRM is a dichotomous one with the boundary d_2."""
     theta, allowed = THETA, np.array([[True, False, True]])
-    found = dispatch.log_probabilities(only(kernel), np.array([[1.3, 0.0, -0.7]]), theta, allowed)[0]
+    found = families.log_probabilities(only(kernel), np.array([[1.3, 0.0, -0.7]]), theta, allowed)[0]
     slope = 2.6 if kernel is partial_credit else 1.3  # categories 0 and 2 are two slopes apart in divide-by-total
     right = 1 / (1 + np.exp(-(slope * theta - 0.7)))
     np.testing.assert_allclose(np.exp(found[2]), right, rtol=1e-12)

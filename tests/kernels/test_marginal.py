@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from competency_dx.kernels.grid import e_step as marginal
-from competency_dx.kernels.grid.e_step import Answers, Expected, Tables, e_step, prepare
+from competency_dx.kernels import grid as marginal
+from competency_dx.kernels.grid import Answers, Expected, Tables, e_step, prepare
 
 Floats = NDArray[np.float64]
 N_CATEGORIES = np.array([2, 3, 4])

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from competency_dx.arrays import Floats
-from competency_dx.kernels.families import dispatch, partial_credit
-from competency_dx.kernels.families.dispatch import KernelGroup
-from competency_dx.kernels.grid.e_step import points_needed, standard_nodes
-from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
+from competency_dx.kernels import families
+from competency_dx.kernels.families import KernelGroup, partial_credit
+from competency_dx.kernels.grid import points_needed, standard_nodes
+from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.kernels.persons.point_estimates import Target, solve
 
 
@@ -55,7 +55,7 @@ PATTERNS = [[1, 0, 1, 0], [0, 1, 0, 1], [1, 2, 2, 0], [0, 0, 1, 0], [1, 1, 2, 1]
 
 
 def log_likelihood(theta: float, pattern: list[int]) -> float:
-    table = dispatch.log_probabilities(GROUPS, BETA, np.array([theta]), ALLOWED)[:, :, 0]
+    table = families.log_probabilities(GROUPS, BETA, np.array([theta]), ALLOWED)[:, :, 0]
     return float(sum(table[i, k] for i, k in enumerate(pattern)))
 
 
@@ -63,7 +63,7 @@ def information(theta: float) -> float:
     """Return the test information by finite differences of the probabilities."""
     h = 1e-5
     prob = [
-        np.exp(dispatch.log_probabilities(GROUPS, BETA, np.array([t]), ALLOWED)[:, :, 0])
+        np.exp(families.log_probabilities(GROUPS, BETA, np.array([t]), ALLOWED)[:, :, 0])
         for t in (theta - h, theta, theta + h)
     ]
     slope = (prob[2] - prob[0]) / (2 * h)
@@ -87,7 +87,7 @@ def test_roots_are_those_of_scipy(pattern: list[int], target: Target) -> None:
     """Brent's method on the estimating function by finite differences, good to 1e-6."""
 
     def curves(at: Floats) -> tuple[Floats, Floats, Floats]:
-        return dispatch.person_curves(GROUPS, BETA, at, ALLOWED)
+        return families.person_curves(GROUPS, BETA, at, ALLOWED)
 
     codes: NDArray[np.int8] = np.array([pattern], dtype=np.int8)
     theta, _ = solve(target, curves, codes, np.ones((1, 4), bool), (0.3, 1.44), (-12.0, 12.0))

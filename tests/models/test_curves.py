@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
-from competency_dx.kernels.families import dispatch
+from competency_dx.kernels import families
 from competency_dx.models import (
     FAMILIES,
     ItemParameters,
@@ -125,7 +125,7 @@ def _draws(parameters: ItemParameters, i: int, n: int) -> Floats:
     rng = np.random.default_rng(3)
     beta = rng.multivariate_normal(parameters.beta[i, :K], parameters.covariance[i, :K, :K], n, method="cholesky")
     groups, every = parameters.take([i]).groups, np.ones((1, K), bool)
-    return np.array([np.exp(dispatch.log_probabilities(groups, b[None], THETA, every)[0]) for b in beta])
+    return np.array([np.exp(families.log_probabilities(groups, b[None], THETA, every)[0]) for b in beta])
 
 
 @pytest.mark.parametrize("i", [0, 1])

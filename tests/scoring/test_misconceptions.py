@@ -22,8 +22,7 @@ from competency_dx.errors import CompetencyDxWarning, ScoringError
 from competency_dx.kernels.classes import misconception_mixture as mixture
 from competency_dx.misconceptions.api import MisconceptionRule, find_misconceptions
 from competency_dx.misconceptions.estimation import read_marked
-from competency_dx.misconceptions.evidence import STATES, MisconceptionEvidence
-from competency_dx.misconceptions.findings import REASONS
+from competency_dx.misconceptions.evidence import REASONS, STATES, MisconceptionEvidence
 
 MakeBank = Callable[..., ItemBank]
 Quiet = Callable[[], Any]

@@ -24,7 +24,7 @@ from competency_dx.engine import (
 )
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
-from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.grid import Answers
 from competency_dx.models import FAMILIES
 
 

@@ -40,7 +40,7 @@ from competency_dx.engine import (
 from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, announce, findings_of, gathered
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.grid import prepare
 from competency_dx.responses import Responses
 
 

@@ -31,7 +31,7 @@ from competency_dx.engine import (
     product_grid_likelihood,
 )
 from competency_dx.errors import CalibrationError, listed
-from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.result import Result

@@ -30,7 +30,7 @@ from competency_dx.engine import (
 )
 from competency_dx.errors import CalibrationError, ConvergenceError, listed
 from competency_dx.findings import Finding, announce, gathered
-from competency_dx.kernels.grid.e_step import points_needed, prepare
+from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses

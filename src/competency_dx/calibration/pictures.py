@@ -17,7 +17,7 @@ from competency_dx.calibration.frames import Z95, dimension_names, group_column
 from competency_dx.display.charts import Cells, Chart, Mark, Series
 from competency_dx.display.wright import WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError, listed
-from competency_dx.kernels.families import dispatch
+from competency_dx.kernels import families
 from competency_dx.models import (
     FAMILIES,
     ItemParameters,
@@ -101,7 +101,7 @@ def axis_information(p: ItemParameters, dimension: int, theta: Floats) -> Floats
         return score_information(p, theta)
     points = np.tile(p.population.mean, (len(theta), 1))
     points[:, dimension] = theta
-    prob, first, _ = dispatch.predictor_curves(p.groups, p.beta, points, p.allowed)
+    prob, first, _ = families.predictor_curves(p.groups, p.beta, points, p.allowed)
     total = (first**2 / np.maximum(prob, TINY)).sum(axis=2).T
     return np.asarray(p.slopes[:, dimension, None] ** 2 * total)
 

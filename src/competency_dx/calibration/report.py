@@ -15,7 +15,7 @@ from competency_dx.calibration.item_setup import Anchors, statuses_of
 from competency_dx.engine import Accuracy, Fit, Items, Known, Marginal, beta_of, parameters_of_items, table_of
 from competency_dx.errors import listed
 from competency_dx.findings import Finding, Severity
-from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import digest_arrays, provenance

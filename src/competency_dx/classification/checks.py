@@ -9,8 +9,8 @@ from competency_dx.classification.class_calibration import ItemClasses, standard
 from competency_dx.classification.maximise_classes import ClassFit
 from competency_dx.classification.problem import ClassProblem
 from competency_dx.findings import Finding, Severity
+from competency_dx.kernels.classes import covering_pairs
 from competency_dx.kernels.classes.attribute_distributions import FARTHEST
-from competency_dx.kernels.classes.attribute_profiles import covering_pairs
 from competency_dx.kernels.classes.item_classes import BOUND
 
 SURE = 1.96

@@ -10,7 +10,7 @@ import numpy as np
 from competency_dx.arrays import Codes, Floats, Ints, value
 from competency_dx.display import Chart, interval_chart, point_chart
 from competency_dx.findings import Finding, worth_a_line
-from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns
+from competency_dx.kernels.classes import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.result import Result, frame

@@ -20,8 +20,7 @@ from competency_dx.classification.findings import TOO_MANY_PARAMETERS
 from competency_dx.classification.maximise_classes import ClassFit
 from competency_dx.classification.problem import ClassProblem
 from competency_dx.classification.q_matrix import QMatrix
-from competency_dx.kernels.classes import attribute_distributions
-from competency_dx.kernels.classes.attribute_profiles import ItemGroups, additive_design, saturated_design
+from competency_dx.kernels.classes import ItemGroups, additive_design, attribute_distributions, saturated_design
 from competency_dx.kernels.classes.item_classes import Predictor
 from competency_dx.models import CALIBRATED_FROM, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance

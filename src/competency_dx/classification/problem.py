@@ -12,18 +12,19 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.q_matrix import QMatrix, prerequisites
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.classes import attribute_distributions, item_classes
-from competency_dx.kernels.classes.attribute_distributions import Distribution
-from competency_dx.kernels.classes.attribute_profiles import (
+from competency_dx.kernels.classes import (
     Binary,
     ItemGroups,
     additive_design,
+    attribute_distributions,
     covering_pairs,
     distinct_columns,
     eligible,
+    item_classes,
     item_groups,
     permissible_profiles,
 )
+from competency_dx.kernels.classes.attribute_distributions import Distribution
 from competency_dx.kernels.classes.item_classes import ExpectedClasses, Patterns, Predictor, by_group
 
 FAMILIES = ("DINA", "DINO", "ACDM", "LLM", "GDINA")

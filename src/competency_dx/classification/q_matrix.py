@@ -13,7 +13,7 @@ from competency_dx.arrays import Bools, value
 from competency_dx.classification.findings import Q_EQUAL_COLUMNS, Q_FEW_ITEMS, Q_INCOMPLETE, Q_NOT_GENERIC
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
-from competency_dx.kernels.classes.attribute_profiles import Binary, mastery_order, prerequisite_matrix
+from competency_dx.kernels.classes import Binary, mastery_order, prerequisite_matrix
 
 if TYPE_CHECKING:
     import pandas as pd

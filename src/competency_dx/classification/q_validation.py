@@ -18,7 +18,7 @@ from competency_dx.classification.posteriors import MatchedClasses, fingerprint,
 from competency_dx.display import Chart, Series
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.classes.attribute_profiles import Binary, attribute_patterns, permissible_profiles
+from competency_dx.kernels.classes import Binary, attribute_patterns, permissible_profiles
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
 from competency_dx.result import Result, frame

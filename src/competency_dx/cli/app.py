@@ -56,7 +56,7 @@ def demo(
 
     Показать весь путь на синтетическом регионе: три предмета, отчёты, сравнение с известной истиной.
     """
-    from competency_dx.cli.demo.run import run_demo
+    from competency_dx.cli.demo import run_demo
 
     run_demo(folder, persons=persons, seed=seed, terminal=Terminal(language=language.code))
 

@@ -22,10 +22,10 @@ from competency_dx.competencies.omission import JointAnswers
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError
+from competency_dx.kernels.grid import prepare
 from competency_dx.kernels.grid.by_dimension import by_dimension
-from competency_dx.kernels.grid.e_step import prepare
+from competency_dx.kernels.propagation import SweepControl
 from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, no_sites
-from competency_dx.kernels.propagation.expectation_propagation import SweepControl
 from competency_dx.models import cubature
 from competency_dx.persons import Matched
 

@@ -27,8 +27,8 @@ from competency_dx.competencies.percent_given_answers import (
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.kernels.blocks import even_product
+from competency_dx.kernels.propagation import Settled, Sites
 from competency_dx.kernels.propagation.ep_e_step import Mixture
-from competency_dx.kernels.propagation.expectation_propagation import Settled, Sites
 from competency_dx.persons import Matched
 
 SMALLEST = 1e-9

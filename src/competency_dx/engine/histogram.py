@@ -20,7 +20,7 @@ from competency_dx.engine.maximise import Fit, fit
 from competency_dx.engine.one_dimension import Histogram, OneDimension
 from competency_dx.errors import CalibrationError, listed
 from competency_dx.findings import Finding
-from competency_dx.kernels.grid.e_step import standard_nodes
+from competency_dx.kernels.grid import standard_nodes
 from competency_dx.models import FAMILIES
 
 CYCLES = 400

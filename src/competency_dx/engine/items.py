@@ -13,8 +13,8 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.engine.prior_terms import PriorTerms, prior_terms
-from competency_dx.kernels.families import dispatch
-from competency_dx.kernels.families.dispatch import Groups
+from competency_dx.kernels import families
+from competency_dx.kernels.families import Groups
 from competency_dx.models import FAMILIES, ItemParameters
 
 INNER_STEPS = 3
@@ -111,13 +111,13 @@ def assembled(items: Items, blocks: Floats) -> Floats:
 
 def gradient(items: Items, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:
     """Return the penalised gradient (n,) for expected counts (I, K, Q) at points θ (Q,) or (Q, D)."""
-    out = dispatch.gradients(items.groups, beta, counts, log_prob, theta, items.allowed)
+    out = families.gradients(items.groups, beta, counts, log_prob, theta, items.allowed)
     return gathered(items, out + items.prior.gradient(beta))
 
 
 def complete_information(items: Items, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:
     """Return the penalised complete-data information (n, n) for expected counts (I, K, Q)."""
-    exact = dispatch.information(items.groups, beta, counts, log_prob, theta, items.allowed)
+    exact = families.information(items.groups, beta, counts, log_prob, theta, items.allowed)
     out = assembled(items, exact + items.prior.curvature(beta))
     for pool in items.prior.pools:
         v = gathered(items, pool.weights)
@@ -132,7 +132,7 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
     value = _penalised(items, beta_of(items, phi), _expected(counts, log_prob), pull)
     for _ in range(INNER_STEPS):
         beta = beta_of(items, phi)
-        slope, fisher = dispatch.scoring_step(items.groups, beta, counts, log_prob, theta, items.allowed)
+        slope, fisher = families.scoring_step(items.groups, beta, counts, log_prob, theta, items.allowed)
         slope = slope + items.prior.gradient(beta) - items.prior.pull(beta) + pull
         bend, f = items.prior.curvature(beta).copy(), np.arange(beta.shape[1])
         bend[:, f, f] = np.maximum(bend[:, f, f], 0.0)
@@ -142,8 +142,8 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
         for attempt in range(HALVINGS):
             further = in_order(items, phi, move)
             beta = beta_of(items, further)
-            groups = dispatch.restricted(items.groups, moved)
-            after[moved] = dispatch.log_probabilities(groups, beta[moved], theta, items.allowed[moved])
+            groups = families.restricted(items.groups, moved)
+            after[moved] = families.log_probabilities(groups, beta[moved], theta, items.allowed[moved])
             explained[moved] = _expected(counts[moved], after[moved])
             reached = _penalised(items, beta, explained, pull)
             worse = ~(reached >= value - SLACK * np.abs(value))

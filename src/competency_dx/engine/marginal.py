@@ -24,8 +24,8 @@ from competency_dx.engine.likelihood import Evaluation, Information, Precision, 
 from competency_dx.engine.parameter_table import Parameter
 from competency_dx.engine.populations import Persons, Populations, Pull, populations_over
 from competency_dx.findings import Finding
-from competency_dx.kernels.families import dispatch
-from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels import families
+from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.grid.product_information import ItemTables
 from competency_dx.kernels.normal_population import Moments, population_gradient, population_information
@@ -183,12 +183,12 @@ class Marginal:
     def curves(self, phi: Floats, theta: Floats) -> Floats:
         """Return log P (I, K, Q) at points θ."""
         beta = of_items.beta_of(self.projected, phi)
-        return dispatch.log_probabilities(self.projected.groups, beta, theta, self.projected.allowed)
+        return families.log_probabilities(self.projected.groups, beta, theta, self.projected.allowed)
 
     def tables(self, phi: Floats, theta: Floats) -> ItemTables:
         """Return curves with derivatives by the free parameters of the items, one by one."""
         of, log_prob = self.projected, self.curves(phi, theta)
-        by_beta = dispatch.derivatives(of.groups, of_items.beta_of(of, phi), log_prob, theta, of.allowed)
+        by_beta = families.derivatives(of.groups, of_items.beta_of(of, phi), log_prob, theta, of.allowed)
         return ItemTables(log_prob, by_beta[of.free].transpose(1, 0, 2), np.nonzero(of.free)[0])
 
     def em_step(self, now: Evaluation) -> Floats:

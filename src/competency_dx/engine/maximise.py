@@ -23,7 +23,7 @@ from competency_dx.engine.likelihood import Evaluation, Information, Precision
 from competency_dx.engine.marginal import Marginal
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
-from competency_dx.kernels.grid.e_step import points_needed
+from competency_dx.kernels.grid import points_needed
 
 NEWTON_GATE = 1e-3  # EM hands over to Newton when an EM step moves no parameter by more
 NARROWEST_GATE = 1e-6

@@ -16,13 +16,13 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
-from competency_dx.kernels.grid import louis
-from competency_dx.kernels.grid.e_step import (
+from competency_dx.kernels.grid import (
     REACH,
     Answers,
     Expected,
     Tables,
     e_step,
+    louis,
     points_needed,
     standard_nodes,
     with_indicators,

@@ -12,7 +12,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.engine.parameter_table import Kind, Parameter
-from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.normal_population import Moments, expected_information, halves, pairs, size
 from competency_dx.models import NormalPopulation
 

@@ -17,7 +17,7 @@ from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.grid.e_step import Answers, points_needed
+from competency_dx.kernels.grid import Answers, points_needed
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.grid.product import (
     Grid,

@@ -18,10 +18,11 @@ from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.findings import Finding
+from competency_dx.kernels.grid import REACH, Answers, points_needed, with_indicators
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import REACH, Answers, points_needed, with_indicators
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments
+from competency_dx.kernels.propagation import SweepControl
 from competency_dx.kernels.propagation.ep_e_step import (
     EPError,
     Model,
@@ -36,7 +37,6 @@ from competency_dx.kernels.propagation.ep_information import (
     ep_person_scores,
     item_derivatives,
 )
-from competency_dx.kernels.propagation.expectation_propagation import SweepControl
 
 LEAST_POINTS = 45
 MOST_POINTS = 4001

@@ -18,11 +18,11 @@ from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.errors import CalibrationError, listed
+from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid import bifactor as kernel
 from competency_dx.kernels.grid.bifactor import Axes, bifactor_e_step
 from competency_dx.kernels.grid.bifactor_information import bifactor_missing_information, bifactor_person_scores
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import Answers
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.grid.product import GridExpected
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs

@@ -13,7 +13,6 @@ from competency_dx.bank import Text
 from competency_dx.display import Chart, histogram_chart, interval_chart
 from competency_dx.errors import ScoringError, listed
 from competency_dx.findings import Finding
-from competency_dx.misconceptions.findings import REASONS
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result, frame
 
@@ -22,6 +21,21 @@ if TYPE_CHECKING:
 
 STATES = ("not enough evidence", "unlikely", "likely")
 Z95 = 1.959963984540054
+# fmt: off
+REASONS: Mapping[str, tuple[str, str]] = {
+    "": ("", ""),
+    "between": ("вероятность между порогами", "the probability lies between the thresholds"),
+    "few_chances": ("слишком мало неверных ответов, где оно могло проявиться",
+        "too few wrong answers in which it could show"),
+    "no_item": ("ни в одном задании с ответами выбор среди неверных вариантов о нём не говорит",
+        "in no item answered does the choice among wrong options tell of it"),
+    "one_item": ("о нём говорит только одно задание, нужны хотя бы два", "only one item tells of it, two are needed"),
+    "few_answers": ("слишком мало участников с двумя неверными ответами, где оно могло проявиться",
+        "too few persons have two wrong answers in which it could show"),
+    "not_seen": ("выборы отмеченных вариантов в разных заданиях не связаны сильнее случайного",
+        "choices of the marked options go together between items no more than by chance"),
+}
+# fmt: on
 
 
 @value

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.kernels.families import dispatch
+from competency_dx.kernels import families
 from competency_dx.kernels.families.item_kernel import FLOOR
 from competency_dx.models.item_parameters import ItemParameters
 
@@ -18,7 +18,7 @@ TINY = 1e-300
 
 def log_probabilities(parameters: ItemParameters, theta: Floats) -> Floats:
     """Return log P(X = k | θ) as (I, K, Q); categories that an item does not have get the floor."""
-    return dispatch.log_probabilities(parameters.groups, parameters.beta, theta, parameters.allowed)
+    return families.log_probabilities(parameters.groups, parameters.beta, theta, parameters.allowed)
 
 
 def averaged_log_probabilities(parameters: ItemParameters, theta: Floats, uncertain: Bools) -> Floats:
@@ -50,7 +50,7 @@ def _tables(parameters: ItemParameters, K: int, theta: Floats) -> Iterator[tuple
     root = np.zeros((len(centre), len(keep), len(used)))
     root[:, np.searchsorted(keep, used)] = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
     for point, weight in zip(*cubature(len(used), PRODUCT_DIMENSIONS if D == 1 else 0), strict=True):
-        yield np.exp(dispatch.log_probabilities(groups, centre + root @ point, theta, allowed)), float(weight)
+        yield np.exp(families.log_probabilities(groups, centre + root @ point, theta, allowed)), float(weight)
 
 
 def cubature(F: int, product: int = PRODUCT_DIMENSIONS) -> tuple[Floats, Floats]:
@@ -122,5 +122,5 @@ def expected_scores(parameters: ItemParameters, theta: Floats) -> Floats:
 
 def score_information(parameters: ItemParameters, theta: Floats) -> Floats:
     """Return the Fisher information of each item about θ (I, Q), Σ_k P_k'² / P_k."""
-    prob, first, _ = dispatch.person_curves(parameters.groups, parameters.beta, theta, parameters.allowed)
+    prob, first, _ = families.person_curves(parameters.groups, parameters.beta, theta, parameters.allowed)
     return np.asarray((first**2 / np.maximum(prob, TINY)).sum(axis=2).T)

@@ -14,8 +14,16 @@ import numpy as np
 
 from competency_dx.arrays import Floats, value
 from competency_dx.errors import ModelError, listed
-from competency_dx.kernels.families import asymptotes, graded, nested_logit, nominal, partial_credit, rating_scale
-from competency_dx.kernels.families.dispatch import Groups, KernelGroup
+from competency_dx.kernels.families import (
+    Groups,
+    KernelGroup,
+    asymptotes,
+    graded,
+    nested_logit,
+    nominal,
+    partial_credit,
+    rating_scale,
+)
 from competency_dx.kernels.families.item_kernel import ItemKernel
 
 Slope = Literal["free", "tied", "fixed"]

@@ -12,7 +12,7 @@ from scipy.special import expit
 from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
-from competency_dx.kernels.families.dispatch import Groups
+from competency_dx.kernels.families import Groups
 from competency_dx.models.families import FAMILIES, family, kernel_groups
 
 KEPT = 32

@@ -1,6 +1,6 @@
 """The persons of a table: matched to item parameters by id, with their posterior."""
 
-from competency_dx.kernels.persons.grid_posterior import filled_table
+from competency_dx.kernels.persons import filled_table
 from competency_dx.persons.choices import EAP, MAP, ML, WLE, ItemUncertainty, Method, SumScore
 from competency_dx.persons.draws import even_uniforms, inverse_cdf, uniforms
 from competency_dx.persons.exact_posterior import ExactPosterior, given_sums, sum_score_table

@@ -8,8 +8,8 @@ from concurrent.futures import Executor
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
-from competency_dx.kernels.grid.e_step import Answers, Tables
-from competency_dx.kernels.persons.grid_posterior import (
+from competency_dx.kernels.grid import Answers, Tables
+from competency_dx.kernels.persons import (
     BLOCK,
     for_each_posterior,
     sum_score_likelihood,

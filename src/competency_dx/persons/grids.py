@@ -14,7 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, evenly
-from competency_dx.kernels.grid.e_step import REACH, Tables, points_needed, standard_nodes
+from competency_dx.kernels.grid import REACH, Tables, points_needed, standard_nodes
 from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
 from competency_dx.persons.choices import ItemUncertainty
 

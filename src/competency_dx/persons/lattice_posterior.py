@@ -3,7 +3,7 @@
 Points θ = m + L z stand on a lattice of z within a ball, with m the posterior mean of the person and L Lᵀ its covariance, both
 renewed from coarser lattices that start at the mode (Naylor & Smith 1982, doi:10.2307/2347995). In z the posterior has unit
 covariance, so that the spacing is a stated share of its SD in every direction and nothing is left outside the ball, however
-long and sharp the test is. The rectangle rule on it errs by about 2 exp(-2π²/h²) (kernels/grid/e_step.py). Blocks of persons
+long and sharp the test is. The rectangle rule on it errs by about 2 exp(-2π²/h²) (kernels/grid). Blocks of persons
 have one size, so a person has the same digits in any company.
 """
 
@@ -17,10 +17,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, readonly, value
+from competency_dx.kernels import families
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.families import dispatch
-from competency_dx.kernels.grid.e_step import REACH
-from competency_dx.kernels.persons.grid_posterior import filled_table
+from competency_dx.kernels.grid import REACH
+from competency_dx.kernels.persons import filled_table
 from competency_dx.kernels.persons.joint_mode import ModePrior, joint_modes
 from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.draws import NOTHING, inverse_cdf
@@ -127,7 +127,7 @@ def modes(known: ItemParameters, codes: Codes, observed: Bools) -> tuple[Floats,
     reach = REACH * np.sqrt(np.diag(population.covariance))
 
     def curves(at: Floats) -> tuple[Floats, Floats, Floats]:
-        return dispatch.predictor_curves(groups, beta, at, allowed)
+        return families.predictor_curves(groups, beta, at, allowed)
 
     P, D = len(codes), known.slopes.shape[1]
     theta, covariance = np.empty((P, D)), np.empty((P, D, D))

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Bools, Floats, Ints, Names, value
 from competency_dx.errors import ScoringError, listed
-from competency_dx.kernels.grid.e_step import Tables, prepare
+from competency_dx.kernels.grid import Tables, prepare
 from competency_dx.models import ItemParameters
 from competency_dx.persons.choices import EAP
 from competency_dx.persons.draws import cdf, even_uniforms, inverse_cdf

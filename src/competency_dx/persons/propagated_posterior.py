@@ -11,9 +11,17 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints, blocks, value
+from competency_dx.kernels.grid import prepare
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import prepare
-from competency_dx.kernels.persons.grid_posterior import sum_score_likelihood
+from competency_dx.kernels.persons import sum_score_likelihood
+from competency_dx.kernels.propagation import (
+    Block,
+    Settled,
+    Sites,
+    SweepControl,
+    lowest_precision,
+    settle,
+)
 from competency_dx.kernels.propagation.ep_e_step import (
     EVEN,
     POSTERIOR_BLOCK,
@@ -21,14 +29,6 @@ from competency_dx.kernels.propagation.ep_e_step import (
     Model,
     ep_posterior,
     settled_blocks,
-)
-from competency_dx.kernels.propagation.expectation_propagation import (
-    Block,
-    Settled,
-    Sites,
-    SweepControl,
-    lowest_precision,
-    settle,
 )
 from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.choices import ItemUncertainty

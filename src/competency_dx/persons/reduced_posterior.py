@@ -12,6 +12,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, blocks, value
 from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.grid import prepare
 from competency_dx.kernels.grid.bifactor import (
     Axes,
     BifactorTerms,
@@ -21,7 +22,6 @@ from competency_dx.kernels.grid.bifactor import (
     reduced,
 )
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
-from competency_dx.kernels.grid.e_step import prepare
 from competency_dx.kernels.grid.product import block_size
 from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities
 from competency_dx.persons.choices import ItemUncertainty

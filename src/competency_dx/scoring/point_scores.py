@@ -7,9 +7,9 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, blocks
-from competency_dx.kernels.families import dispatch
+from competency_dx.kernels import families
+from competency_dx.kernels.persons import filled_table
 from competency_dx.kernels.persons import point_estimates as kernel
-from competency_dx.kernels.persons.grid_posterior import filled_table
 from competency_dx.models import ItemParameters
 from competency_dx.persons import Matched
 
@@ -29,7 +29,7 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
     steep = _score_slopes(known, bounds) if uncertain.any() else None
 
     def curves(at: Floats) -> tuple[Floats, Floats, Floats]:
-        return dispatch.person_curves(groups, beta, at, allowed)
+        return families.person_curves(groups, beta, at, allowed)
 
     theta, variance = np.empty(len(matched.codes)), np.empty(len(matched.codes))
     for block in blocks(len(theta), BLOCK):
@@ -60,8 +60,8 @@ class _Slopes(NamedTuple):
 
 def _score_slopes(known: ItemParameters, bounds: tuple[float, float]) -> _Slopes:
     theta = np.linspace(*bounds, GRID)
-    log_prob = dispatch.log_probabilities(known.groups, known.beta, theta, known.allowed)
-    by_beta = dispatch.derivatives(known.groups, known.beta, log_prob, theta, known.allowed)
+    log_prob = families.log_probabilities(known.groups, known.beta, theta, known.allowed)
+    by_beta = families.derivatives(known.groups, known.beta, log_prob, theta, known.allowed)
     return _Slopes(theta, np.gradient(by_beta, theta, axis=3))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, blocks
-from competency_dx.kernels.families import dispatch
+from competency_dx.kernels import families
 from competency_dx.models import ItemParameters
 from competency_dx.persons import ExactPosterior, MarginalDensity, Matched, Posterior, filled_table
 
@@ -82,8 +82,8 @@ Add = Callable[[slice, Floats], None]
 def _slopes(known: ItemParameters, theta: Floats, shared: Shared) -> Floats:
     """Return ∂ log P / ∂ξ_f (K, Q, N) along the competency of the item, at its points (Q,)."""
     single, D = known.single() if len(known.dimensions) > 1 else known, len(known.dimensions)
-    sharp = dispatch.log_probabilities(single.groups, single.beta, theta, single.allowed)
-    by_beta = dispatch.derivatives(single.groups, single.beta, sharp, theta, single.allowed)
+    sharp = families.log_probabilities(single.groups, single.beta, theta, single.allowed)
+    by_beta = families.derivatives(single.groups, single.beta, sharp, theta, single.allowed)
     column = np.where(shared.column < D, 0, shared.column - D + 1)
     return np.ascontiguousarray(by_beta[shared.item, column].transpose(1, 2, 0))
 
@@ -130,8 +130,8 @@ def _by_draws(posterior: Posterior, matched: Matched, known: ItemParameters, sha
     for block in blocks(len(draws), SOME):
         theta, n = filled_table(draws[block], SOME), block.stop - block.start
         at = theta.reshape(-1, theta.shape[2])
-        sharp = dispatch.log_probabilities(known.groups, known.beta, at, known.allowed)
-        by_beta = dispatch.derivatives(known.groups, known.beta, sharp, at, known.allowed)[shared.item, shared.column]
+        sharp = families.log_probabilities(known.groups, known.beta, at, known.allowed)
+        by_beta = families.derivatives(known.groups, known.beta, sharp, at, known.allowed)[shared.item, shared.column]
         codes, observed = (filled_table(x[block], SOME)[:, shared.item].T for x in (matched.codes, matched.observed))
         table = by_beta.reshape(N, -1, SOME, DRAWS)
         slope = np.take_along_axis(table, codes.astype(np.int64)[:, None, :, None], axis=1)[:, 0] * observed[:, :, None]

@@ -1,1 +1,186 @@
-"""The demo: a synthetic region, from files to reports; its words and wrong answers are data files in this folder."""
+"""The demo: three subjects of a synthetic region, from the analyst's files to reports, and what the flags are worth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from competency_dx.bank import ItemBank, Text, load_bank, save_bank
+from competency_dx.calibration import SuspectedKey, suspected_keys
+from competency_dx.cli.demo.cohort_files import write_cohort
+from competency_dx.cli.demo.practice import LEVELS, compare, shares
+from competency_dx.cli.demo.raw_answers import words
+from competency_dx.cli.demo.region import make_cohort, plant_wrong_key, with_key
+from competency_dx.cli.steps import advised_model, calibrated
+from competency_dx.cli.terminal import Row, Terminal, heard
+from competency_dx.competencies import STATES, DeficitProfiles, diagnose
+from competency_dx.display import FONT, count, decimal, percent
+from competency_dx.findings import Template
+from competency_dx.reports import page_templates, report
+from competency_dx.responses import Reason, Responses, check_design, load_responses
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUBJECTS = (("mathematics", ".xlsx"), ("history", ".csv"), ("physics", ".parquet"))
+PLANTED_IN = "mathematics"
+INDENT = 2
+# fmt: off
+SYNTHETIC_DATA = Template("cli.synthetic", "warning",
+    "СИНТЕТИЧЕСКИЕ ДАННЫЕ: участники, муниципалитеты и ответы придуманы программой; выводов о людях здесь нет.",
+    "SYNTHETIC DATA: persons, municipalities and answers are made up by a program; nothing here is about people.")
+# fmt: on
+SYNTHETIC_FINDING = SYNTHETIC_DATA.of()
+
+
+class KeyCheck(NamedTuple):
+    """A doubtful key, the one of the item's author, and a row for each option: code (* the key), share, % on the rest."""
+
+    suspected: SuspectedKey
+    key: str
+    right: str
+    rows: list[Row]
+
+
+class Study(NamedTuple):
+    """One subject of the demo, done: the keys that were looked at, and how its flags compare with the truth."""
+
+    name: str
+    title: str
+    checks: list[KeyCheck]
+    counts: pd.DataFrame
+
+
+def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> None:
+    """Run the demo into a folder and tell on stdout which page to open."""
+    start = time.perf_counter()
+    t = words(terminal.language)
+    terminal.say(t["start"].format_map(t))
+    terminal.say(t["plan"].format(subjects=len(SUBJECTS), persons=persons, seed=seed, folder=folder))
+    studies = []
+    for place, (name, ending) in enumerate(SUBJECTS):
+        rng = np.random.default_rng([seed, place])
+        studies.append(_study(name, folder / "data" / f"{name}{ending}", persons, rng, terminal))
+    rows = comparison_rows(sum((s.counts for s in studies[1:]), studies[0].counts), terminal.language)
+    terminal.say()
+    terminal.say(t["against_truth"])
+    narrow = [(*row[:5], *row[6:]) for row in (t["heads"], *rows)]  # 80 columns have no room for the announced share
+    inner = terminal.indented(INDENT)
+    inner.table(narrow[0], narrow[1:], texts=2)
+    terminal.say()
+    for line in (t["legend"][0], t["legend"][2]):
+        inner.say(line)
+    terminal.say()
+    page = folder / "index.html"
+    page.write_text(start_page(studies, rows, {"persons": persons, "seed": seed}, terminal.language), encoding="utf-8")
+    (folder / "README.txt").write_text(t["readme"].format(seed=seed), encoding="utf-8")
+    terminal.say(t["done"].format(seconds=decimal(time.perf_counter() - start, 0, terminal.language)))
+    terminal.result(page)
+
+
+def _study(name: str, path: Path, persons: int, rng: np.random.Generator, terminal: Terminal) -> Study:
+    """Make the cohort of a subject and take it through the whole path."""
+    shipped, folder, language = load_bank(name), path.parents[1] / name, terminal.language
+    terminal.say()
+    terminal.say(shipped.title.text(language))
+    terminal = terminal.indented(INDENT)
+    cohort = make_cohort(shipped, persons, rng, language=language)
+    write_cohort(cohort, path, language)
+    bank = plant_wrong_key(cohort)[0] if name == PLANTED_IN else shipped
+    data = _read(path, bank, terminal)
+    model = advised_model(data)
+    calibration = calibrated(terminal, data, bank, model=model, priors="weak")
+    suspected = [s for s in suspected_keys(data) if bank.item(s.item).type == "single"]
+    checks = [_key_check(s, bank, shipped, terminal.indented(3)) for s in suspected]
+    if any(check.right != check.key for check in checks):
+        for check in checks:
+            bank = with_key(bank, check.suspected.item, check.right)
+        data = heard(terminal, lambda: load_responses(path, bank=bank), known=data.findings)
+        calibration = calibrated(terminal, data, bank, model=model, priors="weak", known=calibration.findings)
+    labelled = as_synthetic(bank.with_calibration(calibration))
+    save_bank(labelled, folder / "bank")
+    calibration = replace(calibration, findings=(SYNTHETIC_FINDING, *calibration.findings))
+    report(calibration, folder / "calibration", language=language)
+    profiles = _diagnosed(data, labelled, terminal)
+    with terminal.stage(words(language)["reporting"]):
+        report(profiles, folder, language=language)
+    return Study(name, shipped.title.text(language), checks, compare(cohort, profiles))
+
+
+def as_synthetic(bank: ItemBank) -> ItemBank:
+    """Return the bank under an id and titles that say that its parameters come from synthetic data."""
+    note = SYNTHETIC_FINDING
+    title = Text(**{lang: f"{bank.title.text(lang)} — {words(lang)['synthetic']}" for lang in ("ru", "en")})
+    update = {"id": f"{bank.id}-synthetic", "title": title, "note": Text(ru=note.ru, en=note.en)}
+    return replace(bank, header=bank.header.model_copy(update=update))
+
+
+def _read(path: Path, bank: ItemBank, terminal: Terminal) -> Responses:
+    """Read the analyst's file back and tell what was in it."""
+    data = heard(terminal, lambda: load_responses(path, bank=bank))
+    counts = np.bincount(data.reasons.ravel(), minlength=len(Reason))
+    absent = int((~data.observed.any(axis=1)).sum())
+    cells = {reason.name.lower(): counts[reason] for reason in Reason}
+    t = words(terminal.language)
+    terminal.say(t["read"].format(file=path.name, persons=len(data.persons), absent=absent, **cells))
+    terminal.findings([f for f in check_design(data) if f.severity == "error"])
+    return data
+
+
+def _key_check(suspected: SuspectedKey, bank: ItemBank, shipped: ItemBank, terminal: Terminal) -> KeyCheck:
+    """Show a doubtful key and the use of its options, and look the right one up with the author of the item."""
+    t, key, right = words(terminal.language), *(str(b.item(suspected.item).key) for b in (bank, shipped))
+    rows: list[Row] = []
+    for use in suspected.options:
+        numbers = (percent(100 * x, terminal.language) for x in (use.share, use.rest))
+        rows.append((use.code + "*" * (use.code == key), *numbers))
+    seen = t["suggested" if suspected.suggestion else "nothing_suggested"].format(suggestion=suspected.suggestion)
+    terminal.say(t["key_check"].format(item=suspected.item, key=key, seen=seen))
+    terminal.table(t["key_heads"], rows, texts=1)
+    terminal.say(t["kept" if right == key else "corrected"].format(right=right))
+    return KeyCheck(suspected, key, right, rows)
+
+
+def _diagnosed(data: Responses, bank: ItemBank, terminal: Terminal) -> DeficitProfiles:
+    """Diagnose, mark the result as synthetic, and tell how many conclusions the data carry at each level."""
+    t = words(terminal.language)
+
+    def verb() -> DeficitProfiles:
+        with terminal.stage(t["diagnosing"]):
+            return diagnose(data, bank)
+
+    profiles = heard(terminal, verb, known=data.findings)
+    given = profiles.n_items > 0
+    drawn = given & (profiles.state != STATES.index("insufficient_data"))
+    kinds = np.array([c.kind for c in profiles.competencies])
+    levels = []
+    for k in reversed(LEVELS):
+        n = {"drawn": drawn[:, kinds == k].sum(), "given": given[:, kinds == k].sum()}
+        levels.append(t["concluded"].format(level=t["levels"][k], **n))
+    confirmed = int((profiles.state == STATES.index("confirmed")).sum())
+    terminal.say(t["conclusions"].format(levels=", ".join(levels), confirmed=confirmed))
+    return replace(profiles, findings=(SYNTHETIC_FINDING, *profiles.findings))
+
+
+def comparison_rows(counts: pd.DataFrame, language: str) -> list[Row]:
+    """Return two rows for each level: today's practice and the engine."""
+    t, table, out = words(language), shares(counts), list[Row]()
+    for (level, way), row in zip(table.index.tolist(), table.to_numpy(dtype=float).tolist(), strict=True):
+        name = t["levels"][level] if way == "practice" else ""
+        numbers = (count(int(n), language) for n in row[:2])
+        out.append((name, t["ways"][way], *numbers, *(percent(100 * x, language) for x in row[2:])))
+    return out
+
+
+def start_page(studies: Sequence[Study], comparison: list[Row], called: dict[str, int], language: str) -> str:
+    """Return the page to begin with; `called` says with how many persons and which seed the demo was run."""
+    checks = [check for study in studies for check in study.checks if check.right != check.key]
+    template = page_templates().from_string(files("competency_dx.cli.demo").joinpath("start.html").read_text("utf-8"))
+    values = {"t": words(language), "language": language, "font": FONT, "studies": studies, "checks": checks}
+    return template.render(values | called | {"comparison": comparison})

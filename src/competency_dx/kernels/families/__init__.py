@@ -1,1 +1,133 @@
-"""Item families, a file each, evaluated for all items at once."""
+"""Evaluating a test of mixed families: each kernel gets all its items at once.
+
+Item parameters `beta` (I, D + S) are slopes a_1 … a_D and the shape parameters of
+kernels/families/item_kernel.py; points `theta` are
+(Q,) for one dimension or (Q, D).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.kernels.families.item_kernel import (
+    ItemKernel,
+    by_parameters,
+    expected_curvature,
+    gradient,
+    information_by_parameters,
+)
+
+
+class KernelGroup(NamedTuple):
+    """A kernel and the positions of its items."""
+
+    kernel: ItemKernel
+    items: Ints
+
+
+Groups = tuple[KernelGroup, ...]
+
+
+def restricted(groups: Groups, chosen: Bools) -> Groups:
+    """Return the groups of the chosen items (I,) alone, at their positions among themselves."""
+    place = np.cumsum(chosen) - 1
+    some = (KernelGroup(g.kernel, place[g.items[chosen[g.items]]]) for g in groups)
+    return tuple(g for g in some if len(g.items))
+
+
+def points(theta: Floats) -> Floats:
+    """Return points as (Q, D)."""
+    return theta[:, None] if theta.ndim == 1 else theta
+
+
+def predictors(beta: Floats, theta: Floats) -> Floats:
+    """Return η = Σ_d a_d θ_d (I, Q)."""
+    at = points(theta)
+    return np.asarray(beta[:, : at.shape[1]] @ at.T)
+
+
+def log_probabilities(groups: Groups, beta: Floats, theta: Floats, allowed: Bools) -> Floats:
+    """Return log P (I, K, Q)."""
+    eta, shape = predictors(beta, theta), _shape(beta, theta)
+    return _merged(groups, lambda g: g.kernel.log_probabilities(shape[g.items], eta[g.items], allowed[g.items]))
+
+
+def by_predictor(groups: Groups, beta: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
+    """Return ∂ log P / ∂ (η, shape) (I, 1 + S, K, Q)."""
+    eta, shape = predictors(beta, theta), _shape(beta, theta)
+    return _merged(
+        groups, lambda g: g.kernel.derivatives(shape[g.items], eta[g.items], log_prob[g.items], allowed[g.items])
+    )
+
+
+def derivatives(groups: Groups, beta: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
+    """Return ∂ log P / ∂ beta (I, D + S, K, Q)."""
+    by_eta = by_predictor(groups, beta, log_prob, theta, allowed)
+    slopes = by_eta[:, :1] * points(theta).T[:, None, :]
+    return np.concatenate([slopes, by_eta[:, 1:]], axis=1)
+
+
+def scoring_step(
+    groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools
+) -> tuple[Floats, Floats]:
+    """Return gradient (I, F) and Fisher information (I, F, F) of Σ counts log P for expected counts (I, K, Q)."""
+    by_eta, at = by_predictor(groups, beta, log_prob, theta, allowed), points(theta)
+    fisher = expected_curvature(counts.sum(axis=1), np.exp(log_prob), by_eta)
+    return by_parameters(gradient(counts, by_eta), at), information_by_parameters(fisher, at)
+
+
+def gradients(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
+    """Return the gradient (I, F) of Σ counts log P for expected counts (I, K, Q)."""
+    return by_parameters(gradient(counts, by_predictor(groups, beta, log_prob, theta, allowed)), points(theta))
+
+
+def information(
+    groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools
+) -> Floats:
+    """Return the complete-data information (I, F, F), observed, for expected counts (I, K, Q)."""
+    eta, shape = predictors(beta, theta), _shape(beta, theta)
+
+    def one(g: KernelGroup) -> Floats:
+        at = g.items
+        bend = g.kernel.curvature(shape[at], eta[at], counts[at], log_prob[at], allowed[at])
+        return information_by_parameters(bend, points(theta))
+
+    return _merged(groups, one)
+
+
+def person_curves(groups: Groups, beta: Floats, theta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
+    """Return P, P' and P'' (P, I, K) by θ at one θ (P,) per person, in one dimension."""
+    prob, first, second = predictor_curves(groups, beta, theta, allowed)
+    a = beta[:, :1]
+    return prob, a * first, a**2 * second
+
+
+def predictor_curves(groups: Groups, beta: Floats, theta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
+    """Return P and its first and second derivatives by η (P, I, K) at one θ (P,) or (P, D) per person."""
+    eta, shape = np.ascontiguousarray(predictors(beta, theta).T), _shape(beta, theta)
+    parts = [g.kernel.person_curves(shape[g.items], eta[:, g.items], allowed[g.items]) for g in groups]
+    if len(groups) == 1:
+        return parts[0]
+    out = tuple(np.empty((len(eta), *allowed.shape)) for _ in range(3))
+    for g, part in zip(groups, parts, strict=True):
+        for whole, piece in zip(out, part, strict=True):
+            whole[:, g.items] = piece
+    return out[0], out[1], out[2]
+
+
+def _shape(beta: Floats, theta: Floats) -> Floats:
+    return beta[:, points(theta).shape[1] :]
+
+
+def _merged(groups: Groups, evaluate: Callable[[KernelGroup], Floats]) -> Floats:
+    if len(groups) == 1:
+        return evaluate(groups[0])
+    parts = [evaluate(g) for g in groups]
+    out = np.empty((sum(len(g.items) for g in groups), *parts[0].shape[1:]))
+    for g, part in zip(groups, parts, strict=True):
+        out[g.items] = part
+    return out

@@ -19,8 +19,8 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.grid import REACH, JointTerms, Tables, indicators, joined, joint_terms, normalise
 from competency_dx.kernels.grid.by_dimension import Design
-from competency_dx.kernels.grid.e_step import REACH, JointTerms, Tables, indicators, joined, joint_terms, normalise
 from competency_dx.kernels.grid.product import GridExpected, added, block_size
 
 MOST_POINTS = 401

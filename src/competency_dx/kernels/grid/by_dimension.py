@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.grid import Answers
 
 
 class Design(NamedTuple):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Floats, Ints, blocks
 from competency_dx.kernels.blocks import BLOCK, map_pieces
-from competency_dx.kernels.grid.e_step import Answers, JointTerms, Tables, indicators, joint_terms, log_joint, normalise
+from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, joint_terms, log_joint, normalise
 
 Depth = Literal["exact", "guide"]
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid.e_step import (
+from competency_dx.kernels.grid import (
     REACH,
     Answers,
     JointTerms,

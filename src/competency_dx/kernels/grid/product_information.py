@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid.e_step import Answers
+from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid.louis import Depth, by_pattern
 from competency_dx.kernels.grid.product import (
     Grid,

@@ -21,10 +21,10 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import even_blocks, even_product, map_pieces
+from competency_dx.kernels.grid import JointTerms, Tables, indicators, joint_terms
 from competency_dx.kernels.grid.by_dimension import Design
-from competency_dx.kernels.grid.e_step import JointTerms, Tables, indicators, joint_terms
 from competency_dx.kernels.normal_population import Moments
-from competency_dx.kernels.propagation.expectation_propagation import (
+from competency_dx.kernels.propagation import (
     Block,
     Settled,
     Sites,

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.grid import JointTerms
 from competency_dx.kernels.grid.by_dimension import Design
-from competency_dx.kernels.grid.e_step import JointTerms
 from competency_dx.kernels.grid.louis import (
     GUIDE_TERMS,
     MAX_TERMS,
@@ -36,9 +36,9 @@ from competency_dx.kernels.grid.louis import (
     weighted_polynomials,
 )
 from competency_dx.kernels.normal_population import halves, pairs, size
+from competency_dx.kernels.propagation import Settled, Sites, settle
 from competency_dx.kernels.propagation.ep_e_step import DEFAULT, Model, block_of, likelihood_terms, pieces
 from competency_dx.kernels.propagation.ep_population import PopulationPosterior, population_posterior
-from competency_dx.kernels.propagation.expectation_propagation import Settled, Sites, settle
 
 AnyFloats = NDArray[np.floating[Any]]
 ScoresByDimension = tuple[tuple[SplitScores, ...], tuple[Ints, ...]]  # of each dimension, and their places among all F

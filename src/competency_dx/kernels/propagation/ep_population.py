@@ -15,8 +15,8 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.normal_population import halves, pairs
+from competency_dx.kernels.propagation import Settled, hermite_coefficients
 from competency_dx.kernels.propagation.ep_e_step import Model
-from competency_dx.kernels.propagation.expectation_propagation import Settled, hermite_coefficients
 
 
 class PopulationPosterior(NamedTuple):
