@@ -69,7 +69,24 @@ def test_personal_data(command: Command, tmp_path: Path) -> None:
     assert "e-mail" in fault(command("diagnose", mails, "--bank", "physics", "--out", tmp_path / "o"))
     people = ["Иванов Иван Иванович", "Петрова Анна Ильинична", "Сидоров Олег Львович", "Юрьева Ия Олеговна"]
     named = table(tmp_path / "b.csv", {"id": list("abcd"), "ФИО": people} | items(4))
-    assert "personal data" in fault(command("score", named, "--bank", "physics", "--out", tmp_path / "s.csv"))
+    told = fault(command("score", named, "--bank", "physics", "--out", tmp_path / "s.csv"))
+    assert "personal data" in told
+    assert "--drop-personal-data" in told
+    assert "Layout" not in told
+    twice = table(tmp_path / "c.csv", {"id": list("aabc")} | items(4))
+    told = fault(command("score", twice, "--bank", "physics", "--out", tmp_path / "s.csv"))
+    assert "--attempts first" in told
+    assert "Layout" not in told
+
+
+def test_headings_that_stand_for_items(command: Command, tmp_path: Path) -> None:
+    ids = list(items(3))
+    path = table(tmp_path / "a.csv", {"id": list("abcd")} | {f"Вопрос {k}": c for k, c in enumerate(items(3).values())})
+    score = ("score", path, "--bank", "physics", "--out", tmp_path / "s.csv")
+    assert "--alias HEADING=ITEM" in fault(command(*score))
+    named = [part for k, item in enumerate(ids) for part in ("--alias", f"Вопрос {k}={item}")]
+    assert command(*score, *named)[0] == 0
+    assert "--alias 'Вопрос 1' names no heading" in fault(command(*score, "--alias", "Вопрос 1"))
 
 
 @pytest.mark.parametrize(

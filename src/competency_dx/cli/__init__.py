@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Sequence
 
 from competency_dx.errors import CompetencyDxError, require
 
 BAD_INPUT, INTERRUPTED = 2, 130
+SWITCHES = {
+    "pii": "--drop-personal-data",
+    "aliases": "--alias HEADING=ITEM",
+    **{name: f"--{name}" for name in ("person", "form", "sheet", "attempts", "cells")},
+}
+"""What the command line has for the fields of a layout."""
 NAME = "competency-dx"
 
 
@@ -30,7 +37,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except CompetencyDxError as fault:
-        return _fault(str(fault))
+        return _fault(re.sub(r"Layout\((\w+)=([^()]*)\)", _switch, str(fault)))
     except BrokenPipeError:
         return 0
     except OSError as fault:
@@ -60,6 +67,13 @@ def _usage(fault: Exception) -> str:
     path = context.command_path if context is not None else NAME
     sentence = " ".join(told.replace("Value error, ", "").split()).rstrip(".")
     return f"{sentence}; see: {path} --help"
+
+
+def _switch(match: re.Match[str]) -> str:
+    """Return the switch in place of a field of the layout, with the value that the sentence gives."""
+    name, given = match[1], match[2].strip("'")
+    whole = name in {"pii", "aliases"} or given == "…"
+    return match[0] if name not in SWITCHES else SWITCHES[name] if whole else f"{SWITCHES[name]} {given}"
 
 
 def _fault(sentence: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from competency_dx.cli.terminal import LanguageCode
+from competency_dx.errors import CommandError
 
 if TYPE_CHECKING:
     from competency_dx.responses import Layout
@@ -35,7 +36,9 @@ CellContent = StrEnum("CellContent", {"auto": "auto", "raw": "raw", "scored": "s
 
 ResponsesFile = Annotated[
     Path,
-    typer.Argument(metavar="RESPONSES", help="Table of answers: .csv .tsv .xlsx .parquet .json", show_default=False),
+    typer.Argument(
+        metavar="RESPONSES", help="Table of answers: .csv .tsv .xlsx .parquet .json .jsonl", show_default=False
+    ),
 ]
 BankName = Annotated[
     str, typer.Option("--bank", metavar="BANK", help="Shipped bank by name, or folder of a bank", show_default=False)
@@ -69,12 +72,29 @@ def _of_table(
         AttemptChoice, typer.Option("--attempts", help="Which attempt counts of a person with several")
     ] = AttemptChoice.error,
     cells: Annotated[CellContent, typer.Option("--cells", help="Cells hold raw answers or points")] = CellContent.auto,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--alias", metavar="NAME=ITEM", help="A heading that stands for an item of the bank; may be repeated"
+        ),
+    ] = None,
 ) -> "Layout":
     """Return the layout that the options of a table describe."""
     from competency_dx.responses import Layout
 
+    pairs = [text.rpartition("=") for text in alias or ()]
+    if strange := [whole for whole, (name, _, item) in zip(alias or (), pairs, strict=True) if not (name and item)]:
+        raise CommandError(f"--alias {strange[0]!r} names no heading and item; write it as --alias 'Вопрос 1=MAT-003'")
     pii: Literal["drop", "refuse"] = "drop" if drop_personal_data else "refuse"
-    return Layout(person=person, form=form, sheet=sheet, pii=pii, attempts=attempts.value, cells=cells.value)
+    return Layout(
+        person=person,
+        form=form,
+        sheet=sheet,
+        pii=pii,
+        attempts=attempts.value,
+        cells=cells.value,
+        aliases={name.strip(): item.strip() for name, _, item in pairs} or None,
+    )
 
 
 def with_table_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -12,8 +12,8 @@ from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import announce
 from competency_dx.responses.from_table import from_points, from_table
-from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.files import read_file
+from competency_dx.responses.reading.headers import id_form
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.pivot import long_columns
 from competency_dx.responses.reading.roles import find_roles
@@ -31,7 +31,7 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
     Parameters
     ----------
     source : path, data frame, list of records, 2-D array, or Responses
-        ``.csv .tsv .xlsx .parquet .json``; pandas, polars, pyarrow; one row per person or per answer. In an array
+        ``.csv .tsv .xlsx .parquet .json .jsonl``; pandas, polars, pyarrow; one row per person or per answer. In an array
         persons are "1", "2" …, items those of the bank in order, or "item1" … Responses are returned as they are.
     bank : ItemBank, optional
         Scores raw answers by the keys of its items; columns are matched by item id. Without it the table must hold
@@ -89,7 +89,7 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
     if isinstance(source, np.ndarray):
         return _read_array(source, bank, layout)
-    ids = frozenset(fold_code(i.id) for i in bank.items) if bank else frozenset()
+    ids = frozenset(id_form(i.id) for i in bank.items) if bank else frozenset()
     content = (
         read_file(Path(source), sheet=layout.sheet, ids=ids) if isinstance(source, str | Path) else in_memory(source)
     )

@@ -12,12 +12,20 @@ SHEET = Template("responses.sheet", "info",
 MORE_SHEETS = Template("responses.more_sheets", "warning",
     "На других листах тоже есть ответы, они не прочитаны: {where}. Прочитайте их отдельно: Layout(sheet=…) или --sheet.",
     "Other sheets hold answers too and were not read: {where}. Read them one by one: Layout(sheet=…) or --sheet.")
+HIDDEN_SHEETS = Template("responses.hidden_sheets", "warning",
+    "Скрытые листы с ответами не прочитаны (лист, строк): {counts}; прочитан лист {sheet}, в нём {rows:строка|строки|строк}. "
+    "Если нужен скрытый: Layout(sheet=…) или --sheet.",
+    "Hidden sheets with answers were not read (sheet, rows): {counts}; sheet {sheet} was read, which has {rows:row|rows}. If a "
+    "hidden one is meant: Layout(sheet=…) or --sheet.")
+NO_HEADING = Template("responses.no_heading", "warning",
+    "Над ячейками нет заголовка, они не использованы как ответы: {scope}. Возможно, строка сдвинута; озаглавьте столбцы.",
+    "Cells stand under no heading and were not used as answers: {scope}. A row may be shifted; give the columns headings.")
 HEADER_ROWS = Template("responses.header_rows", "info",
     "Над заголовком {rows:~пропущена|пропущены|пропущено} {rows:строка|строки|строк}: {where}.",
     "{rows:row|rows} above the header {rows:~was|were} skipped: {where}.")
 HEADER_MATCHED = Template("responses.header_matched", "info",
-    "Заголовки совпали с заданиями после замены похожих букв и регистра: {scope}.",
-    "Headers match items after look-alike letters and case are unified: {scope}.")
+    "Заголовки совпали с заданиями без учёта похожих букв, регистра, разделителей и приписанного максимума: {scope}.",
+    "Headers match items once look-alike letters, case, separators and a maximum behind them are set aside: {scope}.")
 TOTAL_ROWS = Template("responses.total_rows", "info",
     "{rows:Строка|Строки|Строк} итогов {rows:~не считается участником и пропущена|не считаются участниками и пропущены|не "
     "считаются участниками и пропущены}: {where}.",
@@ -32,8 +40,20 @@ BACKGROUND = Template("responses.background", "info",
     "Столбцы сохранены как сведения об участниках, а не ответы: {scope}.",
     "Columns kept as background of the persons, not as answers: {scope}.")
 UNKNOWN_ITEMS = Template("responses.unknown_items", "warning",
-    "Столбцы похожи на задания, но таких заданий в банке нет; они не использованы: {scope}. Проверьте банк и коды.",
-    "Columns look like items that the bank does not have and were not used: {scope}. Check the bank and the ids.")
+    "Столбцы или коды похожи на задания, но ни одно задание банка не называют однозначно; они не использованы: {where}. "
+    "Исправьте коды или назовите задания: Layout(aliases=…) или --alias.",
+    "Columns or ids look like items, name none of the bank for certain and were not used: {where}. Correct the ids or name "
+    "the items with Layout(aliases=…) or --alias.")
+SUMS = Template("responses.sums", "warning",
+    "Столбцы равны сумме других (или её проценту) и заданиями не считаются: {scope}. Если это задания, назовите их: "
+    "Layout(items=…).",
+    "Columns equal the sum of others (or its percent) and are no items: {scope}. If they are, name the items with "
+    "Layout(items=…).")
+SPELLINGS = Template("responses.spellings", "warning",
+    "Коды различаются только регистром, похожими буквами или пробелами и считаются разными: {scope}. Если это одно и то же, "
+    "исправьте их.",
+    "Ids differ only by case, look-alike letters or spaces and count as different: {scope}. If they are the same, correct "
+    "them.")
 VARYING = Template("responses.varying", "info",
     "Сведения меняются внутри участника, взято первое значение: {scope}.",
     "Background that varies within a person; the first value was taken: {scope}.")

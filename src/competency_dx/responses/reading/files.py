@@ -9,6 +9,7 @@ import json
 import re
 import warnings
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,29 @@ import numpy as np
 
 from competency_dx.errors import ResponsesError, listed, require
 from competency_dx.findings import Finding
-from competency_dx.responses.findings import EMPTY_ROWS, ENCODING, HEADER_ROWS, MORE_SHEETS, SHEET
-from competency_dx.responses.normalise import fold_code, header_form
+from competency_dx.responses.findings import (
+    EMPTY_ROWS,
+    ENCODING,
+    HEADER_ROWS,
+    HIDDEN_SHEETS,
+    MORE_SHEETS,
+    NO_HEADING,
+    SHEET,
+)
+from competency_dx.responses.normalise import header_form
+from competency_dx.responses.reading.decoding import ENOUGH, decode, disguise
+from competency_dx.responses.reading.headers import is_id
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
 HEAD = 40
 """Rows in which the header is looked for."""
+TWO_COLUMNS = 2
 DELIMITERS = (";", "\t", ",", "|")
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 _BROKEN_CELLS = (
@@ -50,11 +62,11 @@ _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUN
 def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | str:
     """Read a file; a JSON document of responses comes back as its text.
 
-    Of a workbook without `sheet` the one whose header fits best is taken; `ids` are item ids (as `fold_code` writes them) by
+    Of a workbook without `sheet` the one whose header fits best is taken; `ids` are item ids (as `id_form` writes them) by
     which a header row is known.
     """
     if not path.is_file():
-        raise ResponsesError(f"{path}: there is no such file; expected .csv, .tsv, .xlsx, .parquet or .json")
+        raise ResponsesError(f"{path}: there is no such file; expected .csv, .tsv, .xlsx, .parquet, .json or .jsonl")
     suffix = Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     if suffix in {".csv", ".tsv", ".txt"}:
         return _csv(path, ids)
@@ -62,24 +74,19 @@ def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | 
         return _workbook(path, sheet, ids)
     if suffix in {".parquet", ".pq"}:
         return _parquet(path)
-    if suffix == ".json":
-        return _json(path)
+    if suffix in {".json", ".jsonl", ".ndjson"}:
+        return _json(path, lines=suffix != ".json")
     raise ResponsesError(f"{path}: files of type {suffix!r} are not read; save it as .csv, .xlsx, .parquet or .json")
 
 
 def _bytes(path: Path) -> bytes:
     data = path.read_bytes()
-    return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
-
-
-def decode(data: bytes) -> tuple[str, str]:
-    """Return the text of a file and its encoding: by byte order mark, UTF-8, or the Windows Cyrillic code page."""
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return data.decode("utf-16"), "utf-16"
+    if path.suffix.lower() != ".gz":
+        return data
     try:
-        return data.decode("utf-8-sig"), "utf-8"
-    except UnicodeDecodeError:
-        return data.decode("cp1251", errors="replace"), "cp1251"
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as fault:
+        raise ResponsesError(f"{path}: not readable as a gzip archive ({fault}); write the file again") from None
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
@@ -95,7 +102,13 @@ def delimiter_of(lines: Sequence[str]) -> str:
 
 
 def _csv(path: Path, ids: frozenset[str]) -> Table:
-    text, encoding = decode(_bytes(path))
+    data = _bytes(path)
+    if (what := disguise(data)) is not None:
+        raise ResponsesError(
+            f"{path}: the file is no text but {what}; open it in a spreadsheet program, save the table there as .xlsx or .csv, "
+            "and read that"
+        )
+    text, encoding = decode(data)
     first, _, rest = text.partition("\n")
     if first.strip().lower().startswith("sep="):
         text = rest
@@ -111,8 +124,16 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         head.append(row)
         ends.append(reader.line_num)
     at = header_row(head, ids)
+    columns = len(head[at])
+    for end, row in zip(ends[at:], head[at:], strict=True):
+        _refuse_swallowed(path, row, mark, columns, end)
+        if any(cell.strip() for cell in row[columns:]):
+            raise _too_long(path, f"line {end} has {len(row)} cells, the header {columns}", mark)
     width = max(len(row) for row in head[at:])
     frame = _csv_body(path, text, skip=ends[at], mark=mark, width=width)
+    if text.count("\n", 0, -1) > ends[at] + len(frame):  # cells of several lines, or empty lines
+        for k, cells in enumerate(frame.to_numpy()):
+            _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
     notes = () if encoding == "utf-8" else (ENCODING.of([encoding]),)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
 
@@ -132,17 +153,42 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> pd.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame: pd.DataFrame = pd.read_csv(body, sep=mark, keep_default_na=False, na_filter=False, **shape)
     except (pd.errors.ParserError, pd.errors.ParserWarning) as fault:
-        raise ResponsesError(
-            f"{path}: a row has more cells than the header has columns (delimiter {mark!r}: {str(fault).strip()}); "
-            "quote texts that contain the delimiter"
-        ) from None
+        words = str(fault)
+        if opened := re.search(r"EOF inside string starting at row (\d+)", words):
+            raise _unclosed(path, skip + 1 + int(opened[1])) from None
+        if longer := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", words):
+            sizes = f"line {skip + int(longer[2])} has {longer[3]} cells, the header {longer[1]}"
+            raise _too_long(path, sizes, mark) from None
+        raise _too_long(path, "a row has more cells than the header has columns", mark) from None
     return frame
+
+
+def _too_long(path: Path, sizes: str, mark: str) -> ResponsesError:
+    shown = "tab" if mark == "\t" else repr(mark)
+    return ResponsesError(
+        f"{path}: {sizes}: more cells than the header has columns (the delimiter is {shown}); put texts that contain the "
+        "delimiter in quotes, or give every column a heading"
+    )
+
+
+def _unclosed(path: Path, line: int) -> ResponsesError:
+    return ResponsesError(
+        f"{path}: a quotation mark opened near line {line} is not closed and swallows the rows after it; close or remove it"
+    )
+
+
+def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, line: int) -> None:
+    """Raise when a cell of several lines holds whole rows of the table."""
+    for cell in row:
+        rows = sum(inner.count(mark) >= columns - 1 for inner in cell.splitlines()[1:]) if "\n" in cell else 0
+        if columns > 1 and rows >= (1 if columns > TWO_COLUMNS else TWO_COLUMNS):
+            raise _unclosed(path, line)
 
 
 def header_row(head: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     """Return the place of the header: most item ids and known names, else the first row that is nearly full."""
     texts = [[cell_text(c)[0] if c is not None else "" for c in row] for row in head]
-    known = [sum(fold_code(c) in ids for c in row if c) for row in texts]
+    known = [sum(is_id(c, ids) for c in row if c) for row in texts]
     roles = [sum(header_form(c) in _ROLE_NAMES for c in row if c) for row in texts]
     if max(known, default=0) > 1 or (ids and max(known, default=0) and max(roles) <= 1):
         return known.index(max(known))
@@ -158,16 +204,17 @@ def _with_header(
     origin: str, head: Sequence[Sequence[object]], cells: Sequence[Any], notes: Sequence[Finding]
 ) -> Table:
     """Name the columns by the last row of `head`; a cell merged downwards stands in a row above."""
-    named = []
+    named, headless = [], []
     for k, content in enumerate(cells):
         above = [cell_text(row[k])[0] for row in reversed(head) if k < len(row) and row[k] is not None]
         name = next(filter(None, above), "")
         if name or any(cell_text(c)[0] for c in content):
             named.append((name or f"column {k + 1}", content))
+            headless += [f"column {k + 1}"] if not name and k else []
     raw = table(named, origin)
     skipped = [" ".join(filter(None, (cell_text(c)[0] for c in row if c is not None)))[:60] for row in head[:-1]]
     shown = [s for s in skipped if s]
-    findings = [*notes, *([HEADER_ROWS.of(where=shown, rows=len(shown))] if shown else [])]
+    findings = [*notes, *([HEADER_ROWS.of(where=shown, rows=len(shown))] if shown else []), *NO_HEADING.about(headless)]
     blank = np.all([c.codes < 0 for c in raw.columns.values()], axis=0) if raw.rows else np.zeros(0, dtype=np.bool_)
     between = blank & ~np.logical_and.accumulate(blank[::-1])[::-1]
     if between.any():
@@ -179,30 +226,76 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     import pandas as pd
 
     try:
-        from python_calamine import CalamineError, CalamineWorkbook
+        from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
     except ImportError:
         raise require("python-calamine", "io", f"reading {path.name}") from None
     try:
         book = CalamineWorkbook.from_path(str(path))
     except (CalamineError, OSError) as fault:
-        raise ResponsesError(f"{path}: not readable as a workbook ({fault}); save it again as .xlsx") from None
+        raise ResponsesError(_no_workbook(path, fault)) from None
     _refuse_broken_cells(path)
     if sheet is not None and sheet not in book.sheet_names:
         raise ResponsesError(f"{path}: there is no sheet {sheet!r}; the workbook has {listed(book.sheet_names)}")
+    hidden = {m.name for m in book.sheets_metadata if m.visible != SheetVisibleEnum.Visible}
     names = [sheet] if sheet is not None else book.sheet_names
     grids = {n: grid for n in names if (grid := book.get_sheet_by_name(n).to_python(skip_empty_area=False))}
     filled = {n: g for n, g in grids.items() if any(c not in {None, ""} for row in g for c in row)}
     if not filled:
         raise ResponsesError(f"{path}: the workbook holds no cells; expected a header row and one row per person")
-    chosen = max(filled, key=lambda n: (_fit(filled[n], ids), -names.index(n)))
+    fits = {n: _fit(g, ids) for n, g in filled.items()}
+    seen = {n for n in filled if n not in hidden and fits[n]} or set(filled)  # a hidden sheet only where no other fits
+    chosen = max(seen, key=lambda n: (fits[n], n not in hidden, -names.index(n)))
     grid = filled[chosen]
     at = header_row(grid[:HEAD], ids)
     body = grid[at + 1 :]
     cells = [pd.Series([None if row[k] == "" else row[k] for row in body], dtype=object) for k in range(len(grid[0]))]
     notes = [SHEET.of(where=[chosen], sheet=chosen)] if len(filled) > 1 else []
-    alike = [n for n in filled if n != chosen and _fit(filled[n], ids) >= max(3, _fit(grid, ids) // 2)]
-    notes += [MORE_SHEETS.of(where=alike, sheets=alike)] if alike else []
+    notes += _other_sheets(filled, fits, chosen, hidden, ids)
     return _with_header(path.name, grid[: at + 1], cells, notes)
+
+
+def _no_workbook(path: Path, fault: Exception) -> str:
+    data = path.read_bytes() if path.is_file() else b""
+    what = disguise(data)
+    if what is None and not data[:ENOUGH].count(0) and data.strip():
+        what = "plain text"
+    if what is None or "workbook (.xlsx)" in what:
+        return f"{path}: not readable as a workbook ({fault}); save it again as .xlsx"
+    return (
+        f"{path}: not readable as a workbook, the file is {what}; open it in a spreadsheet program, save it there as .xlsx "
+        "without a password (plain text: name it .csv), and read that"
+    )
+
+
+def _other_sheets(
+    grids: Mapping[str, Sequence[Sequence[object]]],
+    fits: Mapping[str, int],
+    chosen: str,
+    hidden: Collection[str],
+    ids: frozenset[str],
+) -> list[Finding]:
+    """Return what is to be said of sheets that look as if they held answers and were not read."""
+    heads, rows = {}, {}
+    for name, grid in grids.items():
+        at = header_row(grid[:HEAD], ids)
+        heads[name] = {header_form(t) for c in grid[at] if c is not None and (t := cell_text(c)[0])}
+        rows[name] = sum(any(c not in {None, ""} for c in row) for row in grid[at + 1 :])
+    enough = max(3, fits[chosen] // 2)
+    alike = [
+        n
+        for n in grids
+        if n != chosen
+        and rows[n]
+        and (fits[n] >= enough or 2 * len(heads[n] & heads[chosen]) >= len(heads[chosen]) > 1)
+    ]
+    covered = [(n, rows[n]) for n in alike if n in hidden]
+    out = (
+        [HIDDEN_SHEETS.of([n for n, _ in covered], counts=covered, sheet=chosen, rows=rows[chosen])] if covered else []
+    )
+    return [
+        *MORE_SHEETS.about([n for n in alike if n not in hidden], where=[n for n in alike if n not in hidden]),
+        *out,
+    ]
 
 
 def _refuse_broken_cells(path: Path) -> None:
@@ -224,7 +317,7 @@ def _refuse_broken_cells(path: Path) -> None:
 
 def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     row = [cell_text(c)[0] for c in grid[header_row(grid[:HEAD], ids)]]
-    return 2 * sum(fold_code(c) in ids for c in row if c) + sum(header_form(c) in _ROLE_NAMES for c in row if c)
+    return 2 * sum(is_id(c, ids) for c in row if c) + sum(header_form(c) in _ROLE_NAMES for c in row if c)
 
 
 def _parquet(path: Path) -> Table:
@@ -238,14 +331,17 @@ def _parquet(path: Path) -> Table:
         raise ResponsesError(f"{path}: not readable as parquet ({str(fault).strip()}); write the file again") from None
 
 
-def _json(path: Path) -> Table | str:
+def _json(path: Path, *, lines: bool) -> Table | str:
     text, _ = decode(_bytes(path))
     try:
-        document = json.loads(text)
-    except json.JSONDecodeError as fault:
-        raise ResponsesError(f"{path}: the text is not JSON ({fault}); expected a list of objects") from None
+        document = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as fault:
+        if not lines and text.lstrip().startswith("{") and "Extra data" in str(fault):
+            return _json(path, lines=True)
+        expected = "one object on every line" if lines else "a list of objects"
+        raise ResponsesError(f"{path}: the text is not JSON ({fault}); expected {expected}") from None
     if isinstance(document, dict) and document.get("kind") == "responses":
         return text
-    if isinstance(document, list):
+    if isinstance(document, list) and document:
         return from_records(document, path.name)
     raise ResponsesError(f"{path}: expected a list of objects, one a person or answer, or a document of responses")

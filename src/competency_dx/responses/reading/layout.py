@@ -16,11 +16,33 @@ Cells = Literal["auto", "raw", "scored"]
 Attempts = Literal["error", "first", "last", "best"]
 Privacy = Literal["refuse", "drop"]
 
+_WHO_RU = (
+    "участника", "учителя", "педагога", "ученика", "учащегося", "обучающегося", "студента", "слушателя", "пользователя",
+    "респондента", "испытуемого", "тестируемого", "экзаменуемого", "работы",
+)  # fmt: skip
+_WHO_EN = (
+    "person",
+    "participant",
+    "teacher",
+    "student",
+    "user",
+    "respondent",
+    "examinee",
+    "candidate",
+    "pupil",
+    "learner",
+)
 PERSON_NAMES = (
     "person", "person id", "personid", "person code", "код участника", "id участника", "участник", "шифр участника",
     "шифр", "педагог код", "код педагога", "педагог", "код учителя", "учитель", "ученик", "код", "idstud", "id stud",
     "student id", "studentid", "student", "teacher id", "teacherid", "teacher", "respondent id", "respondent",
-    "examinee", "participant", "participant id", "user id", "userid", "user", "логин", "login", "ид", "id", "uuid",
+    "examinee", "participant", "participant id", "user id", "userid", "user",
+    *(f"{key} {who}" for who in _WHO_RU for key in ("код", "id", "ид", "шифр", "номер", "идентификатор", "логин")),
+    *(f"{who} {key}" for who in _WHO_EN for key in ("id", "code", "number", "no")),
+    *(f"{who}id" for who in _WHO_EN), "candidate", "pupil", "learner", "test taker", "test taker id", "respid",
+    "response id", "case id", "caseid", "subject id", "идентификационный номер", "идентификатор", "id number", "idnumber",
+    "pseudonym", "псевдоним", "учетная запись", "account", "имя пользователя", "username", "user name",
+    "регистрационный номер", "личный код", "личный номер", "табельный номер", "логин", "login", "ид", "id", "uuid", "guid",
 )  # fmt: skip
 FORM_NAMES = (
     "form", "form id", "variant", "форма", "вариант", "номер варианта", "booklet", "idbook", "буклет", "тетрадь",
@@ -41,15 +63,21 @@ BACKGROUND_NAMES = frozenset(
         "duration", "weight", "вес", "country", "страна", "total", "sum", "итого", "сумма", "всего", "процент",
         "percent", "theta", "итоговый балл", "score", "балл", "баллы", "оценка", "education", "образование",
         "должность", "сумма баллов", "total score", "первичный балл", "attempt", "попытка", "номер", "no", "nr",
-        "n", "№", "№ п п", "п п", "index",
+        "n", "№", "№ п п", "п п", "index", "rater", "эксперт", "wave", "волна", "rt", "treat", "затраченное время",
+        "прошло времени", "time taken", "отметка", "результат", "результаты", "result", "results", "mark", "grades",
+        "набрано баллов", "набранный балл", "тестовый балл", "вторичный балл", "raw score", "final grade", "rank", "рейтинг",
+        "место", "points", "нагрузка",
     )
 )  # fmt: skip
 SIGNATURES = ("исполнитель", "ответственный", "подпись", "руководитель")
 TOTAL_WORDS = (
-    "итого", "всего", "итог", "среднее", "средний", "сумма", "максимум", "макс", "минимум", "total", "totals", "mean",
-    "average", "maximum", "max", "sum", "ключ", "ключи", "key", "правильный", "верный", "процент", "выполнение", "количество",
-    *SIGNATURES, "подытог",
+    "итого", "всего", "итог", "итоги", "итоговый", "итоговая", "среднее", "средний", "средняя", "средние", "общее", "общий",
+    "общая", "сумма", "максимум", "макс", "минимум", "медиана", "total", "totals", "mean", "average", "overall", "median",
+    "maximum", "max", "minimum", "min", "sum", "ключ", "ключи", "key", "правильный", "верный", "процент", "проценты",
+    "percent", "percentage", "выполнение", "количество", *SIGNATURES, "подытог", "subtotal",
 )  # fmt: skip
+_TOTAL_ANYWHERE = frozenset(("итого", "всего", "среднее", "total", "average", "mean"))
+_COVARIATE = re.compile(r"(?:cov|itemcov|qmatrix)[_\d]", re.IGNORECASE)
 
 
 @value
@@ -68,6 +96,8 @@ class Layout:
         The item columns (wide) or the items to keep (long).
     item, answer : str or None
         Columns of item ids and of answers in a long table.
+    aliases : mapping of str to str or None
+        Names in the table, headers or the items of a long one, to item ids: ``{"Вопрос 1": "MAT-003"}``.
     form : str or None
         Column of form ids (or titles) of the bank: it tells omitted from not reached and not administered.
     attempts : {"error", "first", "last", "best"}
@@ -78,7 +108,7 @@ class Layout:
     missing_codes : mapping of item id or "*" to mapping of str to reason
         Codes that stand for a missing answer to one item or to all, for example ``{"*": {"99": "omitted"}}``.
     pii : {"refuse", "drop"}
-        What to do with columns of names, e-mails, phones, СНИЛС.
+        What to do with columns of personal data: names, e-mails, phones, СНИЛС, birth dates …
     sheet : str or None
         Sheet of a workbook.
     """
@@ -89,6 +119,7 @@ class Layout:
     items: tuple[str, ...] | None = None
     item: str | None = None
     answer: str | None = None
+    aliases: Mapping[str, str] | None = None
     form: str | None = None
     attempts: Attempts = "error"
     missing_tokens: Mapping[str, ReasonName] | None = None
@@ -107,6 +138,8 @@ class Layout:
         for name in ("person", "item", "answer", "form"):
             given = getattr(self, name)
             object.__setattr__(self, name, None if given is None else _one_line(given))
+        aliases = {_one_line(name): str(item) for name, item in (self.aliases or {}).items()}
+        object.__setattr__(self, "aliases", aliases or None)
         for text, reason in (self.missing_tokens or {}).items():
             reason_code(reason, f"Layout(missing_tokens={{{text!r}: …}})")
         for item, codes in (self.missing_codes or {}).items():
@@ -126,7 +159,7 @@ class Layout:
         """Return every choice that was made, in words, for the provenance."""
         chosen = {"kind": self.kind, "cells": self.cells, "attempts": self.attempts, "pii": self.pii}
         named = {n: getattr(self, n) for n in ("person", "item", "answer", "form", "sheet") if getattr(self, n)}
-        tokens = {"missing_tokens": self.missing_tokens, "missing_codes": self.missing_codes}
+        tokens = {n: getattr(self, n) for n in ("aliases", "missing_tokens", "missing_codes")}
         listed = {"items": ", ".join(self.items)} if self.items is not None else {}
         return {**chosen, **named, **listed, **{n: str(t) for n, t in tokens.items() if t}}
 
@@ -136,8 +169,15 @@ def _one_line(name: object) -> str:
 
 
 def is_total(text: str) -> bool:
-    """Tell whether a cell is the label of a row of totals rather than the id of a person."""
+    """Tell whether a cell is the label of a row of totals, or a header that of a column of them; an id has digits."""
     words = re.findall(r"[^\W\d_]+", header_form(text))
-    if not words or words[0] not in TOTAL_WORDS:
-        return False
-    return words[0] in SIGNATURES or not any(c.isdigit() for c in text)
+    if words and words[0] in SIGNATURES:
+        return True
+    labelled = words and (words[0] in TOTAL_WORDS or (len(words) <= 4 and not _TOTAL_ANYWHERE.isdisjoint(words)))
+    return bool(labelled) and not any(c.isdigit() for c in text)
+
+
+def is_background(header: str) -> bool:
+    """Tell whether a column is called like what is kept beside answers: a group, a date, a total, a covariate."""
+    bare = re.sub(r"\s*[/(]\s*\d[^/(]*$", "", header)  # "Grade/9.00", "Оценка (8)"
+    return header_form(bare) in BACKGROUND_NAMES or is_total(bare) or _COVARIATE.match(header) is not None

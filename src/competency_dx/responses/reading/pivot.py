@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,13 +10,17 @@ import numpy as np
 
 from competency_dx.arrays import Ints
 from competency_dx.errors import ResponsesError, listed
-from competency_dx.responses.findings import ATTEMPTS, UNKNOWN_ITEMS, VARYING
+from competency_dx.findings import Finding
+from competency_dx.responses.findings import ATTEMPTS, HEADER_MATCHED, SPELLINGS, UNKNOWN_ITEMS, VARYING
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.normalise import fold_code
+from competency_dx.responses.normalise import LOOKALIKES
+from competency_dx.responses.reading.headers import hinted, names_of
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout
-from competency_dx.responses.reading.table import Table
+from competency_dx.responses.reading.table import Column, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from competency_dx.arrays import Codes, Names
@@ -47,7 +52,7 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
             )
     if person and item and answer:
         certain = layout.kind == "long" or layout.item is not None
-        return LongColumns(person, item, answer) if certain or _holds_ids(table, item, bank) else None
+        return LongColumns(person, item, answer) if certain or _holds_ids(table, item, bank, layout) else None
     if layout.kind == "long":
         raise ResponsesError(
             f"{table.origin}: a long table needs columns of persons, items and answers; found {listed(table.columns)}; "
@@ -56,47 +61,52 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
     return None
 
 
-def _holds_ids(table: Table, item: str, bank: ItemBank | None) -> bool:
+def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -> bool:
     if bank is None:
         return True
-    ids = {fold_code(i.id) for i in bank.items}
-    return ids.isdisjoint(c.code for c in table.columns.values()) and any(
-        fold_code(v) in ids for v in table.columns[item].vocabulary
-    )
+    names = names_of(bank, layout.aliases)
+    return not any(map(names.find, table.columns)) and any(map(names.find, table.columns[item].vocabulary))
 
 
 def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layout) -> tuple[Table, tuple[str, ...]]:
     """Make a wide table with one row per person (and attempt, under the policy "best") and the items it holds.
 
-    The person column comes first, then items, then what is constant within a person. Items are those of the bank, or all when
-    there is no bank, in the order of their first appearance.
+    The person column comes first, then items, then what is constant within a person. Items are those of the bank, however they
+    are spelled, or all when there is no bank, in the order of their first appearance. A person who answered none of them stays.
     """
     import pandas as pd
 
-    table = _known_items(table, roles.item, bank)
-    person, item, answer = (table.columns[n] for n in (roles.person, roles.item, roles.answer))
-    if (person.codes < 0).any() or (item.codes < 0).any():
-        rows = np.flatnonzero((person.codes < 0) | (item.codes < 0)) + 1
+    person, spelled, answer = (table.columns[n] for n in roles)
+    if (person.codes < 0).any() or (spelled.codes < 0).any():
+        rows = np.flatnonzero((person.codes < 0) | (spelled.codes < 0)) + 1
         raise ResponsesError(
             f"{table.origin}: rows {listed(rows.tolist())} have no person or no item; fill the cells or remove the rows"
         )
-    cell = pd.Series(person.codes.astype(np.int64) * len(item.vocabulary) + item.codes)
-    attempt = cell.groupby(cell).cumcount().to_numpy()  # how many earlier rows have the same person and item
+    item, notes = _items(spelled, bank, layout)
+    rest = {name: c for name, c in table.columns.items() if name not in roles}
+    kept = np.flatnonzero(item.codes >= 0)
+    cell = pd.Series(person.codes[kept].astype(np.int64) * len(item.vocabulary) + item.codes[kept])
+    attempt = np.zeros(table.rows, dtype=np.int64)
+    attempt[kept] = cell.groupby(cell).cumcount()  # how many earlier rows have the same person and item
     if attempt.any() and layout.attempts == "error":
         twice = np.flatnonzero(attempt)
         shown = [f"{person.vocabulary[person.codes[r]]}/{item.vocabulary[item.codes[r]]}" for r in twice]
+        apart = [n for n, c in rest.items() if not pd.DataFrame({"cell": cell, "by": c.codes[kept]}).duplicated().any()]
+        by = (
+            f"column {apart[0]} tells them apart: read the rows of one {apart[0]} at a time" if apart else "remove some"
+        )
         raise ResponsesError(
-            f"{table.origin}: answers given twice (person/item): {listed(dict.fromkeys(shown))}; remove some, or "
-            "choose with Layout(attempts='first'), 'last' or 'best'"
+            f"{table.origin}: answers given twice (person/item): {listed(dict.fromkeys(shown))}; {by}, or choose with "
+            "Layout(attempts='first'), 'last' or 'best'"
         )
     layer = attempt if layout.attempts == "best" else np.zeros_like(attempt)
     ids, first, row = np.unique(layer * len(person.vocabulary) + person.codes, return_index=True, return_inverse=True)
-    chosen = np.flatnonzero(attempt == 0) if layout.attempts == "first" else np.arange(table.rows)
+    chosen = kept[attempt[kept] == 0] if layout.attempts == "first" else kept
     codes = np.full((len(ids), len(item.vocabulary)), -1, dtype=np.int32)
     codes[row.ravel()[chosen], item.codes[chosen]] = answer.codes[chosen]  # of several in one cell the last stays
-    rest = {name: c for name, c in table.columns.items() if name not in roles}
     varying = [name for name, c in rest.items() if (c.codes[first][row.ravel()] != c.codes).any()]
-    notes = ATTEMPTS.about(person.vocabulary[k] for k in np.unique(person.codes[attempt > 0])) + VARYING.about(varying)
+    notes += ATTEMPTS.about(person.vocabulary[k] for k in np.unique(person.codes[attempt > 0])) + VARYING.about(varying)
+    notes += SPELLINGS.about(alike(person.vocabulary))
     columns = {name: c.take(first) for name, c in rest.items()}
     columns[person.name] = replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))
     for k, name in enumerate(item.vocabulary):
@@ -106,13 +116,28 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     ), item.vocabulary
 
 
-def _known_items(table: Table, name: str, bank: ItemBank | None) -> Table:
-    column = table.columns[name]
+def _items(spelled: Column, bank: ItemBank | None, layout: Layout) -> tuple[Column, tuple[Finding, ...]]:
+    """Return the column of items under their ids, -1 where the bank has none, and what is to be said of it."""
     if bank is None:
-        return table
-    ids = {fold_code(i.id) for i in bank.items}
-    strange = [v for v in column.vocabulary if fold_code(v) not in ids]
-    return table.take(~column.where(set(strange).__contains__), UNKNOWN_ITEMS.of(strange)) if strange else table
+        aliases = layout.aliases or {}
+        ids, notes = [aliases.get(v, v) for v in spelled.vocabulary], SPELLINGS.about(alike(spelled.vocabulary))
+    else:
+        names = names_of(bank, layout.aliases)
+        targets = {v: names.find(v) for v in spelled.vocabulary}
+        ids = ["" if t is None else f"{t.item}.{t.criterion}" if t.criterion else t.item for t in targets.values()]
+        strange = {v: names.near(v) or () for v, t in targets.items() if t is None}
+        loose = [v for v, t in targets.items() if t is not None and v not in names.exact]
+        notes = HEADER_MATCHED.about(loose) + UNKNOWN_ITEMS.about(strange, where=hinted(strange))
+    place = {i: k for k, i in enumerate(dict.fromkeys(filter(None, ids)))}
+    codes = np.array([place.get(i, -1) for i in ids], dtype=np.int32)[spelled.codes]
+    return Column(name=spelled.name, codes=codes, vocabulary=tuple(place), kinds=tuple("text" for _ in place)), notes
+
+
+def alike(ids: Sequence[str]) -> list[str]:
+    """Return ids that differ by case, by look-alike letters or by spaces only, and may be one."""
+    forms = ["".join(i.upper().split()).translate(LOOKALIKES) for i in ids]
+    counts = Counter(forms)
+    return [i for i, form in zip(ids, forms, strict=True) if counts[form] > 1]
 
 
 def numbered(n: int) -> Names:

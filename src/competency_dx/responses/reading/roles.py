@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from competency_dx.bank import Item, ItemBank, Rubric
-from competency_dx.errors import ResponsesError, listed
+import numpy as np
+
+from competency_dx.bank import Item, ItemBank
+from competency_dx.errors import ResponsesError, listed, repeated
 from competency_dx.findings import Finding
-from competency_dx.responses.findings import BACKGROUND, HEADER_MATCHED, PERSONAL_DATA, ROW_NUMBERS, UNKNOWN_ITEMS
+from competency_dx.responses.findings import (
+    BACKGROUND,
+    HEADER_MATCHED,
+    PERSONAL_DATA,
+    ROW_NUMBERS,
+    SUMS,
+    UNKNOWN_ITEMS,
+)
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
 from competency_dx.responses.normalise import fold_code, read_integer, read_number
-from competency_dx.responses.reading.footers import without_footers
-from competency_dx.responses.reading.layout import BACKGROUND_NAMES, FORM_NAMES, PERSON_NAMES, Layout
-from competency_dx.responses.reading.privacy import personal_columns
+from competency_dx.responses.reading.footers import sum_columns, without_footers
+from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
+from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
+from competency_dx.responses.reading.privacy import Personal, personal_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,39 +52,47 @@ class Roles(NamedTuple):
 
 def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     """Find the role of every column of a wide table; findings are added to the table in the result."""
-    if bank is None:
-        _present(table, layout.items or (), "items")
-    items, notes = _bank_items(table, bank, layout) if bank else ({name: (name,) for name in layout.items or ()}, [])
-    used = {name for names in items.values() for name in names}
-    table, privacy = _without_personal(table, used, layout)
+    names = names_of(bank, layout.aliases) if bank else None
+    if bank is not None and names is not None:
+        items, notes = _bank_items(table, names, bank, layout)
+    else:
+        items, notes = _named_items(table, layout), []
+    used = {name for parts in items.values() for name in parts}
+    personal = _personal(table, used, layout)
+    full, table = table.columns, _without(table, personal, layout)
     table, person = _person(table, used, layout)
     form = _form(table, bank, layout, used)
     rest = [name for name in table.columns if name not in used and name not in {person, form}]
-    if bank is None and layout.items is None:
-        items = {name: (name,) for name in rest if _looks_scored(table.columns[name], layout)}
-        rest = [name for name in rest if name not in items]
+    free = rest if bank is None and layout.items is None else []
+    answers = used.union(name for name in free if _kind(table.columns[name], layout) != "other")
+    table = without_footers(table, person, answers, {**table.columns, **{n: full[n] for n in personal if n in full}})
+    if free:
+        scored, sums = _scored_columns(table, free, layout)
+        items |= {name: (name,) for name in scored}
+        rest = [name for name in rest if name not in scored]
+        notes += SUMS.about(sums)
     if not items:
-        raise ResponsesError(_no_items(table, bank))
-    shapes = {_shape(fold_code(i.id)) for i in bank.items} if bank else set()
-    unknown = [
-        n for n in rest if _shape(table.columns[n].code) in shapes and table.columns[n].header not in BACKGROUND_NAMES
-    ]
-    background = tuple(name for name in rest if name not in unknown)
-    notes += [*privacy, *BACKGROUND.about([*background, *([form] if form else [])]), *UNKNOWN_ITEMS.about(unknown)]
-    table = replace(table, findings=(*table.findings, *notes))
-    return Roles(without_footers(table, person, used | set(items)), person, form, items, background)
+        raise ResponsesError(_no_items(table, bank, names))
+    strange = {} if names is None else _strange(table, rest, names, items, bank)
+    background = tuple(name for name in rest if name not in strange)
+    notes += PERSONAL_DATA.about(sorted(personal), kinds=[list(pair) for pair in personal.items()])
+    notes += BACKGROUND.about([*background, *([form] if form else [])])
+    notes += UNKNOWN_ITEMS.about(strange, where=hinted(strange))
+    return Roles(table.take(np.arange(table.rows), *notes), person, form, items, background)
 
 
-def _no_items(table: Table, bank: ItemBank | None) -> str:
-    found = listed(table.columns) or "none"
-    if bank is not None:
+def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> str:
+    columns = listed(table.columns) or "none"
+    if bank is None or names is None:
         return (
-            f"{table.origin}: no column is an item of bank {bank.id} (items {listed(i.id for i in bank.items)}; "
-            f"columns {found}); name the columns by item ids"
+            f"{table.origin}: no column holds points (columns {columns}); give the bank to score raw answers, or name the "
+            "item columns with Layout(items=…)"
         )
+    near = {n: meant for n in table.columns if (meant := names.near(n))}
+    hint = f"; some look like items: {listed(hinted(near))}" if near else ""
     return (
-        f"{table.origin}: no column holds points (columns {found}); give the bank to score raw answers, or name the "
-        "item columns with Layout(items=…)"
+        f"{table.origin}: no column is an item of bank {bank.id} (items {listed(i.id for i in bank.items)}; columns "
+        f"{columns}){hint}; name the columns by item ids, or say which is which with Layout(aliases={{header: item}})"
     )
 
 
@@ -88,31 +105,71 @@ def _present(table: Table, names: Iterable[str], setting: str) -> None:
         )
 
 
-def _bank_items(table: Table, bank: ItemBank, layout: Layout) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
-    """Match columns to items by id: exactly, then with look-alike letters unified, then criterion by criterion."""
-    folded: dict[str, list[str]] = {}
-    bare: dict[str, list[str]] = {}
-    for name, column in table.columns.items():
-        folded.setdefault(column.code, []).append(name)
-        bare.setdefault(_bare(column.code), []).append(name)
+def _named_items(table: Table, layout: Layout) -> dict[str, tuple[str, ...]]:
+    """Return the items of a table without a bank that the layout names, under their aliases."""
+    names, aliases = layout.items or (), layout.aliases or {}
+    _present(table, names, "items")
+    _present(table, aliases, "aliases")
+    chosen = {name: aliases.get(name, name) for name in (*names, *aliases)}
+    if twice := repeated(chosen.values()):
+        raise ResponsesError(
+            f"{table.origin}: several columns are named {listed(twice)} by Layout(aliases=…); keep one"
+        )
+    return {item: (name,) for name, item in chosen.items()}
+
+
+def _bank_items(
+    table: Table, names: ItemNames, bank: ItemBank, layout: Layout
+) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
+    """Match columns to items: one column an item, or one per criterion of its rubric."""
+    columns: dict[Target, list[str]] = {}
+    for name in table.columns:
+        if (target := names.find(name)) is not None:
+            columns.setdefault(target, []).append(name)
+    for target, several in columns.items():
+        exact = [name for name in several if name == target.item] or [n for n in several if n in names.exact]
+        if len(several) > 1 and len(exact) != 1:
+            raise ResponsesError(
+                f"{table.origin}: columns {listed(several)} all name item {target.item}; keep one of them"
+            )
+        columns[target] = exact or several
     items: dict[str, tuple[str, ...]] = {}
-    loose: list[str] = []
     for item in _wanted(bank, layout):
-        match = [item.id] if item.id in table.columns else folded.get(fold_code(item.id), [])
-        match = match or bare.get(_bare(fold_code(item.id)), [])
-        if len(match) > 1:
-            raise ResponsesError(f"{table.origin}: columns {listed(match)} all name item {item.id}; keep one of them")
-        if match:
-            items[item.id] = (match[0],)
-            loose += [match[0]] if match[0] != item.id else []
-        elif columns := _criteria(item, folded):
-            items[item.id] = columns
+        parts = [columns.get(Target(item.id, c.id), [""])[0] for c in item.rubric]
+        if whole := columns.get(Target(item.id)):
+            items[item.id] = (whole[0],)
+        elif any(parts):
+            absent = [c.id for c, name in zip(item.rubric, parts, strict=True) if not name]
+            if absent:
+                raise ResponsesError(
+                    f"item {item.id}: no columns for the criteria {listed(absent)}; every criterion needs one"
+                )
+            items[item.id] = tuple(parts)
+    loose = [parts[0] for item, parts in items.items() if len(parts) == 1 and parts[0] not in names.exact]
     return items, [*HEADER_MATCHED.about(loose)]
 
 
-def _bare(code: str) -> str:
-    """Return an id as letters and digits only: ``"MAT 004"`` and ``"MAT_004"`` are one."""
-    return re.sub(r"[\W_]+", "", code)
+def _strange(
+    table: Table,
+    rest: Sequence[str],
+    names: ItemNames,
+    items: Mapping[str, tuple[str, ...]],
+    bank: ItemBank | None,
+) -> dict[str, tuple[str, ...]]:
+    """Return the columns left over that may be items, by their names or by cells that are all codes of options."""
+    options = {fold_code(o) for i in bank.items if i.id in items for o in i.options} if bank else set()
+    letters = {o for o in options if len(o) == 1 and o.isalpha()}
+    out: dict[str, tuple[str, ...]] = {}
+    for name in rest:
+        column = table.columns[name]
+        target = names.find(name)
+        if is_background(name) or (target is not None and target.item not in items):
+            continue  # the latter are items that the layout leaves out
+        meant = names.near(name, items)
+        coded = 1 < len(column.vocabulary) <= len(letters) and letters.issuperset(map(fold_code, column.vocabulary))
+        if meant is not None or coded:
+            out[name] = meant or ()
+    return out
 
 
 def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
@@ -125,40 +182,26 @@ def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
     return [known[i] for i in layout.items]
 
 
-def _criteria(item: Item, folded: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    if not isinstance(item.rule, Rubric):
-        return ()
-    found = [
-        next((folded[f][0] for mark in "._-/ :" if (f := fold_code(f"{item.id}{mark}{c.id}")) in folded), "")
-        for c in item.rubric
-    ]
-    if any(found) and not all(found):
-        absent = [c.id for c, name in zip(item.rubric, found, strict=True) if not name]
-        raise ResponsesError(f"item {item.id}: no columns for the criteria {listed(absent)}; every criterion needs one")
-    return tuple(found) if all(found) else ()
-
-
-def _without_personal(table: Table, used: set[str], layout: Layout) -> tuple[Table, list[Finding]]:
-    named = dict(table.columns) if table.index is None else {**table.columns, table.index.name: table.index}
-    personal = personal_columns(c for name, c in named.items() if name not in used)
-    if not personal:
-        return table, []
-    shown = [f"{name} ({what})" for name, what in personal]
-    if layout.pii == "refuse":
+def _personal(table: Table, used: set[str], layout: Layout) -> dict[str, Personal]:
+    """Return the columns with personal data and what they hold; raises where they are not to be dropped."""
+    labels = {} if table.index is None else {table.index.name: table.index}
+    personal = dict(personal_columns(c for name, c in {**table.columns, **labels}.items() if name not in used))
+    if personal and layout.pii == "refuse":
         raise ResponsesError(
-            f"{table.origin}: columns hold personal data: {listed(shown)}; work with pseudonyms only: remove the "
-            "columns, or pass Layout(pii='drop') to leave them out"
+            f"{table.origin}: columns hold personal data: {listed(f'{n} ({what})' for n, what in personal.items())}; work "
+            "with pseudonyms only: remove the columns, or leave them out with Layout(pii='drop')"
         )
-    gone = {name for name, _ in personal}
-    columns = {name: c for name, c in table.columns.items() if name not in gone}
-    if layout.person in gone and layout.person in table.columns:
+    return personal
+
+
+def _without(table: Table, personal: Mapping[str, Personal], layout: Layout) -> Table:
+    columns = {name: c for name, c in table.columns.items() if name not in personal}
+    if layout.person is not None and layout.person in personal and layout.person in table.columns:
         ids = table.columns[layout.person]  # numbers in the order of the first row stand for them
         numbers = replace(ids, vocabulary=tuple(str(k + 1) for k in range(len(ids.vocabulary))))
         columns = {layout.person: numbers, **columns}
-    index = table.index if table.index is not None and table.index.name not in gone else None
-    return replace(table, columns=columns, index=index), [
-        PERSONAL_DATA.of(sorted(gone), kinds=[list(pair) for pair in personal])
-    ]
+    index = table.index if table.index is not None and table.index.name not in personal else None
+    return replace(table, columns=columns, index=index)
 
 
 def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | None]:
@@ -208,10 +251,23 @@ def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -
     return next(named, None)
 
 
-def _looks_scored(column: Column, layout: Layout) -> bool:
-    """Tell whether a column of a table without a bank holds points; fractions among them are an error."""
-    if column.header in BACKGROUND_NAMES:
-        return False
+def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[list[str], list[str]]:
+    """Return the columns that hold points in a table without a bank, and those that are the sum of others."""
+    kinds = {name: _kind(table.columns[name], layout) for name in rest}
+    numeric = [name for name, kind in kinds.items() if kind != "other"]
+    sums = [numeric[k] for k in sum_columns([table.columns[name] for name in numeric])]
+    if broken := [name for name in numeric if kinds[name] == "fractions" and name not in sums]:
+        raise ResponsesError(
+            f"column {broken[0]} holds numbers that are no whole points; name the item columns with Layout(items=…), or "
+            "round the points"
+        )
+    return [name for name in numeric if name not in sums], sums
+
+
+def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "other"]:
+    """Return what a column of a table without a bank holds; one without any content holds points."""
+    if is_background(column.name):
+        return "other"
     own = layout.user_reasons(column.name)
     counts = column.counts()
     whole = broken = rest = 0
@@ -225,12 +281,5 @@ def _looks_scored(column: Column, layout: Layout) -> bool:
         else:
             rest += n
     if broken and broken + whole > rest:
-        raise ResponsesError(
-            f"column {column.name} holds numbers that are no whole points; name the item columns with Layout(items=…), "
-            "or round the points"
-        )
-    return whole >= NUMERIC_SHARE * (whole + rest) if whole + rest else True
-
-
-def _shape(code: str) -> str:
-    return re.sub(r"\d+", "9", _bare(code)) if any(c.isdigit() for c in code) else "\0" + code
+        return "fractions"
+    return "points" if whole >= NUMERIC_SHARE * (whole + rest) else "other"

@@ -1,0 +1,277 @@
+"""A column is never taken for another: which header is which item, and which columns are none."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from competency_dx.bank import BankDocument, CompetencyFramework, FrameworkReference, Item, ItemBank, Node, Text
+from competency_dx.errors import CompetencyDxWarning, ResponsesError
+from competency_dx.findings import Finding
+from competency_dx.responses import Layout, Reason, Responses, load_responses
+
+OPTIONS = {"A": "а", "B": "б", "C": "в"}
+
+
+def bank_of(ids: Sequence[str]) -> ItemBank:
+    framework = CompetencyFramework(
+        id="own", version="1", title=Text(ru="Своя"), nodes=(Node(code="S", title=Text(ru="С"), kind="category"),)
+    )
+    names = {"id": "b", "title": Text(ru="Б"), "subject": "S", "version": "1"}
+    header = BankDocument.model_validate(
+        {"schema_version": 1, "framework": FrameworkReference(id="own", version="1"), **names}
+    )
+    fields = {"type": "single", "options": OPTIONS, "key": "A", "competencies": {"S": 1}}
+    items = tuple(Item.model_validate({"id": i, **fields}) for i in ids)
+    return ItemBank(header=header, items=items, framework=framework)
+
+
+BANK = bank_of([f"Q{k}" for k in range(1, 13)])
+
+
+def read(table: object, bank: ItemBank | None = BANK, **layout: Any) -> Responses:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        return load_responses(table, bank=bank, layout=Layout(**layout))
+
+
+def finding(responses: Responses, code: str) -> Finding:
+    return next(f for f in responses.findings if f.code == f"responses.{code}")
+
+
+def columns(*headers: str) -> dict[str, list[str]]:
+    return {"person": ["a", "b"], **{h: ["A", "B"] for h in headers}}
+
+
+@pytest.mark.parametrize("header", ["Q1.1", "Q1_1", "Q1 1", "Q1-1", "Q1:1", "Q1/1", "Q1\n1"])
+@pytest.mark.parametrize("beside", [["Q1", "Q2"], ["Q2"], ["Q11", "Q2"]])
+def test_separators_between_digits_count(header: str, beside: list[str]) -> None:
+    found = read(columns(*beside, header))
+    assert found.items == tuple(sorted(beside, key=lambda q: int(q[1:])))
+    named = finding(found, "unknown_items")
+    assert named.severity == "warning"
+    assert f"{' '.join(header.split())} (Q1 or Q11?)" in named.en
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Q1 (1 балл)", "Q1\n(2 балла)", "Q1 /1,00", "Q. 1 /1.00", "Q1/1.0", "Q1 [макс. 3]", "q1", "Q 1", "Q_1", "Q1:",
+     "Q1 (1 point)", "Q1, 1 балл", "Q1 - Response", "Q1 (из 2)", "Q1 /2 балла"],
+)  # fmt: skip
+def test_a_maximum_behind_the_id_and_usual_spellings_are_read(header: str) -> None:
+    found = read(columns(header, "Q3"))
+    assert found.items == ("Q1", "Q3")
+    assert found.scores.tolist() == [[1, 1], [0, 0]]
+    assert finding(found, "header_matched").scope == (" ".join(header.split()),)
+
+
+@pytest.mark.parametrize(
+    ("header", "meant"),
+    [("В. 1 /1,00", "Q1"), ("Q7[A]", "Q7"), ("Q01", "Q1"), ("Q1: Выберите ответ", "Q1"), ("Вопрос 4", ""), ("Q13", ""),
+     ("Баллы Q5", "Q5"), ("Q5 (2)", "Q5"), ("QQ4", "Q4"), ("5", "Q5")],
+)  # fmt: skip
+def test_what_may_be_an_item_stands_in_a_warning(header: str, meant: str) -> None:
+    with pytest.warns(CompetencyDxWarning, match="look like items"):
+        found = load_responses(columns("Q3", header), bank=BANK)
+    assert found.items == ("Q3",)
+    named = finding(found, "unknown_items")
+    assert named.scope == (header,)
+    assert (f"{header} ({meant}" in named.ru) if meant else (header in named.ru)
+
+
+def test_a_letter_less_is_hinted_and_cells_of_options_are_noticed() -> None:
+    bank = bank_of(["Susan_Smith", "Q1"])
+    found = read(columns("Q1", "Suzan_Smith"), bank)
+    assert "Suzan_Smith (Susan_Smith?)" in finding(found, "unknown_items").en
+    assert finding(read(columns("Q1", "Susan_Smith")), "unknown_items").scope == ("Susan_Smith",)
+    plain = {**columns("Q1"), "школа": ["№ 1", "№ 2"], "комментарий": ["да", "нет"], "Q1 время": ["10", "12"]}
+    assert not [f for f in read(plain).findings if f.severity == "warning"]
+
+
+def test_two_headers_of_one_item_are_refused_and_the_exact_one_wins() -> None:
+    with pytest.raises(ResponsesError, match=r"columns Q1 \(1 балл\), q 1 all name item Q1"):
+        read(columns("Q1 (1 балл)", "q 1"))
+    table = {"person": ["a", "b"], "q1": ["B", "B"], "Q1": ["A", "A"]}
+    found = read(table)
+    assert found.scores[:, 0].tolist() == [1, 1]
+    assert finding(found, "unknown_items").scope == ("q1",)
+
+
+def test_aliases_name_items(tmp_path: Any) -> None:
+    table = columns("Вопрос 1", "В. 2 /1,00")
+    with pytest.raises(ResponsesError, match=r"no column is an item .*Layout\(aliases="):
+        read(table)
+    found = read(table, aliases={"Вопрос 1": "Q1", "В. 2": "Q2"})
+    assert found.items == ("Q1", "Q2")
+    long = pd.DataFrame({"person": ["a", "a"], "item": ["Вопрос 1", "Q2"], "answer": ["A", "A"]})
+    assert read(long, aliases={"Вопрос 1": "Q1"}, item="item").scores.tolist() == [[1, 1]]
+    with pytest.raises(ResponsesError, match="names Z1, which bank b has not"):
+        read(table, aliases={"Вопрос 1": "Z1"})
+    points = read({"person": ["a", "b"], "В. 1": [1, 0]}, None, aliases={"В. 1": "x"})
+    assert points.items == ("x",)
+
+
+ids = st.lists(
+    st.from_regex(r"[QМBВ]{1,2}[ _.\-/]?[0-9]{1,2}([._\-][0-9AА]{1,2})?", fullmatch=True),
+    min_size=1,
+    max_size=6,
+    unique=True,
+).map(lambda names: [n.replace(" ", "_") for n in names])
+
+
+@st.composite
+def written(draw: st.DrawFn) -> tuple[list[str], list[str]]:
+    """Draw ids of a bank and headers made of them: other separators, case, letters, maxima, sub-questions."""
+    wanted = draw(ids.filter(lambda names: len(set(names)) == len(names)))
+    headers = []
+    for item in draw(st.lists(st.sampled_from(wanted), min_size=1, max_size=6)):
+        mark = draw(st.sampled_from(["_", ".", "-", " ", "", "\n"]))
+        text = item if draw(st.booleans()) else item.replace("_", mark).replace(".", mark).replace("-", mark)
+        text = text.lower() if draw(st.booleans()) else text.translate(str.maketrans("ВМА", "BMA"))
+        headers.append(
+            text + draw(st.sampled_from(["", "", " /1,00", " (1 балл)", ".1", "_2", "[A]", " - Score", "1"]))
+        )
+    return wanted, list(dict.fromkeys(" ".join(h.split()) for h in headers))
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn=written())
+def test_never_two_headers_on_one_item_nor_a_header_on_another(drawn: tuple[list[str], list[str]]) -> None:
+    """Each header carries answers of its own (row k is its number): what an item holds tells which header it came from."""
+    wanted, headers = drawn
+    bank = bank_of(wanted)
+    rows = {h: ["A" if k == j else "B" for j in range(len(headers))] for k, h in enumerate(headers)}
+    try:
+        found = read({"person": [f"p{k}" for k in range(len(headers))], **rows}, bank, cells="raw")
+    except ResponsesError:
+        return  # two spellings of one item, or no item at all
+    source = [headers[int(found.scores[:, k].argmax())] for k in range(len(found.items))]
+    assert len(set(source)) == len(source)  # no header on two items; an item has one column of scores anyway
+    for item, header in zip(found.items, source, strict=True):
+        assert header == item or header not in wanted
+        assert item in headers or header not in headers[: headers.index(header)]
+    for header in set(headers) & set(wanted):
+        assert source[found.items.index(header)] == header
+    quiet = set(found.background)
+    assert not quiet & set(wanted)
+
+
+LONG = {
+    "person": ["a", "a", "b", "b", "c"],
+    "item": ["Q1", "q 2", "Q. 1", "Q2", "Z9"],
+    "answer": ["A", "A", "B", "A", "A"],
+}
+
+
+def test_a_long_table_merges_spellings_and_loses_nobody() -> None:
+    found = read(LONG)
+    assert found.items == ("Q1", "Q2")
+    assert found.persons.tolist() == ["a", "b", "c"]
+    assert found.scores.tolist() == [[1, 1], [0, 1], [0, 0]]
+    assert (found.reasons[2] == Reason.NOT_ADMINISTERED).all()
+    assert finding(found, "empty_persons").scope == ("c",)
+    assert finding(found, "unknown_items").scope == ("Z9",)
+    with pytest.raises(ResponsesError, match=r"answers given twice \(person/item\): a/Q1"):
+        read({"person": ["a", "a"], "item": ["Q1", "q1"], "answer": ["A", "B"]})
+
+
+def test_ids_of_persons_that_may_be_one_are_named() -> None:
+    table = {**LONG, "person": ["Т-1", "T-1", "t-2", "t-2", "x"]}
+    assert finding(read(table), "spellings").scope == ("Т-1", "T-1")
+
+
+def test_what_tells_two_ratings_apart_is_named() -> None:
+    table = {"id": ["a"] * 2, "item": ["x"] * 2, "resp": [1, 0], "rater": ["r1", "r2"]}
+    with pytest.raises(ResponsesError, match="column rater tells them apart: read the rows of one rater at a time"):
+        read(table, None)
+
+
+SCORES = {"v1": [1, 1, 0, 1, 0, 1], "v2": [1, 1, 0, 0, 1, 1], "v3": [2, 0, 0, 1, 1, 2]}
+TOTAL = [4, 2, 0, 2, 2, 4]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Оценка/8,00", "Grade/9.00", "Итог", "Результат", "Общее среднее", "Итоговый балл", "Всего баллов", "Total score"],
+)
+def test_totals_are_known_by_name(name: str) -> None:
+    found = read({"person": list("abcdef"), **SCORES, name: [3, 1, 4, 1, 5, 9]}, None)
+    assert found.items == ("v1", "v2", "v3")
+    assert name in found.background
+
+
+@pytest.mark.parametrize("place", [0, 2, 3])
+@pytest.mark.parametrize(
+    ("cells", "what"),
+    [
+        (TOTAL, "sum"),
+        ([100, 50, 0, 50, 50, 100], "percent"),
+        ([1.33, 0.67, 0, 0.67, 0.67, 1.33], "mean"),
+        ([10, 5, 0, 5, 5, 10], "grade"),
+    ],
+)
+def test_a_column_equal_to_the_sum_of_others_is_no_item(cells: list[float], what: str, place: int) -> None:
+    names = list(SCORES)
+    names.insert(place, "успех")
+    table = {"person": list("abcdef"), **{n: SCORES.get(n, cells) for n in names}}
+    found = read(table, None)
+    assert found.items == ("v1", "v2", "v3"), what
+    assert finding(found, "sums").scope == ("успех",)
+    assert finding(found, "sums").severity == "warning"
+    if what == "sum":
+        assert read(table, None, items=tuple(names)).items == tuple(names)
+
+
+def test_sums_of_parts_and_several_totals_are_seen() -> None:
+    table = pd.DataFrame({f"x{k}": [(j >> k) & 1 for j in range(32)] for k in range(5)})
+    table["раздел 1"] = table["x0"] + table["x1"] + table["x2"]
+    table["раздел 2"] = table["x3"] + table["x4"]
+    table["всё"] = table["раздел 1"] + table["раздел 2"]
+    table["снова"] = table["всё"]
+    assert read(table, None).items == tuple(f"x{k}" for k in range(5))
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=6), min_size=3, max_size=30))
+def test_binary_items_are_never_sums(rows: list[list[int]]) -> None:
+    width = min(map(len, rows))
+    found = read(pd.DataFrame([r[:width] for r in rows], columns=[f"x{k}" for k in range(width)]), None)
+    assert found.items == tuple(f"x{k}" for k in range(width))
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["Общее среднее", "Overall average", "Среднее по группе", "% выполнения", "Процент верных", "Правильные ответы", "Ключ",
+     "Key", "Максимум", "Решаемость", "Итого по школе", "Maximum points", "Class average"],
+)  # fmt: skip
+@pytest.mark.parametrize("at", ["top", "bottom"])
+def test_rows_of_averages_percents_and_keys_are_no_persons(label: str, at: str) -> None:
+    rows = [["T1", "1", "0"], ["T2", "0", "1"], ["T3", "1", "1"]]
+    extra = [label, "0,67", "0,67 (3)"]
+    table = pd.DataFrame([extra, *rows] if at == "top" else [*rows, extra], columns=["Логин", "x1", "x2"])
+    found = read(table, None)
+    assert found.persons.tolist() == ["T1", "T2", "T3"]
+    assert found.scores.tolist() == [[1, 0], [0, 1], [1, 1]]
+
+
+def test_the_label_of_an_average_in_a_dropped_column_of_names_is_seen() -> None:
+    rows = [["Иванова Анна", "T1", "1"], ["Петров Иван", "T2", "0"], ["Общее среднее", "", "0,5"]]
+    table = pd.DataFrame(rows, columns=["Фамилия", "Идентификационный номер", "x1"])
+    found = read(table, None, pii="drop")
+    assert found.persons.tolist() == ["T1", "T2"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Идентификационный номер", "ID number", "Идентификатор участника", "Номер участника", "Код обучающегося", "Student number",
+     "Username", "Логин пользователя", "candidate_id", "Шифр работы", "Табельный номер"],
+)  # fmt: skip
+def test_ids_are_known_by_their_headings(header: str) -> None:
+    found = read({"дата": ["1", "2"], header: ["10234", "10235"], "Q1": ["A", "B"]})
+    assert found.persons.tolist() == ["10234", "10235"]
