@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, value
+from competency_dx.kernels.blocks import map_blocks
 from competency_dx.responses import MissingPolicy, Responses
 
 FALSE_ALARM = 0.01  # probability that any key of a test is suspected although all of them are right
 LEAST_ANSWERS, LEAST_APART = 30, 5  # answers to an item, and of these other than the most frequent, to suspect anything
 LEAST_CHOSEN = 0.05  # share of the answers below which an option is not compared with the key
 ROUNDS = 20
+NO_VARIANCE = 1e-10  # variance of shares that is rounding
 
 
 @value
@@ -86,37 +88,80 @@ class Others(NamedTuple):
     """What the other items say of the persons who answered an item, comparable between booklets.
 
     The share of points x of person p on item i is taken as u_p + v_i, both by least squares over the answers given:
-    whoever answered harder items is not the weaker for it.
+    whoever answered harder items is not the weaker for it. `points`, `expected` and `count` (P,) are sums of x, of v and of
+    1 over the answers of a person, `difficulty` (I,) is v.
     """
 
-    share: Floats
-    observed: Bools
+    table: tuple[Codes, Bools, Ints]
+    points: Floats
+    expected: Floats
+    count: Ints
     difficulty: Floats
 
     @classmethod
     def of(cls, codes: Codes, observed: Bools, max_scores: Ints) -> Self:
-        """Return the shares of points (P, I), zero where there is no answer, and v (I,)."""
-        share = np.where(observed, codes / np.maximum(max_scores, 1), 0.0)
-        n, count = np.maximum(observed.sum(axis=0), 1), np.maximum(observed.sum(axis=1), 1)
-        mean = share.sum(axis=0) / n
-        seen, v = observed.astype(float), mean
-        for _ in range(0 if observed.all() else ROUNDS):
-            v = mean - ((share.sum(axis=1) - seen @ v) / count @ seen) / n
-        return cls(share, observed, v)
+        """Return what shares of points (P, I) say; v by a few rounds on the sums (I, I) that a pass over persons leaves."""
+        count, table = observed.sum(axis=1), (codes, observed, max_scores)
+        points = np.empty(len(codes))
 
-    def without(self, i: int) -> tuple[Bools, Floats, Floats]:
-        """Return who answered item i and others (P,), and of these persons u and the mean share without item i."""
-        count = self.observed.sum(axis=1)
-        who = self.observed[:, i] & (count > 1)
-        mean = (self.share.sum(axis=1)[who] - self.share[who, i]) / (count[who] - 1)
-        expected = (self.observed[who] @ self.difficulty - self.difficulty[i]) / (count[who] - 1)
-        return who, mean - expected, mean
+        def sums(block: slice) -> tuple[Floats, Floats, Floats]:
+            x, seen = _shares(table, block)
+            points[block] = x.sum(axis=1, dtype=np.float64)
+            per = seen / np.maximum(count[block, None], 1).astype(np.float32)
+            return x.sum(axis=0, dtype=np.float64), points[block] @ per, (per.T @ seen).astype(np.float64)
+
+        total, drawn, meeting = (sum(part) for part in zip(*map_blocks(sums, len(codes)), strict=True))
+        n = np.maximum(observed.sum(axis=0), 1)
+        mean = v = total / n
+        for _ in range(0 if observed.all() else ROUNDS):
+            v = mean - (drawn - meeting @ v) / n
+        return cls(table, points, observed @ v, count, v)
+
+    def without(self, i: int) -> tuple[Ints, Floats, Floats, Floats]:
+        """Return who answered item i and others, of these persons u without item i, their mean share there, and x."""
+        codes, observed, top = self.table
+        who = np.flatnonzero(observed[:, i] & (self.count > 1))
+        x, others = codes[who, i] / max(int(top[i]), 1), self.count[who] - 1
+        mean = (self.points[who] - x) / others
+        return who, mean - (self.expected[who] - self.difficulty[i]) / others, mean, x
+
+    def correlations(self) -> Floats:
+        """Return the correlation (I,) of x with u without the item, NaN where either does not vary.
+
+        The latter is u - w (x - v) with w = 1/(count - 1), so that sums over persons of x, x² and 1 times a few columns
+        say it for all items at once.
+        """
+        w = (self.count > 1) / np.maximum(self.count - 1, 1)
+        u = (self.points - self.expected) * w
+        u -= u.mean()
+        some = np.stack([self.count > 1, u, u * u, w, u * w, w * w], axis=1)
+
+        def sums(block: slice) -> Floats:
+            x, seen = _shares(self.table, block)
+            return np.stack([part.T.astype(np.float64) @ some[block] for part in (seen, x, x * x)])
+
+        (n, u, uu, w, uw, ww), (x, xu, _, xw, xuw, xww), (xx, _, _, xxw, _, xxww) = np.moveaxis(
+            sum(map_blocks(sums, len(self.count))), 2, 1
+        )
+        v = self.difficulty
+        a, ax = u - xw + v * w, xu - xxw + v * xw
+        aa = uu - 2 * (xuw - v * uw) + xxww - 2 * v * xww + v * v * ww
+        with np.errstate(divide="ignore", invalid="ignore"):
+            of_x, of_a = xx - x * x / n, aa - a * a / n
+            out = (ax - a * x / n) / np.sqrt(of_x * of_a)
+        return np.where((n > 2) & (of_x > NO_VARIANCE * n) & (of_a > NO_VARIANCE * n), out, np.nan)
+
+
+def _shares(table: tuple[Codes, Bools, Ints], block: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return shares of points (p, I) of a block of persons, zero where there is no answer, and the mask."""
+    codes, observed, top = table
+    seen = observed[block].astype(np.float32)
+    return codes[block] / np.maximum(top, 1).astype(np.float32) * seen, seen
 
 
 def _evidence(responses: Responses, i: int, others: Others, r: float) -> SuspectedKey:
     """Return the evidence against the key of one item, p for this item alone."""
-    who, ability, mean = others.without(i)
-    credit = others.share[who, i]
+    who, ability, mean, credit = others.without(i)
     enough = len(credit) - np.unique(credit, return_counts=True)[1].max() >= LEAST_APART
     p = _chance(-r, len(credit)) if enough else 1.0
     if responses.answers is None:
@@ -153,14 +198,7 @@ def item_rest(codes: Codes, observed: Bools, max_scores: Ints) -> Floats:
     """
     if observed.all():
         return _complete_item_rest(np.divide(codes, np.maximum(max_scores, 1), dtype=np.float32))
-    others = Others.of(codes, observed, max_scores)
-    out = np.full(codes.shape[1], np.nan)
-    for i in range(codes.shape[1]):
-        who, ability, _ = others.without(i)
-        x = others.share[who, i]
-        if x.size > 2 and x.std() > 0 and ability.std() > 0:
-            out[i] = np.corrcoef(x, ability)[0, 1]
-    return out
+    return Others.of(codes, observed, max_scores).correlations()
 
 
 def _complete_item_rest(share: NDArray[np.float32]) -> Floats:

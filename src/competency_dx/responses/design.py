@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from competency_dx.responses.missing import MissingPolicy
     from competency_dx.responses.responses import Responses
 
-PERSONS_AT_ONCE = 1 << 15
+PERSONS_AT_ONCE = 1 << 12
 LEAST_LINK = 10  # persons who link a block of items with the others
 
 
@@ -69,12 +69,17 @@ def _weak_links(seen: Bools, block: Ints, names: Names) -> tuple[Finding, ...]:
 
 
 def meetings(seen: Bools) -> Floats:
-    """Return how many persons answered both of two items (I, I)."""
-    out = np.zeros((seen.shape[1], seen.shape[1]), dtype=np.float32)
+    """Return how many persons answered both of two items (I, I).
+
+    Counting stops, after some thousands of persons, where all items with answers are linked firmly: more persons only add.
+    """
+    out, answered = np.zeros((seen.shape[1], seen.shape[1])), seen.any(axis=0)
     for rows in blocks(len(seen), PERSONS_AT_ONCE):
         weights = seen[rows].astype(np.float32)
         out += weights.T @ weights
-    return out.astype(np.float64)
+        if not components(out, least=LEAST_LINK)[answered].any():
+            break
+    return out
 
 
 def components(together: Floats, least: int = 1) -> Ints:
