@@ -1,15 +1,45 @@
-"""Errors of the library: raised when no honest result exists. What qualifies a result is a `Finding` (findings.py)."""
+"""Errors of the library: raised when no honest result exists. What qualifies a result is a `Finding` (findings.py).
+
+What an error may say stands in the catalogue of its room, ``errors.toml``: a sentence in Russian and in English for each code.
+"""
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
-SHOWN_IDS = 5
+from competency_dx.wording import listed as listed  # noqa: PLC0414 - until all rooms take it from there
+from competency_dx.wording import worded
+
+LONGEST = 120
+LANGUAGES = ("ru", "en")
 
 
 class CompetencyDxError(Exception):
-    """Root of every error this library raises on purpose."""
+    """Root of every error this library raises on purpose: ``str()`` is its English sentence.
+
+    Parameters
+    ----------
+    code : str
+        ``room.what``, the sentence in the catalogue of the room; any other text stands for itself.
+    state : object, optional
+        Where an estimation stood when it was given up.
+    **facts : object
+        What the places of the sentence are filled with: ids as an iterable, numbers, texts, other errors.
+    """
+
+    def __init__(self, code: str, /, *, state: object = None, **facts: object) -> None:
+        self.code, self.state = code, state
+        self.facts = {name: _fact(fact) for name, fact in facts.items()}
+        super().__init__(self.text("en"))
+
+    def text(self, language: str) -> str:
+        """Return the sentence in the language asked for."""
+        return worded(_template(self.code)[language], self.facts, language) if has_sentence(self.code) else self.code
 
 
 class BankError(CompetencyDxError, ValueError):
@@ -31,13 +61,6 @@ class CalibrationError(CompetencyDxError, ValueError):
 class ConvergenceError(CompetencyDxError, RuntimeError):
     """An estimation did not reach its maximum; `state` carries where it stood."""
 
-    def __init__(self, message: str, state: object = None) -> None:
-        super().__init__(message)
-        self.state = state
-
-    def __reduce__(self) -> tuple[type[ConvergenceError], tuple[str, object]]:
-        return type(self), (str(self), self.state)
-
 
 class ScoringError(CompetencyDxError, ValueError):
     """Answers and parameters cannot be brought together."""
@@ -48,7 +71,7 @@ class DiagnosisError(CompetencyDxError, ValueError):
 
 
 class ReportError(CompetencyDxError, ValueError):
-    """A report cannot be written as asked."""
+    """A report or a picture cannot be made as asked."""
 
 
 class CommandError(CompetencyDxError, ValueError):
@@ -67,23 +90,64 @@ class CompetencyDxWarning(UserWarning):
     """Category of the Python warnings that accompany findings."""
 
 
-def listed(ids: Iterable[object], shown: int = SHOWN_IDS, *, language: str = "en") -> str:
-    """Name at most `shown` ids and count the rest: ``"a, b, c and 12 more"``, ``"a, b, c и ещё 12"``."""
-    names = [str(i) for i in ids]
-    head, rest = ", ".join(names[:shown]), len(names) - shown
-    if rest <= 0:
-        return head
-    return f"{head} и ещё {rest}" if language == "ru" else f"{head} and {rest} more"
+class Verbatim(str):
+    """A value shown as Python writes it, so that quotes are not put around it again."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@cache
+def sentence_templates(room: str) -> Mapping[str, Mapping[str, str]]:
+    """Return the catalogue of a room, ``errors.toml`` in its folder, by what is wrong; modules of the root share one file."""
+    root = files("competency_dx")
+    of_room = root.joinpath(room, "errors.toml")
+    text = (of_room if of_room.is_file() else root.joinpath("errors.toml")).read_text(encoding="utf-8")
+    catalogue: dict[str, Any] = tomllib.loads(text)
+    return catalogue if of_room.is_file() else catalogue.get(room, {})
+
+
+def has_sentence(code: str) -> bool:
+    """Return whether a catalogue has a sentence of this code."""
+    return bool(_template(code))
+
+
+def _template(code: str) -> Mapping[str, str]:
+    room, _, what = code.partition(".")
+    return sentence_templates(room).get(what, {}) if room.isidentifier() and what.isidentifier() else {}
+
+
+def phrase(code: str, /, **facts: object) -> dict[str, str]:
+    """Return a part of a sentence from the catalogue in both languages, to be a fact of an error or a finding."""
+    error = CompetencyDxError(code, **facts)
+    return {language: error.text(language) for language in LANGUAGES}
 
 
 def require(package: str, extra: str, purpose: str) -> MissingDependencyError:
-    """Make the error for a missing optional package."""
-    return MissingDependencyError(
-        f"{purpose} needs the package {package}, which is not installed; "
-        f"install it by: pip install 'competency-dx[{extra}]'"
-    )
+    """Make the error for a missing optional package; `purpose` is a file or a verb."""
+    return MissingDependencyError("errors.package_missing", package=package, extra=extra, purpose=purpose)
 
 
 def repeated(ids: Iterable[str]) -> list[str]:
     """Return the ids that occur more than once, in the order in which they first appear."""
     return [i for i, n in Counter(ids).items() if n > 1]
+
+
+def _fact(fact: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever a sentence shows
+    """Return a fact as sentences show it: numbers, texts and tuples of them, both texts of what has two languages."""
+    if fact is None or isinstance(fact, str | bool | int | float):
+        return fact
+    if hasattr(fact, "dtype"):
+        return _fact(fact.tolist())
+    if isinstance(fact, Mapping) and set(fact) == set(LANGUAGES):
+        return dict(fact)
+    if callable(getattr(fact, "text", None)):
+        return {language: fact.text(language) for language in LANGUAGES}
+    if isinstance(fact, BaseException):
+        return " ".join(str(fact).split())
+    if isinstance(fact, Iterable):
+        return tuple(_fact(part) for part in fact)
+    shown = " ".join(repr(fact).split()) if type(fact).__module__.partition(".")[0] != "pathlib" else str(fact)
+    return Verbatim(shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…")

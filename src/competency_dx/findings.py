@@ -5,19 +5,18 @@ What a room may say stands in its catalogue, `findings.py`: one `Template` a cod
 
 from __future__ import annotations
 
-import string
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from competency_dx.arrays import FrozenDict
-from competency_dx.errors import CompetencyDxWarning, listed
+from competency_dx.errors import CompetencyDxWarning
+from competency_dx.wording import worded
 
 Severity = Literal["info", "warning", "error"]
-NBSP = "\u00a0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,34 +50,6 @@ class Finding:
     def text(self, language: str) -> str:
         """Return the sentence in the language asked for."""
         return self.ru if language == "ru" else self.en
-
-
-def plural(n: int, forms: Sequence[str], language: str) -> str:
-    """Return the form of a noun after a whole number.
-
-    Parameters
-    ----------
-    n : int
-        The number; its sign is ignored.
-    forms : sequence of str
-        Russian: the forms after 1, 2 and 5 (``задание, задания, заданий``); English: singular and plural.
-    language : str
-        ``"ru"`` or ``"en"``.
-    """
-    n = abs(n)
-    if language != "ru":
-        return forms[0] if n == 1 else forms[-1]
-    tens, ones = n % 100, n % 10
-    if 11 <= tens <= 14:
-        return forms[2]
-    return forms[0] if ones == 1 else forms[1] if 2 <= ones <= 4 else forms[2]
-
-
-def count(n: int, language: str) -> str:
-    """Return a whole number, grouped in threes: from five digits in Russian, from four in English."""
-    if language != "ru":
-        return f"{n:,}"
-    return f"{n:,}".replace(",", NBSP) if abs(n) >= 10_000 else str(n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,43 +90,13 @@ class Template:
         ids = tuple(dict.fromkeys(str(i) for i in scope))
         shown = {"scope": ids, "n": len(ids), "where": tuple(where)}
         shown |= {name: _plain(fact) for name, fact in facts.items()}
-        ru, en = (_Wording(language).vformat(text, (), shown) for language, text in (("ru", self.ru), ("en", self.en)))
+        ru, en = (worded(text, shown, language) for language, text in (("ru", self.ru), ("en", self.en)))
         return Finding(code=self.code, severity=severity or self.severity, ru=ru, en=en, scope=ids, facts=facts)
 
     def about(self, scope: Iterable[object], /, **facts: Any) -> tuple[Finding, ...]:  # noqa: ANN401 - JSON values
         """Return the finding about these ids, each of them once, nothing where there are none."""
         ids = list(dict.fromkeys(scope))
         return (self.of(ids, **facts),) if ids else ()
-
-
-class _Wording(string.Formatter):
-    """Writes ids and facts as one language wants them."""
-
-    def __init__(self, language: str) -> None:
-        self.language = language
-
-    def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401 - a JSON value
-        if "|" in format_spec:
-            form = plural(value, format_spec.removeprefix("~").split("|"), self.language)
-            return form if format_spec.startswith("~") else f"{count(value, self.language)} {form}"
-        if isinstance(value, float):
-            text = format(value, format_spec or "g")
-            return text.replace(".", ",") if self.language == "ru" else text
-        if isinstance(value, tuple):
-            return listed((self._part(part) for part in value), language=self.language)
-        if isinstance(value, Mapping):
-            return str(value[self.language])
-        return "—" if value is None else format(value, format_spec)
-
-    def _part(self, part: Any) -> str:  # noqa: ANN401 - a JSON value
-        """Return an id, or ids that belong together with their number: ``"a + b (0.987)"``."""
-        if not isinstance(part, tuple):
-            return str(part)
-        numbers = ", ".join(
-            self.format_field(x, ".3f" if isinstance(x, float) else "") for x in part if not isinstance(x, str)
-        )
-        names = " + ".join(x for x in part if isinstance(x, str))
-        return f"{names} ({numbers})" if numbers else names
 
 
 def _plain(fact: Any) -> Any:  # noqa: ANN401 - to a JSON value

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from competency_dx.errors import listed
-from competency_dx.findings import Finding, Template, plural
+from competency_dx.findings import Finding, Template
+from competency_dx.wording import listed, plural
 
 SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
 DOCS = Path(__file__).parents[2] / "docs"

@@ -143,9 +143,7 @@ def simulate_adaptive(
     AdaptiveSimulation
     """
     if most < 1 or not 0 <= least_gain < np.inf:
-        raise DiagnosisError(
-            f"simulate_adaptive takes most of at least 1 and least_gain from 0, found {most} and {least_gain}"
-        )
+        raise DiagnosisError("adaptive.limits", most=most, least_gain=least_gain)
     whole = plan_of(bank, standards)
     central = whole.populations.central
     made = whole._replace(populations=replace(whole.populations, covariances=central[None], log_weight=np.zeros(1)))
@@ -240,7 +238,7 @@ def _truth(bank: ItemBank, made: Plan, persons: int | Floats, rng: np.random.Gen
     else:
         theta = np.asarray(persons, dtype=np.float64)
         if theta.ndim != 2 or theta.shape[1] != D or not np.isfinite(theta).all():
-            raise DiagnosisError(f"persons= takes a number or finite θ of shape (P, {D}), found shape {theta.shape}")
+            raise DiagnosisError("adaptive.abilities", d=D, shape=theta.shape)
     uncertain = uncertain_items(single, "provisional")
     worlds = WORLDS if uncertain.any() else 1
     scores, percent = np.zeros((len(theta), len(single.items)), dtype=np.int8), np.zeros(theta.shape)

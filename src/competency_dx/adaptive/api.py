@@ -65,12 +65,9 @@ def next_items(
         When profiles and bank do not belong together, or a code is not among the profiles' competencies.
     """
     if not isinstance(profiles, DeficitProfiles) or not isinstance(bank, ItemBank):
-        raise DiagnosisError(
-            f"next_items takes the DeficitProfiles of diagnose and their ItemBank, got {type(profiles).__name__} and "
-            f"{type(bank).__name__}"
-        )
+        raise DiagnosisError("adaptive.not_profiles", given=type(profiles).__name__, given2=type(bank).__name__)
     if form not in get_args(FormKind) or n < 1:
-        raise DiagnosisError(f"next_items takes form='person' or 'group' and n of at least 1, found {form!r} and {n}")
+        raise DiagnosisError("adaptive.form", form=form, n=n)
     outlook, made = outlook_of(profiles, bank)
     in_use = np.array([bank.item(item).status != "retired" for item in made.parameters.items])
     met = profiles.reasons != Reason.NOT_ADMINISTERED

@@ -115,7 +115,7 @@ class NextItems(Result):
         """Return what a person is asked, in order."""
         at = np.flatnonzero(self.persons == str(person))
         if not at.size:
-            raise DiagnosisError(f"There is no person {str(person)!r} among the {len(self)} with follow-up items")
+            raise DiagnosisError("adaptive.no_person", person=str(person), n=len(self))
         return self.asked(int(at[0]))
 
     def asked(self, row: int) -> tuple[Question, ...]:

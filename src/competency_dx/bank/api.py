@@ -29,7 +29,7 @@ def load_framework(name_or_path: str | Path) -> CompetencyFramework:
     BankError
         When there is no such framework or it is not well formed; the place is named.
     """
-    path = locate(name_or_path, within="frameworks/{}.yaml", shipped=shipped_frameworks(), what="framework")
+    path = locate(name_or_path, within="frameworks/{}.yaml", shipped=shipped_frameworks(), what="bank.what_framework")
     return _framework(path, path.stat().st_mtime_ns)
 
 
@@ -49,9 +49,9 @@ def load_bank(name_or_path: str | Path) -> ItemBank:
     BankError
         One sentence that names the file and the place in it (``items.yaml: items[3].key …``) and the remedy.
     """
-    folder = locate(name_or_path, within="{}", shipped=shipped_banks(), what="item bank")
+    folder = locate(name_or_path, within="{}", shipped=shipped_banks(), what="bank.what_bank")
     if not folder.is_dir():
-        raise BankError(f"{folder} is a file; load_bank expects the folder that holds bank.yaml")
+        raise BankError("bank.not_a_folder", folder=folder)
     stamps = tuple((p.name, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()) if p.is_file())
     return _bank(folder, stamps)
 

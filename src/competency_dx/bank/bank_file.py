@@ -16,7 +16,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.item import Item
 from competency_dx.bank.population import OF_EVERY_SCHEMA, BankPopulation
-from competency_dx.errors import BankError, listed
+from competency_dx.errors import BankError, phrase
 
 
 class FrameworkReference(Document):
@@ -54,7 +54,7 @@ class BankDocument(Document):
     @model_validator(mode="after")
     def _of_its_schema(self) -> Self:
         if self.schema_version == 1 and (later := self.population.model_fields_set - set(OF_EVERY_SCHEMA)):
-            raise ValueError(f"population.{min(later)} needs schema_version: 2")
+            raise BankError("bank.needs_version_two", later=min(later))
         return self
 
     @model_serializer(mode="wrap")
@@ -93,16 +93,13 @@ def locate(name_or_path: str | Path, *, within: str, shipped: tuple[str, ...], w
     """Find a shipped document by its name or a user's by its path."""
     root = shipped_folder()
     if not isinstance(name_or_path, str | Path):
-        raise BankError(f"Expected the name or the path of a {what}, got {type(name_or_path).__name__}")
+        raise BankError("bank.not_a_path", what=phrase(what), given=type(name_or_path).__name__)
     if str(name_or_path) in shipped:
         return root / within.format(name_or_path)
     path = Path(name_or_path)
     if path.exists():
         return path
-    raise BankError(
-        f"There is no {what} {str(name_or_path)!r}: neither a folder or file of this path nor a shipped one "
-        f"({listed(shipped, 20)})"
-    )
+    raise BankError("bank.not_shipped", what=phrase(what), name_or_path=str(name_or_path), shipped=shipped)
 
 
 def read_text(path: Path) -> str:
@@ -110,11 +107,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise BankError(
-            f"{path}: the file is missing; a bank folder has bank.yaml, items.yaml, parameters.csv"
-        ) from None
+        raise BankError("bank.file_missing", path=path) from None
     except UnicodeDecodeError:
-        raise BankError(f"{path}: the file is not UTF-8; save it again with the encoding UTF-8") from None
+        raise BankError("bank.not_utf8", path=path) from None
 
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401 - plain data, validated by the caller
@@ -129,7 +124,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - plain data, validated by the
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as fault:
         place = re.sub(r"\s+", " ", str(fault)).strip()
-        raise BankError(f"{path}: not readable as YAML 1.2: {place[:300]}") from None
+        raise BankError("bank.not_yaml", path=path, place=place[:300]) from None
 
 
 def compiled_path(path: Path) -> Path:

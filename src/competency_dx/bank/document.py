@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from competency_dx.arrays import FrozenDict
-from competency_dx.errors import BankError
+from competency_dx.errors import LANGUAGES, BankError, has_sentence, phrase
 
 SHOWN_FAULTS = 5
 
@@ -45,20 +45,39 @@ def _place(location: tuple[int | str, ...]) -> str:
     return out or "(document)"
 
 
-def _sentence(fault: Mapping[str, Any]) -> str:
-    place, given = _place(tuple(fault["loc"])), fault.get("input")
-    if fault["type"] == "string_type":
-        remedy = (
-            "a number must stand in quotes, or leading zeros and decimal places are lost"
-            if isinstance(given, int | float)
-            else "expected text"
-        )
-        return f"{place} is {given!r}: {remedy}"
-    if fault["type"] == "extra_forbidden":
-        return f"{place} is not a field of the format: correct its name or remove it"
-    if fault["type"] == "missing":
-        return f"{place} is missing"
-    return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
+_KINDS = {
+    "int_type": "whole_number",
+    "int_from_float": "whole_number",
+    "int_parsing": "whole_number",
+    "float_type": "number",
+    "float_parsing": "number",
+    "finite_number": "number",
+    "tuple_type": "list",
+    "list_type": "list",
+    "dict_type": "mapping",
+    "mapping_type": "mapping",
+    "model_type": "mapping",
+    "model_attributes_type": "mapping",
+    "union_tag_not_found": "union_tag",
+    "union_tag_invalid": "union_tag",
+}
+"""What is expected where pydantic finds a fault of the type, as the catalogue has it."""
+
+
+def _sentence(fault: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a field in both languages."""
+    given, facts = fault.get("input"), dict(fault.get("ctx", {}))
+    kind = _KINDS.get(fault["type"], fault["type"])
+    if kind == "string_type" and isinstance(given, int | float):
+        kind = "text_from_number"
+    if kind == "literal_error":
+        facts["expected_ru"] = facts["expected"].replace(" or ", " или ")
+    if kind == "union_tag":
+        facts.setdefault("expected_tags", "")
+    code = f"bank.field_{kind}"
+    return phrase(
+        code if has_sentence(code) else "bank.field_other", place=_place(tuple(fault["loc"])), given=given, **facts
+    )
 
 
 def parse(kind: type[D], data: object, source: str) -> D:
@@ -73,5 +92,6 @@ def parse(kind: type[D], data: object, source: str) -> D:
         return kind.model_validate(data)
     except ValidationError as error:
         faults = [_sentence(f) for f in error.errors(include_url=False)]
-        more = f" (and {len(faults) - SHOWN_FAULTS} more)" if len(faults) > SHOWN_FAULTS else ""
-        raise BankError(f"{source}: {'; '.join(faults[:SHOWN_FAULTS])}{more}") from None
+        more = phrase("bank.more_faults", n=len(faults) - SHOWN_FAULTS) if len(faults) > SHOWN_FAULTS else {}
+        told = {at: "; ".join(f[at] for f in faults[:SHOWN_FAULTS]) + more.get(at, "") for at in LANGUAGES}
+        raise BankError("bank.document", source=source, faults=told) from None

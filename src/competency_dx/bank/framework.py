@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from competency_dx.bank.document import Document, Text
-from competency_dx.errors import BankError, listed, repeated
+from competency_dx.errors import BankError, phrase, repeated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,21 +55,21 @@ class CompetencyFramework(Document):
     @model_validator(mode="after")
     def _is_a_forest(self) -> Self:
         if twice := repeated(n.code for n in self.nodes):
-            raise ValueError(f"codes must be unique, repeated: {listed(sorted(twice))}")
+            raise BankError("bank.repeated_codes", twice=sorted(twice))
         known = {n.code for n in self.nodes}
         lost = [n.code for n in self.nodes if n.parent is not None and n.parent not in known]
         if lost:
-            raise ValueError(f"parents that do not exist, of: {listed(lost)}")
+            raise BankError("bank.no_parents", lost=lost)
         ends = [f"{e.origin} -> {e.destination}" for e in self.prerequisites if not {e.origin, e.destination} <= known]
         if ends:
-            raise ValueError(f"prerequisites between unknown codes: {listed(ends)}")
+            raise BankError("bank.unknown_prerequisites", ends=ends)
         for name, edges in (
             ("parents", [(n.parent, n.code) for n in self.nodes if n.parent]),
             ("prerequisites", [(e.origin, e.destination) for e in self.prerequisites]),
         ):
             loop = _on_a_cycle(edges)
             if loop:
-                raise ValueError(f"{name} form a cycle through: {listed(loop)}")
+                raise BankError("bank.cycle", name=phrase(f"bank.what_{name}"), loop=loop)
         return self
 
     @cached_property
@@ -84,7 +84,7 @@ class CompetencyFramework(Document):
         try:
             return self._by_code[code]
         except KeyError:
-            raise BankError(f"{code!r} is no code of the framework {self.id} {self.version}") from None
+            raise BankError("bank.no_code", name=code, id=self.id, version=self.version) from None
 
     def title_of(self, code: str, language: str = "ru") -> str:
         """Return the title of a competency."""

@@ -19,6 +19,7 @@ from competency_dx.bank.scoring_rule import (
     Synonyms,
     Tolerance,
 )
+from competency_dx.errors import BankError, phrase
 
 ItemType = Literal["single", "multiple", "matching", "ordering", "number", "digits", "text", "open", "scored"]
 Cognitive = Literal["knowing", "applying", "reasoning"]
@@ -52,7 +53,7 @@ class Criterion(Document):
     def _levels_are_complete(self) -> Self:
         wanted = [str(k) for k in range(len(self.levels))]
         if list(self.levels) != wanted or len(wanted) < 2:
-            raise ValueError(f'levels must be "0", "1" … in order without gaps, found {list(self.levels)}')
+            raise BankError("bank.level_gaps", levels=list(self.levels))
         return self
 
     @property
@@ -133,7 +134,7 @@ class Item(Document):
         parts = key.values() if isinstance(key, Mapping) else key if isinstance(key, list | tuple) else [key]
         numbers = [p for p in parts if isinstance(p, int | float)]
         if numbers:
-            raise ValueError(f"{numbers[0]!r} must stand in quotes, or leading zeros and decimal places are lost")
+            raise BankError("bank.number_unquoted", numbers=numbers[0])
         return tuple(key) if isinstance(key, list) else key
 
     @model_validator(mode="after")
@@ -141,67 +142,66 @@ class Item(Document):
         for check in (_check_rule, _check_key, _check_weights, _check_misconceptions):
             fault = check(self)
             if fault:
-                raise ValueError(fault)
+                raise fault
         return self
 
 
-def _check_rule(item: Item) -> str | None:
+def _check_rule(item: Item) -> BankError | None:
     rule = item.rule
     if not isinstance(rule, ALLOWED_RULES[item.type]):
         names = ", ".join(str(r.model_fields["rule"].annotation) for r in ALLOWED_RULES[item.type])
-        return f"scoring rule {rule.rule!r} does not suit type {item.type!r}; expected one of {names}"
+        return BankError("bank.rule_type", rule=rule.rule, type=item.type, names=names)
     if isinstance(rule, Rubric) and not item.rubric:
-        return "an open item needs a rubric (or a code map): add criteria with their score levels"
+        return BankError("bank.rubric_missing")
     if isinstance(rule, CodeMap) and not any(rule.scores.values()):
-        return "the code map gives no points to any code"
+        return BankError("bank.code_map_empty")
     return None
 
 
-def _check_key(item: Item) -> str | None:  # noqa: PLR0911 - one return a fault
+def _check_key(item: Item) -> BankError | None:  # noqa: PLR0911 - one return a fault
     rule, key = item.rule, item.key
     if isinstance(rule, CodeMap | Rubric | Given):
-        return None if key is None else f"key has no meaning under the rule {rule.rule!r}: remove it"
+        return None if key is None else BankError("bank.rule_without_key", rule=rule.rule)
     wanted = {"multiple": tuple, "matching": dict, "ordering": tuple, "text": tuple}.get(item.type, str)
     if not isinstance(key, wanted) or not key:
-        form = {tuple: "a list of codes", dict: "a mapping left: option", str: "quoted text"}[wanted]
-        return f"key of a {item.type} item must be {form}, found {key!r}"
+        return BankError("bank.key_form", type=item.type, form=phrase(f"bank.key_form_{wanted.__name__}"), key=key)
     codes = list(key.values()) if isinstance(key, dict) else list(key) if isinstance(key, tuple) else [key]
     if item.type in {"single", "multiple", "matching", "ordering"} and item.options:
         stray = [c for c in codes if c not in item.options]
         if stray:
-            return f"key names options that do not exist: {', '.join(stray)}; options are {', '.join(item.options)}"
+            return BankError("bank.key_options", stray=stray, options=item.options)
     if isinstance(key, dict) and list(key) != list(item.left):
-        return f"key must give one option for every left entry in their order {list(item.left)}, found {list(key)}"
+        return BankError("bank.key_left", left=list(item.left), key=list(key))
     if item.type in {"multiple", "ordering"} and len(set(codes)) < len(codes):
-        return f"key names an option twice: {codes}"
+        return BankError("bank.key_twice", codes=codes)
     if item.type == "ordering" and item.options and set(codes) != set(item.options):
-        return "key of an ordering item must name every option once"
+        return BankError("bank.key_ordering")
     return None
 
 
-def _check_weights(item: Item) -> str | None:
+def _check_weights(item: Item) -> BankError | None:
     bad = [c for c, w in item.competencies.items() if not w > 0]
     if bad:
-        return f"competency weights must be positive: {', '.join(bad)}"
+        return BankError("bank.weights", bad=bad)
     stray = [c for c in item.misconceptions if item.options and c not in item.options]
     if stray:
-        return f"misconceptions name options that do not exist: {', '.join(stray)}"
+        return BankError("bank.misconceptions_options", stray=stray)
     return None
 
 
-def _check_misconceptions(item: Item) -> str | None:
+def _check_misconceptions(item: Item) -> BankError | None:
     """Return what is wrong with the codes: they stand at wrong options of choice items."""
     codes = item.misconception_codes
     if not codes:
         return None
     if item.type not in {"single", "multiple"}:
-        return f"misconception_codes are for single and multiple choice, not for {item.type!r}: remove them"
+        return BankError("bank.misconception_codes_type", type=item.type)
     stray = [option for option in codes if option not in item.options]
     if stray:
-        return f"misconception_codes name options that do not exist: {', '.join(stray)}; options are {', '.join(item.options)}"
+        return BankError("bank.misconception_codes_options", stray=stray, options=item.options)
     right = [option for option in codes if option in _right_options(item)]
     if right:
-        return f"misconception_codes stand at right options: {', '.join(right)}; only a wrong option tells of a misconception"
+        return BankError("bank.misconception_codes_right", right=right)
     return None
 
 

@@ -17,7 +17,7 @@ from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
 from competency_dx.bank.population import BankPopulation, LeafPopulation
 from competency_dx.display import Chart, interval_chart
-from competency_dx.errors import BankError, DocumentError, listed
+from competency_dx.errors import BankError, DocumentError
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import Result, encode
@@ -98,7 +98,7 @@ class ItemBank(Result):
     def __post_init__(self) -> None:
         fault = inconsistency(self)
         if fault:
-            raise BankError(f"bank {self.header.id}: {fault}")
+            raise BankError("bank.in_bank", id=self.header.id, fault=fault)
 
     @property
     def id(self) -> str:
@@ -158,9 +158,7 @@ class ItemBank(Result):
             When the bank does not declare it.
         """
         if code not in self.misconceptions:
-            raise BankError(
-                f"bank {self.id} declares no misconception {code!r}; it has {listed(self.misconceptions) or 'none'}"
-            )
+            raise BankError("bank.no_misconception", id=self.id, name=code, misconceptions=self.misconceptions)
         return tuple(
             (item.id, option) for item in self.items for option, own in item.misconception_codes.items() if own == code
         )
@@ -170,14 +168,14 @@ class ItemBank(Result):
         for item in self.items:
             if item.id == item_id:
                 return item
-        raise BankError(f"bank {self.id} has no item {item_id!r}")
+        raise BankError("bank.no_item", id=self.id, item_id=item_id)
 
     def form(self, form_id: str) -> Form:
         """Return the form with this id."""
         for form in self.forms:
             if form.id == form_id:
                 return form
-        raise BankError(f"bank {self.id} has no form {form_id!r}; it has {listed(f.id for f in self.forms) or 'none'}")
+        raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
 
     def with_calibration(self, calibration: CalibrationLike) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
@@ -193,24 +191,18 @@ class ItemBank(Result):
             When the calibration has other items or competencies than the bank, or would leave parameters of two scales in it.
         """
         if not hasattr(calibration, "bank_records"):
-            raise BankError(f"with_calibration needs a Calibration, got {type(calibration).__name__}")
+            raise BankError("bank.not_a_calibration", given=type(calibration).__name__)
         fresh = {r.item: r for r in calibration.bank_records()}
         unknown = [i for i in fresh if i not in {item.id for item in self.items}]
         if unknown:
-            raise BankError(f"bank {self.id}: the calibration has items the bank has not: {listed(unknown)}")
+            raise BankError("bank.calibration_unknown_items", id=self.id, unknown=unknown)
         if stray := [i for i, code in calibration.bank_dimensions().items() if self.leaves.get(i) != code]:
-            raise BankError(
-                f"bank {self.id}: the calibration has other competencies than the leaves of the items {listed(stray)}: "
-                "calibrate with dimensions=bank.leaves"
-            )
+            raise BankError("bank.calibration_other_leaves", id=self.id, stray=stray)
         kept = {r.item: r for r in self.parameters}
         held = {i: kept[i] for i, record in fresh.items() if i in kept and kept[i].has_numbers_of(record)}
         others = [i for i in kept if i not in fresh]
         if not held and {self._subject(i) for i in others} & {self._subject(i) for i in fresh}:
-            raise BankError(
-                f"bank {self.id}: the calibration gives no parameters of {listed(others)}, and those they have may lie on "
-                "another scale; calibrate with anchors=bank, or on answers to every item of the bank"
-            )
+            raise BankError("bank.calibration_misses_items", id=self.id, others=others)
         now = kept | fresh | held
         records = tuple(now[i.id] for i in self.items if i.id in now)
         population = calibration.bank_population()
@@ -292,9 +284,7 @@ class ItemBank(Result):
             ),
         )
         if out.digest != document["digest"]:
-            raise DocumentError(
-                f"The content of bank {out.id} does not match its digest: the document was changed after it was written"
-            )
+            raise DocumentError("bank.digest", out=out.id)
         return out
 
 
@@ -371,5 +361,5 @@ def _row(item: Item, record: ParameterRecord | None) -> dict[str, Any]:
 def as_bank(candidate: object) -> ItemBank:
     """Return the candidate if it is a bank; raises `BankError` saying what was given instead."""
     if not isinstance(candidate, ItemBank):
-        raise BankError(f"Expected an ItemBank, got {type(candidate).__name__}; load one with load_bank(name_or_path)")
+        raise BankError("bank.not_a_bank", given=type(candidate).__name__)
     return candidate

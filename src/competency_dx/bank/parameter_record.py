@@ -67,10 +67,10 @@ def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
     missing = {"item", "model", "a", "status"} - set(reader.fieldnames or ())
     if missing:
-        raise BankError(f"{source}: columns missing: {', '.join(sorted(missing))}; see docs/bank_format.md")
+        raise BankError("bank.parameters_columns", source=source, missing=sorted(missing))
     records = [_record(row, f"{source}, row {number}") for number, row in enumerate(reader, start=2)]
     if twice := repeated(r.item for r in records):
-        raise BankError(f"{source}: item {twice[0]} has two rows of parameters; keep one")
+        raise BankError("bank.parameters_twice", source=source, twice=twice[0])
     return tuple(records)
 
 
@@ -82,9 +82,9 @@ def _record(row: dict[str, str], where: str) -> ParameterRecord:
         try:
             out = float(text)
         except ValueError:
-            raise BankError(f"{where}, column {name}: {text!r} is not a number; use a decimal point") from None
+            raise BankError("bank.not_a_number", where=where, name=name, words=text) from None
         if not math.isfinite(out):
-            raise BankError(f"{where}, column {name}: {text!r} is not finite; leave the cell empty if it is unknown")
+            raise BankError("bank.not_finite", where=where, name=name, words=text)
         return out
 
     numbered = (f"b{k}" for k in itertools.count(1))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from competency_dx.bank.document import Document
+from competency_dx.errors import BankError
 
 Correlation = Annotated[float, Field(ge=0, le=0.99)]
 OF_EVERY_SCHEMA = ("mean", "variance")
@@ -37,7 +38,7 @@ class CorrelationMatrix(Document):
         D = len(self.leaves)
         pairs = D * (D - 1) // 2
         if len(self.values) != pairs or len(self.se) not in {0, pairs} or len(set(self.leaves)) != D:
-            raise ValueError(f"{D} leaves need {pairs} correlations and as many standard errors or none")
+            raise BankError("bank.correlations", d=D, pairs=pairs)
         return self
 
 

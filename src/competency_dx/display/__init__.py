@@ -16,7 +16,7 @@ from competency_dx.display.words import (
     yaml_content,
 )
 from competency_dx.display.wright import wright_svg
-from competency_dx.findings import NBSP, count, plural
+from competency_dx.wording import NBSP, count, plural
 
 __all__ = [
     "FONT",

@@ -9,7 +9,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from competency_dx.findings import NBSP, count, plural
+from competency_dx.wording import NBSP, count, plural
 
 MINUS = "\u2212"
 NONE = "—"

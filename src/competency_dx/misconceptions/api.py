@@ -77,13 +77,11 @@ class MisconceptionRule:
 
     def __post_init__(self) -> None:
         if not 0 <= self.unlikely < self.likely <= 1:
-            raise ScoringError(
-                f"unlikely={self.unlikely} and likely={self.likely} must be probabilities, the first below the second"
-            )
+            raise ScoringError("misconceptions.likely_bounds", unlikely=self.unlikely, likely=self.likely)
         if self.least_chances < 1:
-            raise ScoringError(f"least_chances={self.least_chances} must be at least 1")
+            raise ScoringError("misconceptions.chances", least_chances=self.least_chances)
         if not 0 < self.significance < 0.5:
-            raise ScoringError(f"significance={self.significance} must lie between 0 and 0.5")
+            raise ScoringError("misconceptions.significance", significance=self.significance)
 
 
 DEFAULT_RULE = MisconceptionRule()
@@ -133,17 +131,12 @@ def find_misconceptions(
 
 def _checked(source: Any, bank: ItemBank) -> Responses:  # noqa: ANN401 - any table
     if not isinstance(bank, ItemBank):
-        raise ScoringError(f"Expected an ItemBank as the second argument of misconceptions, got {type(bank).__name__}")
+        raise ScoringError("misconceptions.not_a_bank", given=type(bank).__name__)
     if not bank.misconceptions:
-        raise ScoringError(
-            f"bank {bank.id} declares no misconceptions; declare them in bank.yaml and mark wrong options in items.yaml"
-        )
+        raise ScoringError("misconceptions.none_declared", bank=bank.id)
     data = as_responses(source, bank)
     if data.answers is None:
-        raise ScoringError(
-            "The responses hold points, not answers: they do not tell which option was chosen; load the raw answers with "
-            "load_responses(…, bank=bank)"
-        )
+        raise ScoringError("misconceptions.points_only")
     return data
 
 

@@ -239,8 +239,7 @@ def _groups(items: Sequence[Marked], codes: Sequence[int]) -> tuple[tuple[int, .
             groups = [g for g in groups if not g & here] + [set().union(*touched)]
     if max(map(len, groups), default=0) > MOST_TOGETHER:
         raise CalibrationError(
-            f"{max(map(len, groups))} misconceptions share items, one with the next; at most {MOST_TOGETHER} can be estimated "
-            "together: mark fewer in the same items"
+            "misconceptions.too_many_together", groups=max(map(len, groups)), most_together=MOST_TOGETHER
         )
     return tuple(sorted(tuple(sorted(g)) for g in groups))
 
@@ -325,8 +324,4 @@ def best_fit(problem: kernel.MixtureProblem) -> kernel.MixtureFit:
         best = kernel.polish(near, problem, TOLERANCE, MOST_NEWTON)
         if best.decrement < TOLERANCE:
             return best
-    raise ConvergenceError(
-        f"The estimation of misconceptions did not reach a maximum (gradient {best.decrement:.2g} in units of one over the "
-        "standard error); check that the marked options are those the bank means",
-        state=best,
-    )
+    raise ConvergenceError("misconceptions.no_maximum", state=best, decrement=best.decrement)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Bools, Floats, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.display import Chart, histogram_chart, interval_chart
-from competency_dx.errors import ScoringError, listed
+from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result, frame
@@ -192,9 +192,7 @@ class MisconceptionEvidence(Result):
         """
         people = self.persons.tolist()
         if person not in people or code not in self.misconceptions:
-            raise ScoringError(
-                f"There is no person {person!r} with misconception {code!r}; misconceptions are {listed(self.misconceptions)}"
-            )
+            raise ScoringError("misconceptions.no_person", person=person, name=code, misconceptions=self.misconceptions)
         p, m = people.index(person), self.misconceptions.index(code)
         ru, chosen = language == "ru", self.evidence(p, code)
         reason = REASONS[self._reasons()[p, m]][0 if ru else 1]

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, cast
 import numpy as np
 
 from competency_dx.arrays import Floats, value
-from competency_dx.errors import ModelError, listed
+from competency_dx.errors import ModelError
 from competency_dx.kernels.families import (
     Groups,
     KernelGroup,
@@ -187,7 +187,7 @@ def family(name: str) -> Family:
     try:
         return FAMILIES[name]
     except KeyError:
-        raise ModelError(f"There is no item family {name!r}; choose one of: {listed(FAMILIES, 20)}") from None
+        raise ModelError("models.no_family", name=name, families=FAMILIES) from None
 
 
 def family_for(name: str, n_categories: int, item: str) -> Family:
@@ -203,10 +203,7 @@ def family_for(name: str, n_categories: int, item: str) -> Family:
         return FAMILIES[chosen.dichotomous_as]
     if not chosen.polytomous:
         fitting = POLYTOMOUS_INSTEAD.get(name, "GPCM")
-        raise ModelError(
-            f"Item {item} has scores 0 to {n_categories - 1}, but {name} is for dichotomous items; use model={fitting!r}, "
-            f"or a mapping of items to families such as {{{item!r}: {fitting!r}, …}}"
-        )
+        raise ModelError("models.dichotomous_only", item=item, value=n_categories - 1, name=name, fitting=fitting)
     return chosen
 
 

@@ -41,10 +41,7 @@ class NormalPopulation:
     def __post_init__(self) -> None:
         D = len(self.dimensions)
         if self.mean.shape != (D,) or self.covariance.shape != (D, D):
-            raise ModelError(
-                f"A population of {D} dimensions needs mean ({D},) and covariance ({D}, {D}), found "
-                f"{self.mean.shape} and {self.covariance.shape}"
-            )
+            raise ModelError("models.population_shape", d=D, shape=self.mean.shape, shape2=self.covariance.shape)
 
     def named(self, dimensions: tuple[str, ...]) -> NormalPopulation:
         """Return the population under other names of its dimensions."""
@@ -309,13 +306,10 @@ def bank_parameters(bank: ItemBank) -> ItemParameters:
     """
     records = bank.parameters
     if not records:
-        raise ModelError(f"bank {bank.id} has no item parameters: calibrate responses and use with_calibration()")
+        raise ModelError("models.no_parameters", bank=bank.id)
     for record in records:
         if family(record.model).slope_in_extras:
-            raise ModelError(
-                f"bank {bank.id}, item {record.item}: a bank keeps slopes, difficulties and asymptotes, which {record.model} "
-                "does not have; keep the Calibration itself and score with it"
-            )
+            raise ModelError("models.not_kept_by_banks", bank=bank.id, item=record.item, model=record.model)
     K = max(len(r.b) for r in records) + 1
     E = max(_n_asymptotes(r.model) for r in records)
     population = bank.header.population

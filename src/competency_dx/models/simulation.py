@@ -53,7 +53,7 @@ def simulate(
         When abilities have the wrong shape or are not finite, or the population has no density.
     """
     if not isinstance(rng, np.random.Generator):
-        raise ModelError(f"rng= takes a numpy Generator such as numpy.random.default_rng(1), got {type(rng).__name__}")
+        raise ModelError("models.rng", given=type(rng).__name__)
     source = bank_parameters(parameters) if isinstance(parameters, ItemBank) else parameters
     known = (source if isinstance(source, ItemParameters) else source.parameters).in_group()
     theta = _abilities(known, persons, rng)
@@ -84,7 +84,7 @@ def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Gene
     D = len(known.dimensions)
     if isinstance(persons, int | np.integer):
         if persons < 1:
-            raise ModelError(f"persons= must be at least 1, found {persons}")
+            raise ModelError("models.too_few", persons=persons)
         if D > 1:
             z = rng.normal(size=(int(persons), D))
             return known.population.mean + z @ _root(known.population.covariance).T
@@ -94,9 +94,7 @@ def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Gene
         theta = theta[:, 0]
     wanted = "(P,) or (P, 1) for one competency" if D == 1 else f"(P, {D}) for {D} competencies"
     if theta.ndim != min(D, 2) or (D > 1 and theta.shape[1] != D) or not np.isfinite(theta).all():
-        raise ModelError(
-            f"persons= must be a number or finite abilities of shape {wanted}, found shape {np.shape(persons)}"
-        )
+        raise ModelError("models.abilities", wanted=wanted, shape=np.shape(persons))
     return theta
 
 
@@ -105,6 +103,4 @@ def _root(covariance: Floats) -> Floats:
     try:
         return np.asarray(np.linalg.cholesky(covariance), dtype=float)
     except np.linalg.LinAlgError:
-        raise ModelError(
-            "the covariance of the population is not positive definite: its competencies coincide"
-        ) from None
+        raise ModelError("models.covariance") from None

@@ -31,14 +31,12 @@ class PersonMethod:
 
     def __post_init__(self) -> None:
         if self.item_uncertainty not in get_args(ItemUncertainty):
-            raise ScoringError(
-                f'item_uncertainty={self.item_uncertainty!r} is not known; choose "provisional", "all" or "none"'
-            )
+            raise ScoringError("persons.item_uncertainty", item_uncertainty=self.item_uncertainty)
         if self.missing.omitted == "modelled":
-            raise ScoringError('omitted="modelled" is for diagnose alone; score with "incorrect" or "ignore"')
+            raise ScoringError("persons.modelled")
         points = getattr(self, "points", LEAST_POINTS)
         if points < LEAST_POINTS:
-            raise ScoringError(f"points={points} is too few support points; use at least {LEAST_POINTS}")
+            raise ScoringError("persons.points", points=points, least_points=LEAST_POINTS)
 
 
 @value

@@ -11,7 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Ints, Names
 from competency_dx.bank import ItemBank
-from competency_dx.errors import ScoringError, listed
+from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template
 from competency_dx.models import ItemParameters, bank_parameters
 from competency_dx.persons.plain_table import plain_points
@@ -54,7 +54,7 @@ def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
         return bank_parameters(source)
     if (calibration := as_calibration(source)) is not None:
         return calibration.parameters.in_group()
-    raise ScoringError(f"Expected an ItemBank or a Calibration as parameters, got {type(source).__name__}")
+    raise ScoringError("persons.not_parameters", given=type(source).__name__)
 
 
 def as_calibration(source: object) -> Calibration | None:
@@ -76,10 +76,7 @@ def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
     """
     calibration = as_calibration(parameters)
     if calibration is not None and len(calibration.population.dimensions) > 1:
-        raise ScoringError(
-            f"{verb} is for one competency, the calibration has {listed(calibration.population.dimensions)}; calibrate "
-            "the items of each competency by themselves"
-        )
+        raise ScoringError("persons.one_competency", verb=verb, dimensions=calibration.population.dimensions)
 
 
 def source_of(parameters: ItemBank | Calibration) -> str:
@@ -121,10 +118,7 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
     column = {item: j for j, item in enumerate(data.items)}
     pairs = [(i, column[item]) for i, item in enumerate(parameters.items) if item in column]
     if not pairs:
-        raise ScoringError(
-            f"None of the items {listed(data.items)} has parameters; the parameters are for {listed(parameters.items)}: "
-            "check that the column names are the item ids"
-        )
+        raise ScoringError("persons.no_common_items", items=data.items, items2=parameters.items)
     to, of = (np.array(side) for side in zip(*pairs, strict=True))
     out = np.zeros((len(codes), len(parameters.items)), dtype=np.int8)
     mask = np.zeros(out.shape, dtype=np.bool_)
@@ -158,23 +152,23 @@ def _options(data: Responses, parameters: ItemParameters, codes: Codes, observed
 
 def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: ItemParameters) -> None:
     if not len(codes):
-        raise ScoringError("There is no person to score: the responses have no rows")
+        raise ScoringError("persons.no_persons")
     top = codes.max(axis=0)
     high = np.flatnonzero(top >= parameters.n_categories)
     unseen = ~parameters.allowed & (np.arange(parameters.intercepts.shape[1]) < parameters.n_categories[:, None])
     for i, k in zip(*np.nonzero(unseen), strict=True):
         who = np.flatnonzero((codes[:, i] == k) & observed[:, i])
         if who.size:
-            raise ScoringError(
-                f"Item {parameters.items[i]}: score {k} of person {data.persons[who[0]]} was earned by nobody in the "
-                'calibration, so the model has no probability for it; calibrate with priors="weak" (GPCM, PCM) or more persons'
-            )
+            raise ScoringError("persons.score_unseen", items=parameters.items[i], k=k, persons=data.persons[who[0]])
     for i in high:
         who = np.flatnonzero((codes[:, i] == top[i]) & observed[:, i])
         if who.size:
             raise ScoringError(
-                f"Item {parameters.items[i]}: score {top[i]} of person {data.persons[who[0]]} is above the highest score "
-                f"{parameters.n_categories[i] - 1} its parameters provide for; correct the answer or recalibrate the item"
+                "persons.score_above",
+                items=parameters.items[i],
+                top=top[i],
+                persons=data.persons[who[0]],
+                value=parameters.n_categories[i] - 1,
             )
 
 

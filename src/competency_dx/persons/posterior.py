@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Bools, Floats, Ints, Names, value
-from competency_dx.errors import ScoringError, listed
+from competency_dx.errors import ScoringError
 from competency_dx.kernels.grid import Tables, prepare
 from competency_dx.models import ItemParameters
 from competency_dx.persons.choices import EAP
@@ -130,10 +130,7 @@ def _integral(matched: Matched, known: ItemParameters, method: EAP) -> PersonInt
     if reduces(known):
         return reduced_posterior(matched, known, method.points, choice, method.executor)
     if D not in FINE:
-        raise ScoringError(
-            f"EAP for items that measure several of {D} competencies ({listed(known.dimensions)}) would need a lattice of "
-            f"{D} dimensions; take MAP()"
-        )
+        raise ScoringError("persons.lattice_too_large", d=D, dimensions=known.dimensions)
     settings = lattice_settings(known, uncertain_items(known, choice))
     return LatticePosterior(codes=matched.codes, observed=matched.observed, settings=settings, executor=method.executor)
 

@@ -24,12 +24,13 @@ from competency_dx.calibration import (
     settled,
 )
 from competency_dx.display import Chart, Series
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Responses, load_responses
 from competency_dx.result import Result, frame
+from competency_dx.wording import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,12 +199,11 @@ def cross_check(
     above = table[0].max(axis=0, initial=0) >= parameters.n_categories
     if above.any():
         high = listed(np.array(parameters.items, dtype=object)[above])
-        raise CalibrationError(f"Scores of {high} are above those calibrated; give the responses it was made from")
+        raise CalibrationError("quality.scores_above", high=high)
     mine = evidence(*table, parameters, points=calibration.certificate.points)
     if not abs(mine.log_likelihood - calibration.log_likelihood) <= SAME_DATA:
         raise CalibrationError(
-            f"These responses give the calibration a log-likelihood of {mine.log_likelihood:.2f}, it was made with "
-            f"{calibration.log_likelihood:.2f}: give the same responses with the same missing policy, without weights and groups"
+            "quality.other_responses", log_likelihood=mine.log_likelihood, log_likelihood2=calibration.log_likelihood
         )
     opinion = girth_estimates(*table, parameters.n_categories, family, items=parameters.items, method=chosen)
     other = placed(opinion, parameters)

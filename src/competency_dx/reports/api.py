@@ -97,20 +97,14 @@ def _forget(folder: Path, kept: set[str]) -> None:
 
 def _check(result: object, folder_or_file: str | Path, language: object) -> Path:
     if language not in get_args(Language):
-        raise ReportError(f"There is no report in language {language!r}; choose 'ru' or 'en'")
+        raise ReportError("reports.language", tongue=language)
     if not isinstance(result, Result):
-        raise ReportError(
-            f"Expected a result of this library (profiles, scores, a calibration, a bank …), got {type(result).__name__}; "
-            "take one person's page from report(profiles, folder)"
-        )
+        raise ReportError("reports.not_a_result", given=type(result).__name__)
     target = Path(folder_or_file)
     if target.suffix.lower() in NOT_WRITTEN and not target.is_dir():
-        raise ReportError(
-            f"A report is not written as {target.suffix}: name a folder or a file ending in {', '.join(FILES)}; "
-            "for PDF print the HTML page"
-        )
+        raise ReportError("reports.ending", suffix=target.suffix, files=FILES)
     if target.is_file() and target.suffix.lower() not in FILES:
-        raise ReportError(f"{target.name} is a file; name a folder, or a file ending in {', '.join(FILES)}")
+        raise ReportError("reports.not_a_folder", target=target.name, files=FILES)
     return target
 
 

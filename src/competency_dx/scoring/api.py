@@ -75,7 +75,7 @@ def score(
 def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibration, method: Method) -> Scores:
     """Return the scores with their findings, none of which is a Python warning yet."""
     if not isinstance(method, Method):
-        raise ScoringError(f"method={method!r} is not known; choose EAP(), MAP(), ML(), WLE() or SumScore()")
+        raise ScoringError("scoring.method", method=method)
     source = parameters if isinstance(parameters, ItemBank) else as_calibration(parameters)
     if source is None:
         from competency_dx.scoring.mastery import mastery_scores

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats, value
-from competency_dx.errors import ScoringError, listed
+from competency_dx.errors import ScoringError
 from competency_dx.responses import Responses
 
 PERSON = "person"
@@ -70,10 +70,10 @@ def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401
         When persons or columns are absent, or covariates have missing values.
     """
     if isinstance(conditioning, str):
-        raise ScoringError(f"conditioning={conditioning!r} is one text; give a list of column names or a frame")
+        raise ScoringError("scoring.conditioning_one_text", conditioning=conditioning)
     columns = _background(conditioning, data) if isinstance(conditioning, Sequence) else _framed(conditioning, data)
     if not columns:
-        raise ScoringError("conditioning= has no covariates; name at least one column, or leave it out")
+        raise ScoringError("scoring.conditioning_empty")
     names, parts = ["constant"], [np.ones(len(data.persons))]
     for name, cells in columns.items():
         for label, part in _coded(name, cells, data):
@@ -85,10 +85,7 @@ def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401
 def _background(wanted: Sequence[str], data: Responses) -> dict[str, list[Any]]:
     absent = [name for name in wanted if name not in data.background]
     if absent:
-        raise ScoringError(
-            f"conditioning= names {listed(absent)}, which the responses have not; their background columns are "
-            f"{listed(data.background) or 'none'}"
-        )
+        raise ScoringError("scoring.conditioning_absent", absent=absent, background=data.background)
     return {name: data.background[name].tolist() for name in wanted}
 
 
@@ -101,19 +98,14 @@ def _framed(frame: Any, data: Responses) -> dict[str, list[Any]]:  # noqa: ANN40
         try:
             frame = nw.from_native(frame, eager_only=True).to_pandas()
         except TypeError:
-            raise ScoringError(
-                f"conditioning= of type {type(frame).__name__} cannot be read; expected a data frame or names of "
-                "background columns"
-            ) from None
+            raise ScoringError("scoring.conditioning_type", given=type(frame).__name__) from None
     ids = frame[PERSON] if PERSON in frame.columns else frame.index
     row = {str(person): k for k, person in enumerate(ids)}
     if len(row) < len(frame):
-        raise ScoringError("conditioning= has several rows for one person; give one row per person")
+        raise ScoringError("scoring.conditioning_rows")
     absent = [p for p in data.persons if p not in row]
     if absent:
-        raise ScoringError(
-            f"conditioning= has no row for persons {listed(absent)}; give a column {PERSON!r}, or the ids as index"
-        )
+        raise ScoringError("scoring.conditioning_no_row", absent=absent, person=PERSON)
     rows = [row[p] for p in data.persons]
     return {str(n): frame[n].iloc[rows].tolist() for n in frame.columns if n != PERSON}
 
@@ -122,10 +114,7 @@ def _coded(name: str, cells: list[Any], data: Responses) -> list[tuple[str, Floa
     """Return a covariate as columns: numbers as they are, texts as indicators of all categories but the first."""
     missing = [p for p, cell in zip(data.persons, cells, strict=True) if cell is None or cell == "" or cell != cell]  # noqa: PLR0124 - NaN
     if missing:
-        raise ScoringError(
-            f"covariate {name} has no value for persons {listed(missing)}; fill the cells, give them a category of "
-            "their own, or leave the persons out"
-        )
+        raise ScoringError("scoring.covariate_missing", name=name, missing=missing)
     numbers = _numbers(cells)
     if numbers is not None:
         return [(name, numbers)]

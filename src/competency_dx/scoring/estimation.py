@@ -57,10 +57,7 @@ def estimates(
 ) -> tuple[Estimates, tuple[Finding, ...]]:
     """Return the estimates of all persons, with what is to be said of them; `shared` are errors that items have in common."""
     if method.item_uncertainty == "all" and np.isnan(known.covariance).any():
-        raise ScoringError(
-            'item_uncertainty="all" needs standard errors of the item parameters, and these parameters have none; calibrate by '
-            'MarginalML(), or take item_uncertainty="none"'
-        )
+        raise ScoringError("scoring.no_item_errors")
     found, notes = _values(matched, known, method, shared)
     sums = [_sums(matched, known, None if len(found.theta[0]) == 1 else np.flatnonzero(x)) for x in known.loads.T]
     status = np.stack(
@@ -107,15 +104,10 @@ def _values(
         return _Values(out.mean, covariance), END_OF_GRID.about(matched.persons[p] for p in far)
     if D > 1 and isinstance(method, MAP):
         if uncertain_items(known, method.item_uncertainty).any():
-            raise ScoringError(
-                "With several competencies MAP() does not carry the uncertainty of item parameters; take EAP(), "
-                'or item_uncertainty="none"'
-            )
+            raise ScoringError("scoring.map_uncertainty")
         return _Values(*modes(known, matched.codes, matched.observed), reach_of("MAP")), ()
     if not known.between:
-        raise ScoringError(
-            f"{name} is for items that measure one competency each; for items that measure several take EAP() or MAP()"
-        )
+        raise ScoringError("scoring.one_competency_each", name=name)
     if isinstance(method, SumScore):
         if D > 1:
             return _Values(*propagated_given_sums(matched, known, method.points, method.item_uncertainty)), ()

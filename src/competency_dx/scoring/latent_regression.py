@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats
-from competency_dx.errors import ConvergenceError, ScoringError, listed
+from competency_dx.errors import ConvergenceError, ScoringError
 from competency_dx.persons import ExactPosterior
 from competency_dx.scoring.conditioning import Covariates, LatentRegression
 
@@ -77,11 +77,7 @@ def fit_latent_regression(flat: ExactPosterior, covariates: Covariates) -> Regre
                 iterations=step,
             )
             return RegressionFit(regression, now, state.narrowest)
-    raise ConvergenceError(
-        f"The latent regression on {listed(names)} did not converge in {MOST_STEPS} steps; the answers may say nothing "
-        "about the residual variance: use fewer covariates or more items",
-        state,
-    )
+    raise ConvergenceError("scoring.regression_steps", state=state, names=names, most_steps=MOST_STEPS)
 
 
 def _check_rank(design: Floats, names: tuple[str, ...]) -> None:
@@ -89,10 +85,7 @@ def _check_rank(design: Floats, names: tuple[str, ...]) -> None:
     _, R = np.linalg.qr(design / np.where(scale > 0, scale, 1.0))
     bad = np.flatnonzero(np.abs(np.diagonal(R)) < RANK)
     if len(design) <= design.shape[1] or bad.size:
-        raise ScoringError(
-            f"Covariates {listed(names[f] for f in bad) or 'all'} follow from the others or outnumber the "
-            f"{len(design)} persons, so their coefficients are not determined; leave them out of conditioning="
-        )
+        raise ScoringError("scoring.covariates_dependent", bad=[names[f] for f in bad], n_design=len(design))
 
 
 def _next(flat: ExactPosterior, design: Floats, now: Floats, state: _State) -> tuple[Floats, _State, float]:

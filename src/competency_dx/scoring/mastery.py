@@ -21,12 +21,9 @@ def mastery_scores(data: Responses, calibration: ClassCalibration, method: Metho
         When these are no parameters at all, or another method than EAP is asked for.
     """
     if not isinstance(calibration, ClassCalibration):
-        raise ScoringError(f"Expected an ItemBank or a Calibration as parameters, got {type(calibration).__name__}")
+        raise ScoringError("persons.not_parameters", given=type(calibration).__name__)
     if not isinstance(method, EAP):
-        raise ScoringError(
-            f"{type(method).__name__} is for competencies on a scale; attributes of a diagnostic classification model are "
-            "scored by EAP(), the probability of mastery"
-        )
+        raise ScoringError("scoring.mastery_method", given=type(method).__name__)
     found = attribute_posteriors(data, calibration, missing=method.missing)
     spread = found.theta.var(axis=0, ddof=1) if len(found.theta) > 1 else np.full(found.theta.shape[1], np.nan)
     error = np.einsum("paa->pa", found.covariance).mean(axis=0)

@@ -90,7 +90,7 @@ class PlausibleValues(Result):
     def to_frame(self, *, shape: Shape = "long") -> pd.DataFrame:
         """Return one row per person, set and dimension (long), or one per person with columns ``theta_pv1`` … (wide)."""
         if shape not in get_args(Shape):
-            raise ScoringError(f"shape={shape!r} is not possible; choose 'long' or 'wide'")
+            raise ScoringError("scoring.shape", shape=shape)
         P, n, D = self.values.shape
         if shape == "wide":
             sets = {f"{d}_pv{m + 1}": self.values[:, m, k] for k, d in enumerate(self.dimensions) for m in range(n)}
@@ -205,13 +205,11 @@ def plausible_values(
 
 def _check(n: int, rng: object, method: object) -> None:
     if not isinstance(n, int) or n < 1:
-        raise ScoringError(f"n={n!r} is not a number of sets; give a whole number of at least 1")
+        raise ScoringError("scoring.number_of_sets", n=n)
     if not isinstance(rng, np.random.Generator):
-        raise ScoringError(
-            f"rng= takes a numpy Generator such as numpy.random.default_rng(1), got {type(rng).__name__}"
-        )
+        raise ScoringError("scoring.rng", given=type(rng).__name__)
     if not isinstance(method, EAP):
-        raise ScoringError(f"method={method!r} has no posterior to draw from; give EAP()")
+        raise ScoringError("scoring.no_posterior", method=method)
 
 
 def _model(

@@ -167,13 +167,10 @@ def _degrees(share: Floats, M: int, df: float) -> Floats:
 
 def _check(Q: Floats, U: Floats, names: tuple[str, ...], df: float) -> None:
     if Q.shape != U.shape or Q.ndim != 2 or len(Q) < 2:
-        raise ScoringError(
-            f"estimates have the shape {Q.shape} and variances {U.shape}; expected (M,) or (M, F) for both, with at "
-            "least two sets"
-        )
+        raise ScoringError("scoring.pooled_shapes", shape=Q.shape, shape2=U.shape)
     if len(names) != Q.shape[1]:
-        raise ScoringError(f"{len(names)} names were given for {Q.shape[1]} estimates; give one name per estimate")
+        raise ScoringError("scoring.pooled_names", n_names=len(names), shape=Q.shape[1])
     if not np.isfinite(Q).all() or not np.isfinite(U).all() or (U < 0).any():
-        raise ScoringError("estimates and variances must be finite and variances at least 0; variances are squared SE")
+        raise ScoringError("scoring.pooled_numbers")
     if not df > 0:
-        raise ScoringError(f"df={df} is not a number of degrees of freedom; give a positive number")
+        raise ScoringError("scoring.degrees_of_freedom", df=df)

@@ -213,7 +213,7 @@ def reliability(
     Reliability
     """
     if not isinstance(method, EAP):
-        raise ScoringError(f"method={method!r} has no support points; give EAP()")
+        raise ScoringError("scoring.no_support_points", method=method)
     known = parameters_of(parameters)
     several = len(known.dimensions) > 1
     data = None if responses is None else as_responses(responses, parameters)

@@ -13,7 +13,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series
-from competency_dx.errors import ScoringError, listed, require
+from competency_dx.errors import ScoringError, require
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
 from competency_dx.provenance import Provenance, digest_document, provenance
@@ -156,7 +156,7 @@ def score_file(
         When the file is not there, is no Parquet or has no rows, or no item matches.
     """
     if block < 1:
-        raise ScoringError(f"block={block} is not a number of rows; give at least 1")
+        raise ScoringError("scoring.block", block=block)
     plan = layout if layout is not None else Layout()
     plan = plan if person is None else replace(plan, person=person)
     with complete_file(Path(source), Path(target)) as unfinished:
@@ -191,7 +191,7 @@ def complete_file(source: Path, target: Path) -> Iterator[Path]:
         When source and target are the same file.
     """
     if source.resolve() == target.resolve():
-        raise ScoringError(f"{source.name}: source and target are the same file; give another target")
+        raise ScoringError("scoring.same_file", source=source.name)
     unfinished = target.with_name(target.name + UNFINISHED)
     try:
         yield unfinished
@@ -220,7 +220,7 @@ def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, 
         first += len(data.persons)
         yield data
     if plan is None:
-        raise ScoringError(f"{source.name}: the file has no rows; there is nobody to score")
+        raise ScoringError("scoring.no_rows", source=source.name)
 
 
 def _with_items(layout: Layout, frame: pd.DataFrame, parameters: ItemBank | Calibration, source: Path) -> Layout:
@@ -230,10 +230,7 @@ def _with_items(layout: Layout, frame: pd.DataFrame, parameters: ItemBank | Cali
     known, columns = parameters_of(parameters).items, [str(c) for c in frame.columns]
     items = tuple(name for name in columns if name in set(known))
     if not items:
-        raise ScoringError(
-            f"{source.name}: none of the columns {listed(columns)} has parameters; the parameters are for {listed(known)}: "
-            "check that the column names are the item ids"
-        )
+        raise ScoringError("scoring.no_common_columns", source=source.name, columns=columns, known=known)
     return replace(layout, items=items)
 
 
@@ -260,11 +257,11 @@ def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
     """Yield blocks of rows."""
     pa, parquet = pyarrow_for(f"reading {source.name}")
     if not source.exists():
-        raise ScoringError(f"{source}: there is no such file; expected a Parquet file")
+        raise ScoringError("scoring.no_parquet_file", source=source)
     try:
         file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER)
     except pa.ArrowInvalid as fault:
-        raise ScoringError(f"{source.name}: not readable as Parquet ({str(fault).strip()})") from fault
+        raise ScoringError("scoring.not_parquet", source=source.name, fault=str(fault).strip()) from fault
     with file:
         for batch in file.iter_batches(batch_size=block):
             yield pa.Table.from_batches([batch]).to_pandas()

@@ -1,0 +1,89 @@
+"""Sentences with places for ids and facts, worded as a reader of Russian or English expects them."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+SHOWN_IDS = 5
+NBSP = "\u00a0"
+
+
+def listed(ids: Iterable[object], shown: int = SHOWN_IDS, *, language: str = "en") -> str:
+    """Name at most `shown` ids and count the rest: ``"a, b, c and 12 more"``, ``"a, b, c и ещё 12"``."""
+    names = [str(i) for i in ids]
+    head, rest = ", ".join(names[:shown]), len(names) - shown
+    if rest <= 0:
+        return head
+    return f"{head} и ещё {rest}" if language == "ru" else f"{head} and {rest} more"
+
+
+def plural(n: int, forms: Sequence[str], language: str) -> str:
+    """Return the form of a noun after a whole number.
+
+    Parameters
+    ----------
+    n : int
+        The number; its sign is ignored.
+    forms : sequence of str
+        Russian: the forms after 1, 2 and 5 (``задание, задания, заданий``); English: singular and plural.
+    language : str
+        ``"ru"`` or ``"en"``.
+    """
+    n = abs(n)
+    if language != "ru":
+        return forms[0] if n == 1 else forms[-1]
+    tens, ones = n % 100, n % 10
+    if 11 <= tens <= 14:
+        return forms[2]
+    return forms[0] if ones == 1 else forms[1] if 2 <= ones <= 4 else forms[2]
+
+
+def count(n: int, language: str) -> str:
+    """Return a whole number, grouped in threes: from five digits in Russian, from four in English."""
+    if language != "ru":
+        return f"{n:,}"
+    return f"{n:,}".replace(",", NBSP) if abs(n) >= 10_000 else str(n)
+
+
+def worded(template: str, facts: Mapping[str, Any], language: str) -> str:
+    """Return a template of `language` with its facts in place.
+
+    A tuple names at most five ids, or the number after the colon, and counts the rest. A whole number takes its noun from the
+    forms after the colon (``{n:задание|задания|заданий}``), and after a tilde only the form is written; other numbers take a
+    usual format and, in Russian, a decimal comma. A mapping holds the texts of both languages.
+    """
+    return _Wording(language).vformat(template, (), facts)
+
+
+class _Wording(string.Formatter):
+    """Writes ids and facts as one language wants them."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401 - a JSON value
+        if "|" in format_spec:
+            form = plural(value, format_spec.removeprefix("~").split("|"), self.language)
+            return form if format_spec.startswith("~") else f"{count(value, self.language)} {form}"
+        if isinstance(value, float):
+            text = format(value, format_spec or "g")
+            return text.replace(".", ",") if self.language == "ru" else text
+        if isinstance(value, tuple):
+            shown = int(format_spec or SHOWN_IDS)
+            text = listed((self._part(part) for part in value), shown, language=self.language)
+            return text or ("нет" if self.language == "ru" else "none")
+        if isinstance(value, Mapping):
+            return str(value[self.language])
+        return "—" if value is None else format(value, format_spec)
+
+    def _part(self, part: Any) -> str:  # noqa: ANN401 - a JSON value
+        """Return an id, or ids that belong together with their number: ``"a + b (0.987)"``."""
+        if not isinstance(part, tuple):
+            return self.format_field(part, "") if isinstance(part, Mapping) else str(part)
+        numbers = ", ".join(
+            self.format_field(x, ".3f" if isinstance(x, float) else "") for x in part if not isinstance(x, str)
+        )
+        names = " + ".join(x for x in part if isinstance(x, str))
+        return f"{names} ({numbers})" if numbers else names

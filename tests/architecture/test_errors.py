@@ -1,0 +1,115 @@
+"""Every error has its sentence in Russian and in English from the catalogue of its room."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from competency_dx import errors
+from competency_dx.errors import CompetencyDxError, ScoringError, has_sentence, phrase
+
+SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
+CLASSES = {
+    name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, CompetencyDxError)
+}
+MAKERS = CLASSES | {"phrase", "CommandError"}
+LATER = re.compile("(calibration|classification|engine|cli|competencies|responses)/.*|result.py")
+PROGRAMMERS = {
+    "arrays.py": {"TypeError"},
+    "__init__.py": {"AttributeError"},
+}  # what Python itself raises in such a case
+CODE = re.compile(r"\{[^}]*\}|[\w.]+\([^)]*\)|pip install .*|[\"'][^\"']*[\"']")
+LATIN = re.compile(r"(?<![\w.])[A-Za-z]{2,} +[a-z]{2,}")  # two words, which are no names of things in the code
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    """Yield the calls that make an error or a part of its sentence."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS and node.args:
+            yield node
+
+
+def modules() -> dict[str, ast.Module]:
+    """Return every module by its place."""
+    paths = sorted(SOURCE.rglob("*.py"))
+    return {str(path.relative_to(SOURCE)): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Return every sentence by its code."""
+    out: dict[str, dict[str, str]] = {}
+    for path in sorted(SOURCE.rglob("errors.toml")):
+        content, room = tomllib.loads(path.read_text(encoding="utf-8")), path.parent.name
+        rooms = content if path.parent == SOURCE else {room: content}
+        out |= {f"{r}.{code}": both for r, group in rooms.items() for code, both in group.items()}
+    return out
+
+
+ALL, MODULES = catalogue(), modules()
+FIELD = re.compile(r"bank\.(field|key_form)_\w+|bank\.what_\w+")  # whose codes are put together where they are used
+
+
+def places(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+@pytest.mark.parametrize("place", list(MODULES))
+def test_errors_come_from_the_catalogue_with_their_facts(place: str) -> None:
+    tree = MODULES[place]
+    for call in [] if LATER.fullmatch(place) else calls(tree):
+        code = call.args[0]
+        if place == "errors.py" or not isinstance(code, ast.Constant):
+            assert place == "errors.py" or isinstance(code, ast.Name | ast.JoinedStr | ast.IfExp), ast.unparse(call)
+            assert not (isinstance(code, ast.JoinedStr) and " " in ast.unparse(code)), ast.unparse(call)
+            continue
+        assert code.value in ALL, code.value
+        named = {k.arg for k in call.keywords}
+        if None not in named:
+            assert places(ALL[code.value]["en"]) | places(ALL[code.value]["ru"]) == named - {"state"}, code.value
+
+
+@pytest.mark.parametrize("place", list(MODULES))
+def test_nothing_else_is_raised(place: str) -> None:
+    for node in [] if LATER.fullmatch(place) else ast.walk(MODULES[place]):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name):
+            name = node.exc.func.id
+            builtin = name in {"ValueError", "TypeError", "KeyError", "RuntimeError", "AttributeError", "IndexError"}
+            assert not builtin or name in PROGRAMMERS.get(place, set()), ast.unparse(node)
+
+
+@pytest.mark.parametrize("code", sorted(ALL))
+def test_sentences_are_bilingual(code: str) -> None:
+    ru, en = ALL[code]["ru"], ALL[code]["en"]
+    assert set(ALL[code]) == {"ru", "en"}
+    assert not re.search("[а-яё]", en)
+    text = CODE.sub("", ru)
+    assert not LATIN.findall(text), LATIN.findall(text)
+    assert re.search("[а-яё]", text) or not re.search("[a-z]{2}", CODE.sub("", en))
+    for language, text, forms in (("ru", ru, 3), ("en", en, 2)):
+        for _, _, spec, _ in Formatter().parse(text):
+            assert not spec or "|" not in spec or spec.count("|") + 1 == forms, language
+
+
+def test_no_sentence_is_left_over() -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
+    unused = [code for code in ALL if f'"{code}"' not in text and not FIELD.fullmatch(code)]
+    assert not unused
+
+
+def test_an_error_says_its_sentence_in_both_languages_and_survives_a_process() -> None:
+    fault = ScoringError("persons.no_common_items", items=[f"i{k}" for k in range(9)], items2=("a",))
+    assert "i0, i1, i2, i3, i4 and 4 more" in str(fault)
+    assert "i4 и ещё 4" in fault.text("ru")
+    again = pickle.loads(pickle.dumps(fault))
+    assert (str(again), again.text("ru"), again.code) == (str(fault), fault.text("ru"), fault.code)
+    inner = ScoringError("scoring.rng", given="int")
+    assert phrase("bank.in_bank", id="b", fault=inner)["ru"] == f"банк b: {inner.text('ru')}"
+    assert has_sentence("scoring.rng")
+    assert not has_sentence("no.such")
