@@ -82,6 +82,10 @@ class DocumentError(CompetencyDxError, ValueError):
     """A JSON document is not one that this version reads."""
 
 
+class StorageError(CompetencyDxError, OSError):
+    """A file or a folder cannot be written; what stood there stands there still."""
+
+
 class MissingDependencyError(CompetencyDxError, ImportError):
     """An optional package is needed for what was asked."""
 

@@ -20,6 +20,8 @@ from competency_dx.bank.item_bank import ItemBank
 from competency_dx.bank.parameter_record import read_parameters
 from competency_dx.errors import BankError
 
+ATTEMPTS = 20
+
 
 def load_framework(name_or_path: str | Path) -> CompetencyFramework:
     """Load a competency framework: a shipped one by name (``"teacher"``) or a YAML file by path.
@@ -52,8 +54,26 @@ def load_bank(name_or_path: str | Path) -> ItemBank:
     folder = locate(name_or_path, within="{}", shipped=shipped_banks(), what="bank.what_bank")
     if not folder.is_dir():
         raise BankError("bank.not_a_folder", folder=folder)
-    stamps = tuple((p.name, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()) if p.is_file())
-    return _bank(folder, stamps)
+    for _ in range(ATTEMPTS):
+        before = _stamps(folder)
+        try:
+            bank = _bank(folder, before)
+        except BankError:
+            if _stamps(folder) == before:
+                raise
+        else:
+            if _stamps(folder) == before:
+                return bank
+    raise BankError("bank.keeps_changing", folder=folder)
+
+
+def _stamps(folder: Path) -> tuple[tuple[str, int], ...]:
+    """Return what changes when a file of the folder does, or the folder is exchanged for another."""
+    try:
+        files = [(p.name, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()) if p.is_file()]
+        return ("", folder.stat().st_ino), *files
+    except OSError:
+        return ()
 
 
 @lru_cache(maxsize=32)

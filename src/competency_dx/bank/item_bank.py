@@ -21,6 +21,7 @@ from competency_dx.errors import BankError, DocumentError
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import Result, encode
+from competency_dx.storage import whole_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,8 @@ NO_PARAMETERS = Template("bank.no_parameters", "warning",
     "{scope}.",
     "{n:item has|items have} no parameters and {n:~takes|take} no part in scoring: {scope}.")
 # fmt: on
+DOCUMENTS = ("bank", "items", "framework")
+BANK_FILES = frozenset({"parameters.csv", *(name + end for name in DOCUMENTS for end in (".yaml", ".compiled.json"))})
 
 
 class CalibrationLike(Protocol):
@@ -328,23 +331,29 @@ def next_version(version: str) -> str:
 def save_bank(bank: ItemBank, folder: str | Path) -> Path:
     """Write bank.yaml, items.yaml, parameters.csv and, for a framework of the user's own, framework.yaml.
 
-    Beside each YAML file stands its compiled form, which `load_bank` reads as long as the YAML has not been edited.
+    Beside each YAML file stands its compiled form, which `load_bank` reads as long as the YAML has not been edited. The
+    folder is exchanged as a whole: a reader sees the old bank or the new one. Other files in it stay.
+
+    Raises
+    ------
+    StorageError
+        When the folder cannot be written or another process is writing it.
     """
     from competency_dx.bank.bank_file import compiled, compiled_path, shipped_frameworks, write_yaml
     from competency_dx.bank.parameter_record import write_parameters
 
-    out, plain = Path(folder), content(bank)
+    plain = content(bank)
     items = [{k: v for k, v in item.items() if v not in ({}, [], "")} for item in plain["items"]]
     documents = {"bank": plain["header"], "items": {"schema_version": 1, "items": items}}
     if bank.framework.id not in shipped_frameworks():
         documents["framework"] = plain["framework"]
-    out.mkdir(parents=True, exist_ok=True)
-    for name, document in documents.items():
-        path, text = out / f"{name}.yaml", write_yaml(document)
-        path.write_text(text, encoding="utf-8")
-        compiled_path(path).write_text(compiled(text, document), encoding="utf-8")
-    (out / "parameters.csv").write_text(write_parameters(bank.parameters), encoding="utf-8")
-    return out
+    with whole_folder(folder, replaced=BANK_FILES.__contains__) as out:
+        for name, document in documents.items():
+            path, text = out / f"{name}.yaml", write_yaml(document)
+            path.write_text(text, encoding="utf-8")
+            compiled_path(path).write_text(compiled(text, document), encoding="utf-8")
+        (out / "parameters.csv").write_text(write_parameters(bank.parameters), encoding="utf-8")
+    return Path(folder)
 
 
 def _row(item: Item, record: ParameterRecord | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import CommandError, DocumentError
 from competency_dx.findings import Finding
+from competency_dx.storage import write_whole
 
 if TYPE_CHECKING:
     from competency_dx.bank import ItemBank
@@ -101,6 +102,4 @@ def read_result(path: Path) -> Result:
 
 def write_result(result: Result, path: Path) -> Path:
     """Write the document of a result."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(result.to_json(), encoding="utf-8")
-    return path
+    return write_whole(path, result.to_json().encode())

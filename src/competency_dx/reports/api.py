@@ -9,6 +9,7 @@ from competency_dx.errors import ReportError
 from competency_dx.reports.files import csv_bytes, workbook_bytes
 from competency_dx.reports.pages import Language, Written, environment
 from competency_dx.result import Result
+from competency_dx.storage import whole_folder, write_whole
 
 if TYPE_CHECKING:
     from competency_dx.adaptive import NextItems
@@ -29,8 +30,8 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         ``.json``; `NextItems` become the follow-up form, a page to print and a workbook to fill in; any other result becomes
         one page with its summary, findings, pictures and table, and ``table.csv``, ``table.xlsx`` and ``result.json``.
     folder_or_file : str or Path
-        A folder, which may exist and keeps what else is in it; or a file ending in .html, .csv, .xlsx or .json, and
-        only this one is written.
+        A folder, which may exist, keeps what else is in it and is exchanged as a whole; or a file ending in .html, .csv,
+        .xlsx or .json, and only this one is written.
     language : {"ru", "en"}
         Language of pages and workbook, and decimal comma or point in the CSV.
 
@@ -43,15 +44,15 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     ------
     ReportError
         When the result, the language or the ending of the file is none of these.
+    StorageError
+        When the place cannot be written or another process is writing it; what stood there stands there still.
     MissingDependencyError
         When jinja2, matplotlib or xlsxwriter is needed and not installed.
     """
     target = _check(result, folder_or_file, language)
     written = _written(result, language)
     if target.suffix.lower() in FILES and not target.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(_single(result, target.suffix.lower(), language, written, alone=True))
-        return target
+        return write_whole(target, _single(result, target.suffix.lower(), language, written, alone=True))
     environment()
     document = "result" if written.table == "table" else written.table
     names = {
@@ -60,13 +61,12 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         ".xlsx": f"{written.table}.xlsx",
         ".json": f"{document}.json",
     }
-    files = {name: _single(result, suffix, language, written, alone=False) for suffix, name in names.items()}
-    files |= written.further()
-    _forget(target / "persons", set(files))
-    for name, content in files.items():
-        path = target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    with whole_folder(target, replaced=lambda path: _is_page(target / path)) as new:
+        for name, content in written.further():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).write_bytes(content)
+        for suffix, name in names.items():
+            (new / name).write_bytes(_single(result, suffix, language, written, alone=False))
     return target / "index.html"
 
 
@@ -85,14 +85,12 @@ def _written(result: Result, language: Language) -> Written:
     return result_report(result, language)
 
 
-def _forget(folder: Path, kept: set[str]) -> None:
-    """Remove the pages of an earlier report on persons who are not in this one; other files stay."""
-    for page in folder.glob("*.html") if folder.is_dir() else ():
-        if (
-            f"{folder.name}/{page.name}" not in kept
-            and MADE_HERE in page.read_text(encoding="utf-8", errors="replace")[:400]
-        ):
-            page.unlink()
+def _is_page(path: Path) -> bool:
+    """Tell whether a file is the page of a person from an earlier report, who may not be in this one."""
+    if path.suffix != ".html" or path.parent.name != "persons":
+        return False
+    with path.open(encoding="utf-8", errors="replace") as page:
+        return MADE_HERE in page.read(400)
 
 
 def _check(result: object, folder_or_file: str | Path, language: object) -> Path:

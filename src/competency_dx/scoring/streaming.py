@@ -21,6 +21,7 @@ from competency_dx.responses import Layout, Responses, load_responses, settle_la
 from competency_dx.result import Result, frame
 from competency_dx.scoring.api import score
 from competency_dx.scoring.scores import STATUSES, Scores
+from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,6 @@ BLOCK = 50_000
 DEFAULT_METHOD = EAP()
 BUFFER = 1 << 20  # bytes of a column read at once: without it a row group is held whole
 SETTLED = 10_000  # rows from which the layout is found out
-UNFINISHED = ".partial"
 
 
 @value
@@ -189,15 +189,13 @@ def complete_file(source: Path, target: Path) -> Iterator[Path]:
     ------
     ScoringError
         When source and target are the same file.
+    StorageError
+        When the target cannot be written.
     """
     if source.resolve() == target.resolve():
         raise ScoringError("scoring.same_file", source=source.name)
-    unfinished = target.with_name(target.name + UNFINISHED)
-    try:
+    with whole_file(target) as unfinished:
         yield unfinished
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, layout: Layout) -> Iterator[Responses]:

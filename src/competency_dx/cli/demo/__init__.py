@@ -24,6 +24,7 @@ from competency_dx.display import FONT, count, decimal, percent
 from competency_dx.findings import Template
 from competency_dx.reports import page_templates, report
 from competency_dx.responses import Reason, Responses, check_design, load_responses
+from competency_dx.storage import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +78,9 @@ def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> No
     for line in (t["legend"][0], t["legend"][2]):
         inner.say(line)
     terminal.say()
-    page = folder / "index.html"
-    page.write_text(start_page(studies, rows, {"persons": persons, "seed": seed}, terminal.language), encoding="utf-8")
-    (folder / "README.txt").write_text(t["readme"].format(seed=seed), encoding="utf-8")
+    write_whole(folder / "README.txt", t["readme"].format(seed=seed).encode())
+    text = start_page(studies, rows, {"persons": persons, "seed": seed}, terminal.language)
+    page = write_whole(folder / "index.html", text.encode())
     terminal.say(t["done"].format(seconds=decimal(time.perf_counter() - start, 0, terminal.language)))
     terminal.result(page)
 
