@@ -28,23 +28,16 @@ def remainder(make_item: Callable[..., Item], make_bank: Callable[..., ItemBank]
     return make_bank([make_item("R1", "single", options=options, key="3")])
 
 
-def test_words_that_look_like_codes_are_words_when_the_column_says_so(remainder: ItemBank) -> None:
-    found = load_responses({"person": ["a", "b", "c"], "R1": ["4", "3", "−6"]}, bank=remainder, layout=RAW)
-    assert found.scores[:, 0].tolist() == [1, 0, 0]
-    again = Responses.from_json(found.to_json())
-    assert (again.explain("a", "R1", remainder).raw, again.explain("a", "R1", remainder).normalised) == ("4", "3")
-
-
-def test_codes_stay_codes(remainder: ItemBank) -> None:
-    found = load_responses({"person": ["a", "b", "c"], "R1": ["4", "3", "1"]}, bank=remainder, layout=RAW)
-    assert found.scores[:, 0].tolist() == [0, 1, 0]
-    assert "ambiguous_options" not in codes(found)
-
-
-def test_words_and_codes_in_one_column_are_warned_of(remainder: ItemBank) -> None:
-    with pytest.warns(CompetencyDxWarning, match="look like codes of other options"):
-        found = load_responses({"person": ["a", "b", "c"], "R1": ["4", "−6", "1"]}, bank=remainder, layout=RAW)
-    assert found.scores[:, 0].tolist() == [0, 0, 0]
+@pytest.mark.parametrize(
+    ("cells", "points"),
+    [(["4", "3", "−6"], [0, 1, 0]), (["4", "3", "1"], [0, 1, 0]), (["3"] * 50 + ["−6"], [1] * 50 + [0])],
+)
+def test_a_code_always_wins_and_every_reading_says_so(remainder: ItemBank, cells: list[str], points: list[int]) -> None:
+    table = {"person": [f"p{k}" for k in range(len(cells))], "R1": cells}
+    with pytest.warns(CompetencyDxWarning, match="codes of other options: R1"):
+        found = load_responses(table, bank=remainder, layout=RAW)
+    assert found.scores[:, 0].tolist() == points
+    assert Responses.from_json(found.to_json()).explain("p0", "R1", remainder).normalised == cells[0]
 
 
 def test_footers_between_persons_and_the_header_once_more(tmp_path: Path, bank: ItemBank) -> None:

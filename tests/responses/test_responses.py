@@ -39,10 +39,10 @@ def test_states(found: Responses) -> None:
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        (MissingPolicy(), [[1, 1, 1], [1, 1, 0], [1, 1, 1]]),
-        (MissingPolicy(omitted="ignore"), [[1, 1, 1], [0, 1, 0], [1, 1, 1]]),
-        (MissingPolicy(not_reached="incorrect"), [[1, 1, 1], [1, 1, 1], [1, 1, 1]]),
-        (MissingPolicy(invalid="ignore"), [[1, 1, 1], [1, 1, 0], [0, 1, 1]]),
+        (MissingPolicy(), [[1, 1, 1], [1, 1, 0], [0, 1, 1]]),
+        (MissingPolicy(omitted="ignore"), [[1, 1, 1], [0, 1, 0], [0, 1, 1]]),
+        (MissingPolicy(not_reached="incorrect"), [[1, 1, 1], [1, 1, 1], [0, 1, 1]]),
+        (MissingPolicy(invalid="incorrect"), [[1, 1, 1], [1, 1, 0], [1, 1, 1]]),
     ],
 )
 def test_policies(found: Responses, policy: MissingPolicy, expected: list[list[int]]) -> None:
@@ -53,8 +53,8 @@ def test_policies(found: Responses, policy: MissingPolicy, expected: list[list[i
 
 
 def test_policies_in_words() -> None:
-    assert MissingPolicy().describe("en") == "scored 0: omitted, invalid; left out: not reached, not administered"
-    assert MissingPolicy().describe("ru").startswith("как неверные: пропущенные, нечитаемые; не учитываются: ")
+    assert MissingPolicy().describe("en") == "scored 0: omitted; left out: not reached, invalid, not administered"
+    assert MissingPolicy().describe("ru").startswith("как неверные: пропущенные; не учитываются: ")
     with pytest.raises(ResponsesError, match="choose 'ignore' or 'incorrect'"):
         MissingPolicy(omitted="wrong")  # type: ignore[arg-type]
 

@@ -36,7 +36,18 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
         "single",
         {"options": FOUR, "key": "3"},
         {"3": 1, " 3 ": 1, "3)": 1, "(3)": 1, "3.": 1, "слово 3": 1, "Слово  3.": 1, "3) слово 3": 1}
-        | {"2": 0, "слово 4": 0, "7": BAD, "0": BAD, "13": BAD, "3 или 4": BAD, "?": BAD, "3) слово 4": BAD},
+        | {
+            "2": 0,
+            "слово 4": 0,
+            "13": 0,
+            "3; 4": 0,
+            "7": BAD,
+            "0": BAD,
+            "33": BAD,
+            "3 или 4": BAD,
+            "?": BAD,
+            "3) слово 4": BAD,
+        },
     ),
     "single look-alikes": (
         "single",
@@ -45,7 +56,17 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
         | {"A": 0, "а": 0, "Б": 0, "ЧЕРНЫЙ": 0, "D": BAD, "V": BAD},
     ),
     "single Latin": ("single", {"options": dict.fromkeys("ABCDE", ""), "key": "C"}, {"С": 1, "с": 1, "c": 1, "В": 0}),
-    "single without options": ("single", {"key": "D"}, {"D": 1, "d": 1, "E": 0, "..": BAD}),
+    "single without options": (
+        "single",
+        {"key": "D"},
+        {"D": 1, "d": 1, "E": 0, "В": 0, "..": BAD, "1": BAD, "1 / 1": BAD, "см. файл": BAD},
+    ),
+    "matching without options": (
+        "matching",
+        {"left": LEFT, "key": {"А": "3", "Б": "1", "В": "4"}},
+        {"314": 1, "325": 0, "А3Б9В4": 0, "слова": BAD, "12.03.2026": BAD},
+    ),
+    "multiple without options": ("multiple", {"key": ["1", "3"]}, {"13": 1, "14": 0, "15.0": BAD, "АБ": BAD}),
     "single map": (
         "single",
         {"options": FOUR, "scoring": {"rule": "map", "scores": {"1": 0, "2": 1, "3": 3}, "zero": ["4"]}},
@@ -159,14 +180,29 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
         "open",
         {"rubric": RUBRIC},
         {"2;1": 3, "2 1": 3, "2/1": 3, "К1=2; К2=1": 3, "K1=2, K2=0": 2, "к2:1 к1:1": 2, "3": 3, "0": 0, "3.0": 3}
-        | {"1;2": BAD, "4": BAD, "2.5": BAD, "2,1": BAD, "К1=2": BAD, "К3=1; К1=0; К2=0": BAD, "2;1;0": BAD, "-1": BAD},
+        | {"1;2": BAD, "4": BAD, "2.5": BAD, "2,1": BAD, "К1=2": BAD, "К3=1; К1=0; К2=0": BAD, "2;1;0": BAD, "-1": BAD}
+        | {
+            "2 / 3": 2,
+            "3 из 3": 3,
+            "К1=1 / 2; К2=1 из 1": 2,
+            "2 / 4": BAD,
+            "1 / 1": BAD,
+            "К1=2,1; К2=0": BAD,
+            "12:30": BAD,
+        },
     ),
     "open map": (
         "open",
         {"scoring": {"rule": "map", "scores": {"10": 1, "20": 2}, "zero": ["70", "79"]}},
         {"10": 1, "20": 2, "79": 0, "99": BAD, "1": BAD},
     ),
-    "given": ("scored", {"scoring": {"rule": "given", "points": 3}}, {"0": 0, "3": 3, "2.0": 2, "4": BAD, "1.5": BAD}),
+    "given": (
+        "scored",
+        {"scoring": {"rule": "given", "points": 3}},
+        {"0": 0, "3": 3, "2.0": 2, "2,0": 2, "3 / 3": 3, "2 из 3": 2, "1 of 3": 1, "2 балла": 2, "4": BAD, "1.5": BAD}
+        | {"2,1": BAD, "'3": BAD, "X": BAD, "1 / 1": BAD, "3 / 4": BAD, "4 / 3": BAD, "-1": BAD, "2026-03-01": BAD}
+        | {"01.мар": BAD, "1/0": BAD, "100%": BAD, "": BAD},
+    ),
 }
 
 

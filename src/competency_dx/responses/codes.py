@@ -37,47 +37,36 @@ class CodeBook:
     texts: Mapping[str, str]
 
     def find(self, raw: str) -> str | None:
-        """Return the one code that was meant: the code itself, ``"B)"``, the words of the option, or both."""
-        if raw in self.codes:
-            return raw
-        folded = self.index.get(fold_code(raw)) or self.texts.get(fold_text(raw))
+        """Return the one code that was meant: the code itself, ``"B)"``, the words of the option, or both; a code wins."""
+        folded = self._code(raw) or self.texts.get(fold_text(raw))
         if folded is not None:
             return folded
         head, mark, words = raw.partition(")") if ")" in raw else raw.partition(".")
         code = self.index.get(fold_code(head))
         return code if mark and code is not None and self.texts.get(fold_text(words)) == code else None
 
+    def _code(self, raw: str) -> str | None:
+        return raw if raw in self.codes else self.index.get(fold_code(raw))
+
     def by_code(self, raw: str) -> tuple[str | None, ...] | None:
         """Return the codes of an answer that is written in codes only."""
         return CodeBook(codes=self.codes, index=self.index, texts={}).split(raw)
 
-    def by_text(self, raw: str) -> tuple[str, ...] | None:
-        """Return the codes of an answer that is written in the words of options only."""
-        code = self.texts.get(fold_text(raw))
-        return self._by_words(raw) if code is None else (code,)
-
-    @property
-    def clashes(self) -> bool:
-        """Tell whether the words of an option can be read as codes of others."""
-        return any(self.by_code(words) not in {None, (code,)} for words, code in self.texts.items())
-
     def split(self, raw: str, *, order: str = "free") -> tuple[str | None, ...] | None:
         """Cut an answer into codes; None when it holds anything else or can be cut in two ways.
 
-        Where the order counts (`order` = ``"kept"``), dashes and arrows separate too and `NOTHING` is an empty place.
+        Words of options count where the answer cannot be cut into codes. Where the order counts (`order` = ``"kept"``), dashes
+        and arrows separate too and `NOTHING` is an empty place.
         """
         if len(raw) > LONGEST:
             return None
-        whole = self.find(raw)
-        if whole is not None:
-            return (whole,)
-        kept = order == "kept"
-        blanks = NOTHING if kept else ()
-        out: list[str | None] = []
-        for token in filter(None, (_ORDER_SEPARATORS if kept else _SEPARATORS).split(raw)):
-            parts = self._parts(fold_code(token), blanks)
+        code, kept = self._code(raw), order == "kept"
+        out = [] if code is None else [code]
+        for token in () if out else filter(None, (_ORDER_SEPARATORS if kept else _SEPARATORS).split(raw)):
+            parts = self._parts(fold_code(token), NOTHING if kept else ())
             if parts is None:
-                return None if kept else self._by_words(raw)
+                whole = self.find(raw)
+                return (whole,) if whole is not None else None if kept else self._by_words(raw)
             out += parts
         return tuple(out) or None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,6 @@ from competency_dx.arrays import value
 from competency_dx.bank import CodeMap, Item, Text, Tolerance
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.rules import Element, judge_of, written
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Kind = Literal["text", "number", "date"]
 KeyShown = Literal["hidden", "shown"]
@@ -119,14 +116,11 @@ class Explanation:
         return self.text("en")
 
 
-def explain_answer(
-    item: Item, stored: tuple[str, Kind] | None, column: Sequence[str] = ()
-) -> tuple[str | None, str, tuple[Element, ...]]:
-    """Return raw answer, its normalised form and the points per element; `column` holds all answers to the item."""
+def explain_answer(item: Item, stored: tuple[str, Kind] | None) -> tuple[str | None, str, tuple[Element, ...]]:
+    """Return raw answer, its normalised form and the points per element."""
     if stored is None:
         return None, "", ()
-    answers, _ = written(item, (stored[0], *column), (stored[1],) * (1 + len(column)))
-    verdict = judge_of(item)(answers[0])
+    verdict = judge_of(item)(*written(item, stored[:1], stored[1:]))
     return stored[0], verdict.normalised, verdict.elements
 
 

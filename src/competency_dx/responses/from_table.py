@@ -12,9 +12,9 @@ from competency_dx.errors import ResponsesError, listed
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
-from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS, INVALID, MISSING_TOKENS
-from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.reading.forms import FormColumn, forms_of, resolve_blanks
+from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS, MINUS_ONE, MISSING_TOKENS
+from competency_dx.responses.missing import BLANK, Reason, Reasons
+from competency_dx.responses.reading.forms import FormColumn, blank_cells, forms_of, resolve_blanks
 from competency_dx.responses.reading.pivot import (
     best_cells,
     best_rows,
@@ -27,6 +27,7 @@ from competency_dx.responses.reading.pivot import (
 from competency_dx.responses.reading.roles import Roles, find_roles
 from competency_dx.responses.reading.scoring import Mode, score_columns
 from competency_dx.responses.responses import HIGHEST, Responses
+from competency_dx.responses.strange_values import minus_is_doubtful, strange_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +47,7 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
     long = long_columns(table, bank, layout)
     plan = layout
     if long is not None:
-        table, items = pivot(table, long, bank, layout)
+        table, items = pivot(_with_blank_answers(table, long.answer, layout), long, bank, layout)
         wanted = items if bank is None and layout.items is None else layout.items
         plan = replace(layout, person=long.person, items=wanted)
     roles = single_rows(find_roles(table, bank, plan), layout)
@@ -54,7 +55,9 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         raise ResponsesError(f"{table.origin}: the table has no rows of answers; expected at least one person")
     scored = score_columns(roles, bank, layout)
     ids, row = owners(roles)
-    status, found = resolve_blanks(ids[row], list(roles.items), scored.status, forms := forms_of(roles, bank))
+    stated = scored.blanks if long is None else np.full_like(scored.blanks, BLANK)
+    forms = forms_of(roles, bank)
+    status, notes = resolve_blanks(ids[row], list(roles.items), scored.status, stated, forms)
     source = None
     if len(ids) < len(row):
         source = (best_rows if long is None else best_cells)(row, scored.scores, status)
@@ -66,7 +69,9 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
             *((c.codes, c.vocabulary, c.kinds) for c in scored.columns.values()), strict=True
         )
         answers = RawAnswers(codes=picked(np.stack(codes, axis=1), source), vocabulary=vocabulary, kinds=kinds)
-    findings = (*roles.table.findings, *scored.findings, *found, *emptiness(ids, list(roles.items), reasons))
+    suspicious = strange_values(list(roles.items), scores, reasons) if bank is None else ()
+    empty = emptiness(ids, list(roles.items), reasons)
+    findings = (*roles.table.findings, *scored.findings, *suspicious, *notes, *empty)
     return Responses(
         persons=ids,
         items=tuple(roles.items),
@@ -78,6 +83,21 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         findings=findings,
         provenance=_provenance(table.origin, bank, layout, scored.mode, (scores, reasons)),
     )
+
+
+def _with_blank_answers(table: Table, answer: str, layout: Layout) -> Table:
+    """Mark the blank cells of a long table as contents where the user says what they are: a missing row is none of them."""
+    column = table.columns[answer]
+    codes = layout.missing_codes or {}
+    if "" not in {*(layout.missing_tokens or {}), *(text for of_item in codes.values() for text in of_item)}:
+        return table
+    marked = replace(
+        column,
+        codes=np.where(column.codes < 0, np.int32(len(column.vocabulary)), column.codes),
+        vocabulary=(*column.vocabulary, ""),
+        kinds=(*column.kinds, "text"),
+    )
+    return replace(table, columns={**table.columns, answer: marked})
 
 
 def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
@@ -117,12 +137,12 @@ def from_points(array: NDArray[Any], layout: Layout) -> Responses:
         raise ResponsesError(
             f"The array of shape {array.shape} does not fit {len(items)} items and at least one person"
         )
-    scores, reasons, found = _points(array, items)
+    scores, reasons, coded = _points(array, items)
     for part in (scores, reasons):
         part.flags.writeable = False
     ids = numbered(P)
     ids.flags.writeable = False
-    empty = emptiness(ids, list(items), reasons) if found or reasons.any() else []
+    empty = emptiness(ids, list(items), reasons) if reasons.any() else []
     return Responses(
         persons=ids,
         items=items,
@@ -131,7 +151,7 @@ def from_points(array: NDArray[Any], layout: Layout) -> Responses:
         max_scores=np.maximum(scores.max(axis=0), 1).astype(np.int64),
         background={},
         answers=None,
-        findings=(*found, *empty),
+        findings=(*coded, *strange_values(items, scores, reasons), *empty),
         provenance=_provenance("array", None, layout, "scored", (scores, reasons)),
     )
 
@@ -150,28 +170,36 @@ def _points(array: NDArray[Any], items: tuple[str, ...]) -> tuple[Codes, Reasons
             continue  # whole points everywhere, as most often
         values = np.where(np.isnan(part), -np.inf, part) if array.dtype.kind == "f" else part
         _refuse(values, items)
-        coded = np.isin(values, MISSING_NUMBERS)
-        invalid = (values < 0) & np.isfinite(values) & ~coded
-        reasons[rows] = np.where(invalid, Reason.INVALID, np.where(values < 0, Reason.NOT_ADMINISTERED, 0))
+        reasons[rows] = np.where(values < 0, Reason.NOT_ADMINISTERED, 0)
         scores[rows] = np.where(values < 0, 0, values)
-        counts += np.stack([coded.sum(axis=0), invalid.sum(axis=0)])
-    return scores, reasons, _coded(counts, items)
+        counts += np.stack([np.isin(values, MISSING_NUMBERS).sum(axis=0), (values == -1).sum(axis=0)])
+    return scores, reasons, _coded(counts, items, scores, reasons)
 
 
 def _refuse(values: NDArray[Any], items: tuple[str, ...]) -> None:
     finite = np.isfinite(values)
-    broken = (finite & (values != np.floor(values))).any(axis=0)
-    high = (values > HIGHEST).any(axis=0)
-    for bad, what in ((broken, "numbers that are no whole points"), (high, f"values above {HIGHEST}")):
+    faults = (
+        ((finite & (values != np.floor(values))).any(axis=0), "numbers that are no whole points"),
+        ((values > HIGHEST).any(axis=0), f"values above {HIGHEST}"),
+        ((finite & (values < 0) & ~np.isin(values, MISSING_NUMBERS)).any(axis=0), "negative scores"),
+    )
+    for bad, what in faults:
         if bad.any():
             names = listed(items[k] for k in np.flatnonzero(bad).tolist())
             raise ResponsesError(f"The array has {what} in {names}; expected whole points of at least 0, NaN = missing")
 
 
-def _coded(counts: Ints, items: tuple[str, ...]) -> list[Finding]:
-    out: list[Finding] = []
-    for template, row in ((MISSING_TOKENS, counts[0]), (INVALID, counts[1])):
-        at = np.flatnonzero(row).tolist()
-        where = [f"{items[k]} ({row[k]})" for k in at]
-        out += template.about([items[k] for k in at], where=where, cells=int(row.sum()))
-    return out
+def _coded(counts: Ints, items: tuple[str, ...], scores: Codes, reasons: Reasons) -> list[Finding]:
+    """Return findings about codes of missing answers and, where -1 is frequent beside 0 and 1, about -1; `counts` (2, I)."""
+    coded, minus = counts
+    at = np.flatnonzero(coded).tolist()
+    where = [f"{items[k]} ({coded[k]})" for k in at]
+    doubtful = [
+        items[k]
+        for k in at
+        if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))
+    ]
+    tokens = MISSING_TOKENS.about([items[k] for k in at], where=where, cells=int(coded.sum()))
+    blanks = int((reasons != Reason.ANSWERED).sum() - coded.sum())
+    left = np.bincount([Reason.NOT_ADMINISTERED], weights=[blanks], minlength=len(Reason)).astype(np.int64)
+    return [*tokens, *MINUS_ONE.about(doubtful), *blank_cells(left)]

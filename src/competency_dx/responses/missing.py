@@ -27,6 +27,8 @@ class Reason(IntEnum):
 
 
 ReasonName = Literal["not_administered", "omitted", "not_reached", "invalid"]
+Meaning = ReasonName | Literal["blank"]
+"""What a token stands for: a reason, or what an empty cell stands for."""
 Treatment = Literal["ignore", "incorrect"]
 Omissions = Literal["ignore", "incorrect", "modelled"]
 Reasons = NDArray[np.uint8]
@@ -45,10 +47,15 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 
 _TOKENS: Mapping[int, tuple[str, ...]] = {
     ABSENT: ("н/я", "н\\я", "неявка", "не явился", "не явилась", "отсутствовал", "отсутствовала", "absent"),
-    Reason.OMITTED: ("нет ответа", "-", "--", "---", "omitted", "пропуск", "пропущено", "не приступал", "no answer"),
+    Reason.OMITTED: (
+        "нет ответа", "-", "--", "---", "omitted", "пропуск", "пропущено", "не приступал", "не приступала", "no answer",
+        "без ответа", "не ответил", "не ответила", "не знаю", "затрудняюсь ответить", "затрудняюсь", "don't know",
+        "i don't know", "dont know",
+    ),
     Reason.NOT_REACHED: ("не дошел", "не дошла", "not reached", "not_reached"),
+    Reason.INVALID: ("*", "**", "#", "нечитаемо", "неразборчиво", "illegible"),
     BLANK: ("na", "n/a", "<na>", "#n/a", "#н/д", "nan", "null", "none", "nil", "н/д", "нет данных", ".", "-99", "-999"),
-}
+}  # fmt: skip
 BUILTIN: Mapping[str, int] = {token: code for code, tokens in _TOKENS.items() for token in tokens}
 NEGATIVE_CODES = frozenset({"-1", "-9"})
 """Missing in a table of points or of option codes; an answer like any other where the answer is a number."""
@@ -60,13 +67,13 @@ class MissingPolicy:
 
     Omissions can be `modelled` in a diagnosis: left out, while how much a person omits tells of the person.
 
-    The defaults are those of the exam tradition: an omitted or unreadable answer is wrong, an item that was not
-    reached or not administered says nothing about the person.
+    By default an omitted answer is wrong, as in exams; an item that was not reached or not administered says nothing
+    about the person, and neither does a cell that cannot be read.
     """
 
     omitted: Omissions = "incorrect"
     not_reached: Treatment = "ignore"
-    invalid: Treatment = "incorrect"
+    invalid: Treatment = "ignore"
     not_administered: Treatment = "ignore"
 
     def __post_init__(self) -> None:
@@ -97,10 +104,10 @@ class MissingPolicy:
 
 
 def reason_code(name: str, where: str) -> int:
-    """Return the code of a reason given by name; raises `ResponsesError` naming the place."""
-    if name not in _WORDS:
-        raise ResponsesError(f"{where} gives the reason {name!r}; expected one of {', '.join(_WORDS)}")
-    return int(Reason[name.upper()])
+    """Return the code of a reason given by name, or `BLANK`; raises `ResponsesError` naming the place."""
+    if name not in _WORDS and name != "blank":
+        raise ResponsesError(f"{where} gives the reason {name!r}; expected one of {', '.join(_WORDS)}, blank")
+    return BLANK if name == "blank" else int(Reason[name.upper()])
 
 
 def token_code(text: str, stated: Mapping[str, int], *, usual: bool = True) -> int | None:

@@ -22,6 +22,8 @@ _LEAD = re.compile(r"^(?:(?:ответ|answer)\s*[:=-]?\s*|[a-zа-я]\s*=\s*)", 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,60}(?:\.\d{0,60})?|\.\d{1,60})(?:e[+-]?\d{1,2})?", re.IGNORECASE)
 _FRACTION = re.compile(r"([+-]?\d{1,30})\s*/\s*(\d{1,30})")
 _GROUPED = re.compile(r"([+-]?)(\d{1,3}(?:[ ']\d{3})+)((?:[.,]\d*)?)")
+_OF_MAXIMUM = re.compile(r"(\S+?)\s*(?:/|\\|\bиз\b|\bout of\b|\bof\b)\s*(\S+)")
+_UNIT_OF_POINTS = re.compile(r"(?<=\d)\s*(?:балл(?:а|ов)?|б|points?|pts?)\b\.?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:\.\d{3})+,\d+")
 
 
@@ -80,6 +82,32 @@ def read_integer(text: str) -> int | None:
         return int(short)
     number = read_number(short) if "/" not in short and "=" not in short else None
     return int(number) if number is not None and number.denominator == 1 else None
+
+
+def read_points(text: str) -> tuple[int, int | None] | None:
+    """Read whole points and, where the text tells it, the maximum: ``"3"``, ``"3,0"``, ``"3 / 4"``, ``"3 балла из 4"``."""
+    number = read_integer(text)
+    if number is not None:
+        return number, None
+    out = _UNIT_OF_POINTS.sub("", tidy(text).casefold())
+    parts = _OF_MAXIMUM.fullmatch(out)
+    points, top = map(read_integer, parts.groups() if parts else (out, "1"))
+    if points is None or top is None or top < 1:
+        return None
+    return points, top if parts else None
+
+
+def points_within(text: str, maximum: int) -> int | None:
+    """Return the points of a cell, None unless they can be read as points from 0 to this maximum and no other."""
+    read = read_points(text)
+    return read[0] if read is not None and 0 <= read[0] <= maximum and read[1] in {None, maximum} else None
+
+
+def masked(text: str) -> str:
+    """Return a content as a message may show it: short, of longer words and numbers the beginning only."""
+    least = 4 if " " in text else 6
+    out = re.sub(rf"[^\W\d_]{{{least},}}|\d{{7,}}", lambda word: word[0][:2] + "…", text)
+    return out if len(out) <= 24 else out[:23].rstrip("…") + "…"
 
 
 def plain(number: Fraction) -> str:

@@ -149,8 +149,7 @@ class Responses(Result):
         place = int(_places(self.items, [item], "items")[0])
         definition = bank.item(item)
         stored = None if self.answers is None else self.answers.of(row, place)
-        column = () if self.answers is None else self.answers.vocabulary[place]
-        raw, normalised, elements = explain_answer(definition, stored, column)
+        raw, normalised, elements = explain_answer(definition, stored)
         answered = self.reasons[row, place] == Reason.ANSWERED
         return Explanation(
             person=person,

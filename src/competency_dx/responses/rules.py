@@ -13,7 +13,16 @@ from competency_dx.bank import CodeMap, Given, Item, OneError, PerElement, Rubri
 from competency_dx.errors import ResponsesError
 from competency_dx.responses.codes import CodeBook, code_book, read_pairs
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.normalise import fold_code, fold_look, fold_text, plain, read_integer, read_number, tidy
+from competency_dx.responses.normalise import (
+    fold_code,
+    fold_look,
+    fold_text,
+    plain,
+    points_within,
+    read_number,
+    read_points,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -31,17 +40,23 @@ class Element(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What an answer is worth; `readable` is False when the rule cannot say what was meant."""
+    """What an answer is worth; `readable` is False when the rule cannot say what was meant.
+
+    `several` tells that several options are marked where one is asked for: plainly an answer, and a wrong one.
+    """
 
     points: int
     readable: bool
     normalised: str
     elements: tuple[Element, ...] = ()
+    several: bool = False
 
 
 Judge = Callable[[str], Judgement]
 
 UNREADABLE = Judgement(points=0, readable=False, normalised="")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"
+"""Signs of options, look-alikes once."""
 
 
 def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
@@ -49,39 +64,27 @@ def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
 
     The status is `Reason.ANSWERED`, or `Reason.INVALID` where the answer cannot be one to this item.
     """
-    judge = judge_of(item)
-    verdicts = [judge(a) for a in answers]
+    verdicts = list(map(judge_of(item), answers))
     points = np.array([v.points for v in verdicts], dtype=np.int64)
     status = np.array([Reason.ANSWERED if v.readable else Reason.INVALID for v in verdicts], dtype=np.uint8)
     return points, status
 
 
-def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[tuple[str, ...], bool]:
-    """Return all distinct answers to an item as its judge reads them, and whether words of options stand beside codes.
-
-    Leading zeros of digit strings that were stored as numbers are restored. Where words of options can be taken for codes of
-    others the column decides: when some answers can only be words and none only codes, all are words; when both kinds occur
-    they are left as they are.
-    """
+def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
+    """Return answers with the leading zeros of digit strings restored that were stored as numbers."""
     key = str(item.key)
-    if item.type == "digits" and key.startswith("0"):
-        stored = zip(answers, kinds, strict=True)
-        return tuple(a.zfill(len(key)) if kind == "number" and a.isdigit() else a for a, kind in stored), False
-    if item.type not in {"single", "multiple"} or not item.options:
-        return tuple(answers), False
+    if item.type != "digits" or not key.startswith("0"):
+        return tuple(answers)
+    stored = zip(answers, kinds, strict=True)
+    return tuple(a.zfill(len(key)) if kind == "number" and a.isdigit() else a for a, kind in stored)
+
+
+def ambiguous_options(item: Item) -> tuple[str, ...]:
+    """Return the options whose words can be taken for the code of another option (for the codes of others in a set)."""
     book = code_book(item.options, item.options)
-    if not book.clashes:
-        return tuple(answers), False
-    written = [book.by_code(a) for a in answers]
-    worded = [book.by_text(a) for a in answers]
-    if item.type == "single":
-        written = [w if w is not None and len(w) == 1 else None for w in written]
-        worded = [w if w is not None and len(w) == 1 else None for w in worded]
-    words_only = any(w is not None and c is None for c, w in zip(written, worded, strict=True))
-    codes_only = any(c is not None and w is None for c, w in zip(written, worded, strict=True))
-    if not words_only or codes_only:
-        return tuple(answers), words_only
-    return tuple(a if w is None else " ".join(w) for a, w in zip(answers, worded, strict=True)), False
+    read = ((code, book.by_code(words)) for words, code in book.texts.items())
+    most = len(item.options) if item.type == "multiple" else 1
+    return tuple(code for code, meant in read if meant not in {None, (code,)} and len(meant or ()) <= most)
 
 
 def judge_of(item: Item) -> Judge:
@@ -89,7 +92,7 @@ def judge_of(item: Item) -> Judge:
     rule = item.rule
     if isinstance(rule, CodeMap):
         words = {c: t for c, t in item.options.items() if c in rule.scores}
-        return _one_code(code_book([*rule.scores, *rule.zero], words), rule.scores, listed=True)
+        return _one_code(code_book([*rule.scores, *rule.zero], words), rule.scores)
     if isinstance(rule, Given):
         return _given(rule.points)
     if isinstance(rule, Rubric):
@@ -111,29 +114,39 @@ def _amount(item: Item, *, hits: int, extras: int, errors: int, size: int) -> in
     return item.max_score if errors == 0 and hits == size else 0
 
 
-def _one_code(book: CodeBook, points: Mapping[str, int], *, listed: bool) -> Judge:
-    """Judge an answer of one code; where the codes are not `listed` any other is a readable answer without points."""
+def _codes(item: Item, key: Sequence[str]) -> tuple[str, ...]:
+    """Return the codes of the options; where the bank does not list them all signs of the kind that the key is written in."""
+    if item.options:
+        return tuple(item.options)
+    signs = "123456789" if all(map(str.isdigit, key)) else LETTERS if all(map(str.isalpha, key)) else ""
+    known = set(map(fold_code, key))
+    return (*dict.fromkeys(key), *(s for s in signs if fold_code(s) not in known))
+
+
+def _one_code(book: CodeBook, points: Mapping[str, int]) -> Judge:
+    """Judge an answer of one code."""
 
     def judge(raw: str) -> Judgement:
-        code = book.find(raw) or (None if listed else fold_code(raw))
-        return UNREADABLE if not code else Judgement(points.get(code, 0), readable=True, normalised=code)
+        code = book.find(raw)
+        if code:
+            return Judgement(points.get(code, 0), readable=True, normalised=code)
+        codes = dict.fromkeys(c for c in book.split(raw) or () if c is not None)
+        return Judgement(0, readable=True, normalised=" ".join(codes), several=True) if len(codes) > 1 else UNREADABLE
 
     return judge
 
 
 def _single(item: Item) -> Judge:
     key = str(item.key)
-    return _one_code(code_book(item.options or (key,), item.options), {key: item.max_score}, listed=bool(item.options))
+    return _one_code(code_book(_codes(item, (key,)), item.options), {key: item.max_score})
 
 
 def _multiple(item: Item) -> Judge:
     key = tuple(cast("tuple[str, ...]", item.key))
-    book = code_book(item.options or key, item.options)
+    book = code_book(_codes(item, key), item.options)
 
     def judge(raw: str) -> Judgement:
         codes = book.split(raw)
-        if codes is None and not item.options:
-            codes = tuple(filter(None, map(fold_code, re.split(r"[;,.\s/|]+", raw)))) or None
         if codes is None:
             return UNREADABLE
         chosen = [c for c in dict.fromkeys(codes) if c is not None]
@@ -153,7 +166,7 @@ def _sequence(item: Item) -> Judge:
     else:
         key = tuple(cast("tuple[str, ...]", item.key))
         labels = tuple(str(k + 1) for k in range(len(key)))
-    options = code_book(item.options or dict.fromkeys(key), item.options)
+    options = code_book(_codes(item, key), item.options)
     left = code_book(labels, item.left) if isinstance(item.key, dict) else None
 
     def judge(raw: str) -> Judgement:
@@ -246,10 +259,8 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
 
 def _given(maximum: int) -> Judge:
     def judge(raw: str) -> Judgement:
-        points = read_integer(raw)
-        if points is None or not 0 <= points <= maximum:
-            return UNREADABLE
-        return Judgement(points, readable=True, normalised=str(points))
+        points = points_within(raw, maximum)
+        return UNREADABLE if points is None else Judgement(points, readable=True, normalised=str(points))
 
     return judge
 
@@ -260,26 +271,27 @@ def _rated(item: Item) -> Judge:
     total = _given(item.max_score)
 
     def judge(raw: str) -> Judgement:
-        levels = _levels(fold_look(raw), list(criteria))
-        if levels is None:
-            return total(raw)
-        if any(x is None or not 0 <= x <= top for x, top in zip(levels, criteria.values(), strict=True)):
+        whole, (points, top) = total(raw), read_points(raw) or (0, None)
+        if (whole.readable and len(criteria) > 1) or (top is not None and top >= points):
+            return whole  # "1 / 1" is more likely 1 of 1 than two marks
+        marks = _marks(tidy(raw), list(criteria))
+        levels = [points_within(mark, top) for mark, top in zip(marks, criteria.values(), strict=False)]
+        readable = [x for x in levels if x is not None]
+        if not len(readable) == len(marks) == len(criteria):
             return UNREADABLE
-        found = [x for x in levels if x is not None]
-        parts = zip(names, found, criteria.values(), strict=True)
+        parts = zip(names, readable, criteria.values(), strict=True)
         elements = tuple(Element(name, str(x), x, top) for name, x, top in parts)
         written = "; ".join(f"{e.label}={e.given}" for e in elements)
-        return Judgement(sum(found), readable=True, normalised=written, elements=elements)
+        return Judgement(sum(readable), readable=True, normalised=written, elements=elements)
 
     return judge
 
 
-def _levels(text: str, criteria: Sequence[str]) -> list[int | None] | None:
-    """Read ``"К1=2; К2=1"`` or ``"2;1"``; None when the text is one number, the total."""
+def _marks(text: str, criteria: Sequence[str]) -> list[str]:
+    """Cut ``"К1=2; К2=1"`` or ``"2;1"`` into a mark a criterion; nothing where the names are not those of the criteria."""
     if re.search(r"[=:]", text):
-        pairs = {fold_code(n): read_integer(x) for n, x in re.findall(r"([^\s=:;,]+)\s*[=:]\s*([^\s;,]*)", text)}
-        return [pairs.get(c) for c in criteria] if set(pairs) <= set(criteria) else [None] * len(criteria)
-    numbers = [n for n in re.split(r"\s*[;/|+]\s*|,\s+|\s+", text) if n]
-    if len(numbers) < 2 and len(criteria) > 1:
-        return None
-    return [read_integer(n) for n in numbers] if len(numbers) == len(criteria) else [None] * len(criteria)
+        head, *parts = re.split(r"(?:^|(?<=[\s;,]))([^\s=:;,]+)\s*[=:]", text)
+        marks = dict(zip(map(fold_code, parts[::2]), (p.strip(" ;,") for p in parts[1::2]), strict=True))
+        whole = not head and len(marks) == len(parts) // 2 and set(marks) == set(criteria)
+        return [marks[c] for c in criteria] if whole else []
+    return [text] if len(criteria) == 1 else re.split(r"\s*;\s*" if ";" in text else r"\s*[/|+]\s*|,\s+|\s+", text)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from competency_dx.responses.findings import ABSENT as ABSENT_PERSONS
-from competency_dx.responses.findings import OUTSIDE_FORM, UNKNOWN_FORM
+from competency_dx.responses.findings import BLANKS, OUTSIDE_FORM, UNKNOWN_FORM
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
 from competency_dx.responses.normalise import fold_code, fold_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from competency_dx.arrays import Names
+    from competency_dx.arrays import Bools, Ints, Names
     from competency_dx.bank import Form, ItemBank
     from competency_dx.findings import Finding
     from competency_dx.responses.reading.roles import Roles
@@ -41,20 +41,30 @@ def forms_of(roles: Roles, bank: ItemBank | None) -> FormColumn | None:
 
 
 def resolve_blanks(
-    persons: Names, items: Sequence[str], status: Reasons, forms: FormColumn | None
+    persons: Names, items: Sequence[str], status: Reasons, stated: Ints, forms: FormColumn | None
 ) -> tuple[Reasons, list[Finding]]:
     """Replace `BLANK` and `ABSENT` by reasons; `persons` are the ids row by row.
 
     Inside the form a run of blanks at its end was not reached and any other blank was omitted; outside the form, or
-    where the form is not known, a blank was not administered. Whoever did not come was administered nothing.
+    where the form is not known, a blank was not administered. Where the user has `stated` (I,) what an empty cell is, it is
+    that in rows with any content, but not outside the form. Whoever did not come was administered nothing.
     """
-    out = status.copy()
+    blank, out = status == BLANK, status.copy()
     there = (status == Reason.ANSWERED) | (status == Reason.INVALID)
     absent = (status == ABSENT).any(axis=1) & ~there.any(axis=1)
-    found = [*ABSENT_PERSONS.about(persons[absent].tolist()), *(_by_form(forms, items, out) if forms else [])]
+    out = np.where(blank & ~blank.all(axis=1, keepdims=True), stated.astype(np.uint8), status)
+    notes = [*ABSENT_PERSONS.about(persons[absent].tolist()), *(_by_form(forms, items, out, blank) if forms else [])]
     out[(out == BLANK) | (out == ABSENT)] = Reason.NOT_ADMINISTERED
     out[absent] = Reason.NOT_ADMINISTERED
-    return out, found
+    return out, [*notes, *blank_cells(np.bincount(out[blank & ~absent[:, None]], minlength=len(Reason)))]
+
+
+def blank_cells(counts: Ints) -> tuple[Finding, ...]:
+    """Return what is to be said of blank cells; `counts` (5,) by `Reason`."""
+    facts = {
+        name: int(counts[Reason[name.upper()]]) for name in ("omitted", "not_reached", "not_administered", "invalid")
+    }
+    return (BLANKS.of(cells=int(counts.sum()), **facts),) if counts.any() else ()
 
 
 def _form_index(forms: Sequence[Form]) -> dict[str, Form]:
@@ -69,7 +79,7 @@ def _form_index(forms: Sequence[Form]) -> dict[str, Form]:
     return {fold_text(name): f for name, f in worded.items()} | short | {fold_text(t): f for t, f in titles} | ids
 
 
-def _by_form(given: FormColumn, items: Sequence[str], out: Reasons) -> list[Finding]:
+def _by_form(given: FormColumn, items: Sequence[str], out: Reasons, blank: Bools) -> list[Finding]:
     """Write the reasons of blanks inside forms into `out`, and return what is to be said of the forms."""
     column, forms, _ = given
     place = {name: k for k, name in enumerate(items)}
@@ -83,6 +93,7 @@ def _by_form(given: FormColumn, items: Sequence[str], out: Reasons) -> list[Find
         out[np.ix_(rows, inside)] = reached(out[np.ix_(rows, inside)])
         beyond = np.setdiff1d(np.arange(len(items)), inside)
         answered = out[np.ix_(rows, beyond)] == Reason.ANSWERED
+        out[np.ix_(rows, beyond)] = np.where(blank[np.ix_(rows, beyond)], BLANK, out[np.ix_(rows, beyond)])
         n_outside += int(answered.sum())
         outside += [items[k] for k in beyond[answered.any(axis=0)].tolist()]
     n_unknown = int(np.isin(column.codes, [k for k, f in enumerate(forms) if f is None]).sum())

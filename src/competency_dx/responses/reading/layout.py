@@ -8,13 +8,14 @@ from typing import Literal, get_args
 
 from competency_dx.arrays import value
 from competency_dx.errors import ResponsesError
-from competency_dx.responses.missing import Reason, ReasonName, reason_code
+from competency_dx.responses.missing import Meaning, reason_code
 from competency_dx.responses.normalise import fold_text, header_form, tidy
 
 Shape = Literal["auto", "wide", "long"]
 Cells = Literal["auto", "raw", "scored"]
 Attempts = Literal["error", "first", "last", "best"]
 Privacy = Literal["refuse", "drop"]
+Unreadable = Literal["refuse", "leave_out"]
 
 _WHO_RU = (
     "участника", "учителя", "педагога", "ученика", "учащегося", "обучающегося", "студента", "слушателя", "пользователя",
@@ -104,13 +105,16 @@ class Layout:
         Which attempt counts when a person occurs twice. "best" takes the attempt with the most points; in a long
         table, where attempts are per item, the best answer to each item.
     missing_tokens : mapping of str to reason
-        Further texts that stand for a missing answer, for example ``{"нет": "omitted"}``.
+        Further texts that stand for a missing answer, for example ``{"нет": "omitted"}``. ``""`` is the empty cell; the
+        reason "blank" is whatever an empty cell stands for.
     missing_codes : mapping of item id or "*" to mapping of str to reason
         Codes that stand for a missing answer to one item or to all, for example ``{"*": {"99": "omitted"}}``.
     pii : {"refuse", "drop"}
         What to do with columns of personal data: names, e-mails, phones, СНИЛС, birth dates …
     sheet : str or None
         Sheet of a workbook.
+    unreadable : {"refuse", "leave_out"}
+        What to do with columns of which more than a tenth of the cells cannot be read, or all; single cells are left out.
     """
 
     kind: Shape = "auto"
@@ -122,16 +126,20 @@ class Layout:
     aliases: Mapping[str, str] | None = None
     form: str | None = None
     attempts: Attempts = "error"
-    missing_tokens: Mapping[str, ReasonName] | None = None
-    missing_codes: Mapping[str, Mapping[str, ReasonName]] | None = None
+    missing_tokens: Mapping[str, Meaning] | None = None
+    missing_codes: Mapping[str, Mapping[str, Meaning]] | None = None
     pii: Privacy = "refuse"
     sheet: str | None = None
+    unreadable: Unreadable = "refuse"
 
     def __post_init__(self) -> None:
-        for name, kind in (("kind", Shape), ("cells", Cells), ("attempts", Attempts), ("pii", Privacy)):
+        choices = {"kind": Shape, "cells": Cells, "attempts": Attempts, "pii": Privacy, "unreadable": Unreadable}
+        for name, kind in choices.items():
             if getattr(self, name) not in get_args(kind):
-                choices = ", ".join(map(repr, get_args(kind)))
-                raise ResponsesError(f"Layout({name}={getattr(self, name)!r}) is not possible; choose one of {choices}")
+                possible = ", ".join(map(repr, get_args(kind)))
+                raise ResponsesError(
+                    f"Layout({name}={getattr(self, name)!r}) is not possible; choose one of {possible}"
+                )
         if isinstance(self.items, str):
             raise ResponsesError(f"Layout(items={self.items!r}) is one text; give a tuple of column names")
         object.__setattr__(self, "items", None if self.items is None else tuple(map(_one_line, self.items)))
@@ -152,7 +160,7 @@ class Layout:
         codes = self.missing_codes or {}
         for source in (self.missing_tokens or {}, codes.get("*", {}), codes.get(item, {})):
             for text, reason in source.items():
-                out |= dict.fromkeys((tidy(text), fold_text(text) or tidy(text)), int(Reason[reason.upper()]))
+                out |= dict.fromkeys((tidy(text), fold_text(text) or tidy(text)), reason_code(reason, ""))
         return out
 
     def settings(self) -> dict[str, str]:
@@ -161,6 +169,7 @@ class Layout:
         named = {n: getattr(self, n) for n in ("person", "item", "answer", "form", "sheet") if getattr(self, n)}
         tokens = {n: getattr(self, n) for n in ("aliases", "missing_tokens", "missing_codes")}
         listed = {"items": ", ".join(self.items)} if self.items is not None else {}
+        chosen |= {"unreadable": "left out"} if self.unreadable == "leave_out" else {}
         return {**chosen, **named, **listed, **{n: str(t) for n, t in tokens.items() if t}}
 
 

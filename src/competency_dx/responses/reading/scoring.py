@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
-from competency_dx.errors import ResponsesError, listed
+from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
 from competency_dx.responses import findings as catalogue
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
-from competency_dx.responses.normalise import read_integer
+from competency_dx.responses.normalise import masked, read_points
 from competency_dx.responses.reading.table import Column
-from competency_dx.responses.rules import score_answers, written
+from competency_dx.responses.reading.unreadable import HIGHEST, refuse_unreadable
+from competency_dx.responses.rules import ambiguous_options, judge_of, written
+from competency_dx.responses.strange_values import minus_is_doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +28,6 @@ Mode = Literal["raw", "scored"]
 Remark = tuple[Template, str, str, int]
 """What happened in a column or item: with which content, and how often."""
 
-HIGHEST = 127
 CLEARLY = 2
 """Cells that speak for a reading must be this many times as many as those that speak against it."""
 MANY = 5
@@ -36,22 +37,28 @@ MANY = 5
 class Verdicts(NamedTuple):
     """Points and status of each distinct content of a column; `tokens` marks those that stand for a missing answer.
 
-    `unclear` tells that words of options stand beside codes of others, and were read as codes.
+    `several` marks wrong answers of more options than are asked for, `maximum` is what a column of points says itself, as in
+    ``"3 / 4"``.
     """
 
     points: Ints
     status: Reasons
     tokens: Bools
-    unclear: bool = False
+    several: Bools
+    maximum: int | None = None
 
 
 class Scored(NamedTuple):
-    """Columns by item id, and matrices (P, I) of points and status (with `BLANK` and `ABSENT` still to be resolved)."""
+    """Columns by item id, and matrices (P, I) of points and status (with `BLANK` and `ABSENT` still to be resolved).
+
+    `blanks` (I,) is what an empty cell stands for where the user says so, else `BLANK`.
+    """
 
     columns: Mapping[str, Column]
     mode: Mode
     scores: Codes
     status: Reasons
+    blanks: Ints
     max_scores: Ints
     findings: tuple[Finding, ...]
 
@@ -88,15 +95,17 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
         points = [point_verdicts(top, c, u) for top, c, u in zip(tops, columns.values(), own, strict=True)]
     mode, found = decide(columns, items, raw, points)
     verdicts = raw if mode == "raw" else points
+    refuse_unreadable(columns, verdicts, items, mode, layout)
     shape = (len(next(iter(columns.values())).codes), len(columns))
     scores, status = np.zeros(shape, dtype=np.int8), np.empty(shape, dtype=np.uint8)
     highest, remarks = np.ones(len(columns), dtype=np.int64), []
-    for k, ((name, column), v) in enumerate(zip(columns.items(), verdicts, strict=True)):
+    for k, ((name, column), v, stated) in enumerate(zip(columns.items(), verdicts, own, strict=True)):
         scores[:, k] = np.append(v.points, 0)[column.codes]
         status[:, k] = np.append(v.status, np.uint8(BLANK))[column.codes]
-        highest[k] = items[name].max_score if items else max(1, int(v.points.max(initial=0)))
-        remarks += remarks_of(name, column, v, items[name] if mode == "raw" else None)
-    return Scored(columns, mode, scores, status, highest, (*found, *gather(remarks)))
+        highest[k] = items[name].max_score if items else v.maximum or max(1, int(v.points.max(initial=0)))
+        remarks += remarks_of(name, column, v, items[name] if mode == "raw" else None, stated)
+    blanks = np.array([u.get("", BLANK) for u in own], dtype=np.int64)
+    return Scored(columns, mode, scores, status, blanks, highest, (*found, *gather(remarks)))
 
 
 def gather(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
@@ -119,34 +128,31 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
 
     A readable answer that earns points, or is one of those that the item lists, is never a token for a missing one.
     """
-    answers, unclear = written(item, column.vocabulary, column.kinds)
-    points, status = score_answers(item, answers)
+    judge = judge_of(item)
+    read = [judge(answer) for answer in written(item, column.vocabulary, column.kinds)]
+    points = np.array([r.points for r in read], dtype=np.int64)
+    status = np.array([Reason.ANSWERED if r.readable else Reason.INVALID for r in read], dtype=np.uint8)
+    several = np.array([r.several for r in read], dtype=np.bool_)
     listed_answer = bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
     certain = (status == Reason.ANSWERED) & ((points > 0) | listed_answer)
     negative = frozenset() if item.type in {"number", "text"} else NEGATIVE_CODES
-    return _settled(column, Verdicts(points, status, certain, unclear), own, negative)
+    return _settled(column, Verdicts(points, status, certain, several), own, negative)
 
 
 def point_verdicts(top: int | None, column: Column, own: Mapping[str, int]) -> Verdicts:
-    """Read the distinct contents of a column as points from 0 to the maximum of the item, None where it is not known."""
-    numbers = [read_integer(v) for v in column.vocabulary]
-    fits = np.array([n is not None and 0 <= n <= (HIGHEST if top is None else top) for n in numbers], dtype=np.bool_)
-    points = np.array([n if f else 0 for n, f in zip(numbers, fits, strict=True)], dtype=np.int64)
+    """Read the distinct contents of a column as points from 0 to the maximum of the item, None where it is not known.
+
+    A maximum that the cells state themselves counts where it is that of the item, or one and the same where that is not known.
+    """
+    read = [read_points(v) or (-1, None) for v in column.vocabulary]
+    tops = {maximum for _, maximum in read if maximum is not None}
+    stated = next(iter(tops)) if len(tops) == 1 and top is None else None
+    highest = top or stated or HIGHEST
+    fits = np.array([0 <= n <= highest and m in {None, top or stated} for n, m in read], dtype=np.bool_)
+    points = np.where(fits, [n for n, _ in read], 0).astype(np.int64)
     status = np.where(fits, Reason.ANSWERED, Reason.INVALID).astype(np.uint8)
-    out = _settled(column, Verdicts(points, status, np.zeros(len(fits), dtype=np.bool_)), own, NEGATIVE_CODES)
-    if top is not None:
-        return out
-    if len(fits) and not fits.any() and not out.tokens.all():
-        raise ResponsesError(
-            f"column {column.name} holds no points but {listed(map(repr, column.vocabulary))}; give the bank to score raw "
-            "answers, or leave the column out of Layout(items=…)"
-        )
-    if high := [n for n, t in zip(numbers, out.tokens, strict=True) if n is not None and n > HIGHEST and not t]:
-        raise ResponsesError(
-            f"column {column.name} holds {listed(high)}, more than the highest score of {HIGHEST}; if it is no item, name "
-            "the item columns with Layout(items=…) or the person column with Layout(person=…)"
-        )
-    return out
+    nothing = np.zeros(len(fits), dtype=np.bool_)
+    return _settled(column, Verdicts(points, status, nothing, nothing, stated), own, NEGATIVE_CODES)
 
 
 def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: frozenset[str]) -> Verdicts:
@@ -163,59 +169,102 @@ def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: f
     return read._replace(tokens=tokens)
 
 
+class Tally(NamedTuple):
+    """Cells of a column by what they can be; `alike` tells of a column that looks like points among answers."""
+
+    cells: int
+    no_points: int
+    no_answers: int
+    unread: int
+    differ: int
+    of_maximum: int
+    alike: bool
+
+
 def decide(
     columns: Mapping[str, Column], items: Mapping[str, Item], raw: Sequence[Verdicts], points: Sequence[Verdicts]
 ) -> tuple[Mode, list[Finding]]:
-    """Tell answers from points by the cells that can only be one of them; raises where both readings are possible."""
+    """Tell answers from points by the cells that can only be one of them; raises where both readings are possible.
+
+    Points of a maximum (``"1 / 1"``) in nearly all cells are points. Where a column is of answers and none is of points that
+    cannot be answers, cells that are hardly answers do not count.
+    """
     if not raw or not points:
         return ("raw" if raw else "scored"), []
     if all(items[name].type == "scored" for name in columns):
         return "scored", []
-    no_points = no_answers = differ = 0
-    strange: list[str] = []
-    alike: list[str] = []
-    for (name, column), r, p in zip(columns.items(), raw, points, strict=True):
-        real, occurs, high = ~(r.tokens | p.tokens), column.counts(), p.status == Reason.INVALID
-        counts = np.where(real, occurs, 0)
-        bad = (r.status == Reason.INVALID) | (p.status == Reason.ANSWERED) & _strange(items[name], column.vocabulary)
-        no_points += int(counts[high & ~bad].sum())
-        no_answers += int(counts[bad & ~high].sum())
-        differ += int(counts[(r.points != p.points) | (high != bad)].sum())
-        strange += [name] if counts[bad & ~high].any() else []
-        several = np.unique(p.points[real]).size > 1 and counts.sum() >= MANY
-        alike += [name] if several and not high[real].any() and not r.points[real].any() else []
-    if no_answers > CLEARLY * no_points:
-        return "scored", [catalogue.SCORED_CELLS.of(strange)]
-    if no_points > CLEARLY * no_answers or differ == 0:
-        return "raw", [*catalogue.POINTS_AMONG_ANSWERS.about(alike)]
+    tallies = {
+        name: tally(items[name], column, r, p)
+        for (name, column), r, p in zip(columns.items(), raw, points, strict=True)
+    }
+    every = list(tallies.values())
+    no_points, no_answers = sum(t.no_points for t in every), sum(t.no_answers for t in every)
+    differ, of_maximum = sum(t.differ for t in every), sum(t.of_maximum for t in every)
+    if of_maximum > CLEARLY * (sum(t.cells for t in every) - of_maximum):
+        return "scored", [catalogue.SCORED_CELLS.of(columns)]
+    letters = any(2 * t.no_points > t.cells for t in every) and not any(2 * t.unread > t.cells for t in every)
+    if no_answers > CLEARLY * no_points and not letters:
+        return "scored", [catalogue.SCORED_CELLS.of(name for name, t in tallies.items() if t.no_answers)]
+    if no_points > CLEARLY * no_answers or differ == 0 or letters:
+        return "raw", [*catalogue.POINTS_AMONG_ANSWERS.about(name for name, t in tallies.items() if t.alike)]
     raise ResponsesError(
         f"The cells can be read as answers and as points, with different results ({differ} cells); say which they are "
         "with Layout(cells='raw') or Layout(cells='scored')"
     )
 
 
+def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
+    """Count the cells of a column that can only be answers (`r`), only points (`p`), or both with different results."""
+    real = ~(r.tokens | p.tokens)
+    counts, high = np.where(real, column.counts(), 0), p.status == Reason.INVALID
+    unread = (r.status == Reason.INVALID) & ~high
+    bad = (r.status == Reason.INVALID) | ~high & _strange(item, column.vocabulary)
+    stated = (read_points(text) for text in column.vocabulary)
+    of_maximum = np.array([s is not None and s[1] is not None for s in stated], dtype=np.bool_)
+    values = np.unique(p.points[real]).size
+    return Tally(
+        cells=int(counts.sum()),
+        no_points=int(counts[high & ~bad].sum()),
+        no_answers=int(counts[bad & ~high].sum()),
+        unread=int(counts[unread].sum()),
+        differ=int(counts[(r.points != p.points) | (high != bad)].sum()),
+        of_maximum=int(counts[~high & of_maximum].sum()),
+        alike=values > 1 and counts.sum() >= MANY and not high[real].any() and not r.points[real].any(),
+    )
+
+
 def _strange(item: Item, contents: Sequence[str]) -> Bools:
-    """Mark contents that are readable but hardly an answer: "0" where options are not listed, one sign of several."""
-    size = 0 if item.key is None else len(item.key)
-    row = item.type in {"matching", "ordering", "digits"} and size > 1
-    nothing = item.type in {"single", "multiple"} and not item.options and size > 0 and "0" not in (item.key or ())
-    return np.array([(row and len(v) == 1) or (nothing and v == "0") for v in contents], dtype=np.bool_)
+    """Mark contents that are readable but hardly an answer: one sign where several are asked for."""
+    row = item.type in {"matching", "ordering", "digits"} and len(item.key or ()) > 1
+    return np.array([row and len(v) == 1 for v in contents], dtype=np.bool_)
 
 
-def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None) -> list[Remark]:
-    """Return what is remarkable about a column: tokens, unreadable answers, dates and, in answers to `item`, leading zeros."""
-    out: list[Remark] = [(catalogue.AMBIGUOUS_OPTIONS, name, "", 1)] if verdicts.unclear else []
+def remarks_of(
+    name: str, column: Column, verdicts: Verdicts, item: Item | None, own: Mapping[str, int]
+) -> list[Remark]:
+    """Return what is remarkable about a column: tokens, unreadable cells, dates, in answers to `item` leading zeros too."""
+    out: list[Remark] = [(catalogue.AMBIGUOUS_OPTIONS, name, "", 1)] if item and ambiguous_options(item) else []
     key = str(item.key) if item is not None and item.type == "digits" else ""
     counts = column.counts().tolist()
+    given = sum(n for n, token in zip(counts, verdicts.tokens, strict=True) if not token)
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
-        template = None
+        template, shown = None, masked(text)
         if verdicts.tokens[k]:
-            template = catalogue.MISSING_TOKENS
+            template, shown = catalogue.MISSING_TOKENS, text[:40]
+            if (
+                text == "-1"
+                and item is None
+                and minus_is_doubtful(counts[k], given, int(verdicts.points.max()))
+                and text not in own
+            ):
+                out.append((catalogue.MINUS_ONE, name, repr(text), counts[k]))
         elif verdicts.status[k] == Reason.INVALID:
             template = catalogue.DATE if kind == "date" else catalogue.INVALID
+        elif verdicts.several[k]:
+            template = catalogue.SEVERAL_OPTIONS
         elif key.startswith("0") and text.isdigit() and len(text) < len(key):
             lost = catalogue.ZEROS_LOST if text.zfill(len(key)) == key else None
             template = catalogue.ZEROS_RESTORED if kind == "number" else lost
         if template is not None:
-            out.append((template, name, repr(text if len(text) < 40 else text[:39] + "…"), counts[k]))
+            out.append((template, name, repr(shown), counts[k]))
     return out

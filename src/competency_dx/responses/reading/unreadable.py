@@ -1,0 +1,137 @@
+"""Cells that cannot be read: single ones are left out; where there are more the table, the bank or the layout is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from competency_dx.bank import CodeMap, Given, Item, Rubric
+from competency_dx.errors import ResponsesError, listed
+from competency_dx.responses.missing import Reason
+from competency_dx.responses.normalise import masked, read_integer, read_points
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from competency_dx.responses.reading.layout import Layout
+    from competency_dx.responses.reading.scoring import Mode, Verdicts
+    from competency_dx.responses.reading.table import Column
+
+MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
+"""Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""
+SHORT = 5
+"""Columns with fewer filled cells are judged together, by the larger share."""
+HIGHEST = 127
+EXAMPLES = 3
+ENOUGH = 5
+"""So many marks without a zero say that a scale starts at 1."""
+
+
+class Unread(NamedTuple):
+    """How many of the filled cells of a column have no reading, which contents they are, and what was expected."""
+
+    content: Literal["points", "answers"]
+    name: str
+    cells: int
+    filled: int
+    contents: tuple[str, ...]
+    expected: str
+
+
+def refuse_unreadable(
+    columns: Mapping[str, Column], verdicts: Sequence[Verdicts], items: Mapping[str, Item], mode: Mode, layout: Layout
+) -> None:
+    """Refuse a table with a column that has no reading or more unreadable cells than single ones, and shifted marks.
+
+    Raises
+    ------
+    ResponsesError
+        Naming columns, examples and the setting that leaves such cells out.
+    """
+    judged: list[Unread] = []
+    for (name, column), v in zip(columns.items(), verdicts, strict=True):
+        item = items.get(name)
+        points = item is None or mode == "scored" or isinstance(item.rule, Given | Rubric)
+        if item is None:
+            _check_range(column, v)
+        elif points:
+            _check_start(item, column, v)
+        bad = ~v.tokens & ((v.status == Reason.INVALID) | v.several)
+        judged.append(
+            Unread(
+                content="points" if points else "answers",
+                name=name,
+                cells=int(column.counts()[bad].sum()),
+                filled=int(column.counts()[~v.tokens].sum()),
+                contents=tuple(text for text, b in zip(column.vocabulary, bad, strict=True) if b),
+                expected="points" if item is None else _expected(item, points=points),
+            )
+        )
+    if layout.unreadable == "refuse" and (guilty := list(_guilty(judged))):
+        raise ResponsesError(_sentence(guilty, mode, known=bool(items)))
+
+
+def _guilty(judged: Sequence[Unread]) -> Iterator[Unread]:
+    """Yield the columns without any reading, and with too many unreadable cells: each by itself, short ones together."""
+    short = [u for u in judged if u.filled < SHORT]
+    filled, cells = sum(u.filled for u in short), sum(u.cells for u in short)
+    together = filled >= SHORT and cells > MOST_UNREADABLE["answers"] * filled
+    for u in judged:
+        nothing = u.cells == u.filled > 1 and u.content == "points"
+        alone = u.filled >= SHORT and u.cells > max(1.0, MOST_UNREADABLE[u.content] * u.filled)
+        if nothing or alone or (together and u.cells and u.filled < SHORT):
+            yield u
+
+
+def _sentence(guilty: Sequence[Unread], mode: Mode, *, known: bool) -> str:
+    worst = guilty[0]
+    shown = listed((repr(masked(text)) for text in worst.contents), EXAMPLES)
+    if not known and worst.cells == worst.filled:
+        return (
+            f"column {worst.name} holds no points but {shown}; give the bank to score raw answers, or leave the column out "
+            "of Layout(items=…)"
+        )
+    others = f" (likewise {listed(u.name for u in guilty[1:])})" if len(guilty) > 1 else ""
+    other = "scored" if mode == "raw" else "raw"
+    cells = f"say what they hold with Layout(cells='{other}') or --cells {other}, " if known else ""
+    return (
+        f"column {worst.name}{others}: {worst.cells} of {worst.filled} cells cannot be read ({shown}); expected "
+        f"{worst.expected}; correct the cells, {cells}name codes of missing answers with Layout(missing_tokens=…) or "
+        "--missing, or leave out what cannot be read with Layout(unreadable='leave_out') or --unreadable leave_out"
+    )
+
+
+def _expected(item: Item, *, points: bool) -> str:
+    if points:
+        return f"whole points from 0 to {item.max_score}"
+    if isinstance(item.rule, CodeMap) or item.type in {"number", "digits", "text"}:
+        kinds = {"number": "one number", "digits": "digits", "text": "a text"}
+        return "one of the codes of the item" if isinstance(item.rule, CodeMap) else kinds[item.type]
+    several = "" if item.type == "single" else "s"
+    return f"the code{several} of option{several} {listed(item.options, 10)}" if item.options else "codes of options"
+
+
+def _check_start(item: Item, column: Column, v: Verdicts) -> None:
+    """Refuse marks from 1 to one more than the maximum: a scale that starts at 1."""
+    marks = [read_points(text) for text, token in zip(column.vocabulary, v.tokens, strict=True) if not token]
+    values = {m[0] for m in marks if m is not None and m[1] is None}
+    top = item.max_score
+    if min(values, default=0) == 1 and max(values) == top + 1 and int(column.counts()[~v.tokens].sum()) >= ENOUGH:
+        raise ResponsesError(
+            f"column {column.name} holds marks from 1 to {top + 1} and no 0, where item {item.id} has 0 to {top} points; "
+            f"subtract 1 from the marks, or correct the maximum in the bank"
+        )
+
+
+def _check_range(column: Column, v: Verdicts) -> None:
+    """Refuse negative and very high scores where no bank says what is possible."""
+    numbers = [read_integer(text) for text, token in zip(column.vocabulary, v.tokens, strict=True) if not token]
+    if low := sorted(n for n in numbers if n is not None and n < 0):
+        raise ResponsesError(
+            f"column {column.name} holds negative scores ({listed(low)}); expected points of at least 0: shift the scores "
+            "so that the lowest is 0, or name codes of missing answers with Layout(missing_tokens=…) or --missing"
+        )
+    if high := [n for n in numbers if n is not None and n > HIGHEST]:
+        raise ResponsesError(
+            f"column {column.name} holds {listed(high)}, more than the highest score of {HIGHEST}; if it is no item, name "
+            "the item columns with Layout(items=…) or the person column with Layout(person=…)"
+        )
