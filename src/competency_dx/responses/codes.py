@@ -61,7 +61,7 @@ class CodeBook:
         if len(raw) > LONGEST:
             return None
         code, kept = self._code(raw), order == "kept"
-        out = [] if code is None else [code]
+        out: list[str | None] = [] if code is None else [code]
         for token in () if out else filter(None, (_ORDER_SEPARATORS if kept else _SEPARATORS).split(raw)):
             parts = self._parts(fold_code(token), NOTHING if kept else ())
             if parts is None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 
 from competency_dx.responses.findings import ABSENT as ABSENT_PERSONS
 from competency_dx.responses.findings import BLANKS, OUTSIDE_FORM, UNKNOWN_FORM
-from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
+from competency_dx.responses.missing import ABSENT, BLANK, Reason, ReasonName, Reasons
 from competency_dx.responses.normalise import fold_code, fold_text
 
 if TYPE_CHECKING:
@@ -61,10 +61,8 @@ def resolve_blanks(
 
 def blank_cells(counts: Ints) -> tuple[Finding, ...]:
     """Return what is to be said of blank cells; `counts` (5,) by `Reason`."""
-    facts = {
-        name: int(counts[Reason[name.upper()]]) for name in ("omitted", "not_reached", "not_administered", "invalid")
-    }
-    return (BLANKS.of(cells=int(counts.sum()), **facts),) if counts.any() else ()
+    facts: dict[str, Any] = {name: counts[Reason[name.upper()]] for name in get_args(ReasonName)}
+    return (BLANKS.of(cells=counts.sum(), **facts),) if counts.any() else ()
 
 
 def _form_index(forms: Sequence[Form]) -> dict[str, Form]:

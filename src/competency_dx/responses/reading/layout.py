@@ -169,8 +169,8 @@ class Layout:
         named = {n: getattr(self, n) for n in ("person", "item", "answer", "form", "sheet") if getattr(self, n)}
         tokens = {n: getattr(self, n) for n in ("aliases", "missing_tokens", "missing_codes")}
         listed = {"items": ", ".join(self.items)} if self.items is not None else {}
-        chosen |= {"unreadable": "left out"} if self.unreadable == "leave_out" else {}
-        return {**chosen, **named, **listed, **{n: str(t) for n, t in tokens.items() if t}}
+        left_out = {"unreadable": "left out"} if self.unreadable == "leave_out" else {}
+        return {**chosen, **named, **listed, **{n: str(t) for n, t in tokens.items() if t}, **left_out}
 
 
 def _one_line(name: object) -> str:

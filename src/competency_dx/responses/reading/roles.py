@@ -19,7 +19,7 @@ from competency_dx.responses.findings import (
     UNKNOWN_ITEMS,
 )
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
-from competency_dx.responses.normalise import fold_code, read_integer, read_number
+from competency_dx.responses.normalise import fold_code, read_integer, read_number, read_points
 from competency_dx.responses.reading.footers import sum_columns, without_footers
 from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
@@ -274,7 +274,7 @@ def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "oth
     for text, n in zip(column.vocabulary, counts.tolist(), strict=True):
         if text in NEGATIVE_CODES or token_code(text, own) is not None:
             continue
-        if read_integer(text) is not None:
+        if read_points(text) is not None:
             whole += n
         elif "/" not in text and read_number(text) is not None:
             broken += n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -30,6 +31,12 @@ Remark = tuple[Template, str, str, int]
 
 CLEARLY = 2
 """Cells that speak for a reading must be this many times as many as those that speak against it."""
+DATE = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?|\d{1,2}[./]\d\d?[./]\d{2,4}|(?:\d{1,2}[.\- ]?)?(?:янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя"
+    r"|дек|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[а-яa-z]*[.\- ]?(?:\d{2,4})?",
+    re.IGNORECASE,
+)
+"""What spreadsheets make of ``1/2`` and ``1.2``."""
 MANY = 5
 """So many cells that look like points, none of them a right answer, are worth a remark."""
 
@@ -259,7 +266,7 @@ def remarks_of(
             ):
                 out.append((catalogue.MINUS_ONE, name, repr(text), counts[k]))
         elif verdicts.status[k] == Reason.INVALID:
-            template = catalogue.DATE if kind == "date" else catalogue.INVALID
+            template = catalogue.DATE if kind == "date" or DATE.fullmatch(text) else catalogue.INVALID
         elif verdicts.several[k]:
             template = catalogue.SEVERAL_OPTIONS
         elif key.startswith("0") and text.isdigit() and len(text) < len(key):
