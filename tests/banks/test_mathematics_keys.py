@@ -53,7 +53,7 @@ _CALLS: dict[str, Callable[[float], float]] = {"sqrt": math.sqrt, "log2": math.l
 
 def _python(text: str) -> str:
     """Translate school notation (2√3, x², 4x, log₂ 10, 13,6) into a Python expression."""
-    text = text.replace("−", "-").replace("·", "*").replace("^", "**")
+    text = text.removeprefix("r = ").removeprefix("ровно ").replace("−", "-").replace("·", "*").replace("^", "**")
     text = re.sub(r"(?<=\d),(?=\d)", ".", text)
     text = re.sub(r"log₂ (\d+)", r"log2(\1)", text)
     text = re.sub(r"√(\d+)", r"sqrt(\1)", text).replace("√(", "sqrt(")

@@ -71,9 +71,11 @@ def validate(
     Проверить банк заданий: сводка, замечания, покрытие рамки компетенций.
     """
     from competency_dx.bank import load_bank
-    from competency_dx.cli.validation import bank_lines
+    from competency_dx.cli.validation import bank_lines, refuse_ambiguous
 
-    print("\n".join(bank_lines(load_bank(bank), Terminal(language=language.code))))
+    items = load_bank(bank)
+    print("\n".join(bank_lines(items, Terminal(language=language.code))))
+    refuse_ambiguous(items)
 
 
 @app.command(short_help="Calibrate items on answers. Откалибровать задания")

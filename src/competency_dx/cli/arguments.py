@@ -5,15 +5,12 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from competency_dx.cli.terminal import LanguageCode
 from competency_dx.errors import CommandError
-
-if TYPE_CHECKING:
-    from competency_dx.responses import Layout
 
 
 class Language(StrEnum):
@@ -32,6 +29,8 @@ ModelName = StrEnum("ModelName", {"Rasch": "Rasch", "TwoPL": "2PL", "PCM": "PCM"
 PriorsName = StrEnum("PriorsName", {"weak": "weak", "none": "none"})
 MethodName = StrEnum("MethodName", {"EAP": "EAP", "MAP": "MAP", "ML": "ML", "WLE": "WLE", "SumScore": "SumScore"})
 AttemptChoice = StrEnum("AttemptChoice", {"error": "error", "first": "first", "last": "last", "best": "best"})
+Meaning = StrEnum("Meaning", {name: name for name in ("omitted", "not_reached", "not_administered", "invalid")})
+WhereUnreadable = StrEnum("WhereUnreadable", {"refuse": "refuse", "leave_out": "leave_out"})
 CellContent = StrEnum("CellContent", {"auto": "auto", "raw": "raw", "scored": "scored"})
 
 ResponsesFile = Annotated[
@@ -71,43 +70,59 @@ def _of_table(
     attempts: Annotated[
         AttemptChoice, typer.Option("--attempts", help="Which attempt counts of a person with several")
     ] = AttemptChoice.error,
-    cells: Annotated[CellContent, typer.Option("--cells", help="Cells hold raw answers or points")] = CellContent.auto,
     alias: Annotated[
         list[str] | None,
         typer.Option(
             "--alias", metavar="NAME=ITEM", help="A heading that stands for an item of the bank; may be repeated"
         ),
     ] = None,
-) -> "Layout":
-    """Return the layout that the options of a table describe."""
-    from competency_dx.responses import Layout
-
+) -> dict[str, Any]:
+    """Return what the options of a table say of its layout."""
     pairs = [text.rpartition("=") for text in alias or ()]
     if strange := [whole for whole, (name, _, item) in zip(alias or (), pairs, strict=True) if not (name and item)]:
         raise CommandError(f"--alias {strange[0]!r} names no heading and item; write it as --alias 'Вопрос 1=MAT-003'")
-    pii: Literal["drop", "refuse"] = "drop" if drop_personal_data else "refuse"
-    return Layout(
-        person=person,
-        form=form,
-        sheet=sheet,
-        pii=pii,
-        attempts=attempts.value,
-        cells=cells.value,
-        aliases={name.strip(): item.strip() for name, _, item in pairs} or None,
-    )
+    aliases = {name.strip(): item.strip() for name, _, item in pairs} or None
+    pii = "drop" if drop_personal_data else "refuse"
+    named = {"person": person, "form": form, "sheet": sheet, "aliases": aliases}
+    return {**named, "pii": pii, "attempts": attempts.value}
+
+
+def _of_cells(
+    cells: Annotated[CellContent, typer.Option("--cells", help="Cells hold raw answers or points")] = CellContent.auto,
+    blank: Annotated[
+        Meaning | None,
+        typer.Option("--blank", help="What an empty cell is [default: by the form, without one not_administered]"),
+    ] = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(
+            "--missing", metavar="CODES", help='Codes of missing answers: "9,99", or with what they are: "9=omitted"'
+        ),
+    ] = None,
+    unreadable: Annotated[
+        WhereUnreadable, typer.Option("--unreadable", help="Columns in which many cells cannot be read")
+    ] = WhereUnreadable.refuse,
+) -> dict[str, Any]:
+    """Return what the options of cells say of a layout."""
+    pairs = (code.strip().partition("=") for code in (missing or "").split(",") if code.strip())
+    tokens = {code: reason or "blank" for code, _, reason in pairs} | ({"": blank.value} if blank else {})
+    return {"cells": cells.value, "unreadable": unreadable.value, "missing_tokens": tokens or None}
 
 
 def with_table_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `_of_table` in place of its parameter `layout`."""
-    signature, options = inspect.signature(command), inspect.signature(_of_table).parameters
+    """Give a command the options of a table and of its cells in place of its parameter `layout`."""
+    signature = inspect.signature(command)
+    parts = [(part, inspect.signature(part).parameters) for part in (_of_table, _of_cells)]
 
     @wraps(command)
-    def run(**given: object) -> None:
-        table: dict[str, Any] = {name: given.pop(name) for name in options}
-        command(layout=_of_table(**table), **given)
+    def run(**given: Any) -> None:  # noqa: ANN401 - whatever the options hold
+        from competency_dx.responses import Layout
+
+        settings = [part(**{name: given.pop(name) for name in options}) for part, options in parts]
+        command(layout=Layout(**settings[0], **settings[1]), **given)
 
     parameters = [p for p in signature.parameters.values() if p.name != "layout"]
-    parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in options.values()]
+    parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for _, options in parts for p in options.values()]
     run.__dict__["__signature__"] = signature.replace(parameters=parameters)  # which typer reads, as it does the next
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run

@@ -6,7 +6,7 @@ from competency_dx.responses.explanation import Explanation, RawAnswers
 from competency_dx.responses.missing import MissingPolicy, Omissions, Reason, Reasons
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.responses import Options, Responses, chosen_options
-from competency_dx.responses.rules import score_answers
+from competency_dx.responses.rules import ambiguous_options, score_answers
 
 __all__ = [
     "Explanation",
@@ -18,6 +18,7 @@ __all__ = [
     "Reason",
     "Reasons",
     "Responses",
+    "ambiguous_options",
     "check_design",
     "chosen_options",
     "load_responses",

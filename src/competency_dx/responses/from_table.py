@@ -55,9 +55,11 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         raise ResponsesError(f"{table.origin}: the table has no rows of answers; expected at least one person")
     scored = score_columns(roles, bank, layout)
     ids, row = owners(roles)
-    stated = scored.blanks if long is None else np.full_like(scored.blanks, BLANK)
-    forms = forms_of(roles, bank)
-    status, notes = resolve_blanks(ids[row], list(roles.items), scored.status, stated, forms)
+    status, stated, forms = scored.status, scored.blanks, forms_of(roles, bank)
+    if long is not None:  # what has no row is no blank cell
+        rows = np.stack([c.codes for c in scored.columns.values()], axis=1) >= 0
+        status, stated = np.where((status == BLANK) & rows, stated, status), np.full_like(stated, BLANK)
+    status, notes = resolve_blanks(ids[row], list(roles.items), status, stated, forms)
     source = None
     if len(ids) < len(row):
         source = (best_rows if long is None else best_cells)(row, scored.scores, status)

@@ -19,7 +19,7 @@ from competency_dx.responses.findings import (
     UNKNOWN_ITEMS,
 )
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
-from competency_dx.responses.normalise import fold_code, read_integer, read_number, read_points
+from competency_dx.responses.normalise import fold_code, read_number, read_points
 from competency_dx.responses.reading.footers import sum_columns, without_footers
 from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background

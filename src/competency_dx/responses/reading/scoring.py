@@ -31,9 +31,10 @@ Remark = tuple[Template, str, str, int]
 
 CLEARLY = 2
 """Cells that speak for a reading must be this many times as many as those that speak against it."""
+MONTHS = "янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 DATE = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?|\d{1,2}[./]\d\d?[./]\d{2,4}|(?:\d{1,2}[.\- ]?)?(?:янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя"
-    r"|дек|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[а-яa-z]*[.\- ]?(?:\d{2,4})?",
+    r"\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?|\d{1,2}[./]\d\d?[./]\d{2,4}"
+    rf"|(?:\d{{1,2}}[.\- ]?)?(?:{MONTHS})[а-яa-z]*[.\- ]?(?:\d{{2,4}})?",
     re.IGNORECASE,
 )
 """What spreadsheets make of ``1/2`` and ``1.2``."""
