@@ -29,7 +29,7 @@ ModelName = StrEnum("ModelName", {"Rasch": "Rasch", "TwoPL": "2PL", "PCM": "PCM"
 PriorsName = StrEnum("PriorsName", {"weak": "weak", "none": "none"})
 MethodName = StrEnum("MethodName", {"EAP": "EAP", "MAP": "MAP", "ML": "ML", "WLE": "WLE", "SumScore": "SumScore"})
 AttemptChoice = StrEnum("AttemptChoice", {"error": "error", "first": "first", "last": "last", "best": "best"})
-Meaning = StrEnum("Meaning", {name: name for name in ("omitted", "not_reached", "not_administered", "invalid")})
+BlankIs = StrEnum("BlankIs", ["omitted", "not_reached", "not_administered", "invalid"])
 WhereUnreadable = StrEnum("WhereUnreadable", {"refuse": "refuse", "leave_out": "leave_out"})
 CellContent = StrEnum("CellContent", {"auto": "auto", "raw": "raw", "scored": "scored"})
 
@@ -90,7 +90,7 @@ def _of_table(
 def _of_cells(
     cells: Annotated[CellContent, typer.Option("--cells", help="Cells hold raw answers or points")] = CellContent.auto,
     blank: Annotated[
-        Meaning | None,
+        BlankIs | None,
         typer.Option("--blank", help="What an empty cell is [default: by the form, without one not_administered]"),
     ] = None,
     missing: Annotated[

@@ -152,8 +152,8 @@ def _effortless(matched: Matched, bank: ItemBank) -> Bools:
 
 
 def _evident(matched: Matched, reasons: Reasons, *, modelled: bool) -> Reasons:
-    """Return the reasons (P, I) of answers and omissions that are evidence; the rest counts as not administered."""
-    counts = matched.observed | (modelled & (reasons == Reason.OMITTED))
+    """Return the reasons (P, I) of evidence and of unreadable cells; the rest counts as not administered."""
+    counts = matched.observed | (modelled & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
     return np.where(counts, reasons, np.uint8(Reason.NOT_ADMINISTERED))
 
 

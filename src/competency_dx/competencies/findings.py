@@ -37,6 +37,11 @@ MISFIT = Template("competencies.misfit", "warning",
 LOW_EFFORT = Template("competencies.low_effort", "warning",
     "Почти во всех заданиях выбран один и тот же вариант, выводов нет: {scope}.",
     "One and the same option was chosen in nearly all items, nothing is concluded: {scope}.")
+UNREADABLE = Template("competencies.unreadable", "warning",
+    "{n:ответ|ответа|ответов} участника не {n:~прочитан|прочитаны|прочитаны}, выводы сделаны без {n:~него|них|них}: {scope}. "
+    "Проверьте ячейки в таблице ответов.",
+    "{n:answer|answers} of this person could not be read and {n:~is|are} left out of the conclusions: {scope}. Check the "
+    "cells in the table of answers.")
 OMISSIONS = Template("competencies.omissions", "warning",
     "Пропущено {omitted:.0f} % заданий. Средний процент по всему тесту: {incorrect:.0f}, если пропуск считать ошибкой, "
     "{ignore:.0f}, если не учитывать, {modelled:.0f}, если моделировать; иными, чем сейчас, стали бы до {changed:.0f} % выводов. "

@@ -26,14 +26,16 @@ from competency_dx.competencies.conclusion import (
     reason,
     state_lines,
 )
+from competency_dx.competencies.findings import UNREADABLE
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import ProfilesRecord, profiles_document, profiles_fields
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
 from competency_dx.display import Chart, interval_chart
 from competency_dx.errors import DiagnosisError, listed
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
+from competency_dx.responses import Reason
 from competency_dx.result import MAX_LINES, Result
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
 @value
 class Profile:
-    """Everything concluded about one person."""
+    """Everything concluded about one person; `findings` are what is to be known of this person's answers."""
 
     person: str
     background: Mapping[str, str]
@@ -53,6 +55,7 @@ class Profile:
     standards: Standards
     rule: DeficitRule
     status: str
+    findings: tuple[Finding, ...]
 
     def __getitem__(self, code: str) -> Conclusion:
         for conclusion in self.conclusions:
@@ -87,7 +90,7 @@ class Profile:
             f"{c.percent:3.0f} % [{c.percent_low:.0f}; {c.percent_high:.0f}]"
             for c in self.conclusions
         ]
-        return "\n".join([f"Profile of {self.person}", *rows])
+        return "\n".join([f"Profile of {self.person}", *rows, *worth_a_line(self.findings)])
 
 
 @value
@@ -170,6 +173,7 @@ class DeficitProfiles(Result):
         raise DiagnosisError(f"{code!r} is not among {listed((c.code for c in self.competencies), 30)}")
 
     def _profile(self, p: int) -> Profile:
+        unread = np.flatnonzero((self.reasons[p] == Reason.INVALID) & (self.rule.missing.invalid == "ignore"))
         return Profile(
             person=str(self.persons[p]),
             background={name: str(column[p]) for name, column in self.background.items()},
@@ -184,6 +188,7 @@ class DeficitProfiles(Result):
             standards=self.standards,
             rule=self.rule,
             status="scored" if (self.n_items[p] > 0).any() else "no_responses",
+            findings=UNREADABLE.about(self.items[i].item for i in unread.tolist()),
         )
 
     def _conclusion(self, p: int, c: int) -> Conclusion:
@@ -208,7 +213,8 @@ class DeficitProfiles(Result):
         out = []
         for i, fact in enumerate(self.items):
             treated = TREATED.get(int(self.reasons[p, i]))
-            if treated is None or code not in fact.competencies:
+            ignored = treated == "invalid" and self.rule.missing.invalid == "ignore"
+            if treated is None or ignored or code not in fact.competencies:
                 continue
             out.append(
                 Evidence(

@@ -61,7 +61,7 @@ class ConclusionRecord(TypedDict):
 
 
 class AnswersRecord(TypedDict):
-    """By item in the order of `items`: points; 0 answered, 1 no evidence, 2 omitted, 3 not reached, 4 invalid; influence."""
+    """By item in the order of `items`: points; 0 answered, 1 no evidence, 2 omitted, 3 not reached, 4 unreadable; influence."""
 
     points: tuple[int, ...]
     reasons: tuple[int, ...]

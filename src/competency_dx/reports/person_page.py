@@ -77,6 +77,7 @@ class PersonView:
 
     person: str
     facts: tuple[tuple[str, str], ...]
+    remarks: tuple[str, ...]
     stopped: str
     priorities: tuple[Statement, ...]
     other_deficits: tuple[str, ...]
@@ -103,6 +104,7 @@ def person_view(profile: Profile, s: ReportContext) -> PersonView:
     return PersonView(
         person=profile.person,
         facts=tuple(_facts(profile, s)),
+        remarks=tuple(finding.text(s.language) for finding in profile.findings),
         stopped=_stopped(profile, s),
         priorities=tuple(_deficit(at[k], s) for k in deficits[:PRIORITIES]),
         other_deficits=tuple(_brief(at[k], at[k].p_deficit, s) for k in deficits[PRIORITIES:]),

@@ -73,8 +73,8 @@ ABSENT = Template("responses.absent", "info",
     "С отметкой о неявке {n:участник|участника|участников}, задания считаются непредъявленными: {scope}.",
     "{n:person is|persons are} marked absent, {n:~the|their} items count as not administered: {scope}.")
 INVALID = Template("responses.invalid", "warning",
-    "{cells:ячейка не прочитана|ячейки не прочитаны|ячеек не прочитаны} и не {cells:~учитывается|учитываются|учитываются} "
-    "(INVALID): {where}. Исправьте таблицу или банк; коды пропусков назовите: Layout(missing_tokens=…) или --missing.",
+    "{cells:ячейка не прочитана|ячейки не прочитаны|ячеек не прочитаны} и не {cells:~учитывается|учитываются|учитываются}: "
+    "{where}. Исправьте таблицу или банк; коды пропусков назовите: Layout(missing_tokens=…) или --missing.",
     "{cells:cell|cells} cannot be an answer or points and {cells:~is|are} left out (INVALID): {where}. Correct the table or the "
     "bank; name codes of missing answers with Layout(missing_tokens=…) or --missing.")
 SEVERAL_OPTIONS = Template("responses.several_options", "warning",
@@ -82,14 +82,14 @@ SEVERAL_OPTIONS = Template("responses.several_options", "warning",
     "{cells:answer|answers} of several options where one is asked for: {where}. They are answers, and wrong ones: 0 points.")
 BLANKS = Template("responses.blanks", "info",
     "{cells:пустая ячейка|пустые ячейки|пустых ячеек}: как пропуск задания {omitted}, как недостигнутое {not_reached}, как "
-    "непредъявленное {not_administered}, как нечитаемое {invalid}. Иначе: Layout(missing_tokens={{\"\": …}}) или --blank.",
+    "непредъявленное {not_administered}, как нечитаемое {invalid}. Иначе: Layout(missing_tokens=…) или --blank.",
     "{cells:blank cell|blank cells}: {omitted} count as omitted, {not_reached} as not reached, {not_administered} as not "
-    "administered, {invalid} as unreadable. To have it otherwise: Layout(missing_tokens={{\"\": …}}) or --blank.")
+    "administered, {invalid} as unreadable. To have it otherwise: Layout(missing_tokens=…) or --blank.")
 CODES_AMONG_SCORES = Template("responses.codes_among_scores", "warning",
     "Значения после разрыва похожи на коды пропусков, а прочитаны как баллы: {where}. Если это пропуски, назовите их: "
-    "Layout(missing_codes={{\"*\": {{\"9\": \"omitted\"}}}}) или --missing 9.",
+    "Layout(missing_codes=…) или --missing 9.",
     "Values after a gap look like codes of missing answers and were read as points: {where}. If they are, name them with "
-    "Layout(missing_codes={{\"*\": {{\"9\": \"omitted\"}}}}) or --missing 9.")
+    "Layout(missing_codes=…) or --missing 9.")
 GAPS = Template("responses.gaps", "info",
     "Между значениями есть разрывы, промежуточных баллов никто не получил: {where}. Если таких баллов нет, перекодируйте "
     "значения подряд (0, 2 → 0, 1).",
@@ -100,12 +100,12 @@ STARTS_AT_ONE = Template("responses.starts_at_one", "warning",
     "Scores start at 1 and nobody has 0: {scope}. If the scale starts at 1 (1/2, 1–5), subtract 1.")
 MINUS_ONE = Template("responses.minus_one", "warning",
     "-1 стоит рядом с 0 и 1 так часто, что может быть баллом, а прочитано как пропуск: {scope}. Если это балл, прибавьте 1 ко "
-    "всем баллам; если пропуск, скажите об этом: Layout(missing_tokens={{\"-1\": …}}) или --missing=-1.",
+    "всем баллам; если пропуск, скажите об этом: Layout(missing_tokens=…) или --missing=-1.",
     "-1 is so frequent beside 0 and 1 that it may be a score, and was read as missing: {scope}. If it is a score, add 1 to all "
-    "scores; if not, say so with Layout(missing_tokens={{\"-1\": …}}) or --missing=-1.")
+    "scores; if not, say so with Layout(missing_tokens=…) or --missing=-1.")
 DATE = Template("responses.date", "warning",
     "{cells:ответ превращён|ответа превращены|ответов превращены} таблицей в даты и не {cells:~учитывается|учитываются|"
-    "учитываются} (INVALID): {where}. Введите их снова как текст.",
+    "учитываются}: {where}. Введите их снова как текст.",
     "{cells:answer was|answers were} turned into dates by the spreadsheet and {cells:~is|are} left out (INVALID): "
     "{where}. Enter them again as text.")
 AMBIGUOUS_OPTIONS = Template("responses.ambiguous_options", "warning",

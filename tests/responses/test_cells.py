@@ -1,0 +1,251 @@
+"""A cell that cannot be read is never a score; what has one meaning is read, blanks and codes are what the user says."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from competency_dx.bank import Form, Item, ItemBank
+from competency_dx.errors import CompetencyDxWarning, ResponsesError
+from competency_dx.responses import Layout, MissingPolicy, Reason, Responses, load_responses
+
+A, NA, OM, NR, INV = (int(r) for r in Reason)
+SCORED, LEFT_OUT = Layout(cells="scored"), Layout(cells="scored", unreadable="leave_out")
+RUBRIC = [
+    {"id": "К1", "title": {"ru": "а"}, "levels": {"0": "", "1": "", "2": ""}},
+    {"id": "К2", "title": {"ru": "б"}, "levels": {"0": "", "1": "", "2": ""}},
+]
+GARBAGE = [
+    "2,1",
+    "'3",
+    "X",
+    "1 / 1",
+    "3 из 5",
+    "5 / 3",
+    "01.02.2026",
+    "1-Feb",
+    "-2",
+    "5",
+    "1,5",
+    "50 %",
+    "зачёт",
+    "1 2 3",
+    "+/-",
+]
+
+
+@pytest.fixture(scope="module")
+def small(make_item: Callable[..., Item], make_bank: Callable[..., ItemBank]) -> ItemBank:
+    letters = {code: f"вариант {code}" for code in "ABCD"}
+    items = [
+        make_item("S1", "single", options=letters, key="A"),
+        make_item("S2", "single", options=letters, key="B"),
+        make_item("N1", "number", key="0.5"),
+        make_item("D1", "digits", key="0000"),
+        make_item("G1", "scored", scoring={"rule": "given", "points": 4}),
+        make_item("O1", "open", rubric=RUBRIC),
+    ]
+    return make_bank(items, [Form(id="F", items=("S1", "S2", "G1"))])
+
+
+def read(table: Any, bank: ItemBank | None = None, layout: Layout | None = None) -> Responses:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        return load_responses(table, bank=bank, layout=layout)
+
+
+def codes(responses: Responses) -> set[str]:
+    return {f.code.removeprefix("responses.") for f in responses.findings}
+
+
+def wide(**columns: list[Any]) -> dict[str, list[Any]]:
+    n = len(next(iter(columns.values())))
+    return {"person": [f"p{k}" for k in range(n)], **columns}
+
+
+@pytest.mark.parametrize("cell", GARBAGE)
+@pytest.mark.parametrize("item", ["G1", "O1"])
+@pytest.mark.parametrize("layout", [None, SCORED])
+def test_one_unreadable_cell_is_left_out_of_every_estimate(
+    small: ItemBank, cell: str, item: str, layout: Layout | None
+) -> None:
+    points = ["0", "1", "2", "3", "4"] * 4
+    table = wide(S1=["A", "B"] * 10 if layout is None else ["1", "0"] * 10, **{item: [cell, *points]})
+    table = {name: column[:20] for name, column in table.items()}
+    found = read(table, small, layout)
+    assert found.reasons[:, 1].tolist() == [INV] + [A] * 19
+    assert found.effective()[1][:, 1].tolist() == [False] + [True] * 19
+    assert found.scores[1:, 1].tolist() == [int(p) for p in points[:19]]
+    assert codes(found) & {"invalid", "date"}
+    long = pd.DataFrame(table).melt(id_vars="person", var_name="item", value_name="answer")
+    same = read(long, small, layout)
+    assert same.reasons.tolist() == found.reasons.tolist()
+    assert same.scores.tolist() == found.scores.tolist()
+
+
+@settings(deadline=None, max_examples=60)
+@given(text=st.text(max_size=12))
+def test_whatever_stands_in_a_cell_of_points_it_is_points_or_no_answer(small: ItemBank, text: str) -> None:
+    for item in ("G1", "O1"):
+        found = read(wide(S1=["A", "B"] * 5, **{item: [text, *"123412341"]}), small)
+        if int(found.reasons[0, 1]) == A:
+            assert any(c.isdigit() for c in text)
+            assert int(found.scores[0, 1]) in {int(c) for c in range(5)}
+        else:
+            assert found.reasons[0, 1] in {INV, NA, OM, NR}
+            assert found.reasons[0, 1] != OM or not text.strip(" \t\n\r").isalnum()
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    points=st.lists(st.integers(0, 4), min_size=6, max_size=12),
+    form=st.sampled_from(
+        ["{} / {}", "{}/{}", "{} из {}", "{} of {}", "{},0/{},00", "{} балла из {}", "{}.0 out of {}"]
+    ),
+)
+def test_points_of_a_maximum_read_like_the_points(small: ItemBank, points: list[int], form: str) -> None:
+    of_maximum = [form.format(p, 4) for p in points]
+    ones = [form.format(min(p, 1), 1) for p in points]
+    plain = read(wide(S1=[min(p, 1) for p in points], G1=points), small, SCORED)
+    for layout in (None, SCORED):
+        found = read(wide(S1=ones, G1=of_maximum), small, layout)
+        assert found.scores.tolist() == plain.scores.tolist()
+        assert found.reasons.tolist() == plain.reasons.tolist()
+    without = read(wide(x=of_maximum, y=ones))
+    assert without.scores.tolist() == plain.scores[:, ::-1].tolist()
+    assert without.max_scores.tolist() == [4, 1]
+
+
+def test_a_file_of_points_of_a_maximum_is_no_file_of_answers(small: ItemBank) -> None:
+    table = wide(S1=["1 / 1"] * 20, S2=["1 / 1"] * 20, N1=["1 / 1", "0 / 1"] * 10, G1=["4 / 4"] * 20)
+    found = read(table, small)
+    assert found.scores.tolist() == [[1, 1, 1, 4], [1, 1, 0, 4]] * 10
+    wrong = {**table, "G1": ["5 / 5"] * 20}
+    with pytest.raises(
+        ResponsesError, match=r"column G1: 20 of 20 cells cannot be read \('5 / 5'\); expected whole points from 0"
+    ):
+        load_responses(wrong, bank=small)
+
+
+@pytest.mark.parametrize("cells", [["X"] * 20, ["1", "2", "3", "X"] * 5, ["2,1", "1", "0", "Иванова Мария"] * 5])
+def test_more_than_single_cells_refuse_the_table(small: ItemBank, cells: list[str]) -> None:
+    table = wide(S1=["A", "B"] * 10, G1=cells)
+    with pytest.raises(
+        ResponsesError, match=r"column G1: \d+ of 20 cells .* --missing, .* --unreadable leave_out"
+    ) as caught:
+        load_responses(table, bank=small)
+    assert "Иванова" not in str(caught.value)
+    found = read(table, small, Layout(unreadable="leave_out"))
+    assert [r == INV for r in found.reasons[:, 1]] == [not c.isdigit() for c in cells]
+    assert not found.effective()[1][found.reasons == INV].any()
+
+
+def test_marks_from_one_are_refused_where_points_start_at_zero(small: ItemBank) -> None:
+    with pytest.raises(ResponsesError, match=r"marks from 1 to 5 and no 0.*subtract 1"):
+        load_responses(wide(S1=["A"] * 30, G1=["1", "2", "3", "4", "4", "5"] * 5), bank=small)
+
+
+def test_answers_of_several_options_are_wrong_and_options_that_are_none_are_no_answers(small: ItemBank) -> None:
+    cells = ["A", "B", "AB", "A;C", "E", "см. приложение", "не знаю", "*", "1 / 1", "2"] + ["A"] * 10
+    found = read(wide(S1=cells), small)
+    assert found.reasons[:10, 0].tolist() == [A, A, A, A, INV, INV, OM, INV, INV, INV]
+    assert found.scores[:4, 0].tolist() == [1, 0, 0, 0]
+    text = {f.code: f.en for f in found.findings}
+    assert "2 answers of several options" in text["responses.several_options"]
+    assert "S1 'A;C' (1)" in text["responses.several_options"]
+    assert "приложение" not in text["responses.invalid"]
+    with pytest.raises(ResponsesError, match=r"column S1: 20 of 20 .* expected the code of option A, B, C, D"):
+        load_responses(wide(S1=["1", "2"] * 10, S2=["A", "B"] * 10), bank=small, layout=Layout(cells="raw"))
+
+
+def test_letters_decide_against_numbers_beside_them(small: ItemBank) -> None:
+    found = read(wide(S1=list("ABCD") * 50, S2=list("BCDA") * 50, D1=[0, 1] * 100), small)
+    assert found.scores[:2].tolist() == [[1, 1, 1], [0, 0, 0]]
+    found = read(wide(S1=list("ABCD") * 50, D1=[0, 1] * 100), small)
+    assert found.scores[:, 1].tolist() == [1, 0] * 100
+
+
+BLANK = {"S1": ["A", "", "B", ""], "S2": ["B", "B", "", ""], "G1": ["4", "н/д", "0", ""]}
+
+
+def test_blank_cells_are_what_the_finding_says_and_the_user_wants(small: ItemBank) -> None:
+    found = read(wide(**BLANK), small)
+    assert found.reasons.tolist() == [[A, A, A], [NA, A, NA], [A, NA, A], [NA, NA, NA]]
+    blanks = next(f for f in found.findings if f.code == "responses.blanks")
+    assert (blanks.facts["cells"], blanks.facts["not_administered"]) == (6, 6)
+    for reason in ("omitted", "not_reached", "invalid", "not_administered"):
+        code = int(Reason[reason.upper()])
+        found = read(wide(**BLANK), small, Layout(missing_tokens={"": reason}))
+        assert found.reasons.tolist() == [[A, A, A], [code, A, code], [A, code, A], [NA, NA, NA]]
+    one = read(wide(**BLANK), small, Layout(missing_codes={"S1": {"": "omitted"}}))
+    assert one.reasons[:3].tolist() == [[A, A, A], [OM, A, NA], [A, NA, A]]
+
+
+def test_stated_blanks_stay_inside_the_form_and_inside_the_rows_of_a_long_table(small: ItemBank) -> None:
+    plan = Layout(missing_tokens={"": "omitted", "77": "blank"})
+    table = wide(form=["F", "F"], S1=["A", "77"], S2=["B", ""], G1=["", "1"], N1=["", ""])
+    assert read(table, small, plan).reasons.tolist() == [[A, A, NA, OM], [OM, OM, NA, A]]
+    long = {"person": ["a", "a", "b", "b"], "item": ["S1", "S2", "S1", "G1"], "answer": ["A", "", "77", "2"]}
+    found = read(long, small, plan)
+    assert found.items == ("S1", "S2", "G1")
+    assert found.reasons.tolist() == [[A, OM, NA], [OM, NA, A]]
+
+
+def scores(*values: int) -> dict[str, list[int]]:
+    rng = np.random.default_rng(3)
+    table: dict[str, list[int]] = {f"I{k}": rng.integers(0, 2, 60).tolist() for k in range(3)}
+    return wide(**table, J=(list(values) * 60)[:60])
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "scope"),
+    [
+        (scores(0, 1, 9), "codes_among_scores", ("J",)),
+        (scores(0, 1, 0, 1, 99), "codes_among_scores", ("J",)),
+        (scores(0, 1, 2, 3, 8, 9), "codes_among_scores", ("J",)),
+        (scores(0, 2), "gaps", ("J",)),
+        (scores(0, 1, 3), "gaps", ("J",)),
+        (scores(1, 2, 3, 4, 5), "starts_at_one", ("J",)),
+        (wide(x=[1, 2] * 10, y=[2, 1] * 10), "starts_at_one", ("x", "y")),
+        (scores(-1, 0, 1), "minus_one", ("J",)),
+    ],
+)
+def test_values_that_are_hardly_scores_are_named_with_the_remedy(
+    table: dict[str, list[Any]], code: str, scope: tuple[str, ...]
+) -> None:
+    frame = pd.DataFrame(table).set_index("person")
+    for source in (table, frame.to_numpy()):
+        found = read(source)
+        names = scope if source is table else tuple(f"item{list(frame.columns).index(s) + 1}" for s in scope)
+        assert [f.scope for f in found.findings if f.code == f"responses.{code}"] == [names]
+    ordinary = codes(read(scores(0, 1, 2)))
+    assert not ordinary & {"codes_among_scores", "gaps", "starts_at_one", "minus_one"}
+
+
+def test_stated_codes_are_missing_and_no_longer_doubtful() -> None:
+    plan = Layout(missing_tokens={"9": "not_reached", "-1": "omitted"})
+    found = read(scores(0, 1, 9, -1), layout=plan)
+    assert set(found.reasons[:, 3].tolist()) == {A, NR, OM}
+    assert found.max_scores.tolist() == [1, 1, 1, 1]
+    assert not codes(found) & {"codes_among_scores", "minus_one"}
+
+
+@pytest.mark.parametrize("values", [(-3, -2, -1, 0, 1, 2, 3), (-2, 0, 2), (0, 1, -5)])
+def test_negative_scores_are_refused(values: tuple[int, ...]) -> None:
+    frame = pd.DataFrame(scores(*values)).set_index("person")
+    for source in (frame, frame.to_numpy(), frame.to_numpy().astype(float)):
+        with pytest.raises(ResponsesError, match="negative scores"):
+            load_responses(source)
+
+
+def test_the_policy_may_still_score_what_cannot_be_read(small: ItemBank) -> None:
+    found = read(wide(S1=["A", "E", "A"]), small, Layout(cells="raw"))
+    assert found.effective()[1][:, 0].tolist() == [True, False, True]
+    assert found.effective(MissingPolicy(invalid="incorrect"))[1].all()
