@@ -55,6 +55,8 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.misconceptions import find_misconceptions as find_misconceptions
     from competency_dx.models import ItemParameters as ItemParameters
     from competency_dx.models import simulate as simulate
+    from competency_dx.quality import ItemAnalysis as ItemAnalysis
+    from competency_dx.quality import check_items as check_items
     from competency_dx.quality import cross_check as cross_check
     from competency_dx.reports import report as report
     from competency_dx.responses import Layout as Layout
@@ -84,7 +86,7 @@ _NAMES = {
     "findings": "Finding",
     "misconceptions": "find_misconceptions",
     "models": "ItemParameters simulate",
-    "quality": "cross_check",
+    "quality": "ItemAnalysis check_items cross_check",
     "reports": "report",
     "responses": "Layout MissingPolicy Responses load_responses",
     "scoring": "EAP MAP ML Scores SumScore WLE plausible_values reliability score score_file",

@@ -16,6 +16,7 @@ import competency_dx as cdx
 MOST_PARAMETERS = 7
 VERBS = [
     "calibrate",
+    "check_items",
     "cross_check",
     "diagnose",
     "diagnose_file",
@@ -46,6 +47,7 @@ TYPES = [
     "EAP",
     "Finding",
     "Item",
+    "ItemAnalysis",
     "ItemBank",
     "ItemParameters",
     "Layout",

@@ -138,7 +138,7 @@ def test_columns_can_be_named_and_personal_data_left_out(command: Command, tmp_p
 
 def test_help_stands_in_both_languages(command: Command) -> None:
     assert command()[1] == command("--help")[1]
-    for name in ("demo", "validate", "calibrate", "score", "diagnose", "report"):
+    for name in ("demo", "validate", "items", "calibrate", "score", "diagnose", "report"):
         code, out, _ = command(name, "--help")
         assert code == 0
         assert max(map(len, out.splitlines())) <= 80

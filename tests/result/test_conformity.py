@@ -105,6 +105,14 @@ def _misconceptions() -> cdx.misconceptions.MisconceptionEvidence:
     return cdx.find_misconceptions(cdx.load_responses(pd.DataFrame(chosen), bank=bank), bank)
 
 
+def _chosen() -> cdx.Responses:
+    """Choose options of the mathematics bank at random."""
+    bank, rng = cdx.load_bank("mathematics"), np.random.default_rng(6)
+    single = [item for item in bank.items if item.type == "single"][:6]
+    chosen = {i.id: [list(i.options)[k] for k in rng.integers(0, len(i.options), 60)] for i in single}
+    return cdx.load_responses(pd.DataFrame(chosen), bank=bank)
+
+
 def _profiles_of_a_form() -> cdx.DeficitProfiles:
     return cdx.diagnose(_responses().select(items=_bank().forms[0].items, persons=["1", "2", "3"]), _bank())
 
@@ -140,6 +148,8 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "Pooled": lambda: cdx.scoring.pool([1.0, 1.2, 0.9], [0.1, 0.2, 0.1]),
     "Reliability": lambda: cdx.reliability(_bank(), responses=_responses()),
     "FileScores": _file_scores,
+    "ItemAnalysis": lambda: cdx.check_items(_responses(), _bank()),
+    "ItemAnalysis of options": lambda: cdx.check_items(_chosen(), cdx.load_bank("mathematics")),
     "MisconceptionEvidence": _misconceptions,
     "FileProfiles": _file_profiles,
     "NextItems": lambda: cdx.next_items(_profiles_of_a_form(), _bank()),

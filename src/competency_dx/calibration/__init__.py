@@ -6,8 +6,8 @@ from competency_dx.calibration.choices import MarginalML, Population, SurveyDesi
 from competency_dx.calibration.exploratory import Exploratory, FactorSolution, rotated
 from competency_dx.calibration.girth_calibration import described, doubts, evidence, placed, refuse_several, settled
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
-from competency_dx.calibration.wrong_keys import OptionUse, SuspectedKey, suspected_keys
 from competency_dx.engine import Beta, Constraints, LogitNormal, LogNormal, Normal, PooledNormal, Priors
+from competency_dx.responses import OptionUse, SuspectedKey, suspected_keys
 
 __all__ = [
     "Beta",

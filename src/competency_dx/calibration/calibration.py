@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -101,6 +102,8 @@ class Calibration(Result):
         Answers that each item's parameters rest on.
     item_rest : ndarray, shape (I,)
         Correlation of the item score with the mean score on the other items answered.
+    share : ndarray, shape (I,)
+        Mean points of these answers as a share of the maximum; empty in documents of earlier versions.
     penalised : bool
         Whether parameters have priors.
     rotation : str or None
@@ -130,6 +133,7 @@ class Calibration(Result):
     rotation: Method | None
     findings: tuple[Finding, ...]
     provenance: Provenance
+    share: Floats = field(default_factory=lambda: np.empty(0))
 
     @property
     def digest(self) -> str:

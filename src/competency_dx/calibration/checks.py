@@ -22,9 +22,9 @@ from competency_dx.calibration.findings import (
     STEEP_SLOPE,
     THIN_SAMPLE,
 )
-from competency_dx.calibration.wrong_keys import FALSE_ALARM, SuspectedKey
 from competency_dx.findings import Finding
 from competency_dx.models import ItemParameters
+from competency_dx.responses import FALSE_ALARM, SuspectedKey
 
 THIN_RASCH, THIN_2PL = 100, 300
 LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0

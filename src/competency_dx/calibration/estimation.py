@@ -27,7 +27,6 @@ from competency_dx.calibration.item_setup import (
 )
 from competency_dx.calibration.report import FitSetting, assembled, unfinished
 from competency_dx.calibration.sample import Sample, sample_of, sandwich
-from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
 from competency_dx.engine import (
     Fit,
     Known,
@@ -41,7 +40,7 @@ from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, announce, findings_of, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.grid import prepare
-from competency_dx.responses import Responses
+from competency_dx.responses import Responses, item_rest, suspected_keys
 
 
 class Request(NamedTuple):

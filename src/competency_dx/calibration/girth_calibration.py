@@ -16,7 +16,7 @@ from competency_dx.calibration.estimation import Request
 from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIRTH_UNSETTLED, SECOND_OPINION
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse, statuses_of
-from competency_dx.calibration.wrong_keys import item_rest, suspected_keys
+from competency_dx.calibration.report import mean_shares
 from competency_dx.engine import (
     Constraints,
     Known,
@@ -33,7 +33,7 @@ from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
-from competency_dx.responses import Responses
+from competency_dx.responses import Responses, item_rest, suspected_keys
 
 
 def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calibration:
@@ -104,6 +104,7 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
         n_persons=int(observed.any(axis=1).sum()),
         n_answers=n_answers,
         item_rest=rest,
+        share=mean_shares(setup),
         certificate=Certificate(points=seen.points, spacing=seen.spacing, narrowest=seen.narrowest),
         penalised=False,
         rotation=None,

@@ -66,7 +66,7 @@ def assembled(
         options=known.options,
         item_groups=tuple("" if g < 0 else known.group_names[g] for g in known.groups),
     )
-    certificate = Certificate(
+    c = Certificate(
         gradient=found.gradient,
         last_step=found.step,
         smallest_eigenvalue=found.information.smallest_eigenvalue,
@@ -77,8 +77,7 @@ def assembled(
         log_likelihood_error=how.log_likelihood,
         theta_error=how.theta,
     )
-    c, one = certificate, known.loads.shape[1] == 1
-    severity: Severity = "error" if one or c.spacing > COARSE * c.narrowest else "warning"
+    severity: Severity = "error" if known.loads.shape[1] == 1 or c.spacing > COARSE * c.narrowest else "warning"
     grid_note = COARSE_GRID.of(severity=severity, points=c.points, spacing=c.spacing, narrowest=c.narrowest)
     free_slope = np.asarray(items.free[:, : items.n_slopes].any(axis=1))
     return Calibration(
@@ -97,10 +96,11 @@ def assembled(
         n_persons=int(mask.any(axis=1).sum()),
         n_answers=n_answers,
         item_rest=setting.rest,
-        certificate=certificate,
+        share=mean_shares(known),
+        certificate=c,
         findings=setting.notes
         + screen.after(parameters, setting.model, n_answers, free_slope)
-        + (() if certificate.grid_suits else (grid_note,)),
+        + (() if c.grid_suits else (grid_note,)),
         penalised=setting.penalised,
         rotation=setting.rotation,
         provenance=provenance(
@@ -109,6 +109,17 @@ def assembled(
             setting.settings,
         ),
     )
+
+
+def mean_shares(known: Known) -> Floats:
+    """Return the mean points of the answers as a share of the maximum (I,), NaN without answers; of options the key counts."""
+    points = np.arange(known.counts.shape[1]) / np.maximum(known.n_categories - 1, 1)[:, None]
+    if known.options:
+        points = np.where(np.array([bool(o) for o in known.options])[:, None], points == 1, points)
+    n = known.counts.sum(axis=1)
+    out: Floats = np.full(len(n), np.nan)
+    np.divide((known.counts * points).sum(axis=1), n, out=out, where=n > 0)
+    return out
 
 
 def _arrays(items: Items, known: Known, phi: Floats, full: Floats, held: Anchors | None) -> dict[str, Floats]:

@@ -78,6 +78,33 @@ def validate(
     refuse_ambiguous(items)
 
 
+@app.command(short_help="Analyse items before any model. Анализ заданий")
+@arguments.with_table_options
+def items(
+    responses: arguments.ResponsesFile,
+    *,
+    bank: arguments.BankIfAny = None,
+    out: arguments.OutIfNamed = None,
+    language: arguments.LanguageOption = Language.ru,
+    layout: "Layout",
+) -> None:
+    """Analyse items before any model: what to do with each and why, the worst first; page, workbook, tables.
+
+    Анализ заданий до всякой модели: что делать с каждым и почему, сначала худшие; страница, книга, таблицы.
+    """
+    from competency_dx.bank import load_bank
+    from competency_dx.cli.item_lines import analysis_lines
+    from competency_dx.quality import check_items
+    from competency_dx.reports import report as write_report
+
+    terminal, keys = Terminal(language=language.code), load_bank(bank) if bank else None
+    data = read_answers(terminal, responses, keys, layout)
+    analysis = heard(terminal, lambda: check_items(data, keys), known=data.findings)
+    page = write_report(analysis, out or Path(f"{responses.stem}-items"), language=language.code)
+    print("\n".join(analysis_lines(analysis, terminal)))
+    terminal.result(page)
+
+
 @app.command(short_help="Calibrate items on answers. Откалибровать задания")
 @arguments.with_table_options
 def calibrate(

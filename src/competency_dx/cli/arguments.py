@@ -42,6 +42,14 @@ ResponsesFile = Annotated[
 BankName = Annotated[
     str, typer.Option("--bank", metavar="BANK", help="Shipped bank by name, or folder of a bank", show_default=False)
 ]
+BankIfAny = Annotated[
+    str | None,
+    typer.Option("--bank", metavar="BANK", help="Bank with the keys [default: the table holds points]"),
+]
+OutIfNamed = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FOLDER_OR_FILE", help="Where to write [default: <table>-items]"),
+]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write into", show_default=False)]
 OutFile = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="File to write: .csv .xlsx .json .html", show_default=False)

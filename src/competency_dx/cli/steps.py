@@ -27,12 +27,13 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "calibration": ("calibration", "Calibration"),
     "scores": ("scoring", "Scores"),
     "deficit_profiles": ("competencies", "DeficitProfiles"),
+    "item_analysis": ("quality", "ItemAnalysis"),
 }
 """Room and class of each kind of document."""
 
 
 def read_answers(
-    terminal: Terminal, path: Path, bank: ItemBank, layout: Layout, *, row_numbers: bool = True
+    terminal: Terminal, path: Path, bank: ItemBank | None, layout: Layout, *, row_numbers: bool = True
 ) -> Responses:
     """Read a table of answers and tell what was in it; without `row_numbers` refuse persons whom nobody could find again."""
     from competency_dx.responses import load_responses

@@ -2,7 +2,7 @@
 
 from competency_dx.display.charts import Chart, Series, chart_svg, draw, histogram_chart, interval_chart, point_chart
 from competency_dx.display.markup import notebook
-from competency_dx.display.row_pictures import IntervalRow, interval_table, stacked_bar, swatch
+from competency_dx.display.row_pictures import IntervalRow, correlation_bar, interval_table, stacked_bar, swatch
 from competency_dx.display.theme import FONT, LOOKS, Look, patterns, symbol
 from competency_dx.display.words import (
     MINUS,
@@ -29,6 +29,7 @@ __all__ = [
     "Series",
     "chance",
     "chart_svg",
+    "correlation_bar",
     "count",
     "counted",
     "decimal",

@@ -75,6 +75,16 @@ def _line(x1: float, x2: float, stroke: str, y: tuple[str, str], dash: str = "",
     return f'<line {place} stroke="{stroke}" stroke-width="{width:g}"{dashes}/>'
 
 
+def correlation_bar(r: float, low: float, high: float, cut: float) -> str:
+    """Return a correlation with its limits on a scale from -.4 to 1, with lines at 0 and at a cut; nothing without one."""
+    if r != r:  # noqa: PLR0124 - NaN
+        return ""
+    left, right, point, zero, at = (100 * (min(max(x, -0.4), 1.0) + 0.4) / 1.4 for x in (low, high, r, 0.0, cut))
+    lines = _line(zero, zero, INK, ("0", "100%")) + _line(at, at, GREY, ("0", "100%"), "3 3")
+    mark = f'<circle cx="{point:.1f}%" cy="50%" r="3.4" fill="{ACCENT}"/>'
+    return _picture(lines + _line(left, right, ACCENT, ("50%", "50%"), width=2.0) + mark)
+
+
 def stacked_bar(counts: Sequence[int]) -> str:
     """Return a bar divided into five kinds by their counts; the page needs the fills of `theme.patterns`."""
     total, x, out = max(sum(counts), 1), 0.0, ""

@@ -1,6 +1,37 @@
-"""Checks of an instrument against the data and against other programs."""
+"""Checks of an instrument against the data and against other programs.
 
-from competency_dx.quality.cross_check import CrossCheck, cross_check
+What needs calibrations is imported when it is first asked for: item analysis does without.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from competency_dx.quality.calibrated_items import items_of
 from competency_dx.quality.dependence import Dependence, local_dependence
+from competency_dx.quality.item_analysis import ItemAnalysis, check_items
+from competency_dx.quality.item_options import OptionTrace
+from competency_dx.quality.verdicts import VERDICTS, WEAK
+from competency_dx.responses import LEAST_ANSWERS
 
-__all__ = ["CrossCheck", "Dependence", "cross_check", "local_dependence"]
+if TYPE_CHECKING:
+    from competency_dx.quality.cross_check import CrossCheck, cross_check
+
+__all__ = [
+    "LEAST_ANSWERS",
+    "VERDICTS",
+    "WEAK",
+    "CrossCheck",
+    "Dependence",
+    "ItemAnalysis",
+    "OptionTrace",
+    "check_items",
+    "cross_check",
+    "items_of",
+    "local_dependence",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in {"CrossCheck", "cross_check"}:
+        raise AttributeError(f"competency_dx.quality has no name {name!r}")
+    return getattr(import_module("competency_dx.quality.cross_check"), name)

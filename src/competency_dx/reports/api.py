@@ -14,6 +14,7 @@ from competency_dx.storage import whole_folder, write_whole
 if TYPE_CHECKING:
     from competency_dx.adaptive import NextItems
     from competency_dx.competencies import DeficitProfiles
+    from competency_dx.quality import ItemAnalysis
 
 FILES = (".html", ".csv", ".xlsx", ".json")
 NOT_WRITTEN = (".pdf", ".docx", ".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
@@ -27,8 +28,9 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     ----------
     result : Result
         `DeficitProfiles` become a cohort page, one page per person and the tables ``profiles.csv``, ``.xlsx`` and
-        ``.json``; `NextItems` become the follow-up form, a page to print and a workbook to fill in; any other result becomes
-        one page with its summary, findings, pictures and table, and ``table.csv``, ``table.xlsx`` and ``result.json``.
+        ``.json``; `NextItems` become the follow-up form, a page to print and a workbook to fill in; `ItemAnalysis`
+        becomes a page on what to do with each item, and a workbook; any other result becomes one page with its summary,
+        findings, pictures and table, and ``table.csv``, ``table.xlsx`` and ``result.json``.
     folder_or_file : str or Path
         A folder, which may exist, keeps what else is in it and is exchanged as a whole; or a file ending in .html, .csv,
         .xlsx or .json, and only this one is written.
@@ -80,6 +82,10 @@ def _written(result: Result, language: Language) -> Written:
         from competency_dx.reports.follow_up_form import form_report
 
         return form_report(cast("NextItems", result), language)
+    if result.kind == "item_analysis":
+        from competency_dx.reports.items_page import items_report
+
+        return items_report(cast("ItemAnalysis", result), language)
     from competency_dx.reports.result_page import result_report
 
     return result_report(result, language)

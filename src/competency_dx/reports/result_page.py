@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from competency_dx.arrays import value
 from competency_dx.display import MINUS, chart_svg, count
 from competency_dx.findings import findings_of
 from competency_dx.provenance import Provenance
+from competency_dx.quality import items_of
 from competency_dx.reports.files import frame_sheet
+from competency_dx.reports.items_page import ItemsView, items_view
 from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, several, strings
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from competency_dx.calibration import Calibration
 
 MOST_ROWS = 500
 
@@ -39,6 +43,7 @@ class ResultView:
     rows: tuple[tuple[str, ...], ...]
     note: str
     methods: tuple[tuple[str, str], ...]
+    items: ItemsView | None = None
 
 
 def result_report(result: Result, language: Language) -> Written:
@@ -69,7 +74,15 @@ def result_view(result: Result, language: Language) -> ResultView:
         rows=table_rows(frame.head(MOST_ROWS), language),
         note=_note(len(frame), language),
         methods=made_by(result, language),
+        items=_items(result, language),
     )
+
+
+def _items(result: Result, language: Language) -> ItemsView | None:
+    """Return what a calibration says of its items in plain words."""
+    if result.kind != "calibration":
+        return None
+    return items_view(items_of(cast("Calibration", result)), language)
 
 
 def _note(total: int, language: Language) -> str:

@@ -4,24 +4,44 @@ from competency_dx.responses.api import load_responses, settle_layout
 from competency_dx.responses.design import check_design
 from competency_dx.responses.explanation import Explanation, RawAnswers
 from competency_dx.responses.missing import MissingPolicy, Omissions, Reason, Reasons
+from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.responses import Options, Responses, chosen_options
 from competency_dx.responses.rules import ambiguous_options, score_answers
+from competency_dx.responses.wrong_keys import (
+    FALSE_ALARM,
+    LEAST_ANSWERS,
+    OptionUse,
+    RestScores,
+    SuspectedKey,
+    chance_of,
+    item_rest,
+    suspected_keys,
+)
 
 __all__ = [
+    "FALSE_ALARM",
+    "LEAST_ANSWERS",
     "Explanation",
     "Layout",
     "MissingPolicy",
     "Omissions",
+    "OptionUse",
     "Options",
     "RawAnswers",
     "Reason",
     "Reasons",
     "Responses",
+    "RestScores",
+    "SuspectedKey",
     "ambiguous_options",
+    "chance_of",
     "check_design",
     "chosen_options",
+    "fold_code",
+    "item_rest",
     "load_responses",
     "score_answers",
     "settle_layout",
+    "suspected_keys",
 ]

@@ -6,18 +6,17 @@ from dataclasses import replace
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import stdtr
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.kernels.blocks import map_blocks
-from competency_dx.responses import MissingPolicy, Responses
+from competency_dx.responses.missing import MissingPolicy
+from competency_dx.responses.responses import Responses
 
 FALSE_ALARM = 0.01  # probability that any key of a test is suspected although all of them are right
 LEAST_ANSWERS, LEAST_APART = 30, 5  # answers to an item, and of these other than the most frequent, to suspect anything
 LEAST_CHOSEN = 0.05  # share of the answers below which an option is not compared with the key
-ROUNDS = 20
-NO_VARIANCE = 1e-10  # variance of shares that is rounding
+SETTLES = 1e-10
+NO_VARIANCE = 1e-10  # variance that is rounding
 
 
 @value
@@ -74,7 +73,7 @@ def suspected_keys(
     places = np.flatnonzero(tested & (r < 0)).tolist()
     if not places:
         return ()
-    others = Others.of(codes, observed, responses.max_scores)
+    others = RestScores.of(codes, observed, responses.max_scores)
     evidence = [_evidence(responses, i, others, float(r[i])) for i in places]
     suspected, adjusted = [], 0.0
     for k, one in enumerate(sorted(evidence, key=lambda e: e.p)):
@@ -84,66 +83,79 @@ def suspected_keys(
     return tuple(sorted(suspected, key=lambda e: responses.items.index(e.item)))
 
 
-class Others(NamedTuple):
+class RestScores(NamedTuple):
     """What the other items say of the persons who answered an item, comparable between booklets.
 
-    The share of points x of person p on item i is taken as u_p + v_i, both by least squares over the answers given:
-    whoever answered harder items is not the weaker for it. `points`, `expected` and `count` (P,) are sums of x, of v and of
-    1 over the answers of a person, `difficulty` (I,) is v.
+    The share of points x / m of person p on item i, m the highest points, is taken as u_p + v_i, both by least squares weighted
+    with m over the answers given: whoever answered harder items is not the weaker for it. Where all answered all items, u
+    without an item is the sum of the other points but for a constant and a factor. `earned`, `possible` and `expected` (P,) are
+    sums of x, of m and of m v over the answers of a person, `weight` (I,) is m v.
     """
 
-    table: tuple[Codes, Bools, Ints]
-    points: Floats
+    codes: Codes
+    observed: Bools
+    highest: Floats
+    earned: Floats
+    possible: Floats
     expected: Floats
-    count: Ints
-    difficulty: Floats
+    weight: Floats
 
     @classmethod
     def of(cls, codes: Codes, observed: Bools, max_scores: Ints) -> Self:
-        """Return what shares of points (P, I) say; v by a few rounds on the sums (I, I) that a pass over persons leaves."""
-        count, table = observed.sum(axis=1), (codes, observed, max_scores)
-        points = np.empty(len(codes))
+        """Return the sums over a person's answers, v from the sums (I, I) that a pass over persons leaves."""
+        m = np.maximum(max_scores, 1).astype(np.float64)
+        earned, possible, complete = np.zeros(len(codes)), np.full(len(codes), m.sum()), bool(observed.all())
 
-        def sums(block: slice) -> tuple[Floats, Floats, Floats]:
-            x, seen = _shares(table, block)
-            points[block] = x.sum(axis=1, dtype=np.float64)
-            per = seen / np.maximum(count[block, None], 1).astype(np.float32)
-            return x.sum(axis=0, dtype=np.float64), points[block] @ per, (per.T @ seen).astype(np.float64)
+        def sums(block: slice) -> tuple[Floats, Floats, Floats | float]:
+            seen = observed[block].astype(np.float64)
+            x = codes[block] * seen
+            earned[block] = x.sum(axis=1)
+            if complete:
+                return seen.sum(axis=0), x.sum(axis=0), 0.0
+            possible[block] = seen @ m
+            per = seen / np.maximum(possible[block, None], 1.0)
+            return seen.sum(axis=0), x.sum(axis=0) - m * (earned[block] @ per), seen.T @ per
 
-        total, drawn, meeting = (sum(part) for part in zip(*map_blocks(sums, len(codes)), strict=True))
-        n = np.maximum(observed.sum(axis=0), 1)
-        mean = v = total / n
-        for _ in range(0 if observed.all() else ROUNDS):
-            v = mean - (drawn - meeting @ v) / n
-        return cls(table, points, observed @ v, count, v)
+        n, total, meeting = (sum(part) for part in zip(*map_blocks(sums, len(codes)), strict=True))
+        filled = np.where(n > 0, m * n, 1.0)
+        v = total / filled
+        if not complete:  # the level is free: a touch on the diagonal settles it and moves nothing else
+            v = np.linalg.solve(np.diag(filled * (1 + SETTLES)) - np.outer(m, m) * meeting, total)
+        return cls(codes, observed, m, earned, possible, observed @ (m * v), m * v)
 
-    def without(self, i: int) -> tuple[Ints, Floats, Floats, Floats]:
-        """Return who answered item i and others, of these persons u without item i, their mean share there, and x."""
-        codes, observed, top = self.table
-        who = np.flatnonzero(observed[:, i] & (self.count > 1))
-        x, others = codes[who, i] / max(int(top[i]), 1), self.count[who] - 1
-        mean = (self.points[who] - x) / others
-        return who, mean - (self.expected[who] - self.difficulty[i]) / others, mean, x
+    def without(self, i: int) -> tuple[Ints, Floats, Floats, Codes]:
+        """Return who answered item i and others, of these persons u and the share of points without item i, and their points."""
+        who = np.flatnonzero(self.observed[:, i] & (self.possible > self.highest[i]))
+        x, others = self.codes[who, i], self.possible[who] - self.highest[i]
+        share = (self.earned[who] - x) / others
+        return who, share - (self.expected[who] - self.weight[i]) / others, share, x
 
     def correlations(self) -> Floats:
         """Return the correlation (I,) of x with u without the item, NaN where either does not vary.
 
-        The latter is u - w (x - v) with w = 1/(count - 1), so that sums over persons of x, x² and 1 times a few columns
-        say it for all items at once.
+        The latter is (earned - expected - x + m v) / (possible - m), so that sums over persons of x, x² and 1 times a few columns
+        say it for all items with the same m at once.
         """
-        w = (self.count > 1) / np.maximum(self.count - 1, 1)
-        u = (self.points - self.expected) * w
+        out = np.full(len(self.highest), np.nan)
+        for m in np.unique(self.highest):
+            items = np.flatnonzero(self.highest == m)
+            out[items] = self._of_equal_weight(items, m)
+        return out
+
+    def _of_equal_weight(self, items: Ints, m: float) -> Floats:
+        w = (self.possible > m) / np.maximum(self.possible - m, 1.0)
+        u = (self.earned - self.expected) * w
         u -= u.mean()
-        some = np.stack([self.count > 1, u, u * u, w, u * w, w * w], axis=1)
+        some = np.stack([self.possible > m, u, u * u, w, u * w, w * w], axis=1)
 
         def sums(block: slice) -> Floats:
-            x, seen = _shares(self.table, block)
-            return np.stack([part.T.astype(np.float64) @ some[block] for part in (seen, x, x * x)])
+            seen = self.observed[block][:, items].astype(np.float64)
+            x = self.codes[block][:, items] * seen
+            return np.stack([part.T @ some[block] for part in (seen, x, x * x)])
 
-        (n, u, uu, w, uw, ww), (x, xu, _, xw, xuw, xww), (xx, _, _, xxw, _, xxww) = np.moveaxis(
-            sum(map_blocks(sums, len(self.count))), 2, 1
-        )
-        v = self.difficulty
+        total = np.sum(list(map_blocks(sums, len(self.earned))), axis=0)
+        (n, u, uu, w, uw, ww), (x, xu, _, xw, xuw, xww), (xx, _, _, xxw, _, xxww) = np.moveaxis(total, 2, 1)
+        v = self.weight[items]
         a, ax = u - xw + v * w, xu - xxw + v * xw
         aa = uu - 2 * (xuw - v * uw) + xxww - 2 * v * xww + v * v * ww
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -152,18 +164,11 @@ class Others(NamedTuple):
         return np.where((n > 2) & (of_x > NO_VARIANCE * n) & (of_a > NO_VARIANCE * n), out, np.nan)
 
 
-def _shares(table: tuple[Codes, Bools, Ints], block: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return shares of points (p, I) of a block of persons, zero where there is no answer, and the mask."""
-    codes, observed, top = table
-    seen = observed[block].astype(np.float32)
-    return codes[block] / np.maximum(top, 1).astype(np.float32) * seen, seen
-
-
-def _evidence(responses: Responses, i: int, others: Others, r: float) -> SuspectedKey:
+def _evidence(responses: Responses, i: int, others: RestScores, r: float) -> SuspectedKey:
     """Return the evidence against the key of one item, p for this item alone."""
     who, ability, mean, credit = others.without(i)
     enough = len(credit) - np.unique(credit, return_counts=True)[1].max() >= LEAST_APART
-    p = _chance(-r, len(credit)) if enough else 1.0
+    p = chance_of(-r, len(credit)) if enough else 1.0
     if responses.answers is None:
         return SuspectedKey(item=responses.items[i], p=p)
     labels, chosen = responses.answers.spelled(i)
@@ -174,7 +179,7 @@ def _evidence(responses: Responses, i: int, others: Others, r: float) -> Suspect
         if took.any():
             uses.append(OptionUse(code=label, share=float(took.mean()), rest=float(mean[given][took].mean())))
         if max(LEAST_CHOSEN * took.size, LEAST_APART) <= took.sum() < took.size and not credit[given][took].any():
-            risen[label] = _chance(float(np.corrcoef(took, ability[given])[0, 1]), took.size)
+            risen[label] = chance_of(float(np.corrcoef(took, ability[given])[0, 1]), took.size)
     best = min(risen, key=lambda label: risen[label], default="")
     p_answer = min(1.0, len(risen) * risen[best]) if best else 1.0
     return SuspectedKey(
@@ -185,29 +190,13 @@ def _evidence(responses: Responses, i: int, others: Others, r: float) -> Suspect
     )
 
 
-def _chance(r: float, n: int) -> float:
+def chance_of(r: float, n: int) -> float:
     """Return the probability of a correlation of r or more among n independent pairs."""
+    from scipy.special import stdtr
+
     return float(stdtr(n - 2, -r * np.sqrt((n - 2) / max(1 - r * r, 1e-12)))) if n > 2 and np.isfinite(r) else 1.0
 
 
 def item_rest(codes: Codes, observed: Bools, max_scores: Ints) -> Floats:
-    """Return the correlation (I,) of the share of points on each item with the person's level on the other items.
-
-    Of complete data the level is the mean share of points; of booklets see `Others`. NaN where an item or the rest has
-    no variance, and below 3 persons.
-    """
-    if observed.all():
-        return _complete_item_rest(np.divide(codes, np.maximum(max_scores, 1), dtype=np.float32))
-    return Others.of(codes, observed, max_scores).correlations()
-
-
-def _complete_item_rest(share: NDArray[np.float32]) -> Floats:
-    """Return the same for complete data from the covariances of items with their sum."""
-    off = share - share.mean(axis=0, dtype=np.float64).astype(np.float32)
-    total = off @ np.ones(off.shape[1], dtype=np.float32)
-    own, shared = np.einsum("pi,pi->i", off, off).astype(float), (total @ off).astype(float)
-    rest = float(total @ total) + own - 2 * shared
-    usable = (own > 0) & (rest > 0)
-    out: Floats = np.full(share.shape[1], np.nan)
-    np.divide(shared - own, np.sqrt(own * rest), out=out, where=usable)
-    return out
+    """Return the correlation (I,) of the points on each item with the person's level on the other items (`RestScores`)."""
+    return RestScores.of(codes, observed, max_scores).correlations()

@@ -1,0 +1,79 @@
+"""What an item analysis may say: one sentence for each reason of a verdict, and what concerns the whole test."""
+
+from competency_dx.findings import Template
+
+# fmt: off
+SOUND = Template("quality.item_sound", "info",
+    "Замечаний нет: набрано {share:.0f} % баллов, связь с остальными заданиями {r:.2f}.",
+    "Nothing against it: {share:.0f} % of the points were earned, correlation with the other items {r:.2f}.")
+FEW = Template("quality.item_few_answers", "info",
+    "{answers:ответ|ответа|ответов}, а вывод возможен начиная с {least}.",
+    "{answers:answer|answers}; there is a verdict from {least} on.")
+ALONE = Template("quality.item_alone", "info",
+    "Сравнить не с чем: нет других заданий с ответами тех же участников, или их баллы одинаковы.",
+    "There is nothing to compare with: no other items answered by the same persons, or all their points are alike.")
+WRONG_KEY = Template("quality.item_wrong_key", "error",
+    "Вероятно, неверный ключ: чем сильнее участник, тем реже ответ засчитан (связь с остальными заданиями {r:.2f}). Проверьте "
+    "ключ и правило оценивания.",
+    "Probable wrong key: the better a person does elsewhere, the less often the answer is credited (correlation with the other "
+    "items {r:.2f}). Check the key and the scoring rule.")
+WRONG_KEY_OTHER = Template("quality.item_other_key", "error",
+    "Вероятно, неверный ключ: чем сильнее участник, тем реже ответ засчитан (связь с остальными заданиями {r:.2f}), а как ключ "
+    "ведёт себя ответ «{answer}». Если он верен, исправьте ключ и пересчитайте баллы.",
+    "Probable wrong key: the better a person does elsewhere, the less often the answer is credited (correlation with the other "
+    "items {r:.2f}), and the answer '{answer}' behaves like the key. If it is right, correct the key and score again.")
+CONSTANT = Template("quality.item_constant", "warning",
+    "У всех один и тот же балл ({points}): различий между участниками задание не показывает.",
+    "Everybody has the same points ({points}): the item shows no differences between persons.")
+NEGATIVE = Template("quality.item_negative", "info",
+    "Связь с остальными заданиями обратная: корреляция {r:.2f} (от {low:.2f} до {high:.2f}). Проверьте ключ; чтобы утверждать, "
+    "что он неверен, данных мало.",
+    "Inversely related to the other items: correlation {r:.2f} ({low:.2f} to {high:.2f}). Check the key; the data do not suffice "
+    "to say that it is wrong.")
+UNRELATED = Template("quality.item_unrelated", "warning",
+    "С остальными заданиями не связано: корреляция {r:.2f}, не выше {high:.2f}. Задание измеряет другое, неясно "
+    "сформулировано или неверно оценено.",
+    "Unrelated to the other items: correlation {r:.2f}, at most {high:.2f}. The item measures something else, is unclear or is "
+    "scored wrongly.")
+WEAK = Template("quality.item_weak", "info",
+    "Связь с остальными заданиями слабая: корреляция {r:.2f} (от {low:.2f} до {high:.2f}). Проверьте формулировку.",
+    "Weakly related to the other items: correlation {r:.2f} ({low:.2f} to {high:.2f}). Check the wording.")
+RIVAL = Template("quality.item_rival", "info",
+    "Неверный ответ «{answer}» выбирают сильные участники (корреляция {r:.2f}, {share:.0f} % ответов). Возможно, он тоже верен "
+    "или задание двусмысленно.",
+    "The wrong answer '{answer}' is chosen by the better persons (correlation {r:.2f}, {share:.0f} % of the answers). It may be "
+    "right too, or the item ambiguous.")
+EASY = Template("quality.item_easy", "info",
+    "Слишком лёгкое: набрано {share:.0f} % баллов, различий между участниками почти не видно.",
+    "Too easy: {share:.0f} % of the points were earned, it hardly shows differences between persons.")
+HARD = Template("quality.item_hard", "info",
+    "Слишком трудное: набрано {share:.0f} % баллов, различий между участниками почти не видно.",
+    "Too hard: {share:.0f} % of the points were earned, it hardly shows differences between persons.")
+OMITTED = Template("quality.item_omitted", "info",
+    "Не ответили {share:.0f} % тех, кому задание предъявлено. Проверьте, понятно ли, что и как отвечать.",
+    "{share:.0f} % of those who were given it left it out. Check whether it is clear what to answer and how.")
+NOT_REACHED = Template("quality.item_not_reached", "info",
+    "До задания не дошли {share:.0f} % участников: времени не хватает.",
+    "{share:.0f} % of the persons did not reach it: time is short.")
+IN_TAIL = Template("quality.item_zero_tail", "info",
+    "Похоже, {share:.0f} % участников до задания не дошли, а баллом стоит 0.",
+    "It seems that {share:.0f} % of the persons did not reach it and have 0 points instead.")
+ZERO_TAILS = Template("quality.zero_tails", "warning",
+    "Нули в конце похожи на нехватку времени: примерно {share:.0f} % участников не дошли до последних заданий ({scope}), а "
+    "непройденное записано нулём. Трудность и связь этих заданий завышены. Отметьте непройденное как недостигнутое (пустая "
+    "ячейка или «не дошёл»); если времени хватало, последние задания — отдельный блок.",
+    "Zeros at the end look like a shortage of time: about {share:.0f} % of the persons did not reach the last items ({scope}), "
+    "and what was not reached is written as 0. Difficulty and correlation of these items are too high. Mark it as not reached "
+    "(an empty cell or 'not reached'); if there was time enough, the last items form a block of their own.")
+KEYS = Template("quality.probable_wrong_key", "error",
+    "Вероятно, неверный ключ: {scope}{answers}. Проверьте ключ до того, как использовать результаты.",
+    "Probable wrong key: {scope}{answers}. Check the key before any result is used.")
+FEW_ANSWERS = Template("quality.few_answers", "info",
+    "Меньше {least} ответов на {n:задание|задания|заданий}, по {n:~нему|ним|ним} вывода нет: {scope}.",
+    "{n:item has|items have} fewer than {least} answers and no verdict: {scope}.")
+CEILING = Template("quality.ceiling", "warning",
+    "Все баллы набрали {share:.0f} % участников: различия между сильными не видны. Добавьте трудные задания.",
+    "{share:.0f} % of the persons earned all the points: differences between the best do not show. Add harder items.")
+FLOOR = Template("quality.floor", "warning",
+    "Ни одного балла у {share:.0f} % участников: различия между слабыми не видны. Добавьте лёгкие задания.",
+    "{share:.0f} % of the persons earned no point: differences between the weakest do not show. Add easier items.")

@@ -1,0 +1,372 @@
+"""Item analysis before any model: what each item is worth, in numbers and in words, and what to do with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, value
+from competency_dx.bank import ItemBank, as_bank
+from competency_dx.display import Chart, Series
+from competency_dx.findings import Finding, announce, gathered, worth_a_line
+from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.quality import findings as say
+from competency_dx.quality.classical import ROWS, PairMoments, alpha, correlation_limits, mean_limits, thirds
+from competency_dx.quality.item_options import Choosers, OptionTrace, missing_shares, rivals, traces_of
+from competency_dx.quality.verdicts import (
+    MOST_LEFT_OUT,
+    ORDER,
+    WEAK,
+    ItemFacts,
+    Verdict,
+    reasons_of,
+    verdict_of,
+)
+from competency_dx.quality.zero_tails import zero_tails
+from competency_dx.responses import (
+    LEAST_ANSWERS,
+    MissingPolicy,
+    Reason,
+    Responses,
+    RestScores,
+    load_responses,
+    suspected_keys,
+)
+from competency_dx.result import Result, frame
+from competency_dx.wording import listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+END = 0.15  # share of persons at the highest or lowest sum of points (McHorney & Tarlov 1995)
+LINES, PANELS = 5, 9
+LEAST_TRACED = 9  # persons, for thirds
+
+
+@value
+class ItemAnalysis(Result):
+    """Classical numbers of I items, and a verdict on each with its reasons.
+
+    Attributes
+    ----------
+    items : tuple of str
+    verdicts : tuple of {"repair", "drop", "look", "undecided", "keep"}
+        What to do with each item; "undecided" below 30 answers.
+    reasons : tuple of Finding
+        Why, in Russian and English: one or more for each item, which is their `scope`.
+    n : ndarray of int, shape (I,)
+        Answers that count under the missing policy.
+    max_scores : ndarray of int, shape (I,)
+    mean : ndarray, shape (I,)
+        Mean points.
+    share, share_low, share_high : ndarray, shape (I,)
+        Mean points as a share of the maximum, for right and wrong the share correct, with 95 % limits (Wilson).
+    item_rest, item_rest_low, item_rest_high : ndarray, shape (I,)
+        Correlation of the points with those on the other items each person got, with 95 % limits (Fisher's z). Of booklets, the
+        level on the others is their share of points, freed from how hard they were.
+    alpha, alpha_low, alpha_high : float
+        Cronbach's alpha of all items, from the covariances of pairs, and of complete data its 95 % limits (Feldt).
+    alpha_given, n_given : float
+        Alpha of as many items as a person got on average, and this number.
+    alpha_without : ndarray, shape (I,)
+        Alpha of all items but this one.
+    omitted, not_reached, in_tail : ndarray, shape (I,)
+        Shares of those who were given the item: left out, not reached, and probably not reached although the cell holds 0.
+    thirds : ndarray, shape (I, 3)
+        Mean share of points in the lower, middle and upper third by the level on the other items.
+    suspected_keys : tuple of str
+        Items whose key is doubtful, by the screening that `calibrate` uses.
+    options : tuple of OptionTrace
+        Who chose which answer; empty where raw answers were not kept.
+    n_persons : int
+    missing : MissingPolicy
+        Which missing answers counted as wrong.
+    """
+
+    kind: ClassVar[str] = "item_analysis"
+
+    items: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    reasons: tuple[Finding, ...]
+    n: Ints
+    max_scores: Ints
+    mean: Floats
+    share: Floats
+    share_low: Floats
+    share_high: Floats
+    item_rest: Floats
+    item_rest_low: Floats
+    item_rest_high: Floats
+    alpha: float
+    alpha_low: float
+    alpha_high: float
+    alpha_given: float
+    n_given: float
+    alpha_without: Floats
+    omitted: Floats
+    not_reached: Floats
+    in_tail: Floats
+    thirds: Floats
+    suspected_keys: tuple[str, ...]
+    options: tuple[OptionTrace, ...]
+    n_persons: int
+    missing: MissingPolicy
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    @property
+    def by_trouble(self) -> Ints:
+        """Return the places of the items (I,): the most urgent verdict first, within it the lowest correlation."""
+        urgent = np.array([ORDER.index(v) for v in self.verdicts])
+        return np.lexsort((np.nan_to_num(self.item_rest, nan=2.0), urgent))
+
+    def reason(self, item: str, language: str = "en") -> str:
+        """Return the reasons of the verdict on an item in one language."""
+        return " ".join(r.text(language) for r in self.reasons if item in r.scope)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per item, in their order: item, verdict, reasons, and the numbers by the names of the attributes."""
+        numbers = ("n", "max_scores", "mean", "share", "share_low", "share_high", "item_rest", "item_rest_low")
+        more = ("item_rest_high", "alpha_without", "omitted", "not_reached", "in_tail")
+        return frame(
+            item=self.items,
+            verdict=self.verdicts,
+            reason_ru=[self.reason(item, "ru") for item in self.items],
+            reason_en=[self.reason(item, "en") for item in self.items],
+            **{name: getattr(self, name) for name in (*numbers, *more)},
+            **dict(zip(("low_third", "middle_third", "high_third"), self.thirds.T, strict=True)),
+        )
+
+    def options_frame(self) -> pd.DataFrame:
+        """Return one row per answer of each item: the fields of `OptionTrace`."""
+        return frame(**{name: [getattr(o, name) for o in self.options] for name in OptionTrace.__annotations__})
+
+    def summary(self) -> Sequence[str]:
+        """Return how many items have which verdict, alpha, and the items with the most trouble."""
+        counts = Counter(self.verdicts)
+        limits = f" ({self.alpha_low:.3f} to {self.alpha_high:.3f})" if np.isfinite(self.alpha_low) else ""
+        given = f"; {self.alpha_given:.3f} of the {self.n_given:.1f} items a person got" if limits == "" else ""
+        worst = [i for i in self.by_trouble if self.verdicts[i] in {"repair", "drop", "look"}]
+        told = [f"{self.verdicts[i]} {self.items[i]}: {self.reason(self.items[i])}" for i in worst[:LINES]]
+        return [
+            f"Item analysis: {len(self.items)} items, {self.n_persons} persons",
+            "verdicts: " + ", ".join(f"{v} {counts[v]}" for v in ORDER if counts[v]),
+            f"alpha {self.alpha:.3f}{limits} of all items{given}",
+            *(shorten(line, 150, placeholder=" …") for line in told),
+            *([f"… {len(worst) - LINES} more items with remarks"] if len(worst) > LINES else []),
+            *worth_a_line(self.findings, 2),
+        ]
+
+    def chart_kinds(self) -> tuple[str, ...]:
+        """Return the kinds of picture: correlations with the rest, shares of points by thirds, and of answers by thirds."""
+        return ("relation", "thirds", *(("options",) if self.options else ()))
+
+    def chart(self, kind: str) -> Chart:
+        """Return the picture of a kind, the items with the most trouble on top."""
+        if kind == "relation":
+            return self._relation()
+        steps, shown = np.arange(3.0), self.by_trouble
+        if kind == "options":
+            shown = np.array([i for i in shown if any(o.item == self.items[i] for o in self.options)])
+        panels = []
+        for i in shown[:PANELS]:
+            lines = [("", self.thirds[i])]
+            if kind == "options":
+                few = [o for o in self.options if o.item == self.items[i]][: len(ORDER)]
+                lines = [(o.option + "*" * o.credited, np.array([o.low, o.middle, o.high])) for o in few]
+            series = tuple(Series(name=name, mark="line", x=steps, y=np.nan_to_num(y)) for name, y in lines)
+            panels.append(
+                Chart(
+                    title=self.items[i],
+                    series=series,
+                    x_names=("1/3", "2/3", "3/3"),
+                    y_range=(-0.05, 1.05),
+                    naming="beside",
+                )
+            )
+        part = f" (first {len(panels)} of {len(shown)} items)" if len(shown) > len(panels) else ""
+        what = "Who chose which answer" if kind == "options" else "Share of points"
+        title = f"{what}, by thirds of the level on the other items{part}"
+        return Chart(title=title, panels=tuple(panels), across=min(3, len(panels)))
+
+    def _relation(self) -> Chart:
+        rows = self.by_trouble[::-1]
+        place, series = np.arange(float(len(rows))), []
+        for k, verdict in enumerate(ORDER):
+            at = np.array([self.verdicts[i] == verdict for i in rows], dtype=np.bool_)
+            if at.any():
+                low, high, r = (x[rows][at] for x in (self.item_rest_low, self.item_rest_high, self.item_rest))
+                series.append(Series(name=verdict, mark="interval", style=k, x=r, y=place[at], low=low, high=high))
+        return Chart(
+            title="Correlation with the other items, 95 % limits",
+            x_label="item-rest correlation",
+            series=tuple(series),
+            y_names=tuple(self.items[i] for i in rows),
+            x_lines=(0.0, WEAK),
+        )
+
+
+def check_items(
+    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    bank: ItemBank | None = None,
+    *,
+    missing: MissingPolicy | None = None,
+) -> ItemAnalysis:
+    """Analyse items before any model: how hard, how related, who chose what, and what to do with each.
+
+    Parameters
+    ----------
+    responses : Responses, data frame, array or path
+        Persons by items; raw answers with a bank or as `load_responses` kept them, otherwise points.
+    bank : ItemBank, optional
+        Keys for raw answers, the highest points of every item, the options with their words.
+    missing : MissingPolicy, optional
+        Which missing answers count as wrong, as in `calibrate`.
+
+    Returns
+    -------
+    ItemAnalysis
+        Booklets are analysed by what each person got; see its attributes for how.
+
+    Raises
+    ------
+    ResponsesError
+        When the table cannot be read without guessing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> right = np.random.default_rng(1).random((200, 8)) < np.linspace(0.2, 0.9, 200)[:, None]
+    >>> set(check_items(right.astype(int)).verdicts)
+    {'keep'}
+    """
+    known = None if bank is None else as_bank(bank)
+    data = responses if isinstance(responses, Responses) else load_responses(responses, bank=known)
+    codes, observed = data.effective(missing)
+    others = RestScores.of(codes, observed, data.max_scores)
+    highest, n, r = others.highest, observed.sum(axis=0), others.correlations()
+    mean, variance = _moments(codes, observed, n)
+    by_third, options = _traced(data, others, known)
+    given, answered = data.reasons != Reason.NOT_ADMINISTERED, observed.any(axis=1)
+    tails = zero_tails(codes, observed)
+    facts = ItemFacts(
+        items=data.items,
+        n=n,
+        share=mean / highest,
+        limits=mean_limits(mean, variance, highest, n),
+        constant=np.asarray((n > 0) & (variance <= 0)),
+        rest=r,
+        omitted=missing_shares(data, Reason.OMITTED, given),
+        not_reached=missing_shares(data, Reason.NOT_REACHED, given),
+        in_tail=tails,
+        suspected={s.item: s.suggestion for s in suspected_keys(data, policy=missing, rest=r)},
+        rivals=rivals(options),
+    )
+    persons = int(answered.sum())
+    n_given = float(given.sum(axis=1)[answered].mean()) if persons else 0.0
+    whole, given_items, without, limits = alpha(PairMoments.of(codes, observed), persons, n_given)
+    out = judged(
+        facts,
+        max_scores=data.max_scores,
+        alpha=whole,
+        alpha_low=limits[0],
+        alpha_high=limits[1],
+        alpha_given=given_items,
+        n_given=n_given,
+        alpha_without=without,
+        thirds=by_third,
+        options=options,
+        n_persons=persons,
+        missing=missing or MissingPolicy(),
+        findings=gathered(data.findings, _of_the_test(facts, (others.earned, others.possible))),
+        provenance=provenance(
+            "check_items",
+            {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {}),
+            {"missing": (missing or MissingPolicy()).describe("en")},
+        ),
+    )
+    announce(out.findings, known=data.findings)
+    return out
+
+
+def judged(f: ItemFacts, **more: Any) -> ItemAnalysis:  # noqa: ANN401 - the fields that `f` has not
+    """Return the analysis with a verdict on each item."""
+    reasons = reasons_of(f)
+    by_item: dict[str, list[Finding]] = {item: [] for item in f.items}
+    for reason in reasons:
+        by_item[reason.scope[0]].append(reason)
+    low, high = correlation_limits(f.rest, f.n)
+    return ItemAnalysis(
+        items=f.items,
+        verdicts=tuple(verdict_of(by_item[item]) for item in f.items),
+        reasons=reasons,
+        n=f.n,
+        mean=f.share * np.maximum(more["max_scores"], 1),
+        share=f.share,
+        share_low=f.limits[0],
+        share_high=f.limits[1],
+        item_rest=f.rest,
+        item_rest_low=low,
+        item_rest_high=high,
+        omitted=f.omitted,
+        not_reached=f.not_reached,
+        in_tail=f.in_tail,
+        suspected_keys=tuple(f.suspected),
+        **more,
+    )
+
+
+def _moments(codes: Codes, observed: Bools, n: Ints) -> tuple[Floats, Floats]:
+    """Return mean and variance (I,) of the points, with divisor n; NaN without answers."""
+    total, square = np.zeros(len(n)), np.zeros(len(n))
+    for rows in blocks(len(codes), ROWS):
+        x = np.where(observed[rows], codes[rows], 0).astype(np.float64)
+        total, square = total + x.sum(axis=0), square + np.einsum("pi,pi->i", x, x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return total / n, np.maximum(square / n - (total / n) ** 2, 0.0)
+
+
+def _traced(data: Responses, others: RestScores, bank: ItemBank | None) -> tuple[Floats, tuple[OptionTrace, ...]]:
+    """Return the mean share of points by thirds (I, 3), and who chose which answer."""
+    by_third, options = np.full((len(data.items), 3), np.nan), list[OptionTrace]()
+    for i in range(len(data.items)):
+        who, level, mean, points = others.without(i)
+        if len(level) < LEAST_TRACED:
+            continue
+        third = thirds(level)
+        size = np.maximum(np.bincount(third, minlength=3), 1)
+        by_third[i] = np.bincount(third, weights=points, minlength=3) / size / others.highest[i]
+        options += traces_of(data, i, Choosers(who, level, mean, third, points), bank)
+    return by_third, tuple(options)
+
+
+def _of_the_test(f: ItemFacts, sums: tuple[Floats, Floats]) -> tuple[Finding, ...]:
+    """Return what is to be said of the test: keys, few answers, zeros at the end, ceiling and floor."""
+    few = [item for item, n in zip(f.items, f.n, strict=True) if n < LEAST_ANSWERS]
+    late = [item for item, share in zip(f.items, f.in_tail, strict=True) if share > MOST_LEFT_OUT / 2]
+    named = {item: answer for item, answer in f.suspected.items() if answer}
+    words = {lang: _answers(named, lang) for lang in ("ru", "en")}
+    earned, possible = sums
+    given = possible > 0
+    ends = (given & (earned == possible)).sum(), (given & (earned == 0)).sum()
+    top, bottom = (float(n / max(given.sum(), 1)) for n in ends)
+    many = given.sum() >= LEAST_ANSWERS
+    return (
+        *say.KEYS.about(f.suspected, answers=words),
+        *(say.ZERO_TAILS.about(late or f.items[-1:], share=100 * f.in_tail.max()) if f.in_tail.any() else ()),
+        *((say.CEILING.of(share=100 * top),) if many and top > END else ()),
+        *((say.FLOOR.of(share=100 * bottom),) if many and bottom > END else ()),
+        *say.FEW_ANSWERS.about(few, least=LEAST_ANSWERS),
+    )
+
+
+def _answers(named: Mapping[str, str], language: str) -> str:
+    """Return the answers that behave like the key, in brackets."""
+    if not named:
+        return ""
+    head = "как ключ ведут себя ответы" if language == "ru" else "these answers behave like the key"
+    return f" ({head}: {listed((f'{item} — {answer}' for item, answer in named.items()), language=language)})"

@@ -1,0 +1,106 @@
+"""What to do with each item: reasons by stated rules, and the verdict that follows from the gravest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, FrozenDict, Ints
+from competency_dx.bank import Text
+from competency_dx.findings import Finding, Template
+from competency_dx.quality import findings as say
+from competency_dx.quality.classical import correlation_limits
+from competency_dx.quality.item_options import OptionTrace
+from competency_dx.responses import LEAST_ANSWERS
+
+Verdict = Literal["repair", "drop", "look", "undecided", "keep"]
+ORDER: tuple[Verdict, ...] = get_args(Verdict)
+"""The verdicts, the most urgent first."""
+VERDICTS: Mapping[Verdict, Text] = FrozenDict(
+    repair=Text(ru="исправить", en="repair"),
+    drop=Text(ru="исключить", en="drop"),
+    look=Text(ru="посмотреть", en="look"),
+    undecided=Text(ru="вывода нет", en="no verdict"),
+    keep=Text(ru="оставить", en="keep"),
+)
+UNRELATED, WEAK, RELATED = 0.10, 0.20, 0.30
+EASY, HARD = 0.95, 0.05
+MOST_LEFT_OUT = 0.15
+_FOLLOWS: Mapping[str, Verdict] = FrozenDict(
+    {
+        say.WRONG_KEY.code: "repair",
+        say.WRONG_KEY_OTHER.code: "repair",
+        say.CONSTANT.code: "drop",
+        say.UNRELATED.code: "drop",
+        say.FEW.code: "undecided",
+        say.ALONE.code: "undecided",
+        say.SOUND.code: "keep",
+    }
+)
+
+
+class ItemFacts(NamedTuple):
+    """What verdicts rest on, of I items; shares 0-1, NaN and empty where nobody knows."""
+
+    items: tuple[str, ...]
+    n: Ints
+    share: Floats
+    limits: tuple[Floats, Floats]
+    constant: Bools
+    rest: Floats
+    omitted: Floats
+    not_reached: Floats
+    in_tail: Floats
+    suspected: Mapping[str, str]
+    rivals: Mapping[str, OptionTrace]
+
+
+def reasons_of(f: ItemFacts) -> tuple[Finding, ...]:
+    """Return the reasons of the verdicts, at least one for each item, in the order of the items.
+
+    A verdict needs 30 answers. *repair*: the screening of keys that `calibrate` uses suspects it. *drop*: all points are the
+    same, or the correlation with the rest is surely below .10 and not surely below 0 (its 95 % limits). *look*: the correlation
+    is surely below 0, though not enough for the screening; or below .20 and surely below .30; a wrong answer goes with the better
+    persons; the share of points is surely above .95 or below .05; more than 15 % left it out or did not reach it.
+    """
+    low, high = correlation_limits(f.rest, f.n)
+    return tuple(reason for i in range(len(f.items)) for reason in _reasons(f, i, float(low[i]), float(high[i])))
+
+
+def _reasons(f: ItemFacts, i: int, low: float, high: float) -> list[Finding]:
+    item, r, n = f.items[i], float(f.rest[i]), int(f.n[i])
+    if n < LEAST_ANSWERS:
+        return [say.FEW.of([item], answers=n, least=LEAST_ANSWERS)]
+    if f.constant[i]:
+        return [say.CONSTANT.of([item], points=f"{100 * f.share[i]:.0f} %")]
+    if item in f.suspected:
+        answer = f.suspected[item]
+        return [say.WRONG_KEY_OTHER.of([item], r=r, answer=answer) if answer else say.WRONG_KEY.of([item], r=r)]
+    if not np.isfinite(r):
+        return [say.ALONE.of([item])]
+    out: list[Finding] = []
+    if high < 0:
+        out.append(say.NEGATIVE.of([item], r=r, low=low, high=high))
+    elif high < UNRELATED:
+        out.append(say.UNRELATED.of([item], r=r, high=high))
+    elif r < WEAK and high < RELATED:
+        out.append(say.WEAK.of([item], r=r, low=low, high=high))
+    if item in f.rivals:
+        rival = f.rivals[item]
+        out.append(say.RIVAL.of([item], answer=rival.option, r=rival.r, share=100 * rival.share))
+    shares: tuple[tuple[bool, Template, float], ...] = (
+        (bool(f.limits[0][i] > EASY), say.EASY, float(f.share[i])),
+        (bool(f.limits[1][i] < HARD), say.HARD, float(f.share[i])),
+        (bool(f.omitted[i] > MOST_LEFT_OUT), say.OMITTED, float(f.omitted[i])),
+        (bool(f.not_reached[i] > MOST_LEFT_OUT), say.NOT_REACHED, float(f.not_reached[i])),
+        (bool(f.in_tail[i] > MOST_LEFT_OUT), say.IN_TAIL, float(f.in_tail[i])),
+    )
+    out += [template.of([item], share=100 * share) for holds, template, share in shares if holds]
+    return out or [say.SOUND.of([item], share=100 * float(f.share[i]), r=r)]
+
+
+def verdict_of(reasons: Sequence[Finding]) -> Verdict:
+    """Return what follows from the gravest of the reasons about one item."""
+    return min((_FOLLOWS.get(r.code, "look") for r in reasons), key=ORDER.index)

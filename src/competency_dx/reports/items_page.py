@@ -1,0 +1,202 @@
+"""The page of an item analysis: what to do with each item, the numbers behind it, and who chose which answer."""
+
+from __future__ import annotations
+
+import math
+
+from competency_dx.arrays import Floats, value
+from competency_dx.display import correlation_bar, count, decimal, interval
+from competency_dx.quality import LEAST_ANSWERS, VERDICTS, WEAK, ItemAnalysis, OptionTrace
+from competency_dx.reports.files import Sheet
+from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, several, strings
+
+REMARKS = ("repair", "drop", "look")
+LONGEST = 90
+
+
+@value
+class ItemLine:
+    """One item: verdict in words, its reasons, picture of the correlation and numbers as texts."""
+
+    item: str
+    verdict: str
+    word: str
+    reason: str
+    share: str
+    limits: str
+    r: str
+    bar: str
+    numbers: tuple[str, ...]
+
+
+@value
+class OptionTable:
+    """The answers to one item, and whether they are shown at once."""
+
+    line: ItemLine
+    rows: tuple[tuple[str, ...], ...]
+    open: bool
+
+
+@value
+class ItemsView:
+    """What the templates show; `lines` begin with the gravest remarks, `todo` are those with any."""
+
+    facts: tuple[tuple[str, str], ...]
+    todo: tuple[ItemLine, ...]
+    others: tuple[str, ...]
+    note: str
+    heads: tuple[str, ...]
+    lines: tuple[ItemLine, ...]
+    options: tuple[OptionTable, ...]
+    option_heads: tuple[str, ...]
+    findings: tuple[FindingLine, ...]
+    methods: tuple[tuple[str, str], ...]
+
+
+def items_report(items: ItemAnalysis, language: Language) -> Written:
+    """Return how an item analysis is written: a page, and a workbook of items and answers."""
+
+    def page(_: bool) -> str:  # noqa: FBT001 - no further pages
+        return render("items.html", language, {"v": items_view(items, language)})
+
+    title = strings(language)["items_title"]
+    return Written(table="table", page=page, sheets=lambda: (item_sheets(items, language), title))
+
+
+def items_view(items: ItemAnalysis, language: Language) -> ItemsView:
+    """Gather what the page shows."""
+    t, order = strings(language), items.by_trouble.tolist()
+    lines = tuple(_line(items, i, language) for i in order)
+    by_item: dict[str, list[OptionTrace]] = {}
+    for option in items.options:
+        by_item.setdefault(option.item, []).append(option)
+    tables = [
+        OptionTable(
+            line=line,
+            rows=tuple(_option(o, language) for o in by_item[line.item]),
+            open=line.verdict in REMARKS,
+        )
+        for line in lines
+        if line.item in by_item
+    ]
+    others, undecided = items.verdicts.count("keep"), items.verdicts.count("undecided")
+    words = []
+    if undecided:
+        total = several(len(items.items), "item_of", language)
+        words.append(t["items_few"].format(n=undecided, total=total, least=LEAST_ANSWERS))
+    if others:
+        every = others == len(items.items)
+        words.append(t["items_none" if every else "items_sound"].format(items=several(others, "item", language)))
+    heads = t["items_heads"].split("|")
+    made = items.provenance
+    return ItemsView(
+        facts=_facts(items, language),
+        todo=tuple(line for line in lines if line.verdict in REMARKS),
+        others=tuple(words),
+        note=t["items_note"].format(weak=decimal(WEAK, 2, language)),
+        heads=tuple(heads),
+        lines=lines,
+        options=tuple(tables),
+        option_heads=tuple(t["options_heads"].split("|")),
+        findings=finding_lines(items.findings, language),
+        methods=(
+            (t["engine"], t["made_by"].format(version=made.library, verb=made.verb)),
+            (t["items_rule"], t["items_how"].format(least=LEAST_ANSWERS)),
+            (t["missing_answers"], items.missing.describe(language)),
+            *((t.get(f"input_{name}", name), f"{digest[:19]}…") for name, digest in made.inputs.items()),
+        ),
+    )
+
+
+def _facts(items: ItemAnalysis, language: Language) -> tuple[tuple[str, str], ...]:
+    """Return numbers of persons and items, and alpha."""
+    t = strings(language)
+    facts = [(t["persons_n"], count(items.n_persons, language)), (t["head_n_items"], str(len(items.items)))]
+    whole, given, n = (
+        decimal(x, d, language) for x, d in ((items.alpha, 2), (items.alpha_given, 2), (items.n_given, 0))
+    )
+    if math.isfinite(items.alpha_low):
+        limits = (decimal(x, 2, language) for x in (items.alpha_low, items.alpha_high))
+        facts.append((t["items_alpha"], f"{whole} ({'–'.join(limits)})"))
+    elif math.isfinite(items.alpha):
+        facts.append((t["items_alpha"], t["items_alpha_given"].format(alpha=whole, given=given, n=n)))
+    return tuple(facts)
+
+
+def _line(items: ItemAnalysis, i: int, language: Language) -> ItemLine:
+    low, high = (100 * float(x[i]) for x in (items.share_low, items.share_high))
+    r, r_low, r_high = (float(x[i]) for x in (items.item_rest, items.item_rest_low, items.item_rest_high))
+    left = (decimal(100 * float(x[i]), 0, language) for x in (items.omitted, items.not_reached))
+    return ItemLine(
+        item=items.items[i],
+        verdict=items.verdicts[i],
+        word=VERDICTS[items.verdicts[i]].text(language),
+        reason=items.reason(items.items[i], language),
+        share=decimal(100 * float(items.share[i]), 0, language),
+        limits=interval(low, high, language),
+        r=decimal(r, 2, language),
+        bar=correlation_bar(r, r_low, r_high, WEAK),
+        numbers=(decimal(float(items.alpha_without[i]), 2, language), count(int(items.n[i]), language), *left),
+    )
+
+
+def _option(o: OptionTrace, language: Language) -> tuple[str, ...]:
+    shares = (o.share, o.low, o.middle, o.high, o.rest)
+    text = o.text if len(o.text) <= LONGEST else o.text[: LONGEST - 1].rstrip() + "…"
+    percents = (decimal(100 * x, 0, language) for x in shares)
+    return (o.option + "*" * o.credited, text, count(o.n, language), *percents, decimal(o.r, 2, language))
+
+
+def item_sheets(items: ItemAnalysis, language: Language) -> tuple[Sheet, ...]:
+    """Return the sheets: items, the gravest remarks first, answers, findings."""
+    t, order = strings(language), items.by_trouble
+    names = t["items_heads"].split("|")
+    verdicts = [VERDICTS[items.verdicts[i]].text(language) for i in order]
+    shares: dict[str, Floats] = {
+        names[2]: items.share,
+        f"{names[2]} ≥": items.share_low,
+        f"{names[2]} ≤": items.share_high,
+        names[7]: items.omitted,
+        names[8]: items.not_reached,
+    }
+    relations = {
+        names[3]: items.item_rest,
+        f"{names[3]} ≥": items.item_rest_low,
+        f"{names[3]} ≤": items.item_rest_high,
+        names[5]: items.alpha_without,
+    }
+    numbers = shares | relations
+    first = Sheet(
+        name=t["sheet_items"],
+        heads=(t["head_item"], t["head_verdict"], t["head_reason"], names[6], *numbers),
+        columns=(
+            [items.items[i] for i in order],
+            verdicts,
+            [items.reason(items.items[i], language) for i in order],
+            items.n[order].tolist(),
+            *(x[order].tolist() for x in numbers.values()),
+        ),
+        formats=dict.fromkeys(shares, "0%") | dict.fromkeys(relations, "0.00"),
+    )
+    heads = t["options_heads"].split("|")
+    fields = ("option", "text", "n", "share", "low", "middle", "high", "rest", "r")
+    answers = Sheet(
+        name=t["sheet_options"],
+        heads=(t["head_item"], "*", *heads),
+        columns=(
+            [o.item for o in items.options],
+            ["*" * o.credited for o in items.options],
+            *([getattr(o, name) for o in items.options] for name in fields),
+        ),
+        formats=dict.fromkeys(heads[3:8], "0%") | {heads[8]: "0.00"},
+        frozen=3,
+    )
+    lines = finding_lines(items.findings, language)
+    said = Sheet(
+        name=t["sheet_findings"],
+        heads=(t["severity"], t["finding"], t["scope"]),
+        columns=([f.severity for f in lines], [f.text for f in lines], [f.scope for f in lines]),
+        formats={},
+    )
+    return (first, *((answers,) if items.options else ()), said)
