@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +20,7 @@ from competency_dx.errors import CompetencyDxWarning, ResponsesError
 from competency_dx.findings import Finding
 from competency_dx.responses import Layout, Reason, Responses, load_responses
 
-OPTIONS = {"A": "а", "B": "б", "C": "в"}
+OPTIONS = {"A": "один", "B": "два", "C": "три"}
 
 
 def bank_of(ids: Sequence[str]) -> ItemBank:
@@ -103,7 +107,7 @@ def test_two_headers_of_one_item_are_refused_and_the_exact_one_wins() -> None:
     assert finding(found, "unknown_items").scope == ("q1",)
 
 
-def test_aliases_name_items(tmp_path: Any) -> None:
+def test_aliases_name_items() -> None:
     table = columns("Вопрос 1", "В. 2 /1,00")
     with pytest.raises(ResponsesError, match=r"no column is an item .*Layout\(aliases="):
         read(table)
@@ -275,3 +279,71 @@ def test_the_label_of_an_average_in_a_dropped_column_of_names_is_seen() -> None:
 def test_ids_are_known_by_their_headings(header: str) -> None:
     found = read({"дата": ["1", "2"], header: ["10234", "10235"], "Q1": ["A", "B"]})
     assert found.persons.tolist() == ["10234", "10235"]
+
+
+IRW = {
+    "id": [1, 1, 2, 2, 3],
+    "item": ["x", "y", "x", "y", "x"],
+    "resp": [1, 0, 2, None, None],
+    "rater": ["r1", "r1", "r2", "r2", "r1"],
+    "cov_age": [40, 40, 51, 51, 33],
+    "itemcov_topic": ["a", "b", "a", "b", "a"],
+}
+
+
+def test_tables_of_the_item_response_warehouse_are_read_and_written(tmp_path: Path) -> None:
+    found = read(IRW, None)
+    assert found.persons.tolist() == ["1", "2", "3"]
+    assert found.scores.tolist() == [[1, 0], [2, 0], [0, 0]]
+    assert found.observed.tolist() == [[True, True], [True, False], [False, False]]
+    assert found.background["cov_age"].tolist() == ["40", "51", "33"]
+    written = found.to_irw()
+    assert list(written) == ["id", "item", "resp", "rater", "cov_age", "itemcov_topic"]
+    assert written["resp"].tolist() == [1, 0, 2, pd.NA]
+    written.to_csv(tmp_path / "irw.csv", index=False)
+    again = read(tmp_path / "irw.csv", None)
+    assert again.scores.tolist() == found.scores.tolist()
+    assert again.observed.tolist() == found.observed.tolist()
+    assert again.to_irw().equals(written)
+
+
+def test_every_person_and_given_item_is_written() -> None:
+    bank = bank_of(["Q1", "Q2"])
+    table = {"person": ["a", "b"], "Q1": ["A", ""], "Q2": ["-", ""], "Тип школы": ["лицей", "гимназия"]}
+    written = read(table, bank).to_irw()
+    assert written.values.tolist() == [
+        ["a", "Q1", 1, "лицей"],
+        ["a", "Q2", pd.NA, "лицей"],
+        ["b", "Q1", pd.NA, "гимназия"],
+    ]
+    assert list(written)[3] == "cov_Тип_школы"
+
+
+SETS = {"person": ["a", "b", "c", "d"], "M02": [["1", "3"], ["3", "1"], ["2"], []], "M01": [["3"], ["4"], ["3"], ["3"]]}
+
+
+def test_lists_in_cells_are_sets_of_options(bank: ItemBank, tmp_path: Path) -> None:
+    records = [dict(zip(SETS, row, strict=True)) for row in zip(*SETS.values(), strict=True)]
+    (tmp_path / "a.json").write_text(json.dumps(records), encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf-8")
+    pd.DataFrame(SETS).to_parquet(tmp_path / "a.parquet")
+    tuples = {**SETS, "M02": [("1", "3"), {"3", "1"}, np.array(["2"]), None]}
+    arrow = pl.DataFrame(SETS).to_arrow()
+    sources = [records, SETS, pd.DataFrame(SETS), tuples, pl.DataFrame(SETS), arrow, arrow.to_pandas()]
+    for source in (*sources, *(tmp_path / f"a.{kind}" for kind in ("json", "jsonl", "parquet"))):
+        found = read(source, bank)
+        assert found.items == ("M01", "M02")
+        assert found.scores.tolist() == [[1, 2], [0, 2], [1, 0], [1, 0]]
+        assert found.reasons[:, 1].tolist() == [0, 0, 0, Reason.NOT_ADMINISTERED]
+    words = {
+        "person": ["a", "b"],
+        "M02": [["вариант 1", "вариант 3"], ["вариант 5"]],
+        "M03": [{"А": "3", "Б": "1"}, ["3", "1"]],
+    }
+    assert read(words, bank).scores.tolist() == [[2, 1], [0, 1]]
+
+
+def test_a_broken_line_of_json_is_named(tmp_path: Path, bank: ItemBank) -> None:
+    (tmp_path / "a.jsonl").write_text('{"person": "a", "M01": "3"}\n{"person": \n', encoding="utf-8")
+    with pytest.raises(ResponsesError, match=r"is not JSON .*; expected one object on every line"):
+        read(tmp_path / "a.jsonl", bank)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 HIGHEST = 127
 MOST_OPTIONS = 26
+IRW_COLUMNS = frozenset(("rater", "date", "wave", "rt", "treat", "block", "item_family"))
+"""Columns besides covariates that a table of the Item Response Warehouse may have."""
 
 
 @value
@@ -170,6 +172,31 @@ class Responses(Result):
 
         points = pd.DataFrame(np.where(self.observed, self.scores, np.nan), columns=list(self.items))
         return pd.concat([pd.DataFrame({"person": self.persons}), points], axis=1)
+
+    def to_irw(self) -> pd.DataFrame:
+        """Return one row per answer as the Item Response Warehouse has it: `id`, `item`, `resp`, and background as `cov_…`.
+
+        `resp` is empty where an item was given and there is no answer that counts; what was not administered has no row. Whoever
+        was given nothing has one empty row, so that nobody is lost. `load_responses` reads the table back.
+
+        References
+        ----------
+        The data standard of the Item Response Warehouse, https://itemresponsewarehouse.org/standard.html
+        """
+        import pandas as pd
+
+        given = self.reasons != Reason.NOT_ADMINISTERED
+        given[:, 0] |= ~given.any(axis=1)
+        rows, columns = np.nonzero(given)
+        resp = pd.array(self.scores[rows, columns], dtype="Int64")
+        resp[~self.observed[rows, columns]] = pd.NA
+        known = {name: name for name in self.background if name in IRW_COLUMNS or name.startswith(("cov_", "itemcov_"))}
+        out = pd.DataFrame(
+            {"id": self.persons[rows], "item": np.array(self.items, dtype=object)[columns], "resp": resp}
+        )
+        for name, cells in self.background.items():
+            out[known.get(name, "cov_" + "_".join(name.split()))] = cells[rows]
+        return out
 
     def summary(self) -> Sequence[str]:
         """Return counts of persons, items, answers and of each reason, and the findings by severity."""

@@ -30,6 +30,8 @@ _COUNTS = (
     "балл макс", "число", "ско", "стандартное отклонение", "standard deviation", "std", "percent", "difficulty", "p value",
 )  # fmt: skip
 
+LABEL = 400
+"""A text as long as this is no label."""
 FEW, SOME, ENOUGH = 3, 6, 20
 """Rows in which a column must be the sum of all others, of the columns beside it, of any run of columns: the more runs may
 be meant, the easier it is by chance."""
@@ -43,18 +45,20 @@ FAR = 1e6
 
 def is_certain(text: str) -> bool:
     """Tell whether a label is that of totals or of the key wherever it stands: no person has this id."""
-    form = header_form(text)
+    form = header_form(text) if len(text) < LABEL else ""
     words = form.split()
     return bool(words) and (words[0] in _CERTAIN or form in _KEYS) and not any(c.isdigit() for c in text)
 
 
 def is_signature(text: str) -> bool:
     """Tell whether a text starts a line of signatures."""
-    words = header_form(text).replace(",", " ").split()
-    return len(text) < 400 and bool(words) and words[0].rstrip(":") in _SIGNED
+    words = header_form(text).replace(",", " ").split() if len(text) < LABEL else []
+    return bool(words) and words[0].rstrip(":") in _SIGNED
 
 
 def _is_end(text: str) -> bool:
+    if len(text) >= LABEL:
+        return False
     form = header_form(text)
     counted = form.startswith(_COUNTS) and not any(c.isdigit() for c in text)
     return is_total(text) or is_certain(text) or is_signature(text) or counted
@@ -85,7 +89,7 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
         ends |= here
         shown = np.where(here & (shown == ""), column.spread(map(_shown, column.vocabulary)), shown)
     if id_column is not None and person is not None:
-        header = id_column.where(lambda text: header_form(text) == id_column.header)
+        header = id_column.where(lambda text: len(text) < LABEL and header_form(text) == id_column.header)
         certain |= header
         shown[header] = id_column.texts()[header]
     lost = blank & bare if id_column is not None else np.zeros(table.rows, dtype=np.bool_)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "number", "date"]
 Labels = Literal["own", "default"]
 Factors = NDArray[np.int32]
+LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 
 @value
@@ -109,10 +110,15 @@ class Table:
         )
 
 
-def cell_text(cell: object) -> tuple[str, Kind]:
-    """Return a cell as text and the way it was stored; whole floats lose their ``.0``."""
+def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a kind
+    """Return a cell as text and the way it was stored; whole floats lose their ``.0``, lists are joined by ``"; "``."""
     if isinstance(cell, str):
         return cell.strip(), "text"
+    if isinstance(cell, Mapping):
+        return "; ".join(f"{cell_text(k)[0]}={cell_text(v)[0]}" for k, v in cell.items() if v is not None), "text"
+    if isinstance(cell, LISTS):
+        parts = [cell_text(p)[0] for p in cell if not (p is None or (isinstance(p, float) and np.isnan(p)))]
+        return "; ".join(sorted(parts) if isinstance(cell, set | frozenset) else parts), "text"
     if isinstance(cell, bool | np.bool_ | int | np.integer):
         return str(int(cell)), "number"
     if isinstance(cell, float | np.floating):
@@ -127,7 +133,11 @@ def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pan
     """Factorise cells; empty texts, None, NaN and NA are empty cells."""
     import pandas as pd
 
-    codes, unique = pd.factorize(cells)
+    try:
+        codes, unique = pd.factorize(cells)
+    except (TypeError, ValueError, NotImplementedError):  # lists and the like, which cannot be compared
+        plain = [cell_text(c)[0] if isinstance(c, (Mapping, *LISTS)) else c for c in cells]
+        codes, unique = pd.factorize(pd.Series(plain, dtype=object))
     contents = whole_numbers([cell_text(u) for u in unique])
     kept = {c: k for k, c in enumerate(dict.fromkeys(c for c in contents if c[0]))}
     place = np.array([*(kept.get(c, -1) for c in contents), -1], dtype=np.int32)

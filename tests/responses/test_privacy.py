@@ -1,0 +1,92 @@
+"""Columns that name or reach a person are refused or dropped, and others are not taken for them."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from competency_dx.errors import ResponsesError
+from competency_dx.responses import Layout, load_responses
+
+PEOPLE = ["т-1", "т-2", "т-3", "т-4"]
+
+
+def table_of(header: str, cells: list[str]) -> dict[str, list[object]]:
+    return {"код": [*PEOPLE[: len(cells)]], "x": [1, 0, 1, 1][: len(cells)], header: [*cells]}
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "what"),
+    [
+        ("Дата рождения", ["12.03.1978", "01.02.1985", "30.11.1969"], "birth date"),
+        ("дата", ["1978-03-12", "1985-02-01", "1969-11-30"], "birth date"),
+        ("date of birth", ["12 марта 1978", "1 мая 1985", "2 июня 1969"], "birth date"),
+        ("Д.Р.", ["1978-03-12 00:00:00", "1985-02-01 00:00:00", "1969-11-30 00:00:00"], "birth date"),
+        ("ИНН", ["7707083893", "500100732259", "7707083893"], "ИНН"),
+        ("номер", ["500100732259", "526317984689", "500100732259"], "ИНН"),
+        ("IP", ["192.168.0.1", "10.0.0.7", "95.24.1.200"], "IP address"),
+        ("откуда", ["2001:db8:0:1:1:1:1:1", "fe80:0:0:0:1:2:3:4", "10.0.0.7"], "IP address"),
+        ("Ваш телеграм", ["anna_77", "petr.ivanov", "нет"], "account"),
+        ("как найти", ["@anna_77", "https://t.me/petr", "vk.com/id1"], "account"),
+        ("прим", ["да", "пишите @anna_teacher", "нет"], "account"),
+        ("номер", ["11223344595", "08765430300", "11223344595"], "СНИЛС"),
+        ("Отзыв", ["хорошо", "мне помогала Иванова Анна Петровна из школы", "нет"], "name in a comment"),
+        ("Отзыв", ["спасибо Марии Ивановне!", "да", "нет"], "name in a comment"),
+        ("Отзыв", ["да", "нет", "проверял Сидоров Пётр"], "name in a comment"),
+        ("Отзыв", ["да", "эксперт Кузнецова О. И. снизила балл", "нет"], "name in a comment"),
+        ("comment", ["fine", "thanks to John Smith", "no"], "name in a comment"),
+    ],
+)
+def test_what_names_or_reaches_a_person(header: str, cells: list[str], what: str) -> None:
+    table = table_of(header, cells)
+    with pytest.raises(
+        ResponsesError, match=rf"personal data: {re.escape(header)} \({what}\); .*Layout\(pii='drop'\)"
+    ) as told:
+        load_responses(table, layout=Layout(items=("x",)))
+    kept = load_responses(table, layout=Layout(items=("x",), pii="drop"))
+    assert header not in kept.background
+    for text in (str(told.value), kept.to_json()):
+        assert not any(c in text for c in cells if len(c) > 5)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("дата тестирования", ["12.03.2026", "13.03.2026", "14.03.2026"]),
+        ("дата", ["2009-03-12", "2009-03-13", "2009-03-14"]),
+        ("год рождения", ["1978", "1985", "1969"]),
+        ("номер бланка", ["12345678901", "12345678902", "12345678903"]),
+        ("код ОО", ["500100732250", "526317984680", "500100732251"]),
+        ("школа", ["МБОУ СОШ им. А. С. Пушкина", "Лицей имени Ломоносова", "Школа имени Героя Иванова Петра Ильича"]),
+        ("адрес", ["ул. Ю. А. Гагарина, 5", "ул. Ленина, 7", "проспект А. Д. Сахарова"]),
+        ("муниципалитет", ["Великий Новгород", "Нижний Тагил", "Усть-Кут"]),
+        ("отзыв", ["Всё понятно", "Великая Отечественная война", "Задание 4 @ 5"]),
+        ("версия", ["1.2.3", "1.2.4", "2.0.0"]),
+        ("время", ["10:00:00", "11:30:00", "12:45:10"]),
+    ],
+)
+def test_what_does_not(header: str, cells: list[str]) -> None:
+    found = load_responses(table_of(header, cells), layout=Layout(items=("x",)))
+    assert found.background[header].tolist() == cells
+
+
+@given(st.lists(st.from_regex(r"[0-9]{9,13}", fullmatch=True), min_size=4, max_size=4, unique=True))
+def test_numbers_of_any_kind_never_crash(cells: list[str]) -> None:
+    found = load_responses(table_of("номер", cells), layout=Layout(items=("x",), pii="drop"))
+    assert found.scores[:, 0].tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "cell", ["а" * 200_000, "Иван " * 40_000, "1." * 100_000, "@" * 200_000, "a@" * 100_000, "-" * 200_000]
+)
+def test_the_time_is_linear(cell: str) -> None:
+    rng = np.random.default_rng(1)
+    table = {"код": ["a", "b"], "x": [1, 0], "отзыв": [cell, cell[:-1] + str(rng.integers(9))]}
+    start = time.process_time()
+    load_responses(table, layout=Layout(pii="drop"))
+    assert time.process_time() - start < 5
