@@ -15,7 +15,7 @@ import numpy as np
 
 from competency_dx.arrays import dtype_of
 from competency_dx.display import Chart, draw, notebook
-from competency_dx.errors import DocumentError
+from competency_dx.errors import DocumentError, ReportError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ class Result(ABC):
         kinds = self.chart_kinds()
         chosen = kinds[0] if kind is None else kind
         if chosen not in kinds:
-            raise ValueError(f"{type(self).__name__} has no plot {chosen!r}; choose one of: {', '.join(kinds)}")
+            raise ReportError("result.picture", given=type(self).__name__, chosen=chosen, kinds=kinds)
         return draw(self.chart(chosen))
 
     def to_json(self) -> str:
@@ -76,7 +76,7 @@ class Result(ABC):
         try:
             document = json.loads(text)
         except json.JSONDecodeError as fault:
-            raise DocumentError(f"The text is not JSON ({fault}); expected a document written by to_json()") from fault
+            raise DocumentError("result.not_json", fault=fault) from None
         check_head(document, cls.kind, cls.schema_version)
         return cls._from_document(document)
 
@@ -127,13 +127,10 @@ def check_head(document: object, kind: str, version: int) -> None:
     """Refuse a document of another kind or schema version, saying what was expected."""
     found = document.get("kind") if isinstance(document, dict) else None
     if found != kind:
-        raise DocumentError(f"The document is of kind {found!r}; expected {kind!r}: read it with the class of its kind")
+        raise DocumentError("result.kind", found=found, kind=kind)
     assert isinstance(document, dict)
     if document.get("schema_version") != version:
-        raise DocumentError(
-            f"The {kind} document has schema_version {document.get('schema_version')!r}; this library reads {version}: "
-            "update the library or write the document again"
-        )
+        raise DocumentError("result.schema_version", kind=kind, get=document.get("schema_version"), version=version)
 
 
 def encode(item: object) -> Any:  # noqa: ANN401, PLR0911 - JSON is an untyped tree
@@ -200,14 +197,14 @@ def _decode_array(dtype: np.dtype[Any], item: Any) -> np.ndarray[Any, Any]:  # n
 
 def _decode_fields(cls: type, item: Any, where: str) -> object:  # noqa: ANN401
     if not isinstance(item, Mapping):
-        raise DocumentError(f"{where} should be an object with the fields of {cls.__name__}")
+        raise DocumentError("result.object", where=where, type=cls.__name__)
     hints = typing.get_type_hints(cls)
     wanted = {f.name for f in fields(cls)}
     optional = {f.name for f in fields(cls) if f.default is not MISSING or f.default_factory is not MISSING}
     unknown, missing = set(item) - wanted, wanted - set(item) - optional
     if unknown or missing:
         raise DocumentError(
-            f"{where} does not match {cls.__name__}: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}"
+            "result.fields", where=where, type=cls.__name__, unknown=sorted(unknown), missing=sorted(missing)
         )
     return cls(**{name: decode(hints[name], item[name], f"{where}.{name}") for name in wanted & set(item)})
 

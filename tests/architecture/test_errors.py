@@ -20,7 +20,7 @@ CLASSES = {
     name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, CompetencyDxError)
 }
 MAKERS = CLASSES | {"phrase", "CommandError"}
-LATER = re.compile("(calibration|classification|engine|cli|competencies|responses)/.*|result.py")
+LATER = re.compile("responses/.*")
 PROGRAMMERS = {
     "arrays.py": {"TypeError"},
     "__init__.py": {"AttributeError"},

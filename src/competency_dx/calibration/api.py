@@ -13,7 +13,7 @@ from competency_dx.calibration.girth_calibration import estimate_by_girth
 from competency_dx.calibration.girth_engine import Girth
 from competency_dx.classification import ClassCalibration, ClassificationML, calibrate_classes
 from competency_dx.engine import Priors, resolve
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError
 from competency_dx.responses import Responses, load_responses
 
 Source = Any  # Responses, or any table that load_responses reads
@@ -101,9 +101,7 @@ def calibrate(
         return classes(data, model, dimensions, method)
     request = Request(model, dimensions, bank, anchors, resolve(priors))
     if isinstance(method, ClassificationML):
-        raise CalibrationError(
-            "ClassificationML is for DINA, DINO, ACDM, LLM and GDINA; use MarginalML(...) for item response models"
-        )
+        raise CalibrationError("calibration.class_method")
     return estimate_by_girth(data, request, method) if isinstance(method, Girth) else estimate(data, request, method)
 
 
@@ -112,10 +110,7 @@ def classifies(model: str | Mapping[str, str]) -> bool:
     names = {model} if isinstance(model, str) else set(model.values())
     mixed = sorted(names & CLASSIFICATION), sorted(names - CLASSIFICATION)
     if all(mixed):
-        raise CalibrationError(
-            f"model= mixes {listed(mixed[0])}, which have classes of persons, with {listed(mixed[1])}, which have a scale; "
-            "calibrate them in calls of their own"
-        )
+        raise CalibrationError("calibration.mixed_models", mixed=mixed[0], mixed2=mixed[1])
     return bool(mixed[0])
 
 
@@ -127,14 +122,9 @@ def classes(
 ) -> ClassCalibration:
     """Calibrate a diagnostic classification model."""
     if not hasattr(q_matrix, "columns"):
-        raise CalibrationError(
-            "A diagnostic classification model needs dimensions= as a Q-matrix frame: a row an item (index, or a column "
-            "item), a column an attribute, 1 where the item measures it"
-        )
+        raise CalibrationError("calibration.q_matrix_needed")
     if isinstance(method, Girth):
-        raise CalibrationError(
-            "girth has no diagnostic classification models; leave method= out or use ClassificationML(...)"
-        )
+        raise CalibrationError("calibration.girth_classes")
     if isinstance(method, MarginalML):
         method = ClassificationML(executor=method.executor, missing=method.missing)
     return calibrate_classes(data, families=model, q_matrix=q_matrix, method=method)

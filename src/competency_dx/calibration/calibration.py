@@ -17,7 +17,7 @@ from competency_dx.calibration.estimated_population import population_for_bank
 from competency_dx.calibration.frames import Z95, asymptote_errors, parameter_frame, threshold_frame
 from competency_dx.display import Chart
 from competency_dx.engine import ParameterTable
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.rotation import Method
 from competency_dx.models import ItemParameters, NormalPopulation
@@ -203,21 +203,12 @@ class Calibration(Result):
         """Return the parameters as records of a bank; items with a category never observed are left out."""
         p = self.parameters
         if not p.between:
-            raise CalibrationError(
-                "A bank keeps items of one competency each; items of this calibration measure several: keep the Calibration "
-                "itself, or calibrate with dimensions=bank.leaves"
-            )
+            raise CalibrationError("calibration.bank_one_competency")
         if any(p.item_groups):
             own = dict.fromkeys(item for item, group in zip(p.items, p.item_groups, strict=True) if group)
-            raise CalibrationError(
-                f"A bank keeps one set of parameters an item; those of {listed(own)} differ between groups: keep the Calibration "
-                "itself, or calibrate each group in a call of its own"
-            )
+            raise CalibrationError("calibration.bank_one_set", own=own)
         if np.isnan(self.covariance).any():
-            raise CalibrationError(
-                "This calibration has no standard errors, which a bank needs to know how far to trust its parameters; "
-                "calibrate by MarginalML()"
-            )
+            raise CalibrationError("calibration.bank_errors")
         p = p.single()
         se_a, se_b, difficulties = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se(), p.difficulties
         bounds, se_bounds = p.asymptotes, asymptote_errors(p)

@@ -57,7 +57,7 @@ def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Margina
     )
     if scene.exploring:
         if len(sample.groups) > 1 or sample.covariate_names:
-            raise CalibrationError("An exploratory calibration is for one population; leave out Population(by=…, on=…)")
+            raise CalibrationError("calibration.exploratory_one_population")
         return exploratory_likelihood(items, answers, dimensions=scene.dimensions, executor=method.executor)
     held = np.zeros(len(known.ids), dtype=np.bool_) if fixed is None else fixed.items
     free_slope = np.array([FAMILIES[f].free_slope for f in known.families])
@@ -82,10 +82,7 @@ def _strategy(scene: Scene, method: MarginalML, *, between: bool) -> tuple[Calla
     if method.integration == "bifactor" and not scene.exploring:
         return reduction_likelihood, False
     if method.integration == "propagation" and not between and not scene.exploring:
-        raise CalibrationError(
-            "Expectation propagation takes items that measure one competency each; some measure several: use "
-            'MarginalML(integration="quadrature") for up to three competencies, or "bifactor"'
-        )
+        raise CalibrationError("calibration.propagation_one_each")
     if method.integration == "quadrature" or not between or scene.exploring:
         return product_grid_likelihood, False
     return partial(propagation_likelihood, dimension=known.dimension), True

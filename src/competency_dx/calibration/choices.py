@@ -47,9 +47,9 @@ class Population:
 
     def __post_init__(self) -> None:
         if self.shape not in get_args(Shape):
-            raise CalibrationError(f'Population(shape={self.shape!r}) is not known; choose "normal" or "empirical"')
+            raise CalibrationError("calibration.population_shape", shape=self.shape)
         if self.shape == "empirical" and (self.by is not None or self.on is not None):
-            raise CalibrationError("An empirical histogram is for one group without covariates; leave out by= and on=")
+            raise CalibrationError("calibration.histogram_one_group")
 
 
 @value
@@ -127,13 +127,13 @@ class MarginalML:
 
     def __post_init__(self) -> None:
         if self.points < LEAST_POINTS:
-            raise CalibrationError(f"MarginalML needs at least {LEAST_POINTS} support points, found {self.points}")
+            raise CalibrationError("calibration.points", least_points=LEAST_POINTS, points=self.points)
         if self.starts < 1:
-            raise CalibrationError(f"MarginalML(starts={self.starts}): at least one starting point is needed")
+            raise CalibrationError("calibration.starts", starts=self.starts)
         for name, choices in (("standard_errors", Errors), ("integration", Integration)):
             if getattr(self, name) not in get_args(choices):
                 raise CalibrationError(
-                    f"MarginalML({name}={getattr(self, name)!r}) is not known; choose one of: {', '.join(get_args(choices))}"
+                    "calibration.setting", name=name, given=getattr(self, name), choices=get_args(choices)
                 )
 
     @property

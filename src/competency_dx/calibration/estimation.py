@@ -143,7 +143,7 @@ def _estimated(
         out = assembled(setting, likelihood, found, covariance, likelihood.integral.accuracy(found.at))
     announce(out.findings, known=carried)
     if not out.converged:
-        raise ConvergenceError(unfinished(out, likelihood, found), out)
+        raise ConvergenceError("calibration.no_maximum", state=out, **unfinished(out, likelihood, found))
     return out
 
 
@@ -152,7 +152,7 @@ def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[
     if method.population.shape == "normal":
         return within_bounds(likelihood, known, method.control)
     if len(likelihood.population.dimensions) > 1:
-        raise CalibrationError('Population(shape="empirical") is for one competency; use shape="normal" for several')
+        raise CalibrationError("calibration.histogram_one_competency")
     shaped, found, note = fit_histogram(likelihood, known.families, method.control)
     return shaped, found, (note,)
 

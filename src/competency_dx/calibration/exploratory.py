@@ -30,7 +30,7 @@ from competency_dx.engine import (
     populations_of,
     product_grid_likelihood,
 )
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
 from competency_dx.provenance import Provenance, provenance
@@ -65,13 +65,9 @@ class Exploratory:
 
     def __post_init__(self) -> None:
         if not 2 <= self.n <= MOST:
-            raise CalibrationError(
-                f"Exploratory(n={self.n}): two to {MOST} dimensions can be explored; choose n among them"
-            )
+            raise CalibrationError("calibration.exploratory_number", n=self.n, most=MOST)
         if self.rotation not in get_args(Method):
-            raise CalibrationError(
-                f"Exploratory(rotation={self.rotation!r}) is not known; choose one of: {', '.join(get_args(Method))}"
-            )
+            raise CalibrationError("calibration.rotation", rotation=self.rotation, choices=get_args(Method))
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -92,14 +88,9 @@ def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
     D = items.n_slopes
     place = items.place[:, :D]
     if (place < 0).any() or len(np.unique(place)) < place.size:
-        raise CalibrationError(
-            "An exploratory calibration needs a free slope of every item on every dimension; use 2PL, GPCM, GRM or 3PL, and no "
-            "anchors or constraints of slopes"
-        )
+        raise CalibrationError("calibration.exploratory_slopes")
     if len(place) < 3 * D:
-        raise CalibrationError(
-            f"{len(place)} items do not show {D} dimensions, which takes {3 * D} at least; ask for fewer dimensions"
-        )
+        raise CalibrationError("calibration.exploratory_items", n_place=len(place), d=D, value=3 * D)
     a = _principal_slopes(codes, observed, D)
     pivots = qr(a.T, mode="economic", pivoting=True)[2][
         :D
@@ -238,10 +229,7 @@ def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorS
     p = calibration.parameters
     D = p.slopes.shape[1]
     if D < 2 or not np.array_equal(calibration.population.covariance, np.eye(D)):
-        raise CalibrationError(
-            f"The dimensions {listed(p.dimensions)} are fixed by the model and cannot be rotated; calibrate with "
-            "dimensions=Exploratory(…)"
-        )
+        raise CalibrationError("calibration.rotation_fixed", dimensions=p.dimensions)
     rotation = rotation or calibration.rotation or "oblimin"
     loadings, table = loadings_of(p.slopes), calibration.table
     turned = rotate(loadings, rotation)

@@ -28,7 +28,7 @@ from competency_dx.engine import (
     populations_of,
     table_of,
 )
-from competency_dx.errors import CalibrationError, ConvergenceError, listed
+from competency_dx.errors import LANGUAGES, CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation
@@ -39,19 +39,20 @@ from competency_dx.responses import Responses, item_rest, suspected_keys
 def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calibration:
     """Calibrate by girth, for one competency and a population N(0, 1), without priors and anchors."""
     if request.anchors is not None:
-        raise CalibrationError("girth cannot hold anchors fixed; leave out anchors=, or use MarginalML()")
+        raise CalibrationError("calibration.girth_anchors")
     _, observed = data.effective(method.missing)
     top = highest_scores(data, request.bank)
     kept, families = families_of(data, observed, request.model, top)
     if len(loadings(tuple(data.items[i] for i in kept), request.dimensions, request.bank)[0]) > 1:
-        raise CalibrationError("girth estimates one competency; leave out dimensions=, or use MarginalML()")
+        raise CalibrationError("calibration.girth_dimensions")
     chosen = replace(data.select(items=[data.items[i] for i in kept]), max_scores=np.maximum(top[kept], 1))
     out = girth_calibration(chosen, families, method, model=request.model_name)
     out = replace(out, findings=gathered(data.findings, left_out(data, chosen.items), out.findings))
     announce(out.findings, known=data.findings)
     if not out.converged:
-        reasons = " ".join(f.en for f in out.findings if f.code in {GIRTH_AT_BOUND.code, GIRTH_UNSETTLED.code})
-        raise ConvergenceError(f"{reasons} Use MarginalML(). The last state is in the error's .state", out)
+        told = [f for f in out.findings if f.code in {GIRTH_AT_BOUND.code, GIRTH_UNSETTLED.code}]
+        reasons = {language: " ".join(f.text(language) for f in told) for language in LANGUAGES}
+        raise ConvergenceError("calibration.girth_unfinished", state=out, reasons=reasons)
     return out
 
 
@@ -200,9 +201,6 @@ def doubts(found: GirthEstimates, seen: LikelihoodCheck, items: Sequence[str]) -
 def refuse_several(parameters: ItemParameters, groups: Sequence[str]) -> None:
     """Refuse several competencies or several populations, which girth cannot estimate."""
     if len(parameters.dimensions) > 1:
-        raise CalibrationError(
-            f"girth estimates one competency, the calibration has {listed(parameters.dimensions)}; check each in a "
-            "call of its own"
-        )
+        raise CalibrationError("calibration.girth_one_competency", dimensions=parameters.dimensions)
     if len(groups) > 1:
-        raise CalibrationError(f"girth estimates one population, the calibration has the groups {listed(groups)}")
+        raise CalibrationError("calibration.girth_one_population", groups=groups)

@@ -25,7 +25,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, value
 from competency_dx.engine import category_counts
-from competency_dx.errors import CalibrationError, MissingDependencyError, listed
+from competency_dx.errors import CalibrationError, MissingDependencyError
 from competency_dx.responses import MissingPolicy
 
 FUNCTIONS = {"Rasch": "onepl_mml", "1PL": "onepl_mml", "2PL": "twopl_mml", "GRM": "grm_mml", "GPCM": "pcm_mml"}
@@ -59,8 +59,7 @@ class Girth:
     def __post_init__(self) -> None:
         if self.points < 11 or self.reach < 3 or self.max_iterations < 2:
             raise CalibrationError(
-                f"Girth needs at least 11 points, a reach of 3 SD and 2 iterations, found {self.points}, {self.reach:g} "
-                f"and {self.max_iterations}"
+                "calibration.girth_settings", points=self.points, reach=self.reach, max_iterations=self.max_iterations
             )
 
 
@@ -100,14 +99,9 @@ def girth_family(families: Sequence[str]) -> str:
     if len(asked) == 1 and asked <= {"Rasch", "1PL"}:
         return next(iter(asked))
     if "PCM" in asked:
-        raise CalibrationError(
-            "girth has no partial credit model: its pcm_mml gives every item a slope of its own; use model='GPCM', or "
-            "MarginalML()"
-        )
-    raise CalibrationError(
-        f"girth does not estimate {listed(sorted(asked))} {'together' if len(asked) > 1 else 'correctly'}; it offers Rasch, 1PL, "
-        "2PL, GRM and GPCM, one of them for all items (2PL items may stand beside GRM or GPCM): use MarginalML()"
-    )
+        raise CalibrationError("calibration.girth_pcm")
+    code = "calibration.girth_together" if len(asked) > 1 else "calibration.girth_alone"
+    raise CalibrationError(code, asked=sorted(asked))
 
 
 def girth_estimates(
@@ -139,7 +133,7 @@ def girth_estimates(
     slope = np.broadcast_to(np.asarray(returned["Discrimination"], dtype=np.float64), len(n_categories)).copy()
     thresholds = np.asarray(returned["Difficulty"], dtype=np.float64).reshape(len(n_categories), -1)
     if not (np.isfinite(slope).all() and np.isfinite(thresholds[:, 0]).all()):
-        raise CalibrationError(f"girth's {function} lost its precision and returned no numbers; use MarginalML()")
+        raise CalibrationError("calibration.girth_no_numbers", function=function)
     low, high = SLOPE_BOUNDS[function]
     far = np.nanmax(np.abs(thresholds), axis=1) > FAR_THRESHOLD
     return GirthEstimates(
@@ -157,16 +151,10 @@ def _refuse(present: Bools, n_categories: Ints, family: str, items: Names) -> No
     """Raise where categories that nobody earned would make girth answer another question."""
     constant = items[present.sum(axis=1) < 2]
     if constant.size:
-        raise CalibrationError(
-            f"girth returns its bounds for items that all answered alike ({listed(constant)}); leave them out with "
-            "responses.select(items=...)"
-        )
+        raise CalibrationError("calibration.girth_constant", constant=constant)
     gaps = items[present.sum(axis=1) < n_categories] if family == "GPCM" else items[~present[:, 0]]
     if gaps.size:
-        raise CalibrationError(
-            f"girth closes up scores that nobody earned ({listed(gaps)}), which makes another {family} model of them; "
-            "use MarginalML()"
-        )
+        raise CalibrationError("calibration.girth_gaps", gaps=gaps, family=family)
 
 
 def _library() -> Any:  # noqa: ANN401 - girth has no types
@@ -176,10 +164,7 @@ def _library() -> Any:  # noqa: ANN401 - girth has no types
             warnings.simplefilter("ignore")
             import girth
     except ImportError as fault:
-        raise MissingDependencyError(
-            f"The second opinion needs the package girth, which cannot be imported here ({fault}); install it by: "
-            "pip install 'girth>=0.8' 'scipy<2', or use MarginalML()"
-        ) from fault
+        raise MissingDependencyError("calibration.girth_missing", fault=fault) from fault
     return girth
 
 
@@ -221,9 +206,7 @@ def _called(function: str, codes: Codes, observed: Bools, method: Girth) -> tupl
         try:
             returned: dict[str, Any] = getattr(library, function)(table, options=options)
         except FAULTS as fault:
-            raise CalibrationError(
-                f"girth's {function} failed on these answers ({fault!r}); use MarginalML()"
-            ) from fault
+            raise CalibrationError("calibration.girth_failed", function=function, fault=fault) from fault
     return returned, max(1, max(len(d.uses) for d in densities) - 1)
 
 

@@ -14,7 +14,7 @@ from competency_dx.calibration.exploratory import Exploratory
 from competency_dx.calibration.findings import NO_ANSWERS
 from competency_dx.classification import read_q_matrix
 from competency_dx.engine import Fixed, Known, Priors, extra_width
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
 from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, bank_parameters, family, family_for
 from competency_dx.responses import Responses, check_design, chosen_options
@@ -29,7 +29,7 @@ def highest_scores(data: Responses, bank: ItemBank | None) -> Ints:
     out = np.array([of_bank.get(item, m) for item, m in zip(data.items, data.max_scores, strict=True)], dtype=np.int64)
     high = np.array(data.items, dtype=object)[data.scores.max(axis=0, initial=0) > out]
     if high.size:
-        raise CalibrationError(f"Scores are above the bank's maximum in {listed(high)}; correct the scores or the bank")
+        raise CalibrationError("calibration.scores_above", high=high)
     return out
 
 
@@ -37,12 +37,12 @@ def families_of(data: Responses, observed: Bools, model: str | Mapping[str, str]
     """Return the items with answers and the family of each."""
     kept = np.flatnonzero(observed.any(axis=0))
     if not kept.size:
-        raise CalibrationError(f"None of the {len(data.items)} items has a single answer; nothing can be calibrated")
+        raise CalibrationError("calibration.no_answers", n_items=len(data.items))
     ids, families = [data.items[i] for i in kept], []
     asked = dict.fromkeys(ids, model) if isinstance(model, str) else model
     bare = [item for item in ids if item not in asked]
     if bare:
-        raise CalibrationError(f"model= names no family for {listed(bare)}; give every item one")
+        raise CalibrationError("calibration.no_family", bare=bare)
     for item, m in zip(ids, np.maximum(top[kept] + 1, 2).tolist(), strict=True):
         by_option = data.answers is not None and family(asked[item]).options
         families.append(asked[item] if by_option else family_for(asked[item], m, item).name)
@@ -72,9 +72,9 @@ def by_option(
 def level_of_bank(bank: ItemBank | None, level: str) -> dict[str, str]:
     """Return the competency of each item of a bank, or the node that this stands below."""
     if level not in get_args(BankLevel):
-        raise CalibrationError(f"dimensions={level!r} is not known; choose one of: {', '.join(get_args(BankLevel))}")
+        raise CalibrationError("calibration.level", level=level, choices=get_args(BankLevel))
     if bank is None:
-        raise CalibrationError(f"dimensions={level!r} reads competencies from the bank; give it in bank=")
+        raise CalibrationError("calibration.level_without_bank", level=level)
     if level == "competencies":
         return dict(bank.leaves)
     above = {leaf: bank.framework.node(leaf).parent or leaf for leaf in bank.leaves.values()}
@@ -96,7 +96,7 @@ def loadings(
     if isinstance(dimensions, Mapping):
         bare = [item for item in items if item not in dimensions]
         if bare:
-            raise CalibrationError(f"dimensions= names no competency for {listed(bare)}; give every item one")
+            raise CalibrationError("calibration.no_competency", bare=bare)
         competencies = np.array([str(dimensions[item]) for item in items], dtype=object)
         names = tuple(dict.fromkeys(competencies))
         return names, competencies[:, None] == np.array(names, dtype=object)
@@ -104,12 +104,9 @@ def loadings(
         q = read_q_matrix(dimensions).take(items)
         thin = [name for name, column in zip(q.attributes, q.entries.T, strict=True) if not column.any()]
         if thin:
-            raise CalibrationError(f"No item measures {listed(thin)}; drop the competency or add items")
+            raise CalibrationError("calibration.competency_without_items", thin=thin)
         return q.attributes, q.entries.astype(np.bool_)
-    raise CalibrationError(
-        "dimensions= takes None, a level of the bank, a mapping of item to competency or a Q-matrix frame, got "
-        f"{type(dimensions).__name__}"
-    )
+    raise CalibrationError("calibration.dimensions_type", given=type(dimensions).__name__)
 
 
 def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bool) -> tuple[Finding, ...]:
@@ -118,16 +115,10 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
     least = LEAST_FREE_SLOPES if free else 2
     n = len(known.ids)
     if n < least and priors is None and not anchored:
-        raise CalibrationError(
-            f"{n} items do not identify the model without priors; it needs {least}: add items, use Rasch, or "
-            'priors="weak"'
-        )
+        raise CalibrationError("calibration.too_few_items", n=n, least=least)
     constant = [item for item, row in zip(known.ids, known.counts, strict=True) if (row > 0).sum() <= 1]
     if constant and priors is None and not anchored:
-        raise CalibrationError(
-            f"All answers to {listed(constant)} earned the same score, so maximum likelihood has no estimate for them; "
-            'leave them out with responses.select(items=...), or use priors="weak"'
-        )
+        raise CalibrationError("calibration.constant", constant=constant)
     if (known.counts.sum(axis=1) == len(data.persons)).all():
         return ()  # where everybody answered everything, everything is connected
     weak = []
@@ -136,7 +127,7 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
         about = data.select(items=[item for item in data.items if item in ids]) if ids else data
         for finding in check_design(about):
             if finding.code == "responses.disconnected":
-                raise CalibrationError(finding.en)
+                raise CalibrationError("calibration.unlinked", finding=finding)
             if finding.code == "responses.weakly_linked" and not anchored:
                 weak.append(finding)
     return tuple(weak)
@@ -169,10 +160,7 @@ def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[st
     """Return which items are held at which parameters, and the items with the anchors' own families."""
     given = anchors.parameters if isinstance(anchors, Calibration) else bank_parameters(anchors)
     if given.slopes.shape[1] > 1 and given.dimensions != dimensions:
-        raise CalibrationError(
-            f"The anchors measure {listed(given.dimensions)}, the calibration {listed(dimensions)}; give the same "
-            "competencies in the same order"
-        )
+        raise CalibrationError("calibration.anchors_competencies", dimensions=given.dimensions, dimensions2=dimensions)
     keys = zip(given.items, given.item_groups or [""] * len(given.items), strict=True)
     places = {key: i for i, key in enumerate(keys)}
     groups = [known.group_names[g] if g >= 0 else "" for g in known.groups] or [""] * len(known.ids)
@@ -180,16 +168,12 @@ def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[st
     mask, D = np.array(held) >= 0, given.slopes.shape[1]
     several = known.loads[mask].sum(axis=1) > 1
     if known.loads.shape[1] != D and (D > 1 or several.any()):
-        raise CalibrationError(
-            f"The anchors measure {D} competencies, the calibration {known.loads.shape[1]}; anchor with the same ones"
-        )
+        raise CalibrationError("calibration.anchors_number", d=D, shape=known.loads.shape[1])
     if not mask.any():
-        raise CalibrationError(f"None of the items {listed(known.ids)} is among the anchors {listed(given.items)}")
+        raise CalibrationError("calibration.no_anchors", ids=known.ids, items=given.items)
     for item, i, m in zip(known.ids, held, known.n_categories, strict=True):
         if i >= 0 and given.n_categories[i] != m:
-            raise CalibrationError(
-                f"Anchor {item} has {given.n_categories[i]} score categories, the responses have {m}"
-            )
+            raise CalibrationError("calibration.anchor_categories", item=item, n_categories=given.n_categories[i], m=m)
     families = [given.families[i] if i >= 0 else f for i, f in zip(held, known.families, strict=True)]
     known = known._replace(families=families)
     statuses = tuple(given.statuses[i] if i >= 0 else None for i in held)

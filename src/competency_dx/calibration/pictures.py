@@ -16,7 +16,7 @@ from competency_dx.arrays import Floats, FrozenDict, Ints
 from competency_dx.calibration.frames import Z95, dimension_names, group_column
 from competency_dx.display.charts import Cells, Chart, Mark, Series
 from competency_dx.display.wright import WrightColumn, wright_chart
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError
 from competency_dx.kernels import families
 from competency_dx.models import (
     FAMILIES,
@@ -60,14 +60,12 @@ def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] 
 
     at = np.atleast_1d(theta)
     if at.ndim != 1 or not np.isfinite(at).all():
-        raise CalibrationError("theta= holds something else than a row of finite numbers; give points in logits")
+        raise CalibrationError("calibration.theta")
     if items is not None:
         items = [items] if isinstance(items, str) else items
         unknown = [item for item in items if item not in parameters.items]
         if unknown:
-            raise CalibrationError(
-                f"items= names {listed(unknown)}, which were not calibrated; those are {listed(parameters.items)}"
-            )
+            raise CalibrationError("calibration.picture_items", unknown=unknown, items=parameters.items)
         parameters = parameters.take([i for item in items for i, name in enumerate(parameters.items) if name == item])
     p = along(parameters)
     prob = np.exp(log_probabilities(p, at))
@@ -303,5 +301,5 @@ def chart(kind: str, shown: Shown) -> Chart:
     """Return the picture of a kind."""
     kinds = chart_kinds(shown.parameters)
     if kind not in kinds:
-        raise CalibrationError(f"There is no picture {kind!r} of this calibration; choose one of: {', '.join(kinds)}")
+        raise CalibrationError("calibration.picture", kind=kind, kinds=kinds)
     return _KINDS[kind](shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.findings import COARSE_GRID, NEAR_DUPLICATE
 from competency_dx.calibration.item_setup import Anchors, statuses_of
 from competency_dx.engine import Accuracy, Fit, Items, Known, Marginal, beta_of, parameters_of_items, table_of
-from competency_dx.errors import listed
+from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Severity
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method
@@ -145,18 +145,16 @@ def _arrays(items: Items, known: Known, phi: Floats, full: Floats, held: Anchors
     return {"slopes": shifted[:, :D], "intercepts": e, "extras": extras, "covariance": within}
 
 
-def unfinished(out: Calibration, likelihood: Marginal, found: Fit) -> str:
-    """Say where the estimation stands and what to do."""
+def unfinished(out: Calibration, likelihood: Marginal, found: Fit) -> dict[str, Any]:
+    """Return where the estimation stands and what may be the matter, the facts of the error."""
     beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
-    twins = next((listed(f.scope) for f in out.findings if f.code == NEAR_DUPLICATE.code), "")
-    pairs = "; ".join(", ".join(f.scope) for f in out.findings if f.code == "engine.inseparable")
-    worst = [out.parameters.items[i] for i in sorted(np.argsort(-np.abs(beta).max(axis=1))[:3])]
-    return (
-        f"The calibration did not reach a maximum after {found.iterations} E-steps (last step {found.step:.1e} SE, smallest "
-        f"eigenvalue {found.information.smallest_eigenvalue:.2g}); "
-        + (f"items repeat one another: {twins}; " if twins else "")
-        + (f"competencies that cannot be told apart: {pairs}, merge them; " if pairs else "")
-        + f"the largest parameters are those of {listed(worst)}: "
-        'check these items for duplicates or a wrong key, use priors="weak", or raise MarginalML(max_iterations=…). '
-        "The last state is in the error's .state"
-    )
+    twins = next((f.scope for f in out.findings if f.code == NEAR_DUPLICATE.code), ())
+    pairs = ["; ".join(", ".join(f.scope) for f in out.findings if f.code == "engine.inseparable")]
+    return {
+        "iterations": found.iterations,
+        "step": found.step,
+        "smallest": found.information.smallest_eigenvalue,
+        "twins": phrase("calibration.repeating_items", twins=twins) if twins else "",
+        "pairs": phrase("calibration.inseparable", pairs=pairs) if pairs[0] else "",
+        "worst": [out.parameters.items[i] for i in sorted(np.argsort(-np.abs(beta).max(axis=1))[:3])],
+    }

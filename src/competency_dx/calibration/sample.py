@@ -10,7 +10,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.calibration.choices import Population, SurveyDesign
 from competency_dx.engine import Populations, populations_of
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError, phrase
 
 if TYPE_CHECKING:
     from competency_dx.responses import Responses
@@ -55,48 +55,44 @@ def _groups(data: Responses, population: Population) -> tuple[Ints | None, tuple
     names = sorted(set(labels))
     reference = names[0] if population.reference is None else population.reference
     if reference not in names:
-        raise CalibrationError(
-            f"Population(reference={reference!r}) is none of the groups {listed(names)}; name one of them"
-        )
+        raise CalibrationError("calibration.reference_group", reference=reference, names=names)
     names = [reference, *(name for name in names if name != reference)]
     place = {name: g for g, name in enumerate(names)}
     group = np.array([place[x] for x in labels], dtype=np.int64)
     small = [name for name, size in zip(names, np.bincount(group), strict=True) if size < LEAST_IN_GROUP]
     if small:
-        raise CalibrationError(
-            f"Groups {listed(small)} have fewer than {LEAST_IN_GROUP} persons, too few for a mean and a variance; "
-            "merge them with others or leave them out"
-        )
+        raise CalibrationError("calibration.groups_small", small=small, least_in_group=LEAST_IN_GROUP)
     return (None, ("",)) if len(names) == 1 else (group, tuple(names))
 
 
-def column(data: Responses, source: Any, what: str) -> list[Any]:  # noqa: ANN401 - a name or any sequence
+def column(data: Responses, source: Any, what: object) -> list[Any]:  # noqa: ANN401 - a name or any sequence
     """Return a background column, or one value a person, without gaps."""
     if isinstance(source, str):
         if source not in data.background:
-            known = listed(list(data.background)) if data.background else "none"
-            raise CalibrationError(f"{what}: the responses have no background column {source!r}; there are: {known}")
+            raise CalibrationError("calibration.no_column", what=what, source=source, known=list(data.background))
         values = list(data.background[source])
     else:
         values = list(source)
     if len(values) != len(data.persons):
-        raise CalibrationError(f"{what} has {len(values)} values for {len(data.persons)} persons; give one a person")
+        raise CalibrationError(
+            "calibration.column_length", what=what, n_values=len(values), n_persons=len(data.persons)
+        )
     gaps = [str(p) for p, x in zip(data.persons, values, strict=True) if x is None or x == "" or x != x]  # noqa: PLR0124
     if gaps:
-        raise CalibrationError(f"{what} is empty for persons {listed(gaps)}; fill it in or leave these persons out")
+        raise CalibrationError("calibration.column_gaps", what=what, gaps=gaps)
     return values
 
 
-def numbers(data: Responses, source: Any, what: str) -> Floats:  # noqa: ANN401 - a name or any sequence
+def numbers(data: Responses, source: Any, what: object) -> Floats:  # noqa: ANN401 - a name or any sequence
     """Return a column as numbers (P,)."""
     values = column(data, source, what)
     read = [_number(x) for x in values]
     bad = [x for x, number in zip(values, read, strict=True) if number is None]
     if bad:
-        raise CalibrationError(f"{what} holds {listed(bad)}, which are not numbers; correct the column")
+        raise CalibrationError("calibration.column_not_numbers", what=what, bad=bad)
     out = np.array(read, dtype=np.float64)
     if not np.isfinite(out).all():
-        raise CalibrationError(f"{what} holds values that are not finite; correct the column")
+        raise CalibrationError("calibration.column_not_finite", what=what)
     return out
 
 
@@ -113,20 +109,18 @@ def _covariates(data: Responses, on: Any) -> tuple[Floats, tuple[str, ...]]:  # 
         return np.zeros((len(data.persons), 0)), ()
     out: dict[str, Floats] = {}
     for name, source in _columns(on).items():
-        values = column(data, source, f"covariate {name}")
+        values = column(data, source, phrase("calibration.what_covariate", name=name))
         if all(_number(x) is not None for x in values):
-            out[name] = numbers(data, source, f"covariate {name}")
+            out[name] = numbers(data, source, phrase("calibration.what_covariate", name=name))
             continue
         labels = np.array([str(x) for x in values], dtype=object)
         out |= {f"{name}={label}": (labels == label).astype(float) for label in sorted(set(labels))[1:]}
     still = [name for name, x in out.items() if np.ptp(x) == 0]
     if still:
-        raise CalibrationError(f"Covariates {listed(still)} are the same for everybody; leave them out")
+        raise CalibrationError("calibration.covariates_constant", still=still)
     table = np.stack(list(out.values()), axis=1)
     if np.linalg.matrix_rank(table - table.mean(axis=0)) < table.shape[1]:
-        raise CalibrationError(
-            f"Covariates {listed(out)} are linearly dependent; leave out those that follow from others"
-        )
+        raise CalibrationError("calibration.covariates_dependent", out=out)
     return table, tuple(out)
 
 
@@ -135,7 +129,7 @@ def _columns(on: Any) -> dict[str, Any]:  # noqa: ANN401 - names or a frame
         return {str(name): list(on[name]) for name in on.columns}
     if isinstance(on, Sequence):
         return {str(name): str(name) for name in ([on] if isinstance(on, str) else on)}
-    raise CalibrationError(f"Population(on=…) takes column names or a data frame, got {type(on).__name__}")
+    raise CalibrationError("calibration.covariates_type", given=type(on).__name__)
 
 
 def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
@@ -145,9 +139,7 @@ def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
         weight = numbers(data, survey.weights, "SurveyDesign(weights=…)")
         low = [str(p) for p, w in zip(data.persons, weight, strict=True) if w <= 0]
         if low:
-            raise CalibrationError(
-                f"Weights must be positive; those of {listed(low)} are not: correct or leave them out"
-            )
+            raise CalibrationError("calibration.weights_positive", low=low)
     strata = clusters = replicates = None
     names = [] if survey.strata is None else column(data, survey.strata, "SurveyDesign(strata=…)")
     if survey.strata is not None:
@@ -157,21 +149,20 @@ def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
         clusters = _labels(labels if strata is None else list(zip(strata, labels, strict=True)))
     if survey.replicates is not None:
         parts = _columns(survey.replicates) if not isinstance(survey.replicates, np.ndarray) else None
-        table = [numbers(data, x, f"replicate weight {n}") for n, x in parts.items()] if parts else survey.replicates.T
+        table = (
+            [numbers(data, x, phrase("calibration.what_replicate", name=n)) for n, x in parts.items()]
+            if parts
+            else survey.replicates.T
+        )
         replicates = np.stack(list(table), axis=1)
         if len(replicates) != len(weight):
-            raise CalibrationError(
-                f"Replicate weights are for {len(replicates)} persons, the responses have {len(weight)}; give one row a person"
-            )
+            raise CalibrationError("calibration.replicates", n_replicates=len(replicates), n_weight=len(weight))
     if strata is not None:
         units = np.arange(len(strata)) if clusters is None else clusters
         lone = {h for h in np.unique(strata) if len(np.unique(units[strata == h])) < 2}
         if lone:
             words = sorted({str(name) for name, h in zip(names, strata, strict=True) if h in lone})
-            raise CalibrationError(
-                f"Strata {listed(words)} have a single cluster, so the variance between clusters is unknown there; merge "
-                "them with neighbouring strata"
-            )
+            raise CalibrationError("calibration.strata", words=words)
     return bare._replace(
         weight=weight, stratum=strata, cluster=clusters, replicates=replicates, replicate_factor=survey.replicate_factor
     )

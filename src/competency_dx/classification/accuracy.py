@@ -101,7 +101,7 @@ def classification_accuracy(
     missing : MissingPolicy, optional
     """
     if estimate not in {"MAP", "EAP"}:
-        raise ScoringError(f'estimate={estimate!r} is not possible; choose "MAP" or "EAP"')
+        raise ScoringError("classification.estimate", estimate=estimate)
     answers = matched(data, calibration.parameters, missing)
     profiles, w = calibration.profiles, answers.patterns.weight / answers.patterns.weight.sum()
     C, A = profiles.shape

@@ -16,7 +16,7 @@ from competency_dx.classification.inference import calibrated
 from competency_dx.classification.maximise_classes import fit
 from competency_dx.classification.problem import FAMILIES, build
 from competency_dx.classification.q_matrix import QMatrix, check_q_matrix, read_q_matrix
-from competency_dx.errors import CalibrationError, ConvergenceError, listed
+from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.responses import Responses, load_responses
@@ -74,7 +74,7 @@ def calibrate_classes(
     codes, observed = data.effective(method.missing)
     kept = np.flatnonzero(observed.any(axis=0))
     if not len(kept):
-        raise CalibrationError(f"None of the {len(data.items)} items has a single answer; nothing can be calibrated")
+        raise CalibrationError("classification.no_answers", n_items=len(data.items))
     ids = [data.items[i] for i in kept]
     q = read_q_matrix(q_matrix).take(ids)
     named = _families(families, ids)
@@ -90,11 +90,11 @@ def calibrate_classes(
     if not out.converged:
         c = out.certificate
         raise ConvergenceError(
-            f"The calibration did not reach a certified maximum after {out.iterations} E-steps (promised gain "
-            f"{c.promised_gain:.1e}, smallest eigenvalue {c.smallest_eigenvalue:.2g}); use a simpler family, a hierarchy or "
-            "attribute_distribution, ClassificationML(starts=…), or raise max_iterations. The last state is in the error's "
-            ".state",
-            out,
+            "classification.no_maximum",
+            state=out,
+            iterations=out.iterations,
+            promised_gain=c.promised_gain,
+            smallest_eigenvalue=c.smallest_eigenvalue,
         )
     return out
 
@@ -104,14 +104,12 @@ def _families(families: Mapping[str, str] | str, ids: list[str]) -> list[str]:
     if not isinstance(families, str):
         bare = [item for item in ids if item not in families]
         if bare:
-            raise CalibrationError(f"model= names no family for {listed(bare)}; give every item one")
+            raise CalibrationError("classification.no_family", bare=bare)
     out = [families if isinstance(families, str) else families[item] for item in ids]
     out = [name.upper().replace("-", "") for name in out]
     odd = [f"{item} ({name})" for item, name in zip(ids, out, strict=True) if name not in FAMILIES]
     if odd:
-        raise CalibrationError(
-            f"These are not families of a classification model: {listed(odd)}; choose one of {', '.join(FAMILIES)}"
-        )
+        raise CalibrationError("classification.not_families", odd=odd, families=FAMILIES)
     return out
 
 
@@ -119,16 +117,11 @@ def _refuse(codes: Codes, observed: Bools, q: QMatrix) -> None:
     """Raise where no honest calibration exists."""
     high = [item for i, item in enumerate(q.items) if codes[:, i].max(initial=0) > 1]
     if high:
-        raise CalibrationError(
-            f"{listed(high)} have scores above 1; classification models take items of 0 and 1 point: score them so"
-        )
+        raise CalibrationError("classification.scores_above_one", high=high)
     right, answers = ((codes > 0) & observed).sum(axis=0), observed.sum(axis=0)
     constant = [item for i, item in enumerate(q.items) if right[i] in {0, answers[i]}]
     if constant:
-        raise CalibrationError(
-            f"All answers to {listed(constant)} earned the same score, so maximum likelihood has no estimate for them; "
-            "leave them out with responses.select(items=...)"
-        )
+        raise CalibrationError("classification.constant", constant=constant)
     bare = [a for a, n in zip(q.attributes, q.entries.sum(axis=0), strict=True) if not n]
     if bare:
-        raise CalibrationError(f"No item with answers measures {listed(bare)}; remove these columns of the Q-matrix")
+        raise CalibrationError("classification.attribute_without_items", bare=bare)

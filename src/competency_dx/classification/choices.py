@@ -52,13 +52,14 @@ class ClassificationML:
         for name, choices in (("attribute_distribution", AttributeDistribution), ("monotone", Order)):
             if getattr(self, name) not in get_args(choices):
                 raise CalibrationError(
-                    f"ClassificationML({name}={getattr(self, name)!r}) is not possible; choose one of "
-                    f"{', '.join(get_args(choices))}"
+                    "classification.setting", name=name, given=getattr(self, name), choices=get_args(choices)
                 )
         if self.starts < 1 or self.max_iterations < 1 or not self.tolerance > 0:
             raise CalibrationError(
-                f"ClassificationML needs starts and max_iterations of at least 1 and a positive tolerance, found "
-                f"{self.starts}, {self.max_iterations} and {self.tolerance}"
+                "classification.settings",
+                starts=self.starts,
+                max_iterations=self.max_iterations,
+                tolerance=self.tolerance,
             )
 
     def describe(self) -> dict[str, str]:

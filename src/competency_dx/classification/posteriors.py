@@ -11,7 +11,7 @@ from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, value
 from competency_dx.classification.class_calibration import ClassCalibration, ItemClasses
 from competency_dx.classification.problem import distinct_patterns
 from competency_dx.display import Chart, Series, point_chart
-from competency_dx.errors import ScoringError, listed
+from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_joint, posteriors
@@ -177,16 +177,13 @@ def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy | N
     answered = np.asarray(observed.any(axis=0))
     strange = [item for i, item in enumerate(data.items) if answered[i] and item not in place]
     if strange:
-        raise ScoringError(
-            f"The calibration does not know {listed(strange)}; leave them out with responses.select(items=...), or calibrate "
-            "them too"
-        )
+        raise ScoringError("classification.unknown_items", strange=strange)
     columns = np.array([i for i, item in enumerate(data.items) if item in place], dtype=np.int64)
     if not len(columns):
-        raise ScoringError(f"None of the items {listed(data.items)} is among the calibrated {listed(parameters.items)}")
+        raise ScoringError("classification.no_common_items", items=data.items, items2=parameters.items)
     codes, observed = codes[:, columns], np.ascontiguousarray(observed[:, columns])
     if codes.max(initial=0) > 1:
-        raise ScoringError("Classification models take items of 0 and 1 point; these responses have scores above 1")
+        raise ScoringError("classification.dichotomous_only")
     patterns, of_person = distinct_patterns(codes, observed)
     items = np.array([place[data.items[i]] for i in columns], dtype=np.int64)
     return MatchedClasses(patterns, of_person, items, observed.sum(axis=1))

@@ -141,16 +141,15 @@ def build(
     least = LEAST_ATTRIBUTES[method.attribute_distribution]
     if least > A:
         raise CalibrationError(
-            f'attribute_distribution="{method.attribute_distribution}" needs at least {least} attributes, found {A}; '
-            'use "saturated"'
+            "classification.attribute_distribution",
+            attribute_distribution=method.attribute_distribution,
+            least=least,
+            a=A,
         )
     needs = prerequisites(q.attributes, method.hierarchy)
     profiles = permissible_profiles(needs, MOST_PROFILES)
     if profiles is None:
-        raise CalibrationError(
-            f"{A} attributes with this hierarchy have more than {MOST_PROFILES} permissible profiles; state the "
-            "prerequisites in hierarchy=, merge attributes, or calibrate parts of the test"
-        )
+        raise CalibrationError("classification.too_many_profiles", a=A, most_profiles=MOST_PROFILES)
     groups = tuple(
         item_groups(profiles, np.flatnonzero(row), family) for row, family in zip(q.entries, families, strict=True)
     )

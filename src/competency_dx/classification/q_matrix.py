@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from competency_dx.arrays import Bools, value
 from competency_dx.classification.findings import Q_EQUAL_COLUMNS, Q_FEW_ITEMS, Q_INCOMPLETE, Q_NOT_GENERIC
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError, repeated
 from competency_dx.findings import Finding
 from competency_dx.kernels.classes import Binary, mastery_order, prerequisite_matrix
 
@@ -34,10 +34,7 @@ class QMatrix:
         place = {item: i for i, item in enumerate(self.items)}
         bare = [item for item in items if item not in place]
         if bare:
-            raise CalibrationError(
-                f"The Q-matrix has no row for {listed(bare)}; its rows are {listed(self.items)}: name the rows by item ids "
-                "(index or a column 'item')"
-            )
+            raise CalibrationError("classification.q_rows_missing", bare=bare, items=self.items)
         return QMatrix(
             items=tuple(items), attributes=self.attributes, entries=self.entries[[place[item] for item in items]]
         )
@@ -56,23 +53,16 @@ def read_q_matrix(frame: pd.DataFrame) -> QMatrix:
     numbers = table.to_numpy(dtype=object)
     odd = sorted({str(x) for x in numbers.ravel() if x not in {0, 1}})
     if odd or not attributes:
-        raise CalibrationError(
-            f"The Q-matrix has the entries {listed(odd)}; expected 0 and 1 only, one column per attribute"
-            if odd
-            else "The Q-matrix has no attributes; expected one column of 0 and 1 per attribute"
+        raise (
+            CalibrationError("classification.q_entries", odd=odd) if odd else CalibrationError("classification.q_empty")
         )
-    for what, ids in (("items", items), ("attributes", attributes)):
-        twice = [x for x in dict.fromkeys(ids) if ids.count(x) > 1]
-        if twice:
-            raise CalibrationError(
-                f"The {what} {listed(twice)} occur twice in the Q-matrix; give every one a name of its own"
-            )
+    for code, ids in (("classification.q_items_twice", items), ("classification.q_attributes_twice", attributes)):
+        if twice := repeated(ids):
+            raise CalibrationError(code, twice=twice)
     entries = numbers.astype(np.int8)
     empty = [item for item, row in zip(items, entries, strict=True) if not row.any()]
     if empty:
-        raise CalibrationError(
-            f"The Q-matrix says that {listed(empty)} measure nothing; give each at least one attribute"
-        )
+        raise CalibrationError("classification.q_row_empty", empty=empty)
     return QMatrix(items=tuple(items), attributes=tuple(attributes), entries=entries)
 
 
@@ -82,14 +72,13 @@ def prerequisites(attributes: Sequence[str], hierarchy: Sequence[tuple[str, str]
     unknown = [name for pair in hierarchy for name in pair if name not in place]
     if unknown:
         raise CalibrationError(
-            f"hierarchy= names {listed(dict.fromkeys(unknown))}, which the Q-matrix does not have; its attributes are "
-            f"{listed(attributes)}"
+            "classification.hierarchy_unknown", unknown=dict.fromkeys(unknown), attributes=attributes
         )
     needs = prerequisite_matrix(len(attributes), [(place[a], place[b]) for a, b in hierarchy])
     order = mastery_order(needs)
     if len(order) < len(attributes):
         circle = [a for k, a in enumerate(attributes) if k not in order]
-        raise CalibrationError(f"hierarchy= makes {listed(circle)} prerequisites of one another; remove one pair")
+        raise CalibrationError("classification.hierarchy_circle", circle=circle)
     return needs
 
 

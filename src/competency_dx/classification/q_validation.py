@@ -16,12 +16,13 @@ from competency_dx.arrays import Codes, Floats, Ints, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import MatchedClasses, fingerprint, matched, posterior_blocks
 from competency_dx.display import Chart, Series
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes import Binary, attribute_patterns, permissible_profiles
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
 from competency_dx.result import Result, frame
+from competency_dx.wording import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,11 +137,10 @@ def validate_q_matrix(
     A = len(calibration.attributes)
     if A > MOST_ATTRIBUTES:
         raise CalibrationError(
-            f"{A} attributes have {2**A - 1} q-vectors for every item; validation compares at most {MOST_ATTRIBUTES} "
-            "attributes: validate parts of the test"
+            "classification.too_many_attributes", a=A, value=2**A - 1, most_attributes=MOST_ATTRIBUTES
         )
     if not 0 < cut_off <= 1:
-        raise CalibrationError(f"cut_off={cut_off} is not possible; it is a proportion in (0, 1], usually 0.95")
+        raise CalibrationError("classification.cut_off", cut_off=cut_off)
     answers = matched(data, calibration.parameters, missing)
     with one_blas_thread():
         right, given = _expected(answers, calibration)

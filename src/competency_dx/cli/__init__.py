@@ -31,7 +31,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         import typer  # noqa: F401 - only whether it is there
     except ImportError:
-        return _fault(str(require("typer", "cli", "The command line")))
+        return _fault(str(require("typer", "cli", "competency-dx")))
     try:
         return _call(arguments or ["--help"])
     except KeyboardInterrupt:

@@ -160,7 +160,7 @@ def score(
     from competency_dx.reports import report as write_report
 
     if out.suffix.lower() not in SCORE_FILES:
-        raise CommandError(f"{out}: scores are written as {', '.join(SCORE_FILES)}; give --out such a file")
+        raise CommandError("cli.score_files", out=out, score_files=SCORE_FILES)
     terminal, items = Terminal(language=language.code), load_bank(bank)
     data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
     chosen: scoring.Method = getattr(scoring, method.value)()

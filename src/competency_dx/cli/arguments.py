@@ -88,7 +88,7 @@ def _of_table(
     """Return what the options of a table say of its layout."""
     pairs = [text.rpartition("=") for text in alias or ()]
     if strange := [whole for whole, (name, _, item) in zip(alias or (), pairs, strict=True) if not (name and item)]:
-        raise CommandError(f"--alias {strange[0]!r} names no heading and item; write it as --alias 'Вопрос 1=MAT-003'")
+        raise CommandError("cli.alias", alias=strange[0])
     aliases = {name.strip(): item.strip() for name, _, item in pairs} or None
     pii = "drop" if drop_personal_data else "refuse"
     named = {"person": person, "form": form, "sheet": sheet, "aliases": aliases}

@@ -45,10 +45,7 @@ def read_answers(
     )
     terminal.remarks(data.findings)
     if not row_numbers and any(f.code == "responses.row_numbers" for f in data.findings):
-        raise CommandError(
-            f"{path}: no column of person ids was found; name it with --person COLUMN, or number the rows with "
-            "--row-numbers"
-        )
+        raise CommandError("cli.no_person_column", path=path)
     return data
 
 
@@ -88,15 +85,15 @@ def read_result(path: Path) -> Result:
         When the file is no such document; the file is named.
     """
     if not path.is_file():
-        raise DocumentError(f"{path}: there is no such file; expected a result written as JSON")
+        raise DocumentError("cli.no_such_file", path=path)
     try:
         text = path.read_text(encoding="utf-8-sig")
         document = json.loads(text)
     except (json.JSONDecodeError, UnicodeDecodeError) as fault:
-        raise DocumentError(f"{path}: the text is not JSON ({fault}); expected a result written as JSON") from None
+        raise DocumentError("cli.not_json", path=path, fault=fault) from None
     kind = document.get("kind") if isinstance(document, dict) else None
     if not isinstance(kind, str) or kind not in CLASSES:
-        raise DocumentError(f"{path}: no result of this library (kind {kind!r}); expected one of {', '.join(CLASSES)}")
+        raise DocumentError("cli.no_result", path=path, kind=kind, classes=CLASSES)
     room, name = CLASSES[kind]
     return cast("Result", getattr(import_module(f"competency_dx.{room}"), name).from_json(text))
 

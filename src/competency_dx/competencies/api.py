@@ -71,11 +71,11 @@ def diagnose(
         When bank and answers do not fit together; one sentence says where.
     """
     if not isinstance(bank, ItemBank):
-        raise DiagnosisError(f"diagnose needs an ItemBank, got {type(bank).__name__}: use bank.with_calibration(…)")
+        raise DiagnosisError("competencies.not_a_bank", given=type(bank).__name__)
     if not isinstance(standards, Standards):
-        raise DiagnosisError(f"standards= takes a Standards value such as R201(), got {standards!r}")
+        raise DiagnosisError("competencies.standards_type", standards=standards)
     if not isinstance(rule, DeficitRule):
-        raise DiagnosisError(f"rule= takes a DeficitRule, got {rule!r}")
+        raise DiagnosisError("competencies.rule_type", rule=rule)
     made = plan(bank, standards, None if isinstance(population, Cohort) else population)
     units, stated = made.units, population
     matched = match(as_responses(responses, bank), made.parameters, rule.missing)

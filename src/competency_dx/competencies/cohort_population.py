@@ -56,7 +56,7 @@ class Cohort:
     def __post_init__(self) -> None:
         if not 2 <= self.min_persons <= self.most_persons:
             raise DiagnosisError(
-                f"Cohort needs 2 <= min_persons <= most_persons, found {self.min_persons} and {self.most_persons}"
+                "competencies.cohort_limits", min_persons=self.min_persons, most_persons=self.most_persons
             )
 
 
@@ -141,10 +141,7 @@ def _chosen(matched: Matched, cohort: Cohort) -> Ints:
     """Return the persons (n,) that stand for all, whatever their order."""
     some = np.flatnonzero(matched.observed.any(axis=1))
     if len(some) < cohort.min_persons:
-        raise DiagnosisError(
-            f"population=Cohort() needs at least {cohort.min_persons} persons with answers, found {len(some)}: leave population= "
-            "away to take the bank's, or state one"
-        )
+        raise DiagnosisError("competencies.cohort_small", min_persons=cohort.min_persons, n_some=len(some))
     if len(some) <= cohort.most_persons:
         return some
     ordered = some[np.argsort(matched.persons[some].astype(str), kind="stable")]

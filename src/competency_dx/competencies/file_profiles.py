@@ -146,10 +146,7 @@ def diagnose_file(
         When the file is not there, is no Parquet or has no rows, or bank and answers do not fit together.
     """
     if isinstance(population, Cohort):
-        raise DiagnosisError(
-            "diagnose_file cannot estimate a population from a stream: give population=diagnose(sample, bank, "
-            "population=Cohort()).population"
-        )
+        raise DiagnosisError("competencies.cohort_of_a_stream")
     one = partial(_diagnosed, bank=bank, standards=standards, rule=rule, population=population)
     blocks = answer_blocks(Path(source), bank, BLOCK, Layout())
     with complete_file(Path(source), Path(target)) as unfinished:
@@ -189,7 +186,7 @@ def _mapped(function: Any, blocks: Iterator[Any], executor: Executor | None) -> 
 
 def _write(target: Path, blocks: Iterator[tuple[_Block, Provenance]]) -> tuple[dict[str, Any], Provenance]:
     """Write the conclusions block by block; return the fields of the result and the provenance."""
-    pa, parquet = pyarrow_for(f"writing {target.name}")
+    pa, parquet = pyarrow_for(target.name)
     file, digests = None, []
     findings: dict[str, Finding] = {}
     sums: list[Any] = [0, 0, 0, 0]

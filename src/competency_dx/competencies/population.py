@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
 from competency_dx.competencies.units import Units
-from competency_dx.errors import DiagnosisError, listed
+from competency_dx.errors import DiagnosisError
 from competency_dx.models import NormalPopulation
 
 HIGHEST = 0.98  # correlation: leaves stay distinct
@@ -57,9 +57,7 @@ class LeafPopulations:
         """
         D = len(leaves)
         if self.leaves[:D] != leaves:
-            raise DiagnosisError(
-                f"population= is of the competencies {listed(self.leaves)}, the bank has {listed(leaves)}"
-            )
+            raise DiagnosisError("competencies.population_other", leaves=self.leaves, leaves2=leaves)
         return LeafPopulations(
             leaves=leaves,
             mean=self.mean[:D],
@@ -159,7 +157,7 @@ def correlation_pattern(population: BankPopulation, units: Units) -> Pattern:
 def _places(names: tuple[str, ...], leaves: tuple[str, ...], where: str) -> Ints:
     missing = [code for code in leaves if code not in names]
     if missing:
-        raise DiagnosisError(f"{where} does not name the competencies {listed(missing)}; it has {listed(names)}")
+        raise DiagnosisError("competencies.population_lacks", where=where, missing=missing, names=names)
     return np.array([names.index(code) for code in leaves])
 
 

@@ -62,8 +62,7 @@ def outlook_of(profiles: DeficitProfiles, bank: ItemBank) -> tuple[LeafOutlook, 
     stated = profiles.provenance.inputs.get("bank", "").split()
     if stated[-1:] != [bank.digest]:
         raise DiagnosisError(
-            f"The profiles were made with the bank {' '.join(stated[:2]) or '(not named)'}, not with {bank.id} {bank.version}: "
-            "give the bank that diagnose was given, or diagnose the answers again with this one"
+            "competencies.other_bank", stated=" ".join(stated[:2]) or "(not named)", bank=bank.id, version=bank.version
         )
     made = plan(bank, profiles.standards, profiles.population)
     answers = Responses(

@@ -32,7 +32,7 @@ from competency_dx.competencies.profile_document import ProfilesRecord, profiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
 from competency_dx.display import Chart, interval_chart
-from competency_dx.errors import DiagnosisError, listed
+from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
 from competency_dx.responses import Reason
@@ -62,8 +62,10 @@ class Profile:
             if conclusion.competency.code == code:
                 return conclusion
         raise DiagnosisError(
-            f"The profile of {self.person} has no competency {code!r}; it has "
-            f"{listed((c.competency.code for c in self.conclusions), 20)}"
+            "competencies.profile_no_competency",
+            person=self.person,
+            name=code,
+            conclusions=[c.competency.code for c in self.conclusions],
         )
 
     @property
@@ -160,9 +162,7 @@ class DeficitProfiles(Result):
     def __getitem__(self, person: object) -> Profile:
         found = np.flatnonzero(self.persons == str(person))
         if not found.size:
-            raise DiagnosisError(
-                f"There is no person {str(person)!r} among the {len(self)} profiles; ids are those of the responses"
-            )
+            raise DiagnosisError("competencies.no_person", person=str(person), n_self=len(self))
         return self._profile(int(found[0]))
 
     def index(self, code: str) -> int:
@@ -170,7 +170,7 @@ class DeficitProfiles(Result):
         for c, competency in enumerate(self.competencies):
             if competency.code == code:
                 return c
-        raise DiagnosisError(f"{code!r} is not among {listed((c.code for c in self.competencies), 30)}")
+        raise DiagnosisError("competencies.no_competency", name=code, competencies=[c.code for c in self.competencies])
 
     def _profile(self, p: int) -> Profile:
         unread = np.flatnonzero((self.reasons[p] == Reason.INVALID) & (self.rule.missing.invalid == "ignore"))
@@ -248,9 +248,7 @@ class DeficitProfiles(Result):
         place = {str(person): k for k, person in enumerate(found.persons)}
         rows = np.array([place.get(str(person), -1) for person in self.persons])
         if (rows < 0).all():
-            raise DiagnosisError(
-                f"The misconceptions are of other persons ({listed(found.persons)}); find them in the same responses"
-            )
+            raise DiagnosisError("competencies.misconceptions_of_others", persons=found.persons)
         probability = np.where((rows >= 0)[:, None], found.probability[rows], np.nan)
         titles = tuple(Misconception(code=code, title=found.titles[code]) for code in found.misconceptions)
         return replace(self, misconceptions=titles, p_misconception=probability)

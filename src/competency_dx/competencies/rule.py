@@ -52,16 +52,17 @@ class DeficitRule:
     def __post_init__(self) -> None:
         if not 0 < self.indeterminate <= self.likely <= self.confirmed <= 1:
             raise DiagnosisError(
-                "DeficitRule needs 0 < indeterminate <= likely <= confirmed <= 1, found "
-                f"{self.indeterminate}, {self.likely}, {self.confirmed}"
+                "competencies.rule_thresholds",
+                indeterminate=self.indeterminate,
+                likely=self.likely,
+                confirmed=self.confirmed,
             )
         if not (0 <= self.own_share < 1 and 0 < self.interval < 1 and self.min_items >= 1):
             raise DiagnosisError(
-                "DeficitRule needs own_share in [0, 1), interval in (0, 1) and min_items of at least 1, found "
-                f"{self.own_share}, {self.interval}, {self.min_items}"
+                "competencies.rule_settings", own_share=self.own_share, interval=self.interval, min_items=self.min_items
             )
         if self.false_share is not None and not 0 < self.false_share < 1:
-            raise DiagnosisError(f"DeficitRule needs false_share in (0, 1) or None, found {self.false_share}")
+            raise DiagnosisError("competencies.rule_false_share", false_share=self.false_share)
 
     def state_index(self, probability: Floats, concluded: Bools) -> NDArray[np.int8]:
         """Return the index into `STATES` of each probability (P, C); where nothing is concluded it is insufficient data."""

@@ -57,11 +57,15 @@ class Standards:
     def __post_init__(self) -> None:
         inside = all(0 < c < 100 for c in self.cuts)
         if not self.cuts or not inside or list(self.cuts) != sorted(set(self.cuts)):
-            raise DiagnosisError(f"Standards {self.id}: cuts must ascend within 0-100, found {self.cuts}")
+            raise DiagnosisError("competencies.cuts", id=self.id, cuts=self.cuts)
         if len(self.levels) != len(self.cuts) + 1 or len(self.boundaries) != len(self.cuts):
             raise DiagnosisError(
-                f"Standards {self.id}: {len(self.cuts)} cuts need {len(self.cuts) + 1} levels and {len(self.cuts)} "
-                f"boundaries, found {len(self.levels)} and {len(self.boundaries)}"
+                "competencies.levels",
+                id=self.id,
+                n_cuts=len(self.cuts),
+                value=len(self.cuts) + 1,
+                n_levels=len(self.levels),
+                n_boundaries=len(self.boundaries),
             )
 
     @property

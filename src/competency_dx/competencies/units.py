@@ -7,7 +7,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Ints, value
 from competency_dx.bank import ItemBank, Node
 from competency_dx.competencies.conclusion import Competency
-from competency_dx.errors import DiagnosisError, listed
+from competency_dx.errors import DiagnosisError
 from competency_dx.models import ItemParameters
 
 
@@ -60,12 +60,10 @@ def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
     carried = [set(line) for line in lines]
     nodes = [n for n in _depth_first(bank) if any(n.code in codes for codes in carried)]
     if not nodes:
-        raise DiagnosisError(
-            f"bank {bank.id}: its items carry topics only; link them to a framework with domains above the topics"
-        )
+        raise DiagnosisError("competencies.topics_only", bank=bank.id)
     if any(not line for line in lines):
         bare = [item for item, line in zip(parameters.items, lines, strict=True) if not line]
-        raise DiagnosisError(f"bank {bank.id}: no domain, cluster or category above the topics of {listed(bare)}")
+        raise DiagnosisError("competencies.no_domain", bank=bank.id, bare=bare)
     member = np.array([[node.code in codes for codes in carried] for node in nodes])
     codes = [n.code for n in nodes]
     leaves, leaf = np.unique([codes.index(line[0]) for line in lines], return_inverse=True)

@@ -18,7 +18,7 @@ from competency_dx.engine.items import beta_of
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, fit
 from competency_dx.engine.one_dimension import Histogram, OneDimension
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
 from competency_dx.kernels.grid import standard_nodes
 from competency_dx.models import FAMILIES
@@ -38,10 +38,7 @@ def fit_histogram(start: Marginal, families: list[str], method: Control) -> tupl
     """
     strange = sorted({f for f in families if FAMILIES[f].steps in {"category", "location"}})
     if strange:
-        raise CalibrationError(
-            f'Population(shape="empirical") is for families with a predictor a θ + d, not for {listed(strange)}; use '
-            'shape="normal"'
-        )
+        raise CalibrationError("engine.histogram_families", strange=strange)
     z, log_weight = standard_nodes(method.points)
     held = start.population._replace(free=np.zeros_like(start.population.free))
     likelihood = replace(_with(start, Histogram(z, log_weight)), population=held)

@@ -13,7 +13,7 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.parameter_table import Kind, Parameter, item_name, shape_kinds
 from competency_dx.engine.prior_terms import prior_terms
 from competency_dx.engine.priors import Priors
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError, phrase
 from competency_dx.models import FAMILIES, Family, kernel_groups
 
 STRETCH = 1.2
@@ -218,8 +218,8 @@ def _constrained(
 
     def at(name: str) -> tuple[int, int]:
         if len(names.get(name, ())) != 1:
-            meant = "two parameters, of items with confusing ids" if name in names else "no parameter"
-            raise CalibrationError(f"Constraints name {name!r}, which is {meant}; there are {listed(names, 8)}")
+            meant = phrase("engine.two_parameters" if name in names else "engine.no_parameter")
+            raise CalibrationError("engine.constraints_name", name=name, meant=meant, names=names)
         return names[name][0]
 
     for values, stays_free in ((constraints.start, True), (constraints.fixed, False)):
@@ -258,15 +258,13 @@ def _in_kernel_form(at: tuple[int, int], given: Mapping[tuple[int, int], tuple[s
     kind, _ = ("a", 0) if f < D else shape_kinds(family, int(known.n_categories[i]), width)[f - D]
     if kind in {"c", "u"}:
         if not 0 < x < 1:
-            raise CalibrationError(f"Constraints give {name} = {x:g}; an asymptote lies between 0 and 1")
+            raise CalibrationError("engine.constraints_asymptote", name=name, x=x)
         return float(np.log(x / (1 - x)))
     if kind != "d" or family.steps != "adjacent":
         return x
     bare = [item_name(known.labels[i], "d", g - D + 1) for g in range(D, f) if (i, g) not in given]
     if bare:
-        raise CalibrationError(
-            f"Constraints give {name} without {listed(bare)}; steps of {family.name} are given from the first one upwards"
-        )
+        raise CalibrationError("engine.constraints_steps", name=name, bare=bare, family=family.name)
     return x + sum(given[i, g][1] for g in range(D, f))
 
 

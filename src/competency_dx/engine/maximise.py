@@ -281,9 +281,7 @@ def telling(method: Control) -> Iterator[Progress]:
         yield method.progress or _silent
         return
     if importlib.util.find_spec("tqdm") is None:
-        raise CalibrationError(
-            'progress="bar" needs the package tqdm: pip install tqdm, or give a function of your own'
-        )
+        raise CalibrationError("engine.progress_bar")
     bar = import_module("tqdm").tqdm(total=method.max_iterations, unit="E-step", leave=False)
 
     def tell(iteration: int, log_likelihood: float, change: float) -> None:

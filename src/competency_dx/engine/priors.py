@@ -74,7 +74,7 @@ class LogitNormal(_MeanAndSpread):
 
 def _positive(x: float) -> None:
     if not x > 0:
-        raise CalibrationError(f"The parameters of a prior must be positive where they are spreads, found {x}")
+        raise CalibrationError("engine.prior_spread", x=x)
 
 
 SlopePrior = Normal | PooledNormal | LogNormal
@@ -149,4 +149,4 @@ def resolve(priors: Priors | str | None) -> Priors | None:
         return priors
     if priors == "weak":
         return Priors()
-    raise CalibrationError(f'priors={priors!r} is not known; use "weak", None for maximum likelihood, or Priors(...)')
+    raise CalibrationError("engine.priors", priors=priors)

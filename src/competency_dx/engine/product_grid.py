@@ -134,10 +134,7 @@ def refuse_confounded(items: Items, population: Populations) -> None:
     for d, e in (pair for one in correlated for pair in (one, one[::-1])):
         if not (loads[:, d] & (place[:, e] < 0)).any():
             first, second = population.dimensions[d], population.dimensions[e]
-            raise CalibrationError(
-                f"Every item that measures {first} measures {second} too, so their slopes and correlation are not identified; "
-                f'add items that measure {first} without {second}, merge the two, or use priors="weak"'
-            )
+            raise CalibrationError("engine.not_identified", first=first, second=second)
 
 
 def product_grid_likelihood(
@@ -158,10 +155,7 @@ def product_grid_likelihood(
     """
     D = items.n_slopes
     if D not in POINTS:
-        raise CalibrationError(
-            f"A product grid takes up to {max(POINTS)} competencies, there are {D}; use "
-            'MarginalML(integration="propagation"), or "bifactor" for one general and several specific ones'
-        )
+        raise CalibrationError("engine.grid_dimensions", points=max(POINTS), d=D)
     refuse_confounded(items, population)
     integral = ProductGrid(answers=answers, persons=persons_of(answers, group, regressors), executor=executor)
     return Marginal(items=items, answers=answers, population=population, integral=integral)

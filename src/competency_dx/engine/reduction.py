@@ -17,7 +17,7 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
-from competency_dx.errors import CalibrationError, listed
+from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid import bifactor as kernel
 from competency_dx.kernels.grid.bifactor import Axes, bifactor_e_step
@@ -146,10 +146,7 @@ def reduction_likelihood(
     loads = (items.place[:, :D] >= 0) | (items.base[:, :D] != 0)
     wrong = np.flatnonzero(~loads[:, 0] | (loads[:, 1:].sum(axis=1) > 1))
     if D < 2 or len(wrong):
-        raise CalibrationError(
-            f"Dimension reduction needs items that measure the first of {D} competencies and at most one other; those in rows "
-            f'{listed([str(i + 1) for i in wrong])} of the Q-matrix do not: correct them, or use integration="quadrature"'
-        )
+        raise CalibrationError("engine.reduction_rows", d=D, wrong=[str(i + 1) for i in wrong])
     testlet = np.where(loads[:, 1:].any(axis=1), loads[:, 1:].argmax(axis=1), D - 1)
     persons = persons_of(answers, group, regressors)
     w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))

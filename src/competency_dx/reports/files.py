@@ -69,7 +69,7 @@ def workbook_bytes(sheets: Sequence[Sheet], title: str) -> bytes:
     try:
         import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
     except ImportError:
-        raise require("xlsxwriter", "io", "An .xlsx report") from None
+        raise require("xlsxwriter", "io", ".xlsx") from None
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(out, options) as book:

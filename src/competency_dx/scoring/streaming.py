@@ -253,7 +253,7 @@ def _table(frame: pd.DataFrame) -> object:
 
 def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
     """Yield blocks of rows."""
-    pa, parquet = pyarrow_for(f"reading {source.name}")
+    pa, parquet = pyarrow_for(source.name)
     if not source.exists():
         raise ScoringError("scoring.no_parquet_file", source=source)
     try:
@@ -267,7 +267,7 @@ def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
 
 def _write(target: Path, blocks: Iterator[Scores]) -> _Tally:
     """Write the scores block by block and return what is to be known of them."""
-    pa, parquet = pyarrow_for(f"writing {target.name}")
+    pa, parquet = pyarrow_for(target.name)
     text, real = pa.string(), pa.float64()
     kinds = {"person": text, "dimension": text, "n_items": pa.int64(), "status": text}
     order = ("person", "dimension", "theta", "se", "ci_low", "ci_high", "n_items", "status")

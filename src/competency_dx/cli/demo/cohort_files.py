@@ -51,7 +51,7 @@ def write_cohort(cohort: RegionCohort, path: Path, language: str) -> Path:
             frame.attrs["title"] = title
             frame.replace({"": None}).to_parquet(path, index=False)
     except ImportError:
-        raise require("pyarrow and xlsxwriter", "io", f"Writing {path.name}") from None
+        raise require("pyarrow and xlsxwriter", "io", path.name) from None
     return path
 
 

@@ -228,7 +228,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     try:
         from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
     except ImportError:
-        raise require("python-calamine", "io", f"reading {path.name}") from None
+        raise require("python-calamine", "io", path.name) from None
     try:
         book = CalamineWorkbook.from_path(str(path))
     except (CalamineError, OSError) as fault:
@@ -326,7 +326,7 @@ def _parquet(path: Path) -> Table:
     try:
         return replace(without_labels(from_frame(pd.read_parquet(path))), origin=path.name)
     except ImportError:
-        raise require("pyarrow", "io", f"reading {path.name}") from None
+        raise require("pyarrow", "io", path.name) from None
     except (OSError, ValueError) as fault:
         raise ResponsesError(f"{path}: not readable as parquet ({str(fault).strip()}); write the file again") from None
 
