@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from competency_dx.bank import ItemBank
 from competency_dx.cli.terminal import MARKS, Terminal, folded, table_lines
-from competency_dx.errors import CommandError, listed
+from competency_dx.errors import CommandError
 from competency_dx.responses import ambiguous_options
 
 WIDTH, TITLE = 80, 36
@@ -18,10 +18,7 @@ def refuse_ambiguous(bank: ItemBank) -> None:
     """Refuse a bank with options whose words are the code of another option: whoever answers in words is misread."""
     pairs = ((i, code) for i in bank.items for code in ambiguous_options(i))
     if places := [f"{i.id} {code}: {i.options[code]!r}" for i, code in pairs]:
-        raise CommandError(
-            f"bank {bank.id}: texts of options are codes of other options ({listed(places)}); a cell is always read as the "
-            "code, so answers in words would be misread: reword the options, or give each such text its own code"
-        )
+        raise CommandError("cli.texts_are_codes", id=bank.id, places=places)
 
 
 def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
