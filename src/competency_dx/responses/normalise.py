@@ -6,6 +6,7 @@ import re
 import unicodedata
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 _CYRILLIC, _LATIN = "АВЕНКМОРСТХУ", "ABEHKMOPCTXY"
 LOOKALIKES = str.maketrans(_CYRILLIC, _LATIN)
@@ -49,6 +50,7 @@ def fold_code(text: str) -> str:
     return out.strip("\"'([{<").rstrip("\"')]}>.:;, ").strip()
 
 
+@lru_cache(maxsize=1024)
 def header_form(text: str) -> str:
     """Return the form in which column names are compared: words joined by single spaces, lower case."""
     return " ".join(re.split(r"[\s_\-./:]+", fold_text(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tidy(text))))).strip()

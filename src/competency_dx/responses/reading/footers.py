@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,9 @@ _COUNTS = (
 
 LABEL = 400
 """A text as long as this is no label."""
+_WORD = re.compile(r"[^\W\d_]{3}|%")
+"""What every label has."""
+
 FEW, SOME, ENOUGH = 3, 6, 20
 """Rows in which a column must be the sum of all others, of the columns beside it, of any run of columns: the more runs may
 be meant, the easier it is by chance."""
@@ -56,12 +60,14 @@ def is_signature(text: str) -> bool:
     return bool(words) and words[0].rstrip(":") in _SIGNED
 
 
-def _is_end(text: str) -> bool:
-    if len(text) >= LABEL:
-        return False
-    form = header_form(text)
-    counted = form.startswith(_COUNTS) and not any(c.isdigit() for c in text)
-    return is_total(text) or is_certain(text) or is_signature(text) or counted
+def _strength(text: str) -> int:
+    """Return 2 for a label that no person has as an id, 1 for one that only means something at the ends, 0 for others."""
+    if len(text) >= LABEL or not _WORD.search(text):
+        return 0
+    if is_certain(text):
+        return 2
+    counted = header_form(text).startswith(_COUNTS) and not any(c.isdigit() for c in text)
+    return int(is_total(text) or is_signature(text) or counted)
 
 
 def without_footers(table: Table, person: str | None, answers: Collection[str], labels: Mapping[str, Column]) -> Table:
@@ -83,13 +89,21 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
         if name in answers:
             continue
         own = name == person or (person is None and place == 0)
-        sure = column.where(is_certain)
-        certain |= sure & (blank | own)
-        here = sure | (column.where(_is_end) & (blank | own))
+        strength = np.array([*map(_strength, column.vocabulary), 0])[column.codes]
+        certain |= (strength == 2) & (blank | own)
+        here = (strength == 2) | ((strength == 1) & (blank | own))
         ends |= here
-        shown = np.where(here & (shown == ""), column.spread(map(_shown, column.vocabulary)), shown)
+        for row in np.flatnonzero(here & (shown == "")):
+            shown[row] = _shown(column.vocabulary[column.codes[row]])
     if id_column is not None and person is not None:
-        header = id_column.where(lambda text: len(text) < LABEL and header_form(text) == id_column.header)
+        letters = set(id_column.header) - {" "}  # a quick look spares most ids the slow one
+        header = id_column.where(
+            lambda text: (
+                len(text) < LABEL
+                and letters <= set(text.casefold().replace("ё", "е"))
+                and header_form(text) == id_column.header
+            )
+        )
         certain |= header
         shown[header] = id_column.texts()[header]
     lost = blank & bare if id_column is not None else np.zeros(table.rows, dtype=np.bool_)
