@@ -204,11 +204,14 @@ def test_a_failure_leaves_the_old_target_and_no_half_file(table: pd.DataFrame, b
 
 
 def test_findings_of_every_kind_are_kept_once(table: pd.DataFrame, bank: ItemBank, tmp_path: Path) -> None:
-    table.assign(i0=9).to_parquet(tmp_path / "in.parquet")
+    table.assign(i0=table["i0"].where(np.arange(len(table)) % 50 > 0, 9)).to_parquet(tmp_path / "in.parquet")
     with pytest.warns(CompetencyDxWarning, match="INVALID"):
         found = score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", bank, block=400)
     codes = [f.code for f in found.findings]
     assert codes.count("responses.invalid") == 1
+    table.assign(i0=9).to_parquet(tmp_path / "in.parquet")
+    with pytest.raises(cdx.CompetencyDxError, match="column i0: 400 of 400 cells cannot be read"):
+        score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", bank, block=400)
 
 
 def test_faults_are_named(table: pd.DataFrame, bank: ItemBank, calibration: cdx.Calibration, tmp_path: Path) -> None:

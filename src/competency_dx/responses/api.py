@@ -67,7 +67,7 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     """Return the layout that `load_responses` finds in a table in memory, with nothing left to be found out.
 
     Further blocks of rows of the same source are then read by the same decisions: which column is the person, which are
-    items, whether the cells hold answers or points.
+    items, whether the cells hold answers or points. Their unreadable cells are left out, however many a block has.
 
     Raises
     ------
@@ -83,7 +83,9 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     plan = replace(plan, kind="wide")
     roles = find_roles(table, known, plan)
     mode = score_columns(roles, known, plan).mode
-    return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode)
+    return replace(
+        plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode, unreadable="leave_out"
+    )
 
 
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
