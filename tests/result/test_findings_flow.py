@@ -43,8 +43,11 @@ def weak() -> tuple[cdx.Responses, Any, list[str]]:
     rng = np.random.default_rng(3)
     p = 1 / (1 + np.exp(-(rng.normal(size=(150, 1)) - np.linspace(-1.5, 1.5, 8))))
     points = (rng.random(p.shape) < p).astype(float)
-    points[3], points[5, 2] = np.nan, -7
-    data, said = announced(lambda: cdx.load_responses(points))
+    points[3] = np.nan
+    table = pd.DataFrame(points, columns=[f"item{k}" for k in range(1, 9)], index=[f"{k}" for k in range(1, 151)])
+    table = table.astype(object)
+    table.iloc[5, 2] = "X"
+    data, said = announced(lambda: cdx.load_responses(table))
     assert len(said) == 1
     made, later = announced(lambda: cdx.calibrate(data, model="2PL"))
     return data, made, [*said, *later]
