@@ -62,5 +62,17 @@ def test_an_edited_yaml_file_counts_at_once(tmp_path: Path) -> None:
     assert cdx.load_bank(tmp_path).id == "edited"
 
 
+def test_the_id_of_a_framework_is_never_a_path(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.yaml"
+    secret.write_text("user: someone", encoding="utf-8")
+    cdx.save_bank(cdx.load_bank("history"), tmp_path / "bank")
+    header = tmp_path / "bank" / "bank.yaml"
+    text = header.read_text(encoding="utf-8")
+    for name in (str(secret), "../secret.yaml", "mathematics"):
+        header.write_text(text.replace("id: teacher", f"id: {name}"), encoding="utf-8")
+        with pytest.raises(cdx.errors.BankError, match=r"no framework .* beside bank\.yaml"):
+            cdx.load_bank(tmp_path / "bank")
+
+
 if __name__ == "__main__":
     write_shipped()

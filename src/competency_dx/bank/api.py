@@ -81,7 +81,10 @@ def _bank(folder: Path, stamps: tuple[tuple[str, int], ...]) -> ItemBank:
     header = parse(BankDocument, read_yaml(folder / "bank.yaml"), str(folder / "bank.yaml"))
     items = parse(ItemsDocument, read_yaml(folder / "items.yaml"), str(folder / "items.yaml"))
     own = folder / "framework.yaml"
-    framework = load_framework(own if own.name in dict(stamps) else header.framework.id)
+    name = header.framework.id
+    if own.name not in dict(stamps) and name not in shipped_frameworks():  # an id is never taken for a path
+        raise BankError("bank.no_framework", folder=folder, name=name, shipped=shipped_frameworks())
+    framework = load_framework(own if own.name in dict(stamps) else name)
     table = folder / "parameters.csv"
     records = read_parameters(read_text(table), str(table)) if table.name in dict(stamps) else ()
     return ItemBank(header=header, items=items.items, framework=framework, parameters=records)
