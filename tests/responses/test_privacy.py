@@ -17,7 +17,7 @@ PEOPLE = ["т-1", "т-2", "т-3", "т-4"]
 
 
 def table_of(header: str, cells: list[str]) -> dict[str, list[object]]:
-    return {"код": [*PEOPLE[: len(cells)]], "x": [1, 0, 1, 1][: len(cells)], header: [*cells]}
+    return {"код": [*PEOPLE[: len(cells)]], "x": [*[1, 0, 1, 1][: len(cells)]], header: [*cells]}
 
 
 @pytest.mark.parametrize(

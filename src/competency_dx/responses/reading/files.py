@@ -90,14 +90,19 @@ def _bytes(path: Path) -> bytes:
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
-    """Return the delimiter under which most lines have the same number of cells; decimal commas do not confuse it."""
+    """Return the delimiter under which most lines have the same number of cells; decimal commas do not confuse it.
+
+    Cells may go over several lines, or a quotation mark may be left open: lines are read together and one by one.
+    """
     best, chosen = (0.0, 0), ","
     for candidate in DELIMITERS:
-        sizes = [len(row) for row in csv.reader(lines, delimiter=candidate) if row]
-        common = max(set(sizes), key=lambda s: (sizes.count(s), s), default=1)
-        merit = (sizes.count(common) / len(sizes) if common > 1 else 0.0, common)
-        if merit > best:
-            best, chosen = merit, candidate
+        together = [len(row) for row in csv.reader(lines, delimiter=candidate) if row]
+        alone = [len(row) for line in lines for row in csv.reader([line], delimiter=candidate) if row]
+        for sizes in (together, alone):
+            common = max(set(sizes), key=lambda s: (sizes.count(s), s), default=1)
+            merit = (sizes.count(common) / len(sizes) if common > 1 else 0.0, common)
+            if merit > best:
+                best, chosen = merit, candidate
     return chosen
 
 
@@ -125,10 +130,10 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         ends.append(reader.line_num)
     at = header_row(head, ids)
     columns = len(head[at])
-    for end, row in zip(ends[at:], head[at:], strict=True):
-        _refuse_swallowed(path, row, mark, columns, end)
+    for before, row in zip([0, *ends][at:], head[at:], strict=False):
+        _refuse_swallowed(path, row, mark, columns, before + 1)
         if any(cell.strip() for cell in row[columns:]):
-            raise _too_long(path, f"line {end} has {len(row)} cells, the header {columns}", mark)
+            raise _too_long(path, f"line {before + 1} has {len(row)} cells, the header {columns}", mark)
     width = max(len(row) for row in head[at:])
     frame = _csv_body(path, text, skip=ends[at], mark=mark, width=width)
     if text.count("\n", 0, -1) > ends[at] + len(frame):  # cells of several lines, or empty lines
@@ -157,6 +162,8 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> pd.
         if opened := re.search(r"EOF inside string starting at row (\d+)", words):
             raise _unclosed(path, skip + 1 + int(opened[1])) from None
         if longer := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", words):
+            if text.splitlines()[skip + int(longer[2]) - 1].count('"') % 2:
+                raise _unclosed(path, skip + int(longer[2])) from None
             sizes = f"line {skip + int(longer[2])} has {longer[3]} cells, the header {longer[1]}"
             raise _too_long(path, sizes, mark) from None
         raise _too_long(path, "a row has more cells than the header has columns", mark) from None

@@ -1,0 +1,176 @@
+"""Files that are not what they seem: encodings, shifted rows, open quotes, hidden sheets, other formats under a wrong name."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import competency_dx as cdx
+from competency_dx.bank import ItemBank
+from competency_dx.responses import Layout, Responses, load_responses
+
+openpyxl = pytest.importorskip("openpyxl")
+
+BODY = "Код участника;Муниципалитет;M01;M05\nт-1;Город;3;2,5\nт-2;Село;4;2,65\n"
+
+
+def codes(responses: Responses) -> set[str]:
+    return {f.code.removeprefix("responses.") for f in responses.findings}
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866", "utf-8", "utf-16"])
+@pytest.mark.parametrize("case", [str, str.upper, str.title])
+def test_russian_encodings(tmp_path: Path, bank: ItemBank, encoding: str, case: object) -> None:
+    text = BODY.replace("Муниципалитет", str.upper("Муниципалитет")) if case is str.upper else BODY
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    found = load_responses(tmp_path / "a.csv", bank=bank)
+    assert found.persons.tolist() == ["т-1", "т-2"]
+    assert [v.tolist() for v in found.background.values()] == [["Город", "Село"]]
+    if encoding != "utf-8":
+        assert encoding in next(f for f in found.findings if f.code == "responses.encoding").en
+
+
+WORDS = st.sampled_from(
+    (
+        "участник",
+        "школа",
+        "район",
+        "ответ",
+        "город",
+        "село",
+        "№",
+        "мнение",
+        "учитель",
+        "ИВАНОВО",
+        "Тест",
+        "физика",
+        "объём",
+    )
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(words=st.lists(WORDS, min_size=3, max_size=8), encoding=st.sampled_from(["cp1251", "koi8-r", "cp866"]))
+def test_any_russian_words_are_read_back(
+    tmp_path_factory: pytest.TempPathFactory, words: list[str], encoding: str
+) -> None:
+    words = [w for w in words if encoding != "koi8-r" or w != "№"]  # which KOI8-R has not
+    path = tmp_path_factory.getbasetemp() / "words.csv"
+    path.write_bytes(("код;x;сведения\n1;0;" + " ".join(words) + "\n2;1;да\n").encode(encoding))
+    found = load_responses(path)
+    assert found.background["сведения"].tolist() == [" ".join(words), "да"]
+
+
+LONG = [f"p{k};3;2,5" for k in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (["person;M01;M05", "a;3;2,5", "b;4;2,6;лишнее", "c;3;2"], "line 3 has 4 cells, the header 3"),
+        (["person;M01;M05", *LONG, "b;4;2,6;лишнее"], "line 62 has 4 cells, the header 3"),
+        (["person;M01;M05", "a;3;2,5", 'b;"4;2,6', "c;3;2,5"], "quotation mark opened near line 3"),
+        (["person;M01;M05", *LONG, 'b;"4;2,6', "c;3;2,5"], "quotation mark opened near line 62"),
+        (["person;M01;M05", "a;3;2,5", 'b;"4;2,6', "c;3;2,5", 'd;"4;2,6'], "quotation mark opened near line"),
+        (["person;M01;M05", *LONG, 'b;"4;2,6', "c;3;2,5", 'd";4;2,6', "e;3;2"], "quotation mark opened near line"),
+        (["M01;M05", "a;3;2,5", "b;4;2,6"], "line 2 has 3 cells, the header 2"),
+    ],
+)
+def test_rows_that_are_longer_and_quotes_that_stay_open(
+    tmp_path: Path, bank: ItemBank, lines: list[str], sentence: str
+) -> None:
+    (tmp_path / "a.csv").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(cdx.CompetencyDxError, match=sentence) as told:
+        load_responses(tmp_path / "a.csv", bank=bank)
+    assert "\n" not in str(told.value)
+
+
+def test_answers_of_several_lines_and_empty_cells_behind_are_read(tmp_path: Path, bank: ItemBank) -> None:
+    lines = ["person;M01;M07;;", 'a;3;"ёж, или\nежи; два";;', "b;4;нет;;"]
+    (tmp_path / "a.csv").write_text("\n".join(lines), encoding="utf-8")
+    found = load_responses(tmp_path / "a.csv", bank=bank)
+    assert found.persons.tolist() == ["a", "b"]
+    assert "no_heading" not in codes(found)
+
+
+HTML = "<html><body><table><tr><td>person</td><td>M01</td></tr></table></body></html>"
+XML = '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"></Workbook>'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.xls", HTML.encode(), r"a web page \(HTML\)"),
+        ("a.xlsx", b"\xef\xbb\xbf  <!DOCTYPE html>" + HTML.encode(), r"a web page \(HTML\)"),
+        ("a.csv", HTML.encode("utf-16"), r"a web page \(HTML\)"),
+        ("a.xls", XML.encode(), "an XML document"),
+        ("a.xls", BODY.encode("cp1251"), "plain text"),
+        ("a.csv", b"PK\x03\x04rest", r"a workbook \(.xlsx\)"),
+        ("a.csv", b"\xd0\xcf\x11\xe0rest", "protected by a password"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0rest", "protected by a password"),
+        ("a.csv.gz", b"no gzip", "not readable as a gzip archive"),
+        ("a.csv", gzip.compress(b"person;M01"), "a gzip archive"),
+    ],
+)
+def test_other_formats_under_a_wrong_name_are_named(
+    tmp_path: Path, bank: ItemBank, name: str, content: bytes, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(cdx.CompetencyDxError, match=sentence):
+        load_responses(tmp_path / name, bank=bank)
+
+
+def workbook(path: Path, sheets: dict[str, list[list[object]]], hidden: str = "") -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+        sheet.sheet_state = "hidden" if name == hidden else "visible"
+    book.save(path)
+    return path
+
+
+HEAD: list[object] = ["person", "M01", "M05"]
+ROWS: list[list[object]] = [[f"p{k}", "4", "2.5"] for k in range(9)]
+FULL: dict[str, list[list[object]]] = {
+    "Видимый": [HEAD, ["a", "3", "2.5"]],
+    "Полный": [HEAD, *ROWS],
+}
+
+
+def test_a_hidden_sheet_that_is_fuller_is_told_of(tmp_path: Path, bank: ItemBank) -> None:
+    path = workbook(tmp_path / "a.xlsx", FULL, hidden="Полный")
+    with pytest.warns(
+        cdx.CompetencyDxWarning, match=r"Hidden sheets .* Полный \(9\); sheet Видимый was read, which has 1 row"
+    ):
+        found = load_responses(path, bank=bank)
+    assert found.persons.tolist() == ["a"]
+    assert len(load_responses(path, bank=bank, layout=Layout(sheet="Полный")).persons) == 9
+    more: dict[str, list[list[object]]] = {
+        "Видимый": FULL["Видимый"],
+        "Полный": [[*HEAD, "M06"], *([*row, "013"] for row in FULL["Полный"][1:])],
+    }
+    with pytest.warns(cdx.CompetencyDxWarning, match="Hidden sheets"):
+        assert load_responses(workbook(path, more, hidden="Полный"), bank=bank).persons.tolist() == ["a"]
+    only: dict[str, list[list[object]]] = {"Обложка": [["Отчёт"]], "Полный": FULL["Полный"]}
+    assert len(load_responses(workbook(path, only, hidden="Полный"), bank=bank).persons) == 9
+
+
+def test_sheets_with_the_same_headings_are_told_of_without_a_bank(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["код", "x1", "x2"], ["a", 1, 0], ["b", 0, 1]]
+    path = workbook(tmp_path / "a.xlsx", {"9А": rows, "9Б": rows, "Пояснения": [["текст"]]})
+    with pytest.warns(cdx.CompetencyDxWarning, match="Other sheets hold answers too and were not read: 9Б"):
+        load_responses(path)
+
+
+def test_cells_under_no_heading_are_told_of(tmp_path: Path, bank: ItemBank) -> None:
+    rows: list[list[object]] = [["person", "M01", "M05"], ["a", "3", "2.5"], ["b", "4", "2.5", "сдвиг"]]
+    with pytest.warns(cdx.CompetencyDxWarning, match="under no heading .*: column 4"):
+        found = load_responses(workbook(tmp_path / "a.xlsx", {"Лист": rows}), bank=bank)
+    assert found.items == ("M01", "M05")
