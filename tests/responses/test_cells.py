@@ -249,3 +249,24 @@ def test_the_policy_may_still_score_what_cannot_be_read(small: ItemBank) -> None
     found = read(wide(S1=["A", "E", "A"]), small, Layout(cells="raw"))
     assert found.effective()[1][:, 0].tolist() == [True, False, True]
     assert found.effective(MissingPolicy(invalid="incorrect"))[1].all()
+
+
+def test_two_first_options_in_most_columns_may_be_scores_that_start_at_one(make_item: Any, make_bank: Any) -> None:
+    options = {str(k): f"вариант {k}" for k in range(1, 5)}
+    bank = make_bank([make_item(f"T{k}", "single", options=options, key=f"{k + 1}") for k in range(3)])
+    coded = {f"T{k}": ["1", "2"] * 30 for k in range(3)}
+    assert "starts_at_one" in codes(read(wide(**coded), bank))
+    assert "starts_at_one" not in codes(read(wide(**coded | {"T0": list("1234") * 15, "T1": list("1234") * 15}), bank))
+
+
+def test_truth_values_written_as_text_are_points(small: ItemBank) -> None:
+    for cells in (["TRUE", "FALSE"] * 10, ["истина", "ложь"] * 10, [True, False] * 10):
+        assert read(wide(S1=cells, S2=cells), small).scores.tolist() == [[1, 1], [0, 0]] * 10
+        assert read(wide(S1=cells, S2=cells)).scores.tolist() == [[1, 1], [0, 0]] * 10
+
+
+def test_a_half_point_among_whole_ones_is_left_out_without_a_bank_too() -> None:
+    found = read(wide(x=["1", "0"] * 10, y=["1", "0"] * 9 + ["1,5", "1"]))
+    assert found.reasons[18].tolist() == [A, INV]
+    with pytest.raises(ResponsesError, match="no whole points"):
+        load_responses(wide(x=["1", "0"] * 10, y=["1,5", "0"] * 10))

@@ -25,6 +25,7 @@ _FRACTION = re.compile(r"([+-]?\d{1,30})\s*/\s*(\d{1,30})")
 _GROUPED = re.compile(r"([+-]?)(\d{1,3}(?:[ ']\d{3})+)((?:[.,]\d*)?)")
 _OF_MAXIMUM = re.compile(r"(\S+?)\s*(?:/|\\|\bиз\b|\bout of\b|\bof\b)\s*(\S+)")
 _UNIT_OF_POINTS = re.compile(r"(?<=\d)\s*(?:балл(?:а|ов)?|б|points?|pts?)\b\.?")
+_TRUTH = {"true": 1, "false": 0, "истина": 1, "ложь": 0}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:\.\d{3})+,\d+")
 
 
@@ -88,7 +89,7 @@ def read_integer(text: str) -> int | None:
 
 def read_points(text: str) -> tuple[int, int | None] | None:
     """Read whole points and, where the text tells it, the maximum: ``"3"``, ``"3,0"``, ``"3 / 4"``, ``"3 балла из 4"``."""
-    number = read_integer(text)
+    number = read_integer(text) if text.casefold() not in _TRUTH else _TRUTH[text.casefold()]
     if number is not None:
         return number, None
     out = _UNIT_OF_POINTS.sub("", tidy(text).casefold())

@@ -24,6 +24,7 @@ from competency_dx.responses.reading.footers import sum_columns, without_footers
 from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
 from competency_dx.responses.reading.privacy import Personal, personal_columns
+from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -280,6 +281,6 @@ def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "oth
             broken += n
         else:
             rest += n
-    if broken and broken + whole > rest:
+    if broken > MOST_UNREADABLE["points"] * (broken + whole) and broken + whole > rest:
         return "fractions"
     return "points" if whole >= NUMERIC_SHARE * (whole + rest) else "other"

@@ -16,7 +16,7 @@ from competency_dx.responses.normalise import masked, read_points
 from competency_dx.responses.reading.table import Column
 from competency_dx.responses.reading.unreadable import HIGHEST, refuse_unreadable
 from competency_dx.responses.rules import ambiguous_options, judge_of, written
-from competency_dx.responses.strange_values import minus_is_doubtful
+from competency_dx.responses.strange_values import SEVERAL, minus_is_doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -178,7 +178,10 @@ def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: f
 
 
 class Tally(NamedTuple):
-    """Cells of a column by what they can be; `alike` tells of a column that looks like points among answers."""
+    """Cells of a column by what they can be.
+
+    `alike` tells of a column that looks like points among answers, `twos` of one with the first two of several options only.
+    """
 
     cells: int
     no_points: int
@@ -187,6 +190,7 @@ class Tally(NamedTuple):
     differ: int
     of_maximum: int
     alike: bool
+    twos: bool
 
 
 def decide(
@@ -210,11 +214,15 @@ def decide(
     differ, of_maximum = sum(t.differ for t in every), sum(t.of_maximum for t in every)
     if of_maximum > CLEARLY * (sum(t.cells for t in every) - of_maximum):
         return "scored", [catalogue.SCORED_CELLS.of(columns)]
-    letters = any(2 * t.no_points > t.cells for t in every) and not any(2 * t.unread > t.cells for t in every)
-    if no_answers > CLEARLY * no_points and not letters:
+    letters = any(2 * t.no_points > t.cells for t in every)
+    alone = letters and not any(2 * t.unread > t.cells for t in every)
+    if no_answers > CLEARLY * no_points and not alone:
         return "scored", [catalogue.SCORED_CELLS.of(name for name, t in tallies.items() if t.no_answers)]
     if no_points > CLEARLY * no_answers or differ == 0 or letters:
-        return "raw", [*catalogue.POINTS_AMONG_ANSWERS.about(name for name, t in tallies.items() if t.alike)]
+        alike = [name for name, t in tallies.items() if t.alike]
+        twos = [name for name, t in tallies.items() if t.twos]
+        shifted = catalogue.STARTS_AT_ONE.about(twos) if 2 * len(twos) > len(every) else ()
+        return "raw", [*catalogue.POINTS_AMONG_ANSWERS.about(alike), *shifted]
     raise ResponsesError(
         f"The cells can be read as answers and as points, with different results ({differ} cells); say which they are "
         "with Layout(cells='raw') or Layout(cells='scored')"
@@ -237,6 +245,9 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
         unread=int(counts[unread].sum()),
         differ=int(counts[(r.points != p.points) | (high != bad)].sum()),
         of_maximum=int(counts[~high & of_maximum].sum()),
+        twos={v for v, k in zip(column.vocabulary, real, strict=True) if k} == {"1", "2"}
+        and len(item.options) > 2
+        and counts.sum() >= SEVERAL,
         alike=values > 1 and counts.sum() >= MANY and not high[real].any() and not r.points[real].any(),
     )
 

@@ -91,8 +91,8 @@ def _sentence(guilty: Sequence[Unread], mode: Mode, *, known: bool) -> str:
             "of Layout(items=…)"
         )
     others = f" (likewise {listed(u.name for u in guilty[1:])})" if len(guilty) > 1 else ""
-    other = "scored" if mode == "raw" else "raw"
-    cells = f"say what they hold with Layout(cells='{other}') or --cells {other}, " if known else ""
+    other = "raw" if mode == "scored" else "scored" if worst.content == "answers" else ""
+    cells = f"say what they hold with Layout(cells='{other}') or --cells {other}, " if known and other else ""
     return (
         f"column {worst.name}{others}: {worst.cells} of {worst.filled} cells cannot be read ({shown}); expected "
         f"{worst.expected}; correct the cells, {cells}name codes of missing answers with Layout(missing_tokens=…) or "
