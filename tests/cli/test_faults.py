@@ -137,3 +137,34 @@ def test_an_interruption(command: Command, monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(bank, "load_bank", stop)
     assert command("validate", "physics")[0] == 130
+
+
+def test_a_bank_with_options_that_are_codes_of_others(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "bank"
+    bank.save_bank(load_bank("physics"), folder)
+    source = folder / "items.yaml"
+    text = source.read_text(encoding="utf-8")
+    first = next(i for i in load_bank("physics").items if i.type == "single")
+    place = text.index("options:", text.index(f"id: {first.id}"))
+    old, new = first.options["1"], "'3'"
+    source.write_text(text[:place] + text[place:].replace(old, new, 1), encoding="utf-8")
+    told = fault(command("validate", folder))
+    assert f"{first.id} 1: '3'" in told
+
+
+def test_blanks_and_codes_of_missing_answers(command: Command, tmp_path: Path) -> None:
+    columns = {"person": list("abcd")} | items(4)
+    columns[list(columns)[1]] = ["1", "", "9", "2"]
+    path = table(tmp_path / "a.csv", columns)
+    settings = (path, "--bank", "physics", "--out", tmp_path / "o.csv", "--language", "en", "--cells", "raw")
+    code, _, err = command("score", *settings, "--blank", "omitted", "--missing", "9=not_reached")
+    assert code == 0
+    told = " ".join(err.split())
+    assert "1 blank cell: 1 count as omitted" in told
+    assert "'9' (1)" in told
+    assert "cannot be" not in told
+    assert "2 count as omitted" in " ".join(
+        command("score", *settings, "--blank", "omitted", "--missing", "9")[2].split()
+    )
+    assert "'lost'" in fault(command("score", *settings, "--missing", "9=lost"))
+    assert "--blank" in fault(command("score", *settings, "--blank", "lost"))

@@ -135,3 +135,23 @@ def test_a_cohort_whose_competencies_are_one_has_a_population_within_reason() ->
     assert np.abs(np.sqrt(np.diag(found.population.central)) - 1.0).max() < 0.3
     decided = (np.abs(found.p_deficit - 0.5) >= 0.3).mean()
     assert decided >= (np.abs(cdx.diagnose(data, bank).p_deficit - 0.5) >= 0.3).mean() - 0.05
+
+
+def test_unreadable_cells_are_no_evidence_and_stand_in_the_profile_of_the_person(bank: cdx.ItemBank) -> None:
+    table = answers(bank, 12).to_frame().astype({"person": object} | {r.item: object for r in bank.parameters})
+    gone, spoilt = [r.item for r in bank.parameters][3:6], table.copy()
+    table.loc[2, gone] = None
+    spoilt.loc[2, gone] = ["X", "1,5", "'1"]
+    blank, read = (cdx.diagnose(cdx.load_responses(t, bank=bank), bank) for t in (table, spoilt))
+    pd.testing.assert_frame_equal(read.to_frame(), blank.to_frame())
+    again = cdx.DeficitProfiles.from_json(read.to_json())
+    for profiles in (read, again):
+        (remark,) = profiles["p2"].findings
+        assert (remark.code, remark.scope) == ("competencies.unreadable", tuple(gone))
+        assert gone[0] in str(profiles["p2"])
+        assert not {e.item for c in profiles["p2"].conclusions for e in c.evidence} & set(gone)
+        assert profiles["p1"].findings == blank["p2"].findings == ()
+    spoilt.loc[2, spoilt.columns[1:]] = "2 / 9"
+    nothing = cdx.diagnose(cdx.load_responses(spoilt, bank=bank), bank)["p2"]
+    assert nothing.status == "no_responses"
+    assert {c.state for c in nothing.conclusions} == {"insufficient_data"}

@@ -74,8 +74,8 @@ def validate(
     from competency_dx.cli.validation import bank_lines, refuse_ambiguous
 
     items = load_bank(bank)
-    print("\n".join(bank_lines(items, Terminal(language=language.code))))
     refuse_ambiguous(items)
+    print("\n".join(bank_lines(items, Terminal(language=language.code))))
 
 
 @app.command(short_help="Analyse items before any model. Анализ заданий")
