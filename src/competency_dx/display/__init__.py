@@ -13,7 +13,7 @@ from competency_dx.display.words import (
     percent,
     sentences,
     tied,
-    yaml_content,
+    toml_content,
 )
 from competency_dx.display.wright import wright_svg
 from competency_dx.wording import NBSP, count, plural
@@ -48,6 +48,6 @@ __all__ = [
     "swatch",
     "symbol",
     "tied",
+    "toml_content",
     "wright_svg",
-    "yaml_content",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -58,15 +59,13 @@ def tied(text: str) -> str:
 
 
 @cache
-def yaml_content(room: str, name: str) -> Mapping[str, Any]:
-    """Return the YAML file of that name in a room."""
-    from ruamel.yaml import YAML
-
-    text = files(f"competency_dx.{room}").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    return MappingProxyType(YAML(typ="safe", pure=True).load(text))
+def toml_content(room: str, name: str) -> Mapping[str, Any]:
+    """Return the TOML file of that name in a room."""
+    text = files(f"competency_dx.{room}").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return MappingProxyType(tomllib.loads(text))
 
 
 @cache
 def sentences(room: str, name: str, language: str) -> Mapping[str, Any]:
-    """Return what a YAML file of pairs ``key: {ru: …, en: …}`` says in a language."""
-    return MappingProxyType({key: both[language] for key, both in yaml_content(room, name).items()})
+    """Return what a TOML file of tables ``[key]`` with ``ru`` and ``en`` says in a language."""
+    return MappingProxyType({key: both[language] for key, both in toml_content(room, name).items()})

@@ -1,13 +1,12 @@
 """Checks of an instrument against the data and against other programs.
 
-What needs calibrations is imported when it is first asked for: item analysis does without.
+What needs calibrations or scipy is imported when it is first asked for: item analysis does without.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from competency_dx.quality.calibrated_items import items_of
-from competency_dx.quality.dependence import Dependence, local_dependence
 from competency_dx.quality.item_analysis import ItemAnalysis, check_items
 from competency_dx.quality.item_options import OptionTrace
 from competency_dx.quality.verdicts import VERDICTS, WEAK
@@ -15,6 +14,7 @@ from competency_dx.responses import LEAST_ANSWERS
 
 if TYPE_CHECKING:
     from competency_dx.quality.cross_check import CrossCheck, cross_check
+    from competency_dx.quality.dependence import Dependence, local_dependence
 
 __all__ = [
     "LEAST_ANSWERS",
@@ -31,7 +31,11 @@ __all__ = [
 ]
 
 
+_LATER = dict.fromkeys(("CrossCheck", "cross_check"), "cross_check")
+_LATER |= dict.fromkeys(("Dependence", "local_dependence"), "dependence")
+
+
 def __getattr__(name: str) -> object:
-    if name not in {"CrossCheck", "cross_check"}:
+    if name not in _LATER:
         raise AttributeError(f"competency_dx.quality has no name {name!r}")
-    return getattr(import_module("competency_dx.quality.cross_check"), name)
+    return getattr(import_module(f"competency_dx.quality.{_LATER[name]}"), name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import fdtri
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks
 
@@ -41,8 +40,8 @@ def alpha(moments: PairMoments, persons: int, n_given: float) -> tuple[float, fl
     """Return alpha of all items, of as many as a person got on average, without each item (I,), and 95 % limits of the first.
 
     Of k items α = k c / (v + (k - 1) c), with c the mean covariance of two items and v the mean variance: Cronbach (1951,
-    doi:10.1007/BF02310555), eq. 2, where all pairs met; pairs of items that nobody got together are left out of the mean. Limits
-    by Feldt (1965, doi:10.1007/BF02289499), of complete data alone.
+    doi:10.1007/BF02310555), eq. 2, where all pairs met; pairs of items that nobody got together are left out of the mean. Limits,
+    of complete data alone: log(1 - α) has the variance 2 k / ((k - 1) (n - 2)) (Bonett 2002, doi:10.3102/10769986027004335).
     """
     C, I = moments.covariance, len(moments.covariance)
     variance = np.diag(C)
@@ -61,7 +60,8 @@ def alpha(moments: PairMoments, persons: int, n_given: float) -> tuple[float, fl
         without = stepped(k - 1, (total - 2 * row) / (n - 2 * pairs.sum(axis=1)), (v.sum() - v) / (k - 1))
     whole, low, high = float(stepped(k, c, mean)), np.nan, np.nan
     if moments.complete and np.isfinite(whole) and persons > 2 and k > 1:
-        low, high = (1 - (1 - whole) * float(fdtri(persons - 1, (persons - 1) * (k - 1), p)) for p in (0.975, 0.025))
+        half = Z95 * np.sqrt(2 * k / ((k - 1) * (persons - 2)))
+        low, high = (float(1 - (1 - whole) * np.exp(sign * half)) for sign in (1, -1))
     out = np.where(there & np.isfinite(without), without, np.nan)
     return whole, float(stepped(min(n_given, k), c, mean)), out, (low, high)
 

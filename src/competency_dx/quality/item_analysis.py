@@ -69,7 +69,7 @@ class ItemAnalysis(Result):
         Correlation of the points with those on the other items each person got, with 95 % limits (Fisher's z). Of booklets, the
         level on the others is their share of points, freed from how hard they were.
     alpha, alpha_low, alpha_high : float
-        Cronbach's alpha of all items, from the covariances of pairs, and of complete data its 95 % limits (Feldt).
+        Cronbach's alpha of all items, from the covariances of pairs, and of complete data its 95 % limits (Bonett).
     alpha_given, n_given : float
         Alpha of as many items as a person got on average, and this number.
     alpha_without : ndarray, shape (I,)

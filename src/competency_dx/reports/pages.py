@@ -33,12 +33,12 @@ class Written(NamedTuple):
 
 
 def strings(language: Language) -> Mapping[str, str]:
-    """Return the sentences of one language by key, which ``strings.yaml`` has in both."""
+    """Return the sentences of one language by key, which ``strings.toml`` has in both."""
     return sentences("reports", "strings", language)
 
 
 def several(n: int, noun: str, language: Language) -> str:
-    """Return a number with the right form of one of the nouns of ``strings.yaml``, kept on one line."""
+    """Return a number with the right form of one of the nouns of ``strings.toml``, kept on one line."""
     return counted(n, strings(language)[f"noun_{noun}"].split("|"), language)
 
 

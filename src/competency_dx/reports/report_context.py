@@ -22,7 +22,7 @@ from competency_dx.display import (
     percent,
     symbol,
     tied,
-    yaml_content,
+    toml_content,
 )
 from competency_dx.reports.pages import FindingLine, Language, finding_lines, strings
 
@@ -211,7 +211,7 @@ def false_share(share: float, s: ReportContext) -> str:
 def column_key(name: str) -> str:
     """Return the key of a background column that has one of its usual names in either language, otherwise ""."""
     word = name.strip().casefold()
-    for key, both in yaml_content("reports", "strings").items():
+    for key, both in toml_content("reports", "strings").items():
         if key.startswith("column_") and word in {w.casefold() for text in both.values() for w in text.split("|")}:
             return key
     return ""

@@ -15,7 +15,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.bank import CodeMap, Given, Item, Rubric
-from competency_dx.display import sentences, yaml_content
+from competency_dx.display import sentences, toml_content
 from competency_dx.responses import Reason, score_answers
 
 MOST_CANDIDATES = 1500
@@ -163,7 +163,7 @@ def _words(item: Item, key: tuple[str, ...], rng: np.random.Generator) -> Writte
     for k, word in enumerate(key):
         for spelled in (word, word.capitalize(), word.upper(), f"{word}.", f" {word} ", word.replace("ё", "е")):
             yield spelled, 1.0 / (k + 1)
-    wrong = yaml_content("cli.demo", "wrong_words")
+    wrong = toml_content("cli.demo", "wrong_words")
     for word in wrong.get(item.id, wrong["any"]):
         weight = float(rng.gamma(2.0))
         yield from ((word, weight), (word.capitalize(), 0.3 * weight))
