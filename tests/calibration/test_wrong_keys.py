@@ -12,7 +12,7 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.calibration import suspected_keys
-from competency_dx.responses import RawAnswers
+from competency_dx.responses import RawAnswers, chance_of
 
 Quiet = Callable[[], AbstractContextManager[None]]
 
@@ -58,6 +58,16 @@ def test_a_flat_item_is_flat_and_no_error(quiet: Quiet) -> None:
         assert not [f for f in found.findings if f.severity == "error"]
         signs.append(bool(found.to_frame()["a"][0] < 0))
     assert set(signs) == {False, True}
+
+
+def test_chances_are_those_of_the_t_distribution() -> None:
+    from scipy.stats import t
+
+    for n in (10, 30, 400, 20_000):
+        for r in (-0.5, 0.0, 0.05, 0.2, 0.5):
+            expected = t.sf(r * np.sqrt((n - 2) / (1 - r * r)), n - 2)
+            assert chance_of(r, n) == pytest.approx(expected, rel=1e-5, abs=1e-300)
+    assert chance_of(np.nan, 50) == chance_of(0.9, 2) == 1.0
 
 
 def with_options(rng: np.random.Generator, persons: int) -> cdx.Responses:

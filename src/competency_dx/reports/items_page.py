@@ -11,7 +11,8 @@ from competency_dx.reports.files import Sheet
 from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, several, strings
 
 REMARKS = ("repair", "drop", "look")
-LONGEST = 90
+LONGEST, FIXED = 90, 5
+NONE = decimal(float("nan"), 0, "en")
 
 
 @value
@@ -67,7 +68,8 @@ def items_report(items: ItemAnalysis, language: Language) -> Written:
 def items_view(items: ItemAnalysis, language: Language) -> ItemsView:
     """Gather what the page shows."""
     t, order = strings(language), items.by_trouble.tolist()
-    lines = tuple(_line(items, i, language) for i in order)
+    shown = _numbers(items, language)
+    lines = tuple(_line(items, i, tuple(column[i] for column in shown.values()), language) for i in order)
     by_item: dict[str, list[OptionTrace]] = {}
     for option in items.options:
         by_item.setdefault(option.item, []).append(option)
@@ -88,14 +90,13 @@ def items_view(items: ItemAnalysis, language: Language) -> ItemsView:
     if others:
         every = others == len(items.items)
         words.append(t["items_none" if every else "items_sound"].format(items=several(others, "item", language)))
-    heads = t["items_heads"].split("|")
     made = items.provenance
     return ItemsView(
         facts=_facts(items, language),
         todo=tuple(line for line in lines if line.verdict in REMARKS),
         others=tuple(words),
         note=t["items_note"].format(weak=decimal(WEAK, 2, language)),
-        heads=tuple(heads),
+        heads=(*t["items_heads"].split("|")[:FIXED], *shown),
         lines=lines,
         options=tuple(tables),
         option_heads=tuple(t["options_heads"].split("|")),
@@ -124,10 +125,21 @@ def _facts(items: ItemAnalysis, language: Language) -> tuple[tuple[str, str], ..
     return tuple(facts)
 
 
-def _line(items: ItemAnalysis, i: int, language: Language) -> ItemLine:
+def _numbers(items: ItemAnalysis, language: Language) -> dict[str, list[str]]:
+    """Return the columns of further numbers by their heads, without those of which nothing is known."""
+    columns = (
+        [decimal(float(x), 2, language) for x in items.alpha_without],
+        [count(int(n), language) for n in items.n],
+        [decimal(100 * float(x), 0, language) for x in items.omitted],
+        [decimal(100 * float(x), 0, language) for x in items.not_reached],
+    )
+    heads = strings(language)["items_heads"].split("|")[FIXED:]
+    return {head: column for head, column in zip(heads, columns, strict=True) if set(column) != {NONE}}
+
+
+def _line(items: ItemAnalysis, i: int, numbers: tuple[str, ...], language: Language) -> ItemLine:
     low, high = (100 * float(x[i]) for x in (items.share_low, items.share_high))
     r, r_low, r_high = (float(x[i]) for x in (items.item_rest, items.item_rest_low, items.item_rest_high))
-    left = (decimal(100 * float(x[i]), 0, language) for x in (items.omitted, items.not_reached))
     return ItemLine(
         item=items.items[i],
         verdict=items.verdicts[i],
@@ -137,7 +149,7 @@ def _line(items: ItemAnalysis, i: int, language: Language) -> ItemLine:
         limits=interval(low, high, language),
         r=decimal(r, 2, language),
         bar=correlation_bar(r, r_low, r_high, WEAK),
-        numbers=(decimal(float(items.alpha_without[i]), 2, language), count(int(items.n[i]), language), *left),
+        numbers=numbers,
     )
 
 
