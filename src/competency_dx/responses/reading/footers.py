@@ -1,4 +1,4 @@
-"""What is no person and no item: rows of totals, keys and signatures, the header once more, columns that sum up others."""
+"""Rows that are no persons: totals, maxima, keys, signatures, the header once more."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.responses.findings import TOTAL_ROWS
-from competency_dx.responses.normalise import header_form, read_number
+from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.layout import is_total
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
-    from competency_dx.arrays import Floats, Names
+    from competency_dx.arrays import Names
     from competency_dx.responses.reading.table import Column, Table
 
 _CERTAIN = ("итого", "всего", "ключ", "ключи", "key", "keys", "total", "totals")
@@ -35,16 +35,6 @@ LABEL = 400
 """A text as long as this is no label."""
 _WORD = re.compile(r"[^\W\d_]{3}|%")
 """What every label has."""
-
-FEW, SOME, ENOUGH = 3, 6, 20
-"""Rows in which a column must be the sum of all others, of the columns beside it, of any run of columns: the more runs may
-be meant, the easier it is by chance."""
-ROUNDED = 10
-"""A column that is a multiple of the sum, rounded to whole numbers, reaches this at least."""
-SAMPLE = 200
-"""So many rows are enough to see that a column is no sum."""
-FAR = 1e6
-"""More than any sum of points."""
 
 
 def is_certain(text: str) -> bool:
@@ -116,62 +106,6 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
         return table
     rows = [str(shown[k]) or f"#{k + 1}" for k in np.flatnonzero(gone).tolist()]
     return table.take(~gone, TOTAL_ROWS.of(where=rows, rows=len(rows)))
-
-
-def sum_columns(columns: Sequence[Column]) -> list[int]:
-    """Return the places of the columns that are the sum of others, or its percent or mean, whatever they are called."""
-    if len(columns) < FEW or not len(columns[0].codes):
-        return []
-    numbers = [[np.nan if (x := read_number(v)) is None else float(x) for v in c.vocabulary] for c in columns]
-    cells = np.stack([np.array([*n, np.nan])[c.codes] for n, c in zip(numbers, columns, strict=True)], axis=1)
-    some = cells[:: max(1, len(cells) // SAMPLE)]
-    out: list[int] = []
-    while True:
-        rest = [k for k in range(cells.shape[1]) if k not in out]
-        order = sorted(rest, key=lambda k: -np.nanmax(cells[:, k], initial=-np.inf))
-        place = next((k for k in order if _is_sum(some, k, rest) and _is_sum(cells, k, rest)), None)
-        if place is None:
-            return sorted(out)
-        out.append(place)
-
-
-def _is_sum(cells: Floats, place: int, rest: Sequence[int]) -> bool:
-    """Tell whether a column says nothing that the others in `rest` do not: it reaches more than any column it sums up."""
-    rows = ~np.isnan(cells[:, place])
-    total, parts = cells[rows, place], np.nan_to_num(cells[rows][:, rest])
-    others = (parts != total[:, None]).any(axis=0)
-    if len(total) < FEW or others.sum() < 2 or len(np.unique(total)) < 2:
-        return False
-    tops, highest = parts.max(axis=0), total.max()
-    whole = parts[:, others].sum(axis=1)
-    if _is_multiple(total, whole, tops[others].max()):
-        return True
-    parts[:, ~others] = FAR  # so that no run holds the column itself
-    here = rest.index(place)
-    for beside in (parts[:, :here][:, ::-1], parts[:, here + 1 :]) if len(total) >= SOME else ():
-        runs = (np.cumsum(beside, axis=1) == total[:, None]).all(axis=0)
-        if any(n > 0 and beside[:, : n + 1].max() < highest for n in np.flatnonzero(runs)):
-            return True
-    if len(total) < ENOUGH:
-        return False
-    sums = np.cumsum(np.concatenate([np.zeros((len(total), 1)), parts], axis=1), axis=1).T
-    ends = {column.tobytes(): k for k, column in enumerate(sums)}
-    runs_of = [(k, ends.get((column + total).tobytes(), 0)) for k, column in enumerate(sums)]
-    return any(end > start + 1 and tops[start:end].max() < highest for start, end in runs_of)
-
-
-def _is_multiple(total: Floats, whole: Floats, top: float) -> bool:
-    """Tell whether numbers are the sum, or the sum times a constant rounded to as many digits as they show."""
-    at = int(whole.argmax())
-    digits = next((d for d in (0, 1, 2) if np.array_equal(np.round(total, d), total)), 9)
-    if whole[at] <= 0 or (digits == 0 and total.max() <= top):
-        return False
-    if np.array_equal(total, whole):
-        return True
-    factor = total[at] / whole[at]
-    if len(np.unique(total)) < FEW or (digits == 0 and (factor < 1 or total.max() < ROUNDED or len(total) < SOME)):
-        return False
-    return bool((np.abs(total - factor * whole) <= 0.51 * 10.0**-digits * (1 + whole / whole[at])).all())
 
 
 def _shown(text: str) -> str:

@@ -20,10 +20,11 @@ from competency_dx.responses.findings import (
 )
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
 from competency_dx.responses.normalise import fold_code, read_number, read_points
-from competency_dx.responses.reading.footers import sum_columns, without_footers
+from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
 from competency_dx.responses.reading.privacy import Personal, personal_columns
+from competency_dx.responses.reading.sums import sum_columns
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
 if TYPE_CHECKING:

@@ -1,0 +1,89 @@
+"""Columns that are no items because they say what others say together: sums, percents, means, whatever they are called."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from competency_dx.responses.normalise import read_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from competency_dx.arrays import Floats
+    from competency_dx.responses.reading.table import Column
+
+FEW, SOME, ENOUGH = 3, 6, 20
+"""Rows in which a column must be the sum of all others, of columns beside it, of any run of columns: the more runs may be
+meant, the easier it is by chance."""
+ROUNDED = 10
+"""A column that is a multiple of the sum, rounded to whole numbers, reaches this at least."""
+SAMPLE = 200
+"""So many rows are enough to see that a column is no sum."""
+
+
+def sum_columns(columns: Sequence[Column]) -> list[int]:
+    """Return the places of the columns that are the sum of others, or a multiple of it such as the percent or the mean."""
+    if len(columns) < FEW or len(columns[0].codes) < FEW:
+        return []
+    numbers = [[np.nan if (x := read_number(v)) is None else float(x) for v in c.vocabulary] for c in columns]
+    cells = np.stack([np.array([*n, np.nan])[c.codes] for n, c in zip(numbers, columns, strict=True)], axis=1)
+    some = cells[:: max(1, len(cells) // SAMPLE)]
+    filled, rest = np.nan_to_num(cells), np.arange(len(columns))
+    while True:
+        tops, whole = filled[:, rest].max(axis=0), (np.nan_to_num(some[:, rest]) % 1 == 0).all(axis=0)
+        least = tops[tops > 0].min(initial=np.inf)
+        places = [k for k in np.argsort(-tops, kind="stable").tolist() if not whole[k] or tops[k] > least]
+        sums = (k for k in places if _sums_up(some[:, rest], k) and _sums_up(cells[:, rest], k))
+        runs = (
+            k
+            for k, start, end in _runs(np.nan_to_num(some[:, rest]), places)
+            if np.array_equal(filled[:, rest[start:end]].sum(axis=1), filled[:, rest[k]])
+        )
+        place = next(chain(sums, runs), None)
+        if place is None:
+            return sorted(set(range(len(columns))) - set(rest.tolist()))
+        rest = np.delete(rest, place)
+
+
+def _sums_up(cells: Floats, place: int) -> bool:
+    """Tell whether a column is the sum of all others (of equal ones none), or a multiple rounded to the digits it shows."""
+    rows = ~np.isnan(cells[:, place])
+    total, parts = cells[rows, place], np.nan_to_num(cells[rows])
+    others = (parts != total[:, None]).any(axis=0)
+    if len(total) < FEW or others.sum() < 2 or len(np.unique(total)) < 2:
+        return False
+    whole = parts[:, others].sum(axis=1)
+    at, digits = int(whole.argmax()), next((d for d in (0, 1, 2) if np.array_equal(np.round(total, d), total)), 9)
+    if whole[at] <= 0 or (digits == 0 and total.max() <= parts[:, others].max()):
+        return False
+    if np.array_equal(total, whole):
+        return True
+    factor = total[at] / whole[at]
+    if len(np.unique(total)) < FEW or (digits == 0 and (factor < 1 or total.max() < ROUNDED or len(total) < SOME)):
+        return False
+    return bool((np.abs(total - factor * whole) <= 0.51 * 10.0**-digits * (1 + whole / whole[at])).all())
+
+
+def _runs(cells: Floats, places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield columns with a run [start, end) of two or more others whose sum they are, reaching more than any of them.
+
+    A column is looked for by one number: the sum of its rows with random weights.
+    """
+    if len(cells) < SOME:
+        return
+    tops = cells.max(axis=0)
+    marks = np.random.default_rng(1).integers(1, 1 << 20, len(cells)) @ cells
+    sums = np.concatenate([[0.0], np.cumsum(marks)])
+    ends: dict[float, list[int]] = {}
+    for end, mark in enumerate(sums.tolist()):
+        ends.setdefault(mark, []).append(end)
+    for place in (k for k in places if cells[:, k].min() < tops[k]):  # a constant is the sum of constants by chance
+        for start, mark in enumerate((sums + marks[place]).tolist()):
+            for end in ends.get(mark, ()):
+                beside = end == place or start == place + 1
+                apart = end > start + 1 and not start <= place < end
+                if apart and (beside or len(cells) >= ENOUGH) and tops[start:end].max() < tops[place]:
+                    yield place, start, end
