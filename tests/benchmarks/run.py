@@ -23,6 +23,7 @@ from pathlib import Path
 
 import engine
 import numpy as np
+import tables
 from numpy.typing import NDArray
 from scipy.special import expit
 
@@ -230,6 +231,8 @@ def main() -> None:
         lambda: engine.one_person_forty(in_turn),
         one_person,
         imports,
+        lambda: tables.commands(in_turn),
+        lambda: tables.reading(in_turn),
         demo,
     ]
     for part in parts:

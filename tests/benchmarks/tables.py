@@ -1,0 +1,78 @@
+"""Commands beside the import of pandas, and reading tables of raw answers beside pandas reading the same file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import competency_dx as cdx
+from competency_dx.cli.demo.region import make_cohort
+
+InTurn = Callable[..., list[float]]
+
+
+def raw_answers(bank: cdx.ItemBank, persons: int) -> pd.DataFrame:
+    """Return a table of raw answers: those of 200 persons of the demo again and again, under ids of their own."""
+    answers = make_cohort(bank, 200, np.random.default_rng(3)).answers
+    table = pd.DataFrame(answers[np.arange(persons) % len(answers)], columns=[item.id for item in bank.items])
+    table.insert(0, "person", [f"T{k:05d}" for k in range(persons)])
+    return table
+
+
+def commands(in_turn: InTurn) -> list[str]:
+    """Return a row for each short command on 300 x 25 answers."""
+    bank = cdx.load_bank("mathematics")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        raw_answers(bank, 300).iloc[:, :26].to_csv(folder / "answers.csv", index=False)
+        answers, out = str(folder / "answers.csv"), str(folder / "out.csv")
+        calls = {
+            "validate": ["validate", "mathematics"],
+            "items": ["items", answers, "--bank", "mathematics", "--out", out],
+            "score": ["score", answers, "--bank", "mathematics", "--out", out],
+        }
+
+        def run(*arguments: str) -> Callable[[], object]:
+            return lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+
+        base, *taken = in_turn(
+            run("-c", "import pandas"), *(run("-m", "competency_dx", *call) for call in calls.values())
+        )
+    return [
+        f"| `competency-dx {name}`, 300 × 25 answers | {seconds:.2f} s | {seconds / base:.1f} times "
+        f'`python -c "import pandas"` ({base:.2f} s) |'
+        for name, seconds in zip(calls, taken, strict=True)
+    ]
+
+
+def reading(in_turn: InTurn) -> list[str]:
+    """Return rows for reading and scoring 25,000 persons' raw answers from CSV and XLSX."""
+    bank, rows = cdx.load_bank("mathematics"), []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        table = raw_answers(bank, 25_000)
+        table.to_csv(folder / "answers.csv", index=False)
+        table.to_excel(folder / "answers.xlsx", index=False)
+        readers: dict[str, tuple[Path, Callable[[Path], object]]] = {
+            "CSV, beside `pd.read_csv`": (folder / "answers.csv", pd.read_csv),
+            "CSV, beside `pd.read_csv(dtype=str)`": (folder / "answers.csv", lambda p: pd.read_csv(p, dtype=str)),
+            'XLSX, beside `pd.read_excel(engine="calamine")`': (
+                folder / "answers.xlsx",
+                lambda p: pd.read_excel(p, engine="calamine"),
+            ),
+        }
+        for what, (path, peer) in readers.items():
+            ours, theirs = in_turn(
+                lambda path=path: cdx.load_responses(path, bank=bank), lambda path=path, peer=peer: peer(path), runs=3
+            )
+            rows.append(
+                f"| 25,000 × {len(table.columns) - 1} raw answers read and scored from {what} | {ours:.2f} s | "
+                f"{ours / theirs:.1f} times its {theirs:.2f} s |"
+            )
+    return rows
