@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Any
 
 from competency_dx.wording import listed as listed  # noqa: PLC0414 - until all rooms take it from there
 from competency_dx.wording import worded
 
-LONGEST = 120
 LANGUAGES = ("ru", "en")
 
 
@@ -153,5 +153,4 @@ def _fact(fact: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever a sentence show
         return " ".join(str(fact).split())
     if isinstance(fact, Iterable):
         return tuple(_fact(part) for part in fact)
-    shown = " ".join(repr(fact).split()) if type(fact).__module__.partition(".")[0] != "pathlib" else str(fact)
-    return Verbatim(shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…")
+    return Verbatim(str(fact) if isinstance(fact, PurePath) else " ".join(repr(fact).split()))

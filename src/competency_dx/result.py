@@ -9,19 +9,22 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn, Self, cast
 
 import numpy as np
 
 from competency_dx.arrays import dtype_of
 from competency_dx.display import Chart, draw, notebook
-from competency_dx.errors import DocumentError, ReportError
+from competency_dx.errors import CompetencyDxError, DocumentError, ReportError, phrase
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 MAX_LINES = 12
+ARRAY = "Array of "
 
 Finite = Annotated[float, "finite"]
 """A number that is never NaN: its document has no null."""
@@ -71,14 +74,22 @@ class Result(ABC):
         Raises
         ------
         DocumentError
-            When the text is not JSON, of another kind, or of a schema version this library does not read.
+            When the text is not JSON, of another kind, of a schema version this library does not read, or a field is missing or
+            of another type than `json_schema` says; the path of the field is named.
         """
         try:
             document = json.loads(text)
-        except json.JSONDecodeError as fault:
+        except (TypeError, ValueError, RecursionError) as fault:
             raise DocumentError("result.not_json", fault=fault) from None
         check_head(document, cls.kind, cls.schema_version)
-        return cls._from_document(document)
+        outline = _outline(cls)
+        check_content(document, outline, outline["$defs"], cls.kind)
+        try:
+            return cls._from_document(document)
+        except CompetencyDxError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+            raise DocumentError("result.content", kind=cls.kind, fault=fault) from fault
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -196,17 +207,102 @@ def _decode_array(dtype: np.dtype[Any], item: Any) -> np.ndarray[Any, Any]:  # n
 
 
 def _decode_fields(cls: type, item: Any, where: str) -> object:  # noqa: ANN401
-    if not isinstance(item, Mapping):
-        raise DocumentError("result.object", where=where, type=cls.__name__)
     hints = typing.get_type_hints(cls)
     wanted = {f.name for f in fields(cls)}
-    optional = {f.name for f in fields(cls) if f.default is not MISSING or f.default_factory is not MISSING}
-    unknown, missing = set(item) - wanted, wanted - set(item) - optional
-    if unknown or missing:
-        raise DocumentError(
-            "result.fields", where=where, type=cls.__name__, unknown=sorted(unknown), missing=sorted(missing)
-        )
-    return cls(**{name: decode(hints[name], item[name], f"{where}.{name}") for name in wanted & set(item)})
+    return cls(**{name: _decode_field(hints[name], item[name], f"{where}.{name}") for name in wanted & set(item)})
+
+
+def _decode_field(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401
+    try:
+        return decode(hint, item, where)
+    except CompetencyDxError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+        raise DocumentError("result.field", where=where, fault=fault) from None
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "null": (type(None),),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+@cache
+def _outline(cls: type[Result]) -> dict[str, Any]:
+    return cls.json_schema()
+
+
+def check_content(item: Any, outline: Mapping[str, Any], definitions: Mapping[str, Any], where: str) -> None:  # noqa: ANN401
+    """Refuse a document that does not have the fields and types of its schema, naming the path of the first that is not so."""
+    if "$ref" in outline:
+        name = outline["$ref"].removeprefix("#/$defs/")
+        if name.startswith(ARRAY):
+            return _check_array(item, name.removeprefix(ARRAY), where)
+        return check_content(item, definitions[name], definitions, where)
+    if "anyOf" in outline:
+        if not any(_fits(item, one, definitions, where) for one in outline["anyOf"]):
+            # the alternative of the same JSON type says what is wrong inside
+            kinds = [one for one in outline["anyOf"] if isinstance(item, dict | list) and one.get("type") != "null"]
+            check_content(item, kinds[0], definitions, where) if kinds else _refuse(item, outline, where)
+        return None
+    kinds = outline.get("type", ())
+    allowed = [t for kind in ([kinds] if isinstance(kinds, str) else kinds) for t in _TYPES[kind]]
+    if allowed and (not isinstance(item, tuple(allowed)) or (isinstance(item, bool) and bool not in allowed)):
+        _refuse(item, outline, where)
+    if ("const" in outline and item != outline["const"]) or ("enum" in outline and item not in outline["enum"]):
+        _refuse(item, outline, where)
+    if isinstance(item, dict):
+        _check_object(item, outline, definitions, where)
+    elif isinstance(item, list) and "items" in outline:
+        for k, part in enumerate(item):
+            check_content(part, outline["items"], definitions, f"{where}[{k}]")
+    return None
+
+
+def _fits(item: Any, outline: Mapping[str, Any], definitions: Mapping[str, Any], where: str) -> bool:  # noqa: ANN401
+    try:
+        check_content(item, outline, definitions, where)
+    except DocumentError:
+        return False
+    return True
+
+
+def _refuse(item: object, outline: Mapping[str, Any], where: str) -> NoReturn:
+    kinds = [one.get("type", "object") for one in outline.get("anyOf", [outline])]
+    named = [k for kind in kinds for k in ([kind] if isinstance(kind, str) else kind)]
+    fixed = outline.get("enum") or ([outline["const"]] if "const" in outline else [])
+    expected = fixed or [phrase(f"result.type_{kind.removeprefix(ARRAY)}") for kind in dict.fromkeys(named)]
+    listing = named[0].startswith(ARRAY)
+    raise DocumentError("result.array" if listing else "result.value", where=where, given=item, expected=expected)
+
+
+def _check_object(item: dict[str, Any], outline: Mapping[str, Any], definitions: Mapping[str, Any], where: str) -> None:
+    properties, further = outline.get("properties", {}), outline.get("additionalProperties", True)
+    missing = [name for name in outline.get("required", ()) if name not in item]
+    unknown = [name for name in item if name not in properties] if further is False else []
+    if missing or unknown:
+        raise DocumentError("result.fields", where=where, unknown=sorted(unknown), missing=sorted(missing))
+    for name, part in item.items():
+        of_field = properties.get(name, further)
+        if isinstance(of_field, Mapping):
+            check_content(part, of_field, definitions, f"{where}.{name}")
+
+
+def _check_array(item: object, cell: str, where: str) -> None:
+    """Refuse what is no array of such cells: lists in lists of the same depth."""
+    level: Any = item
+    while isinstance(level, list) and any(isinstance(part, list) for part in level):
+        if not all(isinstance(part, list) for part in level):
+            _refuse(item, {"type": f"{ARRAY}{cell}"}, where)
+        level = list(chain.from_iterable(level))
+    allowed = {*_TYPES[cell], *({type(None)} if cell == "number" else ())}
+    if not isinstance(level, list) or not set(map(type, level)) <= allowed:
+        _refuse(item, {"type": f"{ARRAY}{cell}"}, where)
 
 
 _PLAIN: Mapping[Any, dict[str, Any]] = {
@@ -265,7 +361,7 @@ def _object(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: 
 
 def _array(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of an array with any number of axes: lists in lists, null where a number is NaN."""
-    name = f"Array of {_CELLS[kind]}"
+    name = f"{ARRAY}{_CELLS[kind]}"
     cell = {"type": ["number", "null"] if kind == "f" else _CELLS[kind]}
     definitions[name] = {"type": "array", "items": {"anyOf": [cell, {"$ref": f"#/$defs/{name}"}]}}
     return {"$ref": f"#/$defs/{name}"}

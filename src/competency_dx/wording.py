@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SHOWN_IDS = 5
+LONGEST = 120
 NBSP = "\u00a0"
 
 
@@ -62,6 +63,11 @@ class _Wording(string.Formatter):
 
     def __init__(self, language: str) -> None:
         self.language = language
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:  # noqa: ANN401 - signature of string.Formatter
+        """Return what a conversion makes of a value, cut off where it is long."""
+        out = super().convert_field(value, conversion)
+        return f"{out[:LONGEST]}…" if conversion == "r" and len(out) > LONGEST else out
 
     def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401 - a JSON value
         if "|" in format_spec:

@@ -54,7 +54,9 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 
 ALL, MODULES = catalogue(), modules()
-FIELD = re.compile(r"bank\.(field|key_form)_\w+|bank\.what_\w+")  # whose codes are put together where they are used
+FIELD = re.compile(
+    r"bank\.(field|key_form|what)_\w+|result\.type_\w+"
+)  # whose codes are put together where they are used
 
 
 def places(template: str) -> set[str]:
