@@ -64,8 +64,17 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
 def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -> bool:
     if bank is None:
         return True
-    names = names_of(bank, layout.aliases)
-    return not any(map(names.find, table.columns)) and any(map(names.find, table.columns[item].vocabulary))
+    names, spelled = names_of(bank, layout.aliases), table.columns[item].vocabulary
+    if any(map(names.find, table.columns)):
+        return False
+    if spelled and not any(map(names.find, spelled)):
+        near = hinted({v: meant for v in spelled if (meant := names.near(v))})
+        raise ResponsesError(
+            f"{table.origin}: column {item} names no item of bank {bank.id} (it holds {listed(near or spelled)}; items "
+            f"{listed(i.id for i in bank.items)}); correct the ids, or say which is which with "
+            "Layout(aliases={name: item})"
+        )
+    return True
 
 
 def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layout) -> tuple[Table, tuple[str, ...]]:
