@@ -71,6 +71,11 @@ KEYS = Template("quality.probable_wrong_key", "error",
 FEW_ANSWERS = Template("quality.few_answers", "info",
     "Меньше {least} ответов на {n:задание|задания|заданий}, по {n:~нему|ним|ним} вывода нет: {scope}.",
     "{n:item has|items have} fewer than {least} answers and no verdict: {scope}.")
+ROUGH = Template("quality.rough", "info",
+    "Меньше {enough} ответов на {n:задание|задания|заданий} ({scope}): видны лишь грубые ошибки, «оставить» значит, что "
+    "ничего не замечено.",
+    "{n:item has|items have} fewer than {enough} answers ({scope}): only gross faults show, 'keep' means that nothing was "
+    "noticed.")
 CEILING = Template("quality.ceiling", "warning",
     "Все баллы набрали {share:.0f} % участников: различия между сильными не видны. Добавьте трудные задания.",
     "{share:.0f} % of the persons earned all the points: differences between the best do not show. Add harder items.")

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 END = 0.15  # share of persons at the highest or lowest sum of points (McHorney & Tarlov 1995)
 LINES, PANELS = 5, 9
-LEAST_TRACED = 9  # persons, for thirds
+LEAST_TRACED, ENOUGH = 9, 100  # persons, for thirds; answers from which a correlation is known to ±.2
 
 
 @value
@@ -189,8 +189,8 @@ class ItemAnalysis(Result):
                 )
             )
         part = f" (first {len(panels)} of {len(shown)} items)" if len(shown) > len(panels) else ""
-        what = "Who chose which answer" if kind == "options" else "Share of points"
-        title = f"{what}, by thirds of the level on the other items{part}"
+        what = "Answers chosen" if kind == "options" else "Share of points"
+        title = f"{what}, by thirds on the other items{part}"
         return Chart(title=title, panels=tuple(panels), across=min(3, len(panels)))
 
     def _relation(self) -> Chart:
@@ -347,6 +347,7 @@ def _traced(data: Responses, others: RestScores, bank: ItemBank | None) -> tuple
 def _of_the_test(f: ItemFacts, sums: tuple[Floats, Floats]) -> tuple[Finding, ...]:
     """Return what is to be said of the test: keys, few answers, zeros at the end, ceiling and floor."""
     few = [item for item, n in zip(f.items, f.n, strict=True) if n < LEAST_ANSWERS]
+    rough = [item for item, n in zip(f.items, f.n, strict=True) if LEAST_ANSWERS <= n < ENOUGH]
     late = [item for item, share in zip(f.items, f.in_tail, strict=True) if share > MOST_LEFT_OUT / 2]
     named = {item: answer for item, answer in f.suspected.items() if answer}
     words = {lang: _answers(named, lang) for lang in ("ru", "en")}
@@ -361,6 +362,7 @@ def _of_the_test(f: ItemFacts, sums: tuple[Floats, Floats]) -> tuple[Finding, ..
         *((say.CEILING.of(share=100 * top),) if many and top > END else ()),
         *((say.FLOOR.of(share=100 * bottom),) if many and bottom > END else ()),
         *say.FEW_ANSWERS.about(few, least=LEAST_ANSWERS),
+        *say.ROUGH.about(rough, enough=ENOUGH),
     )
 
 
