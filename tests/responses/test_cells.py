@@ -134,6 +134,19 @@ def test_a_file_of_points_of_a_maximum_is_no_file_of_answers(small: ItemBank) ->
         load_responses(wrong, bank=small)
 
 
+def test_points_of_another_maximum_are_no_codes_of_options(make_item: Any, make_bank: Any) -> None:
+    options = {str(k): f"вариант {k}" for k in range(1, 6)}
+    several = [make_item(f"T{k}", "multiple", options=options, key=["1", "2"]) for k in range(3)]
+    bank = make_bank([*several, make_item("N", "number", key="1/2")])
+    with pytest.raises(
+        ResponsesError, match=r"column T0 \(likewise T1, T2\): 20 of 20 .* expected whole points from 0 to 1"
+    ):
+        load_responses(wide(**{f"T{k}": ["1 / 2", "2 / 2"] * 10 for k in range(3)}), bank=bank)
+    answers = read(wide(T0=["1/2", "1/3", "2/5", "1/2/3"] * 5, N=["1/2", "1/3", "0,5", "3/6"] * 5), bank)
+    assert answers.scores[:4].tolist() == [[1, 1], [0, 0], [0, 1], [0, 1]]
+    assert read(wide(N=["1/2"] * 8), bank).scores.sum() == 8
+
+
 @pytest.mark.parametrize("cells", [["X"] * 20, ["1", "2", "3", "X"] * 5, ["2,1", "1", "0", "Иванова Мария"] * 5])
 def test_more_than_single_cells_refuse_the_table(small: ItemBank, cells: list[str]) -> None:
     table = wide(S1=["A", "B"] * 10, G1=cells)

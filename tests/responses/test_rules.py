@@ -194,7 +194,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
     "open map": (
         "open",
         {"scoring": {"rule": "map", "scores": {"10": 1, "20": 2}, "zero": ["70", "79"]}},
-        {"10": 1, "20": 2, "79": 0, "99": BAD, "1": BAD},
+        {"10": 1, "20": 2, "79": 0, "99": BAD, "1": BAD, "1020": BAD, "10 20": BAD},
     ),
     "given": (
         "scored",

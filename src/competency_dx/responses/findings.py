@@ -92,9 +92,9 @@ CODES_AMONG_SCORES = Template("responses.codes_among_scores", "warning",
     "Layout(missing_codes=…) or --missing 9.")
 GAPS = Template("responses.gaps", "info",
     "Между значениями есть разрывы, промежуточных баллов никто не получил: {where}. Если таких баллов нет, перекодируйте "
-    "значения подряд (0, 2 → 0, 1).",
+    "значения подряд (0, 2 → 0, 1); код пропуска назовите: Layout(missing_codes=…) или --missing.",
     "There are gaps between the values, nobody has the scores between: {where}. If there are no such scores, number the values "
-    "without gaps (0, 2 → 0, 1).")
+    "without gaps (0, 2 → 0, 1); a code of missing answers is named with Layout(missing_codes=…) or --missing.")
 STARTS_AT_ONE = Template("responses.starts_at_one", "warning",
     "Баллы начинаются с 1, нуля нет ни у кого: {scope}. Если шкала начинается с 1 (1/2, 1–5), вычтите 1.",
     "Scores start at 1 and nobody has 0: {scope}. If the scale starts at 1 (1/2, 1–5), subtract 1.")

@@ -92,7 +92,7 @@ def judge_of(item: Item) -> Judge:
     rule = item.rule
     if isinstance(rule, CodeMap):
         words = {c: t for c, t in item.options.items() if c in rule.scores}
-        return _one_code(code_book([*rule.scores, *rule.zero], words), rule.scores)
+        return _one_code(code_book([*rule.scores, *rule.zero], words), rule.scores, choice=item.type == "single")
     if isinstance(rule, Given):
         return _given(rule.points)
     if isinstance(rule, Rubric):
@@ -123,14 +123,14 @@ def _codes(item: Item, key: Sequence[str]) -> tuple[str, ...]:
     return (*dict.fromkeys(key), *(s for s in signs if fold_code(s) not in known))
 
 
-def _one_code(book: CodeBook, points: Mapping[str, int]) -> Judge:
-    """Judge an answer of one code."""
+def _one_code(book: CodeBook, points: Mapping[str, int], *, choice: bool = True) -> Judge:
+    """Judge an answer of one code; where it is a `choice`, several codes are an answer too."""
 
     def judge(raw: str) -> Judgement:
         code = book.find(raw)
         if code:
             return Judgement(points.get(code, 0), readable=True, normalised=code)
-        codes = dict.fromkeys(c for c in book.split(raw) or () if c is not None)
+        codes = dict.fromkeys(c for c in (book.split(raw) if choice else None) or () if c is not None)
         return Judgement(0, readable=True, normalised=" ".join(codes), several=True) if len(codes) > 1 else UNREADABLE
 
     return judge

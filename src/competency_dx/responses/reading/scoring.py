@@ -198,8 +198,8 @@ def decide(
 ) -> tuple[Mode, list[Finding]]:
     """Tell answers from points by the cells that can only be one of them; raises where both readings are possible.
 
-    Points of a maximum (``"1 / 1"``) in nearly all cells are points. Where a column is of answers and none is of points that
-    cannot be answers, cells that are hardly answers do not count.
+    Points of a maximum (``"1 / 1"``) in nearly all cells are points, of the maximum of the item or of one in a column. Where a
+    column is of answers and none is of points that cannot be answers, cells that are hardly answers do not count.
     """
     if not raw or not points:
         return ("raw" if raw else "scored"), []
@@ -235,8 +235,9 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     counts, high = np.where(real, column.counts(), 0), p.status == Reason.INVALID
     unread = (r.status == Reason.INVALID) & ~high
     bad = (r.status == Reason.INVALID) | ~high & _strange(item, column.vocabulary)
-    stated = (read_points(text) for text in column.vocabulary)
-    of_maximum = np.array([s is not None and s[1] is not None for s in stated], dtype=np.bool_)
+    tops = np.array([(read_points(text) or (0, None))[1] or 0 for text in column.vocabulary], dtype=np.int64)
+    one_top = tops[real].any() and np.unique(tops[real]).size == 1 and item.type not in {"number", "text"}
+    whole = bool(one_top) and counts.sum() >= MANY
     values = np.unique(p.points[real]).size
     return Tally(
         cells=int(counts.sum()),
@@ -244,7 +245,7 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
         no_answers=int(counts[bad & ~high].sum()),
         unread=int(counts[unread].sum()),
         differ=int(counts[(r.points != p.points) | (high != bad)].sum()),
-        of_maximum=int(counts[~high & of_maximum].sum()),
+        of_maximum=int(counts[(tops > 0) & (~high | whole)].sum()),
         twos={v for v, k in zip(column.vocabulary, real, strict=True) if k} == {"1", "2"}
         and len(item.options) > 2
         and counts.sum() >= SEVERAL,
