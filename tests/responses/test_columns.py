@@ -245,9 +245,17 @@ def test_sums_of_parts_and_several_totals_are_seen() -> None:
     table = pd.DataFrame({f"x{k}": [(j >> k) & 1 for j in range(32)] for k in range(5)})
     table["раздел 1"] = table["x0"] + table["x1"] + table["x2"]
     table["раздел 2"] = table["x3"] + table["x4"]
-    table["всё"] = table["раздел 1"] + table["раздел 2"]
+    table.loc[3, "раздел 1"] = None
+    table["всё"] = table["раздел 1"].fillna(2) + table["раздел 2"]
     table["снова"] = table["всё"]
     assert read(table, None).items == tuple(f"x{k}" for k in range(5))
+    even = pd.DataFrame({"x": [1] * 8, "y": [1] * 8, "z": [2] * 8, "w": [0, 1] * 4})
+    assert read(even, None).items == (
+        "x",
+        "y",
+        "z",
+        "w",
+    )  # what everybody has is the sum of what everybody has by chance
 
 
 @settings(max_examples=25, deadline=None)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from competency_dx.arrays import Floats
     from competency_dx.responses.reading.table import Column
 
-FEW, SOME, ENOUGH = 3, 6, 20
+FEW, SOME, ENOUGH = 4, 6, 20
 """Rows in which a column must be the sum of all others, of columns beside it, of any run of columns: the more runs may be
 meant, the easier it is by chance."""
 ROUNDED = 10
@@ -26,7 +26,7 @@ SAMPLE = 200
 
 def sum_columns(columns: Sequence[Column]) -> list[int]:
     """Return the places of the columns that are the sum of others, or a multiple of it such as the percent or the mean."""
-    if len(columns) < FEW or len(columns[0].codes) < FEW:
+    if len(columns) <= 2 or len(columns[0].codes) < FEW:
         return []
     numbers = [[np.nan if (x := read_number(v)) is None else float(x) for v in c.vocabulary] for c in columns]
     cells = np.stack([np.array([*n, np.nan])[c.codes] for n, c in zip(numbers, columns, strict=True)], axis=1)
@@ -39,8 +39,8 @@ def sum_columns(columns: Sequence[Column]) -> list[int]:
         sums = (k for k in places if _sums_up(some[:, rest], k) and _sums_up(cells[:, rest], k))
         runs = (
             k
-            for k, start, end in _runs(np.nan_to_num(some[:, rest]), places)
-            if np.array_equal(filled[:, rest[start:end]].sum(axis=1), filled[:, rest[k]])
+            for k, start, end in _runs(some[:, rest], places)
+            if (np.isnan(cells[:, rest[k]]) | (filled[:, rest[start:end]].sum(axis=1) == cells[:, rest[k]])).all()
         )
         place = next(chain(sums, runs), None)
         if place is None:
@@ -62,7 +62,7 @@ def _sums_up(cells: Floats, place: int) -> bool:
     if np.array_equal(total, whole):
         return True
     factor = total[at] / whole[at]
-    if len(np.unique(total)) < FEW or (digits == 0 and (factor < 1 or total.max() < ROUNDED or len(total) < SOME)):
+    if len(np.unique(total)) <= 2 or (digits == 0 and (factor < 1 or total.max() < ROUNDED or len(total) < SOME)):
         return False
     return bool((np.abs(total - factor * whole) <= 0.51 * 10.0**-digits * (1 + whole / whole[at])).all())
 
@@ -72,18 +72,24 @@ def _runs(cells: Floats, places: Sequence[int]) -> Iterator[tuple[int, int, int]
 
     A column is looked for by one number: the sum of its rows with random weights.
     """
-    if len(cells) < SOME:
-        return
-    tops = cells.max(axis=0)
-    marks = np.random.default_rng(1).integers(1, 1 << 20, len(cells)) @ cells
-    sums = np.concatenate([[0.0], np.cumsum(marks)])
-    ends: dict[float, list[int]] = {}
-    for end, mark in enumerate(sums.tolist()):
-        ends.setdefault(mark, []).append(end)
-    for place in (k for k in places if cells[:, k].min() < tops[k]):  # a constant is the sum of constants by chance
-        for start, mark in enumerate((sums + marks[place]).tolist()):
+    weights = np.random.default_rng(1).integers(1, 1 << 20, len(cells)).astype(np.float64)
+    filled, missing = np.nan_to_num(cells), np.isnan(cells)
+    seen: dict[bytes, tuple[Floats, dict[float, list[int]]]] = {}
+    for place in places:
+        rows = ~missing[:, place]
+        if rows.sum() < SOME or filled[rows, place].min() == filled[rows, place].max():
+            continue  # a constant is the sum of constants by chance
+        if (key := rows.tobytes()) not in seen:
+            sums = np.concatenate([[0.0], np.cumsum((weights * rows) @ filled)])
+            ends: dict[float, list[int]] = {}
+            for end, mark in enumerate(sums.tolist()):
+                ends.setdefault(mark, []).append(end)
+            seen[key] = sums, ends
+        sums, ends = seen[key]
+        tops = filled[rows].max(axis=0)
+        for start, mark in enumerate((sums + (sums[place + 1] - sums[place])).tolist()):
             for end in ends.get(mark, ()):
                 beside = end == place or start == place + 1
                 apart = end > start + 1 and not start <= place < end
-                if apart and (beside or len(cells) >= ENOUGH) and tops[start:end].max() < tops[place]:
+                if apart and (beside or rows.sum() >= ENOUGH) and tops[start:end].max() < tops[place]:
                     yield place, start, end
