@@ -252,6 +252,23 @@ def test_few_answers_give_no_verdict() -> None:
     assert np.isnan(alone.alpha)
 
 
+def test_odd_tables_are_analysed_or_refused_in_a_sentence() -> None:
+    x = drawn(np.random.default_rng(18), 50, 6)
+    absent, empty = x.copy(), x.copy()
+    absent[3], empty[:, 2] = np.nan, np.nan
+    assert checked(absent).alpha == pytest.approx(checked(np.delete(x, 3, axis=0)).alpha, abs=1e-12)
+    assert np.isfinite(checked(absent).alpha_low)
+    assert checked(empty).verdicts[2] == "undecided"
+    assert set(checked(np.ones((40, 5))).verdicts) == {"drop"}
+    assert set(checked(x[:1]).verdicts) == {"undecided"}
+    apart = np.full((60, 6), np.nan)
+    apart[:30, :3], apart[30:, 3:] = x[:30, :3], x[:30, 3:]
+    within = np.corrcoef(x[:30, 0], x[:30, 1] + x[:30, 2])[0, 1]
+    assert checked(apart).item_rest[0] == pytest.approx(within, abs=1e-9)
+    with pytest.raises(cdx.CompetencyDxError, match="0 persons and 6 items"):
+        checked(cdx.load_responses(x).select(persons=[]))
+
+
 def test_zeros_at_the_end_are_taken_for_a_shortage_of_time() -> None:
     rng = np.random.default_rng(5)
     x = drawn(rng, 400, 20, slope=1.0, difficulty=np.linspace(-1, 1, 20))

@@ -12,6 +12,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, value
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.display import Chart, Series
+from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, announce, gathered, worth_a_line
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.quality import findings as say
@@ -235,7 +236,7 @@ def check_items(
     Raises
     ------
     ResponsesError
-        When the table cannot be read without guessing.
+        When the table cannot be read without guessing, or holds no persons or no items.
 
     Examples
     --------
@@ -246,6 +247,8 @@ def check_items(
     """
     known = None if bank is None else as_bank(bank)
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=known)
+    if not data.scores.size:
+        raise ResponsesError("quality.no_table", persons=len(data.persons), items=len(data.items))
     codes, observed = data.effective(missing)
     others = RestScores.of(codes, observed, data.max_scores)
     highest, n, r = others.highest, observed.sum(axis=0), others.correlations()
@@ -268,7 +271,7 @@ def check_items(
     )
     persons = int(answered.sum())
     n_given = float(given.sum(axis=1)[answered].mean()) if persons else 0.0
-    whole, given_items, without, limits = alpha(PairMoments.of(codes, observed), persons, n_given)
+    whole, given_items, without, limits = alpha(PairMoments.of(codes[answered], observed[answered]), persons, n_given)
     out = judged(
         facts,
         max_scores=data.max_scores,
