@@ -25,7 +25,8 @@ _FRACTION = re.compile(r"([+-]?\d{1,30})\s*/\s*(\d{1,30})")
 _GROUPED = re.compile(r"([+-]?)(\d{1,3}(?:[ ']\d{3})+)((?:[.,]\d*)?)")
 _OF_MAXIMUM = re.compile(r"(\S+?)\s*(?:/|\\|\bиз\b|\bout of\b|\bof\b)\s*(\S+)")
 _UNIT_OF_POINTS = re.compile(r"(?<=\d)\s*(?:балл(?:а|ов)?|б|points?|pts?)\b\.?")
-_TRUTH = {"true": 1, "false": 0, "истина": 1, "ложь": 0}
+_WHOLE = re.compile(r"\+?[0-9]{1,9}(?:[.,]0*)?|-[1-9][0-9]{0,8}(?:[.,]0*)?")
+_TRUTH = {"true": "1/1", "false": "0/1", "истина": "1/1", "ложь": "0/1"}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:\.\d{3})+,\d+")
 
 
@@ -89,15 +90,14 @@ def read_integer(text: str) -> int | None:
 
 def read_points(text: str) -> tuple[int, int | None] | None:
     """Read whole points and, where the text tells it, the maximum: ``"3"``, ``"3,0"``, ``"3 / 4"``, ``"3 балла из 4"``."""
-    number = read_integer(text) if text.casefold() not in _TRUTH else _TRUTH[text.casefold()]
-    if number is not None:
-        return number, None
-    out = _UNIT_OF_POINTS.sub("", tidy(text).casefold())
+    plain_text = tidy(text).casefold()
+    out = _UNIT_OF_POINTS.sub("", _TRUTH.get(plain_text, plain_text))
     parts = _OF_MAXIMUM.fullmatch(out)
-    points, top = map(read_integer, parts.groups() if parts else (out, "1"))
-    if points is None or top is None or top < 1:
+    numbers = parts.groups() if parts else (out,)
+    if not all(map(_WHOLE.fullmatch, numbers)):
         return None
-    return points, top if parts else None
+    points, top = (int(re.split("[.,]", n)[0]) for n in (*numbers, "1")[:2])
+    return None if top < 1 else (points, top if parts else None)
 
 
 def points_within(text: str, maximum: int) -> int | None:

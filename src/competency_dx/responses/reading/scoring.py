@@ -232,12 +232,14 @@ def decide(
 def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     """Count the cells of a column that can only be answers (`r`), only points (`p`), or both with different results."""
     real = ~(r.tokens | p.tokens)
-    counts, high = np.where(real, column.counts(), 0), p.status == Reason.INVALID
+    counts, words = np.where(real, column.counts(), 0), [text.isalpha() for text in column.vocabulary]
+    high = (p.status == Reason.INVALID) | (r.status == Reason.ANSWERED) & np.array(words, dtype=np.bool_)
     unread = (r.status == Reason.INVALID) & ~high
     bad = (r.status == Reason.INVALID) | ~high & _strange(item, column.vocabulary)
     tops = np.array([(read_points(text) or (0, None))[1] or 0 for text in column.vocabulary], dtype=np.int64)
     one_top = tops[real].any() and np.unique(tops[real]).size == 1 and item.type not in {"number", "text"}
     whole = bool(one_top) and counts.sum() >= MANY
+    no_answer = r.several | (r.status == Reason.INVALID) | (item.type not in {"single", "text"})
     values = np.unique(p.points[real]).size
     return Tally(
         cells=int(counts.sum()),
@@ -245,7 +247,7 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
         no_answers=int(counts[bad & ~high].sum()),
         unread=int(counts[unread].sum()),
         differ=int(counts[(r.points != p.points) | (high != bad)].sum()),
-        of_maximum=int(counts[(tops > 0) & (~high | whole)].sum()),
+        of_maximum=int(counts[no_answer & (tops > 0) & (~high | whole)].sum()),
         twos={v for v, k in zip(column.vocabulary, real, strict=True) if k} == {"1", "2"}
         and len(item.options) > 2
         and counts.sum() >= SEVERAL,
