@@ -21,10 +21,10 @@ Personal = Literal[
 
 SAMPLE = 2000
 """Distinct contents looked at per column where a share of them decides."""
-YEARS, ADULT = 5, 2012
+YEARS, ADULT = 5, 2000
 """Dates that lie so many years apart, most of them before this year, are birth dates."""
 
-_SNILS = re.compile(r"\d{3}-\d{3}-\d{3}[ -]\d{2}")
+_SNILS = re.compile(r"(?<![\d-])\d{3}-\d{3}-\d{3}[ -]\d{2}(?!\d)")
 _PHONE = re.compile(
     r"\+\d[\d\s().-]{8,16}|8[\s(-]+\d{3}[\s).-]+\d{3}[\s.-]?\d{2}[\s.-]?\d{2}|8\s?\(\d{3,5}\)[\d\s-]{5,9}"
 )
@@ -42,7 +42,8 @@ _DATE = re.compile(
     r"|\d{1,2}\s[а-яёa-z]{3,9}\s(?P<y3>\d{4})(?:\s*г\.?)?"
 )
 _IP = re.compile(
-    r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d+)?|(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}",
+    r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d+)?|(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}"
+    r"|(?=.*::)[0-9a-f:]{3,39}",
     re.IGNORECASE,
 )
 _ACCOUNT = re.compile(
@@ -66,16 +67,21 @@ _GIVEN = (
 _ENGLISH = (
     "John|Mary|James|Robert|Michael|William|David|Richard|Joseph|Thomas|Charles|Daniel|Matthew|Anthony|Steven|Paul|Andrew|Kevin"
     "|Brian|Peter|Patricia|Jennifer|Linda|Elizabeth|Barbara|Susan|Jessica|Sarah|Karen|Nancy|Margaret|Sandra|Emily|Anna|Alice|Jane"
+    "|Maria|Jose|Juan|Carlos|Ivan|Sergey|Dmitry|Alexander|Olga|Elena|Natalia|Tatiana|Ali|Ahmed|Mohammed"
 )
 _FAMILY = r"[А-ЯЁ][а-яё]{1,20}(?:[оеё]в|[иы]н|[оеё]ва|[иы]на|[сц]кий|[сц]кая|енко|чук|швили|дзе|ян)"
 _FATHER = r"[А-ЯЁ][а-яё]{2,20}(?:вич|вича|вичу|вичем|виче|вна|вны|вне|вну|вной|ичны|ична|ичне)"
+_PHONE_INSIDE = re.compile(r"(?<![\d+])(?:\+7|8)[\s(-]{0,3}\d{3}[\s)-]{0,3}\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)")
+_PASSPORT_INSIDE = re.compile(r"(?i)паспорт\D{0,20}\d{2} ?\d{2} ?\d{6}(?!\d)")
 _NAME_INSIDE = re.compile(
     rf"\b[А-ЯЁ][а-яё]{{1,20}} {{1,3}}{_FATHER}\b|\b{_FAMILY} {{1,3}}(?:{_GIVEN})\b|\b(?:{_GIVEN}) {{1,3}}{_FAMILY}\b"
     rf"|\b{_FAMILY} {{1,3}}[А-ЯЁ]\. ?[А-ЯЁ]\.|\b[А-ЯЁ]\. ?[А-ЯЁ]\. ?{_FAMILY}\b"
-    rf"|\b(?:{_ENGLISH}) [A-Z][a-z]{{2,20}}\b"
+    rf"|\b(?:{_ENGLISH}) [A-Z][a-z]{{2,20}}\b|\b[А-ЯЁ][а-яё]{{1,20}} (?:оглы|кызы)\b"
+    rf"|(?i:\b(?:{_GIVEN}) {{1,3}}[а-яё]{{2,20}}(?:ович|евич|ьич|овна|евна|ична)\b)"
 )
 _IN_HONOUR = re.compile(
     r"(?i)\b(?:им|ул|просп|пр|пер|пл|наб|бул)\.|\b(?:имени|улица|проспект|переулок|площадь|памяти|героя|school|street|college)\b"
+    r"|^\W*(?:м[бак]?оу|гбоу|сош|школа|гимназия|лицей|доу)\b"
 )
 
 _NAME_HEADER = re.compile(
@@ -87,8 +93,14 @@ _SNILS_HEADER = re.compile(r"снилс|snils|страховой номер")
 _TAX_HEADER = re.compile(r"\bинн\b|\binn\b|\btin\b|tax ?id")
 _PERSON_HEADER = re.compile(r"участник|учител|педагог|ученик|студент|person|student|teacher|participant")
 _PASSPORT_HEADER = re.compile(r"\bпаспорт|passport")
-_BIRTH_HEADER = re.compile(r"рожден|\bд ?р\b|\bbirth|\bdob\b|\bborn\b")
-_ACCOUNT_HEADER = re.compile(r"телеграм|telegram|\bтг\b|\btg\b|вконтакте|\bvk\b|\bвк\b|instagram|skype|\bскайп|соцсет")
+_OTHER_DATE = re.compile(
+    r"при[её]м|назнач|аттестац|присво|оконч|выдач|выдан|регистрац|поступл|обучен|hire|start|issued|test"
+)
+_ANY_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[ T].{0,20})?")
+_BIRTH_HEADER = re.compile(r"рожд|родил|\bд ?р\b|\bbirth|\bdob\b|\bborn\b")
+_ACCOUNT_HEADER = re.compile(
+    r"телеграм|telegram|\bтг\b|\btg\b|вконтакте|\bvk\b|\bвк\b|instagram|skype|\bскайп|соцсет|мессенджер|messenger|\bник(?:нейм)?\b|nick"
+)
 _IP_HEADER = re.compile(r"\bip\b(?: ?(?:address|адрес))?")
 
 
@@ -103,16 +115,18 @@ def _verdict(column: Column) -> Personal | None:
         return None
     tests: tuple[tuple[Personal, Callable[[], object]], ...] = (
         ("e-mail", lambda: _inside(column.vocabulary, "@", _EMAIL_INSIDE)),
-        ("СНИЛС", lambda: any(map(_SNILS.fullmatch, cells)) or _share(cells, _is_snils) > 0.5),
+        ("СНИЛС", lambda: _inside(column.vocabulary, "-", _SNILS) or _share(cells, _is_snils) > 0.5),
         ("СНИЛС", lambda: _SNILS_HEADER.search(header) and _share(cells, _DIGITS.fullmatch) > 0.5),
         ("ИНН", lambda: _share(cells, _is_tax_number) > 0.5),
         ("ИНН", lambda: _TAX_HEADER.search(header) and _share(cells, _DIGITS.fullmatch) > 0.5),
         ("phone", lambda: _share(cells, _PHONE.fullmatch) > 0.3 or _share(cells, _BARE_PHONE.fullmatch) > 0.5),
         ("phone", lambda: _PHONE_HEADER.search(header) and _share(cells, _DIGITS.fullmatch) > 0.3),
+        ("phone", lambda: any(not c.isdigit() and _PHONE_INSIDE.search(c) for c in column.vocabulary)),
+        ("passport", lambda: any(map(_PASSPORT_INSIDE.search, column.vocabulary))),
         ("passport", lambda: _PASSPORT_HEADER.search(header) and _share(cells, _DIGITS.fullmatch) > 0.3),
         ("IP address", lambda: _share(cells, _IP.fullmatch) > (0.1 if _IP_HEADER.search(header) else 0.5)),
         ("account", lambda: _share(cells, _ACCOUNT.fullmatch) > 0.3),
-        ("account", lambda: _ACCOUNT_HEADER.search(header) and _share(cells, _HANDLE.fullmatch) > 0.3),
+        ("account", lambda: _ACCOUNT_HEADER.search(header) and _share(cells, _HANDLE.match) > 0.3),
         (
             "account",
             lambda: (
@@ -120,7 +134,7 @@ def _verdict(column: Column) -> Personal | None:
             ),
         ),
         ("birth date", lambda: _BIRTH_HEADER.search(header) and _share(cells, _full_date) > 0.3),
-        ("birth date", lambda: _are_births(cells)),
+        ("birth date", lambda: not _OTHER_DATE.search(header) and _are_births(cells)),
         ("name", lambda: _share(cells, _INITIALS.fullmatch) > 0.3 or _share(cells, _PATRONYMIC.fullmatch) > 0.3),
         ("name", lambda: _NAME_HEADER.search(header) and _share(cells, _LETTERS.fullmatch) > 0.5),
         ("name", lambda: _PERSON_HEADER.search(header) and _share(cells, _FULL_NAME.fullmatch) > 0.5),
@@ -144,6 +158,12 @@ def _names_inside(cells: Sequence[str]) -> bool:
     return any(_IN_HONOUR.search(c) is None and not is_signature(c) for c in named)
 
 
+def signed_columns(columns: Iterable[Column]) -> tuple[tuple[str, Personal], ...]:
+    """Return the columns with a name in what starts like a line of signatures, once such lines are off the table."""
+    signed = [c for c in columns if any(" " in v and _NAME_INSIDE.search(v) and is_signature(v) for v in c.vocabulary)]
+    return tuple((c.name, "name in a comment") for c in signed)
+
+
 def _is_snils(cell: str) -> bool:
     """Tell whether eleven digits end in the control number of a СНИЛС."""
     digits = re.sub(r"[\s-]", "", cell) if len(cell) < 16 else ""
@@ -163,11 +183,10 @@ def _is_tax_number(cell: str) -> bool:
     return all(control == int(cell[10 + k]) for k, control in enumerate(controls))
 
 
-def _full_date(cell: str) -> int | None:
-    """Return the year of a full date, also one that a spreadsheet keeps as a number of days."""
-    if match := _DATE.fullmatch(cell):
-        return int(match["y1"] or match["y2"] or match["y3"])
-    return 1900 + int(cell) // 365 if len(cell) == 5 and cell.isascii() and cell.isdigit() else None
+def _full_date(cell: str) -> bool:
+    """Tell whether a cell is a full date, also one that a spreadsheet keeps as a number of days."""
+    days = len(cell) == 5 and cell.isascii() and cell.isdigit()
+    return days or _ANY_DATE.fullmatch(cell) is not None or _DATE.fullmatch(cell) is not None
 
 
 def _are_births(cells: Sequence[str]) -> bool:

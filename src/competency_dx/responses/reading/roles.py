@@ -23,7 +23,7 @@ from competency_dx.responses.normalise import fold_code, read_number, read_point
 from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
-from competency_dx.responses.reading.privacy import Personal, personal_columns
+from competency_dx.responses.reading.privacy import Personal, personal_columns, signed_columns
 from competency_dx.responses.reading.sums import sum_columns
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
@@ -68,8 +68,11 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     free = rest if bank is None and layout.items is None else []
     answers = used.union(name for name in free if _kind(table.columns[name], layout) != "other")
     table = without_footers(table, person, answers, {**table.columns, **{n: full[n] for n in personal if n in full}})
+    signed = dict(signed_columns(table.columns[name] for name in rest))
+    personal |= _allowed(table, signed, layout)
+    table, rest = _without(table, signed, layout), [name for name in rest if name not in signed]
     if free:
-        scored, sums = _scored_columns(table, free, layout)
+        scored, sums = _scored_columns(table, rest, layout)
         items |= {name: (name,) for name in scored}
         rest = [name for name in rest if name not in scored]
         notes += SUMS.about(sums)
@@ -187,7 +190,11 @@ def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
 def _personal(table: Table, used: set[str], layout: Layout) -> dict[str, Personal]:
     """Return the columns with personal data and what they hold; raises where they are not to be dropped."""
     labels = {} if table.index is None else {table.index.name: table.index}
-    personal = dict(personal_columns(c for name, c in {**table.columns, **labels}.items() if name not in used))
+    personal = personal_columns(c for name, c in {**table.columns, **labels}.items() if name not in used)
+    return _allowed(table, dict(personal), layout)
+
+
+def _allowed(table: Table, personal: dict[str, Personal], layout: Layout) -> dict[str, Personal]:
     if personal and layout.pii == "refuse":
         raise ResponsesError(
             f"{table.origin}: columns hold personal data: {listed(f'{n} ({what})' for n, what in personal.items())}; work "
