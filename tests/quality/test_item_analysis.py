@@ -129,7 +129,7 @@ def test_a_test_without_faults_is_kept() -> None:
     assert kept.count("keep") >= 98
     assert "repair" not in kept
     assert not any(f.severity == "error" for one in found for f in one.findings)
-    assert "quality.zero_tails" not in set().union(*map(codes, found))
+    assert "responses.zero_tails" not in set().union(*map(codes, found))
 
 
 @pytest.mark.parametrize(
@@ -275,18 +275,22 @@ def test_zeros_at_the_end_are_taken_for_a_shortage_of_time() -> None:
     reach = rng.integers(8, 21, 400)
     x[np.arange(20) >= reach[:, None]] = 0
     found = checked(pd.DataFrame(x, columns=[f"I{k}" for k in range(20)]))
-    tail = next(f for f in found.findings if f.code == "quality.zero_tails")
+    tail = next(f for f in found.findings if f.code == "responses.zero_tails")
     assert {"I15", "I16", "I17", "I18", "I19"} <= set(tail.scope)
     assert not {f"I{k}" for k in range(10)} & set(tail.scope)
     truth = (reach[:, None] <= np.arange(20)).mean(axis=0)
     np.testing.assert_allclose(found.in_tail[12:], truth[12:], atol=0.12)
     assert "zero_tail" in why(found, "I19")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cdx.CompetencyDxWarning)
+        calibration = cdx.calibrate(x, model="Rasch")
+    assert "responses.zero_tails" in {f.code for f in calibration.findings}
 
 
 def test_hard_last_items_are_no_shortage_of_time() -> None:
     rng = np.random.default_rng(14)
     tables = [drawn(rng, 400, 24, difficulty=np.linspace(-2, 2, 24)) for _ in range(6)]
-    assert not any("quality.zero_tails" in codes(checked(x)) for x in tables)
+    assert not any("responses.zero_tails" in codes(checked(x)) for x in tables)
 
 
 def test_ceiling_and_floor_of_the_test() -> None:

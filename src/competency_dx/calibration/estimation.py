@@ -40,7 +40,7 @@ from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, announce, findings_of, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.grid import prepare
-from competency_dx.responses import Responses, item_rest, suspected_keys
+from competency_dx.responses import Responses, item_rest, suspected_keys, tail_findings, zero_tails
 
 
 class Request(NamedTuple):
@@ -114,9 +114,10 @@ def _estimated(
         rest = item_rest(*table, known.n_categories - 1)
         suspected = suspected_keys(data, policy=method.missing)
         repeats = screen.near_duplicates(known.ids, *table)
+        late = tail_findings(data.items, zero_tails(*data.effective(method.missing)))
     carried = gathered(data.findings, findings_of(request.anchors))
     notes = gathered(
-        carried, scene.weak_links, left_out(data, known.ids), repeats, others, likelihood.findings(found.at)
+        carried, scene.weak_links, left_out(data, known.ids), repeats, late, others, likelihood.findings(found.at)
     )
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
     lone = (known.loads.sum(axis=0) == 1) & (known.loads.shape[1] > 1)

@@ -33,7 +33,7 @@ from competency_dx.findings import Finding, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
-from competency_dx.responses import Responses, item_rest, suspected_keys
+from competency_dx.responses import Responses, item_rest, suspected_keys, tail_findings, zero_tails
 
 
 def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calibration:
@@ -89,6 +89,7 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)
+    notes += tail_findings(data.items, zero_tails(codes, observed))
     return Calibration(
         model=model,
         parameters=parameters,

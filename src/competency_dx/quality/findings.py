@@ -58,13 +58,6 @@ NOT_REACHED = Template("quality.item_not_reached", "info",
 IN_TAIL = Template("quality.item_zero_tail", "info",
     "Похоже, {share:.0f} % участников до задания не дошли, а баллом стоит 0.",
     "It seems that {share:.0f} % of the persons did not reach it and have 0 points instead.")
-ZERO_TAILS = Template("quality.zero_tails", "warning",
-    "Нули в конце похожи на нехватку времени: примерно {share:.0f} % участников не дошли до последних заданий ({scope}), а "
-    "непройденное записано нулём. Трудность и связь этих заданий завышены. Отметьте непройденное как недостигнутое (пустая "
-    "ячейка или «не дошёл»); если времени хватало, последние задания — отдельный блок.",
-    "Zeros at the end look like a shortage of time: about {share:.0f} % of the persons did not reach the last items ({scope}), "
-    "and what was not reached is written as 0. Difficulty and correlation of these items are too high. Mark it as not reached "
-    "(an empty cell or 'not reached'); if there was time enough, the last items form a block of their own.")
 KEYS = Template("quality.probable_wrong_key", "error",
     "Вероятно, неверный ключ: {scope}{answers}. Проверьте ключ до того, как использовать результаты.",
     "Probable wrong key: {scope}{answers}. Check the key before any result is used.")

@@ -19,7 +19,6 @@ from competency_dx.quality import findings as say
 from competency_dx.quality.classical import ROWS, PairMoments, alpha, correlation_limits, mean_limits, thirds
 from competency_dx.quality.item_options import Choosers, OptionTrace, missing_shares, rivals, traces_of
 from competency_dx.quality.verdicts import (
-    MOST_LEFT_OUT,
     ORDER,
     WEAK,
     ItemFacts,
@@ -27,7 +26,6 @@ from competency_dx.quality.verdicts import (
     reasons_of,
     verdict_of,
 )
-from competency_dx.quality.zero_tails import zero_tails
 from competency_dx.responses import (
     LEAST_ANSWERS,
     MissingPolicy,
@@ -36,6 +34,8 @@ from competency_dx.responses import (
     RestScores,
     load_responses,
     suspected_keys,
+    tail_findings,
+    zero_tails,
 )
 from competency_dx.result import Result, frame
 from competency_dx.wording import listed
@@ -351,7 +351,6 @@ def _of_the_test(f: ItemFacts, sums: tuple[Floats, Floats]) -> tuple[Finding, ..
     """Return what is to be said of the test: keys, few answers, zeros at the end, ceiling and floor."""
     few = [item for item, n in zip(f.items, f.n, strict=True) if n < LEAST_ANSWERS]
     rough = [item for item, n in zip(f.items, f.n, strict=True) if LEAST_ANSWERS <= n < ENOUGH]
-    late = [item for item, share in zip(f.items, f.in_tail, strict=True) if share > MOST_LEFT_OUT / 2]
     named = {item: answer for item, answer in f.suspected.items() if answer}
     words = {lang: _answers(named, lang) for lang in ("ru", "en")}
     earned, possible = sums
@@ -361,7 +360,7 @@ def _of_the_test(f: ItemFacts, sums: tuple[Floats, Floats]) -> tuple[Finding, ..
     many = given.sum() >= LEAST_ANSWERS
     return (
         *say.KEYS.about(f.suspected, answers=words),
-        *(say.ZERO_TAILS.about(late or f.items[-1:], share=100 * f.in_tail.max()) if f.in_tail.any() else ()),
+        *tail_findings(f.items, f.in_tail),
         *((say.CEILING.of(share=100 * top),) if many and top > END else ()),
         *((say.FLOOR.of(share=100 * bottom),) if many and bottom > END else ()),
         *say.FEW_ANSWERS.about(few, least=LEAST_ANSWERS),

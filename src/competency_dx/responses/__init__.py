@@ -8,6 +8,7 @@ from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.responses import Options, Responses, chosen_options
 from competency_dx.responses.rules import ambiguous_options, score_answers
+from competency_dx.responses.speededness import tail_findings, zero_tails
 from competency_dx.responses.wrong_keys import (
     FALSE_ALARM,
     LEAST_ANSWERS,
@@ -44,4 +45,6 @@ __all__ = [
     "score_answers",
     "settle_layout",
     "suspected_keys",
+    "tail_findings",
+    "zero_tails",
 ]

@@ -153,3 +153,10 @@ DISCONNECTED = Template("responses.disconnected", "error",
     "их трудности несравнимы. Калибруйте блоки отдельно или добавьте общие задания.",
     "Items fall into {parts} blocks that no person connects (first item of each, number of items): {blocks}; their "
     "difficulties cannot be compared. Calibrate the blocks apart or add common items.")
+ZERO_TAILS = Template("responses.zero_tails", "warning",
+    "Нули в конце похожи на нехватку времени: примерно {share:.0f} % участников не дошли до последних заданий ({scope}), а "
+    "непройденное записано нулём. Трудность и связь этих заданий завышены. Отметьте непройденное как недостигнутое (пустая "
+    "ячейка или «не дошёл»); если времени хватало, последние задания — отдельный блок.",
+    "Zeros at the end look like a shortage of time: about {share:.0f} % of the persons did not reach the last items ({scope}), "
+    "and what was not reached is written as 0. Difficulty and correlation of these items are too high. Mark it as not reached "
+    "(an empty cell or 'not reached'); if there was time enough, the last items form a block of their own.")

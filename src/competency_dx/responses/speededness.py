@@ -11,13 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, evenly
+from competency_dx.findings import Finding
+from competency_dx.responses.findings import ZERO_TAILS
 
 CLASSES = 4
-PERSONS, LEAST_PERSONS, LEAST_ITEMS = 1_500, 60, 8
+PERSONS, LEAST_PERSONS, LEAST_ITEMS = 1_000, 60, 8
 MOST_DROPPED = 15
 STEPS, TOLERANCE = 60, 0.05
 LIMIT = 20.0  # of 2 Δ log L; no alarm in 800 simulated tests that nobody ran out of time in
-LEAST_SHARE = 0.03
+LEAST_SHARE, LEAST_NAMED = 0.05, 0.075
 MOST_BOOKLETS = 12
 
 
@@ -37,6 +39,14 @@ def zero_tails(codes: Codes, observed: Bools) -> Floats:
             dropped[items[::-1][: len(after)]] += after * len(rows)
         weights[items] += len(rows)
     return np.asarray(dropped / np.maximum(weights, 1.0))
+
+
+def tail_findings(items: tuple[str, ...], dropped: Floats) -> tuple[Finding, ...]:
+    """Return the finding about zeros at the end, with the items that many seem not to have reached."""
+    if not dropped.any():
+        return ()
+    late = [item for item, share in zip(items, dropped.tolist(), strict=True) if share > LEAST_NAMED]
+    return ZERO_TAILS.about(late or [items[int(dropped.argmax())]], share=100 * dropped.max())
 
 
 def _booklets(observed: Bools) -> list[tuple[Ints, Ints]]:
@@ -65,8 +75,9 @@ def _compared(x: Floats) -> tuple[float, Floats]:
     none, some = np.r_[1.0, np.zeros(most)], np.r_[0.9, np.full(most, 0.1 / most)]
     first, posterior, _ = _fitted(x, tail, start, none)
     speeded, posterior, left = _fitted(x, tail, posterior, some)
-    again, _, _ = _fitted(x, tail, posterior, none)  # further steps must not count for the longer model alone
-    return 2 * (speeded - max(first, again)), left
+    if 2 * (speeded - first) > LIMIT:  # further steps must not count for the longer model alone
+        first = max(first, _fitted(x, tail, posterior, none)[0])
+    return 2 * (speeded - first), left
 
 
 def _fitted(x: Floats, tail: Ints, posterior: Floats, left: Floats) -> tuple[float, Floats, Floats]:
