@@ -26,13 +26,13 @@ from competency_dx.bank import (
 )
 from competency_dx.errors import CompetencyDxWarning
 
+# A property is tried on the same examples every time; `pytest --hypothesis-profile thorough` tries many more, others each time.
+# A slow machine is no fault.
 settings.register_profile(
-    "same examples every time",
-    derandomize=True,
-    deadline=None,  # a slow machine is no fault
-    suppress_health_check=[HealthCheck.too_slow],
+    "ordinary", max_examples=30, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("same examples every time")
+settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ordinary")
 
 HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared" / "reference"

@@ -182,12 +182,12 @@ class Model(NamedTuple):
     correlation: Floats
 
 
-def posterior_means(six: Data, model: Model, near: cdx.Scores) -> Floats:
-    """Return E[θ | answers] (40, D) by importance sampling: 2^14 Sobol points of a wider normal about our posterior."""
+def posterior_means(six: Data, model: Model, near: cdx.Scores, persons: int = SHOWN) -> Floats:
+    """Return E[θ | answers] (persons, D) by importance sampling: 2^14 Sobol points of a wider normal about our posterior."""
     D, wider = len(model.correlation), 1.2
     z = norm.ppf(qmc.Sobol(D, seed=1).random_base2(14)) * wider
-    inverse, out = np.linalg.inv(model.correlation), np.zeros((SHOWN, D))
-    for p, x in enumerate(six.answers.to_numpy(float)[:SHOWN]):
+    inverse, out = np.linalg.inv(model.correlation), np.zeros((persons, D))
+    for p, x in enumerate(six.answers.to_numpy(float)[:persons]):
         theta = near.theta[p] + z @ np.linalg.cholesky(near.covariance[p]).T
         eta = theta[:, model.own] * model.a + model.d
         log_weight = np.where(x == 1, log_expit(eta), log_expit(-eta)).sum(axis=1)
@@ -209,7 +209,7 @@ def owners(six: Data) -> NDArray[np.int64]:
 def test_persons_have_the_exact_posterior_means(six: Data, of_six: cdx.Calibration, estimates: cdx.Scores) -> None:
     frame = of_six.to_frame()
     own = Model(frame["a"].to_numpy(), frame["d"].to_numpy(), owners(six), of_six.population.covariance)
-    np.testing.assert_allclose(estimates.theta[:SHOWN], posterior_means(six, own, estimates), atol=2e-3)
+    np.testing.assert_allclose(estimates.theta[:10], posterior_means(six, own, estimates, 10), atol=2e-3)
 
 
 def test_persons_are_nearer_to_exact_than_mirts(six: Data, estimates: cdx.Scores) -> None:

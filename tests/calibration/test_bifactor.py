@@ -171,8 +171,8 @@ def test_a_peer_finds_the_same_with_the_same_errors() -> None:
     found = fit(likelihood, Control(points=31))
     assert found.information.covariance is not None
     model = mirt.BifactorModel(12, [0] * 4 + [1] * 4 + [2] * 4)
-    theirs = mirt.BifactorEMEstimator(n_quadpts=25, tol=1e-8, max_iter=3000).fit(model, case.codes.astype(int))
-    assert found.log_likelihood == pytest.approx(theirs.log_likelihood, abs=1e-3)
+    theirs = mirt.BifactorEMEstimator(n_quadpts=17, tol=1e-8, max_iter=3000).fit(model, case.codes.astype(int))
+    assert found.log_likelihood == pytest.approx(theirs.log_likelihood, abs=2e-3)
     beta, se = found.phi.reshape(12, 3), np.sqrt(np.diag(found.information.covariance)).reshape(12, 3)
     for column, name in enumerate(("general_loadings", "specific_loadings", "intercepts")):
         np.testing.assert_allclose(beta[:, column], theirs.model.parameters[name], atol=3e-3, err_msg=name)

@@ -120,7 +120,7 @@ def test_a_person_without_answers_changes_nothing() -> None:
 
 
 @given(seed=st.integers(0, 10**6), model=st.sampled_from(["Rasch", "2PL", "GPCM", "GRM"]))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings().max_examples // 2)  # two calibrations each
 def test_permuting_persons_and_items_permutes_the_result(seed: int, model: str) -> None:
     rng = np.random.default_rng(seed)
     data = step_table(350, 5, seed) if model in {"GPCM", "GRM"} else binary_table(350, 6, seed)

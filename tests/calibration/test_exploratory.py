@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
@@ -135,7 +135,6 @@ def test_a_target_that_can_be_met_is_met() -> None:
     np.testing.assert_allclose(free.loadings, target, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.sampled_from(["varimax", "oblimin", "promax"]), st.integers(2, 3))
 def test_rotation_keeps_what_loadings_reproduce(seed: int, method: Method, D: int) -> None:
     """Λ Λᵀ, hence communalities, stay; the result does not depend on the rotation it began with."""

@@ -37,9 +37,9 @@ def _girth(data: cdx.Responses, family: str, **options: Any) -> cdx.Calibration:
 def _mixed(families: list[str]) -> cdx.Responses:
     """Answers to two dichotomous items and five of four categories."""
     rng = np.random.default_rng(11)
-    theta = rng.normal(size=(1000, 1, 1))
+    theta = rng.normal(size=(600, 1, 1))
     a, b = rng.uniform(0.9, 1.7, (7, 1)), np.sort(rng.normal(size=(7, 3)), axis=1)
-    scores = (rng.random((1000, 7, 1)) < 1 / (1 + np.exp(-a * (theta - b)))).sum(axis=2)
+    scores = (rng.random((600, 7, 1)) < 1 / (1 + np.exp(-a * (theta - b)))).sum(axis=2)
     scores[:, :2] = scores[:, :2] > 1
     assert families[:2] == ["2PL", "2PL"]
     return cdx.load_responses(pd.DataFrame(scores, columns=[f"i{k}" for k in range(7)]))
@@ -49,9 +49,9 @@ def _mixed(families: list[str]) -> cdx.Responses:
 def routed() -> pd.DataFrame:
     """Twenty 2PL items; the six of the pretest decide whether a person meets the easy or the hard ones."""
     rng = np.random.default_rng(5)
-    theta, a = rng.normal(size=(1500, 1)), rng.uniform(0.7, 1.8, 20)
+    theta, a = rng.normal(size=(1000, 1)), rng.uniform(0.7, 1.8, 20)
     b = np.sort(rng.normal(size=20))
-    scores = (rng.random((1500, 20)) < 1 / (1 + np.exp(-a * (theta - b)))).astype(float)
+    scores = (rng.random((1000, 20)) < 1 / (1 + np.exp(-a * (theta - b)))).astype(float)
     weak = scores[:, 7:13].sum(axis=1) < 3
     scores[np.ix_(weak, np.arange(13, 20))] = np.nan
     scores[np.ix_(~weak, np.arange(7))] = np.nan
@@ -184,17 +184,17 @@ def test_unfinished_iterations_deny_convergence(lsat: Callable[[str], pd.DataFra
 
 
 def test_a_drifting_location_denies_convergence() -> None:
-    """One missing answer sends forty 2PL items to pcm_mml, which stops while their common location is still on its way."""
+    """One missing answer sends thirty 2PL items to pcm_mml, which stops while their common location is still on its way."""
     rng = np.random.default_rng(6)
-    theta, a, b = rng.normal(size=(1000, 1)), rng.uniform(0.8, 1.8, 40), rng.normal(size=40)
-    scores = (rng.random((1000, 40)) < 1 / (1 + np.exp(-a * (theta - b)))).astype(float)
+    theta, a, b = rng.normal(size=(600, 1)), rng.uniform(0.8, 1.8, 30), rng.normal(size=30)
+    scores = (rng.random((600, 30)) < 1 / (1 + np.exp(-a * (theta - b)))).astype(float)
     complete = _girth(cdx.load_responses(scores), "2PL")
     scores[0, 0] = np.nan
     drifted = _girth(cdx.load_responses(scores), "2PL")
     assert complete.converged
     assert not drifted.converged
     off = (drifted.to_frame()["b"] - complete.to_frame()["b"]).to_numpy()
-    assert abs(off.mean()) > 5 * off.std() / np.sqrt(40)
+    assert abs(off.mean()) > 5 * off.std() / np.sqrt(30)
     assert "calibration.girth_unsettled" in [f.code for f in drifted.findings]
 
 
@@ -211,7 +211,7 @@ def test_reversed_items_end_at_the_bound_and_excuse_the_difference(
     bfi: Callable[[str], pd.DataFrame], quiet: Quiet
 ) -> None:
     """C4 and C5 of bfi are worded the other way round: their slopes are negative, which girth does not allow for."""
-    data = bfi("C")
+    data = bfi("C").iloc[:1200]
     with quiet():
         check = cross_check(cdx.calibrate(data, model="GRM", priors=None), data)
     assert (check.to_frame().query("parameter == 'a'").set_index("item")["ours"][["C4", "C5"]] < -1).all()

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
@@ -186,7 +186,6 @@ def test_nearest_on_a_lattice_keeps_the_order_and_no_neighbour_is_nearer(k: int,
         assert w @ (x + 1e-3 * (other - x) - y) ** 2 >= best - 1e-12
 
 
-@settings(max_examples=50)
 @given(st.integers(0, 10_000))
 def test_nearest_is_the_best_of_all_active_sets(seed: int) -> None:
     """Every set of constraints taken as equalities in turn; the nearest feasible solution of all is the answer."""

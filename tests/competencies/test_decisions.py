@@ -274,7 +274,7 @@ def blanked(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
     return full, full.mask(pd.DataFrame(holes, index=full.index, columns=full.columns))
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=settings().max_examples // 2)  # two diagnoses each
 @given(tables=blanked())
 def test_fewer_answers_never_give_more_conclusions(
     tables: tuple[pd.DataFrame, pd.DataFrame], four: ItemBank, quiet: Quiet

@@ -57,7 +57,7 @@ def dask() -> Iterator[Executor]:
 
 EXECUTORS: dict[str, Callable[[], AbstractContextManager[Executor]]] = {
     "threads": lambda: ThreadPoolExecutor(2),
-    "processes": lambda: ProcessPoolExecutor(2, mp_context=get_context("spawn")),
+    "processes": lambda: ProcessPoolExecutor(1, mp_context=get_context("spawn")),  # each imports everything anew
     "dask": dask,
 }
 

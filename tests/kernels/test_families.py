@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -68,7 +68,6 @@ def draw_items(kernel: ModuleType) -> st.SearchStrategy[Items]:
 
 @FAMILIES
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
 def test_probabilities_of_admitted_categories_sum_to_one(kernel: ModuleType, data: st.DataObject) -> None:
     some = data.draw(draw_items(kernel))
     log_prob = families.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
@@ -79,7 +78,6 @@ def test_probabilities_of_admitted_categories_sum_to_one(kernel: ModuleType, dat
 
 @FAMILIES
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
 def test_derivatives_are_finite_differences(kernel: ModuleType, data: st.DataObject) -> None:
     some = data.draw(draw_items(kernel))
     log_prob = families.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
@@ -94,7 +92,6 @@ def test_derivatives_are_finite_differences(kernel: ModuleType, data: st.DataObj
 
 @FAMILIES
 @given(data=st.data())
-@settings(max_examples=30, deadline=None)
 def test_information_is_the_second_difference(kernel: ModuleType, data: st.DataObject) -> None:
     """The Hessian of Σ counts log P is taken as the difference of the analytic gradient, itself tested above."""
     some = data.draw(draw_items(kernel))
@@ -120,7 +117,6 @@ def test_information_is_the_second_difference(kernel: ModuleType, data: st.DataO
 
 @FAMILIES
 @given(data=st.data())
-@settings(max_examples=30, deadline=None)
 def test_expected_information_is_information_at_expected_counts(kernel: ModuleType, data: st.DataObject) -> None:
     some = data.draw(draw_items(kernel))
     totals = np.random.default_rng(1).gamma(2.0, size=(len(some.beta), len(THETA)))
@@ -139,7 +135,6 @@ def test_expected_information_is_information_at_expected_counts(kernel: ModuleTy
 
 @FAMILIES
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
 def test_person_curves_are_probabilities_with_their_derivatives(kernel: ModuleType, data: st.DataObject) -> None:
     some = data.draw(draw_items(kernel))
     prob, first, second = families.person_curves(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)

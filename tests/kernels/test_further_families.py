@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -88,7 +88,6 @@ FAMILIES = {
     "nested_logit": Family(nested_logit, nested_logit_formula, lambda K: K + 1),
 }
 EVERY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-EXAMPLES = settings(max_examples=40, deadline=None)
 
 
 def table(family: Family, some: Items) -> Floats:
@@ -143,7 +142,6 @@ def curvature(family: Family, some: Items) -> Floats:
 
 @EVERY
 @given(data=st.data())
-@EXAMPLES
 def test_probabilities_are_those_of_the_formula_and_sum_to_one(family: Family, data: st.DataObject) -> None:
     some = data.draw(items(family))
     found = logs(family, some)
@@ -154,7 +152,6 @@ def test_probabilities_are_those_of_the_formula_and_sum_to_one(family: Family, d
 
 @EVERY
 @given(data=st.data())
-@EXAMPLES
 def test_derivatives_are_differences_of_the_formula(family: Family, data: st.DataObject) -> None:
     some = data.draw(items(family))
     found = derivatives(family, some)
@@ -166,7 +163,6 @@ def test_derivatives_are_differences_of_the_formula(family: Family, data: st.Dat
 
 @EVERY
 @given(data=st.data())
-@EXAMPLES
 def test_curvature_is_differences_of_the_gradient(family: Family, data: st.DataObject) -> None:
     some = data.draw(items(family))
     found = curvature(family, some)
@@ -178,7 +174,6 @@ def test_curvature_is_differences_of_the_gradient(family: Family, data: st.DataO
 
 @EVERY
 @given(data=st.data())
-@EXAMPLES
 def test_expected_curvature_is_the_fisher_information(family: Family, data: st.DataObject) -> None:
     some = data.draw(items(family))
     prob = table(family, some)
@@ -189,7 +184,6 @@ def test_expected_curvature_is_the_fisher_information(family: Family, data: st.D
 
 @EVERY
 @given(data=st.data())
-@EXAMPLES
 def test_person_curves_are_the_formula_and_its_differences(family: Family, data: st.DataObject) -> None:
     some = data.draw(items(family))
 
@@ -207,7 +201,6 @@ def test_person_curves_are_the_formula_and_its_differences(family: Family, data:
 
 @EVERY
 @given(data=st.data())
-@EXAMPLES
 def test_further_columns_of_a_shared_table_change_nothing(family: Family, data: st.DataObject) -> None:
     """A mixed test has more extras than one family needs (for the 3PL the next is logit u, +inf)."""
     some = data.draw(items(family))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -152,7 +152,6 @@ def test_reliability_is_the_squared_correlation_with_ability() -> None:
     raised=st.integers(0, 4),
     uncertain=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
 def test_more_right_answers_never_lower_the_estimate(
     make_bank: MakeBank, a: list[float], b: list[float], scores: list[int], raised: int, uncertain: bool
 ) -> None:
@@ -172,7 +171,6 @@ def test_more_right_answers_never_lower_the_estimate(
     scores=st.lists(st.integers(0, 2), min_size=2, max_size=2),
     model=st.sampled_from(["GPCM", "GRM"]),
 )
-@settings(max_examples=40, deadline=None)
 def test_more_points_never_lower_the_estimate(
     make_bank: MakeBank, steps: list[float], scores: list[int], model: str
 ) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import kstest, norm
@@ -98,15 +98,15 @@ def test_pooled_regression_recovers_the_truth_where_eap_shrink(bank: ItemBank, d
 
 
 def test_coverage_of_pooled_slopes(bank: ItemBank, quiet: Quiet) -> None:
-    """120 samples of 150 persons: 95 % intervals hold the truth in 106 to 120 (binomial, 99.9 %)."""
+    """60 samples of 150 persons: 95 % intervals hold the truth in 50 to 60 (binomial, 99.9 %)."""
     hits = np.zeros(3, dtype=int)
-    for r in range(120):
+    for r in range(60):
         one = sample(bank, 150, 1000 + r)
         with quiet():  # a person without any right answer may reach the end of the scale
             drawn = plausible_values(one.responses, bank, rng=np.random.default_rng(r), conditioning=one.covariates)
         low, high = pooled(drawn, one.design).interval.T
         hits += (low < GAMMA) & (high > GAMMA)
-    assert (hits >= 106).all()
+    assert (hits >= 50).all()
 
 
 def log_likelihood(at: Array, bank: ItemBank, data: Sample) -> float:
@@ -180,7 +180,6 @@ def test_a_person_without_answers_is_drawn_from_the_population(make_bank: MakeBa
 
 
 @given(sd=st.floats(0.3, 3.0), centre=st.floats(-1.5, 1.5), uniform=st.floats(1e-6, 1 - 1e-6))
-@settings(max_examples=150, deadline=None)
 def test_quantiles_of_a_normal_density(sd: float, centre: float, uniform: float) -> None:
     """Spacing 0.1 is at most a third of the SD: interpolation is within h²/(8 s²) of the density, 2 % at worst."""
     theta = np.linspace(-20, 20, 401)
@@ -328,7 +327,6 @@ def test_pooling_without_disagreement_is_the_single_analysis() -> None:
     df=st.floats(3, 1e6),
     scale=st.floats(0.1, 10),
 )
-@settings(max_examples=100, deadline=None)
 def test_pooling_properties(q: list[float], u: float, df: float, scale: float) -> None:
     """Total variance is at least the sampling variance, df at most that of one analysis; units carry through."""
     found = pool(q, [u] * len(q), df=df)
