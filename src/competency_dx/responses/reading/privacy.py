@@ -80,9 +80,12 @@ _NAME_INSIDE = re.compile(
     rf"|(?i:\b(?:{_GIVEN}) {{1,3}}[а-яё]{{2,20}}(?:ович|евич|ьич|овна|евна|ична)\b)"
 )
 _IN_HONOUR = re.compile(
-    r"(?i)\b(?:им|ул|просп|пр|пер|пл|наб|бул)\.|\b(?:имени|улица|проспект|переулок|площадь|памяти|героя|school|street|college)\b"
-    r"|^\W*(?:м[бак]?оу|гбоу|сош|школа|гимназия|лицей|доу)\b"
+    r"(?i)(?:\b(?:(?:им|ул|просп|пр|пер|пл|наб|бул)\.|(?:имени|улица|проспект|переулок|площадь|памяти|героя)\b)[^,;.]{0,40}"
+    r"|\b(?:оу|гбоу|мбоу|маоу|мкоу|сош|школа|гимназия|лицей|доу)(?: ?№? ?\d*)? ?)$"
 )
+"""What stands before a name after which a school or a street is called."""
+BEFORE = 60
+"""So many signs before a name are looked at."""
 
 _NAME_HEADER = re.compile(
     r"\b(?:фио|фамилия|имя|отчество|ф и о|surname|first ?name|last ?name|full ?name|middle ?name|patronymic"
@@ -121,8 +124,8 @@ def _verdict(column: Column) -> Personal | None:
         ("ИНН", lambda: _TAX_HEADER.search(header) and _share(cells, _DIGITS.fullmatch) > 0.5),
         ("phone", lambda: _share(cells, _PHONE.fullmatch) > 0.3 or _share(cells, _BARE_PHONE.fullmatch) > 0.5),
         ("phone", lambda: _PHONE_HEADER.search(header) and _share(cells, _DIGITS.fullmatch) > 0.3),
-        ("phone", lambda: any(not c.isdigit() and _PHONE_INSIDE.search(c) for c in column.vocabulary)),
-        ("passport", lambda: any(map(_PASSPORT_INSIDE.search, column.vocabulary))),
+        ("phone", lambda: any(len(c) > 11 and _PHONE_INSIDE.search(c) for c in column.vocabulary)),
+        ("passport", lambda: _inside(column.vocabulary, "аспорт", _PASSPORT_INSIDE)),
         ("passport", lambda: _PASSPORT_HEADER.search(header) and _share(cells, _DIGITS.fullmatch) > 0.3),
         ("IP address", lambda: _share(cells, _IP.fullmatch) > (0.1 if _IP_HEADER.search(header) else 0.5)),
         ("account", lambda: _share(cells, _ACCOUNT.fullmatch) > 0.3),
@@ -154,8 +157,8 @@ def _inside(cells: Sequence[str], sign: str, pattern: re.Pattern[str]) -> bool:
 
 def _names_inside(cells: Sequence[str]) -> bool:
     """Tell whether any cell holds the name of a person, other than one that a school or a street is called after."""
-    named = (c for c in cells if " " in c and _NAME_INSIDE.search(c) is not None)
-    return any(_IN_HONOUR.search(c) is None and not is_signature(c) for c in named)
+    named = ((c, m) for c in cells if " " in c for m in _NAME_INSIDE.finditer(c))
+    return any(not _IN_HONOUR.search(c[: m.start()][-BEFORE:]) and not is_signature(c) for c, m in named)
 
 
 def signed_columns(columns: Iterable[Column]) -> tuple[tuple[str, Personal], ...]:
