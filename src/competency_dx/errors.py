@@ -150,7 +150,17 @@ def _fact(fact: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever a sentence show
     if callable(getattr(fact, "text", None)):
         return {language: fact.text(language) for language in LANGUAGES}
     if isinstance(fact, BaseException):
-        return " ".join(str(fact).split())
+        return _foreign(fact)
     if isinstance(fact, Iterable):
         return tuple(_fact(part) for part in fact)
     return Verbatim(str(fact) if isinstance(fact, PurePath) else " ".join(repr(fact).split()))
+
+
+def _foreign(fault: BaseException) -> dict[str, str]:
+    """Return what an error of another library says: its sentence in English, its kind and place in Russian."""
+    mark = getattr(fault, "problem_mark", None) or fault
+    line, column = getattr(mark, "lineno", None), getattr(mark, "colno", None)
+    if hasattr(mark, "line"):  # YAML counts from 0
+        line, column = mark.line + 1, mark.column + 1
+    place = f"строка {line}, позиция {column}" if line is not None else type(fault).__name__
+    return {"en": " ".join(str(fault).split()), "ru": place}

@@ -55,7 +55,7 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 ALL, MODULES = catalogue(), modules()
 FIELD = re.compile(
-    r"bank\.(field|key_form|what)_\w+|result\.type_\w+"
+    r"bank\.(field|key_form|what)_\w+|result\.type_\w+|cli\.system_\w+"
 )  # whose codes are put together where they are used
 
 

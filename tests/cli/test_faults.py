@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import competency_dx as cdx
 from competency_dx import bank
 from competency_dx.bank import load_bank
+from competency_dx.cli.language import in_switches
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -83,10 +87,10 @@ def test_headings_that_stand_for_items(command: Command, tmp_path: Path) -> None
     ids = list(items(3))
     path = table(tmp_path / "a.csv", {"id": list("abcd")} | {f"Вопрос {k}": c for k, c in enumerate(items(3).values())})
     score = ("score", path, "--bank", "physics", "--out", tmp_path / "s.csv")
-    assert "--alias HEADING=ITEM" in fault(command(*score))
+    assert "--alias NAME=ITEM" in fault(command(*score))
     named = [part for k, item in enumerate(ids) for part in ("--alias", f"Вопрос {k}={item}")]
     assert command(*score, *named)[0] == 0
-    assert "--alias 'Вопрос 1' names no heading" in fault(command(*score, "--alias", "Вопрос 1"))
+    assert "--alias 'Вопрос 1' names no heading" in fault(command(*score, "--alias", "Вопрос 1", "--language", "en"))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +106,48 @@ def test_headings_that_stand_for_items(command: Command, tmp_path: Path) -> None
 )
 def test_wrong_options(command: Command, arguments: list[str]) -> None:
     assert "--help" in fault(command(*arguments))
+
+
+def test_the_language_of_a_call_is_that_of_what_is_wrong(command: Command, tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", {"person": list("abcd")} | items(4))
+    (tmp_path / "bank.yaml").write_text("schema_version: 1\nid: [", encoding="utf-8")
+    (tmp_path / "r.json").write_text('{"kind":', encoding="utf-8")
+    calls: list[list[object]] = [
+        ["validate", "chemistry"],
+        ["validate", tmp_path],
+        ["score", tmp_path / "none.csv", "--bank", "physics", "--out", "s.csv"],
+        ["score", path, "--bank", "physics", "--out", tmp_path / "s.docx"],
+        ["score", path, "--bank", "physics", "--out", tmp_path / "s.csv", "--person", "шифр"],
+        ["diagnose", path, "--bank", "physics", "--out", tmp_path / "o", "--cohort"],
+        ["diagnose", path, "--bank", "physics", "--out", path / "inside"],
+        ["report", tmp_path / "r.json", "--out", tmp_path / "o"],
+        ["report", tmp_path / "r.json"],
+        ["frobnicate"],
+        ["demo", "--persons", "3"],
+    ]
+    for call in calls:
+        code, _, err = command(*call)
+        told = err.splitlines()[-1]
+        assert code == 2
+        assert re.search("[а-яё]", told), told
+        assert not re.search(r"(?<![\w.\\/'-])[A-Za-z]{3,} [a-z]{3,} [a-z]{2,}", told.replace("competency-dx", "")), (
+            told
+        )
+        assert not re.search(r"\w+\(|\b[a-z_]+=(?!ITEM)", told), told
+        assert not re.search("[а-яё]{4,} [а-яё]{3,}", command(*call, "--language", "en")[2].splitlines()[-1])
+
+
+def test_every_field_of_a_layout_has_a_switch() -> None:
+    for field in fields(cdx.responses.Layout):
+        told = in_switches(f"name it with Layout({field.name}=…)")
+        assert field.name == "kind" or re.fullmatch("name it with --[a-z-]+(?: NAME=ITEM)?", told), told
+    assert (
+        in_switches("выберите Layout(attempts='first'), 'last' или 'best'")
+        == "выберите --attempts first, 'last' или 'best'"
+    )
+    assert in_switches('use Rasch, or priors="weak"') == "use Rasch, or --priors weak"
+    assert in_switches("Назовите столбец: Layout(person=…) или --person.") == "Назовите столбец: --person."
+    assert in_switches("Layout(person=…, item=…, answer=…)") == "--person --item --answer"
 
 
 def test_wrong_columns_and_sheets(command: Command, tmp_path: Path) -> None:
@@ -121,8 +167,8 @@ def test_documents_that_are_none(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     for text, word in (("{", "not JSON"), ("[1]", "no result"), ('{"kind": "scores", "schema_version": 99}', "99")):
         path.write_text(text, encoding="utf-8")
-        assert word in fault(command("report", path, "--out", tmp_path / "o"))
-    assert "no such file" in fault(command("report", tmp_path / "none.json", "--out", tmp_path / "o"))
+        assert word in fault(command("report", path, "--out", tmp_path / "o", "--language", "en"))
+    assert "такого файла нет" in fault(command("report", tmp_path / "none.json", "--out", tmp_path / "o"))
 
 
 def test_without_typer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

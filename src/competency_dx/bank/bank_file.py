@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
@@ -123,8 +122,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - plain data, validated by the
     try:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as fault:
-        place = re.sub(r"\s+", " ", str(fault)).strip()
-        raise BankError("bank.not_yaml", path=path, place=place[:300]) from None
+        raise BankError("bank.not_yaml", path=path, place=fault) from None
 
 
 def compiled_path(path: Path) -> Path:

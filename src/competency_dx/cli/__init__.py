@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 
-from competency_dx.errors import CompetencyDxError, require
+from competency_dx.cli.language import LanguageCode, help_in, help_page_in, in_switches, language_of, usage_in
+from competency_dx.errors import CommandError, CompetencyDxError, has_sentence, phrase, require
 
 BAD_INPUT, INTERRUPTED = 2, 130
-SWITCHES = {
-    "pii": "--drop-personal-data",
-    "aliases": "--alias HEADING=ITEM",
-    **{name: f"--{name}" for name in ("person", "form", "sheet", "attempts", "cells")},
-}
-"""What the command line has for the fields of a layout."""
 NAME = "competency-dx"
 
 
@@ -25,55 +20,63 @@ def run(argv: Sequence[str] | None = None) -> int:
     It is 0; 2 when the input or the command is at fault; 130 when interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    language = language_of(arguments)
     for stream in (sys.stdout, sys.stderr):  # a console that cannot show a letter shows a question mark
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         import typer  # noqa: F401 - only whether it is there
     except ImportError:
-        return _fault(str(require("typer", "cli", "competency-dx")))
+        return _fault(require("typer", "cli", "competency-dx").text(language))
     try:
-        return _call(arguments or ["--help"])
+        return _call(arguments or ["--help"], language)
     except KeyboardInterrupt:
         return INTERRUPTED
     except CompetencyDxError as fault:
-        return _fault(re.sub(r"Layout\((\w+)=([^()]*)\)", _switch, str(fault)))
+        return _fault(in_switches(fault.text(language)))
     except BrokenPipeError:
         return 0
     except OSError as fault:
-        where = f"{fault.filename}: " if fault.filename else ""
-        return _fault(f"{where}{fault.strerror or fault}; choose another file or folder, or change its permissions")
+        return _fault(_of_system(fault, language))
 
 
-def _call(arguments: Sequence[str]) -> int:
+def _call(arguments: Sequence[str], language: LanguageCode) -> int:
     import typer
 
     from competency_dx.cli.app import app
 
     misuse: type[Exception] = typer.BadParameter.__mro__[2]  # ClickException, which typer does not export
+    command, page = typer.main.get_command(app), io.StringIO()
+    help_in(language, command)
     try:
-        code = typer.main.get_command(app).main(args=list(arguments), prog_name=NAME, standalone_mode=False)
+        if asked := {"-h", "--help"} & set(arguments):
+            arguments = [a for a in arguments if a in asked or a in getattr(command, "commands", ())]
+            with redirect_stdout(page):
+                command.main(args=list(arguments), prog_name=NAME, standalone_mode=False)
+            print(help_page_in(language, page.getvalue()), end="")
+            return 0
+        code = command.main(args=list(arguments), prog_name=NAME, standalone_mode=False)
     except typer.Abort:
         return INTERRUPTED
     except misuse as fault:
-        return _fault(_usage(fault))
+        return _fault(_usage(fault, language))
     return code if isinstance(code, int) else 0
 
 
-def _usage(fault: Exception) -> str:
+def _usage(fault: Exception, language: LanguageCode) -> str:
     words = str(getattr(fault, "message", "") or fault).strip()
     told = getattr(fault, "format_message", lambda: words)()
     context = getattr(fault, "ctx", None)
     path = context.command_path if context is not None else NAME
-    sentence = " ".join(told.replace("Value error, ", "").split()).rstrip(".")
-    return f"{sentence}; see: {path} --help"
+    sentence = usage_in(language, " ".join(told.replace("Value error, ", "").split()).rstrip("."))
+    return f"{sentence}; {'см.' if language == 'ru' else 'see:'} {path} --help"
 
 
-def _switch(match: re.Match[str]) -> str:
-    """Return the switch in place of a field of the layout, with the value that the sentence gives."""
-    name, given = match[1], match[2].strip("'")
-    whole = name in {"pii", "aliases"} or given == "…"
-    return match[0] if name not in SWITCHES else SWITCHES[name] if whole else f"{SWITCHES[name]} {given}"
+def _of_system(fault: OSError, language: LanguageCode) -> str:
+    """Return what the system refuses, with the file and what to do."""
+    kind = f"cli.system_{type(fault).__name__}"
+    why = phrase(kind) if has_sentence(kind) else fault.strerror or fault
+    return CommandError("cli.system", path=fault.filename or "", why=why).text(language).removeprefix(": ")
 
 
 def _fault(sentence: str) -> int:

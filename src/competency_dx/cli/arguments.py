@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from competency_dx.cli.terminal import LanguageCode
+from competency_dx.cli.language import LanguageCode
 from competency_dx.errors import CommandError
 
 
@@ -95,6 +95,25 @@ def _of_table(
     return {**named, "pii": pii, "attempts": attempts.value}
 
 
+def _of_columns(
+    item: Annotated[
+        str | None,
+        typer.Option("--item", metavar="COLUMN", help="Column of items of a long table [default: found by name]"),
+    ] = None,
+    answer: Annotated[
+        str | None,
+        typer.Option("--answer", metavar="COLUMN", help="Column of answers of a long table [default: found by name]"),
+    ] = None,
+    items: Annotated[
+        str | None,
+        typer.Option("--items", metavar="COLUMNS", help="Columns that are items: Q1,Q2 [default: found by name]"),
+    ] = None,
+) -> dict[str, Any]:
+    """Return what the options of columns say of a layout."""
+    columns = tuple(c.strip() for c in items.split(",")) if items else None
+    return {"item": item, "answer": answer, "items": columns}
+
+
 def _of_cells(
     cells: Annotated[CellContent, typer.Option("--cells", help="Cells hold raw answers or points")] = CellContent.auto,
     blank: Annotated[
@@ -120,14 +139,16 @@ def _of_cells(
 def with_table_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a table and of its cells in place of its parameter `layout`."""
     signature = inspect.signature(command)
-    parts = [(part, inspect.signature(part).parameters) for part in (_of_table, _of_cells)]
+    parts = [(part, inspect.signature(part).parameters) for part in (_of_table, _of_columns, _of_cells)]
 
     @wraps(command)
     def run(**given: Any) -> None:  # noqa: ANN401 - whatever the options hold
         from competency_dx.responses import Layout
 
-        settings = [part(**{name: given.pop(name) for name in options}) for part, options in parts]
-        command(layout=Layout(**settings[0], **settings[1]), **given)
+        settings: dict[str, Any] = {}
+        for part, options in parts:
+            settings |= part(**{name: given.pop(name) for name in options})
+        command(layout=Layout(**settings), **given)
 
     parameters = [p for p in signature.parameters.values() if p.name != "layout"]
     parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for _, options in parts for p in options.values()]

@@ -259,7 +259,7 @@ def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
     try:
         file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER)
     except pa.ArrowInvalid as fault:
-        raise ScoringError("scoring.not_parquet", source=source.name, fault=str(fault).strip()) from fault
+        raise ScoringError("scoring.not_parquet", source=source.name, fault=fault) from fault
     with file:
         for batch in file.iter_batches(batch_size=block):
             yield pa.Table.from_batches([batch]).to_pandas()
