@@ -20,7 +20,7 @@ CLASSES = {
     name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, CompetencyDxError)
 }
 MAKERS = CLASSES | {"phrase", "CommandError"}
-LATER = re.compile("responses/.*")
+LATER = re.compile("responses/none")
 PROGRAMMERS = {
     "arrays.py": {"TypeError"},
     "__init__.py": {"AttributeError"},
@@ -55,7 +55,7 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 ALL, MODULES = catalogue(), modules()
 FIELD = re.compile(
-    r"bank\.(field|key_form|what)_\w+|result\.type_\w+|cli\.system_\w+"
+    r"bank\.(field|key_form|what)_\w+|result\.type_\w+|cli\.system_\w+|responses\.(expected|kind|is)_\w+|responses\.\w+_twice|responses\.\w+_remedy"
 )  # whose codes are put together where they are used
 
 
@@ -69,7 +69,9 @@ def test_errors_come_from_the_catalogue_with_their_facts(place: str) -> None:
     for call in [] if LATER.fullmatch(place) else calls(tree):
         code = call.args[0]
         if place == "errors.py" or not isinstance(code, ast.Constant):
-            assert place == "errors.py" or isinstance(code, ast.Name | ast.JoinedStr | ast.IfExp), ast.unparse(call)
+            assert place == "errors.py" or isinstance(code, ast.Name | ast.JoinedStr | ast.IfExp | ast.Subscript), (
+                ast.unparse(call)
+            )
             assert not (isinstance(code, ast.JoinedStr) and " " in ast.unparse(code)), ast.unparse(call)
             continue
         assert code.value in ALL, code.value
@@ -94,7 +96,7 @@ def test_sentences_are_bilingual(code: str) -> None:
     assert not re.search("[а-яё]", en)
     text = CODE.sub("", ru)
     assert not LATIN.findall(text), LATIN.findall(text)
-    assert re.search("[а-яё]", text) or not re.search("[a-z]{2}", CODE.sub("", en))
+    assert re.search("[а-яё]", text) or ru == en
     for language, text, forms in (("ru", ru, 3), ("en", en, 2)):
         for _, _, spec, _ in Formatter().parse(text):
             assert not spec or "|" not in spec or spec.count("|") + 1 == forms, language

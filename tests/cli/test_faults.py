@@ -42,7 +42,7 @@ def test_a_missing_file(command: Command, tmp_path: Path) -> None:
         out = tmp_path / ("o.csv" if name == "score" else "o")
         told = fault(command(name, tmp_path / "none.csv", "--bank", "physics", "--out", out))
         assert "none.csv" in told
-        assert "no such file" in told
+        assert "такого файла нет" in told
 
 
 def test_an_unknown_bank(command: Command, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_table_without_ids(command: Command, tmp_path: Path) -> None:
     told = err.splitlines()[-1]
     assert "--person" in told
     strangers = table(tmp_path / "b.csv", {"person": list("abcd"), "q1": list("1234")})
-    assert "no column is an item" in fault(command("diagnose", strangers, "--bank", "physics", "--out", tmp_path / "o"))
+    assert "ни один столбец" in fault(command("diagnose", strangers, "--bank", "physics", "--out", tmp_path / "o"))
     numbered = ("score", path, "--bank", "physics", "--out", tmp_path / "s.csv", "--row-numbers")
     assert command(*numbered)[0] == 0
 
@@ -74,7 +74,7 @@ def test_personal_data(command: Command, tmp_path: Path) -> None:
     people = ["Иванов Иван Иванович", "Петрова Анна Ильинична", "Сидоров Олег Львович", "Юрьева Ия Олеговна"]
     named = table(tmp_path / "b.csv", {"id": list("abcd"), "ФИО": people} | items(4))
     told = fault(command("score", named, "--bank", "physics", "--out", tmp_path / "s.csv"))
-    assert "personal data" in told
+    assert "персональные данные" in told
     assert "--drop-personal-data" in told
     assert "Layout" not in told
     twice = table(tmp_path / "c.csv", {"id": list("aabc")} | items(4))

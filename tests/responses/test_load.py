@@ -431,7 +431,7 @@ def test_an_item_without_answers_stays() -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"kind": "tall"}, "choose one of 'auto', 'wide', 'long'"),
+        ({"kind": "tall"}, "choose one of: auto, wide, long"),
         ({"attempts": "worst"}, "attempts='worst'"),
         ({"items": "x"}, "give a tuple"),
         ({"missing_tokens": {"x": "lost"}}, "expected one of omitted"),

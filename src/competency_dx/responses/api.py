@@ -76,10 +76,7 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     """
     known, table, plan = None if bank is None else as_bank(bank), in_memory(source), layout or Layout()
     if long_columns(table, known, plan) is not None:
-        raise ResponsesError(
-            f"{table.origin}: the table has one row per answer; reading in blocks needs one row per person: pivot it "
-            "first, or read it whole by load_responses"
-        )
+        raise ResponsesError("responses.long_in_blocks", origin=table.origin)
     plan = replace(plan, kind="wide")
     roles = find_roles(table, known, plan)
     mode = score_columns(roles, known, plan).mode
@@ -100,15 +97,12 @@ def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
 
 def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> Responses:
     if array.ndim != 2 or not array.shape[1]:
-        raise ResponsesError(f"An array of shape {array.shape} cannot be read; expected persons × items")
+        raise ResponsesError("responses.array_shape", shape=array.shape)
     if bank is None and array.dtype.kind in "biuf" and not layout.missing_tokens and not layout.missing_codes:
         return from_points(array, layout)
     ids = [i.id for i in bank.items] if bank else [f"item{k + 1}" for k in range(array.shape[1])]
     names = list(layout.items) if layout.items is not None else ids
     if len(names) != array.shape[1]:
-        raise ResponsesError(
-            f"The array has {array.shape[1]} columns but there are {len(names)} items; columns of an array carry no "
-            "ids, so the numbers must agree: give a data frame, or name the columns with Layout(items=…)"
-        )
+        raise ResponsesError("responses.array_columns", shape=array.shape[1], n_names=len(names))
     plan = replace(layout, kind="wide", items=tuple(names) if bank is None else layout.items)
     return from_table(from_array(array, names), bank, plan)

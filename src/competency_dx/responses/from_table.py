@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from competency_dx.arrays import Codes, Ints, Names, blocks
-from competency_dx.errors import ResponsesError, listed
+from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
@@ -52,7 +52,7 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         plan = replace(layout, person=long.person, items=wanted)
     roles = single_rows(find_roles(table, bank, plan), layout)
     if not roles.table.rows:
-        raise ResponsesError(f"{table.origin}: the table has no rows of answers; expected at least one person")
+        raise ResponsesError("responses.no_rows", origin=table.origin)
     scored = score_columns(roles, bank, layout)
     ids, row = owners(roles)
     status, stated, forms = scored.status, scored.blanks, forms_of(roles, bank)
@@ -136,9 +136,7 @@ def from_points(array: NDArray[Any], layout: Layout) -> Responses:
     P, I = array.shape
     items = layout.items if layout.items is not None else tuple(f"item{k + 1}" for k in range(I))
     if len(items) != I or not P:
-        raise ResponsesError(
-            f"The array of shape {array.shape} does not fit {len(items)} items and at least one person"
-        )
+        raise ResponsesError("responses.array_fit", shape=array.shape, n_items=len(items))
     scores, reasons, coded = _points(array, items)
     for part in (scores, reasons):
         part.flags.writeable = False
@@ -181,14 +179,14 @@ def _points(array: NDArray[Any], items: tuple[str, ...]) -> tuple[Codes, Reasons
 def _refuse(values: NDArray[Any], items: tuple[str, ...]) -> None:
     finite = np.isfinite(values)
     faults = (
-        ((finite & (values != np.floor(values))).any(axis=0), "numbers that are no whole points"),
-        ((values > HIGHEST).any(axis=0), f"values above {HIGHEST}"),
-        ((finite & (values < 0) & ~np.isin(values, MISSING_NUMBERS)).any(axis=0), "negative scores"),
+        ((finite & (values != np.floor(values))).any(axis=0), phrase("responses.numbers_not_whole")),
+        ((values > HIGHEST).any(axis=0), phrase("responses.numbers_above", highest=HIGHEST)),
+        ((finite & (values < 0) & ~np.isin(values, MISSING_NUMBERS)).any(axis=0), phrase("responses.numbers_negative")),
     )
     for bad, what in faults:
         if bad.any():
-            names = listed(items[k] for k in np.flatnonzero(bad).tolist())
-            raise ResponsesError(f"The array has {what} in {names}; expected whole points of at least 0, NaN = missing")
+            named = [items[k] for k in np.flatnonzero(bad).tolist()]
+            raise ResponsesError("responses.array_values", what=what, items=named)
 
 
 def _coded(counts: Ints, items: tuple[str, ...], scores: Codes, reasons: Reasons) -> list[Finding]:

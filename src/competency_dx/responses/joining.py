@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.arrays import Bools, Ints, Names, names
-from competency_dx.errors import ResponsesError, listed
+from competency_dx.errors import ResponsesError
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import Reason
@@ -28,10 +28,7 @@ def joined_responses(first: Responses, later: Responses) -> Responses:
     place = {person: k for k, person in enumerate(first.persons)}
     strange = [person for person in later.persons if person not in place]
     if strange:
-        raise ResponsesError(
-            f"The follow-up has the persons {listed(strange)}, who are not in the responses it is joined to; a follow-up is "
-            "answered by the same persons under the same ids"
-        )
+        raise ResponsesError("responses.joined_strangers", strange=strange)
     rows = np.array([place[person] for person in later.persons], dtype=np.int64)
     column = {item: k for k, item in enumerate(first.items)}
     items = (*first.items, *(item for item in later.items if item not in column))
@@ -46,10 +43,7 @@ def joined_responses(first: Responses, later: Responses) -> Responses:
     unlike = np.argwhere(answered & (before == Reason.ANSWERED) & (scores[at] != later.scores))
     if len(unlike):
         cells = [f"{later.persons[p]} on {later.items[i]}" for p, i in unlike]
-        raise ResponsesError(
-            f"Both tables have an answer, and not the same one, of {listed(cells)}; a follow-up has items that were not answered "
-            "before: leave those columns out with select(items=…)"
-        )
+        raise ResponsesError("responses.joined_twice", cells=cells)
     taken = (before == Reason.NOT_ADMINISTERED) | (answered & (before != Reason.ANSWERED))
     scores[at], reasons[at] = (
         np.where(taken, new, old) for new, old in ((later.scores, scores[at]), (later.reasons, reasons[at]))

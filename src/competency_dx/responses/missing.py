@@ -80,8 +80,7 @@ class MissingPolicy:
         for name in _WORDS:
             possible = get_args(Omissions if name == "omitted" else Treatment)
             if getattr(self, name) not in possible:
-                choices = " or ".join(repr(p) for p in possible)
-                raise ResponsesError(f"MissingPolicy({name}={getattr(self, name)!r}) is not possible; choose {choices}")
+                raise ResponsesError("responses.policy", name=name, given=getattr(self, name), choices=possible)
 
     def table(self) -> Bools:
         """Return for each value of `Reason` whether such a cell enters the estimation, shape (5,)."""
@@ -106,7 +105,7 @@ class MissingPolicy:
 def reason_code(name: str, where: str) -> int:
     """Return the code of a reason given by name, or `BLANK`; raises `ResponsesError` naming the place."""
     if name not in _WORDS and name != "blank":
-        raise ResponsesError(f"{where} gives the reason {name!r}; expected one of {', '.join(_WORDS)}, blank")
+        raise ResponsesError("responses.reason", where=where, name=name, words=_WORDS)
     return BLANK if name == "blank" else int(Reason[name.upper()])
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
 from competency_dx.display.charts import Chart, Series
-from competency_dx.errors import ResponsesError, listed, repeated
+from competency_dx.errors import ResponsesError, repeated
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.responses.explanation import (
@@ -84,10 +84,10 @@ class Responses(Result):
     def __post_init__(self) -> None:
         top = max(int(np.max(self.max_scores, initial=0)), int(np.max(self.scores, initial=0)))
         if top > HIGHEST:
-            raise ResponsesError(f"The highest score is {top}; at most {HIGHEST} points per item are supported")
+            raise ResponsesError("responses.highest_score", top=top, highest=HIGHEST)
         object.__setattr__(self, "background", {k: readonly(v, object) for k, v in self.background.items()})
         if fault := next(_faults(self), None):
-            raise ResponsesError(fault)
+            raise fault
 
     @property
     def observed(self) -> Bools:
@@ -112,8 +112,8 @@ class Responses(Result):
 
     def select(self, items: Iterable[str] | None = None, persons: Iterable[str] | None = None) -> Self:
         """Return the responses of chosen persons to chosen items, in the order given (all when None)."""
-        rows = slice(None) if persons is None else _places(self.persons.tolist(), persons, "persons")
-        columns = slice(None) if items is None else _places(self.items, items, "items")
+        rows = slice(None) if persons is None else _places(self.persons.tolist(), persons, "responses.absent_persons")
+        columns = slice(None) if items is None else _places(self.items, items, "responses.absent_items")
         places, answers = np.arange(len(self.items))[columns].tolist(), self.answers
         if answers is not None:
             answers = RawAnswers(
@@ -147,8 +147,8 @@ class Responses(Result):
 
     def explain(self, person: str, item: str, bank: ItemBank, *, key: KeyShown = "hidden") -> Explanation:
         """Explain the points of one answer; the key is shown only when asked for."""
-        row = int(_places(self.persons.tolist(), [person], "persons")[0])
-        place = int(_places(self.items, [item], "items")[0])
+        row = int(_places(self.persons.tolist(), [person], "responses.absent_persons")[0])
+        place = int(_places(self.items, [item], "responses.absent_items")[0])
         definition = bank.item(item)
         stored = None if self.answers is None else self.answers.of(row, place)
         raw, normalised, elements = explain_answer(definition, stored)
@@ -236,34 +236,34 @@ class Responses(Result):
         return out
 
 
-def _faults(responses: Responses) -> Iterator[str]:
+def _faults(responses: Responses) -> Iterator[ResponsesError]:
     """Yield what is wrong with shapes, then with values and ids."""
-    shape = (len(responses.persons), len(responses.items))
+    shape, top = (len(responses.persons), len(responses.items)), responses.max_scores
     for name in ("scores", "reasons"):
         found = getattr(responses, name).shape
         if found != shape:
-            yield f"{name} has the shape {found}; expected {shape}, one row per person and one column per item"
-    if responses.max_scores.shape != shape[1:]:
-        yield f"max_scores has the shape {responses.max_scores.shape}; expected {shape[1:]}"
-    if int(responses.reasons.max(initial=0)) > max(Reason):
-        yield f"reasons has the value {responses.reasons.max()}; expected 0 to {max(Reason)}"
+            yield ResponsesError("responses.shape", name=name, found=str(found), shape=str(shape))
+    if top.shape != shape[1:]:
+        yield ResponsesError("responses.shape_max", found=str(top.shape), shape=str(shape[1:]))
+    if (highest := int(responses.reasons.max(initial=0))) > max(Reason):
+        yield ResponsesError("responses.reason_value", found=highest, most=int(max(Reason)))
     if responses.scores.min(initial=0) < 0:
-        yield "scores has negative values; a missing answer is 0 with its reason in reasons"
-    if responses.scores.max(initial=0) > responses.max_scores.min(initial=HIGHEST):
-        high = np.flatnonzero(responses.scores.max(axis=0, initial=0) > responses.max_scores)
+        yield ResponsesError("responses.score_negative")
+    if responses.scores.max(initial=0) > top.min(initial=HIGHEST):
+        high = np.flatnonzero(responses.scores.max(axis=0, initial=0) > top)
         if len(high):
-            yield f"scores are above the maximum of items {listed(responses.items[k] for k in high)}; correct max_scores"
-    for what, ids in (("person", responses.persons.tolist()), ("item", responses.items)):
-        if len(set(ids)) < len(ids):
-            yield f"{what} ids occur twice: {listed(repeated(ids))}; every id must be unique"
+            yield ResponsesError("responses.score_above", items=[responses.items[k] for k in high])
+    for code, ids in (("person_ids_twice", responses.persons.tolist()), ("item_ids_twice", responses.items)):
+        if twice := repeated(ids):
+            yield ResponsesError(f"responses.{code}", twice=twice)
 
 
-def _places(known: Sequence[str], wanted: Iterable[str], what: str) -> Ints:
+def _places(known: Sequence[str], wanted: Iterable[str], code: str) -> Ints:
     index = {name: k for k, name in enumerate(known)}
     chosen = list(wanted)
     absent = [w for w in chosen if w not in index]
     if absent:
-        raise ResponsesError(f"There are no {what} {listed(absent)}; there are {listed(known)}")
+        raise ResponsesError(code, absent=absent, known=known)
     return np.array([index[w] for w in chosen], dtype=np.int64)
 
 
@@ -287,10 +287,7 @@ def chosen_options(data: Responses, item: int, labels: tuple[str, ...] | None = 
     """
     name = data.items[item]
     if data.answers is None:
-        raise ResponsesError(
-            f"Item {name}: the chosen options are needed and the responses hold points only; load the raw answers with "
-            "load_responses(…, bank=bank)"
-        )
+        raise ResponsesError("responses.options_needed", name=name)
     spelled, codes = data.answers.spelled(item)
     given: Ints = np.where(data.observed[:, item], codes, -1).astype(np.int64)
     if labels is None:
@@ -306,10 +303,9 @@ def _labels(data: Responses, item: int, spelled: tuple[str, ...], given: Ints) -
     seen = {spelled[k] for k in np.unique(given[given >= 0])}
     right = {spelled[k] for k in np.unique(given[(given >= 0) & (data.scores[:, item] > 0)])}
     if len(right) != 1:
-        what = "no chosen option earns a point" if not right else f"options {listed(sorted(right))} earn points"
-        raise ResponsesError(f"Item {name}: {what}; a model of distractors needs exactly one keyed option")
+        if not right:
+            raise ResponsesError("responses.no_key", name=name)
+        raise ResponsesError("responses.several_keys", name=name, options=sorted(right))
     if len(seen) > MOST_OPTIONS:
-        raise ResponsesError(
-            f"Item {name} has {len(seen)} different answers; a model of distractors is for multiple choice"
-        )
+        raise ResponsesError("responses.options_many", name=name, n_seen=len(seen))
     return (*sorted(seen - right), *right)

@@ -226,7 +226,7 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
     key = read_number(str(item.key))
     distances = [read_number(rule.absolute), read_number(rule.relative)]
     if key is None or None in distances:
-        raise ResponsesError(f"item {item.id}: key {item.key!r} or its tolerance is not a number; correct the bank")
+        raise ResponsesError("responses.key_number", item=item.id, key=item.key)
     absolute, relative = cast("list[Fraction]", distances)
     allowed = max(absolute, relative * abs(key))
     units = ("%", *filter(None, (item.unit.ru, item.unit.en))) if item.unit else ("%",)
@@ -245,7 +245,7 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
     try:
         pattern = re.compile(rule.pattern.replace("ё", "е"), re.IGNORECASE) if rule.pattern else None
     except re.error as fault:
-        raise ResponsesError(f"item {item.id}: pattern {rule.pattern!r} is no regular expression ({fault})") from None
+        raise ResponsesError("responses.pattern", item=item.id, pattern=rule.pattern, fault=fault) from None
 
     def judge(raw: str) -> Judgement:
         text = fold_text(raw)

@@ -57,11 +57,11 @@ ENOUGH = 1 << 16
 _CASE, _SIGN, _FOREIGN = -3.0, -4.0, -9.0
 
 _KINDS: Mapping[bytes, str] = {
-    b"PK\x03\x04": "a workbook (.xlsx) or an archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls), or one protected by a password",
-    b"PAR1": "a Parquet file (.parquet)",
-    b"%PDF": "a PDF document",
-    b"\x1f\x8b": "a gzip archive (.gz)",
+    b"PK\x03\x04": "responses.is_workbook",
+    b"\xd0\xcf\x11\xe0": "responses.is_old_excel",
+    b"PAR1": "responses.is_parquet",
+    b"%PDF": "responses.is_pdf",
+    b"\x1f\x8b": "responses.is_gzip",
 }
 
 
@@ -86,11 +86,11 @@ def russian(text: str) -> float:
 
 
 def disguise(data: bytes) -> str | None:
-    """Return in words what the bytes are when they are no table in plain text, None when they may be one."""
+    """Return the phrase for what the bytes are when they are no table in plain text, None when they may be one."""
     for start, what in _KINDS.items():
         if data.startswith(start):
             return what
     head = data[:4096].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if re.match(rb"<(?:!doctype html|html|head|body|table|meta|style|div)", head) or b"<html" in head:
-        return "a web page (HTML)"
-    return "an XML document" if head.startswith((b"<?xml", b"<workbook")) else None
+        return "responses.is_html"
+    return "responses.is_xml" if head.startswith((b"<?xml", b"<workbook")) else None

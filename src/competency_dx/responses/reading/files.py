@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from competency_dx.errors import ResponsesError, listed, require
+from competency_dx.errors import ResponsesError, phrase, require
 from competency_dx.findings import Finding
 from competency_dx.responses.findings import (
     EMPTY_ROWS,
@@ -46,13 +46,11 @@ WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 _BROKEN_CELLS = (
     (
         re.compile(r'<c [^>]*?r="([A-Z]+\d+)"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>'),
-        "formulas without values",
-        "open the file in a spreadsheet program, save it there, and read it again",
+        "responses.formulas",
     ),
     (
         re.compile(r'<c [^>]*?r="([A-Z]+\d+)"[^>]*t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?!#N/A)'),
-        "spreadsheet errors such as #REF!",
-        "correct or clear them",
+        "responses.sheet_errors",
     ),
 )
 
@@ -66,7 +64,7 @@ def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | 
     which a header row is known.
     """
     if not path.is_file():
-        raise ResponsesError(f"{path}: there is no such file; expected .csv, .tsv, .xlsx, .parquet, .json or .jsonl")
+        raise ResponsesError("responses.no_such_file", path=path)
     suffix = Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     if suffix in {".csv", ".tsv", ".txt"}:
         return _csv(path, ids)
@@ -76,7 +74,7 @@ def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | 
         return _parquet(path)
     if suffix in {".json", ".jsonl", ".ndjson"}:
         return _json(path, lines=suffix != ".json")
-    raise ResponsesError(f"{path}: files of type {suffix!r} are not read; save it as .csv, .xlsx, .parquet or .json")
+    raise ResponsesError("responses.file_type", path=path, suffix=suffix)
 
 
 def _bytes(path: Path) -> bytes:
@@ -86,7 +84,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as fault:
-        raise ResponsesError(f"{path}: not readable as a gzip archive ({fault}); write the file again") from None
+        raise ResponsesError("responses.not_gzip", path=path, fault=fault) from None
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
@@ -109,19 +107,16 @@ def delimiter_of(lines: Sequence[str]) -> str:
 def _csv(path: Path, ids: frozenset[str]) -> Table:
     data = _bytes(path)
     if (what := disguise(data)) is not None:
-        raise ResponsesError(
-            f"{path}: the file is no text but {what}; open it in a spreadsheet program, save the table there as .xlsx or .csv, "
-            "and read that"
-        )
+        raise ResponsesError("responses.disguised", path=path, what=phrase(what))
     text, encoding = decode(data)
     first, _, rest = text.partition("\n")
     if first.strip().lower().startswith("sep="):
         text = rest
     lines = [line for _, line in zip(range(HEAD), io.StringIO(text, newline=""), strict=False)]
     if "\0" in text:
-        raise ResponsesError(f"{path}: the file is no text; save the table as .csv in UTF-8, or as .xlsx")
+        raise ResponsesError("responses.not_text", path=path)
     if not any(line.strip() for line in lines):
-        raise ResponsesError(f"{path}: the file is empty; expected a header row and one row per person or answer")
+        raise ResponsesError("responses.empty", path=path)
     mark = delimiter_of([line for line in lines if line.strip()])
     reader = csv.reader(lines, delimiter=mark)
     head, ends = [], []
@@ -133,7 +128,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     for before, row in zip([0, *ends][at:], head[at:], strict=False):
         _refuse_swallowed(path, row, mark, columns, before + 1)
         if any(cell.strip() for cell in row[columns:]):
-            raise _too_long(path, f"line {before + 1} has {len(row)} cells, the header {columns}", mark)
+            raise _too_long(path, phrase("responses.line_cells", line=before + 1, cells=len(row), header=columns), mark)
     width = max(len(row) for row in head[at:])
     frame = _csv_body(path, text, skip=ends[at], mark=mark, width=width)
     if text.count("\n", 0, -1) > ends[at] + len(frame):  # cells of several lines, or empty lines
@@ -164,24 +159,19 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> pd.
         if longer := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", words):
             if text.splitlines()[skip + int(longer[2]) - 1].count('"') % 2:
                 raise _unclosed(path, skip + int(longer[2])) from None
-            sizes = f"line {skip + int(longer[2])} has {longer[3]} cells, the header {longer[1]}"
+            sizes = phrase("responses.line_cells", line=skip + int(longer[2]), cells=longer[3], header=longer[1])
             raise _too_long(path, sizes, mark) from None
-        raise _too_long(path, "a row has more cells than the header has columns", mark) from None
+        raise _too_long(path, phrase("responses.a_row_longer"), mark) from None
     return frame
 
 
-def _too_long(path: Path, sizes: str, mark: str) -> ResponsesError:
-    shown = "tab" if mark == "\t" else repr(mark)
-    return ResponsesError(
-        f"{path}: {sizes}: more cells than the header has columns (the delimiter is {shown}); put texts that contain the "
-        "delimiter in quotes, or give every column a heading"
-    )
+def _too_long(path: Path, sizes: Mapping[str, str], mark: str) -> ResponsesError:
+    shown = phrase("responses.tab") if mark == "\t" else repr(mark)
+    return ResponsesError("responses.row_too_long", path=path, sizes=sizes, shown=shown)
 
 
 def _unclosed(path: Path, line: int) -> ResponsesError:
-    return ResponsesError(
-        f"{path}: a quotation mark opened near line {line} is not closed and swallows the rows after it; close or remove it"
-    )
+    return ResponsesError("responses.quote_open", path=path, line=line)
 
 
 def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, line: int) -> None:
@@ -239,16 +229,16 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     try:
         book = CalamineWorkbook.from_path(str(path))
     except (CalamineError, OSError) as fault:
-        raise ResponsesError(_no_workbook(path, fault)) from None
+        raise _no_workbook(path, fault) from None
     _refuse_broken_cells(path)
     if sheet is not None and sheet not in book.sheet_names:
-        raise ResponsesError(f"{path}: there is no sheet {sheet!r}; the workbook has {listed(book.sheet_names)}")
+        raise ResponsesError("responses.no_sheet", path=path, sheet=sheet, sheet_names=book.sheet_names)
     hidden = {m.name for m in book.sheets_metadata if m.visible != SheetVisibleEnum.Visible}
     names = [sheet] if sheet is not None else book.sheet_names
     grids = {n: grid for n in names if (grid := book.get_sheet_by_name(n).to_python(skip_empty_area=False))}
     filled = {n: g for n, g in grids.items() if any(c not in {None, ""} for row in g for c in row)}
     if not filled:
-        raise ResponsesError(f"{path}: the workbook holds no cells; expected a header row and one row per person")
+        raise ResponsesError("responses.empty_book", path=path)
     fits = {n: _fit(g, ids) for n, g in filled.items()}
     seen = {n for n in filled if n not in hidden and fits[n]} or set(filled)  # a hidden sheet only where no other fits
     chosen = max(seen, key=lambda n: (fits[n], n not in hidden, -names.index(n)))
@@ -261,17 +251,14 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     return _with_header(path.name, grid[: at + 1], cells, notes)
 
 
-def _no_workbook(path: Path, fault: Exception) -> str:
+def _no_workbook(path: Path, fault: Exception) -> ResponsesError:
     data = path.read_bytes() if path.is_file() else b""
-    what = disguise(data)
-    if what is None and not data[:ENOUGH].count(0) and data.strip():
-        what = "plain text"
-    if what is None or "workbook (.xlsx)" in what:
-        return f"{path}: not readable as a workbook ({fault}); save it again as .xlsx"
-    return (
-        f"{path}: not readable as a workbook, the file is {what}; open it in a spreadsheet program, save it there as .xlsx "
-        "without a password (plain text: name it .csv), and read that"
-    )
+    kind = disguise(data)
+    if kind is None and not data[:ENOUGH].count(0) and data.strip():
+        kind = "responses.is_text"
+    if kind is None or kind == "responses.is_workbook":
+        return ResponsesError("responses.not_workbook", path=path, fault=fault)
+    return ResponsesError("responses.no_workbook_but", path=path, what=phrase(kind))
 
 
 def _other_sheets(
@@ -317,9 +304,16 @@ def _refuse_broken_cells(path: Path) -> None:
             if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
                 continue
             text = archive.read(name).decode("utf-8", errors="replace")
-            for pattern, what, remedy in _BROKEN_CELLS:
+            for pattern, code in _BROKEN_CELLS:
                 if cells := pattern.findall(text):
-                    raise ResponsesError(f"{path}: {len(cells)} cells hold {what} ({listed(cells)}); {remedy}")
+                    raise ResponsesError(
+                        "responses.broken_cells",
+                        path=path,
+                        n=len(cells),
+                        cells=cells,
+                        what=phrase(code),
+                        remedy=phrase(f"{code}_remedy"),
+                    )
 
 
 def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
@@ -335,7 +329,7 @@ def _parquet(path: Path) -> Table:
     except ImportError:
         raise require("pyarrow", "io", path.name) from None
     except (OSError, ValueError) as fault:
-        raise ResponsesError(f"{path}: not readable as parquet ({str(fault).strip()}); write the file again") from None
+        raise ResponsesError("responses.not_parquet", path=path, fault=fault) from None
 
 
 def _json(path: Path, *, lines: bool) -> Table | str:
@@ -345,10 +339,10 @@ def _json(path: Path, *, lines: bool) -> Table | str:
     except (json.JSONDecodeError, RecursionError) as fault:
         if not lines and text.lstrip().startswith("{") and "Extra data" in str(fault):
             return _json(path, lines=True)
-        expected = "one object on every line" if lines else "a list of objects"
-        raise ResponsesError(f"{path}: the text is not JSON ({fault}); expected {expected}") from None
+        code = "responses.json_lines" if lines else "responses.json_list"
+        raise ResponsesError(code, path=path, fault=fault) from None
     if isinstance(document, dict) and document.get("kind") == "responses":
         return text
     if isinstance(document, list) and document:
         return from_records(document, path.name)
-    raise ResponsesError(f"{path}: expected a list of objects, one a person or answer, or a document of responses")
+    raise ResponsesError("responses.json_shape", path=path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from competency_dx.arrays import value
 from competency_dx.bank import Rubric
-from competency_dx.errors import ResponsesError, listed
+from competency_dx.errors import ResponsesError
 from competency_dx.responses.normalise import fold_code, tidy
 from competency_dx.responses.rules import edit_distance
 
@@ -117,9 +117,7 @@ def names_of(bank: ItemBank, aliases: Mapping[str, str] | None) -> ItemNames:
     """Return every way to write the items of a bank; raises `ResponsesError` when an alias names no item."""
     ids = {item.id for item in bank.items}
     if strange := [i for i in (aliases or {}).values() if i not in ids]:
-        raise ResponsesError(
-            f"Layout(aliases=…) names {listed(strange)}, which bank {bank.id} has not; correct the ids"
-        )
+        raise ResponsesError("responses.aliases_unknown", strange=strange, bank=bank.id)
     exact = {i: Target(i) for i in ids} | {name: Target(i) for name, i in (aliases or {}).items()}
     criteria = {
         f"{i.id}.{c.id}": Target(i.id, c.id) for i in bank.items if isinstance(i.rule, Rubric) for c in i.rubric

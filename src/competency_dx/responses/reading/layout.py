@@ -137,12 +137,9 @@ class Layout:
         choices = {"kind": Shape, "cells": Cells, "attempts": Attempts, "pii": Privacy, "unreadable": Unreadable}
         for name, kind in choices.items():
             if getattr(self, name) not in get_args(kind):
-                possible = ", ".join(map(repr, get_args(kind)))
-                raise ResponsesError(
-                    f"Layout({name}={getattr(self, name)!r}) is not possible; choose one of {possible}"
-                )
+                raise ResponsesError("responses.layout", name=name, given=getattr(self, name), choices=get_args(kind))
         if isinstance(self.items, str):
-            raise ResponsesError(f"Layout(items={self.items!r}) is one text; give a tuple of column names")
+            raise ResponsesError("responses.items_one_text", items=self.items)
         object.__setattr__(self, "items", None if self.items is None else tuple(map(_one_line, self.items)))
         for name in ("person", "item", "answer", "form"):
             given = getattr(self, name)

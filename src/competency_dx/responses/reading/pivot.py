@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Ints
-from competency_dx.errors import ResponsesError, listed
+from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding
 from competency_dx.responses.findings import ATTEMPTS, HEADER_MATCHED, SPELLINGS, UNKNOWN_ITEMS, VARYING
 from competency_dx.responses.missing import Reason, Reasons
@@ -47,17 +47,12 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
     )
     for name in filter(None, (layout.item, layout.answer, layout.person)):
         if name not in table.columns:
-            raise ResponsesError(
-                f"{table.origin}: there is no column {name!r}; its columns are {listed(table.columns)}"
-            )
+            raise ResponsesError("responses.no_column", origin=table.origin, name=name, columns=table.columns)
     if person and item and answer:
         certain = layout.kind == "long" or layout.item is not None
         return LongColumns(person, item, answer) if certain or _holds_ids(table, item, bank, layout) else None
     if layout.kind == "long":
-        raise ResponsesError(
-            f"{table.origin}: a long table needs columns of persons, items and answers; found {listed(table.columns)}; "
-            "name them with Layout(person=…, item=…, answer=…)"
-        )
+        raise ResponsesError("responses.long_roles", origin=table.origin, columns=table.columns)
     return None
 
 
@@ -70,9 +65,12 @@ def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -
     if spelled and not any(map(names.find, spelled)):
         near = hinted({v: meant for v in spelled if (meant := names.near(v))})
         raise ResponsesError(
-            f"{table.origin}: column {item} names no item of bank {bank.id} (it holds {listed(near or spelled)}; items "
-            f"{listed(i.id for i in bank.items)}); correct the ids, or say which is which with "
-            "Layout(aliases={name: item})"
+            "responses.long_no_item",
+            origin=table.origin,
+            item=item,
+            bank=bank.id,
+            near=near or spelled,
+            items=[i.id for i in bank.items],
         )
     return True
 
@@ -88,9 +86,7 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     person, spelled, answer = (table.columns[n] for n in roles)
     if (person.codes < 0).any() or (spelled.codes < 0).any():
         rows = np.flatnonzero((person.codes < 0) | (spelled.codes < 0)) + 1
-        raise ResponsesError(
-            f"{table.origin}: rows {listed(rows.tolist())} have no person or no item; fill the cells or remove the rows"
-        )
+        raise ResponsesError("responses.long_gaps", origin=table.origin, rows=rows.tolist())
     item, notes = _items(spelled, bank, layout)
     rest = {name: c for name, c in table.columns.items() if name not in roles}
     kept = np.flatnonzero(item.codes >= 0)
@@ -101,13 +97,8 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
         twice = np.flatnonzero(attempt)
         shown = [f"{person.vocabulary[person.codes[r]]}/{item.vocabulary[item.codes[r]]}" for r in twice]
         apart = [n for n, c in rest.items() if not pd.DataFrame({"cell": cell, "by": c.codes[kept]}).duplicated().any()]
-        by = (
-            f"column {apart[0]} tells them apart: read the rows of one {apart[0]} at a time" if apart else "remove some"
-        )
-        raise ResponsesError(
-            f"{table.origin}: answers given twice (person/item): {listed(dict.fromkeys(shown))}; {by}, or choose with "
-            "Layout(attempts='first'), 'last' or 'best'"
-        )
+        by = phrase("responses.apart_by", column=apart[0]) if apart else phrase("responses.remove_some")
+        raise ResponsesError("responses.answers_twice", origin=table.origin, shown=dict.fromkeys(shown), by=by)
     layer = attempt if layout.attempts == "best" else np.zeros_like(attempt)
     ids, first, row = np.unique(layer * len(person.vocabulary) + person.codes, return_index=True, return_inverse=True)
     chosen = kept[attempt[kept] == 0] if layout.attempts == "first" else kept
@@ -168,8 +159,7 @@ def owners(roles: Roles) -> tuple[Names, Ints]:
     bare = np.flatnonzero(column.codes < 0)
     if len(bare):
         raise ResponsesError(
-            f"{roles.table.origin}: rows {listed((bare + 1).tolist())} have no id in column {column.name}; fill the "
-            "cells or remove the rows"
+            "responses.rows_without_id", origin=roles.table.origin, value=(bare + 1).tolist(), column=column.name
         )
     row, present = pd.factorize(column.codes)
     ids: Names = np.array(column.vocabulary, dtype=object)[present]
@@ -184,10 +174,7 @@ def single_rows(roles: Roles, layout: Layout) -> Roles:
     if not twice:
         return roles
     if layout.attempts == "error":
-        raise ResponsesError(
-            f"{roles.table.origin}: persons {listed(twice)} have several rows; remove some, or choose with "
-            "Layout(attempts='first'), 'last' or 'best'"
-        )
+        raise ResponsesError("responses.persons_twice", origin=roles.table.origin, twice=twice)
     finding = ATTEMPTS.of(twice)
     if layout.attempts == "best":
         return roles._replace(table=roles.table.take(np.arange(len(row)), finding))

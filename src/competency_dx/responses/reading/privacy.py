@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from competency_dx.responses.reading.footers import is_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from competency_dx.responses.reading.table import Column
 
@@ -19,6 +19,17 @@ Personal = Literal[
     "name", "e-mail", "phone", "СНИЛС", "passport", "ИНН", "birth date", "IP address", "account", "name in a comment"
 ]
 
+IN_WORDS: Mapping[str, str] = {
+    "name": "responses.kind_name",
+    "e-mail": "responses.kind_mail",
+    "phone": "responses.kind_phone",
+    "passport": "responses.kind_passport",
+    "birth date": "responses.kind_birth",
+    "IP address": "responses.kind_address",
+    "account": "responses.kind_account",
+    "name in a comment": "responses.kind_comment",
+}
+"""How errors say what a column holds; СНИЛС and ИНН stand for themselves."""
 SAMPLE = 2000
 """Distinct contents looked at per column where a share of them decides."""
 YEARS, ADULT = 5, 2000

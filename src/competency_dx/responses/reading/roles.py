@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from competency_dx.bank import Item, ItemBank
-from competency_dx.errors import ResponsesError, listed, repeated
+from competency_dx.errors import ResponsesError, phrase, repeated
 from competency_dx.findings import Finding
 from competency_dx.responses.findings import (
     BACKGROUND,
@@ -23,7 +23,7 @@ from competency_dx.responses.normalise import fold_code, read_number, read_point
 from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
-from competency_dx.responses.reading.privacy import Personal, personal_columns, signed_columns
+from competency_dx.responses.reading.privacy import IN_WORDS, Personal, personal_columns, signed_columns
 from competency_dx.responses.reading.sums import sum_columns
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
@@ -77,7 +77,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         rest = [name for name in rest if name not in scored]
         notes += SUMS.about(sums)
     if not items:
-        raise ResponsesError(_no_items(table, bank, names))
+        raise _no_items(table, bank, names)
     strange = {} if names is None else _strange(table, rest, names, items, bank)
     background = tuple(name for name in rest if name not in strange)
     notes += PERSONAL_DATA.about(sorted(personal), kinds=[list(pair) for pair in personal.items()])
@@ -86,18 +86,14 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     return Roles(table.take(np.arange(table.rows), *notes), person, form, items, background)
 
 
-def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> str:
-    columns = listed(table.columns) or "none"
+def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> ResponsesError:
     if bank is None or names is None:
-        return (
-            f"{table.origin}: no column holds points (columns {columns}); give the bank to score raw answers, or name the "
-            "item columns with Layout(items=…)"
-        )
+        return ResponsesError("responses.no_points", origin=table.origin, columns=table.columns)
     near = {n: meant for n in table.columns if (meant := names.near(n))}
-    hint = f"; some look like items: {listed(hinted(near))}" if near else ""
-    return (
-        f"{table.origin}: no column is an item of bank {bank.id} (items {listed(i.id for i in bank.items)}; columns "
-        f"{columns}){hint}; name the columns by item ids, or say which is which with Layout(aliases={{header: item}})"
+    hint = phrase("responses.look_like_items", near=hinted(near)) if near else ""
+    items = [i.id for i in bank.items]
+    return ResponsesError(
+        "responses.no_items", origin=table.origin, bank=bank.id, items=items, columns=table.columns, hint=hint
     )
 
 
@@ -105,8 +101,7 @@ def _present(table: Table, names: Iterable[str], setting: str) -> None:
     absent = [n for n in names if n not in table.columns]
     if absent:
         raise ResponsesError(
-            f"{table.origin}: Layout({setting}=…) names {listed(absent)}, which the table has not; its columns are "
-            f"{listed(table.columns)}"
+            "responses.setting_absent", origin=table.origin, setting=setting, absent=absent, columns=table.columns
         )
 
 
@@ -117,9 +112,7 @@ def _named_items(table: Table, layout: Layout) -> dict[str, tuple[str, ...]]:
     _present(table, aliases, "aliases")
     chosen = {name: aliases.get(name, name) for name in (*names, *aliases)}
     if twice := repeated(chosen.values()):
-        raise ResponsesError(
-            f"{table.origin}: several columns are named {listed(twice)} by Layout(aliases=…); keep one"
-        )
+        raise ResponsesError("responses.alias_twice", origin=table.origin, twice=twice)
     return {item: (name,) for name, item in chosen.items()}
 
 
@@ -134,9 +127,7 @@ def _bank_items(
     for target, several in columns.items():
         exact = [name for name in several if name == target.item] or [n for n in several if n in names.exact]
         if len(several) > 1 and len(exact) != 1:
-            raise ResponsesError(
-                f"{table.origin}: columns {listed(several)} all name item {target.item}; keep one of them"
-            )
+            raise ResponsesError("responses.one_item_twice", origin=table.origin, several=several, item=target.item)
         columns[target] = exact or several
     items: dict[str, tuple[str, ...]] = {}
     for item in _wanted(bank, layout):
@@ -146,9 +137,7 @@ def _bank_items(
         elif any(parts):
             absent = [c.id for c, name in zip(item.rubric, parts, strict=True) if not name]
             if absent:
-                raise ResponsesError(
-                    f"item {item.id}: no columns for the criteria {listed(absent)}; every criterion needs one"
-                )
+                raise ResponsesError("responses.criteria_absent", item=item.id, absent=absent)
             items[item.id] = tuple(parts)
     loose = [parts[0] for item, parts in items.items() if len(parts) == 1 and parts[0] not in names.exact]
     return items, [*HEADER_MATCHED.about(loose)]
@@ -183,7 +172,7 @@ def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
     known = {i.id: i for i in bank.items}
     absent = [i for i in layout.items if i not in known]
     if absent:
-        raise ResponsesError(f"Layout(items=…) names {listed(absent)}, which bank {bank.id} has not; correct the ids")
+        raise ResponsesError("responses.items_unknown", absent=absent, bank=bank.id)
     return [known[i] for i in layout.items]
 
 
@@ -196,10 +185,11 @@ def _personal(table: Table, used: set[str], layout: Layout) -> dict[str, Persona
 
 def _allowed(table: Table, personal: dict[str, Personal], layout: Layout) -> dict[str, Personal]:
     if personal and layout.pii == "refuse":
-        raise ResponsesError(
-            f"{table.origin}: columns hold personal data: {listed(f'{n} ({what})' for n, what in personal.items())}; work "
-            "with pseudonyms only: remove the columns, or leave them out with Layout(pii='drop')"
-        )
+        shown = [
+            phrase(IN_WORDS[kind], column=name) if kind in IN_WORDS else f"{name} ({kind})"
+            for name, kind in personal.items()
+        ]
+        raise ResponsesError("responses.personal_data", origin=table.origin, items=shown)
     return personal
 
 
@@ -252,7 +242,7 @@ def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -
     if layout.form is not None:
         _present(table, [layout.form], "form")
         if bank is None or not bank.forms:
-            raise ResponsesError("Layout(form=…) needs a bank with forms, which tell the items of each form; give one")
+            raise ResponsesError("responses.form_without_bank")
         return layout.form
     if bank is None or not bank.forms:
         return None
@@ -266,10 +256,7 @@ def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[
     numeric = [name for name, kind in kinds.items() if kind != "other"]
     sums = [numeric[k] for k in sum_columns([table.columns[name] for name in numeric])]
     if broken := [name for name in numeric if kinds[name] == "fractions" and name not in sums]:
-        raise ResponsesError(
-            f"column {broken[0]} holds numbers that are no whole points; name the item columns with Layout(items=…), or "
-            "round the points"
-        )
+        raise ResponsesError("responses.not_whole", broken=broken[0])
     return [name for name in numeric if name not in sums], sums
 
 

@@ -223,10 +223,7 @@ def decide(
         twos = [name for name, t in tallies.items() if t.twos]
         shifted = catalogue.STARTS_AT_ONE.about(twos) if 2 * len(twos) > len(every) else ()
         return "raw", [*catalogue.POINTS_AMONG_ANSWERS.about(alike), *shifted]
-    raise ResponsesError(
-        f"The cells can be read as answers and as points, with different results ({differ} cells); say which they are "
-        "with Layout(cells='raw') or Layout(cells='scored')"
-    )
+    raise ResponsesError("responses.raw_or_scored", differ=differ)
 
 
 def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:

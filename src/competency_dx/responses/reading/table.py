@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Ints, Names, value
-from competency_dx.errors import ResponsesError, listed, repeated
+from competency_dx.errors import ResponsesError, repeated
 from competency_dx.findings import Finding
 from competency_dx.responses.normalise import fold_code, header_form
 
@@ -156,7 +156,7 @@ def table(named: Iterable[tuple[str, Any]], origin: str, **rest: Any) -> Table: 
     """Make a table of named columns of equal length; raises `ResponsesError` when a name occurs twice."""
     pairs = [(" ".join(name.split()), cells) for name, cells in named]
     if twice := repeated(name for name, _ in pairs):
-        raise ResponsesError(f"{origin}: columns named twice: {listed(twice)}; each name must occur once: rename one")
+        raise ResponsesError("responses.columns_twice", origin=origin, twice=twice)
     columns = {name: column(name, cells) for name, cells in pairs}
     rows = len(next(iter(columns.values())).codes) if columns else 0
     return Table(columns=columns, rows=rows, origin=origin, **rest)
@@ -173,10 +173,7 @@ def from_frame(frame: object) -> Table:
     try:
         data = nw.from_native(cast("Any", frame), eager_only=True)
     except TypeError:
-        raise ResponsesError(
-            f"A source of type {type(frame).__name__} cannot be read; expected a path, a data frame, a list of "
-            "records or a 2-D array (collect a lazy frame first)"
-        ) from None
+        raise ResponsesError("responses.source_type", given=type(frame).__name__) from None
     columns = ((name, data[name]) for name in data.columns)
     return table(
         ((n, c.to_numpy() if c.dtype.is_numeric() else pd.Series(c.to_list(), dtype=object)) for n, c in columns),
@@ -214,7 +211,7 @@ def in_memory(source: object) -> Table:
         return without_labels(_from_pandas(pd.DataFrame(dict(source))))
     if isinstance(source, Sequence) and not isinstance(source, bytes | bytearray):
         if not source:
-            raise ResponsesError("The list of records is empty; expected one mapping per person or answer")
+            raise ResponsesError("responses.no_records")
         return from_records(source)
     return from_frame(source)
 
@@ -222,7 +219,7 @@ def in_memory(source: object) -> Table:
 def from_records(records: Sequence[Mapping[str, object]], origin: str = "records") -> Table:
     """Read a list of mappings; a key that a record lacks is an empty cell."""
     if not all(isinstance(r, Mapping) for r in records):
-        raise ResponsesError(f"{origin}: expected a list of objects like {{'person': 'p1', 'M01': 'A'}}, one a person")
+        raise ResponsesError("responses.records", origin=origin)
     import pandas as pd
 
     names = dict.fromkeys(str(k) for r in records for k in r)

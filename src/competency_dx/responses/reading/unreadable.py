@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from competency_dx.bank import CodeMap, Given, Item, Rubric
-from competency_dx.errors import ResponsesError, listed
+from competency_dx.errors import ResponsesError, phrase
 from competency_dx.responses.missing import Reason
 from competency_dx.responses.normalise import masked, read_integer, read_points
 
@@ -34,7 +34,7 @@ class Unread(NamedTuple):
     cells: int
     filled: int
     contents: tuple[str, ...]
-    expected: str
+    expected: Mapping[str, str]
 
 
 def refuse_unreadable(
@@ -63,11 +63,11 @@ def refuse_unreadable(
                 cells=int(column.counts()[bad].sum()),
                 filled=int(column.counts()[~v.tokens].sum()),
                 contents=tuple(text for text, b in zip(column.vocabulary, bad, strict=True) if b),
-                expected="points" if item is None else _expected(item, points=points),
+                expected=phrase("responses.expected_points") if item is None else _expected(item, points=points),
             )
         )
     if layout.unreadable == "refuse" and (guilty := list(_guilty(judged))):
-        raise ResponsesError(_sentence(guilty, mode, known=bool(items)))
+        raise _refusal(guilty, mode, known=bool(items))
 
 
 def _guilty(judged: Sequence[Unread]) -> Iterator[Unread]:
@@ -82,32 +82,35 @@ def _guilty(judged: Sequence[Unread]) -> Iterator[Unread]:
             yield u
 
 
-def _sentence(guilty: Sequence[Unread], mode: Mode, *, known: bool) -> str:
+def _refusal(guilty: Sequence[Unread], mode: Mode, *, known: bool) -> ResponsesError:
     worst = guilty[0]
-    shown = listed((repr(masked(text)) for text in worst.contents), EXAMPLES)
+    shown = [repr(masked(text)) for text in worst.contents]
     if not known and worst.cells == worst.filled:
-        return (
-            f"column {worst.name} holds no points but {shown}; give the bank to score raw answers, or leave the column out "
-            "of Layout(items=…)"
-        )
-    others = f" (likewise {listed(u.name for u in guilty[1:])})" if len(guilty) > 1 else ""
+        return ResponsesError("responses.points_only_texts", column=worst.name, shown=shown)
     other = "raw" if mode == "scored" else "scored" if worst.content == "answers" else ""
-    cells = f"say what they hold with Layout(cells='{other}') or --cells {other}, " if known and other else ""
-    return (
-        f"column {worst.name}{others}: {worst.cells} of {worst.filled} cells cannot be read ({shown}); expected "
-        f"{worst.expected}; correct the cells, {cells}name codes of missing answers with Layout(missing_tokens=…) or "
-        "--missing, or leave out what cannot be read with Layout(unreadable='leave_out') or --unreadable leave_out"
+    return ResponsesError(
+        "responses.unreadable_column",
+        column=worst.name,
+        others=phrase("responses.likewise", columns=[u.name for u in guilty[1:]]) if len(guilty) > 1 else "",
+        cells=worst.cells,
+        filled=worst.filled,
+        shown=shown,
+        expected=worst.expected,
+        say=phrase("responses.say_cells", other=other) if known and other else "",
     )
 
 
-def _expected(item: Item, *, points: bool) -> str:
+def _expected(item: Item, *, points: bool) -> Mapping[str, str]:
     if points:
-        return f"whole points from 0 to {item.max_score}"
-    if isinstance(item.rule, CodeMap) or item.type in {"number", "digits", "text"}:
-        kinds = {"number": "one number", "digits": "digits", "text": "a text"}
-        return "one of the codes of the item" if isinstance(item.rule, CodeMap) else kinds[item.type]
-    several = "" if item.type == "single" else "s"
-    return f"the code{several} of option{several} {listed(item.options, 10)}" if item.options else "codes of options"
+        return phrase("responses.expected_range", top=item.max_score)
+    if isinstance(item.rule, CodeMap):
+        return phrase("responses.expected_map")
+    if item.type in {"number", "digits", "text"}:
+        return phrase(f"responses.expected_{item.type}")
+    if not item.options:
+        return phrase("responses.expected_codes")
+    code = "responses.expected_option" if item.type == "single" else "responses.expected_options"
+    return phrase(code, options=item.options)
 
 
 def _check_start(item: Item, column: Column, v: Verdicts) -> None:
@@ -116,22 +119,13 @@ def _check_start(item: Item, column: Column, v: Verdicts) -> None:
     values = {m[0] for m in marks if m is not None and m[1] is None}
     top = item.max_score
     if min(values, default=0) == 1 and max(values) == top + 1 and int(column.counts()[~v.tokens].sum()) >= ENOUGH:
-        raise ResponsesError(
-            f"column {column.name} holds marks from 1 to {top + 1} and no 0, where item {item.id} has 0 to {top} points; "
-            f"subtract 1 from the marks, or correct the maximum in the bank"
-        )
+        raise ResponsesError("responses.marks_from_one", column=column.name, value=top + 1, item=item.id, top=top)
 
 
 def _check_range(column: Column, v: Verdicts) -> None:
     """Refuse negative and very high scores where no bank says what is possible."""
     numbers = [read_integer(text) for text, token in zip(column.vocabulary, v.tokens, strict=True) if not token]
     if low := sorted(n for n in numbers if n is not None and n < 0):
-        raise ResponsesError(
-            f"column {column.name} holds negative scores ({listed(low)}); expected points of at least 0: shift the scores "
-            "so that the lowest is 0, or name codes of missing answers with Layout(missing_tokens=…) or --missing"
-        )
+        raise ResponsesError("responses.negative", column=column.name, low=low)
     if high := [n for n in numbers if n is not None and n > HIGHEST]:
-        raise ResponsesError(
-            f"column {column.name} holds {listed(high)}, more than the highest score of {HIGHEST}; if it is no item, name "
-            "the item columns with Layout(items=…) or the person column with Layout(person=…)"
-        )
+        raise ResponsesError("responses.too_high", column=column.name, high=high, highest=HIGHEST)
