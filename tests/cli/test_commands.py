@@ -131,7 +131,7 @@ def test_columns_can_be_named_and_personal_data_left_out(command: Command, tmp_p
     out = tmp_path / "s.json"
     code, _, err = command("score", path, "--bank", "physics", "--out", out, "--person", "мой столбец")
     assert code == 2
-    assert "personal data" in err
+    assert "персональные данные" in err
     arguments = ("score", path, "--bank", "physics", "--out", out, "--person", "мой столбец", "--drop-personal-data")
     assert command(*arguments)[0] == 0
     assert json.loads(out.read_text(encoding="utf-8"))["persons"][0] == "п-0"
