@@ -22,7 +22,7 @@ from competency_dx.calibration.girth_calibration import estimate_by_girth, evide
 from competency_dx.calibration.girth_engine import Girth, girth_estimates, girth_family
 from competency_dx.errors import CalibrationError, ConvergenceError, MissingDependencyError
 from competency_dx.models import NormalPopulation
-from competency_dx.quality.cross_check import CrossCheck, cross_check
+from competency_dx.quality.second_opinion import CrossCheck, cross_check
 
 Reference = Callable[[str], dict[str, Any]]
 SharedFile = Callable[[str], Path]

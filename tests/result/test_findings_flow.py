@@ -114,14 +114,14 @@ def all_errors(cls: type[Exception] = errors.CompetencyDxError) -> Iterator[type
 
 @pytest.mark.parametrize("cls", list(all_errors()), ids=lambda c: c.__name__)
 def test_errors_are_pickled_and_copied(cls: type[Exception]) -> None:
-    fault = cls("why", {"theta": 1.5}) if issubclass(cls, errors.ConvergenceError) else cls("why")
+    fault = cls("why", state={"theta": 1.5}) if issubclass(cls, errors.ConvergenceError) else cls("why")
     for again in (pickle.loads(pickle.dumps(fault)), copy.copy(fault), copy.deepcopy(fault)):
         assert type(again) is cls
         assert str(again) == "why"
         assert getattr(again, "state", None) == getattr(fault, "state", None)
 
 
-RAISES = "from competency_dx.errors import ConvergenceError; raise ConvergenceError('did not converge', {'theta': 1.5})"
+RAISES = "from competency_dx.errors import ConvergenceError; raise ConvergenceError('did not converge', state={'theta': 1.5})"
 
 
 def test_an_error_comes_back_from_another_process() -> None:

@@ -13,7 +13,7 @@ from competency_dx.quality.verdicts import VERDICTS, WEAK
 from competency_dx.responses import LEAST_ANSWERS
 
 if TYPE_CHECKING:
-    from competency_dx.quality.cross_check import CrossCheck, cross_check
+    from competency_dx.quality.second_opinion import CrossCheck, cross_check
     from competency_dx.quality.dependence import Dependence, local_dependence
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-_LATER = dict.fromkeys(("CrossCheck", "cross_check"), "cross_check")
+_LATER = dict.fromkeys(("CrossCheck", "cross_check"), "second_opinion")
 _LATER |= dict.fromkeys(("Dependence", "local_dependence"), "dependence")
 
 
