@@ -60,3 +60,10 @@ def test_posteriors_of_persons_are_integrated_in_the_room_of_persons() -> None:
     name = f"{PACKAGE}.kernels.persons"
     users = {p.relative_to(SOURCE).parts[0] for p in modules() if name in p.read_text(encoding="utf-8")}
     assert users <= {"kernels", "persons", "scoring"}
+
+
+def test_no_module_is_called_like_what_its_room_exports() -> None:
+    """Importing such a module would put it in the place of the function."""
+    for door in sorted((SOURCE).glob("*/__init__.py")):
+        exported = set(getattr(importlib.import_module(f"competency_dx.{door.parent.name}"), "__all__", ()))
+        assert not exported & {p.stem for p in door.parent.glob("*.py")}, door.parent.name

@@ -19,7 +19,7 @@ from competency_dx.errors import ScoringError
 from competency_dx.models import ItemParameters, NormalPopulation, bank_parameters, log_probabilities, score_information
 from competency_dx.persons import match, posterior_of
 from competency_dx.scoring import reliability
-from competency_dx.scoring.reliability import _measured
+from competency_dx.scoring.score_reliability import _measured
 
 MakeBank = Callable[..., ItemBank]
 SharedFile = Callable[[str], Path]

@@ -13,8 +13,8 @@ from competency_dx.quality.verdicts import VERDICTS, WEAK
 from competency_dx.responses import LEAST_ANSWERS
 
 if TYPE_CHECKING:
-    from competency_dx.quality.second_opinion import CrossCheck, cross_check
     from competency_dx.quality.dependence import Dependence, local_dependence
+    from competency_dx.quality.second_opinion import CrossCheck, cross_check
 
 __all__ = [
     "LEAST_ANSWERS",

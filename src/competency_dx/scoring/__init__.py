@@ -16,9 +16,9 @@ from competency_dx.persons import (
 )
 from competency_dx.scoring.api import score
 from competency_dx.scoring.conditioning import LatentRegression
-from competency_dx.scoring.plausible_values import PlausibleValues, plausible_values
+from competency_dx.scoring.plausible_draws import PlausibleValues, plausible_values
 from competency_dx.scoring.pooling import Pooled, pool
-from competency_dx.scoring.reliability import Reliability, reliability
+from competency_dx.scoring.score_reliability import Reliability, reliability
 from competency_dx.scoring.scores import Scores
 from competency_dx.scoring.streaming import FileScores, answer_blocks, complete_file, pyarrow_for, score_file
 
