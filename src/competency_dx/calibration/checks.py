@@ -60,11 +60,13 @@ def after(parameters: ItemParameters, model: str, n_answers: Ints, free: Bools) 
     with np.errstate(divide="ignore", invalid="ignore"):
         negative = free & (a < 0) & ~(ndtr(a / se) > FALSE_ALARM / max(1, int(free.sum())))
     far = np.nanmax(np.abs(np.where(np.isfinite(b), b, 0.0)), axis=1) > FARTHEST
-    thin = (
-        THIN_SAMPLE.about(ids[n_answers < THIN_2PL], least=THIN_2PL, model=model)
-        if free.any()
-        else IMPRECISE.about(ids[n_answers < THIN_RASCH], least=THIN_RASCH)
-    )
+    least = THIN_2PL if free.any() else THIN_RASCH
+    few = n_answers < least
+    within = 1.96 * np.sqrt(variances[few, parameters.slopes.shape[1]])
+    if free.any():
+        thin = THIN_SAMPLE.about(ids[few], least=least, model=model)
+    else:
+        thin = IMPRECISE.about(ids[few], least=least, within=float(np.median(within)) if few.any() else 0.0)
     return (
         *NEGATIVE_SLOPE.about(ids[negative]),
         *STEEP_SLOPE.about(ids[free & (a > LARGEST_SLOPE)], limit=LARGEST_SLOPE),

@@ -144,7 +144,8 @@ def _estimated(
         out = assembled(setting, likelihood, found, covariance, likelihood.integral.accuracy(found.at))
     announce(out.findings, known=carried)
     if not out.converged:
-        raise ConvergenceError("calibration.no_maximum", state=out, **unfinished(out, likelihood, found))
+        facts = unfinished(out, likelihood, found, priors=request.priors is not None, most=method.max_iterations)
+        raise ConvergenceError("calibration.no_maximum", state=out, **facts)
     return out
 
 

@@ -48,8 +48,11 @@ THIN_SAMPLE = Template("calibration.thin_sample", "warning",
     "PCM.",
     "Fewer than {least} answers to {scope}: thin data for the model {model}. Use Rasch or PCM.")
 IMPRECISE = Template("calibration.imprecise_difficulties", "warning",
-    "Меньше {least} ответов на {n:~задание|задания|задания} {scope}: оценки трудности неточны. Соберите больше ответов.",
-    "Fewer than {least} answers to {scope}: difficulties are imprecise. Collect more answers.")
+    "Меньше {least} ответов на {n:~задание|задания|задания} {scope}: трудности известны с точностью до ±{within:.1f} логита "
+    "(95 %). Лёгкие задания от трудных так отличить можно; для банка, порогов и сравнения близких заданий соберите больше "
+    "ответов.",
+    "Fewer than {least} answers to {scope}: difficulties are known to within ±{within:.1f} logits (95 %). That tells easy items "
+    "from hard ones; for a bank, for cut scores and to compare items close to one another collect more answers.")
 NEAR_DUPLICATE = Template("calibration.near_duplicate", "warning",
     "Задания почти повторяют друг друга (корреляция ответов выше {limit}): {pairs}. Их дискриминации завышены; оставьте "
     "одно из каждой пары.",

@@ -145,8 +145,11 @@ def _arrays(items: Items, known: Known, phi: Floats, full: Floats, held: Anchors
     return {"slopes": shifted[:, :D], "intercepts": e, "extras": extras, "covariance": within}
 
 
-def unfinished(out: Calibration, likelihood: Marginal, found: Fit) -> dict[str, Any]:
-    """Return where the estimation stands and what may be the matter, the facts of the error."""
+def unfinished(out: Calibration, likelihood: Marginal, found: Fit, *, priors: bool, most: int) -> dict[str, Any]:
+    """Return where the estimation stands and what may be the matter, the facts of the error.
+
+    What was done is not advised: to take `priors`, or to allow more than the `most` E-steps where they did not run out.
+    """
     beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
     twins = next((f.scope for f in out.findings if f.code == NEAR_DUPLICATE.code), ())
     pairs = ["; ".join(", ".join(f.scope) for f in out.findings if f.code == "engine.inseparable")]
@@ -156,5 +159,7 @@ def unfinished(out: Calibration, likelihood: Marginal, found: Fit) -> dict[str, 
         "smallest": found.information.smallest_eigenvalue,
         "twins": phrase("calibration.repeating_items", twins=twins) if twins else "",
         "pairs": phrase("calibration.inseparable", pairs=pairs) if pairs[0] else "",
+        "without": "" if priors else phrase("calibration.without_priors"),
+        "short": phrase("calibration.short") if found.iterations >= most else "",
         "worst": [out.parameters.items[i] for i in sorted(np.argsort(-np.abs(beta).max(axis=1))[:3])],
     }

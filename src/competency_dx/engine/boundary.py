@@ -1,4 +1,4 @@
-"""Asymptotes that run to 0 or 1: held there, named, and the rest estimated."""
+"""Asymptotes that run to 0 or 1, and variances that run to 0: held there, named, and the rest estimated."""
 
 from __future__ import annotations
 
@@ -8,21 +8,46 @@ import numpy as np
 
 from competency_dx.arrays import Bools
 from competency_dx.engine.choices import Control
-from competency_dx.engine.findings import BOUNDARY
+from competency_dx.engine.findings import BOUNDARY, VANISHED
 from competency_dx.engine.items import Items, beta_of, holding
 from competency_dx.engine.items_setup import Known
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, best_of
-from competency_dx.findings import Finding
+from competency_dx.engine.populations import holding_variances, vanishing
+from competency_dx.findings import Finding, gathered
 from competency_dx.models import FAMILIES
 
 FAR = 5.5  # logit beyond which an asymptote is on its bound: c < .004
 BOUND = 30.0
 ROUNDS = 4
 FIRST_ITERATIONS = 150
+LEAST_VARIANCE = 0.01
 
 
 def within_bounds(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Fit, tuple[Finding, ...]]:
+    """Return likelihood, fit and findings, with what runs to its bound held there.
+
+    Where few persons differ no more than chance has it, the likelihood falls with the variance of the population all the way
+    to 0, and there is no maximum inside: variances below `LEAST_VARIANCE` are then held there.
+    """
+    population = likelihood.population
+    for most in sorted({min(method.max_iterations, FIRST_ITERATIONS), method.max_iterations}):
+        likelihood, found, notes = _asymptotes_held(likelihood, known, method._replace(max_iterations=most))
+        low = vanishing(population, likelihood.psi(found.phi), LEAST_VARIANCE)
+        if found.converged:
+            return likelihood, found, notes
+        if low.any():
+            break
+    else:
+        return likelihood, found, notes
+    likelihood = replace(likelihood, population=holding_variances(population, low, LEAST_VARIANCE))
+    likelihood, found, more = _asymptotes_held(likelihood, known, method)
+    several = len(population.groups) > 1
+    names = [population.groups[g] if several else population.dimensions[d] for g, d in np.argwhere(low).tolist()]
+    return likelihood, found, gathered(notes, more, VANISHED.about(names, least=np.sqrt(LEAST_VARIANCE)))
+
+
+def _asymptotes_held(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Fit, tuple[Finding, ...]]:
     """Return likelihood, fit and findings, with asymptotes without a prior held at 0 or 1 where they run there."""
     loose = _loose(likelihood.items, known)
     if not loose.any():

@@ -8,6 +8,13 @@ BOUNDARY = Template("engine.boundary", "warning",
     'данных для них мало. Используйте priors="weak" или 2PL для {n:~этого задания|этих заданий|этих заданий}.',
     "The asymptotes of {scope} ran to their bound (0 or 1) and are held there without a standard error: the data say too "
     'little of them. Use priors="weak", or 2PL for {n:~this item|these items}.')
+VANISHED = Template("engine.vanished_variance", "warning",
+    "По этим ответам участники не различаются сверх случайного ({scope}): дисперсия ушла к нулю, стандартное отклонение "
+    "закреплено на {least:.1f} логита. Трудности заданий пригодны, сравнивать людей по этим ответам нельзя: соберите больше "
+    "ответов или заданий.",
+    "By these answers persons differ no more than by chance ({scope}): the variance ran to zero, the standard deviation is held "
+    "at {least:.1f} logits. Difficulties of items are usable, persons cannot be compared by these answers: collect more answers "
+    "or items.")
 STARTS = Template("engine.starts", "info",
     "К наибольшему максимуму {best:~пришла|пришли|пришли} {best} из {starts:начальной точки|начальных точек|начальных "
     "точек}, к более низким ни одна; не {failed:~сошлась|сошлись|сошлось} {failed}.",

@@ -25,20 +25,20 @@ from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
 from competency_dx.kernels.grid import points_needed
 
-NEWTON_GATE = 1e-3  # EM hands over to Newton when an EM step moves no parameter by more
+NEWTON_GATE = 1e-2  # EM hands over to Newton when an EM step moves no parameter by more
 NARROWEST_GATE = 1e-6
 PATIENCE = 60  # E-steps after which a gate wider by the factor HURRIED will do
 HURRIED = 10.0
 MAX_ROUNDS = 6
 MAX_STEPS = 12
-GUIDED_STEPS = 5
 SAME_POINT = 5e-5  # a last step shorter than this leaves the information as it was
-NEAR = 3e-4  # in standard errors: where steps in single precision end
-SLOW = 0.4  # steps that shrink by less are at the noise of single precision
+NEAR = 0.25  # share of the tolerance at which steps end
+SLOW = 0.4  # steps that shrink by less are at the noise of the precision
 HALVINGS = 6
 MAX_POINTS = 1201
 COARSE_POINTS = 31
-NOISE = 1e-8  # relative error of a log-likelihood added up from single precision
+NOISE = 1e-7  # relative error of a log-likelihood added up from single precision
+ROUGH = 0.03  # in standard errors: the last step in single precision
 ROUNDING = 1e-9
 COARSE = 1.4  # spacing of the grid of EM in units of the narrowest posterior SD
 LONGEST_EXTRAPOLATION = 32.0
@@ -150,56 +150,62 @@ def _extrapolated(likelihood: Marginal, zero: Floats, one: Floats, two: Floats) 
 def _newton(run: _Run, phi: Floats, coarse: int, points: int) -> Fit:
     """Take Newton steps to the maximum and certify it by the exact information.
 
-    The way there is in single precision on a coarse grid, led by a cheap guide to the information. The exact information is
-    that of the estimates, or of a point no farther from them than 5e-5 in any parameter.
+    The exact information is that of the estimates, or of a point no farther from them than 5e-5 in any parameter.
     """
-    phi, guide = _led(run, phi, coarse)
-    now = _guided(run, run.evaluate(phi, points), guide, points)
+    now = _led(run, phi, coarse, points)
     for _ in range(MAX_ROUNDS):
         information = run.likelihood.information(now)
         found = _certified(run, now, information, points)
-        if information.covariance is None or found.step <= run.method.tolerance / 10 or not run.left:
+        if information.covariance is None or found.step <= run.method.tolerance * NEAR or not run.left:
             return found
         step = information.covariance @ run.likelihood.gradient(now)
         now, taken = _guarded(run, now, step, points)
         if taken == 0:
             return found
         found = _certified(run, now, information, points)
-        if found.step <= run.method.tolerance / 10 and _largest(taken * step) <= SAME_POINT:
+        if found.step <= run.method.tolerance * NEAR and _largest(taken * step) <= SAME_POINT:
             return found
     return found
 
 
-def _guided(run: _Run, now: Evaluation, guide: Information, points: int) -> Evaluation:
-    """Return the evaluation from which a Newton step with the guide is so short that it leaves the information as it is."""
-    for _ in range(GUIDED_STEPS):
-        if guide.covariance is None or not run.left:
-            break
-        step = guide.covariance @ run.likelihood.gradient(now)
-        if _largest(step) <= 0.6 * SAME_POINT:  # the guide is some per cent off
-            break
-        now, taken = _guarded(run, now, step, points)
-        if taken == 0:
-            break
-    return now
+def _led(run: _Run, phi: Floats, coarse: int, points: int) -> Evaluation:
+    """Return the evaluation where steps with a cheap guide to the covariance nearly vanish, or no longer shrink.
 
-
-def _led(run: _Run, phi: Floats, coarse: int) -> tuple[Floats, Information]:
-    """Return φ where Newton steps in single precision nearly vanish, and the guide to the information they took."""
-    now = run.evaluate(phi, coarse, "single")
-    guide = run.likelihood.information(now, "guide")
-    if guide.covariance is None:
-        return phi, guide
-    size, se = np.inf, np.sqrt(np.diag(guide.covariance))
+    Steps are in single precision on a coarse grid until they are so short that rounding begins to tell. The guide (F, F) learns
+    from each step what the gradient did along it (BFGS: Nocedal & Wright 2006, eq. 6.17).
+    """
+    now, rough, size = run.evaluate(phi, coarse, "single"), True, np.inf
+    guide = run.likelihood.information(now, "guide").covariance
+    if guide is None:
+        return run.evaluate(phi, points)
+    slope = run.likelihood.gradient(now)
     for _ in range(MAX_STEPS):
-        step = guide.covariance @ run.likelihood.gradient(now)
-        before, size = size, _largest(step / se)
-        if size <= NEAR or size > SLOW * before or not run.left:
-            break
-        now, taken = _guarded(run, now, step, coarse, "single")
-        if taken == 0:
-            break
-    return now.phi, guide
+        step = guide @ slope
+        before, size = size, _largest(step / np.sqrt(np.diag(guide)))
+        stuck = size > SLOW * before or not run.left
+        if rough and (stuck or size <= ROUGH):
+            now = run.evaluate(now.phi if stuck else run.likelihood.moved(now.phi, step), points)
+            slope, rough, size = run.likelihood.gradient(now), False, np.inf
+            continue
+        if stuck or size <= run.method.tolerance * NEAR:
+            return now
+        after, taken = _guarded(run, now, step, *((coarse, "single") if rough else (points, "double")))
+        further = run.likelihood.gradient(after)
+        guide = _after_step(guide, after.phi - now.phi, slope - further)
+        now, slope, size = after, further, size if taken else 0.0  # the next step is then stuck
+    return run.evaluate(now.phi, points) if rough else now
+
+
+def _after_step(covariance: Floats, s: Floats, y: Floats) -> Floats:
+    """Return an inverse Hessian (F, F) that takes the change y of the gradient along a step s back to that step."""
+    bend = float(s @ y)
+    if bend <= 0:
+        return covariance
+    v = covariance @ y
+    out = covariance - np.outer(s, v / bend)
+    out -= np.outer(v / bend, s)
+    out += np.outer(s, s * ((1 + float(y @ v) / bend) / bend))
+    return out
 
 
 def _certified(run: _Run, now: Evaluation, information: Information, points: int) -> Fit:

@@ -218,6 +218,22 @@ def inseparable(of: Populations, psi: Floats) -> tuple[tuple[str, str, float], .
     return tuple((of.dimensions[k], of.dimensions[l], float(highest[k, l])) for k, l in zip(a, b, strict=True))
 
 
+def vanishing(of: Populations, psi: Floats, least: float) -> Bools:
+    """Return which free variances (G, D) are below a value."""
+    return np.asarray(~of.held & (np.diagonal(unpacked(of, psi)[1], axis1=1, axis2=2) < least))
+
+
+def holding_variances(of: Populations, chosen: Bools, least: float) -> Populations:
+    """Return populations with some variances (G, D) fixed at a value; what hardly varies is held not to correlate."""
+    (R, _, D), (a, b) = of.shape, pairs(of.shape[2])
+    held = (chosen[:, a] | chosen[:, b]).ravel()
+    value = np.where(a == b, least, 0.0)
+    start, free = of.start.copy(), of.free.copy()
+    start[R * D :] = np.where(held, np.tile(value, len(chosen)), start[R * D :])
+    free[R * D :] &= ~held
+    return of._replace(free=free, start=start)
+
+
 class Pull(NamedTuple):
     """What priors say of the scale of each competency (D,): gradient and curvature by its variance; `loose` ones expand."""
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from competency_dx.arrays import Codes, Floats, Ints, blocks
 from competency_dx.kernels.blocks import BLOCK, map_pieces
@@ -25,7 +25,7 @@ from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, 
 Depth = Literal["exact", "guide"]
 
 MAX_TERMS = 20
-GUIDE_TERMS, GUIDE_PERSONS = 2, 4096
+GUIDE_TERMS, GUIDE_PERSONS = 2, 2048
 MANY_PERSONS = 4_000
 NEGLIGIBLE = 1e-6
 STRAIGHT = 1e-9
@@ -113,7 +113,7 @@ def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[
     _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None), terms.base.dtype)))
     codes = answers.coded(-1)
     met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
-    project = Projection(codes, scores.take(met), theta)
+    project = Projection(codes, scores.take(met), theta, posterior.dtype)
     root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
     out, total = np.zeros((project.size, project.size)), 0.0
     for weighted in weighted_polynomials(posterior, theta, most):
@@ -153,10 +153,10 @@ class Projection:
 
     __slots__ = ("base", "bent", "linear", "scores", "seen", "size", "theta")
 
-    def __init__(self, codes: Codes, scores: SplitScores, theta: Floats) -> None:
+    def __init__(self, codes: Codes, scores: SplitScores, theta: Floats, kind: DTypeLike = np.float64) -> None:
         own = np.ascontiguousarray(codes.T)[scores.owner]
         self.seen = None if (own >= 0).all() else own >= 0
-        self.linear = _chosen(own, scores.linear)
+        self.linear = _chosen(own, scores.linear, kind)
         self.scores, self.theta, self.size = scores, theta, scores.size
         self.base = scores.base if scores.base.any() else None
         bent = []
@@ -190,12 +190,12 @@ class Projection:
         return out.T
 
 
-def _chosen(codes: Codes, values: Floats) -> Floats | None:
+def _chosen(codes: Codes, values: Floats, kind: DTypeLike) -> AnyFloats | None:
     """Return values[x_fp, f] (F, p) of codes (F, p), 0 where an answer is missing; None where all are 0."""
     if not values.any():
         return None
-    out = np.zeros(codes.shape)
-    for k, row in enumerate(values):
+    out = np.zeros(codes.shape, dtype=kind)
+    for k, row in enumerate(values.astype(kind)):
         if row.any():
             out += (codes == k) * row[:, None]
     return out
