@@ -30,8 +30,10 @@ def within_bounds(likelihood: Marginal, known: Known, method: Control) -> tuple[
     Where few persons differ no more than chance has it, the likelihood falls with the variance of the population all the way
     to 0, and there is no maximum inside: variances below `LEAST_VARIANCE` are then held there.
     """
-    population = likelihood.population
-    for most in sorted({min(method.max_iterations, FIRST_ITERATIONS), method.max_iterations}):
+    population, budgets = likelihood.population, {method.max_iterations}
+    if not population.held.all():
+        budgets.add(min(method.max_iterations, FIRST_ITERATIONS))
+    for most in sorted(budgets):
         likelihood, found, notes = _asymptotes_held(likelihood, known, method._replace(max_iterations=most))
         low = vanishing(population, likelihood.psi(found.phi), LEAST_VARIANCE)
         if found.converged:
