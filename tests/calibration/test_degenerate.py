@@ -303,9 +303,9 @@ def test_guessing_that_runs_to_zero_is_held_there_and_named(quiet: Quiet) -> Non
 
 
 def test_no_small_rasch_sample_fails_and_a_variance_that_vanishes_is_named(quiet: Quiet) -> None:
-    """Of 60 such samples 9 used to end without a maximum, those first: the likelihood falls with the variance down to 0."""
+    """A seventh of such samples used to end without a maximum: the likelihood falls with the variance all the way to 0."""
     held = 0
-    for seed in (4, 11, 20, 23, 25, 37, 44, 47, 56, *range(12)):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         P, I = int(rng.integers(15, 31)), int(rng.integers(6, 11))
         theta = (1.0, 0.5, 0.3)[seed % 3] * rng.normal(size=(P, 1))
@@ -320,4 +320,4 @@ def test_no_small_rasch_sample_fails_and_a_variance_that_vanishes_is_named(quiet
         assert vanished == ("variance" not in found.table.kind)
         assert found.population.covariance[0, 0] == pytest.approx(0.01) if vanished else True
         held += vanished
-    assert 8 <= held <= 18
+    assert 4 <= held <= 15
