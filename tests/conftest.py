@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
+import competency_dx as cdx
 from competency_dx.bank import (
     BankDocument,
     CompetencyFramework,
@@ -119,6 +121,23 @@ def bfi() -> Callable[[str], pd.DataFrame]:
         return frame[[f"{scale}{k}" for k in range(1, 6)]] - 1
 
     return load
+
+
+@pytest.fixture(scope="session")
+def fitted(
+    lsat: Callable[[str], pd.DataFrame], verbagg: pd.DataFrame, bfi: Callable[[str], pd.DataFrame], quiet: Quiet
+) -> Callable[[str, str], cdx.Calibration]:
+    """Plain maximum likelihood of lsat6, lsat7, verbagg (yes or perhaps against no by dichotomous models) or a scale of bfi."""
+
+    @cache
+    def fit(name: str, model: str) -> cdx.Calibration:
+        data = verbagg if name == "verbagg" else lsat(name) if name.startswith("lsat") else bfi(name)
+        if model in {"Rasch", "1PL", "2PL"} and name == "verbagg":
+            data = (verbagg > 0).astype(int)
+        with quiet():
+            return cdx.calibrate(data, model=model, priors=None)
+
+    return fit
 
 
 @pytest.fixture(scope="session")

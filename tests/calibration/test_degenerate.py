@@ -12,7 +12,7 @@ import pytest
 import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank
 from competency_dx.calibration import LogitNormal, LogNormal, Normal
-from competency_dx.errors import CalibrationError, ConvergenceError, ModelError
+from competency_dx.errors import CalibrationError, ConvergenceError, ModelError, ResponsesError
 
 MakeBank = Callable[..., ItemBank]
 Quiet = Callable[[], AbstractContextManager[None]]
@@ -29,6 +29,22 @@ def table(persons: int = 400, items: int = 6, seed: int = 1, top: int = 1) -> pd
 
 def codes_of(result: cdx.Calibration) -> set[str]:
     return {f.code for f in result.findings}
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        cdx.MarginalML,
+        cdx.calibration.Girth,
+        cdx.classification.ClassificationML,
+        cdx.misconceptions.MisconceptionRule,
+        cdx.EAP,
+        lambda missing: cdx.check_items(table(), missing=missing),
+    ],
+)
+def test_only_a_diagnosis_models_omissions(choice: Callable[..., object]) -> None:
+    with pytest.raises(ResponsesError, match='here choose "incorrect" or "ignore"'):
+        choice(missing=cdx.MissingPolicy(omitted="modelled"))
 
 
 def test_a_constant_item_has_no_maximum_likelihood_estimate() -> None:

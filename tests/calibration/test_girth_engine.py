@@ -26,6 +26,7 @@ from competency_dx.quality.second_opinion import CrossCheck, cross_check
 
 Reference = Callable[[str], dict[str, Any]]
 SharedFile = Callable[[str], Path]
+Fitted = Callable[[str, str], cdx.Calibration]
 Quiet = Callable[[], Any]
 HALF = 0.5  # standard errors: the rule of the cross-check
 
@@ -272,9 +273,8 @@ def test_an_error_inside_girth_becomes_one_sentence(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("model", ["Rasch", "2PL"])
 @pytest.mark.parametrize("name", ["lsat6", "lsat7"])
-def test_lsat_agrees(name: str, model: str, lsat: Callable[[str], pd.DataFrame]) -> None:
-    data = lsat(name)
-    check = cross_check(cdx.calibrate(data, model=model, priors=None), data)
+def test_lsat_agrees(name: str, model: str, lsat: Callable[[str], pd.DataFrame], fitted: Fitted) -> None:
+    check = cross_check(fitted(name, model), lsat(name))
     assert check.verdict == "agrees"
     assert np.nanmax(np.abs(check.in_se)) < 0.01
     assert check.girth_log_likelihood == pytest.approx(check.log_likelihood, abs=1e-4)
@@ -310,10 +310,12 @@ def test_priors_excuse_a_difference(lsat: Callable[[str], pd.DataFrame], quiet: 
     assert check.verdict == "undecided"
 
 
-def test_a_calibration_short_of_its_maximum_is_exposed(lsat: Callable[[str], pd.DataFrame], quiet: Quiet) -> None:
+def test_a_calibration_short_of_its_maximum_is_exposed(
+    lsat: Callable[[str], pd.DataFrame], fitted: Fitted, quiet: Quiet
+) -> None:
     """Slopes a fifth too low, with the log-likelihood they really have: girth lies higher, and each slope differs."""
     data = lsat("lsat7")
-    good = cdx.calibrate(data, model="2PL", priors=None)
+    good = fitted("lsat7", "2PL")
     worse = replace(good.parameters, slopes=0.8 * good.parameters.slopes)
     codes, observed = cdx.load_responses(data).effective()
     ll = evidence(codes, np.array(observed), worse).log_likelihood
@@ -325,10 +327,9 @@ def test_a_calibration_short_of_its_maximum_is_exposed(lsat: Callable[[str], pd.
     assert check.findings[-1].severity == "error"
 
 
-def test_other_responses_are_refused(lsat: Callable[[str], pd.DataFrame]) -> None:
-    found = cdx.calibrate(lsat("lsat6"), model="2PL", priors=None)
+def test_other_responses_are_refused(lsat: Callable[[str], pd.DataFrame], fitted: Fitted) -> None:
     with pytest.raises(CalibrationError, match="same responses"):
-        cross_check(found, lsat("lsat7"))
+        cross_check(fitted("lsat6", "2PL"), lsat("lsat7"))
 
 
 def test_several_groups_are_refused(lsat: Callable[[str], pd.DataFrame]) -> None:
@@ -339,9 +340,8 @@ def test_several_groups_are_refused(lsat: Callable[[str], pd.DataFrame]) -> None
         cross_check(found, data)
 
 
-def test_a_check_reads_back_and_draws(lsat: Callable[[str], pd.DataFrame]) -> None:
-    data = lsat("lsat6")
-    check = cross_check(cdx.calibrate(data, model="Rasch", priors=None), data)
+def test_a_check_reads_back_and_draws(lsat: Callable[[str], pd.DataFrame], fitted: Fitted) -> None:
+    check = cross_check(fitted("lsat6", "Rasch"), lsat("lsat6"))
     text = check.to_json()
     again = CrossCheck.from_json(text)
     assert again.to_json() == text

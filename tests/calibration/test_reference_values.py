@@ -17,6 +17,7 @@ import competency_dx as cdx
 
 Reference = Callable[[str], dict[str, Any]]
 Data = Callable[[str], pd.DataFrame]
+Fitted = Callable[[str, str], cdx.Calibration]
 LL, PARAMETERS = 1e-4, 2e-5
 RELATIVE_SE = 5e-5
 
@@ -43,15 +44,13 @@ def assert_same_calibration(
 
 @pytest.mark.parametrize("model", ["Rasch", "2PL"])
 @pytest.mark.parametrize("name", ["lsat6", "lsat7"])
-def test_lsat_agrees_with_mirt(name: str, model: str, lsat: Data, reference: Reference) -> None:
-    found = cdx.calibrate(lsat(name), model=model, priors=None)
-    assert_same_calibration(found, reference(name)[model])
+def test_lsat_agrees_with_mirt(name: str, model: str, fitted: Fitted, reference: Reference) -> None:
+    assert_same_calibration(fitted(name, model), reference(name)[model])
 
 
 @pytest.mark.parametrize(("model", "cumulate"), [("GRM", False), ("GPCM", True)])
-def test_verbagg_agrees_with_mirt(model: str, cumulate: bool, verbagg: pd.DataFrame, reference: Reference) -> None:
-    found = cdx.calibrate(verbagg, model=model, priors=None)
-    assert_same_calibration(found, reference("verbagg")[model], cumulate=cumulate)
+def test_verbagg_agrees_with_mirt(model: str, cumulate: bool, fitted: Fitted, reference: Reference) -> None:
+    assert_same_calibration(fitted("verbagg", model), reference("verbagg")[model], cumulate=cumulate)
 
 
 def test_verbagg_partial_credit_agrees_with_mirt(verbagg: pd.DataFrame, reference: Reference) -> None:
@@ -66,12 +65,12 @@ def test_verbagg_2pl_agrees_with_mirt(verbagg: pd.DataFrame, reference: Referenc
     assert_same_calibration(found, reference("verbagg")["2PL"])
 
 
-def test_category_intercepts_have_the_standard_errors_of_mirt(verbagg: pd.DataFrame, shared: Any) -> None:
+def test_category_intercepts_have_the_standard_errors_of_mirt(fitted: Fitted, shared: Any) -> None:
     """mirt reports SE of d1 + … + dk: cumulating our covariance of the steps must give them."""
     import json
 
     expected = json.loads(shared("verbagg.json").read_text(encoding="utf-8"))["gpcm"]["se"]
-    found = cdx.calibrate(verbagg, model="GPCM", priors=None)
+    found = fitted("verbagg", "GPCM")
     for i, item in enumerate(expected.values()):
         own = found.covariance[3 * i : 3 * i + 3, 3 * i : 3 * i + 3]
         total = np.array([0.0, 1.0, 1.0])

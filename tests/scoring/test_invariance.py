@@ -76,7 +76,7 @@ def test_reversed_columns_and_rows_change_nothing(
 def test_items_left_out_are_items_missing(
     source: cdx.ItemBank | cdx.Calibration, data: pd.DataFrame, method: Method
 ) -> None:
-    some = list(data.columns[5:25])
+    some, data = list(data.columns[5:25]), data.iloc[:60]  # one person after the other: a few of them show it
     without = cdx.score(data[some], source, method=method)
     blanked = data.copy()
     blanked.loc[:, [c for c in data.columns if c not in some]] = np.nan

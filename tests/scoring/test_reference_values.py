@@ -19,7 +19,9 @@ from competency_dx.scoring import Method
 
 Reference = Callable[[str], dict[str, Any]]
 Data = Callable[[str], pd.DataFrame]
+Fitted = Callable[[str, str], cdx.Calibration]
 THETA, SE = 5e-5, 1.2e-4
+SHOWN = 40  # persons in the files of reference
 METHODS: dict[str, Method] = {"EAP": cdx.EAP(), "MAP": cdx.MAP(), "ML": cdx.ML(), "WLE": cdx.WLE()}
 
 
@@ -36,9 +38,11 @@ def assert_same_scores(found: cdx.Scores, expected: dict[str, list[float | None]
 @pytest.mark.parametrize("method", list(METHODS))
 @pytest.mark.parametrize("model", ["Rasch", "2PL"])
 @pytest.mark.parametrize("name", ["lsat6", "lsat7"])
-def test_lsat_scores_agree_with_mirt(name: str, model: str, method: str, lsat: Data, reference: Reference) -> None:
-    data, expected = lsat(name), reference(name)[model]
-    found = cdx.score(data, cdx.calibrate(data, model=model, priors=None), method=METHODS[method])
+def test_lsat_scores_agree_with_mirt(
+    name: str, model: str, method: str, lsat: Data, fitted: Fitted, reference: Reference
+) -> None:
+    expected = reference(name)[model]
+    found = cdx.score(lsat(name), fitted(name, model), method=METHODS[method])
     assert_same_scores(found, expected["scores"][method], with_se=method != "WLE")
     if method == "EAP":
         assert found.reliability[0] == pytest.approx(expected["reliability_EAP"], abs=1e-5)
@@ -46,33 +50,34 @@ def test_lsat_scores_agree_with_mirt(name: str, model: str, method: str, lsat: D
 
 @pytest.mark.parametrize("method", list(METHODS))
 @pytest.mark.parametrize("model", ["2PL", "PCM", "GPCM", "GRM"])
-def test_verbagg_scores_agree_with_mirt(model: str, method: str, verbagg: pd.DataFrame, reference: Reference) -> None:
+def test_verbagg_scores_agree_with_mirt(
+    model: str, method: str, verbagg: pd.DataFrame, fitted: Fitted, reference: Reference
+) -> None:
     data = (verbagg > 0).astype(int) if model == "2PL" else verbagg
-    found = cdx.score(data, cdx.calibrate(data, model=model, priors=None), method=METHODS[method])
+    found = cdx.score(data.head(SHOWN), fitted("verbagg", model), method=METHODS[method])
     assert_same_scores(found, reference("verbagg")[model]["scores"][method], with_se=method != "WLE")
 
 
 @pytest.mark.parametrize("method", list(METHODS))
-def test_bfi_scores_agree_with_mirt(method: str, bfi: Data, reference: Reference) -> None:
-    data = bfi("N")
-    found = cdx.score(data, cdx.calibrate(data, model="GRM", priors=None), method=METHODS[method])
+def test_bfi_scores_agree_with_mirt(method: str, bfi: Data, fitted: Fitted, reference: Reference) -> None:
+    found = cdx.score(bfi("N").head(SHOWN), fitted("N", "GRM"), method=METHODS[method])
     assert_same_scores(found, reference("bfi")["N"]["scores"][method], with_se=method != "WLE")
 
 
 @pytest.mark.parametrize("name", ["lsat6", "lsat7"])
-def test_sum_score_table_agrees_with_mirt(name: str, lsat: Data, reference: Reference) -> None:
+def test_sum_score_table_agrees_with_mirt(name: str, lsat: Data, fitted: Fitted, reference: Reference) -> None:
     """EAP for sum scores 0 … 5 of the 2PL (mirt: fscores(method = "EAPsum"))."""
     data, expected = lsat(name), reference(name)["EAPsum_2PL"]
-    calibration = cdx.calibrate(data, model="2PL", priors=None)
+    calibration = fitted(name, "2PL")
     ladder = pd.DataFrame(np.tri(6, 5, -1, dtype=int), columns=data.columns)
     found = cdx.score(ladder, calibration, method=cdx.SumScore())
     np.testing.assert_allclose(found.theta[:, 0], expected["theta"], atol=THETA)
     np.testing.assert_allclose(found.se[:, 0], expected["se"], atol=THETA)
 
 
-def test_wle_error_is_that_of_warm_and_not_of_mirt(verbagg: pd.DataFrame, reference: Reference) -> None:
+def test_wle_error_is_that_of_warm_and_not_of_mirt(verbagg: pd.DataFrame, fitted: Fitted, reference: Reference) -> None:
     """Warm's SE is 1 / sqrt(I); mirt adds the curvature of the bias term, so it differs by up to 0.03 here."""
-    calibration = cdx.calibrate(verbagg, model="GPCM", priors=None)
+    calibration = fitted("verbagg", "GPCM")
     found = cdx.score(verbagg, calibration, method=cdx.WLE())
     theta, h = found.theta[:, 0], 1e-4
     information = score_information(calibration.parameters, theta).sum(axis=0)

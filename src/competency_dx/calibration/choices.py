@@ -126,6 +126,7 @@ class MarginalML:
     progress: Progress | Literal["bar"] | None = None
 
     def __post_init__(self) -> None:
+        self.missing.check_scored()
         if self.points < LEAST_POINTS:
             raise CalibrationError("calibration.points", least_points=LEAST_POINTS, points=self.points)
         if self.starts < 1:

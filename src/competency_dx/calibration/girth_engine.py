@@ -57,6 +57,7 @@ class Girth:
     missing: MissingPolicy = MissingPolicy()
 
     def __post_init__(self) -> None:
+        self.missing.check_scored()
         if self.points < 11 or self.reach < 3 or self.max_iterations < 2:
             raise CalibrationError(
                 "calibration.girth_settings", points=self.points, reach=self.reach, max_iterations=self.max_iterations

@@ -48,6 +48,7 @@ class ClassificationML:
     missing: MissingPolicy = MissingPolicy()
 
     def __post_init__(self) -> None:
+        self.missing.check_scored()
         object.__setattr__(self, "hierarchy", tuple((str(a), str(b)) for a, b in self.hierarchy))
         for name, choices in (("attribute_distribution", AttributeDistribution), ("monotone", Order)):
             if getattr(self, name) not in get_args(choices):

@@ -172,7 +172,9 @@ def attribute_posteriors(
 
 def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy | None) -> MatchedClasses:
     """Bring answers and parameters together by item id."""
-    codes, observed = data.effective(missing or MissingPolicy())
+    policy = missing or MissingPolicy()
+    policy.check_scored()
+    codes, observed = data.effective(policy)
     place = {item: i for i, item in enumerate(parameters.items)}
     answered = np.asarray(observed.any(axis=0))
     strange = [item for i, item in enumerate(data.items) if answered[i] and item not in place]

@@ -76,6 +76,7 @@ class MisconceptionRule:
     missing: MissingPolicy = MissingPolicy()
 
     def __post_init__(self) -> None:
+        self.missing.check_scored()
         if not 0 <= self.unlikely < self.likely <= 1:
             raise ScoringError("misconceptions.likely_bounds", unlikely=self.unlikely, likely=self.likely)
         if self.least_chances < 1:

@@ -32,8 +32,7 @@ class PersonMethod:
     def __post_init__(self) -> None:
         if self.item_uncertainty not in get_args(ItemUncertainty):
             raise ScoringError("persons.item_uncertainty", item_uncertainty=self.item_uncertainty)
-        if self.missing.omitted == "modelled":
-            raise ScoringError("persons.modelled")
+        self.missing.check_scored()
         points = getattr(self, "points", LEAST_POINTS)
         if points < LEAST_POINTS:
             raise ScoringError("persons.points", points=points, least_points=LEAST_POINTS)

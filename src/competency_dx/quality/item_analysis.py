@@ -249,7 +249,9 @@ def check_items(
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=known)
     if not data.scores.size:
         raise ResponsesError("quality.no_table", persons=len(data.persons), items=len(data.items))
-    codes, observed = data.effective(missing)
+    policy = missing or MissingPolicy()
+    policy.check_scored()
+    codes, observed = data.effective(policy)
     others = RestScores.of(codes, observed, data.max_scores)
     highest, n, r = others.highest, observed.sum(axis=0), others.correlations()
     mean, variance = _moments(codes, observed, n)
@@ -284,12 +286,12 @@ def check_items(
         thirds=by_third,
         options=options,
         n_persons=persons,
-        missing=missing or MissingPolicy(),
+        missing=policy,
         findings=gathered(data.findings, _of_the_test(facts, (others.earned, others.possible))),
         provenance=provenance(
             "check_items",
             {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {}),
-            {"missing": (missing or MissingPolicy()).describe("en")},
+            {"missing": policy.describe("en")},
         ),
     )
     announce(out.findings, known=data.findings)

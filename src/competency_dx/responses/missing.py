@@ -82,6 +82,11 @@ class MissingPolicy:
             if getattr(self, name) not in possible:
                 raise ResponsesError("responses.policy", name=name, given=getattr(self, name), choices=possible)
 
+    def check_scored(self) -> None:
+        """Refuse omissions that are modelled: an estimation other than a diagnosis needs to know how they count."""
+        if self.omitted == "modelled":
+            raise ResponsesError('omitted="modelled" is for diagnose alone; here choose "incorrect" or "ignore"')
+
     def table(self) -> Bools:
         """Return for each value of `Reason` whether such a cell enters the estimation, shape (5,)."""
         out = np.zeros(len(Reason), dtype=np.bool_)
