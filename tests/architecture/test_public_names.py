@@ -120,6 +120,7 @@ def test_what_a_room_exports_is_there_and_documented(room: str) -> None:
     for name in getattr(door, "__all__", []):
         thing = getattr(door, name)
         assert not (inspect.isclass(thing) or inspect.isfunction(thing)) or inspect.getdoc(thing), f"{room}.{name}"
+        assert not inspect.ismodule(getattr(door, name)), f"{room}.{name} is hidden by a module of the same name"
 
 
 @pytest.mark.parametrize(("name", "room"), MOVED.items())
