@@ -73,11 +73,12 @@ class _Fit(NamedTuple):
     prior_sd: Floats
 
     def at(self, x: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return mean (D,), covariance (D, D) and correlations (D, D)."""
+        """Return mean (D,), covariance (D, D) and its derivatives along the directions of correlation (M, D, D)."""
         D, S = self.group.shape
-        correlation = self.pattern.at(x[D + S + 1 :])
+        correlation, slopes = self.pattern.with_slopes(x[D + S + 1 :])
         sd = self.sd * np.exp(self.group @ x[D + 1 : D + S + 1])
-        return self.mean + self.group[:, 0] * x[0] + x[1 : D + 1], correlation * np.outer(sd, sd), correlation
+        scale = np.outer(sd, sd)
+        return self.mean + self.group[:, 0] * x[0] + x[1 : D + 1], correlation * scale, slopes * scale
 
 
 def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> LeafPopulations:
@@ -94,21 +95,19 @@ def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> Lea
     kept = {"sites": no_sites(design)}
 
     def objective(x: Floats) -> tuple[float, Floats]:
-        mean, covariance, correlation = fit.at(x)
+        mean, covariance, slopes = fit.at(x)
         model = Model(made.theta, answers.log_prob, mean[None], covariance[None])
         out = ep_e_step(design, model, kept["sites"], control=CONTROL)
         kept["sites"] = out.sites
         inverse = np.linalg.inv(covariance)
         to_mean = inverse @ out.moments.cross[0, 0]
         to_covariance = 0.5 * inverse @ (out.moments.scatter[0] - len(some) * covariance) @ inverse
-        sd = np.sqrt(np.diag(covariance))
-        turned = to_covariance * (1 - correlation**2) * np.outer(sd, sd)
         gradient = np.concatenate(
             [
                 [fit.group[:, 0] @ to_mean],
                 to_mean,
                 2 * (to_covariance * covariance).sum(axis=1) @ fit.group,
-                [float((turned * direction).sum()) for direction in fit.pattern.directions],
+                (slopes * to_covariance).sum(axis=(1, 2)),
             ]
         )
         penalty = x / fit.prior_sd
@@ -150,10 +149,7 @@ def _chosen(matched: Matched, cohort: Cohort) -> Ints:
 
 def _leaf_sd(made: Plan) -> Floats:
     """Return how far the mean of each leaf may lie from the common shift: competencies differ, and judged difficulties err."""
-    known, D = made.parameters.single(), len(made.units.leaves)
-    se = np.nan_to_num(np.where(np.array(known.statuses)[:, None] == "provisional", known.difficulty_se(), 0.0)).mean(
-        axis=1
-    )
+    D, se = len(made.units.leaves), made.judged_se()
     n = np.bincount(made.units.leaf, minlength=D)
     return np.asarray(np.sqrt(LEAF_SD**2 + np.bincount(made.units.leaf, weights=se**2, minlength=D) / n**2))
 

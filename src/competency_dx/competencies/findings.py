@@ -96,18 +96,14 @@ def _population(d: Diagnosed) -> tuple[Finding, ...]:
     if who.sum() < LEAST_PERSONS:
         return ()
     root = d.made.units.parent.index(-1)
-    share, populations, known = d.made.share[root], d.made.populations, d.made.parameters.single()
+    share, populations = d.made.share[root], d.made.populations
     mean, variance = float(share @ populations.mean), float(share @ populations.central @ share)
     learnt = np.maximum(variance - d.at.se[who, root] ** 2, 1e-6)
     off = d.at.theta[who, root] - mean
     shift = float(off.sum() / learnt.sum() * np.sqrt(variance))
     spread = float(np.sqrt(off.var() / learnt.mean()))
-    judged = np.array(known.statuses) == "provisional"
-    of_items = (
-        np.sqrt(np.nansum(np.nanmean(known.difficulty_se()[judged], axis=1) ** 2)) / len(judged)
-        if judged.any()
-        else 0.0
-    )
+    judged = d.made.judged_se()
+    of_items = float(np.sqrt(judged @ judged)) / len(judged)
     error = float(np.hypot(np.sqrt(variance / learnt.sum()), of_items / np.sqrt(variance)))
     if abs(shift) < SHIFT + 2 * error and SPREADS[0] < spread < SPREADS[1]:
         return ()

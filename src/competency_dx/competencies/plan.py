@@ -60,6 +60,13 @@ class Plan(NamedTuple):
     standards: Standards
     facts: tuple[ItemFact, ...]
 
+    def judged_se(self) -> Floats:
+        """Return the standard error of each item's difficulty (I,), the mean over its steps, where it is a judgement, else 0."""
+        known = self.parameters.single()
+        se, judged = known.difficulty_se(), np.array(known.statuses) == "provisional"
+        steps = np.maximum(np.isfinite(se).sum(axis=1), 1)
+        return np.asarray(np.where(judged, np.nansum(se, axis=1) / steps, 0.0))
+
 
 @lru_cache(maxsize=KEPT)
 def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:

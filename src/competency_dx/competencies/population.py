@@ -75,10 +75,26 @@ class Pattern(NamedTuple):
 
     def at(self, steps: ArrayLike) -> Floats:
         """Return the correlation matrix some steps along the directions."""
-        moved = self.z + sum(
-            (x * d for x, d in zip(np.ravel(steps), self.directions, strict=True)), np.zeros_like(self.z)
-        )
-        return _proper(np.tanh(moved))
+        return self.with_slopes(steps)[0]
+
+    def with_slopes(self, steps: ArrayLike) -> tuple[Floats, Floats]:
+        """Return the correlation matrix (D, D) some steps along M directions and its derivatives by them (M, D, D).
+
+        Where the steps leave the positive definite matrices, the nearest on the way to independence is taken, and the
+        derivatives are those of the matrix taken.
+        """
+        D, along = len(self.z), np.array(self.directions).reshape(-1, *self.z.shape)
+        raw = np.tanh(self.z + np.tensordot(np.ravel(steps), along, 1))
+        out, slopes = np.clip(raw, -HIGHEST, HIGHEST), along * np.where(np.abs(raw) < HIGHEST, 1 - raw**2, 0.0)
+        np.fill_diagonal(out, 1.0)
+        values, vectors = np.linalg.eigh(out)
+        least, lowest = values[0], vectors[:, 0]
+        if least < SMALLEST:
+            share = (SMALLEST - least) / (1 - least)
+            to_share = (SMALLEST - 1) / (1 - least) ** 2 * (slopes @ lowest @ lowest)
+            slopes = (1 - share) * slopes + to_share[:, None, None] * (np.eye(D) - out)
+            out = (1 - share) * out + share * np.eye(D)
+        return out, slopes
 
 
 Stated = BankPopulation | NormalPopulation | LeafPopulations | None
@@ -159,14 +175,3 @@ def _places(names: tuple[str, ...], leaves: tuple[str, ...], where: str) -> Ints
     if missing:
         raise DiagnosisError("competencies.population_lacks", where=where, missing=missing, names=names)
     return np.array([names.index(code) for code in leaves])
-
-
-def _proper(correlations: Floats) -> Floats:
-    """Return the nearest correlation matrix on the way to independence that is positive definite, diagonal 1."""
-    out = np.clip(correlations, -HIGHEST, HIGHEST)
-    np.fill_diagonal(out, 1.0)
-    least = float(np.linalg.eigvalsh(out)[0])
-    if least < SMALLEST:
-        share = (SMALLEST - least) / (1 - least)
-        out = (1 - share) * out + share * np.eye(len(out))
-    return np.asarray(out)
