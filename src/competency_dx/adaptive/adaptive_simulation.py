@@ -180,7 +180,7 @@ def _sequence(
     The persons of all S ways are in one table, way by way.
     """
     (most, least_gain), S = stop, len(ways)
-    (P, I), D = truth.answers.scores.shape, len(made.percent)
+    (P, I), D = truth.answers.scores.shape, len(made.units.leaves)
     excluded, on_leaf = excluding(bank, truth.answers.items), made.units.leaf[:, None] == np.arange(D)
     asked, mean, p = np.zeros((S * P, I), dtype=np.bool_), np.zeros((S * P, D)), np.full((S * P, D), 0.5)
     going, length, path = np.arange(S * P), np.zeros(S * P, dtype=np.int64), np.zeros((3, S, most + 1))

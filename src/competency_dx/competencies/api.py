@@ -24,6 +24,7 @@ from competency_dx.competencies.standards import R201, Standards
 from competency_dx.competencies.support import REPORTED, levels, one_option, roll_up, statuses
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import announce, gathered
+from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Omissions, Reason, Reasons
@@ -76,9 +77,16 @@ def diagnose(
         raise DiagnosisError("competencies.standards_type", standards=standards)
     if not isinstance(rule, DeficitRule):
         raise DiagnosisError("competencies.rule_type", rule=rule)
+    with one_blas_thread():  # its products are small: threads would cost more than they give
+        return _diagnosed(as_responses(responses, bank), bank, standards, rule, population)
+
+
+def _diagnosed(
+    responses: Responses, bank: ItemBank, standards: Standards, rule: DeficitRule, population: Cohort | Stated
+) -> DeficitProfiles:
     made = plan(bank, standards, None if isinstance(population, Cohort) else population)
     units, stated = made.units, population
-    matched = match(as_responses(responses, bank), made.parameters, rule.missing)
+    matched = match(responses, made.parameters, rule.missing)
     reasons = reasons_of(matched.data, made.parameters.items)
     if isinstance(population, Cohort):
         population = cohort_populations(joint_answers(matched, reasons, made, rule.missing), made, population)

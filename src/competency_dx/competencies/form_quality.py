@@ -64,7 +64,8 @@ def form_quality(moments: ItemMoments, units: Units, observed: Bools) -> FormQua
 
     NaN where none of a unit's items was answered (separate) or none at all.
     """
-    patterns, group = np.unique(observed, axis=0, return_inverse=True)
+    _, first, group = np.unique(np.packbits(observed, axis=1), axis=0, return_index=True, return_inverse=True)
+    patterns = observed[first]
     out = np.full((3, len(patterns), len(units.competencies)), np.nan)
     on_leaf = np.eye(len(units.leaves))[units.leaf]
     targets = np.einsum("ci,id,ir->cdr", units.reference.astype(float), on_leaf, moments.coefficients)

@@ -17,13 +17,8 @@ from scipy.special import betainc, betaincinv
 
 from competency_dx.arrays import Floats
 from competency_dx.competencies.omission import JointAnswers
-from competency_dx.competencies.percent_given_answers import (
-    LeafDistribution,
-    LeafItems,
-    below_without_each,
-    each_answer,
-    leaf_distribution,
-)
+from competency_dx.competencies.leaf_tables import influence, misfit_moments
+from competency_dx.competencies.percent import averaged, percent_at, quantiles
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.kernels.blocks import even_product
@@ -76,29 +71,27 @@ class _Leaves(NamedTuple):
 
 def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) -> UnitEstimates:
     """Return the estimates of one block of persons."""
-    settled, rows = leaves_of(mixture.joined(), len(made.percent)), mixture.rows
+    settled, rows = leaves_of(mixture.joined(), len(made.units.leaves)), mixture.rows
     codes, observed = matched.codes[rows], matched.observed[rows]
-    part = matched._replace(codes=codes, observed=observed)
-    D, p = len(made.percent), len(rows)
-    found, hermite = [], np.empty((p, D, 2))
-    influence, fit = np.zeros(codes.shape), np.zeros((3, p))
-    for d in range(D):
-        weight = np.ascontiguousarray(settled.tilted[d].T)
-        z = (made.theta - settled.mean[d][:, None]) / settled.deviations[d][:, None]
-        leaf = leaf_distribution(made.percent[d], weight, part, made.standards, rule.interval)
-        found.append(leaf[:5])
-        shape = weight * leaf.curve
-        hermite[:, d, 0] = (shape * z).sum(axis=1)
-        hermite[:, d, 1] = (shape * (z**2 - 1)).sum(axis=1) / np.sqrt(2)
-        of = made.tables[d]
-        influence[:, of.items] = _influence(of, part, weight, leaf, made.standards.deficit_cut)
-        fit += _fit(of, part, weight)
-    mean, variance, low, high, below = (np.stack(column, axis=1) for column in zip(*found, strict=True))
-    leaves = _Leaves(mean, variance, low, high, below, hermite)
-    theta, se, (percent, low, high, below) = _units(settled, made, leaves, rule)
-    own, lean = _own_share(settled, made, leaves)
-    misfit = _normal_score(*fit)
-    return UnitEstimates(theta, se, percent, low, high, below, own, lean, influence, misfit)
+    tables, theta, tail = made.tables, made.theta, (1 - rule.interval) / 2
+    weight, chosen = np.ascontiguousarray(settled.tilted.transpose(0, 2, 1)), tables.chosen(codes, observed)
+    at = percent_at(tables, chosen)
+    moments = averaged(weight, at)
+    by_theta = [at.below(cut) for cut in made.standards.cuts]
+    below = np.stack([(weight * x).sum(axis=2) for x in by_theta], axis=2)
+    low, high = quantiles(weight, at, moments, np.array([tail, 1 - tail]))
+    powers = even_product(weight * at.mean, np.stack([np.ones_like(theta), theta, theta**2], axis=1))
+    m, sd = settled.mean, settled.deviations
+    first = (powers[:, :, 1] - m * powers[:, :, 0]) / sd
+    second = ((powers[:, :, 2] - 2 * m * powers[:, :, 1] + m**2 * powers[:, :, 0]) / sd**2 - powers[:, :, 0]) / np.sqrt(2)
+    leaves = _Leaves(*(x.T for x in (*moments[:2], low, high)), below.transpose(1, 0, 2), np.stack([first.T, second.T], 2))
+    moved = influence(tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
+    misfit = _normal_score(*misfit_moments(tables, weight, chosen))
+    units, (own, lean) = _units(settled, made, leaves, rule), _own_share(settled, made, leaves)
+    theta, se, (percent, low, high, below) = units
+    return UnitEstimates(
+        theta, se, percent, low, high, below, own, lean, np.where(observed, tables.of_answers(moved, codes), 0.0), misfit
+    )
 
 
 def leaves_of(settled: Settled, D: int) -> Settled:
@@ -120,7 +113,7 @@ def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> 
     joint = np.zeros_like(V)
     for r in range(leaves.hermite.shape[2]):
         joint += correlation ** (r + 1) * leaves.hermite[:, :, None, r] * leaves.hermite[:, None, :, r]
-    k = np.arange(len(made.percent))
+    k = np.arange(V.shape[1])
     joint[:, k, k] = leaves.variance
     mean, below = even_product(leaves.percent, share.T), leaves.below
     variance = np.maximum((np.matmul(share, joint) * share).sum(axis=2), SMALLEST)
@@ -155,25 +148,6 @@ def _own_share(settled: Settled, made: Plan, leaves: _Leaves) -> tuple[Floats, N
         moved[:, c] = np.where(units.below[c], 0.0, np.abs(np.matmul(g[:, None], pull[:, k])[:, 0]))
     lean = np.where(moved.max(axis=2) > 0, units.leaves[moved.argmax(axis=2)], -1)
     return own, lean.astype(np.int16)
-
-
-def _influence(of: LeafItems, part: Matched, weight: Floats, leaf: LeafDistribution, cut: float) -> Floats:
-    """Return P(below the lowest cut) of a leaf less what it would be without each answer (p, I_k)."""
-    below, total = below_without_each(leaf, weight, of, cut)
-    answer = np.arange(len(of.items)) * (len(of.inverse) // len(of.items)) + part.codes[:, of.items]
-    without = np.take_along_axis(below, answer, axis=1) / np.take_along_axis(total, answer, axis=1)
-    return np.asarray(np.where(part.observed[:, of.items], leaf.below[:, :1] - without, 0.0))
-
-
-def _fit(of: LeafItems, part: Matched, weight: Floats) -> Floats:
-    """Return log-likelihood less its expectation, and its second and third central moments (3, p), averaged over the posterior.
-
-    Drasgow, Levine & Williams (1985, doi:10.1111/j.2044-8317.1985.tb00817.x), with θ integrated out in place of estimated.
-    """
-    seen = part.observed[:, of.items]
-    off = even_product(each_answer(part.codes[:, of.items], seen, len(of.surprise)), of.surprise)
-    of_moments = [(weight * even_product(seen.astype(float), moment)).sum(axis=1) for moment in of.moments]
-    return np.stack([(weight * off).sum(axis=1), *of_moments])
 
 
 def _normal_score(off: Floats, variance: Floats, third: Floats) -> Floats:

@@ -11,8 +11,7 @@ from competency_dx.arrays import Floats
 from competency_dx.bank import Item, ItemBank, Text
 from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.form_quality import ItemMoments, item_moments
-from competency_dx.competencies.percent import percent_curve
-from competency_dx.competencies.percent_given_answers import LeafItems, LeafPercent, informed_moments, leaf_items
+from competency_dx.competencies.leaf_tables import LeafTables, leaf_tables
 from competency_dx.competencies.population import (
     LeafPopulations,
     Pattern,
@@ -41,7 +40,7 @@ class Plan(NamedTuple):
 
     Parameters of the I items, each measuring one of D leaves; C units; populations of the leaves and the bank's pattern of
     their correlations; points θ (Q,) with log P (I, K, Q), expected scores (I, Q) and their variances where items are
-    uncertain; the percent of each leaf and the tables of its items; `share` (C, D), the part of a unit's reference points that
+    uncertain; tables of the answers to the items of each leaf; `share` (C, D), the part of a unit's reference points that
     lies on each leaf; moments of the items for reliabilities.
     """
 
@@ -53,8 +52,7 @@ class Plan(NamedTuple):
     log_prob: Floats
     score: Floats
     score_variance: Floats
-    percent: tuple[LeafPercent, ...]
-    tables: tuple[LeafItems, ...]
+    tables: LeafTables
     share: Floats
     moments: ItemMoments
     standards: Standards
@@ -80,13 +78,8 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
     uncertain = uncertain_items(single, "provisional")
     score, variance = uncertain_scores(single, theta, uncertain)
     by_answer, points = informed_scores(single, theta, uncertain), single.n_categories - 1
-    percent, top = [], np.zeros(len(units.leaves))
-    for d, c in enumerate(units.leaves):
-        of = units.reference[c] & (units.leaf == d)
-        top[d] = points[of].sum()
-        curve = percent_curve(score, variance, points, of, standards.cuts)
-        informed = informed_moments(score, variance, by_answer, points, of) if uncertain[of].any() else None
-        percent.append(LeafPercent(curve, informed))
+    own = units.reference[units.leaves[units.leaf], np.arange(len(points))]
+    top = np.bincount(units.leaf, weights=points * own, minlength=len(units.leaves))
     share = units.below * top
     return Plan(
         parameters=parameters,
@@ -97,8 +90,7 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
         log_prob=log_prob,
         score=score,
         score_variance=variance,
-        percent=tuple(percent),
-        tables=tuple(leaf_items(x, log_prob, np.flatnonzero(units.leaf == d)) for d, x in enumerate(percent)),
+        tables=leaf_tables(units, points, log_prob, (score, variance), by_answer),
         share=share / share.sum(axis=1, keepdims=True),
         moments=item_moments(theta, log_prob, score, units, (populations.mean, populations.central)),
         standards=standards,

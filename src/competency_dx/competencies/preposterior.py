@@ -17,7 +17,7 @@ from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.joint import leaves_of
 from competency_dx.competencies.omission import joint_answers
-from competency_dx.competencies.percent_given_answers import averaged, percent_at
+from competency_dx.competencies.percent import averaged, percent_at
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.rule import DeficitRule
@@ -86,25 +86,25 @@ def leaf_outlook(data: Responses, made: Plan, rule: DeficitRule, population: Lea
 
 def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
     """Return the outlook of one block of persons."""
-    settled, rows = leaves_of(mixture.joined(), len(made.percent)), mixture.rows
+    settled, rows = leaves_of(mixture.joined(), len(made.units.leaves)), mixture.rows
     codes, observed = matched.codes[rows], matched.observed[rows]
-    (p, I), D = codes.shape, len(made.percent)
-    by_leaf, by_item = np.empty((3, p, D)), np.zeros((3, p, I))
+    weight = np.ascontiguousarray(settled.tilted.transpose(0, 2, 1))
+    off = made.theta - even_product(weight, made.theta[:, None])
+    spread = np.maximum((weight * off**2).sum(axis=2), SMALLEST)
+    along = weight * off / spread[:, :, None]
+    at = percent_at(made.tables, made.tables.chosen(codes, observed))
+    below = (weight * at.below(made.standards.deficit_cut)).sum(axis=2)
+    variance = np.maximum(averaged(weight, at)[1], SMALLEST)
+    by_item = np.zeros((3, *codes.shape))
     prob, points = np.exp(made.log_prob), np.arange(made.log_prob.shape[1], dtype=float)
     squared = np.einsum("k,ikq->iq", points**2, prob)
-    for d, leaf in enumerate(made.percent):
-        weight = np.ascontiguousarray(settled.tilted[d].T)
-        off = made.theta - (weight * made.theta).sum(axis=1)[:, None]
-        spread = np.maximum((weight * off**2).sum(axis=1), SMALLEST)
-        along = weight * off / spread[:, None]
-        at = percent_at(leaf, codes, observed, made.standards.cuts[:1])
-        below, (_, variance) = (weight * at.below[0]).sum(axis=1), averaged(weight, at)
-        by_leaf[:, :, d] = below, (along * at.mean).sum(axis=1), np.maximum(variance, SMALLEST)
-        of = made.tables[d].items
-        slope, expected = (even_product(x, made.score[of].T) for x in (along, weight))
-        noise = even_product(weight, squared[of].T) - expected**2 - slope**2 * spread[:, None]
-        reference = made.units.reference[made.units.leaves[d], of]
+    for d, c in enumerate(made.units.leaves):
+        of = np.flatnonzero(made.units.leaf == d)
+        slope, expected = (even_product(x[d], made.score[of].T) for x in (along, weight))
+        noise = even_product(weight[d], squared[of].T) - expected**2 - slope**2 * spread[d][:, None]
+        reference = made.units.reference[c, of]
         top = (made.parameters.n_categories - 1)[of][reference].sum()
-        shared = even_product(weight, made.score_variance[of].T) * (100 / top * reference)
+        shared = even_product(weight[d], made.score_variance[of].T) * (100 / top * reference)
         by_item[:, :, of] = slope, np.maximum(noise, SMALLEST), shared
+    by_leaf = below.T, (along * at.mean).sum(axis=2).T, variance.T
     return LeafOutlook(settled.mean.T, settled.covariance.transpose(2, 0, 1), *by_leaf, *by_item)

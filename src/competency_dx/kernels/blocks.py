@@ -32,11 +32,12 @@ def _controller() -> ThreadpoolController:
 
 
 def even_product(rows: Floats, matrix: Floats) -> Floats:
-    """Return rows (p, Q) @ matrix (Q, N), p a multiple of `ROWS`.
+    """Return rows (..., p, Q) @ matrix (..., Q, N), p a multiple of `ROWS`.
 
     Each product has so many rows: how BLAS adds up depends on the shape, and a person keeps the digits in any company.
     """
-    return np.asarray(np.matmul(rows.reshape(-1, ROWS, rows.shape[1]), matrix).reshape(len(rows), -1))
+    some = rows.reshape(*rows.shape[:-2], -1, ROWS, rows.shape[-1])
+    return np.asarray(np.matmul(some, matrix[..., None, :, :]).reshape(*rows.shape[:-1], matrix.shape[-1]))
 
 
 def even_blocks(n: int, size: int) -> Iterator[Ints]:

@@ -40,7 +40,7 @@ from competency_dx.persons.matching import Matched
 T = TypeVar("T")
 
 MOST_POINTS = 801
-SETTLED = 1e-3  # of a posterior SD: what differs between populations is a hundred times that
+SETTLED = 1e-2  # of a posterior SD: the sweep after would move by a tenth of it, and populations differ by a hundred times that
 
 
 @value

@@ -22,9 +22,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.kernels.blocks import ROWS
 from competency_dx.kernels.grid import NOTHING
 
 LEAST_STEP = 0.125
+FEW = 0.75  # share of persons still moving from which they go on by themselves
 NEGATIVE = 0.5  # negative precision of a site, in units of the smallest eigenvalue of Σ⁻¹: cavities stay proper
 LEAST_SD = 0.1  # of a tilted marginal, in spacings of the grid: fewer points tell nothing, and there is dividing by it
 LOG_2PI = float(np.log(2 * np.pi))
@@ -44,7 +46,7 @@ class Sites(NamedTuple):
 class SweepControl(NamedTuple):
     """When sites have settled: a sweep moves no mean by more than `tolerance` posterior SD, no variance by that share.
 
-    With `even`, persons have the same digits in any company: nothing is a product of matrices over persons, and the tilted
+    With `even`, persons have the same digits in any company: products of matrices take `ROWS` persons at a time, and the tilted
     marginals are those at the settled sites, whatever sweeps others needed.
     """
 
@@ -56,7 +58,8 @@ class SweepControl(NamedTuple):
 class Block(NamedTuple):
     """Some persons: log L (D, Q, p) on a uniform grid (Q,), prior mean (D, p), covariance (D, D, p), sites' `floor` (p,).
 
-    `answered` (D, p) says where L_k is not constant; elsewhere the site is zero.
+    `answered` (D, p) says where L_k is not constant; elsewhere the site is zero. The likelihoods may be those of fewer persons
+    who come several times, in this order.
     """
 
     theta: Floats
@@ -71,6 +74,17 @@ class Block(NamedTuple):
         """Return numbers of dimensions and persons."""
         D, p = self.answered.shape
         return D, p
+
+    def take(self, persons: Ints) -> Block:
+        """Return some of the persons."""
+        log_likelihood = self.log_likelihood[..., persons % self.log_likelihood.shape[-1]]
+        rest = (x[..., persons] for x in (self.mean, self.covariance, self.floor, self.answered))
+        return Block(self.theta, log_likelihood, *rest)
+
+    def repeated(self, mean: Floats, covariance: Floats, floor: Floats) -> Block:
+        """Return the same persons once for each of several priors."""
+        answered = np.tile(self.answered, mean.shape[1] // self.answered.shape[1])
+        return Block(self.theta, self.log_likelihood, mean, covariance, floor, answered)
 
 
 class Settled(NamedTuple):
@@ -123,6 +137,21 @@ class _Work(NamedTuple):
     sites: Sites
     variance: Floats
 
+    def take(self, persons: Ints) -> _Work:
+        """Return some of the persons, their weights to be written anew."""
+        log_total, mean, covariance = (x[..., persons] for x in (self.log_total, self.mean, self.covariance))
+        tilted = np.empty((*self.tilted.shape[:2], len(persons)), dtype=self.tilted.dtype)
+        return _Work(tilted, log_total, mean, covariance, self.sites.take(persons), self.variance[:, persons])
+
+
+class _Powers(NamedTuple):
+    """(θ, -θ²/2) as columns (Q, 2) and (1, θ, θ²) as rows (3, Q); whether products are even; the least variance."""
+
+    columns: Floats
+    rows: Floats
+    even: bool
+    least: float
+
 
 def lowest_precision(covariance: Floats) -> Floats:
     """Return the least precision of a site (G,) that keeps every cavity proper under covariances (G, D, D)."""
@@ -131,40 +160,58 @@ def lowest_precision(covariance: Floats) -> Floats:
 
 def settle(block: Block, sites: Sites, control: SweepControl) -> Settled:
     """Sweep until the sites of every person stop moving; a person whose changes grow goes on by half steps."""
-    D, p = block.shape
     work = _started(block, sites)
-    powers = None if control.even else _powers(block.theta, block.log_likelihood.dtype)
+    settled = _swept(block, work, _powers(block, even=control.even), control)
+    return _finished(block, work, settled, even=control.even)
+
+
+def single_sites(block: Block, *, even: bool) -> Sites:
+    """Return the sites that are right where competencies do not correlate: a start all at once."""
+    k = np.arange(len(block.mean))
+    precision = 1 / block.covariance[k, k]
+    shift, powers, tilted = block.mean * precision, _powers(block, even=even), np.empty_like(block.log_likelihood)
+    _, mean, variance = _tilt(tilted, block.log_likelihood, np.stack([shift, precision], axis=1), powers)
+    tau = np.maximum(1 / variance - precision, block.floor)
+    return Sites(tau * block.answered, (mean * (precision + tau) - shift) * block.answered)
+
+
+def _swept(block: Block, work: _Work, powers: _Powers, control: SweepControl) -> Bools:
+    """Renew the sites in place until they stop moving; return who settled (p,). Where few go on, they do so by themselves."""
+    D, p = block.shape
+    settled, persons, sites = np.zeros(p, dtype=np.bool_), np.arange(p), work.sites
     step, before = np.ones(p), np.full(p, np.inf)
+    visited = np.flatnonzero(block.answered.any(axis=1)) if control.even else range(D)
     for _ in range(control.sweeps):
         change = np.zeros(p)
-        for k in range(D):
+        for k in visited:
             np.maximum(change, _visit(block, work, k, powers, step), out=change)
         step = np.where(change > before, np.maximum(step / 2, LEAST_STEP), step) * (change > control.tolerance)
-        before = change
-        if not step.any():
+        before, moving = change, np.flatnonzero(step)
+        if not moving.size:
             break
-    if control.even:
-        for k in range(D):
-            tau, v = work.sites.tau[k], work.covariance[k, k]
-            _tilt(block, work, k, powers, np.stack([work.mean[k] / v - work.sites.nu[k], 1 / v - tau]))
-    return _finished(block, work, step == 0)
+        if control.even and len(moving) <= FEW * p:
+            settled[persons], sites.tau[:, persons], sites.nu[:, persons] = step == 0, *work.sites
+            some = moving[np.minimum(np.arange(-(-len(moving) // ROWS) * ROWS), len(moving) - 1)]
+            block, work, persons, step, before = block.take(some), work.take(some), persons[some], step[some], before[some]
+            p = len(some)
+    settled[persons], sites.tau[:, persons], sites.nu[:, persons] = step == 0, *work.sites
+    return settled
 
 
-def _powers(theta: Floats, kind: DTypeLike) -> tuple[Floats, Floats]:
-    """Return (θ, -θ²/2) as columns (Q, 2) and (1, θ, θ²) as rows (3, Q)."""
+def _powers(block: Block, *, even: bool) -> _Powers:
+    theta, kind = block.theta, block.log_likelihood.dtype
     columns, rows = np.stack([theta, -0.5 * theta**2], axis=1), np.stack([np.ones_like(theta), theta, theta**2])
-    return columns.astype(kind), rows.astype(kind)
+    return _Powers(columns.astype(kind), rows.astype(kind), even, float(LEAST_SD * (theta[1] - theta[0])) ** 2)
 
 
 def _started(block: Block, sites: Sites) -> _Work:
     """Return posterior moments under the given sites and room for the rest."""
     tau, nu = np.where(block.answered, sites.tau, 0.0), np.where(block.answered, sites.nu, 0.0)
     mean, covariance = block.mean.copy(), block.covariance.copy()
-    for k in range(len(tau)):
+    for k in np.flatnonzero(tau.any(axis=1) | nu.any(axis=1)):
         _absorb(mean, covariance, k, tau[k], nu[k])
-    return _Work(
-        np.empty_like(block.log_likelihood), np.empty_like(tau), mean, covariance, Sites(tau, nu), np.empty_like(tau)
-    )
+    tilted = np.empty((*block.log_likelihood.shape[:2], tau.shape[1]), dtype=block.log_likelihood.dtype)
+    return _Work(tilted, np.empty_like(tau), mean, covariance, Sites(tau, nu), np.empty_like(tau))
 
 
 def _absorb(mean: Floats, covariance: Floats, k: int, tau: Floats, nu: Floats) -> None:
@@ -175,12 +222,13 @@ def _absorb(mean: Floats, covariance: Floats, k: int, tau: Floats, nu: Floats) -
     covariance -= (row * (tau * gain))[:, None] * row
 
 
-def _visit(block: Block, work: _Work, k: int, powers: tuple[Floats, Floats] | None, step: Floats) -> Floats:
+def _visit(block: Block, work: _Work, k: int, powers: _Powers, step: Floats) -> Floats:
     """Renew site k of all persons; return how far it wanted to move (p,), in posterior SD and as a share of variance."""
     tau, nu = work.sites.tau[k], work.sites.nu[k]
     m, v = work.mean[k], work.covariance[k, k]
-    precision, shift = 1 / v - tau, m / v - nu
-    mean = _tilt(block, work, k, powers, np.stack([shift, precision]))
+    cavity = np.stack([m / v - nu, 1 / v - tau])
+    shift, precision = cavity
+    work.log_total[k], mean, work.variance[k] = _tilt(work.tilted[k], block.log_likelihood[k], cavity, powers)
     new_tau = np.maximum(1 / work.variance[k] - precision, block.floor)
     new_nu = mean * (precision + new_tau) - shift
     active = block.answered[k]
@@ -194,51 +242,53 @@ def _visit(block: Block, work: _Work, k: int, powers: tuple[Floats, Floats] | No
     return change
 
 
-def _tilt(block: Block, work: _Work, k: int, powers: tuple[Floats, Floats] | None, cavity: Floats) -> Floats:
-    """Write tilted weights under cavities (ν, τ) (2, p), their log total and variance; return their mean (p,).
-
-    Sums over the grid are products of matrices with `powers`, and sums of rows without.
-    """
-    weight, theta = work.tilted[k], block.theta
-    if powers is None:
-        np.multiply(theta[:, None], cavity[0] - 0.5 * theta[:, None] * cavity[1], out=weight)
-    else:
-        np.matmul(powers[0], cavity.astype(weight.dtype, copy=False), out=weight)
-    weight += block.log_likelihood[k]
-    top = weight.max(axis=0)
-    weight -= top
+def _tilt(weight: Floats, log_likelihood: Floats, cavity: Floats, powers: _Powers) -> tuple[Floats, Floats, Floats]:
+    """Write tilted weights (..., Q, p) under cavities (ν, τ) (..., 2, p); return their log total, mean and variance (..., p)."""
+    _product(powers.columns, cavity.astype(weight.dtype, copy=False), even=powers.even, out=weight)
+    several = weight.reshape(*log_likelihood.shape[:-1], -1, log_likelihood.shape[-1])
+    several += log_likelihood[..., None, :]
+    top = weight.max(axis=-2)
+    weight -= top[..., None, :]
     if weight.dtype == np.float32:
         np.maximum(weight, NOTHING, out=weight)
     np.exp(weight, out=weight)
-    if powers is None:
-        moment = weight * theta[:, None]
-        total, first = weight.sum(axis=0), moment.sum(axis=0)
-        moment *= theta[:, None]
-        second = moment.sum(axis=0)
-    else:
-        total, first, second = (powers[1] @ weight).astype(np.float64, copy=False)
-    mean = first / total
-    least = LEAST_SD * (theta[1] - theta[0])
-    work.variance[k] = np.maximum(second / total - mean**2, least**2)
-    work.log_total[k] = np.log(total) + top
-    return np.asarray(mean)
+    moments = _product(powers.rows, weight, even=powers.even).astype(np.float64, copy=False)
+    total = moments[..., 0, :]
+    mean = moments[..., 1, :] / total
+    variance = np.maximum(moments[..., 2, :] / total - mean**2, powers.least)
+    return np.log(total) + top, mean, variance
 
 
-def _finished(block: Block, work: _Work, settled: Bools) -> Settled:
-    """Return the settled block with posterior moments and evidence computed afresh from the sites."""
-    tau, nu = work.sites
+def _product(matrix: Floats, columns: Floats, *, even: bool, out: Floats | None = None) -> Floats:
+    """Return matrix (m, n) @ columns (..., n, p); even products are of `ROWS` columns each."""
+    if not even:
+        return np.asarray(np.matmul(matrix, columns, out=out))
+    some = columns.reshape(*columns.shape[:-1], -1, ROWS).swapaxes(-3, -2)
+    room = None if out is None else out.reshape(*out.shape[:-1], -1, ROWS).swapaxes(-3, -2)
+    each = np.matmul(matrix, some, out=room).swapaxes(-3, -2)
+    return np.asarray(each.reshape(*each.shape[:-2], -1))
+
+
+def _finished(block: Block, work: _Work, settled: Bools, *, even: bool) -> Settled:
+    """Return the settled block with posterior moments and evidence computed afresh from the sites.
+
+    Where products are even the tilted marginals are, too: sweeps may have been others'.
+    """
+    (tau, nu), k = work.sites, np.arange(len(work.mean))
     mean, covariance = block.mean.copy(), block.covariance.copy()
     evidence = np.zeros(len(settled))
-    for k in range(len(tau)):
-        evidence += _log_absorbed(mean[k], covariance[k, k], tau[k], nu[k])
-        _absorb(mean, covariance, k, tau[k], nu[k])
-    variance = covariance[np.arange(len(tau)), np.arange(len(tau))]
+    for d in np.flatnonzero(tau.any(axis=1) | nu.any(axis=1)):
+        evidence += _log_absorbed(mean[d], covariance[d, d], tau[d], nu[d])
+        _absorb(mean, covariance, d, tau[d], nu[d])
+    variance, log_total, spread = covariance[k, k], work.log_total, work.variance
+    if even:
+        cavity = np.stack([mean / variance - nu, 1 / variance - tau], axis=1)
+        log_total, _, spread = _tilt(work.tilted, block.log_likelihood, cavity, _powers(block, even=True))
     log_spacing = float(np.log(block.theta[1] - block.theta[0]))
     log_gauss = 0.5 * (mean**2 / variance + np.log(variance) + LOG_2PI)
-    evidence += np.where(block.answered, work.log_total + log_spacing - log_gauss, 0.0).sum(axis=0)
-    tilted = work.tilted
-    tilted /= tilted.sum(axis=1)[:, None, :]
-    return Settled(tilted, mean, covariance, work.sites, evidence, work.variance, settled)
+    evidence += np.where(block.answered, log_total + log_spacing - log_gauss, 0.0).sum(axis=0)
+    work.tilted[...] /= work.tilted.sum(axis=1)[:, None, :]
+    return Settled(work.tilted, mean, covariance, work.sites, evidence, spread, settled)
 
 
 def _log_absorbed(m: Floats, v: Floats, tau: Floats, nu: Floats) -> Floats:

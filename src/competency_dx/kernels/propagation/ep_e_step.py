@@ -32,6 +32,7 @@ from competency_dx.kernels.propagation import (
     hermite_coefficients,
     lowest_precision,
     settle,
+    single_sites,
 )
 
 T = TypeVar("T")
@@ -294,11 +295,9 @@ def _settled(
     block, p = block_of(design, models[0], terms, even=control.even), len(rows)
     priors = [(block.mean, block.covariance, block.floor), *(_priors(design, model) for model in models[1:])]
     mean, covariance, floor = (np.concatenate(x, axis=-1) for x in zip(*priors, strict=True))
-    many = len(models)
-    block = Block(
-        block.theta, np.tile(block.log_likelihood, many), mean, covariance, floor, np.tile(block.answered, many)
-    )
-    found = settle(block, Sites(np.zeros(mean.shape), np.zeros(mean.shape)), control)
+    many, start = len(models), single_sites(block, even=control.even)
+    block = block.repeated(mean, covariance, floor)
+    found = settle(block, Sites(np.tile(start.tau, many), np.tile(start.nu, many)), control)
     parts = [found.take(slice(h * p, (h + 1) * p)) for h in range(many)] if many > 1 else [found]
     log_posterior = log_weight[:, None] + np.stack([part.evidence for part in parts])
     weight = np.exp(log_posterior - log_posterior.max(axis=0))
