@@ -1,4 +1,4 @@
-"""The population of a cohort: its correlations stay proper, their derivatives hold wherever they are taken, and priors are as stated."""
+"""The population of a cohort: correlations stay proper, their derivatives hold everywhere, and priors are as stated."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from competency_dx.findings import announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses import Omissions, Reason, Reasons
+from competency_dx.responses import Omissions, Reason, Reasons, Responses
 
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
@@ -137,7 +137,8 @@ def _judged(
 ) -> tuple[Ints, NDArray[np.int8], NDArray[np.int8]]:
     """Return the number of items answered, the status and the state of each person and unit (P, C)."""
     n_items = matched.observed.astype(np.int64) @ made.units.member.T
-    status = statuses(n_items, at.own_share, at.misfit, effortless, rule)
+    covered = (n_items[:, made.units.leaves] > 0) @ made.share.T
+    status = statuses(n_items, at.own_share, covered, (at.misfit, effortless), rule)
     return n_items, status, rule.state_index(at.below[:, :, 0], status == REPORTED)
 
 
@@ -171,7 +172,7 @@ def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule)
     settings = {
         "standards": f"{made.standards.id}, cuts {', '.join(f'{c:g}' for c in made.standards.cuts)}, "
         f"boundaries {', '.join(made.standards.boundaries)}",
-        "rule": f"{thresholds}; items {rule.min_items}, share of the own answers {rule.own_share:g}, "
+        "rule": f"{thresholds}; items {rule.min_items}, share of the own answers {rule.own_share:g}, coverage {rule.coverage:g}, "
         f"false share {rule.false_share or 'not bounded'}, misfit {rule.misfit:g}, interval {rule.interval:g}",
         "missing": rule.missing.describe("en"),
         "method": f"joint posterior of {len(units.leaves)} competencies by expectation propagation, {len(made.theta)} points, "

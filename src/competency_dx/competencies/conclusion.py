@@ -13,7 +13,7 @@ from competency_dx.competencies.rule import DeficitRule
 from competency_dx.display import Chart, Series
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
-Status = Literal["reported", "no_items", "too_few_items", "borrowed", "misfit", "low_effort"]
+Status = Literal["reported", "no_items", "too_few_items", "borrowed", "misfit", "low_effort", "partly_tested"]
 STATES: tuple[State, ...] = ("confirmed", "likely", "indeterminate", "not_found", "insufficient_data")
 STATUSES: tuple[Status, ...] = get_args(Status)
 NUMBERS = (
@@ -133,6 +133,10 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
         "too_few_items": (
             f"выполнено меньше {rule.min_items} заданий",
             f"fewer than {rule.min_items} items were answered",
+        ),
+        "partly_tested": (
+            f"проверено меньше {100 * rule.coverage:.0f} % этой компетенции: на задания остальных её частей нет ответов",
+            f"less than {100 * rule.coverage:.0f} % of it was tested: no items of its other parts were answered",
         ),
         "borrowed": (
             "ответы на задания этой компетенции почти ничего не добавляют к тому, что говорят остальные",

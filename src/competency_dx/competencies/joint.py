@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv
 
 from competency_dx.arrays import Floats
-from competency_dx.competencies.omission import JointAnswers
 from competency_dx.competencies.leaf_tables import influence, misfit_moments
+from competency_dx.competencies.omission import JointAnswers
 from competency_dx.competencies.percent import averaged, percent_at, quantiles
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
@@ -83,14 +83,28 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     powers = even_product(weight * at.mean, np.stack([np.ones_like(theta), theta, theta**2], axis=1))
     m, sd = settled.mean, settled.deviations
     first = (powers[:, :, 1] - m * powers[:, :, 0]) / sd
-    second = ((powers[:, :, 2] - 2 * m * powers[:, :, 1] + m**2 * powers[:, :, 0]) / sd**2 - powers[:, :, 0]) / np.sqrt(2)
-    leaves = _Leaves(*(x.T for x in (*moments[:2], low, high)), below.transpose(1, 0, 2), np.stack([first.T, second.T], 2))
-    moved = influence(tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
+    second = ((powers[:, :, 2] - 2 * m * powers[:, :, 1] + m**2 * powers[:, :, 0]) / sd**2 - powers[:, :, 0]) / np.sqrt(
+        2
+    )
+    percent, variance, low, high = (x.T for x in (*moments[:2], low, high))
+    leaves = _Leaves(percent, variance, low, high, below.transpose(1, 0, 2), np.stack([first.T, second.T], axis=2))
+    moved = influence(
+        tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd
+    )
     misfit = _normal_score(*misfit_moments(tables, weight, chosen))
     units, (own, lean) = _units(settled, made, leaves, rule), _own_share(settled, made, leaves)
     theta, se, (percent, low, high, below) = units
     return UnitEstimates(
-        theta, se, percent, low, high, below, own, lean, np.where(observed, tables.of_answers(moved, codes), 0.0), misfit
+        theta,
+        se,
+        percent,
+        low,
+        high,
+        below,
+        own,
+        lean,
+        np.where(observed, tables.of_answers(moved, codes), 0.0),
+        misfit,
     )
 
 

@@ -25,9 +25,10 @@ class LeafTables(NamedTuple):
     """Tables of D leaves, M possible answers and Q points; see `chosen`.
 
     `item` and `category` (D, M) say which answer each is; `place` (I, K) where it stands among the D M. Percent of the leaf:
-    `percent` and `variance` (D, Q) without answers, and what each answer adds (D, M, Q); None where items are certain. Columns of
-    weights by θ, (D, Q, M) each: `inverse`, 1 / P(x | θ); `moved` this times δ and δ² - η, what the answer adds to mean and
-    variance; `surprise`, log P(x | θ) less its mean over answers, with its second and third central moments.
+    `percent` and `variance` (D, Q) without answers, and what each answer adds (D, M, Q), None where all items are certain;
+    `certain` (D,) tells of which leaves they are. Columns of weights by θ, (D, Q, M) each: `inverse`, 1 / P(x | θ); `moved` this
+    times δ and δ² - η, what the answer adds to mean and variance; `surprise`, log P(x | θ) less its mean over answers, with its
+    second and third central moments.
     """
 
     item: Ints
@@ -36,6 +37,7 @@ class LeafTables(NamedTuple):
     percent: Floats
     variance: Floats
     added: tuple[Floats, Floats] | None
+    certain: Bools
     inverse: Floats
     moved: tuple[Floats, Floats] | None
     surprise: tuple[Floats, Floats, Floats]
@@ -58,7 +60,7 @@ def leaf_tables(
 
     `scores` are mean and variance (I, Q) of the expected scores, `by_answer` those given each answer (I, K, Q).
     """
-    D, (I, K, Q) = len(units.leaves), log_prob.shape
+    D, (I, K) = len(units.leaves), log_prob.shape[:2]
     item, category = (x.astype(np.int64) for x in np.nonzero(np.arange(K) <= points[:, None]))
     order = np.argsort(units.leaf[item], kind="stable")
     item, category = item[order], category[order]
@@ -68,12 +70,13 @@ def leaf_tables(
     M = int(n.max())
 
     def stacked(values: Floats) -> Floats:
-        out = np.zeros((D, M, *values.shape[1:]), dtype=values.dtype)
+        out = np.zeros((D, M, *values.shape[1:]))
         out[leaf, column] = values
         return out
 
-    place = np.zeros((I, K), dtype=np.int64)
+    place, of_item, of_category = np.zeros((I, K), dtype=np.int64), *np.full((2, D, M), NOBODY)
     place[item, category] = leaf * M + column
+    of_item[leaf, column], of_category[leaf, column] = item, category
     reference = units.reference[units.leaves[units.leaf], np.arange(I)]
     top = np.bincount(units.leaf, weights=points * reference, minlength=D)
     scale = (100 * reference / top[units.leaf])[:, None]
@@ -84,16 +87,17 @@ def leaf_tables(
     more, wider, inverse = more * scale[item], wider * scale[item] ** 2, np.exp(-log_prob[item, category])
     by_weight = [inverse, inverse * more, inverse * (more**2 - wider), off[item, category], second[item], third[item]]
     columns = [np.ascontiguousarray(stacked(x).transpose(0, 2, 1)) for x in by_weight]
-    certain = not (more.any() or wider.any())
+    loose = np.bincount(leaf, weights=(more != 0).any(axis=1) | (wider != 0).any(axis=1), minlength=D) > 0
     return LeafTables(
-        stacked(item),
-        stacked(category + 1) + NOBODY,
+        of_item,
+        of_category,
         place,
         of_leaf @ (scores[0] * scale),
         of_leaf @ (scores[1] * scale**2),
-        None if certain else (stacked(more), stacked(wider)),
+        (stacked(more), stacked(wider)) if loose.any() else None,
+        ~loose,
         columns[0],
-        None if certain else (columns[1], columns[2]),
+        (columns[1], columns[2]) if loose.any() else None,
         (columns[3], columns[4], columns[5]),
     )
 
@@ -101,9 +105,9 @@ def leaf_tables(
 def influence(tables: LeafTables, weight: Floats, below: tuple[Floats, Floats], z: Floats, sd: Floats) -> Floats:
     """Return P(D below the cut) less what it would be without each possible answer (D, p, M).
 
-    `weight` (D, p, Q) are the tilted marginals and `below` P(D below the cut), by θ and overall (D, p); z = (cut - m) / s (D, ., Q)
-    with `sd` s. Where items are uncertain the answer also moved mean and variance of D given θ, by δ and η; as Φ((cut - m) / s)
-    solves the heat equation, taking them back is, to second order, Φ + δ φ / s - (δ² - η) z φ / 2 s².
+    `weight` (D, p, Q) are the tilted marginals and `below` P(D below the cut), by θ and overall (D, p); z = (cut - m) / s with
+    `sd` s, (D, p, Q) or (D, 1, Q). Where items are uncertain the answer also moved mean and variance of D given θ, by δ and η; as
+    Φ((cut - m) / s) solves the heat equation, taking them back is, to second order, Φ + δ φ / s - (δ² - η) z φ / 2 s².
     """
     total = even_product(weight, tables.inverse)
     without = even_product(weight * below[0], tables.inverse)

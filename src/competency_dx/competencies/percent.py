@@ -22,27 +22,33 @@ LEAST = 1e-12
 
 
 class PercentAt(NamedTuple):
-    """Mean and SD of the percent D of each leaf by θ, (D, p, Q) or (D, 1, Q)."""
+    """Mean and SD of the percent D of each leaf by θ, (D, p, Q) or (D, 1, Q), and the tables they are from."""
 
     mean: Floats
     sd: Floats
+    tables: LeafTables
 
     def below(self, cut: float) -> Floats:
-        """Return P(D below the cut | θ)."""
-        return np.asarray(ndtr((cut - self.mean) / self.sd))
+        """Return P(D below the cut | θ), where items are certain the share of the cell around θ in which it is."""
+        out, certain = ndtr((cut - self.mean) / self.sd), self.tables.certain
+        if certain.any():
+            ends = self.tables.percent[certain]
+            half = np.maximum(0.5 * np.abs(np.gradient(ends, axis=1)), SHARPEST)
+            out[certain] = np.clip(0.5 + 0.5 * (cut - ends) / half, 0.0, 1.0)[:, None]
+        return np.asarray(out)
 
 
 def percent_at(tables: LeafTables, chosen: Floats) -> PercentAt:
     """Return what answers (D, p, M) say of the percents at each θ.
 
-    The variance of D within the cell of a support point, a twelfth of the squared step, is part of it.
+    Where items are uncertain, the variance of D within the cell of a support point, a twelfth of the squared step, is part of it.
     """
     mean, variance = tables.percent[:, None], tables.variance[:, None]
     if tables.added is not None:
         mean = mean + even_product(chosen, tables.added[0])
         variance = np.maximum(variance + even_product(chosen, tables.added[1]), 0.0)
-    step = np.gradient(mean, axis=2)
-    return PercentAt(mean, np.sqrt(variance + step**2 / 12 + SHARPEST**2))
+        variance += np.gradient(mean, axis=2) ** 2 * (~tables.certain[:, None, None] / 12)
+    return PercentAt(mean, np.sqrt(variance + SHARPEST**2), tables)
 
 
 def averaged(weight: Floats, at: PercentAt) -> tuple[Floats, Floats, Floats]:
@@ -56,18 +62,23 @@ def averaged(weight: Floats, at: PercentAt) -> tuple[Floats, Floats, Floats]:
 def quantiles(weight: Floats, at: PercentAt, moments: tuple[Floats, Floats, Floats], levels: Floats) -> Floats:
     """Return the quantiles (N, D, p) of percents at N levels, from the weights of θ and what `averaged` says.
 
-    D at the quantile of θ, spread out by the variance given θ, then one step of Halley: off by .07 RMS in percent.
+    D at the quantile of θ; where items are uncertain, spread out by the variance given θ, then one step of Halley (off by .07 RMS
+    in percent).
     """
     average, variance, within = moments
     cumulative, last = np.cumsum(weight, axis=2), weight.shape[2] - 1
     side = np.stack([np.clip((cumulative < level).sum(axis=2), 1, last) for level in levels], axis=2)
     left, right = (np.take_along_axis(cumulative, x, axis=2) for x in (side - 1, side))
-    share = np.clip((levels - left) / np.maximum(right - left, LEAST), 0.0, 1.0) + 0.5  # cells end half a step to the right
+    share = (
+        np.clip((levels - left) / np.maximum(right - left, LEAST), 0.0, 1.0) + 0.5
+    )  # cells end half a step to the right
     mean = np.broadcast_to(at.mean, weight.shape)
     low, high = (np.take_along_axis(mean, x, axis=2) for x in (side - 1, side))
     wider = np.sqrt(variance / np.maximum(variance - within, LEAST))[:, :, None]
     start = average[:, :, None] + (low + share * (high - low) - average[:, :, None]) * wider
     x = np.clip(np.moveaxis(start, 2, 0), 0.0, 100.0)
+    if at.tables.added is None:
+        return x
     out = []
     for level, value in zip(levels, x, strict=True):
         z = (value[:, :, None] - at.mean) / at.sd
@@ -77,5 +88,6 @@ def quantiles(weight: Floats, at: PercentAt, moments: tuple[Floats, Floats, Floa
         bend = -(density * z / at.sd).sum(axis=2) / np.sqrt(2 * np.pi)
         newton = off / slope
         step = newton / np.maximum(1 - 0.5 * newton * bend / slope, 0.5)
-        out.append(np.clip(value - np.clip(step, -LONGEST, LONGEST), 0.0, 100.0))
+        step = np.where(at.tables.certain[:, None], 0.0, np.clip(step, -LONGEST, LONGEST))
+        out.append(np.clip(value - step, 0.0, 100.0))
     return np.stack(out)

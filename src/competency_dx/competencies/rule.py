@@ -26,6 +26,9 @@ class DeficitRule:
     own_share : float
         Least share of the variance given all other answers that the answers to the competency's own items take away; below
         it the conclusion would rest on the other competencies alone. One item takes away .05 as a rule, three of them .2 to .3.
+    coverage : float
+        Least share of a competency's reference points that lies in domains with an answer; what is said of the others is
+        concluded from correlations alone.
     false_share : float or None
         Expected share of false ones among the confirmed deficits of a person that is allowed, likewise among the strengths: the
         least sure are called likely until it holds.
@@ -44,6 +47,7 @@ class DeficitRule:
     indeterminate: Finite = 0.40
     min_items: int = 2
     own_share: Finite = 0.10
+    coverage: Finite = 0.50
     false_share: Finite | None = None
     misfit: Finite = -2.8
     interval: Finite = 0.95
@@ -57,9 +61,14 @@ class DeficitRule:
                 likely=self.likely,
                 confirmed=self.confirmed,
             )
-        if not (0 <= self.own_share < 1 and 0 < self.interval < 1 and self.min_items >= 1):
+        shares = 0 <= self.own_share < 1 and 0 <= self.coverage <= 1 and 0 < self.interval < 1
+        if not (shares and self.min_items >= 1):
             raise DiagnosisError(
-                "competencies.rule_settings", own_share=self.own_share, interval=self.interval, min_items=self.min_items
+                "competencies.rule_settings",
+                own_share=self.own_share,
+                coverage=self.coverage,
+                interval=self.interval,
+                min_items=self.min_items,
             )
         if self.false_share is not None and not 0 < self.false_share < 1:
             raise DiagnosisError("competencies.rule_false_share", false_share=self.false_share)

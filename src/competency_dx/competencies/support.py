@@ -12,19 +12,26 @@ from competency_dx.responses import Reason, Responses
 
 REPORTED = STATUSES.index("reported")
 LEAST_CHOICES = 8  # items with options from which filling in without reading shows: by chance in fewer than 1 of 10,000
+ROUNDING = 1e-9
 SAME = 0.9  # share of one option among the answers
 CONFIRMED, LIKELY, NOT_FOUND = (STATES.index(s) for s in ("confirmed", "likely", "not_found"))
 
 
 def statuses(
-    n_items: Ints, own_share: Floats, misfit: Floats, effortless: Bools, rule: DeficitRule
+    n_items: Ints, own_share: Floats, covered: Floats, stopped: tuple[Floats, Bools], rule: DeficitRule
 ) -> NDArray[np.int8]:
-    """Return for each person and unit (P, C) whether a conclusion is drawn and if not, the first reason why."""
+    """Return for each person and unit (P, C) whether a conclusion is drawn and if not, the first reason why.
+
+    `covered` (P, C) is the share of reference points in leaves with an answer, `stopped` the misfit of a person's answers and
+    whether they were given without effort (P,).
+    """
+    misfit, effortless = stopped
     conditions = {
         "no_items": n_items == 0,
         "low_effort": np.broadcast_to(effortless[:, None], n_items.shape),
         "misfit": np.broadcast_to(misfit[:, None] < rule.misfit, n_items.shape),
         "too_few_items": n_items < rule.min_items,
+        "partly_tested": covered < rule.coverage - ROUNDING,
         "borrowed": own_share < rule.own_share,
     }
     codes = [STATUSES.index(name) for name in conditions]

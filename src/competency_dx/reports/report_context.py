@@ -158,6 +158,7 @@ def _thresholds(standards: Standards, rule: DeficitRule, language: Language) -> 
         "indeterminate": percent(100 * rule.indeterminate, language),
         "items": counted(rule.min_items, t["noun_item_of"].split("|"), language),
         "own_share": percent(100 * rule.own_share, language),
+        "coverage": percent(100 * rule.coverage, language),
     }
 
 

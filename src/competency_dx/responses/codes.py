@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from competency_dx.arrays import value
 from competency_dx.responses.normalise import fold_code, fold_look, fold_text
 
+KEPT = 1 << 14  # code books
 LONGEST = 2000
 """A raw answer longer than this is not a list of codes."""
 NOTHING = ("_", "*", "?")
@@ -86,11 +88,15 @@ class CodeBook:
 
 def code_book(codes: Iterable[str], words: Mapping[str, str] | None = None) -> CodeBook:
     """Make the book of an item's codes and, where they are known, the words of its options."""
-    listed = tuple(codes)
+    return _book(tuple(codes), tuple((words or {}).items()))
+
+
+@lru_cache(maxsize=KEPT)
+def _book(codes: tuple[str, ...], words: tuple[tuple[str, str], ...]) -> CodeBook:
     return CodeBook(
-        codes=listed,
-        index=_unambiguous((fold_code(c), c) for c in listed),
-        texts=_unambiguous((fold_text(t), c) for c, t in (words or {}).items() if fold_text(t)),
+        codes=codes,
+        index=_unambiguous((fold_code(c), c) for c in codes),
+        texts=_unambiguous((fold_text(t), c) for c, t in words if fold_text(t)),
     )
 
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.kernels.blocks import ROWS
@@ -78,8 +77,8 @@ class Block(NamedTuple):
     def take(self, persons: Ints) -> Block:
         """Return some of the persons."""
         log_likelihood = self.log_likelihood[..., persons % self.log_likelihood.shape[-1]]
-        rest = (x[..., persons] for x in (self.mean, self.covariance, self.floor, self.answered))
-        return Block(self.theta, log_likelihood, *rest)
+        mean, covariance, floor = (x[..., persons] for x in (self.mean, self.covariance, self.floor))
+        return Block(self.theta, log_likelihood, mean, covariance, floor, self.answered[:, persons])
 
     def repeated(self, mean: Floats, covariance: Floats, floor: Floats) -> Block:
         """Return the same persons once for each of several priors."""
@@ -180,7 +179,7 @@ def _swept(block: Block, work: _Work, powers: _Powers, control: SweepControl) ->
     D, p = block.shape
     settled, persons, sites = np.zeros(p, dtype=np.bool_), np.arange(p), work.sites
     step, before = np.ones(p), np.full(p, np.inf)
-    visited = np.flatnonzero(block.answered.any(axis=1)) if control.even else range(D)
+    visited = np.flatnonzero(block.answered.any(axis=1)).tolist() if control.even else range(D)
     for _ in range(control.sweeps):
         change = np.zeros(p)
         for k in visited:
@@ -192,7 +191,13 @@ def _swept(block: Block, work: _Work, powers: _Powers, control: SweepControl) ->
         if control.even and len(moving) <= FEW * p:
             settled[persons], sites.tau[:, persons], sites.nu[:, persons] = step == 0, *work.sites
             some = moving[np.minimum(np.arange(-(-len(moving) // ROWS) * ROWS), len(moving) - 1)]
-            block, work, persons, step, before = block.take(some), work.take(some), persons[some], step[some], before[some]
+            block, work, persons, step, before = (
+                block.take(some),
+                work.take(some),
+                persons[some],
+                step[some],
+                before[some],
+            )
             p = len(some)
     settled[persons], sites.tau[:, persons], sites.nu[:, persons] = step == 0, *work.sites
     return settled
@@ -208,7 +213,7 @@ def _started(block: Block, sites: Sites) -> _Work:
     """Return posterior moments under the given sites and room for the rest."""
     tau, nu = np.where(block.answered, sites.tau, 0.0), np.where(block.answered, sites.nu, 0.0)
     mean, covariance = block.mean.copy(), block.covariance.copy()
-    for k in np.flatnonzero(tau.any(axis=1) | nu.any(axis=1)):
+    for k in np.flatnonzero(tau.any(axis=1) | nu.any(axis=1)).tolist():
         _absorb(mean, covariance, k, tau[k], nu[k])
     tilted = np.empty((*block.log_likelihood.shape[:2], tau.shape[1]), dtype=block.log_likelihood.dtype)
     return _Work(tilted, np.empty_like(tau), mean, covariance, Sites(tau, nu), np.empty_like(tau))
@@ -277,7 +282,7 @@ def _finished(block: Block, work: _Work, settled: Bools, *, even: bool) -> Settl
     (tau, nu), k = work.sites, np.arange(len(work.mean))
     mean, covariance = block.mean.copy(), block.covariance.copy()
     evidence = np.zeros(len(settled))
-    for d in np.flatnonzero(tau.any(axis=1) | nu.any(axis=1)):
+    for d in np.flatnonzero(tau.any(axis=1) | nu.any(axis=1)).tolist():
         evidence += _log_absorbed(mean[d], covariance[d, d], tau[d], nu[d])
         _absorb(mean, covariance, d, tau[d], nu[d])
     variance, log_total, spread = covariance[k, k], work.log_total, work.variance

@@ -23,6 +23,9 @@ Labels = Literal["own", "default"]
 Factors = NDArray[np.int32]
 LISTS = (list, tuple, set, frozenset, np.ndarray)
 
+FEW = 64  # cells
+PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 @value
 class Column:
@@ -131,17 +134,29 @@ def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a
 
 def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pandas series of anything
     """Factorise cells; empty texts, None, NaN and NA are empty cells."""
-    import pandas as pd
-
-    try:
-        codes, unique = pd.factorize(cells)
-    except (TypeError, ValueError, NotImplementedError):  # lists and the like, which cannot be compared
-        plain = [cell_text(c)[0] if isinstance(c, (Mapping, *LISTS)) else c for c in cells]
-        codes, unique = pd.factorize(pd.Series(plain, dtype=object))
+    codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
     contents = whole_numbers([cell_text(u) for u in unique])
     kept = {c: k for k, c in enumerate(dict.fromkeys(c for c in contents if c[0]))}
     place = np.array([*(kept.get(c, -1) for c in contents), -1], dtype=np.int32)
     return Column(name=name, codes=place[codes], vocabulary=tuple(c[0] for c in kept), kinds=tuple(c[1] for c in kept))
+
+
+def _factorised(cells: Any) -> tuple[NDArray[np.intp], Iterable[object]]:  # noqa: ANN401 - as above
+    import pandas as pd
+
+    try:
+        return pd.factorize(pd.Series(cells, dtype=object) if isinstance(cells, list) else cells)
+    except (TypeError, ValueError, NotImplementedError):  # lists and the like, which cannot be compared
+        plain = [cell_text(c)[0] if isinstance(c, (Mapping, *LISTS)) else c for c in cells]
+        return pd.factorize(pd.Series(plain, dtype=object))
+
+
+def _few(cells: list[object]) -> tuple[NDArray[np.intp], Iterable[object]]:
+    """Factorise cells; a few of plain Python here, where setting up pandas would take longer."""
+    if len(cells) > FEW or not {type(cell) for cell in cells} <= PLAIN:
+        return _factorised(cells)
+    place = {cell: k for k, cell in enumerate(dict.fromkeys(c for c in cells if c is not None and c == c))}  # noqa: PLR0124 - NaN
+    return np.array([place.get(c, -1) for c in cells], dtype=np.intp), place
 
 
 def whole_numbers(contents: list[tuple[str, Kind]]) -> list[tuple[str, Kind]]:
@@ -220,11 +235,9 @@ def from_records(records: Sequence[Mapping[str, object]], origin: str = "records
     """Read a list of mappings; a key that a record lacks is an empty cell."""
     if not all(isinstance(r, Mapping) for r in records):
         raise ResponsesError("responses.records", origin=origin)
-    import pandas as pd
-
     names = dict.fromkeys(str(k) for r in records for k in r)
     plain = [{str(k): v for k, v in r.items()} for r in records]
-    return table(((n, pd.Series([r.get(n) for r in plain], dtype=object)) for n in names), origin)
+    return table(((n, [r.get(n) for r in plain]) for n in names), origin)
 
 
 def from_array(array: NDArray[Any], items: Sequence[str]) -> Table:
