@@ -227,3 +227,14 @@ def test_sequential_testing_by_expected_loss_decides_more_than_random() -> None:
     assert found.length.max() <= 8
     few, again = (cdx.adaptive.simulate_adaptive(bank(), 8, rng=np.random.default_rng(2), most=2) for _ in range(2))
     assert again.to_json() == few.to_json()
+
+
+def test_support_by_own_answers_is_part_of_what_is_expected() -> None:
+    """Conclusions that ask for more of their own answers than a form can give are promised to nobody, and nothing is asked."""
+    given = [
+        cdx.next_items(cdx.diagnose(first(), bank(), rule=cdx.DeficitRule(own_share=share)), bank(), n=6)
+        for share in (0.0, 0.3, 0.97)
+    ]
+    promised = [np.nansum(found.p_decided) / found.undecided.sum() for found in given]
+    assert promised[0] > promised[1] > promised[2] == 0
+    assert (given[-1].chosen < 0).all()

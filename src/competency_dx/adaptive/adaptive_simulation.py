@@ -159,7 +159,7 @@ def simulate_adaptive(
     settings = {
         "persons": str(len(truth.theta)),
         "stop": f"nothing undecided, less than {least_gain:g} to gain, or {most} items",
-        "rule": f"confirmed {rule.confirmed:g}, items {rule.min_items}",
+        "rule": f"confirmed {rule.confirmed:g}, items {rule.min_items}, share of the own answers {rule.own_share:g}",
         "standards": standards.id,
     }
     return AdaptiveSimulation(
@@ -182,15 +182,17 @@ def _sequence(
     (most, least_gain), S = stop, len(ways)
     (P, I), D = truth.answers.scores.shape, len(made.units.leaves)
     excluded, on_leaf = excluding(bank, truth.answers.items), made.units.leaf[:, None] == np.arange(D)
-    asked, mean, p = np.zeros((S * P, I), dtype=np.bool_), np.zeros((S * P, D)), np.full((S * P, D), 0.5)
+    asked, p = np.zeros((S * P, I), dtype=np.bool_), np.full((S * P, D), 0.5)
+    mean, share = np.zeros((2, S * P, D))
     going, length, path = np.arange(S * P), np.zeros(S * P, dtype=np.int64), np.zeros((3, S, most + 1))
     for k in range(most + 1):
         if len(going):
             given = _given(truth.answers, going % P, asked[going])
             outlook = leaf_outlook(given, made, rule, made.populations)
             mean[going], p[going] = outlook.mean, outlook.p_deficit
+            share[going] = outlook.precision * np.diagonal(outlook.covariance, axis1=1, axis2=2)
         answered = asked.astype(np.int64) @ on_leaf
-        sure = (np.maximum(p, 1 - p) >= rule.confirmed) & (answered >= rule.min_items)
+        sure = (np.maximum(p, 1 - p) >= rule.confirmed) & (answered >= rule.min_items) & (share >= rule.own_share)
         for s, rows in enumerate(np.arange(S * P).reshape(S, P)):
             false = ((p[rows] > 0.5) != truth.deficit)[sure[rows]]
             error = np.sqrt(np.mean((mean[rows] - truth.theta) ** 2))
@@ -199,7 +201,7 @@ def _sequence(
             continue
         free = ~(asked[going].astype(float) @ excluded > 0)
         problem = Problem(
-            outlook, made.units.leaf, answered[going], ~sure[going], rule.min_items, rule.confirmed, free, excluded
+            outlook, made.units.leaf, answered[going], ~sure[going], rule, free, excluded
         ).within_reach()
         everything = problem.after(np.where(free, np.arange(I), -1))
         promise = (problem.loss(problem.start()) - problem.loss(everything)).sum(axis=1)

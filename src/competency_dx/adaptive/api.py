@@ -71,18 +71,14 @@ def next_items(
     outlook, made = outlook_of(profiles, bank)
     in_use = np.array([bank.item(item).status != "retired" for item in made.parameters.items])
     met = profiles.reasons != Reason.NOT_ADMINISTERED
-    excluded, least = excluding(bank, made.parameters.items), profiles.rule.min_items
+    excluded = excluding(bank, made.parameters.items)
     answered, borrowed = (x[:, made.units.leaves] for x in (profiles.n_items, profiles.status == BORROWED))
-    answered = np.where(
-        borrowed, np.minimum(answered, least - 1), answered
-    )  # another item makes it a conclusion of its own
     problem = Problem(
         outlook=outlook,
         leaf=made.units.leaf,
         answered=answered,
-        open=_undecided(profiles, made, answered, competencies),
-        min_items=least,
-        confirmed=profiles.rule.confirmed,
+        open=_undecided(profiles, made, borrowed | (answered < profiles.rule.min_items), competencies),
+        rule=profiles.rule,
         allowed=~(met.astype(float) @ excluded > 0) & in_use,
         excluded=excluded,
     )
@@ -92,10 +88,10 @@ def next_items(
     return out
 
 
-def _undecided(profiles: DeficitProfiles, made: Plan, answered: Ints, competencies: Sequence[str] | None) -> Bools:
-    """Return which leaves of each person are to be decided (P, D)."""
+def _undecided(profiles: DeficitProfiles, made: Plan, bare: Bools, competencies: Sequence[str] | None) -> Bools:
+    """Return which leaves of each person are to be decided (P, D); `bare` are those without enough answers of their own."""
     p, rule = profiles.p_deficit[:, made.units.leaves], profiles.rule
-    out = (np.maximum(p, 1 - p) < rule.confirmed) | (answered < rule.min_items)
+    out = (np.maximum(p, 1 - p) < rule.confirmed) | bare
     if competencies is not None:
         wanted = [profiles.index(code) for code in ([competencies] if isinstance(competencies, str) else competencies)]
         out &= made.units.below[wanted].any(axis=0)
@@ -138,7 +134,8 @@ def _result(
     findings = NO_ITEMS.about(profiles.persons[helpless])
     settings = {
         "items": f"at most {chosen.shape[1]}, {'one form for all' if form == 'group' else 'a form for each person'}",
-        "loss": f"false conclusion 1, no conclusion {1 - problem.confirmed:g}; conclusions from {problem.min_items} items",
+        "loss": f"false conclusion 1, no conclusion {1 - problem.rule.confirmed:g}; conclusions from {problem.rule.min_items} items "
+        f"that take away {problem.rule.own_share:g} of the variance",
         "method": "joint normal approximation, greedy with exchanges",
     }
     inputs = {
@@ -157,7 +154,7 @@ def _result(
         loss_before=losses[0],
         loss_after=losses[-1],
         p_decided=np.where(problem.open, problem.decided(left), np.nan),
-        confirmed=problem.confirmed,
+        confirmed=problem.rule.confirmed,
         bank=bank.title,
         language=bank.header.language,
         findings=findings,

@@ -5,7 +5,9 @@ answers to a set of items will take away, which is known before they are given. 
 z' = (z + √r ε) / √(1 - r) with ε standard normal (preposterior analysis: Raiffa & Schlaifer 1961, ch. 5). A conclusion costs its
 probability of being false, leaving it open costs a fixed amount h (Chow 1970, doi:10.1109/TIT.1970.1054406), so the loss is
 min(P, 1 - P, h), and its expectation a function of z and r alone. Answers to several items act together: θ of all leaves,
-percents and points are taken as jointly normal, and each item takes away what the ones before it left.
+percents and points are taken as jointly normal, and each item takes away what the ones before it left. A conclusion needs answers
+to the leaf's own items: enough of them, and a share of the variance given the others that their precision τ takes away: τ V. While
+items are chosen the others are taken as they are, so that no item makes a loss greater; what is expected to be decided counts all.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.competencies import LeafOutlook
+from competency_dx.competencies import DeficitRule, LeafOutlook
 
 HIGHEST_Z, Z_STEPS, R_STEPS = 4.0, 80, 64  # the table of expected loss by |z| and √r
 NODES, REACH = 601, 6.0
 MOST = 0.999  # share of variance
 ROUNDS = 2
 LEAST_GAIN = 1e-9
+SMALLEST = 1e-9
 
 
 class Prospect(NamedTuple):
@@ -61,35 +64,38 @@ def look_up(table: Floats, z: Floats, r: Floats) -> Floats:
 class Remaining(NamedTuple):
     """What a set of items leaves open.
 
-    Cov(θ, θ) and Cov(percent, θ) (P, D, D), the variance of percents taken away and the answered items of each leaf (P, D).
+    Cov(θ, θ) and Cov(percent, θ) (P, D, D), the variance of percents taken away, the answered items of each leaf and the precision
+    that they give its θ (P, D).
     """
 
     theta: Floats
     percent: Floats
     taken: Floats
     answered: Floats
+    precision: Floats
 
 
 class Problem(NamedTuple):
     """Who may be asked what, and what is to be decided.
 
-    The outlook of P persons; the leaf of each item (I,); answered items by leaf (P, D); leaves to decide (P, D); the least number
-    of items and the least probability of a conclusion; items that may be asked (P, I) and that exclude each other (I, I).
+    The outlook of P persons; the leaf of each item (I,); answered items by leaf (P, D); leaves to decide (P, D); the rule of
+    conclusions; items that may be asked (P, I) and that exclude each other (I, I).
     """
 
     outlook: LeafOutlook
     leaf: Ints
     answered: Ints
     open: Bools
-    min_items: int
-    confirmed: float
+    rule: DeficitRule
     allowed: Bools
     excluded: Bools
 
     def start(self) -> Remaining:
         """Return what is open before."""
         V, slope = self.outlook.covariance, self.outlook.slope
-        return Remaining(V, slope[:, :, None] * V, np.zeros(slope.shape), self.answered.astype(float))
+        return Remaining(
+            V, slope[:, :, None] * V, np.zeros(slope.shape), self.answered.astype(float), self.outlook.precision
+        )
 
     def rows(self, persons: Ints) -> Problem:
         """Return the problem of some of the persons."""
@@ -99,9 +105,11 @@ class Problem(NamedTuple):
         )
 
     def within_reach(self) -> Problem:
-        """Return the problem without the leaves that the items of the bank cannot bring to the least number."""
-        on_leaf = self.leaf[:, None] == np.arange(self.open.shape[1])
-        return self._replace(open=self.open & (self.answered + self.allowed @ on_leaf.astype(float) >= self.min_items))
+        """Return the problem without the leaves for which the items of the bank cannot do enough, were they all asked."""
+        on_leaf = (self.leaf[:, None] == np.arange(self.open.shape[1])).astype(float)
+        more = np.where(self.allowed, self.outlook.item_slope**2 / self.outlook.item_noise, 0.0) @ on_leaf
+        whole = self._part(self.answered + self.allowed @ on_leaf, self.outlook.precision + more, self._given_others)
+        return self._replace(open=self.open & (whole >= 1))
 
     def absorb(self, left: Remaining, items: Ints) -> Remaining:
         """Return what is open after one more item for each person (P,), -1 for none."""
@@ -115,11 +123,14 @@ class Problem(NamedTuple):
         total = s * with_theta[rows, d] + noise
         answered = left.answered.copy()
         answered[rows, d] += asked
+        precision = left.precision.copy()
+        precision[rows, d] += s**2 / noise
         return Remaining(
             left.theta - with_theta[:, :, None] * (with_theta / total[:, None])[:, None],
             left.percent - with_percent[:, :, None] * (with_theta / total[:, None])[:, None],
             left.taken + with_percent**2 / total[:, None],
             answered,
+            precision,
         )
 
     def after(self, items: Ints) -> Remaining:
@@ -130,25 +141,29 @@ class Problem(NamedTuple):
         return left
 
     def loss(self, left: Remaining) -> Floats:
-        """Return the expected loss of each leaf to decide (P, D), 0 elsewhere; a part of it while items are too few."""
+        """Return the expected loss of each leaf to decide (P, D), 0 elsewhere; a part of it while its own answers are too few."""
         share = np.minimum(left.taken / self.outlook.variance, MOST)
-        expected = look_up(prospect(self.confirmed).loss, self._z, share)
-        return np.asarray(self.open * self._weighed(expected, left.answered))
+        expected = look_up(prospect(self.rule.confirmed).loss, self._z, share)
+        part = self._part(left.answered, left.precision, self._given_others)
+        return np.asarray(self.open * self._weighed(expected, part))
 
     def cost(self, left: Remaining) -> Floats:
-        """Return the expected loss (P, D) where fewer than the least number of items leave a conclusion out."""
-        return np.where(left.answered >= self.min_items, self.loss(left), self.open * (1 - self.confirmed))
+        """Return the expected loss (P, D) where too few answers of its own leave a conclusion out."""
+        supported = self._part(left.answered, left.precision, self._given_others) >= 1
+        return np.where(supported, self.loss(left), self.open * (1 - self.rule.confirmed))
 
     def decided(self, left: Remaining) -> Floats:
         """Return the probability that each leaf will have a conclusion (P, D)."""
         share = np.minimum(left.taken / self.outlook.variance, MOST)
-        return np.where(left.answered >= self.min_items, look_up(prospect(self.confirmed).decided, self._z, share), 0.0)
+        own = left.precision * np.diagonal(left.theta, axis1=1, axis2=2)
+        supported = (left.answered >= self.rule.min_items) & (own >= self.rule.own_share)
+        return np.where(supported, look_up(prospect(self.rule.confirmed).decided, self._z, share), 0.0)
 
     def after_each(self, left: Remaining) -> Floats:
         """Return the expected loss (P, I) after one item more, for every item."""
         out, z, s = self.outlook, self._z, self.outlook.item_slope
         total = s**2 * np.diagonal(left.theta, axis1=1, axis2=2)[:, self.leaf] + out.item_noise
-        loss = np.zeros(s.shape)
+        loss, others = np.zeros(s.shape), self._given_others
         for c in range(z.shape[1]):
             who = np.flatnonzero(self.open[:, c])
             if not len(who):
@@ -157,18 +172,29 @@ class Problem(NamedTuple):
             covariance = s[who] * left.percent[who, c][:, self.leaf] + out.item_shared[who] * on
             taken = left.taken[who, c, None] + covariance**2 / total[who]
             share = np.minimum(taken / out.variance[who, c, None], MOST)
-            expected = look_up(prospect(self.confirmed).loss, z[who, c, None], share)
-            loss[who] += self._weighed(expected, left.answered[who, c, None] + on)
+            expected = look_up(prospect(self.rule.confirmed).loss, z[who, c, None], share)
+            precision = left.precision[who, c, None] + on * s[who] ** 2 / out.item_noise[who]
+            part = self._part(left.answered[who, c, None] + on, precision, others[who, c, None])
+            loss[who] += self._weighed(expected, part)
         return loss
 
     @property
     def _z(self) -> Floats:
         return np.asarray(ndtri(np.clip(self.outlook.p_deficit, 1e-5, 1 - 1e-5)))
 
-    def _weighed(self, expected: Floats, answered: Floats) -> Floats:
-        """Return the loss where fewer than the least number of items leave a conclusion out: on the way there, a part of it."""
-        part = np.minimum(answered / self.min_items, 1.0)
-        return np.asarray((1 - self.confirmed) * (1 - part) + expected * part)
+    @property
+    def _given_others(self) -> Floats:
+        """Return the precision of θ of each leaf that population and the answers to all other items give so far (P, D)."""
+        return 1 / np.diagonal(self.outlook.covariance, axis1=1, axis2=2) - self.outlook.precision
+
+    def _part(self, answered: Floats, precision: Floats, others: Floats) -> Floats:
+        """Return how far the answers to a leaf's own items are on the way to what a conclusion asks of them, 1 at the end."""
+        share = precision / np.maximum(others + precision, SMALLEST) / max(self.rule.own_share, SMALLEST)
+        return np.asarray(np.minimum(np.minimum(answered / self.rule.min_items, share + SMALLEST), 1.0))
+
+    def _weighed(self, expected: Floats, part: Floats) -> Floats:
+        """Return the loss where too few answers of its own leave a conclusion out: on the way there, a part of it."""
+        return np.asarray((1 - self.rule.confirmed) * (1 - part) + expected * part)
 
 
 def select(problem: Problem, n: int, *, together: bool) -> Ints:

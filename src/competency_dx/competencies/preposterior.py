@@ -36,13 +36,14 @@ SMALLEST = 1e-12
 class LeafOutlook(NamedTuple):
     """Of P persons and D leaves, and of I items each measuring one leaf.
 
-    `mean` (P, D) and `covariance` (P, D, D) of θ; percent: `p_deficit` P(below the lowest cut), its `variance` and `slope` on θ
+    `mean` (P, D) and `covariance` (P, D, D) of θ, `precision` (P, D) that the answers to its items give each; percent: `p_deficit` P(below the lowest cut), its `variance` and `slope` on θ
     (P, D). Points of an item: `item_slope` on θ of its leaf and `item_noise`, their variance given θ (P, I);
     `item_shared` the covariance of points and percent given θ (P, I).
     """
 
     mean: Floats
     covariance: Floats
+    precision: Floats
     p_deficit: Floats
     slope: Floats
     variance: Floats
@@ -107,4 +108,5 @@ def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
         shared = even_product(weight[d], made.score_variance[of].T) * (100 / top * reference)
         by_item[:, :, of] = slope, np.maximum(noise, SMALLEST), shared
     by_leaf = below.T, (along * at.mean).sum(axis=2).T, variance.T
-    return LeafOutlook(settled.mean.T, settled.covariance.transpose(2, 0, 1), *by_leaf, *by_item)
+    V, precision = settled.covariance.transpose(2, 0, 1), np.maximum(settled.sites.tau.T, 0.0)
+    return LeafOutlook(settled.mean.T, V, precision, *by_leaf, *by_item)
