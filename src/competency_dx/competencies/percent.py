@@ -69,11 +69,9 @@ def quantiles(weight: Floats, at: PercentAt, moments: tuple[Floats, Floats, Floa
     cumulative, last = np.cumsum(weight, axis=2), weight.shape[2] - 1
     side = np.stack([np.clip((cumulative < level).sum(axis=2), 1, last) for level in levels], axis=2)
     left, right = (np.take_along_axis(cumulative, x, axis=2) for x in (side - 1, side))
-    share = (
-        np.clip((levels - left) / np.maximum(right - left, LEAST), 0.0, 1.0) + 0.5
-    )  # cells end half a step to the right
-    mean = np.broadcast_to(at.mean, weight.shape)
-    low, high = (np.take_along_axis(mean, x, axis=2) for x in (side - 1, side))
+    share = np.clip((levels - left) / np.maximum(right - left, LEAST), 0.0, 1.0)
+    ends = at.mean + 0.5 * np.diff(at.mean, axis=2, append=at.mean[:, :, -1:])  # of cells
+    low, high = (np.take_along_axis(np.broadcast_to(ends, weight.shape), x, axis=2) for x in (side - 1, side))
     wider = np.sqrt(variance / np.maximum(variance - within, LEAST))[:, :, None]
     start = average[:, :, None] + (low + share * (high - low) - average[:, :, None]) * wider
     x = np.clip(np.moveaxis(start, 2, 0), 0.0, 100.0)
