@@ -200,9 +200,7 @@ def _sequence(
         if k == most or not len(going):
             continue
         free = ~(asked[going].astype(float) @ excluded > 0)
-        problem = Problem(
-            outlook, made.units.leaf, answered[going], ~sure[going], rule, free, excluded
-        ).within_reach()
+        problem = Problem(outlook, made.units.leaf, answered[going], ~sure[going], rule, free, excluded).within_reach()
         everything = problem.after(np.where(free, np.arange(I), -1))
         promise = (problem.loss(problem.start()) - problem.loss(everything)).sum(axis=1)
         goes_on = (promise >= max(least_gain, LEAST_GAIN)) & free.any(axis=1)

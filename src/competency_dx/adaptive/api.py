@@ -77,7 +77,7 @@ def next_items(
         outlook=outlook,
         leaf=made.units.leaf,
         answered=answered,
-        open=_undecided(profiles, made, borrowed | (answered < profiles.rule.min_items), competencies),
+        open=_undecided(profiles, made, np.asarray(borrowed | (answered < profiles.rule.min_items)), competencies),
         rule=profiles.rule,
         allowed=~(met.astype(float) @ excluded > 0) & in_use,
         excluded=excluded,
@@ -134,8 +134,8 @@ def _result(
     findings = NO_ITEMS.about(profiles.persons[helpless])
     settings = {
         "items": f"at most {chosen.shape[1]}, {'one form for all' if form == 'group' else 'a form for each person'}",
-        "loss": f"false conclusion 1, no conclusion {1 - problem.rule.confirmed:g}; conclusions from {problem.rule.min_items} items "
-        f"that take away {problem.rule.own_share:g} of the variance",
+        "loss": f"false conclusion 1, no conclusion {1 - problem.rule.confirmed:g}; conclusions from "
+        f"{problem.rule.min_items} items that take away {problem.rule.own_share:g} of the variance",
         "method": "joint normal approximation, greedy with exchanges",
     }
     inputs = {

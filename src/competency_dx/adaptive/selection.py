@@ -5,9 +5,10 @@ answers to a set of items will take away, which is known before they are given. 
 z' = (z + √r ε) / √(1 - r) with ε standard normal (preposterior analysis: Raiffa & Schlaifer 1961, ch. 5). A conclusion costs its
 probability of being false, leaving it open costs a fixed amount h (Chow 1970, doi:10.1109/TIT.1970.1054406), so the loss is
 min(P, 1 - P, h), and its expectation a function of z and r alone. Answers to several items act together: θ of all leaves,
-percents and points are taken as jointly normal, and each item takes away what the ones before it left. A conclusion needs answers
-to the leaf's own items: enough of them, and a share of the variance given the others that their precision τ takes away: τ V. While
-items are chosen the others are taken as they are, so that no item makes a loss greater; what is expected to be decided counts all.
+percents and points are taken as jointly normal, and each item takes away what the ones before it left. A conclusion needs
+answers to the leaf's own items: enough of them, and a share τ V of the variance given the others that their precision τ takes
+away. While items are chosen the others are taken as they are, so that no item makes a loss greater; what is expected to be
+decided counts all.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def look_up(table: Floats, z: Floats, r: Floats) -> Floats:
 class Remaining(NamedTuple):
     """What a set of items leaves open.
 
-    Cov(θ, θ) and Cov(percent, θ) (P, D, D), the variance of percents taken away, the answered items of each leaf and the precision
-    that they give its θ (P, D).
+    Cov(θ, θ) and Cov(percent, θ) (P, D, D), the variance of percents taken away, the answered items of each leaf and the
+    precision that they give its θ (P, D).
     """
 
     theta: Floats

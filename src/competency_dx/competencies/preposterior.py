@@ -36,9 +36,9 @@ SMALLEST = 1e-12
 class LeafOutlook(NamedTuple):
     """Of P persons and D leaves, and of I items each measuring one leaf.
 
-    `mean` (P, D) and `covariance` (P, D, D) of θ, `precision` (P, D) that the answers to its items give each; percent: `p_deficit` P(below the lowest cut), its `variance` and `slope` on θ
-    (P, D). Points of an item: `item_slope` on θ of its leaf and `item_noise`, their variance given θ (P, I);
-    `item_shared` the covariance of points and percent given θ (P, I).
+    `mean` (P, D) and `covariance` (P, D, D) of θ, `precision` (P, D) that the answers to its items give each; percent:
+    `p_deficit` P(below the lowest cut), its `variance` and `slope` on θ (P, D). Points of an item: `item_slope` on θ of its leaf
+    and `item_noise`, their variance given θ (P, I); `item_shared` the covariance of points and percent given θ (P, I).
     """
 
     mean: Floats
