@@ -238,3 +238,18 @@ def test_support_by_own_answers_is_part_of_what_is_expected() -> None:
     promised = [np.nansum(found.p_decided) / found.undecided.sum() for found in given]
     assert promised[0] > promised[1] > promised[2] == 0
     assert (given[-1].chosen < 0).all()
+
+
+def test_profiles_carry_what_to_ask_next(tmp_path: Path) -> None:
+    carrying = profiles().with_next_items(follow_up())
+    person = str(profiles().persons[0])
+    assert [fact.item for fact in carrying[person].ask_next] == [q.item for q in follow_up()[person]]
+    again = cdx.DeficitProfiles.from_json(carrying.to_json())
+    assert again.to_json() == carrying.to_json()
+    assert again[person].ask_next[0].item == follow_up()[person][0].item
+    assert not profiles()[person].ask_next
+    cdx.report(carrying, tmp_path, language="en")
+    pages = [page.read_text(encoding="utf-8") for page in (tmp_path / "persons").glob("*.html")]
+    assert any(f"({follow_up()[person][0].item})" in page and "Ask next" in page for page in pages)
+    with pytest.raises(DiagnosisError, match="next_items"):
+        cdx.diagnose(first().select(persons=["2", "3"]), bank()).with_next_items(follow_up())

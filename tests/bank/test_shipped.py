@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
+from scipy.stats import norm
 
 import competency_dx as cdx
 from competency_dx.bank import Correlations, Item, Rubric
+from competency_dx.calibration.pictures import locations
+from competency_dx.models import bank_parameters
 from competency_dx.responses import Reason, score_answers
 
 NAMES = ("history", "mathematics", "physics")
@@ -117,3 +121,15 @@ def test_findings_say_that_parameters_are_provisional(bank: cdx.ItemBank) -> Non
 
 def test_loading_twice_gives_the_same_object(bank: cdx.ItemBank) -> None:
     assert cdx.load_bank(bank.id) is bank
+
+
+def test_the_bank_draws_the_intervals_that_calibration_draws() -> None:
+    """An item stands where the mean of its steps is, with the error of that mean, on the page of a bank and of a calibration."""
+    bank = cdx.load_bank("mathematics")
+    known = bank_parameters(bank)
+    place, se = locations(known)
+    chart = bank.chart("difficulty")
+    (drawn,) = chart.series
+    at = [known.items.index(item) for item in chart.y_names]
+    np.testing.assert_allclose(drawn.x, place[at])
+    np.testing.assert_allclose(np.asarray(drawn.high) - np.asarray(drawn.low), 2 * norm.ppf(0.975) * se[at])

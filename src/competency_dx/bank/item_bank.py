@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -37,6 +38,7 @@ NO_PARAMETERS = Template("bank.no_parameters", "warning",
     "{scope}.",
     "{n:item has|items have} no parameters and {n:~takes|take} no part in scoring: {scope}.")
 # fmt: on
+Z95 = 1.959963984540054
 DOCUMENTS = ("bank", "items", "framework")
 BANK_FILES = frozenset({"parameters.csv", *(name + end for name in DOCUMENTS for end in (".yaml", ".compiled.json"))})
 
@@ -256,10 +258,10 @@ class ItemBank(Result):
         ]
 
     def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
-        """Return difficulties with 95 % intervals, hardest item on top."""
+        """Return difficulties, of several steps their mean, with 95 % intervals, hardest item on top."""
         rows = sorted(self.parameters, key=lambda r: sum(r.b) / len(r.b))
         centre = [sum(r.b) / len(r.b) for r in rows]
-        half = [1.96 * max((s or 0.0 for s in r.se_b), default=0.0) for r in rows]
+        half = [Z95 * math.hypot(*(s or 0.0 for s in r.se_b)) / len(r.b) for r in rows]  # of the mean of the steps
         return interval_chart(
             labels=[r.item for r in rows],
             values=centre,

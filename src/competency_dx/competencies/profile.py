@@ -41,6 +41,7 @@ from competency_dx.result import MAX_LINES, Result
 if TYPE_CHECKING:
     import pandas as pd
 
+    from competency_dx.adaptive import NextItems
     from competency_dx.misconceptions import MisconceptionEvidence
 
 
@@ -52,6 +53,7 @@ class Profile:
     background: Mapping[str, str]
     conclusions: tuple[Conclusion, ...]
     misconceptions: tuple[HeldMisconception, ...]
+    ask_next: tuple[ItemFact, ...]
     standards: Standards
     rule: DeficitRule
     status: str
@@ -105,7 +107,8 @@ class DeficitProfiles(Result):
     `STATUSES`. `level` is -1, "" in the frame, where no conclusion is drawn. `influence` is by how much an answer moves
     P(deficit) of the leaf its item belongs to. `population` is where the persons were taken to come from; later persons
     are diagnosed as from the same by ``population=profiles.population``. `p_misconception` (P, M) are the probabilities of
-    `misconceptions`, NaN where there is no estimate; see `with_misconceptions`.
+    `misconceptions`, NaN where there is no estimate; see `with_misconceptions`. `ask_next` (P, n) are the places in `items` of
+    what to ask each person next, -1 for none; see `with_next_items`.
     """
 
     kind: ClassVar[str] = "deficit_profiles"
@@ -149,6 +152,7 @@ class DeficitProfiles(Result):
     provenance: Provenance
     misconceptions: tuple[Misconception, ...] = ()
     p_misconception: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    ask_next: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "background", FrozenDict(self.background))
@@ -185,6 +189,7 @@ class DeficitProfiles(Result):
                 )
                 if not np.isnan(x)
             ),
+            ask_next=tuple(self.items[k] for k in (self.ask_next[p] if len(self.ask_next) else ()) if k >= 0),
             standards=self.standards,
             rule=self.rule,
             status="scored" if (self.n_items[p] > 0).any() else "no_responses",
@@ -252,6 +257,20 @@ class DeficitProfiles(Result):
         probability = np.where((rows >= 0)[:, None], found.probability[rows], np.nan)
         titles = tuple(Misconception(code=code, title=found.titles[code]) for code in found.misconceptions)
         return replace(self, misconceptions=titles, p_misconception=probability)
+
+    def with_next_items(self, found: NextItems) -> Self:
+        """Return the profiles with the items that `next_items` would ask these persons.
+
+        Raises
+        ------
+        DiagnosisError
+            When they are those of other persons or of another bank.
+        """
+        place = {fact.item: k for k, fact in enumerate(self.items)}
+        if found.persons.tolist() != self.persons.tolist() or any(q.item not in place for q in found.questions):
+            raise DiagnosisError("competencies.other_next_items", persons=found.persons)
+        places = np.array([*(place[q.item] for q in found.questions), -1], dtype=np.int64)
+        return replace(self, ask_next=places[found.chosen])
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and competency, persons in input order; the columns of the public contract."""

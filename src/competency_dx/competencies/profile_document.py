@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_type_hints
 
 import numpy as np
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 
 ANSWERS = ("points", "reasons", "influence")
+OF_BANK = ("items", "competencies", "population")
+KEPT = 64
 
 
 class ConclusionRecord(TypedDict):
@@ -78,6 +81,7 @@ class ProfileRecord(TypedDict):
     p_misconception: Annotated[
         tuple[float, ...], "by misconception in the order of `misconceptions`; null where not estimated"
     ]
+    ask_next: Annotated[tuple[str, ...], "items to ask next, the most useful first"]
 
 
 class CurvesRecord(TypedDict):
@@ -111,10 +115,19 @@ class ProfilesRecord(SharedRecord):
 
 def profiles_document(profiles: DeficitProfiles) -> dict[str, Any]:
     """Return profiles as plain data."""
-    shared = {name: encode(getattr(profiles, name)) for name in get_type_hints(SharedRecord)}
+    shared = {
+        name: (_encoded if name in OF_BANK else encode)(getattr(profiles, name))
+        for name in get_type_hints(SharedRecord)
+    }
     shared["curves"] = {"theta": encode(profiles.grid), "expected": encode(profiles.curves)}
     numbers = {name: encode(getattr(profiles, name)) for name in NUMBERS}
     return shared | {"profiles": [_person(profiles, numbers, p) for p in range(len(profiles))]}
+
+
+@lru_cache(maxsize=KEPT)
+def _encoded(shared: Hashable) -> Any:  # noqa: ANN401 - JSON types, which nobody changes
+    """Return what profiles of one bank have in common as plain data; these are the greater part of one person's document."""
+    return encode(shared)
 
 
 def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> dict[str, Any]:
@@ -138,6 +151,9 @@ def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> di
         "conclusions": conclusions,
         "answers": {name: encode(getattr(profiles, name)[p]) for name in ANSWERS},
         "p_misconception": encode(profiles.p_misconception[p]) if profiles.misconceptions else [],
+        "ask_next": [
+            profiles.items[k].item for k in (profiles.ask_next[p] if len(profiles.ask_next) else ()) if k >= 0
+        ],
     }
 
 
@@ -173,6 +189,10 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         fields[name] = np.array([person["answers"][name] for person in people]).reshape(len(people), -1)
     held = [[np.nan if x is None else x for x in person["p_misconception"]] for person in people]
     fields["p_misconception"] = np.array(held, dtype=np.float64).reshape(len(people), -1)
+    place = {fact.item: k for k, fact in enumerate(fields["items"])}
+    asked = [[place[item] for item in person.get("ask_next", ())] for person in people]
+    if most := max(map(len, asked), default=0):
+        fields["ask_next"] = np.array([[*row, *[-1] * (most - len(row))] for row in asked], dtype=np.int64)
     fields["grid"] = decode(Floats, document["curves"]["theta"], "curves.theta")
     fields["curves"] = decode(Floats, document["curves"]["expected"], "curves.expected")
     return fields

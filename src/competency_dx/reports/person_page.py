@@ -83,6 +83,7 @@ class PersonView:
     other_deficits: tuple[str, ...]
     unsure: tuple[str, ...]
     misconceptions: tuple[str, ...]
+    ask_next: tuple[str, ...]
     route: str
     strengths: tuple[Statement, ...]
     picture: str
@@ -110,6 +111,7 @@ def person_view(profile: Profile, s: ReportContext) -> PersonView:
         other_deficits=tuple(_brief(at[k], at[k].p_deficit, s) for k in deficits[PRIORITIES:]),
         unsure=tuple(s.titles[at[k].competency.code] for k in unsure),
         misconceptions=tuple(_misconceptions(profile, s)),
+        ask_next=tuple(f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next),
         route=s.standards.levels[0].route.text(s.language),
         strengths=tuple(_strength(at[k], s) for k in strong),
         picture=interval_table(

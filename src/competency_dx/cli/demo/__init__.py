@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from competency_dx.adaptive import next_items
 from competency_dx.bank import ItemBank, Text, load_bank, save_bank
 from competency_dx.calibration import SuspectedKey, suspected_keys
 from competency_dx.cli.demo.cohort_files import write_cohort
@@ -22,6 +23,7 @@ from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
 from competency_dx.display import FONT, count, decimal, percent
 from competency_dx.findings import Template
+from competency_dx.misconceptions import find_misconceptions
 from competency_dx.reports import page_templates, report
 from competency_dx.responses import Reason, Responses, check_design, load_responses
 from competency_dx.storage import write_whole
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 SUBJECTS = (("mathematics", ".xlsx"), ("history", ".csv"), ("physics", ".parquet"))
 PLANTED_IN = "mathematics"
 INDENT = 2
+ASKED = 3  # items that a person's page says to ask next
 # fmt: off
 SYNTHETIC_DATA = Template("cli.synthetic", "warning",
     "СИНТЕТИЧЕСКИЕ ДАННЫЕ: участники, муниципалитеты и ответы придуманы программой; выводов о людях здесь нет.",
@@ -154,7 +157,9 @@ def _diagnosed(data: Responses, bank: ItemBank, terminal: Terminal) -> DeficitPr
 
     def verb() -> DeficitProfiles:
         with terminal.stage(t["diagnosing"]):
-            return diagnose(data, bank)
+            profiles = diagnose(data, bank)
+            profiles = profiles.with_next_items(next_items(profiles, bank, n=ASKED))
+            return profiles.with_misconceptions(find_misconceptions(data, bank)) if bank.misconceptions else profiles
 
     profiles = heard(terminal, verb, known=data.findings)
     given = profiles.n_items > 0
