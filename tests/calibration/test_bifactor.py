@@ -96,7 +96,7 @@ POSITIVE = cdx.calibration.Priors(slope=LogNormal(mean=0.0, sd=0.5))
 @pytest.mark.parametrize(("groups", "priors"), [(False, None), (True, WEAK), (False, POSITIVE)])
 def test_product_grid_gives_the_same(S: int, groups: bool, priors: Any) -> None:
     """The likelihood, its gradient, an EM step, information and scores of persons; points past 6 SD apart."""
-    case = made(in_testlets(S, 4, 3), RNG(S).normal(size=(150, S + 1)), 3, graded=True)
+    case = made(in_testlets(S, 4, 3), RNG(S).normal(size=(80, S + 1)), 3, graded=True)
     reduced, whole = likelihoods(case, groups=groups, priors=priors)
     phi = phi_near(reduced, 4)
     one, two = reduced.evaluate(phi, 31), whole.evaluate(phi, 31)

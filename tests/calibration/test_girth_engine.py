@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ HALF = 0.5  # standard errors: the rule of the cross-check
 
 def _girth(data: cdx.Responses, family: str, **options: Any) -> cdx.Calibration:
     return girth_calibration(data, [family] * len(data.items), Girth(**options), model=family)
+
+
+@pytest.fixture(scope="module")
+def by_girth(lsat: Callable[[str], pd.DataFrame]) -> Fitted:
+    """girth's estimates of lsat6 or lsat7, each made once."""
+    return cache(lambda name, family: _girth(cdx.load_responses(lsat(name)), family))
 
 
 def _mixed(families: list[str]) -> cdx.Responses:
@@ -68,12 +75,10 @@ def _complete(codes: NDArray[Any]) -> tuple[Any, Any, Any]:
 
 
 @pytest.mark.parametrize("name", ["lsat6", "lsat7"])
-def test_two_parameter_items_agree_with_mirt(
-    name: str, lsat: Callable[[str], pd.DataFrame], reference: Reference
-) -> None:
+def test_two_parameter_items_agree_with_mirt(name: str, by_girth: Fitted, reference: Reference) -> None:
     """R mirt 1.47, 121 points. girth interpolates thresholds in a table of 500 × 500: hence 2e-3."""
     expected = reference(name)["2PL"]
-    found = _girth(cdx.load_responses(lsat(name)), "2PL")
+    found = by_girth(name, "2PL")
     np.testing.assert_allclose(found.to_frame()["a"], expected["a"], atol=2e-3)
     np.testing.assert_allclose(found.to_frame()["d"], expected["d"][0], atol=2e-3)
     assert found.log_likelihood == pytest.approx(expected["loglik"], abs=1e-4)
@@ -82,9 +87,9 @@ def test_two_parameter_items_agree_with_mirt(
 
 
 @pytest.mark.parametrize("name", ["lsat6", "lsat7"])
-def test_rasch_items_agree_with_mirt(name: str, lsat: Callable[[str], pd.DataFrame], reference: Reference) -> None:
+def test_rasch_items_agree_with_mirt(name: str, by_girth: Fitted, reference: Reference) -> None:
     expected = reference(name)["Rasch"]
-    found = _girth(cdx.load_responses(lsat(name)), "Rasch")
+    found = by_girth(name, "Rasch")
     np.testing.assert_allclose(found.to_frame()["d"], expected["d"][0], atol=2e-3)
     assert found.population.covariance[0, 0] == pytest.approx(expected["variance"], abs=1e-3)
     assert found.log_likelihood == pytest.approx(expected["loglik"], abs=1e-4)
@@ -92,9 +97,8 @@ def test_rasch_items_agree_with_mirt(name: str, lsat: Callable[[str], pd.DataFra
     assert found.estimates[-1] == found.population.covariance[0, 0]
 
 
-def test_one_parameter_items_are_the_rasch_items_on_another_scale(lsat: Callable[[str], pd.DataFrame]) -> None:
-    data = cdx.load_responses(lsat("lsat7"))
-    rasch, one = _girth(data, "Rasch"), _girth(data, "1PL")
+def test_one_parameter_items_are_the_rasch_items_on_another_scale(by_girth: Fitted) -> None:
+    rasch, one = by_girth("lsat7", "Rasch"), by_girth("lsat7", "1PL")
     assert one.to_frame()["a"].nunique() == 1
     assert one.to_frame()["a"][0] ** 2 == pytest.approx(rasch.population.covariance[0, 0], rel=1e-12)
     assert one.log_likelihood == pytest.approx(rasch.log_likelihood, abs=1e-8)
@@ -135,11 +139,11 @@ def test_another_scale_leaves_the_likelihood_alone(family: str) -> None:
     assert there.drift == pytest.approx(here.drift, abs=1e-8)
 
 
-def test_drift_is_the_score_of_the_population_mean(lsat: Callable[[str], pd.DataFrame]) -> None:
+def test_drift_is_the_score_of_the_population_mean(lsat: Callable[[str], pd.DataFrame], by_girth: Fitted) -> None:
     """Against a finite difference of the marginal log-likelihood by the mean, at a mean that does not fit."""
     data = cdx.load_responses(lsat("lsat7"))
     codes, observed = data.effective()
-    own = _girth(data, "2PL").parameters
+    own = by_girth("lsat7", "2PL").parameters
 
     def at(mean: float) -> Any:
         population = NormalPopulation(dimensions=("theta",), mean=np.array([mean]), covariance=np.eye(1))
@@ -172,9 +176,9 @@ def test_shares_of_incomplete_answers_are_told_as_such(routed: pd.DataFrame, qui
     assert "calibration.girth_shares" in [f.code for f in check.findings]
 
 
-def test_unfinished_iterations_deny_convergence(lsat: Callable[[str], pd.DataFrame]) -> None:
+def test_unfinished_iterations_deny_convergence(lsat: Callable[[str], pd.DataFrame], by_girth: Fitted) -> None:
     data = cdx.load_responses(lsat("lsat7"))
-    short, full = _girth(data, "2PL", max_iterations=2), _girth(data, "2PL")
+    short, full = _girth(data, "2PL", max_iterations=2), by_girth("lsat7", "2PL")
     assert not short.converged
     assert "calibration.girth_unsettled" in [f.code for f in short.findings]
     assert full.converged
@@ -351,9 +355,8 @@ def test_a_check_reads_back_and_draws(lsat: Callable[[str], pd.DataFrame], fitte
     assert "agrees" in str(check)
 
 
-def test_a_calibration_by_girth_says_what_it_is(lsat: Callable[[str], pd.DataFrame]) -> None:
-    data = cdx.load_responses(lsat("lsat6"))
-    found = _girth(data, "2PL")
+def test_a_calibration_by_girth_says_what_it_is(by_girth: Fitted) -> None:
+    found = by_girth("lsat6", "2PL")
     frame = found.to_frame()
     assert frame.filter(like="se_").isna().to_numpy().all()
     assert np.isnan(found.covariance).all()
