@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from competency_dx.bank import (
     ParameterRecord,
     parse,
 )
+from competency_dx.bank.parameter_record import read_parameters, write_parameters
 from competency_dx.errors import BankError
 
 MakeBank = Callable[..., ItemBank]
@@ -311,7 +314,7 @@ def test_a_calibrated_bank_is_a_new_one_and_the_old_one_stays(folder: Folder) ->
     before = bank.to_json()
     record = ParameterRecord(item="y", model="2PL", a=1.4, b=(0.8,), se_a=0.1, se_b=(0.1,), status="calibrated", n=900)
     held = bank.parameters[0].model_copy(update={"status": "calibrated", "se_b": (0.0,), "n": 7})
-    fresh = bank.with_calibration(Fresh(record, held))
+    fresh = bank.with_calibration(Fresh(record, held), date="")
     assert bank.to_json() == before
     assert fresh.version == "1.1"
     assert fresh.digest != bank.digest
@@ -396,3 +399,37 @@ def test_items_refuse_change() -> None:
     item = Item(id="x", type="digits", key="013", competencies={"S": 1.0})
     with pytest.raises(ValueError, match="frozen"):
         item.key = "14"  # type: ignore[misc]  # wrong on purpose
+
+
+def test_a_parameters_file_of_a_russian_spreadsheet_reads_back() -> None:
+    bank = cdx.load_bank("physics")
+    text = write_parameters(bank.parameters)
+    russian = text.replace(",", ";").replace(".", ",")
+    assert read_parameters("\ufeff" + russian, "p.csv") == bank.parameters
+
+
+def test_faults_of_parameters_and_other_subjects_are_findings() -> None:
+    bank = cdx.load_bank("physics")
+    first, second, third, *rest = bank.parameters
+    wrong = [
+        first.model_copy(update={"a": -0.5}),
+        second.model_copy(update={"b": (-12.0,) * len(second.b)}),
+        third.model_copy(update={"model": "Rasch", "a": 1.7}),
+    ]
+    faulty = replace(bank, parameters=(*wrong, *rest))
+    told = next(f for f in faulty.findings() if f.code == "bank.odd_parameters")
+    assert set(told.scope) == {first.item, second.item, third.item}
+    assert "a = -0.5" in told.en
+    assert not [f for f in bank.findings() if f.code in {"bank.odd_parameters", "bank.other_subject"}]
+    other = bank.header.model_copy(update={"subject": "MAT"})
+    assert "bank.other_subject" in {f.code for f in replace(bank, header=other).findings()}
+
+
+def test_a_calibration_dates_its_records(folder: Folder) -> None:
+    bank = folder.load()
+    record = ParameterRecord(item="y", model="2PL", a=1.4, b=(0.8,), se_a=0.1, se_b=(0.1,))
+    fresh = Fresh(record, bank.parameters[0])
+    today, stated = bank.with_calibration(fresh), bank.with_calibration(fresh, date="2026-09-01")
+    assert today.parameters[1].date == date.today().isoformat()
+    assert stated.parameters[1].date == "2026-09-01"
+    assert today.parameters[0].date == bank.parameters[0].date

@@ -214,3 +214,14 @@ def test_blanks_and_codes_of_missing_answers(command: Command, tmp_path: Path) -
     )
     assert "'lost'" in fault(command("score", *settings, "--missing", "9=lost"))
     assert "--blank" in fault(command("score", *settings, "--blank", "lost"))
+
+
+def test_the_demo_writes_into_no_folder_that_holds_other_things(command: Command, tmp_path: Path) -> None:
+    for k, name in enumerate(("отчёт.docx", "data", "index.html")):
+        folder = tmp_path / str(k)
+        folder.mkdir()
+        (folder / name).write_text("моё", encoding="utf-8")
+        assert "здесь уже лежит другое" in fault(command("demo", folder, "--persons", "40"))
+        assert [p.name for p in folder.iterdir()] == [name]
+        assert (folder / name).read_text(encoding="utf-8") == "моё"
+    assert "здесь уже лежит другое" in fault(command("demo", tmp_path / "0" / "отчёт.docx"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date as date_of
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypedDict
@@ -13,13 +14,14 @@ from competency_dx.arrays import FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, Form
 from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
+from competency_dx.bank.findings import NO_PARAMETERS, ODD_PARAMETERS, OTHER_SUBJECT, PROVISIONAL
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
 from competency_dx.bank.population import BankPopulation, LeafPopulation
 from competency_dx.display import Chart, interval_chart
 from competency_dx.errors import BankError, DocumentError
-from competency_dx.findings import Finding, Template
+from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import Result, encode
 from competency_dx.storage import whole_folder
@@ -27,18 +29,9 @@ from competency_dx.storage import whole_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-# fmt: off
-PROVISIONAL = Template("bank.provisional", "info",
-    "Параметры заданий предварительные (экспертные): {n} из {items}; их неопределённость входит в каждую оценку. "
-    "Откалибруйте банк по ответам.",
-    "Parameters of {n} of {items:item|items} are provisional (expert judgement); their uncertainty is carried into every "
-    "score. Calibrate the bank on responses.")
-NO_PARAMETERS = Template("bank.no_parameters", "warning",
-    "Нет параметров у {n:задания|заданий|заданий}, в оценивании {n:~оно не участвует|они не участвуют|они не участвуют}: "
-    "{scope}.",
-    "{n:item has|items have} no parameters and {n:~takes|take} no part in scoring: {scope}.")
-# fmt: on
 Z95 = 1.959963984540054
+FARTHEST = 10.0
+"""Difficulties beyond so many logits are mistakes."""
 DOCUMENTS = ("bank", "items", "framework")
 BANK_FILES = frozenset({"parameters.csv", *(name + end for name in DOCUMENTS for end in (".yaml", ".compiled.json"))})
 
@@ -182,13 +175,14 @@ class ItemBank(Result):
                 return form
         raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
 
-    def with_calibration(self, calibration: CalibrationLike) -> Self:
+    def with_calibration(self, calibration: CalibrationLike, *, date: str | None = None) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
 
         Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and
         correlations with standard errors. One competency brings mean and variance, and correlations stay as they were.
         Parameters that the calibration left as they were, those of anchors, keep their record: status, standard errors, number
-        of answers, date. Items of another subject keep their parameters and their population.
+        of answers, date. Items of another subject keep their parameters and their population. New records get a date: the one
+        given, today's without one.
 
         Raises
         ------
@@ -197,7 +191,8 @@ class ItemBank(Result):
         """
         if not hasattr(calibration, "bank_records"):
             raise BankError("bank.not_a_calibration", given=type(calibration).__name__)
-        fresh = {r.item: r for r in calibration.bank_records()}
+        day = date_of.today().isoformat() if date is None else date
+        fresh = {r.item: r.model_copy(update={"date": r.date or day}) for r in calibration.bank_records()}
         unknown = [i for i in fresh if i not in {item.id for item in self.items}]
         if unknown:
             raise BankError("bank.calibration_unknown_items", id=self.id, unknown=unknown)
@@ -230,7 +225,15 @@ class ItemBank(Result):
         loose = [r.item for r in self.parameters if r.status == "provisional"]
         scored = {r.item for r in self.parameters}
         bare = NO_PARAMETERS.about(i.id for i in self.items if i.id not in scored)
-        return (*PROVISIONAL.about(loose, items=len(self.items)), *bare)
+        odd = {r.item: fault for r in self.parameters if (fault := _odd_number(r))}
+        subject = self.header.subject
+        strange = [i.id for i in self.items if not any(self.framework.within(code, subject) for code in i.competencies)]
+        return (
+            *PROVISIONAL.about(loose, items=len(self.items)),
+            *bare,
+            *ODD_PARAMETERS.about(odd, where=[f"{item} ({fault})" for item, fault in odd.items()]),
+            *OTHER_SUBJECT.about(strange, subject=subject),
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, type, competencies, max_score, model, status and the parameters with se_."""
@@ -291,6 +294,13 @@ class ItemBank(Result):
         if out.digest != document["digest"]:
             raise DocumentError("bank.digest", out=out.id)
         return out
+
+
+def _odd_number(record: ParameterRecord) -> str:
+    """Return the number of a record that no working item has, an empty text where there is none."""
+    if record.a <= 0 or (record.model in {"Rasch", "PCM", "RSM"} and abs(record.a - 1) > 1e-9):
+        return f"a = {record.a:g}"
+    return next((f"b = {b:g}" for b in record.b if abs(b) > FARTHEST), "")
 
 
 def content(bank: ItemBank) -> dict[str, Any]:

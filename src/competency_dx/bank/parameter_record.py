@@ -64,7 +64,9 @@ def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
     BankError
         When a column is missing, a number cannot be read (the row and column are named) or an item repeats.
     """
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    text = text.removeprefix("\ufeff")
+    head = text.partition("\n")[0]  # a Russian spreadsheet program writes semicolons and decimal commas
+    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
     missing = {"item", "model", "a", "status"} - set(reader.fieldnames or ())
     if missing:
         raise BankError("bank.parameters_columns", source=source, missing=sorted(missing))
@@ -80,7 +82,7 @@ def _record(row: dict[str, str], where: str) -> ParameterRecord:
         if not text:
             return None
         try:
-            out = float(text)
+            out = float(text.replace("\N{MINUS SIGN}", "-").replace(",", "."))
         except ValueError:
             raise BankError("bank.not_a_number", where=where, name=name, words=text) from None
         if not math.isfinite(out):

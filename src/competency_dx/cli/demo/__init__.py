@@ -22,6 +22,7 @@ from competency_dx.cli.steps import advised_model, calibrated
 from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
 from competency_dx.display import FONT, count, decimal, percent
+from competency_dx.errors import CommandError
 from competency_dx.findings import Template
 from competency_dx.misconceptions import find_misconceptions
 from competency_dx.reports import page_templates, report
@@ -35,6 +36,9 @@ SUBJECTS = (("mathematics", ".xlsx"), ("history", ".csv"), ("physics", ".parquet
 PLANTED_IN = "mathematics"
 INDENT = 2
 ASKED = 3  # items that a person's page says to ask next
+README = "README.txt"
+WRITTEN = ("data", "index.html", *(name for name, _ in SUBJECTS))
+"""What an earlier demo may have left in its folder."""
 # fmt: off
 SYNTHETIC_DATA = Template("cli.synthetic", "warning",
     "СИНТЕТИЧЕСКИЕ ДАННЫЕ: участники, муниципалитеты и ответы придуманы программой; выводов о людях здесь нет.",
@@ -63,6 +67,9 @@ class Study(NamedTuple):
 
 def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> None:
     """Run the demo into a folder and tell on stdout which page to open."""
+    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.exists() and (not folder.is_dir() or (held and not (README in held and held <= {*WRITTEN, README}))):
+        raise CommandError("cli.demo_folder", folder=folder, held=sorted(held))
     start = time.perf_counter()
     t = words(terminal.language)
     terminal.say(t["start"].format_map(t))
@@ -107,7 +114,7 @@ def _study(name: str, path: Path, persons: int, rng: np.random.Generator, termin
             bank = with_key(bank, check.suspected.item, check.right)
         data = heard(terminal, lambda: load_responses(path, bank=bank), known=data.findings)
         calibration = calibrated(terminal, data, bank, model=model, priors="weak", known=calibration.findings)
-    labelled = as_synthetic(bank.with_calibration(calibration))
+    labelled = as_synthetic(bank.with_calibration(calibration, date=""))  # the same bytes on any day
     save_bank(labelled, folder / "bank")
     calibration = replace(calibration, findings=(SYNTHETIC_FINDING, *calibration.findings))
     report(calibration, folder / "calibration", language=language)
