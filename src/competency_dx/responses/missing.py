@@ -85,7 +85,7 @@ class MissingPolicy:
     def check_scored(self) -> None:
         """Refuse omissions that are modelled: an estimation other than a diagnosis needs to know how they count."""
         if self.omitted == "modelled":
-            raise ResponsesError('omitted="modelled" is for diagnose alone; here choose "incorrect" or "ignore"')
+            raise ResponsesError("responses.modelled")
 
     def table(self) -> Bools:
         """Return for each value of `Reason` whether such a cell enters the estimation, shape (5,)."""
