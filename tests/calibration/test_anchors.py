@@ -109,7 +109,7 @@ def test_what_is_provisional_stays_provisional() -> None:
     some = replace(bank, parameters=bank.parameters[:40])
     mixed = some.with_calibration(cdx.calibrate(drawn, model="GPCM", anchors=some))
     assert mixed.parameters[:40] == bank.parameters[:40]
-    assert {r.status for r in mixed.parameters[40:]} == {"calibrated"}
+    assert {r.status for r in mixed.parameters[40:]} == {"pilot"}, "the scale is that of guesses"
     again = mixed.with_calibration(cdx.calibrate(drawn.select(items=drawn.items[30:]), model="GPCM", anchors=mixed))
     assert again.parameters == mixed.parameters
 
@@ -142,3 +142,18 @@ def test_anchors_with_another_number_of_categories_are_refused(draw: Draw) -> No
     anchors = cdx.calibrate(data, model="GPCM")
     with pytest.raises(CalibrationError, match="Anchor i0 has 3 score categories, the responses have 2"):
         cdx.calibrate(data.clip(upper=1), model="GPCM", anchors=anchors)
+
+
+def test_difficulties_held_at_given_values_place_the_scale() -> None:
+    """Some or all: the population of a Rasch calibration is then where the persons are, as with anchors."""
+    rng = np.random.default_rng(3)
+    b = np.linspace(-1.5, 1.5, 8)
+    theta = rng.normal(0.8, 1.2, size=(600, 1))
+    data = pd.DataFrame((rng.random((600, 8)) < 1 / (1 + np.exp(b - theta))).astype(int), columns=list("abcdefgh"))
+    for n in (3, 8):
+        held = cdx.calibration.Constraints(
+            fixed={f"{item}.d": -x for item, x in zip(data.columns[:n], b, strict=False)}
+        )
+        found = cdx.calibrate(data, model="Rasch", method=cdx.MarginalML(constraints=held))
+        assert "mean" in found.table.kind
+        assert found.population.mean[0] == pytest.approx(0.8, abs=0.2)

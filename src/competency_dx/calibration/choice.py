@@ -61,10 +61,14 @@ def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Margina
         return exploratory_likelihood(items, answers, dimensions=scene.dimensions, executor=method.executor)
     held = np.zeros(len(known.ids), dtype=np.bool_) if fixed is None else fixed.items
     free_slope = np.array([FAMILIES[f].free_slope for f in known.families])
+    estimated = items.free.any(axis=1)
+    placing = held | (
+        ~estimated & ~free_slope & (items.allowed.sum(axis=1) > 1)
+    )  # an item with one score places nothing
     population, regressors = populations_in(
         sample,
         scene.dimensions,
-        anchored=np.asarray(known.loads[held].any(axis=0)) | ~known.loads[items.free.any(axis=1)].any(axis=0),
+        anchored=np.asarray(known.loads[placing].any(axis=0)) | ~known.loads[estimated].any(axis=0),
         sloped=np.asarray(known.loads[free_slope & ~held].any(axis=0)),
         linked=method.population.free_items != "all",
         correlation_sd=scene.priors.correlation_sd if scene.priors and len(scene.dimensions) > 1 else None,

@@ -134,9 +134,13 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
 
 
 def statuses_of(n_answers: Ints, anchors: Anchors | None = None) -> tuple[str, ...]:
-    """Return the status of each item by the number of answers to it (I,); anchors keep theirs."""
-    kept = [None] * len(n_answers) if anchors is None else anchors.statuses
-    return tuple(s or ("calibrated" if n >= CALIBRATED_FROM else "pilot") for s, n in zip(kept, n_answers, strict=True))
+    """Return the status of each item by the number of answers to it (I,); anchors keep theirs.
+
+    An item is on the scale of its anchors: where some of these are not calibrated, it is a pilot however many answers it has.
+    """
+    kept = (None,) * len(n_answers) if anchors is None else anchors.statuses
+    least = np.inf if set(kept) - {None, "calibrated"} else CALIBRATED_FROM
+    return tuple(s or ("calibrated" if n >= least else "pilot") for s, n in zip(kept, n_answers, strict=True))
 
 
 def left_out(data: Responses, calibrated: Sequence[str]) -> tuple[Finding, ...]:

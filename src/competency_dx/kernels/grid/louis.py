@@ -25,7 +25,7 @@ from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, 
 Depth = Literal["exact", "guide"]
 
 MAX_TERMS = 20
-GUIDE_TERMS, GUIDE_PERSONS = 2, 2048
+GUIDE_TERMS, GUIDE_PERSONS = 2, 2500
 MANY_PERSONS = 4_000
 NEGLIGIBLE = 1e-6
 STRAIGHT = 1e-9
