@@ -158,7 +158,7 @@ def _fact(fact: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever a sentence show
 
 def _foreign(fault: BaseException) -> dict[str, str]:
     """Return what an error of another library says: its sentence in English, its kind and place in Russian."""
-    mark = getattr(fault, "problem_mark", None) or fault
+    mark: Any = getattr(fault, "problem_mark", None) or fault
     line, column = getattr(mark, "lineno", None), getattr(mark, "colno", None)
     if hasattr(mark, "line"):  # YAML counts from 0
         line, column = mark.line + 1, mark.column + 1
