@@ -6,12 +6,15 @@ import ast
 import pickle
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
+import numpy as np
 import pytest
 
+import competency_dx as cdx
 from competency_dx import errors
 from competency_dx.errors import CompetencyDxError, ScoringError, has_sentence, phrase
 
@@ -118,3 +121,23 @@ def test_an_error_says_its_sentence_in_both_languages_and_survives_a_process() -
     assert phrase("bank.in_bank", id="b", fault=inner)["ru"] == f"банк b: {inner.text('ru')}"
     assert has_sentence("scoring.rng")
     assert not has_sentence("no.such")
+
+
+@pytest.mark.parametrize("wrong", [None, 3, object(), {}])
+def test_arguments_of_a_wrong_type_are_named_in_one_sentence(wrong: Any, tmp_path: Path) -> None:
+    bank = cdx.load_bank("physics")
+    calls: list[Callable[[], object]] = [
+        lambda: cdx.load_bank(wrong),
+        lambda: cdx.save_bank(wrong, tmp_path / "b"),
+        lambda: cdx.save_bank(bank, wrong),
+        lambda: cdx.report(wrong, tmp_path / "r"),
+        lambda: cdx.report(bank, wrong),
+        lambda: cdx.simulate(wrong, 5, rng=np.random.default_rng(1)),
+        lambda: cdx.load_responses([[0, 1], [1, 0]], layout=wrong or 3),
+        lambda: cdx.score(wrong, bank),
+        lambda: cdx.diagnose(wrong, bank),
+        lambda: cdx.calibrate([[0, 1], [1, 0]], model=wrong),
+    ]
+    for call in calls:
+        with pytest.raises(CompetencyDxError):
+            call()

@@ -354,7 +354,9 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
     from competency_dx.bank.bank_file import compiled, compiled_path, shipped_frameworks, write_yaml
     from competency_dx.bank.parameter_record import write_parameters
 
-    plain = content(bank)
+    if not isinstance(folder, str | Path):
+        raise BankError("errors.argument", name="folder", expected="str | Path", given=type(folder).__name__)
+    plain = content(as_bank(bank))
     items = [{k: v for k, v in item.items() if v not in ({}, [], "")} for item in plain["items"]]
     documents = {"bank": plain["header"], "items": {"schema_version": 1, "items": items}}
     if bank.framework.id not in shipped_frameworks():

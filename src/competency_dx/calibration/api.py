@@ -107,6 +107,8 @@ def calibrate(
 
 def classifies(model: str | Mapping[str, str]) -> bool:
     """Return whether a model is one of diagnostic classification; a mapping must not mix them with item response models."""
+    if not isinstance(model, str | Mapping):
+        raise CalibrationError("errors.argument", name="model", expected="str | Mapping", given=type(model).__name__)
     names = {model} if isinstance(model, str) else set(model.values())
     mixed = sorted(names & CLASSIFICATION), sorted(names - CLASSIFICATION)
     if all(mixed):

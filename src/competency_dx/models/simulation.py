@@ -52,6 +52,10 @@ def simulate(
     ModelError
         When abilities have the wrong shape or are not finite, or the population has no density.
     """
+    if not (isinstance(parameters, ItemParameters) or hasattr(parameters, "parameters")):
+        raise ModelError(
+            "errors.argument", name="parameters", expected="ItemBank | Calibration", given=type(parameters).__name__
+        )
     if not isinstance(rng, np.random.Generator):
         raise ModelError("models.rng", given=type(rng).__name__)
     source = bank_parameters(parameters) if isinstance(parameters, ItemBank) else parameters

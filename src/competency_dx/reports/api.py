@@ -104,6 +104,10 @@ def _check(result: object, folder_or_file: str | Path, language: object) -> Path
         raise ReportError("reports.language", tongue=language)
     if not isinstance(result, Result):
         raise ReportError("reports.not_a_result", given=type(result).__name__)
+    if not isinstance(folder_or_file, str | Path):
+        raise ReportError(
+            "errors.argument", name="folder_or_file", expected="str | Path", given=type(folder_or_file).__name__
+        )
     target = Path(folder_or_file)
     if target.suffix.lower() in NOT_WRITTEN and not target.is_dir():
         raise ReportError("reports.ending", suffix=target.suffix, files=FILES)

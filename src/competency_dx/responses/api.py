@@ -57,6 +57,8 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
     if isinstance(source, Responses):
         return source
     plan = layout if layout is not None else Layout()
+    if not isinstance(plan, Layout):
+        raise ResponsesError("errors.argument", name="layout", expected="Layout", given=type(layout).__name__)
     known = None if bank is None else as_bank(bank)
     out = _read(source, known, plan)
     announce(out.findings, stacklevel=3)
