@@ -13,7 +13,6 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Any
 
-from competency_dx.wording import listed as listed  # noqa: PLC0414 - until all rooms take it from there
 from competency_dx.wording import worded
 
 LANGUAGES = ("ru", "en")
