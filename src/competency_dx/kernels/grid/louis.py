@@ -132,11 +132,14 @@ def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[
 def by_pattern(parts: Sequence[Answers], depth: Depth) -> Ints:
     """Return persons in an order that puts equal sets of answered items together, so that blocks meet few items.
 
-    `parts` are their answers, taken apart in any way; a guide is made of a few thousand of the persons.
+    `parts` are their answers, taken apart in any way; a guide is made of a few thousand answers to an item.
     """
     masks = [np.packbits(part.observed, axis=1).T for part in parts if part.observed is not None]
     order = np.lexsort(np.concatenate(masks)) if masks else np.arange(len(parts[0].codes))
-    return order[:: max(1, len(order) // GUIDE_PERSONS)] if depth == "guide" else order
+    if depth == "exact":
+        return order
+    answered = min((float(part.observed.mean()) for part in parts if part.observed is not None), default=1.0)
+    return order[:: max(1, int(len(order) * answered) // GUIDE_PERSONS)]
 
 
 def _spread(matrix: Floats, place: Ints, F: int) -> Floats:
