@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 pytestmark = pytest.mark.filterwarnings("ignore::competency_dx.errors.CompetencyDxWarning")
 
 PLAIN = tuple(f"i{k}" for k in range(8))
-HOSTILE = ("a.b", "mean", "variance", "correlation.x", "a@g1", "a", "a.d1", "a@g2")
+HOSTILE = ("a.b", "slope", "variance", "correlation.x", "a@g1", "a", "a.d1", "a@g2")
 P = 240
 
 
