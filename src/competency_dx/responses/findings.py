@@ -153,7 +153,7 @@ DISCONNECTED = Template("responses.disconnected", "error",
     "их трудности несравнимы. Калибруйте блоки отдельно или добавьте общие задания.",
     "Items fall into {parts} blocks that no person connects (first item of each, number of items): {blocks}; their "
     "difficulties cannot be compared. Calibrate the blocks apart or add common items.")
-ZERO_TAILS = Template("responses.zero_tails", "warning",
+ZERO_TAILS = Template("responses.zero_tails", "info",
     "Нули в конце похожи на нехватку времени: примерно {share:.0f} % участников не дошли до последних заданий ({scope}), а "
     "непройденное записано нулём. Трудность и связь этих заданий завышены. Отметьте непройденное как недостигнутое (пустая "
     "ячейка или «не дошёл»); если времени хватало, последние задания — отдельный блок.",
