@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -133,7 +133,7 @@ def test_arguments_of_a_wrong_type_are_named_in_one_sentence(wrong: Any, tmp_pat
         lambda: cdx.report(wrong, tmp_path / "r"),
         lambda: cdx.report(bank, wrong),
         lambda: cdx.simulate(wrong, 5, rng=np.random.default_rng(1)),
-        lambda: cdx.load_responses([[0, 1], [1, 0]], layout=wrong or 3),
+        lambda: cdx.load_responses([[0, 1], [1, 0]], layout=cast("Any", wrong or 3)),
         lambda: cdx.score(wrong, bank),
         lambda: cdx.diagnose(wrong, bank),
         lambda: cdx.calibrate([[0, 1], [1, 0]], model=wrong),

@@ -244,6 +244,7 @@ def test_an_unknown_method_is_refused(bank: ItemBank) -> None:
 def test_scores_beyond_the_scale_are_remarked(make_bank: MakeBank) -> None:
     """Forty items all right at b = 70 and slope 3 press the posterior against the end of the grid, which stops at 30 SD."""
     bank = bank_of(make_bank, [record(f"i{k}", 3.0, [70.0]) for k in range(40)])
-    with pytest.warns(cdx.CompetencyDxWarning, match="end_of_grid"):
+    odd = pytest.warns(cdx.CompetencyDxWarning, match="odd_parameters")
+    with odd, pytest.warns(cdx.CompetencyDxWarning, match="end_of_grid"):
         found = cdx.score(pd.DataFrame(np.ones((1, 40), int), columns=[f"i{k}" for k in range(40)]), bank)
     assert next(f for f in found.findings if f.code == "scoring.end_of_grid").scope == ("0",)
