@@ -35,7 +35,7 @@ def load_framework(name_or_path: str | Path) -> CompetencyFramework:
     return _framework(path, path.stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def _framework(path: Path, modified: int) -> CompetencyFramework:  # noqa: ARG001 - part of the cache key
     return parse(CompetencyFramework, read_yaml(path), str(path))
 
@@ -76,7 +76,7 @@ def _stamps(folder: Path) -> tuple[tuple[str, int], ...]:
         return ()
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _bank(folder: Path, stamps: tuple[tuple[str, int], ...]) -> ItemBank:
     header = parse(BankDocument, read_yaml(folder / "bank.yaml"), str(folder / "bank.yaml"))
     items = parse(ItemsDocument, read_yaml(folder / "items.yaml"), str(folder / "items.yaml"))

@@ -222,18 +222,7 @@ class ItemBank(Result):
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what a careful reader of the bank would remark: provisional parameters, thin competencies."""
-        loose = [r.item for r in self.parameters if r.status == "provisional"]
-        scored = {r.item for r in self.parameters}
-        bare = NO_PARAMETERS.about(i.id for i in self.items if i.id not in scored)
-        odd = {r.item: fault for r in self.parameters if (fault := _odd_number(r))}
-        subject = self.header.subject
-        strange = [i.id for i in self.items if not any(self.framework.within(code, subject) for code in i.competencies)]
-        return (
-            *PROVISIONAL.about(loose, items=len(self.items)),
-            *bare,
-            *ODD_PARAMETERS.about(odd, where=[f"{item} ({fault})" for item, fault in odd.items()]),
-            *OTHER_SUBJECT.about(strange, subject=subject),
-        )
+        return _findings(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per item: item, type, competencies, max_score, model, status and the parameters with se_."""
@@ -317,7 +306,7 @@ def _plain(document: Document) -> dict[str, Any]:
     return document.model_dump(mode="json", exclude_none=True)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _leaves(bank: ItemBank) -> Mapping[str, str]:
     out = {}
     for item in bank.items:
@@ -329,7 +318,23 @@ def _leaves(bank: ItemBank) -> Mapping[str, str]:
     return FrozenDict(out)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
+def _findings(bank: ItemBank) -> tuple[Finding, ...]:
+    loose = [r.item for r in bank.parameters if r.status == "provisional"]
+    scored = {r.item for r in bank.parameters}
+    bare = NO_PARAMETERS.about(i.id for i in bank.items if i.id not in scored)
+    odd = {r.item: fault for r in bank.parameters if (fault := _odd_number(r))}
+    subject = bank.header.subject
+    strange = [i.id for i in bank.items if not any(bank.framework.within(code, subject) for code in i.competencies)]
+    return (
+        *PROVISIONAL.about(loose, items=len(bank.items)),
+        *bare,
+        *ODD_PARAMETERS.about(odd, where=[f"{item} ({fault})" for item, fault in odd.items()]),
+        *OTHER_SUBJECT.about(strange, subject=subject),
+    )
+
+
+@lru_cache(maxsize=256)
 def _digest(bank: ItemBank) -> str:
     return digest_document(content(bank))
 

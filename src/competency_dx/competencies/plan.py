@@ -32,7 +32,7 @@ from competency_dx.models import (
 from competency_dx.persons import curves_of, uncertain_items
 
 POINTS = 61  # at least, on ±6 SD
-KEPT = 64
+KEPT = 128
 
 
 class Plan(NamedTuple):

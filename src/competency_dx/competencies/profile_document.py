@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ANSWERS = ("points", "reasons", "influence")
 OF_BANK = ("items", "competencies", "population")
-KEPT = 64
+KEPT = 128
 
 
 class ConclusionRecord(TypedDict):

@@ -15,7 +15,7 @@ from competency_dx.errors import ModelError
 from competency_dx.kernels.families import Groups
 from competency_dx.models.families import FAMILIES, family, kernel_groups
 
-KEPT = 32
+KEPT = 128
 CALIBRATED_FROM = 200  # answers to an item from which its parameters are no longer called a pilot
 
 
