@@ -133,6 +133,12 @@ def require(package: str, extra: str, purpose: str) -> MissingDependencyError:
     return MissingDependencyError("errors.package_missing", package=package, extra=extra, purpose=purpose)
 
 
+def wrong_type(error: type[CompetencyDxError], argument: str, value: object, *kinds: type) -> CompetencyDxError:
+    """Make the error for an argument that is none of these classes."""
+    expected = " | ".join(kind.__name__ for kind in kinds)
+    return error("errors.argument", name=argument, expected=expected, given=type(value).__name__)
+
+
 def repeated(ids: Iterable[str]) -> list[str]:
     """Return the ids that occur more than once, in the order in which they first appear."""
     return [i for i, n in Counter(ids).items() if n > 1]

@@ -125,7 +125,7 @@ def test_an_error_says_its_sentence_in_both_languages_and_survives_a_process() -
 
 @pytest.mark.parametrize("wrong", [None, 3, object(), {}])
 def test_arguments_of_a_wrong_type_are_named_in_one_sentence(wrong: Any, tmp_path: Path) -> None:
-    bank = cdx.load_bank("physics")
+    bank, other = cdx.load_bank("physics"), cast("Any", wrong or 3)
     calls: list[Callable[[], object]] = [
         lambda: cdx.load_bank(wrong),
         lambda: cdx.save_bank(wrong, tmp_path / "b"),
@@ -133,10 +133,16 @@ def test_arguments_of_a_wrong_type_are_named_in_one_sentence(wrong: Any, tmp_pat
         lambda: cdx.report(wrong, tmp_path / "r"),
         lambda: cdx.report(bank, wrong),
         lambda: cdx.simulate(wrong, 5, rng=np.random.default_rng(1)),
-        lambda: cdx.load_responses([[0, 1], [1, 0]], layout=cast("Any", wrong or 3)),
+        lambda: cdx.load_responses([[0, 1], [1, 0]], layout=other),
         lambda: cdx.score(wrong, bank),
         lambda: cdx.diagnose(wrong, bank),
         lambda: cdx.calibrate([[0, 1], [1, 0]], model=wrong),
+        lambda: cdx.calibrate([[0, 1], [1, 0]], bank=other),
+        lambda: cdx.calibrate([[0, 1], [1, 0]], anchors=other),
+        lambda: cdx.calibrate([[0, 1], [1, 0]], method=wrong),
+        lambda: cdx.diagnose([{"person": "a", "PHY-002": 1}], bank, population=other),
+        lambda: cdx.simulate(bank, cast("Any", {} if other == 3 else other), rng=np.random.default_rng(1)),
+        lambda: cdx.simulate(bank, 2, rng=np.random.default_rng(1)).select(items=other),
     ]
     for call in calls:
         with pytest.raises(CompetencyDxError):

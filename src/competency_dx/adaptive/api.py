@@ -12,7 +12,7 @@ from competency_dx.adaptive.selection import Problem, select
 from competency_dx.arrays import Bools, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import STATUSES, DeficitProfiles, Plan, outlook_of
-from competency_dx.errors import DiagnosisError
+from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Template, announce
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Reason
@@ -66,6 +66,8 @@ def next_items(
     """
     if not isinstance(profiles, DeficitProfiles) or not isinstance(bank, ItemBank):
         raise DiagnosisError("adaptive.not_profiles", given=type(profiles).__name__, given2=type(bank).__name__)
+    if not isinstance(n, int | np.integer):
+        raise wrong_type(DiagnosisError, "n", n, int)
     if form not in get_args(FormKind) or n < 1:
         raise DiagnosisError("adaptive.form", form=form, n=n)
     outlook, made = outlook_of(profiles, bank)

@@ -13,7 +13,7 @@ from competency_dx.calibration.girth_calibration import estimate_by_girth
 from competency_dx.calibration.girth_engine import Girth
 from competency_dx.classification import ClassCalibration, ClassificationML, calibrate_classes
 from competency_dx.engine import Priors, resolve
-from competency_dx.errors import CalibrationError
+from competency_dx.errors import CalibrationError, wrong_type
 from competency_dx.responses import Responses, load_responses
 
 Source = Any  # Responses, or any table that load_responses reads
@@ -96,6 +96,12 @@ def calibrate(
     ConvergenceError
         When the maximum was not reached; `state` carries the unconverged Calibration.
     """
+    if not isinstance(bank, ItemBank | None):
+        raise wrong_type(CalibrationError, "bank", bank, ItemBank)
+    if not isinstance(anchors, ItemBank | Calibration | None):
+        raise wrong_type(CalibrationError, "anchors", anchors, ItemBank, Calibration)
+    if not isinstance(method, MarginalML | Girth | ClassificationML):
+        raise wrong_type(CalibrationError, "method", method, MarginalML, Girth, ClassificationML)
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
     if classifies(model):
         return classes(data, model, dimensions, method)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
 from competency_dx.competencies.support import REPORTED, levels, one_option, roll_up, statuses
-from competency_dx.errors import DiagnosisError
+from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
@@ -75,6 +75,8 @@ def diagnose(
         raise DiagnosisError("competencies.not_a_bank", given=type(bank).__name__)
     if not isinstance(standards, Standards):
         raise DiagnosisError("competencies.standards_type", standards=standards)
+    if not isinstance(population, Cohort | Stated):
+        raise wrong_type(DiagnosisError, "population", population, Cohort, *get_args(Stated)[:-1])
     if not isinstance(rule, DeficitRule):
         raise DiagnosisError("competencies.rule_type", rule=rule)
     with one_blas_thread():  # its products are small: threads would cost more than they give

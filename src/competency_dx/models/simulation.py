@@ -8,7 +8,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
-from competency_dx.errors import ModelError
+from competency_dx.errors import ModelError, wrong_type
 from competency_dx.models.curves import log_probabilities
 from competency_dx.models.item_parameters import ItemParameters, bank_parameters
 from competency_dx.provenance import provenance
@@ -93,7 +93,10 @@ def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Gene
             z = rng.normal(size=(int(persons), D))
             return known.population.mean + z @ _root(known.population.covariance).T
         return np.asarray(rng.normal(known.mean, np.sqrt(known.variance), int(persons)))
-    theta = np.asarray(persons, dtype=float)
+    try:
+        theta = np.asarray(persons, dtype=float)
+    except (TypeError, ValueError):
+        raise wrong_type(ModelError, "persons", persons, int, np.ndarray) from None
     if D == 1 and theta.ndim == 2 and theta.shape[1] == 1:
         theta = theta[:, 0]
     wanted = "(P,) or (P, 1) for one competency" if D == 1 else f"(P, {D}) for {D} competencies"

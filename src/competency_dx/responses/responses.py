@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
 from competency_dx.display.charts import Chart, Series
-from competency_dx.errors import ResponsesError, repeated
+from competency_dx.errors import ResponsesError, repeated, wrong_type
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.responses.explanation import (
@@ -112,6 +112,9 @@ class Responses(Result):
 
     def select(self, items: Iterable[str] | None = None, persons: Iterable[str] | None = None) -> Self:
         """Return the responses of chosen persons to chosen items, in the order given (all when None)."""
+        for name, chosen in (("items", items), ("persons", persons)):
+            if not isinstance(chosen, Iterable | None) or isinstance(chosen, str):
+                raise wrong_type(ResponsesError, name, chosen, list, tuple)
         rows = slice(None) if persons is None else _places(self.persons.tolist(), persons, "responses.absent_persons")
         columns = slice(None) if items is None else _places(self.items, items, "responses.absent_items")
         places, answers = np.arange(len(self.items))[columns].tolist(), self.answers
