@@ -25,8 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Diagnostics of teachers' competencies: item bank and raw answers in, deficit profiles out.\n\n"
-    "Диагностика компетенций учителей: банк заданий и ответы на входе, профили дефицитов на выходе.",
+    help="Diagnostics of teachers' competencies: item bank and raw answers in, deficit profiles out.",
 )
 
 
@@ -45,31 +44,25 @@ def program(
     """Read the options that stand before the command."""
 
 
-@app.command(short_help="Whole path on a synthetic region. Весь путь на примере")
+@app.command(short_help="Whole path on a synthetic region")
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write into")] = Path("competency-dx-demo"),
     language: arguments.LanguageOption = Language.ru,
     persons: Annotated[int, typer.Option("--persons", min=40, max=5000, help="Persons per subject")] = 240,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the synthetic data")] = 20,
 ) -> None:
-    """Show the whole path on a synthetic region: three subjects, reports, comparison with the known truth.
-
-    Показать весь путь на синтетическом регионе: три предмета, отчёты, сравнение с известной истиной.
-    """
+    """Show the whole path on a synthetic region: three subjects, reports, comparison with the known truth."""
     from competency_dx.cli.demo import run_demo
 
     run_demo(folder, persons=persons, seed=seed, terminal=Terminal(language=language.code))
 
 
-@app.command(short_help="Check an item bank. Проверить банк заданий")
+@app.command(short_help="Check an item bank")
 def validate(
     bank: Annotated[str, typer.Argument(metavar="BANK", help="Shipped bank by name, or folder", show_default=False)],
     language: arguments.LanguageOption = Language.ru,
 ) -> None:
-    """Check an item bank: summary, findings, coverage of the framework.
-
-    Проверить банк заданий: сводка, замечания, покрытие рамки компетенций.
-    """
+    """Check an item bank: summary, findings, coverage of the framework."""
     from competency_dx.bank import load_bank
     from competency_dx.cli.validation import bank_lines, refuse_ambiguous
 
@@ -78,7 +71,7 @@ def validate(
     print("\n".join(bank_lines(items, Terminal(language=language.code))))
 
 
-@app.command(short_help="Analyse items before any model. Анализ заданий")
+@app.command(short_help="Analyse items before any model")
 @arguments.with_table_options
 def items(
     responses: arguments.ResponsesFile,
@@ -88,10 +81,7 @@ def items(
     language: arguments.LanguageOption = Language.ru,
     layout: "Layout",
 ) -> None:
-    """Analyse items before any model: what to do with each and why, the worst first; page, workbook, tables.
-
-    Анализ заданий до всякой модели: что делать с каждым и почему, сначала худшие; страница, книга, таблицы.
-    """
+    """Analyse items before any model: what to do with each and why, the worst first; page, workbook, tables."""
     from competency_dx.bank import load_bank
     from competency_dx.cli.item_lines import analysis_lines
     from competency_dx.quality import check_items
@@ -105,7 +95,7 @@ def items(
     terminal.result(page)
 
 
-@app.command(short_help="Calibrate items on answers. Откалибровать задания")
+@app.command(short_help="Calibrate items on answers")
 @arguments.with_table_options
 def calibrate(
     responses: arguments.ResponsesFile,
@@ -121,10 +111,7 @@ def calibrate(
     language: arguments.LanguageOption = Language.ru,
     layout: "Layout",
 ) -> None:
-    """Calibrate the items of a bank on answers: new bank, calibration.json, report.
-
-    Откалибровать задания банка по ответам: новый банк, calibration.json, отчёт.
-    """
+    """Calibrate the items of a bank on answers: new bank, calibration.json, report."""
     from competency_dx.bank import load_bank, save_bank
     from competency_dx.reports import report as write_report
 
@@ -139,7 +126,7 @@ def calibrate(
     terminal.result(write_report(result, out / "report", language=language.code))
 
 
-@app.command(short_help="Estimate abilities with errors. Оценить участников")
+@app.command(short_help="Estimate abilities with errors")
 @arguments.with_table_options
 def score(
     responses: arguments.ResponsesFile,
@@ -151,10 +138,7 @@ def score(
     layout: "Layout",
     row_numbers: arguments.RowNumbers = False,
 ) -> None:
-    """Estimate every person's ability with its error: one table.
-
-    Оценить подготовку каждого участника с погрешностью: одна таблица.
-    """
+    """Estimate every person's ability with its error: one table."""
     from competency_dx import scoring
     from competency_dx.bank import load_bank
     from competency_dx.reports import report as write_report
@@ -168,7 +152,7 @@ def score(
     terminal.result(write_report(scores, out, language=language.code))
 
 
-@app.command(short_help="Write deficit profiles. Построить профили дефицитов")
+@app.command(short_help="Write deficit profiles")
 @arguments.with_table_options
 def diagnose(
     responses: arguments.ResponsesFile,
@@ -180,10 +164,7 @@ def diagnose(
     row_numbers: arguments.RowNumbers = False,
     cohort: arguments.FromCohort = False,
 ) -> None:
-    """Write deficit profiles: profiles.json, tables, a page for the cohort and one for each person.
-
-    Построить профили дефицитов: profiles.json, таблицы, страница группы и страница каждого участника.
-    """
+    """Write deficit profiles: profiles.json, tables, a page for the cohort and one for each person."""
     from competency_dx.bank import load_bank
     from competency_dx.competencies import Cohort
     from competency_dx.competencies import diagnose as diagnose_persons
@@ -199,16 +180,13 @@ def diagnose(
     terminal.result(page)
 
 
-@app.command(short_help="Report of any result document. Отчёт по документу")
+@app.command(short_help="Report of any result document")
 def report(
     result: Annotated[Path, typer.Argument(metavar="RESULT.json", help="Any result document", show_default=False)],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER_OR_FILE", help="Where to write", show_default=False)],
     language: arguments.LanguageOption = Language.ru,
 ) -> None:
-    """Write the report of a result document: bank, responses, calibration, scores or profiles.
-
-    Сделать отчёт по документу результата: банк, ответы, калибровка, оценки или профили.
-    """
+    """Write the report of a result document: bank, responses, calibration, scores or profiles."""
     from competency_dx.reports import report as write_report
 
     Terminal(language=language.code).result(write_report(read_result(result), out, language=language.code))

@@ -68,17 +68,13 @@ def usage_in(language: LanguageCode, sentence: str) -> str:
 
 
 def help_in(language: LanguageCode, command: Any) -> None:  # noqa: ANN401 - a command of typer, whose types it does not export
-    """Leave the texts of one language in the help of a command and of those below it."""
+    """Put the texts of a language in the help of a command and of those below it."""
     texts = _russian()["help"]
-    for part in (command, *getattr(command, "commands", {}).values()):
-        for name in ("help", "short_help"):
-            both = getattr(part, name, None) or ""
-            said = [t for t in re.split(r"\n\n|(?<=\.) (?=[А-ЯЁ])|(?<=\w) (?=[А-ЯЁ][а-яё]+ )", both) if t]
-            chosen = [t for t in said if bool(re.search("[а-яё]", t)) == (language == "ru")]
-            setattr(part, name, "\n\n".join(chosen) or both)
-        for parameter in part.params if language == "ru" else ():
-            if getattr(parameter, "help", None):
-                parameter.help = texts.get(parameter.help, parameter.help)
+    for part in (command, *getattr(command, "commands", {}).values()) if language == "ru" else ():
+        for named in (part, *part.params):
+            for name in ("help", "short_help"):
+                if text := getattr(named, name, None):
+                    setattr(named, name, texts.get(text, text))
 
 
 def help_page_in(language: LanguageCode, page: str) -> str:
