@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_LINES = 12
 ARRAY = "Array of "
+BARE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What Python raises at contents that no check foresaw."""
 
 Finite = Annotated[float, "finite"]
 """A number that is never NaN: its document has no null."""
@@ -88,7 +90,7 @@ class Result(ABC):
             return cls._from_document(document)
         except CompetencyDxError:
             raise
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+        except BARE as fault:
             raise DocumentError("result.content", kind=cls.kind, fault=fault) from fault
 
     @classmethod
@@ -217,7 +219,7 @@ def _decode_field(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401
         return decode(hint, item, where)
     except CompetencyDxError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+    except BARE as fault:
         raise DocumentError("result.field", where=where, fault=fault) from None
 
 

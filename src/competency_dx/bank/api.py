@@ -80,11 +80,12 @@ def _stamps(folder: Path) -> tuple[tuple[str, int], ...]:
 def _bank(folder: Path, stamps: tuple[tuple[str, int], ...]) -> ItemBank:
     header = parse(BankDocument, read_yaml(folder / "bank.yaml"), str(folder / "bank.yaml"))
     items = parse(ItemsDocument, read_yaml(folder / "items.yaml"), str(folder / "items.yaml"))
-    own = folder / "framework.yaml"
-    name = header.framework.id
-    if own.name not in dict(stamps) and name not in shipped_frameworks():  # an id is never taken for a path
-        raise BankError("bank.no_framework", folder=folder, name=name, shipped=shipped_frameworks())
-    framework = load_framework(own if own.name in dict(stamps) else name)
-    table = folder / "parameters.csv"
-    records = read_parameters(read_text(table), str(table)) if table.name in dict(stamps) else ()
+    files, own, table = dict(stamps), folder / "framework.yaml", folder / "parameters.csv"
+    if own.name in files:
+        framework = load_framework(own)
+    elif (name := header.framework.id) in (shipped := shipped_frameworks()):
+        framework = load_framework(name)
+    else:  # an id is never taken for a path
+        raise BankError("bank.no_framework", folder=folder, name=name, shipped=shipped)
+    records = read_parameters(read_text(table), str(table)) if table.name in files else ()
     return ItemBank(header=header, items=items.items, framework=framework, parameters=records)

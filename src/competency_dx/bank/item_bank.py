@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypedDict
 
-from competency_dx.arrays import FrozenDict, value
+from competency_dx.arrays import Z95, FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, Form
 from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
@@ -20,7 +20,7 @@ from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
 from competency_dx.bank.population import BankPopulation, LeafPopulation
 from competency_dx.display import Chart, interval_chart
-from competency_dx.errors import BankError, DocumentError
+from competency_dx.errors import BankError, DocumentError, wrong_type
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import Result, encode
@@ -29,7 +29,6 @@ from competency_dx.storage import whole_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-Z95 = 1.959963984540054
 FARTHEST = 10.0
 """Difficulties beyond so many logits are mistakes."""
 DOCUMENTS = ("bank", "items", "framework")
@@ -360,7 +359,7 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
     from competency_dx.bank.parameter_record import write_parameters
 
     if not isinstance(folder, str | Path):
-        raise BankError("errors.argument", name="folder", expected="str | Path", given=type(folder).__name__)
+        raise wrong_type(BankError, "folder", folder, str, Path)
     plain = content(as_bank(bank))
     items = [{k: v for k, v in item.items() if v not in ({}, [], "")} for item in plain["items"]]
     documents = {"bank": plain["header"], "items": {"schema_version": 1, "items": items}}

@@ -114,7 +114,7 @@ def calibrate(
 def classifies(model: str | Mapping[str, str]) -> bool:
     """Return whether a model is one of diagnostic classification; a mapping must not mix them with item response models."""
     if not isinstance(model, str | Mapping):
-        raise CalibrationError("errors.argument", name="model", expected="str | Mapping", given=type(model).__name__)
+        raise wrong_type(CalibrationError, "model", model, str, Mapping)
     names = {model} if isinstance(model, str) else set(model.values())
     mixed = sorted(names & CLASSIFICATION), sorted(names - CLASSIFICATION)
     if all(mixed):

@@ -13,8 +13,6 @@ from competency_dx.models import FAMILIES, ItemParameters
 if TYPE_CHECKING:
     import pandas as pd
 
-Z95 = 1.959963984540054
-
 
 def parameter_frame(p: ItemParameters) -> pd.DataFrame:
     """Return item, family, dimension, slopes, difficulties, step intercepts, asymptotes, and se_ of what is estimated."""

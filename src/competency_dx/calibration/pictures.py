@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, FrozenDict, Ints
-from competency_dx.calibration.frames import Z95, dimension_names, group_column
+from competency_dx.arrays import Z95, Floats, FrozenDict, Ints
+from competency_dx.calibration.frames import dimension_names, group_column
 from competency_dx.display.charts import Cells, Chart, Mark, Series
 from competency_dx.display.wright import WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError

@@ -152,13 +152,13 @@ def unfinished(out: Calibration, likelihood: Marginal, found: Fit, *, priors: bo
     """
     beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
     twins = next((f.scope for f in out.findings if f.code == NEAR_DUPLICATE.code), ())
-    pairs = ["; ".join(", ".join(f.scope) for f in out.findings if f.code == "engine.inseparable")]
+    pairs = "; ".join(", ".join(f.scope) for f in out.findings if f.code == "engine.inseparable")
     return {
         "iterations": found.iterations,
         "step": found.step,
         "smallest": found.information.smallest_eigenvalue,
         "twins": phrase("calibration.repeating_items", twins=twins) if twins else "",
-        "pairs": phrase("calibration.inseparable", pairs=pairs) if pairs[0] else "",
+        "pairs": phrase("calibration.inseparable", pairs=pairs) if pairs else "",
         "without": "" if priors else phrase("calibration.without_priors"),
         "short": phrase("calibration.short") if found.iterations >= most else "",
         "worst": [out.parameters.items[i] for i in sorted(np.argsort(-np.abs(beta).max(axis=1))[:3])],

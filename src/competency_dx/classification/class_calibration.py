@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints, value
+from competency_dx.arrays import Z95, Codes, Floats, Ints, value
 from competency_dx.display import Chart, interval_chart, point_chart
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes import Binary, attribute_patterns
@@ -18,7 +18,6 @@ from competency_dx.result import Result, frame
 if TYPE_CHECKING:
     import pandas as pd
 
-NORMAL_95 = 1.959963984540054
 SHOWN_PROFILES = 40
 
 
@@ -257,7 +256,7 @@ class ClassCalibration(Result):
     def chart(self, kind: str) -> Chart:
         """Return prevalence with 95 % intervals, P(right) of nothing and all mastered, or the most frequent profiles."""
         if kind == "prevalence":
-            wide = NORMAL_95 * np.nan_to_num(self.prevalence_se[::-1])
+            wide = Z95 * np.nan_to_num(self.prevalence_se[::-1])
             p = self.prevalence[::-1]
             return interval_chart(
                 labels=self.attributes[::-1],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints, Names, value
+from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.display import Chart, histogram_chart, interval_chart
 from competency_dx.errors import ScoringError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STATES = ("not enough evidence", "unlikely", "likely")
-Z95 = 1.959963984540054
 # fmt: off
 REASONS: Mapping[str, tuple[str, str]] = {
     "": ("", ""),

@@ -6,15 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks
+from competency_dx.arrays import Z95, Bools, Codes, Floats, Ints, blocks
 
-Z95 = 1.959963984540054
 ROWS = 1 << 12
 
 
 class PairMoments(NamedTuple):
-    """Covariances (I, I) of the points of pairs of items among the persons who answered both; NaN where fewer than 2 did."""
+    """Means (I,) of the points, and covariances (I, I) of pairs of items among the persons who answered both.
 
+    NaN without answers, and without two persons who answered both.
+    """
+
+    mean: Floats
     covariance: Floats
     complete: bool
 
@@ -33,7 +36,8 @@ class PairMoments(NamedTuple):
                 n += seen.T @ seen
                 first += x.T @ seen  # of item i among those who answered j too
         with np.errstate(divide="ignore", invalid="ignore"):
-            return cls(np.where(n > 1, (product - first * first.T / n) / (n - 1), np.nan), complete)
+            covariance = np.where(n > 1, (product - first * first.T / n) / (n - 1), np.nan)
+            return cls(np.diag(first) / np.diag(n), covariance, complete)
 
 
 def alpha(moments: PairMoments, persons: int, n_given: float) -> tuple[float, float, Floats, tuple[float, float]]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, value
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.display import Chart, Series
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, announce, gathered, worth_a_line
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.quality import findings as say
-from competency_dx.quality.classical import ROWS, PairMoments, alpha, correlation_limits, mean_limits, thirds
+from competency_dx.quality.classical import PairMoments, alpha, correlation_limits, mean_limits, thirds
 from competency_dx.quality.item_options import Choosers, OptionTrace, missing_shares, rivals, traces_of
 from competency_dx.quality.verdicts import (
     ORDER,
@@ -254,9 +254,11 @@ def check_items(
     codes, observed = data.effective(policy)
     others = RestScores.of(codes, observed, data.max_scores)
     highest, n, r = others.highest, observed.sum(axis=0), others.correlations()
-    mean, variance = _moments(codes, observed, n)
+    answered = observed.any(axis=1)
+    moments = PairMoments.of(codes[answered], observed[answered])
+    mean, variance = moments.mean, np.diag(moments.covariance) * (n - 1) / np.maximum(n, 1)
     by_third, options = _traced(data, others, known)
-    given, answered = data.reasons != Reason.NOT_ADMINISTERED, observed.any(axis=1)
+    given = data.reasons != Reason.NOT_ADMINISTERED
     tails = zero_tails(codes, observed)
     facts = ItemFacts(
         items=data.items,
@@ -273,7 +275,7 @@ def check_items(
     )
     persons = int(answered.sum())
     n_given = float(given.sum(axis=1)[answered].mean()) if persons else 0.0
-    whole, given_items, without, limits = alpha(PairMoments.of(codes[answered], observed[answered]), persons, n_given)
+    whole, given_items, without, limits = alpha(moments, persons, n_given)
     out = judged(
         facts,
         max_scores=data.max_scores,
@@ -323,16 +325,6 @@ def judged(f: ItemFacts, **more: Any) -> ItemAnalysis:  # noqa: ANN401 - the fie
         suspected_keys=tuple(f.suspected),
         **more,
     )
-
-
-def _moments(codes: Codes, observed: Bools, n: Ints) -> tuple[Floats, Floats]:
-    """Return mean and variance (I,) of the points, with divisor n; NaN without answers."""
-    total, square = np.zeros(len(n)), np.zeros(len(n))
-    for rows in blocks(len(codes), ROWS):
-        x = np.where(observed[rows], codes[rows], 0).astype(np.float64)
-        total, square = total + x.sum(axis=0), square + np.einsum("pi,pi->i", x, x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return total / n, np.maximum(square / n - (total / n) ** 2, 0.0)
 
 
 def _traced(data: Responses, others: RestScores, bank: ItemBank | None) -> tuple[Floats, tuple[OptionTrace, ...]]:

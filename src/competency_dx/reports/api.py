@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-from competency_dx.errors import ReportError
+from competency_dx.errors import ReportError, wrong_type
 from competency_dx.reports.files import csv_bytes, workbook_bytes
 from competency_dx.reports.pages import Language, Written, environment
 from competency_dx.result import Result
@@ -105,9 +105,7 @@ def _check(result: object, folder_or_file: str | Path, language: object) -> Path
     if not isinstance(result, Result):
         raise ReportError("reports.not_a_result", given=type(result).__name__)
     if not isinstance(folder_or_file, str | Path):
-        raise ReportError(
-            "errors.argument", name="folder_or_file", expected="str | Path", given=type(folder_or_file).__name__
-        )
+        raise wrong_type(ReportError, "folder_or_file", folder_or_file, str, Path)
     target = Path(folder_or_file)
     if target.suffix.lower() in NOT_WRITTEN and not target.is_dir():
         raise ReportError("reports.ending", suffix=target.suffix, files=FILES)

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.arrays import Z95, Bools, Floats, Ints, value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles
 from competency_dx.reports.report_context import Branch
 
 SMALLEST = 10  # groups of fewer persons are not shown
 MOST_VALUES = 8  # different numbers in a column that are shown one by one
-Z95 = 1.959963984540054
 
 
 @value

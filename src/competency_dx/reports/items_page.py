@@ -8,7 +8,16 @@ from competency_dx.arrays import Floats, value
 from competency_dx.display import correlation_bar, count, decimal, interval
 from competency_dx.quality import LEAST_ANSWERS, VERDICTS, WEAK, ItemAnalysis, OptionTrace
 from competency_dx.reports.files import Sheet
-from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, several, strings
+from competency_dx.reports.pages import (
+    FindingLine,
+    Language,
+    Written,
+    engine_line,
+    finding_lines,
+    render,
+    several,
+    strings,
+)
 
 REMARKS = ("repair", "drop", "look")
 LONGEST, FIXED = 90, 5
@@ -102,7 +111,7 @@ def items_view(items: ItemAnalysis, language: Language) -> ItemsView:
         option_heads=tuple(t["options_heads"].split("|")),
         findings=finding_lines(items.findings, language),
         methods=(
-            (t["engine"], t["made_by"].format(version=made.library, verb=made.verb)),
+            engine_line(made, language),
             (t["items_rule"], t["items_how"].format(least=LEAST_ANSWERS)),
             (t["missing_answers"], items.missing.describe(language)),
             *((t.get(f"input_{name}", name), f"{digest[:19]}…") for name, digest in made.inputs.items()),

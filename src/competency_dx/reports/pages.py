@@ -10,6 +10,7 @@ from competency_dx.arrays import value
 from competency_dx.display import FONT, counted, patterns, sentences, swatch
 from competency_dx.errors import require
 from competency_dx.findings import Finding
+from competency_dx.provenance import Provenance
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,6 +51,12 @@ class FindingLine:
     text: str
     scope: str
     code: str
+
+
+def engine_line(made: Provenance, language: Language) -> tuple[str, str]:
+    """Return the first line of a methods note: which version of the library made the result, by which verb."""
+    t = strings(language)
+    return t["engine"], t["made_by"].format(version=made.library, verb=made.verb)
 
 
 def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:

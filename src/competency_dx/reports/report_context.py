@@ -24,7 +24,7 @@ from competency_dx.display import (
     tied,
     toml_content,
 )
-from competency_dx.reports.pages import FindingLine, Language, finding_lines, strings
+from competency_dx.reports.pages import FindingLine, Language, engine_line, finding_lines, strings
 
 
 @value
@@ -170,7 +170,7 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
     if (bound := profiles.rule.false_share) is not None:
         rule.append(t["rule_false_share"].format(share=percent(100 * bound, language)))
     pairs = [
-        (t["engine"], t["made_by"].format(version=made.library, verb=made.verb)),
+        engine_line(made, language),
         (
             t["standards"],
             f"{scale_name(standards, language)}: " + "; ".join(percent(c, language) for c in standards.cuts),

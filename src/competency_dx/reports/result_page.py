@@ -12,7 +12,16 @@ from competency_dx.provenance import Provenance
 from competency_dx.quality import items_of
 from competency_dx.reports.files import frame_sheet
 from competency_dx.reports.items_page import ItemsView, items_view
-from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, several, strings
+from competency_dx.reports.pages import (
+    FindingLine,
+    Language,
+    Written,
+    engine_line,
+    finding_lines,
+    render,
+    several,
+    strings,
+)
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
@@ -113,9 +122,11 @@ def _text(cell: object, language: Language) -> str:
 
 def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
     """Return the methods note of a result: its provenance, or its digest where it has none."""
-    t, made = strings(language), getattr(result, "provenance", None)
+    made = getattr(result, "provenance", None)
     if not isinstance(made, Provenance):
         digest = getattr(result, "digest", "")
         return (("SHA-256", str(digest)),) if digest else ()
-    pairs = [(t["engine"], t["made_by"].format(version=made.library, verb=made.verb))]
-    return (*pairs, *((str(name), str(text)) for name, text in (*made.inputs.items(), *made.settings.items())))
+    return (
+        engine_line(made, language),
+        *((str(name), str(text)) for name, text in (*made.inputs.items(), *made.settings.items())),
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.bank import ItemBank, as_bank
-from competency_dx.errors import ResponsesError
+from competency_dx.errors import ResponsesError, wrong_type
 from competency_dx.findings import announce
 from competency_dx.responses.from_table import from_points, from_table
 from competency_dx.responses.reading.files import read_file
@@ -58,7 +58,7 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
         return source
     plan = layout if layout is not None else Layout()
     if not isinstance(plan, Layout):
-        raise ResponsesError("errors.argument", name="layout", expected="Layout", given=type(layout).__name__)
+        raise wrong_type(ResponsesError, "layout", layout, Layout)
     known = None if bank is None else as_bank(bank)
     out = _read(source, known, plan)
     announce(out.findings, stacklevel=3)

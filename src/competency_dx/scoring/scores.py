@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, Ints, Names, value
+from competency_dx.arrays import Z95, Floats, Ints, Names, value
 from competency_dx.display import Chart, Series, histogram_chart
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STATUSES = ("ok", "extreme_low", "extreme_high", "no_responses")
-NORMAL_95 = 1.959963984540054
 
 
 @value
@@ -73,8 +72,8 @@ class Scores(Result):
             dimension=np.tile(np.array(self.dimensions, dtype=object), len(self.persons)),
             theta=theta,
             se=se,
-            ci_low=theta - NORMAL_95 * se,
-            ci_high=theta + NORMAL_95 * se,
+            ci_low=theta - Z95 * se,
+            ci_high=theta + Z95 * se,
             n_items=self.n_items.ravel(),
             status=np.array(STATUSES, dtype=object)[self.status.ravel()],
         )

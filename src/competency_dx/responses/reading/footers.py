@@ -37,13 +37,6 @@ _WORD = re.compile(r"[^\W\d_]{3}|%")
 """What every label has."""
 
 
-def is_certain(text: str) -> bool:
-    """Tell whether a label is that of totals or of the key wherever it stands: no person has this id."""
-    form = header_form(text) if len(text) < LABEL else ""
-    words = form.split()
-    return bool(words) and (words[0] in _CERTAIN or form in _KEYS) and not any(c.isdigit() for c in text)
-
-
 def is_signature(text: str) -> bool:
     """Tell whether a text starts a line of signatures."""
     words = header_form(text).replace(",", " ").split() if len(text) < LABEL else []
@@ -54,9 +47,10 @@ def _strength(text: str) -> int:
     """Return 2 for a label that no person has as an id, 1 for one that only means something at the ends, 0 for others."""
     if len(text) >= LABEL or not _WORD.search(text):
         return 0
-    if is_certain(text):
+    form, numbered = header_form(text), any(c.isdigit() for c in text)
+    if not numbered and (form in _KEYS or form.partition(" ")[0] in _CERTAIN):
         return 2
-    counted = header_form(text).startswith(_COUNTS) and not any(c.isdigit() for c in text)
+    counted = form.startswith(_COUNTS) and not numbered
     return int(is_total(text) or is_signature(text) or counted)
 
 

@@ -14,7 +14,8 @@ from competency_dx.responses import findings as catalogue
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
 from competency_dx.responses.normalise import masked, read_points
 from competency_dx.responses.reading.table import Column
-from competency_dx.responses.reading.unreadable import HIGHEST, refuse_unreadable
+from competency_dx.responses.reading.unreadable import refuse_unreadable
+from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, written
 from competency_dx.responses.strange_values import SEVERAL, minus_is_doubtful
 

@@ -8,6 +8,7 @@ from competency_dx.bank import CodeMap, Given, Item, Rubric
 from competency_dx.errors import ResponsesError, phrase
 from competency_dx.responses.missing import Reason
 from competency_dx.responses.normalise import masked, read_integer, read_points
+from competency_dx.responses.responses import HIGHEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,6 @@ MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
 """Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""
 SHORT = 5
 """Columns with fewer filled cells are judged together, by the larger share."""
-HIGHEST = 127
 EXAMPLES = 3
 ENOUGH = 5
 """So many marks without a zero say that a scale starts at 1."""
