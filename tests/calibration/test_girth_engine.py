@@ -189,17 +189,17 @@ def test_unfinished_iterations_deny_convergence(lsat: Callable[[str], pd.DataFra
 
 
 def test_a_drifting_location_denies_convergence() -> None:
-    """One missing answer sends thirty 2PL items to pcm_mml, which stops while their common location is still on its way."""
+    """One missing answer sends forty 2PL items to pcm_mml, which stops while their common location is still on its way."""
     rng = np.random.default_rng(6)
-    theta, a, b = rng.normal(size=(600, 1)), rng.uniform(0.8, 1.8, 30), rng.normal(size=30)
-    scores = (rng.random((600, 30)) < 1 / (1 + np.exp(-a * (theta - b)))).astype(float)
+    theta, a, b = rng.normal(size=(1000, 1)), rng.uniform(0.8, 1.8, 40), rng.normal(size=40)
+    scores = (rng.random((1000, 40)) < 1 / (1 + np.exp(-a * (theta - b)))).astype(float)
     complete = _girth(cdx.load_responses(scores), "2PL")
     scores[0, 0] = np.nan
     drifted = _girth(cdx.load_responses(scores), "2PL")
     assert complete.converged
     assert not drifted.converged
     off = (drifted.to_frame()["b"] - complete.to_frame()["b"]).to_numpy()
-    assert abs(off.mean()) > 5 * off.std() / np.sqrt(30)
+    assert abs(off.mean()) > 5 * off.std() / np.sqrt(40)
     assert "calibration.girth_unsettled" in [f.code for f in drifted.findings]
 
 
