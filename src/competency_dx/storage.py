@@ -92,7 +92,7 @@ def whole_folder(folder: str | Path, *, replaced: Callable[[str], bool]) -> Iter
         # a mounted folder cannot be exchanged, nor one whose parent is closed: its files are, one by one
         fixed = target.is_dir() and (target.is_mount() or not os.access(target.parent, os.W_OK))
         beside = target if fixed else target.parent
-        with _only_writer(beside / f".{target.name}.lock", target):
+        with _locked(beside / f".{target.name}.lock", target):
             _clear(beside / target.name, older=0.0)
             new = beside / draft
             new.mkdir()
@@ -105,6 +105,22 @@ def whole_folder(folder: str | Path, *, replaced: Callable[[str], bool]) -> Iter
                     _exchange(new, target)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def only_writer(folder: str | Path) -> Iterator[None]:
+    """Hold the lock of a folder, which is made where it is not there, while its files are read and written anew.
+
+    Raises
+    ------
+    StorageError
+        When another process keeps the lock, or the folder cannot be written.
+    """
+    target = Path(folder)
+    with _as_storage_error(target):
+        target.mkdir(parents=True, exist_ok=True)
+        with _locked(target / ".lock", target):
+            yield
 
 
 def _keep_others(old: Path, new: Path, replaced: Callable[[str], bool]) -> None:
@@ -166,7 +182,7 @@ def _swapped(first: Path, second: Path) -> bool:
 
 
 @contextmanager
-def _only_writer(lock: Path, target: Path) -> Iterator[None]:
+def _locked(lock: Path, target: Path) -> Iterator[None]:
     """Wait until no other process writes this folder; the system takes the lock back when a process dies."""
     try:
         import fcntl

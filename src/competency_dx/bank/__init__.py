@@ -8,6 +8,7 @@ from competency_dx.bank.item import Criterion, Item
 from competency_dx.bank.item_bank import ItemBank, as_bank, save_bank
 from competency_dx.bank.parameter_record import ParameterRecord
 from competency_dx.bank.population import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation
+from competency_dx.bank.registry import BankIndex, BankRegistry
 from competency_dx.bank.scoring_rule import (
     CodeMap,
     Exact,
@@ -22,7 +23,9 @@ from competency_dx.bank.scoring_rule import (
 
 __all__ = [
     "BankDocument",
+    "BankIndex",
     "BankPopulation",
+    "BankRegistry",
     "CodeMap",
     "CompetencyFramework",
     "CorrelationMatrix",

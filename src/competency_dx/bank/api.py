@@ -18,6 +18,7 @@ from competency_dx.bank.document import parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item_bank import ItemBank
 from competency_dx.bank.parameter_record import read_parameters
+from competency_dx.bank.registry import BankRegistry
 from competency_dx.errors import BankError
 
 ATTEMPTS = 20
@@ -40,18 +41,41 @@ def _framework(path: Path, modified: int) -> CompetencyFramework:  # noqa: ARG00
     return parse(CompetencyFramework, read_yaml(path), str(path))
 
 
-def load_bank(name_or_path: str | Path) -> ItemBank:
-    """Load an item bank: a shipped one by name (``"mathematics"``) or a folder by path.
+def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry | None = None) -> ItemBank:
+    """Load an item bank: a shipped one by name (``"mathematics"``), a folder by path, a published one by its reference.
 
     The folder holds ``bank.yaml``, ``items.yaml``, ``parameters.csv`` and, when its framework is not a shipped one,
     ``framework.yaml``. Values are frozen, so a bank read twice without a change in between is the same object.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        ``"mathematics@1.0.0"`` is that version and no other, of a shipped bank or, with a registry, of a published one.
+    registry : str, Path or BankRegistry, optional
+        Folder of published banks; there ``"mathematics@stable"`` is what the alias points to and ``"mathematics"`` the latest.
 
     Raises
     ------
     BankError
         One sentence that names the file and the place in it (``items.yaml: items[3].key …``) and the remedy.
     """
-    folder = locate(name_or_path, within="{}", shipped=shipped_banks(), what="bank.what_bank")
+    if registry is not None:
+        published = registry if isinstance(registry, BankRegistry) else BankRegistry(folder=registry)
+        _, folder, digest = published.find(name_or_path)
+        bank = _read(folder)
+        if bank.digest != digest:
+            raise BankError("bank.not_as_published", folder=folder)
+        return bank
+    name, _, version = name_or_path.partition("@") if isinstance(name_or_path, str) else ("", "", "")
+    stated = bool(version) and name in shipped_banks()
+    bank = _read(locate(name if stated else name_or_path, within="{}", shipped=shipped_banks(), what="bank.what_bank"))
+    if stated and bank.version != version:
+        raise BankError("bank.no_version", id=bank.id, name=version, versions=[bank.version], aliases=())
+    return bank
+
+
+def _read(folder: Path) -> ItemBank:
+    """Read a folder, again where it changed meanwhile."""
     if not folder.is_dir():
         raise BankError("bank.not_a_folder", folder=folder)
     for _ in range(ATTEMPTS):

@@ -7,7 +7,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from competency_dx.cli.language import LanguageCode, help_in, help_page_in, in_switches, language_of, usage_in
+from competency_dx.cli.language import (
+    LanguageCode,
+    every_command,
+    help_in,
+    help_page_in,
+    in_switches,
+    language_of,
+    usage_in,
+)
 from competency_dx.errors import CommandError, CompetencyDxError, has_sentence, phrase, require
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -50,7 +58,8 @@ def _call(arguments: Sequence[str], language: LanguageCode) -> int:
     help_in(language, command)
     try:
         if asked := {"-h", "--help"} & set(arguments):
-            arguments = [a for a in arguments if a in asked or a in getattr(command, "commands", ())]
+            names = {name for part in every_command(command) for name in getattr(part, "commands", ())}
+            arguments = [a for a in arguments if a in asked or a in names]
             with redirect_stdout(page):
                 command.main(args=list(arguments), prog_name=NAME, standalone_mode=False)
             print(help_page_in(language, page.getvalue()), end="")

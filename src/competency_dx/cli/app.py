@@ -10,6 +10,7 @@ import typer
 
 from competency_dx.cli import arguments
 from competency_dx.cli.arguments import Language, MethodName, ModelName
+from competency_dx.cli.registry_commands import registry_app
 from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result, write_result
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import CommandError
@@ -27,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Diagnostics of teachers' competencies: item bank and raw answers in, deficit profiles out.",
 )
+app.add_typer(registry_app, name="bank")
 
 
 def _version(wanted: bool) -> None:

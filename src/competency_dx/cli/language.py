@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, cast
@@ -67,10 +67,17 @@ def usage_in(language: LanguageCode, sentence: str) -> str:
     return sentence
 
 
-def help_in(language: LanguageCode, command: Any) -> None:  # noqa: ANN401 - a command of typer, whose types it does not export
+def every_command(command: Any) -> Iterator[Any]:  # noqa: ANN401 - of typer, whose types it does not export
+    """Yield a command and those below it."""
+    yield command
+    for part in getattr(command, "commands", {}).values():
+        yield from every_command(part)
+
+
+def help_in(language: LanguageCode, command: Any) -> None:  # noqa: ANN401 - as above
     """Put the texts of a language in the help of a command and of those below it."""
     texts = _russian()["help"]
-    for part in (command, *getattr(command, "commands", {}).values()) if language == "ru" else ():
+    for part in every_command(command) if language == "ru" else ():
         for named in (part, *part.params):
             for name in ("help", "short_help"):
                 if text := getattr(named, name, None):
