@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, NoReturn, Self, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, Self, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -82,7 +82,8 @@ def readonly(array: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
 
 def _array_fields(cls: type) -> dict[str, np.dtype[Any]]:
     """Return the dtypes of the fields of a value that are annotated as arrays, alone or beside other types."""
-    kinds = {n: get_args(hint) if isinstance(hint, UnionType) else (hint,) for n, hint in get_type_hints(cls).items()}
+    unions = (Union, UnionType)
+    kinds = {n: get_args(h) if get_origin(h) in unions else (h,) for n, h in get_type_hints(cls).items()}
     return {n: dtype_of(hint) for n, hints in kinds.items() for hint in hints if get_origin(hint) is np.ndarray}
 
 

@@ -15,7 +15,8 @@ import pytest
 
 import competency_dx as cdx
 
-PUBLISHED = Path(__file__).parents[2] / "docs" / "schemas" / "deficit_profiles-2.json"
+FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
+PUBLISHED = {FOLDER / f"{kind.kind}-{kind.schema_version}.json": kind for kind in (cdx.DeficitProfiles, cdx.Profile)}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,8 @@ def small() -> str:
 
 def test_published_schema_is_current(validator: jsonschema.Draft202012Validator) -> None:
     validator.check_schema(validator.schema)
-    assert json.loads(PUBLISHED.read_text(encoding="utf-8")) == cdx.DeficitProfiles.json_schema()
+    for file, kind in PUBLISHED.items():
+        assert json.loads(file.read_text(encoding="utf-8")) == kind.json_schema()
 
 
 @pytest.mark.parametrize("name", ["mathematics", "history", "physics"])
@@ -71,6 +73,5 @@ def test_what_no_document_holds_is_refused(
 
 
 if __name__ == "__main__":
-    PUBLISHED.write_text(
-        json.dumps(cdx.DeficitProfiles.json_schema(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-    )
+    for path, written in PUBLISHED.items():
+        path.write_text(json.dumps(written.json_schema(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -20,8 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import competency_dx as cdx
+from competency_dx.documents import decode, encode
 from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, DocumentError
-from competency_dx.result import MAX_LINES, Result, decode, encode
+from competency_dx.result import MAX_LINES, Result
 
 
 def _bank() -> cdx.ItemBank:

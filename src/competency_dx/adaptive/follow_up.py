@@ -11,10 +11,11 @@ from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Item, Text
 from competency_dx.competencies import Competency
 from competency_dx.display import Chart, Series, point_chart
+from competency_dx.documents import Finite
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.result import Finite, Result, frame
+from competency_dx.result import Result, frame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from competency_dx.bank.document import Document, Text
 from competency_dx.errors import BankError, phrase, repeated
+from competency_dx.provenance import digest_document
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +76,11 @@ class CompetencyFramework(Document):
     @cached_property
     def _by_code(self) -> dict[str, Node]:
         return {n.code: n for n in self.nodes}
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the SHA-256 of the content."""
+        return digest_document(self.model_dump(mode="json", exclude_none=True))
 
     def __contains__(self, code: object) -> bool:
         return code in self._by_code

@@ -20,10 +20,11 @@ from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
 from competency_dx.bank.population import BankPopulation, LeafPopulation
 from competency_dx.display import Chart, interval_chart
+from competency_dx.documents import encode
 from competency_dx.errors import BankError, DocumentError, wrong_type
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document, provenance
-from competency_dx.result import Result, encode
+from competency_dx.result import Result
 from competency_dx.storage import whole_folder
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from competency_dx.competencies.conclusion import (
     State,
 )
 from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file
+from competency_dx.competencies.person_profile import Profile
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.plan import plan as plan_of
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.preposterior import LeafOutlook, leaf_outlook, outlook_of
-from competency_dx.competencies.profile import DeficitProfiles, Profile
+from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Level, Standards
 

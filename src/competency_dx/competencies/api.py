@@ -182,7 +182,7 @@ def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule)
     }
     inputs = {
         "bank": f"{bank.id} {bank.version} {bank.digest}",
-        "framework": f"{bank.framework.id} {bank.framework.version}",
+        "framework": f"{bank.framework.id} {bank.framework.version} {bank.framework.digest}",
         "responses": digest_arrays(matched.codes, np.packbits(matched.observed)),
         "population": digest_arrays(made.populations.mean, made.populations.covariances),
     }

@@ -14,6 +14,7 @@ from competency_dx.display import Chart, Series
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
 Status = Literal["reported", "no_items", "too_few_items", "borrowed", "misfit", "low_effort", "partly_tested"]
+UnitKind = Literal["category", "cluster", "domain", "topic"]
 STATES: tuple[State, ...] = ("confirmed", "likely", "indeterminate", "not_found", "insufficient_data")
 STATUSES: tuple[Status, ...] = get_args(Status)
 NUMBERS = (
@@ -30,6 +31,7 @@ NUMBERS = (
     "prmse_total",
     "prmse",
 )
+SEE = "; "  # between why nothing is concluded and where to look
 TREATED = {0: "answered", 2: "omitted", 3: "not_reached", 4: "invalid"}  # by missing reason; the rest is no evidence
 
 
@@ -39,7 +41,7 @@ class Competency:
 
     code: str
     title: Text
-    kind: Literal["category", "cluster", "domain", "topic"]
+    kind: UnitKind
     parent: str | None
     n_items: int  # items of the bank that are evidence for it
     reference_points: int  # points of its reference set, the denominator of percent
@@ -149,10 +151,10 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
         "low_effort": ("ответы похожи на заполнение наугад", "the answers look filled in without reading"),
     }[status]
     if target is None:
-        return Text(ru=f"{ru}; вывод сделать нельзя", en=f"{en}; no conclusion can be drawn")
+        return Text(ru=f"{ru}{SEE}вывод сделать нельзя", en=f"{en}{SEE}no conclusion can be drawn")
     return Text(
-        ru=f"{ru}; смотрите вывод по «{target.title.text('ru')}»",
-        en=f"{en}; see the conclusion on “{target.title.text('en')}”",
+        ru=f"{ru}{SEE}смотрите вывод по «{target.title.text('ru')}»",
+        en=f"{en}{SEE}see the conclusion on “{target.title.text('en')}”",
     )
 
 

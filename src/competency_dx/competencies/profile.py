@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -27,74 +28,24 @@ from competency_dx.competencies.conclusion import (
     state_lines,
 )
 from competency_dx.competencies.findings import UNREADABLE
+from competency_dx.competencies.person_profile import Profile
 from competency_dx.competencies.population import LeafPopulations
-from competency_dx.competencies.profile_document import ProfilesRecord, profiles_document, profiles_fields
+from competency_dx.competencies.profile_document import ProfilesRecord, digest_of, profiles_document, profiles_fields
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
 from competency_dx.display import Chart, interval_chart
-from competency_dx.errors import DiagnosisError
-from competency_dx.findings import Finding, worth_a_line
-from competency_dx.provenance import Provenance
+from competency_dx.errors import DiagnosisError, wrong_type
+from competency_dx.findings import Finding
+from competency_dx.provenance import Provenance, digest_document
 from competency_dx.responses import Reason
 from competency_dx.result import MAX_LINES, Result
+from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from competency_dx.adaptive import NextItems
     from competency_dx.misconceptions import MisconceptionEvidence
-
-
-@value
-class Profile:
-    """Everything concluded about one person; `findings` are what is to be known of this person's answers."""
-
-    person: str
-    background: Mapping[str, str]
-    conclusions: tuple[Conclusion, ...]
-    misconceptions: tuple[HeldMisconception, ...]
-    ask_next: tuple[ItemFact, ...]
-    standards: Standards
-    rule: DeficitRule
-    status: str
-    findings: tuple[Finding, ...]
-
-    def __getitem__(self, code: str) -> Conclusion:
-        for conclusion in self.conclusions:
-            if conclusion.competency.code == code:
-                return conclusion
-        raise DiagnosisError(
-            "competencies.profile_no_competency",
-            person=self.person,
-            name=code,
-            conclusions=[c.competency.code for c in self.conclusions],
-        )
-
-    @property
-    def deficits(self) -> tuple[Conclusion, ...]:
-        """Return confirmed and likely deficits, the surest first."""
-        found = [c for c in self.conclusions if c.state in {"confirmed", "likely"}]
-        return tuple(sorted(found, key=lambda c: -c.p_deficit))
-
-    @property
-    def strengths(self) -> tuple[Conclusion, ...]:
-        """Return confirmed and likely strengths, the surest first."""
-        found = [c for c in self.conclusions if c.strength in {"confirmed", "likely"}]
-        return tuple(sorted(found, key=lambda c: -c.p_strength))
-
-    @property
-    def expected_false_share(self) -> float:
-        """Return the expected share of false ones among the confirmed deficits, NaN where there is none."""
-        confirmed = [1 - c.p_deficit for c in self.conclusions if c.state == "confirmed"]
-        return sum(confirmed) / len(confirmed) if confirmed else float("nan")
-
-    def __str__(self) -> str:
-        rows = [
-            f"{c.competency.code:<12} {c.state:<18} P(deficit) {c.p_deficit:.2f}  "
-            f"{c.percent:3.0f} % [{c.percent_low:.0f}; {c.percent_high:.0f}]"
-            for c in self.conclusions
-        ]
-        return "\n".join([f"Profile of {self.person}", *rows, *worth_a_line(self.findings)])
 
 
 @value
@@ -169,6 +120,35 @@ class DeficitProfiles(Result):
             raise DiagnosisError("competencies.no_person", person=str(person), n_self=len(self))
         return self._profile(int(found[0]))
 
+    def select(self, persons: Iterable[str]) -> Self:
+        """Return the profiles of chosen persons in the order given.
+
+        Raises
+        ------
+        DiagnosisError
+            When one of them is not there.
+        """
+        if not isinstance(persons, Iterable) or isinstance(persons, str):
+            raise wrong_type(DiagnosisError, "persons", persons, list, tuple)
+        place = {str(person): p for p, person in enumerate(self.persons)}
+        chosen = list(persons)
+        if absent := [str(person) for person in chosen if person not in place]:
+            raise DiagnosisError("competencies.no_person", person=absent[0], n_self=len(self))
+        rows = np.array([place[person] for person in chosen], dtype=np.int64)
+        of_persons = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"grid", "curves"}}
+        kept: dict[str, Any] = {
+            name: array[rows]
+            for name, array in of_persons.items()
+            if isinstance(array, np.ndarray) and len(array) == len(self)
+        }
+        return replace(self, background={name: column[rows] for name, column in self.background.items()}, **kept)
+
+    def to_jsonl(self, file: str | Path) -> Path:
+        """Write one document of a `Profile` a line, for `Profile.from_jsonl` to read; memory does not grow with the persons."""
+        with whole_file(file) as draft, draft.open("w", encoding="utf-8", newline="\n") as lines:
+            lines.writelines(f"{profile.to_json()}\n" for profile in self)
+        return Path(file)
+
     def index(self, code: str) -> int:
         """Return the column of a competency."""
         for c, competency in enumerate(self.competencies):
@@ -181,7 +161,7 @@ class DeficitProfiles(Result):
         return Profile(
             person=str(self.persons[p]),
             background={name: str(column[p]) for name, column in self.background.items()},
-            conclusions=tuple(self._conclusion(p, c) for c in range(len(self.competencies))),
+            conclusions=tuple(self._conclusion(p, c, e) for c, e in enumerate(self._evidence(p))),
             misconceptions=tuple(
                 HeldMisconception(misconception=m, probability=float(x))
                 for m, x in zip(
@@ -190,13 +170,24 @@ class DeficitProfiles(Result):
                 if not np.isnan(x)
             ),
             ask_next=tuple(self.items[k] for k in (self.ask_next[p] if len(self.ask_next) else ()) if k >= 0),
-            standards=self.standards,
-            rule=self.rule,
+            language=self.language,
+            provenance=self._references(p),
             status="scored" if (self.n_items[p] > 0).any() else "no_responses",
             findings=UNREADABLE.about(self.items[i].item for i in unread.tolist()),
         )
 
-    def _conclusion(self, p: int, c: int) -> Conclusion:
+    def _references(self, p: int) -> Provenance:
+        """Return what a person's profile is made of; the answers are this person's alone."""
+        given = np.flatnonzero(self.reasons[p] != Reason.NOT_ADMINISTERED).tolist()
+        answers = {self.items[i].item: [int(self.points[p, i]), int(self.reasons[p, i])] for i in given}
+        digests = {
+            "rule": digest_of(self.rule),
+            "standards": digest_of(self.standards),
+            "responses": digest_document(answers),
+        }
+        return replace(self.provenance, inputs={**self.provenance.inputs, **digests}, settings={})
+
+    def _conclusion(self, p: int, c: int, evidence: Sequence[Evidence]) -> Conclusion:
         at, status = int(self.reported_at[p, c]), STATUSES[self.status[p, c]]
         target = self.competencies[at] if at >= 0 else None
         return Conclusion(
@@ -208,32 +199,35 @@ class DeficitProfiles(Result):
             status=status,
             reason=reason(status, self.rule, target),
             leans_on=self.competencies[at].code if (at := int(self.leans_on[p, c])) >= 0 else "",
-            evidence=self._evidence(p, c),
+            evidence=tuple(evidence),
             n_items=int(self.n_items[p, c]),
             **{name: float(getattr(self, name)[p, c]) for name in NUMBERS},
         )
 
-    def _evidence(self, p: int, c: int) -> tuple[Evidence, ...]:
-        theta, code = self.theta[p, c], self.competencies[c].code
-        out = []
-        for i, fact in enumerate(self.items):
-            treated = TREATED.get(int(self.reasons[p, i]))
-            ignored = treated == "invalid" and self.rule.missing.invalid == "ignore"
-            if treated is None or ignored or code not in fact.competencies:
+    def _evidence(self, p: int) -> list[list[Evidence]]:
+        """Return the evidence of one person by competency."""
+        out: list[list[Evidence]] = [[] for _ in self.competencies]
+        place = {competency.code: c for c, competency in enumerate(self.competencies)}
+        answers = zip(self.points[p].tolist(), self.reasons[p].tolist(), self.influence[p].tolist(), strict=True)
+        for i, (fact, (points, why, influence)) in enumerate(zip(self.items, answers, strict=True)):
+            treated = TREATED.get(why)
+            if treated is None or (treated == "invalid" and self.rule.missing.invalid == "ignore"):
                 continue
-            out.append(
-                Evidence(
-                    item=fact.item,
-                    title=fact.title,
-                    topics=fact.topics,
-                    points=int(self.points[p, i]),
-                    max_score=fact.max_score,
-                    expected=float(np.interp(theta, self.grid, self.curves[i])),
-                    treated_as=treated,
-                    influence=float(self.influence[p, i]),
+            expected = np.interp(self.theta[p], self.grid, self.curves[i]).tolist()
+            for c in (place[code] for code in fact.competencies if code in place):
+                out[c].append(
+                    Evidence(
+                        item=fact.item,
+                        title=fact.title,
+                        topics=fact.topics,
+                        points=points,
+                        max_score=fact.max_score,
+                        expected=expected[c],
+                        treated_as=treated,
+                        influence=influence,
+                    )
                 )
-            )
-        return tuple(out)
+        return out
 
     @property
     def expected_false_share(self) -> float:

@@ -23,9 +23,9 @@ from competency_dx.competencies.conclusion import (
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
+from competency_dx.documents import Finite, decode, encode
 from competency_dx.findings import Finding
-from competency_dx.provenance import Provenance
-from competency_dx.result import Finite, decode, encode
+from competency_dx.provenance import Provenance, digest_document
 
 if TYPE_CHECKING:
     from competency_dx.competencies.profile import DeficitProfiles
@@ -128,6 +128,12 @@ def profiles_document(profiles: DeficitProfiles) -> dict[str, Any]:
 def _encoded(shared: Hashable) -> Any:  # noqa: ANN401 - JSON types, which nobody changes
     """Return what profiles of one bank have in common as plain data; these are the greater part of one person's document."""
     return encode(shared)
+
+
+@lru_cache(maxsize=KEPT)
+def digest_of(choice: Hashable) -> str:
+    """Return the digest of a rule or of standards."""
+    return digest_document(encode(choice))
 
 
 def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> dict[str, Any]:

@@ -1,0 +1,328 @@
+"""The profile of one person: what is concluded, and a document of its own that refers to bank, rule and framework by digest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
+
+from competency_dx.arrays import value
+from competency_dx.bank import Text
+from competency_dx.competencies.conclusion import (
+    NUMBERS,
+    SEE,
+    Competency,
+    Conclusion,
+    Evidence,
+    HeldMisconception,
+    ItemFact,
+    Misconception,
+    State,
+    Status,
+    UnitKind,
+)
+from competency_dx.documents import Finite, JsonDocument, decode, encode, held_to
+from competency_dx.errors import DiagnosisError, DocumentError
+from competency_dx.findings import Finding, worth_a_line
+from competency_dx.provenance import Provenance, digest_text
+from competency_dx.wording import worded
+
+Standing = Literal["draft", "final", "amended", "withdrawn"]
+PERCENTS = ("percent", "percent_low", "percent_high")
+OF_THE_FORM = ("reliability", "prmse_total", "prmse")
+OF_THE_PERSON = tuple(name for name in NUMBERS if name not in OF_THE_FORM)
+EVIDENCE = {
+    "ru": "{n:задание|задания|заданий}: {points:балл|балла|баллов} из {most}",
+    "en": "{n:item|items}: {points:point|points} of {most}",
+}
+
+
+EvidenceRow = tuple[int, int, float, Finite, Literal["answered", "omitted", "not_reached", "invalid"]]
+
+
+class PersonConclusionRecord(TypedDict):
+    """What is concluded about one competency; why it is reported where it is, `reasons` say in words."""
+
+    title: str
+    kind: UnitKind
+    parent: str | None
+    state: State
+    strength: State
+    level: str | None
+    p_deficit: Annotated[float, "P(percent below the lowest cut)"]
+    p_strength: Annotated[float, "P(percent above the highest cut)"]
+    percent: Annotated[float, "expected percent of the reference set"]
+    percent_low: float
+    percent_high: float
+    theta: float
+    se: float
+    level_probability: float
+    own_share: Annotated[float, "share of the variance given the other answers that the own answers take away"]
+    n_items: int
+    leans_on: str | None
+    reported_at: str | None
+    status: Status
+    evidence: Annotated[
+        Mapping[str, Annotated[EvidenceRow, held_to(minItems=4)]],
+        "by item, with the narrowest competency: points, of how many, points expected, P(deficit) less what it would be without "
+        "the answer, and how it was treated where nothing was answered",
+    ]
+    evidence_text: Annotated[str, "the evidence of the competency and of all below it in a sentence"]
+
+
+class HeldRecord(TypedDict):
+    """How probable it is that the person holds a misconception."""
+
+    misconception: str
+    title: str
+    probability: float
+
+
+class PersonRecord(TypedDict):
+    """The profile of one person; titles and sentences are in `language`, per cents have two decimals, other numbers four."""
+
+    person: str
+    background: Mapping[str, str]
+    language: Literal["ru", "en"]
+    status: Literal["scored", "no_responses"]
+    standing: Annotated[Standing, "draft until it is issued"]
+    issued: Annotated[str | None, "ISO 8601 date or time; null while it is a draft"]
+    supersedes: Annotated[str | None, "digest of the profile that this one takes the place of"]
+    conclusions: Annotated[Mapping[str, PersonConclusionRecord], "by competency"]
+    reasons: Annotated[Mapping[Status, str], "why nothing is concluded at a competency of this status, in words"]
+    misconceptions: tuple[HeldRecord, ...]
+    ask_next: Annotated[tuple[str, ...], "items to ask next, the most useful first"]
+    findings: tuple[Finding, ...]
+    provenance: Annotated[Provenance, "bank, framework, rule, standards, population and own answers by digest"]
+
+
+@value
+class Profile(JsonDocument):
+    """Everything concluded about one person; `findings` are what is to be known of this person's answers.
+
+    `to_json` writes it without the others, in at most 12 KB for 48 items: bank, framework, rule and standards by digest, reasons
+    and evidence as codes and as sentences of `language`. What stands in the bank alone (titles and topics of items, titles in the
+    other language) does not come back from the document. `standing` is ``"draft"`` until `issue` gives it a date.
+    """
+
+    kind: ClassVar[str] = "profile"
+
+    person: str
+    background: Mapping[str, str]
+    conclusions: tuple[Conclusion, ...]
+    misconceptions: tuple[HeldMisconception, ...]
+    ask_next: tuple[ItemFact, ...]
+    language: str
+    status: str
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+    standing: Standing = "draft"
+    issued: str | None = None
+    supersedes: str | None = None
+
+    def __getitem__(self, code: str) -> Conclusion:
+        for conclusion in self.conclusions:
+            if conclusion.competency.code == code:
+                return conclusion
+        raise DiagnosisError(
+            "competencies.profile_no_competency",
+            person=self.person,
+            name=code,
+            conclusions=[c.competency.code for c in self.conclusions],
+        )
+
+    @property
+    def deficits(self) -> tuple[Conclusion, ...]:
+        """Return confirmed and likely deficits, the surest first."""
+        found = [c for c in self.conclusions if c.state in {"confirmed", "likely"}]
+        return tuple(sorted(found, key=lambda c: -c.p_deficit))
+
+    @property
+    def strengths(self) -> tuple[Conclusion, ...]:
+        """Return confirmed and likely strengths, the surest first."""
+        found = [c for c in self.conclusions if c.strength in {"confirmed", "likely"}]
+        return tuple(sorted(found, key=lambda c: -c.p_strength))
+
+    @property
+    def expected_false_share(self) -> float:
+        """Return the expected share of false ones among the confirmed deficits, NaN where there is none."""
+        confirmed = [1 - c.p_deficit for c in self.conclusions if c.state == "confirmed"]
+        return sum(confirmed) / len(confirmed) if confirmed else float("nan")
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the document, which `supersedes` of a later one names."""
+        return digest_text(self.to_json())
+
+    def issue(self, on: date | str, *, standing: Standing = "final", supersedes: Profile | None = None) -> Self:
+        """Return the profile as issued on a day, or at a time, and in the place of which earlier one.
+
+        Raises
+        ------
+        DiagnosisError
+            When that is no ISO 8601 date or time, or the earlier profile is another person's.
+        """
+        day = on.isoformat() if isinstance(on, date) else str(on)
+        try:
+            datetime.fromisoformat(day)
+        except ValueError:
+            raise DiagnosisError("competencies.issued", given=day) from None
+        if supersedes is not None and supersedes.person != self.person:
+            raise DiagnosisError("competencies.supersedes_another", person=self.person, other=supersedes.person)
+        return replace(self, issued=day, standing=standing, supersedes=supersedes.digest if supersedes else None)
+
+    def __str__(self) -> str:
+        rows = [
+            f"{c.competency.code:<12} {c.state:<18} P(deficit) {c.p_deficit:.2f}  "
+            f"{c.percent:3.0f} % [{c.percent_low:.0f}; {c.percent_high:.0f}]"
+            for c in self.conclusions
+        ]
+        return "\n".join([f"Profile of {self.person}", *rows, *worth_a_line(self.findings)])
+
+    @classmethod
+    def _document_type(cls) -> type:
+        return PersonRecord
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "person": self.person,
+            "background": dict(self.background),
+            "language": self.language,
+            "status": self.status,
+            "standing": self.standing,
+            "issued": self.issued,
+            "supersedes": self.supersedes,
+            "conclusions": dict(self._conclusions()),
+            "reasons": {c.status: c.reason.text(self.language).split(SEE)[0] for c in self.conclusions if c.reason.ru},
+            "misconceptions": [
+                {
+                    "misconception": held.misconception.code,
+                    "title": held.misconception.title.text(self.language),
+                    "probability": _short(held.probability),
+                }
+                for held in self.misconceptions
+            ],
+            "ask_next": [fact.item for fact in self.ask_next],
+            "findings": encode(self.findings),
+            "provenance": encode(self.provenance),
+        }
+
+    def _conclusions(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        below: dict[str | None, set[str]] = {}
+        for c in self.conclusions:
+            below.setdefault(c.competency.parent, set()).update(e.item for e in c.evidence)
+        for c in self.conclusions:
+            unit, deeper = c.competency, below.get(c.competency.code, set())
+            yield (
+                unit.code,
+                {
+                    "title": unit.title.text(self.language),
+                    "kind": unit.kind,
+                    "parent": unit.parent,
+                    "state": c.state,
+                    "strength": c.strength,
+                    "level": c.level or None,
+                    **{name: _short(getattr(c, name), 2 if name in PERCENTS else 4) for name in OF_THE_PERSON},
+                    "n_items": c.n_items,
+                    "leans_on": c.leans_on or None,
+                    "reported_at": c.reported_at or None,
+                    "status": c.status,
+                    "evidence": {e.item: _row(e) for e in c.evidence if e.item not in deeper},
+                    "evidence_text": _sentence(c.evidence, self.language),
+                },
+            )
+
+    @classmethod
+    def _from_document(cls, document: Mapping[str, Any]) -> Self:
+        language, rows = document["language"], document["conclusions"]
+        evidence: dict[str, dict[str, Evidence]] = {code: {} for code in rows}
+        for code, row in rows.items():
+            answers = {item: _evidence(item, e) for item, e in row["evidence"].items()}
+            for above in _lineage(code, rows):
+                evidence[above] |= {i: e for i, e in answers.items() if i not in evidence[above]}
+        return cls(
+            **{name: document[name] for name in ("person", "background", "language", "status", "standing")},
+            **{name: document[name] for name in ("issued", "supersedes")},
+            conclusions=tuple(_conclusion(code, document, tuple(evidence[code].values())) for code in rows),
+            misconceptions=tuple(
+                HeldMisconception(
+                    misconception=Misconception(code=held["misconception"], title=_text(held["title"], language)),
+                    probability=_number(held["probability"]),
+                )
+                for held in document["misconceptions"]
+            ),
+            ask_next=tuple(_bare_fact(item) for item in document["ask_next"]),
+            findings=decode(tuple[Finding, ...], document["findings"], "profile.findings"),
+            provenance=decode(Provenance, document["provenance"], "profile.provenance"),
+        )
+
+
+def _short(number: float, decimals: int = 4) -> float | None:
+    return round(number, decimals) + 0.0 if math.isfinite(number) else None
+
+
+def _number(number: float | None) -> float:
+    return math.nan if number is None else float(number)
+
+
+def _text(text: str, language: str) -> Text:
+    return Text(ru=text, en=text if language == "en" else None)
+
+
+def _sentence(evidence: Sequence[Evidence], language: str) -> str:
+    points, most = sum(e.points for e in evidence), sum(e.max_score for e in evidence)
+    return worded(EVIDENCE[language], {"n": len(evidence), "points": points, "most": most}, language)
+
+
+def _row(e: Evidence) -> list[Any]:
+    out = [e.points, e.max_score, _short(e.expected), _short(e.influence)]
+    return out if e.treated_as == "answered" else [*out, e.treated_as]
+
+
+def _evidence(item: str, row: Sequence[Any]) -> Evidence:
+    points, most, expected, influence, *treated = row
+    return Evidence(
+        item=item,
+        title=Text(ru=item),
+        topics=(),
+        points=points,
+        max_score=most,
+        expected=_number(expected),
+        treated_as=treated[0] if treated else "answered",
+        influence=float(influence),
+    )
+
+
+def _bare_fact(item: str) -> ItemFact:
+    """Return what is known of an item without its bank."""
+    return ItemFact(
+        item=item, title=Text(ru=item), topics=(), competencies=(), max_score=0, difficulty=math.nan, status=""
+    )
+
+
+def _lineage(code: str, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a competency and those above it."""
+    out = [code]
+    while (parent := rows[out[-1]]["parent"]) in rows:
+        if parent in out:
+            raise DocumentError("competencies.circle", where=f"profile.conclusions[{parent}].parent", circle=out)
+        out.append(parent)
+    return out
+
+
+def _conclusion(code: str, document: Mapping[str, Any], evidence: tuple[Evidence, ...]) -> Conclusion:
+    language, row = document["language"], document["conclusions"][code]
+    title, why = _text(row["title"], language), document["reasons"].get(row["status"], "")
+    kept: dict[str, Any] = {name: row[name] for name in ("state", "strength", "status", "n_items")}
+    kept |= {name: row[name] or "" for name in ("level", "leans_on", "reported_at")}
+    kept |= {name: _number(row.get(name)) for name in NUMBERS}
+    return Conclusion(
+        competency=Competency(
+            code=code, title=title, kind=row["kind"], parent=row["parent"], n_items=0, reference_points=0
+        ),
+        reason=_text(why, language),
+        evidence=evidence,
+        **kept,
+    )
