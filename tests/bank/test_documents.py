@@ -148,7 +148,7 @@ ITEM_FAULTS: list[tuple[Change, str]] = [
         r"items\[0\]: misconceptions name options that do not exist: 9",
     ),
     (put("items", value=[]), r"items\.yaml: items"),
-    (put("schema_version", value=2), r"items\.yaml: schema_version"),
+    (put("schema_version", value=3), r"items\.yaml: schema_version"),
 ]
 
 

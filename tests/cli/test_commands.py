@@ -31,6 +31,14 @@ def test_validate_prints_summary_findings_and_coverage(command: Command) -> None
         assert max(map(len, out.splitlines())) <= 80
 
 
+def test_validate_says_what_the_content_gates_refuse_and_ends_with_1(command: Command) -> None:
+    code, out, err = command("validate", "mathematics", "--content", "--language", "en")
+    assert (code, err) == (1, "")
+    assert "MAT-029" in out
+    assert "[quality.order_shown]" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_calibrate_then_validate_the_new_bank(command: Command, tmp_path: Path, answers: Path) -> None:
     code, out, err = command("calibrate", answers, "--bank", "physics", "--out", tmp_path, "--language", "en")
     assert code == 0

@@ -6,6 +6,7 @@ from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
 from competency_dx.bank.item import Criterion, Item
 from competency_dx.bank.item_bank import ItemBank, as_bank, save_bank
+from competency_dx.bank.item_content import FamilyMember, Review, SampleAnswer, Stimulus
 from competency_dx.bank.parameter_record import ParameterRecord
 from competency_dx.bank.population import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation
 from competency_dx.bank.registry import BankIndex, BankRegistry
@@ -33,6 +34,7 @@ __all__ = [
     "Criterion",
     "Document",
     "Exact",
+    "FamilyMember",
     "Form",
     "FrameworkReference",
     "Given",
@@ -44,8 +46,11 @@ __all__ = [
     "ParameterRecord",
     "PerElement",
     "Prerequisite",
+    "Review",
     "Rubric",
+    "SampleAnswer",
     "ScoringRule",
+    "Stimulus",
     "Synonyms",
     "Text",
     "Tolerance",

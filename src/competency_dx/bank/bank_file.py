@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from competency_dx.bank.document import Document, Text
-from competency_dx.bank.item import Item
+from competency_dx.bank.item import OF_SECOND_SCHEMA, Item, Part
 from competency_dx.bank.population import OF_EVERY_SCHEMA, BankPopulation
 from competency_dx.errors import BankError, phrase
 
@@ -26,17 +26,26 @@ class FrameworkReference(Document):
 
 
 class Form(Document):
-    """A form (variant) of the test: items in the order of presentation."""
+    """A form (variant) of the test: items in the order of presentation.
+
+    `parts` gives the minutes of each part in order; `anchors` are the items that other forms have too.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("parts", "anchors")
 
     id: str
     title: Text | None = None
     items: tuple[str, ...] = Field(min_length=1)
+    parts: dict[Part, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    anchors: tuple[str, ...] = ()
 
 
 class BankDocument(Document):
     """The content of ``bank.yaml``; `misconceptions` are those that options of items may name, by code."""
 
-    schema_version: Literal[1, 2]
+    later: ClassVar[tuple[str, ...]] = ("misconceptions",)
+
+    schema_version: Literal[1, 2, 3]
     id: str = Field(min_length=1)
     title: Text
     subject: str
@@ -53,23 +62,25 @@ class BankDocument(Document):
     @model_validator(mode="after")
     def _of_its_schema(self) -> Self:
         if self.schema_version == 1 and (later := self.population.model_fields_set - set(OF_EVERY_SCHEMA)):
-            raise BankError("bank.needs_version_two", later=min(later))
+            raise BankError("bank.needs_version", place=f"population.{min(later)}", version=2)
+        for k, form in enumerate(self.forms):
+            if self.schema_version < 3 and (later := form.model_fields_set & set(form.later)):
+                raise BankError("bank.needs_version", place=f"forms[{k}].{min(later)}", version=3)
         return self
-
-    @model_serializer(mode="wrap")
-    def _without_empty_misconceptions(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave misconceptions out where there are none: such banks keep the digest they had before there were any."""
-        out: dict[str, Any] = written(self)
-        if not self.misconceptions:
-            out.pop("misconceptions", None)
-        return out
 
 
 class ItemsDocument(Document):
     """The content of ``items.yaml``."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[1, 2]
     items: tuple[Item, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _of_its_schema(self) -> Self:
+        for k, item in enumerate(self.items):
+            if self.schema_version == 1 and (later := item.model_fields_set & set(OF_SECOND_SCHEMA)):
+                raise BankError("bank.needs_version", place=f"items[{k}].{min(later)}", version=2)
+        return self
 
 
 def shipped_folder() -> Path:

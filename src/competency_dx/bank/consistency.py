@@ -72,6 +72,12 @@ def _check_enemies(bank: ItemBank) -> BankError | None:
 def _check_forms(bank: ItemBank) -> BankError | None:
     known = {i.id for i in bank.items}
     lists = [(f"forms[{k}].items", f.items) for k, f in enumerate(bank.forms)]
+    parts = {i.id: i.part for i in bank.items}
+    for k, form in enumerate(bank.forms):
+        if empty := [p for p in form.parts if p not in {parts.get(i) for i in form.items}]:
+            return BankError("bank.form_parts", k=k, form=form.id, stray=empty)
+        if stray := [i for i in form.anchors if i not in form.items]:
+            return BankError("bank.form_anchors", k=k, form=form.id, stray=stray)
     for place, ids in [*lists, ("reference_set", bank.reference_set)]:
         stray = [i for i in ids if i not in known]
         if stray:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from competency_dx.arrays import FrozenDict
 from competency_dx.errors import LANGUAGES, BankError, has_sentence, phrase
@@ -16,15 +16,28 @@ D = TypeVar("D", bound="Document")
 
 
 class Document(BaseModel):
-    """A frozen document: unknown fields are errors, text is never made out of numbers."""
+    """A frozen document: unknown fields are errors, text is never made out of numbers.
+
+    `later` names the fields that the first schema did not have: where they are empty they are not written, so that the digest
+    stays what it was.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    later: ClassVar[tuple[str, ...]] = ()
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401, ARG002 - signature of pydantic
         """Freeze mappings too: a document is shared by all who load it."""
         for name, item in self.__dict__.items():
             if type(item) is dict:
                 self.__dict__[name] = FrozenDict(item)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_later_fields(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        out: dict[str, Any] = written(self)
+        for name in self.later:
+            if not getattr(self, name):
+                out.pop(name, None)
+        return out
 
 
 class Text(Document):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self, cast
+from typing import ClassVar, Literal, Self, cast
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from competency_dx.bank.document import Document, Text
+from competency_dx.bank.item_content import FamilyMember, Review, SampleAnswer, Stimulus
 from competency_dx.bank.scoring_rule import (
     CodeMap,
     Exact,
@@ -23,7 +24,19 @@ from competency_dx.errors import BankError, phrase
 
 ItemType = Literal["single", "multiple", "matching", "ordering", "number", "digits", "text", "open", "scored"]
 Cognitive = Literal["knowing", "applying", "reasoning"]
-Task = Literal["error_analysis", "criteria_marking", "task_choice", "explanation", "planning", "lesson_analysis"]
+Task = Literal[
+    "error_analysis",
+    "criteria_marking",
+    "task_choice",
+    "explanation",
+    "planning",
+    "lesson_analysis",
+    "differentiation",
+    "functional_literacy",
+]
+Part = Literal["subject", "methodical", "pedagogical", "communicative", "legal", "management"]
+Stage = Literal["primary", "5-9", "10-11", "SPO"]
+AnswerFormat = Literal["uncertainty", "range", "isotope"]
 Status = Literal["draft", "reviewed", "pilot", "operational", "retired"]
 Key = str | tuple[str, ...] | dict[str, str] | None
 
@@ -39,6 +52,10 @@ ALLOWED_RULES: Mapping[str, tuple[type[Document], ...]] = {
     "scored": (Given,),
 }
 """The rules that suit each type, the default first."""
+OF_SECOND_SCHEMA = (
+    *("part", "stage", "time_s", "family", "stimulus", "facts"),
+    *("answer_format", "accept", "reject", "samples", "review"),
+)
 DEFAULT_RULES = {kind: cast("ScoringRule", rules[0]()) for kind, rules in ALLOWED_RULES.items()}
 
 
@@ -80,7 +97,23 @@ class Item(Document):
         wrong options of single and multiple choice. Several options, of several items, may name the same one.
     enemies : tuple of str
         Ids of items that one person should not meet together with this one: they share a fact, or one gives the other away.
+    part : str, optional
+        The part of the test: of a subject, ``"subject"`` or ``"methodical"``.
+    stage : str, optional
+        The lowest stage of school where it is taught; nobody below it is asked.
+    time_s : int, optional
+        Seconds a prepared person needs.
+    family : FamilyMember, optional
+        The family it was drawn from, with the seed; members of one family do not meet.
+    facts : dict of str to tuple of str
+        Each fact that settles the answer, with its sources.
+    answer_format : {"uncertainty", "range", "isotope"}, optional
+        What a short answer consists of, where it is not one number or wording: ``0,80 ± 0,05``, ``10–12``, ``уран-234``.
+    accept, reject : tuple of str
+        Natural answers that must earn full points, and that must earn none.
     """
+
+    later: ClassVar[tuple[str, ...]] = ("misconception_codes", "enemies", *OF_SECOND_SCHEMA)
 
     id: str = Field(min_length=1, pattern=r"^\S+$")
     type: ItemType
@@ -97,19 +130,21 @@ class Item(Document):
     misconceptions: dict[str, str] = Field(default_factory=dict)
     misconception_codes: dict[str, str] = Field(default_factory=dict)
     enemies: tuple[str, ...] = ()
+    part: Part | None = None
+    stage: Stage | None = None
+    time_s: int | None = Field(default=None, ge=1)
+    family: FamilyMember | None = None
+    stimulus: Stimulus | None = None
+    facts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    answer_format: AnswerFormat | None = None
+    accept: tuple[str, ...] = ()
+    reject: tuple[str, ...] = ()
+    samples: tuple[SampleAnswer, ...] = ()
+    review: Review | None = None
     unit: Text | None = None
     solution: str = ""
     source: str = ""
     status: Status = "draft"
-
-    @model_serializer(mode="wrap")
-    def _without_empty_additions(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave misconception codes and enemies out where there are none: such items digest as before there were any."""
-        out: dict[str, Any] = written(self)
-        for name in ("misconception_codes", "enemies"):
-            if not getattr(self, name):
-                out.pop(name, None)
-        return out
 
     @property
     def rule(self) -> ScoringRule:
@@ -128,6 +163,13 @@ class Item(Document):
             return max(rule.scores.values())
         return rule.points
 
+    @property
+    def right_options(self) -> tuple[str, ...]:
+        """Return the options of a choice item that earn all points: the key, or what a code map credits."""
+        if isinstance(self.rule, CodeMap):
+            return tuple(code for code, points in self.rule.scores.items() if points == self.max_score)
+        return self.key if isinstance(self.key, tuple) else (str(self.key),)
+
     @field_validator("key", mode="before")
     @classmethod
     def _key_is_text(cls, key: object) -> object:
@@ -139,7 +181,7 @@ class Item(Document):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for check in (_check_rule, _check_key, _check_weights, _check_misconceptions):
+        for check in (_check_rule, _check_key, _check_weights, _check_misconceptions, _check_answers):
             fault = check(self)
             if fault:
                 raise fault
@@ -199,14 +241,22 @@ def _check_misconceptions(item: Item) -> BankError | None:
     stray = [option for option in codes if option not in item.options]
     if stray:
         return BankError("bank.misconception_codes_options", stray=stray, options=item.options)
-    right = [option for option in codes if option in _right_options(item)]
+    right = [option for option in codes if option in item.right_options]
     if right:
         return BankError("bank.misconception_codes_right", right=right)
     return None
 
 
-def _right_options(item: Item) -> tuple[str, ...]:
-    """Return the options of a choice item that earn points: the key, or whatever a code map credits."""
-    if isinstance(item.rule, CodeMap):
-        return tuple(code for code, points in item.rule.scores.items() if points == item.max_score)
-    return item.key if isinstance(item.key, tuple) else (str(item.key),)
+def _check_answers(item: Item) -> BankError | None:
+    """Return what is wrong with the format of answers and with the answers that an author expects."""
+    if item.answer_format and item.type != ("text" if item.answer_format == "isotope" else "number"):
+        return BankError("bank.answer_format", format=item.answer_format, type=item.type)
+    if (item.accept or item.reject) and isinstance(item.rule, Rubric | Given):
+        return BankError("bank.answers_of_raters")
+    levels = {c.id: range(len(c.levels)) for c in item.rubric}
+    for k, sample in enumerate(item.samples):
+        if sample.marks.keys() != levels.keys() or any(m not in levels[c] for c, m in sample.marks.items()):
+            return BankError(
+                "bank.sample_marks", k=k, criteria=levels, marks=[f"{c}={m}" for c, m in sample.marks.items()]
+            )
+    return None

@@ -212,7 +212,11 @@ class ItemBank(Result):
             leaves = {self.leaves[i]: before.leaves.get(self.leaves[i], as_before) for i in others if i in self.leaves}
             population = population.model_copy(update={"correlations": before.correlations, "leaves": leaves})
         header = self.header.model_copy(
-            update={"schema_version": 2, "version": next_version(self.version), "population": population}
+            update={
+                "schema_version": max(2, self.header.schema_version),
+                "version": next_version(self.version),
+                "population": population,
+            }
         )
         return replace(self, header=header, parameters=records)
 
@@ -363,7 +367,7 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
         raise wrong_type(BankError, "folder", folder, str, Path)
     plain = content(as_bank(bank))
     items = [{k: v for k, v in item.items() if v not in ({}, [], "")} for item in plain["items"]]
-    documents = {"bank": plain["header"], "items": {"schema_version": 1, "items": items}}
+    documents = {"bank": plain["header"], "items": {"schema_version": 2, "items": items}}
     if bank.framework.id not in shipped_frameworks():
         documents["framework"] = plain["framework"]
     with whole_folder(folder, replaced=BANK_FILES.__contains__) as out:

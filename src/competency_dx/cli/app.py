@@ -19,6 +19,7 @@ from competency_dx.provenance import library_version
 if TYPE_CHECKING:
     from competency_dx.responses import Layout
 
+REFUSED = 1  # exit code
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
 
 app = typer.Typer(
@@ -62,15 +63,23 @@ def demo(
 @app.command(short_help="Check an item bank")
 def validate(
     bank: Annotated[str, typer.Argument(metavar="BANK", help="Shipped bank by name, or folder", show_default=False)],
+    content: Annotated[bool, typer.Option("--content", help="Ask the content gates; 1 where they refuse")] = False,
     language: arguments.LanguageOption = Language.ru,
 ) -> None:
     """Check an item bank: summary, findings, coverage of the framework."""
     from competency_dx.bank import load_bank
-    from competency_dx.cli.validation import bank_lines, refuse_ambiguous
+    from competency_dx.cli.validation import bank_lines, content_lines, refuse_ambiguous
 
-    items = load_bank(bank)
-    refuse_ambiguous(items)
-    print("\n".join(bank_lines(items, Terminal(language=language.code))))
+    items, terminal = load_bank(bank), Terminal(language=language.code)
+    if not content:
+        refuse_ambiguous(items)
+        print("\n".join(bank_lines(items, terminal)))
+        return
+    from competency_dx.quality import check_content
+
+    refused = check_content(items)
+    print("\n".join([*bank_lines(items, terminal), *content_lines(refused, terminal)]))
+    raise typer.Exit(REFUSED if refused else 0)
 
 
 @app.command(short_help="Analyse items before any model")

@@ -10,7 +10,9 @@ from competency_dx.bank import ItemBank
 from competency_dx.cli.language import in_switches
 from competency_dx.cli.terminal import MARKS, Terminal, folded, table_lines
 from competency_dx.errors import CommandError
+from competency_dx.findings import Finding
 from competency_dx.responses import ambiguous_options
+from competency_dx.wording import SHOWN_IDS
 
 WIDTH, TITLE = 80, 36
 
@@ -42,6 +44,15 @@ def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
         *(findings or [t("замечаний нет", "no findings")]),
     ]
     return [*(line for text in texts for line in folded(text, hang=2)), "", *_coverage(bank, terminal)]
+
+
+def content_lines(refused: Iterable[Finding], terminal: Terminal) -> list[str]:
+    """Return what the content gates refuse, a paragraph each: code, sentence, and all the ids where it names only some."""
+    lines = []
+    for finding in refused:
+        ids = ": " + ", ".join(finding.scope) if len(finding.scope) > SHOWN_IDS else ""
+        lines += folded(f"{MARKS['error'].strip()} {finding.text(terminal.language)} [{finding.code}{ids}]", hang=2)
+    return ["", *(lines or [terminal.pick("содержание: отказов нет", "content: nothing is refused")])]
 
 
 def _counts(names: Iterable[str]) -> str:

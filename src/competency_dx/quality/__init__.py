@@ -13,6 +13,7 @@ from competency_dx.quality.verdicts import VERDICTS, WEAK
 from competency_dx.responses import LEAST_ANSWERS
 
 if TYPE_CHECKING:
+    from competency_dx.quality.content_gates import check_content
     from competency_dx.quality.dependence import Dependence, local_dependence
     from competency_dx.quality.second_opinion import CrossCheck, cross_check
 
@@ -24,6 +25,7 @@ __all__ = [
     "Dependence",
     "ItemAnalysis",
     "OptionTrace",
+    "check_content",
     "check_items",
     "cross_check",
     "items_of",
@@ -32,6 +34,7 @@ __all__ = [
 
 
 _LATER = dict.fromkeys(("CrossCheck", "cross_check"), "second_opinion")
+_LATER |= {"check_content": "content_gates"}
 _LATER |= dict.fromkeys(("Dependence", "local_dependence"), "dependence")
 
 

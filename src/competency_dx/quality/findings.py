@@ -75,3 +75,60 @@ CEILING = Template("quality.ceiling", "warning",
 FLOOR = Template("quality.floor", "warning",
     "Ни одного балла у {share:.0f} % участников: различия между слабыми не видны. Добавьте лёгкие задания.",
     "{share:.0f} % of the persons earned no point: differences between the weakest do not show. Add easier items.")
+OPTION_IS_CODE = Template("quality.option_is_code", "error",
+    "{scope}: вариант {option} («{words}») читается как код другого варианта. Дайте ему свой код или другие слова.",
+    "{scope}: option {option} ('{words}') reads as the code of another one. Give it that code, or other words.")
+KEY_SIZES = Template("quality.key_sizes", "error",
+    "Сколько вариантов верно, можно угадать (верных вариантов: заданий — {counts}). Нужно не меньше трёх размеров ключа и не "
+    "больше половины заданий на размер: {scope}.",
+    "How many options are right can be guessed (right options: items — {counts}). Three sizes of key sets are needed, none in "
+    "more than half of the items: {scope}.")
+KEY_LENGTH = Template("quality.key_length", "error",
+    "Ключ — самый длинный вариант в {hits} из {items} заданий, случайно вышло бы {expected:.1f}. Выровняйте длину: {scope}.",
+    "The key is the longest option in {hits} of {items} items, by chance in {expected:.1f}. Even lengths out: {scope}.")
+KEY_POSITION = Template("quality.key_position", "error",
+    "Ключ стоит на месте {place} в {hits} из {items} заданий, случайно вышло бы {expected:.1f}. Переставьте варианты: {scope}.",
+    "The key stands at place {place} in {hits} of {items} items, by chance it would in {expected:.1f}. Move options: {scope}.")
+TITLE_SHOWS_KEY = Template("quality.title_shows_key", "error",
+    "{scope}: слово «{word}» стоит и в заголовке, и в ключе. Смените заголовок.",
+    "{scope}: the word '{word}' stands in the title and in the key. Change the title.")
+POINTS_DIFFER = Template("quality.points_differ", "error",
+    "За задания одного типа ({type}) и одной части даётся разное число баллов: {scope}. Оцените их одинаково.",
+    "Items of one type ({type}) and part earn different points: {scope}. Give them the same.")
+RECALL_OUTWEIGHS = Template("quality.recall_outweighs", "error",
+    "За припоминание баллов больше, чем в среднем за методическое задание ({average:.1f}): {scope}. Уменьшите баллы.",
+    "Recall earns more than an average methodical item ({average:.1f}): {scope}. Lower the points.")
+ANSWER_REFUSED = Template("quality.answer_refused", "error",
+    "{scope}: ответы, которые надо принять, не получают всех баллов: {answers}. Дополните ключ или задайте вид ответа.",
+    "{scope}: answers to accept do not earn all the points: {answers}. Complete the key, or state the format of the answer.")
+ANSWER_CREDITED = Template("quality.answer_credited", "error",
+    "{scope}: ответы, которые надо отклонить, получают баллы: {answers}. Исправьте ключ или правило.",
+    "{scope}: answers to reject earn points: {answers}. Correct the key or the rule.")
+ITEMS_OVERLAP = Template("quality.items_overlap", "error",
+    "{scope} стоят в одном варианте и имеют общее: «{words}». Объявите их врагами и разведите или перепишите.",
+    "{scope} stand in one form and share '{words}'. Declare them enemies and part them, or reword.")
+ITEM_SHOWS_KEY = Template("quality.item_shows_key", "error",
+    "В одном варианте первое задание показывает ответ на второе ({scope}): «{place}». Перепишите или разведите их.",
+    "In one form the first item shows the answer to the second ({scope}): '{place}'. Reword, or part them.")
+TYPOGRAPHY = Template("quality.typography", "error",
+    "{scope}: {remark} («{place}»).", "{scope}: {remark} ('{place}').")
+DASH_STYLES = Template("quality.dash_styles", "error",
+    "В банке тире двух видов, реже встречающееся — в заданиях {scope}. Оставьте один вид.",
+    "The bank has dashes of two styles, the rarer one in {scope}. Keep one of them.")
+ORDER_SHOWN = Template("quality.order_shown", "error",
+    "{scope}: порядок видно по номерам, числам или словам вариантов. Переставьте или перепишите их.",
+    "{scope}: codes, numbers or words of the labels show the order. Move or reword them.")
+FORMS_DIFFER = Template("quality.forms_differ", "error",
+    "Варианты не параллельны: {what} — {pairs} (допустима разница {allowed}).",
+    "The forms are not parallel: {what} — {pairs} (a difference of {allowed} is allowed).")
+FORM_ANCHOR = Template("quality.form_anchor", "error",
+    "Общих заданий вариантов мало: методических {methodical}, предметных {subject}, открытых {open}. Нужно по {least} и хотя бы "
+    "одно открытое.",
+    "The forms have too few items in common: methodical {methodical}, subject {subject}, open {open}. {least} of each are "
+    "needed, and one of them open.")
+FAMILY_TWICE = Template("quality.family_twice", "error",
+    "{place}: задания одного семейства {family}: {scope}. Оставьте одно.",
+    "{place}: items of one family {family}: {scope}. Keep one of them.")
+REPEALED = Template("quality.repealed", "error",
+    "{scope}: {remark} («{place}»).", "{scope}: {remark} ('{place}').")
+# fmt: on

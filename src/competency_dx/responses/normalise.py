@@ -21,7 +21,10 @@ _SHAPES = str.maketrans(
 )
 _LEAD = re.compile(r"^(?:(?:ответ|answer)\s*[:=-]?\s*|[a-zа-я]\s*=\s*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d{1,60}(?:\.\d{0,60})?|\.\d{1,60})(?:e[+-]?\d{1,2})?", re.IGNORECASE)
-_FRACTION = re.compile(r"([+-]?\d{1,30})\s*/\s*(\d{1,30})")
+_FRACTION = re.compile(r"([+-]?)(?:(\d{1,30})\s+)?(\d{1,30})\s*/\s*(\d{1,30})")
+_VULGAR = re.compile("[¼-¾⅐-⅞]")
+_PARTED = {"uncertainty": r"±|\+\s*/?\s*-|плюс[ -]минус", "range": r"\.{2,}|…|\bдо\b|\bto\b|;|-"}
+_ISOTOPE = re.compile(r"(\d{0,3})[\s-]*([^\W\d_]+)[\s-]*(\d{0,3})")
 _GROUPED = re.compile(r"([+-]?)(\d{1,3}(?:[ ']\d{3})+)((?:[.,]\d*)?)")
 _OF_MAXIMUM = re.compile(r"(\S+?)\s*(?:/|\\|\bиз\b|\bout of\b|\bof\b)\s*(\S+)")
 _UNIT_OF_POINTS = re.compile(r"(?<=\d)\s*(?:балл(?:а|ов)?|б|points?|pts?)\b\.?")
@@ -61,15 +64,19 @@ def header_form(text: str) -> str:
 def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
     """Read a number exactly: decimal comma or point, thousands apart, a fraction ``1/2``, a unit behind it.
 
-    Returns None when the text is not one number; nothing is guessed: ``"1 5"`` is not 15.
+    Returns None when the text is not one number; nothing is guessed: ``"1 5"`` is not 15, but ``"1 1/5"`` is a mixed number.
     """
-    out = _LEAD.sub("", tidy(text)).rstrip("; ")
+    out = _VULGAR.sub(lambda sign: " " + unicodedata.normalize("NFKC", sign[0]).replace("⁄", "/"), text)
+    out = _LEAD.sub("", tidy(out)).rstrip("; ")
     for unit in units:
         if unit and out.casefold().endswith(tidy(unit).casefold()):
             out = out[: -len(tidy(unit))].rstrip()
     fraction = _FRACTION.fullmatch(out)
     if fraction:
-        return Fraction(int(fraction[1]), int(fraction[2])) if int(fraction[2]) else None
+        sign, whole, above, below = fraction[1], *(int(n or 0) for n in fraction.groups()[1:])
+        if below == 0 or (fraction[2] and above >= below):
+            return None
+        return (-1 if sign == "-" else 1) * (whole + Fraction(above, below))
     grouped = _GROUPED.fullmatch(out)
     if grouped:
         out = grouped[1] + re.sub(r"[ ']", "", grouped[2]) + grouped[3]
@@ -77,6 +84,32 @@ def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
         out = out.replace("," if out.rfind(".") > out.rfind(",") else ".", "")
     out = re.sub(r"^([+-])\s+", r"\1", out).replace(",", ".")
     return Fraction(Decimal(out)) if _NUMBER.fullmatch(out) else None
+
+
+def read_parts(text: str, form: str, units: tuple[str, ...] = ()) -> tuple[Fraction, Fraction] | None:
+    """Read two numbers: value and ``uncertainty`` (``"0,80 ± 0,05"``), or the ends of a ``range`` (``"10–12"``, the lower first).
+
+    Returns None when the text can be parted into two numbers in no way, or in several.
+    """
+    out = re.sub(r"^(?:от|from)\b", "", _LEAD.sub("", tidy(text)).casefold())
+    for unit in filter(out.endswith, (tidy(u).casefold() for u in units if u)):
+        out = out.removesuffix(unit)
+    out = out.strip("()[]; ")
+    cuts = (out[: m.start()] + "\n" + out[m.end() :] for m in re.finditer(_PARTED[form], out))
+    pairs = {tuple(read_number(part, units) for part in cut.split("\n")) for cut in cuts}
+    read = [(a, b) for a, b in pairs if a is not None and b is not None]
+    return None if len(read) != 1 else read[0] if form == "uncertainty" else (min(read[0]), max(read[0]))
+
+
+def fold_isotope(text: str) -> str:
+    """Return the form in which isotopes are compared: ``"уран 234"``, ``"²³⁴U"`` and ``"U-234"`` as name and mass number."""
+    plain_text = unicodedata.normalize(
+        "NFKC", re.sub("[₀-₉]", "", text)
+    )  # the charge stands below, the name says it too
+    parts = _ISOTOPE.fullmatch(fold_text(plain_text))
+    if parts is None or (parts[1] and parts[3]):
+        return fold_look(text)
+    return fold_look(parts[2]) + f"-{parts[1] or parts[3]}".rstrip("-")
 
 
 def read_integer(text: str) -> int | None:

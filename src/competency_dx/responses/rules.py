@@ -15,11 +15,13 @@ from competency_dx.responses.codes import CodeBook, code_book, read_pairs
 from competency_dx.responses.missing import Reason, Reasons
 from competency_dx.responses.normalise import (
     fold_code,
+    fold_isotope,
     fold_look,
     fold_text,
     plain,
     points_within,
     read_number,
+    read_parts,
     read_points,
     tidy,
 )
@@ -223,25 +225,36 @@ def _digits(item: Item) -> Judge:
 
 
 def _measured(item: Item, rule: Tolerance) -> Judge:
-    key = read_number(str(item.key))
+    units = ("%", *filter(None, (item.unit.ru, item.unit.en))) if item.unit else ("%",)
+    form = item.answer_format
+
+    def numbers(raw: str) -> tuple[Fraction, ...] | None:
+        if form is not None:
+            return read_parts(raw, form, units)
+        number = read_number(raw, units)
+        return None if number is None else (number,)
+
+    key = numbers(str(item.key))
     distances = [read_number(rule.absolute), read_number(rule.relative)]
     if key is None or None in distances:
         raise ResponsesError("responses.key_number", item=item.id, key=item.key)
     absolute, relative = cast("list[Fraction]", distances)
-    allowed = max(absolute, relative * abs(key))
-    units = ("%", *filter(None, (item.unit.ru, item.unit.en))) if item.unit else ("%",)
+    allowed = [max(absolute, relative * abs(k)) for k in key]
 
     def judge(raw: str) -> Judgement:
-        number = read_number(raw, units)
-        if number is None:
+        given = numbers(raw)
+        if given is None:
             return UNREADABLE
-        return Judgement(rule.points if abs(number - key) <= allowed else 0, readable=True, normalised=plain(number))
+        right = all(abs(g - k) <= a for g, k, a in zip(given, key, allowed, strict=True))
+        text = (" ± " if form == "uncertainty" else "–").join(map(plain, given))
+        return Judgement(rule.points if right else 0, readable=True, normalised=text)
 
     return judge
 
 
 def _worded(item: Item, rule: Synonyms) -> Judge:
-    right = {fold_look(k) for k in cast("tuple[str, ...]", item.key)}
+    fold = fold_isotope if item.answer_format == "isotope" else fold_look
+    right = {fold(k) for k in cast("tuple[str, ...]", item.key)}
     try:
         pattern = re.compile(rule.pattern.replace("ё", "е"), re.IGNORECASE) if rule.pattern else None
     except re.error as fault:
@@ -251,7 +264,7 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
         text = fold_text(raw)
         if not text:
             return UNREADABLE
-        hit = fold_look(raw) in right or (pattern is not None and pattern.fullmatch(text) is not None)
+        hit = fold(raw) in right or (pattern is not None and pattern.fullmatch(text) is not None)
         return Judgement(rule.points if hit else 0, readable=True, normalised=text)
 
     return judge
