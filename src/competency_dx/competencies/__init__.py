@@ -1,4 +1,10 @@
-"""Standards, deficit rule and profiles: from posteriors to what can and what cannot be concluded."""
+"""Standards, deficit rule and profiles: from posteriors to what can and what cannot be concluded.
+
+Files larger than memory are imported when they are first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from competency_dx.competencies.api import diagnose
 from competency_dx.competencies.cohort_population import Cohort
@@ -13,7 +19,6 @@ from competency_dx.competencies.conclusion import (
     Misconception,
     State,
 )
-from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file
 from competency_dx.competencies.person_profile import Profile
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.plan import plan as plan_of
@@ -22,6 +27,9 @@ from competency_dx.competencies.preposterior import LeafOutlook, leaf_outlook, o
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Level, Standards
+
+if TYPE_CHECKING:
+    from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file
 
 __all__ = [
     "R201",
@@ -50,3 +58,9 @@ __all__ = [
     "outlook_of",
     "plan_of",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in {"FileProfiles", "diagnose_file"}:
+        raise AttributeError(f"competency_dx.competencies has no name {name!r}")
+    return getattr(import_module("competency_dx.competencies.file_profiles"), name)

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 
 from competency_dx.arrays import Floats, Ints, evenly, value
 from competency_dx.competencies.omission import JointAnswers
@@ -89,6 +88,8 @@ def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> Lea
     DiagnosisError
         When too few persons have answers.
     """
+    from scipy.optimize import minimize
+
     some, fit = _chosen(answers.matched, cohort), _started(answers, made)
     prepared = prepare(answers.matched.codes[some], answers.matched.observed[some], answers.n_categories)
     design = by_dimension(prepared, answers.leaf, regressors=np.ones((len(some), 1)))

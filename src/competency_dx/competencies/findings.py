@@ -15,7 +15,6 @@ from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import clusters
 from competency_dx.findings import Finding, Template
 from competency_dx.persons import Matched
-from competency_dx.quality import local_dependence
 from competency_dx.responses import Omissions, Reason, Reasons
 
 LEAST_PERSONS = 100
@@ -134,6 +133,8 @@ def _dependence(d: Diagnosed) -> tuple[Finding, ...]:
     observed: Bools = d.matched.observed
     if len(observed) < LEAST_PERSONS:
         return ()
+    from competency_dx.quality import local_dependence
+
     leaf, moments = d.made.units.leaf, d.made.moments
     implied = np.zeros((len(leaf), len(leaf)))
     for r, power in enumerate(moments.powers):

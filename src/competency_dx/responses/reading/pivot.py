@@ -151,8 +151,6 @@ def owners(roles: Roles) -> tuple[Names, Ints]:
 
     An id is never empty.
     """
-    import pandas as pd
-
     if roles.person is None:
         return numbered(roles.table.rows), np.arange(roles.table.rows)
     column = roles.table.columns[roles.person]
@@ -161,7 +159,12 @@ def owners(roles: Roles) -> tuple[Names, Ints]:
         raise ResponsesError(
             "responses.rows_without_id", origin=roles.table.origin, value=(bare + 1).tolist(), column=column.name
         )
-    row, present = pd.factorize(column.codes)
+    if len(column.vocabulary) == roles.table.rows:  # each row is of another person
+        row, present = np.arange(roles.table.rows), column.codes
+    else:
+        import pandas as pd
+
+        row, present = pd.factorize(column.codes)
     ids: Names = np.array(column.vocabulary, dtype=object)[present]
     return ids, row
 

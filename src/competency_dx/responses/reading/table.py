@@ -24,7 +24,7 @@ Factors = NDArray[np.int32]
 LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 FEW = 64  # cells
-PLAIN = frozenset({str, int, float, bool, type(None)})
+PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
 
 
 @value
@@ -147,16 +147,20 @@ def _factorised(cells: Any) -> tuple[NDArray[np.intp], Iterable[object]]:  # noq
     try:
         return pd.factorize(pd.Series(cells, dtype=object) if isinstance(cells, list) else cells)
     except (TypeError, ValueError, NotImplementedError):  # lists and the like, which cannot be compared
-        plain = [cell_text(c)[0] if isinstance(c, (Mapping, *LISTS)) else c for c in cells]
-        return pd.factorize(pd.Series(plain, dtype=object))
+        return pd.factorize(pd.Series(_comparable(cells), dtype=object))
+
+
+def _comparable(cells: Iterable[object]) -> list[object]:
+    return [cell_text(c)[0] if isinstance(c, (Mapping, *LISTS)) else c for c in cells]
 
 
 def _few(cells: list[object]) -> tuple[NDArray[np.intp], Iterable[object]]:
     """Factorise cells; a few of plain Python here, where setting up pandas would take longer."""
     if len(cells) > FEW or not {type(cell) for cell in cells} <= PLAIN:
         return _factorised(cells)
-    place = {cell: k for k, cell in enumerate(dict.fromkeys(c for c in cells if c is not None and c == c))}  # noqa: PLR0124 - NaN
-    return np.array([place.get(c, -1) for c in cells], dtype=np.intp), place
+    plain = _comparable(cells)
+    place = {cell: k for k, cell in enumerate(dict.fromkeys(c for c in plain if c is not None and c == c))}  # noqa: PLR0124 - NaN
+    return np.array([place.get(c, -1) for c in plain], dtype=np.intp), place
 
 
 def whole_numbers(contents: list[tuple[str, Kind]]) -> list[tuple[str, Kind]]:
