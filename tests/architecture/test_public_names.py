@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -145,3 +146,25 @@ def test_importing_the_root_loads_no_heavy_library() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert out.stdout.strip() == "[]"
+
+
+FIRST_PROFILE = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+import competency_dx as cdx
+bank = cdx.load_bank("physics")
+record = {"person": "t-1", **{item.id: item.max_score for item in bank.items}}
+cdx.diagnose(cdx.load_responses([record], bank=bank), bank).to_json()
+print(json.dumps([name for name in sys.modules]))
+"""
+HEAVY = {"pandas", "narwhals", "pyarrow", "matplotlib", "ruamel", "girth", "dask"}
+HEAVY_SCIPY = {"scipy.optimize", "scipy.stats", "scipy.sparse", "scipy.linalg", "scipy.interpolate", "scipy.spatial"}
+NOT_NEEDED = {"adaptive", "assembly", "calibration", "classification", "cli", "engine", "groups", "growth", "interop"}
+NOT_NEEDED |= {"linking", "misconceptions", "quality", "raters", "reports", "routes", "scoring", "service"}
+
+
+def test_a_first_profile_loads_what_it_needs_and_nothing_else() -> None:
+    out = subprocess.run([sys.executable, "-c", FIRST_PROFILE], check=True, capture_output=True, text=True)
+    loaded = set(json.loads(out.stdout))
+    assert "competency_dx.competencies.api" in loaded
+    assert not loaded & (HEAVY | HEAVY_SCIPY | {f"competency_dx.{room}" for room in NOT_NEEDED})

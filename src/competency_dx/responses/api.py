@@ -1,4 +1,7 @@
-"""The verb of this room: a table of answers in any usual form becomes `Responses`."""
+"""The verb of this room: a table of answers in any usual form becomes `Responses`.
+
+What tables alone need is imported when the first one is read.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,16 @@ import numpy as np
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError, wrong_type
 from competency_dx.findings import announce
-from competency_dx.responses.from_table import from_points, from_table
-from competency_dx.responses.reading.files import read_file
-from competency_dx.responses.reading.headers import id_form
+from competency_dx.responses.plain_record import plain_record
 from competency_dx.responses.reading.layout import Layout
-from competency_dx.responses.reading.pivot import long_columns
-from competency_dx.responses.reading.roles import find_roles
 from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.reading.table import from_array, in_memory
 from competency_dx.responses.responses import Responses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+DEFAULT = Layout()
 
 
 def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layout | None = None) -> Responses:
@@ -56,7 +57,7 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
     """
     if isinstance(source, Responses):
         return source
-    plan = layout if layout is not None else Layout()
+    plan = layout if layout is not None else DEFAULT
     if not isinstance(plan, Layout):
         raise wrong_type(ResponsesError, "layout", layout, Layout)
     known = None if bank is None else as_bank(bank)
@@ -76,6 +77,9 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     ResponsesError
         When the table cannot be read without guessing, or has one row per answer.
     """
+    from competency_dx.responses.reading.pivot import long_columns
+    from competency_dx.responses.reading.roles import find_roles
+
     known, table, plan = None if bank is None else as_bank(bank), in_memory(source), layout or Layout()
     if long_columns(table, known, plan) is not None:
         raise ResponsesError("responses.long_in_blocks", origin=table.origin)
@@ -90,6 +94,12 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
     if isinstance(source, np.ndarray):
         return _read_array(source, bank, layout)
+    if bank is not None and layout is DEFAULT and (record := plain_record(source, bank)) is not None:
+        return record
+    from competency_dx.responses.from_table import from_table
+    from competency_dx.responses.reading.files import read_file
+    from competency_dx.responses.reading.headers import id_form
+
     ids = frozenset(id_form(i.id) for i in bank.items) if bank else frozenset()
     content = (
         read_file(Path(source), sheet=layout.sheet, ids=ids) if isinstance(source, str | Path) else in_memory(source)
@@ -98,6 +108,8 @@ def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
 
 
 def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> Responses:
+    from competency_dx.responses.from_table import from_points, from_table
+
     if array.ndim != 2 or not array.shape[1]:
         raise ResponsesError("responses.array_shape", shape=array.shape)
     if bank is None and array.dtype.kind in "biuf" and not layout.missing_tokens and not layout.missing_codes:

@@ -10,9 +10,8 @@ import numpy as np
 from competency_dx.arrays import Codes, Ints, Names, blocks
 from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding
-from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
-from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS, MINUS_ONE, MISSING_TOKENS
+from competency_dx.responses.findings import MINUS_ONE, MISSING_TOKENS
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.forms import FormColumn, blank_cells, forms_of, resolve_blanks
 from competency_dx.responses.reading.pivot import (
@@ -25,8 +24,8 @@ from competency_dx.responses.reading.pivot import (
     single_rows,
 )
 from competency_dx.responses.reading.roles import Roles, find_roles
-from competency_dx.responses.reading.scoring import Mode, score_columns
-from competency_dx.responses.responses import HIGHEST, Responses
+from competency_dx.responses.reading.scoring import score_columns
+from competency_dx.responses.responses import HIGHEST, Responses, emptiness, loaded_from
 from competency_dx.responses.strange_values import minus_is_doubtful, strange_values
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         background=_background(roles, forms, source),
         answers=answers,
         findings=findings,
-        provenance=_provenance(table.origin, bank, layout, scored.mode, (scores, reasons)),
+        provenance=loaded_from(table.origin, bank, layout, scored.mode, (scores, reasons)),
     )
 
 
@@ -115,22 +114,6 @@ def _background(roles: Roles, forms: FormColumn | None, source: Ints | None) -> 
     return out if forms is None else out | {forms.column.name: picked(forms.ids, rows)}
 
 
-def emptiness(ids: Names, items: list[str], reasons: Reasons) -> list[Finding]:
-    """Return findings for items and for persons without a single answer."""
-    seen = reasons == Reason.ANSWERED
-    bare = [item for item, any_answer in zip(items, seen.any(axis=0), strict=True) if not any_answer]
-    return [*EMPTY_ITEMS.about(bare), *EMPTY_PERSONS.about(ids[~seen.any(axis=1)].tolist())]
-
-
-def _provenance(
-    origin: str, bank: ItemBank | None, layout: Layout, mode: Mode, data: tuple[Codes, Reasons]
-) -> Provenance:
-    inputs = {"source": origin, "data": digest_arrays(data[0] - data[1].astype(np.int8))}
-    if bank is not None:
-        inputs["bank"] = f"{bank.id} {bank.version} {bank.digest}"
-    return provenance("load_responses", inputs, layout.settings() | {"cells": mode})
-
-
 def from_points(array: NDArray[Any], layout: Layout) -> Responses:
     """Make responses of a numeric array (P, I) of points; NaN and the usual negative codes are missing."""
     P, I = array.shape
@@ -152,7 +135,7 @@ def from_points(array: NDArray[Any], layout: Layout) -> Responses:
         background={},
         answers=None,
         findings=(*coded, *strange_values(items, scores, reasons), *empty),
-        provenance=_provenance("array", None, layout, "scored", (scores, reasons)),
+        provenance=loaded_from("array", None, layout, "scored", (scores, reasons)),
     )
 
 

@@ -7,13 +7,12 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
 from competency_dx.display.charts import Chart, Series
 from competency_dx.errors import ResponsesError, repeated, wrong_type
 from competency_dx.findings import Finding
-from competency_dx.provenance import Provenance
+from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import (
     Explanation,
     KeyShown,
@@ -23,14 +22,16 @@ from competency_dx.responses.explanation import (
     key_text,
     rule_text,
 )
+from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS
 from competency_dx.responses.joining import joined_responses
-from competency_dx.responses.missing import MissingPolicy, Reason
+from competency_dx.responses.missing import MissingPolicy, Reason, Reasons
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from competency_dx.bank import ItemBank
+    from competency_dx.responses.reading.layout import Layout
 
 HIGHEST = 127
 MOST_OPTIONS = 26
@@ -74,7 +75,7 @@ class Responses(Result):
     persons: Names
     items: tuple[str, ...]
     scores: Codes
-    reasons: NDArray[np.uint8]
+    reasons: Reasons
     max_scores: Ints
     provenance: Provenance
     background: Mapping[str, Names] = field(default_factory=dict)
@@ -237,6 +238,23 @@ class Responses(Result):
         out: Floats = np.full(len(self.items), np.nan)
         np.divide(total, n * self.max_scores, out=out, where=n > 0)
         return out
+
+
+def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Finding]:
+    """Return findings for items and for persons without a single answer."""
+    seen = reasons == Reason.ANSWERED
+    bare = [item for item, any_answer in zip(items, seen.any(axis=0), strict=True) if not any_answer]
+    return [*EMPTY_ITEMS.about(bare), *EMPTY_PERSONS.about(ids[~seen.any(axis=1)].tolist())]
+
+
+def loaded_from(
+    origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]
+) -> Provenance:
+    """Return how scores and reasons came about; `cells` is "raw" or "scored"."""
+    inputs = {"source": origin, "data": digest_arrays(data[0] - data[1].astype(np.int8))}
+    if bank is not None:
+        inputs["bank"] = f"{bank.id} {bank.version} {bank.digest}"
+    return provenance("load_responses", inputs, layout.settings() | {"cells": cells})
 
 
 def _faults(responses: Responses) -> Iterator[ResponsesError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -56,6 +57,7 @@ class Judgement(NamedTuple):
 
 Judge = Callable[[str], Judgement]
 
+KEPT = 1 << 14  # items
 UNREADABLE = Judgement(points=0, readable=False, normalised="")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"
 """Signs of options, look-alikes once."""
@@ -81,6 +83,7 @@ def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[s
     return tuple(a.zfill(len(key)) if kind == "number" and a.isdigit() else a for a, kind in stored)
 
 
+@lru_cache(maxsize=KEPT)
 def ambiguous_options(item: Item) -> tuple[str, ...]:
     """Return the options whose words can be taken for the code of another option (for the codes of others in a set)."""
     book = code_book(item.options, item.options)

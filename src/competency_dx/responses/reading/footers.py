@@ -43,7 +43,7 @@ def is_signature(text: str) -> bool:
     return bool(words) and words[0].rstrip(":") in _SIGNED
 
 
-def _strength(text: str) -> int:
+def strength_of_label(text: str) -> int:
     """Return 2 for a label that no person has as an id, 1 for one that only means something at the ends, 0 for others."""
     if len(text) >= LABEL or not _WORD.search(text):
         return 0
@@ -73,7 +73,7 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
         if name in answers:
             continue
         own = name == person or (person is None and place == 0)
-        strength = np.array([*map(_strength, column.vocabulary), 0])[column.codes]
+        strength = np.array([*map(strength_of_label, column.vocabulary), 0])[column.codes]
         certain |= (strength == 2) & (blank | own)
         here = (strength == 2) | ((strength == 1) & (blank | own))
         ends |= here

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from competency_dx.arrays import value
@@ -31,6 +32,7 @@ _QUESTION = re.compile(
     r"(?:вопрос|задани[ея]|задача|question|task|problem|item|ответ|response|answer|в|q|№)[\W_]*\d[\d\W_]*",
     re.IGNORECASE,
 )
+KEPT = 32  # banks
 LONGEST_MENTION = 4
 """Words of a header, at most, that are an id together: ``"MAT S 01 003"``."""
 SURE = 4
@@ -113,6 +115,7 @@ class ItemNames:
         return tuple(dict.fromkeys(meant)) if meant or shaped or _QUESTION.fullmatch(code) else None
 
 
+@lru_cache(maxsize=KEPT)
 def names_of(bank: ItemBank, aliases: Mapping[str, str] | None) -> ItemNames:
     """Return every way to write the items of a bank; raises `ResponsesError` when an alias names no item."""
     ids = {item.id for item in bank.items}

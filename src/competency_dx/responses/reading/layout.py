@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from competency_dx.arrays import value
+from competency_dx.arrays import FrozenDict, value
 from competency_dx.errors import ResponsesError
 from competency_dx.responses.missing import Meaning, reason_code
 from competency_dx.responses.normalise import fold_text, header_form, tidy
@@ -145,7 +145,7 @@ class Layout:
             given = getattr(self, name)
             object.__setattr__(self, name, None if given is None else _one_line(given))
         aliases = {_one_line(name): str(item) for name, item in (self.aliases or {}).items()}
-        object.__setattr__(self, "aliases", aliases or None)
+        object.__setattr__(self, "aliases", FrozenDict(aliases) or None)
         for text, reason in (self.missing_tokens or {}).items():
             reason_code(reason, f"Layout(missing_tokens={{{text!r}: …}})")
         for item, codes in (self.missing_codes or {}).items():

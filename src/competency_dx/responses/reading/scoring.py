@@ -204,17 +204,24 @@ def decide(
     """
     if not raw or not points:
         return ("raw" if raw else "scored"), []
-    if all(items[name].type == "scored" for name in columns):
+    return told_apart(
+        items,
+        {
+            name: tally(items[name], column, r, p)
+            for (name, column), r, p in zip(columns.items(), raw, points, strict=True)
+        },
+    )
+
+
+def told_apart(items: Mapping[str, Item], tallies: Mapping[str, Tally]) -> tuple[Mode, list[Finding]]:
+    """Tell answers from points by the cells of each column; see `decide`."""
+    if all(items[name].type == "scored" for name in tallies):
         return "scored", []
-    tallies = {
-        name: tally(items[name], column, r, p)
-        for (name, column), r, p in zip(columns.items(), raw, points, strict=True)
-    }
     every = list(tallies.values())
     no_points, no_answers = sum(t.no_points for t in every), sum(t.no_answers for t in every)
     differ, of_maximum = sum(t.differ for t in every), sum(t.of_maximum for t in every)
     if of_maximum > CLEARLY * (sum(t.cells for t in every) - of_maximum):
-        return "scored", [catalogue.SCORED_CELLS.of(columns)]
+        return "scored", [catalogue.SCORED_CELLS.of(tallies)]
     letters = any(2 * t.no_points > t.cells for t in every)
     alone = letters and not any(2 * t.unread > t.cells for t in every)
     if no_answers > CLEARLY * no_points and not alone:
@@ -230,10 +237,10 @@ def decide(
 def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     """Count the cells of a column that can only be answers (`r`), only points (`p`), or both with different results."""
     real = ~(r.tokens | p.tokens)
-    counts, words = np.where(real, column.counts(), 0), [text.isalpha() for text in column.vocabulary]
-    high = (p.status == Reason.INVALID) | (r.status == Reason.ANSWERED) & np.array(words, dtype=np.bool_)
-    unread = (r.status == Reason.INVALID) & ~high
-    bad = (r.status == Reason.INVALID) | ~high & _strange(item, column.vocabulary)
+    counts = np.where(real, column.counts(), 0)
+    earned, given = (np.where(v.status == Reason.INVALID, -1, v.points).tolist() for v in (r, p))
+    every = [signs_of(item, *cell) for cell in zip(column.vocabulary, earned, given, strict=True)]
+    high, no_points, no_answers, unread, differ = np.array(every, dtype=np.bool_).reshape(-1, 5).T
     tops = np.array([(read_points(text) or (0, None))[1] or 0 for text in column.vocabulary], dtype=np.int64)
     one_top = tops[real].any() and np.unique(tops[real]).size == 1 and item.type not in {"number", "text"}
     whole = bool(one_top) and counts.sum() >= MANY
@@ -241,10 +248,10 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     values = np.unique(p.points[real]).size
     return Tally(
         cells=int(counts.sum()),
-        no_points=int(counts[high & ~bad].sum()),
-        no_answers=int(counts[bad & ~high].sum()),
+        no_points=int(counts[no_points].sum()),
+        no_answers=int(counts[no_answers].sum()),
         unread=int(counts[unread].sum()),
-        differ=int(counts[(r.points != p.points) | (high != bad)].sum()),
+        differ=int(counts[differ].sum()),
         of_maximum=int(counts[no_answer & (tops > 0) & (~high | whole)].sum()),
         twos={v for v, k in zip(column.vocabulary, real, strict=True) if k} == {"1", "2"}
         and len(item.options) > 2
@@ -253,10 +260,25 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     )
 
 
-def _strange(item: Item, contents: Sequence[str]) -> Bools:
-    """Mark contents that are readable but hardly an answer: one sign where several are asked for."""
-    row = item.type in {"matching", "ordering", "digits"} and len(item.key or ()) > 1
-    return np.array([row and len(v) == 1 for v in contents], dtype=np.bool_)
+class Signs(NamedTuple):
+    """Whether a content is above any points; whether that makes it no points, its reading no answer; what else tells."""
+
+    high: bool
+    no_points: bool
+    no_answer: bool
+    unread: bool
+    differ: bool
+
+
+def signs_of(item: Item, text: str, earned: int, given: int) -> Signs:
+    """Return what a content tells by what it earns as an answer and by the points it gives, -1 where it is no such thing.
+
+    One sign where several are asked for is readable but hardly an answer.
+    """
+    high = given < 0 or (earned >= 0 and text.isalpha())
+    hardly = len(text) == 1 and item.type in {"matching", "ordering", "digits"} and len(item.key or ()) > 1
+    bad = earned < 0 or (not high and hardly)
+    return Signs(high, high and not bad, bad and not high, earned < 0 and not high, earned != given or high != bad)
 
 
 def remarks_of(

@@ -147,10 +147,11 @@ def _factorised(cells: Any) -> tuple[NDArray[np.intp], Iterable[object]]:  # noq
     try:
         return pd.factorize(pd.Series(cells, dtype=object) if isinstance(cells, list) else cells)
     except (TypeError, ValueError, NotImplementedError):  # lists and the like, which cannot be compared
-        return pd.factorize(pd.Series(_comparable(cells), dtype=object))
+        return pd.factorize(pd.Series(comparable(cells), dtype=object))
 
 
-def _comparable(cells: Iterable[object]) -> list[object]:
+def comparable(cells: Iterable[object]) -> list[object]:
+    """Return cells with texts in place of lists and mappings."""
     return [cell_text(c)[0] if isinstance(c, (Mapping, *LISTS)) else c for c in cells]
 
 
@@ -158,7 +159,7 @@ def _few(cells: list[object]) -> tuple[NDArray[np.intp], Iterable[object]]:
     """Factorise cells; a few of plain Python here, where setting up pandas would take longer."""
     if len(cells) > FEW or not {type(cell) for cell in cells} <= PLAIN:
         return _factorised(cells)
-    plain = _comparable(cells)
+    plain = comparable(cells)
     place = {cell: k for k, cell in enumerate(dict.fromkeys(c for c in plain if c is not None and c == c))}  # noqa: PLR0124 - NaN
     return np.array([place.get(c, -1) for c in plain], dtype=np.intp), place
 

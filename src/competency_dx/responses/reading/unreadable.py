@@ -27,14 +27,14 @@ ENOUGH = 5
 
 
 class Unread(NamedTuple):
-    """How many of the filled cells of a column have no reading, which contents they are, and what was expected."""
+    """How many of the filled cells of a column have no reading, which contents they are, and of which item."""
 
     content: Literal["points", "answers"]
     name: str
     cells: int
     filled: int
     contents: tuple[str, ...]
-    expected: Mapping[str, str]
+    item: Item | None
 
 
 def refuse_unreadable(
@@ -63,7 +63,7 @@ def refuse_unreadable(
                 cells=int(column.counts()[bad].sum()),
                 filled=int(column.counts()[~v.tokens].sum()),
                 contents=tuple(text for text, b in zip(column.vocabulary, bad, strict=True) if b),
-                expected=phrase("responses.expected_points") if item is None else _expected(item, points=points),
+                item=item,
             )
         )
     if layout.unreadable == "refuse" and (guilty := list(_guilty(judged))):
@@ -95,12 +95,14 @@ def _refusal(guilty: Sequence[Unread], mode: Mode, *, known: bool) -> ResponsesE
         cells=worst.cells,
         filled=worst.filled,
         shown=shown,
-        expected=worst.expected,
+        expected=_expected(worst.item, points=worst.content == "points"),
         say=phrase("responses.say_cells", other=other) if known and other else "",
     )
 
 
-def _expected(item: Item, *, points: bool) -> Mapping[str, str]:
+def _expected(item: Item | None, *, points: bool) -> Mapping[str, str]:
+    if item is None:
+        return phrase("responses.expected_points")
     if points:
         return phrase("responses.expected_range", top=item.max_score)
     if isinstance(item.rule, CodeMap):
