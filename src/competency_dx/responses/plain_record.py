@@ -105,7 +105,7 @@ def _cell(plain: PlainItem, content: object) -> PlainCell | None:
     if type(content) not in PLAIN:
         return None
     empty = content is None or content != content  # noqa: PLR0124 - NaN
-    ((text, kind),) = [("", "text")] if empty else whole_numbers([cell_text(part) for part in comparable([content])])
+    ((text, kind),) = whole_numbers([cell_text("" if empty else part) for part in comparable([content])])
     if not text:
         return PlainCell()
     item, key = plain.item, str(plain.item.key)
