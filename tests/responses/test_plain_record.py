@@ -73,7 +73,7 @@ HEADERS = ["person", "ID", "Код участника", "id", "логин", "sch
 
 
 @st.composite
-def records(draw: st.DrawFn) -> tuple[cdx.ItemBank, dict[str, Any]]:
+def records(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     bank = draw(st.sampled_from(BANKS))
     some = draw(st.lists(st.sampled_from(bank.items), min_size=1, max_size=8, unique_by=lambda item: item.id))
     kind = draw(st.sampled_from(["right", "points", "wrong", "odd", "mixed"]))
@@ -91,7 +91,7 @@ def records(draw: st.DrawFn) -> tuple[cdx.ItemBank, dict[str, Any]]:
             out[name] = draw(st.sampled_from([*item.options, *item.left, "1", "12", "0", "17", "слово"]))
         else:
             out[name] = draw(ODD)
-    return bank, out
+    return bank.id, out
 
 
 def outcome(read: Any) -> tuple[str, str]:
@@ -104,8 +104,8 @@ def outcome(read: Any) -> tuple[str, str]:
 
 @settings(max_examples=60, deadline=None)
 @given(records())
-def test_a_record_is_read_as_a_table_of_one_row_is(sample: tuple[cdx.ItemBank, dict[str, Any]]) -> None:
-    bank, record = sample
+def test_a_record_is_read_as_a_table_of_one_row_is(sample: tuple[str, dict[str, Any]]) -> None:
+    bank, record = next(b for b in BANKS if b.id == sample[0]), sample[1]
     short = outcome(lambda: plain_record([record], bank) or from_table(in_memory([record]), bank, DEFAULT))
     assert short == outcome(lambda: from_table(in_memory([record]), bank, DEFAULT))
 

@@ -114,7 +114,8 @@ def _cell(plain: PlainItem, content: object) -> PlainCell | None:
     if token or top is not None or len(text) > LONGEST:
         return None
     zeros = item.type == "digits" and key.startswith("0") and text.isdigit() and len(text) < len(key)
-    earned, given = verdict.points if verdict.readable else -1, points if points <= item.max_score else -1
+    earned = verdict.points if verdict.readable else -1
+    given = points if 0 <= points <= item.max_score else -1
     return PlainCell(text, kind, earned, given, zeros or verdict.several)
 
 
