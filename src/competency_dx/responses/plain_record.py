@@ -110,8 +110,10 @@ def _cell(plain: PlainItem, content: object) -> PlainCell | None:
         return PlainCell()
     item, key = plain.item, str(plain.item.key)
     token = not text.isdigit() and (text in NEGATIVE_CODES or token_code(text, {}) is not None)
+    if token or len(text) > LONGEST:
+        return None
     verdict, (points, top) = plain.judge(*written(item, [text], [kind])), read_points(text) or (-1, None)
-    if token or top is not None or len(text) > LONGEST:
+    if top is not None:
         return None
     zeros = item.type == "digits" and key.startswith("0") and text.isdigit() and len(text) < len(key)
     earned = verdict.points if verdict.readable else -1
