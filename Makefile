@@ -33,9 +33,10 @@ lint:  ## style, types and the rules of imports
 docs:  ## the pages, warnings are errors: docs/_build
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
-golden:  ## compiled banks, the published JSON Schema and the outputs shown in the pages, anew; read the difference
+golden:  ## compiled banks, the published JSON Schemas and the outputs shown in the pages, anew; read the difference
 	$(BIN)/python tests/bank/test_compiled.py
 	$(BIN)/python tests/competencies/test_schema.py
+	$(BIN)/python tests/responses/test_answers.py
 	$(BIN)/python tests/docs/rewrite_outputs.py $(ARGS)
 
 bench:  ## speed and memory beside a peer: docs/benchmarks.md (needs the extra bench)

@@ -5,6 +5,7 @@ from competency_dx.responses.design import check_design
 from competency_dx.responses.explanation import Explanation, RawAnswers
 from competency_dx.responses.missing import MissingPolicy, Omissions, Reason, Reasons
 from competency_dx.responses.normalise import fold_code
+from competency_dx.responses.reading.answers import answers_schema, parse_answers
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.responses import Options, Responses, chosen_options
 from competency_dx.responses.rules import ambiguous_options, score_answers
@@ -36,12 +37,14 @@ __all__ = [
     "RestScores",
     "SuspectedKey",
     "ambiguous_options",
+    "answers_schema",
     "chance_of",
     "check_design",
     "chosen_options",
     "fold_code",
     "item_rest",
     "load_responses",
+    "parse_answers",
     "score_answers",
     "settle_layout",
     "suspected_keys",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError, wrong_type
 from competency_dx.findings import announce
 from competency_dx.responses.plain_record import plain_record
+from competency_dx.responses.reading.answers import is_answers
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.scoring import score_columns
-from competency_dx.responses.reading.table import from_array, in_memory
+from competency_dx.responses.reading.table import Table, from_array, in_memory
 from competency_dx.responses.responses import Responses
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 DEFAULT = Layout()
@@ -31,9 +34,10 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
 
     Parameters
     ----------
-    source : path, data frame, list of records, 2-D array, or Responses
+    source : path, data frame, list of records, document of answers, 2-D array, or Responses
         ``.csv .tsv .xlsx .parquet .json .jsonl``; pandas, polars, pyarrow; one row per person or per answer. In an array
-        persons are "1", "2" …, items those of the bank in order, or "item1" … Responses are returned as they are.
+        persons are "1", "2" …, items those of the bank in order, or "item1" … Responses are returned as they are. A document of
+        answers, a mapping or a file, is ``{"persons": [{"person": "a", "answers": {"M-1": ["1", "3"]}}]}``.
     bank : ItemBank, optional
         Scores raw answers by the keys of its items; columns are matched by item id. Without it the table must hold
         points.
@@ -49,6 +53,8 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
     ------
     ResponsesError
         When the table cannot be read without guessing: ids twice, personal data, answers or points unclear.
+    DocumentError
+        When a document of answers is not as its schema says, or an answer cannot be one to its item; with the path.
 
     Examples
     --------
@@ -96,14 +102,18 @@ def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
         return _read_array(source, bank, layout)
     if bank is not None and layout is DEFAULT and (record := plain_record(source, bank)) is not None:
         return record
-    from competency_dx.responses.from_table import from_table
+    from competency_dx.responses.from_table import from_answers, from_table
     from competency_dx.responses.reading.files import read_file
     from competency_dx.responses.reading.headers import id_form
 
-    ids = frozenset(id_form(i.id) for i in bank.items) if bank else frozenset()
-    content = (
-        read_file(Path(source), sheet=layout.sheet, ids=ids) if isinstance(source, str | Path) else in_memory(source)
-    )
+    content = source
+    if isinstance(source, str | Path):
+        ids = frozenset(id_form(i.id) for i in bank.items) if bank else frozenset()
+        content = read_file(Path(source), sheet=layout.sheet, ids=ids)
+    if is_answers(content):
+        return from_answers(cast("Mapping[str, Any]", content), bank, layout)
+    if not isinstance(content, str | Table):
+        content = in_memory(content)
     return Responses.from_json(content) if isinstance(content, str) else from_table(content, bank, layout)
 
 

@@ -13,6 +13,7 @@ from competency_dx.findings import Finding
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.findings import MINUS_ONE, MISSING_TOKENS
 from competency_dx.responses.missing import BLANK, Reason, Reasons
+from competency_dx.responses.reading.answers import answer_roles, refuse_impossible
 from competency_dx.responses.reading.forms import FormColumn, blank_cells, forms_of, resolve_blanks
 from competency_dx.responses.reading.pivot import (
     best_cells,
@@ -29,6 +30,8 @@ from competency_dx.responses.responses import HIGHEST, Responses, emptiness, loa
 from competency_dx.responses.strange_values import minus_is_doubtful, strange_values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from competency_dx.bank import ItemBank
@@ -49,19 +52,34 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         table, items = pivot(_with_blank_answers(table, long.answer, layout), long, bank, layout)
         wanted = items if bank is None and layout.items is None else layout.items
         plan = replace(layout, person=long.person, items=wanted)
-    roles = single_rows(find_roles(table, bank, plan), layout)
+    return _scored(single_rows(find_roles(table, bank, plan), layout), bank, layout, pivoted=long is not None)
+
+
+def from_answers(document: Mapping[str, Any], bank: ItemBank | None, layout: Layout) -> Responses:
+    """Make responses of a JSON document of answers."""
+    if bank is None:
+        raise ResponsesError("responses.answers_without_bank")
+    tokens = {"": "omitted", **(layout.missing_tokens or {})}
+    plan = replace(layout, kind="wide", cells="raw", unreadable="leave_out", missing_tokens=tokens)
+    out = _scored(answer_roles(document, bank, plan), bank, plan, pivoted=True)
+    refuse_impossible(out, bank)
+    return out
+
+
+def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: bool) -> Responses:
+    """Score the columns of items; where a table is `pivoted` its empty cells had no row and are no blanks."""
     if not roles.table.rows:
-        raise ResponsesError("responses.no_rows", origin=table.origin)
+        raise ResponsesError("responses.no_rows", origin=roles.table.origin)
     scored = score_columns(roles, bank, layout)
     ids, row = owners(roles)
     status, stated, forms = scored.status, scored.blanks, forms_of(roles, bank)
-    if long is not None:  # what has no row is no blank cell
+    if pivoted:  # what has no row is no blank cell
         rows = np.stack([c.codes for c in scored.columns.values()], axis=1) >= 0
         status, stated = np.where((status == BLANK) & rows, stated, status), np.full_like(stated, BLANK)
     status, notes = resolve_blanks(ids[row], list(roles.items), status, stated, forms)
     source = None
     if len(ids) < len(row):
-        source = (best_rows if long is None else best_cells)(row, scored.scores, status)
+        source = (best_cells if pivoted else best_rows)(row, scored.scores, status)
     reasons = picked(status, source)
     scores = np.where(reasons == Reason.ANSWERED, picked(scored.scores, source), np.int8(0)).astype(np.int8)
     answers = None
@@ -82,7 +100,7 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
         background=_background(roles, forms, source),
         answers=answers,
         findings=findings,
-        provenance=loaded_from(table.origin, bank, layout, scored.mode, (scores, reasons)),
+        provenance=loaded_from(roles.table.origin, bank, layout, scored.mode, (scores, reasons)),
     )
 
 

@@ -28,6 +28,7 @@ from competency_dx.responses.findings import (
     SHEET,
 )
 from competency_dx.responses.normalise import header_form
+from competency_dx.responses.reading.answers import is_answers, parse_answers
 from competency_dx.responses.reading.decoding import ENOUGH, decode, disguise
 from competency_dx.responses.reading.headers import is_id
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
@@ -57,8 +58,8 @@ _BROKEN_CELLS = (
 _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUND_NAMES
 
 
-def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | str:
-    """Read a file; a JSON document of responses comes back as its text.
+def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | str | Mapping[str, Any]:
+    """Read a file; a JSON document of responses comes back as its text, one of answers as it is.
 
     Of a workbook without `sheet` the one whose header fits best is taken; `ids` are item ids (as `id_form` writes them) by
     which a header row is known.
@@ -332,7 +333,7 @@ def _parquet(path: Path) -> Table:
         raise ResponsesError("responses.not_parquet", path=path, fault=fault) from None
 
 
-def _json(path: Path, *, lines: bool) -> Table | str:
+def _json(path: Path, *, lines: bool) -> Table | str | Mapping[str, Any]:
     text, _ = decode(_bytes(path))
     try:
         document = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
@@ -343,6 +344,8 @@ def _json(path: Path, *, lines: bool) -> Table | str:
         raise ResponsesError(code, path=path, fault=fault) from None
     if isinstance(document, dict) and document.get("kind") == "responses":
         return text
+    if is_answers(document):
+        return dict(parse_answers(text))
     if isinstance(document, list) and document:
         return from_records(document, path.name)
     raise ResponsesError("responses.json_shape", path=path)

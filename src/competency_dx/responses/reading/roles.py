@@ -60,7 +60,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     else:
         items, notes = _named_items(table, layout), []
     used = {name for parts in items.values() for name in parts}
-    personal = _personal(table, used, layout)
+    personal = refuse_personal(table, used, layout)
     full, table = table.columns, _without(table, personal, layout)
     table, person = _person(table, used, layout)
     form = _form(table, bank, layout, used)
@@ -176,7 +176,7 @@ def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
     return [known[i] for i in layout.items]
 
 
-def _personal(table: Table, used: set[str], layout: Layout) -> dict[str, Personal]:
+def refuse_personal(table: Table, used: set[str], layout: Layout) -> dict[str, Personal]:
     """Return the columns with personal data and what they hold; raises where they are not to be dropped."""
     labels = {} if table.index is None else {table.index.name: table.index}
     personal = personal_columns(c for name, c in {**table.columns, **labels}.items() if name not in used)

@@ -1,0 +1,188 @@
+"""Answers as a JSON document: each in the natural form of its item's type, checked against a schema before anything is scored.
+
+An answer is a text as in a table, or a number, a list of options, an object of pairs or of criteria where the item is of that
+kind. ``null`` says that the item was shown and left without an answer; an item that is not named was not shown, unless the form
+of the person says that it was.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from competency_dx.bank import CodeMap, Item, ItemBank
+from competency_dx.documents import check_content
+from competency_dx.errors import DocumentError, repeated
+from competency_dx.responses.missing import Reason
+from competency_dx.responses.reading.roles import Roles, refuse_personal
+from competency_dx.responses.reading.table import Column, Table, cell_text, column
+
+if TYPE_CHECKING:
+    from competency_dx.responses.reading.layout import Layout
+    from competency_dx.responses.responses import Responses
+
+KIND, VERSION = "answers", 1
+CODE = {"type": ["integer", "string"]}
+ONE = {"type": ["integer", "string", "null"]}
+LIST = {"type": ["array", "string", "null"], "items": CODE}
+NATURAL: Mapping[str, Mapping[str, Any]] = {
+    "single": ONE,
+    "multiple": LIST,
+    "ordering": LIST,
+    "matching": {"type": ["object", "string", "null"], "additionalProperties": ONE},
+    "number": {"type": ["number", "string", "null"]},
+    "digits": {"type": ["string", "null"]},  # 013 as a number has lost its zero
+    "text": {"type": ["string", "null"]},
+    "open": {"type": ["integer", "object", "string", "null"], "additionalProperties": CODE},
+    "scored": ONE,
+}
+"""The JSON of an answer by the type of the item."""
+ABSENT = object()
+TYPED = frozenset({"number", "digits", "text"})
+"""What persons type, which may be anything; other answers come from a form or a rater and can be checked."""
+
+
+def answers_schema(bank: ItemBank | None = None) -> dict[str, Any]:
+    """Return the JSON Schema of a document of answers: of any bank, or with the items and forms of this one."""
+    form: dict[str, Any] = {"type": ["string", "null"]}
+    if bank is None:
+        kinds = list(dict.fromkeys(name for natural in NATURAL.values() for name in natural["type"]))
+        items: dict[str, Any] = {"additionalProperties": {"type": kinds, "items": CODE, "additionalProperties": ONE}}
+    else:
+        items = {"properties": {i.id: dict(_natural(i)) for i in bank.items}, "additionalProperties": False}
+        form = {"enum": [*(f.id for f in bank.forms), None]}
+    person = {
+        "type": "object",
+        "properties": {
+            "person": {"type": "string", "minLength": 1, "description": "a pseudonym"},
+            "form": form
+            | {"description": "the form that was given; of its items those without an answer were left blank"},
+            "answers": {"type": "object", "description": "by item id; null: shown and left blank"} | items,
+        },
+        "required": ["person", "answers"],
+        "additionalProperties": False,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"competency_dx {KIND} {VERSION}" + (f" of bank {bank.id} {bank.version}" if bank else ""),
+        "type": "object",
+        "properties": {
+            "kind": {"const": KIND},
+            "schema_version": {"const": VERSION},
+            "bank": {"type": "string", "description": "id, id@version or id@alias"},
+            "persons": {"type": "array", "items": person, "minItems": 1},
+        },
+        "required": ["persons"],
+        "additionalProperties": False,
+    }
+
+
+def _natural(item: Item) -> Mapping[str, Any]:
+    return NATURAL["single" if isinstance(item.rule, CodeMap) else item.type]
+
+
+def is_answers(source: object) -> bool:
+    """Tell whether something is a document of answers, and no mapping of columns."""
+    if not isinstance(source, Mapping):
+        return False
+    persons = source.get("persons")
+    return source.get("kind") == KIND or (isinstance(persons, list) and all(isinstance(p, Mapping) for p in persons))
+
+
+def parse_answers(text: str | bytes) -> Any:  # noqa: ANN401 - checked where it is read
+    """Return the content of a JSON text; raises `DocumentError` where it is none, or names a field twice in one object."""
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as fault:
+        if isinstance(fault, DocumentError):
+            raise
+        raise DocumentError("result.not_json", fault=fault) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        raise DocumentError("responses.names_twice", twice=repeated(name for name, _ in pairs))
+    return out
+
+
+def _no_number(name: str) -> NoReturn:
+    raise DocumentError("responses.no_number", name=name)
+
+
+def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) -> Roles:
+    """Return a checked document as a wide table with the roles of its columns.
+
+    Raises
+    ------
+    DocumentError
+        Where it is not as `answers_schema` says, or a person is named twice; with the path.
+    """
+    _check(document, bank)
+    persons: Sequence[Mapping[str, Any]] = document["persons"]
+    of_form = {f.id: set(f.items) for f in bank.forms}
+    shown = [of_form.get(p.get("form") or "", set()) | set(p["answers"]) for p in persons]
+    named = set().union(*shown)
+    columns = {"person": column("person", [p["person"] for p in persons])}
+    forms = [p.get("form") for p in persons]
+    if any(forms):
+        columns["form"] = column("form", forms)
+    items = [item.id for item in bank.items if item.id in named]
+    if not items:
+        raise DocumentError("responses.no_answers", where=f"{KIND}.persons")
+    for item in items:  # under a name that no other column has
+        given = [p["answers"].get(item, ABSENT) for p in persons]
+        cells = [None if g is ABSENT else cell_text(g)[0] if isinstance(g, dict | list) else g for g in given]
+        blank = [not form and g is None for form, g in zip(forms, given, strict=True)]
+        columns[f"answers.{item}"] = _marked(column(item, cells), np.array(blank))
+    table = Table(columns=columns, rows=len(persons), origin=KIND)
+    refuse_personal(table, set(columns) - {"person"}, layout)
+    return Roles(table, "person", "form" if any(forms) else None, {i: (f"answers.{i}",) for i in items}, ())
+
+
+def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
+    try:
+        check_content(document, answers_schema(bank), {}, KIND)
+    except DocumentError as fault:  # without the answers themselves, and with what to do here
+        facts = {name: fact for name, fact in fault.facts.items() if name != "given"}
+        code = "responses.answers_fields" if fault.code == "result.fields" else "responses.answers_value"
+        raise DocumentError(code, **facts) from None
+    if str(document.get("bank", bank.id)).partition("@")[0] != bank.id:
+        raise DocumentError("responses.another_bank", where=f"{KIND}.bank", given=document["bank"], bank=bank.id)
+    ids = [person["person"].strip() for person in document["persons"]]
+    twice = set(repeated(ids))
+    if places := [f"{KIND}.persons[{k}].person" for k, i in enumerate(ids) if i in twice or not i]:
+        raise DocumentError("responses.persons_of_answers", where=places)
+    for k, person in enumerate(document["persons"]):
+        for item, answer in person["answers"].items():
+            place = f"{KIND}.persons[{k}].answers.{item}"
+            if isinstance(answer, float) and not math.isfinite(answer):
+                raise DocumentError("responses.no_number", name=place)
+            if (
+                isinstance(answer, int) and answer < 0 and bank.item(item).type != "number"
+            ):  # no code of a missing answer
+                raise DocumentError("responses.no_such_answers", where=place, bank=bank.id)
+
+
+def _marked(cells: Column, blank: np.ndarray[Any, np.dtype[np.bool_]]) -> Column:
+    """Mark blank cells as contents: what is not marked was not shown."""
+    if not blank.any():
+        return cells
+    codes = np.where(blank, np.int32(len(cells.vocabulary)), cells.codes)
+    return replace(cells, codes=codes, vocabulary=(*cells.vocabulary, ""), kinds=(*cells.kinds, "text"))
+
+
+def refuse_impossible(responses: Responses, bank: ItemBank) -> None:
+    """Refuse answers that no form or rater can have given: options that do not exist, points beyond the maximum."""
+    places = (
+        f"{KIND}.persons[{row}].answers.{responses.items[k]}"
+        for row, k in np.argwhere(responses.reasons == Reason.INVALID).tolist()
+        if bank.item(responses.items[k]).type not in TYPED
+    )
+    if where := list(places):
+        raise DocumentError("responses.no_such_answers", where=where, bank=bank.id)
