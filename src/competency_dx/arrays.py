@@ -106,6 +106,11 @@ def blocks(n: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n))
 
 
+def everywhere(mask: Bools) -> bool:
+    """Return whether a mask is true in all cells; one value stretched over all of them is looked at once."""
+    return bool(mask.all() if any(mask.strides) else mask[:1, :1].all())
+
+
 def evenly(n: int, most: int) -> Ints:
     """Return at most so many of the numbers 0 … n - 1, evenly spread, the ends among them."""
     return np.unique(np.linspace(0, n - 1, min(most, n)).round().astype(np.int64))

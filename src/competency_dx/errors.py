@@ -141,7 +141,8 @@ def wrong_type(error: type[CompetencyDxError], argument: str, value: object, *ki
 
 def repeated(ids: Iterable[str]) -> list[str]:
     """Return the ids that occur more than once, in the order in which they first appear."""
-    return [i for i, n in Counter(ids).items() if n > 1]
+    given = list(ids)
+    return [i for i, n in Counter(given).items() if n > 1] if len(set(given)) < len(given) else []
 
 
 def _fact(fact: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever a sentence shows

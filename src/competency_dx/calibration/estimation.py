@@ -112,7 +112,8 @@ def _estimated(
         if covariance is not None and (method.standard_errors == "sandwich" or sample.weight is not None):
             covariance = sandwich(covariance, likelihood.person_scores(found.at), sample)
         rest = item_rest(*table, known.n_categories - 1)
-        suspected = suspected_keys(data, policy=method.missing)
+        whole = known.ids == data.items and not known.options and (known.n_categories - 1 == data.max_scores).all()
+        suspected = suspected_keys(data, policy=method.missing, rest=rest if whole else None)
         repeats = screen.near_duplicates(known.ids, *table)
         late = tail_findings(data.items, zero_tails(*data.effective(method.missing)))
     carried = gathered(data.findings, findings_of(request.anchors))

@@ -135,9 +135,8 @@ def _arrays(items: Items, known: Known, phi: Floats, full: Floats, held: Anchors
     e = np.where(items.allowed, np.concatenate([np.zeros((I, 1)), shifted[:, D : D + K - 1]], axis=1), np.nan)
     e[:, 0] = np.where(items.allowed[:, 0], 0.0, np.nan)
     within = np.zeros((I, width, width)) if held is None else held.covariance.copy()
-    for i in range(I):
-        at = np.flatnonzero(place[i] >= 0)
-        within[i, at[:, None], at] = full[np.ix_(place[i, at], place[i, at])]
+    free = (place >= 0)[:, :, None] & (place >= 0)[:, None, :]
+    within[free] = full[place[:, :, None], place[:, None, :]][free]
     extras = shifted[:, D + K - 1 :].copy()
     for i, (name, m) in enumerate(zip(known.families, known.n_categories, strict=True)):
         extras[i, len(FAMILIES[name].extras(int(m))) :] = np.nan

@@ -18,6 +18,7 @@ from competency_dx.kernels.families import Groups
 from competency_dx.models import FAMILIES, ItemParameters
 
 INNER_STEPS = 3
+SHORT = 0.5  # a step after which another one is not worth its while before the next E-step
 LONGEST_STEP = 1.0
 HALVINGS = 16
 SLACK = 1e-9
@@ -98,12 +99,6 @@ def gathered(items: Items, values: Floats) -> Floats:
 def assembled(items: Items, blocks: Floats) -> Floats:
     """Return the matrix of φ (n, n) that blocks (I, F, F) of the items add up to."""
     n = items.size
-    out = np.zeros((n, n))
-    if not items.linked:
-        for block, at in zip(blocks, items.place, strict=True):
-            free = at >= 0
-            out[np.ix_(at[free], at[free])] = block[np.ix_(free, free)]
-        return out
     pairs = items.free[:, :, None] & items.free[:, None, :]
     flat = (items.place[:, :, None] * n + items.place[:, None, :])[pairs]
     return np.bincount(flat, weights=blocks[pairs], minlength=n * n).reshape(n, n).astype(np.float64)
@@ -154,6 +149,8 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
         else:
             return phi
         phi, value, log_prob = further, reached, after
+        if np.abs(move).max(initial=0.0) < SHORT:
+            break
     return phi
 
 

@@ -64,7 +64,8 @@ def category_counts(codes: Codes, observed: Bools, K: int) -> Ints:
 
 def extra_width(families: Sequence[str], n_categories: Ints) -> int:
     """Return the number E of extra columns that the families need in a table of as many categories as the longest item has."""
-    return max(len(FAMILIES[f].extras(int(n_categories.max()))) for f in families)
+    most = int(n_categories.max())
+    return max(len(FAMILIES[f].extras(most)) for f in set(families))
 
 
 def build_items(

@@ -25,20 +25,21 @@ from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding
 from competency_dx.kernels.grid import points_needed
 
-NEWTON_GATE = 1e-2  # EM hands over to Newton when an EM step moves no parameter by more
+NEWTON_GATE = 3e-2  # EM hands over to Newton when an EM step moves no parameter by more
 NARROWEST_GATE = 1e-6
 PATIENCE = 60  # E-steps after which a gate wider by the factor HURRIED will do
 HURRIED = 10.0
 MAX_ROUNDS = 6
 MAX_STEPS = 12
-SAME_POINT = 5e-5  # a last step shorter than this leaves the information as it was
+SAME_POINT, SAME_SHARE = 2.5e-5, 1e-4  # a step twice as long, in either unit, leaves the information as it was
 NEAR = 0.03  # share of the tolerance at which steps end
+NEARER = 0.003  # where steps with a guide end so near, one with the exact information is not needed
 SLOW = 0.4  # steps that shrink by less are at the noise of the precision
 HALVINGS = 6
 MAX_POINTS = 1201
 COARSE_POINTS = 31
 NOISE = 1e-7  # relative error of a log-likelihood added up from single precision
-ROUGH = 0.03  # in standard errors: the last step in single precision
+ROUGH = 0.01  # in standard errors: the last step in single precision
 ROUNDING = 1e-9
 COARSE = 1.4  # spacing of the grid of EM in units of the narrowest posterior SD
 LONGEST_EXTRAPOLATION = 32.0
@@ -150,20 +151,22 @@ def _extrapolated(likelihood: Marginal, zero: Floats, one: Floats, two: Floats) 
 def _newton(run: _Run, phi: Floats, coarse: int, points: int) -> Fit:
     """Take Newton steps to the maximum and certify it by the exact information.
 
-    The exact information is that of the estimates, or of a point no farther from them than 5e-5 in any parameter.
+    The exact information is that of the estimates, or of a point no farther from them than 5e-5, or 2e-4 of its standard
+    error, in any parameter.
     """
     now = _led(run, phi, coarse, points)
     for _ in range(MAX_ROUNDS):
         information = run.likelihood.information(now)
         found = _certified(run, now, information, points)
-        if information.covariance is None or found.step <= run.method.tolerance * NEAR or not run.left:
+        if information.covariance is None or found.step <= run.method.tolerance * NEARER or not run.left:
             return found
         step = information.covariance @ run.likelihood.gradient(now)
+        last = _moves(step, information.covariance) <= 2
         now, taken = _guarded(run, now, step, points)
         if taken == 0:
             return found
         found = _certified(run, now, information, points)
-        if found.step <= run.method.tolerance * NEAR and _largest(taken * step) <= SAME_POINT:
+        if last and found.step <= run.method.tolerance * NEAR:
             return found
     return found
 
@@ -187,13 +190,18 @@ def _led(run: _Run, phi: Floats, coarse: int, points: int) -> Evaluation:
             now = run.evaluate(now.phi if stuck else run.likelihood.moved(now.phi, step), points)
             slope, rough, size = run.likelihood.gradient(now), False, np.inf
             continue
-        if stuck or size <= run.method.tolerance * NEAR:
+        if stuck or size <= run.method.tolerance * NEAR or _moves(step, guide) <= 1:
             return now
         after, taken = _guarded(run, now, step, *((coarse, "single") if rough else (points, "double")))
         further = run.likelihood.gradient(after)
         guide = _after_step(guide, after.phi - now.phi, slope - further)
         now, slope, size = after, further, size if taken else 0.0  # the next step is then stuck
     return run.evaluate(now.phi, points) if rough else now
+
+
+def _moves(step: Floats, covariance: Floats) -> float:
+    """Return the length of a step in units of `SAME_POINT` or `SAME_SHARE`, whichever is longer."""
+    return _largest(step / np.maximum(SAME_POINT, SAME_SHARE * np.sqrt(np.diag(covariance))))
 
 
 def _after_step(covariance: Floats, s: Floats, y: Floats) -> Floats:

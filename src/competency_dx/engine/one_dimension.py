@@ -52,11 +52,15 @@ class _OnLine(NamedTuple):
 
 @value
 class OneDimension(Integral):
-    """A uniform grid over one competency; with a `histogram` its points and weights take the place of normal populations."""
+    """A uniform grid over one competency; with a `histogram` its points and weights take the place of normal populations.
+
+    In `answers` persons stand in an `order` (P,) in which neighbours have posteriors in like places.
+    """
 
     integration: ClassVar[str] = "grid"
     answers: Answers
     persons: Persons
+    order: Ints
     executor: Executor | None = None
     histogram: Histogram | None = None
 
@@ -102,15 +106,16 @@ class OneDimension(Integral):
         """Return the answers with each person's own prior, where persons have one."""
         if self.persons.shared:
             return self.answers
-        return self.answers._replace(normal=np.stack([mean, np.sqrt(variance)[self.persons.group]], axis=1))
+        normal = np.stack([mean, np.sqrt(variance)[self.persons.group]], axis=1)
+        return self.answers._replace(normal=normal[self.order])
 
     def moments(self, step: EStep) -> Moments:
         """Return the moments of the populations: sums over persons, or over nodes where persons share a population."""
         kept: _OnLine = step.kept
-        if kept.expected.moments is None:
+        if self.persons.shared:
             point, spread, weight = kept.tables.theta, np.zeros(1), kept.expected.nodes
         else:
-            point, spread = kept.expected.moments.T
+            point, spread = kept.expected.moments[np.argsort(self.order)].T
             weight = self.persons.weight  # type: ignore[assignment]
         off = (point - kept.mean)[:, None]
         square = (off**2 + spread[:, None])[:, :, None]
@@ -130,7 +135,9 @@ class OneDimension(Integral):
         if coarser:
             theta, log_weight = self._support(kept.mean, kept.variance, needed)
         curves, free = of.tables(now.phi, theta), np.flatnonzero(of.population.free)
-        scores = louis.split_scores(curves.derivatives, curves.owner, self._scores_by_power(kept)[:, free], theta)
+        population = self._scores_by_power(kept)[:, free]
+        population = population if self.persons.shared else population[self.order]
+        scores = louis.split_scores(curves.derivatives, curves.owner, population, theta)
         missing = louis.missing_information(
             self._placed(kept.mean, kept.variance),
             Tables(theta, log_weight, curves.log_prob),
@@ -159,12 +166,12 @@ class OneDimension(Integral):
         kept: _OnLine = now.detail.step.kept
         answers, curves = self._placed(kept.mean, kept.variance), of.tables(now.phi, kept.tables.theta)
         items = louis.item_scores(answers, kept.tables, curves.derivatives, curves.owner, executor=self.executor)
-        mean, spread = louis.person_moments(answers, kept.tables, executor=self.executor).T
+        back = np.argsort(self.order)
+        items, (mean, spread) = items[back], kept.expected.moments[back].T
         group, off = self.persons.group, mean - kept.mean
         v = kept.variance[group]
-        by_variance = (group[:, None] == np.arange(len(kept.variance))) * (((off**2 + spread) / v - 1) / (2 * v))[
-            :, None
-        ]
+        member = group[:, None] == np.arange(len(kept.variance))
+        by_variance = member * (((off**2 + spread) / v - 1) / (2 * v))[:, None]
         return np.concatenate([items, self.persons.regressors * (off / v)[:, None], by_variance], axis=1)
 
 
@@ -182,6 +189,13 @@ def one_dimension_likelihood(
     Persons may have a group (P,), and regressors (P, R), or (1, R) where they are the same for everybody: indicators of groups
     whose mean is free, and covariates.
     """
-    kept = with_indicators(answers) if executor is None else answers
-    integral = OneDimension(answers=kept, persons=persons_of(answers, group, regressors), executor=executor)
+    seen = answers.codes.shape[1] if answers.observed is None else np.maximum(answers.observed.sum(axis=1), 1)
+    order = np.argsort(answers.codes.sum(axis=1) / seen, kind="stable")
+    kept = answers.take(order)
+    integral = OneDimension(
+        answers=with_indicators(kept) if executor is None else kept,
+        persons=persons_of(answers, group, regressors),
+        order=order,
+        executor=executor,
+    )
     return Marginal(items=items, answers=answers, population=population, integral=integral)

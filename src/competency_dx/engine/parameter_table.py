@@ -116,8 +116,8 @@ class ParameterTable:
 
 def table_of(rows: Sequence[Parameter]) -> ParameterTable:
     """Return the table of parameters given one by one."""
-    columns: dict[str, Any] = {name: tuple(getattr(row, name) for row in rows) for name in Parameter._fields}
-    return ParameterTable(**columns)
+    columns: Any = zip(*rows, strict=True) if rows else [()] * len(Parameter._fields)
+    return ParameterTable(**dict(zip(Parameter._fields, columns, strict=True)))
 
 
 def item_name(item: str, kind: Kind, number: int) -> str:

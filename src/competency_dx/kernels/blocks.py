@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 BLOCK = 2048
 ROWS = 8
+EVEN = 1024
 
 _lock = threading.Lock()
 _holders: list[object] = []
@@ -45,6 +46,11 @@ def even_blocks(n: int, size: int) -> Iterator[Ints]:
     for start in range(0, n, size):
         filled = min(size, -(-(n - start) // ROWS) * ROWS)
         yield np.minimum(np.arange(start, start + filled), n - 1)
+
+
+def even_size(n: int) -> int:
+    """Return the size of blocks that cut range(n) into an even number of like parts of at most 1,024; so few make one."""
+    return n if n <= EVEN else -(-n // (2 * -(-n // (2 * EVEN))))
 
 
 @contextmanager

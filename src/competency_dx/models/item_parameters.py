@@ -196,9 +196,9 @@ class ItemParameters:
         beyond = np.arange(width) >= self.n_categories[:, None] - 1
         e = self.intercepts[:, 1:]
         shape = np.concatenate([np.where(np.isnan(e), 0.0, e), self.beta[:, D + width :]], axis=1)
-        finite = np.where(np.isfinite(shape), shape, 0.0)
-        out = np.einsum("iks,is->ik", self.step_matrices, finite)
-        unseen = np.einsum("iks,is->ik", np.abs(self.step_matrices[:, :, :width]), np.isnan(e).astype(float)) > 0
+        finite, matrices = np.where(np.isfinite(shape), shape, 0.0), self.step_matrices
+        out = np.einsum("iks,is->ik", matrices, finite)
+        unseen = np.einsum("iks,is->ik", np.abs(matrices[:, :, :width]), np.isnan(e).astype(float)) > 0
         return np.where(beyond | unseen, np.nan, out)
 
     @property

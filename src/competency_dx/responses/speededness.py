@@ -71,7 +71,8 @@ def _compared(x: Floats) -> tuple[float, Floats]:
     tail = np.minimum(tail, most)
     place = np.empty(P, dtype=np.int64)
     place[np.argsort(x.sum(axis=1), kind="stable")] = np.arange(P) * CLASSES // P
-    start = np.eye(CLASSES)[place] * 0.8 + 0.2 / CLASSES
+    start = (np.eye(CLASSES)[:, place] * 0.8 + 0.2 / CLASSES).astype(np.float32)
+    x = np.ascontiguousarray(x.T, dtype=np.float32)
     none, some = np.r_[1.0, np.zeros(most)], np.r_[0.9, np.full(most, 0.1 / most)]
     first, posterior, _ = _fitted(x, tail, start, none)
     speeded, posterior, left = _fitted(x, tail, posterior, some)
@@ -81,33 +82,40 @@ def _compared(x: Floats) -> tuple[float, Floats]:
 
 
 def _fitted(x: Floats, tail: Ints, posterior: Floats, left: Floats) -> tuple[float, Floats, Floats]:
-    """Return log-likelihood, classes of persons (P, C) and shares of items dropped (most + 1,) by EM.
+    """Return log-likelihood of answers (I, P), classes of persons (C, P) and shares of items dropped (most + 1,) by EM.
 
     Given the class, how many items were dropped depends on a person through the zeros at the end alone.
     """
-    P, I = x.shape
+    I, P = x.shape
     most, old, value = len(left) - 1, -np.inf, -np.inf
-    by_tail = np.eye(most + 1)[tail]
-    gone = np.zeros((most + 1, posterior.shape[1]))  # expected numbers of persons who dropped d items, by class
+    by_tail, dropping = np.eye(most + 1, dtype=x.dtype)[tail], left[0] < 1
+    gone = np.zeros((len(posterior), most + 1))  # expected numbers of persons who dropped d items, by class
     for _ in range(STEPS):
-        size = posterior.sum(axis=0)
-        reached = np.tile(size, (I, 1))
-        reached[I - most :] -= np.cumsum(gone[:0:-1], axis=0)  # item I - d + 1 is missed by whoever dropped d or more
-        p = (x.T @ posterior + 0.5) / (reached + 1.0)
+        size = posterior.sum(axis=1, dtype=np.float64)
+        reached = np.repeat(size[:, None], I, axis=1)
+        reached[:, I - most :] -= np.cumsum(
+            gone[:, :0:-1], axis=1
+        )  # item I - d + 1 is missed by whoever dropped d or more
+        p = (posterior @ x.T + 0.5) / (reached + 1.0)
         wrong = np.log1p(-p)
-        full = x @ (np.log(p) - wrong) + wrong.sum(axis=0) + np.log(size / P)
-        forgiven = np.r_[np.zeros((1, len(size))), np.cumsum(wrong[::-1][:most], axis=0)]
-        each = left[:, None] * np.exp(-forgiven)  # (d, C)
-        upto = np.cumsum(each, axis=0)
-        joint = full + np.log(upto)[tail]
-        top = joint.max(axis=1, keepdims=True)
+        joint = (np.log(p) - wrong).astype(x.dtype) @ x
+        joint += (wrong.sum(axis=1) + np.log(size / P))[:, None].astype(x.dtype)
+        if dropping:
+            each = np.repeat(left[None], len(size), axis=0)  # (C, d)
+            each[:, 1:] *= np.exp(-np.cumsum(wrong[:, ::-1][:, :most], axis=1))
+            upto = np.cumsum(each, axis=1)
+            joint += np.log(upto).astype(x.dtype)[:, tail]
+        top = joint.max(axis=0)
         posterior = np.exp(joint - top)
-        total = posterior.sum(axis=1, keepdims=True)
+        total = posterior.sum(axis=0)
         posterior /= total
-        value = float((top + np.log(total)).sum())
-        share = (by_tail.T @ posterior) / upto  # persons by length of tail and class, over what they could have dropped
-        gone = each * np.cumsum(share[::-1], axis=0)[::-1]
-        left = gone.sum(axis=1) / P
+        value = float((top + np.log(total)).sum(dtype=np.float64))
+        if dropping:
+            share = (
+                posterior @ by_tail
+            ) / upto  # persons by length of tail and class, over what they could have dropped
+            gone = each * np.cumsum(share[:, ::-1], axis=1)[:, ::-1]
+            left = gone.sum(axis=0) / P
         if value - old < TOLERANCE:
             break
         old = value

@@ -107,9 +107,9 @@ class RestScores(NamedTuple):
         m = np.maximum(max_scores, 1).astype(np.float64)
         earned, possible, complete = np.zeros(len(codes)), np.full(len(codes), m.sum()), bool(observed.all())
 
-        def sums(block: slice) -> tuple[Floats, Floats, Floats | float]:
-            seen = observed[block].astype(np.float64)
-            x = codes[block] * seen
+        def sums(block: slice) -> tuple[Ints, Floats, Floats | float]:
+            seen = observed[block]
+            x = (codes[block] * seen).astype(np.float64)
             earned[block] = x.sum(axis=1)
             if complete:
                 return seen.sum(axis=0), x.sum(axis=0), 0.0
@@ -122,7 +122,8 @@ class RestScores(NamedTuple):
         v = total / filled
         if not complete:  # the level is free: a touch on the diagonal settles it and moves nothing else
             v = np.linalg.solve(np.diag(filled * (1 + SETTLES)) - np.outer(m, m) * meeting, total)
-        return cls(codes, observed, m, earned, possible, observed @ (m * v), m * v)
+        expected = np.full(len(codes), (m * v).sum()) if complete else observed @ (m * v)
+        return cls(codes, observed, m, earned, possible, expected, m * v)
 
     def without(self, i: int) -> tuple[Ints, Floats, Floats, Codes]:
         """Return who answered item i and others, of these persons u and the share of points without item i, and their points."""
@@ -150,9 +151,10 @@ class RestScores(NamedTuple):
         some = np.stack([self.possible > m, u, u * u, w, u * w, w * w], axis=1)
 
         def sums(block: slice) -> Floats:
-            seen = self.observed[block][:, items].astype(np.float64)
-            x = self.codes[block][:, items] * seen
-            return np.stack([part.T @ some[block] for part in (seen, x, x * x)])
+            seen, part = self.observed[block][:, items], some[block]
+            x = (self.codes[block][:, items] * seen).astype(np.float64)
+            of_x = x.T @ part
+            return np.stack([seen.T @ part, of_x, of_x if m == 1 else (x * x).T @ part])
 
         total = np.sum(list(map_blocks(sums, len(self.earned))), axis=0)
         (n, u, uu, w, uw, ww), (x, xu, _, xw, xuw, xww), (xx, _, _, xxw, _, xxww) = np.moveaxis(total, 2, 1)

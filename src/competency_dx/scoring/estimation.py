@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Floats, Ints, everywhere
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.blocks import map_blocks
@@ -146,11 +146,15 @@ def _sums(matched: Matched, known: ItemParameters, items: Ints | None = None) ->
     top = (known.n_categories if items is None else known.n_categories[items]) - 1
     least, higher = int(top.min()), [(int(p), np.flatnonzero(top == p)) for p in np.unique(top)[1:]]
     n, earned, possible = np.empty((3, len(codes)), dtype=np.int64)
+    whole = everywhere(observed)
 
     def one(block: slice) -> None:
+        earned[block] = codes[block].sum(axis=1, dtype=np.int32)
+        if whole:
+            n[block], possible[block] = len(top), top.sum()
+            return
         seen = observed[block]
         n[block] = seen.sum(axis=1, dtype=np.int32)
-        earned[block] = codes[block].sum(axis=1, dtype=np.int32)
         possible[block] = least * n[block]
         for points, some in higher:
             possible[block] += (points - least) * seen[:, some].sum(axis=1, dtype=np.int32)

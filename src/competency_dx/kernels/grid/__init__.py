@@ -19,12 +19,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints
-from competency_dx.kernels.blocks import BLOCK, map_pieces
+from competency_dx.arrays import Bools, Codes, Floats, Ints, everywhere
+from competency_dx.kernels.blocks import even_size, map_pieces
 
 MOST_KEPT = 1 << 27
 REACH = 6.0  # SD of the population on either side of its mean
 NARROWEST = 0.01  # a posterior narrower than this is a sign of items that repeat one another, not of precision
+STRIDE, SOME = 4, 100  # of points and persons of a block, to see which points it meets
+NONE = {"d": 1e-13, "f": 1e-8}  # masses that are none beside rounding
+SPARE = 4.0
 NOTHING = -80.0  # log of a relative mass that is none: beyond it single precision meets slow subnormal numbers
 
 
@@ -83,16 +86,12 @@ class Tables(NamedTuple):
         """Return the tables in single precision."""
         return Tables(*(x.astype(np.float32) for x in self))  # type: ignore[arg-type]  # the same arrays, narrower
 
-    def take(self, items: Bools) -> Tables:
-        """Return the tables of some of the items."""
-        return self._replace(log_prob=self.log_prob[items])
-
 
 class Expected(NamedTuple):
     """What an E-step leaves.
 
-    Log-likelihood, counts (C, Q) above base, totals (I, Q), weights of the population (Q,), SD of the narrowest posterior;
-    where persons have priors of their own, their posterior means and variances (P, 2).
+    Log-likelihood, counts (C, Q) above base, totals (I, Q), weights of the population (Q,), SD of the narrowest posterior,
+    posterior means and variances (P, 2).
     """
 
     log_likelihood: float
@@ -100,14 +99,14 @@ class Expected(NamedTuple):
     totals: Floats
     nodes: Floats
     narrowest: float
-    moments: Floats | None = None
+    moments: Floats
 
 
 def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:
     """Return answers with their indicator columns; a fully observed table drops its mask."""
     item = np.repeat(np.arange(len(n_categories)), n_categories - 1)
     category = np.concatenate([np.arange(1, K) for K in n_categories]) if len(n_categories) else np.zeros(0, int)
-    return Answers(codes, None if observed.all() else observed, item, category.astype(np.int64))
+    return Answers(codes, None if everywhere(observed) else observed, item, category.astype(np.int64))
 
 
 def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) -> tuple[Floats, Floats | None]:
@@ -142,6 +141,10 @@ class JointTerms(NamedTuple):
     base: Floats
     powers: Floats
 
+    def at(self, points: slice) -> JointTerms:
+        """Return the terms at some of the points."""
+        return JointTerms(*(x[..., points] for x in self))
+
 
 def joint_terms(answers: Answers, tables: Tables) -> JointTerms:
     """Return the terms of the log joint at the given tables."""
@@ -164,11 +167,17 @@ def joined(Z: Floats, absent: Floats | None, terms: JointTerms) -> Floats:
 
 
 def log_joint(answers: Answers, terms: JointTerms, Z: Floats, absent: Floats | None) -> Floats:
-    """Return log-likelihood plus log prior (p, Q) of some persons with their indicators, in the precision of the terms."""
-    joint = joined(Z, absent, terms)
+    """Return log-likelihood plus log prior (p, Q) of some persons with their indicators, in the precision of the terms.
+
+    It lies in memory point by point: sums over points are then sums of whole rows.
+    """
+    joint = terms.ratio.T @ Z.T
+    joint += terms.constant[:, None]
+    if absent is not None:
+        joint -= terms.base.T @ absent.T
     if answers.normal is not None:
-        joint += prior_coefficients(answers.normal).astype(terms.base.dtype) @ terms.powers
-    return joint
+        joint += terms.powers.T @ prior_coefficients(answers.normal).T.astype(joint.dtype)
+    return joint.T
 
 
 def prior_coefficients(normal: Floats) -> Floats:
@@ -190,48 +199,69 @@ def normalise(joint: Floats) -> tuple[Floats, Floats]:
     return np.log(total) + top, joint
 
 
+def posteriors(answers: Answers, terms: JointTerms, Z: Floats, absent: Floats | None) -> tuple[Floats, Floats, slice]:
+    """Return logs of normalising constants (p,), posteriors (p, q) of a block of persons, and the points where they are.
+
+    Elsewhere they are less than rounding. Persons in the order of their scores meet a third of a grid, a block at a time. The
+    points that some of them meet are tried first, and all where these turn out too few.
+    """
+    some, Q, none = slice(None, None, max(1, len(Z) // SOME)), terms.powers.shape[1], NONE[terms.base.dtype.char]
+    few = terms.at(slice(None, None, STRIDE))
+    joint = log_joint(answers.take(some), few, Z[some], None if absent is None else absent[some])
+    at = np.flatnonzero((joint > joint.max(axis=1)[:, None] + np.log(none) - SPARE).any(axis=0))
+    for points in (slice(max(0, int(at[0]) - 1) * STRIDE, min((int(at[-1]) + 1) * STRIDE + 1, Q)), slice(0, Q)):
+        evidence, weight = normalise(log_joint(answers, terms.at(points), Z, absent))
+        if max(weight[:, 0].max() * (points.start > 0), weight[:, -1].max() * (points.stop < Q)) <= none:
+            break
+    return evidence, weight, points
+
+
 def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -> Expected:
     """Return marginal log-likelihood and expected counts at the given tables, in the precision of the tables.
 
     Blocks are added up in double precision, in their order.
     """
     one = partial(_block_statistics, joint_terms(answers, tables))
-    return _added(map_pieces(one, answers.pieces(BLOCK), executor=executor), len(tables.log_prob))
+    pieces = answers.pieces(even_size(len(answers.codes)))
+    return _added(map_pieces(one, pieces, executor=executor), len(tables.log_prob))
 
 
 def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
     """Return the statistics of one block of persons."""
     Z, absent = indicators(answers, slice(None), terms.base.dtype)
-    evidence, posterior = normalise(log_joint(answers, terms, Z, absent))
-    first, second = (posterior @ terms.powers[1:].T).T
+    evidence, posterior, points = posteriors(answers, terms, Z, absent)
+    first, second = terms.powers[1:, points] @ posterior.T
     variance = second - first**2
-    moments = None if answers.normal is None else np.stack([first, variance], axis=1).astype(np.float64)
+    moments = np.stack([first, variance], axis=1).astype(np.float64)
     if answers.weight is not None:
         evidence = evidence * answers.weight
         posterior *= answers.weight.astype(posterior.dtype)[:, None]
     nodes = posterior.sum(axis=0)
     totals = np.zeros((0, 0)) if absent is None else nodes - absent.T @ posterior
     likelihood = float(evidence.sum(dtype=np.float64))
-    return Expected(likelihood, Z.T @ posterior, totals, nodes, float(variance.min()), moments)
+    upper = (posterior.T @ Z).T
+    upper, totals, nodes = (_spread(x, points, terms.powers.shape[1]) for x in (upper, totals, nodes))
+    return Expected(likelihood, upper, totals, nodes, float(variance.min()), moments)
+
+
+def _spread(x: Floats, points: slice, Q: int) -> Floats:
+    """Return a table (…, Q) that holds x at some of the points and is 0 at the others."""
+    out = np.zeros((*x.shape[:-1], Q if x.size else 0))
+    out[..., points] = x
+    return out
 
 
 def _added(parts: Iterator[Expected], I: int) -> Expected:
     """Add block statistics in block order."""
-    first = next(parts)
-    ll, narrowest = first.log_likelihood, first.narrowest
-    upper, totals, nodes = (x.astype(np.float64) for x in (first.upper, first.totals, first.nodes))
-    moments = [first.moments]
+    ll, narrowest, moments = 0.0, np.inf, []
+    upper = totals = nodes = np.zeros(())
     for part in parts:
-        ll += part.log_likelihood
-        narrowest = min(narrowest, part.narrowest)
-        upper += part.upper
-        totals += part.totals
-        nodes += part.nodes
+        ll, narrowest = ll + part.log_likelihood, min(narrowest, part.narrowest)
+        upper, totals, nodes = upper + part.upper, totals + part.totals, nodes + part.nodes
         moments.append(part.moments)
     if not totals.size:
         totals = np.broadcast_to(nodes, (I, len(nodes))).copy()
-    own = [m for m in moments if m is not None]
-    return Expected(ll, upper, totals, nodes, float(np.sqrt(max(narrowest, 0.0))), np.concatenate(own) if own else None)
+    return Expected(ll, upper, totals, nodes, float(np.sqrt(max(narrowest, 0.0))), np.concatenate(moments))
 
 
 def standard_nodes(points: int, reach: float = REACH) -> tuple[Floats, Floats]:

@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from competency_dx.arrays import Codes, Floats, Ints, blocks
-from competency_dx.kernels.blocks import BLOCK, map_pieces
-from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, joint_terms, log_joint, normalise
+from competency_dx.kernels.blocks import BLOCK, even_size, map_pieces
+from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, joint_terms, posteriors
 
 Depth = Literal["exact", "guide"]
 
 MAX_TERMS = 20
 GUIDE_TERMS, GUIDE_PERSONS = 2, 2500
 MANY_PERSONS = 4_000
-NEGLIGIBLE = 1e-6
+NEGLIGIBLE = 3e-6
 STRAIGHT = 1e-9
 TINY = 1e-12
 NOUGHT = 1e-14  # a derivative that is none: its products would be slow subnormal numbers in single precision
@@ -58,12 +58,12 @@ class SplitScores(NamedTuple):
         """Return the number of parameters of items and population."""
         return len(self.owner) + int(self.population.shape[1])
 
-    def take(self, chosen: Ints) -> SplitScores:
-        """Return the scores of some of the item parameters."""
+    def take(self, chosen: Ints, points: slice = slice(None)) -> SplitScores:
+        """Return the scores of some of the item parameters, at some of the points."""
         return self._replace(
-            base=self.base[chosen],
+            base=self.base[chosen, points],
             linear=self.linear[:, chosen],
-            bent=None if self.bent is None else self.bent[:, chosen],
+            bent=None if self.bent is None else self.bent[:, chosen, points],
             owner=self.owner[chosen],
         )
 
@@ -99,34 +99,59 @@ def missing_information(
     single = len(answers.codes) >= MANY_PERSONS
     terms = joint_terms(answers, tables.single() if single else tables)
     order, most = by_pattern((answers,), depth), GUIDE_TERMS if depth == "guide" else MAX_TERMS
-    pieces = ((answers.take(order[b]), scores.of(order[b])) for b in blocks(len(order), BLOCK))
+    bare = answers._replace(dense=None, gaps=None)
+    pieces = ((bare.take(order[b]), scores.of(order[b])) for b in blocks(len(order), even_size(len(order))))
     parts = map_pieces(partial(_missing_of_block, terms, tables.theta, most), pieces, executor=executor)
-    out = next(parts)
-    for more in parts:
-        out += more
-    return out * (len(answers.codes) / len(order))
+    return np.asarray(sum(parts) * (len(answers.codes) / len(order)))
 
 
 def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[Answers, SplitScores]) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (F, F) of one block of persons."""
     answers, scores = piece
-    _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None), terms.base.dtype)))
-    codes = answers.coded(-1)
+    _, posterior, points = posteriors(answers, terms, *indicators(answers, slice(None), terms.base.dtype))
+    codes, theta = answers.coded(-1), theta[points]
     met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
-    project = Projection(codes, scores.take(met), theta, posterior.dtype)
+    place, some = np.concatenate([met, np.arange(len(scores.owner), scores.size)]), scores.take(met, points)
+    own = np.ascontiguousarray(codes.T)[some.owner]
+    if some.bent is None and len(some.population) == 1 and (own >= 0).all():
+        return _spread(_straight(posterior, theta, some, own, answers.weight), place, scores.size)
+    project = Projection(own, some, theta, posterior.dtype)
     root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
-    out, total = np.zeros((project.size, project.size)), 0.0
+    out, total, size = np.zeros((project.size, project.size)), 0.0, np.inf
     for weighted in weighted_polynomials(posterior, theta, most):
         term = project(weighted)
         if root is not None:
             term = term * root.astype(term.dtype)
         product = term.T @ term
         out += product
-        size = float(np.trace(product))
+        before, size = size, float(np.trace(product))
         total += size
         if size <= NEGLIGIBLE * total:
+            out += product * (size / max(before - size, size))  # later terms, which shrink at the same rate
             break
-    return _spread(out, np.concatenate([met, np.arange(len(scores.owner), scores.size)]), scores.size)
+    return _spread(out, place, scores.size)
+
+
+def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes, weight: Floats | None) -> Floats:
+    """Return Σ_p Cov[S_p | x_p] (F, F) of persons who answered all items, where scores are B(θ) + l_p θ with one table B.
+
+    It is B G Bᵀ + L V Bᵀ + B Vᵀ Lᵀ + L diag(var) Lᵀ, with G = Σ_p diag(w_p) - w_p w_pᵀ and V = (θ - mean) w_p of posteriors w_p.
+    """
+    kind, rows = posterior.dtype, np.flatnonzero(scores.linear.any(axis=0))
+    scaled = posterior if weight is None else posterior * weight.astype(kind)[:, None]
+    off = (theta - posterior @ theta.astype(kind)[:, None]).astype(kind)
+    v = off * scaled
+    spread = np.einsum("pq,pq->p", off, v)
+    table = np.concatenate([scores.base, scores.population[0] @ np.stack([theta, theta**2])])
+    within = np.diag(scaled.sum(axis=0, dtype=np.float64)) - scaled.T @ posterior.astype(np.float64)
+    out = table @ within @ table.T
+    lines = _chosen(own[rows], scores.linear[:, rows], kind)
+    if lines is not None:
+        cross = (lines @ v) @ table.T
+        out[rows] += cross
+        out[:, rows] += cross.T
+        out[np.ix_(rows, rows)] += (lines * spread) @ lines.T
+    return np.asarray(out)
 
 
 def by_pattern(parts: Sequence[Answers], depth: Depth) -> Ints:
@@ -152,12 +177,14 @@ def _spread(matrix: Floats, place: Ints, F: int) -> Floats:
 
 
 class Projection:
-    """Expectations of the score of each person times a polynomial: c_pr (p, F) for weights posterior times φ_r (p, Q)."""
+    """Expectations of the score of each person times a polynomial: c_pr (p, F) for weights posterior times φ_r (p, Q).
+
+    `own` (F, p) is the answer that each parameter is about, -1 where there is none.
+    """
 
     __slots__ = ("base", "bent", "linear", "scores", "seen", "size", "theta")
 
-    def __init__(self, codes: Codes, scores: SplitScores, theta: Floats, kind: DTypeLike = np.float64) -> None:
-        own = np.ascontiguousarray(codes.T)[scores.owner]
+    def __init__(self, own: Codes, scores: SplitScores, theta: Floats, kind: DTypeLike = np.float64) -> None:
         self.seen = None if (own >= 0).all() else own >= 0
         self.linear = _chosen(own, scores.linear, kind)
         self.scores, self.theta, self.size = scores, theta, scores.size
@@ -245,21 +272,9 @@ def item_scores(
 
 
 def _scores_of_block(terms: JointTerms, derivatives: Floats, owner: Ints, answers: Answers) -> Floats:
-    _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None))))
+    _, posterior, points = posteriors(answers, terms, *indicators(answers, slice(None)))
     own = answers.coded(-1)[:, owner]
     out = np.zeros(own.shape)
     for k, table in enumerate(derivatives):
-        out += (own == k) * (posterior @ table.T)
+        out += (own == k) * (posterior @ table[:, points].T)
     return out
-
-
-def person_moments(answers: Answers, tables: Tables, *, executor: Executor | None = None) -> Floats:
-    """Return posterior mean and variance of θ of each person (P, 2)."""
-    one = partial(_moments_of_block, joint_terms(answers, tables))
-    return np.concatenate(list(map_pieces(one, answers.pieces(BLOCK), executor=executor)))
-
-
-def _moments_of_block(terms: JointTerms, answers: Answers) -> Floats:
-    _, posterior = normalise(log_joint(answers, terms, *indicators(answers, slice(None))))
-    first, second = (posterior @ terms.powers[1:].T).T
-    return np.stack([first, second - first**2], axis=1)

@@ -19,7 +19,8 @@ from competency_dx.kernels.blocks import map_blocks, map_pieces
 from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, joint_terms, log_joint
 
 BLOCK = 512
-STRETCH = 16  # blocks to a task
+NO_MASS = -37.0  # log of a weight beside 1 that double precision does not see
+STRETCH = 4  # blocks to a task, so few that some thousand persons are work for two cores
 
 
 class GridPosterior(NamedTuple):
@@ -95,10 +96,10 @@ def _summary(terms: JointTerms, powers: Floats, answers: Answers) -> GridPosteri
 def _weight(answers: Answers, block: slice, terms: JointTerms, size: int) -> tuple[Floats, Floats]:
     """Return posteriors up to a factor (size, Q) of a block of persons, filled up, and the log of the factor (size,)."""
     rows = filled(answers, block, size)
-    weight = log_joint(rows, terms, *indicators(rows, slice(0, size)))
+    weight = np.ascontiguousarray(log_joint(rows, terms, *indicators(rows, slice(0, size))))
     top = weight.max(axis=1)
     weight -= top[:, None]
-    return np.exp(weight, out=weight), top
+    return np.exp(weight, out=np.zeros_like(weight), where=weight > NO_MASS), top
 
 
 def sum_score_likelihood(prob: Floats, n_categories: Ints) -> Floats:

@@ -140,14 +140,14 @@ def _item_terms(
     for part, own, at, tilted in zip(design.answers, *scores, found.tilted, strict=True):
         codes = part.coded(-1)
         met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[own.owner])
-        terms.append(_terms(codes, own.take(met), model.theta, np.ascontiguousarray(tilted.T), most))
+        terms.append(_terms(codes, own.take(met), model.theta, tilted.T, most))
         place.append(at[met])
     return terms, np.concatenate(place)
 
 
 def _terms(codes: Codes, scores: SplitScores, theta: Floats, tilted: Floats, most: int) -> Iterator[AnyFloats]:
     """Yield c_1, c_2 … (p, F) of the item parameters of one dimension."""
-    project = Projection(codes, scores, theta)
+    project = Projection(np.ascontiguousarray(codes.T)[scores.owner], scores, theta)
     for weighted in weighted_polynomials(tilted, theta, most):
         yield project(weighted)
 
