@@ -71,6 +71,7 @@ def test_e_step_is_what_loops_give(case: Case) -> None:
 
 
 def test_blocks_add_up_to_the_same_bytes_for_any_number_of_workers(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "FEW", 5)
     monkeypatch.setattr(blocks, "EVEN", 5)
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(3) as three:
         first, second = e_step(case.answers, case.tables, one), e_step(case.answers, case.tables, three)

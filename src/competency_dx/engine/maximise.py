@@ -28,7 +28,7 @@ from competency_dx.kernels.grid import points_needed
 NEWTON_GATE = 3e-2  # EM hands over to Newton when an EM step moves no parameter by more
 NARROWEST_GATE = 1e-6
 PATIENCE = 60  # E-steps after which a gate wider by the factor HURRIED will do
-HURRIED = 10.0
+HURRIED = 3.0
 MAX_ROUNDS = 6
 MAX_STEPS = 12
 SAME_POINT, SAME_SHARE = 2.5e-5, 1e-4  # a step twice as long, in either unit, leaves the information as it was

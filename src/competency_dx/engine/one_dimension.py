@@ -25,7 +25,6 @@ from competency_dx.kernels.grid import (
     louis,
     points_needed,
     standard_nodes,
-    with_indicators,
 )
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments, moments_of_groups
@@ -191,9 +190,8 @@ def one_dimension_likelihood(
     """
     seen = answers.codes.shape[1] if answers.observed is None else np.maximum(answers.observed.sum(axis=1), 1)
     order = np.argsort(answers.codes.sum(axis=1) / seen, kind="stable")
-    kept = answers.take(order)
     integral = OneDimension(
-        answers=with_indicators(kept) if executor is None else kept,
+        answers=answers.take(order),
         persons=persons_of(answers, group, regressors),
         order=order,
         executor=executor,

@@ -18,7 +18,7 @@ from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.findings import Finding
-from competency_dx.kernels.grid import REACH, Answers, points_needed, with_indicators
+from competency_dx.kernels.grid import REACH, Answers, points_needed
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments
@@ -152,8 +152,6 @@ def propagation_likelihood(
     P, persons = len(answers.codes), persons_of(answers, group, regressors)
     w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))
     design = by_dimension(answers, dimension, group=group, regressors=w)
-    if executor is None:
-        design = design._replace(answers=tuple(with_indicators(part) for part in design.answers))
     integral = Propagation(design=design, executor=executor)
     return Marginal(items=items, answers=answers, population=population, dimension=dimension, integral=integral)
 

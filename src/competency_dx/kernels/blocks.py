@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 BLOCK = 2048
 ROWS = 8
-EVEN = 1024
+FEW, EVEN = 1024, 4096
 
 _lock = threading.Lock()
 _holders: list[object] = []
@@ -49,8 +49,8 @@ def even_blocks(n: int, size: int) -> Iterator[Ints]:
 
 
 def even_size(n: int) -> int:
-    """Return the size of blocks that cut range(n) into an even number of like parts of at most 1,024; so few make one."""
-    return n if n <= EVEN else -(-n // (2 * -(-n // (2 * EVEN))))
+    """Return the size of blocks, few and alike, that cut range(n) for cores that end together; small ones wait in Python."""
+    return n if n <= FEW else -(-n // (2 * -(-n // (2 * EVEN))))
 
 
 @contextmanager

@@ -8,7 +8,10 @@ own, on which many earn nothing, look the same.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, evenly
 from competency_dx.findings import Finding
@@ -71,8 +74,8 @@ def _compared(x: Floats) -> tuple[float, Floats]:
     tail = np.minimum(tail, most)
     place = np.empty(P, dtype=np.int64)
     place[np.argsort(x.sum(axis=1), kind="stable")] = np.arange(P) * CLASSES // P
-    start = (np.eye(CLASSES)[:, place] * 0.8 + 0.2 / CLASSES).astype(np.float32)
-    x = np.ascontiguousarray(x.T, dtype=np.float32)
+    start: NDArray[Any] = (np.eye(CLASSES)[:, place] * 0.8 + 0.2 / CLASSES).astype(np.float32)
+    x = np.ascontiguousarray(x.T, dtype=np.float32)  # single precision moves log L by thousandths
     none, some = np.r_[1.0, np.zeros(most)], np.r_[0.9, np.full(most, 0.1 / most)]
     first, posterior, _ = _fitted(x, tail, start, none)
     speeded, posterior, left = _fitted(x, tail, posterior, some)
@@ -88,34 +91,28 @@ def _fitted(x: Floats, tail: Ints, posterior: Floats, left: Floats) -> tuple[flo
     """
     I, P = x.shape
     most, old, value = len(left) - 1, -np.inf, -np.inf
-    by_tail, dropping = np.eye(most + 1, dtype=x.dtype)[tail], left[0] < 1
+    by_tail = np.eye(most + 1, dtype=x.dtype)[tail]
     gone = np.zeros((len(posterior), most + 1))  # expected numbers of persons who dropped d items, by class
     for _ in range(STEPS):
         size = posterior.sum(axis=1, dtype=np.float64)
         reached = np.repeat(size[:, None], I, axis=1)
-        reached[:, I - most :] -= np.cumsum(
-            gone[:, :0:-1], axis=1
-        )  # item I - d + 1 is missed by whoever dropped d or more
+        reached[:, I - most :] -= np.cumsum(gone[:, :0:-1], axis=1)  # whoever dropped d or more misses item I - d + 1
         p = (posterior @ x.T + 0.5) / (reached + 1.0)
         wrong = np.log1p(-p)
+        each = np.repeat(left[None], len(size), axis=0)  # (C, d)
+        each[:, 1:] *= np.exp(-np.cumsum(wrong[:, ::-1][:, :most], axis=1))
+        upto = np.cumsum(each, axis=1)
+        of_class = wrong.sum(axis=1) + np.log(size / P)
         joint = (np.log(p) - wrong).astype(x.dtype) @ x
-        joint += (wrong.sum(axis=1) + np.log(size / P))[:, None].astype(x.dtype)
-        if dropping:
-            each = np.repeat(left[None], len(size), axis=0)  # (C, d)
-            each[:, 1:] *= np.exp(-np.cumsum(wrong[:, ::-1][:, :most], axis=1))
-            upto = np.cumsum(each, axis=1)
-            joint += np.log(upto).astype(x.dtype)[:, tail]
+        joint += (of_class[:, None] + np.log(upto)).astype(x.dtype)[:, tail]
         top = joint.max(axis=0)
         posterior = np.exp(joint - top)
         total = posterior.sum(axis=0)
         posterior /= total
         value = float((top + np.log(total)).sum(dtype=np.float64))
-        if dropping:
-            share = (
-                posterior @ by_tail
-            ) / upto  # persons by length of tail and class, over what they could have dropped
-            gone = each * np.cumsum(share[:, ::-1], axis=1)[:, ::-1]
-            left = gone.sum(axis=0) / P
+        share = (posterior @ by_tail) / upto  # persons by length of tail and class, over what they could have dropped
+        gone = each * np.cumsum(share[:, ::-1], axis=1)[:, ::-1]
+        left = gone.sum(axis=0) / P
         if value - old < TOLERANCE:
             break
         old = value

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, everywhere, value
 from competency_dx.kernels.blocks import map_blocks
 from competency_dx.responses.missing import MissingPolicy
 from competency_dx.responses.responses import Responses
@@ -105,14 +105,14 @@ class RestScores(NamedTuple):
     def of(cls, codes: Codes, observed: Bools, max_scores: Ints) -> Self:
         """Return the sums over a person's answers, v from the sums (I, I) that a pass over persons leaves."""
         m = np.maximum(max_scores, 1).astype(np.float64)
-        earned, possible, complete = np.zeros(len(codes)), np.full(len(codes), m.sum()), bool(observed.all())
+        earned, possible, complete = np.zeros(len(codes)), np.full(len(codes), m.sum()), everywhere(observed)
 
         def sums(block: slice) -> tuple[Ints, Floats, Floats | float]:
             seen = observed[block]
             x = (codes[block] * seen).astype(np.float64)
-            earned[block] = x.sum(axis=1)
+            earned[block] = x @ np.ones(len(m))
             if complete:
-                return seen.sum(axis=0), x.sum(axis=0), 0.0
+                return np.full(len(m), len(x)), np.ones(len(x)) @ x, 0.0
             possible[block] = seen @ m
             per = seen / np.maximum(possible[block, None], 1.0)
             return seen.sum(axis=0), x.sum(axis=0) - m * (earned[block] @ per), seen.T @ per
@@ -150,11 +150,14 @@ class RestScores(NamedTuple):
         u -= u.mean()
         some = np.stack([self.possible > m, u, u * u, w, u * w, w * w], axis=1)
 
+        which, complete = slice(None) if len(items) == len(self.highest) else items, everywhere(self.observed)
+
         def sums(block: slice) -> Floats:
-            seen, part = self.observed[block][:, items], some[block]
-            x = (self.codes[block][:, items] * seen).astype(np.float64)
+            seen, part = self.observed[block, which], some[block]
+            x = (self.codes[block, which] * seen).astype(np.float64)
             of_x = x.T @ part
-            return np.stack([seen.T @ part, of_x, of_x if m == 1 else (x * x).T @ part])
+            given = np.tile(part.sum(axis=0), (len(of_x), 1)) if complete else seen.T @ part
+            return np.stack([given, of_x, of_x if m == 1 else (x * x).T @ part])
 
         total = np.sum(list(map_blocks(sums, len(self.earned))), axis=0)
         (n, u, uu, w, uw, ww), (x, xu, _, xw, xuw, xww), (xx, _, _, xxw, _, xxww) = np.moveaxis(total, 2, 1)

@@ -17,12 +17,11 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, everywhere
 from competency_dx.kernels.blocks import even_size, map_pieces
 
-MOST_KEPT = 1 << 27
 REACH = 6.0  # SD of the population on either side of its mean
 NARROWEST = 0.01  # a posterior narrower than this is a sign of items that repeat one another, not of precision
 STRIDE, SOME = 4, 100  # of points and persons of a block, to see which points it meets
@@ -37,8 +36,7 @@ class Answers(NamedTuple):
     `codes` (P, I) int8 categories, 0 where missing; `observed` (P, I) or None for complete data; `item` and `category`
     (C,) say which answer each column above the base category indicates. `weight` (P,) are case weights, None where all are 1;
     `normal` (P, 2) are mean and standard deviation of each person's own normal prior, None where all share the log weights
-    of the tables. `dense` and `gaps` are indicators (P, C) and mask of missing answers (P, I) in single precision, kept where
-    many E-steps need them and memory allows.
+    of the tables.
     """
 
     codes: Codes
@@ -47,12 +45,10 @@ class Answers(NamedTuple):
     category: Ints
     weight: Floats | None = None
     normal: Floats | None = None
-    dense: NDArray[np.float32] | None = None
-    gaps: NDArray[np.float32] | None = None
 
     def take(self, persons: Ints | slice) -> Answers:
         """Return the answers of some of the persons."""
-        optional = ("observed", "weight", "normal", "dense", "gaps")
+        optional = ("observed", "weight", "normal")
         kept = {name: x[persons] for name in optional if (x := getattr(self, name)) is not None}
         return self._replace(codes=self.codes[persons], **kept)
 
@@ -111,23 +107,12 @@ def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:
 
 def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) -> tuple[Floats, Floats | None]:
     """Return Z (p, C) above base and the mask of missing answers (p, I) of a block as floats."""
-    if answers.dense is not None:
-        kept = None if answers.gaps is None else answers.gaps[block].astype(dtype, copy=False)
-        return answers.dense[block].astype(dtype, copy=False), kept
     codes = answers.codes[block]
     absent = None if answers.observed is None else (~answers.observed[block]).astype(dtype)
     if len(answers.item) == codes.shape[1] and (answers.category == 1).all():
         return codes.astype(dtype), absent
-    return (codes[:, answers.item] == answers.category).astype(dtype), absent
-
-
-def with_indicators(answers: Answers) -> Answers:
-    """Return the answers with their indicators kept, if these take no more than 128 MB."""
-    P, I = answers.codes.shape
-    if 4 * P * (len(answers.item) + (0 if answers.observed is None else I)) > MOST_KEPT:
-        return answers
-    dense, gaps = indicators(answers, slice(None), np.float32)
-    return answers._replace(dense=dense, gaps=gaps)  # type: ignore[arg-type]  # single precision
+    by_item = np.ascontiguousarray(codes.T)
+    return (by_item[answers.item] == answers.category[:, None]).astype(dtype).T, absent
 
 
 class JointTerms(NamedTuple):
@@ -157,27 +142,21 @@ def joined(Z: Floats, absent: Floats | None, terms: JointTerms) -> Floats:
     """Return log-likelihood plus log weight (p, Q) for indicators Z (p, C) and the mask of missing answers (p, I).
 
     Missing answers are subtracted from the row that complete answers add up to, so a complete row has the same digits
-    whether or not its neighbours are complete.
-    """
-    joint = Z @ terms.ratio
-    joint += terms.constant
-    if absent is not None:
-        joint -= absent @ terms.base
-    return joint
-
-
-def log_joint(answers: Answers, terms: JointTerms, Z: Floats, absent: Floats | None) -> Floats:
-    """Return log-likelihood plus log prior (p, Q) of some persons with their indicators, in the precision of the terms.
-
-    It lies in memory point by point: sums over points are then sums of whole rows.
+    whether or not its neighbours are complete. The table lies point by point: sums over points are sums of whole rows.
     """
     joint = terms.ratio.T @ Z.T
     joint += terms.constant[:, None]
     if absent is not None:
         joint -= terms.base.T @ absent.T
-    if answers.normal is not None:
-        joint += terms.powers.T @ prior_coefficients(answers.normal).T.astype(joint.dtype)
     return joint.T
+
+
+def log_joint(answers: Answers, terms: JointTerms, Z: Floats, absent: Floats | None) -> Floats:
+    """Return log-likelihood plus log prior (p, Q) of some persons with their indicators, in the precision of the terms."""
+    joint = joined(Z, absent, terms)
+    if answers.normal is not None:
+        joint += prior_coefficients(answers.normal).astype(terms.base.dtype) @ terms.powers
+    return joint
 
 
 def prior_coefficients(normal: Floats) -> Floats:

@@ -99,8 +99,7 @@ def missing_information(
     single = len(answers.codes) >= MANY_PERSONS
     terms = joint_terms(answers, tables.single() if single else tables)
     order, most = by_pattern((answers,), depth), GUIDE_TERMS if depth == "guide" else MAX_TERMS
-    bare = answers._replace(dense=None, gaps=None)
-    pieces = ((bare.take(order[b]), scores.of(order[b])) for b in blocks(len(order), even_size(len(order))))
+    pieces = ((answers.take(order[b]), scores.of(order[b])) for b in blocks(len(order), even_size(len(order))))
     parts = map_pieces(partial(_missing_of_block, terms, tables.theta, most), pieces, executor=executor)
     return np.asarray(sum(parts) * (len(answers.codes) / len(order)))
 

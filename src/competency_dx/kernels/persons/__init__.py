@@ -39,7 +39,7 @@ def filled(answers: Answers, block: slice, size: int) -> Answers:
     normal = None if answers.normal is None else np.ones((size, 2))
     if answers.normal is not None and normal is not None:
         normal[: len(answers.normal[block])] = answers.normal[block]
-    return answers._replace(codes=codes, observed=observed, normal=normal, dense=None, gaps=None)
+    return answers._replace(codes=codes, observed=observed, normal=normal)
 
 
 def filled_table(table: NDArray[Any], size: int) -> NDArray[Any]:
