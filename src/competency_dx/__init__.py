@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx import quality as quality
     from competency_dx import responses as responses
     from competency_dx import scoring as scoring
+    from competency_dx import service as service
     from competency_dx.adaptive import NextItems as NextItems
     from competency_dx.adaptive import next_items as next_items
     from competency_dx.bank import CompetencyFramework as CompetencyFramework
@@ -75,7 +76,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.scoring import score_file as score_file
 
 _ROOMS = {"adaptive", "bank", "calibration", "classification", "competencies", "errors", "misconceptions", "quality"}
-_ROOMS |= {"responses", "scoring"}
+_ROOMS |= {"responses", "scoring", "service"}
 _NAMES = {
     "adaptive": "NextItems next_items",
     "bank": "CompetencyFramework Item ItemBank load_bank load_framework save_bank shipped_banks",

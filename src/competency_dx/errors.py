@@ -77,6 +77,10 @@ class CommandError(CompetencyDxError, ValueError):
     """A command cannot be carried out as it was given."""
 
 
+class RequestError(CompetencyDxError, ValueError):
+    """A request to the service cannot be answered as it was made."""
+
+
 class DocumentError(CompetencyDxError, ValueError):
     """A JSON document is not one that this version reads."""
 

@@ -6,7 +6,9 @@ What a room may say stands in its catalogue, `findings.py`: one `Template` a cod
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -132,9 +134,22 @@ def worth_a_line(findings: Iterable[Finding], most: int = 5) -> list[str]:
     return lines[:most] + ([f"… {len(lines) - most} more findings"] if len(lines) > most else [])
 
 
+_ANNOUNCED = ContextVar("announced", default=True)
+
+
+@contextmanager
+def in_results_only() -> Iterator[None]:
+    """Leave findings to the results in this block, in this thread: nobody reads the warnings of a service."""
+    before = _ANNOUNCED.set(False)
+    try:
+        yield
+    finally:
+        _ANNOUNCED.reset(before)
+
+
 def announce(findings: Iterable[Finding], *, known: Iterable[Finding] = (), stacklevel: int = 3) -> None:
     """Repeat findings of severity warning or error as Python warnings, but those of the inputs, `known` from there."""
     before = set(known)
-    for finding in findings:
+    for finding in findings if _ANNOUNCED.get() else ():
         if finding.severity != "info" and finding not in before:
             warnings.warn(f"{finding.en} [{finding.code}]", CompetencyDxWarning, stacklevel=stacklevel)

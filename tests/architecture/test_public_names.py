@@ -76,6 +76,7 @@ ROOMS = [
     "quality",
     "responses",
     "scoring",
+    "service",
 ]
 MOVED = {
     "Priors": "calibration",

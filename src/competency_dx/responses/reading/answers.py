@@ -146,12 +146,20 @@ def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) ->
 
 
 def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
+    if document.get("persons") == []:
+        raise DocumentError("responses.no_answers", where=f"{KIND}.persons")
     try:
         check_content(document, answers_schema(bank), {}, KIND)
     except DocumentError as fault:  # without the answers themselves, and with what to do here
         facts = {name: fact for name, fact in fault.facts.items() if name != "given"}
         code = "responses.answers_fields" if fault.code == "result.fields" else "responses.answers_value"
         raise DocumentError(code, **facts) from None
+    except RecursionError as fault:
+        raise DocumentError("result.not_json", fault=fault) from None
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as fault:  # halves of letters
+        raise DocumentError("result.not_json", fault=fault) from None
     if str(document.get("bank", bank.id)).partition("@")[0] != bank.id:
         raise DocumentError("responses.another_bank", where=f"{KIND}.bank", given=document["bank"], bank=bank.id)
     ids = [person["person"].strip() for person in document["persons"]]
