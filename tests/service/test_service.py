@@ -201,6 +201,19 @@ def test_health_banks_and_schemas(call: Call) -> None:
     jsonschema.validate(call("POST", "/scores", SEVERAL).content, told[f"scores-{cdx.Scores.schema_version}"])
 
 
+def test_what_the_description_refers_to_is_in_it(call: Call) -> None:
+    document = call("GET", "/openapi.json").content
+    names = set(re.findall(r"#/[\w/.-]+", json.dumps(document)))
+    assert names == {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    for path, body in (("/profiles", SEVERAL), ("/scores", SEVERAL), ("/next-items", SEVERAL), ("/banks", None)):
+        method = "GET" if body is None else "POST"
+        part = document["paths"][path][method.lower()]["responses"]
+        of_reply = part["200"]["content"]["application/json"]["schema"] | {"components": document["components"]}
+        jsonschema.Draft202012Validator(of_reply).validate(call(method, path, body).content)
+        of_fault = part["4XX"]["content"]["application/problem+json"]["schema"] | {"components": document["components"]}
+        jsonschema.Draft202012Validator(of_fault).validate(call("POST", "/profiles", b"{").content)
+
+
 def test_nothing_is_kept_between_requests(tmp_path: Path) -> None:
     """A bank that is published later is there, and one operation leaves the next as it was."""
     work = Operations(registry=tmp_path)

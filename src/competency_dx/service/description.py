@@ -6,16 +6,19 @@ import json
 import re
 from typing import Any
 
-from competency_dx.documents import schema
-from competency_dx.service.operations import ServedBank, schemas
+from competency_dx.adaptive import NextItems
+from competency_dx.competencies import Profile
+from competency_dx.documents import JsonDocument, schema
+from competency_dx.scoring import Scores
+from competency_dx.service.operations import ServedBank, named, schemas
 from competency_dx.service.problems import Problem
 
 JSON = "application/json"
 EXAMPLE = {"bank": "mathematics", "persons": [{"person": "T-01", "answers": {"MAT-003": "2", "MAT-007": 76}}]}
 
 
-def _named(name: str) -> dict[str, str]:
-    return {"$ref": f"#/$defs/{name}"}
+def _of(kind: type[JsonDocument] | str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{kind if isinstance(kind, str) else named(kind)}"}
 
 
 def _holding(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - schemas
@@ -23,10 +26,10 @@ def _holding(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - schemas
 
 
 REPLIES: dict[str, Any] = {
-    "/profiles": _holding(profiles={"type": "array", "items": _named("profile-1")}),
-    "/scores": _named("scores-1"),
-    "/next-items": _named("next_items-1"),
-    "/banks": _holding(banks={"type": "array", "items": _named("ServedBank")}),
+    "/profiles": _holding(profiles={"type": "array", "items": _of(Profile)}),
+    "/scores": _of(Scores),
+    "/next-items": _of(NextItems),
+    "/banks": _holding(banks={"type": "array", "items": _of("ServedBank")}),
     "/schemas": {"type": "object", "additionalProperties": {"type": "object"}},
     "/health": _holding(status={"const": "ok"}, library={"type": "string"}),
 }
@@ -34,13 +37,13 @@ REPLIES: dict[str, Any] = {
 
 def replies(path: str) -> dict[int | str, dict[str, Any]]:
     """Return what a path replies, and that every fault is a problem document."""
-    fault = {"description": "Problem", "content": {"application/problem+json": {"schema": _named("Problem")}}}
+    fault = {"description": "Problem", "content": {"application/problem+json": {"schema": _of("Problem")}}}
     return {200: {"content": {JSON: {"schema": REPLIES[path]}}}, "4XX": fault, "5XX": fault}
 
 
 def body() -> dict[str, Any]:
     """Return that a document of answers is sent."""
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": _named("answers-1"), "example": EXAMPLE}}}}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": _of("answers-1"), "example": EXAMPLE}}}}
 
 
 def described(document: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     for name, whole in schemas().items():
         parts |= whole.pop("$defs", {}) | {name: {k: v for k, v in whole.items() if k not in {"$schema", "$id"}}}
     parts["answers-1"]["required"] = ["bank", "persons"]
-    named = {name.replace(" ", "_"): part for name, part in parts.items()}
-    text = json.dumps(document | {"components": {"schemas": named}}, ensure_ascii=False)
+    components = {"schemas": {name.replace(" ", "_"): part for name, part in parts.items()}}
+    text = json.dumps(document | {"components": components}, ensure_ascii=False)
     place = re.compile(r'"#/\$defs/([^"]+)"')
     return dict(json.loads(place.sub(lambda ref: f'"#/components/schemas/{ref[1].replace(" ", "_")}"', text)))

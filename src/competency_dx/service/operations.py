@@ -12,6 +12,7 @@ from competency_dx.adaptive import NextItems, next_items
 from competency_dx.arrays import value
 from competency_dx.bank import BankRegistry, ItemBank, load_bank, shipped_banks
 from competency_dx.competencies import DeficitProfiles, Profile, diagnose
+from competency_dx.documents import JsonDocument
 from competency_dx.errors import BankError, DocumentError, RequestError
 from competency_dx.findings import in_results_only
 from competency_dx.responses import answers_schema, load_responses, parse_answers
@@ -98,7 +99,11 @@ class Operations:
         raise RequestError("service.no_bank", reference=reference[:100])
 
 
+def named(kind: type[JsonDocument]) -> str:
+    """Return the name of a document by kind and version, ``profile-1``."""
+    return f"{kind.kind}-{kind.schema_version}"
+
+
 def schemas(bank: ItemBank | None = None) -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each document that the service reads or writes, by kind and version."""
-    kinds = (Profile, Scores, NextItems)
-    return {"answers-1": answers_schema(bank)} | {f"{k.kind}-{k.schema_version}": k.json_schema() for k in kinds}
+    return {"answers-1": answers_schema(bank)} | {named(k): k.json_schema() for k in (Profile, Scores, NextItems)}
