@@ -35,6 +35,10 @@ class BankIndex(Document):
     versions: dict[RegistryName, str] = Field(default_factory=dict)
     aliases: dict[RegistryName, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
 
+    def aliases_of(self, version: str) -> tuple[str, ...]:
+        """Return the aliases that point to a version."""
+        return tuple(alias for alias, places in self.aliases.items() if places[-1] == version)
+
     def version(self, name: str) -> str:
         """Return the version that a version or an alias means; raises `BankError` when there is neither."""
         version = self.aliases[name][-1] if name in self.aliases else name

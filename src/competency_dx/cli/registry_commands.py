@@ -1,7 +1,7 @@
 """The commands of a registry of banks: publish, move an alias, roll it back, list. Declared for typer, as in `app`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,14 +9,23 @@ from competency_dx.cli import arguments
 from competency_dx.cli.arguments import Language
 from competency_dx.cli.terminal import Terminal
 
-LATEST = "latest"
+if TYPE_CHECKING:
+    from competency_dx.bank import BankRegistry
 
 Folder = Annotated[
     Path, typer.Option("--registry", metavar="FOLDER", help="Folder of published banks", show_default=False)
 ]
 Alias = Annotated[str, typer.Option("--alias", metavar="NAME", help="Alias that points to the version")]
+Spoken = arguments.LanguageOption
+RU = Language.ru
 
 registry_app = typer.Typer(short_help="Publish banks by id and version", help="Banks by id and version: a registry.")
+
+
+def _registry(folder: Path) -> "BankRegistry":
+    from competency_dx.bank import BankRegistry
+
+    return BankRegistry(folder=folder)
 
 
 @registry_app.command(short_help="Publish a version of a bank")
@@ -24,17 +33,17 @@ def publish(
     bank: Annotated[str, typer.Argument(metavar="BANK", help="Shipped bank by name, or folder", show_default=False)],
     *,
     registry: Folder,
-    alias: Alias = LATEST,
-    language: arguments.LanguageOption = Language.ru,
+    alias: Alias = "latest",
+    language: Spoken = RU,
 ) -> None:
     """Publish a version of a bank in a registry: it stays as it is, and the alias points to it."""
-    from competency_dx.bank import BankRegistry, load_bank
+    from competency_dx.bank import load_bank
     from competency_dx.cli.validation import refuse_ambiguous
 
     items = load_bank(bank)
     refuse_ambiguous(items)
     Terminal(language=language.code).findings(items.findings())
-    print(BankRegistry(folder=registry).publish(items, alias=alias))
+    print(_registry(registry).publish(items, alias=alias))
 
 
 @registry_app.command(short_help="Let an alias point to a version")
@@ -43,12 +52,10 @@ def alias(
     reference: Annotated[str, typer.Argument(metavar="ID@VERSION", help="Published version", show_default=False)],
     *,
     registry: Folder,
-    language: arguments.LanguageOption = Language.ru,  # noqa: ARG001 - read before commands are
+    language: Spoken = RU,  # noqa: ARG001 - read before commands are
 ) -> None:
     """Let an alias point to a published version."""
-    from competency_dx.bank import BankRegistry
-
-    print(BankRegistry(folder=registry).move_alias(name, reference))
+    print(_registry(registry).move_alias(name, reference))
 
 
 @registry_app.command(short_help="Let an alias point where it pointed before")
@@ -56,25 +63,16 @@ def rollback(
     bank: Annotated[str, typer.Argument(metavar="ID", help="Id of the bank", show_default=False)],
     *,
     registry: Folder,
-    alias: Alias = LATEST,
-    language: arguments.LanguageOption = Language.ru,  # noqa: ARG001 - as above
+    alias: Alias = "latest",
+    language: Spoken = RU,  # noqa: ARG001 - as above
 ) -> None:
     """Let an alias point where it pointed before."""
-    from competency_dx.bank import BankRegistry
-
-    print(BankRegistry(folder=registry).roll_back(bank, alias=alias))
+    print(_registry(registry).roll_back(bank, alias=alias))
 
 
 @registry_app.command("list", short_help="Published versions")
-def published(
-    *,
-    registry: Folder,
-    language: arguments.LanguageOption = Language.ru,  # noqa: ARG001 - as above
-) -> None:
+def published(*, registry: Folder, language: Spoken = RU) -> None:  # noqa: ARG001 - as above
     """List the published versions, and the aliases that point to them."""
-    from competency_dx.bank import BankRegistry
-
-    for index in BankRegistry(folder=registry).banks():
+    for index in _registry(registry).banks():
         for version, digest in index.versions.items():
-            aliases = ", ".join(name for name, places in index.aliases.items() if places[-1] == version)
-            print(f"{index.id}@{version}  {digest[:23]}…  {aliases}".rstrip())
+            print(f"{index.id}@{version}  {digest[:23]}…  {', '.join(index.aliases_of(version))}".rstrip())

@@ -2,9 +2,9 @@
 
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from competency_dx.errors import CompetencyDxError, RequestError, require
 from competency_dx.provenance import library_version
@@ -12,12 +12,11 @@ from competency_dx.service.description import body, described, replies
 from competency_dx.service.operations import Operations
 from competency_dx.service.problems import language_of, problem
 
-if TYPE_CHECKING:
-    from fastapi import Response as Reply
-
 LOG = logging.getLogger(__name__)
 MOST_BYTES = 1 << 20
 LANGUAGE = "accept-language"
+ANSWERING = ("/profiles", "/scores", "/next-items")
+"""Paths that take a document of answers."""
 
 
 def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYTES) -> Any:  # noqa: ANN401 - of FastAPI
@@ -41,19 +40,19 @@ def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYT
         raise require("fastapi", "service", "competency_dx.service") from None
     app = FastAPI(title="competency_dx", version=library_version())
     work = Operations(registry=None if registry is None else Path(registry))
-    for path, endpoint in _answering(work, most_bytes).items():
-        app.add_api_route(path, endpoint, methods=["POST"], responses=replies(path), openapi_extra=body())
-    for path, endpoint in _telling(work).items():
-        app.add_api_route(path, endpoint, methods=["GET"], responses=replies(path))
+    for path, endpoint in _endpoints(work, most_bytes).items():
+        sent = {"methods": ["POST"], "openapi_extra": body()} if path in ANSWERING else {"methods": ["GET"]}
+        app.add_api_route(path, endpoint, responses=replies(path), **sent)
     _refuse_in_problems(app)
     vars(app)["openapi"] = lambda: described(FastAPI.openapi(app))
     return app
 
 
-def _replies() -> "Callable[..., Awaitable[Reply]]":
-    """Return what computes a reply in a thread, no more of them than cores: each holds its thread to the end."""
+def _endpoints(work: Operations, most_bytes: int) -> dict[str, Callable[..., Any]]:
+    """Return the endpoints by path; a computation holds its thread to the end, so there are as many of them as cores."""
     from anyio import CapacityLimiter, to_thread
-    from fastapi import Response
+    from fastapi import Query, Request, Response
+    from fastapi.responses import JSONResponse
 
     cores = CapacityLimiter(os.cpu_count() or 1)
 
@@ -61,15 +60,6 @@ def _replies() -> "Callable[..., Awaitable[Reply]]":
         text = await to_thread.run_sync(operation, limiter=cores)
         spoken = {} if language is None else {"Content-Language": language}
         return Response(text, media_type="application/json", headers={"Vary": "Accept-Language", **spoken})
-
-    return reply
-
-
-def _answering(work: Operations, most_bytes: int) -> dict[str, Callable[..., Any]]:
-    """Return the endpoints that take a document of answers, by path."""
-    from fastapi import Query, Request, Response
-
-    reply = _replies()
 
     async def profiles(request: Request) -> Response:
         """Diagnose: what can be concluded about each person, how surely, and from which answers."""
@@ -88,16 +78,6 @@ def _answering(work: Operations, most_bytes: int) -> dict[str, Callable[..., Any
         sent = await _body(request, most_bytes)
         return await reply(lambda: work.next_items(sent, n=n, form=form))
 
-    return {"/profiles": profiles, "/scores": scores, "/next-items": next_items}
-
-
-def _telling(work: Operations) -> dict[str, Callable[..., Any]]:
-    """Return the endpoints that take nothing, by path."""
-    from fastapi import Response
-    from fastapi.responses import JSONResponse
-
-    reply = _replies()
-
     async def banks() -> Response:
         """List the banks that requests can name."""
         return await reply(work.banks)
@@ -110,7 +90,8 @@ def _telling(work: Operations) -> dict[str, Callable[..., Any]]:
         """Tell that the service answers, and the version of the library."""
         return JSONResponse({"status": "ok", "library": library_version()})
 
-    return {"/banks": banks, "/schemas": schemas, "/health": health}
+    answering = dict(zip(ANSWERING, (profiles, scores, next_items), strict=True))
+    return {**answering, "/banks": banks, "/schemas": schemas, "/health": health}
 
 
 async def _body(request: Any, most_bytes: int) -> bytes:  # noqa: ANN401 - of Starlette

@@ -62,12 +62,7 @@ class Operations:
             out = [ServedBank(id=b.id, version=b.version, digest=b.digest, aliases=()) for b in loaded]
         else:
             out = [
-                ServedBank(
-                    id=index.id,
-                    version=version,
-                    digest=digest,
-                    aliases=tuple(alias for alias, places in index.aliases.items() if places[-1] == version),
-                )
+                ServedBank(id=index.id, version=version, digest=digest, aliases=index.aliases_of(version))
                 for index in BankRegistry(folder=self.registry).banks()
                 for version, digest in index.versions.items()
             ]
