@@ -159,3 +159,12 @@ def test_two_writers_lose_nothing(registry: BankRegistry) -> None:
     assert json.loads((Path(registry.folder) / "physics" / "index.json").read_text(encoding="utf-8"))["id"] == "physics"
     for name in index.versions:
         assert cdx.load_bank(f"physics@{name}", registry=registry).version == name
+
+
+def test_a_framework_that_was_changed_is_published_with_its_bank(registry: BankRegistry) -> None:
+    nodes = tuple(
+        n.model_copy(update={"title": n.title.model_copy(update={"en": "Changed"})}) for n in FULL.framework.nodes
+    )
+    changed = replace(version("3.0"), framework=FULL.framework.model_copy(update={"nodes": nodes}))
+    registry.publish(changed)
+    assert cdx.load_bank("physics@3.0", registry=registry).digest == changed.digest != version("3.0").digest

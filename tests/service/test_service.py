@@ -124,6 +124,7 @@ FAULTS: dict[str, tuple[int, str, Any]] = {
     "unknown option": (422, "responses.no_such_answers", changed(lambda d: d["persons"][0]["answers"].update({SINGLE: 99}))),
     "person twice": (422, "responses.persons_of_answers", REQUEST | {"persons": [person(), person()]}),
     "person by name": (422, "responses.personal_data", REQUEST | {"persons": [person("Петров Пётр Петрович")]}),
+    "too many": (413, "service.too_many", REQUEST | {"persons": [0] * 1001}),
     "too large": (413, "service.too_large", b" " * 20_001),
 }  # fmt: skip
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from competency_dx.bank.document import Document, Text
+from competency_dx.bank.bank_file import read_yaml, shipped_folder, shipped_frameworks
+from competency_dx.bank.document import Document, Text, parse
 from competency_dx.errors import BankError, phrase, repeated
 from competency_dx.provenance import digest_document
 
@@ -137,3 +138,11 @@ def _on_a_cycle(edges: Sequence[tuple[str, str]]) -> list[str]:
             if waiting[code] == 0:
                 free.append(code)
     return sorted(c for c, n in waiting.items() if n > 0)
+
+
+def is_shipped(framework: CompetencyFramework) -> bool:
+    """Tell whether a framework is a shipped one, and not like it by name alone."""
+    if framework.id not in shipped_frameworks():
+        return False
+    path = shipped_folder() / "frameworks" / f"{framework.id}.yaml"
+    return parse(CompetencyFramework, read_yaml(path), str(path)) == framework

@@ -15,7 +15,7 @@ from competency_dx.bank.bank_file import BankDocument, Form
 from competency_dx.bank.consistency import inconsistency
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.findings import NO_PARAMETERS, ODD_PARAMETERS, OTHER_SUBJECT, PROVISIONAL
-from competency_dx.bank.framework import CompetencyFramework
+from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
 from competency_dx.bank.population import BankPopulation, LeafPopulation
@@ -360,7 +360,7 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
     StorageError
         When the folder cannot be written or another process is writing it.
     """
-    from competency_dx.bank.bank_file import compiled, compiled_path, shipped_frameworks, write_yaml
+    from competency_dx.bank.bank_file import compiled, compiled_path, write_yaml
     from competency_dx.bank.parameter_record import write_parameters
 
     if not isinstance(folder, str | Path):
@@ -368,7 +368,7 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
     plain = content(as_bank(bank))
     items = [{k: v for k, v in item.items() if v not in ({}, [], "")} for item in plain["items"]]
     documents = {"bank": plain["header"], "items": {"schema_version": 2, "items": items}}
-    if bank.framework.id not in shipped_frameworks():
+    if not is_shipped(bank.framework):
         documents["framework"] = plain["framework"]
     with whole_folder(folder, replaced=BANK_FILES.__contains__) as out:
         for name, document in documents.items():

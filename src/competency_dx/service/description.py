@@ -10,7 +10,7 @@ from competency_dx.adaptive import NextItems
 from competency_dx.competencies import Profile
 from competency_dx.documents import JsonDocument, schema
 from competency_dx.scoring import Scores
-from competency_dx.service.operations import ServedBank, named, schemas
+from competency_dx.service.operations import MOST_PERSONS, ServedBank, named, schemas
 from competency_dx.service.problems import Problem
 
 JSON = "application/json"
@@ -54,6 +54,7 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     for name, whole in schemas().items():
         parts |= whole.pop("$defs", {}) | {name: {k: v for k, v in whole.items() if k not in {"$schema", "$id"}}}
     parts["answers-1"]["required"] = ["bank", "persons"]
+    parts["answers-1"]["properties"]["persons"]["maxItems"] = MOST_PERSONS
     components = {"schemas": {name.replace(" ", "_"): part for name, part in parts.items()}}
     text = json.dumps(document | {"components": components}, ensure_ascii=False)
     place = re.compile(r'"#/\$defs/([^"]+)"')

@@ -18,6 +18,8 @@ from competency_dx.findings import in_results_only
 from competency_dx.responses import answers_schema, load_responses, parse_answers
 from competency_dx.scoring import Scores, score
 
+MOST_PERSONS = 1000
+"""In one request: their profiles take some seconds and eight megabytes."""
 NOT_THERE = {"bank.not_published", "bank.no_version", "bank.no_name"}
 
 
@@ -81,6 +83,9 @@ class Operations:
         named = document.get("bank") if isinstance(document, dict) else None
         if not isinstance(named, str):
             raise DocumentError("service.bank_missing", where="answers.bank")
+        persons = document.get("persons")
+        if isinstance(persons, list) and len(persons) > MOST_PERSONS:
+            raise RequestError("service.too_many", most=MOST_PERSONS)
         return self._bank(named), {"kind": "answers"} | document
 
     def _bank(self, reference: str) -> ItemBank:

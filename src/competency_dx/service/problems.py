@@ -24,6 +24,7 @@ STATUS: Mapping[str, int] = {
     "service.no_place": 404,
     "service.method": 405,
     "service.too_large": 413,
+    "service.too_many": 413,
     "service.media_type": 415,
 }
 """The status of faults of the client that is not 422."""
