@@ -65,7 +65,7 @@ def _beside(model: Literal["GRM", "3PL"], data: Codes, priors: str | None, in_tu
         found = mirt.fit_mirt(data.astype(np.int64), model=model, compute_standard_errors=True)
         kept["peer"] = found.log_likelihood
 
-    a, b = in_turn(ours, peer, runs=3)
+    a, b = in_turn(ours, peer, runs=5)
     shape = " × ".join(f"{n:,}" for n in data.shape)
     how = "maximum likelihood" if priors is None else "weak priors"
     return (

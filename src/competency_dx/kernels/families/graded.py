@@ -8,7 +8,6 @@ boundary of the next admitted one, so its probability is zero; the lowest admitt
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -57,11 +56,10 @@ def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
 def _above(allowed: Bools) -> Floats:
     """Return U (n, K, K) whose column j is ∂P_k / ∂P*_j: +1 for k = j, -1 for the admitted category right below j."""
     n, K = allowed.shape
-    out = np.zeros((n, K, K))
-    for i, row in enumerate(allowed):
-        admitted = np.flatnonzero(row)
-        for below, j in pairwise(admitted):
-            out[i, j, j], out[i, below, j] = 1.0, -1.0
+    out, below = np.zeros((n, K, K)), np.full((n, K), -1)
+    below[:, 1:] = np.maximum.accumulate(np.where(allowed, np.arange(K), -1), axis=1)[:, :-1]
+    i, j = np.nonzero(allowed & (below >= 0))
+    out[i, j, j], out[i, below[i, j], j] = 1.0, -1.0
     return out
 
 
