@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from competency_dx.bank import CodeMap, Item, ItemBank
+from competency_dx.bank import CodeMap, ItemBank
 from competency_dx.documents import check_content
 from competency_dx.errors import DocumentError, repeated
 from competency_dx.responses.missing import Reason
@@ -54,7 +54,8 @@ def answers_schema(bank: ItemBank | None = None) -> dict[str, Any]:
         kinds = list(dict.fromkeys(name for natural in NATURAL.values() for name in natural["type"]))
         items: dict[str, Any] = {"additionalProperties": {"type": kinds, "items": CODE, "additionalProperties": ONE}}
     else:
-        items = {"properties": {i.id: dict(_natural(i)) for i in bank.items}, "additionalProperties": False}
+        coded = {i.id: "single" if isinstance(i.rule, CodeMap) else i.type for i in bank.items}
+        items = {"properties": {i: dict(NATURAL[kind]) for i, kind in coded.items()}, "additionalProperties": False}
         form = {"enum": [*(f.id for f in bank.forms), None]}
     person = {
         "type": "object",
@@ -80,10 +81,6 @@ def answers_schema(bank: ItemBank | None = None) -> dict[str, Any]:
         "required": ["persons"],
         "additionalProperties": False,
     }
-
-
-def _natural(item: Item) -> Mapping[str, Any]:
-    return NATURAL["single" if isinstance(item.rule, CodeMap) else item.type]
 
 
 def is_answers(source: object) -> bool:
@@ -150,15 +147,12 @@ def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
         raise DocumentError("responses.no_answers", where=f"{KIND}.persons")
     try:
         check_content(document, answers_schema(bank), {}, KIND)
+        json.dumps(document, ensure_ascii=False).encode()
     except DocumentError as fault:  # without the answers themselves, and with what to do here
         facts = {name: fact for name, fact in fault.facts.items() if name != "given"}
         code = "responses.answers_fields" if fault.code == "result.fields" else "responses.answers_value"
         raise DocumentError(code, **facts) from None
-    except RecursionError as fault:
-        raise DocumentError("result.not_json", fault=fault) from None
-    try:
-        json.dumps(document, ensure_ascii=False).encode()
-    except UnicodeEncodeError as fault:  # halves of letters
+    except (RecursionError, UnicodeEncodeError) as fault:  # too deep, or halves of letters
         raise DocumentError("result.not_json", fault=fault) from None
     if str(document.get("bank", bank.id)).partition("@")[0] != bank.id:
         raise DocumentError("responses.another_bank", where=f"{KIND}.bank", given=document["bank"], bank=bank.id)
@@ -171,9 +165,8 @@ def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
             place = f"{KIND}.persons[{k}].answers.{item}"
             if isinstance(answer, float) and not math.isfinite(answer):
                 raise DocumentError("responses.no_number", name=place)
-            if (
-                isinstance(answer, int) and answer < 0 and bank.item(item).type != "number"
-            ):  # no code of a missing answer
+            negative = isinstance(answer, int) and answer < 0  # no code of a missing answer
+            if negative and bank.item(item).type != "number":
                 raise DocumentError("responses.no_such_answers", where=place, bank=bank.id)
 
 
@@ -187,10 +180,10 @@ def _marked(cells: Column, blank: np.ndarray[Any, np.dtype[np.bool_]]) -> Column
 
 def refuse_impossible(responses: Responses, bank: ItemBank) -> None:
     """Refuse answers that no form or rater can have given: options that do not exist, points beyond the maximum."""
-    places = (
+    where = [
         f"{KIND}.persons[{row}].answers.{responses.items[k]}"
         for row, k in np.argwhere(responses.reasons == Reason.INVALID).tolist()
         if bank.item(responses.items[k]).type not in TYPED
-    )
-    if where := list(places):
+    ]
+    if where:
         raise DocumentError("responses.no_such_answers", where=where, bank=bank.id)
