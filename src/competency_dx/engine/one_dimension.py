@@ -134,8 +134,7 @@ class OneDimension(Integral):
         if coarser:
             theta, log_weight = self._support(kept.mean, kept.variance, needed)
         curves, free = of.tables(now.phi, theta), np.flatnonzero(of.population.free)
-        population = self._scores_by_power(kept)[:, free]
-        population = population if self.persons.shared else population[self.order]
+        population = self._scores_by_power(kept)[slice(None) if self.persons.shared else self.order][:, free]
         scores = louis.split_scores(curves.derivatives, curves.owner, population, theta)
         missing = louis.missing_information(
             self._placed(kept.mean, kept.variance),

@@ -145,8 +145,7 @@ def _sums(matched: Matched, known: ItemParameters, items: Ints | None = None) ->
     observed = matched.observed if items is None else matched.observed[:, items]
     top = (known.n_categories if items is None else known.n_categories[items]) - 1
     least, higher = int(top.min()), [(int(p), np.flatnonzero(top == p)) for p in np.unique(top)[1:]]
-    n, earned, possible = np.empty((3, len(codes)), dtype=np.int64)
-    whole = everywhere(observed)
+    (n, earned, possible), whole = np.empty((3, len(codes)), dtype=np.int64), everywhere(observed)
 
     def one(block: slice) -> None:
         earned[block] = codes[block].sum(axis=1, dtype=np.int32)

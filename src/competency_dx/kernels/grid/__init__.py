@@ -200,9 +200,8 @@ def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -
 
     Blocks are added up in double precision, in their order.
     """
-    one = partial(_block_statistics, joint_terms(answers, tables))
-    pieces = answers.pieces(even_size(len(answers.codes)))
-    return _added(map_pieces(one, pieces, executor=executor), len(tables.log_prob))
+    one, size = partial(_block_statistics, joint_terms(answers, tables)), even_size(len(answers.codes))
+    return _added(map_pieces(one, answers.pieces(size), executor=executor), len(tables.log_prob))
 
 
 def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
