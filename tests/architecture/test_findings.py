@@ -35,7 +35,7 @@ def catalogues() -> Iterator[tuple[str, Template]]:
     """Yield every template with the room it stands in."""
     for path in sorted(SOURCE.rglob("*.py")):
         room = path.relative_to(SOURCE).parts[0]
-        if room == "findings.py" or "Template" not in calls(ast.parse(path.read_text(encoding="utf-8"))):
+        if room == "findings.py" or not re.search(r"\bTemplate\(", path.read_text(encoding="utf-8")):
             continue
         module = importlib.import_module(".".join(path.relative_to(SOURCE.parent).with_suffix("").parts))
         for thing in vars(module).values():
