@@ -18,7 +18,8 @@ from typing import Annotated, Any, ClassVar, Literal, NoReturn, NotRequired, Sel
 import numpy as np
 
 from competency_dx.arrays import FrozenDict, dtype_of
-from competency_dx.errors import CompetencyDxError, DocumentError, phrase
+from competency_dx.errors import CompetencyDxError, DocumentError, Verbatim, phrase
+from competency_dx.personal_data import masked
 
 ARRAY = "Array of "
 BARE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -263,7 +264,9 @@ def _refuse(item: object, outline: Mapping[str, Any], where: str) -> NoReturn:
     fixed = outline.get("enum") or ([outline["const"]] if "const" in outline else [])
     expected = fixed or [phrase(f"result.type_{kind.removeprefix(ARRAY)}") for kind in dict.fromkeys(named)]
     listing = named[0].startswith(ARRAY)
-    raise DocumentError("result.array" if listing else "result.value", where=where, given=item, expected=expected)
+    given = masked(item) if isinstance(item, str) else Verbatim("[…]" if isinstance(item, list) else "{…}")
+    shown = given if isinstance(item, str | list | dict) else item
+    raise DocumentError("result.array" if listing else "result.value", where=where, given=shown, expected=expected)
 
 
 def _check_object(item: dict[str, Any], outline: Mapping[str, Any], definitions: Mapping[str, Any], where: str) -> None:

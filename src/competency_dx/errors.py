@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Any
 
+from competency_dx.personal_data import hidden_text
 from competency_dx.wording import worded
 
 LANGUAGES = ("ru", "en")
@@ -151,7 +152,9 @@ def repeated(ids: Iterable[str]) -> list[str]:
 
 def _fact(fact: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever a sentence shows
     """Return a fact as sentences show it: numbers, texts and tuples of them, both texts of what has two languages."""
-    if fact is None or isinstance(fact, str | bool | int | float):
+    if isinstance(fact, str):
+        return fact if isinstance(fact, Verbatim) else hidden_text(fact)
+    if fact is None or isinstance(fact, bool | int | float):
         return fact
     if hasattr(fact, "dtype"):
         return _fact(fact.tolist())
@@ -173,4 +176,4 @@ def _foreign(fault: BaseException) -> dict[str, str]:
     if hasattr(mark, "line"):  # YAML counts from 0
         line, column = mark.line + 1, mark.column + 1
     place = f"строка {line}, позиция {column}" if line is not None else type(fault).__name__
-    return {"en": " ".join(str(fault).split()), "ru": place}
+    return {"en": hidden_text(" ".join(str(fault).split())), "ru": place}

@@ -16,6 +16,7 @@ import numpy as np
 
 from competency_dx.arrays import FrozenDict
 from competency_dx.errors import CompetencyDxWarning
+from competency_dx.personal_data import hidden_text
 from competency_dx.wording import worded
 
 Severity = Literal["info", "warning", "error"]
@@ -89,7 +90,7 @@ class Template:
         ``{where}`` are places as the sentence names them, a cell with its content; `severity` is given where it depends on the
         facts.
         """
-        ids = tuple(dict.fromkeys(str(i) for i in scope))
+        ids = tuple(dict.fromkeys(hidden_text(str(i)) for i in scope))
         shown = {"scope": ids, "n": len(ids), "where": tuple(where)}
         shown |= {name: _plain(fact) for name, fact in facts.items()}
         ru, en = (worded(text, shown, language) for language, text in (("ru", self.ru), ("en", self.en)))
@@ -103,6 +104,8 @@ class Template:
 
 def _plain(fact: Any) -> Any:  # noqa: ANN401 - to a JSON value
     """Return a fact as JSON has it, with tuples for lists, None for what is no number, both texts of a bilingual one."""
+    if isinstance(fact, str):
+        return hidden_text(fact)
     if isinstance(fact, np.generic):
         return _plain(fact.item())
     if isinstance(fact, float):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import FrozenDict, value
+from competency_dx.personal_data import hidden_text
 
 
 @lru_cache(maxsize=1)
@@ -64,8 +65,9 @@ class Provenance:
     settings: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "inputs", FrozenDict(self.inputs))
-        object.__setattr__(self, "settings", FrozenDict(self.settings))
+        for name in ("inputs", "settings"):
+            texts = {key: hidden_text(text) for key, text in getattr(self, name).items()}
+            object.__setattr__(self, name, FrozenDict(texts))
 
 
 def provenance(verb: str, inputs: Mapping[str, str], settings: Mapping[str, str]) -> Provenance:

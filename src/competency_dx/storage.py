@@ -213,7 +213,7 @@ def _clear(target: Path, *, older: float) -> None:
     for left in target.parent.glob(glob.escape(f".{target.name}{PARTIAL}") + "*"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime >= older:
-                LOG.warning("removing %s, which a stopped process left unfinished", left)
+                LOG.warning("removing %s, which a stopped process left unfinished", left.name)
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import builtins
+import csv
+import hashlib
 import html
 import itertools
 import re
@@ -24,6 +27,7 @@ from competency_dx.competencies import STATUSES, Misconception
 from competency_dx.errors import MissingDependencyError
 from competency_dx.reports.cohort import binned, natural
 from competency_dx.reports.pages import strings
+from competency_dx.responses import Layout
 
 
 def wrong(argument: object) -> Any:
@@ -262,6 +266,32 @@ def test_workbook_has_real_numbers(folder: Path, profiles: cdx.DeficitProfiles) 
 def test_json_reads_back(folder: Path, profiles: cdx.DeficitProfiles) -> None:
     text = (folder / "profiles.json").read_text(encoding="utf-8")
     assert cdx.DeficitProfiles.from_json(text).to_json() == profiles.to_json()
+
+
+def test_pages_run_and_load_nothing_else(folder: Path) -> None:
+    """The policy stands before everything it rules, and names the digests of the script and the style of the page."""
+    for path in pages(folder)[:2]:
+        text = path.read_text(encoding="utf-8")
+        policy = html.unescape(re.search(r'Content-Security-Policy" content="(.*?)"', text)[1])  # type: ignore[index]
+        assert policy.startswith("default-src 'none';")
+        assert "http" not in policy
+        for tag, parts in (("style", 1), ("script", int(path.name == "index.html"))):
+            contents = re.findall(rf"(?s)<{tag}[^>]*>(.*?)</{tag}>", text)
+            assert len(contents) == parts
+            for content in contents:
+                digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+                assert f"'sha256-{digest}'" in policy
+        assert not re.search(r"\son\w+=|javascript:", text)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "＝"])
+def test_no_cell_and_no_heading_of_a_csv_is_a_formula(start: str, tmp_path: Path) -> None:
+    table = {"person": [f"{start}cmd|x", "b"], f"{start}1+1": [1, 0], "i2": [0, 1]}
+    found = cdx.load_responses(table, layout=Layout(person="person", items=(f"{start}1+1".strip(), "i2")))
+    lines = cdx.report(found, tmp_path / "t.csv", language="en").read_bytes().decode("utf-8-sig").split("\r\n")
+    cells = [cell.strip('"') for row in csv.reader(lines) for cell in row]
+    assert not [c for c in cells if c.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝"))]
+    assert [c for c in cells if c.startswith("'")] or start in "\t\r"
 
 
 def test_pages_of_persons_who_left_are_removed_and_nothing_else(few: cdx.DeficitProfiles, tmp_path: Path) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import time
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import competency_dx as cdx
+from competency_dx.bank import shipped_banks
 from competency_dx.errors import ResponsesError
+from competency_dx.personal_data import personal_in
 from competency_dx.responses import Layout, load_responses
 
 PEOPLE = ["т-1", "т-2", "т-3", "т-4"]
@@ -100,3 +106,63 @@ def test_the_time_is_linear(cell: str) -> None:
     start = time.process_time()
     load_responses(table, layout=Layout(pii="drop"))
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("звоните 8–912–345–67–89", "phone"),
+        ("８９１２ ３４５ ６７ ８９", "phone"),
+        ("+7(912)345-67-89", "phone"),
+        ("мой номер 11223344595 вот", "СНИЛС"),
+        ("112 233 445 95", "СНИЛС"),
+        ("65 04 № 123456", "passport"),
+        ("12.03.1978 г.р.", "birth date"),
+        ("г. Тюмень, ул. Ленина, д. 5, кв. 12", "address"),
+        ("ivanova_m_i", "name"),
+        ("IvanovaMI", "name"),
+        ("эксперт Шмидт А. К. снизила", "name"),
+        ("Ким Елена Викторовна", "name"),
+    ],
+)
+def test_spellings_in_a_text_and_in_ids(text: str, what: str) -> None:
+    shown = "name in a comment" if what == "name" and " " in text else what
+    with pytest.raises(ResponsesError, match=rf"прим \({shown}\)|прим \(name\)"):
+        load_responses(table_of("прим", [text, "да", "нет"]), layout=Layout(items=("x",)))
+    with pytest.raises(ResponsesError, match="personal data") as refused:
+        load_responses({"код": [text, "т-2"], "x": [1, 0]}, layout=Layout(items=("x",)))
+    assert text not in repr(refused.value.facts) + str(refused.value)
+
+
+ANSWERS = ["Губкина Мария", "8 (912) 345-67-89", "ivanova_m_i", "Шмидт Анна Карловна", "a.b@mail.ru"]
+
+
+def test_texts_of_answers_and_headings_are_nowhere(tmp_path: Path) -> None:
+    bank = cdx.load_bank("mathematics")
+    text, choice = (next(i for i in bank.items if i.type == kind) for kind in ("number", "single"))
+    n = len(ANSWERS)
+    table = {
+        "код": [f"т-{k}" for k in range(n + 6)],
+        choice.id: [*choice.options][:1] * 6 + ANSWERS,
+        text.id: ["1"] * 6 + ANSWERS,
+    }
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = load_responses(table, bank=bank, layout=Layout(cells="raw", unreadable="leave_out"))
+    cdx.report(found, tmp_path / "r")
+    assert "responses.personal_answers" in {f.code for f in found.findings}
+    files = [p.read_bytes().decode(errors="replace") for p in (tmp_path / "r").rglob("*") if p.is_file()]
+    said_all = [str(w.message) for w in said] + [f.ru + repr(f) for f in found.findings]
+    everything = "\n".join([*files, *said_all, repr(found.provenance), repr(pickle.dumps(found.findings))])
+    assert not [a for a in ANSWERS if a in everything]
+    assert cdx.responses.Responses.from_json(found.to_json()).to_json() == found.to_json()
+
+
+def test_answers_of_the_shipped_banks_are_no_personal_data() -> None:
+    """Keys, codes of options and simulated answers: none is taken for personal data."""
+    for name in shipped_banks():
+        bank = cdx.load_bank(name)
+        drawn = cdx.simulate(bank, 40, rng=np.random.default_rng(2)).answers
+        keys = [str(part) for i in bank.items for part in (i.key if isinstance(i.key, tuple) else [i.key]) if part]
+        given = keys + [text for item in (drawn.vocabulary if drawn else ()) for text in item]
+        assert not [text for text in given if personal_in(text)]

@@ -173,10 +173,10 @@ def chart_svg(chart: Chart, prefix: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>", "", body[body.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
     body = body.replace('id="', f'id="{prefix}-').replace('="#', f'="#{prefix}-').replace("url(#", f"url(#{prefix}-")
-    body = body.replace("xlink:href", "href")
-    return re.sub(
-        r"<svg [^>]*viewBox=(\"[^\"]*\")[^>]*>", r'<svg class="picture" role="img" viewBox=\1>', body, count=1
-    )
+    # rules of a style element would reach the whole page
+    body = re.sub(r"<style[^>]*>.*?</style>", "", body, flags=re.DOTALL).replace("xlink:href", "href")
+    head = r'<svg class="picture" role="img" stroke-linejoin="round" stroke-linecap="butt" viewBox=\1>'
+    return re.sub(r"<svg [^>]*viewBox=(\"[^\"]*\")[^>]*>", head, body, count=1)
 
 
 def _short(name: str) -> str:

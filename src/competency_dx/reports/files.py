@@ -17,7 +17,7 @@ from competency_dx.reports.pages import Language
 if TYPE_CHECKING:
     import pandas as pd
 
-RISKY = ("=", "+", "-", "@", "\t", "\r")
+RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 SheetCell = str | float | int | bool | None
 WIDEST, NARROWEST = 60, 8
 SAMPLE = 200
@@ -30,7 +30,7 @@ UNSAFE = re.compile(r"[^0-9A-Za-zА-Яа-яЁё_-]+")
 def csv_bytes(frame: pd.DataFrame, language: Language) -> bytes:
     """Return the table as CSV: semicolons and decimal comma in Russian, commas and decimal point in English.
 
-    Numbers are written in full, so that reading the file again gives the same numbers. A text that a spreadsheet
+    Numbers are written in full, so that reading the file again gives the same numbers. A text or a heading that a spreadsheet
     would run as a formula gets an apostrophe in front, as spreadsheets do themselves. UTF-8 starts with a byte order
     mark, which Excel needs to recognise Cyrillic.
     """
@@ -38,9 +38,14 @@ def csv_bytes(frame: pd.DataFrame, language: Language) -> bytes:
     safe = frame.copy()
     for name in frame.columns:
         if frame[name].dtype.kind not in "fiub":
-            safe[name] = frame[name].map(lambda c: f"'{c}" if isinstance(c, str) and c.startswith(RISKY) else c)
+            safe[name] = frame[name].map(_plain_cell)
+    safe.columns = [_plain_cell(str(name)) for name in frame.columns]
     out: str = safe.to_csv(None, sep=separator, decimal=comma, index=False, lineterminator="\r\n")
     return out.encode("utf-8-sig")
+
+
+def _plain_cell(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip(" ").startswith(RISKY) else cell
 
 
 @value

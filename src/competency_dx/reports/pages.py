@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -71,12 +73,12 @@ def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[Find
 
 @cache
 def environment() -> Environment:
-    """Return the environment: everything is escaped, a name the page does not know is an error."""
+    """Return the environment: everything is escaped, an unknown name is an error; it has style, script and content policy."""
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError:
         raise require("jinja2", "report", "report()") from None
-    return Environment(
+    out = Environment(
         loader=PackageLoader("competency_dx.reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -84,9 +86,17 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    style, script = (out.get_template(name).render(font=FONT) for name in ("style.css", "filter.js"))
+    css, js = (b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
+    content_policy = (  # a browser uses these two and loads nothing
+        f"default-src 'none'; style-src-elem 'sha256-{css}'; style-src-attr 'unsafe-inline'; script-src 'sha256-{js}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    out.globals |= {"style": style, "script": script, "content_policy": content_policy}
+    return out
 
 
 def render(template: str, language: Language, values: Mapping[str, object]) -> str:
     """Return a page; `t` holds the sentences of the language."""
-    shared = {"t": strings(language), "language": language, "font": FONT, "swatch": swatch, "patterns": patterns}
+    shared = {"t": strings(language), "language": language, "swatch": swatch, "patterns": patterns}
     return environment().get_template(template).render(shared | dict(values))

@@ -10,8 +10,8 @@ SHEET = Template("responses.sheet", "info",
     "Прочитан лист {where}; остальные листы книги не использованы.",
     "Sheet {where} was read; the other sheets of the workbook were not used.")
 MORE_SHEETS = Template("responses.more_sheets", "warning",
-    "На других листах тоже есть ответы, они не прочитаны: {where}. Прочитайте их отдельно: Layout(sheet=…) или --sheet.",
-    "Other sheets hold answers too and were not read: {where}. Read them one by one: Layout(sheet=…) or --sheet.")
+    "На других листах тоже есть ответы, они не прочитаны: {scope}. Прочитайте их отдельно: Layout(sheet=…) или --sheet.",
+    "Other sheets hold answers too and were not read: {scope}. Read them one by one: Layout(sheet=…) or --sheet.")
 HIDDEN_SHEETS = Template("responses.hidden_sheets", "warning",
     "Скрытые листы с ответами не прочитаны (лист, строк): {counts}; прочитан лист {sheet}, в нём {rows:строка|строки|строк}. "
     "Если нужен скрытый: Layout(sheet=…) или --sheet.",
@@ -58,8 +58,14 @@ VARYING = Template("responses.varying", "info",
     "Сведения меняются внутри участника, взято первое значение: {scope}.",
     "Background that varies within a person; the first value was taken: {scope}.")
 PERSONAL_DATA = Template("responses.personal_data", "info",
-    "Столбцы с персональными данными удалены: {scope}.",
-    "Columns with personal data were dropped: {scope}.")
+    "Столбцы с персональными данными удалены: {scope}. Не распознаются прозвища, слитные логины, редкие имена и фамилия без "
+    "имени, отчества или инициалов; просмотрите остальные столбцы.",
+    "Columns with personal data were dropped: {scope}. Nicknames, logins written as one word, rare first names and a surname "
+    "without first name, patronymic or initials are not recognised: look through the other columns.")
+PERSONAL_ANSWERS = Template("responses.personal_answers", "warning",
+    "Ответы с персональными данными ({cells:ячейка|ячейки|ячеек}): {scope}; сохранена только первая буква. Уберите их из "
+    "исходной таблицы.",
+    "Answers hold personal data ({cells:cell|cells}): {scope}; only the first letter was kept. Remove them from the source.")
 SCORED_CELLS = Template("responses.scored_cells", "info",
     "Ячейки прочитаны как готовые баллы (значения от 0 до максимума, среди них не бывающие ответами): {scope}.",
     "The cells were taken as points (0 to the maximum, some of which cannot be answers): {scope}.")

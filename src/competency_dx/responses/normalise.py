@@ -139,13 +139,6 @@ def points_within(text: str, maximum: int) -> int | None:
     return read[0] if read is not None and 0 <= read[0] <= maximum and read[1] in {None, maximum} else None
 
 
-def masked(text: str) -> str:
-    """Return a content as a message may show it: short, of longer words and numbers the beginning only."""
-    least = 4 if " " in text else 6
-    out = re.sub(rf"[^\W\d_]{{{least},}}|\d{{7,}}", lambda word: word[0][:2] + "…", text)
-    return out if len(out) <= 24 else out[:23].rstrip("…") + "…"
-
-
 def plain(number: Fraction) -> str:
     """Return a number as text: decimal where that is exact, otherwise a fraction."""
     if number.denominator == 1:

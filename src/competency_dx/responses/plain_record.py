@@ -15,6 +15,7 @@ import numpy as np
 
 from competency_dx.arrays import names
 from competency_dx.errors import ResponsesError
+from competency_dx.personal_data import personal_in
 from competency_dx.responses.explanation import Kind, RawAnswers
 from competency_dx.responses.findings import AMBIGUOUS_OPTIONS, ROW_NUMBERS
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, token_code
@@ -97,7 +98,7 @@ def _person(name: object, content: object) -> str:
     ids = column(name, [content])
     text = "".join(ids.vocabulary)
     labelled = strength_of_label(text) or header_form(text) == ids.header
-    return "" if labelled or personal_columns([ids]) else text
+    return "" if labelled or personal_columns({name: ids}) else text
 
 
 def _cell(plain: PlainItem, content: object) -> PlainCell | None:
@@ -113,7 +114,7 @@ def _cell(plain: PlainItem, content: object) -> PlainCell | None:
     if token or len(text) > LONGEST:
         return None
     verdict, (points, top) = plain.judge(*written(item, [text], [kind])), read_points(text) or (-1, None)
-    if top is not None:
+    if top is not None or (not verdict.points and not item.options and personal_in(text)):
         return None
     zeros = item.type == "digits" and key.startswith("0") and text.isdigit() and len(text) < len(key)
     earned = verdict.points if verdict.readable else -1

@@ -138,7 +138,7 @@ def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) ->
         blank = [not form and g is None for form, g in zip(forms, given, strict=True)]
         columns[f"answers.{item}"] = _marked(column(item, cells), np.array(blank))
     table = Table(columns=columns, rows=len(persons), origin=KIND)
-    refuse_personal(table, set(columns) - {"person"}, layout)
+    refuse_personal(table, set(columns) - {"person"}, None, layout)
     return Roles(table, "person", "form" if any(forms) else None, {i: (f"answers.{i}",) for i in items}, ())
 
 

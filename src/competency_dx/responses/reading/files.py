@@ -18,6 +18,7 @@ import numpy as np
 
 from competency_dx.errors import ResponsesError, phrase, require
 from competency_dx.findings import Finding
+from competency_dx.personal_data import hidden_text
 from competency_dx.responses.findings import (
     EMPTY_ROWS,
     ENCODING,
@@ -210,8 +211,8 @@ def _with_header(
             named.append((name or f"column {k + 1}", content))
             headless += [f"column {k + 1}"] if not name and k else []
     raw = table(named, origin)
-    skipped = [" ".join(filter(None, (cell_text(c)[0] for c in row if c is not None)))[:60] for row in head[:-1]]
-    shown = [s for s in skipped if s]
+    skipped = [" ".join(filter(None, (cell_text(c)[0] for c in row if c is not None))) for row in head[:-1]]
+    shown = [hidden_text(s)[:60] for s in skipped if s]
     findings = [*notes, *([HEADER_ROWS.of(where=shown, rows=len(shown))] if shown else []), *NO_HEADING.about(headless)]
     blank = np.all([c.codes < 0 for c in raw.columns.values()], axis=0) if raw.rows else np.zeros(0, dtype=np.bool_)
     between = blank & ~np.logical_and.accumulate(blank[::-1])[::-1]
@@ -247,7 +248,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     at = header_row(grid[:HEAD], ids)
     body = grid[at + 1 :]
     cells = [pd.Series([None if row[k] == "" else row[k] for row in body], dtype=object) for k in range(len(grid[0]))]
-    notes = [SHEET.of(where=[chosen], sheet=chosen)] if len(filled) > 1 else []
+    notes = [SHEET.of(where=[hidden_text(chosen)], sheet=chosen)] if len(filled) > 1 else []
     notes += _other_sheets(filled, fits, chosen, hidden, ids)
     return _with_header(path.name, grid[: at + 1], cells, notes)
 
@@ -288,7 +289,7 @@ def _other_sheets(
         [HIDDEN_SHEETS.of([n for n, _ in covered], counts=covered, sheet=chosen, rows=rows[chosen])] if covered else []
     )
     return [
-        *MORE_SHEETS.about([n for n in alike if n not in hidden], where=[n for n in alike if n not in hidden]),
+        *MORE_SHEETS.about(n for n in alike if n not in hidden),
         *out,
     ]
 

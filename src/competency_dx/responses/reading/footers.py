@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from competency_dx.personal_data import hidden_text
 from competency_dx.responses.findings import TOTAL_ROWS
 from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.layout import is_total
@@ -104,4 +105,4 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
 
 def _shown(text: str) -> str:
     """Return a content as it may be shown: of a signature the first word only."""
-    return text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else text[:60]
+    return text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else hidden_text(text)[:60]

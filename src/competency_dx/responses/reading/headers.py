@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from competency_dx.arrays import value
 from competency_dx.bank import Rubric
 from competency_dx.errors import ResponsesError
+from competency_dx.personal_data import hidden_text
 from competency_dx.responses.normalise import fold_code, tidy
 from competency_dx.responses.rules import edit_distance
 
@@ -146,7 +147,8 @@ def is_id(name: str, ids: frozenset[str]) -> bool:
 
 def hinted(names: Mapping[str, Collection[str]]) -> list[str]:
     """Return names with the items they may mean: ``"Q01 (Q1?)"``."""
-    return [f"{name} ({' or '.join(meant)}?)" if meant else name for name, meant in names.items()]
+    shown = {hidden_text(name): meant for name, meant in names.items()}
+    return [f"{name} ({' or '.join(meant)}?)" if meant else name for name, meant in shown.items()]
 
 
 def _forms_of(name: str) -> tuple[str, str]:

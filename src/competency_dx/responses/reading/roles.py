@@ -10,6 +10,7 @@ import numpy as np
 from competency_dx.bank import Item, ItemBank
 from competency_dx.errors import ResponsesError, phrase, repeated
 from competency_dx.findings import Finding
+from competency_dx.personal_data import hidden_text
 from competency_dx.responses.findings import (
     BACKGROUND,
     HEADER_MATCHED,
@@ -23,7 +24,7 @@ from competency_dx.responses.normalise import fold_code, read_number, read_point
 from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
-from competency_dx.responses.reading.privacy import IN_WORDS, Personal, personal_columns, signed_columns
+from competency_dx.responses.reading.privacy import IN_WORDS, ColumnKind, personal_columns, signed_columns
 from competency_dx.responses.reading.sums import sum_columns
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
@@ -60,7 +61,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     else:
         items, notes = _named_items(table, layout), []
     used = {name for parts in items.values() for name in parts}
-    personal = refuse_personal(table, used, layout)
+    personal = refuse_personal(table, used, names, layout)
     full, table = table.columns, _without(table, personal, layout)
     table, person = _person(table, used, layout)
     form = _form(table, bank, layout, used)
@@ -176,24 +177,26 @@ def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
     return [known[i] for i in layout.items]
 
 
-def refuse_personal(table: Table, used: set[str], layout: Layout) -> dict[str, Personal]:
+def refuse_personal(table: Table, used: set[str], names: ItemNames | None, layout: Layout) -> dict[str, ColumnKind]:
     """Return the columns with personal data and what they hold; raises where they are not to be dropped."""
     labels = {} if table.index is None else {table.index.name: table.index}
-    personal = personal_columns(c for name, c in {**table.columns, **labels}.items() if name not in used)
-    return _allowed(table, dict(personal), layout)
+    further = {name: c for name, c in {**table.columns, **labels}.items() if name not in used}
+    # a heading like that of an item is no name
+    columns = {n: replace(c, name="item") if names and names.near(n) else c for n, c in further.items()}
+    return _allowed(table, personal_columns(columns), layout)
 
 
-def _allowed(table: Table, personal: dict[str, Personal], layout: Layout) -> dict[str, Personal]:
+def _allowed(table: Table, personal: dict[str, ColumnKind], layout: Layout) -> dict[str, ColumnKind]:
     if personal and layout.pii == "refuse":
         shown = [
-            phrase(IN_WORDS[kind], column=name) if kind in IN_WORDS else f"{name} ({kind})"
+            phrase(IN_WORDS[kind], column=name) if kind in IN_WORDS else f"{hidden_text(name)} ({kind})"
             for name, kind in personal.items()
         ]
         raise ResponsesError("responses.personal_data", origin=table.origin, items=shown)
     return personal
 
 
-def _without(table: Table, personal: Mapping[str, Personal], layout: Layout) -> Table:
+def _without(table: Table, personal: Mapping[str, ColumnKind], layout: Layout) -> Table:
     columns = {name: c for name, c in table.columns.items() if name not in personal}
     if layout.person is not None and layout.person in personal and layout.person in table.columns:
         ids = table.columns[layout.person]  # numbers in the order of the first row stand for them

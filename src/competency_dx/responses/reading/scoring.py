@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
+from competency_dx.personal_data import masked, personal_in
 from competency_dx.responses import findings as catalogue
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
-from competency_dx.responses.normalise import masked, read_points
+from competency_dx.responses.normalise import read_points
 from competency_dx.responses.reading.table import Column
 from competency_dx.responses.reading.unreadable import refuse_unreadable
 from competency_dx.responses.responses import HIGHEST
@@ -113,8 +115,25 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
         status[:, k] = np.append(v.status, np.uint8(BLANK))[column.codes]
         highest[k] = items[name].max_score if items else v.maximum or max(1, int(v.points.max(initial=0)))
         remarks += remarks_of(name, column, v, items[name] if mode == "raw" else None, stated)
+        if mode == "raw":
+            columns[name], hidden = _without_texts(column, v, items[name])
+            remarks += [(catalogue.PERSONAL_ANSWERS, name, "", hidden)] if hidden else []
     blanks = np.array([u.get("", BLANK) for u in own], dtype=np.int64)
     return Scored(columns, mode, scores, status, blanks, highest, (*found, *gather(remarks)))
+
+
+def _without_texts(column: Column, v: Verdicts, item: Item) -> tuple[Column, int]:
+    """Return a column of answers as it is kept, and how many cells held personal data.
+
+    Of what cannot be read and of personal data in wrong answers only the beginning is kept.
+    """
+    unread = (v.status == Reason.INVALID) & ~v.tokens
+    free = (v.points == 0) & ~v.tokens & (not item.options)
+    texts = list(column.vocabulary)
+    personal = [k for k in np.flatnonzero(unread | free).tolist() if personal_in(texts[k])]
+    for k in {*np.flatnonzero(unread).tolist(), *personal}:
+        texts[k] = masked(texts[k])
+    return replace(column, vocabulary=tuple(texts)), int(column.counts()[personal].sum())
 
 
 def gather(remarks: Iterable[Remark]) -> tuple[Finding, ...]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from competency_dx.bank import CodeMap, Given, Item, Rubric
 from competency_dx.errors import ResponsesError, phrase
+from competency_dx.personal_data import masked
 from competency_dx.responses.missing import Reason
-from competency_dx.responses.normalise import masked, read_integer, read_points
+from competency_dx.responses.normalise import read_integer, read_points
 from competency_dx.responses.responses import HIGHEST
 
 if TYPE_CHECKING:

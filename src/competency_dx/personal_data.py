@@ -1,0 +1,224 @@
+"""Personal data inside a text, in any spelling of digits, dashes and spaces: numbers and addresses of persons, and names.
+
+Names are recognised by words that stand together: a usual first name, a patronymic, a surname by its ending, initials, in
+Cyrillic letters or transliterated. Not recognised: a surname alone or written together with other letters, nicknames, first
+names that are not on the list.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from functools import lru_cache
+from importlib.resources import files
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+Personal = Literal[
+    "name", "e-mail", "phone", "СНИЛС", "passport", "ИНН", "birth date", "IP address", "account", "address"
+]
+
+_SHAPES = str.maketrans(
+    dict.fromkeys("‐‑‒–—―−﹘﹣", "-")
+    | dict.fromkeys("\t\r\n", " ")
+    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad")
+)
+_CONTENT = tomllib.loads(files("competency_dx").joinpath("personal_data.toml").read_text(encoding="utf-8"))
+HEADINGS, _PATTERNS = (
+    {name: re.compile(text) for name, text in _CONTENT[part].items()} for part in ("headings", "patterns")
+)
+_INSIDE: dict[Personal, re.Pattern[str]] = {
+    kind: re.compile(text.replace("{date}", _CONTENT["patterns"]["date"])) for kind, text in _CONTENT["inside"].items()
+}
+_GIVEN, _COMMON, _OTHERS = (frozenset(_CONTENT["words"][name].split()) for name in ("given", "common", "others"))
+_RUN = re.compile(r"(?<!\d)\+? ?\(?\d(?:[ ()./#-]{0,3}\d){8,19}(?!\d)")
+_WORD = re.compile(r"[A-ZА-ЯЁ]?[a-zа-яё']+|[A-ZА-ЯЁ]+(?![a-zа-яё])|[^\W\d_a-zA-Zа-яёА-ЯЁ]+")
+_WORTH_A_LOOK = re.compile(r"[^\W\d_]{3}|\d(?:\D{0,3}\d){5}|@|/")
+_CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
+_LATIN = "a b v g d e e zh z i i k l m n o p r s t u f h ts ch sh sch  i  e iu ia"
+_FOLDS = str.maketrans(
+    dict(zip(_CYRILLIC, re.split(" ", _LATIN), strict=True)) | {"y": "i", "j": "i", "x": "ks", "'": ""}
+)
+BEFORE = 60
+"""So many signs before a name are looked at."""
+
+
+class _NameWord(NamedTuple):
+    """A word of a text: its place, its folded form, how it begins, and what part of a name it can be."""
+
+    start: int
+    end: int
+    form: str
+    capital: bool
+    part: Literal["given", "family", "father", "initials", "word"]
+
+
+def personal_in(text: str) -> Personal | None:
+    """Return what a text holds that names or reaches a person for certain, None where there is nothing such."""
+    if len(text) < 5 or not _WORTH_A_LOOK.search(text):
+        return None
+    plain = spelled(text)
+    lower = plain.lower()
+    for what, pattern in _INSIDE.items():
+        if pattern.search(lower):
+            return what
+    for run in _RUN.finditer(plain):
+        if (number := _number(run[0], alone=run[0] == plain)) is not None:
+            return number
+    marks = [bool(_PATTERNS[name].search(lower)) for name in ("street", "house", "flat")]
+    if sum(marks) > 1 and (marks[2] or not _PATTERNS["organisation"].search(lower)):
+        return "address"
+    return "name" if names_a_person(text) else None
+
+
+def spelled(text: str) -> str:
+    """Return a text with plain digits, dashes and spaces, № as #, without invisible signs."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text.replace("№", "#")).translate(_SHAPES)
+
+
+def hidden_text(text: str) -> str:
+    """Return a text as messages and documents may show it: of one with personal data the first letter only."""
+    return f"{text[:1]}…" if personal_in(text) else text
+
+
+def masked(text: str) -> str:
+    """Return an answer as a message may show it: short, of longer words and numbers the beginning only."""
+    least = 4 if " " in text else 6
+    out = re.sub(rf"[^\W\d_]{{{least},}}|\d{{7,}}", lambda word: word[0][:2] + "…", hidden_text(text))
+    return out if len(out) <= 24 else out[:23].rstrip("…") + "…"
+
+
+def _number(run: str, *, alone: bool) -> Personal | None:
+    """Return what a run of digits in groups is; without groups and beside nothing else it may be a number like any other."""
+    groups = re.findall(r"\d+", run)
+    plus, bare = run.startswith("+"), alone and len(groups) == 1
+    for first in range(len(groups)):
+        digits, sizes = "", []
+        for group in groups[first:]:
+            digits += group
+            sizes.append(len(group))
+            if len(digits) < 10:
+                continue
+            if len(digits) > 15:
+                break
+            if plus and first == 0:
+                return "phone"
+            if sizes in ([2, 2, 6], [4, 6]) and "." not in run:
+                return "passport"
+            if bare:
+                continue
+            if sizes == [3, 3, 3, 2] or is_snils(digits):
+                return "СНИЛС"
+            if _is_phone(digits, sizes):
+                return "phone"
+            if is_tax_number(digits):
+                return "ИНН"
+    return None
+
+
+def _is_phone(digits: str, sizes: list[int]) -> bool:
+    """Tell whether digits in groups of these sizes are a Russian telephone number."""
+    if len(digits) == 11 and digits[0] in "78" and digits[1] in "3489":
+        return max(sizes) >= 3 or digits[1] == "9"
+    return len(digits) == 10 and digits[0] == "9" and sizes in ([10], [3, 7], [3, 3, 4], [3, 3, 2, 2], [3, 2, 2, 3])
+
+
+def is_snils(digits: str) -> bool:
+    """Tell whether eleven digits end in the control number of a СНИЛС."""
+    if len(digits) != 11 or len(set(digits)) == 1:
+        return False
+    control = sum(int(d) * (9 - k) for k, d in enumerate(digits[:9])) % 101 % 100
+    return control == int(digits[9:])
+
+
+def is_tax_number(digits: str) -> bool:
+    """Tell whether twelve digits end in the two control numbers of the ИНН of a person."""
+    if len(digits) != 12 or not digits.isdecimal() or len(set(digits)) == 1:
+        return False
+    weights = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
+    controls = (sum(w * int(d) for w, d in zip(weights[k:], digits, strict=False)) % 11 % 10 for k in (1, 0))
+    return all(control == int(digits[10 + k]) for k, control in enumerate(controls))
+
+
+def names_a_person(text: str) -> bool:
+    """Tell whether a text holds the name of a person, other than one that a school or a street is called after."""
+    text = spelled(text)
+    words = list(map(_part, _WORD.finditer(text)))
+    for k, first in enumerate(words[:-1]):
+        if first.part == "word" and not first.capital and words[k + 1].part != "father":
+            continue
+        if _is_name(text, words[k : k + 3]) and not _PATTERNS["in_honour"].search(
+            text[max(0, first.start - BEFORE) : first.start]
+        ):
+            return True
+    return False
+
+
+def may_be_a_name(text: str) -> bool:
+    """Tell whether a short text has a word that ends like a surname or a patronymic, or a word and two initials."""
+    parts = [word.part for word in map(_part, _WORD.finditer(text[:BEFORE]))]
+    return len(parts) < 5 and (
+        not {"family", "father"}.isdisjoint(parts) or (parts.count("initials") == 2 and "word" in parts)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _form(word: str) -> str:
+    return re.sub("i+", "i", word.lower().translate(_FOLDS).replace("kh", "h"))
+
+
+def _part(match: re.Match[str]) -> _NameWord:
+    word = match[0]
+    form, capital = _form(word), word[0].isupper()
+    if len(word) == 1 or (len(word) == 2 and word.isupper()):
+        part = "initials"
+    elif _PATTERNS["father"].fullmatch(form):
+        part = "father"
+    elif form in _GIVEN:
+        part = "given"
+    else:
+        part = "family" if _PATTERNS["family"].fullmatch(form) else "word"
+    return _NameWord(match.start(), match.end(), form, capital, part)  # type: ignore[arg-type]  # the five names above
+
+
+def _is_name(text: str, words: list[_NameWord]) -> bool:
+    """Tell whether two or three words that follow each other name a person."""
+    gaps = [text[a.end : b.start] for a, b in pairwise(words)]
+    near = [len(gap) < 4 and not gap.strip(" \u00a0_.,-0123456789") for gap in gaps]
+    if not near[0]:
+        return False
+    first, second, *_ = words
+    parts = {first.part, second.part}
+    glued = not gaps[0].strip("_.-0123456789")  # as in ids
+    if second.part == "father":
+        capital = (first.capital and second.capital) or glued
+        return first.part == "given" or (first.part in {"word", "family"} and capital and len(first.form) > 2)
+    if "given" in parts:
+        other, given = (first, second) if second.part == "given" else (second, first)
+        alone = {
+            "word": glued or len(other.form) < 3 or "," in gaps[0],
+            "initials": not set(text[other.start : other.end]).isdisjoint("IVX"),  # Peter I
+        }
+        common = given.form in _COMMON
+        if other.form in _OTHERS or alone.get(other.part, False) or (common and other.part != "family"):
+            return False
+        return (other.capital and given.capital) or (glued and other.part == "family" and not common)
+    both = parts == {"family", "initials"} and max(w.end - w.start for w in words[:2] if w.part == "initials") == 2
+    return (glued and both) or (len(words) > 2 and near[1] and _with_initials(words, gaps, glued=glued))
+
+
+def _with_initials(words: list[_NameWord], gaps: list[str], *, glued: bool) -> bool:
+    """Tell whether three words are a surname and two initials, in this order or the other."""
+    single = [w.part == "initials" and w.end - w.start == 1 for w in words]
+    if single not in ([False, True, True], [True, True, False]):
+        return False
+    surname = words[single.index(False)]
+    if glued and not gaps[1].strip("_.-0123456789") and surname.part == "family":
+        return True
+    capital = all(w.capital for w in words)
+    dotted = "." in gaps[1] and (single[0] is False or "." in gaps[0])
+    usual = surname.part == "family" or (
+        len(surname.form) > 2 and surname.part == "word" and surname.form not in _OTHERS
+    )
+    return capital and usual and (dotted or surname.part == "family")
