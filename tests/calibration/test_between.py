@@ -28,7 +28,9 @@ from competency_dx.engine.priors import Priors
 from competency_dx.engine.propagation import Propagation, propagation_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers, prepare
-from competency_dx.kernels.propagation.ep_e_step import ep_posterior
+from competency_dx.kernels.grid.by_dimension import Design
+from competency_dx.kernels.propagation.ep_e_step import Model
+from competency_dx.kernels.propagation.settled_persons import PropagatedPosterior, ep_posterior, even_model
 
 Floats = NDArray[np.float64]
 SharedFile = Callable[[str], Path]
@@ -299,6 +301,20 @@ def propagation_of(likelihood: Marginal) -> Propagation:
     return likelihood.integral
 
 
+def posterior_at(design: Design, model: Model) -> PropagatedPosterior:
+    """Return the posterior of the persons of a design, all of one group with mean 0, settled from scratch."""
+    I, D = len(model.log_prob), len(design.items)
+    codes, observed = np.zeros((design.persons, I), dtype=np.int8), np.ones((design.persons, I), dtype=bool)
+    dimension = np.zeros(I, dtype=np.int64)
+    for k, (part, items) in enumerate(zip(design.answers, design.items, strict=True)):
+        codes[:, items], dimension[items] = part.codes, k
+        observed[:, items] = True if part.observed is None else part.observed
+    population = np.zeros(D), model.covariance, np.zeros(1)
+    return ep_posterior(
+        even_model((np.full(I, 2), dimension), (model.theta, model.log_prob), population), codes, observed
+    )
+
+
 class Reference(NamedTuple):
     """A fit to shared data beside what R mirt 1.47 finds."""
 
@@ -342,7 +358,7 @@ def test_three_competencies_agree_with_product_quadrature_of_mirt(shared: Shared
     np.testing.assert_allclose(se[1 : 2 * I : 2], [known["se"][n]["d"] for n in names], rtol=0.01)
     by_name = known["correlation_se"]
     np.testing.assert_allclose(se[2 * I :], [by_name[n] for n in ("COV_21", "COV_31", "COV_32")], rtol=0.01)
-    scores = ep_posterior(propagation_of(likelihood).design, found.at.detail.step.kept.model)
+    scores = posterior_at(propagation_of(likelihood).design, found.at.detail.step.kept.model)
     for k, name in enumerate("ABC"):
         np.testing.assert_allclose(scores.mean[:40, k], known["EAP"][name], atol=0.004)
         np.testing.assert_allclose(np.sqrt(scores.covariance[:40, k, k]), known["EAP"][f"SE_{name}"], atol=0.003)
@@ -358,7 +374,7 @@ def test_six_competencies_agree_with_quasi_monte_carlo_of_mirt(shared: SharedFil
     np.testing.assert_allclose(correlation, results["correlation_qmcem"], atol=0.01)
     assert found.log_likelihood > results["loglik_qmcem"]
     assert propagation_of(likelihood).error(found.at).rms_mean < 1e-4
-    scores = ep_posterior(propagation_of(likelihood).design, found.at.detail.step.kept.model)
+    scores = posterior_at(propagation_of(likelihood).design, found.at.detail.step.kept.model)
     expected = np.sqrt(np.mean(np.diagonal(scores.covariance, axis1=1, axis2=2)))
     assert expected < results["rmse_theta_EAP_qmcem_vs_true"]
 

@@ -18,13 +18,14 @@ from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.normal_population import pairs, population_gradient, population_information
 from competency_dx.kernels.propagation import SweepControl
 from competency_dx.kernels.propagation import ep_e_step as of_step
-from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_error, ep_posterior, no_sites
+from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_error, no_sites
 from competency_dx.kernels.propagation.ep_information import (
     ItemDerivatives,
     ep_missing_information,
     ep_person_scores,
     item_derivatives,
 )
+from competency_dx.kernels.propagation.settled_persons import PropagatedPosterior, ep_posterior, even_model
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -55,6 +56,13 @@ class Case(NamedTuple):
     def model(self) -> Model:
         D = len(self.covariance)
         return Model(THETA, curves(self.a, self.d), np.zeros((0, D)), self.covariance[None])
+
+    def posterior(self, model: Model | None = None) -> PropagatedPosterior:
+        """Return the posterior of all persons, settled from scratch."""
+        of, codes, observed = model or self.model, self.answers.codes, self.answers.observed
+        items, population = (np.full(len(self.a), 2), self.dimension), (np.zeros(len(self.covariance)), of.covariance)
+        known = even_model(items, (of.theta, of.log_prob), (*population, np.zeros(1)))
+        return ep_posterior(known, codes, np.ones(codes.shape, dtype=bool) if observed is None else observed)
 
 
 def simulated(P: int, D: int, *, per: int = 6, seed: int = 3, missing: float = 0.2, rho: float = 0.6) -> Case:
@@ -128,7 +136,7 @@ def test_error_is_small_and_its_estimate_leaves_a_tenth_of_it(D: int) -> None:
     case = simulated(60, D, per=5, rho=0.7)
     exact = product_quadrature(case, curves(case.a, case.d, theta := np.linspace(-6, 6, 49)), theta)
     design, model = case.design, case.model
-    posterior = ep_posterior(design, model)
+    posterior = case.posterior()
     error = ep_error(design, model, posterior.sites)
     off = exact.log_likelihood.sum() - ep_e_step(design, model, posterior.sites).log_likelihood
     assert abs(off) < 1e-3 * len(exact.mean)
@@ -150,7 +158,7 @@ def test_guessing_makes_likelihoods_that_are_not_log_concave_and_sites_still_set
     exact = product_quadrature(case, model.log_prob, THETA)
     error = ep_error(case.design, model, found.sites)
     assert found.log_likelihood + error.log_likelihood.sum() == pytest.approx(exact.log_likelihood.sum(), abs=2e-3)
-    np.testing.assert_allclose(ep_posterior(case.design, model).mean, exact.mean, atol=0.02)
+    np.testing.assert_allclose(case.posterior(model).mean, exact.mean, atol=0.02)
 
 
 def test_long_tests_with_likelihoods_far_narrower_than_the_population() -> None:
@@ -162,7 +170,7 @@ def test_long_tests_with_likelihoods_far_narrower_than_the_population() -> None:
     assert found.narrowest < 0.15
     assert found.unsettled == 0
     assert found.log_likelihood == pytest.approx(exact.log_likelihood.sum(), abs=1e-4)
-    np.testing.assert_allclose(ep_posterior(case.design, model).mean, exact.mean, atol=1e-5)
+    np.testing.assert_allclose(case.posterior(model).mean, exact.mean, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -182,7 +190,7 @@ def test_persons_without_answers_stay_with_what_the_others_say() -> None:
     observed[0] = False
     observed[1, case.dimension == 2] = False
     case = case._replace(answers=prepare(case.answers.codes, observed, np.full(len(case.a), 2)))
-    posterior = ep_posterior(case.design, case.model)
+    posterior = case.posterior()
     np.testing.assert_array_equal(posterior.sites.tau[:, 0], 0.0)
     np.testing.assert_allclose(posterior.mean[0], 0.0, atol=1e-12)
     np.testing.assert_allclose(posterior.covariance[0], case.covariance, atol=1e-12)
@@ -325,9 +333,9 @@ def test_same_bytes_for_any_number_of_workers(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_person_is_scored_to_the_same_bytes_in_any_company() -> None:
     case = simulated(300, 3)
-    whole = ep_posterior(case.design, case.model)
+    whole = case.posterior()
     some = np.array([299, 7, 131])
-    part = ep_posterior(case.design.take(some), case.model)
+    part = case._replace(answers=case.answers.take(some)).posterior()
     np.testing.assert_array_equal(part.mean, whole.mean[some])
     np.testing.assert_array_equal(part.covariance, whole.covariance[some])
 
@@ -347,5 +355,5 @@ def test_a_right_answer_in_place_of_a_wrong_one_lowers_no_competency(answers: li
     lower, higher = np.array(answers, dtype=np.int8), np.array(answers, dtype=np.int8)
     lower[place], higher[place] = 0, 1
     both = prepare(np.stack([lower, higher]), np.ones((2, 12), dtype=bool), np.full(12, 2))
-    low, high = ep_posterior(by_dimension(both, case.dimension), case.model).mean
+    low, high = case._replace(answers=both).posterior().mean
     assert (high > low).all()

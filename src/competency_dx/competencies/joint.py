@@ -23,7 +23,7 @@ from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation import Settled, Sites
-from competency_dx.kernels.propagation.ep_e_step import Mixture
+from competency_dx.kernels.propagation.settled_persons import Mixture
 from competency_dx.persons import Matched
 
 SMALLEST = 1e-9
@@ -53,7 +53,7 @@ class UnitEstimates(NamedTuple):
 
 def estimates(answers: JointAnswers, matched: Matched, made: Plan, rule: DeficitRule) -> UnitEstimates:
     """Return what the posterior given the answers says of each person; the same for one person alone and in any company."""
-    parts = list(answers.posterior(made.theta).each(partial(_block, matched, made, rule)))
+    parts = list(answers.posterior().each(partial(_block, matched, made, rule)))
     P = len(matched.codes)
     return UnitEstimates(*(np.concatenate(column)[:P] for column in zip(*parts, strict=True)))
 
@@ -74,7 +74,7 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     settled, rows = leaves_of(mixture.joined(), len(made.units.leaves)), mixture.rows
     codes, observed = matched.codes[rows], matched.observed[rows]
     tables, theta, tail = made.tables, made.theta, (1 - rule.interval) / 2
-    weight, chosen = np.ascontiguousarray(settled.tilted.transpose(0, 2, 1)), tables.chosen(codes, observed)
+    weight, chosen = np.ascontiguousarray(settled.tilted.transpose(0, 2, 1)), tables.answers.chosen(codes, observed)
     at = percent_at(tables, chosen)
     moments = averaged(weight, at)
     by_theta = [at.below(cut) for cut in made.standards.cuts]

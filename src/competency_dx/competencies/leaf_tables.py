@@ -5,7 +5,7 @@ alone: E[S_i | x_i, θ] = E[S_i P(x_i | θ)] / E[P(x_i | θ)], expectations over
 set this gives mean and variance of D(θ) = 100 Σ S_i / Σ max_i for each person and support point: what they are without answers
 plus one matrix product with the indicators of the answers, as in the E-step.
 
-All leaves stand in one array. They have the same number M of possible answers, filled up with some that nobody gives.
+All leaves stand in one array; they have the same number M of possible answers (`PossibleAnswers`).
 """
 
 from __future__ import annotations
@@ -17,23 +17,19 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.competencies.units import Units
 from competency_dx.kernels.blocks import even_product
-
-NOBODY = -1
+from competency_dx.kernels.propagation.settled_persons import PossibleAnswers, possible_answers
 
 
 class LeafTables(NamedTuple):
-    """Tables of D leaves, M possible answers and Q points; see `chosen`.
+    """Tables of D leaves, M possible answers and Q points.
 
-    `item` and `category` (D, M) say which answer each is; `place` (I, K) where it stands among the D M. Percent of the leaf:
-    `percent` and `variance` (D, Q) without answers, and what each answer adds (D, M, Q), None where all items are certain;
-    `certain` (D,) tells of which leaves they are. Columns of weights by θ, (D, Q, M) each: `inverse`, 1 / P(x | θ); `moved` this
-    times δ and δ² - η, what the answer adds to mean and variance; `surprise`, log P(x | θ) less its mean over answers, with its
-    second and third central moments.
+    Percent of the leaf: `percent` and `variance` (D, Q) without answers, and what each answer adds (D, M, Q), None where all
+    items are certain; `certain` (D,) tells of which leaves they are. Columns of weights by θ, (D, Q, M) each: `inverse`,
+    1 / P(x | θ); `moved` this times δ and δ² - η, what the answer adds to mean and variance; `surprise`, log P(x | θ) less its
+    mean over answers, with its second and third central moments.
     """
 
-    item: Ints
-    category: Ints
-    place: Ints
+    answers: PossibleAnswers
     percent: Floats
     variance: Floats
     added: tuple[Floats, Floats] | None
@@ -42,15 +38,10 @@ class LeafTables(NamedTuple):
     moved: tuple[Floats, Floats] | None
     surprise: tuple[Floats, Floats, Floats]
 
-    def chosen(self, codes: Codes, observed: Bools) -> Floats:
-        """Return indicators (D, p, M) of the answers (p, I) that were given."""
-        given = (codes[:, self.item] == self.category) & observed[:, self.item]
-        return np.ascontiguousarray(given.transpose(1, 0, 2), dtype=np.float64)
-
     def of_answers(self, values: Floats, codes: Codes) -> Floats:
         """Return what values (D, p, M) of possible answers say of the answers given (p, I)."""
         flat = values.transpose(1, 0, 2).reshape(len(codes), -1)
-        return np.asarray(np.take_along_axis(flat, self.place[np.arange(codes.shape[1]), codes], axis=1))
+        return np.asarray(np.take_along_axis(flat, self.answers.place[np.arange(codes.shape[1]), codes], axis=1))
 
 
 def leaf_tables(
@@ -61,22 +52,12 @@ def leaf_tables(
     `scores` are mean and variance (I, Q) of the expected scores, `by_answer` those given each answer (I, K, Q).
     """
     D, (I, K) = len(units.leaves), log_prob.shape[:2]
-    item, category = (x.astype(np.int64) for x in np.nonzero(np.arange(K) <= points[:, None]))
-    order = np.argsort(units.leaf[item], kind="stable")
-    item, category = item[order], category[order]
-    leaf = units.leaf[item]
-    n = np.bincount(leaf, minlength=D)
-    column = np.arange(len(leaf)) - (np.cumsum(n) - n)[leaf]
-    M = int(n.max())
+    item, category = np.nonzero(np.arange(K) <= points[:, None])
+    leaf, answers = units.leaf[item], possible_answers(units.leaf, points + 1)
 
     def stacked(values: Floats) -> Floats:
-        out = np.zeros((D, M, *values.shape[1:]))
-        out[leaf, column] = values
-        return out
+        return answers.stacked(values, item, category)
 
-    place, of_item, of_category = np.zeros((I, K), dtype=np.int64), *np.full((2, D, M), NOBODY)
-    place[item, category] = leaf * M + column
-    of_item[leaf, column], of_category[leaf, column] = item, category
     reference = units.reference[units.leaves[units.leaf], np.arange(I)]
     top = np.bincount(units.leaf, weights=points * reference, minlength=D)
     scale = (100 * reference / top[units.leaf])[:, None]
@@ -89,9 +70,7 @@ def leaf_tables(
     columns = [np.ascontiguousarray(stacked(x).transpose(0, 2, 1)) for x in by_weight]
     loose = np.bincount(leaf, weights=(more != 0).any(axis=1) | (wider != 0).any(axis=1), minlength=D) > 0
     return LeafTables(
-        of_item,
-        of_category,
-        place,
+        answers,
         of_leaf @ (scores[0] * scale),
         of_leaf @ (scores[1] * scale**2),
         (stacked(more), stacked(wider)) if loose.any() else None,

@@ -15,7 +15,8 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, Pattern
-from competency_dx.persons import EPPosterior, Matched, posterior_under
+from competency_dx.kernels.propagation.settled_persons import EvenModel, even_model
+from competency_dx.persons import EPPosterior, Matched
 from competency_dx.responses import MissingPolicy, Reason, Reasons
 
 LOG_ODDS, SPREAD = -3.0, 1.8  # 5 % omitted; between persons of one group SD 1.5, between groups 1
@@ -25,7 +26,7 @@ NOTHING = -690.0  # log-probability of a category an item does not have
 
 
 class JointAnswers(NamedTuple):
-    """Answers of persons (P, I or 2 I) with the leaf and number of categories of each column, curves and populations."""
+    """Answers of persons (P, I or 2 I) with the leaf and number of categories of each column, curves, populations, model."""
 
     matched: Matched
     leaf: Ints
@@ -33,16 +34,11 @@ class JointAnswers(NamedTuple):
     log_prob: Floats
     populations: LeafPopulations
     pattern: Pattern
+    model: EvenModel
 
-    def posterior(self, theta: Floats) -> EPPosterior:
-        """Return the joint posterior on points θ (Q,)."""
-        populations = self.populations
-        return posterior_under(
-            self.matched,
-            (self.n_categories, self.leaf),
-            (theta, self.log_prob),
-            (populations.mean, populations.covariances, populations.log_weight),
-        )
+    def posterior(self) -> EPPosterior:
+        """Return the joint posterior."""
+        return EPPosterior(model=self.model, given=(self.matched.codes, self.matched.observed))
 
 
 def joint_answers(
@@ -53,9 +49,9 @@ def joint_answers(
     `reasons` (P, I) are in the order of the items. The population is that of the plan, or one that was used before and has its
     dimensions, the propensity to omit among them.
     """
-    parts = matched, made.units.leaf, made.parameters.n_categories, made.log_prob, made.populations, made.pattern
     if policy.omitted != "modelled":
-        return JointAnswers(*parts)
+        parts = made.units.leaf, made.parameters.n_categories, made.log_prob, made.populations, made.pattern, made.model
+        return JointAnswers(matched, *parts)
     omitted = reasons == Reason.OMITTED
     shown = omitted | (reasons == Reason.ANSWERED)
     with_omissions = matched._replace(
@@ -67,13 +63,13 @@ def joint_answers(
     curves = np.full((K, len(eta)), NOTHING)
     curves[0], curves[1] = -np.logaddexp(0, eta), -np.logaddexp(0, -eta)
     wide = _with_propensity(made.populations)
+    leaf = np.concatenate([made.units.leaf, np.full(I, len(made.units.leaves))])
+    n_categories = np.concatenate([made.parameters.n_categories, np.full(I, 2)])
+    log_prob = np.concatenate([made.log_prob, np.broadcast_to(curves, made.log_prob.shape)])
+    known = population if isinstance(population, LeafPopulations) and population.leaves == wide.leaves else wide
+    model = even_model((n_categories, leaf), (made.theta, log_prob), known.mixture())
     return JointAnswers(
-        with_omissions,
-        np.concatenate([made.units.leaf, np.full(I, len(made.units.leaves))]),
-        np.concatenate([made.parameters.n_categories, np.full(I, 2)]),
-        np.concatenate([made.log_prob, np.broadcast_to(curves, made.log_prob.shape)]),
-        population if isinstance(population, LeafPopulations) and population.leaves == wide.leaves else wide,
-        _pattern_with_propensity(made.pattern),
+        with_omissions, leaf, n_categories, log_prob, known, _pattern_with_propensity(made.pattern), model
     )
 
 

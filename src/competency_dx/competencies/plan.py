@@ -21,6 +21,7 @@ from competency_dx.competencies.population import (
 )
 from competency_dx.competencies.standards import Standards
 from competency_dx.competencies.units import Units, reporting_units
+from competency_dx.kernels.propagation.settled_persons import EvenModel, even_model
 from competency_dx.models import (
     ItemParameters,
     NormalPopulation,
@@ -41,7 +42,7 @@ class Plan(NamedTuple):
     Parameters of the I items, each measuring one of D leaves; C units; populations of the leaves and the bank's pattern of
     their correlations; points θ (Q,) with log P (I, K, Q), expected scores (I, Q) and their variances where items are
     uncertain; tables of the answers to the items of each leaf; `share` (C, D), the part of a unit's reference points that
-    lies on each leaf; moments of the items for reliabilities.
+    lies on each leaf; moments of the items for reliabilities; the model that persons are settled under.
     """
 
     parameters: ItemParameters
@@ -55,6 +56,7 @@ class Plan(NamedTuple):
     tables: LeafTables
     share: Floats
     moments: ItemMoments
+    model: EvenModel
     standards: Standards
     facts: tuple[ItemFact, ...]
 
@@ -93,6 +95,7 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
         tables=leaf_tables(units, points, log_prob, (score, variance), by_answer),
         share=share / share.sum(axis=1, keepdims=True),
         moments=item_moments(theta, log_prob, score, units, (populations.mean, populations.central)),
+        model=even_model((points + 1, units.leaf), (theta, log_prob), populations.mixture()),
         standards=standards,
         facts=tuple(_fact(bank.item(item), single, k, units, score, theta) for k, item in enumerate(single.items)),
     )

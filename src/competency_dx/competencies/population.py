@@ -47,6 +47,10 @@ class LeafPopulations:
     log_weight: Floats
     central: Floats
 
+    def mixture(self) -> tuple[Floats, Floats, Floats]:
+        """Return mean, covariances and log weights."""
+        return self.mean, self.covariances, self.log_weight
+
     def of(self, leaves: tuple[str, ...]) -> LeafPopulations:
         """Return the populations of the first leaves.
 

@@ -23,7 +23,7 @@ from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
-from competency_dx.kernels.propagation.ep_e_step import Mixture
+from competency_dx.kernels.propagation.settled_persons import Mixture
 from competency_dx.persons import Matched, match
 from competency_dx.responses import Responses
 
@@ -81,7 +81,7 @@ def leaf_outlook(data: Responses, made: Plan, rule: DeficitRule, population: Lea
     """Return the outlook given answers to the items of a plan, in their order."""
     matched = match(data, made.parameters, rule.missing)
     answers = joint_answers(matched, data.reasons, made, rule.missing, population)
-    parts = list(answers.posterior(made.theta).each(partial(_block, matched, made)))
+    parts = list(answers.posterior().each(partial(_block, matched, made)))
     return LeafOutlook(*(np.concatenate(column)[: len(matched.codes)] for column in zip(*parts, strict=True)))
 
 
@@ -93,7 +93,7 @@ def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
     off = made.theta - even_product(weight, made.theta[:, None])
     spread = np.maximum((weight * off**2).sum(axis=2), SMALLEST)
     along = weight * off / spread[:, :, None]
-    at = percent_at(made.tables, made.tables.chosen(codes, observed))
+    at = percent_at(made.tables, made.tables.answers.chosen(codes, observed))
     below = (weight * at.below(made.standards.deficit_cut)).sum(axis=2)
     variance = np.maximum(averaged(weight, at)[1], SMALLEST)
     by_item = np.zeros((3, *codes.shape))

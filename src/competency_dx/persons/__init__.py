@@ -20,7 +20,7 @@ from competency_dx.persons.matching import (
 )
 from competency_dx.persons.plain_table import PERSON, plain_points
 from competency_dx.persons.posterior import Posterior, posterior_of, posterior_on
-from competency_dx.persons.propagated_posterior import EPPosterior, curves_of, posterior_under, propagated_given_sums
+from competency_dx.persons.propagated_posterior import EPPosterior, curves_of, propagated_given_sums
 
 __all__ = [
     "EAP",
@@ -54,7 +54,6 @@ __all__ = [
     "plain_points",
     "posterior_of",
     "posterior_on",
-    "posterior_under",
     "propagated_given_sums",
     "reasons_of",
     "scoring_grid",

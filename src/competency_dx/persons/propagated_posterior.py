@@ -10,9 +10,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from competency_dx.arrays import Bools, Floats, Ints, blocks, value
-from competency_dx.kernels.grid import prepare
-from competency_dx.kernels.grid.by_dimension import Design, by_dimension
+from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, value
 from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.kernels.propagation import (
     Block,
@@ -22,12 +20,13 @@ from competency_dx.kernels.propagation import (
     lowest_precision,
     settle,
 )
-from competency_dx.kernels.propagation.ep_e_step import (
+from competency_dx.kernels.propagation.settled_persons import (
     EVEN,
     POSTERIOR_BLOCK,
+    EvenModel,
     Mixture,
-    Model,
     ep_posterior,
+    even_model,
     settled_blocks,
 )
 from competency_dx.models import ItemParameters, averaged_log_probabilities
@@ -47,25 +46,22 @@ SETTLED = 1e-2  # of a posterior SD: the sweep after would move by a tenth of it
 class EPPosterior:
     """Posterior of D competencies with one Gaussian site for each person and competency, under one or several populations.
 
-    `models` share their curves; where there are several, the population is one of them with prior weights `log_weight` (H,),
-    and everything is averaged by what the person's answers say of each.
+    `given` are the categories and the mask of the answers (P, I). Where the model has several populations, everything is averaged
+    by what the person's answers say of each.
     """
 
-    design: Design
-    models: tuple[Model, ...]
-    log_weight: Floats
+    model: EvenModel
+    given: tuple[Codes, Bools]
     executor: Executor | None = None
 
     @property
     def theta(self) -> Floats:
         """Return the points (Q,) of the tilted marginals."""
-        return self.models[0].theta
+        return self.model.theta
 
     def moments(self) -> PosteriorMoments:
         """Return means and covariances; those of single competencies are those of the tilted marginals."""
-        out = ep_posterior(
-            self.design, *self.models, log_weight=self.log_weight, control=self._control, executor=self.executor
-        )
+        out = ep_posterior(self.model, *self.given, control=self._control, executor=self.executor)
         mean, covariance = np.ascontiguousarray(out.mean), np.ascontiguousarray(out.covariance)  # sums keep their order
         return PosteriorMoments(mean, covariance, out.evidence, np.zeros(len(mean)))
 
@@ -92,18 +88,11 @@ class EPPosterior:
 
     def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
         """Yield a function of each block of persons, computed where the blocks are."""
-        return settled_blocks(
-            self.design,
-            self.models,
-            function,
-            log_weight=self.log_weight,
-            control=self._control,
-            executor=self.executor,
-        )
+        return settled_blocks(self.model, self.given, function, control=self._control, executor=self.executor)
 
     @property
     def _control(self) -> SweepControl:
-        return EVEN if len(self.models) == 1 else EVEN._replace(tolerance=SETTLED)
+        return EVEN if len(self.model.floor) == 1 else EVEN._replace(tolerance=SETTLED)
 
     def _marginal(self, settled: Settled, d: int, block: slice) -> MarginalDensity:
         weight = np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start])
@@ -121,28 +110,9 @@ def propagated_posterior(
     """Return the posterior given answers to items that measure one competency each."""
     theta, log_prob = curves_of(known, points, choice)
     mean, covariance = known.population.mean, known.population.covariance
-    items = known.n_categories, known.dimension_index
-    return posterior_under(matched, items, (theta, log_prob), (mean, covariance[None], np.zeros(1)), executor=executor)
-
-
-def posterior_under(
-    matched: Matched,
-    items: tuple[Ints, Ints],
-    curves: tuple[Floats, Floats],
-    populations: tuple[Floats, Floats, Floats],
-    *,
-    executor: Executor | None = None,
-) -> EPPosterior:
-    """Return the posterior under a mixture of normal populations.
-
-    `items` are the number of categories and the dimension of each (I,), `curves` points θ (Q,) and log-probabilities
-    (I, K, Q), `populations` the mean (D,), covariances (H, D, D) and log prior weights (H,).
-    """
-    answers = prepare(matched.codes, matched.observed, items[0])
-    mean, covariances, log_weight = populations
-    models = tuple(Model(*curves, mean[None], covariance[None]) for covariance in covariances)
-    design = by_dimension(answers, items[1], regressors=np.ones((len(matched.codes), 1)))
-    return EPPosterior(design=design, models=models, log_weight=log_weight, executor=executor)
+    items, population = (known.n_categories, known.dimension_index), (mean, covariance[None], np.zeros(1))
+    model = even_model(items, (theta, log_prob), population)
+    return EPPosterior(model=model, given=(matched.codes, matched.observed), executor=executor)
 
 
 @lru_cache(maxsize=8)

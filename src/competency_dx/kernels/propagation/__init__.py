@@ -80,10 +80,10 @@ class Block(NamedTuple):
         mean, covariance, floor = (x[..., persons] for x in (self.mean, self.covariance, self.floor))
         return Block(self.theta, log_likelihood, mean, covariance, floor, self.answered[:, persons])
 
-    def repeated(self, mean: Floats, covariance: Floats, floor: Floats) -> Block:
-        """Return the same persons once for each of several priors."""
-        answered = np.tile(self.answered, mean.shape[1] // self.answered.shape[1])
-        return Block(self.theta, self.log_likelihood, mean, covariance, floor, answered)
+    def first(self, p: int) -> Block:
+        """Return the first persons, as many as have likelihoods of their own."""
+        mean, covariance, floor = (x[..., :p] for x in (self.mean, self.covariance, self.floor))
+        return Block(self.theta, self.log_likelihood, mean, covariance, floor, self.answered[:, :p])
 
 
 class Settled(NamedTuple):

@@ -12,15 +12,15 @@ with ρ_kl the posterior correlation. The posterior mean moves, in posterior SD 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints
-from competency_dx.kernels.blocks import even_blocks, even_product, map_pieces
+from competency_dx.arrays import Floats
+from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import JointTerms, Tables, indicators, joint_terms
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.normal_population import Moments
@@ -32,7 +32,6 @@ from competency_dx.kernels.propagation import (
     hermite_coefficients,
     lowest_precision,
     settle,
-    single_sites,
 )
 
 T = TypeVar("T")
@@ -40,10 +39,8 @@ T = TypeVar("T")
 BLOCK = 1024
 LEAST_BLOCK = 128
 COVARIANCES = 2**16  # elements of covariance matrices in a block, so that they stay in the cache
-POSTERIOR_BLOCK = 256
 LOWEST, HIGHEST = 3, 7  # orders of the correction
 DEFAULT = SweepControl()
-EVEN = SweepControl(even=True)
 
 
 def pieces(design: Design, sites: Sites) -> Iterator[tuple[Design, Sites]]:
@@ -87,15 +84,6 @@ class PropagatedExpected(NamedTuple):
         return (np.array(self.log_likelihood), self.upper, self.totals, *self.moments)
 
 
-class PropagatedPosterior(NamedTuple):
-    """Posterior mean (P, D) and covariance (P, D, D) of persons, their sites and log Z (P,)."""
-
-    mean: Floats
-    covariance: Floats
-    sites: Sites
-    evidence: Floats
-
-
 def no_sites(design: Design) -> Sites:
     """Return sites that say nothing: a start from the population."""
     return Sites(np.zeros(design.answered.shape), np.zeros(design.answered.shape))
@@ -110,28 +98,20 @@ def likelihood_terms(design: Design, model: Model) -> tuple[JointTerms, ...]:
     )
 
 
-def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...], *, even: bool = False) -> Block:
-    """Return log-likelihoods and priors of all persons of a (piece of a) design; see `SweepControl` for `even`."""
+def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Block:
+    """Return log-likelihoods and priors of all persons of a (piece of a) design."""
     kind = model.log_prob.dtype
     out = np.empty((len(terms), len(model.theta), design.persons), dtype=kind)
     for k, (part, term) in enumerate(zip(design.answers, terms, strict=True)):
         Z, absent = indicators(part, slice(None), kind)
-        if even:
-            out[k] = even_product(Z, term.ratio).T
-        else:
-            np.matmul(term.ratio.T, Z.T, out=out[k])
+        np.matmul(term.ratio.T, Z.T, out=out[k])
         out[k] += term.constant[:, None]
         if absent is not None:
-            out[k] -= even_product(absent, term.base).T if even else term.base.T @ absent.T
-    mean, covariance, floor = _priors(design, model)
-    return Block(model.theta, out, mean, covariance, floor, design.answered)
-
-
-def _priors(design: Design, model: Model) -> tuple[Floats, Floats, Floats]:
-    """Return prior means (D, p), covariances (D, D, p) and lowest precisions of sites (p,)."""
+            out[k] -= term.base.T @ absent.T
     mean = np.ascontiguousarray((design.regressors @ model.coefficients).T)
     covariance = np.ascontiguousarray(model.covariance[design.group].transpose(1, 2, 0))
-    return mean, covariance, lowest_precision(model.covariance)[design.group]
+    floor = lowest_precision(model.covariance)[design.group]
+    return Block(model.theta, out, mean, covariance, floor, design.answered)
 
 
 def ep_e_step(
@@ -210,103 +190,6 @@ def _moments(design: Design, model: Model, found: Settled) -> Moments:
         np.stack([weighted @ off.T for weighted, _ in own]),
         spread + np.stack([weighted @ off.T for _, weighted in own]),
     )
-
-
-class Mixture(NamedTuple):
-    """Persons settled under each of H populations, the posterior weight (H, p) of these, and who they are: rows (p,)."""
-
-    parts: tuple[Settled, ...]
-    weight: Floats
-    rows: Ints
-
-    def average(self, each: Callable[[Settled], Floats]) -> Floats:
-        """Return the average over the populations of an array whose last axis runs over persons."""
-        total: Floats = each(self.parts[0]) * self.weight[0]
-        for part, weight in zip(self.parts[1:], self.weight[1:], strict=True):
-            total += each(part) * weight
-        return total
-
-    def joined(self) -> Settled:
-        """Return the mixture's tilted marginals, moments, average sites and evidence; one population stays as it is."""
-        first = self.parts[0]
-        if len(self.parts) == 1:
-            return first
-        mean = self.average(lambda part: part.mean)
-
-        def spread(part: Settled) -> Floats:
-            off = part.mean - mean
-            return np.asarray(part.covariance + off[:, None] * off)
-
-        covariance = self.average(spread)
-        sites = Sites(self.average(lambda part: part.sites.tau), self.average(lambda part: part.sites.nu))
-        evidence = np.logaddexp.reduce(
-            [part.evidence + np.log(w) for part, w in zip(self.parts, self.weight, strict=True)]
-        )
-        k = np.arange(len(mean))
-        settled = np.logical_and.reduce([part.settled for part in self.parts])
-        tilted = self.average(lambda part: part.tilted)
-        return Settled(tilted, mean, covariance, sites, evidence, covariance[k, k], settled)
-
-
-def ep_posterior(
-    design: Design,
-    *models: Model,
-    log_weight: Floats | None = None,
-    control: SweepControl = EVEN,
-    executor: Executor | None = None,
-) -> PropagatedPosterior:
-    """Return posterior means and covariances of all persons, from scratch; for several models see `settled_blocks`."""
-    parts = list(settled_blocks(design, models, _posterior, log_weight=log_weight, control=control, executor=executor))
-    P = design.persons
-    sites = joined_sites([part.sites for part in parts]).take(slice(P))
-    mean, covariance, evidence = (np.concatenate([x[k] for x in parts])[:P] for k in (0, 1, 3))
-    return PropagatedPosterior(mean, covariance, sites, evidence)
-
-
-def settled_blocks(
-    design: Design,
-    models: tuple[Model, ...],
-    function: Callable[[Mixture], T],
-    *,
-    log_weight: Floats | None = None,
-    control: SweepControl = EVEN,
-    executor: Executor | None = None,
-) -> Iterator[T]:
-    """Yield a function of the settled persons of each block of `POSTERIOR_BLOCK`, the last one filled up a little.
-
-    Each person stops by itself, and with an even control has the same digits in any company. `models` share their
-    curves and differ in the population; `log_weight` (H,) are their prior weights, equal where None.
-    """
-    terms, P = likelihood_terms(design, models[0]), design.persons
-    pieces = ((some, design.take(some)) for some in even_blocks(P, POSTERIOR_BLOCK))
-    prior = np.zeros(len(models)) if log_weight is None else log_weight
-    return map_pieces(partial(_settled, models, prior, terms, control, function), pieces, executor=executor)
-
-
-def _settled(
-    models: tuple[Model, ...],
-    log_weight: Floats,
-    terms: tuple[JointTerms, ...],
-    control: SweepControl,
-    function: Callable[[Mixture], T],
-    piece: tuple[Ints, Design],
-) -> T:
-    rows, design = piece
-    block, p = block_of(design, models[0], terms, even=control.even), len(rows)
-    priors = [(block.mean, block.covariance, block.floor), *(_priors(design, model) for model in models[1:])]
-    mean, covariance, floor = (np.concatenate(x, axis=-1) for x in zip(*priors, strict=True))
-    many, start = len(models), single_sites(block, even=control.even)
-    block = block.repeated(mean, covariance, floor)
-    found = settle(block, Sites(np.tile(start.tau, many), np.tile(start.nu, many)), control)
-    parts = [found.take(slice(h * p, (h + 1) * p)) for h in range(many)] if many > 1 else [found]
-    log_posterior = log_weight[:, None] + np.stack([part.evidence for part in parts])
-    weight = np.exp(log_posterior - log_posterior.max(axis=0))
-    return function(Mixture(tuple(parts), weight / weight.sum(axis=0), rows))
-
-
-def _posterior(mixture: Mixture) -> PropagatedPosterior:
-    found = mixture.joined()
-    return PropagatedPosterior(found.mean.T, found.covariance.transpose(2, 0, 1), found.sites, found.evidence)
 
 
 class EPError(NamedTuple):
