@@ -131,10 +131,12 @@ def findings_of(source: object) -> tuple[Finding, ...]:
     return tuple(found() if callable(found) else found)
 
 
-def worth_a_line(findings: Iterable[Finding], most: int = 5) -> list[str]:
+def worth_a_line(findings: Iterable[Finding], most: int = 5, *, language: str = "en") -> list[str]:
     """Return the first warnings and errors as lines of a summary, and how many more there are."""
-    lines = [f"{f.severity}: {f.en}"[:150] for f in findings if f.severity != "info"]
-    return lines[:most] + ([f"… {len(lines) - most} more findings"] if len(lines) > most else [])
+    words = {"warning": "внимание", "error": "ошибка"} if language == "ru" else {}
+    lines = [f"{words.get(f.severity, f.severity)}: {f.text(language)}"[:150] for f in findings if f.severity != "info"]
+    more = "… ещё {n:замечание|замечания|замечаний}" if language == "ru" else "… {n:more finding|more findings}"
+    return lines[:most] + ([worded(more, {"n": len(lines) - most}, language)] if len(lines) > most else [])
 
 
 _ANNOUNCED = ContextVar("announced", default=True)

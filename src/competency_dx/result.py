@@ -28,24 +28,24 @@ class Result(JsonDocument):
         """Return the result as a table with stable columns."""
 
     @abstractmethod
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return what the result says in at most twelve lines."""
 
     @abstractmethod
-    def chart(self, kind: str) -> Chart:
-        """Return the data of a picture of one of the kinds."""
+    def chart(self, kind: str, language: str = "en") -> Chart:
+        """Return the data of a picture of one of the kinds, its words in a language."""
 
     def chart_kinds(self) -> tuple[str, ...]:
         """Return the kinds of picture this result can show, the default first."""
         return self.pictures
 
-    def plot(self, kind: str | None = None) -> Figure:
-        """Draw one of `chart_kinds` as a matplotlib figure (the first when `kind` is None)."""
+    def plot(self, kind: str | None = None, *, language: str = "en") -> Figure:
+        """Draw one of `chart_kinds` as a matplotlib figure (the first when `kind` is None), its words in a language."""
         kinds = self.chart_kinds()
         chosen = kinds[0] if kind is None else kind
         if chosen not in kinds:
             raise ReportError("result.picture", given=type(self).__name__, chosen=chosen, kinds=kinds)
-        return draw(self.chart(chosen))
+        return draw(self.chart(chosen, language))
 
     def _repr_html_(self) -> str:
         return notebook(self.summary(), self.to_frame())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 SHOWN_IDS = 5
 LONGEST = 120
 NBSP = "\u00a0"
+MINUS = "\u2212"
+NONE = "—"
 
 
 def listed(ids: Iterable[object], shown: int = SHOWN_IDS, *, language: str = "en") -> str:
@@ -43,9 +46,17 @@ def plural(n: int, forms: Sequence[str], language: str) -> str:
 
 def count(n: int, language: str) -> str:
     """Return a whole number, grouped in threes: from five digits in Russian, from four in English."""
-    if language != "ru":
-        return f"{n:,}"
-    return f"{n:,}".replace(",", NBSP) if abs(n) >= 10_000 else str(n)
+    text = f"{n:,}" if language != "ru" or abs(n) >= 10_000 else str(n)
+    return text.replace("-", MINUS).replace(",", NBSP if language == "ru" else ",")
+
+
+def number(x: float, form: str, language: str) -> str:
+    """Return a number in a usual format: with a true minus sign, a decimal comma in Russian, a dash for what is missing."""
+    if math.isnan(x) or math.isinf(x):
+        return NONE if math.isnan(x) else f"{MINUS * (x < 0)}∞"
+    text = format(x, form)
+    text = text.replace("-", "" if not text.strip(" -0.") else MINUS)
+    return text.replace(".", ",") if language == "ru" else text
 
 
 def worded(template: str, facts: Mapping[str, Any], language: str) -> str:
@@ -53,7 +64,7 @@ def worded(template: str, facts: Mapping[str, Any], language: str) -> str:
 
     A tuple names at most five ids, or the number after the colon, and counts the rest. A whole number takes its noun from the
     forms after the colon (``{n:задание|задания|заданий}``), and after a tilde only the form is written; other numbers take a
-    usual format and, in Russian, a decimal comma. A mapping holds the texts of both languages.
+    usual format, a true minus sign and, in Russian, a decimal comma. A mapping holds the texts of both languages.
     """
     return _Wording(language).vformat(template, (), facts)
 
@@ -73,9 +84,8 @@ class _Wording(string.Formatter):
         if "|" in format_spec:
             form = plural(value, format_spec.removeprefix("~").split("|"), self.language)
             return form if format_spec.startswith("~") else f"{count(value, self.language)} {form}"
-        if isinstance(value, float):
-            text = format(value, format_spec or "g")
-            return text.replace(".", ",") if self.language == "ru" else text
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return number(value, format_spec or ("g" if isinstance(value, float) else "d"), self.language)
         if isinstance(value, tuple):
             shown = int(format_spec or SHOWN_IDS)
             text = listed((self._part(part) for part in value), shown, language=self.language)
@@ -87,7 +97,7 @@ class _Wording(string.Formatter):
     def _part(self, part: Any) -> str:  # noqa: ANN401 - a JSON value
         """Return an id, or ids that belong together with their number: ``"a + b (0.987)"``."""
         if not isinstance(part, tuple):
-            return self.format_field(part, "") if isinstance(part, Mapping) else str(part)
+            return str(part) if isinstance(part, str | bool) else self.format_field(part, "")
         numbers = ", ".join(
             self.format_field(x, ".3f" if isinstance(x, float) else "") for x in part if not isinstance(x, str)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import tempfile
@@ -325,6 +326,48 @@ def test_every_kind_of_picture_draws(result: Result) -> None:
         assert figure.axes[0].has_data()
         figure.canvas.draw()
         plt.close(figure)
+
+
+NAMES = {
+    "girth", "Rasch",  "competency_dx", "expert", "judgement", "physics", "mathematics", "teacher", "oblimin", "logit",
+    "profiles", "scores", "parquet",
+    *(word for code in cdx.load_bank("mathematics").misconceptions for word in code.split("-")),
+}  # fmt: skip
+"""Words of programs, files, ids and the notation of the field that these results hold."""
+
+
+def _latin(text: str) -> set[str]:
+    """Return the Latin words of three letters or more in small letters that are no names; hexadecimal digests are none."""
+    code = r"sha256:[0-9a-f]+|\b[0-9a-f]{32}\b|\b[A-Za-z]\w+\([^()]*\)|\b\w+=|--[a-z-]+|twopl_mml|\b[a-z_]+\.[a-z_]+\b"
+    return set(re.findall(r"(?<![A-Za-z\d.])[A-Z]?[a-z]{3,}(?![A-Z\d])\b", re.sub(code, " ", text))) - NAMES
+
+
+def _words_of(chart: Any) -> list[str]:
+    own = [chart.title, chart.x_label, chart.y_label, *chart.y_names, *chart.x_names]
+    named = [word for s in chart.series for word in (s.name, *s.labels)]
+    return [*own, *named, *(word for panel in chart.panels for word in _words_of(panel))]
+
+
+def test_nothing_is_english_on_a_russian_page(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openpyxl import load_workbook
+
+    said = "\n".join(result.summary("ru"))
+    drawn = "\n".join(word for kind in result.chart_kinds() for word in _words_of(result.chart(kind, "ru")))
+    monkeypatch.setattr("competency_dx.reports.result_page.chart_svg", lambda *_: "")  # whose words are in `drawn`
+    page = cdx.report(result, tmp_path / "page.html").read_text(encoding="utf-8")
+    seen = html.unescape(re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]+>", " ", page, flags=re.DOTALL))
+    book = load_workbook(cdx.report(result, tmp_path / "book.xlsx"))
+    cells = "\n".join(str(c) for sheet in book for row in sheet.iter_rows(values_only=True) for c in row if c)
+    for text in (said, drawn, seen, cells):
+        assert not _latin(text)
+        assert text is cells or not re.search(r"(?<![^\W\d]-)(?<![\w.])-\d", text)
+
+
+def test_english_is_what_is_said_without_a_language(result: Result) -> None:
+    assert result.summary() == result.summary("en")
+    assert not re.search("[а-яё]", result.summary()[0])
 
 
 def test_unknown_pictures_say_what_there_is(result: Result) -> None:

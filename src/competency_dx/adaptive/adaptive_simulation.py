@@ -13,7 +13,7 @@ from competency_dx.adaptive.selection import LEAST_GAIN, Problem, select
 from competency_dx.arrays import Bools, Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import R201, DeficitRule, Plan, Standards, leaf_outlook, plan_of
-from competency_dx.display import Chart, Series
+from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.errors import DiagnosisError
 from competency_dx.models import (
     ItemParameters,
@@ -78,25 +78,23 @@ class AdaptiveSimulation(Result):
             rmse=self.rmse.ravel(),
         )
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return for each way of choosing the length of the test, the share decided, false conclusions and error of θ."""
-        lines = [
-            f"Adaptive testing of {self.length.shape[1]} simulated persons, at most {self.decided.shape[1] - 1} items",
-            f"{'strategy':<16}{'items':>8}{'decided':>10}{'false':>8}{'RMSE':>8}",
-        ]
+        say = result_words("adaptive", language)
+        size = {"persons": self.length.shape[1], "most": self.decided.shape[1] - 1}
+        lines = [say("simulation", **size), say("simulation_heads")]
         for s, name in enumerate(self.strategies):
-            last = f"{self.decided[s, -1]:>10.2f}{self.false[s, -1]:>8.2f}{self.rmse[s, -1]:>8.2f}"
-            lines.append(f"{name:<16}{self.length[s].mean():>8.1f}{last}")
+            last = {"decided": self.decided[s, -1], "false": self.false[s, -1], "rmse": self.rmse[s, -1]}
+            numbers = {key: float(x) for key, x in last.items()} | {"length": float(self.length[s].mean())}
+            lines.append(f"{code_word('strategy', name, language):<16}" + say("simulation_row", **numbers))
         return lines
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the share decided, or the error of θ, by number of items."""
         rows, n = getattr(self, kind), np.arange(self.decided.shape[1], dtype=np.float64)
-        series = tuple(
-            Series(name=name, mark="line", x=n, y=row) for name, row in zip(self.strategies, rows, strict=True)
-        )
-        label = "share of competencies decided" if kind == "decided" else "root mean square error of θ"
-        return Chart(title="Adaptive testing", x_label="items", y_label=label, series=series)
+        say, names = result_words("adaptive", language), (code_word("strategy", s, language) for s in self.strategies)
+        series = tuple(Series(name=name, mark="line", x=n, y=row) for name, row in zip(names, rows, strict=True))
+        return Chart(title=say("simulation_title"), x_label=say("items_axis"), y_label=say(kind), series=series)
 
 
 class _Truth(NamedTuple):

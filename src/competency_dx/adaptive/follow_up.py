@@ -10,7 +10,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Item, Text
 from competency_dx.competencies import Competency
-from competency_dx.display import Chart, Series, point_chart
+from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.documents import Finite
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding
@@ -152,29 +152,31 @@ class NextItems(Result):
         }
         return frame(person=self.persons[row], competency=codes[leaf], title=titles[leaf], **numbers)
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return how many items are asked of how many persons, and what they are expected to decide."""
         asked, open_ = (self.chosen >= 0).sum(axis=1), self.undecided.sum()
-        P, most = len(self), int(asked.max(initial=0))
-        whose = "one form for all of them" if self.form == "group" else f"{asked.mean() if P else 0:.1f} items a person"
+        say, P = result_words("adaptive", language), len(self)
+        whose = say("one_form") if self.form == "group" else say("a_person", n=float(asked.mean()) if P else 0.0)
+        decided, loss = float(np.nansum(self.p_decided)), (self.loss_before, self.loss_after)
+        before, after = (float(x.sum()) for x in loss)
         lines = [
-            f"Follow-up items for {P} persons on {self.bank.text('en')}: {whose}, at most {most}",
-            f"undecided competencies: {int(open_)}, expected to be decided: {np.nansum(self.p_decided):.1f} "
-            f"(probability of {self.confirmed:g} or more either way)",
-            f"expected loss: {self.loss_before.sum():.2f} before, {self.loss_after.sum():.2f} after",
+            say("head", persons=P, bank=self.bank.text(language), whose=whose, most=int(asked.max(initial=0))),
+            say("undecided", n=int(open_), decided=decided, confirmed=self.confirmed),
+            say("loss", before=before, after=after),
         ]
         if self.form == "group":
-            lines.append("items: " + ", ".join(q.item for q in (self.asked(0) if P else ())))
+            lines.append(say("items", items=tuple(q.item for q in (self.asked(0) if P else ()))))
         return lines
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the share of persons undecided before and after by competency, or the mean expected loss by item."""
+        say = result_words("adaptive", language)
         if kind == "decisions":
             names = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
             before = 100 * self.undecided.mean(axis=0)
             after = before - 100 * np.nan_to_num(self.p_decided).mean(axis=0)
-            columns = {"before": before, "expected after": after}
-            return point_chart(names, columns, title="Undecided competencies", x_label="% of persons")
+            columns = {say("before"): before, say("after"): after}
+            return point_chart(names, columns, title=say("decisions"), x_label=say("decisions_axis"))
         loss = self.expected_loss.mean(axis=0)
         line = Series(name="", mark="line", x=np.arange(len(loss), dtype=np.float64), y=loss)
-        return Chart(title="Expected loss", x_label="further items", y_label="per person", series=(line,))
+        return Chart(title=say("loss_title"), x_label=say("loss_x"), y_label=say("loss_y"), series=(line,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date as date_of
@@ -19,7 +20,7 @@ from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
 from competency_dx.bank.population import BankPopulation, LeafPopulation
-from competency_dx.display import Chart, interval_chart
+from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode
 from competency_dx.errors import BankError, DocumentError, wrong_type
 from competency_dx.findings import Finding
@@ -240,22 +241,22 @@ class ItemBank(Result):
         tail = ["se_a", "se_b", *(f"se_{s}" for s in steps), *loose, "calibration", "n", "date"]
         return frame.reindex(columns=head + tail)
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return id, size, coverage and the standing of the parameters."""
-        states = [r.status for r in self.parameters]
-        kinds = {k: sum(i.type == k for i in self.items) for k in dict.fromkeys(i.type for i in self.items)}
+        say, states = result_words("bank", language), Counter(r.status for r in self.parameters)
+        types = [f"{code_word('type', t, language)} {n}" for t, n in Counter(i.type for i in self.items).items()]
         return [
-            f"Item bank {self.id} {self.version}: {self.title.text('en')}",
-            f"items {len(self.items)} (" + ", ".join(f"{k} {n}" for k, n in kinds.items()) + ")",
-            f"forms: {', '.join(f'{f.id} ({len(f.items)})' for f in self.forms) or 'none'}",
-            f"framework {self.framework.id} {self.framework.version}",
-            "parameters: " + (", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states)) or "none"),
+            say("head", id=self.id, version=self.version, title=self.title.text(language)),
+            say("items", n=len(self.items), types=", ".join(types)),
+            say("forms", forms=tuple(f"{f.id} ({len(f.items)})" for f in self.forms)),
+            say("framework", id=self.framework.id, version=self.framework.version),
+            say("parameters", states=tuple(f"{n} {code_word('status', s, language)}" for s, n in states.items())),
             self.digest[:23] + "…",
         ]
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return difficulties, of several steps their mean, with 95 % intervals, hardest item on top."""
-        rows = sorted(self.parameters, key=lambda r: sum(r.b) / len(r.b))
+        say, rows = result_words("bank", language), sorted(self.parameters, key=lambda r: sum(r.b) / len(r.b))
         centre = [sum(r.b) / len(r.b) for r in rows]
         half = [Z95 * math.hypot(*(s or 0.0 for s in r.se_b)) / len(r.b) for r in rows]  # of the mean of the steps
         return interval_chart(
@@ -263,8 +264,8 @@ class ItemBank(Result):
             values=centre,
             low=[c - h for c, h in zip(centre, half, strict=True)],
             high=[c + h for c, h in zip(centre, half, strict=True)],
-            title=f"{self.title.text('en')}: item difficulty, 95 %",
-            x_label="difficulty b, logits",
+            title=say("difficulty", title=self.title.text(language)),
+            x_label=say("difficulty_axis"),
         )
 
     @classmethod

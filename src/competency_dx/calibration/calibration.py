@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +15,7 @@ from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration import pictures
 from competency_dx.calibration.estimated_population import population_for_bank
 from competency_dx.calibration.frames import asymptote_errors, parameter_frame, threshold_frame
-from competency_dx.display import Chart
+from competency_dx.display import Chart, result_words, setting_word
 from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, worth_a_line
@@ -243,19 +243,23 @@ class Calibration(Result):
         names = [p.dimensions[d] for d in p.dimension_index]
         return dict(zip(p.items, names, strict=True)) if len(p.dimensions) > 1 else {}
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return model, fit, certificate and the number of findings."""
-        c = self.certificate
+        say, c = result_words("calibration", language), self.certificate
+        ends = {"gradient": c.gradient, "step": c.last_step, "eigenvalue": c.smallest_eigenvalue}
         return [
-            f"Calibration, model {self.model}: {len(set(self.parameters.items))} items, {self.n_persons} persons",
-            f"log-likelihood {self.log_likelihood:.3f}, parameters {self.n_parameters}, AIC {self.aic:.1f}, "
-            f"BIC {self.bic:.1f}",
-            f"priors: {self.provenance.settings['priors']}",
-            _population_line(self),
-            f"{'converged' if self.converged else 'NOT CONVERGED'} after {self.iterations} E-steps: gradient "
-            f"{c.gradient:.1e}, last step {c.last_step:.1e} (in SE), smallest eigenvalue {c.smallest_eigenvalue:.3g}",
-            f"support: {c.points} points, spacing {c.spacing:.3f}, narrowest posterior SD {c.narrowest:.3f}",
-            *worth_a_line(self.findings),
+            say(
+                "head",
+                model=say("mixed") if self.model == "mixed" else self.model,
+                items=len(set(self.parameters.items)),
+                persons=self.n_persons,
+            ),
+            say("fit", ll=self.log_likelihood, n=self.n_parameters, aic=self.aic, bic=self.bic),
+            say("priors", priors=setting_word(self.provenance.settings["priors"], language)),
+            _population_line(self, say),
+            say("converged" if self.converged else "not_converged", n=self.iterations, **ends),
+            say("support", points=c.points, spacing=c.spacing, narrowest=c.narrowest),
+            *worth_a_line(self.findings, language=language),
         ]
 
     def curves(self, theta: ArrayLike | None = None, items: Sequence[str] | None = None) -> pd.DataFrame:
@@ -283,13 +287,13 @@ class Calibration(Result):
         """Return the kinds of picture: difficulties, curves, information, Wright map, correlations of several competencies."""
         return pictures.chart_kinds(self.parameters)
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return one of the pictures named by `chart_kinds`."""
         D = len(self.parameters.dimensions)
         errors, t = np.full((D, D), np.nan), self.table
         for f in np.flatnonzero(t.is_kind("correlation") & (t.group == 0)):
             errors[t.dimension[f], t.other[f]] = errors[t.other[f], t.dimension[f]] = self.standard_errors[f]
-        return pictures.chart(kind, pictures.Shown(self.parameters, self.populations, self.groups, errors))
+        return pictures.chart(kind, pictures.Shown(self.parameters, self.populations, self.groups, errors, language))
 
 
 @lru_cache(maxsize=KEPT)
@@ -311,18 +315,21 @@ def _positive(x: float) -> float | None:
     return float(x) if np.isfinite(x) and x > 0 else None
 
 
-def _population_line(c: Calibration) -> str:
+def _population_line(c: Calibration, say: Callable[..., str]) -> str:
     """Return mean and variance, or the spread of correlations, or groups."""
     if len(c.groups) > 1:
-        of = "" if len(c.population.mean) == 1 else f" of {c.population.dimensions[0]}"
-        few = list(zip(c.groups, c.populations, strict=True))[:6]
-        parts = [f"{group} {p.mean[0]:.3f} ± {np.sqrt(p.covariance[0, 0]):.3f}" for group, p in few]
-        return f"populations (mean ± SD{of}): {', '.join(parts)}"
+        of = "" if len(c.population.mean) == 1 else say("of_dimension", name=c.population.dimensions[0])
+        moments = (
+            (g, float(p.mean[0]), float(p.covariance[0, 0])) for g, p in zip(c.groups, c.populations, strict=True)
+        )
+        return say(
+            "populations", dimension=of, groups=tuple(say("moments", group=g, mean=m, sd=v**0.5) for g, m, v in moments)
+        )
     V = c.population.covariance
     if len(V) == 1:
-        return f"population: mean {c.population.mean[0]:.3f}, variance {V[0, 0]:.3f}"
+        return say("population", mean=float(c.population.mean[0]), variance=float(V[0, 0]))
     sd = np.sqrt(np.diag(V))
     r = (V / np.outer(sd, sd))[np.triu_indices(len(V), 1)]
     if not r.any():
-        return f"population: {len(V)} independent dimensions"
-    return f"population: {len(V)} competencies, correlations {r.min():.3f} to {r.max():.3f}"
+        return say("independent", n=len(V))
+    return say("correlated", n=len(V), low=float(r.min()), high=float(r.max()))

@@ -20,7 +20,7 @@ from scipy.linalg import qr
 
 from competency_dx.arrays import Bools, Codes, Floats, value
 from competency_dx.calibration.calibration import Calibration
-from competency_dx.display import Chart, Series
+from competency_dx.display import Chart, Series, result_words
 from competency_dx.engine import (
     Items,
     Marginal,
@@ -198,24 +198,28 @@ class FactorSolution(Result):
         frame["communality"] = self.communalities
         return frame
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return size, rotation, correlations of the dimensions and the items that lead each of them."""
         r, h = self.correlations[np.triu_indices(len(self.dimensions), 1)], self.communalities
+        say, ends = result_words("calibration", language), (r.min(), r.max(), h.min(), h.max())
+        low, high, least, most = map(float, ends)
         lines = [
-            f"Rotated loadings ({self.rotation}): {len(self.items)} items, {len(self.dimensions)} dimensions",
-            f"correlations of the dimensions {r.min():.2f} to {r.max():.2f}, communalities {h.min():.2f} to {h.max():.2f}",
+            say("loadings", rotation=self.rotation, items=len(self.items), dimensions=len(self.dimensions)),
+            say("loadings_ranges", low=low, high=high, least=least, most=most),
         ]
         for name, column in zip(self.dimensions, self.loadings.T, strict=True):
             first = np.argsort(-np.abs(column))[:LEADING]
-            lines.append(f"{name}: " + ", ".join(f"{self.items[i]} {column[i]:.2f}" for i in first))
+            few = (say("loading", item=self.items[i], loading=float(column[i])) for i in first)
+            lines.append(f"{name}: " + ", ".join(few))
         return lines
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the loadings of each item on each dimension."""
         at, columns = np.arange(1.0, len(self.items) + 1), zip(self.dimensions, self.loadings.T, strict=True)
         marks = tuple(Series(name=name, mark="point", x=at, y=column) for name, column in columns)
-        words = "item, in the order of the test"
-        return Chart(title="Rotated loadings", x_label=words, y_label="loading", series=marks)
+        words = map(result_words("calibration", language), ("loadings_title", "loadings_x", "loadings_y"))
+        title, x_label, y_label = words
+        return Chart(title=title, x_label=x_label, y_label=y_label, series=marks)
 
 
 def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorSolution:

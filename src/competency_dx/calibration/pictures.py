@@ -14,6 +14,7 @@ import numpy as np
 
 from competency_dx.arrays import Z95, Floats, FrozenDict, Ints
 from competency_dx.calibration.frames import dimension_names, group_column
+from competency_dx.display import number, result_words
 from competency_dx.display.charts import Cells, Chart, Mark, Series
 from competency_dx.display.wright import WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError
@@ -44,6 +45,11 @@ class Shown(NamedTuple):
     populations: tuple[NormalPopulation, ...]
     groups: tuple[str, ...]
     errors: Floats
+    language: str
+
+    def say(self, key: str, **facts: object) -> str:
+        """Return a title or a label in the language."""
+        return result_words("calibration", self.language)(key, **facts)
 
 
 class _Strand(NamedTuple):
@@ -164,10 +170,9 @@ def _difficulty(shown: Shown) -> Chart:
         low, high = place[at] - Z95 * se[at], place[at] + Z95 * se[at]
         series.append(Series(name=strand.label, mark="interval", x=place[at], y=rows, low=low, high=high, style=style))
         names += [p.labels[i] for i in at]
-    steps = "mean of the steps; " if (p.n_categories > 2).any() else ""
     return Chart(
-        title="Item difficulty" + (", 95 % intervals" if np.isfinite(se).any() else ""),
-        x_label=f"difficulty ({steps}θ, logits)",
+        title=shown.say("difficulty_intervals" if np.isfinite(se).any() else "difficulty"),
+        x_label=shown.say("difficulty_axis_steps" if (p.n_categories > 2).any() else "difficulty_axis"),
         series=tuple(reversed(series)),
         y_names=tuple(names),
     )
@@ -180,20 +185,20 @@ def _panels(shown: Shown, theta: Floats, table: Floats, title: str, y_label: str
         few = len(strand.items) <= FEW_LINES
         mark: Mark = "line" if few else "thin"
         lines = tuple(Series(name=labels[i] if few else "", mark=mark, x=theta, y=table[i]) for i in strand.items)
-        panels.append(Chart(title=strand.label, x_label="θ, logits", y_label=y_label, series=lines))
+        panels.append(Chart(title=strand.label, x_label=shown.say("theta_axis"), y_label=y_label, series=lines))
     return replace(panels[0], title=title) if len(panels) == 1 else Chart(title=title, panels=tuple(panels), across=2)
 
 
 def _curves(shown: Shown) -> Chart:
     p, theta = along(shown.parameters), scale_of(shown.populations)
     top = p.points.max(axis=1, where=p.allowed, initial=1)[:, None]
-    return _panels(shown, theta, expected_scores(p, theta) / top, "Expected share of points", "share of points")
+    return _panels(shown, theta, expected_scores(p, theta) / top, shown.say("curves"), shown.say("curves_axis"))
 
 
 def _item_information(shown: Shown) -> Chart:
     theta = scale_of(shown.populations)
     table = score_information(along(shown.parameters), theta)
-    return _panels(shown, theta, table, "Item information", "information, 1/logit²")
+    return _panels(shown, theta, table, shown.say("item_information"), shown.say("information_axis"))
 
 
 def _categories(shown: Shown) -> Chart:
@@ -207,10 +212,11 @@ def _categories(shown: Shown) -> Chart:
             words = [*p.options[i][:-1], f"{p.options[i][-1]}*"]
         there = np.flatnonzero(p.allowed[i]).tolist()
         lines = tuple(Series(name=words[k], mark="line", x=theta, y=prob[i, k], style=k) for k in there)
-        look = Chart(title=item, x_label="θ, logits", y_label="probability", y_range=(-0.05, 1.05), naming="beside")
+        x_label, y_label = shown.say("theta_axis"), shown.say("probability_axis")
+        look = Chart(title=item, x_label=x_label, y_label=y_label, y_range=(-0.05, 1.05), naming="beside")
         panels.append(replace(look, series=lines))
-    part = f" (first {len(panels)} of {total} items)" if total > len(panels) else ""
-    return Chart(title=f"Probability of each category{part}", panels=tuple(panels), across=min(3, len(panels)))
+    title = shown.say("categories_part" if total > len(panels) else "categories", shown=len(panels), n=total)
+    return Chart(title=title, panels=tuple(panels), across=min(3, len(panels)))
 
 
 def _information(shown: Shown) -> Chart:
@@ -224,16 +230,15 @@ def _information(shown: Shown) -> Chart:
     names = p.dimensions if D > 1 else ("",)
     above = tuple(Series(name=n, mark="line", x=theta, y=y) for n, y in zip(names, totals, strict=True))
     below = tuple(Series(name="", mark="line", x=theta, y=y) for y in errors)
-    upper = Chart(title="Test information", y_label="information, 1/logit²", series=above)
+    upper = Chart(title=shown.say("test_information"), y_label=shown.say("information_axis"), series=above)
     lower = Chart(
-        title="Standard error, 1/√information",
-        x_label="θ, logits",
-        y_label="SE(θ), logits",
+        title=shown.say("standard_error"),
+        x_label=shown.say("theta_axis"),
+        y_label=shown.say("error_axis"),
         series=below,
         y_range=(0.0, 1.05 * top),
     )
-    rest = "" if p.between else ", the other competencies at their means"
-    return Chart(title=f"How precisely the test measures{rest}", panels=(upper, lower))
+    return Chart(title=shown.say("precision" if p.between else "precision_at_means"), panels=(upper, lower))
 
 
 def _correlations(shown: Shown) -> Chart:
@@ -242,12 +247,17 @@ def _correlations(shown: Shown) -> Chart:
     sd, D, se = np.sqrt(np.diag(V)), len(V), shown.errors
     r = np.where(np.tri(D, k=-1, dtype=bool), V / np.outer(sd, sd), np.nan)
     texts = [
-        [f"{r[i, j]:.2f}" + (f"\n± {se[i, j]:.2f}" if np.isfinite(se[i, j]) else "") if j < i else "" for j in range(D)]
+        [
+            number(r[i, j], ".2f", shown.language)
+            + (f"\n± {number(se[i, j], '.2f', shown.language)}" if np.isfinite(se[i, j]) else "")
+            if j < i
+            else ""
+            for j in range(D)
+        ]
         for i in range(D)
     ]
-    group = f", group {shown.groups[0]}" if len(shown.groups) > 1 else ""
     return Chart(
-        title=f"Correlations of the competencies{group} (± SE)",
+        title=shown.say("correlations_in" if len(shown.groups) > 1 else "correlations", group=shown.groups[0]),
         y_names=names[1:],
         x_names=names[:-1],
         cells=Cells(values=r[1:, :-1], texts=tuple(tuple(row[:-1]) for row in texts[1:])),
@@ -262,7 +272,8 @@ def _wright(shown: Shown) -> Chart:
         variances = np.array([[strand.direction @ q.covariance @ strand.direction] for q in shown.populations])
         densities = np.exp(-0.5 * (theta - means) ** 2 / variances) / np.sqrt(2 * np.pi * variances)
         columns.append(WrightColumn(strand.label, densities, *_steps(p, strand.items)))
-    return wright_chart(columns, theta, shown.groups)
+    words = ("wright", "wright_sides", "theta_axis", "wright_population", "wright_items")
+    return wright_chart(columns, theta, shown.groups, [shown.say(key) for key in words])
 
 
 def _steps(p: ItemParameters, items: Ints) -> tuple[list[str], Floats]:

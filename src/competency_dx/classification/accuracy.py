@@ -16,7 +16,7 @@ import numpy as np
 from competency_dx.arrays import Floats, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import fingerprint, matched, posterior_blocks
-from competency_dx.display import Chart, point_chart
+from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
@@ -66,20 +66,24 @@ class ClassificationAccuracy(Result):
             consistency=[self.consistency, *self.attribute_consistency],
         )
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return accuracy and consistency of profiles and attributes."""
         rows = list(zip(self.dimensions, self.attribute_accuracy, self.attribute_consistency, strict=True))
+        say = result_words("classification", language)
         return [
-            f"Classification by {self.estimate}: whole profile accuracy {self.accuracy:.3f}, consistency "
-            f"{self.consistency:.3f}",
-            *(f"{a}: accuracy {x:.3f}, consistency {y:.3f}" for a, x, y in rows[:10]),
-            *([f"… {len(rows) - 10} more attributes"] if len(rows) > 10 else []),
+            say("accuracy", estimate=self.estimate, accuracy=self.accuracy, consistency=self.consistency),
+            *(say("accuracy_of", attribute=a, accuracy=float(x), consistency=float(y)) for a, x, y in rows[:10]),
+            *([say("more", n=len(rows) - 10)] if len(rows) > 10 else []),
         ]
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return accuracy and consistency of each attribute."""
-        columns = {"accuracy": self.attribute_accuracy, "consistency": self.attribute_consistency}
-        return point_chart(self.dimensions, columns, title="Classification", x_label="probability")
+        say = result_words("classification", language)
+        columns = {
+            say("accuracy_name"): self.attribute_accuracy,
+            say("consistency_name"): self.attribute_consistency,
+        }
+        return point_chart(self.dimensions, columns, title=say("accuracy_title"), x_label=say("probability_axis"))
 
 
 def classification_accuracy(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from competency_dx.arrays import Z95, Codes, Floats, Ints, value
-from competency_dx.display import Chart, interval_chart, point_chart
+from competency_dx.display import Chart, interval_chart, point_chart, result_words, setting_word
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
@@ -237,24 +237,30 @@ class ClassCalibration(Result):
         """Return one row per item: item, family, dimension, d0 …, p_0 …, guessing, slip, discrimination, and se_ of each."""
         return self.parameters.to_frame()
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return model, fit, prevalence, certificate and the number of findings."""
-        c = self.certificate
-        shares = ", ".join(f"{a} {p:.3f}" for a, p in list(zip(self.attributes, self.prevalence, strict=True))[:8])
+        say, c = result_words("classification", language), self.certificate
+        rows = zip(self.attributes, self.prevalence, strict=True)
+        ends = {"gain": c.promised_gain, "eigenvalue": c.smallest_eigenvalue, "starts": len(c.starts)}
         return [
-            f"Classification, model {self.model}: {len(self.parameters.items)} items, {len(self.attributes)} attributes, "
-            f"{len(self.profiles)} profiles, {self.n_persons} persons",
-            f"log-likelihood {self.log_likelihood:.3f}, parameters {self.n_parameters}, AIC {self.aic:.1f}, "
-            f"BIC {self.bic:.1f}",
-            f"attribute distribution: {self.attribute_distribution}",
-            f"prevalence: {shares}" + (" …" if len(self.attributes) > 8 else ""),
-            f"{'converged' if self.converged else 'NOT CONVERGED'} after {self.iterations} E-steps: promised gain "
-            f"{c.promised_gain:.1e}, smallest eigenvalue {c.smallest_eigenvalue:.2g}, starts {len(c.starts)}",
-            *worth_a_line(self.findings),
+            say(
+                "head",
+                model=say("mixed") if self.model == "mixed" else self.model,
+                items=len(self.parameters.items),
+                attributes=len(self.attributes),
+                profiles=len(self.profiles),
+                persons=self.n_persons,
+            ),
+            say("fit", ll=self.log_likelihood, n=self.n_parameters, aic=self.aic, bic=self.bic),
+            say("distribution", name=setting_word(self.attribute_distribution, language)),
+            say("prevalence", shares=tuple(say("share", attribute=a, share=float(p)) for a, p in rows)),
+            say("converged" if self.converged else "not_converged", n=self.iterations, **ends),
+            *worth_a_line(self.findings, language=language),
         ]
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return prevalence with 95 % intervals, P(right) of nothing and all mastered, or the most frequent profiles."""
+        say = result_words("classification", language)
         if kind == "prevalence":
             wide = Z95 * np.nan_to_num(self.prevalence_se[::-1])
             p = self.prevalence[::-1]
@@ -263,13 +269,13 @@ class ClassCalibration(Result):
                 values=list(p),
                 low=list(np.maximum(p - wide, 0)),
                 high=list(np.minimum(p + wide, 1)),
-                title="Share of persons who master the attribute, 95 %",
-                x_label="prevalence",
+                title=say("prevalence_title"),
+                x_label=say("prevalence_axis"),
             )
         if kind == "items":
             ends, _ = self.parameters.ends()
-            columns = {"nothing mastered": ends[:, 0], "all mastered": 1 - ends[:, 1]}
-            return point_chart(self.parameters.items, columns, title="P(right answer)", x_label="probability")
+            columns = {say("nothing"): ends[:, 0], say("everything"): 1 - ends[:, 1]}
+            return point_chart(self.parameters.items, columns, title=say("right"), x_label=say("probability_axis"))
         order = np.argsort(-self.profile_probabilities, kind="stable")[:SHOWN_PROFILES]
         names, columns = [self.profile_names[c] for c in order], {"": self.profile_probabilities[order]}
-        return point_chart(names, columns, title="Most frequent profiles", x_label="probability")
+        return point_chart(names, columns, title=say("frequent"), x_label=say("probability_axis"))

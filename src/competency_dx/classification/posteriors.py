@@ -10,7 +10,7 @@ import numpy as np
 from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, value
 from competency_dx.classification.class_calibration import ClassCalibration, ItemClasses
 from competency_dx.classification.problem import distinct_patterns
-from competency_dx.display import Chart, Series, point_chart
+from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, gathered
 from competency_dx.kernels.blocks import one_blas_thread
@@ -93,26 +93,29 @@ class AttributePosteriors(Result):
             status=np.repeat(np.where(self.n_items > 0, "ok", "no_responses"), A),
         )
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return the number of persons, and mean mastery and the share of unsure persons for each attribute."""
         unsure = ((self.theta > 0.2) & (self.theta < 0.8)).mean(axis=0)
         shown = list(zip(self.dimensions, self.theta.mean(axis=0), unsure, strict=True))
+        say, ends = result_words("classification", language), {"low": 0.2, "high": 0.8}
         return [
-            f"Attribute posteriors: {len(self.persons)} persons, {len(self.dimensions)} attributes",
-            *(f"{a}: mean P(mastery) {m:.3f}, between 0.2 and 0.8 for {100 * u:.1f} %" for a, m, u in shown[:9]),
-            *([f"… {len(shown) - 9} more attributes"] if len(shown) > 9 else []),
+            say("posteriors", persons=len(self.persons), attributes=len(self.dimensions)),
+            *(say("mastery_of", attribute=a, mean=float(m), share=100 * float(u), **ends) for a, m, u in shown[:9]),
+            *([say("more", n=len(shown) - 9)] if len(shown) > 9 else []),
         ]
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return histograms of P(mastery) by attribute, or its mean for each attribute."""
+        say = result_words("classification", language)
         if kind == "mastery":
             mean = {"": self.theta.mean(axis=0)}
-            return point_chart(self.dimensions, mean, title="Mean P(mastery)", x_label="probability")
+            return point_chart(self.dimensions, mean, title=say("mean_mastery"), x_label=say("probability_axis"))
         edges = np.linspace(0, 1, LEVELS + 1)
         middles, columns = (edges[1:] + edges[:-1]) / 2, list(zip(self.dimensions, self.theta.T, strict=True))[:6]
         counts = {name: np.histogram(x, edges)[0].astype(float) for name, x in columns}
         lines = tuple(Series(name=name, mark="line", x=middles, y=n) for name, n in counts.items())
-        return Chart(title="P(mastery) of the persons", x_label="P(mastery)", y_label="persons", series=lines)
+        title, x_label, y_label = map(say, ("mastery", "mastery_axis", "persons_axis"))
+        return Chart(title=title, x_label=x_label, y_label=y_label, series=lines)
 
 
 def profile_posteriors(

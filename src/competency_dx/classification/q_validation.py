@@ -15,14 +15,13 @@ import numpy as np
 from competency_dx.arrays import Codes, Floats, Ints, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import MatchedClasses, fingerprint, matched, posterior_blocks
-from competency_dx.display import Chart, Series
+from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes import Binary, attribute_patterns, permissible_profiles
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
 from competency_dx.result import Result, frame
-from competency_dx.wording import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,23 +96,24 @@ class QValidation(Result):
     def _names(self) -> list[str]:
         return ["".join(str(x) for x in row) for row in self.q_vectors]
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return how many q-vectors the data would change, and which."""
         changed = [item for item, a, b in zip(self.items, self.original, self.suggested, strict=True) if a != b]
+        say = result_words("classification", language)
         return [
-            f"Q-matrix validation by PVAF, cut-off {self.cut_off:g}: {len(self.items)} items, "
-            f"{len(self.attributes)} attributes",
-            f"other q-vectors are suggested for {len(changed)} items" + (f": {listed(changed)}" if changed else ""),
+            say("q_head", cut=self.cut_off, items=len(self.items), attributes=len(self.attributes)),
+            say("q_changed", n=len(changed), items=tuple(changed)),
         ]
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the best PVAF by the number of attributes for a few items."""
         size, pvaf = self.q_vectors.sum(axis=1), self.pvaf
         counts = np.arange(1, len(self.attributes) + 1)
         shown = sorted(range(len(self.items)), key=lambda i: (self.original[i] == self.suggested[i], i))[:SHOWN_ITEMS]
         x, best = counts.astype(float), {i: [_best(pvaf[i], size, k) for k in counts.tolist()] for i in shown}
         lines = [Series(name=self.items[i], mark="line", x=x, y=pvaf[i, v]) for i, v in best.items()]
-        return Chart(title="Mesa plot", x_label="attributes", y_label="PVAF", series=tuple(lines))
+        say = result_words("classification", language)
+        return Chart(title=say("mesa"), x_label=say("attributes_axis"), y_label="PVAF", series=tuple(lines))
 
 
 def validate_q_matrix(

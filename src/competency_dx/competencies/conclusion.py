@@ -10,7 +10,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import Text
 from competency_dx.competencies.rule import DeficitRule
-from competency_dx.display import Chart, Series
+from competency_dx.display import Chart, Series, column_title, result_words
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
 Status = Literal["reported", "no_items", "too_few_items", "borrowed", "misfit", "low_effort", "partly_tested"]
@@ -158,19 +158,21 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
     )
 
 
-def state_lines(codes: Sequence[str], counts: Ints, room: int, more: str) -> list[str]:
+def state_lines(codes: Sequence[str], counts: Ints, room: int, language: str) -> list[str]:
     """Return the numbers of persons in each state (C, 5) by competency as a text table of at most `room` lines.
 
-    The last line counts the others, which are called `more`.
+    The last line counts the others.
     """
     rows = [f"{code:<12}" + "".join(f"{n:>18}" for n in line) for code, line in zip(codes, counts, strict=True)]
     shown, hidden = rows[: room - 2], len(rows) - (room - 2)
-    head = f"{'competency':<12}" + "".join(f"{s:>18}" for s in STATES)
-    return [head, *shown, f"… {hidden} {more} in to_frame()"] if hidden > 0 else [head, *rows]
+    heads = (column_title(s, language) for s in STATES)
+    head = f"{column_title('competency', language):<12}" + "".join(f"{s:>18}" for s in heads)
+    more = result_words("competencies", language)("more", n=hidden)
+    return [head, *shown, more] if hidden > 0 else [head, *rows]
 
 
-def deficits_chart(labels: Sequence[str], shares: Floats) -> Chart:
+def deficits_chart(labels: Sequence[str], shares: Floats, language: str) -> Chart:
     """Return the share of persons (C,) with a confirmed or likely deficit, in per cent."""
     series = Series(name="", mark="point", x=shares, y=np.arange(len(shares), dtype=float))
-    title, label = "Confirmed or likely deficit", "% of persons"
+    title, label = map(result_words("competencies", language), ("deficits", "deficits_axis"))
     return Chart(title=title, x_label=label, y_label="", series=(series,), y_names=tuple(labels))

@@ -19,7 +19,7 @@ from competency_dx.competencies.conclusion import STATES, deficits_chart, state_
 from competency_dx.competencies.population import Stated
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
-from competency_dx.display import Chart
+from competency_dx.display import Chart, result_words
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, digest_document, provenance
@@ -79,18 +79,19 @@ class FileProfiles(Result):
         counts = dict(zip(STATES, self.states.T, strict=True))
         return frame(competency=self.competencies, percent=self.percent_mean, **counts)
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return where the profiles are and how many persons are in each state."""
+        say = result_words("competencies", language)
         lines = [
-            f"Deficit profiles of {self.persons} persons in {self.blocks} blocks, written to {self.path.name}",
-            f"expected share of false ones among the confirmed deficits {self.expected_false_share:.3f}",
-            *worth_a_line(self.findings),
+            say("file", persons=self.persons, blocks=self.blocks, path=self.path.name),
+            say("false_share", share=self.expected_false_share),
+            *worth_a_line(self.findings, language=language),
         ]
-        return [*lines, *state_lines(self.competencies, self.states, MAX_LINES - len(lines), "more")]
+        return [*lines, *state_lines(self.competencies, self.states, MAX_LINES - len(lines), language)]
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the share of persons with a confirmed or likely deficit in each competency."""
-        return deficits_chart(self.competencies, 100 * self.states[:, :2].sum(axis=1) / self.persons)
+        return deficits_chart(self.competencies, 100 * self.states[:, :2].sum(axis=1) / self.persons, language)
 
 
 class _Block(NamedTuple):

@@ -33,7 +33,7 @@ from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import ProfilesRecord, digest_of, profiles_document, profiles_fields
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
-from competency_dx.display import Chart, interval_chart
+from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document
@@ -304,30 +304,29 @@ class DeficitProfiles(Result):
         frame.insert(4, "p_strength", self.p_strength.ravel())
         return frame
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return the size of the cohort and, for each reporting unit, how many persons are in each state."""
-        lines = [
-            f"Deficit profiles of {len(self)} persons on {self.bank.text('en')}, standards {self.standards.id}",
-        ]
+        facts = {"persons": len(self), "bank": self.bank.text(language), "standards": self.standards.id}
         counts = (self.state[:, :, None] == np.arange(len(STATES))).sum(axis=0)
         return [
-            *lines,
-            *state_lines([c.code for c in self.competencies], counts, MAX_LINES - len(lines), "more competencies"),
+            result_words("competencies", language)("head", **facts),
+            *state_lines([c.code for c in self.competencies], counts, MAX_LINES - 1, language),
         ]
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
+        say = result_words("competencies", language)
         labels = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
         if kind == "states":
-            return deficits_chart(labels, 100 * np.isin(self.state, (0, 1)).mean(axis=0))
+            return deficits_chart(labels, 100 * np.isin(self.state, (0, 1)).mean(axis=0), language)
         spread = [np.nanquantile(self.percent[:, c], [0.05, 0.95]) for c in range(len(labels))]
         return interval_chart(
             labels=labels,
             values=[float(np.nanmean(self.percent[:, c])) for c in range(len(labels))],
             low=[float(s[0]) for s in spread],
             high=[float(s[1]) for s in spread],
-            title=f"Competency percent of {len(self)} persons (mean, middle 90 %)",
-            x_label="% of the reference set",
+            title=say("percent", persons=len(self)),
+            x_label=say("percent_axis"),
             x_lines=self.standards.cuts,
         )
 

@@ -5,18 +5,22 @@ from competency_dx.display.markup import notebook
 from competency_dx.display.row_pictures import IntervalRow, correlation_bar, interval_table, stacked_bar, swatch
 from competency_dx.display.theme import FONT, LOOKS, Look, patterns, symbol
 from competency_dx.display.words import (
-    MINUS,
     chance,
+    code_word,
+    column_title,
     counted,
     decimal,
     interval,
     percent,
+    result_words,
     sentences,
+    setting_name,
+    setting_word,
     tied,
     toml_content,
 )
 from competency_dx.display.wright import wright_svg
-from competency_dx.wording import NBSP, count, plural
+from competency_dx.wording import MINUS, NBSP, count, number, plural
 
 __all__ = [
     "FONT",
@@ -29,6 +33,8 @@ __all__ = [
     "Series",
     "chance",
     "chart_svg",
+    "code_word",
+    "column_title",
     "correlation_bar",
     "count",
     "counted",
@@ -39,11 +45,15 @@ __all__ = [
     "interval_chart",
     "interval_table",
     "notebook",
+    "number",
     "patterns",
     "percent",
     "plural",
     "point_chart",
+    "result_words",
     "sentences",
+    "setting_name",
+    "setting_word",
     "stacked_bar",
     "swatch",
     "symbol",

@@ -123,7 +123,7 @@ def point_chart(names: Sequence[str], columns: Mapping[str, Floats], *, title: s
 
 
 def histogram_chart(
-    x: Floats, *, title: str, x_label: str, y_label: str = "persons", bins: ArrayLike | None = None, sets: int = 1
+    x: Floats, *, title: str, x_label: str, y_label: str, bins: ArrayLike | None = None, sets: int = 1
 ) -> Chart:
     """Return a histogram of numbers (N,), which may be several sets of the same persons; `bins` are the edges of the bars."""
     counts, edges = np.histogram(x, min(40, max(5, int(np.sqrt(len(x))))) if bins is None else np.asarray(bins))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from competency_dx.wording import NBSP, count, plural
-
-MINUS = "\u2212"
-NONE = "—"
+from competency_dx.wording import NBSP, NONE, count, number, plural, worded
 
 
 def counted(n: int, forms: Sequence[str], language: str) -> str:
@@ -22,14 +20,8 @@ def counted(n: int, forms: Sequence[str], language: str) -> str:
 
 
 def decimal(x: float, digits: int, language: str) -> str:
-    """Return a number with fixed decimals: decimal comma in Russian, a true minus sign, a dash for what is missing."""
-    if not math.isfinite(x):
-        return NONE
-    out = f"{x:.{digits}f}"
-    if float(out) == 0:
-        out = out.removeprefix("-")
-    out = out.replace("-", MINUS)
-    return out.replace(".", ",") if language == "ru" else out
+    """Return a number with fixed decimals as `number` writes it, a dash for what is not finite."""
+    return number(x, f".{digits}f", language) if math.isfinite(x) else NONE
 
 
 def percent(x: float, language: str, digits: int = 0) -> str:
@@ -69,3 +61,35 @@ def toml_content(room: str, name: str) -> Mapping[str, Any]:
 def sentences(room: str, name: str, language: str) -> Mapping[str, Any]:
     """Return what a TOML file of tables ``[key]`` with ``ru`` and ``en`` says in a language."""
     return MappingProxyType({key: both[language] for key, both in toml_content(room, name).items()})
+
+
+def result_words(room: str, language: str) -> Callable[..., str]:
+    """Return what words the results of a room: ``say("head", n=3)`` fills the sentence ``[head]`` of its ``results.toml``."""
+    texts = sentences(room, "results", language)
+    return lambda key, /, **facts: worded(texts[key], facts, language)
+
+
+def column_title(name: str, language: str) -> str:
+    """Return how a page names a column of a table: English ones by its own name, Russian ones by ``columns.toml``."""
+    stem = name.removeprefix("se_")
+    title: str = toml_content("display", "columns").get(stem, {}).get("title", stem) if language == "ru" else name
+    return title if language != "ru" or stem == name else f"SE {title}"
+
+
+def code_word(column: str, code: str, language: str) -> str:
+    """Return how a page shows a code that stands in a column: in Russian by ``columns.toml``."""
+    word: str = toml_content("display", "columns").get(column, {}).get(code, code) if language == "ru" else code
+    return word
+
+
+def setting_name(name: str, language: str, kind: str = "names") -> str:
+    """Return what a page calls an input or a setting of a provenance; its verb with ``kind="verbs"``."""
+    title: str = toml_content("display", "settings")[kind].get(name, name) if language == "ru" else name
+    return title
+
+
+def setting_word(text: str, language: str) -> str:
+    """Return the words of a setting, which documents hold in English, in a language."""
+    for english, russian in toml_content("display", "settings")["words"].items() if language == "ru" else ():
+        text = re.sub(english, russian, text)
+    return text

@@ -43,8 +43,12 @@ class WrightColumn(NamedTuple):
     places: Floats
 
 
-def wright_chart(columns: Sequence[WrightColumn], theta: Floats, groups: Sequence[str]) -> Chart:
-    """Return the map, a column for each competency; `theta` (Q,) are the points of the densities, ascending, in logits."""
+def wright_chart(columns: Sequence[WrightColumn], theta: Floats, groups: Sequence[str], words: Sequence[str]) -> Chart:
+    """Return the map, a column for each competency; `theta` (Q,) are the points of the densities, ascending, in logits.
+
+    `words` are the title, what stands on either side of a line, the label of the scale, and the heads of the two sides.
+    """
+    title, sides, scale, *heads = words
     wide = max(NARROWEST, SHEET // len(columns))
     places, ends = np.concatenate([c.places for c in columns]), (float(theta[0]), float(theta[-1]))
     low = max(float(np.floor(places.min(initial=ends[0]))), ends[0] - BEYOND)  # wider than theta where items lie beyond
@@ -62,11 +66,11 @@ def wright_chart(columns: Sequence[WrightColumn], theta: Floats, groups: Sequenc
     middles = tuple((k + (1 + PEOPLE) / 2) * wide for k in range(len(columns)))
     alone = len(columns) == 1
     return Chart(
-        title="Wright map: population and items on one scale",
-        x_label="" if alone else "population left, items right of each line",
-        y_label="θ, logits",
+        title=title,
+        x_label="" if alone else sides,
+        y_label=scale,
         series=tuple(series),
-        x_names=("population", "items") if alone else tuple(c.label for c in columns),
+        x_names=tuple(heads) if alone else tuple(c.label for c in columns),
         x_places=(PEOPLE * wide / 2, *middles) if alone else middles,
         x_range=(0.0, float(wide * len(columns))),
         y_range=(low, high),

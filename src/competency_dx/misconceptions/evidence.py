@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
 from competency_dx.bank import Text
-from competency_dx.display import Chart, histogram_chart, interval_chart
+from competency_dx.display import Chart, histogram_chart, interval_chart, result_words
 from competency_dx.errors import ScoringError
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result, frame
 
@@ -202,29 +202,31 @@ class MisconceptionEvidence(Result):
         parts += [f"{'возможностей проявиться' if ru else 'chances to show'}: {self.n_chances[p, m]}"]
         return ", ".join(parts) + (f" ({reason})" if reason else "")
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return how many persons likely hold each misconception."""
-        lines = [f"Misconceptions of {len(self.persons)} persons: {len(self.misconceptions)} declared"]
-        counts, p = self.state, self.parameters
+        say, counts, p = result_words("misconceptions", language), self.state, self.parameters
+        lines = [say("head", persons=len(self.persons), n=len(self.misconceptions))]
         for m, code in enumerate(self.misconceptions[:7]):
             if p.standing[m] == "estimated":
-                n = np.bincount(counts[:, m], minlength=3)
-                held = f"prevalence {p.prevalence[m, 0]:.2f} ± {p.prevalence[m, 1]:.2f}"
-                lines.append(f"{code}: {held}, likely {n[2]}, unlikely {n[1]}, not enough evidence {n[0]}")
+                names = ("neither", "unlikely", "likely", "share", "se")
+                values = (*np.bincount(counts[:, m], minlength=3).tolist(), *p.prevalence[m].tolist())
+                lines.append(say("estimated", code=code, **dict(zip(names, values, strict=True))))
             else:
-                lines.append(f"{code}: not enough evidence, {REASONS[p.standing[m]][1]}"[:150])
-        lines += [f"… and {len(self.misconceptions) - 7} more"] if len(self.misconceptions) > 7 else []
-        return lines + [f"{f.severity}: {f.en}"[:150] for f in self.findings if f.severity != "info"][:3]
+                reason = REASONS[p.standing[m]][0 if language == "ru" else 1]
+                lines.append(say("not_estimated", code=code, reason=reason)[:150])
+        lines += [say("more", n=len(self.misconceptions) - 7)] if len(self.misconceptions) > 7 else []
+        return lines + worth_a_line(self.findings, 2, language=language)
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return prevalences with 95 % intervals, or a histogram of the probabilities of all estimated misconceptions."""
+        say = result_words("misconceptions", language)
         if kind == "probability":
             return histogram_chart(
                 self.probability[np.isfinite(self.probability)],
                 bins=np.linspace(0, 1, 21),
-                title="Probability of holding",
+                title=say("probability"),
                 x_label="P",
-                y_label="persons × misconceptions",
+                y_label=say("probability_axis"),
             )
         centre, se = self.parameters.prevalence[::-1].T
         return interval_chart(
@@ -232,7 +234,7 @@ class MisconceptionEvidence(Result):
             values=centre.tolist(),
             low=np.maximum(centre - Z95 * se, 0).tolist(),
             high=np.minimum(centre + Z95 * se, 1).tolist(),
-            title="Share of persons who hold a misconception, 95 %",
-            x_label="prevalence",
+            title=say("prevalence"),
+            x_label=say("prevalence_axis"),
             x_lines=(0.0, 1.0),
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import ItemBank, as_bank
-from competency_dx.display import Chart, Series
+from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, announce, gathered, worth_a_line
 from competency_dx.provenance import Provenance, digest_arrays, provenance
@@ -146,30 +146,32 @@ class ItemAnalysis(Result):
         """Return one row per answer of each item: the fields of `OptionTrace`."""
         return frame(**{name: [getattr(o, name) for o in self.options] for name in OptionTrace.__annotations__})
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return how many items have which verdict, alpha, and the items with the most trouble."""
         counts = Counter(self.verdicts)
-        limits = f" ({self.alpha_low:.3f} to {self.alpha_high:.3f})" if np.isfinite(self.alpha_low) else ""
-        given = f"; {self.alpha_given:.3f} of the {self.n_given:.1f} items a person got" if limits == "" else ""
+        say = result_words("quality", language)
+        words = {v: code_word("verdict", v, language) for v in ORDER}
+        limits, given = {"low": self.alpha_low, "high": self.alpha_high}, {"given": self.alpha_given, "n": self.n_given}
+        whole = np.isfinite(self.alpha_low)
         worst = [i for i in self.by_trouble if self.verdicts[i] in {"repair", "drop", "look"}]
-        told = [f"{self.verdicts[i]} {self.items[i]}: {self.reason(self.items[i])}" for i in worst[:LINES]]
+        told = [f"{words[self.verdicts[i]]} {self.items[i]}: {self.reason(self.items[i], language)}" for i in worst]
         return [
-            f"Item analysis: {len(self.items)} items, {self.n_persons} persons",
-            "verdicts: " + ", ".join(f"{v} {counts[v]}" for v in ORDER if counts[v]),
-            f"alpha {self.alpha:.3f}{limits} of all items{given}",
-            *(shorten(line, 150, placeholder=" …") for line in told),
-            *([f"… {len(worst) - LINES} more items with remarks"] if len(worst) > LINES else []),
-            *worth_a_line(self.findings, 2),
+            say("head", items=len(self.items), persons=self.n_persons),
+            say("verdicts", verdicts=tuple(f"{words[v]} {counts[v]}" for v in ORDER if counts[v])),
+            say("alpha" if whole else "alpha_given", alpha=self.alpha, **(limits if whole else given)),
+            *(shorten(line, 150, placeholder=" …") for line in told[:LINES]),
+            *([say("more", n=len(worst) - LINES)] if len(worst) > LINES else []),
+            *worth_a_line(self.findings, 2, language=language),
         ]
 
     def chart_kinds(self) -> tuple[str, ...]:
         """Return the kinds of picture: correlations with the rest, shares of points by thirds, and of answers by thirds."""
         return ("relation", "thirds", *(("options",) if self.options else ()))
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the picture of a kind, the items with the most trouble on top."""
         if kind == "relation":
-            return self._relation()
+            return self._relation(language)
         steps, shown = np.arange(3.0), self.by_trouble
         if kind == "options":
             shown = np.array([i for i in shown if any(o.item == self.items[i] for o in self.options)])
@@ -189,22 +191,24 @@ class ItemAnalysis(Result):
                     naming="beside",
                 )
             )
-        part = f" (first {len(panels)} of {len(shown)} items)" if len(shown) > len(panels) else ""
-        what = "Answers chosen" if kind == "options" else "Share of points"
-        title = f"{what}, by thirds on the other items{part}"
+        say = result_words("quality", language)
+        title, part = say(kind), {"shown": len(panels), "n": len(shown)}
+        title = say("part", title=title, **part) if len(shown) > len(panels) else title
         return Chart(title=title, panels=tuple(panels), across=min(3, len(panels)))
 
-    def _relation(self) -> Chart:
+    def _relation(self, language: str) -> Chart:
+        say = result_words("quality", language)
         rows = self.by_trouble[::-1]
         place, series = np.arange(float(len(rows))), []
         for k, verdict in enumerate(ORDER):
             at = np.array([self.verdicts[i] == verdict for i in rows], dtype=np.bool_)
             if at.any():
                 low, high, r = (x[rows][at] for x in (self.item_rest_low, self.item_rest_high, self.item_rest))
-                series.append(Series(name=verdict, mark="interval", style=k, x=r, y=place[at], low=low, high=high))
+                name = code_word("verdict", verdict, language)
+                series.append(Series(name=name, mark="interval", style=k, x=r, y=place[at], low=low, high=high))
         return Chart(
-            title="Correlation with the other items, 95 % limits",
-            x_label="item-rest correlation",
+            title=say("relation"),
+            x_label=say("relation_axis"),
             series=tuple(series),
             y_names=tuple(self.items[i] for i in rows),
             x_lines=(0.0, WEAK),

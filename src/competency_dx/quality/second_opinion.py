@@ -23,8 +23,8 @@ from competency_dx.calibration import (
     refuse_several,
     settled,
 )
-from competency_dx.display import Chart, Series
-from competency_dx.errors import CalibrationError
+from competency_dx.display import Chart, Series, code_word, result_words, setting_word
+from competency_dx.errors import LANGUAGES, CalibrationError
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, provenance
@@ -137,25 +137,26 @@ class CrossCheck(Result):
         estimates = {"ours": self.ours, "girth": self.girth, "difference": self.girth - self.ours}
         return frame(**names, **estimates, se=self.se, in_se=self.in_se, verdict=words)
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return the verdict, the largest difference and the likelihoods."""
         size = np.where(self.judged, np.abs(np.nan_to_num(self.in_se)), -1.0)
         k = int(size.argmax()) if len(size) else 0
         far = int((size > LIMIT).sum())
+        say, verdict = result_words("quality", language), code_word("verdict", self.verdict, language)
+        most = {"most": max(float(size[k]), 0.0), "item": self.items[k], "parameter": self.parameters[k]}
         return [
-            f"Cross-check of {self.model} against girth ({self.function}): {self.verdict}",
-            f"largest difference {max(size[k], 0.0):.3f} SE ({self.items[k]}, {self.parameters[k]}); {far} of "
-            f"{int(self.judged.sum())} parameters differ by more than {LIMIT:g} SE",
-            f"log-likelihood {self.log_likelihood:.4f}, at girth's parameters {self.girth_log_likelihood:.4f}",
-            *worth_a_line(self.findings),
+            say("check", model=self.model, function=self.function, verdict=verdict),
+            say("largest", **most, far=far, n=int(self.judged.sum()), limit=LIMIT),
+            say("likelihoods", ours=self.log_likelihood, girth=self.girth_log_likelihood),
+            *worth_a_line(self.findings, language=language),
         ]
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the differences in standard errors, one row per judged parameter, the first on top."""
-        rows = np.flatnonzero(self.judged)[::-1]
+        say, rows = result_words("quality", language), np.flatnonzero(self.judged)[::-1]
         return Chart(
-            title="Girth minus this calibration",
-            x_label="standard errors",
+            title=say("differences"),
+            x_label=say("differences_axis"),
             series=(Series(name="", mark="point", x=self.in_se[rows], y=np.arange(float(len(rows)))),),
             y_names=tuple(f"{self.items[r]} {self.parameters[r]}" for r in rows),
             x_lines=(-LIMIT, 0.0, LIMIT),
@@ -209,7 +210,9 @@ def cross_check(
     other = placed(opinion, parameters)
     theirs = evidence(*table, other, points=mine.points)
     priors = calibration.provenance.settings.get("priors", "")
-    pull = (PRIORS.of(priors=priors),) if calibration.penalised else ()
+    pull = (
+        (PRIORS.of(priors={lang: setting_word(priors, lang) for lang in LANGUAGES}),) if calibration.penalised else ()
+    )
     out = CrossCheck(
         model=calibration.model,
         function=opinion.function,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from competency_dx.arrays import value
+from competency_dx.display import code_word, column_title
 from competency_dx.errors import require
 from competency_dx.reports.pages import Language
 
@@ -59,14 +60,20 @@ class Sheet:
     frozen: int = 1
 
 
-def frame_sheet(name: str, frame: pd.DataFrame, formats: Mapping[str, str]) -> Sheet:
-    """Return a table as a sheet under its own column names."""
+def frame_sheet(name: str, frame: pd.DataFrame, language: Language) -> Sheet:
+    """Return a table as a sheet, its heads and codes in a language."""
+    columns = {str(c): frame[c].tolist() for c in frame.columns}
     return Sheet(
         name=name,
-        heads=tuple(str(c) for c in frame.columns),
-        columns=tuple(frame[c].tolist() for c in frame.columns),
-        formats=formats,
+        heads=tuple(column_title(c, language) for c in columns),
+        columns=tuple([_in_words(c, x, language) for x in cells] for c, cells in columns.items()),
+        formats={},
     )
+
+
+def _in_words(column: str, cell: SheetCell, language: Language) -> SheetCell:
+    coded = isinstance(cell, bool | str) and language != "en"
+    return code_word(column, str(cell), language) if coded else cell
 
 
 def workbook_bytes(sheets: Sequence[Sheet], title: str) -> bytes:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from competency_dx.arrays import value
-from competency_dx.display import FONT, counted, patterns, sentences, swatch
+from competency_dx.display import FONT, counted, patterns, sentences, setting_name, swatch
 from competency_dx.errors import require
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
@@ -58,7 +58,7 @@ class FindingLine:
 def engine_line(made: Provenance, language: Language) -> tuple[str, str]:
     """Return the first line of a methods note: which version of the library made the result, by which verb."""
     t = strings(language)
-    return t["engine"], t["made_by"].format(version=made.library, verb=made.verb)
+    return t["engine"], t["made_by"].format(version=made.library, verb=setting_name(made.verb, language, "verbs"))
 
 
 def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, cast
 
 from competency_dx.arrays import value
-from competency_dx.display import MINUS, chart_svg, count
+from competency_dx.display import chart_svg, code_word, column_title, count, number, setting_name, setting_word
 from competency_dx.findings import findings_of
 from competency_dx.provenance import Provenance
 from competency_dx.quality import items_of
@@ -65,21 +64,24 @@ def result_report(result: Result, language: Language) -> Written:
     return Written(
         table="table",
         page=page,
-        sheets=lambda: ([frame_sheet(table, result.to_frame(), {})], next(iter(result.summary()), result.kind)),
+        sheets=lambda: ([frame_sheet(table, result.to_frame(), language)], result.summary(language)[0]),
     )
 
 
 def result_view(result: Result, language: Language) -> ResultView:
     """Gather what the page shows."""
-    head, *rest = result.summary()
+    head, *rest = result.summary(language)
     frame = result.to_frame()
     kinds = list(enumerate(result.chart_kinds()))
     return ResultView(
         head=head,
         summary="\n".join(rest),
         findings=finding_lines(findings_of(result), language) if hasattr(result, "findings") else None,
-        charts=tuple(chart_svg(result.chart(kind), f"c{k}") for k, kind in kinds),
-        columns=tuple(TableHead(title=str(name), number=frame[name].dtype.kind in "fiu") for name in frame.columns),
+        charts=tuple(chart_svg(result.chart(kind, language), f"c{k}") for k, kind in kinds),
+        columns=tuple(
+            TableHead(title=column_title(str(name), language), number=frame[name].dtype.kind in "fiu")
+            for name in frame.columns
+        ),
         rows=table_rows(frame.head(MOST_ROWS), language),
         note=_note(len(frame), language),
         methods=made_by(result, language),
@@ -102,22 +104,18 @@ def _note(total: int, language: Language) -> str:
 
 def table_rows(frame: pd.DataFrame, language: Language) -> tuple[tuple[str, ...], ...]:
     """Return the cells of a table as text: numbers in the notation of the language, missing ones empty."""
-    columns = [[_text(cell, language) for cell in frame[name].tolist()] for name in frame.columns]
+    columns = [[_text(str(name), cell, language) for cell in frame[name].tolist()] for name in frame.columns]
     return tuple(zip(*columns, strict=True))
 
 
-def _text(cell: object, language: Language) -> str:
+def _text(column: str, cell: object, language: Language) -> str:
     if cell is None or cell != cell:  # noqa: PLR0124 - NaN and NaT
         return ""
     if isinstance(cell, bool) or not isinstance(cell, int | float):
-        return str(cell)
+        return code_word(column, str(cell), language)
     if isinstance(cell, int):
-        return str(cell).replace("-", MINUS)
-    if math.isinf(cell):
-        return f"{MINUS if cell < 0 else ''}∞"
-    out = f"{cell:.3f}" if 0.001 <= abs(cell) < 1e5 or cell == 0 else f"{cell:.3g}"
-    out = out.replace("-", MINUS)
-    return out.replace(".", ",") if language == "ru" else out
+        return number(cell, "d", language)
+    return number(cell, ".3f" if 0.001 <= abs(cell) < 1e5 or cell == 0 else ".3g", language)
 
 
 def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
@@ -126,7 +124,8 @@ def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
     if not isinstance(made, Provenance):
         digest = getattr(result, "digest", "")
         return (("SHA-256", str(digest)),) if digest else ()
+    written = (*made.inputs.items(), *made.settings.items())
     return (
         engine_line(made, language),
-        *((str(name), str(text)) for name, text in (*made.inputs.items(), *made.settings.items())),
+        *((setting_name(name, language), setting_word(text, language)) for name, text in written),
     )

@@ -27,7 +27,7 @@ HEADER_MATCHED = Template("responses.header_matched", "info",
     "Заголовки совпали с заданиями без учёта похожих букв, регистра, разделителей и приписанного максимума: {scope}.",
     "Headers match items once look-alike letters, case, separators and a maximum behind them are set aside: {scope}.")
 TOTAL_ROWS = Template("responses.total_rows", "info",
-    "{rows:Строка|Строки|Строк} итогов {rows:~не считается участником и пропущена|не считаются участниками и пропущены|не "
+    "{rows:строка|строки|строк} итогов {rows:~не считается участником и пропущена|не считаются участниками и пропущены|не "
     "считаются участниками и пропущены}: {where}.",
     "{rows:row|rows} of totals {rows:~is no person and was|are no persons and were} dropped: {where}.")
 EMPTY_ROWS = Template("responses.empty_rows", "info",

@@ -107,6 +107,11 @@ class MissingPolicy:
         return f"scored 0: {wrong or 'none'}; left out: {left or 'none'}{more}"
 
 
+def reason_word(reason: Reason, language: str) -> str:
+    """Return how a sentence calls a reason for which there is no answer."""
+    return _WORDS[reason.name.lower()][0 if language == "ru" else 1]
+
+
 def reason_code(name: str, where: str) -> int:
     """Return the code of a reason given by name, or `BLANK`; raises `ResponsesError` naming the place."""
     if name not in _WORDS and name != "blank":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, cast
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
+from competency_dx.display import code_word, result_words
 from competency_dx.display.charts import Chart, Series
 from competency_dx.errors import ResponsesError, repeated, wrong_type
 from competency_dx.findings import Finding
@@ -24,7 +25,7 @@ from competency_dx.responses.explanation import (
 )
 from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS
 from competency_dx.responses.joining import joined_responses
-from competency_dx.responses.missing import MissingPolicy, Reason, Reasons
+from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, reason_word
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
@@ -202,29 +203,27 @@ class Responses(Result):
             out[known.get(name, "cov_" + "_".join(name.split()))] = cells[rows]
         return out
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return counts of persons, items, answers and of each reason, and the findings by severity."""
-        counts = np.bincount(self.reasons.ravel(), minlength=len(Reason))
-        cells = max(1, self.reasons.size)
+        say, cells = result_words("responses", language), self.reasons.size
+        counts = np.bincount(self.reasons.ravel(), minlength=len(Reason)).tolist()
         levels = [f.severity for f in self.findings]
-        report = ", ".join(f"{levels.count(s)} {s}" for s in ("error", "warning", "info") if s in levels)
+        found = [(s, levels.count(s)) for s in ("error", "warning", "info") if s in levels]
         return [
-            f"Responses: {len(self.persons)} persons, {len(self.items)} items, {int(self.max_scores.sum())} points",
-            (
-                f"answered {counts[Reason.ANSWERED]} of {self.reasons.size} cells "
-                f"({100 * counts[Reason.ANSWERED] / cells:.1f} %)"
-            ),
-            *(f"{r.name.lower().replace('_', ' ')} {counts[r]}" for r in Reason if r != Reason.ANSWERED and counts[r]),
-            f"background: {', '.join(list(self.background)[:8]) or 'none'}",
-            f"findings: {report or 'none'}",
+            say("head", persons=len(self.persons), items=len(self.items), points=int(self.max_scores.sum())),
+            say("answered", n=counts[0], cells=cells, share=100 * counts[0] / max(1, cells)),
+            *(f"{reason_word(r, language)} {counts[r]}" for r in Reason if r != Reason.ANSWERED and counts[r]),
+            say("background", columns=tuple(self.background)),
+            say("findings", findings=tuple(f"{n} {code_word('severity', s, language)}" for s, n in found)),
         ]
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the mean share of points of the answers to each item, the first item on top."""
+        say = result_words("responses", language)
         share, order = self.mean_shares()[::-1], np.arange(len(self.items), dtype=np.float64)
         return Chart(
-            title="Mean share of points per item",
-            x_label="points / maximum",
+            title=say("scores"),
+            x_label=say("scores_axis"),
             y_label="",
             series=(Series(name="", mark="point", x=share, y=order),),
             y_names=self.items[::-1],

@@ -15,7 +15,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Names, value
 from competency_dx.bank import ItemBank
-from competency_dx.display import Chart, histogram_chart
+from competency_dx.display import Chart, code_word, histogram_chart, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters
@@ -102,27 +102,28 @@ class PlausibleValues(Result):
             value=self.values.ravel(),
         )
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return size, spread of the draws and the conditioning model."""
-        P, n, D = self.values.shape
-        lines = [f"{n} sets of plausible values of {P} persons"]
+        say, (P, n, D) = result_words("scoring", language), self.values.shape
+        lines = [say("plausible", n=n, persons=P)]
         for d in range(min(D, 4)):
-            x = self.values[:, :, d]
-            lines.append(f"{self.dimensions[d]}: mean {x.mean():.3f}, SD {x.std():.3f}")
+            x, name = self.values[:, :, d], code_word("dimension", self.dimensions[d], language)
+            lines.append(say("plausible_moments", name=name, mean=float(x.mean()), sd=float(x.std())))
         model = self.regression
         if model is None:
-            lines.append("conditioning: none, the population of the item parameters")
+            lines.append(say("unconditional"))
         else:
-            rows = zip(model.names, model.coefficients, model.se, strict=True)
-            shown = [f"{name} {b:.3f} (SE {se:.3f})" for name, b, se in rows]
-            lines.append("conditioning: " + ", ".join(shown[:4]) + (" …" if len(shown) > 4 else ""))
-            lines.append(f"residual variance {model.residual_variance:.3f}, log-likelihood {model.log_likelihood:.3f}")
-        return [*lines, *worth_a_line(self.findings, 4)]
+            names = (say("constant") if name == "constant" else name for name in model.names)
+            rows = zip(names, model.coefficients.tolist(), model.se.tolist(), strict=True)
+            lines.append(say("conditioning", terms=tuple(say("term", name=m, b=b, se=se) for m, b, se in rows)))
+            lines.append(say("residual", variance=model.residual_variance, ll=model.log_likelihood))
+        return [*lines, *worth_a_line(self.findings, 4, language=language)]
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the histogram of all draws (first dimension), as persons per set."""
-        draws = self.values[:, :, 0].ravel()
-        return histogram_chart(draws, title="Distribution of the plausible values", x_label="θ", sets=self.n)
+        say, draws = result_words("scoring", language), self.values[:, :, 0].ravel()
+        words = {"title": say("plausible_title"), "x_label": "θ", "y_label": say("persons_axis")}
+        return histogram_chart(draws, **words, sets=self.n)
 
 
 def plausible_values(

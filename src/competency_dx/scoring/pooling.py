@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, value
-from competency_dx.display import Chart, interval_chart
+from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
@@ -81,25 +81,26 @@ class Pooled(Result):
         parts = {"within": self.within, "between": self.between, "total": self.total, "fmi": self.fmi}
         return frame(**columns, ci_low=low, ci_high=high, **parts)
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return the estimates with standard errors and intervals."""
-        low, high = self.interval.T
-        rows = zip(self.names, self.estimate, self.se, low, high, self.fmi, strict=True)
+        say = result_words("scoring", language)
+        columns = (self.estimate, self.se, *self.interval.T, self.fmi)
+        rows = zip(self.names, *(x.tolist() for x in columns), strict=True)
         return [
-            f"Pooled over {self.sets} sets by Rubin's rules",
-            *(f"{n}: {b:.4f}, SE {se:.4f}, 95 % {lo:.4f} to {hi:.4f}, FMI {f:.2f}" for n, b, se, lo, hi, f in rows),
+            say("pooled", n=self.sets),
+            *(say("pooled_row", name=n, b=b, se=se, low=lo, high=hi, fmi=f) for n, b, se, lo, hi, f in rows),
         ]
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the estimates with 95 % intervals."""
-        low, high = self.interval.T
+        say, (low, high) = result_words("scoring", language), self.interval.T
         return interval_chart(
             labels=list(self.names),
             values=list(self.estimate),
             low=list(low),
             high=list(high),
-            title="Pooled estimates, 95 %",
-            x_label="estimate",
+            title=say("pooled_title"),
+            x_label=say("pooled_axis"),
         )
 
 
@@ -136,7 +137,7 @@ def pool(
     """
     Q, U = (np.asarray(x, dtype=np.float64) for x in (estimates, variances))
     Q, U = (x[:, None] if x.ndim == 1 else x for x in (Q, U))
-    labels = tuple(f"estimate {f + 1}" for f in range(Q.shape[-1])) if names is None else tuple(map(str, names))
+    labels = tuple(f"Q{f + 1}" for f in range(Q.shape[-1])) if names is None else tuple(map(str, names))
     _check(Q, U, labels, df)
     M = len(Q)
     within, between = U.mean(axis=0), Q.var(axis=0, ddof=1)

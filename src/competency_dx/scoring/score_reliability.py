@@ -25,7 +25,7 @@ from scipy.special import ndtri
 
 from competency_dx.arrays import Bools, Floats, blocks, evenly, names, value
 from competency_dx.bank import ItemBank
-from competency_dx.display import Chart, Series
+from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import (
@@ -148,33 +148,35 @@ class Reliability(Result):
             reliability=reached.ravel(),
         )
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return the coefficients and where the test measures best."""
+        say = result_words("scoring", language)
         if len(self.dimensions) > 1:
             values = np.array([self.posterior, self.marginal, self.likelihood]).T
             rows = [
-                f"{d}: patterns {x[0]:.3f}, marginal {x[1]:.3f}, ML {x[2]:.3f}"
-                for d, x in zip(self.dimensions, values, strict=True)
+                say("several", name=d, patterns=patterns, marginal=marginal, ml=ml)
+                for d, (patterns, marginal, ml) in zip(self.dimensions, values.tolist(), strict=True)
             ]
             return [
-                f"Reliability of {len(self.items)} items",
+                say("reliability", items=len(self.items)),
                 *rows[:8],
                 *(["…"] if len(rows) > 8 else []),
-                *worth_a_line(self.findings, 2),
+                *worth_a_line(self.findings, 2, language=language),
             ]
         best = int(self.test_information.argmax())
         given = {"EAP": self.empirical_eap, "WLE": self.empirical_wle}
-        empirical = [f"{name} {x:.3f}" for name, x in given.items() if x is not None]
+        empirical = tuple(say("value", name=name, x=x) for name, x in given.items() if x is not None)
+        at = {"information": self.test_information, "theta": self.theta, "se": self.se}
         return [
-            f"Reliability of {len(self.items)} items",
-            f"of answer patterns (EAP) {self.posterior:.3f}, of sum scores {self.sum_score:.3f}",
-            f"marginal, by information {self.marginal:.3f}; of ML, Green et al. {self.likelihood:.3f}",
-            *([f"empirical: {', '.join(empirical)}"] if empirical else []),
-            f"most information {self.test_information[best]:.2f} at θ = {self.theta[best]:.2f}, SE {self.se[best]:.3f}",
-            *worth_a_line(self.findings, 4),
+            say("reliability", items=len(self.items)),
+            say("patterns", patterns=self.posterior, sums=self.sum_score),
+            say("marginal", marginal=self.marginal, ml=self.likelihood),
+            *([say("empirical", values=empirical)] if empirical else []),
+            say("best", **{name: float(x[best]) for name, x in at.items()}),
+            *worth_a_line(self.findings, 4, language=language),
         ]
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return I(θ), or the standard errors of ML and of the posterior along the scale."""
         rows = (np.atleast_2d(x) for x in (self.theta, self.test_information, self.se, self.posterior_sd))
         lines, errors, several = [], [], len(self.dimensions) > 1
@@ -185,9 +187,10 @@ class Reliability(Result):
             lines.append(Series(name=name if several else "", mark="line", x=theta, y=information))
             errors.append(Series(name=f"{of}ML, WLE: 1/√I", mark="line", x=theta[seen], y=se[seen]))
             errors.append(Series(name=f"{of}EAP, MAP: 1/√(I + 1/σ²)", mark="line", x=theta, y=sd))
+        say = result_words("scoring", language)
         if kind == "information":
-            return Chart(title="Test information", x_label="θ", y_label="information", series=tuple(lines))
-        return Chart(title="Conditional standard error", x_label="θ", y_label="SE", series=tuple(errors))
+            return Chart(title=say("information"), x_label="θ", y_label=say("information_axis"), series=tuple(lines))
+        return Chart(title=say("standard_error"), x_label="θ", y_label="SE", series=tuple(errors))
 
 
 def reliability(

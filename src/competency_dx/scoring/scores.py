@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Z95, Floats, Ints, Names, value
-from competency_dx.display import Chart, Series, histogram_chart
+from competency_dx.display import Chart, Series, code_word, histogram_chart, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result, frame
@@ -78,24 +78,27 @@ class Scores(Result):
             status=np.array(STATUSES, dtype=object)[self.status.ravel()],
         )
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return size, spread, precision and statuses."""
-        lines = [f"{self.method} scores of {len(self.persons)} persons"]
+        say = result_words("scoring", language)
+        lines = [say("scores", method=self.method, persons=len(self.persons))]
         for d, name in enumerate(self.dimensions):
-            x, se = self.theta[:, d], self.se[:, d]
-            lines.append(
-                f"{name}: mean {x.mean():.3f}, SD {x.std():.3f}, mean SE {se.mean():.3f}, "
-                f"reliability {self.reliability[d]:.3f}"
-            )
-        counts = np.bincount(self.status.ravel(), minlength=len(STATUSES))
-        lines.append("status: " + ", ".join(f"{s} {n}" for s, n in zip(STATUSES, counts, strict=True) if n))
-        lines += worth_a_line(self.findings)
-        return lines
+            x, se, r = self.theta[:, d], self.se[:, d], float(self.reliability[d])
+            facts = {"mean": float(x.mean()), "sd": float(x.std()), "se": float(se.mean()), "reliability": r}
+            lines.append(say("moments", name=code_word("dimension", name, language), **facts))
+        lines.append(status_line(np.bincount(self.status.ravel(), minlength=len(STATUSES)), language))
+        return [*lines, *worth_a_line(self.findings, language=language)]
 
-    def chart(self, kind: str) -> Chart:
+    def chart(self, kind: str, language: str = "en") -> Chart:
         """Return a histogram of θ̂ or SE against θ̂ (first dimension)."""
-        x = self.theta[:, 0]
+        say, x = result_words("scoring", language), self.theta[:, 0]
         if kind == "precision":
             marks = Series(name="", mark="point", x=x, y=self.se[:, 0])
-            return Chart(title="Standard error against estimate", x_label="θ", y_label="SE", series=(marks,))
-        return histogram_chart(x, title=f"Distribution of {len(x)} estimates", x_label="θ")
+            return Chart(title=say("precision"), x_label="θ", y_label="SE", series=(marks,))
+        return histogram_chart(x, title=say("distribution", n=len(x)), x_label="θ", y_label=say("persons_axis"))
+
+
+def status_line(counts: Ints, language: str) -> str:
+    """Return the numbers of estimates (4,) in each status as a line of a summary."""
+    shown = ((code_word("status", s, language), n) for s, n in zip(STATUSES, counts.tolist(), strict=True) if n)
+    return result_words("scoring", language)("status", counts=tuple(f"{word} {n}" for word, n in shown))

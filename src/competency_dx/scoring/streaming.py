@@ -12,7 +12,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, names, value
 from competency_dx.bank import ItemBank
-from competency_dx.display import Chart, Series
+from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.errors import ScoringError, require
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
@@ -20,7 +20,7 @@ from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
 from competency_dx.result import Result, frame
 from competency_dx.scoring.api import score
-from competency_dx.scoring.scores import STATUSES, Scores
+from competency_dx.scoring.scores import STATUSES, Scores, status_line
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
@@ -82,25 +82,35 @@ class FileScores(Result):
         dimension = np.repeat(np.array(self.dimensions, dtype=object), len(STATUSES))
         return frame(dimension=dimension, status=STATUSES * D, persons=self.statuses.ravel())
 
-    def summary(self) -> Sequence[str]:
+    def summary(self, language: str = "en") -> Sequence[str]:
         """Return where the scores are, how many there are and how they are spread."""
-        counts = zip(STATUSES, self.statuses.sum(axis=0), strict=True)
+        say = result_words("scoring", language)
         moments = zip(self.dimensions, self.theta_mean, self.theta_sd, self.mean_se, strict=True)
         return [
-            f"{self.method} scores of {self.persons} persons in {self.blocks} blocks, written to {self.path.name}",
-            *(f"{name}: mean {m:.3f}, SD {sd:.3f}, mean SE {se:.3f}" for name, m, sd, se in moments),
-            "status: " + ", ".join(f"{s} {n}" for s, n in counts if n),
-            *worth_a_line(self.findings),
+            say("file", method=self.method, persons=self.persons, blocks=self.blocks, path=self.path.name),
+            *(
+                say(
+                    "file_moments",
+                    name=code_word("dimension", name, language),
+                    mean=float(m),
+                    sd=float(sd),
+                    se=float(se),
+                )
+                for name, m, sd, se in moments
+            ),
+            status_line(self.statuses.sum(axis=0), language),
+            *worth_a_line(self.findings, language=language),
         ]
 
-    def chart(self, kind: str) -> Chart:  # noqa: ARG002 - one kind only
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the number of persons by status."""
         at = np.arange(len(STATUSES), dtype=float)
         rows = zip(self.dimensions, self.statuses.astype(float), strict=True)
         marks = tuple(
             Series(name=name if len(self.dimensions) > 1 else "", mark="point", x=n, y=at) for name, n in rows
         )
-        return Chart(title="Persons by status", x_label="persons", y_label="", series=marks, y_names=STATUSES)
+        say, names = result_words("scoring", language), tuple(code_word("status", s, language) for s in STATUSES)
+        return Chart(title=say("by_status"), x_label=say("persons_axis"), y_label="", series=marks, y_names=names)
 
 
 class _Tally(NamedTuple):
