@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any
 
 from competency_dx.personal_data import hidden_text
-from competency_dx.wording import worded
+from competency_dx.wording import SPELLING, worded
 
 LANGUAGES = ("ru", "en")
 
@@ -39,7 +39,10 @@ class CompetencyDxError(Exception):
 
     def text(self, language: str) -> str:
         """Return the sentence in the language asked for."""
-        return worded(_template(self.code)[language], self.facts, language) if has_sentence(self.code) else self.code
+        sentence = (
+            worded(_template(self.code)[language], self.facts, language) if has_sentence(self.code) else self.code
+        )
+        return SPELLING.get()(sentence)
 
 
 class BankError(CompetencyDxError, ValueError):

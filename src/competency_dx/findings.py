@@ -17,7 +17,7 @@ import numpy as np
 from competency_dx.arrays import FrozenDict
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.personal_data import hidden_text
-from competency_dx.wording import worded
+from competency_dx.wording import SPELLING, worded
 
 Severity = Literal["info", "warning", "error"]
 
@@ -52,7 +52,7 @@ class Finding:
 
     def text(self, language: str) -> str:
         """Return the sentence in the language asked for."""
-        return self.ru if language == "ru" else self.en
+        return SPELLING.get()(self.ru if language == "ru" else self.en)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 SHOWN_IDS = 5
 LONGEST = 120
+SPELLING: ContextVar[Callable[[str], str]] = ContextVar("SPELLING", default=str)
+"""How a sentence names arguments: as Python does, unless a program with switches says otherwise."""
 NBSP = "\u00a0"
 MINUS = "\u2212"
 NONE = "—"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import pickle
 import re
 import tomllib
@@ -13,10 +14,13 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+import typer
 
 import competency_dx as cdx
 from competency_dx import errors
+from competency_dx.cli.language import in_switches
 from competency_dx.errors import CompetencyDxError, ScoringError, has_sentence, phrase
+from competency_dx.findings import Template
 
 SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
 CLASSES = {
@@ -150,3 +154,39 @@ def test_arguments_of_a_wrong_type_are_named_in_one_sentence(wrong: Any, tmp_pat
     for call in calls:
         with pytest.raises(CompetencyDxError):
             call()
+
+
+ELSEWHERE = ("adaptive", "classification", "misconceptions", "models", "errors")  # rooms whose verbs have no command
+NO_COMMAND = re.compile(
+    r"calibration\.(girth|population|histogram|exploratory|rotation|starts|setting|theta|picture|cov|ref|method|dim|prop|anchor)\w*"
+    r"|scoring\.(?!one_competency_each|method)\w+|persons\.(points|item_uncertainty)|responses\.(array|joined|policy|layout)\w*"
+    r"|responses\.(setting_absent|long_no_item|no_items|modelled)|engine\.(constraints|progress|priors|histogram)\w*"
+    r"|competencies\.(\w+_type|cohort_of_a_stream)|bank\.with\w*|calibration\.(points|without_girth|mixed_models|q_matrix_needed)|result\.picture"
+)
+"""Sentences about arguments that no command passes on, and those whose facts complete them."""
+
+
+def test_sentences_name_switches_or_say_that_there_are_none() -> None:
+    """Every sentence that a command can end with; the switches are those of its help."""
+    from competency_dx.cli.app import app
+
+    switches = {s for c in typer.main.get_command(app).commands.values() for p in c.params for s in p.opts}  # type: ignore[attr-defined]
+    rooms = {path.parent.name for path in SOURCE.rglob("findings.py")} - {*ELSEWHERE, SOURCE.name}
+    findings = [importlib.import_module(f"competency_dx.{room}.findings") for room in sorted(rooms)]
+    templates = [t for module in findings for t in vars(module).values() if isinstance(t, Template)]
+    texts = ALL | {t.code: {"ru": t.ru, "en": t.en} for t in templates}
+    for code, both in texts.items():
+        if code.partition(".")[0] in ELSEWHERE:
+            continue
+        for language, text in both.items():
+            told = in_switches(text)
+            named = set(re.findall(r"(?<![\w-])--[a-z-]+", told))
+            assert named <= switches | {"--out"}, (code, named - switches)
+            left = re.sub(r"\S+ \((?:from Python|из Python)[^)]*\)", "", told)
+            assert NO_COMMAND.fullmatch(code) or not re.search(
+                r"\b[A-Z]\w+\([^()]*\)|(?<![\w-])[a-z_]{3,}=(?!ITEM)", left
+            ), (
+                code,
+                language,
+                told,
+            )

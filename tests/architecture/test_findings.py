@@ -97,7 +97,9 @@ def test_nouns_have_the_forms_of_their_language(room: str, template: Template) -
     for language, text in (("ru", template.ru), ("en", template.en)):
         for _, _, spec, _ in Formatter().parse(text):
             assert not spec or "|" not in spec or spec.count("|") + 1 == FORMS[language], spec
-            assert not spec or "|" not in spec or spec[0] == "~" or not re.search(r"(?:^|\|)[A-ZА-ЯЁ](?![A-Z])", spec), spec
+            assert (
+                not spec or "|" not in spec or spec[0] == "~" or not re.search(r"(?:^|\|)[A-ZА-ЯЁ](?![A-Z])", spec)
+            ), spec
 
 
 def test_templates_are_constants_of_a_catalogue_or_few() -> None:

@@ -150,6 +150,15 @@ def test_every_field_of_a_layout_has_a_switch() -> None:
     assert in_switches("Layout(person=…, item=…, answer=…)") == "--person --item --answer"
 
 
+def test_estimation_has_its_switches(command: Command, tmp_path: Path) -> None:
+    path, base = table(tmp_path / "a.csv", {"person": list("abcd")} | items(4)), ("--bank", "physics", "--out")
+    code, _, err = command("calibrate", path, *base, tmp_path / "o", "--points", "3")
+    assert (code, err.splitlines()[-1]) == (2, "--points требует не меньше 11 узлов, а дано 3")
+    told = fault(command("calibrate", path, *base, tmp_path / "o", "--dimensions", "words"))
+    assert "--dimensions" in told
+    assert "Python" in in_switches("Увеличьте MarginalML(starts=…).")
+
+
 def test_wrong_columns_and_sheets(command: Command, tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv", {"person": list("abcd")} | items(4))
     base = ("score", path, "--bank", "physics", "--out", tmp_path / "s.csv")

@@ -348,9 +348,7 @@ def _words_of(chart: Any) -> list[str]:
     return [*own, *named, *(word for panel in chart.panels for word in _words_of(panel))]
 
 
-def test_nothing_is_english_on_a_russian_page(
-    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_english_on_a_russian_page(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from openpyxl import load_workbook
 
     said = "\n".join(result.summary("ru"))

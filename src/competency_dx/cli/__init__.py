@@ -17,6 +17,7 @@ from competency_dx.cli.language import (
     usage_in,
 )
 from competency_dx.errors import CommandError, CompetencyDxError, has_sentence, phrase, require
+from competency_dx.wording import SPELLING
 
 BAD_INPUT, INTERRUPTED = 2, 130
 NAME = "competency-dx"
@@ -36,16 +37,19 @@ def run(argv: Sequence[str] | None = None) -> int:
         import typer  # noqa: F401 - only whether it is there
     except ImportError:
         return _fault(require("typer", "cli", "competency-dx").text(language))
+    spelling = SPELLING.set(in_switches)
     try:
         return _call(arguments or ["--help"], language)
     except KeyboardInterrupt:
         return INTERRUPTED
     except CompetencyDxError as fault:
-        return _fault(in_switches(fault.text(language)))
+        return _fault(fault.text(language))
     except BrokenPipeError:
         return 0
     except OSError as fault:
         return _fault(_of_system(fault, language))
+    finally:
+        SPELLING.reset(spelling)
 
 
 def _call(arguments: Sequence[str], language: LanguageCode) -> int:

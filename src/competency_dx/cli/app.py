@@ -108,6 +108,7 @@ def items(
 
 @app.command(short_help="Calibrate items on answers")
 @arguments.with_table_options
+@arguments.with_estimation_options
 def calibrate(
     responses: arguments.ResponsesFile,
     *,
@@ -121,6 +122,7 @@ def calibrate(
     ] = (arguments.PriorsName.weak),
     language: arguments.LanguageOption = Language.ru,
     layout: "Layout",
+    estimation: arguments.Estimation,
 ) -> None:
     """Calibrate the items of a bank on answers: new bank, calibration.json, report."""
     from competency_dx.bank import load_bank, save_bank
@@ -129,9 +131,8 @@ def calibrate(
     terminal, items = Terminal(language=language.code), load_bank(bank)
     data = read_answers(terminal, responses, items, layout)
     chosen = model.value if model else advised_model(data)
-    result = calibrated(
-        terminal, data, items, model=chosen, priors=None if priors == arguments.PriorsName.none else "weak"
-    )
+    stated = None if priors == arguments.PriorsName.none else "weak"
+    result = calibrated(terminal, data, items, model=chosen, priors=stated, estimation=estimation)
     terminal.result(save_bank(items.with_calibration(result), out / "bank"))
     terminal.result(write_result(result, out / "calibration.json"))
     terminal.result(write_report(result, out / "report", language=language.code))
@@ -174,17 +175,21 @@ def diagnose(
     layout: "Layout",
     row_numbers: arguments.RowNumbers = False,
     cohort: arguments.FromCohort = False,
+    omitted: arguments.Omitted = arguments.OmittedChoice.incorrect,
 ) -> None:
     """Write deficit profiles: profiles.json, tables, a page for the cohort and one for each person."""
     from competency_dx.bank import load_bank
-    from competency_dx.competencies import Cohort
+    from competency_dx.competencies import Cohort, DeficitRule
     from competency_dx.competencies import diagnose as diagnose_persons
     from competency_dx.reports import report as write_report
+    from competency_dx.responses import MissingPolicy
 
     terminal, items = Terminal(language=language.code), load_bank(bank)
     data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
-    population = Cohort() if cohort else None
-    profiles = heard(terminal, lambda: diagnose_persons(data, items, population=population), known=data.findings)
+    rule, population = DeficitRule(missing=MissingPolicy(omitted=omitted.value)), Cohort() if cohort else None
+    profiles = heard(
+        terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings
+    )
     with terminal.stage("Отчёт", "Report"):
         page = write_report(profiles, out, language=language.code)
     terminal.result(write_result(profiles, out / "profiles.json"))

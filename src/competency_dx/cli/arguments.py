@@ -1,16 +1,22 @@
 """The arguments and options the commands share. Declared for typer, which reads the annotations at run time."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
 from competency_dx.cli.language import LanguageCode
 from competency_dx.errors import CommandError
+
+if TYPE_CHECKING:
+    from competency_dx.responses import Layout
+
+Wrapper = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 class Language(StrEnum):
@@ -31,6 +37,8 @@ MethodName = StrEnum("MethodName", {"EAP": "EAP", "MAP": "MAP", "ML": "ML", "WLE
 AttemptChoice = StrEnum("AttemptChoice", {"error": "error", "first": "first", "last": "last", "best": "best"})
 BlankIs = StrEnum("BlankIs", ["omitted", "not_reached", "not_administered", "invalid"])
 WhereUnreadable = StrEnum("WhereUnreadable", {"refuse": "refuse", "leave_out": "leave_out"})
+DimensionsChoice = StrEnum("DimensionsChoice", ["competencies", "clusters"])
+OmittedChoice = StrEnum("OmittedChoice", ["incorrect", "ignore", "modelled"])
 CellContent = StrEnum("CellContent", {"auto": "auto", "raw": "raw", "scored": "scored"})
 
 ResponsesFile = Annotated[
@@ -55,6 +63,7 @@ OutFile = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="File to write: .csv .xlsx .json .html", show_default=False)
 ]
 LanguageOption = Annotated[Language, typer.Option("--language", help="Language of messages and reports")]
+Omitted = Annotated[OmittedChoice, typer.Option("--omitted", help="How omitted answers count")]
 FromCohort = Annotated[
     bool, typer.Option("--cohort", help="Estimate means, SD and correlations from these persons, not from the bank")
 ]
@@ -136,22 +145,62 @@ def _of_cells(
     return {"cells": cells.value, "unreadable": unreadable.value, "missing_tokens": tokens or None}
 
 
-def with_table_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a table and of its cells in place of its parameter `layout`."""
-    signature = inspect.signature(command)
-    parts = [(part, inspect.signature(part).parameters) for part in (_of_table, _of_columns, _of_cells)]
+def _of_estimation(
+    dimensions: Annotated[
+        DimensionsChoice | None,
+        typer.Option("--dimensions", help="Calibrate each competency or cluster of the bank [default: one scale]"),
+    ] = None,
+    anchors: Annotated[
+        bool, typer.Option("--anchors", help="Hold the parameters that items of the bank have: the scale stays")
+    ] = False,
+    points: Annotated[int | None, typer.Option("--points", help="Points of the grid [default: 61]")] = None,
+    max_iterations: Annotated[
+        int | None, typer.Option("--max-iterations", help="Most steps of the estimation [default: 500]")
+    ] = None,
+) -> dict[str, Any]:
+    """Return what the options of an estimation say."""
+    named = {"points": points, "max_iterations": max_iterations}
+    limits = {name: n for name, n in named.items() if n is not None}
+    return {"dimensions": dimensions and dimensions.value, "anchors": anchors, "limits": limits}
 
-    @wraps(command)
-    def run(**given: Any) -> None:  # noqa: ANN401 - whatever the options hold
-        from competency_dx.responses import Layout
 
-        settings: dict[str, Any] = {}
-        for part, options in parts:
-            settings |= part(**{name: given.pop(name) for name in options})
-        command(layout=Layout(**settings), **given)
+def _layout(**settings: Any) -> "Layout":  # noqa: ANN401 - whatever the options hold
+    from competency_dx.responses import Layout
 
-    parameters = [p for p in signature.parameters.values() if p.name != "layout"]
-    parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for _, options in parts for p in options.values()]
-    run.__dict__["__signature__"] = signature.replace(parameters=parameters)  # which typer reads, as it does the next
-    run.__annotations__ = {p.name: p.annotation for p in parameters}
-    return run
+    return Layout(**settings)
+
+
+class Estimation(NamedTuple):
+    """How to calibrate: competencies of the bank, whether its parameters hold, fields of `MarginalML`."""
+
+    dimensions: Literal["competencies", "clusters"] | None = None
+    anchors: bool = False
+    limits: Mapping[str, int] = MappingProxyType({})
+
+
+def _with_options(parameter: str, make: Callable[..., object], *parts: Callable[..., dict[str, Any]]) -> Wrapper:
+    """Return what gives a command the options of `parts` in place of a parameter, which is made of what they say."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature, groups = inspect.signature(command), [(p, inspect.signature(p).parameters) for p in parts]
+
+        @wraps(command)
+        def run(**given: Any) -> None:  # noqa: ANN401 - whatever the options hold
+            settings: dict[str, Any] = {}
+            for part, options in groups:
+                settings |= part(**{name: given.pop(name) for name in options})
+            command(**{parameter: make(**settings)}, **given)
+
+        parameters = [p for p in signature.parameters.values() if p.name != parameter]
+        parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for _, group in groups for p in group.values()]
+        run.__dict__["__signature__"] = signature.replace(
+            parameters=parameters
+        )  # which typer reads, as it does the next
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
+
+    return decorate
+
+
+with_table_options = _with_options("layout", _layout, _of_table, _of_columns, _of_cells)
+with_estimation_options = _with_options("estimation", Estimation, _of_estimation)

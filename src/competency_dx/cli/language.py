@@ -19,15 +19,33 @@ OF_LAYOUT: Mapping[str, str] = {
     **{n: f"--{n}" for n in ("person", "form", "sheet", "attempts", "cells", "items", "item", "answer", "unreadable")},
 }
 """What the command line has for the fields of a layout."""
-COLUMNS = {"en": "by removing their columns from the table", "ru": "удалив их столбцы из таблицы"}
+COLUMNS = {"en": "by removing their columns from the table", "ru": ", удалив их столбцы из таблицы"}
 SPELLINGS: Sequence[tuple[str, str]] = (
     (r"Layout\([^()]*\) (?:or|или) (?=--)", ""),
-    (r"population=(?:Cohort\(\))?", "--cohort"),
-    (r"(?<![\w.(,])(priors|model|method|bank|language)=(?:['\"]([\w.]*)['\"])?", r"--\1 \2"),
+    (r"population=(?:Cohort\(\))?(?!\w)", "--cohort"),
+    (r"written by to_json\(\)", "written by this program"),
+    (r"записанный to_json\(\)", "записанный этой программой"),
+    (r"anchors=bank\b", "--anchors"),
+    (r"dimensions=bank\.leaves", "--dimensions competencies"),
+    (r"MarginalML\(points=…\)|MarginalML(?= (?:needs|требует) )", "--points"),
+    (r"MarginalML\(max_iterations=…\)", "--max-iterations"),
+    (r"MissingPolicy\(omitted=…\)", "--omitted"),
+    (r"\b(EAP|MAP|ML|WLE|SumScore)\(\)", r"--method \1"),
+    (r"load_responses\(…, bank=bank\)|load_bank\(name_or_path\)", "--bank"),
+    (r"(?<![\w.(,])(priors|model|method|bank|language|dimensions|anchors)=(?:['\"]([\w.]*)['\"])?", r"--\1 \2"),
     (r"with responses\.select\(items=[^()]*\)", COLUMNS["en"]),
-    (r"через responses\.select\(items=[^()]*\)", COLUMNS["ru"]),
+    (r" через responses\.select\(items=[^()]*\)", COLUMNS["ru"]),
 )
 """Arguments of Python, and what the command line says instead."""
+PYTHON = (
+    r"\b(?:MarginalML|ClassificationML|Population|Exploratory|Priors|DeficitRule|R201)\([^()]*\)|\bbank\.with_calibration\(…\)"
+    r"|(?<![\w-])(?:integration|item_uncertainty|standards|rule|omitted|shape|on|by|conditioning|hierarchy)=[\"'\w]*"
+)
+"""Arguments of Python for which there is no switch."""
+NO_SWITCH = {
+    "en": "(from Python; the command line has no such switch)",
+    "ru": "(из Python; у командной строки такого ключа нет)",
+}
 
 
 def language_of(arguments: Sequence[str]) -> LanguageCode:
@@ -41,7 +59,8 @@ def in_switches(text: str) -> str:
     for pattern, switch in SPELLINGS:
         text = re.sub(pattern, switch, text)
     out = re.sub(r"Layout\(((?:\w+=(?:\{[^{}]*\}|[^(){}])*)+)\)", _layout, text)
-    return re.sub(r"(--[a-z-]+) +(?=[,;:)]|\.(?:\s|$)|$)", r"\1", out)
+    out = re.sub(PYTHON, rf"\g<0> {NO_SWITCH['ru' if re.search('[а-яё]', out) else 'en']}", out, count=1)
+    return re.sub(r"(--[a-z-]+) +(?= |[,;:)]|\.(?:\s|$)|$)", r"\1", out)
 
 
 def _layout(match: re.Match[str]) -> str:

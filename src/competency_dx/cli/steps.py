@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import CommandError, DocumentError
 from competency_dx.findings import Finding
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from competency_dx.responses import Layout, Responses
     from competency_dx.result import Result
 
+ONE_SCALE = Estimation()
 FEW_PERSONS = 300
 """Below this number slopes are not estimated freely (the sample-size adviser)."""
 CLASSES: Mapping[str, tuple[str, str]] = {
@@ -61,6 +63,7 @@ def calibrated(
     *,
     model: str,
     priors: str | None,
+    estimation: Estimation = ONE_SCALE,
     known: Sequence[Finding] = (),
 ) -> Calibration:
     """Calibrate and tell how it goes, and the findings that are not in `known`."""
@@ -70,8 +73,13 @@ def calibrated(
 
     def verb() -> Calibration:
         with terminal.stage(f"калибровка {model}, {n} чел.", f"calibration {model}, {n} persons") as show:
-            method = MarginalML(progress=lambda step, value, _: show(f"{step}, log L {value:.1f}"))
-            return calibrate(data, model=model, bank=bank, priors=priors, method=method)
+            limits: dict[str, Any] = dict(estimation.limits)
+            method = MarginalML(progress=lambda step, value, _: show(f"{step}, log L {value:.1f}"), **limits)
+            scale: dict[str, Any] = {
+                "dimensions": estimation.dimensions,
+                "anchors": bank if estimation.anchors else None,
+            }
+            return calibrate(data, model=model, bank=bank, priors=priors, method=method, **scale)
 
     return heard(terminal, verb, known=[*data.findings, *known])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from competency_dx.arrays import value
-from competency_dx.cli.language import LanguageCode, in_switches
+from competency_dx.cli.language import LanguageCode
 from competency_dx.display import decimal
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.findings import Finding
@@ -59,13 +59,13 @@ class Terminal:
         """Write warnings and errors among findings on stderr, each once; see `remarks` for the rest."""
         for finding in dict.fromkeys(findings):
             if finding.severity != "info":
-                self.say(f"{MARKS[finding.severity].ljust(2)} {in_switches(finding.text(self.language))}", hang=3)
+                self.say(f"{MARKS[finding.severity].ljust(2)} {finding.text(self.language)}", hang=3)
 
     def remarks(self, findings: Sequence[Finding]) -> None:
         """Write what was noticed and needs no action: rows dropped, sheets unread, columns taken as background."""
         for finding in dict.fromkeys(findings):
             if finding.severity == "info":
-                self.say(f"·  {in_switches(finding.text(self.language))}", hang=3)
+                self.say(f"·  {finding.text(self.language)}", hang=3)
 
     def result(self, path: Path) -> None:
         """Write the path of a result on stdout."""

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from competency_dx.bank import ItemBank
-from competency_dx.cli.language import in_switches
 from competency_dx.cli.terminal import MARKS, Terminal, folded, table_lines
 from competency_dx.errors import CommandError
 from competency_dx.findings import Finding
@@ -30,7 +29,7 @@ def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
     points = sum(i.max_score for i in bank.items)
     forms = ", ".join(f"{f.id} ({len(f.items)})" for f in bank.forms) or t("нет", "none")
     common = len(set.intersection(*(set(f.items) for f in bank.forms))) if len(bank.forms) > 1 else 0
-    findings = [f"{MARKS[f.severity].strip() or '-'} {in_switches(f.text(language))}" for f in bank.findings()]
+    findings = [f"{MARKS[f.severity].strip() or '-'} {f.text(language)}" for f in bank.findings()]
     texts = [
         f"{bank.id} {bank.version}: {bank.title.text(language)}",
         t(f"заданий {len(bank.items)}, баллов {points}", f"items {len(bank.items)}, points {points}"),
