@@ -4,7 +4,7 @@ Each command imports the rooms it needs, so that a short one starts quickly.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -17,7 +17,7 @@ from competency_dx.errors import CommandError
 from competency_dx.provenance import library_version
 
 if TYPE_CHECKING:
-    from competency_dx.responses import Layout
+    from competency_dx.responses import Layout, Omissions
 
 REFUSED = 1  # exit code
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
@@ -186,7 +186,10 @@ def diagnose(
 
     terminal, items = Terminal(language=language.code), load_bank(bank)
     data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
-    rule, population = DeficitRule(missing=MissingPolicy(omitted=omitted.value)), Cohort() if cohort else None
+    rule, population = (
+        DeficitRule(missing=MissingPolicy(omitted=cast("Omissions", omitted.value))),
+        Cohort() if cohort else None,
+    )
     profiles = heard(
         terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings
     )
