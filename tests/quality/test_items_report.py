@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_the_page_of_a_calibration_begins_with_its_items(responses: cdx.Response
     assert mine.suspected_keys == whole.suspected_keys
     text = cdx.report(calibration, tmp_path / "page.html", language="en").read_text(encoding="utf-8")
     assert text.index("What to do") < text.index("q4</strong>") < text.index("log-likelihood")
-    earlier = calibration.to_json().replace(f', "share": {[float(x) for x in calibration.share]}', "")
-    assert earlier != calibration.to_json()
-    old = cdx.Calibration.from_json(earlier)
+    earlier = json.loads(calibration.to_json())
+    del earlier["share"]  # which documents of earlier versions do not have
+    old = cdx.Calibration.from_json(json.dumps(earlier))
     assert cdx.quality.items_of(old).verdicts == mine.verdicts
