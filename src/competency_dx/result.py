@@ -27,6 +27,10 @@ class Result(JsonDocument):
     def to_frame(self) -> pd.DataFrame:
         """Return the result as a table with stable columns."""
 
+    def to_table(self, language: str = "en") -> pd.DataFrame:  # noqa: ARG002 - for results that write words into cells
+        """Return the table that files hold."""
+        return self.to_frame()
+
     @abstractmethod
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return what the result says in at most twelve lines."""

@@ -227,6 +227,11 @@ PARAMETER_FAULTS = [
     ("0.25", "inf", r"row 3, column b: 'inf' is not finite"),
     ("item,model,a", "item,model,slope", r"columns missing: a"),
     ("provisional\ny", "guessed\ny", r"row 2: status"),
+    ("provisional\ny", "provisional,7\ny", r"row 2: \d+ cells, the header has \d+"),
+    ("item,model,a,b,", "item,model,a,a,", r"columns a are there twice"),
+    ("z,GPCM,1.0,,-0.5,", "z,GPCM,1.0,,,", r"difficulties stand in columns b2; expected b, or b1, b2"),
+    ("z,GPCM,1.0,,-0.5,", "z,GPCM,1.0,0.1,-0.5,", r"difficulties stand in columns b, b1, b2; expected"),
+    ("y,2PL", ",2PL", r"row 3: item"),
 ]
 
 

@@ -117,7 +117,7 @@ def test_banks_without_codes_look_as_they_did(make_bank: MakeBank) -> None:
     """Nothing of the new fields is in their content, which the digest is taken of."""
     document = make_bank([_item()]).to_json()
     assert "misconception_codes" not in document
-    assert '"misconceptions": {}' in document  # the older field of items
+    assert '"misconceptions":{}' in document  # the older field of items
     assert document.count("misconceptions") == 1
 
 

@@ -93,7 +93,7 @@ def _sentence(fault: Mapping[str, Any]) -> dict[str, str]:
     )
 
 
-def parse(kind: type[D], data: object, source: str) -> D:
+def parse(kind: type[D], data: object, source: str | Mapping[str, str]) -> D:
     """Validate plain data as a document; every fault is named by its path, for example ``items[3].key``.
 
     Raises

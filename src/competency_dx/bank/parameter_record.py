@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from competency_dx.bank.document import Document, parse
-from competency_dx.errors import BankError, repeated
+from competency_dx.errors import BankError, phrase, repeated
 
 ParameterStatus = Literal["provisional", "pilot", "calibrated"]
 
@@ -34,7 +34,7 @@ class ParameterRecord(Document):
         Provisional parameters rest on judgement: their standard errors are carried into every score.
     """
 
-    item: str
+    item: str = Field(min_length=1)
     model: str
     a: float
     b: tuple[float, ...] = Field(min_length=1)
@@ -62,21 +62,30 @@ def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
     Raises
     ------
     BankError
-        When a column is missing, a number cannot be read (the row and column are named) or an item repeats.
+        When a column is missing or there twice, a row has another number of cells, a number cannot be read (the row and column
+        are named), a step is missing or an item repeats.
     """
     text = text.removeprefix("\ufeff")
     head = text.partition("\n")[0]  # a Russian spreadsheet program writes semicolons and decimal commas
-    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
-    missing = {"item", "model", "a", "status"} - set(reader.fieldnames or ())
-    if missing:
+    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
+    names = [name.strip() for name in next(reader, [])]
+    if missing := {"item", "model", "a", "status"} - set(names):
         raise BankError("bank.parameters_columns", source=source, missing=sorted(missing))
-    records = [_record(row, f"{source}, row {number}") for number, row in enumerate(reader, start=2)]
+    if twice := repeated(name for name in names if name):
+        raise BankError("bank.parameters_headings", source=source, twice=twice)
+    records = []
+    for number, cells in enumerate(reader, start=2):
+        where = phrase("bank.row", source=source, number=number)
+        if len(cells) != len(names) and any(c.strip() for c in cells):
+            raise BankError("bank.parameters_cells", where=where, cells=len(cells), names=len(names))
+        if any(c.strip() for c in cells):
+            records.append(_record(dict(zip(names, cells, strict=True)), where))
     if twice := repeated(r.item for r in records):
         raise BankError("bank.parameters_twice", source=source, twice=twice[0])
     return tuple(records)
 
 
-def _record(row: dict[str, str], where: str) -> ParameterRecord:
+def _record(row: dict[str, str], where: Mapping[str, str]) -> ParameterRecord:
     def number(name: str) -> float | None:
         text = (row.get(name) or "").strip()
         if not text:
@@ -89,12 +98,17 @@ def _record(row: dict[str, str], where: str) -> ParameterRecord:
             raise BankError("bank.not_finite", where=where, name=name, words=text)
         return out
 
-    numbered = (f"b{k}" for k in itertools.count(1))
-    steps = ["b"] if number("b") is not None else list(itertools.takewhile(lambda b: number(b) is not None, numbered))
+    filled = [name for name in row if re.fullmatch(r"b\d*", name) and number(name) is not None]
+    steps = ["b"] if "b" in filled else [f"b{k + 1}" for k in range(len(filled))]
+    if not filled or set(steps) != set(filled):
+        raise BankError("bank.parameters_difficulties", where=where, filled=filled)
+    n = number("n") or 0.0
+    if n != int(n):
+        raise BankError("bank.not_a_number", where=where, name="n", words=row["n"])
     data: dict[str, Any] = {name: row[name] for name in ("item", "model", "status")}
     data |= {name: row.get(name) or "" for name in ("calibration", "date")}
     data |= {name: number(name) for name in ("a", "c", "u", "se_a", "se_c", "se_u")}
-    data |= {"b": [number(b) for b in steps], "se_b": [number(f"se_{b}") for b in steps], "n": int(number("n") or 0)}
+    data |= {"b": [number(b) for b in steps], "se_b": [number(f"se_{b}") for b in steps], "n": int(n)}
     return parse(ParameterRecord, data, where)
 
 

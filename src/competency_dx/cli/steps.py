@@ -45,7 +45,7 @@ def read_answers(
         f"Прочитано: участников {len(data.persons)}, заданий {len(data.items)}, ответов {int(data.observed.sum())}",
         f"Read: {len(data.persons)} persons, {len(data.items)} items, {int(data.observed.sum())} answers",
     )
-    terminal.remarks(data.findings)
+    terminal.remarks([f for f in data.findings if f.severity == "info"])
     if not row_numbers and any(f.code == "responses.row_numbers" for f in data.findings):
         raise CommandError("cli.no_person_column", path=path)
     return data

@@ -24,7 +24,7 @@ Row = Sequence[str]
 
 WIDEST = 100
 TICK_SECONDS = 0.1
-MARKS = {"info": " ", "warning": "!", "error": "!!"}
+MARKS = {"info": "·", "warning": "!", "error": "!!"}
 
 
 @value
@@ -57,15 +57,12 @@ class Terminal:
 
     def findings(self, findings: Sequence[Finding]) -> None:
         """Write warnings and errors among findings on stderr, each once; see `remarks` for the rest."""
-        for finding in dict.fromkeys(findings):
-            if finding.severity != "info":
-                self.say(f"{MARKS[finding.severity].ljust(2)} {finding.text(self.language)}", hang=3)
+        self.remarks([f for f in findings if f.severity != "info"])
 
     def remarks(self, findings: Sequence[Finding]) -> None:
-        """Write what was noticed and needs no action: rows dropped, sheets unread, columns taken as background."""
+        """Write findings on stderr, each once and by how grave it is."""
         for finding in dict.fromkeys(findings):
-            if finding.severity == "info":
-                self.say(f"·  {finding.text(self.language)}", hang=3)
+            self.say(f"{MARKS[finding.severity].ljust(2)} {finding.text(self.language)}", hang=3)
 
     def result(self, path: Path) -> None:
         """Write the path of a result on stdout."""

@@ -11,6 +11,7 @@ from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import Text
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.display import Chart, Series, column_title, result_words
+from competency_dx.errors import LANGUAGES
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
 Status = Literal["reported", "no_items", "too_few_items", "borrowed", "misfit", "low_effort", "partly_tested"]
@@ -130,32 +131,12 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
     """Say why a competency is reported where it is."""
     if status == "reported":
         return Text(ru="", en="")
-    ru, en = {
-        "no_items": ("нет ответов на задания по этой компетенции", "no items of this competency were answered"),
-        "too_few_items": (
-            f"выполнено меньше {rule.min_items} заданий",
-            f"fewer than {rule.min_items} items were answered",
-        ),
-        "partly_tested": (
-            f"проверено меньше {100 * rule.coverage:.0f} % этой компетенции: на задания остальных её частей нет ответов",
-            f"less than {100 * rule.coverage:.0f} % of it was tested: no items of its other parts were answered",
-        ),
-        "borrowed": (
-            "ответы на задания этой компетенции почти ничего не добавляют к тому, что говорят остальные",
-            "the answers to its own items add next to nothing to what the others say",
-        ),
-        "misfit": (
-            "ответы противоречат друг другу: лёгкие задания не выполнены, трудные выполнены",
-            "the answers contradict each other: easy items failed, hard ones solved",
-        ),
-        "low_effort": ("ответы похожи на заполнение наугад", "the answers look filled in without reading"),
-    }[status]
-    if target is None:
-        return Text(ru=f"{ru}{SEE}вывод сделать нельзя", en=f"{en}{SEE}no conclusion can be drawn")
-    return Text(
-        ru=f"{ru}{SEE}смотрите вывод по «{target.title.text('ru')}»",
-        en=f"{en}{SEE}see the conclusion on “{target.title.text('en')}”",
-    )
+    both = {}
+    for language in LANGUAGES:
+        say = result_words("competencies", language)
+        see = say("see" if target else "no_conclusion", title=target.title.text(language) if target else "")
+        both[language] = f"{say(status, least=rule.min_items, coverage=100 * rule.coverage)}{SEE}{see}"
+    return Text(**both)
 
 
 def state_lines(codes: Sequence[str], counts: Ints, room: int, language: str) -> list[str]:

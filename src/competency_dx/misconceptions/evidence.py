@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
 from competency_dx.bank import Text
-from competency_dx.display import Chart, histogram_chart, interval_chart, result_words
+from competency_dx.display import Chart, code_word, histogram_chart, interval_chart, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
@@ -193,13 +193,13 @@ class MisconceptionEvidence(Result):
         if person not in people or code not in self.misconceptions:
             raise ScoringError("misconceptions.no_person", person=person, name=code, misconceptions=self.misconceptions)
         p, m = people.index(person), self.misconceptions.index(code)
-        ru, chosen = language == "ru", self.evidence(p, code)
-        reason = REASONS[self._reasons()[p, m]][0 if ru else 1]
-        states = ("данных недостаточно", "маловероятно", "вероятно") if ru else STATES
-        parts = [f"{person}, «{self.titles[code].text(language)}»: {states[self.state[p, m]]}"]
-        parts += [f"P = {self.probability[p, m]:.2f}"] if np.isfinite(self.probability[p, m]) else []
-        parts += [f"{'выбрано' if ru else 'chosen'}: {chosen}"] if chosen else []
-        parts += [f"{'возможностей проявиться' if ru else 'chances to show'}: {self.n_chances[p, m]}"]
+        say, chosen = result_words("misconceptions", language), self.evidence(p, code)
+        reason = REASONS[self._reasons()[p, m]][0 if language == "ru" else 1]
+        state = code_word("state", STATES[self.state[p, m]], language)
+        parts = [f"{person}, «{self.titles[code].text(language)}»: {state}"]
+        parts += [say("holding", p=float(self.probability[p, m]))] if np.isfinite(self.probability[p, m]) else []
+        parts += [say("chosen", chosen=chosen)] if chosen else []
+        parts += [say("chances", n=int(self.n_chances[p, m]))]
         return ", ".join(parts) + (f" ({reason})" if reason else "")
 
     def summary(self, language: str = "en") -> Sequence[str]:

@@ -119,7 +119,7 @@ def _single(result: Result, suffix: str, language: Language, written: Written, *
     if suffix == ".json":
         return result.to_json().encode()
     if suffix == ".csv":
-        return csv_bytes(result.to_frame(), language)
+        return csv_bytes(result.to_table(language), language)
     if suffix == ".xlsx":
         return workbook_bytes(*written.sheets())
     return written.page(not alone).encode()

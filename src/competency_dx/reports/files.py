@@ -18,7 +18,7 @@ from competency_dx.reports.pages import Language
 if TYPE_CHECKING:
     import pandas as pd
 
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+RISKY = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
 SheetCell = str | float | int | bool | None
 WIDEST, NARROWEST = 60, 8
 SAMPLE = 200
@@ -31,22 +31,20 @@ UNSAFE = re.compile(r"[^0-9A-Za-zА-Яа-яЁё_-]+")
 def csv_bytes(frame: pd.DataFrame, language: Language) -> bytes:
     """Return the table as CSV: semicolons and decimal comma in Russian, commas and decimal point in English.
 
-    Numbers are written in full, so that reading the file again gives the same numbers. A text or a heading that a spreadsheet
-    would run as a formula gets an apostrophe in front, as spreadsheets do themselves. UTF-8 starts with a byte order
+    Numbers are written in full, so that reading the file again gives the same numbers. A text or a heading that a
+    spreadsheet would run as a formula gets an apostrophe in front, as spreadsheets do themselves, which `load_responses` takes away
+    again. UTF-8 starts with a byte order
     mark, which Excel needs to recognise Cyrillic.
     """
     separator, comma = (";", ",") if language == "ru" else (",", ".")
-    safe = frame.copy()
-    for name in frame.columns:
-        if frame[name].dtype.kind not in "fiub":
-            safe[name] = frame[name].map(_plain_cell)
-    safe.columns = [_plain_cell(str(name)) for name in frame.columns]
+    texts = {name: frame[name].map(_guarded) for name in frame.columns if frame[name].dtype.kind not in "fiub"}
+    safe = frame.assign(**texts).rename(columns=_guarded)
     out: str = safe.to_csv(None, sep=separator, decimal=comma, index=False, lineterminator="\r\n")
     return out.encode("utf-8-sig")
 
 
-def _plain_cell(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.lstrip(" ").startswith(RISKY) else cell
+def _guarded(cell: Any) -> Any:  # noqa: ANN401
+    return f"'{cell}" if isinstance(cell, str) and RISKY.match(cell) else cell
 
 
 @value

@@ -64,7 +64,7 @@ def result_report(result: Result, language: Language) -> Written:
     return Written(
         table="table",
         page=page,
-        sheets=lambda: ([frame_sheet(table, result.to_frame(), language)], result.summary(language)[0]),
+        sheets=lambda: ([frame_sheet(table, result.to_table(language), language)], result.summary(language)[0]),
     )
 
 

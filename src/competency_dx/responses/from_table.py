@@ -24,6 +24,7 @@ from competency_dx.responses.reading.pivot import (
     pivot,
     single_rows,
 )
+from competency_dx.responses.reading.result_tables import refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles
 from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.responses import HIGHEST, Responses, emptiness, loaded_from
@@ -46,6 +47,7 @@ Cellwise = TypeVar("Cellwise", bound=np.generic)
 
 def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses:
     """Make responses of a table, wide or long."""
+    refuse_results(table.columns, table.origin)
     long = long_columns(table, bank, layout)
     plan = layout
     if long is not None:

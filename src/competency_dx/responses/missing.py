@@ -112,6 +112,12 @@ def reason_word(reason: Reason, language: str) -> str:
     return _WORDS[reason.name.lower()][0 if language == "ru" else 1]
 
 
+def cell_word(reason: Reason, language: str) -> str:
+    """Return the text that a table has in a cell without an answer for this reason, empty where nothing was given."""
+    tokens = [t for t in _TOKENS.get(reason, ()) if t[0].isalpha() and t.isascii() == (language != "ru")]
+    return tokens[0] if tokens else ""
+
+
 def reason_code(name: str, where: str) -> int:
     """Return the code of a reason given by name, or `BLANK`; raises `ResponsesError` naming the place."""
     if name not in _WORDS and name != "blank":

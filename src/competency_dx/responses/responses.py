@@ -25,7 +25,7 @@ from competency_dx.responses.explanation import (
 )
 from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS
 from competency_dx.responses.joining import joined_responses
-from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, reason_word
+from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word, reason_word
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
@@ -177,6 +177,12 @@ class Responses(Result):
 
         points = pd.DataFrame(np.where(self.observed, self.scores, np.nan), columns=list(self.items))
         return pd.concat([pd.DataFrame({"person": self.persons}), points], axis=1)
+
+    def to_table(self, language: str = "en") -> pd.DataFrame:
+        """Return what files hold: `to_frame` with a word in the cells that hold no answer, which `load_responses` reads back."""
+        words = np.array(["", *(cell_word(reason, language) for reason in Reason if reason)], dtype=object)
+        cells = np.where(self.observed, self.scores.astype(object), words[self.reasons])
+        return self.to_frame().assign(**dict(zip(self.items, cells.T, strict=True)))
 
     def to_irw(self) -> pd.DataFrame:
         """Return one row per answer as the Item Response Warehouse has it: `id`, `item`, `resp`, and background as `cov_…`.

@@ -33,6 +33,7 @@ from competency_dx.responses.reading.answers import is_answers, parse_answers
 from competency_dx.responses.reading.decoding import ENOUGH, decode, disguise
 from competency_dx.responses.reading.headers import is_id
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
+from competency_dx.responses.reading.result_tables import refuse_results
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ _BROKEN_CELLS = (
     ),
 )
 
+GUARDED = re.compile(r"'+ *[=+\-@\t\r\n＝＋－＠]")
+"""Begin texts in which spreadsheets would see a formula: an apostrophe stands before each of them."""
 _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUND_NAMES
 
 
@@ -87,6 +90,11 @@ def _bytes(path: Path) -> bytes:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as fault:
         raise ResponsesError("responses.not_gzip", path=path, fault=fault) from None
+
+
+def unguarded(cell: str) -> str:
+    """Return a cell without the apostrophe that keeps a spreadsheet from running it as a formula."""
+    return cell[1:] if GUARDED.match(cell) else cell
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
@@ -121,9 +129,10 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         raise ResponsesError("responses.empty", path=path)
     mark = delimiter_of([line for line in lines if line.strip()])
     reader = csv.reader(lines, delimiter=mark)
-    head, ends = [], []
+    head: list[list[str]] = []
+    ends: list[int] = []
     for row in reader:
-        head.append(row)
+        head.append([unguarded(cell) for cell in row])
         ends.append(reader.line_num)
     at = header_row(head, ids)
     columns = len(head[at])
@@ -136,6 +145,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     if text.count("\n", 0, -1) > ends[at] + len(frame):  # cells of several lines, or empty lines
         for k, cells in enumerate(frame.to_numpy()):
             _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
+    frame = frame.map(unguarded) if GUARDED.search(text) else frame
     notes = () if encoding == "utf-8" else (ENCODING.of([encoding]),)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
 
@@ -203,6 +213,8 @@ def _with_header(
     origin: str, head: Sequence[Sequence[object]], cells: Sequence[Any], notes: Sequence[Finding]
 ) -> Table:
     """Name the columns by the last row of `head`; a cell merged downwards stands in a row above."""
+    for row in head:
+        refuse_results((cell_text(c)[0] for c in row if c is not None), origin)
     named, headless = [], []
     for k, content in enumerate(cells):
         above = [cell_text(row[k])[0] for row in reversed(head) if k < len(row) and row[k] is not None]
