@@ -349,7 +349,7 @@ def _words_of(chart: Any) -> list[str]:
 
 
 def test_nothing_is_english_on_a_russian_page(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from openpyxl import load_workbook
+    from openpyxl import load_workbook  # type: ignore[import-untyped]
 
     said = "\n".join(result.summary("ru"))
     drawn = "\n".join(word for kind in result.chart_kinds() for word in _words_of(result.chart(kind, "ru")))

@@ -105,7 +105,7 @@ FAULTS: dict[str, tuple[int, str, Any]] = {
     "nothing": (400, "result.not_json", b""),
     "no text": (400, "result.not_json", b"\xff\xff\xff"),
     "deep": (400, "result.not_json", b"[" * 9000 + b"]" * 9000),
-    "deep in place": (400, "result.not_json", b'{"bank": "physics", "persons": ' + b"[" * 800 + b"]" * 800 + b"}"),
+    "deep in place": (400, "result.not_json", b'{"bank": "physics", "persons": ' + b"[" * 5000 + b"]" * 5000 + b"}"),
     "half a letter": (400, "result.not_json", b'{"bank": "physics", "persons": [{"person": "\\ud800", "answers": {}}]}'),
     "no number": (400, "responses.no_number", b'{"bank": "physics", "persons": NaN}'),
     "named twice": (400, "responses.names_twice", b'{"bank": "physics", "bank": "history"}'),

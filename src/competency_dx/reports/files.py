@@ -32,9 +32,8 @@ def csv_bytes(frame: pd.DataFrame, language: Language) -> bytes:
     """Return the table as CSV: semicolons and decimal comma in Russian, commas and decimal point in English.
 
     Numbers are written in full, so that reading the file again gives the same numbers. A text or a heading that a
-    spreadsheet would run as a formula gets an apostrophe in front, as spreadsheets do themselves, which `load_responses` takes away
-    again. UTF-8 starts with a byte order
-    mark, which Excel needs to recognise Cyrillic.
+    spreadsheet would run as a formula gets an apostrophe in front, as spreadsheets do themselves; `load_responses` takes it
+    away again. UTF-8 starts with a byte order mark, which Excel needs to recognise Cyrillic.
     """
     separator, comma = (";", ",") if language == "ru" else (",", ".")
     texts = {name: frame[name].map(_guarded) for name in frame.columns if frame[name].dtype.kind not in "fiub"}

@@ -11,7 +11,7 @@ from competency_dx.competencies import Profile
 from competency_dx.documents import JsonDocument, schema
 from competency_dx.scoring import Scores
 from competency_dx.service.operations import MOST_PERSONS, ServedBank, named, schemas
-from competency_dx.service.problems import Problem
+from competency_dx.service.problems import ProblemDocument
 
 JSON = "application/json"
 EXAMPLE = {"bank": "mathematics", "persons": [{"person": "T-01", "answers": {"MAT-003": "2", "MAT-007": 76}}]}
@@ -37,7 +37,10 @@ REPLIES: dict[str, Any] = {
 
 def replies(path: str) -> dict[int | str, dict[str, Any]]:
     """Return what a path replies, and that every fault is a problem document."""
-    fault = {"description": "Problem", "content": {"application/problem+json": {"schema": _of("Problem")}}}
+    fault = {
+        "description": "ProblemDocument",
+        "content": {"application/problem+json": {"schema": _of("ProblemDocument")}},
+    }
     return {200: {"content": {JSON: {"schema": REPLIES[path]}}}, "4XX": fault, "5XX": fault}
 
 
@@ -49,7 +52,7 @@ def body() -> dict[str, Any]:
 def described(document: dict[str, Any]) -> dict[str, Any]:
     """Return a description of FastAPI with the schemas of the documents."""
     parts: dict[str, Any] = {}
-    for kind in (Problem, ServedBank):
+    for kind in (ProblemDocument, ServedBank):
         schema(kind, parts)
     for name, whole in schemas().items():
         parts |= whole.pop("$defs", {}) | {name: {k: v for k, v in whole.items() if k not in {"$schema", "$id"}}}

@@ -31,7 +31,7 @@ STATUS: Mapping[str, int] = {
 CODES = {404: "service.no_place", 405: "service.method"}
 
 
-class Problem(TypedDict):
+class ProblemDocument(TypedDict):
     """A fault in a form that programs read: `code` is stable, `detail` is for persons."""
 
     type: str
@@ -42,7 +42,7 @@ class Problem(TypedDict):
     where: NotRequired[tuple[str, ...]]
 
 
-def problem(fault: Any, language: str, path: str = "") -> Problem:  # noqa: ANN401 - of the library, FastAPI or anything else
+def problem(fault: Any, language: str, path: str = "") -> ProblemDocument:  # noqa: ANN401 - of the library, FastAPI or anything else
     """Return the problem document of a fault; of one of the server nothing is told that stands on the server."""
     if callable(getattr(fault, "errors", None)):  # of a parameter, as FastAPI has it
         fault = RequestError("service.parameter", where=[".".join(map(str, one["loc"])) for one in fault.errors()])
@@ -51,7 +51,7 @@ def problem(fault: Any, language: str, path: str = "") -> Problem:  # noqa: ANN4
         fault = RequestError(code, path=path[:100])
     ours = isinstance(fault, OF_THE_CLIENT)
     code = fault.code if isinstance(fault, CompetencyDxError) else "service.fault"
-    out = Problem(
+    out = ProblemDocument(
         type=f"urn:competency-dx:problem:{code}",
         title=phrase("service.of_client" if ours else "service.of_server")[language],
         status=STATUS.get(code, 422) if ours else 500,
