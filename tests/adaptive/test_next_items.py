@@ -170,12 +170,12 @@ def test_joining_refuses_strangers_and_contradictions() -> None:
 
 def test_raw_answers_join_too() -> None:
     raw = cdx.Layout(cells="raw")
-    one = cdx.load_responses(pd.DataFrame({"person": ["a", "b"], "PHY-001": ["1", "2"]}), bank=bank(), layout=raw)
+    one = cdx.load_responses(pd.DataFrame({"person": ["a", "b"], "PHY-005": ["1", "2"]}), bank=bank(), layout=raw)
     two = cdx.load_responses(pd.DataFrame({"person": ["b"], "PHY-003": ["3"]}), bank=bank(), layout=raw)
     joined = one.joined(two)
     assert joined.answers is not None
     assert joined.explain("b", "PHY-003", bank()).raw == "3"
-    assert joined.explain("b", "PHY-001", bank()).raw == "2"
+    assert joined.explain("b", "PHY-005", bank()).raw == "2"
     assert joined.explain("a", "PHY-003", bank()).state == "not_administered"
 
 

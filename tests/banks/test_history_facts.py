@@ -143,7 +143,7 @@ DATED: Mapping[str, tuple[Span, Mapping[str, int]]] = {
         (1101, 1200),
         {
             "Дмитриевский собор во Владимире": 1194,
-            "Георгиевский собор в Юрьеве-Польском": 1230,
+            "Георгиевский собор в Юрьеве-Польском, дошедший до наших дней": 1230,
             "церковь Покрова на Нерли": 1165,
             "Золотые ворота во Владимире": 1158,
             "Успенский собор Московского Кремля, дошедший до наших дней": 1475,
@@ -248,7 +248,8 @@ ANTIQUITY: Mapping[str, int] = {
 
 
 def _items() -> dict[str, dict[str, Any]]:
-    document = YAML(typ="safe", pure=True).load(BANK / "items.yaml")
+    text = (BANK / "items.yaml").read_text(encoding="utf-8").replace("\u00a0", " ")  # typography has gates of its own
+    document = YAML(typ="safe", pure=True).load(text)
     return {item["id"]: item for item in document["items"]}
 
 

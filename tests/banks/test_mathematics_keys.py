@@ -1050,9 +1050,9 @@ def test_key_is_the_recomputed_answer(identifier: str) -> None:
 
 # Values to which the named misconceptions lead; each must be the distractor it is attached to.
 DISTRACTORS: dict[str, dict[str, Real]] = {
-    "MAT-001": {"1": math.fmod(-38, 7), "2": Fraction(-38 // 7), "4": Fraction(38 % 7)},
+    "MAT-001": {"1": math.fmod(-38, 7), "2": Fraction(-38 // 7), "3": Fraction(38 % 7)},
     "MAT-008": {
-        "2": (math.sqrt(3) - 2) + math.sqrt(3),
+        "1": (math.sqrt(3) - 2) + math.sqrt(3),
         "3": (2 + math.sqrt(3)) + math.sqrt(3),
         "4": math.sqrt(7 - 4 * math.sqrt(3) + math.sqrt(3)),
     },
@@ -1060,15 +1060,15 @@ DISTRACTORS: dict[str, dict[str, Real]] = {
     "MAT-020": {"1": Fraction(1, 2 * 3), "2": Fraction(4, 3), "3": Fraction(1, 3)},
     "MAT-024": {
         "2": integral_of_cube(Fraction(-1), Fraction(2)),
-        "3": integral_of_cube(Fraction(0), Fraction(2)),
-        "4": Fraction(2**3 - (-1) ** 3),
+        "3": Fraction(2**3 - (-1) ** 3),
+        "4": integral_of_cube(Fraction(0), Fraction(2)),
     },
     "MAT-027": {
         "1": 60 * Fraction(2, 3) * Fraction(1, 4),
         "3": 60 * Fraction(1, 3) * Fraction(3, 4),
         "4": 60 - 60 * Fraction(1, 3) * Fraction(3, 4),
     },
-    "MAT-033": {"2": math.sqrt(2) / 2, "3": Fraction(1, 1 + 1 + 1), "4": Fraction(1)},
+    "MAT-033": {"1": Fraction(1), "2": math.sqrt(2) / 2, "3": Fraction(1, 1 + 1 + 1)},
     "MAT-036": {
         "2": Fraction(math.comb(6, 3)),
         "3": Fraction(math.perm(6, 3)),

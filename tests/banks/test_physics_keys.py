@@ -29,7 +29,8 @@ SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 @cache
 def bank() -> dict[str, Item]:
-    data = YAML(typ="safe", pure=True).load((FOLDER / "items.yaml").read_text(encoding="utf-8"))
+    text = (FOLDER / "items.yaml").read_text(encoding="utf-8").replace("\u00a0", " ").replace("−", "–")
+    data = YAML(typ="safe", pure=True).load(text)  # typography has gates of its own
     return {item["id"]: item for item in data["items"]}
 
 
@@ -104,7 +105,7 @@ def ascending(values: Mapping[str, float]) -> list[str]:
 
 def wire_diameter(item: Item) -> str:
     turns, length, error = given(item, "из # витков", "(# ± #) мм")[:3]
-    return f"{length / turns:.2f}{error / turns:.2f}".replace(".", "")
+    return f"{length / turns:.2f} ± {error / turns:.2f}"
 
 
 def pendulum_pairs(item: Item) -> set[str]:

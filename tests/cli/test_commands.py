@@ -50,7 +50,7 @@ def test_calibrate_then_validate_the_new_bank(command: Command, tmp_path: Path, 
     assert "Warning" not in err
     code, out, _ = command("validate", tmp_path / "bank", "--language", "en")
     assert code == 0
-    assert "physics 1.1.1" in out
+    assert "physics 1.2.1" in out
     assert "pilot" in out
 
 
@@ -63,7 +63,7 @@ def test_calibrate_takes_a_model(command: Command, tmp_path: Path, answers: Path
     assert result.converged
     assert result.model == model
     assert f"калибровка {model}" in err
-    assert load_bank(tmp_path / "bank").version == "1.1.1"
+    assert load_bank(tmp_path / "bank").version == "1.2.1"
 
 
 @pytest.mark.usefixtures("without_pages")

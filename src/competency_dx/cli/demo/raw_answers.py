@@ -7,6 +7,7 @@ rules of `responses` then say how many points each of them earns, so that an ans
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -140,12 +141,13 @@ def _spelled(codes: Sequence[str], weight: float, marks: Sequence[str]) -> Writt
 
 
 def _numbers(item: Item, key: str, rng: np.random.Generator) -> Written:
-    x = float(key)
+    first, *others = re.split(r"(\s*[±–])", key, maxsplit=1)  # of two numbers the first one is mistaken
+    x, rest = float(first), "".join(others).replace(".", ",")
     wrong = [x + 1, x - 1, x + 2, x * 2, x / 2, x * 10, -x, x + float(rng.integers(3, 9))]
     for k, number in enumerate([x, *(w for w in wrong if w != x)]):
         plain = f"{number:.10g}"
-        comma = plain.replace(".", ",")
-        yield from ((comma, 8.0 / (k + 1)), (plain, 1.0 / (k + 1)))
+        comma = plain.replace(".", ",") + rest
+        yield from ((comma, 8.0 / (k + 1)), (plain + rest, 1.0 / (k + 1)))
         if item.unit is not None:
             yield f"{comma} {item.unit.ru}", 1.0 / (k + 1)
 
