@@ -35,7 +35,8 @@ def natural(item: Item, raw: Any, rng: random.Random) -> Any:
         return dict(zip(item.left, raw, strict=True))
     if item.type in {"open", "scored"} or (item.type == "single" and rng.random() < 0.5):
         return int(raw)
-    return float(raw) if item.type == "number" and rng.random() < 0.5 else raw
+    plain = item.type == "number" and item.answer_format is None
+    return float(raw) if plain and rng.random() < 0.5 else raw
 
 
 def raw(item: Item, rng: random.Random) -> str:

@@ -196,6 +196,16 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
         {"scoring": {"rule": "map", "scores": {"10": 1, "20": 2}, "zero": ["70", "79"]}},
         {"10": 1, "20": 2, "79": 0, "99": BAD, "1": BAD, "1020": BAD, "10 20": BAD},
     ),
+    "with uncertainty": (
+        "number",
+        {"key": "0.80 ± 0.05", "answer_format": "uncertainty"},
+        {"0,80 ± 0,05": 1, "(0,8 +- 0,05)": 1, "0,80 ± 0,5": 0, "0,8": 0, "080005": 0, "около 1": BAD, "0,8 0,05": BAD},
+    ),
+    "range": (
+        "number",
+        {"key": "10–12", "answer_format": "range"},
+        {"12-10": 1, "10…12": 1, "10": 0, "10–13": 0, "x": BAD},
+    ),
     "given": (
         "scored",
         {"scoring": {"rule": "given", "points": 3}},

@@ -232,14 +232,14 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
     form = item.answer_format
 
     def numbers(raw: str) -> tuple[Fraction, ...] | None:
-        if form is not None:
-            return read_parts(raw, form, units)
-        number = read_number(raw, units)
+        if form is not None and (parts := read_parts(raw, form, units)) is not None:
+            return parts
+        number = read_number(raw, units)  # where two are asked it is an answer too, not a right one
         return None if number is None else (number,)
 
     key = numbers(str(item.key))
     distances = [read_number(rule.absolute), read_number(rule.relative)]
-    if key is None or None in distances:
+    if key is None or len(key) != (1 if form is None else 2) or None in distances:
         raise ResponsesError("responses.key_number", item=item.id, key=item.key)
     absolute, relative = cast("list[Fraction]", distances)
     allowed = [max(absolute, relative * abs(k)) for k in key]
@@ -248,7 +248,8 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
         given = numbers(raw)
         if given is None:
             return UNREADABLE
-        right = all(abs(g - k) <= a for g, k, a in zip(given, key, allowed, strict=True))
+        near = (abs(g - k) <= a for g, k, a in zip(given, key, allowed, strict=False))
+        right = len(given) == len(key) and all(near)
         text = (" ± " if form == "uncertainty" else "–").join(map(plain, given))
         return Judgement(rule.points if right else 0, readable=True, normalised=text)
 
