@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
     from competency_dx.errors import ConvergenceError as ConvergenceError
     from competency_dx.findings import Finding as Finding
+    from competency_dx.limits import Limits as Limits
     from competency_dx.misconceptions import find_misconceptions as find_misconceptions
     from competency_dx.models import ItemParameters as ItemParameters
     from competency_dx.models import simulate as simulate
@@ -85,6 +86,7 @@ _NAMES = {
     "competencies": "Cohort DeficitProfiles DeficitRule Profile R201 Standards diagnose diagnose_file",
     "errors": "CompetencyDxError CompetencyDxWarning ConvergenceError",
     "findings": "Finding",
+    "limits": "Limits",
     "misconceptions": "find_misconceptions",
     "models": "ItemParameters simulate",
     "quality": "ItemAnalysis check_items cross_check",

@@ -90,7 +90,11 @@ class DocumentError(CompetencyDxError, ValueError):
 
 
 class StorageError(CompetencyDxError, OSError):
-    """A file or a folder cannot be written; what stood there stands there still."""
+    """A file or a folder cannot be read or written; what stood there stands there still."""
+
+
+class LimitError(CompetencyDxError, ValueError):
+    """What is to be read is larger than the limits allow, see `limits.Limits`."""
 
 
 class MissingDependencyError(CompetencyDxError, ImportError):

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from competency_dx.errors import StorageError
+from competency_dx.errors import StorageError, Verbatim, has_sentence, phrase
 
 LOG = logging.getLogger(__name__)
 PARTIAL = ".partial-"  # in the names of what is not finished
@@ -51,7 +51,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     StorageError
         When the file cannot be written: no space, no permission, no such folder.
     """
-    target = Path(path)
+    target = _named(path)
     draft = target.with_name(f".{target.name}{PARTIAL}{uuid4().hex[:12]}")
     with _as_storage_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def whole_folder(folder: str | Path, *, replaced: Callable[[str], bool]) -> Iter
     StorageError
         When another process keeps writing the same folder, or it cannot be written.
     """
-    target = Path(os.path.realpath(folder))
+    target = Path(os.path.realpath(_named(folder)))
     draft = f".{target.name}{PARTIAL}{uuid4().hex[:12]}"
     with _as_storage_error(target):
         if target.exists() and not target.is_dir():
@@ -121,6 +121,16 @@ def only_writer(folder: str | Path) -> Iterator[None]:
         target.mkdir(parents=True, exist_ok=True)
         with _locked(target / ".lock", target):
             yield
+
+
+def _named(path: str | Path) -> Path:
+    """Return a path that the system can have."""
+    try:
+        if b"\0" not in os.fsencode(path):
+            return Path(path)
+    except UnicodeEncodeError:
+        pass
+    raise StorageError("storage.cannot_write", target=repr(str(path)), why=phrase("storage.why_name"))
 
 
 def _keep_others(old: Path, new: Path, replaced: Callable[[str], bool]) -> None:
@@ -228,4 +238,11 @@ def _as_storage_error(target: Path) -> Iterator[None]:
         elsewhere = isinstance(fault.filename, str | Path) and target.parent not in Path(fault.filename).parents
         if fault.errno is None or errno.errorcode.get(fault.errno) not in WRITING or elsewhere:
             raise
-        raise StorageError("storage.cannot_write", target=target, why=os.strerror(fault.errno)) from fault
+        raise StorageError("storage.cannot_write", target=target, why=why_of(fault)) from fault
+
+
+def why_of(fault: OSError) -> dict[str, str]:
+    """Return in both languages what the system says of a file."""
+    code = f"storage.why_{errno.errorcode.get(fault.errno or 0, 'other')}"
+    words = fault.strerror or str(fault)
+    return phrase(code) if has_sentence(code) else phrase("storage.why_other", words=Verbatim(words))

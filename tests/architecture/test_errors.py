@@ -65,7 +65,7 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 ALL, PLACES = catalogue(), sorted(str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py"))
 FIELD = re.compile(
-    r"bank\.(field|key_form|what)_\w+|result\.type_\w+|cli\.system_\w+|responses\.(expected|kind|is)_\w+|responses\.\w+_twice|responses\.\w+_remedy"
+    r"bank\.(field|key_form|what)_\w+|result\.type_\w+|storage\.why_\w+|limits\.of_\w+|responses\.(expected|kind|is)_\w+|responses\.\w+_twice|responses\.\w+_remedy"
 )  # whose codes are put together where they are used
 
 

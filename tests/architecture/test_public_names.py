@@ -52,6 +52,7 @@ TYPES = [
     "ItemBank",
     "ItemParameters",
     "Layout",
+    "Limits",
     "MAP",
     "ML",
     "MarginalML",

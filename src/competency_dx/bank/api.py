@@ -20,6 +20,7 @@ from competency_dx.bank.item_bank import ItemBank
 from competency_dx.bank.parameter_record import read_parameters
 from competency_dx.bank.registry import BankRegistry
 from competency_dx.errors import BankError
+from competency_dx.limits import reading
 
 ATTEMPTS = 20
 
@@ -33,7 +34,8 @@ def load_framework(name_or_path: str | Path) -> CompetencyFramework:
         When there is no such framework or it is not well formed; the place is named.
     """
     path = locate(name_or_path, within="frameworks/{}.yaml", shipped=shipped_frameworks(), what="bank.what_framework")
-    return _framework(path, path.stat().st_mtime_ns)
+    with reading(path, BankError):
+        return _framework(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=32)
@@ -81,7 +83,8 @@ def _read(folder: Path) -> ItemBank:
     for _ in range(ATTEMPTS):
         before = _stamps(folder)
         try:
-            bank = _bank(folder, before)
+            with reading(folder, BankError):
+                bank = _bank(folder, before)
         except BankError:
             if _stamps(folder) == before:
                 raise

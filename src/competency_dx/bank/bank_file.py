@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -16,6 +18,10 @@ from competency_dx.bank.document import Document, Text
 from competency_dx.bank.item import OF_SECOND_SCHEMA, Item, Part
 from competency_dx.bank.population import OF_EVERY_SCHEMA, BankPopulation
 from competency_dx.errors import BankError, phrase
+from competency_dx.limits import check_nesting, check_time, limits_in_force, read_bytes
+
+_ENTRY = re.compile(r"^[ \t]*(?:- |[^\s:#]+:\s)", re.MULTILINE)
+"""Where an entry of a list or a mapping begins: no text is longer than from one to the next."""
 
 
 class FrameworkReference(Document):
@@ -115,7 +121,7 @@ def locate(name_or_path: str | Path, *, within: str, shipped: tuple[str, ...], w
 def read_text(path: Path) -> str:
     """Read a UTF-8 file of a bank; raises `BankError` naming the file."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return io.TextIOWrapper(io.BytesIO(read_bytes(path)), encoding="utf-8-sig").read()
     except FileNotFoundError:
         raise BankError("bank.file_missing", path=path) from None
     except UnicodeDecodeError:
@@ -130,10 +136,22 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - plain data, validated by the
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    starts = [0, *(match.start() for match in _ENTRY.finditer(text)), len(text)]
+    limits_in_force().check(path, cell_length=max(b - a for a, b in pairwise(starts)))
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        content = YAML(typ="safe", pure=True).load(_Timed(text))
     except YAMLError as fault:
         raise BankError("bank.not_yaml", path=path, place=fault) from None
+    check_nesting(path, content)
+    return content
+
+
+class _Timed(io.StringIO):
+    """A text that is read as long as there is time."""
+
+    def read(self, size: int | None = -1, /) -> str:
+        check_time()
+        return super().read(size)
 
 
 def compiled_path(path: Path) -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from competency_dx.bank.population import CorrelationMatrix
 from competency_dx.errors import BankError, repeated
+from competency_dx.limits import limits_in_force
 
 if TYPE_CHECKING:
     from competency_dx.bank.item_bank import ItemBank
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 def inconsistency(bank: ItemBank) -> BankError | None:
     """Return the first thing that does not fit, with its place and the remedy; None where everything does."""
+    limits_in_force().check(bank.id, items=len(bank.items), categories=1 + max(i.max_score for i in bank.items))
     checks = (
         _check_ids,
         _check_codes,

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from competency_dx.bank.bank_file import read_yaml, shipped_folder, shipped_frameworks
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.errors import BankError, phrase, repeated
+from competency_dx.limits import limits_in_force
 from competency_dx.provenance import digest_document
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class CompetencyFramework(Document):
 
     @model_validator(mode="after")
     def _is_a_forest(self) -> Self:
+        limits_in_force().check(self.id, items=len(self.nodes))
         if twice := repeated(n.code for n in self.nodes):
             raise BankError("bank.repeated_codes", twice=sorted(twice))
         known = {n.code for n in self.nodes}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from math import inf
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from competency_dx.bank.document import Document
+from competency_dx.errors import BankError
+
+MOST_WAYS = 1_000_000
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?:|\{\d*,?\d*\}|.", re.DOTALL)
 
 
 class Exact(Document):
@@ -39,11 +45,47 @@ class Tolerance(Document):
 
 
 class Synonyms(Document):
-    """A normalised text equal to one of the key's synonyms or matching the regular expression `pattern` as a whole."""
+    """A normalised text equal to one of the key's synonyms or matching the regular expression `pattern` as a whole.
+
+    Answers of more than `longest` signs match no pattern, and a pattern whose matching could take long is refused: no part in
+    brackets may be repeated.
+    """
+
+    longest: ClassVar[int] = 200
 
     rule: Literal["synonyms"] = "synonyms"
     points: int = Field(default=1, ge=1)
     pattern: str | None = None
+
+    @model_validator(mode="after")
+    def _matched_in_time(self) -> Self:
+        if self.pattern and _ways(self.pattern) > MOST_WAYS:
+            raise BankError("bank.pattern", pattern=self.pattern)
+        return self
+
+
+def _ways(pattern: str) -> float:
+    """Return a bound of the ways in which a pattern can be laid on an answer, which is what matching may have to try."""
+    ways, branches, before = 1.0, [1], ""
+    for token in _TOKEN.findall(pattern):
+        repeated = {"*": (0, Synonyms.longest), "+": (1, Synonyms.longest), "?": (0, 1)}.get(token)
+        if token.startswith("{") and token.endswith("}"):
+            low, comma, high = token[1:-1].partition(",")
+            repeated = (int(low or 0), int(high or Synonyms.longest) if comma else int(low or 0))
+        if repeated is not None:
+            if before == "(" or (before == ")" and repeated[1] > 1):
+                return inf
+            ways *= 1 if before in {"*", "+", "?", "}"} else 1 + max(repeated[1] - repeated[0], 0)
+        elif token in {"(", "(?:"}:
+            branches.append(1)
+        elif token == "|":
+            branches[-1] += 1
+        elif token == ")" and len(branches) > 1:
+            ways *= branches.pop()
+        elif re.fullmatch(r"\\[1-9]", token):  # a reference to a group
+            return inf
+        before = "}" if repeated is not None and token.startswith("{") else token
+    return ways * branches[0]
 
 
 class CodeMap(Document):

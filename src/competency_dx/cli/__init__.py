@@ -16,7 +16,8 @@ from competency_dx.cli.language import (
     language_of,
     usage_in,
 )
-from competency_dx.errors import CommandError, CompetencyDxError, has_sentence, phrase, require
+from competency_dx.errors import CommandError, CompetencyDxError, require
+from competency_dx.storage import why_of
 from competency_dx.wording import SPELLING
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -87,9 +88,7 @@ def _usage(fault: Exception, language: LanguageCode) -> str:
 
 def _of_system(fault: OSError, language: LanguageCode) -> str:
     """Return what the system refuses, with the file and what to do."""
-    kind = f"cli.system_{type(fault).__name__}"
-    why = phrase(kind) if has_sentence(kind) else fault.strerror or fault
-    return CommandError("cli.system", path=fault.filename or "", why=why).text(language).removeprefix(": ")
+    return CommandError("cli.system", path=fault.filename or "", why=why_of(fault)).text(language).removeprefix(": ")
 
 
 def _fault(sentence: str) -> int:

@@ -38,7 +38,7 @@ SPELLINGS: Sequence[tuple[str, str]] = (
 )
 """Arguments of Python, and what the command line says instead."""
 PYTHON = (
-    r"\b(?:MarginalML|ClassificationML|Population|Exploratory|Priors|DeficitRule|R201)\([^()]*\)|\bbank\.with_calibration\(…\)"
+    r"\b(?:Limits|MarginalML|ClassificationML|Population|Exploratory|Priors|DeficitRule|R201)\([^()]*\)|\bbank\.with_calibration\(…\)"
     r"|(?<![\w-])(?:integration|item_uncertainty|standards|rule|omitted|shape|on|by|conditioning|hierarchy)=[\"'\w]*"
 )
 """Arguments of Python for which there is no switch."""

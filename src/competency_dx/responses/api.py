@@ -14,6 +14,7 @@ import numpy as np
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError, wrong_type
 from competency_dx.findings import announce
+from competency_dx.limits import limits_in_force, reading
 from competency_dx.responses.plain_record import plain_record
 from competency_dx.responses.reading.answers import is_answers
 from competency_dx.responses.reading.layout import Layout
@@ -55,6 +56,8 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
         When the table cannot be read without guessing: ids twice, personal data, answers or points unclear.
     DocumentError
         When a document of answers is not as its schema says, or an answer cannot be one to its item; with the path.
+    LimitError, StorageError
+        When it is larger than the `Limits` in force, or the system does not hand the file out.
 
     Examples
     --------
@@ -67,7 +70,8 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
     if not isinstance(plan, Layout):
         raise wrong_type(ResponsesError, "layout", layout, Layout)
     known = None if bank is None else as_bank(bank)
-    out = _read(source, known, plan)
+    with reading(source if isinstance(source, str | Path) else type(source).__name__, ResponsesError):
+        out = _read(source, known, plan)
     announce(out.findings, stacklevel=3)
     return out
 
@@ -122,6 +126,7 @@ def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> R
 
     if array.ndim != 2 or not array.shape[1]:
         raise ResponsesError("responses.array_shape", shape=array.shape)
+    limits_in_force().check_table("array", *array.shape)
     if bank is None and array.dtype.kind in "biuf" and not layout.missing_tokens and not layout.missing_codes:
         return from_points(array, layout)
     ids = [i.id for i in bank.items] if bank else [f"item{k + 1}" for k in range(array.shape[1])]

@@ -268,7 +268,8 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
         text = fold_text(raw)
         if not text:
             return UNREADABLE
-        hit = fold(raw) in right or (pattern is not None and pattern.fullmatch(text) is not None)
+        by_pattern = pattern is not None and len(text) <= rule.longest and pattern.fullmatch(text) is not None
+        hit = fold(raw) in right or by_pattern
         return Judgement(rule.points if hit else 0, readable=True, normalised=text)
 
     return judge

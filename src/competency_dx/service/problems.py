@@ -9,13 +9,14 @@ from competency_dx.errors import (
     CompetencyDxError,
     DiagnosisError,
     DocumentError,
+    LimitError,
     RequestError,
     ResponsesError,
     ScoringError,
     phrase,
 )
 
-OF_THE_CLIENT = (DocumentError, ResponsesError, ScoringError, DiagnosisError, RequestError)
+OF_THE_CLIENT = (DocumentError, LimitError, ResponsesError, ScoringError, DiagnosisError, RequestError)
 STATUS: Mapping[str, int] = {
     "result.not_json": 400,
     "responses.names_twice": 400,
@@ -23,6 +24,7 @@ STATUS: Mapping[str, int] = {
     "service.no_bank": 404,
     "service.no_place": 404,
     "service.method": 405,
+    "limits.exceeded": 413,
     "service.too_large": 413,
     "service.too_many": 413,
     "service.media_type": 415,

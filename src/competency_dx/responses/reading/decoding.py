@@ -30,9 +30,12 @@ _KINDS: Mapping[bytes, str] = {
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """Return the text of a file and its encoding: by byte order mark, UTF-8, or the likeliest Cyrillic code page."""
+    """Return the text of a file and its encoding: by byte order mark, UTF-8, or the likeliest Cyrillic code page.
+
+    UTF-16 that breaks off in the middle of a sign raises `UnicodeDecodeError`; the code pages have a sign for every byte.
+    """
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return data.decode("utf-16", errors="replace"), "utf-16"
+        return data.decode("utf-16"), "utf-16"
     try:
         return data.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError:

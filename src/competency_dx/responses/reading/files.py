@@ -8,7 +8,6 @@ import io
 import json
 import re
 import warnings
-import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from competency_dx.errors import ResponsesError, phrase, require
+from competency_dx.errors import LimitError, ResponsesError, phrase, require
 from competency_dx.findings import Finding
+from competency_dx.limits import check_nesting, decompressed, limits_in_force, read_bytes
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.findings import (
     EMPTY_ROWS,
@@ -30,11 +30,12 @@ from competency_dx.responses.findings import (
 )
 from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.answers import is_answers, parse_answers
-from competency_dx.responses.reading.decoding import ENOUGH, decode, disguise
+from competency_dx.responses.reading.decoding import decode, disguise
 from competency_dx.responses.reading.headers import is_id
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES
 from competency_dx.responses.reading.result_tables import refuse_results
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
+from competency_dx.responses.reading.workbook_parts import grid_of, open_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -44,18 +45,9 @@ if TYPE_CHECKING:
 HEAD = 40
 """Rows in which the header is looked for."""
 TWO_COLUMNS = 2
+_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 DELIMITERS = (";", "\t", ",", "|")
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-_BROKEN_CELLS = (
-    (
-        re.compile(r'<c [^>]*?r="([A-Z]+\d+)"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>'),
-        "responses.formulas",
-    ),
-    (
-        re.compile(r'<c [^>]*?r="([A-Z]+\d+)"[^>]*t="e"[^>]*>(?:<f[^>]*/>|<f[^>]*>[^<]*</f>)?<v>(?!#N/A)'),
-        "responses.sheet_errors",
-    ),
-)
 
 GUARDED = re.compile(r"'+ *[=+\-@\t\r\n＝＋－＠]")
 """Begin texts in which spreadsheets would see a formula: an apostrophe stands before each of them."""
@@ -68,7 +60,7 @@ def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | 
     Of a workbook without `sheet` the one whose header fits best is taken; `ids` are item ids (as `id_form` writes them) by
     which a header row is known.
     """
-    if not path.is_file():
+    if not path.is_file() and not path.is_dir():  # of a folder the system says what it is
         raise ResponsesError("responses.no_such_file", path=path)
     suffix = Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     if suffix in {".csv", ".tsv", ".txt"}:
@@ -83,11 +75,12 @@ def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | 
 
 
 def _bytes(path: Path) -> bytes:
-    data = path.read_bytes()
+    data = read_bytes(path)
     if path.suffix.lower() != ".gz":
         return data
     try:
-        return gzip.decompress(data)
+        with io.BytesIO(data) as file, gzip.GzipFile(fileobj=file) as archive:
+            return b"".join(decompressed(path, archive.read, file.tell))
     except (OSError, EOFError, zlib.error) as fault:
         raise ResponsesError("responses.not_gzip", path=path, fault=fault) from None
 
@@ -104,8 +97,11 @@ def delimiter_of(lines: Sequence[str]) -> str:
     """
     best, chosen = (0.0, 0), ","
     for candidate in DELIMITERS:
-        together = [len(row) for row in csv.reader(lines, delimiter=candidate) if row]
-        alone = [len(row) for line in lines for row in csv.reader([line], delimiter=candidate) if row]
+        try:
+            together = [len(row) for row in csv.reader(lines, delimiter=candidate) if row]
+            alone = [len(row) for line in lines for row in csv.reader([line], delimiter=candidate) if row]
+        except csv.Error:  # a long line without it
+            continue
         for sizes in (together, alone):
             common = max(set(sizes), key=lambda s: (sizes.count(s), s), default=1)
             merit = (sizes.count(common) / len(sizes) if common > 1 else 0.0, common)
@@ -118,11 +114,13 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     data = _bytes(path)
     if (what := disguise(data)) is not None:
         raise ResponsesError("responses.disguised", path=path, what=phrase(what))
+    _refuse_long_cells(path, data)
     text, encoding = decode(data)
+    del data
     first, _, rest = text.partition("\n")
     if first.strip().lower().startswith("sep="):
         text = rest
-    lines = [line for _, line in zip(range(HEAD), io.StringIO(text, newline=""), strict=False)]
+    lines = [match[0] for _, match in zip(range(HEAD), _LINE.finditer(text), strict=False) if match[0]]
     if "\0" in text:
         raise ResponsesError("responses.not_text", path=path)
     if not any(line.strip() for line in lines):
@@ -134,6 +132,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     for row in reader:
         head.append([unguarded(cell) for cell in row])
         ends.append(reader.line_num)
+    limits_in_force().check(path.name, columns=max(map(len, head)))
     at = header_row(head, ids)
     columns = len(head[at])
     for before, row in zip([0, *ends][at:], head[at:], strict=False):
@@ -141,7 +140,9 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         if any(cell.strip() for cell in row[columns:]):
             raise _too_long(path, phrase("responses.line_cells", line=before + 1, cells=len(row), header=columns), mark)
     width = max(len(row) for row in head[at:])
-    frame = _csv_body(path, text, skip=ends[at], mark=mark, width=width)
+    limits_in_force().check_table(path.name, max(map(text.count, "\r\n")), width, len(text))
+    skip = sum(map(len, lines[: ends[at]]))
+    frame = _csv_body(path, text[skip:], skip=ends[at], mark=mark, width=width)
     if text.count("\n", 0, -1) > ends[at] + len(frame):  # cells of several lines, or empty lines
         for k, cells in enumerate(frame.to_numpy()):
             _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
@@ -150,26 +151,32 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
 
 
+def _refuse_long_cells(path: Path, data: bytes) -> None:
+    """Refuse a line that holds a longer text than a cell may have."""
+    most = limits_in_force().cell_length
+    for line in io.BytesIO(data):
+        for cell in re.split(rb"[;\t,|]", line) if len(line) > most else ():
+            if len(cell) > most:
+                limits_in_force().check(path.name, cell_length=len(decode(cell)[0]))
+
+
 def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> pd.DataFrame:
     import pandas as pd
 
-    body = io.StringIO(text, newline="")
-    for _ in range(skip):
-        body.readline()
-    if not body.read(1):
+    if not text:
         return pd.DataFrame(columns=range(width), dtype=object)
-    body.seek(body.tell() - 1)
     shape: dict[str, Any] = {"header": None, "names": range(width), "index_col": False, "dtype": object}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
+            body = io.BytesIO(text.encode())
             frame: pd.DataFrame = pd.read_csv(body, sep=mark, keep_default_na=False, na_filter=False, **shape)
     except (pd.errors.ParserError, pd.errors.ParserWarning) as fault:
         words = str(fault)
         if opened := re.search(r"EOF inside string starting at row (\d+)", words):
             raise _unclosed(path, skip + 1 + int(opened[1])) from None
         if longer := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", words):
-            if text.splitlines()[skip + int(longer[2]) - 1].count('"') % 2:
+            if text.splitlines()[int(longer[2]) - 1].count('"') % 2:
                 raise _unclosed(path, skip + int(longer[2])) from None
             sizes = phrase("responses.line_cells", line=skip + int(longer[2]), cells=longer[3], header=longer[1])
             raise _too_long(path, sizes, mark) from None
@@ -236,20 +243,14 @@ def _with_header(
 def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     import pandas as pd
 
-    try:
-        from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
-    except ImportError:
-        raise require("python-calamine", "io", path.name) from None
-    try:
-        book = CalamineWorkbook.from_path(str(path))
-    except (CalamineError, OSError) as fault:
-        raise _no_workbook(path, fault) from None
-    _refuse_broken_cells(path)
+    book = open_workbook(path)
+    from python_calamine import SheetVisibleEnum
+
     if sheet is not None and sheet not in book.sheet_names:
         raise ResponsesError("responses.no_sheet", path=path, sheet=sheet, sheet_names=book.sheet_names)
     hidden = {m.name for m in book.sheets_metadata if m.visible != SheetVisibleEnum.Visible}
     names = [sheet] if sheet is not None else book.sheet_names
-    grids = {n: grid for n in names if (grid := book.get_sheet_by_name(n).to_python(skip_empty_area=False))}
+    grids = {n: grid for n in names if (grid := grid_of(book.get_sheet_by_name(n), path.name))}
     filled = {n: g for n, g in grids.items() if any(c not in {None, ""} for row in g for c in row)}
     if not filled:
         raise ResponsesError("responses.empty_book", path=path)
@@ -263,16 +264,6 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     notes = [SHEET.of(where=[hidden_text(chosen)], sheet=chosen)] if len(filled) > 1 else []
     notes += _other_sheets(filled, fits, chosen, hidden, ids)
     return _with_header(path.name, grid[: at + 1], cells, notes)
-
-
-def _no_workbook(path: Path, fault: Exception) -> ResponsesError:
-    data = path.read_bytes() if path.is_file() else b""
-    kind = disguise(data)
-    if kind is None and not data[:ENOUGH].count(0) and data.strip():
-        kind = "responses.is_text"
-    if kind is None or kind == "responses.is_workbook":
-        return ResponsesError("responses.not_workbook", path=path, fault=fault)
-    return ResponsesError("responses.no_workbook_but", path=path, what=phrase(kind))
 
 
 def _other_sheets(
@@ -306,57 +297,45 @@ def _other_sheets(
     ]
 
 
-def _refuse_broken_cells(path: Path) -> None:
-    """Raise when cells hold formulas without a value or spreadsheet errors: they would be read as empty.
-
-    ``#N/A`` is left to be read as a missing answer.
-    """
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
-                continue
-            text = archive.read(name).decode("utf-8", errors="replace")
-            for pattern, code in _BROKEN_CELLS:
-                if cells := pattern.findall(text):
-                    raise ResponsesError(
-                        "responses.broken_cells",
-                        path=path,
-                        n=len(cells),
-                        cells=cells,
-                        what=phrase(code),
-                        remedy=phrase(f"{code}_remedy"),
-                    )
-
-
 def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     row = [cell_text(c)[0] for c in grid[header_row(grid[:HEAD], ids)]]
     return 2 * sum(is_id(c, ids) for c in row if c) + sum(header_form(c) in _ROLE_NAMES for c in row if c)
 
 
 def _parquet(path: Path) -> Table:
-    import pandas as pd
-
     try:
-        return replace(without_labels(from_frame(pd.read_parquet(path))), origin=path.name)
+        import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
+        from pyarrow import parquet
     except ImportError:
         raise require("pyarrow", "io", path.name) from None
-    except (OSError, ValueError) as fault:
+    source = io.BytesIO(read_bytes(path))
+    try:
+        file = parquet.ParquetFile(source)
+        about = file.metadata
+        parts = [about.row_group(k).column(c) for k in range(about.num_row_groups) for c in range(about.num_columns)]
+        limits_in_force().check_table(path.name, about.num_rows, about.num_columns)
+        limits_in_force().check(path.name, cells=sum(part.num_values for part in parts))
+        texts = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
+        frame = parquet.read_table(source, read_dictionary=texts).to_pandas()
+    except (OSError, ValueError, pa.ArrowException) as fault:
+        if isinstance(fault, LimitError):
+            raise
         raise ResponsesError("responses.not_parquet", path=path, fault=fault) from None
+    return replace(without_labels(from_frame(frame)), origin=path.name)
 
 
 def _json(path: Path, *, lines: bool) -> Table | str | Mapping[str, Any]:
     text, _ = decode(_bytes(path))
     try:
         document = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as fault:
+    except (ValueError, RecursionError) as fault:  # numbers of thousands of digits are refused too
         if not lines and text.lstrip().startswith("{") and "Extra data" in str(fault):
             return _json(path, lines=True)
         code = "responses.json_lines" if lines else "responses.json_list"
         raise ResponsesError(code, path=path, fault=fault) from None
     if isinstance(document, dict) and document.get("kind") == "responses":
         return text
+    check_nesting(path.name, document)
     if is_answers(document):
         return dict(parse_answers(text))
     if isinstance(document, list) and document:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Bools, Ints, Names, value
 from competency_dx.errors import ResponsesError, repeated
 from competency_dx.findings import Finding
+from competency_dx.limits import check_time, limits_in_force
 from competency_dx.responses.normalise import fold_code, header_form
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 FEW = 64  # cells
 PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
+LONGEST_NUMBER = 1000  # bits; Python does not write numbers of thousands of digits
 
 
 @value
@@ -123,10 +125,11 @@ def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a
         parts = [cell_text(p)[0] for p in cell if not (p is None or (isinstance(p, float) and np.isnan(p)))]
         return "; ".join(sorted(parts) if isinstance(cell, set | frozenset) else parts), "text"
     if isinstance(cell, bool | np.bool_ | int | np.integer):
-        return str(int(cell)), "number"
+        number = int(cell)
+        return (str(number) if number.bit_length() < LONGEST_NUMBER else "∞"), "number"
     if isinstance(cell, float | np.floating):
-        number = float(cell)
-        return (str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)), "number"
+        real = float(cell)
+        return (str(int(real)) if real.is_integer() and abs(real) < 1e15 else repr(real)), "number"
     if isinstance(cell, date | datetime | time | timedelta | np.datetime64 | np.timedelta64):
         return str(cell), "date"
     return str(cell).strip(), "text"
@@ -136,6 +139,12 @@ def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pan
     """Factorise cells; empty texts, None, NaN and NA are empty cells."""
     codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
     contents = whole_numbers([cell_text(u) for u in unique])
+    limits_in_force().check(name, cell_length=max((len(text) for text, _ in contents), default=0))
+    try:
+        "".join((name, *(text for text, _ in contents))).encode()
+    except UnicodeEncodeError:  # half of a sign beyond U+FFFF, which no file can hold
+        raise ResponsesError("responses.broken_text", column=repr(name)) from None
+    check_time()
     kept = {c: k for k, c in enumerate(dict.fromkeys(c for c in contents if c[0]))}
     place = np.array([*(kept.get(c, -1) for c in contents), -1], dtype=np.int32)
     return Column(name=name, codes=place[codes], vocabulary=tuple(c[0] for c in kept), kinds=tuple(c[1] for c in kept))
@@ -194,6 +203,7 @@ def from_frame(frame: object) -> Table:
         data = nw.from_native(cast("Any", frame), eager_only=True)
     except TypeError:
         raise ResponsesError("responses.source_type", given=type(frame).__name__) from None
+    limits_in_force().check_table("frame", *data.shape)
     columns = ((name, data[name]) for name in data.columns)
     return table(
         ((n, c.to_numpy() if c.dtype.is_numeric() else pd.Series(c.to_list(), dtype=object)) for n, c in columns),
@@ -204,6 +214,7 @@ def from_frame(frame: object) -> Table:
 def _from_pandas(frame: pd.DataFrame) -> Table:
     import pandas as pd
 
+    limits_in_force().check_table("frame", *frame.shape)
     unnamed = frame.index.name is None
     default = unnamed and isinstance(frame.index, pd.RangeIndex)
     named = ("/".join(map(str, label)) if isinstance(label, tuple) else label for label in frame.index)
@@ -228,7 +239,11 @@ def in_memory(source: object) -> Table:
     if isinstance(source, Mapping):
         import pandas as pd
 
-        return without_labels(_from_pandas(pd.DataFrame(dict(source))))
+        try:
+            frame = pd.DataFrame(dict(source))
+        except (TypeError, ValueError) as fault:
+            raise ResponsesError("responses.columns", fault=fault) from None
+        return without_labels(_from_pandas(frame))
     if isinstance(source, Sequence) and not isinstance(source, bytes | bytearray):
         if not source:
             raise ResponsesError("responses.no_records")
@@ -241,6 +256,7 @@ def from_records(records: Sequence[Mapping[str, object]], origin: str = "records
     if not all(isinstance(r, Mapping) for r in records):
         raise ResponsesError("responses.records", origin=origin)
     names = dict.fromkeys(str(k) for r in records for k in r)
+    limits_in_force().check_table(origin, len(records), len(names), 16 * sum(map(len, records)))
     plain = [{str(k): v for k, v in r.items()} for r in records]
     return table(((n, [r.get(n) for r in plain]) for n in names), origin)
 

@@ -1,0 +1,223 @@
+"""Workbooks before a reader makes grids of them: parts of bounded size, and where the filled cells of each sheet lie."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+from string import ascii_uppercase, digits
+from typing import Any, Literal
+from xml.parsers import expat
+
+from competency_dx.errors import CompetencyDxError, ResponsesError, phrase, require
+from competency_dx.limits import PIECE, check_time, decompressed, limits_in_force, read_bytes
+from competency_dx.responses.reading.decoding import ENOUGH, disguise
+
+ADDRESS_SPACE = 1 << 31
+"""Bytes that a reader may take for a format which is not looked into here."""
+_REFERENCE = re.compile(r"([A-Za-z]{1,7})(\d{1,10})")
+_LETTERS, _DIGITS = ascii_uppercase.encode(), digits.encode()
+_PLAIN_CELL = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"')
+_NOT_PLAIN = (b"<f", b't="e"', b":c ", b"<!", b"\0")
+"""Formulas, errors, prefixed names, comments and wide characters: only a parser sees where such cells lie."""
+_ALONE = """
+import io, sys
+sys.path[:] = sys.argv[2:]
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+except ImportError:
+    pass
+from python_calamine import CalamineError, CalamineWorkbook
+try:
+    book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
+    for name in book.sheet_names:
+        book.get_sheet_by_name(name)
+except CalamineError:
+    pass
+"""
+Fault = Literal["responses.formulas", "responses.sheet_errors"]
+
+
+def open_workbook(path: Path) -> Any:  # noqa: ANN401 - a workbook of a library that is loaded here only
+    """Return a workbook that can be read without stopping the process.
+
+    Raises
+    ------
+    ResponsesError
+        When it is no workbook, or cells hold formulas without a value or spreadsheet errors: they would be read as empty.
+        ``#N/A`` is left to be read as a missing answer.
+    LimitError
+        When it, or a sheet of it, is too large.
+    """
+    try:
+        from python_calamine import CalamineError, CalamineWorkbook
+    except ImportError:
+        raise require("python-calamine", "io", path.name) from None
+    data = content = read_bytes(path)
+    try:
+        if content.startswith(b"PK"):
+            content = _repacked(path, content)
+        elif content.startswith(b"\xd0\xcf\x11\xe0"):
+            _read_alone(path, content)
+        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    except CompetencyDxError:
+        raise
+    except (
+        CalamineError,
+        EOFError,
+        RuntimeError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+        expat.ExpatError,
+    ) as fault:
+        raise _no_workbook(path, data, fault) from None
+    return book
+
+
+def grid_of(sheet: Any, origin: str) -> list[list[object]]:  # noqa: ANN401 - as above
+    """Return the cells of a sheet from its first row and column on."""
+    limits_in_force().check_table(origin, sheet.total_height, sheet.total_width)
+    grid: list[list[object]] = sheet.to_python(skip_empty_area=False)
+    return grid
+
+
+def _no_workbook(path: Path, data: bytes, fault: Exception) -> ResponsesError:
+    kind = disguise(data)
+    if kind is None and not data[:ENOUGH].count(0) and data.strip():
+        kind = "responses.is_text"
+    if kind is None or kind == "responses.is_workbook":
+        return ResponsesError("responses.not_workbook", path=path, fault=fault)
+    return ResponsesError("responses.no_workbook_but", path=path, what=phrase(kind))
+
+
+def _repacked(path: Path, data: bytes) -> bytes:
+    """Return the parts that hold tables in an archive of their true sizes, so that every reader sees what was looked at here."""
+    packed, out, total = io.BytesIO(data), io.BytesIO(), 0
+    with zipfile.ZipFile(packed) as archive, zipfile.ZipFile(out, "w") as copy:
+        names = dict.fromkeys(archive.namelist())
+        ours = "xl/workbook.xml" in names
+        kept = (".xml", ".rels") if ours else (".xml", ".rels", ".bin", "mimetype")
+        chosen = [n for n in names if n.lower().endswith(kept) and not (ours and n == "content.xml")]
+
+        for name in chosen:
+            start = archive.getinfo(name).header_offset
+            with archive.open(name) as file:
+                part = b"".join(decompressed(path, file.read, lambda start=start: packed.tell() - start))  # type: ignore[misc]
+            total += len(part)
+            limits_in_force().check(path, decompressed_bytes=total)
+            if b"sheetData" in part:
+                _refuse_sheet(path, part)
+            copy.writestr(name, part)
+    if not ours:
+        _read_alone(path, out.getvalue())
+    return out.getvalue()
+
+
+def _refuse_sheet(path: Path, part: bytes) -> None:
+    """Refuse a sheet whose cells reach too far or hold no values; one as programs write it needs no parser for that."""
+    places = _PLAIN_CELL.findall(part)
+    if len(places) == part.count(b"<c") - part.count(b"<col") and not any(mark in part for mark in _NOT_PLAIN):
+        rows = max((int(number) for number in {place.lstrip(_LETTERS) for place in places}), default=0)
+        columns = max((_column(letters.decode()) for letters in {place.rstrip(_DIGITS) for place in places}), default=0)
+        limits_in_force().check_table(path.name, rows, columns, len(part))
+        return
+    sheet, parser = _FilledCells(), expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = sheet.start, sheet.end
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = sheet.text, sheet.declaration
+    for start in range(0, len(part), PIECE):
+        check_time()
+        parser.Parse(part[start : start + PIECE])
+    parser.Parse(b"", True)  # noqa: FBT003 - the signature of expat
+    limits_in_force().check_table(path.name, sheet.rows, sheet.columns, len(part))
+    for fault, cells in sheet.broken.items():
+        if cells:
+            raise ResponsesError(
+                "responses.broken_cells",
+                path=path,
+                n=len(cells),
+                cells=cells,
+                what=phrase(fault),
+                remedy=phrase(f"{fault}_remedy"),
+            )
+
+
+class _FilledCells:
+    """What the XML of a sheet says of its cells: how far they reach, and which hold no value that can be read."""
+
+    def __init__(self) -> None:
+        self.rows = self.columns = 0
+        self.broken: dict[Fault, list[str]] = {"responses.formulas": [], "responses.sheet_errors": []}
+        self._row = self._column = 0  # of the cell last begun, from 1
+        self._cell: dict[str, str] | None = None
+        self._parts: set[str] = set()
+        self._value = ""
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        tag = name.rpartition(":")[2]
+        if tag == "row":
+            self._row, self._column = int(attributes.get("r", self._row + 1)), 0
+        elif tag == "c":
+            self._cell, self._value = attributes, ""
+            self._parts.clear()
+            self._column += 1
+            if "r" in attributes:
+                self._row, self._column = _place(attributes["r"])
+        elif self._cell is not None:
+            self._parts.add(tag)
+            if tag in {"v", "is"}:
+                self.rows, self.columns = max(self.rows, self._row), max(self.columns, self._column)
+
+    def text(self, words: str) -> None:
+        if "v" in self._parts and len(self._value) < len("#N/A"):
+            self._value += words[: len("#N/A")]
+
+    def end(self, name: str) -> None:
+        if self._cell is None or name.rpartition(":")[2] != "c":
+            return
+        where, wrong = self._cell.get("r", ""), self._cell.get("t") == "e" and "v" in self._parts
+        if wrong and not self._value.startswith("#N/A"):
+            self.broken["responses.sheet_errors"].append(where)
+        elif "f" in self._parts and not self._value and "is" not in self._parts:
+            self.broken["responses.formulas"].append(where)
+        self._cell = None
+
+    def declaration(self, *_: object) -> None:
+        raise zipfile.BadZipFile("a document type in a sheet")
+
+
+def _place(reference: str) -> tuple[int, int]:
+    """Return row and column, from 1, of a reference such as ``AB12``."""
+    parts = _REFERENCE.fullmatch(reference)
+    if parts is None:
+        raise zipfile.BadZipFile(reference)
+    return int(parts[2]), _column(parts[1].upper())
+
+
+def _column(letters: str) -> int:
+    column = 0
+    for letter in letters:
+        column = 26 * column + ord(letter) - ord("A") + 1
+    return column
+
+
+def _read_alone(path: Path, data: bytes) -> None:
+    """Read a workbook in a process of its own with bounded memory, and refuse it when that process does not survive.
+
+    Readers of these formats reserve room for the rectangle between the first and the last cell, wherever a file says they are,
+    and end the process when there is none.
+    """
+    command = [sys.executable, "-c", _ALONE, str(ADDRESS_SPACE), *sys.path]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=limits_in_force().seconds)
+    except subprocess.TimeoutExpired:
+        limits_in_force().check(path, seconds=float("inf"))
+    else:
+        if done.returncode:
+            raise ResponsesError("responses.workbook_stops", path=path)
