@@ -78,7 +78,7 @@ def test_a_maximum_behind_the_id_and_usual_spellings_are_read(header: str) -> No
 
 @pytest.mark.parametrize(
     ("header", "meant"),
-    [("В. 1 /1,00", "Q1"), ("Q7[A]", "Q7"), ("Q01", "Q1"), ("Q1: Выберите ответ", "Q1"), ("Вопрос 4", ""), ("Q13", ""),
+    [("В. 1 /1,00", "Q1"), ("Q7[A]", "Q7"), ("Q01", "Q1"), ("Q1: Выберите ответ", "Q1"), ("Вопрос 4", "Q4"), ("Q13", ""),
      ("Баллы Q5", "Q5"), ("Q5 (2)", "Q5"), ("QQ4", "Q4"), ("5", "Q5")],
 )  # fmt: skip
 def test_what_may_be_an_item_stands_in_a_warning(header: str, meant: str) -> None:
@@ -256,6 +256,16 @@ def test_sums_of_parts_and_several_totals_are_seen() -> None:
         "z",
         "w",
     )  # what everybody has is the sum of what everybody has by chance
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("Раздел А", True), ("Балл за часть 1", True), ("Section 2", True), ("v5", False)]
+)
+def test_a_name_of_a_part_and_its_sum_are_enough_in_a_small_table(name: str, known: bool) -> None:
+    table = {"person": list("abcdef"), "v1": [0, 1, 0, 1, 1, 0], "v2": [1, 1, 0, 0, 1, 0], "v3": [0, 0, 1, 1, 0, 1],
+             "v4": [1, 0, 0, 1, 1, 1], name: [1, 2, 0, 1, 2, 0]}  # fmt: skip
+    assert (name not in read(table, None).items) is known
+    assert name in read(table | {name: [1, 2, 0, 1, 2, 1]}, None).items  # one row that is no sum: an item
 
 
 @settings(max_examples=25, deadline=None)

@@ -87,6 +87,14 @@ def test_csv_with_a_row_too_long(tmp_path: Path, bank: ItemBank) -> None:
         load_responses(path, bank=bank)
 
 
+@pytest.mark.parametrize(("line", "named"), [("p1\t3\t4", "tab"), ("p1,3,4", "','"), ("p1|3|4", "'\\|'")])
+def test_a_row_of_another_delimiter_is_no_person(tmp_path: Path, bank: ItemBank, line: str, named: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"person;M01;M02\np0;3;4\np2;;\n{line}\n", encoding="utf-8")
+    with pytest.raises(ResponsesError, match=f"line 4 is delimited by {named}, the header by ';'"):
+        load_responses(path, bank=bank)
+
+
 def test_workbook_equals_csv(tmp_path: Path, bank: ItemBank) -> None:
     found = load_responses(write_xlsx(tmp_path / "a.xlsx", TABLE), bank=bank)
     assert found.scores.tolist() == SCORES

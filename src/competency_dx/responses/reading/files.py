@@ -146,6 +146,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     if text.count("\n", 0, -1) > ends[at] + len(frame):  # cells of several lines, or empty lines
         for k, cells in enumerate(frame.to_numpy()):
             _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
+    _refuse_other_mark(path, frame, mark, columns, ends[at])
     frame = frame.map(unguarded) if GUARDED.search(text) else frame
     notes = () if encoding == "utf-8" else (ENCODING.of([encoding]),)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
@@ -191,6 +192,17 @@ def _too_long(path: Path, sizes: Mapping[str, str], mark: str) -> ResponsesError
 
 def _unclosed(path: Path, line: int) -> ResponsesError:
     return ResponsesError("responses.quote_open", path=path, line=line)
+
+
+def _refuse_other_mark(path: Path, frame: pd.DataFrame, mark: str, columns: int, skip: int) -> None:
+    """Raise when a row is one cell that another delimiter splits into the columns of the header."""
+    alone = frame[frame[1].fillna("") == ""] if columns > TWO_COLUMNS else frame[:0]
+    for row, (cell, *rest) in zip(alone.index, alone.itertuples(index=False), strict=True):
+        other = next((d for d in DELIMITERS if d != mark and str(cell).count(d) == columns - 1), None)
+        if other and not any(isinstance(c, str) and c for c in rest):
+            line, found = skip + 1 + row, phrase("responses.tab") if other == "\t" else repr(other)
+            shown = phrase("responses.tab") if mark == "\t" else repr(mark)
+            raise ResponsesError("responses.other_delimiter", path=path, line=line, found=found, shown=shown)
 
 
 def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, line: int) -> None:

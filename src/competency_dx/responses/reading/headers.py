@@ -113,7 +113,10 @@ class ItemNames:
         shaped = any(
             len(n) == len(numbers) > 0 and any(w == letters for _, w in kept) for n, kept in self.alike.items()
         )
-        return tuple(dict.fromkeys(meant)) if meant or shaped or _QUESTION.fullmatch(code) else None
+        question = _QUESTION.fullmatch(code)
+        if question and not meant:
+            meant = [item for item, _ in self.alike.get(numbers, ())]
+        return tuple(dict.fromkeys(meant)) if meant or shaped or question else None
 
 
 @lru_cache(maxsize=KEPT)

@@ -10,7 +10,7 @@ import numpy as np
 from competency_dx.responses.normalise import read_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from competency_dx.arrays import Floats
     from competency_dx.responses.reading.table import Column
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FEW, SOME, ENOUGH = 4, 6, 20
 """Rows in which a column must be the sum of all others, of columns beside it, of any run of columns: the more runs may be
 meant, the easier it is by chance."""
+PART_NAMES = ("часть", "части", "раздел", "блок", "модуль", "подытог", "part", "section", "block", "module", "subtotal")
+"""Where few names have such a word, a column with one is the sum of the run it equals in FEW rows already."""
 ROUNDED = 10
 """A column that is a multiple of the sum, rounded to whole numbers, reaches this at least."""
 SAMPLE = 200
@@ -31,6 +33,8 @@ def sum_columns(columns: Sequence[Column]) -> list[int]:
     numbers = [[np.nan if (x := read_number(v)) is None else float(x) for v in c.vocabulary] for c in columns]
     cells = np.stack([np.array([*n, np.nan])[c.codes] for n, c in zip(numbers, columns, strict=True)], axis=1)
     some = cells[:: max(1, len(cells) // SAMPLE)]
+    named = [any(word in c.name.casefold() for word in PART_NAMES) for c in columns]
+    named = named if 2 * sum(named) < len(columns) else [False] * len(columns)
     filled, rest = np.nan_to_num(cells), np.arange(len(columns))
     while True:
         tops, whole = filled[:, rest].max(axis=0), (np.nan_to_num(some[:, rest]) % 1 == 0).all(axis=0)
@@ -39,7 +43,7 @@ def sum_columns(columns: Sequence[Column]) -> list[int]:
         sums = (k for k in places if _sums_up(some[:, rest], k) and _sums_up(cells[:, rest], k))
         runs = (
             k
-            for k, start, end in _runs(some[:, rest], places)
+            for k, start, end in _runs(some[:, rest], places, {k for k in places if named[rest[k]]})
             if (np.isnan(cells[:, rest[k]]) | (filled[:, rest[start:end]].sum(axis=1) == cells[:, rest[k]])).all()
         )
         place = next(chain(sums, runs), None)
@@ -67,7 +71,7 @@ def _sums_up(cells: Floats, place: int) -> bool:
     return bool((np.abs(total - factor * whole) <= 0.51 * 10.0**-digits * (1 + whole / whole[at])).all())
 
 
-def _runs(cells: Floats, places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+def _runs(cells: Floats, places: Sequence[int], named: Container[int]) -> Iterator[tuple[int, int, int]]:
     """Yield columns with a run [start, end) of two or more others whose sum they are, reaching more than any of them.
 
     A column is looked for by one number: the sum of its rows with random weights.
@@ -77,7 +81,7 @@ def _runs(cells: Floats, places: Sequence[int]) -> Iterator[tuple[int, int, int]
     seen: dict[bytes, tuple[Floats, dict[float, list[int]]]] = {}
     for place in places:
         rows = ~missing[:, place]
-        if rows.sum() < SOME or filled[rows, place].min() == filled[rows, place].max():
+        if rows.sum() < (FEW if place in named else SOME) or filled[rows, place].min() == filled[rows, place].max():
             continue  # a constant is the sum of constants by chance
         if (key := rows.tobytes()) not in seen:
             sums = np.concatenate([[0.0], np.cumsum((weights * rows) @ filled)])
@@ -91,5 +95,5 @@ def _runs(cells: Floats, places: Sequence[int]) -> Iterator[tuple[int, int, int]
             for end in ends.get(mark, ()):
                 beside = end == place or start == place + 1
                 apart = end > start + 1 and not start <= place < end
-                if apart and (beside or rows.sum() >= ENOUGH) and tops[start:end].max() < tops[place]:
+                if apart and (beside or place in named or rows.sum() >= ENOUGH) and tops[start:end].max() < tops[place]:
                     yield place, start, end
