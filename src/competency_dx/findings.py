@@ -1,15 +1,18 @@
 """Findings: what a person has to know about a number that could be computed, as data inside a result.
 
-What a room may say stands in its catalogue, `findings.py`: one `Template` a code, Russian and English side by side.
+What a room may say stands in its catalogue, ``findings.toml``, Russian and English side by side; a `Template` is one entry.
 """
 
 from __future__ import annotations
 
+import tomllib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from typing import Any, Literal
 
 import numpy as np
@@ -55,9 +58,15 @@ class Finding:
         return SPELLING.get()(self.ru if language == "ru" else self.en)
 
 
+@cache
+def _catalogue(room: str) -> Mapping[str, Mapping[str, str]]:
+    """Return the sentences of a room by the second part of their codes."""
+    return tomllib.loads(files("competency_dx").joinpath(room, "findings.toml").read_text(encoding="utf-8"))
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A sentence of the catalogue of a room, with places for ids and facts in braces.
+    """A sentence of the catalogue of a room, found by its code or given, with places for ids and facts in braces.
 
     ``{scope}`` names at most five ids and counts the rest, ``{n}`` is how many there are; a fact has its own name. A whole
     number takes its noun from the forms after the colon (``{n:задание|задания|заданий}``), and after a tilde only the form is
@@ -72,9 +81,14 @@ class Template:
     """
 
     code: str
-    severity: Severity
-    ru: str
-    en: str
+    severity: Severity = "info"
+    ru: str = ""
+    en: str = ""
+
+    def __post_init__(self) -> None:
+        room, _, what = self.code.partition(".")
+        for name, text in {} if self.ru else _catalogue(room)[what].items():
+            object.__setattr__(self, name, text)
 
     def of(
         self,

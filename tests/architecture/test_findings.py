@@ -6,6 +6,7 @@ import ast
 import importlib
 import pickle
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import Formatter
@@ -90,6 +91,15 @@ def test_codes_are_unique() -> None:
     codes = [t.code for _, t in ALL]
     assert len(codes) == len(set(codes))
     assert len(codes) > 80
+
+
+def test_no_sentence_is_left_over() -> None:
+    paths = sorted(SOURCE.rglob("findings.toml"))
+    stated = {
+        f"{path.parent.name}.{what}" for path in paths for what in tomllib.loads(path.read_text(encoding="utf-8"))
+    }
+    assert len(stated) > 80
+    assert stated <= {t.code for _, t in ALL}
 
 
 @each

@@ -19,11 +19,7 @@ from competency_dx.responses import Reason
 
 BORROWED = STATUSES.index("borrowed")
 PASSAGE = 200  # characters of a first paragraph that make it a passage several items ask about
-# fmt: off
-NO_ITEMS = Template("adaptive.no_items", "info",
-    "Банку нечего спросить о нерешённых компетенциях {n:участника|участников|участников}: {scope}. Добавьте задания в банк.",
-    "The bank has nothing to ask about the undecided competencies of {n:person|persons}: {scope}. Add items to the bank.")
-# fmt: on
+NO_ITEMS = Template("adaptive.no_items")
 
 
 def next_items(

@@ -10,7 +10,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import checks as screen
+from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choice import Scene, likelihood_of
 from competency_dx.calibration.choices import MarginalML

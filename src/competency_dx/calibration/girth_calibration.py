@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes
-from competency_dx.calibration import checks as screen
+from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.estimation import Request
 from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIRTH_UNSETTLED, SECOND_OPINION

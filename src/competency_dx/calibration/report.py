@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats, FrozenDict
-from competency_dx.calibration import checks as screen
+from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.findings import COARSE_GRID, NEAR_DUPLICATE
 from competency_dx.calibration.item_setup import Anchors, statuses_of

@@ -11,11 +11,11 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes
 from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration
-from competency_dx.classification.findings import NO_ANSWERS
+from competency_dx.classification.findings import NO_ANSWERS, check_q_matrix
 from competency_dx.classification.inference import calibrated
 from competency_dx.classification.maximise_classes import fit
 from competency_dx.classification.problem import FAMILIES, build
-from competency_dx.classification.q_matrix import QMatrix, check_q_matrix, read_q_matrix
+from competency_dx.classification.q_matrix import QMatrix, read_q_matrix
 from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread

@@ -1,68 +1,141 @@
-"""What a Q-matrix and a fitted classification model may say of themselves."""
+"""What a Q-matrix and a fitted classification model say of items, profiles and maxima."""
 
-from competency_dx.findings import Template
+from __future__ import annotations
 
-# fmt: off
-NO_ANSWERS = Template("classification.no_answers", "warning",
-    "На {n:задание|задания|заданий} нет ни одного ответа, {n:~оно не откалибровано|они не откалиброваны|они не "
-    "откалиброваны}: {scope}.",
-    "{n:item has|items have} not a single answer and {n:~is|are} not calibrated: {scope}.")
-Q_FEW_ITEMS = Template("classification.q_few_items", "warning",
-    "Меньше {least} заданий на атрибут (число заданий): {counts}. Параметры не определены однозначно; добавьте задания.",
-    "Fewer than {least} items measure an attribute (number of items): {counts}. The parameters are not identified; add "
-    "items.")
-Q_INCOMPLETE = Template("classification.q_incomplete", "warning",
-    "Нет задания, которое измеряет только {scope}: часть профилей неразличима. Добавьте такие задания.",
-    "No item measures only {scope}: some profiles cannot be told apart. Add such items.")
-Q_EQUAL_COLUMNS = Template("classification.q_equal_columns", "warning",
-    "Кроме одиночных заданий, атрибуты {scope} измеряются одними и теми же заданиями; разделите их.",
-    "Apart from their own items, {scope} are measured by the same items, which does not identify them; add items that "
-    "separate them.")
-Q_NOT_GENERIC = Template("classification.q_not_generic", "info",
-    "Не показано, что параметры при атрибутах {scope} определены однозначно; добавьте для них задания.",
-    "It cannot be shown that the parameters of {scope} are identified; add items for them.")
-INSEPARABLE_PROFILES = Template("classification.inseparable_profiles", "warning",
-    "Задания различают {classes:класс|класса|классов} из {profiles:профиля|профилей|профилей}; неразличимые профили делят "
-    "вероятность поровну. Добавьте задания только на эти атрибуты или задайте иерархию: {scope}.",
-    "The items tell {classes} classes of {profiles} profiles apart; profiles that look alike share their probability "
-    "equally. Add items that measure these attributes alone, or state a hierarchy: {scope}.")
-PROFILES_BY_MODEL = Template("classification.profiles_by_model", "warning",
-    "Задания различают {classes:класс|класса|классов} из {profiles:профиля|профилей|профилей}; неразличимые профили "
-    "разделены лишь моделью распределения. Добавьте задания только на эти атрибуты или задайте иерархию: {scope}.",
-    "The items tell {classes} classes of {profiles} profiles apart; profiles that look alike are told apart by the "
-    "attribute distribution alone. Add items that measure these attributes alone, or state a hierarchy: {scope}.")
-NEGATIVE_DISCRIMINATION = Template("classification.negative_discrimination", "error",
-    "Владеющие всеми атрибутами отвечают верно реже не владеющих ни одним: {scope}. Проверьте ключ.",
-    "Those who master everything answer {scope} right less often than those who master nothing: check the key.")
-NOT_MONOTONE = Template("classification.not_monotone", "info",
-    "Освоение атрибута заметно снижает вероятность верного ответа: {scope}. Проверьте Q-матрицу.",
-    "Mastering an attribute clearly lowers the probability of a right answer to {scope}: check the Q-matrix.")
-BOUNDARY_PROBABILITY = Template("classification.boundary_probability", "warning",
-    "Вероятность у границы {low} или {high} в {n:~задании|заданиях|заданиях} {scope}; у неё нет стандартной ошибки.",
-    "A probability of {scope} lies at the bound {low} or {high} and has no standard error.")
-EMPTY_GROUP = Template("classification.empty_group", "warning",
-    "В одной из групп {n:~задания|заданий|заданий} {scope} никого нет; её вероятность не оценена.",
-    "Nobody is in a latent group of {scope}; its probability is not estimated.")
-NOT_IDENTIFIED = Template("classification.not_identified", "warning",
-    "Данные не определяют часть параметров ({directions:направление|направления|направлений}): {scope}; у них нет "
-    "стандартных ошибок. Возьмите модель проще, задайте иерархию или добавьте задания.",
-    "The data do not determine some parameters ({directions:flat direction|flat directions}): those of {scope} have no "
-    "standard errors; use a simpler family, a hierarchy or more items.")
-PROFILES_NOT_IDENTIFIED = Template("classification.profiles_not_identified", "warning",
-    "Данные не определяют распределение профилей ({directions:направление|направления|направлений}): у него нет стандартных "
-    "ошибок. Возьмите модель проще, задайте иерархию или добавьте задания.",
-    "The data do not determine the distribution of profiles ({directions:flat direction|flat directions}), which has no "
-    "standard errors; use a simpler family, a hierarchy or more items.")
-BOUNDARY_DISTRIBUTION = Template("classification.boundary_distribution", "warning",
-    "Параметры распределения атрибутов {scope} у границы ±{limit}; у них нет стандартных ошибок.",
-    "Parameters of the distribution of {scope} lie at their bound ±{limit} and have no standard errors.")
-TOO_MANY_PARAMETERS = Template("classification.too_many_parameters", "warning",
-    "Свободных параметров {parameters}, участников {persons}: больше, чем несут ответы. Возьмите распределение атрибутов "
-    "высшего порядка или независимое, модель проще или меньше атрибутов.",
-    "There are {parameters} free parameters and {persons} persons: more than the answers carry. Take a higher-order or "
-    "independent distribution of attributes, a simpler family, or fewer attributes.")
-LOCAL_MAXIMA = Template("classification.local_maxima", "info",
-    "Лучшего максимума {best:~достигла|достигли|достигли} {best} из {starts:начальной точки|начальных точек|начальных "
-    "точек}, худший ниже на {gap:.2f}. Если достигла одна, увеличьте ClassificationML(starts=…).",
-    "The best maximum was reached by {best} of {starts:starting point|starting points}, the worst is {gap:.2f} lower. Where "
-    "only one reached it, raise ClassificationML(starts=…).")
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from competency_dx.classification.class_calibration import ItemClasses, standard_errors
+from competency_dx.classification.maximise_classes import ClassFit
+from competency_dx.classification.problem import ClassProblem
+from competency_dx.classification.q_matrix import QMatrix
+from competency_dx.findings import Finding, Severity, Template
+from competency_dx.kernels.classes import covering_pairs
+from competency_dx.kernels.classes.attribute_distributions import FARTHEST
+from competency_dx.kernels.classes.item_classes import BOUND
+
+NO_ANSWERS = Template("classification.no_answers")
+Q_FEW_ITEMS = Template("classification.q_few_items")
+Q_INCOMPLETE = Template("classification.q_incomplete")
+Q_EQUAL_COLUMNS = Template("classification.q_equal_columns")
+Q_NOT_GENERIC = Template("classification.q_not_generic")
+INSEPARABLE_PROFILES = Template("classification.inseparable_profiles")
+PROFILES_BY_MODEL = Template("classification.profiles_by_model")
+NEGATIVE_DISCRIMINATION = Template("classification.negative_discrimination")
+NOT_MONOTONE = Template("classification.not_monotone")
+BOUNDARY_PROBABILITY = Template("classification.boundary_probability")
+EMPTY_GROUP = Template("classification.empty_group")
+NOT_IDENTIFIED = Template("classification.not_identified")
+PROFILES_NOT_IDENTIFIED = Template("classification.profiles_not_identified")
+BOUNDARY_DISTRIBUTION = Template("classification.boundary_distribution")
+TOO_MANY_PARAMETERS = Template("classification.too_many_parameters")
+LOCAL_MAXIMA = Template("classification.local_maxima")
+
+LEAST_ITEMS = 3
+SURE = 1.96
+SAME_MAXIMUM = 1e-3
+
+
+def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
+    """Return the findings of a fit."""
+    p, empty = problem.probabilities(fit.state), fit.at.empty
+    at_bound = ((p <= BOUND * 1.001) | (p >= 1 - BOUND * 1.001)) & ~empty
+    ends, _ = items.ends()
+    own = list(zip(items.items, problem.items, strict=True))
+    far = np.abs(fit.state.distribution) > FARTHEST - 1e-6
+    held = () if problem.distribution.saturated else np.flatnonzero(far) % len(items.attributes)
+    reached, several_starts = np.array(fit.starts), list[Finding]()
+    if len(reached) > 1:
+        best, gap = int((reached > reached.max() - SAME_MAXIMUM).sum()), float(reached.max() - reached.min())
+        severity: Severity = "info" if best > 1 else "warning"
+        several_starts.append(LOCAL_MAXIMA.of(severity=severity, best=best, starts=len(reached), gap=gap))
+    return (
+        *_inseparable(problem, items),
+        *NEGATIVE_DISCRIMINATION.about(items.items[i] for i in np.flatnonzero(ends[:, 2] < 0)),
+        *NOT_MONOTONE.about(_falling(items)),
+        *BOUNDARY_PROBABILITY.about((i for i, x in own if at_bound[x.where].any()), low=BOUND, high=1 - BOUND),
+        *EMPTY_GROUP.about(i for i, x in own if empty[x.where].any()),
+        *_not_identified(fit, items),
+        *BOUNDARY_DISTRIBUTION.about((items.attributes[k] for k in held), limit=FARTHEST),
+        *several_starts,
+    )
+
+
+def _falling(items: ItemClasses) -> list[str]:
+    """Return items where mastering one attribute more lowers P(right) by more than its standard error allows."""
+    out = []
+    for i, item in enumerate(items.items):
+        pairs, V = covering_pairs(items.patterns(i)), items.probability_covariance[i]
+        low, high = pairs.T
+        drop = items.probabilities[i, low] - items.probabilities[i, high]
+        se = standard_errors(V[low, low] + V[high, high] - 2 * V[low, high])
+        if (drop > SURE * se).any():
+            out.append(item)
+    return out
+
+
+def _inseparable(problem: ClassProblem, items: ItemClasses) -> tuple[Finding, ...]:
+    """Return which attributes have masters and others in a class of profiles that look alike."""
+    members, of_class = problem.distribution.members, problem.distribution.of_class
+    if not (members > 1).any():
+        return ()
+    masters = [np.bincount(of_class, weights=a) for a in problem.profiles.T]
+    split = [((n > 0) & (n < members)).any() for n in masters]
+    names = [a for a, divided in zip(items.attributes, split, strict=True) if divided]
+    template = INSEPARABLE_PROFILES if problem.distribution.saturated else PROFILES_BY_MODEL
+    return (template.of(names, classes=len(members), profiles=len(problem.profiles)),)
+
+
+def _not_identified(fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
+    directions = fit.at.flat.shape[1]
+    if not directions:
+        return ()
+    lost = np.isnan(np.einsum("iww->iw", items.probability_covariance)) & np.isfinite(items.probabilities)
+    names = [items.items[i] for i in np.flatnonzero(lost.any(axis=1))]
+    template = NOT_IDENTIFIED if names else PROFILES_NOT_IDENTIFIED
+    return (template.of(names, directions=directions),)
+
+
+def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
+    """Return what a Q-matrix leaves unidentified.
+
+    For DINA and DINO the conditions are necessary and sufficient (Gu & Xu 2019, theorem 1,
+    doi:10.1007/s11336-018-9619-8): each attribute has an item of its own, at least three items measure it, and without
+    one item of its own per attribute the columns still differ. Other families are generically identified when two
+    disjoint sets of items can be matched with all attributes and each attribute has one item besides (Gu & Xu 2021,
+    doi:10.5705/ss.202018.0410). The conditions are for attributes without a hierarchy.
+    """
+    conjunctive = all(f in {"DINA", "DINO"} for f in families)
+    counts = q.entries.sum(axis=0)
+    few = [(a, int(n)) for a, n in zip(q.attributes, counts, strict=True) if n < LEAST_ITEMS]
+    found = Q_FEW_ITEMS.about((a for a, _ in few), counts=few, least=LEAST_ITEMS)
+    if not conjunctive:
+        return found + Q_NOT_GENERIC.about(_unmatched(q))
+    single = q.entries[q.entries.sum(axis=1) == 1].any(axis=0)
+    bare = [a for a, has in zip(q.attributes, single, strict=True) if not has]
+    return found + Q_INCOMPLETE.about(bare) + Q_EQUAL_COLUMNS.about(_equal_columns(q))
+
+
+def _equal_columns(q: QMatrix) -> list[str]:
+    """Return attributes whose columns are equal once an item of its own is taken away from each attribute."""
+    rest = q.entries.astype(np.int64).copy()
+    for a in range(len(q.attributes)):
+        own = np.flatnonzero((q.entries.sum(axis=1) == 1) & (q.entries[:, a] == 1))
+        if len(own):
+            rest[own[0]] = 0
+    columns = [tuple(c) for c in rest.T]
+    return [a for a, c in zip(q.attributes, columns, strict=True) if columns.count(c) > 1]
+
+
+def _unmatched(q: QMatrix) -> list[str]:
+    """Return attributes left without an item when two sets of items are matched with the attributes and one is left over."""
+    A = len(q.attributes)
+    twice = csr_array(np.tile(q.entries.T, (2, 1)))
+    match = maximum_bipartite_matching(twice, perm_type="column")
+    used = np.zeros(len(q.items), dtype=bool)
+    used[match[match >= 0]] = True
+    lacking = {k % A for k in np.flatnonzero(match < 0)} | set(np.flatnonzero(~q.entries[~used].any(axis=0)).tolist())
+    return [q.attributes[k] for k in sorted(lacking) if q.entries[:, k].sum() >= LEAST_ITEMS]

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import logit
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
-from competency_dx.classification.checks import after
 from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import (
     ClassCalibration,
@@ -16,7 +15,7 @@ from competency_dx.classification.class_calibration import (
     ItemClasses,
     standard_errors,
 )
-from competency_dx.classification.findings import TOO_MANY_PARAMETERS
+from competency_dx.classification.findings import TOO_MANY_PARAMETERS, after
 from competency_dx.classification.maximise_classes import ClassFit
 from competency_dx.classification.problem import ClassProblem
 from competency_dx.classification.q_matrix import QMatrix

@@ -24,36 +24,12 @@ OMITTED = 0.05  # share of the cells shown
 COMPARED, LEAST_COMPARED = 200, 20  # persons on whom treatments of omissions are compared
 NAMED_PAIRS = 3
 
-# fmt: off
-POPULATION_DIFFERS = Template("competencies.population_differs", "warning",
-    "Участники ({persons}) отличаются от популяции банка: среднее сдвинуто на {shift:+.2f} её стандартного отклонения, разброс "
-    "составляет {spread:.2f} её разброса. Доли дефицитов точнее с population=Cohort().",
-    "The {persons} persons differ from the population of the bank: their mean is off by {shift:+.2f} of its SD, their spread is "
-    "{spread:.2f} times its own. Shares of deficits are more accurate with population=Cohort().")
-MISFIT = Template("competencies.misfit", "warning",
-    "Ответы противоречат друг другу (лёгкие задания не выполнены, трудные выполнены), выводов нет: {scope}.",
-    "Answers contradict each other (easy items failed, hard ones solved), nothing is concluded: {scope}.")
-LOW_EFFORT = Template("competencies.low_effort", "warning",
-    "Почти во всех заданиях выбран один и тот же вариант, выводов нет: {scope}.",
-    "One and the same option was chosen in nearly all items, nothing is concluded: {scope}.")
-UNREADABLE = Template("competencies.unreadable", "warning",
-    "{n:ответ|ответа|ответов} участника не {n:~прочитан|прочитаны|прочитаны}, выводы сделаны без {n:~него|них|них}: {scope}. "
-    "Проверьте ячейки в таблице ответов.",
-    "{n:answer|answers} of this person could not be read and {n:~is|are} left out of the conclusions: {scope}. Check the "
-    "cells in the table of answers.")
-OMISSIONS = Template("competencies.omissions", "warning",
-    "Пропущено {omitted:.0f} % заданий. Средний процент по всему тесту: {incorrect:.0f}, если пропуск считать ошибкой, "
-    "{ignore:.0f}, если не учитывать, {modelled:.0f}, если моделировать; иными, чем сейчас, стали бы до {changed:.0f} % выводов. "
-    "Выберите способ: MissingPolicy(omitted=…).",
-    "{omitted:.0f} % of the items were omitted. Mean percent of the whole test: {incorrect:.0f} with omissions as wrong, "
-    "{ignore:.0f} with them left out, {modelled:.0f} with them modelled; up to {changed:.0f} % of the conclusions would "
-    "change. Choose by MissingPolicy(omitted=…).")
-LOCAL_DEPENDENCE = Template("competencies.local_dependence", "warning",
-    "Задания связаны сильнее, чем объясняют их компетенции: таких пар {high} при ожидаемых {chance:.0f}, прежде всего {scope}. "
-    "Общий текст или подсказка завышают уверенность выводов; оставьте по одному заданию или калибруйте их как блок.",
-    "Items hang together more than their competencies say: {high} pairs where chance makes {chance:.0f}, above all {scope}. A "
-    "shared text or a give-away makes conclusions look surer than they are; keep one item each or calibrate them as a testlet.")
-# fmt: on
+POPULATION_DIFFERS = Template("competencies.population_differs")
+MISFIT = Template("competencies.misfit")
+LOW_EFFORT = Template("competencies.low_effort")
+UNREADABLE = Template("competencies.unreadable")
+OMISSIONS = Template("competencies.omissions")
+LOCAL_DEPENDENCE = Template("competencies.local_dependence")
 
 
 class Diagnosed(NamedTuple):

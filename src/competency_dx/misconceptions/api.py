@@ -36,20 +36,17 @@ if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
 
 RESTS_ON_PRIOR_FROM = 0.3  # share of the precision from which that is said
-# fmt: off
 NOT_ESTIMATED = {
-    standing: Template(f"misconceptions.{standing}", "info",
+    standing: Template(
+        f"misconceptions.{standing}",
+        "info",
         f"Нет оценки заблуждения {{scope}} («{{title}}»): {REASONS[standing][0]}.",
-        f"The misconception {{scope}} ({{title}}) is not estimated: {REASONS[standing][1]}.")
+        f"The misconception {{scope}} ({{title}}) is not estimated: {REASONS[standing][1]}.",
+    )
     for standing in ("no_item", "one_item", "few_answers", "not_seen")
 }
-RESTS_ON_PRIOR = Template("misconceptions.rests_on_prior", "warning",
-    "Оценка заблуждения {scope} («{title}») на {share:.0f} % держится на априорных; нужны ещё задания или участники.",
-    "The estimate of {scope} ({title}) rests on its priors by {share:.0f} %; more items or persons are needed.")
-TOO_MANY_OPTIONS = Template("misconceptions.too_many_options", "warning",
-    "Слишком много вариантов в {n:~задании|заданиях|заданиях} {scope}; их отметки в оценке не участвуют.",
-    "{scope} {n:~has|have} too many options; their marks take no part in the estimation.")
-# fmt: on
+RESTS_ON_PRIOR = Template("misconceptions.rests_on_prior")
+TOO_MANY_OPTIONS = Template("misconceptions.too_many_options")
 
 
 @value

@@ -21,11 +21,7 @@ if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
     from competency_dx.classification import ClassCalibration
 
-# fmt: off
-NO_PARAMETERS = Template("persons.no_parameters", "warning",
-    "Нет параметров у {n:задания|заданий|заданий}, ответы в оценивании не участвуют: {scope}.",
-    "{n:item has|items have} no parameters; answers to {n:~it|them} take no part in scoring: {scope}.")
-# fmt: on
+NO_PARAMETERS = Template("persons.no_parameters")
 
 
 class Matched(NamedTuple):

@@ -40,22 +40,10 @@ Verdict = Literal["agrees", "differs", "undecided", "girth is higher"]
 LIMIT = 0.5  # standard errors; also what the log-likelihoods may differ by: LIMIT² / 2 a parameter
 SAME_DATA = 1e-2  # the responses given must give the calibration's log-likelihood back within this
 ABOVE = 1e-2  # log-likelihood that girth may lie above a maximum: rounding of the grids
-# fmt: off
-PRIORS = Template("quality.priors", "info",
-    "Калибровка использует априорные ({priors}), girth — нет: в различия входит их действие.",
-    "The calibration has priors ({priors}), girth has none: their pull is part of the differences.")
-GIRTH_HIGHER = Template("quality.girth_higher", "error",
-    "Параметры girth правдоподобнее: калибровка не достигла своего максимума. Калибруйте заново с другими начальными "
-    "точками: MarginalML(starts=…).",
-    "Girth's parameters are more likely: the calibration has not reached its maximum. Calibrate again from other starting "
-    "points: MarginalML(starts=…).")
-DIFFERS = Template("quality.differs", "warning",
-    "Расхождение с girth больше {limit} стандартной ошибки: {scope}. Посмотрите эти задания.",
-    "Girth differs by more than {limit} standard errors: {scope}. Look at these items.")
-UNDECIDED = Template("quality.undecided", "warning",
-    "Расхождение с girth больше {limit} стандартной ошибки: {scope}. Причина может быть в самом girth.",
-    "Girth differs by more than {limit} standard errors: {scope}. The reason may lie with girth itself.")
-# fmt: on
+PRIORS = Template("quality.priors")
+GIRTH_HIGHER = Template("quality.girth_higher")
+DIFFERS = Template("quality.differs")
+UNDECIDED = Template("quality.undecided")
 
 
 @value

@@ -35,11 +35,7 @@ from competency_dx.scoring.shared_errors import Shared, shared_covariance
 NO_RESPONSES = 3
 EDGE = 1e-6
 BLOCK = 32_768
-# fmt: off
-END_OF_GRID = Template("scoring.end_of_grid", "warning",
-    "Оценки {n:участника|участников|участников} упираются в край шкалы, их величина занижена по модулю: {scope}.",
-    "The estimates of {n:person|persons} press against the end of the scale and are understated in size: {scope}.")
-# fmt: on
+END_OF_GRID = Template("scoring.end_of_grid")
 
 
 class Estimates(NamedTuple):

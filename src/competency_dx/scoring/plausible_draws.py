@@ -47,13 +47,7 @@ Shape = Literal["long", "wide"]
 DEFAULT_METHOD = EAP()
 KEY_BYTES = 16
 EDGE = 1 / 24  # share of the scale at either end, half an SD, that draws should not reach
-# fmt: off
-DRAWS_AT_THE_END = Template("scoring.draws_at_the_end", "warning",
-    "Правдоподобные значения {n:участника|участников|участников} упираются в край шкалы и урезаны: {scope}. "
-    "Проверьте, нет ли выбросов в сведениях об участниках.",
-    "The plausible values of {n:person|persons} press against the end of the scale and are cut off: {scope}. Check "
-    "the covariates for outliers.")
-# fmt: on
+DRAWS_AT_THE_END = Template("scoring.draws_at_the_end")
 
 
 @value

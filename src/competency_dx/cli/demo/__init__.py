@@ -39,11 +39,7 @@ ASKED = 3  # items that a person's page says to ask next
 README = "README.txt"
 WRITTEN = ("data", "index.html", *(name for name, _ in SUBJECTS))
 """What an earlier demo may have left in its folder."""
-# fmt: off
-SYNTHETIC_DATA = Template("cli.synthetic", "warning",
-    "СИНТЕТИЧЕСКИЕ ДАННЫЕ: участники, муниципалитеты и ответы придуманы программой; выводов о людях здесь нет.",
-    "SYNTHETIC DATA: persons, municipalities and answers are made up by a program; nothing here is about people.")
-# fmt: on
+SYNTHETIC_DATA = Template("cli.synthetic")
 SYNTHETIC_FINDING = SYNTHETIC_DATA.of()
 
 
