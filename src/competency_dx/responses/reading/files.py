@@ -147,7 +147,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         for k, cells in enumerate(frame.to_numpy()):
             _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
     _refuse_other_mark(path, frame, mark, columns, ends[at])
-    frame = frame.map(unguarded) if GUARDED.search(text) else frame
+    frame = frame.map(unguarded) if "'" in text and GUARDED.search(text) else frame
     notes = () if encoding == "utf-8" else (ENCODING.of([encoding]),)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
 
@@ -196,7 +196,7 @@ def _unclosed(path: Path, line: int) -> ResponsesError:
 
 def _refuse_other_mark(path: Path, frame: pd.DataFrame, mark: str, columns: int, skip: int) -> None:
     """Raise when a row is one cell that another delimiter splits into the columns of the header."""
-    alone = frame[frame[1].fillna("") == ""] if columns > TWO_COLUMNS else frame[:0]
+    alone = frame[frame[1].to_numpy() == ""] if columns > TWO_COLUMNS else frame[:0]
     for row, (cell, *rest) in zip(alone.index, alone.itertuples(index=False), strict=True):
         other = next((d for d in DELIMITERS if d != mark and str(cell).count(d) == columns - 1), None)
         if other and not any(isinstance(c, str) and c for c in rest):

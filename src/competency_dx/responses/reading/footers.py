@@ -73,6 +73,8 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
     for place, (name, column) in enumerate(labels.items()):
         if name in answers:
             continue
+        if not _WORD.search("\n".join(column.vocabulary)):
+            continue
         own = name == person or (person is None and place == 0)
         strength = np.array([*map(strength_of_label, column.vocabulary), 0])[column.codes]
         certain |= (strength == 2) & (blank | own)
@@ -84,7 +86,7 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
         letters = set(id_column.header) - {" "}  # a quick look spares most ids the slow one
         header = id_column.where(
             lambda text: (
-                len(text) < LABEL
+                len(letters) <= len(text) < LABEL
                 and letters <= set(text.casefold().replace("ё", "е"))
                 and header_form(text) == id_column.header
             )
