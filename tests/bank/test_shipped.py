@@ -28,8 +28,8 @@ def test_three_banks_are_shipped() -> None:
 
 def test_the_framework_has_its_nodes_and_edges() -> None:
     framework = cdx.load_framework("teacher")
-    assert len(framework.nodes) == 552
-    assert len(framework.prerequisites) == 307
+    assert len(framework.nodes) == 556
+    assert len(framework.prerequisites) == 290
 
 
 def test_size_and_coverage(bank: cdx.ItemBank) -> None:
