@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import FrozenDict, value
 from competency_dx.personal_data import hidden_text
+
+KEPT = 1024
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @lru_cache(maxsize=1)
@@ -66,8 +70,18 @@ class Provenance:
 
     def __post_init__(self) -> None:
         for name in ("inputs", "settings"):
-            texts = {key: hidden_text(text) for key, text in getattr(self, name).items()}
+            texts = {key: _shown(text) for key, text in getattr(self, name).items()}
             object.__setattr__(self, name, FrozenDict(texts))
+
+
+def _shown(text: str) -> str:
+    """Return a text without personal data; digits inside a digest are nobody's."""
+    rest = _DIGEST.sub("#", text)
+    return text if _hidden(rest) == rest else f"{text[:1]}…"
+
+
+_hidden = lru_cache(maxsize=KEPT)(hidden_text)
+"""Settings and names of banks come again and again."""
 
 
 def provenance(verb: str, inputs: Mapping[str, str], settings: Mapping[str, str]) -> Provenance:

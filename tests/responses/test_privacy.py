@@ -17,6 +17,7 @@ import competency_dx as cdx
 from competency_dx.bank import shipped_banks
 from competency_dx.errors import ResponsesError
 from competency_dx.personal_data import personal_in
+from competency_dx.provenance import provenance
 from competency_dx.responses import Layout, load_responses
 
 PEOPLE = ["т-1", "т-2", "т-3", "т-4"]
@@ -171,3 +172,11 @@ def test_answers_of_the_shipped_banks_are_no_personal_data() -> None:
         keys = [str(part) for i in bank.items for part in (i.key if isinstance(i.key, tuple) else [i.key]) if part]
         given = keys + [text for item in (drawn.vocabulary if drawn else ()) for text in item]
         assert not [text for text in given if personal_in(text)]
+
+
+def test_digits_inside_a_digest_are_nobodys() -> None:
+    telephone = "89161234567"
+    digest = "sha256:" + telephone.rjust(30, "a").ljust(64, "b")
+    kept = provenance("score", {"bank": f"b 1.0 {digest}", "call": f"{digest} {telephone}"}, {}).inputs
+    assert kept["bank"] == f"b 1.0 {digest}"
+    assert kept["call"] == "s…"

@@ -20,11 +20,17 @@ BLOCK = 256
 
 
 class ItemMoments(NamedTuple):
-    """Hermite coefficients of expected points (I, R) from order 1, error variances (I,), powers of correlations (R, D, D)."""
+    """Of the items: Hermite coefficients of expected points (I, R) from order 1, error variances (I,), on which leaf (I, D).
+
+    Of the units: powers of the leaves' correlations (R, D, D), coefficients of the true points (C, D, R), their SD (C,).
+    """
 
     coefficients: Floats
     error: Floats
+    on_leaf: Floats
     powers: Floats
+    across: Floats
+    spread: Floats
 
 
 class FormQuality(NamedTuple):
@@ -52,11 +58,12 @@ def item_moments(
     expected = np.einsum("k,ikq->iq", points, prob)
     spread = np.einsum("k,ikq->iq", points**2, prob) - expected**2
     correlation = covariance / np.outer(sd, sd)
-    return ItemMoments(
-        np.einsum("iq,iqr->ir", score, basis[units.leaf]),
-        np.einsum("iq,iq->i", spread, weight[units.leaf]),
-        np.stack([correlation**r for r in range(1, ORDERS + 1)]),
-    )
+    coefficients, on_leaf = np.einsum("iq,iqr->ir", score, basis[units.leaf]), np.eye(len(units.leaves))[units.leaf]
+    powers = np.stack([correlation**r for r in range(1, ORDERS + 1)])
+    targets = np.einsum("ci,id,ir->cdr", units.reference.astype(float), on_leaf, coefficients)
+    across = np.einsum("ckr,rkl->clr", targets, powers)
+    error = np.einsum("iq,iq->i", spread, weight[units.leaf])
+    return ItemMoments(coefficients, error, on_leaf, powers, across, np.sqrt((across * targets).sum(axis=(1, 2))))
 
 
 def form_quality(moments: ItemMoments, units: Units, observed: Bools) -> FormQuality:
@@ -67,20 +74,16 @@ def form_quality(moments: ItemMoments, units: Units, observed: Bools) -> FormQua
     _, first, group = np.unique(np.packbits(observed, axis=1), axis=0, return_index=True, return_inverse=True)
     patterns = observed[first]
     out = np.full((3, len(patterns), len(units.competencies)), np.nan)
-    on_leaf = np.eye(len(units.leaves))[units.leaf]
-    targets = np.einsum("ci,id,ir->cdr", units.reference.astype(float), on_leaf, moments.coefficients)
-    across = np.einsum("ckr,rkl->clr", targets, moments.powers)
-    variance = (across * targets).sum(axis=(1, 2))
     by_item = np.column_stack([moments.coefficients, moments.error])
     with np.errstate(divide="ignore", invalid="ignore"):
         for block in blocks(len(patterns), BLOCK):
-            sums = np.matmul(patterns[block][:, None] * on_leaf.T, by_item)
-            shared = (across * sums[:, None, :, :-1]).sum(axis=3)
+            sums = np.matmul(patterns[block][:, None] * moments.on_leaf.T, by_item)
+            shared = (moments.across * sums[:, None, :, :-1]).sum(axis=3)
             covariance = sum(
                 (power * sums[:, :, None, r] * sums[:, None, :, r] for r, power in enumerate(moments.powers)),
                 sums[:, :, -1:] * np.eye(sums.shape[1]),
             )
-            out[:, block] = prmse(covariance, shared / np.sqrt(variance)[:, None], units.below)
+            out[:, block] = prmse(covariance, shared / moments.spread[:, None], units.below)
     return FormQuality(*out[:, group.ravel()])
 
 

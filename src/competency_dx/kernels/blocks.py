@@ -33,19 +33,28 @@ def _controller() -> ThreadpoolController:
 
 
 def even_product(rows: Floats, matrix: Floats) -> Floats:
-    """Return rows (..., p, Q) @ matrix (..., Q, N), p a multiple of `ROWS`.
+    """Return rows (..., p, Q) @ matrix (..., Q, N).
 
-    Each product has so many rows: how BLAS adds up depends on the shape, and a person keeps the digits in any company.
+    Each product has `ROWS` rows, the last one filled up: how BLAS adds up depends on the shape, and a person keeps the digits in
+    any company.
     """
+    p = rows.shape[-2]
+    if p % ROWS:
+        rows = rows[..., np.minimum(np.arange(-(-p // ROWS) * ROWS), p - 1), :]
     some = rows.reshape(*rows.shape[:-2], -1, ROWS, rows.shape[-1])
-    return np.asarray(np.matmul(some, matrix[..., None, :, :]).reshape(*rows.shape[:-1], matrix.shape[-1]))
+    out = np.matmul(some, matrix[..., None, :, :])
+    return np.asarray(out.reshape(*rows.shape[:-1], matrix.shape[-1])[..., :p, :])
 
 
 def even_blocks(n: int, size: int) -> Iterator[Ints]:
-    """Yield the numbers 0 … n - 1 in blocks of at most `size`, the last one filled up to a multiple of `ROWS` by its last."""
+    """Yield the numbers 0 … n - 1 in blocks of at most `size`; one alone comes twice."""
     for start in range(0, n, size):
-        filled = min(size, -(-(n - start) // ROWS) * ROWS)
-        yield np.minimum(np.arange(start, start + filled), n - 1)
+        yield at_least_two(np.arange(start, min(start + size, n)))
+
+
+def at_least_two(persons: Ints) -> Ints:
+    """Return persons, one alone twice: with one the axis of persons has no length, and sums over others run in another order."""
+    return np.repeat(persons, 2) if len(persons) == 1 else persons
 
 
 def even_size(n: int) -> int:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.kernels.blocks import ROWS
+from competency_dx.kernels.blocks import ROWS, at_least_two
 from competency_dx.kernels.grid import NOTHING
 
 LEAST_STEP = 0.125
@@ -190,7 +190,7 @@ def _swept(block: Block, work: _Work, powers: _Powers, control: SweepControl) ->
             break
         if control.even and len(moving) <= FEW * p:
             settled[persons], sites.tau[:, persons], sites.nu[:, persons] = step == 0, *work.sites
-            some = moving[np.minimum(np.arange(-(-len(moving) // ROWS) * ROWS), len(moving) - 1)]
+            some = at_least_two(moving)
             block, work, persons, step, before = (
                 block.take(some),
                 work.take(some),
@@ -231,20 +231,22 @@ def _visit(block: Block, work: _Work, k: int, powers: _Powers, step: Floats) -> 
     """Renew site k of all persons; return how far it wanted to move (p,), in posterior SD and as a share of variance."""
     tau, nu = work.sites.tau[k], work.sites.nu[k]
     m, v = work.mean[k], work.covariance[k, k]
-    cavity = np.stack([m / v - nu, 1 / v - tau])
+    cavity = np.empty((2, len(step)))
     shift, precision = cavity
+    np.subtract(m / v, nu, out=shift)
+    np.subtract(1 / v, tau, out=precision)
     work.log_total[k], mean, work.variance[k] = _tilt(work.tilted[k], block.log_likelihood[k], cavity, powers)
     new_tau = np.maximum(1 / work.variance[k] - precision, block.floor)
     new_nu = mean * (precision + new_tau) - shift
     active = block.answered[k]
     d_tau, d_nu = (new_tau - tau) * active, (new_nu - nu) * active
-    change = np.asarray(np.maximum(np.abs(d_tau) * v, np.abs(d_nu - d_tau * m) * np.sqrt(v)))
+    change = np.maximum(np.abs(d_tau) * v, np.abs(d_nu - d_tau * m) * np.sqrt(v))
     d_tau *= step
     d_nu *= step
     _absorb(work.mean, work.covariance, k, d_tau, d_nu)
     tau += d_tau
     nu += d_nu
-    return change
+    return change  # type: ignore[no-any-return]
 
 
 def _tilt(weight: Floats, log_likelihood: Floats, cavity: Floats, powers: _Powers) -> tuple[Floats, Floats, Floats]:
@@ -265,8 +267,18 @@ def _tilt(weight: Floats, log_likelihood: Floats, cavity: Floats, powers: _Power
 
 
 def _product(matrix: Floats, columns: Floats, *, even: bool, out: Floats | None = None) -> Floats:
-    """Return matrix (m, n) @ columns (..., n, p); even products are of `ROWS` columns each."""
+    """Return matrix (m, n) @ columns (..., n, p); even products are of `ROWS` columns each, the last ones filled up."""
+    p = columns.shape[-1]
     if not even:
+        return np.asarray(np.matmul(matrix, columns, out=out))
+    if p % ROWS:
+        filled = np.empty((*columns.shape[:-1], -(-p // ROWS) * ROWS), dtype=columns.dtype)
+        filled[..., :p], filled[..., p:] = columns, columns[..., -1:]
+        found = _product(matrix, filled, even=True)[..., :p]
+        if out is not None:
+            out[...] = found
+        return found
+    if p == ROWS:
         return np.asarray(np.matmul(matrix, columns, out=out))
     some = columns.reshape(*columns.shape[:-1], -1, ROWS).swapaxes(-3, -2)
     room = None if out is None else out.reshape(*out.shape[:-1], -1, ROWS).swapaxes(-3, -2)
