@@ -146,6 +146,9 @@ class Item(Document):
     source: str = ""
     status: Status = "draft"
 
+    def __hash__(self) -> int:
+        return hash((self.id, self.stem, self.solution))  # all of it takes longer than what is looked up by it
+
     @property
     def rule(self) -> ScoringRule:
         """Return the scoring rule, the default of the type when none is stated."""

@@ -15,7 +15,6 @@ from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError, wrong_type
 from competency_dx.findings import announce
 from competency_dx.limits import limits_in_force, reading
-from competency_dx.responses.plain_record import plain_record
 from competency_dx.responses.reading.answers import is_answers
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.scoring import score_columns
@@ -104,8 +103,6 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
     if isinstance(source, np.ndarray):
         return _read_array(source, bank, layout)
-    if bank is not None and layout is DEFAULT and (record := plain_record(source, bank)) is not None:
-        return record
     from competency_dx.responses.from_table import from_answers, from_table
     from competency_dx.responses.reading.files import read_file
     from competency_dx.responses.reading.headers import id_form

@@ -92,6 +92,7 @@ def ambiguous_options(item: Item) -> tuple[str, ...]:
     return tuple(code for code, meant in read if meant not in {None, (code,)} and len(meant or ()) <= most)
 
 
+@lru_cache(maxsize=KEPT)
 def judge_of(item: Item) -> Judge:
     """Return the function that judges raw answers to this item."""
     rule = item.rule

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from competency_dx.responses.responses import Responses
 
 KIND, VERSION = "answers", 1
+KEPT = 128  # banks
 CODE = {"type": ["integer", "string"]}
 ONE = {"type": ["integer", "string", "null"]}
 LIST = {"type": ["array", "string", "null"], "items": CODE}
@@ -81,6 +83,9 @@ def answers_schema(bank: ItemBank | None = None) -> dict[str, Any]:
         "required": ["persons"],
         "additionalProperties": False,
     }
+
+
+_schema = lru_cache(maxsize=KEPT)(answers_schema)
 
 
 def is_answers(source: object) -> bool:
@@ -146,7 +151,7 @@ def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
     if document.get("persons") == []:
         raise DocumentError("responses.no_answers", where=f"{KIND}.persons")
     try:
-        check_content(document, answers_schema(bank), {}, KIND)
+        check_content(document, _schema(bank), {}, KIND)
         json.dumps(document, ensure_ascii=False).encode()
     except DocumentError as fault:  # without the answers themselves, and with what to do here
         facts = {name: fact for name, fact in fault.facts.items() if name != "given"}

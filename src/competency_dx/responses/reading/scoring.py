@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -15,20 +16,22 @@ from competency_dx.personal_data import masked, personal_in
 from competency_dx.responses import findings as catalogue
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
 from competency_dx.responses.normalise import read_points
-from competency_dx.responses.reading.table import Column
-from competency_dx.responses.reading.unreadable import refuse_unreadable
+from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column
+from competency_dx.responses.reading.unreadable import Unread, refuse_unreadable, unread_of
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, written
 from competency_dx.responses.strange_values import SEVERAL, minus_is_doubtful
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from competency_dx.arrays import Bools, Codes, Ints
-    from competency_dx.responses.reading.layout import Layout
+    from competency_dx.responses.reading.layout import Cells, Layout
     from competency_dx.responses.reading.roles import Roles
 
+T = TypeVar("T")
 Mode = Literal["raw", "scored"]
+Tokens = tuple[tuple[str, int], ...]
 Remark = tuple[Template, str, str, int]
 """What happened in a column or item: with which content, and how often."""
 
@@ -90,36 +93,90 @@ def joined(item: Item, columns: Sequence[Column], own: Mapping[str, int]) -> Col
     return Column(name=item.id, codes=place[inverse.ravel()], vocabulary=tuple(kept), kinds=tuple("text" for _ in kept))
 
 
+class ReadColumn(NamedTuple):
+    """The contents of a column as answers and as points, None where they are not asked for; both as counts."""
+
+    raw: Verdicts | None
+    points: Verdicts | None
+    tally: Tally | None
+
+
+class JudgedColumn(NamedTuple):
+    """A column as it is kept, points and status of its contents (with those of an empty cell last), and what is to be said."""
+
+    column: Column
+    points: Ints
+    status: Reasons
+    highest: int
+    unread: Unread
+    remarks: tuple[Remark, ...]
+
+
 def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored:
     """Score the columns of all items, after it is clear whether the cells hold answers or points."""
     items = {i.id: i for i in bank.items} if bank else {}
-    columns: dict[str, Column] = {}
-    for name, parts in roles.items.items():
+    columns, stated = {}, layout.user_reasons("")
+    own = [stated if not layout.missing_codes else layout.user_reasons(name) for name in roles.items]
+    for (name, parts), tokens in zip(roles.items.items(), own, strict=True):
         several = [roles.table.columns[part] for part in parts]
-        columns[name] = joined(items[name], several, layout.user_reasons(name)) if len(several) > 1 else several[0]
-    own = [layout.user_reasons(name) for name in columns]
-    raw, points = [], []
-    if items and layout.cells != "scored":
-        raw = [raw_verdicts(items[name], c, u) for (name, c), u in zip(columns.items(), own, strict=True)]
-    if not items or layout.cells != "raw":
-        tops = [items[name].max_score if items else None for name in columns]
-        points = [point_verdicts(top, c, u) for top, c, u in zip(tops, columns.values(), own, strict=True)]
-    mode, found = decide(columns, items, raw, points)
-    verdicts = raw if mode == "raw" else points
-    refuse_unreadable(columns, verdicts, items, mode, layout)
-    shape = (len(next(iter(columns.values())).codes), len(columns))
-    scores, status = np.zeros(shape, dtype=np.int8), np.empty(shape, dtype=np.uint8)
-    highest, remarks = np.ones(len(columns), dtype=np.int64), []
-    for k, ((name, column), v, stated) in enumerate(zip(columns.items(), verdicts, own, strict=True)):
-        scores[:, k] = np.append(v.points, 0)[column.codes]
-        status[:, k] = np.append(v.status, np.uint8(BLANK))[column.codes]
-        highest[k] = items[name].max_score if items else v.maximum or max(1, int(v.points.max(initial=0)))
-        remarks += remarks_of(name, column, v, items[name] if mode == "raw" else None, stated)
-        if mode == "raw":
-            columns[name], hidden = _without_texts(column, v, items[name])
-            remarks += [(catalogue.PERSONAL_ANSWERS, name, "", hidden)] if hidden else []
-    blanks = np.array([u.get("", BLANK) for u in own], dtype=np.int64)
-    return Scored(columns, mode, scores, status, blanks, highest, (*found, *gather(remarks)))
+        columns[name] = joined(items[name], several, tokens) if len(several) > 1 else several[0]
+    asked = [(c, name, items.get(name), tuple(u.items())) for (name, c), u in zip(columns.items(), own, strict=True)]
+    mode, found = decide(items, {one[1]: _once(_read, *one, layout.cells) for one in asked})
+    judged = [_once(_judged, *one, layout.cells, mode) for one in asked]
+    refuse_unreadable([j.unread for j in judged], mode, layout, known=bool(items))
+    scores = np.zeros((roles.table.rows, len(columns)), dtype=np.int8)
+    status = np.empty(scores.shape, dtype=np.uint8)
+    for k, j in enumerate(judged):
+        scores[:, k], status[:, k] = j.points[j.column.codes], j.status[j.column.codes]
+    return Scored(
+        columns=dict(zip(columns, (j.column for j in judged), strict=True)),
+        mode=mode,
+        scores=scores,
+        status=status,
+        blanks=np.array([u.get("", BLANK) for u in own], dtype=np.int64),
+        max_scores=np.array([j.highest for j in judged], dtype=np.int64),
+        findings=(*found, *gather(remark for j in judged for remark in j.remarks)),
+    )
+
+
+def _once(function: Callable[..., T], column: Column, *rest: object) -> T:
+    """Return what a function says of a column; of one short cell, which are the same values again, it is asked once."""
+    if len(column.codes) > 1 or sum(map(len, column.vocabulary)) > SHORT_TEXT:
+        return function(column, *rest)
+    return cast("T", _known(function, column, *rest))
+
+
+@lru_cache(maxsize=KEPT_CELLS)
+def _known(function: Callable[..., object], *about: object) -> object:
+    return function(*about)
+
+
+def _read(column: Column, _: str, item: Item | None, own: Tokens, cells: Cells) -> ReadColumn:
+    tokens = dict(own)
+    raw = raw_verdicts(item, column, tokens) if item and cells != "scored" else None
+    points = point_verdicts(item.max_score if item else None, column, tokens) if not item or cells != "raw" else None
+    return ReadColumn(raw, points, tally(item, column, raw, points) if item and raw and points else None)
+
+
+def _judged(column: Column, name: str, item: Item | None, own: Tokens, cells: Cells, mode: Mode) -> JudgedColumn:
+    read = _once(_read, column, name, item, own, cells)
+    v = read.raw if mode == "raw" else read.points
+    assert v is not None
+    answered = item if mode == "raw" else None
+    remarks = remarks_of(name, column, v, answered, dict(own))
+    kept, hidden = _without_texts(column, v, answered) if answered else (column, 0)
+    if hidden:
+        remarks.append((catalogue.PERSONAL_ANSWERS, name, "", hidden))
+    return JudgedColumn(
+        kept,
+        np.append(v.points, 0),
+        np.append(v.status, np.uint8(BLANK)),
+        item.max_score if item else v.maximum or max(1, int(v.points.max(initial=0))),
+        unread_of(
+            name, item, column, v, points=item is None or mode == "scored" or isinstance(item.rule, Given | Rubric)
+        ),
+        tuple(remarks),
+    )
 
 
 def _without_texts(column: Column, v: Verdicts, item: Item) -> tuple[Column, int]:
@@ -213,23 +270,16 @@ class Tally(NamedTuple):
     twos: bool
 
 
-def decide(
-    columns: Mapping[str, Column], items: Mapping[str, Item], raw: Sequence[Verdicts], points: Sequence[Verdicts]
-) -> tuple[Mode, list[Finding]]:
+def decide(items: Mapping[str, Item], read: Mapping[str, ReadColumn]) -> tuple[Mode, list[Finding]]:
     """Tell answers from points by the cells that can only be one of them; raises where both readings are possible.
 
     Points of a maximum (``"1 / 1"``) in nearly all cells are points, of the maximum of the item or of one in a column. Where a
     column is of answers and none is of points that cannot be answers, cells that are hardly answers do not count.
     """
-    if not raw or not points:
-        return ("raw" if raw else "scored"), []
-    return told_apart(
-        items,
-        {
-            name: tally(items[name], column, r, p)
-            for (name, column), r, p in zip(columns.items(), raw, points, strict=True)
-        },
-    )
+    tallies = {name: r.tally for name, r in read.items() if r.tally is not None}
+    if len(tallies) < len(read):
+        return ("raw" if all(r.raw for r in read.values()) else "scored"), []
+    return told_apart(items, tallies)
 
 
 def told_apart(items: Mapping[str, Item], tallies: Mapping[str, Tally]) -> tuple[Mode, list[Finding]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
@@ -25,7 +26,9 @@ Factors = NDArray[np.int32]
 LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 FEW = 64  # cells
+SINGLE = frozenset({str, int, float, bool, type(None)})
 PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
+KEPT_CELLS, SHORT_TEXT = 1 << 12, 64  # columns of one cell, and signs of it
 LONGEST_NUMBER = 1000  # bits; Python does not write numbers of thousands of digits
 
 
@@ -106,6 +109,8 @@ class Table:
     def take(self, rows: NDArray[np.generic], *findings: Finding) -> Self:
         """Return the chosen rows (a mask or places) with further findings."""
         chosen = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        if np.array_equal(chosen, np.arange(self.rows)):
+            return replace(self, findings=(*self.findings, *findings)) if findings else self
         return replace(
             self,
             columns={name: c.take(chosen) for name, c in self.columns.items()},
@@ -137,6 +142,25 @@ def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a
 
 def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pandas series of anything
     """Factorise cells; empty texts, None, NaN and NA are empty cells."""
+    if isinstance(cells, list) and len(cells) == 1 and _is_short(cells[0]):
+        limits_in_force().check(name, cell_length=len(str(cells[0])))
+        return _one_cell(name, cells[0])
+    return _column(name, cells)
+
+
+def _is_short(cell: object) -> bool:
+    plain = type(cell) in SINGLE
+    return plain and (
+        not isinstance(cell, str | int) or len(cell if isinstance(cell, str) else f"{cell:x}") <= SHORT_TEXT
+    )
+
+
+@lru_cache(maxsize=KEPT_CELLS, typed=True)
+def _one_cell(name: str, cell: object) -> Column:
+    return _column(name, [cell])
+
+
+def _column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
     codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
     contents = whole_numbers([cell_text(u) for u in unique])
     limits_in_force().check(name, cell_length=max((len(text) for text, _ in contents), default=0))

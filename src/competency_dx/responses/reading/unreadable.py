@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from competency_dx.bank import CodeMap, Given, Item, Rubric
+from competency_dx.bank import CodeMap, Item
 from competency_dx.errors import ResponsesError, phrase
 from competency_dx.personal_data import masked
 from competency_dx.responses.missing import Reason
@@ -38,37 +38,39 @@ class Unread(NamedTuple):
     item: Item | None
 
 
-def refuse_unreadable(
-    columns: Mapping[str, Column], verdicts: Sequence[Verdicts], items: Mapping[str, Item], mode: Mode, layout: Layout
-) -> None:
-    """Refuse a table with a column that has no reading or more unreadable cells than single ones, and shifted marks.
+def unread_of(name: str, item: Item | None, column: Column, v: Verdicts, *, points: bool) -> Unread:
+    """Return what cannot be read in a column of answers or of points.
+
+    Raises
+    ------
+    ResponsesError
+        Where points are negative or very high, or marks begin at 1.
+    """
+    if item is None:
+        _check_range(column, v)
+    elif points:
+        _check_start(item, column, v)
+    bad, counts = ~v.tokens & ((v.status == Reason.INVALID) | v.several), column.counts()
+    return Unread(
+        content="points" if points else "answers",
+        name=name,
+        cells=int(counts[bad].sum()),
+        filled=int(counts[~v.tokens].sum()),
+        contents=tuple(text for text, b in zip(column.vocabulary, bad, strict=True) if b),
+        item=item,
+    )
+
+
+def refuse_unreadable(judged: Sequence[Unread], mode: Mode, layout: Layout, *, known: bool) -> None:
+    """Refuse a table with a column that has no reading or more unreadable cells than single ones.
 
     Raises
     ------
     ResponsesError
         Naming columns, examples and the setting that leaves such cells out.
     """
-    judged: list[Unread] = []
-    for (name, column), v in zip(columns.items(), verdicts, strict=True):
-        item = items.get(name)
-        points = item is None or mode == "scored" or isinstance(item.rule, Given | Rubric)
-        if item is None:
-            _check_range(column, v)
-        elif points:
-            _check_start(item, column, v)
-        bad = ~v.tokens & ((v.status == Reason.INVALID) | v.several)
-        judged.append(
-            Unread(
-                content="points" if points else "answers",
-                name=name,
-                cells=int(column.counts()[bad].sum()),
-                filled=int(column.counts()[~v.tokens].sum()),
-                contents=tuple(text for text, b in zip(column.vocabulary, bad, strict=True) if b),
-                item=item,
-            )
-        )
     if layout.unreadable == "refuse" and (guilty := list(_guilty(judged))):
-        raise _refusal(guilty, mode, known=bool(items))
+        raise _refusal(guilty, mode, known=known)
 
 
 def _guilty(judged: Sequence[Unread]) -> Iterator[Unread]:
