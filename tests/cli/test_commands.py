@@ -18,6 +18,7 @@ from competency_dx.cli.demo.region import RegionCohort
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.responses import load_responses
 from competency_dx.scoring import Scores
+from competency_dx.storage import write_whole
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -114,6 +115,21 @@ def test_diagnose_then_report(command: Command, tmp_path: Path, answers: Path, c
     assert profiles.persons.tolist() == cohort.persons.tolist()
     assert page.name == "index.html"
     assert len(list((tmp_path / "d" / "persons").iterdir())) == 40
+    given = (
+        "diagnose",
+        answers,
+        "--bank",
+        "physics",
+        "--out",
+        tmp_path / "d",
+        "--form",
+        "Вариант",
+        "--aggregates-only",
+    )
+    code, out, _ = command(*given)
+    assert (code, out.splitlines()) == (0, [str(page)])
+    assert {p.name for p in (tmp_path / "d").iterdir()} == {"index.html", "groups", "cohort.csv", "cohort.xlsx"}
+    document = write_whole(tmp_path / "p.json", profiles.to_json().encode())
     for language in ("ru", "en"):
         code, out, err = command("report", document, "--out", tmp_path / language, "--language", language)
         assert (code, err) == (0, "")

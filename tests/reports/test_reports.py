@@ -9,6 +9,8 @@ import hashlib
 import html
 import itertools
 import re
+import zipfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -24,7 +26,8 @@ import competency_dx as cdx
 from competency_dx.arrays import names
 from competency_dx.bank import Text
 from competency_dx.competencies import STATUSES, Misconception
-from competency_dx.errors import MissingDependencyError
+from competency_dx.competencies.findings import MISFIT
+from competency_dx.errors import MissingDependencyError, ReportError
 from competency_dx.reports.cohort import binned, natural
 from competency_dx.reports.pages import strings
 from competency_dx.responses import Layout
@@ -366,3 +369,74 @@ def test_a_missing_extra_is_named(
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(MissingDependencyError, match=rf"{package}.*pip install"):
         cdx.report(few, tmp_path / target)
+
+
+def big_cohort(persons: int = 120) -> cdx.DeficitProfiles:
+    bank, rng = cdx.load_bank("mathematics"), np.random.default_rng(5)
+    drawn = cdx.simulate(bank, persons, rng=rng).select(items=bank.forms[0].items)
+    school = rng.choice(9, persons, p=[0.03, 0.05, 0.07, 0.1, 0.1, 0.12, 0.15, 0.18, 0.2])
+    background = {"Школа": names([f"Лицей {k}" for k in school]), "Муниципалитет": names([f"М{k % 3}" for k in school])}
+    ids = [f"т-{7919 * k % 10007:05d}" for k in range(1, persons + 1)]
+    return cdx.diagnose(replace(drawn, persons=names(ids), background=background), bank)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_aggregates_name_no_person(language: Literal["ru", "en"], tmp_path: Path) -> None:
+    """Nor do files that an earlier report left in the folder; what is not the library's stays."""
+    profiles = big_cohort()
+    with_finding = replace(profiles, findings=(*profiles.findings, MISFIT.of(profiles.persons[:3])))
+    cdx.report(with_finding, tmp_path / "r", language=language)
+    (tmp_path / "r" / "notes.txt").write_text("mine", encoding="utf-8")
+    cdx.report(with_finding, tmp_path / "r", language=language, persons=False)
+    inside = {p.relative_to(tmp_path / "r").parts[0] for p in (tmp_path / "r").rglob("*")}
+    assert inside == {"index.html", "groups", "cohort.csv", "cohort.xlsx", "notes.txt"}
+    texts = [p.read_bytes().decode("utf-8", "replace") for p in (tmp_path / "r").rglob("*.*")]
+    with zipfile.ZipFile(tmp_path / "r" / "cohort.xlsx") as book:
+        texts += [book.read(name).decode("utf-8") for name in book.namelist()]
+    assert not [p for p in profiles.persons if any(p in text for text in texts)]
+    assert any(strings(language)["finding_of_persons"] in text for text in texts)
+    for page in (tmp_path / "r").rglob("*.html"):
+        for link in Page(page.read_text(encoding="utf-8")).links:
+            assert link.startswith("#") or (page.parent / unquote(link)).resolve().is_file(), link
+    cdx.report(profiles, tmp_path / "r", language=language)
+    assert not (tmp_path / "r" / "groups").exists()
+
+
+def test_aggregates_show_the_same_everywhere_and_nothing_about_few(tmp_path: Path) -> None:
+    """Numbers of table, workbook and pages are those of the persons, and each of ten or more."""
+    profiles = big_cohort()
+    cdx.report(profiles, tmp_path / "r", language="en", persons=False)
+    table = pd.read_csv(tmp_path / "r" / "cohort.csv", encoding="utf-8-sig", keep_default_na=False)
+    sheet = pd.read_excel(tmp_path / "r" / "cohort.xlsx", sheet_name="Groups", engine="calamine", keep_default_na=False)
+    assert table.astype(str).replace("", "nan").to_numpy().shape == sheet.to_numpy().shape
+    assert (table["persons"] >= 10).all()
+    counts = table["n"][table["n"] != ""].astype(int)
+    assert ((counts == 0) | (counts >= 10)).all()
+    frame = profiles.to_frame()
+    schools, n_shown = dict(zip(profiles.persons, profiles.background["Школа"], strict=True)), 0
+    for row in table.to_dict("records"):
+        if row["column"] == "Школа" and row["percent"] != "":
+            mine = (frame["person"].map(schools) == row["group"]) & (frame["competency"] == row["competency"])
+            of_group = frame[mine & (frame["state"] != "insufficient_data")]
+            assert len(of_group) == int(row["n"])
+            assert float(row["percent"]) == pytest.approx(of_group["percent"].mean(), abs=0.051)
+            assert float(row["share"]) == pytest.approx(100 * (of_group["state"] == "confirmed").mean(), abs=0.051)
+            n_shown += 1
+    assert n_shown > 50
+    index = (tmp_path / "r" / "index.html").read_text(encoding="utf-8")
+    small = {s for s, k in Counter(profiles.background["Школа"]).items() if k < 10}
+    assert small
+    assert not [s for s in small if f">{s}<" in index]
+
+
+def test_aggregates_of_few_or_of_other_results_are_refused(few: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    scores = cdx.score(
+        cdx.simulate(cdx.load_bank("physics"), 12, rng=np.random.default_rng(1)), cdx.load_bank("physics")
+    )
+    with pytest.raises(ReportError, match="Scores"):
+        cdx.report(scores, tmp_path / "r", persons=False)
+    with pytest.raises(ReportError, match=r"9 persons.*10 or more"):
+        cdx.report(few.select(few.persons[:9]), tmp_path / "r", persons=False)
+    with pytest.raises(ReportError, match=r"would hold persons"):
+        cdx.report(few, tmp_path / "r.json", persons=False)
+    assert not list(tmp_path.iterdir())

@@ -176,6 +176,7 @@ def diagnose(
     row_numbers: arguments.RowNumbers = False,
     cohort: arguments.FromCohort = False,
     omitted: arguments.Omitted = arguments.OmittedChoice.incorrect,
+    aggregates_only: arguments.AggregatesOnly = False,
 ) -> None:
     """Write deficit profiles: profiles.json, tables, a page for the cohort and one for each person."""
     from competency_dx.bank import load_bank
@@ -194,8 +195,9 @@ def diagnose(
         terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings
     )
     with terminal.stage("Отчёт", "Report"):
-        page = write_report(profiles, out, language=language.code)
-    terminal.result(write_result(profiles, out / "profiles.json"))
+        page = write_report(profiles, out, language=language.code, persons=not aggregates_only)
+    if (document := out / "profiles.json").is_file():
+        terminal.result(document)
     terminal.result(page)
 
 
@@ -204,8 +206,10 @@ def report(
     result: Annotated[Path, typer.Argument(metavar="RESULT.json", help="Any result document", show_default=False)],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER_OR_FILE", help="Where to write", show_default=False)],
     language: arguments.LanguageOption = Language.ru,
+    aggregates_only: arguments.AggregatesOnly = False,
 ) -> None:
     """Write the report of a result document: bank, responses, calibration, scores or profiles."""
     from competency_dx.reports import report as write_report
 
-    Terminal(language=language.code).result(write_report(read_result(result), out, language=language.code))
+    terminal, persons = Terminal(language=language.code), not aggregates_only
+    terminal.result(write_report(read_result(result), out, language=language.code, persons=persons))

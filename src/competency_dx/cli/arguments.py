@@ -67,6 +67,10 @@ Omitted = Annotated[OmittedChoice, typer.Option("--omitted", help="How omitted a
 FromCohort = Annotated[
     bool, typer.Option("--cohort", help="Estimate means, SD and correlations from these persons, not from the bank")
 ]
+AggregatesOnly = Annotated[
+    bool,
+    typer.Option("--aggregates-only", help="Cohort and groups of ten persons or more; nothing about single persons"),
+]
 RowNumbers = Annotated[
     bool, typer.Option("--row-numbers", help="The table has no person ids: use the numbers of its rows")
 ]

@@ -20,6 +20,7 @@ from competency_dx.competencies.population import Stated
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
 from competency_dx.display import Chart, result_words
+from competency_dx.documents import encode_fields
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, digest_document, provenance
@@ -42,7 +43,8 @@ class FileProfiles(Result):
     Attributes
     ----------
     target : str
-        Path of the Parquet file written, columns and rows as those of ``DeficitProfiles.to_frame()``.
+        Path of the Parquet file written (a document has its name only), columns and rows as those of
+        ``DeficitProfiles.to_frame()``.
     persons, blocks : int
         Number of persons, and of blocks they were read in.
     competencies : tuple of str
@@ -73,6 +75,9 @@ class FileProfiles(Result):
     def path(self) -> Path:
         """Return the path of the file written."""
         return Path(self.target)
+
+    def _document(self) -> dict[str, Any]:
+        return encode_fields(self) | {"target": self.path.name}
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per competency: its mean percent and the number of persons in each state."""

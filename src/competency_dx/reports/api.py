@@ -21,7 +21,7 @@ NOT_WRITTEN = (".pdf", ".docx", ".doc", ".htm", ".xls", ".txt", ".md", ".tsv", "
 MADE_HERE = 'name="generator" content="competency_dx"'
 
 
-def report(result: Result, folder_or_file: str | Path, *, language: Language = "ru") -> Path:
+def report(result: Result, folder_or_file: str | Path, *, language: Language = "ru", persons: bool = True) -> Path:
     """Write a result as pages and tables that need neither this library nor a network to be read.
 
     Parameters
@@ -36,6 +36,10 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         .xlsx or .json, and only this one is written.
     language : {"ru", "en"}
         Language of pages and workbook, and decimal comma or point in the CSV.
+    persons : bool
+        False is for profiles only, and writes aggregates: the cohort page, a page for each group and ``cohort.csv`` and
+        ``.xlsx``; no person, and nothing about fewer than ten of them, stands in any of these or can be computed from them
+        (see `suppression.suppressed`). What an earlier report with persons wrote into the folder is removed.
 
     Returns
     -------
@@ -45,14 +49,15 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     Raises
     ------
     ReportError
-        When the result, the language or the ending of the file is none of these.
+        When the result, the language or the ending of the file is none of these, or aggregates would be of fewer than ten
+        persons.
     StorageError
         When the place cannot be written or another process is writing it; what stood there stands there still.
     MissingDependencyError
         When jinja2, matplotlib or xlsxwriter is needed and not installed.
     """
-    target = _check(result, folder_or_file, language)
-    written = _written(result, language)
+    target = _check(result, folder_or_file, language, persons=persons)
+    written = _written(result, language) if persons else _aggregates(result, language)
     if target.suffix.lower() in FILES and not target.is_dir():
         return write_whole(target, _single(result, target.suffix.lower(), language, written, alone=True))
     environment()
@@ -63,13 +68,24 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         ".xlsx": f"{written.table}.xlsx",
         ".json": f"{document}.json",
     }
-    with whole_folder(target, replaced=lambda path: _is_page(target / path)) as new:
+    if written.frame is not None:
+        names.pop(".json")
+    earlier = _is_page(target / "index.html")
+    with whole_folder(target, replaced=lambda path: _is_ours(target, path) if earlier else False) as new:
         for name, content in written.further():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             (new / name).write_bytes(content)
         for suffix, name in names.items():
             (new / name).write_bytes(_single(result, suffix, language, written, alone=False))
     return target / "index.html"
+
+
+def _aggregates(result: Result, language: Language) -> Written:
+    if result.kind != "deficit_profiles":
+        raise ReportError("reports.aggregates_of", given=type(result).__name__)
+    from competency_dx.reports.aggregates import aggregate_report
+
+    return aggregate_report(cast("DeficitProfiles", result), language)
 
 
 def _written(result: Result, language: Language) -> Written:
@@ -92,14 +108,22 @@ def _written(result: Result, language: Language) -> Written:
 
 
 def _is_page(path: Path) -> bool:
-    """Tell whether a file is the page of a person from an earlier report, who may not be in this one."""
-    if path.suffix != ".html" or path.parent.name != "persons":
+    """Tell whether a file is a page that this library wrote."""
+    if path.suffix != ".html" or not path.is_file():
         return False
     with path.open(encoding="utf-8", errors="replace") as page:
         return MADE_HERE in page.read(400)
 
 
-def _check(result: object, folder_or_file: str | Path, language: object) -> Path:
+def _is_ours(folder: Path, name: str) -> bool:
+    """Tell whether a file is from an earlier report on a cohort: of a person or group that may not be in this one, or a table."""
+    place = Path(name)
+    if place.parent.name in {"persons", "groups"}:
+        return _is_page(folder / place)
+    return len(place.parts) == 1 and place.stem in {"profiles", "cohort"} and place.suffix in FILES[1:]
+
+
+def _check(result: object, folder_or_file: str | Path, language: object, *, persons: bool) -> Path:
     if language not in get_args(Language):
         raise ReportError("reports.language", tongue=language)
     if not isinstance(result, Result):
@@ -109,6 +133,8 @@ def _check(result: object, folder_or_file: str | Path, language: object) -> Path
     target = Path(folder_or_file)
     if target.suffix.lower() in NOT_WRITTEN and not target.is_dir():
         raise ReportError("reports.ending", suffix=target.suffix, files=FILES)
+    if not persons and target.suffix.lower() == ".json" and not target.is_dir():
+        raise ReportError("reports.aggregates_json", target=target.name)
     if target.is_file() and target.suffix.lower() not in FILES:
         raise ReportError("reports.not_a_folder", target=target.name, files=FILES)
     return target
@@ -119,7 +145,7 @@ def _single(result: Result, suffix: str, language: Language, written: Written, *
     if suffix == ".json":
         return result.to_json().encode()
     if suffix == ".csv":
-        return csv_bytes(result.to_table(language), language)
+        return csv_bytes(written.frame() if written.frame else result.to_table(language), language)
     if suffix == ".xlsx":
         return workbook_bytes(*written.sheets())
     return written.page(not alone).encode()

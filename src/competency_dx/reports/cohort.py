@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Bools, Floats, Ints, value
+from competency_dx.arrays import Z95, Bools, Floats, value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles
 from competency_dx.reports.report_context import Branch
+from competency_dx.reports.suppression import SMALLEST, suppressed
 
-SMALLEST = 10  # groups of fewer persons are not shown
+CELL_NUMBERS = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high")
 MOST_VALUES = 8  # different numbers in a column that are shown one by one
 
 
@@ -37,26 +38,28 @@ class Summary:
 
 @value
 class GroupCell:
-    """A percent in a group of n persons with its 95 % interval; suppressed cells carry no numbers."""
+    """One competency in a group, of n persons with a conclusion: mean percent and share of confirmed deficits, in percent.
+
+    Both have a 95 % interval; cells that are not shown carry no numbers.
+    """
 
     n: int
     percent: float
-    low: float
-    high: float
+    percent_low: float
+    percent_high: float
+    share: float
+    share_low: float
+    share_high: float
     shown: bool
 
 
 @value
 class Group:
-    """One group of persons with a cell for each column of the values; `n` is 0 where it is suppressed.
-
-    `small` tells a group below the limit from one that is only suppressed so that the small one cannot be computed.
-    """
+    """One group of persons with a cell for each competency; `n` is 0 where it is not shown."""
 
     name: str
     n: int
     shown: bool
-    small: bool
     cells: tuple[GroupCell, ...]
 
 
@@ -97,19 +100,6 @@ def wilson(k: int, n: int) -> tuple[float, float]:
     return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
 
 
-def hidden(n: Ints, closed: Bools) -> Bools:
-    """Return which counts n must be suppressed: those already `closed`, and those from 1 to `SMALLEST` - 1.
-
-    If that is exactly one, the next smallest positive count is suppressed too, because the one could otherwise be computed
-    from the total. A count of zero tells nothing about anybody.
-    """
-    out = closed | ((n > 0) & (n < SMALLEST))
-    rest = np.flatnonzero(~out & (n > 0))
-    if out.sum() == 1 and rest.size:
-        out[rest[np.argmin(n[rest])]] = True
-    return out
-
-
 def natural(text: str) -> list[str | int]:
     """Return a key that sorts numbers within texts as numbers."""
     return [int(part) if k % 2 else part for k, part in enumerate(re.split(r"(\d+)", text))]
@@ -133,43 +123,48 @@ def binned(labels: Sequence[str], language: str) -> list[str]:
     return [names[k] if math.isfinite(value) else "" for k, value in zip(quarter, x, strict=True)]
 
 
-def groups(labels: Sequence[str], values: Floats, shares: Bools) -> tuple[Group, ...]:
-    """Return persons by group with means and shares.
+def groups(labels: Sequence[Sequence[str]], percent: Floats, confirmed: Bools) -> tuple[tuple[Group, ...], ...]:
+    """Return the groups of several divisions of the same persons, with what may be shown of them together.
 
     Parameters
     ----------
-    labels : sequence of str
-        Group of each person.
-    values : array (P, K)
-        Percent of each person in each column, NaN where nothing is concluded; a share has 100 and 0.
-    shares : array (K,) of bool
-        Which columns are shares; their intervals are Wilson's, those of means are normal.
+    labels : sequence of T sequences of str
+        Group of each person in each division.
+    percent : array (P, C)
+        Percent of each person in each competency, NaN where nothing is concluded.
+    confirmed : array (P, C) of bool
+        Whether a deficit is confirmed.
     """
-    keys = np.array(labels, dtype=object)
-    names = sorted(set(keys.tolist()), key=natural)
-    members = [np.flatnonzero(keys == name) for name in names]
-    sizes = np.array([m.size for m in members])
-    closed = hidden(sizes, np.zeros(len(sizes), dtype=np.bool_))
-    n = np.array([np.isfinite(values[m]).sum(axis=0) for m in members])
-    cover = np.column_stack([hidden(column, closed) for column in n.T])
+    names = [sorted(set(column), key=natural) for column in labels]
+    places = [{name: k for k, name in enumerate(column)} for column in names]
+    codes = np.array([[place[x] for x in column] for place, column in zip(places, labels, strict=True)]).T
+    none = [np.zeros(len(column), dtype=np.bool_) for column in names]
+    closed, cover = suppressed(codes, np.zeros((len(codes), 0)), none), []
+    for x, deficit in zip(percent.T, confirmed.T, strict=True):
+        there = np.isfinite(x)
+        cover.append(suppressed(codes[there], np.column_stack([x, 100.0 * deficit])[there], closed))
     return tuple(
-        Group(
-            name=name,
-            n=0 if closed[g] else int(sizes[g]),
-            shown=not closed[g],
-            small=bool(sizes[g] < SMALLEST),
-            cells=tuple(
-                _cell(x[np.isfinite(x)], shown=not cover[g, j], share=bool(shares[j]))
-                for j, x in enumerate(values[members[g]].T)
-            ),
+        tuple(
+            Group(
+                name=name,
+                n=0 if closed[t][g] else int((codes[:, t] == g).sum()),
+                shown=not closed[t][g],
+                cells=tuple(_cells(percent, confirmed, codes[:, t] == g, [bool(c[t][g]) for c in cover])),
+            )
+            for g, name in enumerate(column)
         )
-        for g, name in enumerate(names)
+        for t, column in enumerate(names)
     )
 
 
-def _cell(x: Floats, *, shown: bool, share: bool) -> GroupCell:
-    if not shown or not x.size:
-        return GroupCell(n=0, percent=math.nan, low=math.nan, high=math.nan, shown=shown)
-    mean, half = float(x.mean()), Z95 * float(x.std(ddof=1)) / math.sqrt(x.size)
-    low, high = wilson(round(x.sum() / 100), x.size) if share else (mean - half, mean + half)
-    return GroupCell(n=int(x.size), percent=mean, low=low, high=high, shown=True)
+def _cells(percent: Floats, confirmed: Bools, members: Bools, hidden: Sequence[bool]) -> Iterator[GroupCell]:
+    """Yield the cells of a group by competency."""
+    for c, closed in enumerate(hidden):
+        x = percent[members, c]
+        there = np.isfinite(x) & (not closed)
+        n, k = int(there.sum()), int((confirmed[members, c] & there).sum())
+        numbers = [math.nan] * 6
+        if n:
+            mean, half = float(x[there].mean()), Z95 * float(x[there].std(ddof=1)) / math.sqrt(n)
+            numbers = [mean, mean - half, mean + half, 100 * k / n, *wilson(k, n)]
+        yield GroupCell(n=n, shown=not closed, **dict(zip(CELL_NUMBERS, numbers, strict=True)))

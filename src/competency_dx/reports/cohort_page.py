@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,7 +22,6 @@ from competency_dx.display import (
     wright_svg,
 )
 from competency_dx.reports.cohort import (
-    SMALLEST,
     Group,
     GroupCell,
     Summary,
@@ -30,7 +30,7 @@ from competency_dx.reports.cohort import (
     natural,
     summaries,
 )
-from competency_dx.reports.pages import several
+from competency_dx.reports.pages import linked, several
 from competency_dx.reports.person_page import Unconcluded
 from competency_dx.reports.report_context import (
     Branch,
@@ -42,6 +42,7 @@ from competency_dx.reports.report_context import (
     false_share,
     named,
 )
+from competency_dx.reports.suppression import SMALLEST
 
 MOST_SUPPRESSED_ROWS = 6
 PLACES = ("column_school", "column_municipality", "column_region", "column_form")  # numbers in these are names
@@ -99,25 +100,55 @@ class CohortView:
 
 def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str, str]) -> CohortView:
     """Gather what the page shows; `links` leads from a person to the page, and may be empty."""
-    rows = [r for r in summaries(profiles, s.tree) if r.n]
-    units = [*s.tree[:1], *(b for b in clusters(s.tree) if b.index != s.tree[0].index)]
     items = sorted((f for f in profiles.items if np.isfinite(f.difficulty)), key=lambda f: -f.difficulty)
     loose = sum(fact.status == "provisional" for fact in items)
-    own = int((profiles.state < len(STATES) - 1).any(axis=1).sum())
-    return CohortView(
-        persons=several(len(profiles), "person", s.language),
-        with_own=s.t["persons_with_own"].format(n=count(own, s.language)),
+    view = aggregate_view(profiles, s, background_groups(profiles, s))
+    rows = [r for r in summaries(profiles, s.tree) if r.n]
+    return replace(
+        view,
         false_share=false_share(profiles.expected_false_share, s),
-        clusters=tuple(s.titles[b.competency.code] for b in units),
         lines=tuple(_state_line(row, s) for row in rows),
         unconcluded=tuple(_unconcluded(profiles, s)),
-        means=_means(rows, s),
+        means=_means(rows, s, persons=True),
         map=_map(profiles, s),
         map_counts=s.t["map_counts"].format(n=len(items), loose=loose),
         items=tuple((f.item, f.title.text(s.language), decimal(f.difficulty, 1, s.language)) for f in items),
-        groups=tuple(_group_tables(profiles, units, s)),
-        people=tuple(_people(profiles, units, s, links)),
+        people=tuple(_people(profiles, top_units(s), s, links)),
     )
+
+
+def aggregate_view(
+    profiles: DeficitProfiles,
+    s: ReportContext,
+    found: Sequence[tuple[str, Sequence[Group]]],
+    links: Mapping[tuple[str, str], str] | None = None,
+) -> CohortView:
+    """Gather what may be shown of groups of `SMALLEST` persons or more; `links` lead to their pages by column and group."""
+    rows, units = summaries(profiles, s.tree), top_units(s)
+    own = int((profiles.state < len(STATES) - 1).any(axis=1).sum())
+    few = tuple(s.titles[row.competency.code] for row in rows if 0 < row.n < SMALLEST)
+    why = Unconcluded(titles=few, why=s.t["suppressed"].format(n=SMALLEST), target="")
+    shown = [row for row in rows if row.n >= SMALLEST]
+    deficits = int((profiles.state == 0).any(axis=1).sum())
+    return CohortView(
+        persons=several(len(profiles), "person", s.language),
+        with_own=s.t["persons_with_own"].format(n=count(own, s.language)),
+        false_share=false_share(profiles.expected_false_share, s) if deficits >= SMALLEST else "",
+        clusters=tuple(s.titles[b.competency.code] for b in units),
+        lines=tuple(_state_line(row, s) for row in shown),
+        unconcluded=(*_unconcluded(profiles, s), *([why] if few else [])),
+        means=_means(shown, s, persons=False),
+        map="",
+        map_counts="",
+        items=(),
+        groups=tuple(_group_table(name, members, units, s, links) for name, members in found),
+        people=(),
+    )
+
+
+def top_units(s: ReportContext) -> list[Branch]:
+    """Return the whole test and the clusters."""
+    return [*s.tree[:1], *(b for b in clusters(s.tree) if b.index != s.tree[0].index)]
 
 
 def _state_line(row: Summary, s: ReportContext) -> StateLine:
@@ -145,19 +176,21 @@ def _unconcluded(profiles: DeficitProfiles, s: ReportContext) -> list[Unconclude
     ]
 
 
-def _means(rows: Sequence[Summary], s: ReportContext) -> str:
+def _means(rows: Sequence[Summary], s: ReportContext, *, persons: bool) -> str:
+    """Return the picture of means, with the middle 90 % of the persons or, without `persons`, the interval of the mean alone."""
+    spans = [(row.q05, row.q95) if persons else (row.mean - row.error, row.mean + row.error) for row in rows]
     marks = [
         IntervalRow(
             label=s.titles[row.competency.code],
             depth=row.depth,
             point=row.mean,
-            low=row.q05,
-            high=row.q95,
+            low=low,
+            high=high,
             look=LOOKS[3],
             figures=f"{decimal(row.mean, 1, s.language)} ± {percent(row.error, s.language, 1)}",
-            words=f"{interval(row.q05, row.q95, s.language)}; n\u00a0=\u00a0{count(row.n, s.language)}",
+            words=f"{interval(low, high, s.language)}; n\u00a0=\u00a0{count(row.n, s.language)}",
         )
-        for row in rows
+        for row, (low, high) in zip(rows, spans, strict=True)
         if row.n >= SMALLEST
     ]
     return interval_table(marks, s.standards.cuts, s.zones, s.t["means"]) if marks else ""
@@ -175,50 +208,59 @@ def _map(profiles: DeficitProfiles, s: ReportContext) -> str:
     )
 
 
-def _group_tables(profiles: DeficitProfiles, units: Sequence[Branch], s: ReportContext) -> list[GroupTable]:
-    """Return a table for each background column: mean of the whole test, share of confirmed deficits of the clusters."""
-    columns = [b.index for b in (*units[:1], *units)]
-    state = profiles.state[:, columns]
-    values = np.where(state == 0, 100.0, 0.0)
-    values[:, :1] = profiles.percent[:, columns[:1]]
-    values[state == len(STATES) - 1] = np.nan
-    out = []
+def background_groups(profiles: DeficitProfiles, s: ReportContext) -> tuple[tuple[str, tuple[Group, ...]], ...]:
+    """Return name and groups of each background column that divides the persons."""
+    labels = {}
     for name, column in profiles.background.items():
-        labels = [str(x) for x in column]
-        if column_key(name) not in PLACES:
-            labels = binned(labels, s.language)
-        found = groups(labels, values, np.arange(len(columns)) > 0)
-        if len(found) > 1:
-            out.append(_group_table(column_title(name, s.language), found, s))
-    return out
+        texts = [str(x) for x in column]
+        texts = texts if column_key(name) in PLACES else binned(texts, s.language)
+        if len(set(texts)) > 1:
+            labels[name] = texts
+    drawn = profiles.state < len(STATES) - 1
+    found = groups([*labels.values()], np.where(drawn, profiles.percent, np.nan), profiles.state == 0) if labels else ()
+    return tuple(zip(labels, found, strict=True))
 
 
-def _group_table(title: str, found: Sequence[Group], s: ReportContext) -> GroupTable:
-    if not any(g.shown for g in found):
-        note = f"{several(len(found), 'group', s.language)}. {s.t['all_suppressed'].format(n=SMALLEST)}"
-        return GroupTable(title=title, lines=(), note=note)
+def _group_table(
+    name: str,
+    found: Sequence[Group],
+    units: Sequence[Branch],
+    s: ReportContext,
+    links: Mapping[tuple[str, str], str] | None,
+) -> GroupTable:
+    """Return the mean of the whole test and the shares of confirmed deficits; with `links` small groups are only counted."""
+    title = column_title(name, s.language)
     closed = [g for g in found if not g.shown]
-    brief = len(closed) > MOST_SUPPRESSED_ROWS
-    lines = [_group_line(g, s) for g in found if g.shown or not brief]
+    if len(closed) == len(found):
+        return GroupTable(
+            title=title,
+            lines=(),
+            note=f"{several(len(found), 'group', s.language)}. {s.t['all_suppressed'].format(n=SMALLEST)}",
+        )
+    brief = links is not None or len(closed) > MOST_SUPPRESSED_ROWS
+    lines = [_group_line(g, units, s, (links or {}).get((name, g.name), "")) for g in found if g.shown or not brief]
     more = s.t["more_suppressed"].format(groups=several(len(closed), "group", s.language))
-    note = f"{more}: {s.t['suppressed'].format(n=SMALLEST)}." if brief else ""
+    note = f"{more}: {s.t['complementary'].format(n=SMALLEST)}." if brief and closed else ""
     return GroupTable(title=title, lines=tuple(lines), note=note)
 
 
-def _group_line(g: Group, s: ReportContext) -> tuple[str, ...]:
+def _group_line(g: Group, units: Sequence[Branch], s: ReportContext, link: str) -> tuple[str, ...]:
     name = named(g.name, s.language)
     if not g.shown:
-        words = s.t["suppressed"].format(n=SMALLEST) if g.small else s.t["complementary"]
-        return (name, words, *("—" for _ in g.cells))
-    return (name, count(g.n, s.language), *(_cell(c, s) for c in g.cells))
+        return (name, s.t["complementary"].format(n=SMALLEST), *("—" for _ in range(len(units) + 1)))
+    at = [g.cells[b.index] for b in units]
+    shares = [interval_cell(c, c.share, c.share_low, c.share_high, s) for c in at]
+    mean = interval_cell(at[0], at[0].percent, at[0].percent_low, at[0].percent_high, s)
+    return (linked(name, link), count(g.n, s.language), mean, *shares)
 
 
-def _cell(c: GroupCell, s: ReportContext) -> str:
+def interval_cell(c: GroupCell, point: float, low: float, high: float, s: ReportContext) -> str:
+    """Return a percent of a group with its interval and n, or why there is none."""
     if not c.shown:
-        return s.t["complementary"]
+        return s.t["complementary"].format(n=SMALLEST)
     if c.n == 0:
         return s.t["insufficient_data"]
-    return f"{percent(c.percent, s.language)} ({interval(c.low, c.high, s.language)}; n\u00a0=\u00a0{c.n})"
+    return f"{percent(point, s.language)} ({interval(low, high, s.language)}; n\u00a0=\u00a0{c.n})"
 
 
 def _people(

@@ -15,6 +15,7 @@ from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Environment
 
     from competency_dx.reports.files import Sheet
@@ -27,12 +28,14 @@ class Written(NamedTuple):
     """How one result is written: page, sheets and title of the workbook, further pages, each made when asked for.
 
     `table` names the files of tables; `further` yields paths and bytes, and `page` is told whether they stand beside it.
+    `frame` is the table of the CSV file where that is not the one of the result; such a report has no document.
     """
 
     table: str
     page: Callable[[bool], str]
     sheets: Callable[[], tuple[Sequence[Sheet], str]]
     further: Callable[[], Iterable[tuple[str, bytes]]] = tuple
+    frame: Callable[[], pd.DataFrame] | None = None
 
 
 def strings(language: Language) -> Mapping[str, str]:
@@ -94,6 +97,13 @@ def environment() -> Environment:
     )
     out.globals |= {"style": style, "script": script, "content_policy": content_policy}
     return out
+
+
+def linked(text: str, link: str) -> str:
+    """Return a text that leads to a page, as a cell of a table; as it is where there is no page."""
+    from markupsafe import Markup
+
+    return Markup('<a href="{}">{}</a>').format(link, text) if link else text
 
 
 def render(template: str, language: Language, values: Mapping[str, object]) -> str:

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from competency_dx.competencies import STATES, DeficitProfiles
-from competency_dx.reports.cohort import summaries
+from competency_dx.reports.cohort import Summary, summaries
 from competency_dx.reports.cohort_page import cohort_view
 from competency_dx.reports.files import Sheet, SheetCell, file_names
 from competency_dx.reports.pages import Language, Written, render
 from competency_dx.reports.person_page import person_view
 from competency_dx.reports.report_context import ReportContext, report_context
+from competency_dx.reports.suppression import SMALLEST
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _BY_PATTERN = {
     "0%": ("p_deficit", "p_strength"),
-    "0.0": ("percent", "percent_low", "percent_high", "mean", "error", "q05", "q95"),
+    "0.0": (
+        "percent",
+        "percent_low",
+        "percent_high",
+        "mean",
+        "error",
+        "q05",
+        "q95",
+        "share",
+        "share_low",
+        "share_high",
+    ),
     "0.00": ("theta", "se", "reliability", "prmse"),
-    "0": ("n_items", "n"),
+    "0": ("n_items", "n", "persons"),
 }
 PERSONS = "persons"
 FORMATS: Mapping[str, str] = MappingProxyType({key: pattern for pattern, keys in _BY_PATTERN.items() for key in keys})
@@ -54,7 +66,14 @@ def profile_sheets(profiles: DeficitProfiles, s: ReportContext) -> tuple[Sheet, 
     return (
         _profiles(profiles, s),
         _strengths(profiles, s),
-        _cohort(profiles, s),
+        cohort_sheet(summaries(profiles, s.tree), s, persons=True),
+        *note_sheets(s),
+    )
+
+
+def note_sheets(s: ReportContext) -> tuple[Sheet, Sheet]:
+    """Return methods and findings."""
+    return (
         Sheet(
             name=s.t["sheet_methods"],
             heads=(s.t["settings"], ""),
@@ -72,7 +91,8 @@ def profile_sheets(profiles: DeficitProfiles, s: ReportContext) -> tuple[Sheet, 
     )
 
 
-def _sheet(name: str, columns: Mapping[str, list[SheetCell]], s: ReportContext, frozen: int) -> Sheet:
+def sheet_of(name: str, columns: Mapping[str, list[SheetCell]], s: ReportContext, frozen: int) -> Sheet:
+    """Return columns as a sheet, their heads and number formats those of this report."""
     heads = {key: s.t.get(f"head_{key}", key) for key in columns}
     return Sheet(
         name=name,
@@ -88,13 +108,13 @@ def _profiles(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
     columns["state"] = [s.t[str(state)] for state in columns["state"]]
     columns["level"] = [s.levels.get(str(code), "") for code in columns["level"]]
     columns["status"] = [s.t[f"status_{status}"] for status in columns["status"]]
-    return _sheet(s.t["sheet_profiles"], columns, s, 3)
+    return sheet_of(s.t["sheet_profiles"], columns, s, 3)
 
 
 def _strengths(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
     columns = _columns(profiles.strengths_frame(), profiles, s)
     columns["strength"] = [s.t[f"strength_state_{state}"] for state in columns["strength"]]
-    return _sheet(s.t["sheet_strengths"], columns, s, 3)
+    return sheet_of(s.t["sheet_strengths"], columns, s, 3)
 
 
 def _columns(frame: pd.DataFrame, profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
@@ -103,14 +123,15 @@ def _columns(frame: pd.DataFrame, profiles: DeficitProfiles, s: ReportContext) -
     return columns | {"title": [c.title.text(s.language) for c in profiles.competencies] * len(profiles)}
 
 
-def _cohort(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
-    rows = summaries(profiles, s.tree)
+def cohort_sheet(rows: Sequence[Summary], s: ReportContext, *, persons: bool) -> Sheet:
+    """Return states and means; without `persons` nothing that is about fewer than `SMALLEST` of them, and no quantiles."""
     columns: dict[str, list[SheetCell]] = {
         "competency": [row.competency.code for row in rows],
         "title": [row.competency.title.text(s.language) for row in rows],
     }
+    shown = [persons or row.n >= SMALLEST or not row.n for row in rows]
     for k, state in enumerate(STATES):
-        columns[s.t[state]] = [row.counts[k] for row in rows]
-    for key in ("n", "mean", "error", "q05", "q95"):
-        columns[key] = [getattr(row, key) for row in rows]
-    return _sheet(s.t["sheet_cohort"], columns, s, 2)
+        columns[s.t[state]] = [row.counts[k] if open_ else None for row, open_ in zip(rows, shown, strict=True)]
+    for key in ("n", "mean", "error", "q05", "q95") if persons else ("n", "mean", "error"):
+        columns[key] = [getattr(row, key) if open_ else None for row, open_ in zip(rows, shown, strict=True)]
+    return sheet_of(s.t["sheet_cohort"], columns, s, 2)

@@ -13,6 +13,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, code_word, result_words
+from competency_dx.documents import encode_fields
 from competency_dx.errors import ScoringError, require
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
@@ -41,7 +42,7 @@ class FileScores(Result):
     Attributes
     ----------
     target : str
-        Path of the Parquet file written, columns and rows as those of ``Scores.to_frame()``.
+        Path of the Parquet file written (a document has its name only), columns and rows as those of ``Scores.to_frame()``.
     method : str
     persons, blocks : int
         Number of persons, and of blocks they were read in.
@@ -75,6 +76,9 @@ class FileScores(Result):
     def path(self) -> Path:
         """Return the path of the file written."""
         return Path(self.target)
+
+    def _document(self) -> dict[str, Any]:
+        return encode_fields(self) | {"target": self.path.name}
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per dimension and status with the number of persons; read `path` for the estimates."""

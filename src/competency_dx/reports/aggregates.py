@@ -1,0 +1,137 @@
+"""The report without persons: cohort page, a page for each group that may be shown, one table; nothing in it is about a few."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from competency_dx.competencies import DeficitProfiles
+from competency_dx.display import count
+from competency_dx.errors import ReportError
+from competency_dx.findings import Finding
+from competency_dx.reports.cohort import CELL_NUMBERS, Group, summaries, wilson
+from competency_dx.reports.cohort_page import aggregate_view, background_groups, interval_cell
+from competency_dx.reports.files import Sheet, SheetCell, file_names
+from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, strings
+from competency_dx.reports.profile_report import cohort_sheet, note_sheets, sheet_of
+from competency_dx.reports.report_context import ReportContext, column_title, named, report_context
+from competency_dx.reports.suppression import SMALLEST
+from competency_dx.result import frame
+
+GROUPS = "groups"
+Divisions = Sequence[tuple[str, Sequence[Group]]]
+
+
+def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
+    """Return how a cohort is written without its persons.
+
+    Raises
+    ------
+    ReportError
+        When there are conclusions about too few persons for anything to be shown.
+    """
+    concluded = int((profiles.n_items > 0).any(axis=1).sum())
+    if concluded < SMALLEST:
+        raise ReportError("reports.too_few", n=concluded, least=SMALLEST)
+    s = replace(report_context(profiles, language), findings=_impersonal(profiles, language))
+    found = background_groups(profiles, s)
+    shown = [(name, group) for name, members in found for group in members if group.shown]
+    files = file_names(f"{name}-{group.name}" for name, group in shown)
+    links = {(name, g.name): f"{GROUPS}/{quote(files[f'{name}-{g.name}'])}.html" for name, g in shown}
+
+    def page(beside: bool) -> str:  # noqa: FBT001 - as `Written` calls it
+        view = aggregate_view(profiles, s, found, links if beside else {})
+        return render("cohort.html", language, {"v": view, "s": s})
+
+    def further() -> Iterator[tuple[str, bytes]]:
+        for name, group in shown:
+            values = {"s": s, "group": _named(name, group, s), "n": count(group.n, language), "rows": _rows(group, s)}
+            yield f"{GROUPS}/{files[f'{name}-{group.name}']}.html", render("group.html", language, values).encode()
+
+    table = _table(profiles, found, s)
+    sheets: tuple[Sheet, ...] = (cohort_sheet(summaries(profiles, s.tree), s, persons=False),)
+    sheets += (sheet_of(s.t["sheet_groups"], table, s, 2), *note_sheets(s))
+    return Written(
+        table="cohort",
+        page=page,
+        sheets=lambda: (sheets, s.t["cohort_title"]),
+        further=further,
+        frame=lambda: frame(**table).astype({"n": "Int64"}),
+    )
+
+
+def _named(name: str, group: Group, s: ReportContext) -> str:
+    return f"{column_title(name, s.language)}: {named(group.name, s.language)}"
+
+
+def _rows(group: Group, s: ReportContext) -> list[tuple[str, ...]]:
+    """Return competency, mean percent and share of confirmed deficits of a group."""
+    cells = [(b.competency, group.cells[b.index]) for b in s.tree]
+    return [
+        (
+            f"{s.titles[competency.code]} {competency.code}",
+            interval_cell(c, c.percent, c.percent_low, c.percent_high, s),
+            interval_cell(c, c.share, c.share_low, c.share_high, s),
+        )
+        for competency, c in cells
+    ]
+
+
+def _table(profiles: DeficitProfiles, found: Divisions, s: ReportContext) -> dict[str, list[SheetCell]]:
+    """Return the columns of a table with one row per group and competency, the cohort first; what is not shown is empty."""
+    rows: list[dict[str, Any]] = []
+    for row in summaries(profiles, s.tree):
+        numbers = [math.nan] * 6
+        if row.n >= SMALLEST:
+            share = 100 * row.counts[0] / row.n, *wilson(row.counts[0], row.n)
+            numbers = [row.mean, row.mean - row.error, row.mean + row.error, *share]
+        known = row.n if row.n >= SMALLEST or not row.n else None
+        rows.append(_line("", "", len(profiles), row.competency.code, s, known, numbers))
+    for name, members in found:
+        for group in members:
+            for b in s.tree if group.shown else ():
+                cell = group.cells[b.index]
+                numbers = [getattr(cell, number) for number in CELL_NUMBERS]
+                known = cell.n if cell.shown else None
+                rows.append(_line(name, group.name, group.n, b.competency.code, s, known, numbers))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _line(
+    column: str, group: str, persons: int, code: str, s: ReportContext, n: int | None, numbers: Sequence[float]
+) -> dict[str, Any]:
+    rounded = (round(x, 1) if math.isfinite(x) else math.nan for x in numbers)
+    head = {"column": column, "group": group, "persons": persons, "competency": code, "title": s.titles[code]}
+    return head | {"n": n} | dict(zip(CELL_NUMBERS, rounded, strict=True))
+
+
+def _impersonal(profiles: DeficitProfiles, language: Language) -> tuple[FindingLine, ...]:
+    """Return the findings, the words of those that name a person left out."""
+    persons = frozenset(map(str, profiles.persons))
+    lines = finding_lines(profiles.findings, language)
+    silent = strings(language)["finding_of_persons"]
+    return tuple(
+        replace(line, text=silent, scope="") if _names_one(finding, persons) else line
+        for finding, line in zip(profiles.findings, lines, strict=True)
+    )
+
+
+def _names_one(finding: Finding, persons: frozenset[str]) -> bool:
+    """Tell whether an id of a person stands in a finding, as a word of its sentence or among its facts."""
+    words = {w.strip(".,;:()«»'\"") for text in (finding.ru, finding.en) for w in text.split()}
+    if not persons.isdisjoint(words | set(finding.scope) | set(_texts(finding.facts))):
+        return True
+    return any(person in finding.en for person in persons if " " in person)
+
+
+def _texts(fact: object) -> Iterator[str]:
+    if isinstance(fact, Mapping):
+        fact = list(fact.values())
+    if isinstance(fact, str):
+        yield fact
+    elif isinstance(fact, Iterable):
+        for part in fact:
+            yield from _texts(part)
