@@ -26,7 +26,7 @@ def shipped() -> Shipped:
     return cache(load_bank)
 
 
-def plain_report(result: Result, folder: Path, *, language: str, persons: bool = True) -> Path:
+def plain_report(result: Result, folder: Path, *, language: str, show: str = "persons") -> Path:
     """Write the document and no pages."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ("profiles.json" if result.kind == "deficit_profiles" else "result.json")).write_bytes(

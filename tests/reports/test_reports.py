@@ -387,7 +387,7 @@ def test_aggregates_name_no_person(language: Literal["ru", "en"], tmp_path: Path
     with_finding = replace(profiles, findings=(*profiles.findings, MISFIT.of(profiles.persons[:3])))
     cdx.report(with_finding, tmp_path / "r", language=language)
     (tmp_path / "r" / "notes.txt").write_text("mine", encoding="utf-8")
-    cdx.report(with_finding, tmp_path / "r", language=language, persons=False)
+    cdx.report(with_finding, tmp_path / "r", language=language, show="aggregates")
     inside = {p.relative_to(tmp_path / "r").parts[0] for p in (tmp_path / "r").rglob("*")}
     assert inside == {"index.html", "groups", "cohort.csv", "cohort.xlsx", "notes.txt"}
     texts = [p.read_bytes().decode("utf-8", "replace") for p in (tmp_path / "r").rglob("*.*")]
@@ -405,7 +405,7 @@ def test_aggregates_name_no_person(language: Literal["ru", "en"], tmp_path: Path
 def test_aggregates_show_the_same_everywhere_and_nothing_about_few(tmp_path: Path) -> None:
     """Numbers of table, workbook and pages are those of the persons, and each of ten or more."""
     profiles = big_cohort()
-    cdx.report(profiles, tmp_path / "r", language="en", persons=False)
+    cdx.report(profiles, tmp_path / "r", language="en", show="aggregates")
     table = pd.read_csv(tmp_path / "r" / "cohort.csv", encoding="utf-8-sig", keep_default_na=False)
     sheet = pd.read_excel(tmp_path / "r" / "cohort.xlsx", sheet_name="Groups", engine="calamine", keep_default_na=False)
     assert table.astype(str).replace("", "nan").to_numpy().shape == sheet.to_numpy().shape
@@ -434,9 +434,9 @@ def test_aggregates_of_few_or_of_other_results_are_refused(few: cdx.DeficitProfi
         cdx.simulate(cdx.load_bank("physics"), 12, rng=np.random.default_rng(1)), cdx.load_bank("physics")
     )
     with pytest.raises(ReportError, match="Scores"):
-        cdx.report(scores, tmp_path / "r", persons=False)
+        cdx.report(scores, tmp_path / "r", show="aggregates")
     with pytest.raises(ReportError, match=r"9 persons.*10 or more"):
-        cdx.report(few.select(few.persons[:9]), tmp_path / "r", persons=False)
+        cdx.report(few.select(few.persons[:9]), tmp_path / "r", show="aggregates")
     with pytest.raises(ReportError, match=r"would hold persons"):
-        cdx.report(few, tmp_path / "r.json", persons=False)
+        cdx.report(few, tmp_path / "r.json", show="aggregates")
     assert not list(tmp_path.iterdir())

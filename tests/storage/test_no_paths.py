@@ -73,7 +73,7 @@ def _written(out: Path) -> Path:
         cdx.report(result, out / name)
         cdx.report(result, out / f"{name}.json")
         (out / f"{name}.txt").write_text(f"{result}\n{result._repr_html_()}", encoding="utf-8")
-    cdx.report(profiles, out / "aggregates", persons=False)
+    cdx.report(profiles, out / "aggregates", show="aggregates")
     profiles.to_jsonl(out / "profiles.jsonl")
     cdx.save_bank(bank, out / "bank2")
     return out

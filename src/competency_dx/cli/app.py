@@ -195,7 +195,7 @@ def diagnose(
         terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings
     )
     with terminal.stage("Отчёт", "Report"):
-        page = write_report(profiles, out, language=language.code, persons=not aggregates_only)
+        page = write_report(profiles, out, language=language.code, show=arguments.shown(aggregates_only))
     if (document := out / "profiles.json").is_file():
         terminal.result(document)
     terminal.result(page)
@@ -211,5 +211,5 @@ def report(
     """Write the report of a result document: bank, responses, calibration, scores or profiles."""
     from competency_dx.reports import report as write_report
 
-    terminal, persons = Terminal(language=language.code), not aggregates_only
-    terminal.result(write_report(read_result(result), out, language=language.code, persons=persons))
+    page = write_report(read_result(result), out, language=language.code, show=arguments.shown(aggregates_only))
+    Terminal(language=language.code).result(page)

@@ -76,6 +76,11 @@ RowNumbers = Annotated[
 ]
 
 
+def shown(aggregates_only: bool) -> Literal["persons", "aggregates"]:
+    """Return what a report shows."""
+    return "aggregates" if aggregates_only else "persons"
+
+
 def _of_table(
     person: Annotated[
         str | None, typer.Option("--person", metavar="COLUMN", help="Column of person ids [default: found by name]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from competency_dx.errors import ReportError, wrong_type
 from competency_dx.reports.files import csv_bytes, workbook_bytes
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from competency_dx.competencies import DeficitProfiles
     from competency_dx.quality import ItemAnalysis
 
+Shown = Literal["persons", "aggregates"]
 FILES = (".html", ".csv", ".xlsx", ".json")
 NOT_WRITTEN = (".pdf", ".docx", ".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
 MADE_HERE = 'name="generator" content="competency_dx"'
@@ -36,8 +37,8 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         .xlsx or .json, and only this one is written.
     language : {"ru", "en"}
         Language of pages and workbook, and decimal comma or point in the CSV.
-    persons : bool
-        False is for profiles only, and writes aggregates: the cohort page, a page for each group and ``cohort.csv`` and
+    show : {"persons", "aggregates"}
+        Aggregates are written of profiles only: the cohort page, a page for each group and ``cohort.csv`` and
         ``.xlsx``; no person, and nothing about fewer than ten of them, stands in any of these or can be computed from them
         (see `suppression.suppressed`). What an earlier report with persons wrote into the folder is removed.
 
@@ -56,8 +57,8 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     MissingDependencyError
         When jinja2, matplotlib or xlsxwriter is needed and not installed.
     """
-    target = _check(result, folder_or_file, language, persons=persons)
-    written = _written(result, language) if persons else _aggregates(result, language)
+    target = _check(result, folder_or_file, language, show=show)
+    written = _written(result, language) if show == "persons" else _aggregates(result, language)
     if target.suffix.lower() in FILES and not target.is_dir():
         return write_whole(target, _single(result, target.suffix.lower(), language, written, alone=True))
     environment()
@@ -123,9 +124,11 @@ def _is_ours(folder: Path, name: str) -> bool:
     return len(place.parts) == 1 and place.stem in {"profiles", "cohort"} and place.suffix in FILES[1:]
 
 
-def _check(result: object, folder_or_file: str | Path, language: object, *, persons: bool) -> Path:
+def _check(result: object, folder_or_file: str | Path, language: object, *, show: object) -> Path:
     if language not in get_args(Language):
         raise ReportError("reports.language", tongue=language)
+    if show not in get_args(Shown):
+        raise ReportError("reports.show", show=show)
     if not isinstance(result, Result):
         raise ReportError("reports.not_a_result", given=type(result).__name__)
     if not isinstance(folder_or_file, str | Path):
@@ -133,7 +136,7 @@ def _check(result: object, folder_or_file: str | Path, language: object, *, pers
     target = Path(folder_or_file)
     if target.suffix.lower() in NOT_WRITTEN and not target.is_dir():
         raise ReportError("reports.ending", suffix=target.suffix, files=FILES)
-    if not persons and target.suffix.lower() == ".json" and not target.is_dir():
+    if show == "aggregates" and target.suffix.lower() == ".json" and not target.is_dir():
         raise ReportError("reports.aggregates_json", target=target.name)
     if target.is_file() and target.suffix.lower() not in FILES:
         raise ReportError("reports.not_a_folder", target=target.name, files=FILES)
