@@ -22,7 +22,7 @@ NOT_WRITTEN = (".pdf", ".docx", ".doc", ".htm", ".xls", ".txt", ".md", ".tsv", "
 MADE_HERE = 'name="generator" content="competency_dx"'
 
 
-def report(result: Result, folder_or_file: str | Path, *, language: Language = "ru", persons: bool = True) -> Path:
+def report(result: Result, folder_or_file: str | Path, *, language: Language = "ru", show: Shown = "persons") -> Path:
     """Write a result as pages and tables that need neither this library nor a network to be read.
 
     Parameters
