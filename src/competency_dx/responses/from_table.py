@@ -144,7 +144,6 @@ def from_points(array: NDArray[Any], layout: Layout) -> Responses:
     for part in (scores, reasons):
         part.flags.writeable = False
     ids = numbered(P)
-    ids.flags.writeable = False
     empty = emptiness(ids, list(items), reasons) if reasons.any() else []
     return Responses(
         persons=ids,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Ints
+from competency_dx.arrays import Ints, names
 from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding
 from competency_dx.responses.findings import ATTEMPTS, HEADER_MATCHED, SPELLINGS, UNKNOWN_ITEMS, VARYING
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from competency_dx.arrays import Codes, Names
     from competency_dx.bank import ItemBank
     from competency_dx.responses.reading.roles import Roles
+
+MANY = 1 << 17  # persons
 
 
 class LongColumns(NamedTuple):
@@ -141,9 +144,15 @@ def alike(ids: Sequence[str]) -> list[str]:
 
 
 def numbered(n: int) -> Names:
-    """Return the ids "1" … "n"."""
-    out: Names = np.array(list(map(str, range(1, n + 1))), dtype=object)
-    return out
+    """Return the ids "1" … "n", read-only."""
+    size = 1 << max(n - 1, 0).bit_length()
+    return _first(size)[:n] if size <= MANY else names(range(1, n + 1))
+
+
+@lru_cache(maxsize=MANY.bit_length())
+def _first(n: int) -> Names:
+    """Return the ids of so many persons: writing them takes longer than reading their answers, and they are the same again."""
+    return names(range(1, n + 1))
 
 
 def owners(roles: Roles) -> tuple[Names, Ints]:
