@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,14 @@ def test_bytes_do_not_depend_on_the_number_of_workers(simulate: Simulate) -> Non
         with ThreadPoolExecutor(workers) as pool:
             out.append(classify(data.frame, data.q, method=ClassificationML(executor=pool)).to_json())
     assert out[0] == out[1] == classify(data.frame, data.q).to_json()
+
+
+def test_processes_estimate_to_the_same_bytes(simulate: Simulate) -> None:
+    data = simulate(persons=1500, seed=2)
+    assert len(np.unique(data.frame.to_numpy(), axis=0)) > 512  # more than one block of patterns
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = classify(data.frame, data.q, method=ClassificationML(executor=pool))
+    assert found.to_json() == classify(data.frame, data.q).to_json()
 
 
 @pytest.mark.parametrize("model", ["GDINA", "ACDM", "LLM", "DINA"])

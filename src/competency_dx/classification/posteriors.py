@@ -14,7 +14,8 @@ from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, gathered
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_joint, posteriors
+from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_joint
+from competency_dx.kernels.grid import normalise
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
 from competency_dx.result import Result, frame
@@ -204,12 +205,13 @@ def posterior_blocks(answers: MatchedClasses, calibration: ClassCalibration) -> 
     of_profile, alike = inverse.ravel(), table[:, first]
     prior, even = np.log(np.maximum(calibration.profile_probabilities, 1e-300)), np.zeros(len(first))
     with one_blas_thread():
-        for block in blocks(len(answers.patterns.weight), BLOCK):
-            joint = log_joint(answers.patterns, block, alike, even)[:, of_profile]
+        sizes = blocks(len(answers.patterns.weight), BLOCK)
+        for block, patterns in zip(sizes, answers.patterns.pieces(BLOCK), strict=True):
+            joint = log_joint(patterns, alike, even)[:, of_profile]
             likeliest = joint.argmax(axis=1)
             joint += prior
             best = joint.argmax(axis=1)
-            yield PosteriorBlock(block, posteriors(joint)[1], best, likeliest)
+            yield PosteriorBlock(block, normalise(joint)[1], best, likeliest)
 
 
 def fingerprint(data: Responses, calibration: ClassCalibration) -> dict[str, str]:

@@ -73,7 +73,8 @@ class OneDimension(Integral):
 
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:  # noqa: ARG002
         """Return the E-step at φ, in single precision on the way to the maximum."""
-        mean, variance = self._normals(of, phi)
+        gamma, sigma = of.normals(phi)
+        mean, variance = self.persons.regressors @ gamma[:, 0], sigma[:, 0, 0]
         theta, log_weight = self._support(mean, variance, points)
         tables = Tables(theta, log_weight, of.curves(phi, theta))
         answers = self._placed(mean, variance)
@@ -82,11 +83,6 @@ class OneDimension(Integral):
         fine = float(theta[1] - theta[0]) / sd, x.narrowest / sd
         kept = _OnLine(tables, mean, variance, x)
         return EStep(x.log_likelihood, x.upper, x.totals, theta, tables.log_prob, *fine, kept)
-
-    def _normals(self, of: Marginal, phi: Floats) -> tuple[Floats, Floats]:
-        """Return means of persons (P,) or (1,) and variances of groups (G,)."""
-        gamma, sigma = of.normals(phi)
-        return self.persons.regressors @ gamma[:, 0], sigma[:, 0, 0]
 
     def _support(self, mean: Floats, variance: Floats, points: int) -> tuple[Floats, Floats]:
         """Return points (Q,) that span the populations, and log weights (Q,)."""

@@ -20,13 +20,13 @@ class _MeanAndSpread(ABC):
     def __post_init__(self) -> None:
         _positive(self.sd)
 
+    def __str__(self) -> str:
+        return f"N({self.mean:g}, {self.sd:g}²)"
+
 
 @value
 class Normal(_MeanAndSpread):
     """A normal prior, parameter ~ N(mean, sd²)."""
-
-    def __str__(self) -> str:
-        return f"N({self.mean:g}, {self.sd:g}²)"
 
 
 @value
@@ -67,9 +67,6 @@ class Beta:
 @value
 class LogitNormal(_MeanAndSpread):
     """A normal prior of the logit of an asymptote, log(c / (1 - c)) ~ N(mean, sd²), density by the logit."""
-
-    def __str__(self) -> str:
-        return f"N({self.mean:g}, {self.sd:g}²)"
 
 
 def _positive(x: float) -> None:

@@ -92,12 +92,7 @@ def map_blocks(
 
     Cutting depends on `n` and `size` alone, so sums over the blocks have the same bytes on one core and on many.
     """
-    cuts = list(blocks(n, size))
-    with one_blas_thread():
-        if len(cuts) == 1:
-            yield function(cuts[0])
-        else:
-            yield from (executor or default_executor()).map(function, cuts)
+    return map_pieces(function, blocks(n, size), executor=executor)
 
 
 def map_pieces(function: Callable[[S], T], pieces: Iterable[S], *, executor: Executor | None = None) -> Iterator[T]:
@@ -108,7 +103,7 @@ def map_pieces(function: Callable[[S], T], pieces: Iterable[S], *, executor: Exe
     """
     todo = list(pieces)
     with one_blas_thread():
-        if executor is None and len(todo) == 1:
+        if len(todo) == 1:
             yield function(todo[0])
         elif executor is None or isinstance(executor, ThreadPoolExecutor):
             yield from (executor or default_executor()).map(function, todo)

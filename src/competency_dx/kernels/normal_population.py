@@ -84,6 +84,21 @@ def population_information(moments: Moments, covariance: Floats) -> Floats:
     return out
 
 
+def expected_scores(off: Floats, spread: Floats, *, covariance: Floats, group: Ints, regressors: Floats) -> Floats:
+    """Return the expected scores (n, N) of persons from the moments of e: E[e] (n, D) and Cov[e] (n, D, D).
+
+    With y = Σ⁻¹ e they are w_r E[y_d] by γ_rd and E[y_a y_b] less Σ⁻¹_ab by Σ_ab (half of it for a = b); `group` is (n,) or (1,).
+    """
+    D, member = off.shape[1], np.broadcast_to(group, (len(off),))
+    (a, b), linear, squares = pairs(D), np.zeros_like(off), []
+    for g, A in enumerate(np.linalg.inv(covariance)):
+        own, y = (member == g)[:, None], off @ A
+        linear += own * y
+        squares.append(own * halves(D) * (y[:, a] * y[:, b] + (A @ spread @ A)[:, a, b] - A[a, b]))
+    first = (regressors[:, :, None] * linear[:, None]).reshape(len(off), regressors.shape[1] * D)
+    return np.concatenate([first, *squares], axis=1)
+
+
 def expected_information(persons: float, inverse: Floats) -> Floats:
     """Return the Fisher information (T, T) of a covariance matrix with this inverse (D, D)."""
     basis = _directions(len(inverse)) @ inverse

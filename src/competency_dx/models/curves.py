@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats
+from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.kernels import families
 from competency_dx.kernels.families.item_kernel import FLOOR
 from competency_dx.models.item_parameters import ItemParameters
+
+Tables = Iterator[tuple[Floats, float]]  # probabilities at points of parameters, and their weights
 
 AXIS_POINTS = 5
 PRODUCT_DIMENSIONS = 3
@@ -29,14 +31,19 @@ def averaged_log_probabilities(parameters: ItemParameters, theta: Floats, uncert
     The expectation over the normal (a, e_1 …) is by cubature.
     """
     out = log_probabilities(parameters, theta)
-    for K in np.unique(parameters.n_categories[uncertain]):
-        chosen = np.flatnonzero(uncertain & (parameters.n_categories == K))
-        tables = _tables(parameters.take(chosen), int(K), theta)
+    for chosen, K, tables in _tables_by_size(parameters, theta, uncertain):
         out[chosen, :K] = np.log(np.maximum(sum(weight * prob for prob, weight in tables), TINY))
     return np.maximum(out, FLOOR)
 
 
-def _tables(parameters: ItemParameters, K: int, theta: Floats) -> Iterator[tuple[Floats, float]]:
+def _tables_by_size(parameters: ItemParameters, theta: Floats, uncertain: Bools) -> Iterator[tuple[Ints, int, Tables]]:
+    """Yield the uncertain items of each number of categories K, and their tables of `_tables`."""
+    for K in np.unique(parameters.n_categories[uncertain]):
+        chosen = np.flatnonzero(uncertain & (parameters.n_categories == K))
+        yield chosen, int(K), _tables(parameters.take(chosen), int(K), theta)
+
+
+def _tables(parameters: ItemParameters, K: int, theta: Floats) -> Tables:
     """Yield category probabilities (n, K, Q) at the points of the cubature over (a, e_1 …), with their weights."""
     D, total = parameters.slopes.shape[1], parameters.covariance.shape[1]
     own, width = D + K - 1, D + parameters.intercepts.shape[1] - 1
@@ -72,11 +79,9 @@ def uncertain_scores(parameters: ItemParameters, theta: Floats, uncertain: Bools
     """Return mean and variance (I, Q) of the expected score E[X | θ] over each uncertain item's own parameters."""
     mean = expected_scores(parameters, theta)
     variance = np.zeros_like(mean)
-    for K in np.unique(parameters.n_categories[uncertain]):
-        chosen = np.flatnonzero(uncertain & (parameters.n_categories == K))
-        first = np.zeros((len(chosen), len(theta)))
-        second = np.zeros_like(first)
-        for prob, weight in _tables(parameters.take(chosen), int(K), theta):
+    for chosen, K, tables in _tables_by_size(parameters, theta, uncertain):
+        first, second = np.zeros((2, len(chosen), len(theta)))
+        for prob, weight in tables:
             score = np.einsum("k,nkq->nq", np.arange(K, dtype=float), prob)
             first += weight * score
             second += weight * score**2
@@ -93,10 +98,9 @@ def informed_scores(parameters: ItemParameters, theta: Floats, uncertain: Bools)
     K_max = parameters.intercepts.shape[1]
     mean = np.repeat(expected_scores(parameters, theta)[:, None], K_max, axis=1)
     variance = np.zeros_like(mean)
-    for K in np.unique(parameters.n_categories[uncertain]):
-        chosen = np.flatnonzero(uncertain & (parameters.n_categories == K))
-        total, first, second = (np.zeros((len(chosen), K, len(theta))) for _ in range(3))
-        for prob, weight in _tables(parameters.take(chosen), int(K), theta):
+    for chosen, K, tables in _tables_by_size(parameters, theta, uncertain):
+        total, first, second = np.zeros((3, len(chosen), K, len(theta)))
+        for prob, weight in tables:
             score = np.einsum("k,nkq->nq", np.arange(K, dtype=float), prob)[:, None]
             likelihood = weight * prob
             total += likelihood

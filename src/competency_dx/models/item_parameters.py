@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import field, fields, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -267,19 +268,11 @@ class ItemParameters:
     def take(self, index: Sequence[int] | Ints) -> ItemParameters:
         """Return the parameters of some of the items."""
         at = np.asarray(index, dtype=np.int64)
-        return replace(
-            self,
-            items=tuple(self.items[i] for i in at),
-            families=tuple(self.families[i] for i in at),
-            statuses=tuple(self.statuses[i] for i in at),
-            n_categories=self.n_categories[at],
-            slopes=self.slopes[at],
-            intercepts=self.intercepts[at],
-            extras=self.extras[at],
-            covariance=self.covariance[at],
-            options=tuple(self.options[i] for i in at) if self.options else (),
-            item_groups=tuple(self.item_groups[i] for i in at) if self.item_groups else (),
-        )
+        out: dict[str, Any] = {}
+        for name in (f.name for f in fields(self) if f.name != "population"):
+            held = getattr(self, name)
+            out[name] = held[at] if isinstance(held, np.ndarray) else tuple(held[i] for i in at if held)
+        return replace(self, **out)
 
 
 def measuring(single: ItemParameters, dimension: Ints, population: NormalPopulation) -> ItemParameters:

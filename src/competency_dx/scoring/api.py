@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,9 +78,7 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         raise ScoringError("scoring.method", method=method)
     source = parameters if isinstance(parameters, ItemBank) else as_calibration(parameters)
     if source is None:
-        from competency_dx.scoring.mastery import mastery_scores
-
-        return mastery_scores(data, cast("ClassCalibration", parameters), method)
+        return _mastery(data, parameters, method)
     parts: list[Estimates] = []
     findings = gathered(data.findings, findings_of(parameters))
     rows, whole = [], isinstance(method, EAP) and method.item_uncertainty == "all"
@@ -105,6 +103,32 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         reliability=np.array([_reliability(found, d, method) for d in range(found.theta.shape[1])]),
         findings=findings,
         provenance=provenance("score", {"responses": found.digest, "parameters": source_of(source)}, _settings(method)),
+    )
+
+
+def _mastery(data: Responses, calibration: object, method: Method) -> Scores:
+    """Return P(mastery) of each person and attribute (P, A) with the posterior covariance of the attributes."""
+    from competency_dx.classification import ClassCalibration, attribute_posteriors
+
+    if not isinstance(calibration, ClassCalibration):
+        raise ScoringError("persons.not_parameters", given=type(calibration).__name__)
+    if not isinstance(method, EAP):
+        raise ScoringError("scoring.mastery_method", given=type(method).__name__)
+    found = attribute_posteriors(data, calibration, missing=method.missing)
+    spread = found.theta.var(axis=0, ddof=1) if len(found.theta) > 1 else np.full(found.theta.shape[1], np.nan)
+    error = np.einsum("paa->pa", found.covariance).mean(axis=0)
+    n_items = np.repeat(found.n_items[:, None], found.theta.shape[1], axis=1)
+    return Scores(
+        method="EAP",
+        persons=data.persons,
+        dimensions=calibration.population.dimensions,
+        theta=found.theta,
+        covariance=found.covariance,
+        n_items=n_items,
+        status=np.where(n_items == 0, 3, 0).astype(np.int8),
+        reliability=spread / (spread + error),
+        findings=found.findings,
+        provenance=provenance("score", dict(found.provenance.inputs), dict(found.provenance.settings)),
     )
 
 

@@ -11,13 +11,15 @@ class; both are matrix products.
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints
-from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.classes.item_classes import Patterns, by_group, log_joint, posteriors
+from competency_dx.kernels.blocks import map_pieces
+from competency_dx.kernels.classes.item_classes import Patterns, by_group, log_joint
+from competency_dx.kernels.grid import normalise
 
 BLOCK, LARGE_BLOCK = 512, 4096
 NOBODY = 1e-12
@@ -62,21 +64,8 @@ def louis(patterns: Patterns, point: Point, executor: Executor | None = None) ->
     item_of = np.zeros(G, dtype=np.int64)
     item_of[point.place] = np.arange(len(point.place))[:, None]
     variance = point.p * (1 - point.p)
-
-    def one(block: slice) -> tuple[Floats, ...]:
-        _, posterior = posteriors(log_joint(patterns, block, table, log_weight))
-        right, w = patterns.right[block], patterns.weight[block]
-        given = np.ones_like(right) if patterns.given is None else patterns.given[block]
-        S = posterior @ member
-        S *= (right[:, item_of] - given[:, item_of] * point.p) / variance
-        S = np.concatenate([S, posterior @ point.scores], axis=1)
-        weighted = S * w[:, None]
-        mass = posterior * w[:, None]
-        gram = _between_items(right, given, mass, point)
-        return (S.T @ weighted, gram, right.T @ mass, given.T @ mass, mass.sum(axis=0), weighted.sum(axis=0))
-
-    U = len(patterns.weight)
-    parts = map_blocks(one, U, size=BLOCK if U <= LARGE_BLOCK else LARGE_BLOCK, executor=executor)
+    pieces = patterns.pieces(BLOCK if len(patterns.weight) <= LARGE_BLOCK else LARGE_BLOCK)
+    parts = map_pieces(partial(_block_sums, point, log_weight, member, item_of), pieces, executor=executor)
     total = next(parts)
     for part in parts:
         for so_far, more in zip(total, part, strict=True):
@@ -90,6 +79,21 @@ def louis(patterns: Patterns, point: Point, executor: Executor | None = None) ->
     information[G:, :G] = information[:G, G:].T
     counts = [by_group(x, point.place, G) for x in (right, given)]
     return Louis(slope, information, counts[0], counts[1], nodes)
+
+
+def _block_sums(
+    point: Point, log_weight: Floats, member: Floats, item_of: Ints, patterns: Patterns
+) -> tuple[Floats, ...]:
+    """Return what a block of patterns adds: S Sᵀ, Gram matrix between items, right answers, answers, persons, gradient."""
+    _, posterior = normalise(log_joint(patterns, point.p[point.place], log_weight))
+    right, w, p = patterns.right, patterns.weight, point.p
+    given = np.ones_like(right) if patterns.given is None else patterns.given
+    S = posterior @ member
+    S *= (right[:, item_of] - given[:, item_of] * p) / (p * (1 - p))
+    S = np.concatenate([S, posterior @ point.scores], axis=1)
+    weighted, mass = S * w[:, None], posterior * w[:, None]
+    gram = _between_items(right, given, mass, point)
+    return (S.T @ weighted, gram, right.T @ mass, given.T @ mass, mass.sum(axis=0), weighted.sum(axis=0))
 
 
 def _between_items(right: Floats, given: Floats, mass: Floats, point: Point) -> Floats:

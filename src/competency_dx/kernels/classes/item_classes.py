@@ -8,15 +8,18 @@ restrictions are kept exactly by least distance programming.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
 
-from competency_dx.arrays import Floats, Ints
-from competency_dx.kernels.blocks import map_blocks
+from competency_dx.arrays import Floats, Ints, blocks
+from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.classes.least_distance import nearest
+from competency_dx.kernels.grid import normalise
 
 Link = Literal["identity", "logit"]
 
@@ -33,6 +36,11 @@ class Patterns(NamedTuple):
     right: Floats
     given: Floats | None
     weight: Floats
+
+    def pieces(self, size: int) -> Iterator[Patterns]:
+        """Yield the patterns in blocks, views of the whole."""
+        for at in blocks(len(self.weight), size):
+            yield Patterns(self.right[at], None if self.given is None else self.given[at], self.weight[at])
 
 
 class Predictor(NamedTuple):
@@ -65,40 +73,22 @@ class ExpectedClasses(NamedTuple):
     nodes: Floats
 
 
-def log_joint(patterns: Patterns, block: slice, table: Floats, log_weight: Floats) -> Floats:
+def log_joint(patterns: Patterns, table: Floats, log_weight: Floats) -> Floats:
     """Return log P(answers, class) (u, C) for probabilities (I, C) of a right answer."""
     low = np.log1p(-table)
-    joint = patterns.right[block] @ (np.log(table) - low)
+    joint = patterns.right @ (np.log(table) - low)
     if patterns.given is None:
         joint += low.sum(axis=0)
     else:
-        joint += patterns.given[block] @ low
+        joint += patterns.given @ low
     joint += log_weight
     return np.asarray(joint)
 
 
-def posteriors(joint: Floats) -> tuple[Floats, Floats]:
-    """Turn log joint (u, C) into posteriors in place; return log of the normalising constants (u,) and posteriors."""
-    top = joint.max(axis=1)
-    joint -= top[:, None]
-    np.exp(joint, out=joint)
-    total = joint.sum(axis=1)
-    joint /= total[:, None]
-    return np.log(total) + top, joint
-
-
 def e_step(patterns: Patterns, table: Floats, probability: Floats, executor: Executor | None = None) -> ExpectedClasses:
     """Return marginal log-likelihood and expected counts for probabilities (I, C) and class probabilities (C,)."""
-    log_weight = np.log(np.maximum(probability, 1e-300))
-
-    def one(block: slice) -> ExpectedClasses:
-        evidence, posterior = posteriors(log_joint(patterns, block, table, log_weight))
-        w = patterns.weight[block]
-        posterior *= w[:, None]
-        given = np.zeros((0, 0)) if patterns.given is None else patterns.given[block].T @ posterior
-        return ExpectedClasses(float(w @ evidence), patterns.right[block].T @ posterior, given, posterior.sum(axis=0))
-
-    parts = map_blocks(one, len(patterns.weight), size=BLOCK, executor=executor)
+    one = partial(_block_statistics, table, np.log(np.maximum(probability, 1e-300)))
+    parts = map_pieces(one, patterns.pieces(BLOCK), executor=executor)
     ll, right, given, persons = next(parts)
     for part in parts:
         ll += part.log_likelihood
@@ -110,27 +100,35 @@ def e_step(patterns: Patterns, table: Floats, probability: Floats, executor: Exe
     return ExpectedClasses(ll, right, given, persons)
 
 
+def _block_statistics(table: Floats, log_weight: Floats, patterns: Patterns) -> ExpectedClasses:
+    """Return the statistics of one block of patterns; no answers (0, 0) where they are complete."""
+    evidence, posterior = normalise(log_joint(patterns, table, log_weight))
+    posterior *= patterns.weight[:, None]
+    given = np.zeros((0, 0)) if patterns.given is None else patterns.given.T @ posterior
+    likelihood = float(patterns.weight @ evidence)
+    return ExpectedClasses(likelihood, patterns.right.T @ posterior, given, posterior.sum(axis=0))
+
+
 def class_gradient(patterns: Patterns, table: Floats, evidence: Floats, executor: Executor | None = None) -> Floats:
     """Return Σ_p P(answers | class) / P(answers) (C,): above the number of persons where a class is missed.
 
     It is the derivative of the log-likelihood by the probability of each class; `evidence` (U,) is log P(answers).
     """
+    given = zip(patterns.pieces(BLOCK), np.split(evidence, range(BLOCK, len(evidence), BLOCK)), strict=True)
+    return np.asarray(np.sum(list(map_pieces(partial(_block_gradient, table), given, executor=executor)), axis=0))
 
-    def one(block: slice) -> Floats:
-        ratio = log_joint(patterns, block, table, np.zeros(table.shape[1])) - evidence[block, None]
-        return np.asarray(patterns.weight[block] @ np.exp(np.minimum(ratio, 600.0)))
 
-    parts = list(map_blocks(one, len(patterns.weight), size=BLOCK, executor=executor))
-    return np.asarray(np.sum(parts, axis=0))
+def _block_gradient(table: Floats, given: tuple[Patterns, Floats]) -> Floats:
+    patterns, evidence = given
+    ratio = log_joint(patterns, table, np.zeros(table.shape[1])) - evidence[:, None]
+    return np.asarray(patterns.weight @ np.exp(np.minimum(ratio, 600.0)))
 
 
 def log_evidence(patterns: Patterns, table: Floats, probability: Floats) -> Floats:
     """Return log P(answers) of each pattern (U,)."""
     log_weight = np.log(np.maximum(probability, 1e-300))
-    blocks = map_blocks(
-        lambda b: posteriors(log_joint(patterns, b, table, log_weight))[0], len(patterns.weight), size=BLOCK
-    )
-    return np.concatenate(list(blocks))
+    parts = map_pieces(lambda piece: normalise(log_joint(piece, table, log_weight))[0], patterns.pieces(BLOCK))
+    return np.concatenate(list(parts))
 
 
 def by_group(of_classes: Floats, place: Ints, G: int) -> Floats:
@@ -182,7 +180,11 @@ def _newton(item: Predictor, start: Floats, R: Floats, N: Floats) -> Floats:
     G, h = restrictions(item)
     beta, now = start, _objective(item, start, R, N)
     for _ in range(NEWTON_STEPS):
-        score, weight = _slopes(item, beta, R, N)
+        p = _probability(item, beta)  # then slope and information of the objective by the predictor of each group
+        if item.link == "logit":
+            score, weight = R - N * p, N * p * (1 - p)
+        else:
+            score, weight = (R - N * p) / (p * (1 - p)), R / p**2 + (N - R) / (1 - p) ** 2
         H = (item.design.T * weight) @ item.design
         H[np.diag_indices_from(H)] += 1e-10 * np.trace(H) + LEAST
         target = nearest(H, beta + np.linalg.solve(H, item.design.T @ score), G, h)
@@ -209,11 +211,3 @@ def _probability(item: Predictor, beta: Floats) -> Floats:
 def _objective(item: Predictor, beta: Floats, R: Floats, N: Floats) -> float:
     p = _probability(item, beta)
     return float(R @ np.log(p) + (N - R) @ np.log1p(-p))
-
-
-def _slopes(item: Predictor, beta: Floats, R: Floats, N: Floats) -> tuple[Floats, Floats]:
-    """Return derivative and information of the objective by the predictor of each group (W,)."""
-    p = _probability(item, beta)
-    if item.link == "logit":
-        return R - N * p, N * p * (1 - p)
-    return (R - N * p) / (p * (1 - p)), R / p**2 + (N - R) / (1 - p) ** 2

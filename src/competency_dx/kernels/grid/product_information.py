@@ -30,7 +30,7 @@ from competency_dx.kernels.grid.product import (
     posterior_covariance,
     posterior_of,
 )
-from competency_dx.kernels.normal_population import halves, pairs, size
+from competency_dx.kernels.normal_population import expected_scores, halves, pairs, size
 
 Singles = NDArray[np.float32]
 
@@ -199,20 +199,10 @@ def _item_means(frame: _Frame, posterior: Floats, rows: Ints) -> Floats:
 
 def _population_means(frame: _Frame, piece: _Piece, posterior: Floats) -> Floats:
     """Return the expected scores (p, H) of the populations."""
-    D = frame.theta.shape[1]
-    a, b = pairs(D)
+    D, (group, mean, covariance), w = frame.theta.shape[1], piece.normals, piece.regressors
     moments = posterior @ features(frame.theta)[1:].T
-    off = moments[:, :D] - piece.normals.mean
     spread = posterior_covariance(moments[:, :D], moments[:, D:])
-    group = np.broadcast_to(piece.normals.group, (len(posterior),))
-    linear, squares = np.zeros_like(off), []
-    for g, A in enumerate(np.linalg.inv(piece.normals.covariance)):
-        own = (group == g)[:, None]
-        y = off @ A
-        linear += own * y
-        squares.append(own * halves(D) * (y[:, a] * y[:, b] + (A @ spread @ A)[:, a, b] - A[a, b]))
-    first = (piece.regressors[:, :, None] * linear[:, None]).reshape(len(off), piece.regressors.shape[1] * D)
-    return np.concatenate([first, *squares], axis=1)
+    return expected_scores(moments[:, :D] - mean, spread, covariance=covariance, group=group, regressors=w)
 
 
 def _population_scores(off: Floats, inverse: Floats, g: int, w: Floats) -> Floats:

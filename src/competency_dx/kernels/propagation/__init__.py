@@ -16,7 +16,7 @@ Arrays run over persons last, so that every operation is one over contiguous per
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,11 +24,18 @@ from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.kernels.blocks import ROWS, at_least_two
 from competency_dx.kernels.grid import NOTHING
 
+N = TypeVar("N", bound=tuple[Any, ...])
+
 LEAST_STEP = 0.125
 FEW = 0.75  # share of persons still moving from which they go on by themselves
 NEGATIVE = 0.5  # negative precision of a site, in units of the smallest eigenvalue of Σ⁻¹: cavities stay proper
 LEAST_SD = 0.1  # of a tilted marginal, in spacings of the grid: fewer points tell nothing, and there is dividing by it
 LOG_2PI = float(np.log(2 * np.pi))
+
+
+def _taken(held: N, persons: Ints | slice) -> N:
+    """Return a tuple of arrays that run over persons last, for some of the persons."""
+    return type(held)(*(_taken(x, persons) if isinstance(x, tuple) else x[..., persons] for x in held))
 
 
 class Sites(NamedTuple):
@@ -39,7 +46,7 @@ class Sites(NamedTuple):
 
     def take(self, persons: Ints | slice) -> Sites:
         """Return the sites of some of the persons."""
-        return Sites(self.tau[:, persons], self.nu[:, persons])
+        return _taken(self, persons)
 
 
 class SweepControl(NamedTuple):
@@ -103,15 +110,7 @@ class Settled(NamedTuple):
 
     def take(self, persons: slice) -> Settled:
         """Return some of the persons."""
-        return Settled(
-            self.tilted[..., persons],
-            self.mean[:, persons],
-            self.covariance[..., persons],
-            self.sites.take(persons),
-            self.evidence[persons],
-            self.variance[:, persons],
-            self.settled[persons],
-        )
+        return _taken(self, persons)
 
     @property
     def deviations(self) -> Floats:
@@ -138,9 +137,11 @@ class _Work(NamedTuple):
 
     def take(self, persons: Ints) -> _Work:
         """Return some of the persons, their weights to be written anew."""
-        log_total, mean, covariance = (x[..., persons] for x in (self.log_total, self.mean, self.covariance))
         tilted = np.empty((*self.tilted.shape[:2], len(persons)), dtype=self.tilted.dtype)
-        return _Work(tilted, log_total, mean, covariance, self.sites.take(persons), self.variance[:, persons])
+        log_total, mean, covariance, variance = (
+            x[..., persons] for x in (self.log_total, self.mean, self.covariance, self.variance)
+        )
+        return _Work(tilted, log_total, mean, covariance, self.sites.take(persons), variance)
 
 
 class _Powers(NamedTuple):
@@ -295,7 +296,8 @@ def _finished(block: Block, work: _Work, settled: Bools, *, even: bool) -> Settl
     mean, covariance = block.mean.copy(), block.covariance.copy()
     evidence = np.zeros(len(settled))
     for d in np.flatnonzero(tau.any(axis=1) | nu.any(axis=1)).tolist():
-        evidence += _log_absorbed(mean[d], covariance[d, d], tau[d], nu[d])
+        m, grown = mean[d], 1 + tau[d] * covariance[d, d]  # log ∫ N(θ; m, v) exp(ν θ - τ θ²/2) dθ
+        evidence += 0.5 * ((nu[d] * (nu[d] * covariance[d, d] + 2 * m) - tau[d] * m**2) / grown - np.log(grown))
         _absorb(mean, covariance, d, tau[d], nu[d])
     variance, log_total, spread = covariance[k, k], work.log_total, work.variance
     if even:
@@ -306,12 +308,6 @@ def _finished(block: Block, work: _Work, settled: Bools, *, even: bool) -> Settl
     evidence += np.where(block.answered, log_total + log_spacing - log_gauss, 0.0).sum(axis=0)
     work.tilted[...] /= work.tilted.sum(axis=1)[:, None, :]
     return Settled(work.tilted, mean, covariance, work.sites, evidence, spread, settled)
-
-
-def _log_absorbed(m: Floats, v: Floats, tau: Floats, nu: Floats) -> Floats:
-    """Return log ∫ N(θ; m, v) exp(ν θ - τ θ²/2) dθ (p,)."""
-    grown = 1 + tau * v
-    return np.asarray(0.5 * ((nu * (nu * v + 2 * m) - tau * m**2) / grown - np.log(grown)))
 
 
 def hermite_coefficients(found: Settled, theta: Floats, highest: int) -> Floats:

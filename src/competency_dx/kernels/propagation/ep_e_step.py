@@ -131,13 +131,9 @@ def ep_e_step(
         new.append(part.sites)
         narrowest, unsettled = min(narrowest, part.narrowest), unsettled + part.unsettled
     ll, upper, totals, *moments = sums
+    sites = Sites(*(np.concatenate(each, axis=1) for each in zip(*new, strict=True)))
     sd = float(np.sqrt(max(narrowest, 0.0)))
-    return PropagatedExpected(float(ll), upper, totals, Moments(*moments), sd, joined_sites(new), unsettled)
-
-
-def joined_sites(parts: list[Sites]) -> Sites:
-    """Return the sites of blocks of persons as one."""
-    return Sites(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
+    return PropagatedExpected(float(ll), upper, totals, Moments(*moments), sd, sites, unsettled)
 
 
 def _block_statistics(

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Codes, Floats, Ints
+from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import JointTerms
 from competency_dx.kernels.grid.by_dimension import Design
@@ -35,7 +35,7 @@ from competency_dx.kernels.grid.louis import (
     split_scores,
     weighted_polynomials,
 )
-from competency_dx.kernels.normal_population import halves, pairs, size
+from competency_dx.kernels.normal_population import expected_scores, size
 from competency_dx.kernels.propagation import Settled, Sites, settle
 from competency_dx.kernels.propagation.ep_e_step import DEFAULT, Model, block_of, likelihood_terms, pieces
 from competency_dx.kernels.propagation.ep_population import PopulationPosterior, population_posterior
@@ -136,20 +136,14 @@ def _item_terms(
     design: Design, model: Model, found: Settled, scores: ScoresByDimension, most: int
 ) -> tuple[list[Iterator[AnyFloats]], Ints]:
     """Return for each dimension the terms c_1, c_2 … (p, F_k) of the parameters a block meets, and these among all F."""
-    terms, place = [], []
+    terms, place = list[Iterator[AnyFloats]](), []
     for part, own, at, tilted in zip(design.answers, *scores, found.tilted, strict=True):
         codes = part.coded(-1)
         met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[own.owner])
-        terms.append(_terms(codes, own.take(met), model.theta, tilted.T, most))
+        project = Projection(np.ascontiguousarray(codes.T)[own.owner[met]], own.take(met), model.theta)
+        terms.append(map(project, weighted_polynomials(tilted.T, model.theta, most)))
         place.append(at[met])
     return terms, np.concatenate(place)
-
-
-def _terms(codes: Codes, scores: SplitScores, theta: Floats, tilted: Floats, most: int) -> Iterator[AnyFloats]:
-    """Yield c_1, c_2 … (p, F) of the item parameters of one dimension."""
-    project = Projection(np.ascontiguousarray(codes.T)[scores.owner], scores, theta)
-    for weighted in weighted_polynomials(tilted, theta, most):
-        yield project(weighted)
 
 
 def _sums(
@@ -166,7 +160,9 @@ def _sums(
         product = _mehler(terms, power, weight)
         out = out + product
         if r <= 2:
-            cross = [x + _crossed(y, terms, r) for x, y in zip(cross, groups, strict=True)]
+            for g, y in enumerate(groups):
+                along = [y.along(k, r) @ term[y.members] for k, term in enumerate(terms)]
+                cross[g] = cross[g] + np.concatenate(along, axis=1)
         size = float(np.trace(product))
         total += size
         if r >= 2 and size <= NEGLIGIBLE * total:
@@ -187,11 +183,6 @@ def _mehler(terms: tuple[AnyFloats, ...], power: Floats, weight: Floats | None) 
             out[here, there] = own.T @ (other * power[k, l][:, None].astype(one.dtype))
             out[there, here] = out[here, there].T
     return out
-
-
-def _crossed(y: PopulationPosterior, terms: tuple[AnyFloats, ...], r: int) -> Floats:
-    """Return Σ_p Cov (N, F) of the scores of a population with those of the items, as far as term r goes."""
-    return np.concatenate([y.along(k, r) @ term[y.members] for k, term in enumerate(terms)], axis=1)
 
 
 def ep_person_scores(
@@ -217,20 +208,7 @@ def _block_scores(
         at, own = derivatives.place[k], part.coded(-1)[:, derivatives.owner[k]]
         for category, table in enumerate(derivatives.tables[:, at]):
             items[:, at] += (own == category) * (found.tilted[k].T @ table.T)
-    return np.concatenate([items, _population_scores(design, model, found)], axis=1)
-
-
-def _population_scores(design: Design, model: Model, found: Settled) -> Floats:
-    """Return E[scores of the population parameters] (p, N)."""
-    (R, D), G = model.coefficients.shape, len(model.covariance)
-    (a, b), half = pairs(D), halves(D)
-    off = found.mean.T - design.regressors @ model.coefficients
-    out = np.zeros((design.persons, size(R, G, D)))
-    for g, inverse in enumerate(np.linalg.inv(model.covariance)):
-        members = np.flatnonzero(design.group == g)
-        y = off[members] @ inverse
-        spread = inverse @ found.covariance[:, :, members].transpose(2, 0, 1) @ inverse
-        out[members, : R * D] = (design.regressors[members][:, :, None] * y[:, None, :]).reshape(len(members), R * D)
-        at = np.arange(R * D + g * len(half), R * D + (g + 1) * len(half))
-        out[np.ix_(members, at)] = (spread[:, a, b] + y[:, a] * y[:, b] - inverse[a, b]) * half
-    return out
+    off, spread = found.mean.T - design.regressors @ model.coefficients, found.covariance.transpose(2, 0, 1)
+    w, group = design.regressors, design.group
+    population = expected_scores(off, spread, covariance=model.covariance, group=group, regressors=w)
+    return np.concatenate([items, population], axis=1)
