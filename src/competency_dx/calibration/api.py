@@ -123,10 +123,7 @@ def classifies(model: str | Mapping[str, str]) -> bool:
 
 
 def classes(
-    data: Responses,
-    model: str | Mapping[str, str],
-    q_matrix: Dimensions,
-    method: MarginalML | Girth | ClassificationML,
+    data: Responses, model: str | Mapping[str, str], q_matrix: Dimensions, method: MarginalML | Girth | ClassificationML
 ) -> ClassCalibration:
     """Calibrate a diagnostic classification model."""
     if not hasattr(q_matrix, "columns"):

@@ -27,15 +27,7 @@ from competency_dx.calibration.item_setup import (
 )
 from competency_dx.calibration.report import FitSetting, assembled, unfinished
 from competency_dx.calibration.sample import Sample, sample_of, sandwich
-from competency_dx.engine import (
-    Fit,
-    Known,
-    Marginal,
-    Priors,
-    category_counts,
-    fit_histogram,
-    within_bounds,
-)
+from competency_dx.engine import Fit, Known, Marginal, Priors, category_counts, fit_histogram, within_bounds
 from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, announce, findings_of, gathered
 from competency_dx.kernels.blocks import one_blas_thread

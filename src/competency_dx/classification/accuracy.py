@@ -79,19 +79,12 @@ class ClassificationAccuracy(Result):
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return accuracy and consistency of each attribute."""
         say = result_words("classification", language)
-        columns = {
-            say("accuracy_name"): self.attribute_accuracy,
-            say("consistency_name"): self.attribute_consistency,
-        }
+        columns = {say("accuracy_name"): self.attribute_accuracy, say("consistency_name"): self.attribute_consistency}
         return point_chart(self.dimensions, columns, title=say("accuracy_title"), x_label=say("probability_axis"))
 
 
 def classification_accuracy(
-    data: Responses,
-    calibration: ClassCalibration,
-    *,
-    estimate: Estimate = "MAP",
-    missing: MissingPolicy | None = None,
+    data: Responses, calibration: ClassCalibration, *, estimate: Estimate = "MAP", missing: MissingPolicy | None = None
 ) -> ClassificationAccuracy:
     """Estimate accuracy and consistency of the classification of these persons.
 

@@ -132,7 +132,9 @@ def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tupl
     """
     F, state, g = problem.n_item_parameters, now.state, at.free(at.gradient)
     information = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
-    step, room = at.covariance @ g, _room(problem, state, at)
+    step, far = at.covariance @ g, attribute_distributions.FARTHEST
+    own = state.distribution[at.shares if problem.distribution.saturated else _inner(state)]
+    room = (-own, np.full(len(own), np.inf)) if problem.distribution.saturated else (-far - own, far - own)
     parts = [restrictions(item) for item in problem.items]
     slack = np.concatenate([h - G @ state.items[item.at] for item, (G, h) in zip(problem.items, parts, strict=True)])
     slack, S = np.minimum(slack, 0.0), at.basis.shape[0] - F
@@ -148,15 +150,6 @@ def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tupl
     out = np.zeros(problem.distribution.n_classes)
     out[at.shares], out[at.reference] = full[F:], -full[F:].sum()
     return full[:F], out
-
-
-def _room(problem: ClassProblem, state: State, at: Curved) -> tuple[Floats, Floats]:
-    """Return how far the free parameters of the distribution may move down and up."""
-    if problem.distribution.saturated:
-        own = state.distribution[at.shares]
-        return -own, np.full(len(own), np.inf)
-    own = state.distribution[_inner(state)]
-    return -attribute_distributions.FARTHEST - own, attribute_distributions.FARTHEST - own
 
 
 def _inner(state: State) -> Bools:

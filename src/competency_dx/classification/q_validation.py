@@ -165,9 +165,7 @@ def validate_q_matrix(
         original=np.array([place[int(c)] for c in q @ code]),
         suggested=np.array(suggested),
         provenance=provenance(
-            "validate_q_matrix",
-            fingerprint(data, calibration),
-            {"cut-off": f"{cut_off:g}", "model": calibration.model},
+            "validate_q_matrix", fingerprint(data, calibration), {"cut-off": f"{cut_off:g}", "model": calibration.model}
         ),
     )
 

@@ -110,12 +110,7 @@ def build_items(
         base=base,
         cumulative=np.array([f.steps == "cumulative" for f in chosen]),
         prior=prior_terms(
-            priors,
-            (known.ids, known.families),
-            known.n_categories,
-            owner,
-            n_slopes=D,
-            dimension=asked.dimension,
+            priors, (known.ids, known.families), known.n_categories, owner, n_slopes=D, dimension=asked.dimension
         ),
         n_slopes=D,
     )
@@ -194,17 +189,10 @@ def _family_ties(chosen: list[Family], known: Known, free: Bools, dimension: Int
 def _places(free: Bools, tie: Ints) -> tuple[Ints, Bools]:
     """Return entries of φ (I, F), -1 where fixed, and which of the parameters own their entry."""
     place, owner = np.full(free.shape, -1, dtype=np.int64), np.zeros_like(free)
-    known: dict[int, int] = {}
-    n = 0
+    entries: dict[object, int] = {}
     for i, f in zip(*np.nonzero(free), strict=True):
-        label = int(tie[i, f])
-        if label >= 0 and label in known:
-            place[i, f] = known[label]
-            continue
-        place[i, f], owner[i, f] = n, True
-        if label >= 0:
-            known[label] = n
-        n += 1
+        name = int(tie[i, f]) if tie[i, f] >= 0 else (i, f)
+        owner[i, f], place[i, f] = name not in entries, entries.setdefault(name, len(entries))
     return place, owner
 
 

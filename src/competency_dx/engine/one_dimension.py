@@ -16,16 +16,7 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
-from competency_dx.kernels.grid import (
-    REACH,
-    Answers,
-    Expected,
-    Tables,
-    e_step,
-    louis,
-    points_needed,
-    standard_nodes,
-)
+from competency_dx.kernels.grid import REACH, Answers, Expected, Tables, e_step, louis, points_needed, standard_nodes
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments, moments_of_groups
 
@@ -186,9 +177,6 @@ def one_dimension_likelihood(
     seen = answers.codes.shape[1] if answers.observed is None else np.maximum(answers.observed.sum(axis=1), 1)
     order = np.argsort(answers.codes.sum(axis=1) / seen, kind="stable")
     integral = OneDimension(
-        answers=answers.take(order),
-        persons=persons_of(answers, group, regressors),
-        order=order,
-        executor=executor,
+        answers=answers.take(order), persons=persons_of(answers, group, regressors), order=order, executor=executor
     )
     return Marginal(items=items, answers=answers, population=population, integral=integral)

@@ -61,7 +61,11 @@ def fit_latent_regression(flat: ExactPosterior, covariates: Covariates) -> Regre
         When 200 steps do not reach the maximum.
     """
     names, design = covariates
-    _check_rank(design, names)
+    scale = np.sqrt((design**2).sum(axis=0))
+    R = np.linalg.qr(design / np.where(scale > 0, scale, 1.0))[1]
+    bad = np.flatnonzero(np.abs(np.diagonal(R)) < RANK)
+    if len(design) <= design.shape[1] or bad.size:
+        raise ScoringError("scoring.covariates_dependent", bad=[names[f] for f in bad], n_design=len(design))
     centre, spread = float(flat.tables.theta.mean()), float(np.ptp(flat.tables.theta)) / 12
     now = np.append(np.linalg.lstsq(design, np.full(len(design), centre), rcond=None)[0], 2 * np.log(spread))
     state = _evaluate(flat, design, now)
@@ -78,14 +82,6 @@ def fit_latent_regression(flat: ExactPosterior, covariates: Covariates) -> Regre
             )
             return RegressionFit(regression, now, state.narrowest)
     raise ConvergenceError("scoring.regression_steps", state=state, names=names, most_steps=MOST_STEPS)
-
-
-def _check_rank(design: Floats, names: tuple[str, ...]) -> None:
-    scale = np.sqrt((design**2).sum(axis=0))
-    _, R = np.linalg.qr(design / np.where(scale > 0, scale, 1.0))
-    bad = np.flatnonzero(np.abs(np.diagonal(R)) < RANK)
-    if len(design) <= design.shape[1] or bad.size:
-        raise ScoringError("scoring.covariates_dependent", bad=[names[f] for f in bad], n_design=len(design))
 
 
 def _next(flat: ExactPosterior, design: Floats, now: Floats, state: _State) -> tuple[Floats, _State, float]:

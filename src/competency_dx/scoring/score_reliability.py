@@ -28,12 +28,7 @@ from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
-from competency_dx.models import (
-    ItemParameters,
-    averaged_log_probabilities,
-    curve_information,
-    score_information,
-)
+from competency_dx.models import ItemParameters, averaged_log_probabilities, curve_information, score_information
 from competency_dx.persons import (
     EAP,
     WLE,

@@ -122,10 +122,7 @@ def bifactor_e_step(
 ) -> GridExpected:
     """Return marginal log-likelihood, expected counts and posterior moments, in the precision of the tables (I, K, Q A).
 
-    Parameters
-    ----------
-    design : Design
-        Answers taken apart by specific dimension; its last part, perhaps empty, are items that measure the general one alone.
+    The last part of the design, perhaps empty, are items that measure the general dimension alone.
     """
     terms = bifactor_terms(design, axes_, log_prob, populations)
     size = block_size(log_prob.shape[2] * max(1, len(terms.testlets) // 2))

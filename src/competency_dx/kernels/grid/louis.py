@@ -259,12 +259,7 @@ def item_scores(
 ) -> Floats:
     """Return E[∂ log P(x_p | θ) / ∂ β_f | x_p] (P, F) by Fisher's identity, case weights left aside.
 
-    Parameters
-    ----------
-    derivatives : ndarray, shape (K, F, Q)
-        Derivatives of log P(X = k) by each parameter.
-    owner : ndarray of int, shape (F,)
-        The item of each parameter.
+    `derivatives` (K, F, Q) are those of log P(X = k) by each parameter, `owner` (F,) is the item of each.
     """
     one = partial(_scores_of_block, joint_terms(answers, tables), derivatives, owner)
     return np.concatenate(list(map_pieces(one, answers.pieces(BLOCK), executor=executor)))

@@ -19,16 +19,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid import (
-    REACH,
-    Answers,
-    JointTerms,
-    Tables,
-    indicators,
-    joined,
-    joint_terms,
-    normalise,
-)
+from competency_dx.kernels.grid import REACH, Answers, JointTerms, Tables, indicators, joined, joint_terms, normalise
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
 MOST_PERSONS, LEAST_PERSONS = 256, 16  # of a block

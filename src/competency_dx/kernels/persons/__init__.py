@@ -36,9 +36,8 @@ def filled(answers: Answers, block: slice, size: int) -> Answers:
     """Return the answers of a block as a table of exactly `size` rows, missing ones appended."""
     codes = filled_table(answers.codes[block], size)
     observed = None if answers.observed is None else filled_table(answers.observed[block], size)
-    normal = None if answers.normal is None else np.ones((size, 2))
-    if answers.normal is not None and normal is not None:
-        normal[: len(answers.normal[block])] = answers.normal[block]
+    short = size - len(answers.codes[block])
+    normal = None if answers.normal is None else np.concatenate([answers.normal[block], np.ones((short, 2))])
     return answers._replace(codes=codes, observed=observed, normal=normal)
 
 

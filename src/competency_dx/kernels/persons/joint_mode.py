@@ -43,11 +43,7 @@ def joint_modes(
 ) -> tuple[Floats, Floats]:
     """Return modes (P, D), no farther than `reach` (D,) from the prior mean, and covariances (P, D, D).
 
-    Parameters
-    ----------
-    curves : callable
-        Probabilities and their first two derivatives by η (P, I, K) at points (P, D).
-    slopes : ndarray, shape (I, D)
+    `curves` gives probabilities and their first two derivatives by η (P, I, K) at points (P, D); `slopes` are (I, D).
     """
     P, D = len(codes), slopes.shape[1]
     theta, done = np.tile(prior.mean, (P, 1)), np.zeros(P, dtype=np.bool_)

@@ -86,16 +86,8 @@ def ep_missing_information(
 ) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (F + H, F + H) of F item parameters and H parameters of the populations.
 
-    Parameters
-    ----------
-    design, model, sites
-        Answers, curves on the grid of the derivatives, and the sites they settled at.
-    derivatives : ItemDerivatives
-        Derivatives of log P by the item parameters.
-    jacobian : ndarray, shape (N, H)
-        Derivatives of the parameters of all populations (see `ep_population`) by the free ones.
-    depth : {"exact", "guide"}
-        A guide is made of two terms and a few thousand persons: good enough for the direction of a Newton step.
+    `jacobian` (N, H) has the derivatives of the parameters of all populations (see `ep_population`) by the free ones. A
+    ``"guide"`` is made of two terms and a few thousand persons: good enough for the direction of a Newton step.
     """
     order, most = by_pattern(design.answers, depth), GUIDE_TERMS if depth == "guide" else MAX_TERMS
     scores = derivatives.scores(model.theta)
@@ -186,12 +178,7 @@ def _mehler(terms: tuple[AnyFloats, ...], power: Floats, weight: Floats | None) 
 
 
 def ep_person_scores(
-    design: Design,
-    model: Model,
-    *,
-    sites: Sites,
-    derivatives: ItemDerivatives,
-    executor: Executor | None = None,
+    design: Design, model: Model, *, sites: Sites, derivatives: ItemDerivatives, executor: Executor | None = None
 ) -> Floats:
     """Return the gradient of each person's log Z (P, F + N) by item and population parameters, case weights left aside."""
     one = partial(_block_scores, model, likelihood_terms(design, model), derivatives)

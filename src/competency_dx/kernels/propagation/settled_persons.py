@@ -146,12 +146,7 @@ class PropagatedPosterior(NamedTuple):
 
 
 def ep_posterior(
-    model: EvenModel,
-    codes: Codes,
-    observed: Bools,
-    *,
-    control: SweepControl = EVEN,
-    executor: Executor | None = None,
+    model: EvenModel, codes: Codes, observed: Bools, *, control: SweepControl = EVEN, executor: Executor | None = None
 ) -> PropagatedPosterior:
     """Return posterior means and covariances of all persons; see `settled_blocks`."""
     parts = list(settled_blocks(model, (codes, observed), _posterior, control=control, executor=executor))
