@@ -13,9 +13,9 @@ from competency_dx.engine.items_setup import (
     parameters_of_items,
 )
 from competency_dx.engine.marginal import Accuracy, Marginal
-from competency_dx.engine.maximise import Fit, best_of
+from competency_dx.engine.maximise import Fit
 from competency_dx.engine.one_dimension import one_dimension_likelihood
-from competency_dx.engine.parameter_table import Parameter, ParameterTable, table_of
+from competency_dx.engine.parameter_table import ParameterTable, table_of
 from competency_dx.engine.populations import Populations, populations_of
 from competency_dx.engine.prior_terms import PriorTerms
 from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, resolve
@@ -36,14 +36,12 @@ __all__ = [
     "LogitNormal",
     "Marginal",
     "Normal",
-    "Parameter",
     "ParameterTable",
     "PooledNormal",
     "Populations",
     "PriorTerms",
     "Priors",
     "Progress",
-    "best_of",
     "beta_of",
     "build_items",
     "category_counts",

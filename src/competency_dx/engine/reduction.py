@@ -150,22 +150,9 @@ def reduction_likelihood(
     testlet = np.where(loads[:, 1:].any(axis=1), loads[:, 1:].argmax(axis=1), D - 1)
     persons = persons_of(answers, group, regressors)
     w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))
-    design = _taken_apart(answers, testlet, D, group)._replace(regressors=w)
+    design = by_dimension(answers, testlet, parts=D, group=group, regressors=w)  # items without a testlet come last
     integral = Reduction(design=design, testlet=testlet, single=persons.shared, executor=executor)
     return Marginal(items=items, answers=answers, population=orthogonal(population), integral=integral)
-
-
-def _taken_apart(answers: Answers, testlet: Ints, D: int, group: Ints | None) -> Design:
-    """Return answers by testlet; the last part, of items without one, may be empty."""
-    design = by_dimension(answers, testlet, group=group)
-    if len(design.items) == D:
-        return design
-    none = answers.codes[:, :0]
-    empty = Answers(none, None, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
-    nothing = np.zeros(0, dtype=np.int64)
-    return design._replace(
-        answers=(*design.answers, empty), items=(*design.items, nothing), columns=(*design.columns, nothing)
-    )
 
 
 def _plane(items: Items, testlet: Ints) -> Items:

@@ -135,15 +135,7 @@ def reduced_posterior(
     """Return the posterior given answers to items of a general and at most one specific competency."""
     at, log_prob, specific = _plane(known, points, choice)
     answers = prepare(matched.codes, matched.observed, known.n_categories)
-    design = by_dimension(answers, specific)
-    if design.answered.shape[0] < len(known.dimensions):
-        empty = answers._replace(
-            codes=answers.codes[:, :0], observed=None, item=answers.item[:0], category=answers.category[:0]
-        )
-        nothing = np.zeros(0, dtype=np.int64)
-        design = design._replace(
-            answers=(*design.answers, empty), items=(*design.items, nothing), columns=(*design.columns, nothing)
-        )
+    design = by_dimension(answers, specific, parts=len(known.dimensions))
     populations = _populations(known)
     return ReducedPosterior(
         design=design,

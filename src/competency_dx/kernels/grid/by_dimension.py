@@ -48,18 +48,23 @@ class Design(NamedTuple):
 
 
 def by_dimension(
-    answers: Answers, dimension: Ints, *, group: Ints | None = None, regressors: Floats | None = None
+    answers: Answers,
+    dimension: Ints,
+    *,
+    parts: int | None = None,
+    group: Ints | None = None,
+    regressors: Floats | None = None,
 ) -> Design:
-    """Take answers apart by the dimension 0 … D - 1 of each item (I,)."""
-    D, P = int(dimension.max()) + 1, len(answers.codes)
+    """Take answers apart by the dimension 0 … D - 1 of each item (I,); D is the number of `parts`, which may lack items."""
+    D, P = int(dimension.max()) + 1 if parts is None else parts, len(answers.codes)
     items = tuple(np.flatnonzero(dimension == k) for k in range(D))
     columns = tuple(np.flatnonzero(dimension[answers.item] == k) for k in range(D))
-    parts = tuple(_part(answers, i, c) for i, c in zip(items, columns, strict=True))
+    taken = tuple(_part(answers, i, c) for i, c in zip(items, columns, strict=True))
     whole = np.ones(P, dtype=np.bool_)
-    answered = np.stack([whole if part.observed is None else part.observed.any(axis=1) for part in parts])
+    answered = np.stack([whole if part.observed is None else part.observed.any(axis=1) for part in taken])
     of = np.zeros(P, dtype=np.int64) if group is None else group
     w = np.zeros((P, 0)) if regressors is None else regressors
-    return Design(parts, items, columns, answered, of, w, answers.weight)
+    return Design(taken, items, columns, answered, of, w, answers.weight)
 
 
 def _part(answers: Answers, items: Ints, columns: Ints) -> Answers:
