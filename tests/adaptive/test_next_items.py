@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from scipy.stats import norm
 import competency_dx as cdx
 from competency_dx.adaptive.selection import look_up, prospect
 from competency_dx.competencies import LeafOutlook, leaf_outlook, plan_of
-from competency_dx.errors import BankError, DiagnosisError, ResponsesError
+from competency_dx.errors import BankError, DiagnosisError, ModelError, ResponsesError
 from competency_dx.responses import Reason
 
 openpyxl = pytest.importorskip("openpyxl")
@@ -227,6 +228,12 @@ def test_sequential_testing_by_expected_loss_decides_more_than_random() -> None:
     assert found.length.max() <= 8
     few, again = (cdx.adaptive.simulate_adaptive(bank(), 8, rng=np.random.default_rng(2), most=2) for _ in range(2))
     assert again.to_json() == few.to_json()
+
+
+@pytest.mark.parametrize("persons", [0, -1, "many", np.zeros(3), np.zeros((3, 1)), np.full((2, 13), np.nan)])
+def test_simulated_persons_are_a_number_or_their_abilities(persons: Any) -> None:
+    with pytest.raises(ModelError, match="persons="):
+        cdx.adaptive.simulate_adaptive(bank(), persons, rng=np.random.default_rng(2), most=2)
 
 
 def test_support_by_own_answers_is_part_of_what_is_expected() -> None:

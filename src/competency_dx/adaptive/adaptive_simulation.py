@@ -17,6 +17,7 @@ from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.errors import DiagnosisError
 from competency_dx.models import (
     ItemParameters,
+    abilities,
     bank_parameters,
     curve_information,
     expected_scores,
@@ -230,13 +231,7 @@ def _given(answers: Responses, rows: Ints, asked: Bools) -> Responses:
 def _truth(bank: ItemBank, made: Plan, persons: int | Floats, rng: np.random.Generator) -> _Truth:
     """Draw persons, items and answers."""
     single, population = bank_parameters(bank), made.parameters.population
-    D = len(population.dimensions)
-    if isinstance(persons, int | np.integer):
-        theta = population.mean + rng.normal(size=(int(persons), D)) @ np.linalg.cholesky(population.covariance).T
-    else:
-        theta = np.asarray(persons, dtype=np.float64)
-        if theta.ndim != 2 or theta.shape[1] != D or not np.isfinite(theta).all():
-            raise DiagnosisError("adaptive.abilities", d=D, shape=theta.shape)
+    theta = np.reshape(abilities(made.parameters, persons, rng), (-1, len(population.dimensions)))
     uncertain = uncertain_items(single, "provisional")
     worlds = WORLDS if uncertain.any() else 1
     scores, percent = np.zeros((len(theta), len(single.items)), dtype=np.int8), np.zeros(theta.shape)

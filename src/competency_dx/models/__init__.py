@@ -18,7 +18,7 @@ from competency_dx.models.item_parameters import (
     bank_parameters,
     measuring,
 )
-from competency_dx.models.simulation import simulate
+from competency_dx.models.simulation import abilities, simulate
 
 __all__ = [
     "CALIBRATED_FROM",
@@ -26,6 +26,7 @@ __all__ = [
     "Family",
     "ItemParameters",
     "NormalPopulation",
+    "abilities",
     "averaged_log_probabilities",
     "bank_parameters",
     "cubature",

@@ -60,7 +60,7 @@ def simulate(
         raise ModelError("models.rng", given=type(rng).__name__)
     source = bank_parameters(parameters) if isinstance(parameters, ItemBank) else parameters
     known = (source if isinstance(source, ItemParameters) else source.parameters).in_group()
-    theta = _abilities(known, persons, rng)
+    theta = abilities(known, persons, rng)
     codes = np.empty((len(theta), len(known.items)), dtype=np.int8)
     for start in range(0, len(theta), BLOCK):
         block = slice(start, start + BLOCK)
@@ -84,14 +84,24 @@ def simulate(
     )
 
 
-def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Generator) -> Floats:
-    D = len(known.dimensions)
+def abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Generator) -> Floats:
+    """Return θ as given, or drawn from the population: (P,) in logits for one competency, (P, D) for several.
+
+    Raises
+    ------
+    ModelError
+        As `simulate`.
+    """
+    D, population = len(known.dimensions), known.population
     if isinstance(persons, int | np.integer):
         if persons < 1:
             raise ModelError("models.too_few", persons=persons)
         if D > 1:
-            z = rng.normal(size=(int(persons), D))
-            return known.population.mean + z @ _root(known.population.covariance).T
+            try:  # a covariance has one triangular root, where roots by eigenvectors are the choice of a LAPACK build
+                root = np.linalg.cholesky(population.covariance)
+            except np.linalg.LinAlgError:
+                raise ModelError("models.covariance") from None
+            return population.mean + rng.normal(size=(int(persons), D)) @ root.T
         return np.asarray(rng.normal(known.mean, np.sqrt(known.variance), int(persons)))
     try:
         theta = np.asarray(persons, dtype=float)
@@ -103,11 +113,3 @@ def _abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Gene
     if theta.ndim != min(D, 2) or (D > 1 and theta.shape[1] != D) or not np.isfinite(theta).all():
         raise ModelError("models.abilities", wanted=wanted, shape=np.shape(persons))
     return theta
-
-
-def _root(covariance: Floats) -> Floats:
-    """Return the lower triangular root: a covariance has one, where roots by eigenvectors are the choice of a LAPACK build."""
-    try:
-        return np.asarray(np.linalg.cholesky(covariance), dtype=float)
-    except np.linalg.LinAlgError:
-        raise ModelError("models.covariance") from None
