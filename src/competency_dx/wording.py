@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+LOOKALIKES = str.maketrans("АВЕНКМОРСТХУ", "ABEHKMOPCTXY")
+"""Capital Cyrillic letters that look like Latin ones; both sides of a comparison are brought to Latin."""
 SHOWN_IDS = 5
 LONGEST = 120
 SPELLING: ContextVar[Callable[[str], str]] = ContextVar("SPELLING", default=str)

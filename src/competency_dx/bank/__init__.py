@@ -21,6 +21,7 @@ from competency_dx.bank.scoring_rule import (
     Synonyms,
     Tolerance,
 )
+from competency_dx.bank.workbook import load_bank_workbook, save_bank_template, save_bank_workbook
 
 __all__ = [
     "BankDocument",
@@ -56,8 +57,11 @@ __all__ = [
     "Tolerance",
     "as_bank",
     "load_bank",
+    "load_bank_workbook",
     "load_framework",
     "parse",
     "save_bank",
+    "save_bank_template",
+    "save_bank_workbook",
     "shipped_banks",
 ]

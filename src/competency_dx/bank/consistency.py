@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from competency_dx.bank.population import CorrelationMatrix
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
     from competency_dx.bank.item_bank import ItemBank
 
 
-def inconsistency(bank: ItemBank) -> BankError | None:
-    """Return the first thing that does not fit, with its place and the remedy; None where everything does."""
+def inconsistencies(bank: ItemBank) -> Iterator[BankError]:
+    """Yield what does not fit, with its place and the remedy."""
     limits_in_force().check(bank.id, items=len(bank.items), categories=1 + max(i.max_score for i in bank.items))
     checks = (
         _check_ids,
@@ -24,18 +25,22 @@ def inconsistency(bank: ItemBank) -> BankError | None:
         _check_parameters,
         _check_population,
     )
-    return next((fault for check in checks if (fault := check(bank))), None)
+    for check in checks:
+        faults = tuple(check(bank))
+        yield from faults
+        if faults and check is _check_codes:
+            return  # what follows looks codes up
 
 
-def _check_ids(bank: ItemBank) -> BankError | None:
-    twice = repeated(i.id for i in bank.items)
-    return BankError("bank.item_ids_repeated", twice=sorted(twice)) if twice else None
+def _check_ids(bank: ItemBank) -> Iterator[BankError]:
+    if twice := repeated(i.id for i in bank.items):
+        yield BankError("bank.item_ids_repeated", twice=sorted(twice))
 
 
-def _check_codes(bank: ItemBank) -> BankError | None:
+def _check_codes(bank: ItemBank) -> Iterator[BankError]:
     reference = bank.header.framework
     if (reference.id, reference.version) != (bank.framework.id, bank.framework.version):
-        return BankError(
+        yield BankError(
             "bank.framework_version",
             reference=reference.id,
             version=reference.version,
@@ -45,69 +50,63 @@ def _check_codes(bank: ItemBank) -> BankError | None:
     for k, item in enumerate(bank.items):
         stray = [c for c in item.competencies if c not in bank.framework]
         if stray:
-            return BankError("bank.competency_codes", k=k, item=item.id, stray=stray, reference=reference.id)
+            yield BankError("bank.competency_codes", k=k, item=item.id, stray=stray, reference=reference.id)
     if bank.header.subject not in bank.framework:
-        return BankError("bank.subject_code", subject=bank.header.subject, reference=reference.id)
-    return None
+        yield BankError("bank.subject_code", subject=bank.header.subject, reference=reference.id)
 
 
-def _check_misconceptions(bank: ItemBank) -> BankError | None:
+def _check_misconceptions(bank: ItemBank) -> Iterator[BankError]:
     declared = bank.header.misconceptions
     for k, item in enumerate(bank.items):
         for option, code in item.misconception_codes.items():
             if code not in declared:
-                return BankError(
+                yield BankError(
                     "bank.misconception_undeclared", k=k, item=item.id, option=option, name=code, declared=declared
                 )
-    return None
 
 
-def _check_enemies(bank: ItemBank) -> BankError | None:
+def _check_enemies(bank: ItemBank) -> Iterator[BankError]:
     known = {i.id for i in bank.items}
     for k, item in enumerate(bank.items):
         stray = [i for i in item.enemies if i not in known or i == item.id]
         if stray:
-            return BankError("bank.enemies", k=k, item=item.id, stray=stray)
-    return None
+            yield BankError("bank.enemies", k=k, item=item.id, stray=stray)
 
 
-def _check_forms(bank: ItemBank) -> BankError | None:
+def _check_forms(bank: ItemBank) -> Iterator[BankError]:
     known = {i.id for i in bank.items}
     lists = [(f"forms[{k}].items", f.items) for k, f in enumerate(bank.forms)]
     parts = {i.id: i.part for i in bank.items}
     for k, form in enumerate(bank.forms):
         if empty := [p for p in form.parts if p not in {parts.get(i) for i in form.items}]:
-            return BankError("bank.form_parts", k=k, form=form.id, stray=empty)
+            yield BankError("bank.form_parts", k=k, form=form.id, stray=empty)
         if stray := [i for i in form.anchors if i not in form.items]:
-            return BankError("bank.form_anchors", k=k, form=form.id, stray=stray)
+            yield BankError("bank.form_anchors", k=k, form=form.id, stray=stray)
     for place, ids in [*lists, ("reference_set", bank.reference_set)]:
         stray = [i for i in ids if i not in known]
         if stray:
-            return BankError("bank.listed_unknown", place=place, stray=stray)
+            yield BankError("bank.listed_unknown", place=place, stray=stray)
         if twice := repeated(ids):
-            return BankError("bank.listed_twice", place=place, twice=sorted(twice))
-    return None
+            yield BankError("bank.listed_twice", place=place, twice=sorted(twice))
 
 
-def _check_parameters(bank: ItemBank) -> BankError | None:
+def _check_parameters(bank: ItemBank) -> Iterator[BankError]:
     top = {i.id: i.max_score for i in bank.items}
     for record in bank.parameters:
         if record.item not in top:
-            return BankError("bank.parameters_unknown_item", item=record.item)
-        if len(record.b) != top[record.item]:
-            return BankError("bank.parameters_steps", item=record.item, n_b=len(record.b), top=top[record.item])
+            yield BankError("bank.parameters_unknown_item", item=record.item)
+        elif len(record.b) != top[record.item]:
+            yield BankError("bank.parameters_steps", item=record.item, n_b=len(record.b), top=top[record.item])
         lower, upper = record.model in {"3PL", "4PL"}, record.model == "4PL"
         if (record.c and not lower) or (record.u not in {None, 1.0} and not upper):
-            return BankError("bank.parameters_asymptotes", item=record.item, model=record.model, c=record.c, u=record.u)
-    return None
+            yield BankError("bank.parameters_asymptotes", item=record.item, model=record.model, c=record.c, u=record.u)
 
 
-def _check_population(bank: ItemBank) -> BankError | None:
+def _check_population(bank: ItemBank) -> Iterator[BankError]:
     population, leaves = bank.header.population, dict.fromkeys(bank.leaves.values())
     pairs = population.correlations.leaves if isinstance(population.correlations, CorrelationMatrix) else ()
     for place, codes in (("leaves", population.leaves), ("correlations.leaves", pairs)):
         if stray := [code for code in codes if code not in leaves]:
-            return BankError("bank.population_leaves", place=place, stray=stray, leaves=leaves)
+            yield BankError("bank.population_leaves", place=place, stray=stray, leaves=leaves)
     if missing := [code for code in leaves if code not in pairs and pairs]:
-        return BankError("bank.correlations_missing", missing=missing)
-    return None
+        yield BankError("bank.correlations_missing", missing=missing)

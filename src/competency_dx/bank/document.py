@@ -77,8 +77,8 @@ _KINDS = {
 """What is expected where pydantic finds a fault of the type, as the catalogue has it."""
 
 
-def _sentence(fault: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with a field in both languages."""
+def fault_sentence(fault: Mapping[str, Any], place: str | Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with a field in both languages, which call it by its place."""
     given, facts = fault.get("input"), dict(fault.get("ctx", {}))
     kind = _KINDS.get(fault["type"], fault["type"])
     if kind == "string_type" and isinstance(given, int | float):
@@ -88,9 +88,7 @@ def _sentence(fault: Mapping[str, Any]) -> dict[str, str]:
     if kind == "union_tag":
         facts.setdefault("expected_tags", "")
     code = f"bank.field_{kind}"
-    return phrase(
-        code if has_sentence(code) else "bank.field_other", place=_place(tuple(fault["loc"])), given=given, **facts
-    )
+    return phrase(code if has_sentence(code) else "bank.field_other", place=place, given=given, **facts)
 
 
 def parse(kind: type[D], data: object, source: str | Mapping[str, str]) -> D:
@@ -104,7 +102,7 @@ def parse(kind: type[D], data: object, source: str | Mapping[str, str]) -> D:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        faults = [_sentence(f) for f in error.errors(include_url=False)]
+        faults = [fault_sentence(f, _place(tuple(f["loc"]))) for f in error.errors(include_url=False)]
         more = phrase("bank.more_faults", n=len(faults) - SHOWN_FAULTS) if len(faults) > SHOWN_FAULTS else {}
         told = {at: "; ".join(f[at] for f in faults[:SHOWN_FAULTS]) + more.get(at, "") for at in LANGUAGES}
         raise BankError("bank.document", source=source, faults=told) from None

@@ -56,6 +56,8 @@ OF_SECOND_SCHEMA = (
     *("part", "stage", "time_s", "family", "stimulus", "facts"),
     *("answer_format", "accept", "reject", "samples", "review"),
 )
+KEY_FORMS: Mapping[str, type] = {"multiple": tuple, "matching": dict, "ordering": tuple, "text": tuple}
+"""What the key of a type is where it is not one text."""
 DEFAULT_RULES = {kind: cast("ScoringRule", rules[0]()) for kind, rules in ALLOWED_RULES.items()}
 
 
@@ -207,7 +209,7 @@ def _check_key(item: Item) -> BankError | None:  # noqa: PLR0911 - one return a 
     rule, key = item.rule, item.key
     if isinstance(rule, CodeMap | Rubric | Given):
         return None if key is None else BankError("bank.rule_without_key", rule=rule.rule)
-    wanted = {"multiple": tuple, "matching": dict, "ordering": tuple, "text": tuple}.get(item.type, str)
+    wanted = KEY_FORMS.get(item.type, str)
     if not isinstance(key, wanted) or not key:
         return BankError("bank.key_form", type=item.type, form=phrase(f"bank.key_form_{wanted.__name__}"), key=key)
     codes = list(key.values()) if isinstance(key, dict) else list(key) if isinstance(key, tuple) else [key]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypedDict
 
 from competency_dx.arrays import Z95, FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, Form
-from competency_dx.bank.consistency import inconsistency
+from competency_dx.bank.consistency import inconsistencies
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.findings import NO_PARAMETERS, ODD_PARAMETERS, OTHER_SUBJECT, PROVISIONAL
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
@@ -95,9 +95,8 @@ class ItemBank(Result):
     parameters: tuple[ParameterRecord, ...] = ()
 
     def __post_init__(self) -> None:
-        fault = inconsistency(self)
-        if fault:
-            raise BankError("bank.in_bank", id=self.header.id, fault=fault)
+        if faults := tuple(inconsistencies(self)):
+            raise BankError("bank.in_bank", state=faults, id=self.header.id, fault=faults[0])
 
     @property
     def id(self) -> str:

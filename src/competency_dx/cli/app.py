@@ -13,6 +13,7 @@ from competency_dx.cli.arguments import Language, MethodName, ModelName
 from competency_dx.cli.registry_commands import registry_app
 from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result, write_result
 from competency_dx.cli.terminal import Terminal, heard
+from competency_dx.cli.workbook_commands import add_workbook_commands
 from competency_dx.errors import CommandError
 from competency_dx.provenance import library_version
 
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Diagnostics of teachers' competencies: item bank and raw answers in, deficit profiles out.",
 )
+add_workbook_commands(registry_app)
 app.add_typer(registry_app, name="bank")
 
 

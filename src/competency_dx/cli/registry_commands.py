@@ -19,7 +19,9 @@ Alias = Annotated[str, typer.Option("--alias", metavar="NAME", help="Alias that 
 Spoken = arguments.LanguageOption
 RU = Language.ru
 
-registry_app = typer.Typer(short_help="Publish banks by id and version", help="Banks by id and version: a registry.")
+registry_app = typer.Typer(
+    short_help="Write and publish banks", help="Banks as workbooks and by version: write, read, publish."
+)
 
 
 def _registry(folder: Path) -> "BankRegistry":

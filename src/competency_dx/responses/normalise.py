@@ -8,9 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-_CYRILLIC, _LATIN = "АВЕНКМОРСТХУ", "ABEHKMOPCTXY"
-LOOKALIKES = str.maketrans(_CYRILLIC, _LATIN)
-"""Capital Cyrillic letters that look like Latin ones; both sides of a comparison are brought to Latin."""
+from competency_dx.wording import LOOKALIKES
 
 _SHAPES = str.maketrans(
     dict.fromkeys("‐‑‒–—―−", "-")

@@ -14,10 +14,10 @@ from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding
 from competency_dx.responses.findings import ATTEMPTS, HEADER_MATCHED, SPELLINGS, UNKNOWN_ITEMS, VARYING
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.normalise import LOOKALIKES
 from competency_dx.responses.reading.headers import hinted, names_of
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout
 from competency_dx.responses.reading.table import Column, Table
+from competency_dx.wording import LOOKALIKES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

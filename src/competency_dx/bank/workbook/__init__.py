@@ -1,0 +1,136 @@
+"""The verbs of the workbook in which a bank is written: a template, a bank into a workbook, a workbook into a bank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from competency_dx.bank.api import load_framework
+from competency_dx.bank.bank_file import read_yaml
+from competency_dx.bank.framework import CompetencyFramework, is_shipped
+from competency_dx.bank.item_bank import ItemBank, as_bank
+from competency_dx.bank.item_bank import content as content_of
+from competency_dx.bank.workbook.from_sheets import bank_of
+from competency_dx.bank.workbook.sheet_reading import CellFaults, typed_rows
+from competency_dx.bank.workbook.xlsx_cells import read_grids
+from competency_dx.bank.workbook.xlsx_pages import BookContent, workbook_of
+from competency_dx.errors import BankError, wrong_type
+from competency_dx.limits import reading
+from competency_dx.storage import whole_file, write_whole
+
+WorkbookLanguage = Literal["ru", "en"]
+EXAMPLES = Path(__file__).with_name("examples.yaml")
+
+
+def load_bank_workbook(path: str | Path) -> ItemBank:
+    """Read the bank that was written in a workbook.
+
+    Spaces at the ends of codes, look-alike letters of the two alphabets, decimal commas and words of the lists in either
+    language are read where they mean one thing. Rows of examples are not read.
+
+    Raises
+    ------
+    BankError
+        With every fault of the workbook, each with its cell (``Задания!F12``), what was expected and how to mend it.
+    StorageError
+        When the file cannot be read.
+    """
+    if not isinstance(path, str | Path):
+        raise wrong_type(BankError, "path", path, str, Path)
+    path, faults = Path(path), CellFaults()
+    with reading(path, BankError):
+        bank = bank_of(typed_rows(read_grids(path), faults), faults)
+    if bank is None or faults.said:
+        told = {at: faults.text(at) for at in ("ru", "en")}
+        raise BankError("bank.workbook_faults", path=path, n=len(faults.said), faults=told)
+    return bank
+
+
+def save_bank_workbook(bank: ItemBank, path: str | Path, *, language: WorkbookLanguage = "ru") -> Path:
+    """Write a bank as a workbook; `load_bank_workbook` gives the same bank.
+
+    Raises
+    ------
+    BankError
+        When something in the bank cannot be told by cells, such as a text longer than a cell holds; nothing is written.
+    StorageError
+        When the file cannot be written.
+    """
+    plain: dict[str, Any] = content_of(as_bank(bank))
+    if is_shipped(bank.framework):
+        del plain["framework"]
+    subject = bank.header.subject if bank.header.subject in bank.framework else ""
+    book = workbook_of(
+        BookContent(bank=plain, framework=bank.framework, examples={"items": []}, subject=subject, language=language)
+    )
+    with whole_file(_named(path)) as draft:
+        draft.write_bytes(book)
+        if lost := _lost(bank, draft):
+            raise BankError("bank.workbook_loses", id=bank.id, places=lost)
+    return Path(path)
+
+
+def save_bank_template(path: str | Path, *, subject: str = "", language: WorkbookLanguage = "ru") -> Path:
+    """Write an empty workbook for a new bank, with an example item of each type that is not read.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its name without the ending is the id of the bank.
+    subject : str, optional
+        Code of the subject in the framework, ``"MAT"``: the lists hold its competencies only.
+    language : {"ru", "en"}
+        Of headings, notes and lists.
+
+    Raises
+    ------
+    BankError
+        When the framework has no such subject.
+    """
+    framework = load_framework("teacher")
+    if subject:
+        framework.node(subject)
+    header = _new_header(_named(path).stem, framework, subject, language)
+    examples = {"items": read_yaml(EXAMPLES)[language]}
+    book = BookContent(
+        bank={"header": header, "items": [], "parameters": []},
+        framework=framework,
+        examples=examples,
+        subject=subject,
+        language=language,
+    )
+    return write_whole(path, workbook_of(book))
+
+
+def _named(path: object) -> Path:
+    if not isinstance(path, str | Path):
+        raise wrong_type(BankError, "path", path, str, Path)
+    if Path(path).suffix.lower() != ".xlsx":
+        raise BankError("bank.workbook_name", path=path)
+    return Path(path)
+
+
+def _new_header(name: str, framework: CompetencyFramework, subject: str, language: str) -> dict[str, Any]:
+    return {
+        "schema_version": 3,
+        "id": name,
+        "subject": subject,
+        "version": "0.1.0",
+        "framework": {"id": framework.id, "version": framework.version},
+        "language": language,
+        "reference_set": "all",
+    }
+
+
+def _lost(bank: ItemBank, path: Path) -> list[str]:
+    """Return where the bank of a workbook differs from the one it was written from."""
+    try:
+        again = load_bank_workbook(path)
+    except BankError as fault:
+        return [fault.text("en")]
+    out = [name for name in ("header", "framework") if getattr(bank, name) != getattr(again, name)]
+    if [i.id for i in again.items] != [i.id for i in bank.items]:
+        return [*out, "items"]
+    out += [a.id for a, b in zip(bank.items, again.items, strict=True) if a != b]
+    records = [(r.item, r.model_copy(update={"se_b": r.se_b or (None,) * len(r.b)})) for r in bank.parameters]
+    return [*out, *(i for (i, a), b in zip(records, again.parameters, strict=True) if a != b)]
