@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx import classification as classification
     from competency_dx import competencies as competencies
     from competency_dx import errors as errors
+    from competency_dx import groups as groups
     from competency_dx import misconceptions as misconceptions
     from competency_dx import quality as quality
     from competency_dx import responses as responses
@@ -53,6 +54,8 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
     from competency_dx.errors import ConvergenceError as ConvergenceError
     from competency_dx.findings import Finding as Finding
+    from competency_dx.groups import GroupReport as GroupReport
+    from competency_dx.groups import compare_groups as compare_groups
     from competency_dx.limits import Limits as Limits
     from competency_dx.misconceptions import find_misconceptions as find_misconceptions
     from competency_dx.models import ItemParameters as ItemParameters
@@ -76,8 +79,8 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.scoring import score as score
     from competency_dx.scoring import score_file as score_file
 
-_ROOMS = {"adaptive", "bank", "calibration", "classification", "competencies", "errors", "misconceptions", "quality"}
-_ROOMS |= {"responses", "scoring", "service"}
+_ROOMS = {"adaptive", "bank", "calibration", "classification", "competencies", "errors", "groups", "misconceptions"}
+_ROOMS |= {"quality", "responses", "scoring", "service"}
 _NAMES = {
     "adaptive": "NextItems next_items",
     "bank": "CompetencyFramework Item ItemBank load_bank load_framework save_bank shipped_banks",
@@ -86,6 +89,7 @@ _NAMES = {
     "competencies": "Cohort DeficitProfiles DeficitRule Profile R201 Standards diagnose diagnose_file",
     "errors": "CompetencyDxError CompetencyDxWarning ConvergenceError",
     "findings": "Finding",
+    "groups": "GroupReport compare_groups",
     "limits": "Limits",
     "misconceptions": "find_misconceptions",
     "models": "ItemParameters simulate",

@@ -73,6 +73,10 @@ class DiagnosisError(CompetencyDxError, ValueError):
     """Standards, rule and bank do not allow a diagnosis."""
 
 
+class GroupError(CompetencyDxError, ValueError):
+    """Persons cannot be put into groups as asked."""
+
+
 class ReportError(CompetencyDxError, ValueError):
     """A report or a picture cannot be made as asked."""
 

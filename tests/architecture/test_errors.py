@@ -156,7 +156,14 @@ def test_arguments_of_a_wrong_type_are_named_in_one_sentence(wrong: Any, tmp_pat
             call()
 
 
-ELSEWHERE = ("adaptive", "classification", "misconceptions", "models", "errors")  # rooms whose verbs have no command
+ELSEWHERE = (
+    "adaptive",
+    "classification",
+    "groups",
+    "misconceptions",
+    "models",
+    "errors",
+)  # rooms whose verbs have no command
 NO_COMMAND = re.compile(
     r"calibration\.(girth|population|histogram|exploratory|rotation|starts|setting|theta|picture|cov|ref|method|dim|prop|anchor)\w*"
     r"|scoring\.(?!one_competency_each|method)\w+|persons\.(points|item_uncertainty)|responses\.(array|joined|policy|layout)\w*"

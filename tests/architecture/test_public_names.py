@@ -18,6 +18,7 @@ MOST_PARAMETERS = 7
 VERBS = [
     "calibrate",
     "check_items",
+    "compare_groups",
     "cross_check",
     "diagnose",
     "diagnose_file",
@@ -47,6 +48,7 @@ TYPES = [
     "DeficitRule",
     "EAP",
     "Finding",
+    "GroupReport",
     "Item",
     "ItemAnalysis",
     "ItemBank",
@@ -73,6 +75,7 @@ ROOMS = [
     "classification",
     "competencies",
     "errors",
+    "groups",
     "misconceptions",
     "quality",
     "responses",

@@ -8,7 +8,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, fields, is_dataclass
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from functools import cache, reduce
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,14 @@ def _profiles_of_a_form() -> cdx.DeficitProfiles:
 
 
 COVARIATE = pd.DataFrame({"x": np.arange(130.0)}, index=[str(k) for k in range(1, 131)])
+
+
+def _with_groups() -> cdx.DeficitProfiles:
+    found = cdx.diagnose(cdx.simulate(_bank(), 90, rng=np.random.default_rng(6)), _bank())
+    part, school = (np.array([word[k % n] for k in range(90)], dtype=object) for word, n in (("AB", 2), ("CDE", 3)))
+    return replace(found, background={"Q1": part, "Q2": school})
+
+
 MAKERS: dict[str, Callable[[], Result]] = {
     "ItemBank": _bank,
     "Responses": _responses.__wrapped__,
@@ -158,6 +166,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "ItemAnalysis of options": lambda: cdx.check_items(_chosen(), cdx.load_bank("mathematics")),
     "MisconceptionEvidence": _misconceptions,
     "FileProfiles": _file_profiles,
+    "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], headcount={"A": 400}),
     "NextItems": lambda: cdx.next_items(_profiles_of_a_form(), _bank()),
     "NextItems of a group": lambda: cdx.next_items(_profiles_of_a_form(), _bank(), form="group"),
     "AdaptiveSimulation": lambda: cdx.adaptive.simulate_adaptive(_bank(), 10, rng=np.random.default_rng(8), most=4),

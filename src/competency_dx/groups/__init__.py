@@ -1,0 +1,6 @@
+"""From persons to groups: means, levels and the posterior of true shares, with suppression of what few persons would show."""
+
+from competency_dx.groups.api import compare_groups
+from competency_dx.groups.group_report import GroupReport
+
+__all__ = ["GroupReport", "compare_groups"]

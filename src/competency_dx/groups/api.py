@@ -1,0 +1,242 @@
+"""`compare_groups`: a hierarchy of groups from the profiles of their persons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from competency_dx.arrays import Bools, Floats, Ints, Names
+from competency_dx.competencies import DeficitProfiles
+from competency_dx.errors import GroupError, wrong_type
+from competency_dx.findings import Finding, Template, announce
+from competency_dx.groups.group_effects import group_draws, newcomers, percents
+from competency_dx.groups.group_report import ALL, SEPARATOR, GroupReport
+from competency_dx.groups.own_evidence import OwnEvidence, own_evidence
+from competency_dx.provenance import digest_arrays, provenance
+
+SMALLEST = 10
+DRAWS = 400
+INTERVAL = 0.95
+HALF = 0.5
+NEWCOMERS = 256
+BLANK = "—"
+SEED = 20261129
+
+SUPPRESSED, FEW_ASSESSED, PROVISIONAL, BLANKS = (
+    Template(f"groups.{code}") for code in ("suppressed", "few_assessed", "provisional", "blanks")
+)
+
+
+class _Hierarchy(NamedTuple):
+    """Names, levels, parents (R,) and members (R, P) of the groups; the narrowest group of each person (P,)."""
+
+    names: tuple[str, ...]
+    level: Ints
+    parent: Ints
+    member: Bools
+    narrowest: Ints
+
+
+def compare_groups(
+    profiles: DeficitProfiles,
+    by: str | Sequence[str],
+    *,
+    headcount: Mapping[str, int] | None = None,
+    weights: str | None = None,
+    smallest: int = SMALLEST,
+    draws: int = DRAWS,
+) -> GroupReport:
+    """Compare groups of persons: mean percents, true shares by level, and how many need what, each with its interval.
+
+    Shares are not counted from flags: draws of all persons' true percents, each person as a member of the own group, are
+    counted, and the counts of the draws give the interval. Groups are put on one footing by a two-level model on what the answers
+    alone say (`competency_dx.groups.group_effects`): with few persons, a group is drawn towards the mean of all. Groups stand in
+    the order of the alphabet.
+
+    Parameters
+    ----------
+    profiles : DeficitProfiles
+    by : str or sequence of str
+        Background columns, the widest first: ``["municipality", "school"]``.
+    headcount : mapping of str to int, optional
+        Persons that a group has, by its name (``"Тюмень"``, ``"Тюмень / Школа 5"``, ``""`` for the whole). Numbers of such a
+        group are of all its persons: those not assessed are taken to be like the assessed of the same group.
+    weights : str, optional
+        Background column with survey weights, positive numbers.
+    smallest : int
+        Groups of fewer persons are suppressed, and as many more as keep them from being computed from the rest.
+    draws : int
+        Number of draws, at least 100.
+
+    Returns
+    -------
+    GroupReport
+
+    Raises
+    ------
+    GroupError
+        When a column is missing, a headcount is below the number assessed or of no group, a weight is no positive number.
+    """
+    if not isinstance(profiles, DeficitProfiles):
+        raise wrong_type(GroupError, "profiles", profiles, DeficitProfiles)
+    columns = (by,) if isinstance(by, str) else tuple(by)
+    if absent := [c for c in (*columns, *([weights] if weights else [])) if c not in profiles.background]:
+        raise GroupError("groups.no_column", absent=absent, columns=list(profiles.background))
+    if not columns or not len(profiles):
+        raise GroupError("groups.nothing", by=list(columns), n=len(profiles))
+    if smallest < 1 or draws < 100:
+        raise GroupError("groups.limits", smallest=smallest, draws=draws)
+    tree, blank = _hierarchy([profiles.background[c] for c in columns])
+    n = tree.member.sum(axis=1)
+    heads = _headcounts(tree.names, n, headcount or {})
+    weight = _weights(profiles.background[weights]) if weights else np.ones(len(profiles))
+    shown = _shown(tree, n, smallest)
+    found = _drawn(own_evidence(profiles), tree, weight, heads, np.array(profiles.standards.cuts), draws)
+    mean, low, high = _intervals(found, shown)
+    people = np.where(np.isfinite(heads), heads, n)[:, None]
+    findings = _findings(profiles, tree, shown, n / heads, smallest, blank)
+    announce(findings)
+    return GroupReport(
+        by=columns,
+        groups=tree.names,
+        level=tree.level,
+        shown=shown,
+        n=np.where(shown, n, 0),
+        headcount=np.where(shown, heads, np.nan),
+        smallest=smallest,
+        interval=INTERVAL,
+        competencies=profiles.competencies,
+        standards=profiles.standards,
+        percent=mean[:, :, 0],
+        percent_low=low[:, :, 0],
+        percent_high=high[:, :, 0],
+        share=mean[:, :, 1:],
+        share_low=low[:, :, 1:],
+        share_high=high[:, :, 1:],
+        need_low=np.floor(low[:, :, 1] * people + 1e-9),
+        need_high=np.ceil(high[:, :, 1] * people - 1e-9),
+        findings=findings,
+        provenance=provenance(
+            "compare_groups",
+            {**profiles.provenance.inputs, "profiles": digest_arrays(profiles.theta, profiles.se, profiles.own_share)},
+            {
+                "by": SEPARATOR.join(columns),
+                "weights": weights or "none",
+                "smallest": str(smallest),
+                "draws": str(draws),
+            },
+        ),
+    )
+
+
+def _hierarchy(columns: Sequence[Names]) -> tuple[_Hierarchy, int]:
+    """Return the groups of nested columns, the whole first, and how many persons have a blank in any of them."""
+    labels = [np.array([str(x).strip() or BLANK for x in column], dtype=object) for column in columns]
+    blank = int(np.any([column == BLANK for column in labels], axis=0).sum())
+    names, level, parent, member = [ALL], [0], [-1], [np.ones(len(labels[0]), dtype=np.bool_)]
+    paths = np.array([ALL] * len(labels[0]), dtype=object)
+    for depth, column in enumerate(labels, start=1):
+        wider = paths
+        paths = column if depth == 1 else paths + SEPARATOR + column
+        for name in sorted(set(paths.tolist())):
+            inside = paths == name
+            names.append(name)
+            level.append(depth)
+            parent.append(names.index(wider[inside.argmax()]))
+            member.append(inside)
+    narrowest = np.unique(paths, return_inverse=True)[1].ravel()
+    return _Hierarchy(tuple(names), np.array(level), np.array(parent), np.array(member), narrowest), blank
+
+
+def _headcounts(names: Sequence[str], n: Ints, given: Mapping[str, int]) -> Floats:
+    if strange := [name for name in given if name not in names]:
+        raise GroupError("groups.headcount_of", strange=strange, groups=[name for name in names if name])
+    heads = np.array([float(given.get(name, np.nan)) for name in names])
+    if (few := np.flatnonzero(heads < n)).size:
+        k = int(few[0])
+        raise GroupError("groups.headcount", group=names[k] or "*", headcount=int(heads[k]), n=int(n[k]))
+    return heads
+
+
+def _weights(column: Names) -> Floats:
+    try:
+        out = np.array([float(str(x).replace(",", ".")) for x in column])
+    except ValueError:
+        out = np.zeros(1)
+    if not (np.isfinite(out) & (out > 0)).all():
+        raise GroupError("groups.weights")
+    return out
+
+
+def _shown(tree: _Hierarchy, n: Ints, smallest: int) -> Bools:
+    """Return which groups are shown: none small, none inside a closed one, and never what is closed within a wider group alone.
+
+    What the closed groups inside one wider group have together can be computed from it and the open ones; it is either nothing
+    or at least two groups with `smallest` persons.
+    """
+    closed = n < smallest
+    for r in range(len(n)):  # wider groups stand first
+        closed[r] |= tree.parent[r] >= 0 and closed[tree.parent[r]]
+        inside = np.flatnonzero(tree.parent == r)
+        while not closed[r] and closed[inside].any() and not closed[inside].all():
+            shut, rest = inside[closed[inside]], inside[~closed[inside]]
+            if len(shut) > 1 and n[shut].sum() >= smallest:
+                break
+            closed[rest[np.argmin(n[rest])]] = True
+    return ~closed
+
+
+def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Floats, cuts: Floats, draws: int) -> Floats:
+    """Return draws of mean percent and shares by level of all groups, (draws, R, C, 1 + L)."""
+    rng = np.random.default_rng(SEED)
+    rows = csr_array(tree.member * weight)
+    rows = csr_array(rows / rows.sum(axis=1)[:, None])
+    held = rows @ csr_array(
+        np.eye(tree.narrowest.max() + 1)[tree.narrowest]
+    )  # what part of a group is in each narrowest one
+    n, whole = tree.member.sum(axis=1), np.isfinite(heads)
+    absent = np.where(whole, heads - n, 0.0)
+    out = np.empty((draws, len(n), len(evidence.share), 2 + len(cuts)))
+    for k, drawn in enumerate(group_draws(evidence, tree.narrowest, draws, rng)):
+        x = _statistics(percents(evidence, drawn, tree.narrowest, rng), cuts)
+        out[k] = (rows @ x.reshape(len(x), -1)).reshape(out[k].shape)
+        if (absent > 0).any():
+            new = _statistics(newcomers(evidence, drawn, NEWCOMERS, rng), cuts)
+            expected = (held @ new.mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
+            square = (held @ (new**2).mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
+            spread = np.sqrt(np.maximum(square - expected**2, 0.0) / np.maximum(absent, 1.0)[:, None, None])
+            rest = expected + spread * rng.standard_normal(spread.shape)
+            part = (absent / np.maximum(n + absent, 1.0))[:, None, None]
+            out[k] = (1 - part) * out[k] + part * rest
+    return out
+
+
+def _statistics(percent: Floats, cuts: Floats) -> Floats:
+    """Return percent and membership of each level (…, C, 1 + L)."""
+    level = (percent[..., None] >= cuts).sum(axis=-1)
+    return np.concatenate([percent[..., None], level[..., None] == np.arange(len(cuts) + 1)], axis=-1)
+
+
+def _intervals(found: Floats, shown: Bools) -> tuple[Floats, Floats, Floats]:
+    tail = (1 - INTERVAL) / 2
+    low, high = np.quantile(found, [tail, 1 - tail], axis=0)
+    scale = np.array([100.0, *np.ones(found.shape[-1] - 1)])
+    return tuple(  # type: ignore[return-value]
+        np.where(shown[:, None, None], np.clip(x, 0.0, scale), np.nan) for x in (found.mean(axis=0), low, high)
+    )
+
+
+def _findings(
+    profiles: DeficitProfiles, tree: _Hierarchy, shown: Bools, coverage: Floats, smallest: int, blank: int
+) -> tuple[Finding, ...]:
+    few = [tree.names[r] or "*" for r in np.flatnonzero(shown & (coverage < HALF))]
+    judged = [fact.item for fact in profiles.items if fact.status == "provisional"]
+    return (
+        *(SUPPRESSED.of([], groups=int((~shown).sum()), smallest=smallest) for _ in range(int(not shown.all()))),
+        *FEW_ASSESSED.about(few),
+        *(PROVISIONAL.of([], items=len(judged)) for _ in range(int(bool(judged)))),
+        *(BLANKS.of([], persons=blank) for _ in range(int(blank > 0))),
+    )

@@ -1,0 +1,160 @@
+"""What is known of groups of persons: mean percent, shares by level, need for development, each with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.competencies import Competency, Standards
+from competency_dx.display import Chart, interval_chart, result_words
+from competency_dx.errors import GroupError
+from competency_dx.findings import Finding
+from competency_dx.provenance import Provenance
+from competency_dx.result import MAX_LINES, Result, frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALL = ""
+SEPARATOR = " / "
+
+
+@value
+class GroupReport(Result):
+    """Groups of a hierarchy, the whole first, then level by level in the order of the alphabet.
+
+    Arrays have one row per group (R) and one column per competency (C). What would tell of fewer than `smallest` persons, by
+    itself or together with what else stands in the report, is NaN, its `n` 0. A group with a headcount stands for all its
+    persons, assessed or not, any other for those assessed.
+
+    Attributes
+    ----------
+    by : tuple of str
+        Background columns that make the hierarchy, the widest first.
+    groups : tuple of str
+        Names from the widest column on, joined by " / "; "" is the whole.
+    level : ndarray of int, shape (R,)
+        How many of the columns make the group.
+    n : ndarray of int, shape (R,)
+        Persons assessed.
+    headcount : ndarray, shape (R,)
+        Persons the group has, NaN where nobody said.
+    percent, percent_low, percent_high : ndarray, shape (R, C)
+        Mean percent with the interval of `interval`.
+    share, share_low, share_high : ndarray, shape (R, C, L)
+        True share of persons on each of the L levels of the standards, the lowest first: the posterior mean of the share
+        itself, never a count of flags.
+    need_low, need_high : ndarray, shape (R, C)
+        How many persons are on the lowest level, by the interval.
+    """
+
+    kind: ClassVar[str] = "group_report"
+    pictures: ClassVar[tuple[str, ...]] = ("groups", "competencies")
+
+    by: tuple[str, ...]
+    groups: tuple[str, ...]
+    level: Ints
+    shown: Bools
+    n: Ints
+    headcount: Floats
+    smallest: int
+    interval: float
+    competencies: tuple[Competency, ...]
+    standards: Standards
+    percent: Floats
+    percent_low: Floats
+    percent_high: Floats
+    share: Floats
+    share_low: Floats
+    share_high: Floats
+    need_low: Floats
+    need_high: Floats
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    @property
+    def coverage(self) -> Floats:
+        """Return the share of each group that was assessed (R,), NaN without a headcount or where it is not shown."""
+        return np.where(self.shown, self.n / self.headcount, np.nan)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per group and competency; numbers that are not shown are NaN."""
+        R, C = self.percent.shape
+        levels = {f"at_{level.code}": self.share[:, :, k].ravel() for k, level in enumerate(self.standards.levels)}
+        return frame(
+            group=np.repeat(np.array(self.groups, dtype=object), C),
+            level=np.repeat(self.level, C),
+            n=np.repeat(self.n, C),
+            headcount=np.repeat(self.headcount, C),
+            coverage=np.repeat(self.coverage, C),
+            competency=[c.code for c in self.competencies] * R,
+            percent=self.percent.ravel(),
+            percent_low=self.percent_low.ravel(),
+            percent_high=self.percent_high.ravel(),
+            deficit=self.share[:, :, 0].ravel(),
+            deficit_low=self.share_low[:, :, 0].ravel(),
+            deficit_high=self.share_high[:, :, 0].ravel(),
+            need_low=self.need_low.ravel(),
+            need_high=self.need_high.ravel(),
+            **levels,
+        )
+
+    def of(self, group: str = ALL) -> pd.DataFrame:
+        """Return the rows of one group, the whole by default.
+
+        Raises
+        ------
+        GroupError
+            When there is no such group.
+        """
+        if group not in self.groups:
+            raise GroupError("groups.no_group", group=group, groups=[g for g in self.groups if g])
+        table = self.to_frame()
+        return table[table["group"] == group].reset_index(drop=True)
+
+    def summary(self, language: str = "en") -> Sequence[str]:
+        """Return persons and groups, and the competencies that most persons need."""
+        say = result_words("groups", language)
+        out = [
+            say(
+                "head",
+                persons=int(self.n[0]),
+                groups=int((self.level == len(self.by)).sum()),
+                by=SEPARATOR.join(self.by),
+            )
+        ]
+        if not self.shown.all():
+            out.append(say("suppressed", groups=int((~self.shown).sum()), smallest=self.smallest))
+        if self.shown[0]:
+            roots = np.array([c.parent is None for c in self.competencies])
+            order = [k for k in np.argsort(-self.share[0, :, 0], kind="stable").tolist() if not roots[k]]
+            out += [self._line(k, language) for k in [*np.flatnonzero(roots).tolist(), *order][: MAX_LINES - len(out)]]
+        return out
+
+    def _line(self, c: int, language: str) -> str:
+        share, low, high = (100 * float(x[0, c, 0]) for x in (self.share, self.share_low, self.share_high))
+        code, title = self.competencies[c].code, self.competencies[c].title.text(language)
+        say = result_words("groups", language)
+        return say("line", code=code, title=title, percent=float(self.percent[0, c]), share=share, low=low, high=high)
+
+    def chart(self, kind: str, language: str = "en") -> Chart:
+        """Return intervals of the share on the lowest level: of each group in the whole test, or of all persons by competency."""
+        say = result_words("groups", language)
+        if kind == "groups":
+            rows = [r for r in range(len(self)) if self.shown[r]]
+            labels = [self.groups[r] or say("whole") for r in rows]
+            values = [100 * x[rows, 0, 0] for x in (self.share, self.share_low, self.share_high)]
+        else:
+            labels = [c.code for c in self.competencies]
+            values = [100 * x[0, :, 0] for x in (self.share, self.share_low, self.share_high)]
+        share, low, high = (x[::-1].tolist() for x in values)
+        return interval_chart(
+            labels=labels[::-1], values=share, low=low, high=high,
+            title=say(f"{kind}_title", code=self.competencies[0].code), x_label=say("share_axis"),
+        )  # fmt: skip

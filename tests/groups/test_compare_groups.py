@@ -1,0 +1,231 @@
+"""Groups: what profiles give back, true shares covered, nothing to be computed of few persons, headcounts and weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+from scipy.special import softmax
+
+import competency_dx as cdx
+from competency_dx.bank import BankPopulation, Correlations
+from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, GroupError
+from competency_dx.groups.own_evidence import own_evidence
+
+Array = NDArray[np.float64]
+
+
+@cache
+def bank() -> cdx.ItemBank:
+    """Return the items of physics with their difficulties taken for certain."""
+    shipped = cdx.load_bank("physics")
+    sure = {"se_a": None, "se_b": (), "status": "calibrated"}
+    return replace(shipped, parameters=tuple(r.model_copy(update=sure) for r in shipped.parameters))
+
+
+def drawn(theta: Array, rng: np.random.Generator) -> tuple[pd.DataFrame, Array]:
+    """Return points of persons with abilities (P, D) in the leaves, and their true percents (P, C) by leaf, then the whole."""
+    leaves = list(dict.fromkeys(bank().leaves[i.id] for i in bank().items))
+    leaf = np.array([leaves.index(bank().leaves[i.id]) for i in bank().items])
+    K = max(len(r.b) for r in bank().parameters)
+    b = np.array([[*r.b, *[np.nan] * (K - len(r.b))] for r in bank().parameters])
+    a = np.array([r.a for r in bank().parameters])
+    steps = a[:, None] * (theta[:, leaf, None] - b)
+    logits = np.concatenate([np.zeros((*steps.shape[:2], 1)), steps.cumsum(axis=2)], axis=2)
+    p = softmax(np.where(np.isnan(logits), -np.inf, logits), axis=2)
+    points = (rng.random((*p.shape[:2], 1)) > p.cumsum(axis=2)[:, :, :-1]).sum(axis=2)
+    expected, most = p @ np.arange(K + 1), np.array([i.max_score for i in bank().items])
+    inside = np.array([*(leaf == d for d in range(len(leaves))), np.ones(len(leaf), dtype=bool)])
+    table = pd.DataFrame(points, columns=[i.id for i in bank().items])
+    return table, 100 * (expected @ inside.T) / (inside @ most)
+
+
+def profiles_of(table: pd.DataFrame, background: Mapping[str, Any], **options: Any) -> cdx.DeficitProfiles:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        items = tuple(i.id for i in bank().items)
+        data = cdx.load_responses(table, bank=bank(), layout=cdx.Layout(items=items, cells="scored"))
+        found = cdx.diagnose(data, bank(), **options)
+    return replace(found, background={k: np.array(v, dtype=object) for k, v in background.items()})
+
+
+def leaves() -> list[str]:
+    return list(dict.fromkeys(bank().leaves[i.id] for i in bank().items))
+
+
+@cache
+def region(seed: int = 1, mean: float = -0.3) -> tuple[cdx.DeficitProfiles, Array, NDArray[np.int64]]:
+    """Return 16 groups of 12 to 45 persons whose means differ, true percents and the group of each person."""
+    rng = np.random.default_rng(seed)
+    D, sizes = len(leaves()), rng.integers(12, 46, 16)
+    group = np.repeat(np.arange(16), sizes)
+    shift = mean + 0.4 * rng.standard_normal((16, 1)) + 0.15 * rng.standard_normal((16, D))
+    pattern = 0.8 + 0.2 * np.eye(D)
+    theta = shift[group] + rng.standard_normal((len(group), D)) @ np.linalg.cholesky(pattern).T
+    table, true = drawn(theta, rng)
+    names = [f"м{g:02d}" for g in group]
+    half = [f"{'север' if g < 8 else 'юг'}" for g in group]
+    return profiles_of(table, {"municipality": names, "part": half, "weight": ["1"] * len(names)}), true, group
+
+
+def quiet(*arguments: Any, **options: Any) -> cdx.GroupReport:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        return cdx.compare_groups(*arguments, **options)
+
+
+def test_profiles_give_back_what_the_answers_alone_said() -> None:
+    """The evidence taken from a profile under one population, put into another, is the diagnosis under that other one."""
+    table, _ = drawn(np.random.default_rng(4).standard_normal((30, len(leaves()))), np.random.default_rng(5))
+    table.iloc[3, 5:] = np.nan
+    pattern = {
+        "variance": 1.0,
+        "correlations": Correlations(within=0.7, between=0.7),
+        "status": "provisional",
+        "source": "test",
+    }
+    stated = {name: BankPopulation(mean=mean, **pattern) for name, mean in (("one", 0.0), ("other", -0.8))}
+    one, other = (profiles_of(table, {}, population=stated[name]) for name in ("one", "other"))
+    given_one, there = own_evidence(one), own_evidence(other)
+    inverse = np.linalg.inv(there.covariance)
+    V = np.linalg.inv(inverse + given_one.tau[:, :, None] * np.eye(len(inverse)))
+    moved = np.matmul(V, (given_one.nu + inverse @ there.mean)[:, :, None])[:, :, 0]
+    at = [[c.code for c in other.competencies].index(leaf) for leaf in one.population.leaves]
+    assert np.abs(moved - other.theta[:, at]).max() < 0.05
+    assert np.abs(moved - other.theta[:, at]).mean() < 0.01
+    assert np.abs(moved - one.theta[:, at]).mean() > 0.05
+    alone = profiles_of(
+        table.iloc[:2].mask(np.ones((2, table.shape[1]), dtype=bool)).assign(**{table.columns[0]: [1, 0]}), {}
+    )
+    assert (own_evidence(alone).tau > 0).sum(axis=1).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("seed", "mean"), [(1, -0.3), (2, 0.6)])
+def test_true_shares_and_means_are_covered_and_not_biased(seed: int, mean: float) -> None:
+    profiles, true, group = region(seed, mean)
+    found, n = quiet(profiles, "municipality"), np.bincount(group)
+    codes = [c.code for c in found.competencies]
+    at = [*(codes.index(leaf) for leaf in leaves()), 0]
+    share, percent = (np.stack([np.bincount(group, x) / n for x in table.T], axis=1) for table in (true < 60, true))
+    inside = (found.share_low[1:, at, 0] - 1e-9 <= share) & (share <= found.share_high[1:, at, 0] + 1e-9)
+    held = (found.percent_low[1:, at] <= percent) & (percent <= found.percent_high[1:, at])
+    assert 0.91 < inside.mean() < 0.995
+    assert 0.88 < held.mean() < 0.99
+    assert abs((found.share[1:, at, 0] - share).mean()) < 0.015
+    flags = np.stack([np.bincount(group, profiles.p_deficit[:, c] > 0.8) / n for c in at], axis=1)
+    assert np.abs(found.share[1:, at, 0] - share).mean() < 0.7 * np.abs(flags - share).mean()
+
+
+def test_levels_sum_to_one_and_the_whole_is_the_sum_of_its_parts() -> None:
+    profiles, _, group = region()
+    found = quiet(profiles, ["part", "municipality"])
+    assert found.level.tolist() == [0, 1, 1, *[2] * 16]
+    assert found.groups[:4] == ("", "север", "юг", "север / м00")
+    np.testing.assert_allclose(found.share.sum(axis=2), 1, atol=1e-9)
+    n = np.bincount(group)
+    np.testing.assert_allclose((n[:, None] * found.percent[3:]).sum(axis=0) / n.sum(), found.percent[0], atol=1e-9)
+    np.testing.assert_allclose(n @ found.share[3:, :, 0] / n.sum(), found.share[0, :, 0], atol=1e-9)
+    assert found.to_json() == quiet(profiles, ["part", "municipality"]).to_json()
+    assert (found.need_low <= found.share[:, :, 0] * found.n[:, None]).all()
+    assert (found.need_high >= found.share[:, :, 0] * found.n[:, None]).all()
+    assert set(found.of("юг")["group"]) == {"юг"}
+
+
+def test_a_headcount_widens_to_those_who_were_not_assessed() -> None:
+    profiles, _, group = region()
+    n = np.bincount(group)
+    alone = quiet(profiles, "municipality")
+    whole = quiet(profiles, "municipality", headcount={"м00": int(4 * n[0]), "м01": int(n[1])})
+    wide = whole.percent_high - whole.percent_low, alone.percent_high - alone.percent_low
+    assert (wide[0][1] > wide[1][1]).mean() > 0.9
+    np.testing.assert_allclose(whole.coverage[1:3], [0.25, 1.0])
+    assert np.isnan(whole.coverage[3])
+    np.testing.assert_allclose(whole.percent[1], alone.percent[1], atol=4)
+    assert whole.need_high[1, 0] > alone.need_high[1, 0]
+    with pytest.warns(CompetencyDxWarning, match="м00"):
+        cdx.compare_groups(profiles, "municipality", headcount={"м00": int(4 * n[0])})
+
+
+def test_weights_count_persons() -> None:
+    profiles, _, group = region()
+    double = replace(
+        profiles, background={**profiles.background, "weight": np.where(group == 0, "3,0", "1").astype(object)}
+    )
+    plain, weighted = (
+        quiet(profiles, ["part", "municipality"]),
+        quiet(double, ["part", "municipality"], weights="weight"),
+    )
+    n = np.bincount(group)
+    north = np.array([3 * n[0], *n[1:8]])
+    np.testing.assert_allclose(weighted.percent[1], north @ plain.percent[3:11] / north.sum(), atol=1e-9)
+    np.testing.assert_allclose(weighted.percent[2], plain.percent[2], atol=1e-9)
+    assert np.abs(weighted.percent[1] - plain.percent[1]).max() > 0.3
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.integers(1, 25), min_size=1, max_size=5), min_size=1, max_size=5))
+def test_no_sum_over_few_persons_can_be_computed(tree: list[list[int]]) -> None:
+    """Any combination of shown numbers that is a sum over groups holds ten persons or none: searched by linear programming."""
+    from competency_dx.groups.api import _hierarchy, _shown
+
+    wide = [f"w{k}" for k, schools in enumerate(tree) for n in schools for _ in range(n)]
+    narrow = [f"s{j}" for schools in tree for j, n in enumerate(schools) for _ in range(n)]
+    found, _ = _hierarchy([np.array(wide, dtype=object), np.array(narrow, dtype=object)])
+    n = found.member.sum(axis=1)
+    shown = _shown(found, n, 10)
+    assert (n[shown] >= 10).all()
+    last = np.flatnonzero(found.level == 2)
+    known = np.array([[found.member[k][found.member[r]].any() and (found.member[k] <= found.member[r]).all() for k in last]
+                      for r in np.flatnonzero(shown)], dtype=np.float64).reshape(-1, len(last))  # fmt: skip
+    for k in range(len(last)):
+        if n[last[k]] >= 10 or not len(known):
+            continue
+        # the sum of shown groups that holds group k once and any other at most once, with the fewest persons
+        constraint = np.vstack([known.T, -known.T])
+        upper = np.concatenate([np.ones(len(last)), np.zeros(len(last))])
+        exact = known.T[[k]]
+        best = linprog(known @ n[last], A_ub=constraint, b_ub=upper, A_eq=exact, b_eq=[1.0], bounds=(None, None))
+        assert not best.success or best.fun >= 10 - 1e-6
+
+
+def test_small_groups_are_hidden_everywhere() -> None:
+    profiles, _, group = region()
+    few = profiles.select([str(p) for p in profiles.persons[(group != 3) | (np.cumsum(group == 3) <= 4)]])
+    found = quiet(few, "municipality")
+    assert (~found.shown).sum() == 2
+    assert not found.shown[found.groups.index("м03")]
+    hidden = ~found.shown
+    for array in (found.percent, found.share, found.need_high, found.percent_low):
+        assert np.isnan(array[hidden]).all()
+    assert (found.n[hidden] == 0).all()
+    assert {f.code for f in found.findings} == {"groups.suppressed"}
+    assert "не показано" in "\n".join(found.summary("ru"))
+    assert len(found.plot("groups").axes) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"by": "school"}, r"no columns \['school'\]|no columns school"),
+        ({"by": []}, "Nothing to compare"),
+        ({"by": "part", "headcount": {"восток": 5}}, "groups that do not exist: восток"),
+        ({"by": "part", "headcount": {"юг": 5}}, "headcount of 5, below"),
+        ({"by": "part", "weights": "municipality"}, "positive number"),
+        ({"by": "part", "draws": 5}, "draws of at least 100"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_sentence(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(GroupError, match=sentence):
+        cdx.compare_groups(region()[0], **options)
+    with pytest.raises(CompetencyDxError, match="profiles"):
+        cdx.compare_groups("profiles", "part")  # type: ignore[arg-type]
