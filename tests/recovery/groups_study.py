@@ -1,19 +1,20 @@
-"""How well true shares and means of groups are covered: ``python tests/recovery/groups_study.py`` prints the rows of docs/groups.md."""
+"""How well shares and means of groups are covered: ``python tests/recovery/groups_study.py`` prints rows of docs/groups.md."""
 
 from __future__ import annotations
 
 import sys
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-
-import competency_dx as cdx
-from competency_dx.errors import CompetencyDxWarning
 from recovery_study.diagnosis_run import _calibrated, diagnosed
 from recovery_study.diagnosis_truth import _pattern, drawn_items, drawn_persons, layout
 
-CONDITIONS = {
+import competency_dx as cdx
+from competency_dx.errors import CompetencyDxWarning
+
+CONDITIONS: dict[str, dict[str, Any]] = {
     "calibrated items": {},
     "the same, all means lower by .7": {"mean": -0.7},
     "the same, groups alike": {"between": 0.0},
@@ -59,7 +60,7 @@ def main() -> None:
     for label, options in CONDITIONS.items():
         rows = np.array(
             [r for name in ("mathematics", "physics") for s in range(REPLICATES) for r in figures(name, s, **options)]
-        )  # type: ignore[arg-type]
+        )
         for leaf, units in enumerate(("whole and clusters", "domains")):
             _, share, error, added, mean = rows[rows[:, 0] == leaf].mean(axis=0)
             sys.stdout.write(f"| {label} | {units} | {share:.3f} | {error:.3f} | {added:.3f} | {mean:.3f} |\n")

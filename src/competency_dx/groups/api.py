@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -192,9 +192,9 @@ def _shown(tree: _Hierarchy, n: Ints, smallest: int) -> Bools:
 def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Floats, cuts: Floats, draws: int) -> Floats:
     """Return draws of mean percent and shares by level of all groups, (draws, R, C, 1 + L)."""
     rng = np.random.default_rng(SEED)
-    rows = csr_array(tree.member * weight)
-    rows = csr_array(rows / rows.sum(axis=1)[:, None])
-    held = rows @ csr_array(
+    member: Floats = tree.member * weight
+    rows: Any = csr_array(member / member.sum(axis=1, keepdims=True))
+    held: Any = rows @ csr_array(
         np.eye(tree.narrowest.max() + 1)[tree.narrowest]
     )  # what part of a group is in each narrowest one
     n, whole = tree.member.sum(axis=1), np.isfinite(heads)

@@ -74,7 +74,7 @@ def _information(evidence: OwnEvidence, group: Ints, G: int, scale: float) -> _I
     value = 0.5 * (
         np.linalg.slogdet(covariance)[1].sum() - P * np.linalg.slogdet(within)[1] + (evidence.nu * pulled).sum()
     )
-    return _Information(covariance, inverse, precision, shift, float(value))
+    return _Information(np.asarray(covariance), np.asarray(inverse), precision, shift, float(value))
 
 
 def _overall(known: _Information, between: Floats) -> tuple[Floats, Floats, float]:
