@@ -97,7 +97,7 @@ def _diagnosed(
     at = estimates(answers, matched, made, rule)
     n_items, status, state = _judged(at, matched, made, rule, _effortless(matched, bank))
     level, level_probability = levels(at.below, state)
-    quality = form_quality(made.moments, units, matched.observed)
+    quality = form_quality(made.moments, matched.observed)
     diagnosed = Diagnosed(matched, reasons, made, at, state, status)
     found = remarks(diagnosed, from_bank=stated is None, again=partial(_again, diagnosed, rule, population))
     out = DeficitProfiles(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Literal, get_args
 
 import numpy as np
@@ -32,6 +33,7 @@ NUMBERS = (
     "prmse_total",
     "prmse",
 )
+KEPT = 1024  # reasons
 SEE = "; "  # between why nothing is concluded and where to look
 TREATED = {0: "answered", 2: "omitted", 3: "not_reached", 4: "invalid"}  # by missing reason; the rest is no evidence
 
@@ -127,6 +129,7 @@ class Conclusion:
     evidence: tuple[Evidence, ...]
 
 
+@lru_cache(maxsize=KEPT)
 def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text:
     """Say why a competency is reported where it is."""
     if status == "reported":

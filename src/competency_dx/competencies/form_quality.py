@@ -8,21 +8,25 @@ population: with Hermite coefficients f_r = E[f(μ + σz) He_r(z)] / √r! of ea
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, blocks
+from competency_dx.arrays import Bools, Floats, blocks, value
 from competency_dx.competencies.units import Units
 
 ORDERS = 5
 BLOCK = 256
+KEPT = 1024  # sets of items
 
 
-class ItemMoments(NamedTuple):
+@value
+class ItemMoments:
     """Of the items: Hermite coefficients of expected points (I, R) from order 1, error variances (I,), on which leaf (I, D).
 
-    Of the units: powers of the leaves' correlations (R, D, D), coefficients of the true points (C, D, R), their SD (C,).
+    Of the units: powers of the leaves' correlations (R, D, D), coefficients of the true points (C, D, R), their SD (C,), and the
+    leaves `below` (C, D) each.
     """
 
     coefficients: Floats
@@ -31,6 +35,7 @@ class ItemMoments(NamedTuple):
     powers: Floats
     across: Floats
     spread: Floats
+    below: Bools
 
 
 class FormQuality(NamedTuple):
@@ -63,17 +68,35 @@ def item_moments(
     targets = np.einsum("ci,id,ir->cdr", units.reference.astype(float), on_leaf, coefficients)
     across = np.einsum("ckr,rkl->clr", targets, powers)
     error = np.einsum("iq,iq->i", spread, weight[units.leaf])
-    return ItemMoments(coefficients, error, on_leaf, powers, across, np.sqrt((across * targets).sum(axis=(1, 2))))
+    return ItemMoments(
+        coefficients=coefficients,
+        error=error,
+        on_leaf=on_leaf,
+        powers=powers,
+        across=across,
+        spread=np.sqrt((across * targets).sum(axis=(1, 2))),
+        below=units.below,
+    )
 
 
-def form_quality(moments: ItemMoments, units: Units, observed: Bools) -> FormQuality:
+def form_quality(moments: ItemMoments, observed: Bools) -> FormQuality:
     """Return what the items that each person answered (P, I) can tell; one evaluation for each distinct set.
 
     NaN where none of a unit's items was answered (separate) or none at all.
     """
+    return _of_one(moments, observed.tobytes()) if len(observed) == 1 else _of_many(moments, observed)
+
+
+@lru_cache(maxsize=KEPT)
+def _of_one(moments: ItemMoments, observed: bytes) -> FormQuality:
+    """Return the quality of one set of items: the same forms are given again and again."""
+    return _of_many(moments, np.frombuffer(observed, dtype=np.bool_)[None])
+
+
+def _of_many(moments: ItemMoments, observed: Bools) -> FormQuality:
     _, first, group = np.unique(np.packbits(observed, axis=1), axis=0, return_index=True, return_inverse=True)
     patterns = observed[first]
-    out = np.full((3, len(patterns), len(units.competencies)), np.nan)
+    out = np.full((3, len(patterns), len(moments.below)), np.nan)
     by_item = np.column_stack([moments.coefficients, moments.error])
     with np.errstate(divide="ignore", invalid="ignore"):
         for block in blocks(len(patterns), BLOCK):
@@ -83,7 +106,7 @@ def form_quality(moments: ItemMoments, units: Units, observed: Bools) -> FormQua
                 (power * sums[:, :, None, r] * sums[:, None, :, r] for r, power in enumerate(moments.powers)),
                 sums[:, :, -1:] * np.eye(sums.shape[1]),
             )
-            out[:, block] = prmse(covariance, shared / moments.spread[:, None], units.below)
+            out[:, block] = prmse(covariance, shared / moments.spread[:, None], moments.below)
     return FormQuality(*out[:, group.ravel()])
 
 
