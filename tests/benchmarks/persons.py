@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def one_person() -> list[str]:
     diagnosed, whole = cpu_ms(lambda: cdx.diagnose(one, bank)), cpu_ms(lambda: request(texts[0]))
     for text in texts:
         request(text)
-    others = sorted(_cpu(lambda text=text: request(text)) for text in texts)
+    others = sorted(_cpu(partial(request, text)) for text in texts)
     start = time.perf_counter()
     alone = list(map(request, texts))
     middle = time.perf_counter()
@@ -93,19 +94,18 @@ def many_banks() -> str:
     bank = cdx.load_bank("mathematics")
     banks = [cdx.ItemBank.from_json(bank.to_json()) for _ in range(BANKS)]
     one = cdx.simulate(bank, 1, rng=np.random.default_rng(1))
-    first = _cpu(lambda: [cdx.diagnose(one, other) for other in banks]) / BANKS
-    turns = [
-        [
-            _cpu(lambda chosen=chosen: [cdx.diagnose(one, b) for b in chosen]) / BANKS
-            for chosen in ([bank] * BANKS, banks)
-        ]
-        for _ in range(5)
-    ]
+    first = _cpu(partial(_each, banks, one)) / BANKS
+    turns = [[_cpu(partial(_each, chosen, one)) / BANKS for chosen in ([bank] * BANKS, banks)] for _ in range(5)]
     same, other = (statistics.median(column) for column in zip(*turns, strict=True))
     return (
         f"| {BANKS} banks in turn, one person each, CPU | {other:.1f} ms | {other / same:.2f} times one bank again and again; "
         f"{first:.0f} ms where a bank is met first |"
     )
+
+
+def _each(banks: list[cdx.ItemBank], one: cdx.Responses) -> None:
+    for bank in banks:
+        cdx.diagnose(one, bank)
 
 
 def cold_start() -> str:

@@ -21,7 +21,7 @@ from competency_dx.documents import check_content
 from competency_dx.errors import DocumentError, repeated
 from competency_dx.responses.missing import Reason
 from competency_dx.responses.reading.roles import Roles, refuse_personal
-from competency_dx.responses.reading.table import Column, Table, cell_text, column
+from competency_dx.responses.reading.table import KEPT_CELLS, Column, Table, cell_text, column
 
 if TYPE_CHECKING:
     from competency_dx.responses.reading.layout import Layout
@@ -179,8 +179,17 @@ def _marked(cells: Column, blank: np.ndarray[Any, np.dtype[np.bool_]]) -> Column
     """Mark blank cells as contents: what is not marked was not shown."""
     if not blank.any():
         return cells
+    return _marked_cell(cells) if len(blank) == 1 else _with_marks(cells, blank)
+
+
+def _with_marks(cells: Column, blank: np.ndarray[Any, np.dtype[np.bool_]]) -> Column:
     codes = np.where(blank, np.int32(len(cells.vocabulary)), cells.codes)
     return replace(cells, codes=codes, vocabulary=(*cells.vocabulary, ""), kinds=(*cells.kinds, "text"))
+
+
+@lru_cache(maxsize=KEPT_CELLS)
+def _marked_cell(cells: Column) -> Column:
+    return _with_marks(cells, np.ones(1, dtype=np.bool_))
 
 
 def refuse_impossible(responses: Responses, bank: ItemBank) -> None:
