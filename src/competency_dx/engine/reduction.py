@@ -27,6 +27,7 @@ from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.grid.product import GridExpected
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
+ONE = np.zeros(1, dtype=np.int64)  # the group of everybody
 USUAL, POINTS, ON_THE_WAY, MOST_POINTS = 61, 31, 21, 121
 
 
@@ -66,19 +67,14 @@ class Reduction(Integral):
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:  # noqa: ARG002
         """Return the E-step at φ with `points` on either axis, coarser and in single precision on the way."""
         double, (gamma, sigma) = precision == "double", of.normals(phi)
-        normals = self._normals(gamma, np.diagonal(sigma, axis1=1, axis2=2))
+        w, group = (self.design.regressors[:1], ONE) if self.single else (self.design.regressors, self.design.group)
+        normals = kernel.IndependentNormals((w @ gamma)[:, 0], np.diagonal(sigma, axis1=1, axis2=2), group)
         axes = kernel.axes(min(points, MOST_POINTS if double else ON_THE_WAY), normals)
         curves = of.curves(phi, axes.points)
         table = curves if double else curves.astype(np.float32)
         x = bifactor_e_step(self.design, axes, table, normals, executor=self.executor)  # type: ignore[arg-type]
         kept = _OnAxes(axes, normals, gamma, x)
         return EStep(x.log_likelihood, x.upper, x.totals, axes.points, curves, axes.spacing, x.narrowest, kept)
-
-    def _normals(self, gamma: Floats, variance: Floats) -> kernel.IndependentNormals:
-        w = self.design.regressors
-        if self.single:
-            return kernel.IndependentNormals((w[:1] @ gamma)[:, 0], variance, np.zeros(1, dtype=np.int64))
-        return kernel.IndependentNormals((w @ gamma)[:, 0], variance, self.design.group)
 
     def moments(self, step: EStep) -> Moments:
         """Return the moments of each group; covariances, which are not free, are left at zero."""

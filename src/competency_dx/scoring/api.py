@@ -92,6 +92,9 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         rows.append(persons)
         findings = gathered(findings, matched.findings, notes)
     found = parts[0] if len(parts) == 1 and rows[0] is None else joined(parts, rows)
+    settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty}
+    settings |= {"missing": method.missing.describe("en")}
+    settings |= {"points": str(method.points)} if isinstance(method, EAP | SumScore) else {}
     return Scores(
         method=type(method).__name__,
         persons=data.persons,
@@ -102,7 +105,7 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         status=found.status,
         reliability=np.array([_reliability(found, d, method) for d in range(found.theta.shape[1])]),
         findings=findings,
-        provenance=provenance("score", {"responses": found.digest, "parameters": source_of(source)}, _settings(method)),
+        provenance=provenance("score", {"responses": found.digest, "parameters": source_of(source)}, settings),
     )
 
 
@@ -146,9 +149,3 @@ def _reliability(found: Estimates, d: int, method: Method) -> float:
     if isinstance(method, ML | WLE):
         return 1 - error / spread if spread > 0 else float("nan")
     return spread / (spread + error)
-
-
-def _settings(method: Method) -> dict[str, str]:
-    out = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty}
-    out["missing"] = method.missing.describe("en")
-    return out | ({"points": str(method.points)} if isinstance(method, EAP | SumScore) else {})

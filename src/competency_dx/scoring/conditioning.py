@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,7 +72,13 @@ def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401
     """
     if isinstance(conditioning, str):
         raise ScoringError("scoring.conditioning_one_text", conditioning=conditioning)
-    columns = _background(conditioning, data) if isinstance(conditioning, Sequence) else _framed(conditioning, data)
+    if isinstance(conditioning, Sequence):
+        absent = [name for name in conditioning if name not in data.background]
+        if absent:
+            raise ScoringError("scoring.conditioning_absent", absent=absent, background=data.background)
+        columns = {name: data.background[name].tolist() for name in conditioning}
+    else:
+        columns = _framed(conditioning, data)
     if not columns:
         raise ScoringError("scoring.conditioning_empty")
     names, parts = ["constant"], [np.ones(len(data.persons))]
@@ -80,13 +87,6 @@ def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401
             names.append(label)
             parts.append(part)
     return Covariates(tuple(names), np.column_stack(parts))
-
-
-def _background(wanted: Sequence[str], data: Responses) -> dict[str, list[Any]]:
-    absent = [name for name in wanted if name not in data.background]
-    if absent:
-        raise ScoringError("scoring.conditioning_absent", absent=absent, background=data.background)
-    return {name: data.background[name].tolist() for name in wanted}
 
 
 def _framed(frame: Any, data: Responses) -> dict[str, list[Any]]:  # noqa: ANN401 - any frame
@@ -115,16 +115,9 @@ def _coded(name: str, cells: list[Any], data: Responses) -> list[tuple[str, Floa
     missing = [p for p, cell in zip(data.persons, cells, strict=True) if cell is None or cell == "" or cell != cell]  # noqa: PLR0124 - NaN
     if missing:
         raise ScoringError("scoring.covariate_missing", name=name, missing=missing)
-    numbers = _numbers(cells)
-    if numbers is not None:
-        return [(name, numbers)]
+    with suppress(ValueError):
+        numbers = np.array([float(cell) for cell in cells])
+        if np.isfinite(numbers).all():
+            return [(name, numbers)]
     texts = np.array([str(cell) for cell in cells], dtype=object)
     return [(f"{name}={level}", (texts == level).astype(float)) for level in sorted(set(texts))[1:]]
-
-
-def _numbers(cells: list[Any]) -> Floats | None:
-    try:
-        out = np.array([float(cell) for cell in cells])
-    except ValueError:
-        return None
-    return out if np.isfinite(out).all() else None

@@ -26,7 +26,11 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
     reach = reach_of(name) * sd
     bounds = (known.mean - reach, known.mean + reach)
     groups, beta, allowed = known.groups, known.beta, known.allowed
-    steep = _score_slopes(known, bounds) if uncertain.any() else None
+    steep = None
+    if uncertain.any():
+        at = np.linspace(*bounds, GRID)
+        log_prob = families.log_probabilities(groups, beta, at, allowed)
+        steep = _Slopes(at, np.gradient(families.derivatives(groups, beta, log_prob, at, allowed), at, axis=3))
 
     def curves(at: Floats) -> tuple[Floats, Floats, Floats]:
         return families.person_curves(groups, beta, at, allowed)
@@ -56,13 +60,6 @@ class _Slopes(NamedTuple):
 
     theta: Floats
     table: Floats
-
-
-def _score_slopes(known: ItemParameters, bounds: tuple[float, float]) -> _Slopes:
-    theta = np.linspace(*bounds, GRID)
-    log_prob = families.log_probabilities(known.groups, known.beta, theta, known.allowed)
-    by_beta = families.derivatives(known.groups, known.beta, log_prob, theta, known.allowed)
-    return _Slopes(theta, np.gradient(by_beta, theta, axis=3))
 
 
 def _carried(known: ItemParameters, codes: Codes, counted: Bools, theta: Floats, steep: _Slopes) -> Floats:

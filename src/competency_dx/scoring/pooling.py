@@ -144,7 +144,9 @@ def pool(
     extra = (1 + 1 / M) * between
     total = within + extra
     share = np.divide(extra, total, out=np.zeros_like(total), where=total > 0)
-    nu = _degrees(share, M, df)
+    old = (M - 1) / np.maximum(share, LEAST) ** 2  # degrees of freedom of Rubin, then of Barnard & Rubin
+    rest = 0.0 if np.isinf(df) else 1 / np.maximum((df + 1) / (df + 3) * df * (1 - share), LEAST)
+    nu = np.minimum(1 / (1 / old + rest), LIMIT)
     return Pooled(
         names=labels,
         sets=M,
@@ -157,13 +159,6 @@ def pool(
         findings=(),
         provenance=provenance("pool", {"estimates": digest_arrays(Q), "variances": digest_arrays(U)}, {"df": str(df)}),
     )
-
-
-def _degrees(share: Floats, M: int, df: float) -> Floats:
-    """Return degrees of freedom for the share of T that lies between sets (Barnard & Rubin 1999)."""
-    old = (M - 1) / np.maximum(share, LEAST) ** 2
-    rest = 0.0 if np.isinf(df) else 1 / np.maximum((df + 1) / (df + 3) * df * (1 - share), LEAST)
-    return np.asarray(np.minimum(1 / (1 / old + rest), LIMIT))
 
 
 def _check(Q: Floats, U: Floats, names: tuple[str, ...], df: float) -> None:
