@@ -48,7 +48,7 @@ def run(program: str, **given: Any) -> str:
 
 def option(item: Item, *right: str) -> str:
     """Return the code of the only option that is one of these texts."""
-    (found,) = [c for c, t in item["options"].items() if " ".join(t.split()).strip("`") in right]
+    (found,) = options(item, lambda text: " ".join(text.split()) in right)
     return found
 
 
@@ -252,7 +252,7 @@ def quality_of_a_classifier(item: Item) -> Answer:
 
 def clusters(item: Item) -> Answer:
     points = [int(n) for n in re.findall(r"прямой ((?:\d+, )+\d+)", item["stem"])[0].split(", ")]
-    centres, before = [1.0, 2.0], []
+    centres, before = [1.0, 2.0], [0.0]
     while centres != before:
         near: list[list[int]] = [[], []]
         for p in points:
