@@ -11,7 +11,7 @@ import io
 import math
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import combinations, pairwise, permutations, product
 from pathlib import Path
@@ -309,13 +309,100 @@ def leap_years(item: Item) -> Answer:
 
 def sorting(item: Item) -> Answer:
     works = [list(p) for n in (1, 2, 3, 4, 5) for p in product(range(3), repeat=n)]
-    ascending = all(
-        run(code(item)[0] + "\nprint(*a)", a=a[:], n=len(a)) == " ".join(map(str, sorted(a))) for a in works
+    sorted_works = [[int(x) for x in run(code(item)[0] + "\nprint(*a)", a=a[:], n=len(a)).split()] for a in works]
+    pairs = list(zip(sorted_works, works, strict=True))
+    down = all(done == sorted(a, reverse=True) for done, a in pairs if len(set(a)) == len(a))
+    repeated = all(done == sorted(a, reverse=down) for done, a in pairs)
+    return option(
+        item,
+        f"по {'убыванию' if down else 'возрастанию'} — "
+        + ("любой массив из n чисел" if repeated else "только массив без повторений"),
     )
-    (found,) = options(
-        item, lambda text: text.startswith("Упорядочивает по возрастанию любой") == ascending and "любой" in text
-    )
+
+
+def marks_of_a_picture(item: Item) -> Answer:
+    powers = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹·:", "0123456789*/")
+
+    def mark(work: str) -> str:
+        plain = re.sub(r"([⁰¹²³⁴⁵⁶⁷⁸⁹]+)", r"**\1", work).translate(powers)
+        numbers = r"[\d*/ ]*\d[\d*/ ]*"
+        false = sum(
+            abs(eval(left) - eval(right)) > 0.001
+            for line in plain.splitlines()
+            for left, right in pairwise(re.findall(numbers, line.split(",")[0]))
+            if "=" in line and "√" not in line
+        )
+        bits, *_, said = re.findall(r"\d+(?:\*\*\d+)?(?:,\d+)?", plain.splitlines()[-1])
+        false += abs(eval(bits) / 8192 - float(said.replace(",", "."))) > 0.1
+        return "0" if "√" in work or false > 1 else str(2 - false)
+
+    return "".join(mark(work) for work in code(item))
+
+
+def the_long_program_is_faster(item: Item) -> Answer:
+    """Count the comparisons and steps that a pair costs on lists that know how often they are looked at."""
+    looks = 0
+
+    class Looked(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            nonlocal looks
+            for x in list.__iter__(self):
+                looks += 1
+                yield x
+
+        def __contains__(self, x: object) -> bool:
+            return any(y == x for y in self)
+
+    def cost(program: str) -> int:
+        nonlocal looks
+        looks = 0
+        exec(program, {"a": Looked(range(0, 400, 2)), "b": Looked(range(1, 401, 2)), "n": 200})
+        return looks
+
+    pairs = zip(code(item)[::2], code(item)[1::2], strict=True)
+    (found,) = (letter for letter, (short, long) in zip("АБВГ", pairs, strict=True) if cost(short) > 2 * cost(long))
+    return option(item, f"пара {found}")
+
+
+def what_shows_the_missing_one(item: Item) -> Answer:
+    (written,) = (int(n, 2) for n in re.findall(r"записал как ([01]+)", item["stem"]))
+
+    def invert(x: int) -> int:
+        return ~x & 0b1111_1111
+
+    assert written == invert(12)
+    seems_right = {
+        "1": written >> 7 == 1 and 12 >> 7 == 0,
+        "2": invert(written) == 12,
+        "3": written - invert(13) == -12 - -13,
+        "4": (written + 12) & 0b1111_1111 == 0,
+    }
+    (found,) = (c for c, right in seems_right.items() if not right)
     return found
+
+
+def cards(item: Item) -> Answer:
+    def answer(program: str, n: int) -> str:
+        steps = program.replace("while n > 0:", "while n > 0:\n    steps.append(n)\n    assert len(steps) < 50")
+        try:
+            return run(steps, n=n, steps=[])
+        except AssertionError:
+            return "бесконечный цикл"
+
+    def card(program: str) -> str:
+        said = {answer(program, n): str(n).count("7") for n in (17, 71, 177, 7, 275)}
+        if "бесконечный цикл" in said:
+            return "переход к следующей цифре"
+        return "начало счёта" if all(int(k) == n + 1 for k, n in said.items()) else "выделение цифры"
+
+    names = ("Аня", "Боря", "Вера")
+    return option(item, ", ".join(f"{who} — {card(p)}" for who, p in zip(names, code(item), strict=True)))
+
+
+def flags(item: Item) -> Answer:
+    found, false, of, made = (int(n) for n in re.findall(r"\d+", item["stem"]))
+    right, wrong = found * made // 100, false * (of - made) // 100
+    return option(item, f"Отмечено {right + wrong} работ, из них {wrong} самостоятельных.")
 
 
 def endless(item: Item) -> Answer:
@@ -367,7 +454,60 @@ def one_test_for_both(item: Item) -> Answer:
     return found
 
 
+def mask(item: Item) -> Answer:
+    first, second = (
+        int.from_bytes(bytes(int(n) for n in host.split("."))) for host in re.findall(r"\d+(?:\.\d+){3}", item["stem"])
+    )
+
+    def one_subnet(ones: int) -> bool:
+        hosts = 2 ** (32 - ones) - 1
+        return first >> (32 - ones) == second >> (32 - ones) and all(
+            h & hosts not in (0, hosts) for h in (first, second)
+        )
+
+    return str(max(n for n in range(1, 31) if one_subnet(n)))
+
+
+def passwords(item: Item) -> Answer:
+    sizes = {}
+    for rule, text in item["options"].items():
+        length, signs = int(text.split()[0]), re.findall(r"\d+", text)[1:]
+        sizes[rule] = int(signs[0] if signs else 10) ** length
+    return sorted(sizes, key=lambda rule: sizes[rule])
+
+
+def school_language(_: Item) -> Answer:
+    a, b, c = 2026, 0, 1
+    while a > 0:
+        a, b, c = a // 7, b + a % 7 * c, c * 10
+    return str(b)
+
+
+def bytes_of_codes(item: Item) -> Answer:
+    wrong = {
+        "1": math.ceil(50 * 15 * 6 / 8),
+        "2": 50 * math.ceil(15 * 5 / 8),
+        "3": 50 * 15,
+        "4": 50 * 15 * 6,
+        "5": 50 * (15 * 6 // 8),
+        "6": math.ceil(15 * 6 / 8),
+    }
+    return {k: next(c for c, n in wrong.items() if str(n) == text.split()[0]) for k, text in item["left"].items()}
+
+
+def one_value_for_both(item: Item) -> Answer:
+    def both_fail(text: str) -> bool:
+        n = int(text.removeprefix("n = "))
+        right = n // 3, n // 5
+        return (n // 3, n // 5 - n // 15) != right and ((n - 1) // 3, (n - 1) // 5) != right
+
+    (found,) = options(item, both_fail)
+    return found
+
+
 ANSWERS: dict[str, Callable[[Item], Answer]] = {
+    "INF-001": mask,
+    "INF-003": passwords,
     "INF-005": ones,
     "INF-006": lambda item: option(item, f"{len('ФГОС № 287'.encode())} байт"),
     "INF-007": shortest_code,
@@ -382,6 +522,7 @@ ANSWERS: dict[str, Callable[[Item], Answer]] = {
     "INF-016": calls,
     "INF-017": programs,
     "INF-018": most_steps,
+    "INF-019": school_language,
     "INF-020": what_it_prints,
     "INF-021": what_it_prints,
     "INF-022": always_true,
@@ -394,14 +535,23 @@ ANSWERS: dict[str, Callable[[Item], Answer]] = {
     "INF-030": clusters,
     "INF-034": predicted_range,
     "INF-035": conditions,
+    "INF-036": bytes_of_codes,
     "INF-037": leap_years,
     "INF-038": sorting,
     "INF-039": endless,
     "INF-040": predicted_truth,
     "INF-041": marks_by_tests,
+    "INF-043": marks_of_a_picture,
     "INF-044": marks_of_a_table,
     "INF-049": one_test_for_both,
+    "INF-050": one_value_for_both,
     "INF-052": lambda item: options(item, lambda t: f"{int(t):b}" != f"{int(t):b}"[::-1])[0],
+    "INF-053": the_long_program_is_faster,
+    "INF-056": what_shows_the_missing_one,
+    "INF-057": lambda _: str(max(n for n in range(2, 70_000) if (n - 1).bit_length() == 2 * (256 - 1).bit_length())),
+    "INF-061": cards,
+    "INF-063": flags,
+    "INF-064": lambda _: str((96 - 90) // (92 - 90)),
 }
 
 
