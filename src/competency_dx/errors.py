@@ -5,7 +5,6 @@ What an error may say stands in the catalogue of its room, ``errors.toml``: a se
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -14,7 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from competency_dx.personal_data import hidden_text
-from competency_dx.wording import SPELLING, worded
+from competency_dx.wording import SPELLING, toml_content, worded
 
 LANGUAGES = ("ru", "en")
 
@@ -121,11 +120,8 @@ class Verbatim(str):
 @cache
 def sentence_templates(room: str) -> Mapping[str, Mapping[str, str]]:
     """Return the catalogue of a room, ``errors.toml`` in its folder, by what is wrong; modules of the root share one file."""
-    root = files("competency_dx")
-    of_room = root.joinpath(room, "errors.toml")
-    text = (of_room if of_room.is_file() else root.joinpath("errors.toml")).read_text(encoding="utf-8")
-    catalogue: dict[str, Any] = tomllib.loads(text)
-    return catalogue if of_room.is_file() else catalogue.get(room, {})
+    of_room = files("competency_dx").joinpath(room, "errors.toml").is_file()
+    return toml_content(room, "errors") if of_room else toml_content("", "errors").get(room, {})
 
 
 def has_sentence(code: str) -> bool:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import string
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 LOOKALIKES = str.maketrans("АВЕНКМОРСТХУ", "ABEHKMOPCTXY")
@@ -17,6 +21,13 @@ SPELLING: ContextVar[Callable[[str], str]] = ContextVar("SPELLING", default=str)
 NBSP = "\u00a0"
 MINUS = "\u2212"
 NONE = "—"
+
+
+@cache
+def toml_content(room: str, name: str) -> Mapping[str, Any]:
+    """Return the TOML file of that name in the folder of a room, or in the root where the room is ``""``."""
+    path = files("competency_dx").joinpath(*room.split("."), f"{name}.toml")
+    return MappingProxyType(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
 def listed(ids: Iterable[object], shown: int = SHOWN_IDS, *, language: str = "en") -> str:

@@ -17,10 +17,9 @@ from competency_dx.display.words import (
     setting_name,
     setting_word,
     tied,
-    toml_content,
 )
 from competency_dx.display.wright import wright_svg
-from competency_dx.wording import MINUS, NBSP, count, number, plural
+from competency_dx.wording import MINUS, NBSP, count, number, plural, toml_content
 
 __all__ = [
     "FONT",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from competency_dx.wording import NBSP, NONE, count, number, plural, worded
+from competency_dx.wording import NBSP, NONE, count, number, plural, toml_content, worded
 
 
 def counted(n: int, forms: Sequence[str], language: str) -> str:
@@ -48,13 +46,6 @@ def chance(p: float, language: str) -> str:
 def tied(text: str) -> str:
     """Return the text with the blanks before percent signs made non-breaking."""
     return text.replace(" %", f"{NBSP}%")
-
-
-@cache
-def toml_content(room: str, name: str) -> Mapping[str, Any]:
-    """Return the TOML file of that name in a room."""
-    text = files(f"competency_dx.{room}").joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return MappingProxyType(tomllib.loads(text))
 
 
 @cache

@@ -9,34 +9,14 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import value
 from competency_dx.bank import CodeMap, Item, Text, Tolerance
+from competency_dx.display import result_words
+from competency_dx.errors import LANGUAGES
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.rules import Element, judge_of, written
 
 Kind = Literal["text", "number", "date"]
 KeyShown = Literal["hidden", "shown"]
 State = Literal["answered", "not_administered", "omitted", "not_reached", "invalid"]
-
-_STATES = {
-    "answered": ("есть ответ", "answered"),
-    "not_administered": ("задание не предъявлялось", "not administered"),
-    "omitted": ("задание пропущено", "omitted"),
-    "not_reached": ("до задания не дошли", "not reached"),
-    "invalid": ("ответ не читается", "unreadable"),
-}
-
-_RULES = {
-    "exact": ("баллов за полностью верный ответ: {top}", "{top} for a fully right answer, else 0"),
-    "per_element": (
-        "балл за каждый верный элемент; лишний выбор в наборе отнимает балл",
-        "one point per right element; a wrong extra choice in a set costs one",
-    ),
-    "one_error": ("{top} без ошибок, на балл меньше за каждую ошибку", "{top} without errors, one less per error"),
-    "synonyms": ("ответ совпадает с одним из принятых вариантов", "the answer is one of the accepted wordings"),
-    "map": ("баллы по таблице кодов ответа", "points by the table of answer codes"),
-    "rubric": ("сумма баллов эксперта по критериям: {criteria}", "sum of rated criteria: {criteria}"),
-    "given": ("готовый балл от 0 до {top}", "a given score from 0 to {top}"),
-}
-"""The scoring rules in words, Russian and English; a tolerance is told by its distances."""
 
 
 @value
@@ -101,16 +81,14 @@ class Explanation:
 
     def text(self, language: str = "en") -> str:
         """Return the explanation as a few lines."""
-        ru = language == "ru"
-        state = _STATES[self.state][0 if ru else 1]
-        answer = ("ответ" if ru else "answer", f"«{self.raw}»" if ru else f'"{self.raw}"')
-        read = f" ({'прочитан как' if ru else 'read as'} {self.normalised})" if self.normalised else ""
-        lines = [f"{self.person}, {self.item}: {state}"]
-        lines += [f"{answer[0]}: {answer[1]}{read}"] if self.raw is not None else []
-        lines += [f"{'ключ' if ru else 'key'}: {self.key}"] if self.key else []
-        lines += [f"{'правило' if ru else 'rule'}: {self.rule.text(language)}"]
+        say = result_words("responses", language)
+        read = say("read_as", normalised=self.normalised) if self.normalised else ""
+        lines = [f"{self.person}, {self.item}: {say(f'state_{self.state}')}"]
+        lines += [say("answer", raw=self.raw) + read] if self.raw is not None else []
+        lines += [say("key", key=self.key)] if self.key else []
+        lines += [say("rule", rule=self.rule.text(language))]
         lines += [f"  {e.label}: {e.given} → {e.points}" for e in self.elements]
-        return "\n".join([*lines, f"{'баллы' if ru else 'points'}: {self.points} / {self.max_score}"])
+        return "\n".join([*lines, say("points", points=str(self.points), most=str(self.max_score))])
 
     def __str__(self) -> str:
         return self.text("en")
@@ -139,15 +117,12 @@ def key_text(item: Item) -> str:
 def rule_text(item: Item) -> Text:
     """Return the scoring rule of an item in words."""
     rule = item.rule
+    kind: str = rule.rule
     if isinstance(rule, Tolerance):
-        exact = ("число, равное ключу", "a number equal to the key")
-        near = ("число в пределах {absolute} от ключа", "a number within {absolute} of the key")
-        ru, en = near if rule.absolute not in {"0", ""} else exact
-        if rule.relative not in {"0", ""}:
-            ru = "число в пределах {absolute} или доли {relative} от ключа"
-            en = "a number within {absolute} or the share {relative} of the key"
-    else:
-        ru, en = _RULES[rule.rule]
+        kind = (
+            "relative" if rule.relative not in {"0", ""} else "absolute" if rule.absolute not in {"0", ""} else "equal"
+        )
     criteria = ", ".join(f"{c.id} 0-{c.max_score}" for c in item.rubric)
     facts = rule.model_dump() | {"top": item.max_score, "criteria": criteria}
-    return Text(ru=ru.format_map(facts), en=en.format_map(facts))
+    ru, en = (result_words("responses", language)(f"rule_{kind}", **facts) for language in LANGUAGES)
+    return Text(ru=ru, en=en)

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, value
+from competency_dx.display import result_words, toml_content
 from competency_dx.errors import ResponsesError
 from competency_dx.responses.normalise import fold_text, tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Reason(IntEnum):
@@ -38,25 +39,13 @@ BLANK = 255
 ABSENT = 254
 """While a table is read: a token that says the person did not come. Never in a result."""
 
-_WORDS: Mapping[str, tuple[str, str]] = {
-    "omitted": ("пропущенные", "omitted"),
-    "not_reached": ("недостигнутые", "not reached"),
-    "invalid": ("нечитаемые", "invalid"),
-    "not_administered": ("непредъявленные", "not administered"),
+_NAMES: tuple[ReasonName, ...] = ("omitted", "not_reached", "invalid", "not_administered")
+_TOKENS: Mapping[str, Sequence[str]] = toml_content("responses.reading", "words")["missing"]
+BUILTIN = {
+    token: BLANK if name == "blank" else ABSENT if name == "absent" else int(Reason[name.upper()])
+    for name, tokens in _TOKENS.items()
+    for token in tokens
 }
-
-_TOKENS: Mapping[int, tuple[str, ...]] = {
-    ABSENT: ("н/я", "н\\я", "неявка", "не явился", "не явилась", "отсутствовал", "отсутствовала", "absent"),
-    Reason.OMITTED: (
-        "нет ответа", "-", "--", "---", "omitted", "пропуск", "пропущено", "не приступал", "не приступала", "no answer",
-        "без ответа", "не ответил", "не ответила", "не знаю", "затрудняюсь ответить", "затрудняюсь", "don't know",
-        "i don't know", "dont know",
-    ),
-    Reason.NOT_REACHED: ("не дошел", "не дошла", "not reached", "not_reached"),
-    Reason.INVALID: ("*", "**", "#", "нечитаемо", "неразборчиво", "illegible"),
-    BLANK: ("na", "n/a", "<na>", "#n/a", "#н/д", "nan", "null", "none", "nil", "н/д", "нет данных", ".", "-99", "-999"),
-}  # fmt: skip
-BUILTIN: Mapping[str, int] = {token: code for code, tokens in _TOKENS.items() for token in tokens}
 NEGATIVE_CODES = frozenset({"-1", "-9"})
 """Missing in a table of points or of option codes; an answer like any other where the answer is a number."""
 
@@ -77,7 +66,7 @@ class MissingPolicy:
     not_administered: Treatment = "ignore"
 
     def __post_init__(self) -> None:
-        for name in _WORDS:
+        for name in _NAMES:
             possible = get_args(Omissions if name == "omitted" else Treatment)
             if getattr(self, name) not in possible:
                 raise ResponsesError("responses.policy", name=name, given=getattr(self, name), choices=possible)
@@ -91,37 +80,34 @@ class MissingPolicy:
         """Return for each value of `Reason` whether such a cell enters the estimation, shape (5,)."""
         out = np.zeros(len(Reason), dtype=np.bool_)
         out[Reason.ANSWERED] = True
-        for name in _WORDS:
+        for name in _NAMES:
             out[Reason[name.upper()]] = getattr(self, name) == "incorrect"
         return out
 
     def describe(self, language: str = "en") -> str:
         """Return the policy as one sentence."""
-        column = 0 if language == "ru" else 1
-        groups = {t: [w[column] for n, w in _WORDS.items() if getattr(self, n) == t] for t in get_args(Omissions)}
+        say = result_words("responses", language)
+        groups = {t: [say(f"reason_{n}") for n in _NAMES if getattr(self, n) == t] for t in get_args(Omissions)}
         wrong, left = ", ".join(groups["incorrect"]), ", ".join(groups["ignore"] + groups["modelled"])
-        modelled = "; omissions modelled", "; склонность к пропускам моделируется"
-        more = modelled[language == "ru"] if groups["modelled"] else ""
-        if language == "ru":
-            return f"как неверные: {wrong or 'никакие'}; не учитываются: {left or 'никакие'}{more}"
-        return f"scored 0: {wrong or 'none'}; left out: {left or 'none'}{more}"
+        out = say("policy", wrong=wrong or say("policy_none"), left=left or say("policy_none"))
+        return out + say("policy_modelled") if groups["modelled"] else out
 
 
 def reason_word(reason: Reason, language: str) -> str:
     """Return how a sentence calls a reason for which there is no answer."""
-    return _WORDS[reason.name.lower()][0 if language == "ru" else 1]
+    return result_words("responses", language)(f"reason_{reason.name.lower()}")
 
 
 def cell_word(reason: Reason, language: str) -> str:
     """Return the text that a table has in a cell without an answer for this reason, empty where nothing was given."""
-    tokens = [t for t in _TOKENS.get(reason, ()) if t[0].isalpha() and t.isascii() == (language != "ru")]
-    return tokens[0] if tokens else ""
+    tokens = _TOKENS.get(reason.name.lower(), ())
+    return next((t for t in tokens if t[0].isalpha() and t.isascii() == (language != "ru")), "")
 
 
 def reason_code(name: str, where: str) -> int:
     """Return the code of a reason given by name, or `BLANK`; raises `ResponsesError` naming the place."""
-    if name not in _WORDS and name != "blank":
-        raise ResponsesError("responses.reason", where=where, name=name, words=_WORDS)
+    if name not in _NAMES and name != "blank":
+        raise ResponsesError("responses.reason", where=where, name=name, words=_NAMES)
     return BLANK if name == "blank" else int(Reason[name.upper()])
 
 

@@ -11,6 +11,7 @@ from competency_dx.personal_data import hidden_text
 from competency_dx.responses.findings import TOTAL_ROWS
 from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.layout import is_total
+from competency_dx.wording import toml_content
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -18,20 +19,7 @@ if TYPE_CHECKING:
     from competency_dx.arrays import Names
     from competency_dx.responses.reading.table import Column, Table
 
-_CERTAIN = ("итого", "всего", "ключ", "ключи", "key", "keys", "total", "totals")
-_KEYS = (
-    "верный ответ", "верные ответы", "правильный ответ", "правильные ответы", "эталон", "эталонный ответ", "answer key",
-    "correct answer", "correct answers", "right answer", "right answers",
-)  # fmt: skip
-_SIGNED = (
-    "исполнитель", "подпись", "подписи", "руководитель", "директор", "ответственный", "составил", "составила",
-    "проверил", "проверила", "заполнил", "заполнила", "председатель", "signature", "signed",
-)  # fmt: skip
-_COUNTS = (
-    "кол во", "количество", "процент", "%", "доля", "решаемость", "выполнили", "выполняемость", "трудность", "сложность",
-    "балл макс", "число", "ско", "стандартное отклонение", "standard deviation", "std", "percent", "difficulty", "p value",
-)  # fmt: skip
-
+_ROWS = toml_content("responses.reading", "words")["rows"]
 LABEL = 400
 """A text as long as this is no label."""
 _WORD = re.compile(r"[^\W\d_]{3}|%")
@@ -41,7 +29,7 @@ _WORD = re.compile(r"[^\W\d_]{3}|%")
 def is_signature(text: str) -> bool:
     """Tell whether a text starts a line of signatures."""
     words = header_form(text).replace(",", " ").split() if len(text) < LABEL else []
-    return bool(words) and words[0].rstrip(":") in _SIGNED
+    return bool(words) and words[0].rstrip(":") in _ROWS["signed"]
 
 
 def strength_of_label(text: str) -> int:
@@ -49,9 +37,9 @@ def strength_of_label(text: str) -> int:
     if len(text) >= LABEL or not _WORD.search(text):
         return 0
     form, numbered = header_form(text), any(c.isdigit() for c in text)
-    if not numbered and (form in _KEYS or form.partition(" ")[0] in _CERTAIN):
+    if not numbered and (form in _ROWS["key"] or form.partition(" ")[0] in _ROWS["certain"]):
         return 2
-    counted = form.startswith(_COUNTS) and not numbered
+    counted = form.startswith(tuple(_ROWS["count"])) and not numbered
     return int(is_total(text) or is_signature(text) or counted)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from competency_dx.arrays import FrozenDict, value
 from competency_dx.errors import ResponsesError
 from competency_dx.responses.missing import Meaning, reason_code
 from competency_dx.responses.normalise import fold_text, header_form, tidy
+from competency_dx.wording import toml_content
 
 Shape = Literal["auto", "wide", "long"]
 Cells = Literal["auto", "raw", "scored"]
@@ -17,68 +18,16 @@ Attempts = Literal["error", "first", "last", "best"]
 Privacy = Literal["refuse", "drop"]
 Unreadable = Literal["refuse", "leave_out"]
 
-_WHO_RU = (
-    "участника", "учителя", "педагога", "ученика", "учащегося", "обучающегося", "студента", "слушателя", "пользователя",
-    "респондента", "испытуемого", "тестируемого", "экзаменуемого", "работы",
-)  # fmt: skip
-_WHO_EN = (
-    "person",
-    "participant",
-    "teacher",
-    "student",
-    "user",
-    "respondent",
-    "examinee",
-    "candidate",
-    "pupil",
-    "learner",
+_COLUMNS, _ROWS = (toml_content("responses.reading", "words")[part] for part in ("columns", "rows"))
+PERSON_NAMES: Sequence[str] = (
+    *_COLUMNS["person"],
+    *(f"{key} {who}" for who in _COLUMNS["who_ru"] for key in _COLUMNS["key_ru"]),
+    *(f"{who} {key}" for who in _COLUMNS["who_en"] for key in _COLUMNS["key_en"]),
+    *(f"{who}id" for who in _COLUMNS["who_en"]),
+    *_COLUMNS["person_further"],
 )
-PERSON_NAMES = (
-    "person", "person id", "personid", "person code", "код участника", "id участника", "участник", "шифр участника",
-    "шифр", "педагог код", "код педагога", "педагог", "код учителя", "учитель", "ученик", "код", "idstud", "id stud",
-    "student id", "studentid", "student", "teacher id", "teacherid", "teacher", "respondent id", "respondent",
-    "examinee", "participant", "participant id", "user id", "userid", "user",
-    *(f"{key} {who}" for who in _WHO_RU for key in ("код", "id", "ид", "шифр", "номер", "идентификатор", "логин")),
-    *(f"{who} {key}" for who in _WHO_EN for key in ("id", "code", "number", "no")),
-    *(f"{who}id" for who in _WHO_EN), "candidate", "pupil", "learner", "test taker", "test taker id", "respid",
-    "response id", "case id", "caseid", "subject id", "идентификационный номер", "идентификатор", "id number", "idnumber",
-    "pseudonym", "псевдоним", "учетная запись", "account", "имя пользователя", "username", "user name",
-    "регистрационный номер", "личный код", "личный номер", "табельный номер", "логин", "login", "ид", "id", "uuid", "guid",
-)  # fmt: skip
-FORM_NAMES = (
-    "form", "form id", "variant", "форма", "вариант", "номер варианта", "booklet", "idbook", "буклет", "тетрадь",
-)  # fmt: skip
-ITEM_NAMES = (
-    "item", "item id", "itemid", "задание", "код задания", "номер задания", "вопрос", "question", "question id",
-)  # fmt: skip
-ANSWER_NAMES = (
-    "answer", "response", "resp", "raw", "ответ", "ответ участника", "score", "points", "балл", "баллы", "оценка",
-    "value", "значение",
-)  # fmt: skip
-BACKGROUND_NAMES = frozenset(
-    (
-        *FORM_NAMES, "municipality", "муниципалитет", "мо", "район", "город", "city", "category", "категория",
-        "school", "школа", "оо", "код оо", "школа код", "school id", "idschool", "region", "регион", "subject",
-        "предмет", "group", "группа", "класс", "class", "grade", "gender", "sex", "пол", "age", "возраст",
-        "стаж", "experience", "year", "год", "date", "дата", "time", "время", "timestamp", "отметка времени",
-        "duration", "weight", "вес", "country", "страна", "total", "sum", "итого", "сумма", "всего", "процент",
-        "percent", "theta", "итоговый балл", "score", "балл", "баллы", "оценка", "education", "образование",
-        "должность", "сумма баллов", "total score", "первичный балл", "attempt", "попытка", "номер", "no", "nr",
-        "n", "№", "№ п п", "п п", "index", "rater", "эксперт", "wave", "волна", "rt", "treat", "затраченное время",
-        "прошло времени", "time taken", "отметка", "результат", "результаты", "result", "results", "mark", "grades",
-        "набрано баллов", "набранный балл", "тестовый балл", "вторичный балл", "raw score", "final grade", "rank", "рейтинг",
-        "место", "points", "нагрузка", "учреждение", "учреждение (организация)", "организация", "отдел", "institution",
-        "department", "подразделение", "состояние", "state", "status", "статус",
-    )
-)  # fmt: skip
-SIGNATURES = ("исполнитель", "ответственный", "подпись", "руководитель")
-TOTAL_WORDS = (
-    "итого", "всего", "итог", "итоги", "итоговый", "итоговая", "среднее", "средний", "средняя", "средние", "общее", "общий",
-    "общая", "сумма", "максимум", "макс", "минимум", "медиана", "total", "totals", "mean", "average", "overall", "median",
-    "maximum", "max", "minimum", "min", "sum", "ключ", "ключи", "key", "правильный", "верный", "процент", "проценты",
-    "percent", "percentage", "выполнение", "количество", *SIGNATURES, "подытог", "subtotal",
-)  # fmt: skip
-_TOTAL_ANYWHERE = frozenset(("итого", "всего", "среднее", "total", "average", "mean"))
+FORM_NAMES, ITEM_NAMES, ANSWER_NAMES = (_COLUMNS[name] for name in ("form", "item", "answer"))
+BACKGROUND_NAMES = frozenset(FORM_NAMES).union(_COLUMNS["background"])
 _COVARIATE = re.compile(r"(?:cov|itemcov|qmatrix)[_\d]", re.IGNORECASE)
 
 
@@ -178,10 +127,11 @@ def _one_line(name: object) -> str:
 def is_total(text: str) -> bool:
     """Tell whether a cell is the label of a row of totals, or a header that of a column of them; an id has digits."""
     words = re.findall(r"[^\W\d_]+", header_form(text))
-    if words and words[0] in SIGNATURES:
+    first = words[0] if words else ""
+    if first in _ROWS["signature"]:
         return True
-    labelled = words and (words[0] in TOTAL_WORDS or (len(words) <= 4 and not _TOTAL_ANYWHERE.isdisjoint(words)))
-    return bool(labelled) and not any(c.isdigit() for c in text)
+    anywhere = len(words) <= 4 and any(word in _ROWS["total_anywhere"] for word in words)
+    return (anywhere or first in _ROWS["total"]) and not any(c.isdigit() for c in text)
 
 
 def is_background(header: str) -> bool:
