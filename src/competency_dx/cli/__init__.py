@@ -16,6 +16,7 @@ from competency_dx.cli.language import (
     language_of,
     usage_in,
 )
+from competency_dx.display import result_words
 from competency_dx.errors import CommandError, CompetencyDxError, require
 from competency_dx.storage import why_of
 from competency_dx.wording import SPELLING
@@ -83,7 +84,7 @@ def _usage(fault: Exception, language: LanguageCode) -> str:
     context = getattr(fault, "ctx", None)
     path = context.command_path if context is not None else NAME
     sentence = usage_in(language, " ".join(told.replace("Value error, ", "").split()).rstrip("."))
-    return f"{sentence}; {'см.' if language == 'ru' else 'see:'} {path} --help"
+    return result_words("cli", language)("see", sentence=sentence, path=path)
 
 
 def _of_system(fault: OSError, language: LanguageCode) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from competency_dx.cli import arguments
-from competency_dx.cli.arguments import Language, MethodName, ModelName
+from competency_dx.cli.arguments import Language, MethodName, ModelName, declared
 from competency_dx.cli.registry_commands import registry_app
 from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result, write_result
 from competency_dx.cli.terminal import Terminal, heard
@@ -51,10 +51,10 @@ def program(
 
 @app.command(short_help="Whole path on a synthetic region")
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write into")] = Path("competency-dx-demo"),
+    folder: Annotated[Path, declared("demo_folder")] = Path("competency-dx-demo"),
     language: arguments.LanguageOption = Language.ru,
-    persons: Annotated[int, typer.Option("--persons", min=40, max=5000, help="Persons per subject")] = 240,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the synthetic data")] = 20,
+    persons: Annotated[int, declared("persons")] = 240,
+    seed: Annotated[int, declared("seed")] = 20,
 ) -> None:
     """Show the whole path on a synthetic region: three subjects, reports, comparison with the known truth."""
     from competency_dx.cli.demo import run_demo
@@ -64,8 +64,8 @@ def demo(
 
 @app.command(short_help="Check an item bank")
 def validate(
-    bank: Annotated[str, typer.Argument(metavar="BANK", help="Shipped bank by name, or folder", show_default=False)],
-    content: Annotated[bool, typer.Option("--content", help="Ask the content gates; 1 where they refuse")] = False,
+    bank: Annotated[str, declared("shipped_or_folder")],
+    content: Annotated[bool, declared("content")] = False,
     language: arguments.LanguageOption = Language.ru,
 ) -> None:
     """Check an item bank: summary, findings, coverage of the framework."""
@@ -116,12 +116,8 @@ def calibrate(
     *,
     bank: arguments.BankName,
     out: arguments.OutFolder,
-    model: Annotated[
-        ModelName | None, typer.Option("--model", help="[default: PCM below 300 persons, otherwise GPCM]")
-    ] = None,
-    priors: Annotated[
-        arguments.PriorsName, typer.Option("--priors", help="weak, or none for plain maximum likelihood")
-    ] = (arguments.PriorsName.weak),
+    model: Annotated[ModelName | None, declared("model")] = None,
+    priors: Annotated[arguments.PriorsName, declared("priors")] = arguments.PriorsName.weak,
     language: arguments.LanguageOption = Language.ru,
     layout: "Layout",
     estimation: arguments.Estimation,
@@ -147,7 +143,7 @@ def score(
     *,
     bank: arguments.BankName,
     out: arguments.OutFile,
-    method: Annotated[MethodName, typer.Option("--method", help="Kind of estimate")] = MethodName.EAP,
+    method: Annotated[MethodName, declared("method")] = MethodName.EAP,
     language: arguments.LanguageOption = Language.ru,
     layout: "Layout",
     row_numbers: arguments.RowNumbers = False,
@@ -189,14 +185,12 @@ def diagnose(
 
     terminal, items = Terminal(language=language.code), load_bank(bank)
     data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
-    rule, population = (
-        DeficitRule(missing=MissingPolicy(omitted=cast("Omissions", omitted.value))),
-        Cohort() if cohort else None,
-    )
+    rule = DeficitRule(missing=MissingPolicy(omitted=cast("Omissions", omitted.value)))
+    population = Cohort() if cohort else None
     profiles = heard(
         terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings
     )
-    with terminal.stage("Отчёт", "Report"):
+    with terminal.stage(terminal.words("report")):
         page = write_report(profiles, out, language=language.code, show=arguments.shown(aggregates_only))
     if (document := out / "profiles.json").is_file():
         terminal.result(document)
@@ -205,8 +199,8 @@ def diagnose(
 
 @app.command(short_help="Report of any result document")
 def report(
-    result: Annotated[Path, typer.Argument(metavar="RESULT.json", help="Any result document", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER_OR_FILE", help="Where to write", show_default=False)],
+    result: Annotated[Path, declared("result")],
+    out: Annotated[Path, declared("out")],
     language: arguments.LanguageOption = Language.ru,
     aggregates_only: arguments.AggregatesOnly = False,
 ) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from competency_dx.cli.language import LanguageCode
 from competency_dx.errors import CommandError
+from competency_dx.wording import toml_content
 
 if TYPE_CHECKING:
     from competency_dx.responses import Layout
@@ -41,39 +42,27 @@ DimensionsChoice = StrEnum("DimensionsChoice", ["competencies", "clusters"])
 OmittedChoice = StrEnum("OmittedChoice", ["incorrect", "ignore", "modelled"])
 CellContent = StrEnum("CellContent", {"auto": "auto", "raw": "raw", "scored": "scored"})
 
-ResponsesFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="RESPONSES", help="Table of answers: .csv .tsv .xlsx .parquet .json .jsonl", show_default=False
-    ),
-]
-BankName = Annotated[
-    str, typer.Option("--bank", metavar="BANK", help="Shipped bank by name, or folder of a bank", show_default=False)
-]
-BankIfAny = Annotated[
-    str | None,
-    typer.Option("--bank", metavar="BANK", help="Bank with the keys [default: the table holds points]"),
-]
-OutIfNamed = Annotated[
-    Path | None,
-    typer.Option("--out", metavar="FOLDER_OR_FILE", help="Where to write [default: <table>-items]"),
-]
-OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write into", show_default=False)]
-OutFile = Annotated[
-    Path, typer.Option("--out", metavar="FILE", help="File to write: .csv .xlsx .json .html", show_default=False)
-]
-LanguageOption = Annotated[Language, typer.Option("--language", help="Language of messages and reports")]
-Omitted = Annotated[OmittedChoice, typer.Option("--omitted", help="How omitted answers count")]
-FromCohort = Annotated[
-    bool, typer.Option("--cohort", help="Estimate means, SD and correlations from these persons, not from the bank")
-]
-AggregatesOnly = Annotated[
-    bool,
-    typer.Option("--aggregates-only", help="Cohort and groups of ten persons or more; nothing about single persons"),
-]
-RowNumbers = Annotated[
-    bool, typer.Option("--row-numbers", help="The table has no person ids: use the numbers of its rows")
-]
+
+def declared(name: str) -> Any:  # noqa: ANN401 - of typer, which reads it from an annotation
+    """Return the option or, without a flag, the argument of this name in ``options.toml``."""
+    declaration = toml_content("cli", "options")[name]
+    facts = {key: fact for key, fact in declaration.items() if key not in {"flag", "ru", "en"}}
+    if "flag" in declaration:
+        return typer.Option(declaration["flag"], help=declaration["en"], **facts)
+    return typer.Argument(help=declaration["en"], **facts)
+
+
+ResponsesFile = Annotated[Path, declared("responses")]
+BankName = Annotated[str, declared("bank")]
+BankIfAny = Annotated[str | None, declared("bank_if_any")]
+OutIfNamed = Annotated[Path | None, declared("out_if_named")]
+OutFolder = Annotated[Path, declared("out_folder")]
+OutFile = Annotated[Path, declared("out_file")]
+LanguageOption = Annotated[Language, declared("language")]
+Omitted = Annotated[OmittedChoice, declared("omitted")]
+FromCohort = Annotated[bool, declared("cohort")]
+AggregatesOnly = Annotated[bool, declared("aggregates_only")]
+RowNumbers = Annotated[bool, declared("row_numbers")]
 
 
 def shown(aggregates_only: bool) -> Literal["persons", "aggregates"]:
@@ -82,26 +71,12 @@ def shown(aggregates_only: bool) -> Literal["persons", "aggregates"]:
 
 
 def _of_table(
-    person: Annotated[
-        str | None, typer.Option("--person", metavar="COLUMN", help="Column of person ids [default: found by name]")
-    ] = None,
-    form: Annotated[
-        str | None, typer.Option("--form", metavar="COLUMN", help="Column of forms [default: found by name]")
-    ] = None,
-    sheet: Annotated[str | None, typer.Option("--sheet", metavar="SHEET", help="Sheet of a workbook")] = None,
-    drop_personal_data: Annotated[
-        bool,
-        typer.Option("--drop-personal-data", help="Leave out columns with names, e-mails, phones instead of refusing"),
-    ] = False,
-    attempts: Annotated[
-        AttemptChoice, typer.Option("--attempts", help="Which attempt counts of a person with several")
-    ] = AttemptChoice.error,
-    alias: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--alias", metavar="NAME=ITEM", help="A heading that stands for an item of the bank; may be repeated"
-        ),
-    ] = None,
+    person: Annotated[str | None, declared("person")] = None,
+    form: Annotated[str | None, declared("form")] = None,
+    sheet: Annotated[str | None, declared("sheet")] = None,
+    drop_personal_data: Annotated[bool, declared("drop_personal_data")] = False,
+    attempts: Annotated[AttemptChoice, declared("attempts")] = AttemptChoice.error,
+    alias: Annotated[list[str] | None, declared("alias")] = None,
 ) -> dict[str, Any]:
     """Return what the options of a table say of its layout."""
     pairs = [text.rpartition("=") for text in alias or ()]
@@ -114,18 +89,9 @@ def _of_table(
 
 
 def _of_columns(
-    item: Annotated[
-        str | None,
-        typer.Option("--item", metavar="COLUMN", help="Column of items of a long table [default: found by name]"),
-    ] = None,
-    answer: Annotated[
-        str | None,
-        typer.Option("--answer", metavar="COLUMN", help="Column of answers of a long table [default: found by name]"),
-    ] = None,
-    items: Annotated[
-        str | None,
-        typer.Option("--items", metavar="COLUMNS", help="Columns that are items: Q1,Q2 [default: found by name]"),
-    ] = None,
+    item: Annotated[str | None, declared("item")] = None,
+    answer: Annotated[str | None, declared("answer")] = None,
+    items: Annotated[str | None, declared("items")] = None,
 ) -> dict[str, Any]:
     """Return what the options of columns say of a layout."""
     columns = tuple(c.strip() for c in items.split(",")) if items else None
@@ -133,20 +99,10 @@ def _of_columns(
 
 
 def _of_cells(
-    cells: Annotated[CellContent, typer.Option("--cells", help="Cells hold raw answers or points")] = CellContent.auto,
-    blank: Annotated[
-        BlankIs | None,
-        typer.Option("--blank", help="What an empty cell is [default: by the form, without one not_administered]"),
-    ] = None,
-    missing: Annotated[
-        str | None,
-        typer.Option(
-            "--missing", metavar="CODES", help='Codes of missing answers: "9,99", or with what they are: "9=omitted"'
-        ),
-    ] = None,
-    unreadable: Annotated[
-        WhereUnreadable, typer.Option("--unreadable", help="Columns in which many cells cannot be read")
-    ] = WhereUnreadable.refuse,
+    cells: Annotated[CellContent, declared("cells")] = CellContent.auto,
+    blank: Annotated[BlankIs | None, declared("blank")] = None,
+    missing: Annotated[str | None, declared("missing")] = None,
+    unreadable: Annotated[WhereUnreadable, declared("unreadable")] = WhereUnreadable.refuse,
 ) -> dict[str, Any]:
     """Return what the options of cells say of a layout."""
     pairs = (code.strip().partition("=") for code in (missing or "").split(",") if code.strip())
@@ -155,17 +111,10 @@ def _of_cells(
 
 
 def _of_estimation(
-    dimensions: Annotated[
-        DimensionsChoice | None,
-        typer.Option("--dimensions", help="Calibrate each competency or cluster of the bank [default: one scale]"),
-    ] = None,
-    anchors: Annotated[
-        bool, typer.Option("--anchors", help="Hold the parameters that items of the bank have: the scale stays")
-    ] = False,
-    points: Annotated[int | None, typer.Option("--points", help="Points of the grid [default: 61]")] = None,
-    max_iterations: Annotated[
-        int | None, typer.Option("--max-iterations", help="Most steps of the estimation [default: 500]")
-    ] = None,
+    dimensions: Annotated[DimensionsChoice | None, declared("dimensions")] = None,
+    anchors: Annotated[bool, declared("anchors")] = False,
+    points: Annotated[int | None, declared("points")] = None,
+    max_iterations: Annotated[int | None, declared("max_iterations")] = None,
 ) -> dict[str, Any]:
     """Return what the options of an estimation say."""
     named = {"points": points, "max_iterations": max_iterations}

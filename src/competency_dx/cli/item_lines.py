@@ -18,8 +18,8 @@ INDENT = 4
 
 def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
     """Return the whole report as lines that fit the terminal; only items to repair show who chose which answer."""
-    t, language, order = terminal.pick, terminal.language, analysis.by_trouble.tolist()
-    heads = t("задание|что делать|баллы, %|связь|ответов", "item|what to do|points, %|relation|answers").split("|")
+    language, order = terminal.language, analysis.by_trouble.tolist()
+    heads = terminal.words("items_heads").split("|")
     rows = [
         [
             analysis.items[i],
@@ -44,24 +44,16 @@ def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
 
 def _trace(option: OptionTrace, terminal: Terminal) -> str:
     """Return who chose an answer: ``"A*: 40 %; weakest 60, middle 40, strongest 20 %"``."""
-    share, *thirds = (
-        decimal(100 * x, 0, terminal.language) for x in (option.share, option.low, option.middle, option.high)
-    )
-    words = terminal.pick("слабые {}, средние {}, сильные {} %", "weakest {}, middle {}, strongest {} %").format(
-        *thirds
-    )
-    return f"{option.option}{'*' * option.credited}: {share} %; {words}"
+    parts = {name: getattr(option, name) for name in ("share", "low", "middle", "high")}
+    shares = {name: decimal(100 * x, 0, terminal.language) for name, x in parts.items()}
+    words = terminal.words("thirds", **shares)
+    return f"{option.option}{'*' * option.credited}: {shares['share']} %; {words}"
 
 
 def _of_the_test(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
     """Return alpha, of booklets also for the number of items that a person got."""
-    language = terminal.language
-    whole, given = (decimal(x, 2, language) for x in (analysis.alpha, analysis.alpha_given))
-    line = terminal.pick(f"Альфа Кронбаха {whole}", f"Cronbach's alpha {whole}")
+    whole, given = (decimal(x, 2, terminal.language) for x in (analysis.alpha, analysis.alpha_given))
+    line = terminal.words("alpha", whole=whole)
     if not np.isfinite(analysis.alpha_low):
-        n = decimal(analysis.n_given, 0, language)
-        line += terminal.pick(
-            f" для всех заданий; {given} для {n}, полученных участником в среднем",
-            f" of all items; {given} of the {n} that a person got on average",
-        )
+        line += terminal.words("alpha_given", given=given, n=decimal(analysis.n_given, 0, terminal.language))
     return folded(f"{line}.")

@@ -3,49 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, cast
+
+from competency_dx.wording import toml_content
 
 LanguageCode = Literal["ru", "en"]
 
-OF_LAYOUT: Mapping[str, str] = {
-    "pii": "--drop-personal-data",
-    "aliases": "--alias NAME=ITEM",
-    "missing_tokens": "--missing",
-    "missing_codes": "--missing",
-    **{n: f"--{n}" for n in ("person", "form", "sheet", "attempts", "cells", "items", "item", "answer", "unreadable")},
-}
-"""What the command line has for the fields of a layout."""
-COLUMNS = {"en": "by removing their columns from the table", "ru": ", удалив их столбцы из таблицы"}
-SPELLINGS: Sequence[tuple[str, str]] = (
-    (r"Layout\([^()]*\) (?:or|или) (?=--)", ""),
-    (r"population=(?:Cohort\(\))?(?!\w)", "--cohort"),
-    (r"written by to_json\(\)", "written by this program"),
-    (r"записанный to_json\(\)", "записанный этой программой"),
-    (r"anchors=bank\b", "--anchors"),
-    (r"dimensions=bank\.leaves", "--dimensions competencies"),
-    (r"MarginalML\(points=…\)|MarginalML(?= (?:needs|требует) )", "--points"),
-    (r"MarginalML\(max_iterations=…\)", "--max-iterations"),
-    (r"MissingPolicy\(omitted=…\)", "--omitted"),
-    (r"\b(EAP|MAP|ML|WLE|SumScore)\(\)", r"--method \1"),
-    (r"load_responses\(…, bank=bank\)|load_bank\(name_or_path\)", "--bank"),
-    (r"(?<![\w.(,])(priors|model|method|bank|language|dimensions|anchors)=(?:['\"]([\w.]*)['\"])?", r"--\1 \2"),
-    (r"with responses\.select\(items=[^()]*\)", COLUMNS["en"]),
-    (r" через responses\.select\(items=[^()]*\)", COLUMNS["ru"]),
-)
-"""Arguments of Python, and what the command line says instead."""
-PYTHON = (
-    r"\b(?:Limits|MarginalML|ClassificationML|Population|Exploratory|Priors|DeficitRule|R201)\([^()]*\)|\bbank\.with_calibration\(…\)"
-    r"|(?<![\w-])(?:integration|item_uncertainty|standards|rule|omitted|shape|on|by|conditioning|hierarchy)=[\"'\w]*"
-)
-"""Arguments of Python for which there is no switch."""
-NO_SWITCH = {
-    "en": "(from Python; the command line has no such switch)",
-    "ru": "(из Python; у командной строки такого ключа нет)",
-}
+_SWITCHES, _RUSSIAN = (toml_content("cli", name) for name in ("switches", "russian"))
 
 
 def language_of(arguments: Sequence[str]) -> LanguageCode:
@@ -56,10 +21,12 @@ def language_of(arguments: Sequence[str]) -> LanguageCode:
 
 def in_switches(text: str) -> str:
     """Return a sentence with the switches of the command line in place of arguments of Python."""
-    for pattern, switch in SPELLINGS:
-        text = re.sub(pattern, switch, text)
+    for rule in _SWITCHES["spelling"]:
+        text = re.sub(rule["python"], rule["switch"], text)
     out = re.sub(r"Layout\(((?:\w+=(?:\{[^{}]*\}|[^(){}])*)+)\)", _layout, text)
-    out = re.sub(PYTHON, rf"\g<0> {NO_SWITCH['ru' if re.search('[а-яё]', out) else 'en']}", out, count=1)
+    none = _SWITCHES["no_switch"]
+    words = none["ru" if re.search("[а-яё]", out) else "en"]
+    out = re.sub("|".join(none["python"]), rf"\g<0> {words}", out, count=1)
     return re.sub(r"(--[a-z-]+) +(?= |[,;:)]|\.(?:\s|$)|$)", r"\1", out)
 
 
@@ -67,20 +34,15 @@ def _layout(match: re.Match[str]) -> str:
     """Return the switches in place of the fields of a layout, with the values that the sentence gives."""
     out = []
     for name, given in re.findall(r"(\w+)=([^,{]*)", match[1]):
-        value, switch = given.strip().strip("'"), OF_LAYOUT.get(name, f"--{name}")
+        value, switch = given.strip().strip("'"), _SWITCHES["layout"].get(name, f"--{name}")
         plain = name in {"pii", "aliases"} or not value or value == "…"
         out.append(switch if plain else f"{switch} {value}")
     return " ".join(out)
 
 
-@cache
-def _russian() -> Mapping[str, Any]:
-    return tomllib.loads(files("competency_dx.cli").joinpath("russian.toml").read_text(encoding="utf-8"))
-
-
 def usage_in(language: LanguageCode, sentence: str) -> str:
     """Return what is wrong with the arguments, said by the library that reads them, in a language."""
-    for rule in _russian()["usage"] if language == "ru" else ():
+    for rule in _RUSSIAN["usage"] if language == "ru" else ():
         if match := re.fullmatch(rule["en"], sentence):
             return match.expand(rule["ru"])
     return sentence
@@ -95,7 +57,8 @@ def every_command(command: Any) -> Iterator[Any]:  # noqa: ANN401 - of typer, wh
 
 def help_in(language: LanguageCode, command: Any) -> None:  # noqa: ANN401 - as above
     """Put the texts of a language in the help of a command and of those below it."""
-    texts = _russian()["help"]
+    options = toml_content("cli", "options").values()
+    texts = {option["en"]: option["ru"] for option in options} | _RUSSIAN["help"]
     for part in every_command(command) if language == "ru" else ():
         for named in (part, *part.params):
             for name in ("help", "short_help"):
@@ -105,6 +68,6 @@ def help_in(language: LanguageCode, command: Any) -> None:  # noqa: ANN401 - as 
 
 def help_page_in(language: LanguageCode, page: str) -> str:
     """Return a page of help with its headings in a language."""
-    for english, russian in (_russian()["headings"] | _russian()["help"]).items() if language == "ru" else ():
+    for english, russian in (_RUSSIAN["headings"] | _RUSSIAN["help"]).items() if language == "ru" else ():
         page = page.replace(cast("str", english), cast("str", russian))
     return page

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from competency_dx.cli import arguments
-from competency_dx.cli.arguments import Language
+from competency_dx.cli.arguments import Language, declared
 from competency_dx.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from competency_dx.bank import BankRegistry
 
-Folder = Annotated[
-    Path, typer.Option("--registry", metavar="FOLDER", help="Folder of published banks", show_default=False)
-]
-Alias = Annotated[str, typer.Option("--alias", metavar="NAME", help="Alias that points to the version")]
+Folder = Annotated[Path, declared("registry")]
+Alias = Annotated[str, declared("published_alias")]
 Spoken = arguments.LanguageOption
 RU = Language.ru
 
@@ -32,7 +30,7 @@ def _registry(folder: Path) -> "BankRegistry":
 
 @registry_app.command(short_help="Publish a version of a bank")
 def publish(
-    bank: Annotated[str, typer.Argument(metavar="BANK", help="Shipped bank by name, or folder", show_default=False)],
+    bank: Annotated[str, declared("shipped_or_folder")],
     *,
     registry: Folder,
     alias: Alias = "latest",
@@ -50,8 +48,8 @@ def publish(
 
 @registry_app.command(short_help="Let an alias point to a version")
 def alias(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Alias, such as stable", show_default=False)],
-    reference: Annotated[str, typer.Argument(metavar="ID@VERSION", help="Published version", show_default=False)],
+    name: Annotated[str, declared("alias_name")],
+    reference: Annotated[str, declared("reference")],
     *,
     registry: Folder,
     language: Spoken = RU,  # noqa: ARG001 - read before commands are
@@ -62,7 +60,7 @@ def alias(
 
 @registry_app.command(short_help="Let an alias point where it pointed before")
 def rollback(
-    bank: Annotated[str, typer.Argument(metavar="ID", help="Id of the bank", show_default=False)],
+    bank: Annotated[str, declared("bank_id")],
     *,
     registry: Folder,
     alias: Alias = "latest",

@@ -41,10 +41,8 @@ def read_answers(
     from competency_dx.responses import load_responses
 
     data = heard(terminal, lambda: load_responses(path, bank=bank, layout=layout))
-    terminal.say(
-        f"Прочитано: участников {len(data.persons)}, заданий {len(data.items)}, ответов {int(data.observed.sum())}",
-        f"Read: {len(data.persons)} persons, {len(data.items)} items, {int(data.observed.sum())} answers",
-    )
+    counts = {"persons": len(data.persons), "items": len(data.items), "answers": int(data.observed.sum())}
+    terminal.say(terminal.words("read", **counts))
     terminal.remarks([f for f in data.findings if f.severity == "info"])
     if not row_numbers and any(f.code == "responses.row_numbers" for f in data.findings):
         raise CommandError("cli.no_person_column", path=path)
@@ -72,13 +70,11 @@ def calibrated(
     n = int(data.observed.any(axis=1).sum())
 
     def verb() -> Calibration:
-        with terminal.stage(f"калибровка {model}, {n} чел.", f"calibration {model}, {n} persons") as show:
+        with terminal.stage(terminal.words("calibration", model=model, persons=n)) as show:
             limits: dict[str, Any] = dict(estimation.limits)
             method = MarginalML(progress=lambda step, value, _: show(f"{step}, log L {value:.1f}"), **limits)
-            scale: dict[str, Any] = {
-                "dimensions": estimation.dimensions,
-                "anchors": bank if estimation.anchors else None,
-            }
+            scale: dict[str, Any] = {"dimensions": estimation.dimensions}
+            scale["anchors"] = bank if estimation.anchors else None
             return calibrate(data, model=model, bank=bank, priors=priors, method=method, **scale)
 
     return heard(terminal, verb, known=[*data.findings, *known])

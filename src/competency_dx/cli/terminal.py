@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 from competency_dx.arrays import value
 from competency_dx.cli.language import LanguageCode
-from competency_dx.display import decimal
+from competency_dx.display import decimal, result_words
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.findings import Finding
 
@@ -37,6 +37,10 @@ class Terminal:
     def indented(self, blanks: int) -> Self:
         """Return the same place with the lines set further in."""
         return replace(self, indent=self.indent + blanks)
+
+    def words(self, key: str, **facts: object) -> str:
+        """Return a sentence of ``results.toml`` with its facts in place."""
+        return result_words("cli", self.language)(key, **facts)
 
     def pick(self, ru: str, en: str | None) -> str:
         """Return the text of the language; the first one where there is only one."""

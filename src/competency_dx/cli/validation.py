@@ -25,22 +25,19 @@ def refuse_ambiguous(bank: ItemBank) -> None:
 
 def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
     """Return the whole report as lines of at most 80 characters."""
-    t, language = terminal.pick, terminal.language
-    points = sum(i.max_score for i in bank.items)
-    forms = ", ".join(f"{f.id} ({len(f.items)})" for f in bank.forms) or t("нет", "none")
+    say, language = terminal.words, terminal.language
     common = len(set.intersection(*(set(f.items) for f in bank.forms))) if len(bank.forms) > 1 else 0
     findings = [f"{MARKS[f.severity].strip() or '-'} {f.text(language)}" for f in bank.findings()]
     texts = [
         f"{bank.id} {bank.version}: {bank.title.text(language)}",
-        t(f"заданий {len(bank.items)}, баллов {points}", f"items {len(bank.items)}, points {points}"),
-        _counts(i.type for i in bank.items),
-        t("варианты: ", "forms: ")
-        + forms
-        + (t(f", общих заданий {common}", f", {common} items in common") * (common > 0)),
-        t("рамка", "framework") + f": {bank.framework.id} {bank.framework.version}",
-        t("параметры: ", "parameters: ") + (_counts(r.status for r in bank.parameters) or t("нет", "none")),
+        say("size", items=len(bank.items), points=sum(i.max_score for i in bank.items)),
+        ", ".join(_counts(i.type for i in bank.items)),
+        say("forms", forms=tuple(f"{f.id} ({len(f.items)})" for f in bank.forms))
+        + say("common", n=common) * (common > 0),
+        say("framework", id=bank.framework.id, version=bank.framework.version),
+        say("parameters", states=_counts(r.status for r in bank.parameters)),
         bank.digest[:23] + "…",
-        *(findings or [t("замечаний нет", "no findings")]),
+        *(findings or [say("no_findings")]),
     ]
     return [*(line for text in texts for line in folded(text, hang=2)), "", *_coverage(bank, terminal)]
 
@@ -51,28 +48,24 @@ def content_lines(refused: Iterable[Finding], terminal: Terminal) -> list[str]:
     for finding in refused:
         ids = ": " + ", ".join(finding.scope) if len(finding.scope) > SHOWN_IDS else ""
         lines += folded(f"{MARKS['error'].strip()} {finding.text(terminal.language)} [{finding.code}{ids}]", hang=2)
-    return ["", *(lines or [terminal.pick("содержание: отказов нет", "content: nothing is refused")])]
+    return ["", *(lines or [terminal.words("nothing_refused")])]
 
 
-def _counts(names: Iterable[str]) -> str:
-    return ", ".join(f"{name} {n}" for name, n in Counter(names).items())
+def _counts(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{name} {n}" for name, n in Counter(names).items())
 
 
 def _coverage(bank: ItemBank, terminal: Terminal) -> list[str]:
     """Return a line for each node of the framework with items: how many, their points, how many in each form."""
-    forms, titles = bank.forms[:3], [terminal.pick("компетенция", "competency")]
-    heads = [*terminal.pick("код|заданий|баллов", "code|items|points").split("|"), *(f.id[:6] for f in forms)]
-    rows = []
+    *heads, title = terminal.words("coverage_heads").split("|")
+    forms, titles, rows = bank.forms[:3], [title], []
     for node in bank.framework.nodes:
         items = {i.id: i for i in bank.items if any(bank.framework.within(c, node.code) for c in i.competencies)}
         if items and node.kind != "topic":
-            numbers = (
-                len(items),
-                sum(i.max_score for i in items.values()),
-                *(len(items.keys() & f.items) for f in forms),
-            )
+            numbers = [len(items), sum(i.max_score for i in items.values())]
+            numbers += [len(items.keys() & f.items) for f in forms]
             rows.append([node.code, *map(str, numbers)])
             titles.append(node.title.text(terminal.language))
-    lines = table_lines(heads, rows, texts=1)
+    lines = table_lines([*heads, *(f.id[:6] for f in forms)], rows, texts=1)
     width = min(TITLE, WIDTH - len(lines[0]) - 2)
     return [f"{line}  {textwrap.shorten(s, width, placeholder='…')}" for line, s in zip(lines, titles, strict=True)]
