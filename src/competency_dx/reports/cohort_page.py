@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from competency_dx.arrays import value
 from competency_dx.competencies import STATES, STATUSES, DeficitProfiles
 from competency_dx.display import (
     LOOKS,
@@ -35,7 +34,6 @@ from competency_dx.reports.person_page import Unconcluded
 from competency_dx.reports.report_context import (
     Branch,
     ReportContext,
-    Sign,
     clusters,
     column_key,
     column_title,
@@ -48,73 +46,21 @@ MOST_SUPPRESSED_ROWS = 6
 PLACES = ("column_school", "column_municipality", "column_region", "column_form")  # numbers in these are names
 
 
-@value
-class StateLine:
-    """One competency in the table of states."""
-
-    title: str
-    depth: int
-    bar: str
-    counts: tuple[str, ...]
-    strong: str
-
-
-@value
-class GroupTable:
-    """One background column: rows of name, number of persons and cells; `note` counts the groups left out."""
-
-    title: str
-    lines: tuple[tuple[str, ...], ...]
-    note: str
-
-
-@value
-class PersonLine:
-    """One person in the list: id, page, items used, the whole test, state of every cluster, number of confirmed deficits."""
-
-    person: str
-    link: str
-    n_items: int
-    whole: str
-    signs: tuple[Sign, ...]
-    n_confirmed: int
-
-
-@value
-class CohortView:
-    """What the template of the cohort page shows."""
-
-    persons: str
-    with_own: str
-    false_share: str
-    clusters: tuple[str, ...]
-    lines: tuple[StateLine, ...]
-    unconcluded: tuple[Unconcluded, ...]
-    means: str
-    map: str
-    map_counts: str
-    items: tuple[tuple[str, ...], ...]
-    groups: tuple[GroupTable, ...]
-    people: tuple[PersonLine, ...]
-
-
-def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str, str]) -> CohortView:
-    """Gather what the page shows; `links` leads from a person to the page, and may be empty."""
+def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the template shows; `links` leads from a person to the page, and may be empty."""
     items = sorted((f for f in profiles.items if np.isfinite(f.difficulty)), key=lambda f: -f.difficulty)
     loose = sum(fact.status == "provisional" for fact in items)
-    view = aggregate_view(profiles, s, background_groups(profiles, s))
     rows = [r for r in summaries(profiles, s.tree) if r.n]
-    return replace(
-        view,
-        false_share=false_share(profiles.expected_false_share, s),
-        lines=tuple(_state_line(row, s) for row in rows),
-        unconcluded=tuple(_unconcluded(profiles, s)),
-        means=_means(rows, s, persons=True),
-        map=_map(profiles, s),
-        map_counts=s.t["map_counts"].format(n=len(items), loose=loose),
-        items=tuple((f.item, f.title.text(s.language), decimal(f.difficulty, 1, s.language)) for f in items),
-        people=tuple(_people(profiles, top_units(s), s, links)),
-    )
+    return aggregate_view(profiles, s, background_groups(profiles, s)) | {
+        "false_share": false_share(profiles.expected_false_share, s),
+        "lines": [_state_line(row, s) for row in rows],
+        "unconcluded": _unconcluded(profiles, s),
+        "means": _means(rows, s, persons=True),
+        "map": _map(profiles, s),
+        "map_counts": s.t["map_counts"].format(n=len(items), loose=loose),
+        "on_map": [(f.item, f.title.text(s.language), decimal(f.difficulty, 1, s.language)) for f in items],
+        "people": _people(profiles, top_units(s), s, links),
+    }
 
 
 def aggregate_view(
@@ -122,7 +68,7 @@ def aggregate_view(
     s: ReportContext,
     found: Sequence[tuple[str, Sequence[Group]]],
     links: Mapping[tuple[str, str], str] | None = None,
-) -> CohortView:
+) -> dict[str, Any]:
     """Gather what may be shown of groups of `SMALLEST` persons or more; `links` lead to their pages by column and group."""
     rows, units = summaries(profiles, s.tree), top_units(s)
     own = int((profiles.state < len(STATES) - 1).any(axis=1).sum())
@@ -130,20 +76,20 @@ def aggregate_view(
     why = Unconcluded(titles=few, why=s.t["suppressed"].format(n=SMALLEST), target="")
     shown = [row for row in rows if row.n >= SMALLEST]
     deficits = int((profiles.state == 0).any(axis=1).sum())
-    return CohortView(
-        persons=several(len(profiles), "person", s.language),
-        with_own=s.t["persons_with_own"].format(n=count(own, s.language)),
-        false_share=false_share(profiles.expected_false_share, s) if deficits >= SMALLEST else "",
-        clusters=tuple(s.titles[b.competency.code] for b in units),
-        lines=tuple(_state_line(row, s) for row in shown),
-        unconcluded=(*_unconcluded(profiles, s), *([why] if few else [])),
-        means=_means(shown, s, persons=False),
-        map="",
-        map_counts="",
-        items=(),
-        groups=tuple(_group_table(name, members, units, s, links) for name, members in found),
-        people=(),
-    )
+    return {
+        "persons": several(len(profiles), "person", s.language),
+        "with_own": s.t["persons_with_own"].format(n=count(own, s.language)),
+        "false_share": false_share(profiles.expected_false_share, s) if deficits >= SMALLEST else "",
+        "clusters": [s.titles[b.competency.code] for b in units],
+        "lines": [_state_line(row, s) for row in shown],
+        "unconcluded": [*_unconcluded(profiles, s), *([why] if few else [])],
+        "means": _means(shown, s, persons=False),
+        "map": "",
+        "map_counts": "",
+        "on_map": (),
+        "groups": [_group_table(name, members, units, s, links) for name, members in found],
+        "people": (),
+    }
 
 
 def top_units(s: ReportContext) -> list[Branch]:
@@ -151,14 +97,15 @@ def top_units(s: ReportContext) -> list[Branch]:
     return [*s.tree[:1], *(b for b in clusters(s.tree) if b.index != s.tree[0].index)]
 
 
-def _state_line(row: Summary, s: ReportContext) -> StateLine:
-    return StateLine(
-        title=s.titles[row.competency.code],
-        depth=row.depth,
-        bar=stacked_bar(row.counts),
-        counts=tuple(count(n, s.language) for n in row.counts),
-        strong=count(row.n_strong, s.language),
-    )
+def _state_line(row: Summary, s: ReportContext) -> dict[str, Any]:
+    """Return one competency for the table of states."""
+    return {
+        "title": s.titles[row.competency.code],
+        "depth": row.depth,
+        "bar": stacked_bar(row.counts),
+        "counts": [count(n, s.language) for n in row.counts],
+        "strong": count(row.n_strong, s.language),
+    }
 
 
 def _unconcluded(profiles: DeficitProfiles, s: ReportContext) -> list[Unconcluded]:
@@ -227,21 +174,18 @@ def _group_table(
     units: Sequence[Branch],
     s: ReportContext,
     links: Mapping[tuple[str, str], str] | None,
-) -> GroupTable:
+) -> dict[str, Any]:
     """Return the mean of the whole test and the shares of confirmed deficits; with `links` small groups are only counted."""
     title = column_title(name, s.language)
     closed = [g for g in found if not g.shown]
     if len(closed) == len(found):
-        return GroupTable(
-            title=title,
-            lines=(),
-            note=f"{several(len(found), 'group', s.language)}. {s.t['all_suppressed'].format(n=SMALLEST)}",
-        )
+        note = f"{several(len(found), 'group', s.language)}. {s.t['all_suppressed'].format(n=SMALLEST)}"
+        return {"title": title, "lines": [], "note": note}
     brief = links is not None or len(closed) > MOST_SUPPRESSED_ROWS
     lines = [_group_line(g, units, s, (links or {}).get((name, g.name), "")) for g in found if g.shown or not brief]
     more = s.t["more_suppressed"].format(groups=several(len(closed), "group", s.language))
     note = f"{more}: {s.t['complementary'].format(n=SMALLEST)}." if brief and closed else ""
-    return GroupTable(title=title, lines=tuple(lines), note=note)
+    return {"title": title, "lines": lines, "note": note}
 
 
 def _group_line(g: Group, units: Sequence[Branch], s: ReportContext, link: str) -> tuple[str, ...]:
@@ -265,18 +209,19 @@ def interval_cell(c: GroupCell, point: float, low: float, high: float, s: Report
 
 def _people(
     profiles: DeficitProfiles, units: Sequence[Branch], s: ReportContext, links: Mapping[str, str]
-) -> list[PersonLine]:
+) -> list[dict[str, Any]]:
+    """Return each person: id, page, items used, the whole test, state of every cluster, number of confirmed deficits."""
     root, narrow = units[0].index, [b.index for b in s.tree if not b.below]
     used, confirmed = profiles.n_items.max(axis=1, initial=0), (profiles.state[:, narrow] == 0).sum(axis=1)
     drawn = profiles.state[:, root] < len(STATES) - 1
     return [
-        PersonLine(
-            person=str(profiles.persons[p]),
-            link=links.get(str(profiles.persons[p]), ""),
-            n_items=int(used[p]),
-            whole=percent(profiles.percent[p, root], s.language) if drawn[p] else "—",
-            signs=tuple(s.signs[STATES[profiles.state[p, b.index]]] for b in units),
-            n_confirmed=int(confirmed[p]),
-        )
+        {
+            "person": str(profiles.persons[p]),
+            "link": links.get(str(profiles.persons[p]), ""),
+            "n_items": int(used[p]),
+            "whole": percent(profiles.percent[p, root], s.language) if drawn[p] else "—",
+            "signs": [s.signs[STATES[profiles.state[p, b.index]]] for b in units],
+            "n_confirmed": int(confirmed[p]),
+        }
         for p in sorted(range(len(profiles)), key=lambda p: natural(str(profiles.persons[p])))
     ]

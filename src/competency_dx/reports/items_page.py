@@ -3,65 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
-from competency_dx.arrays import Floats, value
+from competency_dx.arrays import Floats
 from competency_dx.display import correlation_bar, count, decimal, interval
 from competency_dx.quality import LEAST_ANSWERS, VERDICTS, WEAK, ItemAnalysis, OptionTrace
 from competency_dx.reports.files import Sheet
-from competency_dx.reports.pages import (
-    FindingLine,
-    Language,
-    Written,
-    engine_line,
-    finding_lines,
-    render,
-    several,
-    strings,
-)
+from competency_dx.reports.pages import Language, Written, engine_line, finding_lines, render, several, strings
 
 REMARKS = ("repair", "drop", "look")
 LONGEST, FIXED = 90, 5
 NONE = decimal(float("nan"), 0, "en")
-
-
-@value
-class ItemLine:
-    """One item: verdict in words, its reasons, picture of the correlation and numbers as texts."""
-
-    item: str
-    verdict: str
-    word: str
-    reason: str
-    share: str
-    limits: str
-    r: str
-    bar: str
-    numbers: tuple[str, ...]
-
-
-@value
-class OptionTable:
-    """The answers to one item, and whether they are shown at once."""
-
-    line: ItemLine
-    rows: tuple[tuple[str, ...], ...]
-    open: bool
-
-
-@value
-class ItemsView:
-    """What the templates show; `lines` begin with the gravest remarks, `todo` are those with any."""
-
-    facts: tuple[tuple[str, str], ...]
-    todo: tuple[ItemLine, ...]
-    others: tuple[str, ...]
-    note: str
-    heads: tuple[str, ...]
-    lines: tuple[ItemLine, ...]
-    options: tuple[OptionTable, ...]
-    option_heads: tuple[str, ...]
-    findings: tuple[FindingLine, ...]
-    methods: tuple[tuple[str, str], ...]
 
 
 def items_report(items: ItemAnalysis, language: Language) -> Written:
@@ -74,22 +27,22 @@ def items_report(items: ItemAnalysis, language: Language) -> Written:
     return Written(table="table", page=page, sheets=lambda: (item_sheets(items, language), title))
 
 
-def items_view(items: ItemAnalysis, language: Language) -> ItemsView:
-    """Gather what the page shows."""
+def items_view(items: ItemAnalysis, language: Language) -> dict[str, Any]:
+    """Return what the templates show; `lines` begin with the gravest remarks, `todo` are those with any."""
     t, order = strings(language), items.by_trouble.tolist()
     shown = _numbers(items, language)
-    lines = tuple(_line(items, i, tuple(column[i] for column in shown.values()), language) for i in order)
+    lines = [_line(items, i, [column[i] for column in shown.values()], language) for i in order]
     by_item: dict[str, list[OptionTrace]] = {}
     for option in items.options:
         by_item.setdefault(option.item, []).append(option)
     tables = [
-        OptionTable(
-            line=line,
-            rows=tuple(_option(o, language) for o in by_item[line.item]),
-            open=line.verdict in REMARKS,
-        )
+        {
+            "line": line,
+            "rows": [_option(o, language) for o in by_item[line["item"]]],
+            "open": line["verdict"] in REMARKS,
+        }
         for line in lines
-        if line.item in by_item
+        if line["item"] in by_item
     ]
     others, undecided = items.verdicts.count("keep"), items.verdicts.count("undecided")
     words = []
@@ -100,23 +53,23 @@ def items_view(items: ItemAnalysis, language: Language) -> ItemsView:
         every = others == len(items.items)
         words.append(t["items_none" if every else "items_sound"].format(items=several(others, "item", language)))
     made = items.provenance
-    return ItemsView(
-        facts=_facts(items, language),
-        todo=tuple(line for line in lines if line.verdict in REMARKS),
-        others=tuple(words),
-        note=t["items_note"].format(weak=decimal(WEAK, 2, language)),
-        heads=(*t["items_heads"].split("|")[:FIXED], *shown),
-        lines=lines,
-        options=tuple(tables),
-        option_heads=tuple(t["options_heads"].split("|")),
-        findings=finding_lines(items.findings, language),
-        methods=(
+    return {
+        "facts": _facts(items, language),
+        "todo": [line for line in lines if line["verdict"] in REMARKS],
+        "others": words,
+        "note": t["items_note"].format(weak=decimal(WEAK, 2, language)),
+        "heads": [*t["items_heads"].split("|")[:FIXED], *shown],
+        "lines": lines,
+        "options": tables,
+        "option_heads": t["options_heads"].split("|"),
+        "findings": finding_lines(items.findings, language),
+        "methods": [
             engine_line(made, language),
             (t["items_rule"], t["items_how"].format(least=LEAST_ANSWERS)),
             (t["missing_answers"], items.missing.describe(language)),
             *((t.get(f"input_{name}", name), f"{digest[:19]}…") for name, digest in made.inputs.items()),
-        ),
-    )
+        ],
+    }
 
 
 def _facts(items: ItemAnalysis, language: Language) -> tuple[tuple[str, str], ...]:
@@ -146,20 +99,21 @@ def _numbers(items: ItemAnalysis, language: Language) -> dict[str, list[str]]:
     return {head: column for head, column in zip(heads, columns, strict=True) if set(column) != {NONE}}
 
 
-def _line(items: ItemAnalysis, i: int, numbers: tuple[str, ...], language: Language) -> ItemLine:
+def _line(items: ItemAnalysis, i: int, numbers: Sequence[str], language: Language) -> dict[str, Any]:
+    """Return an item: its verdict in words, the reasons, a picture of the correlation, numbers as texts."""
     low, high = (100 * float(x[i]) for x in (items.share_low, items.share_high))
     r, r_low, r_high = (float(x[i]) for x in (items.item_rest, items.item_rest_low, items.item_rest_high))
-    return ItemLine(
-        item=items.items[i],
-        verdict=items.verdicts[i],
-        word=VERDICTS[items.verdicts[i]].text(language),
-        reason=items.reason(items.items[i], language),
-        share=decimal(100 * float(items.share[i]), 0, language),
-        limits=interval(low, high, language),
-        r=decimal(r, 2, language),
-        bar=correlation_bar(r, r_low, r_high, WEAK),
-        numbers=numbers,
-    )
+    return {
+        "item": items.items[i],
+        "verdict": items.verdicts[i],
+        "word": VERDICTS[items.verdicts[i]].text(language),
+        "reason": items.reason(items.items[i], language),
+        "share": decimal(100 * float(items.share[i]), 0, language),
+        "limits": interval(low, high, language),
+        "r": decimal(r, 2, language),
+        "bar": correlation_bar(r, r_low, r_high, WEAK),
+        "numbers": numbers,
+    }
 
 
 def _option(o: OptionTrace, language: Language) -> tuple[str, ...]:

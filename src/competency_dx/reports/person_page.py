@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from competency_dx.arrays import value
 from competency_dx.competencies import Conclusion, Evidence, Profile
@@ -29,19 +30,6 @@ NOTABLE = 0.6  # share of the maximum by which points depart from what is expect
 
 
 @value
-class Statement:
-    """One deficit or strength: how sure it is, the estimate, the answers it rests on, and whose answers support it."""
-
-    title: str
-    name: str
-    sign: Sign | None
-    chance: str
-    estimate: str
-    rests: tuple[str, ...]
-    leans: str
-
-
-@value
 class Unconcluded:
     """Competencies without a conclusion of their own for one reason; `target` is where to look, "" for nowhere."""
 
@@ -50,51 +38,8 @@ class Unconcluded:
     target: str
 
 
-@value
-class EvidenceLine:
-    """One answered item: title, topics, points, what was expected, and a remark where nothing was answered."""
-
-    title: str
-    topics: str
-    points: str
-    expected: str
-    remark: str
-    mark: str
-
-
-@value
-class EvidenceGroup:
-    """The items of one competency."""
-
-    code: str
-    title: str
-    lines: tuple[EvidenceLine, ...]
-
-
-@value
-class PersonView:
-    """What the template of the person page shows; `stopped` is the sentence on why nothing is concluded, or ""."""
-
-    person: str
-    facts: tuple[tuple[str, str], ...]
-    remarks: tuple[str, ...]
-    stopped: str
-    priorities: tuple[Statement, ...]
-    other_deficits: tuple[str, ...]
-    unsure: tuple[str, ...]
-    misconceptions: tuple[str, ...]
-    ask_next: tuple[str, ...]
-    route: str
-    strengths: tuple[Statement, ...]
-    picture: str
-    unconcluded: tuple[Unconcluded, ...]
-    figures: tuple[tuple[str, ...], ...]
-    false_share: str
-    evidence: tuple[EvidenceGroup, ...]
-
-
-def person_view(profile: Profile, s: ReportContext) -> PersonView:
-    """Gather what the page shows."""
+def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
+    """Return what the template shows; `stopped` is the sentence on why nothing is concluded, or ""."""
     drawn = {b.index for b in s.tree if profile.conclusions[b.index].status == "reported"}
     at = profile.conclusions
     deficits = sorted(
@@ -102,29 +47,33 @@ def person_view(profile: Profile, s: ReportContext) -> PersonView:
     )
     strong = sorted(_narrowest(s.tree, {k for k in drawn if at[k].strength in FOUND}), key=lambda k: -at[k].p_strength)
     unsure = _narrowest(s.tree, {k for k in drawn if at[k].state == "indeterminate"})
-    return PersonView(
-        person=profile.person,
-        facts=tuple(_facts(profile, s)),
-        remarks=tuple(finding.text(s.language) for finding in profile.findings),
-        stopped=_stopped(profile, s),
-        priorities=tuple(_deficit(at[k], s) for k in deficits[:PRIORITIES]),
-        other_deficits=tuple(_brief(at[k], at[k].p_deficit, s) for k in deficits[PRIORITIES:]),
-        unsure=tuple(s.titles[at[k].competency.code] for k in unsure),
-        misconceptions=tuple(_misconceptions(profile, s)),
-        ask_next=tuple(f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next),
-        route=s.standards.levels[0].route.text(s.language),
-        strengths=tuple(_strength(at[k], s) for k in strong),
-        picture=interval_table(
+    return {
+        "person": profile.person,
+        "facts": list(_facts(profile, s)),
+        "remarks": [finding.text(s.language) for finding in profile.findings],
+        "stopped": _stopped(profile, s),
+        "priorities": [_deficit(at[k], s) for k in deficits[:PRIORITIES]],
+        "other_deficits": [
+            f"{s.titles[at[k].competency.code]} ({chance(at[k].p_deficit, s.language)})" for k in deficits[PRIORITIES:]
+        ],
+        "unsure": [s.titles[at[k].competency.code] for k in unsure],
+        "misconceptions": list(_misconceptions(profile, s)),
+        "ask_next": [f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next],
+        "route": s.standards.levels[0].route.text(s.language),
+        "strengths": [
+            _statement(at[k], s.t[f"strength_{at[k].strength}"], None, at[k].p_strength, (), s) for k in strong
+        ],
+        "picture": interval_table(
             [_interval_row(at[b.index], b.depth, s) for b in s.tree if b.index in drawn],
             s.standards.cuts,
             s.zones,
             s.t["picture"],
         ),
-        unconcluded=tuple(_unconcluded([at[b.index] for b in s.tree if b.index not in drawn], s)),
-        figures=tuple(_figures(at[b.index], s) for b in s.tree if at[b.index].n_items),
-        false_share=false_share(profile.expected_false_share, s),
-        evidence=evidence_groups(profile, s),
-    )
+        "unconcluded": list(_unconcluded([at[b.index] for b in s.tree if b.index not in drawn], s)),
+        "figures": [_figures(at[b.index], s) for b in s.tree if at[b.index].n_items],
+        "false_share": false_share(profile.expected_false_share, s),
+        "evidence": evidence_groups(profile, s),
+    }
 
 
 def _narrowest(tree: Sequence[Branch], wanted: set[int]) -> list[int]:
@@ -149,28 +98,25 @@ def _stopped(profile: Profile, s: ReportContext) -> str:
     return reasons[0] if reasons else "" if "reported" in statuses else s.t["nothing_concluded"]
 
 
-def _deficit(c: Conclusion, s: ReportContext) -> Statement:
+def _deficit(c: Conclusion, s: ReportContext) -> dict[str, Any]:
     answers = sorted(c.evidence, key=lambda e: -e.influence)
     rests = [e for e in answers[:CARRIERS] if e.influence >= FELT]
     return _statement(c, s.signs[c.state].name, s.signs[c.state], c.p_deficit, rests, s)
 
 
-def _strength(c: Conclusion, s: ReportContext) -> Statement:
-    return _statement(c, s.t[f"strength_{c.strength}"], None, c.p_strength, (), s)
-
-
 def _statement(
     c: Conclusion, name: str, sign: Sign | None, p: float, rests: Sequence[Evidence], s: ReportContext
-) -> Statement:
-    return Statement(
-        title=s.titles[c.competency.code],
-        name=name,
-        sign=sign,
-        chance=chance(p, s.language),
-        estimate=f"{percent(c.percent, s.language)} ({interval(c.percent_low, c.percent_high, s.language)})",
-        rests=tuple(f"{e.title.text(s.language)} ({e.points} {s.t['of']} {e.max_score})" for e in rests),
-        leans=s.titles.get(c.leans_on, ""),
-    )
+) -> dict[str, Any]:
+    """Return a deficit or strength: how sure it is, the estimate, the answers it rests on, and whose answers support it."""
+    return {
+        "title": s.titles[c.competency.code],
+        "name": name,
+        "sign": sign,
+        "chance": chance(p, s.language),
+        "estimate": f"{percent(c.percent, s.language)} ({interval(c.percent_low, c.percent_high, s.language)})",
+        "rests": [f"{e.title.text(s.language)} ({e.points} {s.t['of']} {e.max_score})" for e in rests],
+        "leans": s.titles.get(c.leans_on, ""),
+    }
 
 
 def _misconceptions(profile: Profile, s: ReportContext) -> Iterator[str]:
@@ -178,10 +124,6 @@ def _misconceptions(profile: Profile, s: ReportContext) -> Iterator[str]:
     for held in sorted(profile.misconceptions, key=lambda held: -held.probability):
         if held.probability >= s.rule.likely:
             yield f"{held.misconception.title.text(s.language)} ({chance(held.probability, s.language)})"
-
-
-def _brief(c: Conclusion, p: float, s: ReportContext) -> str:
-    return f"{s.titles[c.competency.code]} ({chance(p, s.language)})"
 
 
 def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow:
@@ -220,29 +162,27 @@ def _figures(c: Conclusion, s: ReportContext) -> tuple[str, ...]:
     )
 
 
-def evidence_groups(profile: Profile, s: ReportContext) -> tuple[EvidenceGroup, ...]:
+def evidence_groups(profile: Profile, s: ReportContext) -> list[dict[str, Any]]:
     """Return the items grouped by narrowest competency; expectations are those at the estimate that is reported."""
     seen: set[str] = set()
-    groups: dict[int, EvidenceGroup] = {}
+    groups: dict[int, dict[str, Any]] = {}
     for branch in sorted(s.tree, key=lambda b: -b.depth):
         fresh = [e for e in profile.conclusions[branch.index].evidence if e.item not in seen]
         seen.update(e.item for e in fresh)
         if fresh:
-            groups[branch.index] = EvidenceGroup(
-                code=branch.competency.code,
-                title=branch.competency.title.text(s.language),
-                lines=tuple(_evidence_line(e, s) for e in fresh),
-            )
-    return tuple(groups[b.index] for b in s.tree if b.index in groups)
+            title, lines = branch.competency.title.text(s.language), [_evidence_line(e, s) for e in fresh]
+            groups[branch.index] = {"code": branch.competency.code, "title": title, "lines": lines}
+    return [groups[b.index] for b in s.tree if b.index in groups]
 
 
-def _evidence_line(e: Evidence, s: ReportContext) -> EvidenceLine:
+def _evidence_line(e: Evidence, s: ReportContext) -> dict[str, str]:
+    """Return an answered item: points, what was expected, and a remark where nothing was answered."""
     gap = (e.points - e.expected) / e.max_score if e.max_score and math.isfinite(e.expected) else 0.0
-    return EvidenceLine(
-        title=e.title.text(s.language),
-        topics=", ".join(e.topics),
-        points=f"{e.points} {s.t['of']} {e.max_score}",
-        expected=decimal(e.expected, 1, s.language),
-        remark="" if e.treated_as == "answered" else s.t.get(e.treated_as, e.treated_as),
-        mark="▲" if gap > NOTABLE else "▽" if gap < -NOTABLE else "",
-    )
+    return {
+        "title": e.title.text(s.language),
+        "topics": ", ".join(e.topics),
+        "points": f"{e.points} {s.t['of']} {e.max_score}",
+        "expected": decimal(e.expected, 1, s.language),
+        "remark": "" if e.treated_as == "answered" else s.t.get(e.treated_as, e.treated_as),
+        "mark": "▲" if gap > NOTABLE else "▽" if gap < -NOTABLE else "",
+    }

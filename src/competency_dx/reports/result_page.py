@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from competency_dx.arrays import value
 from competency_dx.display import chart_svg, code_word, column_title, count, number, setting_name, setting_word
 from competency_dx.findings import findings_of
 from competency_dx.provenance import Provenance
 from competency_dx.quality import items_of
 from competency_dx.reports.files import frame_sheet
-from competency_dx.reports.items_page import ItemsView, items_view
+from competency_dx.reports.items_page import items_view
 from competency_dx.reports.pages import (
-    FindingLine,
     Language,
     Written,
     engine_line,
@@ -31,29 +29,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 500
 
 
-@value
-class TableHead:
-    """Head of a column and whether it holds numbers."""
-
-    title: str
-    number: bool
-
-
-@value
-class ResultView:
-    """What the template of the page shows; `findings` is None for results that carry none."""
-
-    head: str
-    summary: str
-    findings: tuple[FindingLine, ...] | None
-    charts: tuple[str, ...]
-    columns: tuple[TableHead, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str
-    methods: tuple[tuple[str, str], ...]
-    items: ItemsView | None = None
-
-
 def result_report(result: Result, language: Language) -> Written:
     """Return how any result is written: one page, and its table as the only sheet."""
 
@@ -68,32 +43,22 @@ def result_report(result: Result, language: Language) -> Written:
     )
 
 
-def result_view(result: Result, language: Language) -> ResultView:
-    """Gather what the page shows."""
+def result_view(result: Result, language: Language) -> dict[str, Any]:
+    """Return what the template shows; `findings` is None for results that carry none, `analysis` for all but calibrations."""
     head, *rest = result.summary(language)
     frame = result.to_frame()
-    kinds = list(enumerate(result.chart_kinds()))
-    return ResultView(
-        head=head,
-        summary="\n".join(rest),
-        findings=finding_lines(findings_of(result), language) if hasattr(result, "findings") else None,
-        charts=tuple(chart_svg(result.chart(kind, language), f"c{k}") for k, kind in kinds),
-        columns=tuple(
-            TableHead(title=column_title(str(name), language), number=frame[name].dtype.kind in "fiu")
-            for name in frame.columns
-        ),
-        rows=table_rows(frame.head(MOST_ROWS), language),
-        note=_note(len(frame), language),
-        methods=made_by(result, language),
-        items=_items(result, language),
-    )
-
-
-def _items(result: Result, language: Language) -> ItemsView | None:
-    """Return what a calibration says of its items in plain words."""
-    if result.kind != "calibration":
-        return None
-    return items_view(items_of(cast("Calibration", result)), language)
+    analysis = items_of(cast("Calibration", result)) if result.kind == "calibration" else None
+    return {
+        "head": head,
+        "summary": "\n".join(rest),
+        "findings": finding_lines(findings_of(result), language) if hasattr(result, "findings") else None,
+        "charts": [chart_svg(result.chart(kind, language), f"c{k}") for k, kind in enumerate(result.chart_kinds())],
+        "columns": [(column_title(str(name), language), frame[name].dtype.kind in "fiu") for name in frame.columns],
+        "rows": table_rows(frame.head(MOST_ROWS), language),
+        "note": _note(len(frame), language),
+        "methods": made_by(result, language),
+        "analysis": analysis and items_view(analysis, language),
+    }
 
 
 def _note(total: int, language: Language) -> str:
