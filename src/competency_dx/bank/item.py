@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal, Self, cast
 
 from pydantic import Field, field_validator, model_validator
@@ -186,82 +186,68 @@ class Item(Document):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for check in (_check_rule, _check_key, _check_weights, _check_misconceptions, _check_answers):
-            fault = check(self)
-            if fault:
+        for check in (_rule_faults, _key_faults, _option_faults, _answer_faults):
+            for fault in check(self):
                 raise fault
         return self
 
 
-def _check_rule(item: Item) -> BankError | None:
+def _rule_faults(item: Item) -> Iterator[BankError]:
     rule = item.rule
     if not isinstance(rule, ALLOWED_RULES[item.type]):
         names = ", ".join(str(r.model_fields["rule"].annotation) for r in ALLOWED_RULES[item.type])
-        return BankError("bank.rule_type", rule=rule.rule, type=item.type, names=names)
+        yield BankError("bank.rule_type", rule=rule.rule, type=item.type, names=names)
     if isinstance(rule, Rubric) and not item.rubric:
-        return BankError("bank.rubric_missing")
+        yield BankError("bank.rubric_missing")
     if isinstance(rule, CodeMap) and not any(rule.scores.values()):
-        return BankError("bank.code_map_empty")
-    return None
+        yield BankError("bank.code_map_empty")
 
 
-def _check_key(item: Item) -> BankError | None:  # noqa: PLR0911 - one return a fault
+def _key_faults(item: Item) -> Iterator[BankError]:
     rule, key = item.rule, item.key
     if isinstance(rule, CodeMap | Rubric | Given):
-        return None if key is None else BankError("bank.rule_without_key", rule=rule.rule)
+        if key is not None:
+            yield BankError("bank.rule_without_key", rule=rule.rule)
+        return
     wanted = KEY_FORMS.get(item.type, str)
     if not isinstance(key, wanted) or not key:
-        return BankError("bank.key_form", type=item.type, form=phrase(f"bank.key_form_{wanted.__name__}"), key=key)
+        yield BankError("bank.key_form", type=item.type, form=phrase(f"bank.key_form_{wanted.__name__}"), key=key)
+        return
     codes = list(key.values()) if isinstance(key, dict) else list(key) if isinstance(key, tuple) else [key]
-    if item.type in {"single", "multiple", "matching", "ordering"} and item.options:
-        stray = [c for c in codes if c not in item.options]
-        if stray:
-            return BankError("bank.key_options", stray=stray, options=item.options)
+    coded = item.type in {"single", "multiple", "matching", "ordering"} and item.options
+    if coded and (stray := [c for c in codes if c not in item.options]):
+        yield BankError("bank.key_options", stray=stray, options=item.options)
     if isinstance(key, dict) and list(key) != list(item.left):
-        return BankError("bank.key_left", left=list(item.left), key=list(key))
+        yield BankError("bank.key_left", left=list(item.left), key=list(key))
     if item.type in {"multiple", "ordering"} and len(set(codes)) < len(codes):
-        return BankError("bank.key_twice", codes=codes)
+        yield BankError("bank.key_twice", codes=codes)
     if item.type == "ordering" and item.options and set(codes) != set(item.options):
-        return BankError("bank.key_ordering")
-    return None
+        yield BankError("bank.key_ordering")
 
 
-def _check_weights(item: Item) -> BankError | None:
-    bad = [c for c, w in item.competencies.items() if not w > 0]
-    if bad:
-        return BankError("bank.weights", bad=bad)
-    stray = [c for c in item.misconceptions if item.options and c not in item.options]
-    if stray:
-        return BankError("bank.misconceptions_options", stray=stray)
-    return None
-
-
-def _check_misconceptions(item: Item) -> BankError | None:
-    """Return what is wrong with the codes: they stand at wrong options of choice items."""
+def _option_faults(item: Item) -> Iterator[BankError]:
+    """Yield what is wrong with weights, and with misconceptions: their codes stand at wrong options of choice items."""
     codes = item.misconception_codes
-    if not codes:
-        return None
-    if item.type not in {"single", "multiple"}:
-        return BankError("bank.misconception_codes_type", type=item.type)
-    stray = [option for option in codes if option not in item.options]
-    if stray:
-        return BankError("bank.misconception_codes_options", stray=stray, options=item.options)
-    right = [option for option in codes if option in item.right_options]
-    if right:
-        return BankError("bank.misconception_codes_right", right=right)
-    return None
+    if bad := [c for c, w in item.competencies.items() if not w > 0]:
+        yield BankError("bank.weights", bad=bad)
+    if stray := [c for c in item.misconceptions if item.options and c not in item.options]:
+        yield BankError("bank.misconceptions_options", stray=stray)
+    if codes and item.type not in {"single", "multiple"}:
+        yield BankError("bank.misconception_codes_type", type=item.type)
+    if stray := [option for option in codes if option not in item.options]:
+        yield BankError("bank.misconception_codes_options", stray=stray, options=item.options)
+    if right := [option for option in codes if option in item.right_options]:
+        yield BankError("bank.misconception_codes_right", right=right)
 
 
-def _check_answers(item: Item) -> BankError | None:
-    """Return what is wrong with the format of answers and with the answers that an author expects."""
+def _answer_faults(item: Item) -> Iterator[BankError]:
+    """Yield what is wrong with the format of answers and with the answers that an author expects."""
     if item.answer_format and item.type != ("text" if item.answer_format == "isotope" else "number"):
-        return BankError("bank.answer_format", format=item.answer_format, type=item.type)
+        yield BankError("bank.answer_format", format=item.answer_format, type=item.type)
     if (item.accept or item.reject) and isinstance(item.rule, Rubric | Given):
-        return BankError("bank.answers_of_raters")
+        yield BankError("bank.answers_of_raters")
     levels = {c.id: range(len(c.levels)) for c in item.rubric}
     for k, sample in enumerate(item.samples):
         if sample.marks.keys() != levels.keys() or any(m not in levels[c] for c, m in sample.marks.items()):
-            return BankError(
-                "bank.sample_marks", k=k, criteria=levels, marks=[f"{c}={m}" for c, m in sample.marks.items()]
-            )
-    return None
+            marks = [f"{c}={m}" for c, m in sample.marks.items()]
+            yield BankError("bank.sample_marks", k=k, criteria=levels, marks=marks)

@@ -17,7 +17,7 @@ from competency_dx.misconceptions.estimation import (
     MisconceptionEstimates,
     estimate_misconceptions,
 )
-from competency_dx.misconceptions.evidence import REASONS, MisconceptionEvidence, MisconceptionParameters
+from competency_dx.misconceptions.evidence import MisconceptionEvidence, MisconceptionParameters
 from competency_dx.models import ItemParameters
 from competency_dx.persons import (
     EAP,
@@ -36,15 +36,7 @@ if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
 
 RESTS_ON_PRIOR_FROM = 0.3  # share of the precision from which that is said
-NOT_ESTIMATED = {
-    standing: Template(
-        f"misconceptions.{standing}",
-        "info",
-        f"Нет оценки заблуждения {{scope}} («{{title}}»): {REASONS[standing][0]}.",
-        f"The misconception {{scope}} ({{title}}) is not estimated: {REASONS[standing][1]}.",
-    )
-    for standing in ("no_item", "one_item", "few_answers", "not_seen")
-}
+NOT_ESTIMATED = {why: Template(f"misconceptions.{why}") for why in ("no_item", "one_item", "few_answers", "not_seen")}
 RESTS_ON_PRIOR = Template("misconceptions.rests_on_prior")
 TOO_MANY_OPTIONS = Template("misconceptions.too_many_options")
 

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
 from competency_dx.bank import Text
-from competency_dx.display import Chart, code_word, histogram_chart, interval_chart, result_words
+from competency_dx.display import (
+    Chart,
+    code_word,
+    histogram_chart,
+    interval_chart,
+    result_words,
+    sentences,
+    toml_content,
+)
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
@@ -20,21 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STATES = ("not enough evidence", "unlikely", "likely")
-# fmt: off
-REASONS: Mapping[str, tuple[str, str]] = {
-    "": ("", ""),
-    "between": ("вероятность между порогами", "the probability lies between the thresholds"),
-    "few_chances": ("слишком мало неверных ответов, где оно могло проявиться",
-        "too few wrong answers in which it could show"),
-    "no_item": ("ни в одном задании с ответами выбор среди неверных вариантов о нём не говорит",
-        "in no item answered does the choice among wrong options tell of it"),
-    "one_item": ("о нём говорит только одно задание, нужны хотя бы два", "only one item tells of it, two are needed"),
-    "few_answers": ("слишком мало участников с двумя неверными ответами, где оно могло проявиться",
-        "too few persons have two wrong answers in which it could show"),
-    "not_seen": ("выборы отмеченных вариантов в разных заданиях не связаны сильнее случайного",
-        "choices of the marked options go together between items no more than by chance"),
-}
-# fmt: on
+REASONS = toml_content("misconceptions", "reasons")
+"""Why there is no conclusion, by what parameters and persons say of it."""
 
 
 @value
@@ -194,7 +189,7 @@ class MisconceptionEvidence(Result):
             raise ScoringError("misconceptions.no_person", person=person, name=code, misconceptions=self.misconceptions)
         p, m = people.index(person), self.misconceptions.index(code)
         say, chosen = result_words("misconceptions", language), self.evidence(p, code)
-        reason = REASONS[self._reasons()[p, m]][0 if language == "ru" else 1]
+        reason = sentences("misconceptions", "reasons", language).get(self._reasons()[p, m], "")
         state = code_word("state", STATES[self.state[p, m]], language)
         parts = [f"{person}, «{self.titles[code].text(language)}»: {state}"]
         parts += [say("holding", p=float(self.probability[p, m]))] if np.isfinite(self.probability[p, m]) else []
@@ -212,8 +207,7 @@ class MisconceptionEvidence(Result):
                 values = (*np.bincount(counts[:, m], minlength=3).tolist(), *p.prevalence[m].tolist())
                 lines.append(say("estimated", code=code, **dict(zip(names, values, strict=True))))
             else:
-                reason = REASONS[p.standing[m]][0 if language == "ru" else 1]
-                lines.append(say("not_estimated", code=code, reason=reason)[:150])
+                lines.append(say("not_estimated", code=code, reason=REASONS[p.standing[m]])[:150])
         lines += [say("more", n=len(self.misconceptions) - 7)] if len(self.misconceptions) > 7 else []
         return lines + worth_a_line(self.findings, 2, language=language)
 

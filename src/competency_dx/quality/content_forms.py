@@ -14,9 +14,9 @@ from competency_dx.findings import Finding
 from competency_dx.models import bank_parameters, expected_scores
 from competency_dx.quality import findings as say
 from competency_dx.quality.content_texts import (
+    PATTERNS,
     is_methodical,
     key_texts,
-    patterns,
     sentences,
     shown,
     stem,
@@ -123,7 +123,7 @@ def parallel(bank: ItemBank) -> Iterator[Finding]:
     for name, (values, allowed) in measures.items():
         if max(values) - min(values) > allowed:
             pairs = [(i, int(v) if v.is_integer() else v) for i, v in zip(ids, values, strict=True)]
-            yield say.FORMS_DIFFER.of(ids, what=patterns()["measures"][name], pairs=pairs, allowed=int(allowed))
+            yield say.FORMS_DIFFER.of(ids, what=PATTERNS["measures"][name], pairs=pairs, allowed=int(allowed))
     common = [items[i] for i in set.intersection(*_meeting(bank))]
     methodical = sum(map(is_methodical, common))
     opened = sum(i.type == "open" for i in common)

@@ -16,11 +16,11 @@ from competency_dx.findings import Finding
 from competency_dx.quality import findings as say
 from competency_dx.quality.content_forms import FORM_GATES
 from competency_dx.quality.content_texts import (
+    PATTERNS,
     all_texts,
     is_methodical,
     key_texts,
     misprints,
-    patterns,
     telling,
     words_of,
 )
@@ -160,7 +160,7 @@ def orders(bank: ItemBank) -> Iterator[Finding]:
         worded = all(re.search(r"[^\W\d_]{3,}", t) for t in labels)
         values = [int(n[0]) for n in numbers if n] if worded and all(numbers) else []
         runs = any(map(_runs, ([[*item.options].index(code) for code in item.key], values)))
-        if runs or any(re.search(patterns()["linking"], t, re.IGNORECASE) for t in labels):
+        if runs or any(re.search(PATTERNS["linking"], t, re.IGNORECASE) for t in labels):
             yield say.ORDER_SHOWN.of([item.id])
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
-from functools import cache, lru_cache
-from importlib.resources import files
-from typing import Any
+from functools import lru_cache
 
 from competency_dx.bank import Item
+from competency_dx.wording import toml_content
 
 _CODE = re.compile(r"`[^`]*`|^ {4}.*$", re.MULTILINE)
 _ENDING = re.compile(
@@ -17,16 +15,13 @@ _ENDING = re.compile(
 )
 
 
-@cache
-def patterns() -> Mapping[str, Any]:
-    """Return the content of ``content.toml``."""
-    return tomllib.loads(files("competency_dx").joinpath("quality", "content.toml").read_text(encoding="utf-8"))
+PATTERNS = toml_content("quality", "content")
 
 
 def misprints(kind: str, text: str) -> Iterator[tuple[Mapping[str, str], str]]:
     """Yield what a text may not hold, typography or names of what is repealed, each remark once with the place."""
     text = _CODE.sub(" ", text)
-    for rule in patterns()[kind]:
+    for rule in PATTERNS[kind]:
         if hit := re.search(rule["pattern"], text, re.MULTILINE):
             start, end = max(0, hit.start() - 8), hit.end() + 8
             yield (
@@ -73,7 +68,7 @@ def telling(text: str) -> set[str]:
 def sentences(texts: list[str]) -> list[str]:
     """Return the sentences that are no instruction how to answer."""
     parts = (s for text in texts for s in re.split(r"(?<=[.;!?])\s+|\n\s*\n", text))
-    return [s for s in parts if s.strip() and not re.search(patterns()["instruction"], s, re.IGNORECASE)]
+    return [s for s in parts if s.strip() and not re.search(PATTERNS["instruction"], s, re.IGNORECASE)]
 
 
 def key_texts(item: Item) -> list[str]:

@@ -94,6 +94,7 @@ def traces_of(data: Responses, i: int, who: Choosers, bank: ItemBank | None) -> 
     texts = [options.get(label, ("", ""))[1] for label in labels]
     names = [options.get(label, (label, ""))[0] for label in labels]
     order = [k for k in range(K) if n[k]] if options or item is None else np.argsort(-n, kind="stable")[:SHOWN].tolist()
+    numbers = {"share": p, "rest": rest, "r": r} | dict(zip(("low", "middle", "high"), by_third.T, strict=True))
     out = [
         OptionTrace(
             item=data.items[i],
@@ -101,12 +102,7 @@ def traces_of(data: Responses, i: int, who: Choosers, bank: ItemBank | None) -> 
             text=texts[k],
             credited=bool(earned[k] > 0),
             n=int(n[k]),
-            share=float(p[k]),
-            rest=float(rest[k]),
-            r=float(r[k]),
-            low=float(by_third[k, 0]),
-            middle=float(by_third[k, 1]),
-            high=float(by_third[k, 2]),
+            **{name: float(x[k]) for name, x in numbers.items()},
         )
         for k in order
         if n[k]
@@ -126,21 +122,9 @@ def _never(name: str, item: Item | None, chosen: Sequence[str]) -> list[OptionTr
     """Return the options that nobody chose."""
     if item is None or item.type != "single":
         return []
-    nan, zero = float("nan"), 0.0
+    numbers = dict.fromkeys(("share", "low", "middle", "high"), 0.0) | dict.fromkeys(("rest", "r"), float("nan"))
     return [
-        OptionTrace(
-            item=name,
-            option=code,
-            text=text,
-            credited=code == item.key,
-            n=0,
-            share=zero,
-            rest=nan,
-            r=nan,
-            low=zero,
-            middle=zero,
-            high=zero,
-        )
+        OptionTrace(item=name, option=code, text=text, credited=code == item.key, n=0, **numbers)
         for code, text in item.options.items()
         if code not in chosen
     ]

@@ -23,18 +23,6 @@ if TYPE_CHECKING:
 
     from competency_dx.responses.reading.table import Column
 
-IN_WORDS: Mapping[str, str] = {
-    "name": "responses.kind_name",
-    "e-mail": "responses.kind_mail",
-    "phone": "responses.kind_phone",
-    "passport": "responses.kind_passport",
-    "birth date": "responses.kind_birth",
-    "IP address": "responses.kind_address",
-    "account": "responses.kind_account",
-    "address": "responses.kind_home",
-    "name in a comment": "responses.kind_comment",
-}
-"""How errors say what a column holds; СНИЛС and ИНН stand for themselves."""
 SAMPLE = 2000
 """Distinct contents looked at per column where a share of them decides."""
 LONGEST_NAME = 40

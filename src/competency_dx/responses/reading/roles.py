@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from competency_dx.bank import Item, ItemBank
-from competency_dx.errors import ResponsesError, phrase, repeated
+from competency_dx.errors import ResponsesError, has_sentence, phrase, repeated
 from competency_dx.findings import Finding
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.findings import (
@@ -24,7 +25,7 @@ from competency_dx.responses.normalise import fold_code, read_number, read_point
 from competency_dx.responses.reading.footers import without_footers
 from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
-from competency_dx.responses.reading.privacy import IN_WORDS, ColumnKind, personal_columns, signed_columns
+from competency_dx.responses.reading.privacy import ColumnKind, personal_columns, signed_columns
 from competency_dx.responses.reading.sums import sum_columns
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
@@ -188,9 +189,10 @@ def refuse_personal(table: Table, used: set[str], names: ItemNames | None, layou
 
 def _allowed(table: Table, personal: dict[str, ColumnKind], layout: Layout) -> dict[str, ColumnKind]:
     if personal and layout.pii == "refuse":
+        codes = {name: f"responses.kind_{re.sub('[ -]', '_', kind).lower()}" for name, kind in personal.items()}
         shown = [
-            phrase(IN_WORDS[kind], column=name) if kind in IN_WORDS else f"{hidden_text(name)} ({kind})"
-            for name, kind in personal.items()
+            phrase(code, column=name) if has_sentence(code) else f"{hidden_text(name)} ({personal[name]})"
+            for name, code in codes.items()
         ]
         raise ResponsesError("responses.personal_data", origin=table.origin, items=shown)
     return personal
