@@ -5,14 +5,11 @@ What a room may say stands in its catalogue, ``findings.toml``, Russian and Engl
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +17,7 @@ import numpy as np
 from competency_dx.arrays import FrozenDict
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.personal_data import hidden_text
-from competency_dx.wording import SPELLING, worded
+from competency_dx.wording import SPELLING, toml_content, worded
 
 Severity = Literal["info", "warning", "error"]
 
@@ -58,12 +55,6 @@ class Finding:
         return SPELLING.get()(self.ru if language == "ru" else self.en)
 
 
-@cache
-def _catalogue(room: str) -> Mapping[str, Mapping[str, str]]:
-    """Return the sentences of a room by the second part of their codes."""
-    return tomllib.loads(files("competency_dx").joinpath(room, "findings.toml").read_text(encoding="utf-8"))
-
-
 @dataclass(frozen=True, slots=True)
 class Template:
     """A sentence of the catalogue of a room, found by its code or given, with places for ids and facts in braces.
@@ -87,7 +78,7 @@ class Template:
 
     def __post_init__(self) -> None:
         room, _, what = self.code.partition(".")
-        for name, text in {} if self.ru else _catalogue(room)[what].items():
+        for name, text in {} if self.ru else toml_content(room, "findings")[what].items():
             object.__setattr__(self, name, text)
 
     def of(

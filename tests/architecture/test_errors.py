@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import pickle
 import re
 import tomllib
@@ -19,8 +18,7 @@ import typer
 import competency_dx as cdx
 from competency_dx import errors
 from competency_dx.cli.language import in_switches
-from competency_dx.errors import CompetencyDxError, ScoringError, has_sentence, phrase
-from competency_dx.findings import Template
+from competency_dx.errors import LANGUAGES, CompetencyDxError, ScoringError, has_sentence, phrase
 
 SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
 CLASSES = {
@@ -178,10 +176,10 @@ def test_sentences_name_switches_or_say_that_there_are_none() -> None:
     from competency_dx.cli.app import app
 
     switches = {s for c in typer.main.get_command(app).commands.values() for p in c.params for s in p.opts}  # type: ignore[attr-defined]
-    rooms = {path.parent.name for path in SOURCE.rglob("findings.py")} - {*ELSEWHERE, SOURCE.name}
-    findings = [importlib.import_module(f"competency_dx.{room}.findings") for room in sorted(rooms)]
-    templates = [t for module in findings for t in vars(module).values() if isinstance(t, Template)]
-    texts = ALL | {t.code: {"ru": t.ru, "en": t.en} for t in templates}
+    findings = {p.parent.name: tomllib.loads(p.read_text(encoding="utf-8")) for p in SOURCE.rglob("findings.toml")}
+    texts = ALL | {
+        f"{room}.{what}": {n: both[n] for n in LANGUAGES} for room in findings for what, both in findings[room].items()
+    }
     for code, both in texts.items():
         if code.partition(".")[0] in ELSEWHERE:
             continue

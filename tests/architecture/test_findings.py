@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import pickle
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -24,29 +23,23 @@ CODE = re.compile(r"[A-Za-z_]\w*\([^)]*\)|[a-z_]+=(?:\"\w+\")?|--[a-z-]+|\bid\d+
 FORMS = {"ru": 3, "en": 2}
 
 
-FEW = 4  # templates that a room may keep beside the code that uses them, instead of a catalogue
-
-
 def calls(tree: ast.AST) -> set[str]:
     """Return the names of what is called."""
     return {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
 
 
 def catalogues() -> Iterator[tuple[str, Template]]:
-    """Yield every template with the room it stands in."""
-    for path in sorted(SOURCE.rglob("*.py")):
-        room = path.relative_to(SOURCE).parts[0]
-        if room == "findings.py" or not re.search(r"\bTemplate\(", path.read_text(encoding="utf-8")):
-            continue
-        module = importlib.import_module(".".join(path.relative_to(SOURCE.parent).with_suffix("").parts))
-        for thing in vars(module).values():
-            if isinstance(thing, Template):
-                yield room, thing
-            elif isinstance(thing, Mapping):
-                yield from ((room, t) for t in thing.values() if isinstance(t, Template))
+    """Yield every template with the room whose catalogue it stands in."""
+    for path in sorted(SOURCE.rglob("findings.toml")):
+        room = path.parent.name
+        for what in tomllib.loads(path.read_text(encoding="utf-8")):
+            yield room, Template(f"{room}.{what}")
 
 
 ALL = list(catalogues())
+PUT_TOGETHER = re.compile(
+    r"misconceptions\.\w+|quality\.(?:differs|undecided)"
+)  # codes of the standing, of the verdict
 each = pytest.mark.parametrize(("room", "template"), ALL, ids=[t.code for _, t in ALL])
 
 
@@ -94,12 +87,8 @@ def test_codes_are_unique() -> None:
 
 
 def test_no_sentence_is_left_over() -> None:
-    paths = sorted(SOURCE.rglob("findings.toml"))
-    stated = {
-        f"{path.parent.name}.{what}" for path in paths for what in tomllib.loads(path.read_text(encoding="utf-8"))
-    }
-    assert len(stated) > 80
-    assert stated <= {t.code for _, t in ALL}
+    text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
+    assert not [t.code for _, t in ALL if f'"{t.code}"' not in text and not PUT_TOGETHER.fullmatch(t.code)]
 
 
 @each
@@ -112,20 +101,18 @@ def test_nouns_have_the_forms_of_their_language(room: str, template: Template) -
             ), spec
 
 
-def test_templates_are_constants_of_a_catalogue_or_few() -> None:
-    apart: dict[str, int] = {}
+def test_findings_come_from_the_catalogues_by_their_codes() -> None:
+    codes = {t.code for _, t in ALL}
     for path in SOURCE.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         if path == SOURCE / "findings.py":
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
         assert "Finding" not in calls(tree), path
-        room = path.relative_to(SOURCE).parts[0]
-        inside = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
-        assert not any("Template" in calls(n) for n in inside), path
-        if path.name != "findings.py":
-            constants = [n.value for n in tree.body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)]
-            apart[room] = apart.get(room, 0) + sum("Template" in calls(n) for n in constants)
-    assert max(apart.values()) <= FEW, apart
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Template":
+                (code,) = call.args  # and nothing else: the sentence stands in the catalogue
+                assert not call.keywords
+                assert isinstance(code, ast.Name | ast.JoinedStr) or ast.literal_eval(code) in codes, ast.unparse(call)
 
 
 def test_lists_of_ids_have_one_shape() -> None:

@@ -19,7 +19,6 @@ from competency_dx.responses import Reason
 
 BORROWED = STATUSES.index("borrowed")
 PASSAGE = 200  # characters of a first paragraph that make it a passage several items ask about
-NO_ITEMS = Template("adaptive.no_items")
 
 
 def next_items(
@@ -129,7 +128,7 @@ def _result(
     place[asked] = np.arange(len(asked))
     leaf = [made.units.leaf_codes[d] for d in made.units.leaf]
     helpless = problem.open.any(axis=1) & (chosen < 0).all(axis=1)
-    findings = NO_ITEMS.about(profiles.persons[helpless])
+    findings = Template("adaptive.no_items").about(profiles.persons[helpless])
     settings = {
         "items": f"at most {chosen.shape[1]}, {'one form for all' if form == 'group' else 'a form for each person'}",
         "loss": f"false conclusion 1, no conclusion {1 - problem.rule.confirmed:g}; conclusions from "

@@ -15,7 +15,6 @@ from competency_dx.arrays import Z95, FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, Form
 from competency_dx.bank.consistency import inconsistencies
 from competency_dx.bank.document import Document, Text, parse
-from competency_dx.bank.findings import NO_PARAMETERS, ODD_PARAMETERS, OTHER_SUBJECT, PROVISIONAL
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
@@ -23,7 +22,7 @@ from competency_dx.bank.population import BankPopulation, LeafPopulation
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode
 from competency_dx.errors import BankError, DocumentError, wrong_type
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import Result
 from competency_dx.storage import whole_folder
@@ -326,15 +325,15 @@ def _leaves(bank: ItemBank) -> Mapping[str, str]:
 def _findings(bank: ItemBank) -> tuple[Finding, ...]:
     loose = [r.item for r in bank.parameters if r.status == "provisional"]
     scored = {r.item for r in bank.parameters}
-    bare = NO_PARAMETERS.about(i.id for i in bank.items if i.id not in scored)
+    bare = Template("bank.no_parameters").about(i.id for i in bank.items if i.id not in scored)
     odd = {r.item: fault for r in bank.parameters if (fault := _odd_number(r))}
     subject = bank.header.subject
     strange = [i.id for i in bank.items if not any(bank.framework.within(code, subject) for code in i.competencies)]
     return (
-        *PROVISIONAL.about(loose, items=len(bank.items)),
+        *Template("bank.provisional").about(loose, items=len(bank.items)),
         *bare,
-        *ODD_PARAMETERS.about(odd, where=[f"{item} ({fault})" for item, fault in odd.items()]),
-        *OTHER_SUBJECT.about(strange, subject=subject),
+        *Template("bank.odd_parameters").about(odd, where=[f"{item} ({fault})" for item, fault in odd.items()]),
+        *Template("bank.other_subject").about(strange, subject=subject),
     )
 
 

@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
 
 RESTS_ON_PRIOR_FROM = 0.3  # share of the precision from which that is said
-NOT_ESTIMATED = {why: Template(f"misconceptions.{why}") for why in ("no_item", "one_item", "few_answers", "not_seen")}
-RESTS_ON_PRIOR = Template("misconceptions.rests_on_prior")
-TOO_MANY_OPTIONS = Template("misconceptions.too_many_options")
 
 
 @value
@@ -186,7 +183,7 @@ def _findings(bank: ItemBank, found: MisconceptionEstimates) -> tuple[Finding, .
     out: list[Finding] = []
     for (code, title), e in zip(bank.misconceptions.items(), found.estimates, strict=True):
         if e.standing != "estimated":
-            out.append(NOT_ESTIMATED[e.standing].of([code], title=title))
+            out.append(Template(f"misconceptions.{e.standing}").of([code], title=title))
         elif e.prior_share > RESTS_ON_PRIOR_FROM:
-            out.append(RESTS_ON_PRIOR.of([code], title=title, share=100 * e.prior_share))
-    return (*out, *TOO_MANY_OPTIONS.about(found.too_wide))
+            out.append(Template("misconceptions.rests_on_prior").of([code], title=title, share=100 * e.prior_share))
+    return (*out, *Template("misconceptions.too_many_options").about(found.too_wide))

@@ -10,9 +10,8 @@ import numpy as np
 
 from competency_dx.bank import Item, ItemBank
 from competency_dx.errors import phrase
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.models import bank_parameters, expected_scores
-from competency_dx.quality import findings as say
 from competency_dx.quality.content_texts import (
     PATTERNS,
     is_methodical,
@@ -52,13 +51,13 @@ def overlaps(bank: ItemBank) -> Iterator[Finding]:
         for pair in meeting.intersection(combinations(holders, 2)):
             shared.setdefault(pair, mark)
     for pair in filter(shared.__contains__, together):
-        yield say.ITEMS_OVERLAP.of(pair, words=shared[pair])
+        yield Template("quality.items_overlap").of(pair, words=shared[pair])
     read = {i: [(s, stems(s), telling(s)) for s in sentences(shown(item))] for i, item in items.items()}
     asked = {i: (_answers(item), telling(item.stem)) for i, item in items.items()}
     for a, b in together:
         for asking, other in ((a, b), (b, a)):
             if place := _cue(*asked[asking], read[other]):
-                yield say.ITEM_SHOWS_KEY.of((other, asking), place=place)
+                yield Template("quality.item_shows_key").of((other, asking), place=place)
 
 
 def _marks(bank: ItemBank) -> dict[str, list[str]]:
@@ -102,7 +101,7 @@ def families(bank: ItemBank) -> Iterator[Finding]:
     for place, ids in [*lists, (phrase("quality.reference_set"), bank.reference_set)]:
         for name in dict.fromkeys(member.values()):
             if len(twice := [i for i in ids if member.get(i) == name]) > 1:
-                yield say.FAMILY_TWICE.of(twice, family=name, place=place)
+                yield Template("quality.family_twice").of(twice, family=name, place=place)
 
 
 def parallel(bank: ItemBank) -> Iterator[Finding]:
@@ -123,13 +122,15 @@ def parallel(bank: ItemBank) -> Iterator[Finding]:
     for name, (values, allowed) in measures.items():
         if max(values) - min(values) > allowed:
             pairs = [(i, int(v) if v.is_integer() else v) for i, v in zip(ids, values, strict=True)]
-            yield say.FORMS_DIFFER.of(ids, what=PATTERNS["measures"][name], pairs=pairs, allowed=int(allowed))
+            yield Template("quality.forms_differ").of(
+                ids, what=PATTERNS["measures"][name], pairs=pairs, allowed=int(allowed)
+            )
     common = [items[i] for i in set.intersection(*_meeting(bank))]
     methodical = sum(map(is_methodical, common))
     opened = sum(i.type == "open" for i in common)
     if min(methodical, len(common) - methodical) < ANCHOR or not opened:
         subject = len(common) - methodical
-        yield say.FORM_ANCHOR.of(ids, least=ANCHOR, methodical=methodical, subject=subject, open=opened)
+        yield Template("quality.form_anchor").of(ids, least=ANCHOR, methodical=methodical, subject=subject, open=opened)
 
 
 def _expected(bank: ItemBank) -> list[list[float]]:

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from competency_dx.bank import ItemBank, PerElement, as_bank
-from competency_dx.findings import Finding
-from competency_dx.quality import findings as say
+from competency_dx.findings import Finding, Template
 from competency_dx.quality.content_forms import FORM_GATES
 from competency_dx.quality.content_texts import (
     PATTERNS,
@@ -67,7 +66,7 @@ def options_that_are_codes(bank: ItemBank) -> Iterator[Finding]:
             value = _VALUE.fullmatch(text.strip())
             number = f"{float(value[1].replace(',', '.')):g}" if value else ""
             if code in misread or (number in item.options and number != code):
-                yield say.OPTION_IS_CODE.of([item.id], option=code, words=text)
+                yield Template("quality.option_is_code").of([item.id], option=code, words=text)
 
 
 def key_sets(bank: ItemBank) -> Iterator[Finding]:
@@ -76,7 +75,7 @@ def key_sets(bank: ItemBank) -> Iterator[Finding]:
     counts = Counter(sizes.values())
     most = max(counts.values(), default=0)
     if len(sizes) >= LEAST_SETS and (len(counts) < LEAST_SETS or most > len(sizes) / 2):
-        yield say.KEY_SIZES.of(sizes, counts=[f"{size}: {n}" for size, n in sorted(counts.items())])
+        yield Template("quality.key_sizes").of(sizes, counts=[f"{size}: {n}" for size, n in sorted(counts.items())])
 
 
 def key_cues(bank: ItemBank) -> Iterator[Finding]:
@@ -86,7 +85,9 @@ def key_cues(bank: ItemBank) -> Iterator[Finding]:
     hits = [i.id for i in single if i.key in longest[i.id]]
     chances = [len(longest[i.id]) / len(i.options) for i in single]
     if _two_sided(len(hits), chances) < CHANCE:
-        yield say.KEY_LENGTH.of(hits or longest, hits=len(hits), items=len(single), expected=sum(chances))
+        yield Template("quality.key_length").of(
+            hits or longest, hits=len(hits), items=len(single), expected=sum(chances)
+        )
     places = max((len(i.options) for i in single), default=0)
     for k in range(places):
         enough = [i for i in single if len(i.options) > k]
@@ -94,7 +95,9 @@ def key_cues(bank: ItemBank) -> Iterator[Finding]:
         even = [1 / len(i.options) for i in enough]
         if _two_sided(len(at), even) < CHANCE / places:
             where = at or [i.id for i in enough]
-            yield say.KEY_POSITION.of(where, place=k + 1, hits=len(at), items=len(enough), expected=sum(even))
+            yield Template("quality.key_position").of(
+                where, place=k + 1, hits=len(at), items=len(enough), expected=sum(even)
+            )
 
 
 def _two_sided(hits: int, chances: Sequence[float]) -> float:
@@ -113,7 +116,7 @@ def titles(bank: ItemBank) -> Iterator[Finding]:
         for word in dict.fromkeys(words_of(title)):
             cue = telling(word) & key
             if cue and 2 * sum(cue <= option for option in wrong) <= len(wrong):
-                yield say.TITLE_SHOWS_KEY.of([item.id], word=word)
+                yield Template("quality.title_shows_key").of([item.id], word=word)
 
 
 def points(bank: ItemBank) -> Iterator[Finding]:
@@ -123,11 +126,11 @@ def points(bank: ItemBank) -> Iterator[Finding]:
         same = [i.id for i in bank.items if (i.type, is_methodical(i)) == kind]
         (usual, _), *others = Counter(worth[i] for i in same).most_common()
         if others:
-            yield say.POINTS_DIFFER.of([i for i in same if worth[i] != usual], type=kind[0])
+            yield Template("quality.points_differ").of([i for i in same if worth[i] != usual], type=kind[0])
     methodical = [i.max_score for i in bank.items if is_methodical(i)]
     average = sum(methodical) / len(methodical) if methodical else np.inf
     recall = [i.id for i in bank.items if i.cognitive == "knowing" and not is_methodical(i) and i.max_score > average]
-    yield from say.RECALL_OUTWEIGHS.about(recall, average=average)
+    yield from Template("quality.recall_outweighs").about(recall, average=average)
 
 
 def expected_answers(bank: ItemBank) -> Iterator[Finding]:
@@ -136,18 +139,18 @@ def expected_answers(bank: ItemBank) -> Iterator[Finding]:
         earned, _ = score_answers(item, [*item.accept, *item.reject])
         low = [a for a, x in zip(item.accept, earned, strict=False) if x < item.max_score]
         high = [a for a, x in zip(item.reject, earned[len(item.accept) :], strict=True) if x]
-        yield from say.ANSWER_REFUSED.about([item.id] * bool(low), answers=low)
-        yield from say.ANSWER_CREDITED.about([item.id] * bool(high), answers=high)
+        yield from Template("quality.answer_refused").about([item.id] * bool(low), answers=low)
+        yield from Template("quality.answer_credited").about([item.id] * bool(high), answers=high)
 
 
 def typography(bank: ItemBank) -> Iterator[Finding]:
     """Gate 8: minus, dashes, no-break spaces, quotes; one style of dash in a bank."""
     for item in bank.items:
         for rule, place in {str(r): (r, p) for t in all_texts(item) for r, p in misprints("typography", t)}.values():
-            yield say.TYPOGRAPHY.of([item.id], remark=rule, place=place)
+            yield Template("quality.typography").of([item.id], remark=rule, place=place)
     users = {d: [i.id for i in bank.items if any(map(p.search, all_texts(i)))] for d, p in _DASHES.items()}
     rarer = min(users.values(), key=len)
-    yield from say.DASH_STYLES.about(rarer)
+    yield from Template("quality.dash_styles").about(rarer)
 
 
 def orders(bank: ItemBank) -> Iterator[Finding]:
@@ -161,7 +164,7 @@ def orders(bank: ItemBank) -> Iterator[Finding]:
         values = [int(n[0]) for n in numbers if n] if worded and all(numbers) else []
         runs = any(map(_runs, ([[*item.options].index(code) for code in item.key], values)))
         if runs or any(re.search(PATTERNS["linking"], t, re.IGNORECASE) for t in labels):
-            yield say.ORDER_SHOWN.of([item.id])
+            yield Template("quality.order_shown").of([item.id])
 
 
 def _runs(values: list[int]) -> bool:
@@ -172,4 +175,4 @@ def repealed(bank: ItemBank) -> Iterator[Finding]:
     """Gate 12: names of acts and subjects that are no longer in force."""
     for item in bank.items:
         for rule, place in {str(r): (r, p) for t in all_texts(item) for r, p in misprints("repealed", t)}.values():
-            yield say.REPEALED.of([item.id], remark=rule, place=place)
+            yield Template("quality.repealed").of([item.id], remark=rule, place=place)

@@ -13,9 +13,8 @@ from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.errors import ResponsesError
-from competency_dx.findings import Finding, announce, gathered, worth_a_line
+from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.quality import findings as say
 from competency_dx.quality.classical import PairMoments, alpha, correlation_limits, mean_limits, thirds
 from competency_dx.quality.item_options import Choosers, OptionTrace, missing_shares, rivals, traces_of
 from competency_dx.quality.verdicts import (
@@ -357,12 +356,12 @@ def _of_the_test(f: ItemFacts, sums: tuple[Floats, Floats]) -> tuple[Finding, ..
     top, bottom = (float(n / max(given.sum(), 1)) for n in ends)
     many = given.sum() >= LEAST_ANSWERS
     return (
-        *say.KEYS.about(f.suspected, answers=words),
+        *Template("quality.probable_wrong_key").about(f.suspected, answers=words),
         *tail_findings(f.items, f.in_tail),
-        *((say.CEILING.of(share=100 * top),) if many and top > END else ()),
-        *((say.FLOOR.of(share=100 * bottom),) if many and bottom > END else ()),
-        *say.FEW_ANSWERS.about(few, least=LEAST_ANSWERS),
-        *say.ROUGH.about(rough, enough=ENOUGH),
+        *((Template("quality.ceiling").of(share=100 * top),) if many and top > END else ()),
+        *((Template("quality.floor").of(share=100 * bottom),) if many and bottom > END else ()),
+        *Template("quality.few_answers").about(few, least=LEAST_ANSWERS),
+        *Template("quality.rough").about(rough, enough=ENOUGH),
     )
 
 

@@ -40,10 +40,6 @@ Verdict = Literal["agrees", "differs", "undecided", "girth is higher"]
 LIMIT = 0.5  # standard errors; also what the log-likelihoods may differ by: LIMIT² / 2 a parameter
 SAME_DATA = 1e-2  # the responses given must give the calibration's log-likelihood back within this
 ABOVE = 1e-2  # log-likelihood that girth may lie above a maximum: rounding of the grids
-PRIORS = Template("quality.priors")
-GIRTH_HIGHER = Template("quality.girth_higher")
-DIFFERS = Template("quality.differs")
-UNDECIDED = Template("quality.undecided")
 
 
 @value
@@ -113,7 +109,7 @@ class CrossCheck(Result):
         near = bool((np.abs(self.in_se[self.judged]) <= LIMIT).all()) and self.judged.any()
         if near and abs(gap) <= self.n_parameters * LIMIT**2 / 2:
             return "agrees"
-        excused = any(f.code in {"calibration.girth_shares", PRIORS.code} for f in self.findings)
+        excused = any(f.code in {"calibration.girth_shares", "quality.priors"} for f in self.findings)
         return "undecided" if excused or not self.girth_converged else "differs"
 
     def to_frame(self) -> pd.DataFrame:
@@ -198,9 +194,8 @@ def cross_check(
     other = placed(opinion, parameters)
     theirs = evidence(*table, other, points=mine.points)
     priors = calibration.provenance.settings.get("priors", "")
-    pull = (
-        (PRIORS.of(priors={lang: setting_word(priors, lang) for lang in LANGUAGES}),) if calibration.penalised else ()
-    )
+    worded = {lang: setting_word(priors, lang) for lang in LANGUAGES}
+    pull = [Template("quality.priors").of(priors=worded)] if calibration.penalised else []
     out = CrossCheck(
         model=calibration.model,
         function=opinion.function,
@@ -248,6 +243,6 @@ def _verdict_note(check: CrossCheck) -> tuple[Finding, ...]:
     if check.verdict == "agrees":
         return ()
     if check.verdict == "girth is higher":
-        return (GIRTH_HIGHER.of(),)
+        return (Template("quality.girth_higher").of(),)
     far = np.array(check.items, dtype=object)[check.judged & (np.abs(check.in_se) > LIMIT)]
-    return ((DIFFERS if check.verdict == "differs" else UNDECIDED).of(far, limit=LIMIT),)
+    return (Template(f"quality.{check.verdict}").of(far, limit=LIMIT),)

@@ -10,7 +10,6 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, FrozenDict, Ints
 from competency_dx.bank import Text
 from competency_dx.findings import Finding, Template
-from competency_dx.quality import findings as say
 from competency_dx.quality.classical import correlation_limits
 from competency_dx.quality.item_options import OptionTrace
 from competency_dx.responses import LEAST_ANSWERS
@@ -30,13 +29,13 @@ EASY, HARD = 0.95, 0.05
 MOST_LEFT_OUT = 0.15
 _FOLLOWS: Mapping[str, Verdict] = FrozenDict(
     {
-        say.WRONG_KEY.code: "repair",
-        say.WRONG_KEY_OTHER.code: "repair",
-        say.CONSTANT.code: "drop",
-        say.UNRELATED.code: "drop",
-        say.FEW.code: "undecided",
-        say.ALONE.code: "undecided",
-        say.SOUND.code: "keep",
+        "quality.item_wrong_key": "repair",
+        "quality.item_other_key": "repair",
+        "quality.item_constant": "drop",
+        "quality.item_unrelated": "drop",
+        "quality.item_few_answers": "undecided",
+        "quality.item_alone": "undecided",
+        "quality.item_sound": "keep",
     }
 )
 
@@ -72,33 +71,35 @@ def reasons_of(f: ItemFacts) -> tuple[Finding, ...]:
 def _reasons(f: ItemFacts, i: int, low: float, high: float) -> list[Finding]:
     item, r, n = f.items[i], float(f.rest[i]), int(f.n[i])
     if n < LEAST_ANSWERS:
-        return [say.FEW.of([item], answers=n, least=LEAST_ANSWERS)]
+        return [Template("quality.item_few_answers").of([item], answers=n, least=LEAST_ANSWERS)]
     if f.constant[i]:
-        return [say.CONSTANT.of([item], points=f"{100 * f.share[i]:.0f} %")]
+        return [Template("quality.item_constant").of([item], points=f"{100 * f.share[i]:.0f} %")]
     if item in f.suspected:
         answer = f.suspected[item]
-        return [say.WRONG_KEY_OTHER.of([item], r=r, answer=answer) if answer else say.WRONG_KEY.of([item], r=r)]
+        if not answer:
+            return [Template("quality.item_wrong_key").of([item], r=r)]
+        return [Template("quality.item_other_key").of([item], r=r, answer=answer)]
     if not np.isfinite(r):
-        return [say.ALONE.of([item])]
+        return [Template("quality.item_alone").of([item])]
     out: list[Finding] = []
     if high < 0:
-        out.append(say.NEGATIVE.of([item], r=r, low=low, high=high))
+        out.append(Template("quality.item_negative").of([item], r=r, low=low, high=high))
     elif high < UNRELATED:
-        out.append(say.UNRELATED.of([item], r=r, high=high))
+        out.append(Template("quality.item_unrelated").of([item], r=r, high=high))
     elif r < WEAK and high < RELATED:
-        out.append(say.WEAK.of([item], r=r, low=low, high=high))
+        out.append(Template("quality.item_weak").of([item], r=r, low=low, high=high))
     if item in f.rivals:
         rival = f.rivals[item]
-        out.append(say.RIVAL.of([item], answer=rival.option, r=rival.r, share=100 * rival.share))
-    shares: tuple[tuple[bool, Template, float], ...] = (
-        (bool(f.limits[0][i] > EASY), say.EASY, float(f.share[i])),
-        (bool(f.limits[1][i] < HARD), say.HARD, float(f.share[i])),
-        (bool(f.omitted[i] > MOST_LEFT_OUT), say.OMITTED, float(f.omitted[i])),
-        (bool(f.not_reached[i] > MOST_LEFT_OUT), say.NOT_REACHED, float(f.not_reached[i])),
-        (bool(f.in_tail[i] > MOST_LEFT_OUT), say.IN_TAIL, float(f.in_tail[i])),
+        out.append(Template("quality.item_rival").of([item], answer=rival.option, r=rival.r, share=100 * rival.share))
+    shares: tuple[tuple[bool, str, float], ...] = (
+        (bool(f.limits[0][i] > EASY), "quality.item_easy", float(f.share[i])),
+        (bool(f.limits[1][i] < HARD), "quality.item_hard", float(f.share[i])),
+        (bool(f.omitted[i] > MOST_LEFT_OUT), "quality.item_omitted", float(f.omitted[i])),
+        (bool(f.not_reached[i] > MOST_LEFT_OUT), "quality.item_not_reached", float(f.not_reached[i])),
+        (bool(f.in_tail[i] > MOST_LEFT_OUT), "quality.item_zero_tail", float(f.in_tail[i])),
     )
-    out += [template.of([item], share=100 * share) for holds, template, share in shares if holds]
-    return out or [say.SOUND.of([item], share=100 * float(f.share[i]), r=r)]
+    out += [Template(code).of([item], share=100 * share) for holds, code, share in shares if holds]
+    return out or [Template("quality.item_sound").of([item], share=100 * float(f.share[i]), r=r)]
 
 
 def verdict_of(reasons: Sequence[Finding]) -> Verdict:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.arrays import blocks
-from competency_dx.responses.findings import CONSTANT_ITEMS, DISCONNECTED, EMPTY_ITEMS, EMPTY_PERSONS, WEAKLY_LINKED
+from competency_dx.findings import Template
 
 if TYPE_CHECKING:
     from competency_dx.arrays import Bools, Floats, Ints, Names
@@ -43,13 +43,13 @@ def check_design(responses: Responses, policy: MissingPolicy | None = None) -> t
     together = meetings(seen)
     block, names = components(together), np.array(responses.items, dtype=object)
     parts = [names[block == k].tolist() for k in range(int(block.max(initial=0)) + 1)]
-    apart = DISCONNECTED.about(
+    apart = Template("responses.disconnected").about(
         names[block > 0], parts=len(parts), blocks=[(part[0], len(part)) for part in parts if part]
     )
     return (
-        *EMPTY_ITEMS.about(empty, severity="warning"),
-        *CONSTANT_ITEMS.about(constant),
-        *EMPTY_PERSONS.about(silent, severity="warning"),
+        *Template("responses.empty_items").about(empty, severity="warning"),
+        *Template("responses.constant_items").about(constant),
+        *Template("responses.empty_persons").about(silent, severity="warning"),
         *apart,
         *(() if apart else _weak_links(seen, components(together, least=LEAST_LINK), names)),
     )
@@ -65,7 +65,7 @@ def _weak_links(seen: Bools, block: Ints, names: Names) -> tuple[Finding, ...]:
             if persons < LEAST_LINK:
                 weak.append((names[inside][0], int(inside.sum()), persons))
                 scope += names[inside].tolist()
-    return WEAKLY_LINKED.about(scope, least=LEAST_LINK, blocks=weak)
+    return Template("responses.weakly_linked").about(scope, least=LEAST_LINK, blocks=weak)
 
 
 def meetings(seen: Bools) -> Floats:

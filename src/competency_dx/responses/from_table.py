@@ -9,9 +9,8 @@ import numpy as np
 
 from competency_dx.arrays import Codes, Ints, Names, blocks
 from competency_dx.errors import ResponsesError, phrase
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.responses.explanation import RawAnswers
-from competency_dx.responses.findings import MINUS_ONE, MISSING_TOKENS
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, refuse_impossible
 from competency_dx.responses.reading.forms import FormColumn, blank_cells, forms_of, resolve_blanks
@@ -201,7 +200,7 @@ def _coded(counts: Ints, items: tuple[str, ...], scores: Codes, reasons: Reasons
         for k in at
         if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))
     ]
-    tokens = MISSING_TOKENS.about([items[k] for k in at], where=where, cells=int(coded.sum()))
+    tokens = Template("responses.missing_tokens").about([items[k] for k in at], where=where, cells=int(coded.sum()))
     blanks = int((reasons != Reason.ANSWERED).sum() - coded.sum())
     left = np.bincount([Reason.NOT_ADMINISTERED], weights=[blanks], minlength=len(Reason)).astype(np.int64)
-    return [*tokens, *MINUS_ONE.about(doubtful), *blank_cells(left)]
+    return [*tokens, *Template("responses.minus_one").about(doubtful), *blank_cells(left)]

@@ -12,7 +12,7 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, va
 from competency_dx.display import code_word, result_words
 from competency_dx.display.charts import Chart, Series
 from competency_dx.errors import ResponsesError, repeated, wrong_type
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import (
     Explanation,
@@ -23,7 +23,6 @@ from competency_dx.responses.explanation import (
     key_text,
     rule_text,
 )
-from competency_dx.responses.findings import EMPTY_ITEMS, EMPTY_PERSONS
 from competency_dx.responses.joining import joined_responses
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word, reason_word
 from competency_dx.result import Result
@@ -249,7 +248,10 @@ def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Findin
     """Return findings for items and for persons without a single answer."""
     seen = reasons == Reason.ANSWERED
     bare = [item for item, any_answer in zip(items, seen.any(axis=0), strict=True) if not any_answer]
-    return [*EMPTY_ITEMS.about(bare), *EMPTY_PERSONS.about(ids[~seen.any(axis=1)].tolist())]
+    return [
+        *Template("responses.empty_items").about(bare),
+        *Template("responses.empty_persons").about(ids[~seen.any(axis=1)].tolist()),
+    ]
 
 
 def loaded_from(

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, evenly
-from competency_dx.findings import Finding
-from competency_dx.responses.findings import ZERO_TAILS
+from competency_dx.findings import Finding, Template
 
 CLASSES = 4
 PERSONS, LEAST_PERSONS, LEAST_ITEMS = 1_000, 60, 8
@@ -49,7 +48,7 @@ def tail_findings(items: tuple[str, ...], dropped: Floats) -> tuple[Finding, ...
     if not dropped.any():
         return ()
     late = [item for item, share in zip(items, dropped.tolist(), strict=True) if share > LEAST_NAMED]
-    return ZERO_TAILS.about(late or [items[int(dropped.argmax())]], share=100 * dropped.max())
+    return Template("responses.zero_tails").about(late or [items[int(dropped.argmax())]], share=100 * dropped.max())
 
 
 def _booklets(observed: Bools) -> list[tuple[Ints, Ints]]:

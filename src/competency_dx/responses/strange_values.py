@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from competency_dx.responses.findings import CODES_AMONG_SCORES, GAPS, STARTS_AT_ONE
+from competency_dx.findings import Template
 from competency_dx.responses.missing import Reason
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tup
         if values[0] == 1 and len(values) > 1 and n >= (FEWEST if nowhere else SEVERAL):
             shifted.append(items[k])
     return (
-        *CODES_AMONG_SCORES.about(codes, where=where),
-        *GAPS.about(gaps, where=gaps.values()),
-        *STARTS_AT_ONE.about(shifted),
+        *Template("responses.codes_among_scores").about(codes, where=where),
+        *Template("responses.gaps").about(gaps, where=gaps.values()),
+        *Template("responses.starts_at_one").about(shifted),
     )
 
 

@@ -39,8 +39,7 @@ ASKED = 3  # items that a person's page says to ask next
 README = "README.txt"
 WRITTEN = ("data", "index.html", *(name for name, _ in SUBJECTS))
 """What an earlier demo may have left in its folder."""
-SYNTHETIC_DATA = Template("cli.synthetic")
-SYNTHETIC_FINDING = SYNTHETIC_DATA.of()
+SYNTHETIC_FINDING = Template("cli.synthetic").of()
 
 
 class KeyCheck(NamedTuple):

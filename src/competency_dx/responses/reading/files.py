@@ -16,18 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.errors import LimitError, ResponsesError, phrase, require
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.limits import check_nesting, decompressed, limits_in_force, read_bytes
 from competency_dx.personal_data import hidden_text
-from competency_dx.responses.findings import (
-    EMPTY_ROWS,
-    ENCODING,
-    HEADER_ROWS,
-    HIDDEN_SHEETS,
-    MORE_SHEETS,
-    NO_HEADING,
-    SHEET,
-)
 from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.answers import is_answers, parse_answers
 from competency_dx.responses.reading.decoding import decode, disguise
@@ -148,7 +139,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
             _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
     _refuse_other_mark(path, frame, mark, columns, ends[at])
     frame = frame.map(unguarded) if "'" in text and GUARDED.search(text) else frame
-    notes = () if encoding == "utf-8" else (ENCODING.of([encoding]),)
+    notes = () if encoding == "utf-8" else (Template("responses.encoding").of([encoding]),)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
 
 
@@ -244,11 +235,15 @@ def _with_header(
     raw = table(named, origin)
     skipped = [" ".join(filter(None, (cell_text(c)[0] for c in row if c is not None))) for row in head[:-1]]
     shown = [hidden_text(s)[:60] for s in skipped if s]
-    findings = [*notes, *([HEADER_ROWS.of(where=shown, rows=len(shown))] if shown else []), *NO_HEADING.about(headless)]
+    findings = [
+        *notes,
+        *([Template("responses.header_rows").of(where=shown, rows=len(shown))] if shown else []),
+        *Template("responses.no_heading").about(headless),
+    ]
     blank = np.all([c.codes < 0 for c in raw.columns.values()], axis=0) if raw.rows else np.zeros(0, dtype=np.bool_)
     between = blank & ~np.logical_and.accumulate(blank[::-1])[::-1]
     if between.any():
-        findings.append(EMPTY_ROWS.of(rows=int(between.sum())))
+        findings.append(Template("responses.empty_rows").of(rows=int(between.sum())))
     return raw.take(~blank, *findings) if blank.any() or findings else raw
 
 
@@ -273,7 +268,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     at = header_row(grid[:HEAD], ids)
     body = grid[at + 1 :]
     cells = [pd.Series([None if row[k] == "" else row[k] for row in body], dtype=object) for k in range(len(grid[0]))]
-    notes = [SHEET.of(where=[hidden_text(chosen)], sheet=chosen)] if len(filled) > 1 else []
+    notes = [Template("responses.sheet").of(where=[hidden_text(chosen)], sheet=chosen)] if len(filled) > 1 else []
     notes += _other_sheets(filled, fits, chosen, hidden, ids)
     return _with_header(path.name, grid[: at + 1], cells, notes)
 
@@ -300,12 +295,10 @@ def _other_sheets(
         and (fits[n] >= enough or 2 * len(heads[n] & heads[chosen]) >= len(heads[chosen]) > 1)
     ]
     covered = [(n, rows[n]) for n in alike if n in hidden]
-    out = (
-        [HIDDEN_SHEETS.of([n for n, _ in covered], counts=covered, sheet=chosen, rows=rows[chosen])] if covered else []
-    )
+    facts = {"counts": covered, "sheet": chosen, "rows": rows[chosen]}
     return [
-        *MORE_SHEETS.about(n for n in alike if n not in hidden),
-        *out,
+        *Template("responses.more_sheets").about(n for n in alike if n not in hidden),
+        *Template("responses.hidden_sheets").about((n for n, _ in covered), **facts),
     ]
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from competency_dx.findings import Template
 from competency_dx.personal_data import hidden_text
-from competency_dx.responses.findings import TOTAL_ROWS
 from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.layout import is_total
 from competency_dx.wording import toml_content
@@ -90,7 +90,7 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
     if not gone.any():
         return table
     rows = [str(shown[k]) or f"#{k + 1}" for k in np.flatnonzero(gone).tolist()]
-    return table.take(~gone, TOTAL_ROWS.of(where=rows, rows=len(rows)))
+    return table.take(~gone, Template("responses.total_rows").of(where=rows, rows=len(rows)))
 
 
 def _shown(text: str) -> str:

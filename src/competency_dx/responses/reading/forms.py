@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 
-from competency_dx.responses.findings import ABSENT as ABSENT_PERSONS
-from competency_dx.responses.findings import BLANKS, OUTSIDE_FORM, UNKNOWN_FORM
+from competency_dx.findings import Template
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, ReasonName, Reasons
 from competency_dx.responses.normalise import fold_code, fold_text
 
@@ -53,7 +52,10 @@ def resolve_blanks(
     there = (status == Reason.ANSWERED) | (status == Reason.INVALID)
     absent = (status == ABSENT).any(axis=1) & ~there.any(axis=1)
     out = np.where(blank & ~blank.all(axis=1, keepdims=True), stated.astype(np.uint8), status)
-    notes = [*ABSENT_PERSONS.about(persons[absent].tolist()), *(_by_form(forms, items, out, blank) if forms else [])]
+    notes = [
+        *Template("responses.absent").about(persons[absent].tolist()),
+        *(_by_form(forms, items, out, blank) if forms else []),
+    ]
     out[(out == BLANK) | (out == ABSENT)] = Reason.NOT_ADMINISTERED
     out[absent] = Reason.NOT_ADMINISTERED
     return out, [*notes, *blank_cells(np.bincount(out[blank & ~absent[:, None]], minlength=len(Reason)))]
@@ -62,7 +64,7 @@ def resolve_blanks(
 def blank_cells(counts: Ints) -> tuple[Finding, ...]:
     """Return what is to be said of blank cells; `counts` (5,) by `Reason`."""
     facts: dict[str, Any] = {name: counts[Reason[name.upper()]] for name in get_args(ReasonName)}
-    return (BLANKS.of(cells=counts.sum(), **facts),) if counts.any() else ()
+    return (Template("responses.blanks").of(cells=counts.sum(), **facts),) if counts.any() else ()
 
 
 def _form_index(forms: Sequence[Form]) -> dict[str, Form]:
@@ -95,7 +97,10 @@ def _by_form(given: FormColumn, items: Sequence[str], out: Reasons, blank: Bools
         n_outside += int(answered.sum())
         outside += [items[k] for k in beyond[answered.any(axis=0)].tolist()]
     n_unknown = int(np.isin(column.codes, [k for k, f in enumerate(forms) if f is None]).sum())
-    return [*UNKNOWN_FORM.about(unknown, persons=n_unknown), *OUTSIDE_FORM.about(outside, cells=n_outside)]
+    return [
+        *Template("responses.unknown_form").about(unknown, persons=n_unknown),
+        *Template("responses.outside_form").about(outside, cells=n_outside),
+    ]
 
 
 def reached(status: Reasons) -> Reasons:

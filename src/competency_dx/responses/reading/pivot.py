@@ -11,8 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import Ints, names
 from competency_dx.errors import ResponsesError, phrase
-from competency_dx.findings import Finding
-from competency_dx.responses.findings import ATTEMPTS, HEADER_MATCHED, SPELLINGS, UNKNOWN_ITEMS, VARYING
+from competency_dx.findings import Finding, Template
 from competency_dx.responses.missing import Reason, Reasons
 from competency_dx.responses.reading.headers import hinted, names_of
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout
@@ -108,8 +107,9 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     codes = np.full((len(ids), len(item.vocabulary)), -1, dtype=np.int32)
     codes[row.ravel()[chosen], item.codes[chosen]] = answer.codes[chosen]  # of several in one cell the last stays
     varying = [name for name, c in rest.items() if (c.codes[first][row.ravel()] != c.codes).any()]
-    notes += ATTEMPTS.about(person.vocabulary[k] for k in np.unique(person.codes[attempt > 0])) + VARYING.about(varying)
-    notes += SPELLINGS.about(alike(person.vocabulary))
+    notes += Template("responses.attempts").about(person.vocabulary[k] for k in np.unique(person.codes[attempt > 0]))
+    notes += Template("responses.varying").about(varying)
+    notes += Template("responses.spellings").about(alike(person.vocabulary))
     columns = {name: c.take(first) for name, c in rest.items()}
     columns[person.name] = replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))
     for k, name in enumerate(item.vocabulary):
@@ -123,14 +123,16 @@ def _items(spelled: Column, bank: ItemBank | None, layout: Layout) -> tuple[Colu
     """Return the column of items under their ids, -1 where the bank has none, and what is to be said of it."""
     if bank is None:
         aliases = layout.aliases or {}
-        ids, notes = [aliases.get(v, v) for v in spelled.vocabulary], SPELLINGS.about(alike(spelled.vocabulary))
+        ids = [aliases.get(v, v) for v in spelled.vocabulary]
+        notes = Template("responses.spellings").about(alike(spelled.vocabulary))
     else:
         names = names_of(bank, layout.aliases)
         targets = {v: names.find(v) for v in spelled.vocabulary}
         ids = ["" if t is None else f"{t.item}.{t.criterion}" if t.criterion else t.item for t in targets.values()]
         strange = {v: names.near(v) or () for v, t in targets.items() if t is None}
         loose = [v for v, t in targets.items() if t is not None and v not in names.exact]
-        notes = HEADER_MATCHED.about(loose) + UNKNOWN_ITEMS.about(strange, where=hinted(strange))
+        notes = Template("responses.header_matched").about(loose)
+        notes += Template("responses.unknown_items").about(strange, where=hinted(strange))
     place = {i: k for k, i in enumerate(dict.fromkeys(filter(None, ids)))}
     codes = np.array([place.get(i, -1) for i in ids], dtype=np.int32)[spelled.codes]
     return Column(name=spelled.name, codes=codes, vocabulary=tuple(place), kinds=tuple("text" for _ in place)), notes
@@ -187,7 +189,7 @@ def single_rows(roles: Roles, layout: Layout) -> Roles:
         return roles
     if layout.attempts == "error":
         raise ResponsesError("responses.persons_twice", origin=roles.table.origin, twice=twice)
-    finding = ATTEMPTS.of(twice)
+    finding = Template("responses.attempts").of(twice)
     if layout.attempts == "best":
         return roles._replace(table=roles.table.take(np.arange(len(row)), finding))
     chosen = np.zeros(len(ids), dtype=np.int64)

@@ -10,16 +10,8 @@ import numpy as np
 
 from competency_dx.bank import Item, ItemBank
 from competency_dx.errors import ResponsesError, has_sentence, phrase, repeated
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_text
-from competency_dx.responses.findings import (
-    BACKGROUND,
-    HEADER_MATCHED,
-    PERSONAL_DATA,
-    ROW_NUMBERS,
-    SUMS,
-    UNKNOWN_ITEMS,
-)
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
 from competency_dx.responses.normalise import fold_code, read_number, read_points
 from competency_dx.responses.reading.footers import without_footers
@@ -77,14 +69,16 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         scored, sums = _scored_columns(table, rest, layout)
         items |= {name: (name,) for name in scored}
         rest = [name for name in rest if name not in scored]
-        notes += SUMS.about(sums)
+        notes += Template("responses.sums").about(sums)
     if not items:
         raise _no_items(table, bank, names)
     strange = {} if names is None else _strange(table, rest, names, items, bank)
     background = tuple(name for name in rest if name not in strange)
-    notes += PERSONAL_DATA.about(sorted(personal), kinds=[list(pair) for pair in personal.items()])
-    notes += BACKGROUND.about([*background, *([form] if form else [])])
-    notes += UNKNOWN_ITEMS.about(strange, where=hinted(strange))
+    notes += Template("responses.personal_data").about(
+        sorted(personal), kinds=[list(pair) for pair in personal.items()]
+    )
+    notes += Template("responses.background").about([*background, *([form] if form else [])])
+    notes += Template("responses.unknown_items").about(strange, where=hinted(strange))
     return Roles(table.take(np.arange(table.rows), *notes), person, form, items, background)
 
 
@@ -142,7 +136,7 @@ def _bank_items(
                 raise ResponsesError("responses.criteria_absent", item=item.id, absent=absent)
             items[item.id] = tuple(parts)
     loose = [parts[0] for item, parts in items.items() if len(parts) == 1 and parts[0] not in names.exact]
-    return items, [*HEADER_MATCHED.about(loose)]
+    return items, [*Template("responses.header_matched").about(loose)]
 
 
 def _strange(
@@ -229,7 +223,7 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
     ):  # every row has a content of its own, as ids do
         return table, first
     if table.origin != "array" and (table.index is None or table.labels == "default"):
-        table = replace(table, findings=(*table.findings, ROW_NUMBERS.of()))
+        table = replace(table, findings=(*table.findings, Template("responses.row_numbers").of()))
     return _index_as_column(table) if table.index is not None else (table, None)
 
 

@@ -13,7 +13,6 @@ from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import masked, personal_in
-from competency_dx.responses import findings as catalogue
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
 from competency_dx.responses.normalise import read_points
 from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Mode = Literal["raw", "scored"]
 Tokens = tuple[tuple[str, int], ...]
-Remark = tuple[Template, str, str, int]
-"""What happened in a column or item: with which content, and how often."""
+Remark = tuple[str, str, str, int]
+"""Code of a finding, the column or item it is about, with which content, and how often."""
 
 CLEARLY = 2
 """Cells that speak for a reading must be this many times as many as those that speak against it."""
@@ -166,7 +165,7 @@ def _judged(column: Column, name: str, item: Item | None, own: Tokens, cells: Ce
     remarks = remarks_of(name, column, v, answered, dict(own))
     kept, hidden = _without_texts(column, v, answered) if answered else (column, 0)
     if hidden:
-        remarks.append((catalogue.PERSONAL_ANSWERS, name, "", hidden))
+        remarks.append(("responses.personal_answers", name, "", hidden))
     return JudgedColumn(
         kept,
         np.append(v.points, 0),
@@ -194,17 +193,17 @@ def _without_texts(column: Column, v: Verdicts, item: Item) -> tuple[Column, int
 
 
 def gather(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
-    """Gather remarks into one finding per template, in the order in which they first appear."""
-    groups: dict[Template, list[tuple[str, str, int]]] = {}
-    for template, item, what, times in remarks:
-        groups.setdefault(template, []).append((item, what, times))
+    """Gather remarks into one finding per code, in the order in which they first appear."""
+    groups: dict[str, list[tuple[str, str, int]]] = {}
+    for code, item, what, times in remarks:
+        groups.setdefault(code, []).append((item, what, times))
     return tuple(
-        template.of(
+        Template(code).of(
             (item for item, _, _ in group),
             where=[f"{item} {what} ({times})" for item, what, times in group],
             cells=sum(times for _, _, times in group),
         )
-        for template, group in groups.items()
+        for code, group in groups.items()
     )
 
 
@@ -290,16 +289,16 @@ def told_apart(items: Mapping[str, Item], tallies: Mapping[str, Tally]) -> tuple
     no_points, no_answers = sum(t.no_points for t in every), sum(t.no_answers for t in every)
     differ, of_maximum = sum(t.differ for t in every), sum(t.of_maximum for t in every)
     if of_maximum > CLEARLY * (sum(t.cells for t in every) - of_maximum):
-        return "scored", [catalogue.SCORED_CELLS.of(tallies)]
+        return "scored", [Template("responses.scored_cells").of(tallies)]
     letters = any(2 * t.no_points > t.cells for t in every)
     alone = letters and not any(2 * t.unread > t.cells for t in every)
     if no_answers > CLEARLY * no_points and not alone:
-        return "scored", [catalogue.SCORED_CELLS.of(name for name, t in tallies.items() if t.no_answers)]
+        return "scored", [Template("responses.scored_cells").of(name for name, t in tallies.items() if t.no_answers)]
     if no_points > CLEARLY * no_answers or differ == 0 or letters:
         alike = [name for name, t in tallies.items() if t.alike]
         twos = [name for name, t in tallies.items() if t.twos]
-        shifted = catalogue.STARTS_AT_ONE.about(twos) if 2 * len(twos) > len(every) else ()
-        return "raw", [*catalogue.POINTS_AMONG_ANSWERS.about(alike), *shifted]
+        shifted = Template("responses.starts_at_one").about(twos) if 2 * len(twos) > len(every) else ()
+        return "raw", [*Template("responses.points_among_answers").about(alike), *shifted]
     raise ResponsesError("responses.raw_or_scored", differ=differ)
 
 
@@ -354,28 +353,28 @@ def remarks_of(
     name: str, column: Column, verdicts: Verdicts, item: Item | None, own: Mapping[str, int]
 ) -> list[Remark]:
     """Return what is remarkable about a column: tokens, unreadable cells, dates, in answers to `item` leading zeros too."""
-    out: list[Remark] = [(catalogue.AMBIGUOUS_OPTIONS, name, "", 1)] if item and ambiguous_options(item) else []
+    out: list[Remark] = [("responses.ambiguous_options", name, "", 1)] if item and ambiguous_options(item) else []
     key = str(item.key) if item is not None and item.type == "digits" else ""
     counts = column.counts().tolist()
     given = sum(n for n, token in zip(counts, verdicts.tokens, strict=True) if not token)
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
-        template, shown = None, masked(text)
+        code, shown = "", masked(text)
         if verdicts.tokens[k]:
-            template, shown = catalogue.MISSING_TOKENS, text[:40]
+            code, shown = "responses.missing_tokens", text[:40]
             if (
                 text == "-1"
                 and item is None
                 and minus_is_doubtful(counts[k], given, int(verdicts.points.max()))
                 and text not in own
             ):
-                out.append((catalogue.MINUS_ONE, name, repr(text), counts[k]))
+                out.append(("responses.minus_one", name, repr(text), counts[k]))
         elif verdicts.status[k] == Reason.INVALID:
-            template = catalogue.DATE if kind == "date" or DATE.fullmatch(text) else catalogue.INVALID
+            code = "responses.date" if kind == "date" or DATE.fullmatch(text) else "responses.invalid"
         elif verdicts.several[k]:
-            template = catalogue.SEVERAL_OPTIONS
+            code = "responses.several_options"
         elif key.startswith("0") and text.isdigit() and len(text) < len(key):
-            lost = catalogue.ZEROS_LOST if text.zfill(len(key)) == key else None
-            template = catalogue.ZEROS_RESTORED if kind == "number" else lost
-        if template is not None:
-            out.append((template, name, repr(shown), counts[k]))
+            lost = "responses.zeros_lost" if text.zfill(len(key)) == key else ""
+            code = "responses.zeros_restored" if kind == "number" else lost
+        if code:
+            out.append((code, name, repr(shown), counts[k]))
     return out
