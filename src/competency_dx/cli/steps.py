@@ -81,13 +81,7 @@ def calibrated(
 
 
 def read_result(path: Path) -> Result:
-    """Read any document written by `to_json`.
-
-    Raises
-    ------
-    DocumentError
-        When the file is no such document; the file is named.
-    """
+    """Read any document written by `to_json`; raises `DocumentError` naming a file that is none."""
     if not path.is_file():
         raise DocumentError("cli.no_such_file", path=path)
     try:

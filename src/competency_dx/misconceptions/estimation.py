@@ -306,13 +306,7 @@ def _estimated(
 
 
 def best_fit(problem: kernel.MixtureProblem) -> kernel.MixtureFit:
-    """Return the highest of the modes reached from several starting values.
-
-    Raises
-    ------
-    ConvergenceError
-        When it is not reached.
-    """
+    """Return the highest of the modes reached from several starts; raises `ConvergenceError` when it is not reached."""
     M, few, found = problem.M, problem.thinned(FIRST_PERSONS), []
     for level, strength in STARTS:
         start = problem.priors.mean.copy()

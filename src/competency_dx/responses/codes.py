@@ -22,16 +22,10 @@ _LINKS = r"[\s\-=:)>→.]*"
 
 @value
 class CodeBook:
-    """The codes of an item and every way to write them.
+    """The codes of an item as the bank writes them, and every way to write them.
 
-    Attributes
-    ----------
-    codes : tuple of str
-        As the bank writes them.
-    index : mapping of str to str
-        Form of `fold_code` to code; forms that two codes share are left out.
-    texts : mapping of str to str
-        Form of `fold_text` of the option's words to code.
+    `index` leads from forms of `fold_code` to codes, without forms that two codes share, `texts` from those of `fold_text` of
+    the words of options.
     """
 
     codes: tuple[str, ...]

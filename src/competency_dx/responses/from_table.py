@@ -14,6 +14,7 @@ from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, refuse_impossible
 from competency_dx.responses.reading.forms import FormColumn, blank_cells, forms_of, resolve_blanks
+from competency_dx.responses.reading.layout import refuse_results
 from competency_dx.responses.reading.pivot import (
     best_cells,
     best_rows,
@@ -23,7 +24,6 @@ from competency_dx.responses.reading.pivot import (
     pivot,
     single_rows,
 )
-from competency_dx.responses.reading.result_tables import refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles
 from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.responses import HIGHEST, Responses, emptiness, loaded_from
@@ -111,13 +111,7 @@ def _with_blank_answers(table: Table, answer: str, layout: Layout) -> Table:
     codes = layout.missing_codes or {}
     if "" not in {*(layout.missing_tokens or {}), *(text for of_item in codes.values() for text in of_item)}:
         return table
-    marked = replace(
-        column,
-        codes=np.where(column.codes < 0, np.int32(len(column.vocabulary)), column.codes),
-        vocabulary=(*column.vocabulary, ""),
-        kinds=(*column.kinds, "text"),
-    )
-    return replace(table, columns={**table.columns, answer: marked})
+    return replace(table, columns={**table.columns, answer: column.marked(column.codes < 0)})
 
 
 def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:

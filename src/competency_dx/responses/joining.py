@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 
 def joined_responses(first: Responses, later: Responses) -> Responses:
-    """Return the answers of the persons of `first` to the items of both.
-
-    Raises
-    ------
-    ResponsesError
-        When `later` has other persons, or an item was answered in both and not alike.
-    """
+    """Return the answers of the persons of `first` to the items of both; `Responses.joined` says what is refused."""
     place = {person: k for k, person in enumerate(first.persons)}
     strange = [person for person in later.persons if person not in place]
     if strange:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -27,23 +27,8 @@ if TYPE_CHECKING:
     from competency_dx.responses.reading.layout import Layout
     from competency_dx.responses.responses import Responses
 
-KIND, VERSION = "answers", 1
+KIND = "answers"
 KEPT = 128  # banks
-CODE = {"type": ["integer", "string"]}
-ONE = {"type": ["integer", "string", "null"]}
-LIST = {"type": ["array", "string", "null"], "items": CODE}
-NATURAL: Mapping[str, Mapping[str, Any]] = {
-    "single": ONE,
-    "multiple": LIST,
-    "ordering": LIST,
-    "matching": {"type": ["object", "string", "null"], "additionalProperties": ONE},
-    "number": {"type": ["number", "string", "null"]},
-    "digits": {"type": ["string", "null"]},  # 013 as a number has lost its zero
-    "text": {"type": ["string", "null"]},
-    "open": {"type": ["integer", "object", "string", "null"], "additionalProperties": CODE},
-    "scored": ONE,
-}
-"""The JSON of an answer by the type of the item."""
 ABSENT = object()
 TYPED = frozenset({"number", "digits", "text"})
 """What persons type, which may be anything; other answers come from a form or a rater and can be checked."""
@@ -51,38 +36,17 @@ TYPED = frozenset({"number", "digits", "text"})
 
 def answers_schema(bank: ItemBank | None = None) -> dict[str, Any]:
     """Return the JSON Schema of a document of answers: of any bank, or with the items and forms of this one."""
-    form: dict[str, Any] = {"type": ["string", "null"]}
+    path = files("competency_dx.responses.reading").joinpath("answers.json")
+    content: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    out, natural = content["document"], content["natural"]
+    person = out["properties"]["persons"]["items"]["properties"]
     if bank is None:
-        kinds = list(dict.fromkeys(name for natural in NATURAL.values() for name in natural["type"]))
-        items: dict[str, Any] = {"additionalProperties": {"type": kinds, "items": CODE, "additionalProperties": ONE}}
-    else:
-        coded = {i.id: "single" if isinstance(i.rule, CodeMap) else i.type for i in bank.items}
-        items = {"properties": {i: dict(NATURAL[kind]) for i, kind in coded.items()}, "additionalProperties": False}
-        form = {"enum": [*(f.id for f in bank.forms), None]}
-    person = {
-        "type": "object",
-        "properties": {
-            "person": {"type": "string", "minLength": 1, "description": "a pseudonym"},
-            "form": form
-            | {"description": "the form that was given; of its items those without an answer were left blank"},
-            "answers": {"type": "object", "description": "by item id; null: shown and left blank"} | items,
-        },
-        "required": ["person", "answers"],
-        "additionalProperties": False,
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"competency_dx {KIND} {VERSION}" + (f" of bank {bank.id} {bank.version}" if bank else ""),
-        "type": "object",
-        "properties": {
-            "kind": {"const": KIND},
-            "schema_version": {"const": VERSION},
-            "bank": {"type": "string", "description": "id, id@version or id@alias"},
-            "persons": {"type": "array", "items": person, "minItems": 1},
-        },
-        "required": ["persons"],
-        "additionalProperties": False,
-    }
+        person["answers"]["additionalProperties"] = content["any"]
+        return out
+    coded = {i.id: "single" if isinstance(i.rule, CodeMap) else i.type for i in bank.items}
+    person["answers"] |= {"properties": {i: natural[kind] for i, kind in coded.items()}, "additionalProperties": False}
+    person["form"] = {"enum": [*(f.id for f in bank.forms), None], "description": person["form"]["description"]}
+    return out | {"title": f"{out['title']} of bank {bank.id} {bank.version}"}
 
 
 _schema = lru_cache(maxsize=KEPT)(answers_schema)
@@ -118,13 +82,7 @@ def _no_number(name: str) -> NoReturn:
 
 
 def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) -> Roles:
-    """Return a checked document as a wide table with the roles of its columns.
-
-    Raises
-    ------
-    DocumentError
-        Where it is not as `answers_schema` says, or a person is named twice; with the path.
-    """
+    """Return a document, once it is as `answers_schema` says and names nobody twice, as a wide table with its roles."""
     _check(document, bank)
     persons: Sequence[Mapping[str, Any]] = document["persons"]
     of_form = {f.id: set(f.items) for f in bank.forms}
@@ -141,7 +99,8 @@ def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) ->
         given = [p["answers"].get(item, ABSENT) for p in persons]
         cells = [None if g is ABSENT else cell_text(g)[0] if isinstance(g, dict | list) else g for g in given]
         blank = [not form and g is None for form, g in zip(forms, given, strict=True)]
-        columns[f"answers.{item}"] = _marked(column(item, cells), np.array(blank))
+        cells_of = column(item, cells)  # what is not marked was not shown
+        columns[f"answers.{item}"] = _marked_cell(cells_of) if blank == [True] else cells_of.marked(np.array(blank))
     table = Table(columns=columns, rows=len(persons), origin=KIND)
     refuse_personal(table, set(columns) - {"person"}, None, layout)
     return Roles(table, "person", "form" if any(forms) else None, {i: (f"answers.{i}",) for i in items}, ())
@@ -175,21 +134,9 @@ def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
                 raise DocumentError("responses.no_such_answers", where=place, bank=bank.id)
 
 
-def _marked(cells: Column, blank: np.ndarray[Any, np.dtype[np.bool_]]) -> Column:
-    """Mark blank cells as contents: what is not marked was not shown."""
-    if not blank.any():
-        return cells
-    return _marked_cell(cells) if len(blank) == 1 else _with_marks(cells, blank)
-
-
-def _with_marks(cells: Column, blank: np.ndarray[Any, np.dtype[np.bool_]]) -> Column:
-    codes = np.where(blank, np.int32(len(cells.vocabulary)), cells.codes)
-    return replace(cells, codes=codes, vocabulary=(*cells.vocabulary, ""), kinds=(*cells.kinds, "text"))
-
-
 @lru_cache(maxsize=KEPT_CELLS)
 def _marked_cell(cells: Column) -> Column:
-    return _with_marks(cells, np.ones(1, dtype=np.bool_))
+    return cells.marked(np.ones(1, dtype=np.bool_))
 
 
 def refuse_impossible(responses: Responses, bank: ItemBank) -> None:

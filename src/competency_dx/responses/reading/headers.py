@@ -70,14 +70,8 @@ def undecorated(text: str) -> str:
 class ItemNames:
     """Every way to write the items of a bank.
 
-    Attributes
-    ----------
-    exact : mapping of str to Target
-        Ids and declared aliases as they are written.
-    forms : mapping of str to tuple of Target
-        What has each form of `id_form`: several where ids of the bank differ by spelling only.
-    alike : mapping of tuple of str to tuple of (str, str)
-        Items with their letters, by the numbers in their ids without leading zeros.
+    `exact` are ids and declared aliases as they are written, `forms` what has each form of `id_form` (several where ids differ by
+    spelling only), `alike` items with their letters, by the numbers in their ids without leading zeros.
     """
 
     exact: Mapping[str, Target]

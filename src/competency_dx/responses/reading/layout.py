@@ -1,13 +1,15 @@
-"""How a table of answers is laid out: what the user says about it, and the column names people use."""
+"""How a table of answers is laid out: what the user says about it, the column names people use, tables that hold no answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Literal, get_args
 
 from competency_dx.arrays import FrozenDict, value
-from competency_dx.errors import ResponsesError
+from competency_dx.display import column_title
+from competency_dx.errors import LANGUAGES, ResponsesError, phrase
 from competency_dx.responses.missing import Meaning, reason_code
 from competency_dx.responses.normalise import fold_text, header_form, tidy
 from competency_dx.wording import toml_content
@@ -18,7 +20,9 @@ Attempts = Literal["error", "first", "last", "best"]
 Privacy = Literal["refuse", "drop"]
 Unreadable = Literal["refuse", "leave_out"]
 
-_COLUMNS, _ROWS = (toml_content("responses.reading", "words")[part] for part in ("columns", "rows"))
+_COLUMNS, _ROWS, _RESULTS = (
+    toml_content("responses.reading", "words")[part] for part in ("columns", "rows", "results")
+)
 PERSON_NAMES: Sequence[str] = (
     *_COLUMNS["person"],
     *(f"{key} {who}" for who in _COLUMNS["who_ru"] for key in _COLUMNS["key_ru"]),
@@ -138,3 +142,22 @@ def is_background(header: str) -> bool:
     """Tell whether a column is called like what is kept beside answers: a group, a date, a total, a covariate."""
     bare = re.sub(r"\s*[/(]\s*\d[^/(]*$", "", header)  # "Grade/9.00", "Оценка (8)"
     return header_form(bare) in BACKGROUND_NAMES or is_total(bare) or _COVARIATE.match(header) is not None
+
+
+@cache
+def _headings() -> tuple[tuple[str, frozenset[str]], ...]:
+    """Return the headings of each table in the form in which they are compared."""
+    return tuple(
+        (kind, frozenset(header_form(column_title(column, language)) for column in columns))
+        for kind, tables in _RESULTS.items()
+        for columns in tables
+        for language in LANGUAGES
+    )
+
+
+def refuse_results(names: Iterable[str], origin: str) -> None:
+    """Raise when these are the headings of a table of results that this program wrote, in English or in Russian."""
+    heads = {header_form(name) for name in names}
+    for kind, columns in _headings():
+        if columns <= heads:
+            raise ResponsesError("responses.result_table", origin=origin, what=phrase(f"responses.is_{kind}"))

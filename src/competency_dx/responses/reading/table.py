@@ -15,7 +15,7 @@ from competency_dx.arrays import Bools, Ints, Names, value
 from competency_dx.errors import ResponsesError, repeated
 from competency_dx.findings import Finding
 from competency_dx.limits import check_time, limits_in_force
-from competency_dx.responses.normalise import fold_code, header_form
+from competency_dx.responses.normalise import header_form
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,11 +50,6 @@ class Column:
         """Return the name in the form in which column names are compared."""
         return header_form(self.name)
 
-    @property
-    def code(self) -> str:
-        """Return the name in the form in which ids are compared."""
-        return fold_code(self.name)
-
     def spread(self, values: Iterable[str]) -> Names:
         """Return what stands for each content row by row, "" where empty."""
         out: Names = np.array([*values, ""], dtype=object)[self.codes]
@@ -68,6 +63,13 @@ class Column:
     def texts(self) -> Names:
         """Return the contents row by row, "" where empty."""
         return self.spread(self.vocabulary)
+
+    def marked(self, rows: Bools) -> Self:
+        """Return the column with an empty text as the content of these rows."""
+        if not rows.any():
+            return self
+        codes = np.where(rows, np.int32(len(self.vocabulary)), self.codes)
+        return replace(self, codes=codes, vocabulary=(*self.vocabulary, ""), kinds=(*self.kinds, "text"))
 
     def counts(self) -> Ints:
         """Return how often each content occurs."""

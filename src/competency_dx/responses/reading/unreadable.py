@@ -39,13 +39,7 @@ class Unread(NamedTuple):
 
 
 def unread_of(name: str, item: Item | None, column: Column, v: Verdicts, *, points: bool) -> Unread:
-    """Return what cannot be read in a column of answers or of points.
-
-    Raises
-    ------
-    ResponsesError
-        Where points are negative or very high, or marks begin at 1.
-    """
+    """Return what cannot be read in a column; refuse points that are negative or very high, and marks that begin at 1."""
     if item is None:
         _check_range(column, v)
     elif points:
@@ -62,13 +56,7 @@ def unread_of(name: str, item: Item | None, column: Column, v: Verdicts, *, poin
 
 
 def refuse_unreadable(judged: Sequence[Unread], mode: Mode, layout: Layout, *, known: bool) -> None:
-    """Refuse a table with a column that has no reading or more unreadable cells than single ones.
-
-    Raises
-    ------
-    ResponsesError
-        Naming columns, examples and the setting that leaves such cells out.
-    """
+    """Refuse a table with a column that has no reading or more unreadable cells than single ones."""
     if layout.unreadable == "refuse" and (guilty := list(_guilty(judged))):
         raise _refusal(guilty, mode, known=known)
 
