@@ -16,8 +16,6 @@ from competency_dx.errors import BankError, phrase, repeated
 
 ParameterStatus = Literal["provisional", "pilot", "calibrated"]
 
-FIXED_COLUMNS = ("item", "model", "status", "calibration", "n", "date")
-
 
 class ParameterRecord(Document):
     """Parameters of one item: dichotomous logit = a(θ - b); steps logit(k against k-1) = a(θ - b_k).

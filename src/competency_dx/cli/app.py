@@ -70,7 +70,7 @@ def validate(
 ) -> None:
     """Check an item bank: summary, findings, coverage of the framework."""
     from competency_dx.bank import load_bank
-    from competency_dx.cli.validation import bank_lines, content_lines, refuse_ambiguous
+    from competency_dx.cli.listings import bank_lines, content_lines, refuse_ambiguous
 
     items, terminal = load_bank(bank), Terminal(language=language.code)
     if not content:
@@ -96,7 +96,7 @@ def items(
 ) -> None:
     """Analyse items before any model: what to do with each and why, the worst first; page, workbook, tables."""
     from competency_dx.bank import load_bank
-    from competency_dx.cli.item_lines import analysis_lines
+    from competency_dx.cli.listings import analysis_lines
     from competency_dx.quality import check_items
     from competency_dx.reports import report as write_report
 

@@ -38,7 +38,7 @@ def publish(
 ) -> None:
     """Publish a version of a bank in a registry: it stays as it is, and the alias points to it."""
     from competency_dx.bank import load_bank
-    from competency_dx.cli.validation import refuse_ambiguous
+    from competency_dx.cli.listings import refuse_ambiguous
 
     items = load_bank(bank)
     refuse_ambiguous(items)

@@ -26,8 +26,8 @@ from competency_dx.responses.reading.pivot import (
 )
 from competency_dx.responses.reading.roles import Roles, find_roles
 from competency_dx.responses.reading.scoring import score_columns
+from competency_dx.responses.reading.unreadable import minus_is_doubtful, strange_values
 from competency_dx.responses.responses import HIGHEST, Responses, emptiness, loaded_from
-from competency_dx.responses.strange_values import minus_is_doubtful, strange_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

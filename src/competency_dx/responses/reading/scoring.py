@@ -16,10 +16,9 @@ from competency_dx.personal_data import masked, personal_in
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
 from competency_dx.responses.normalise import read_points
 from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column
-from competency_dx.responses.reading.unreadable import Unread, refuse_unreadable, unread_of
+from competency_dx.responses.reading.unreadable import SEVERAL, Unread, minus_is_doubtful, refuse_unreadable, unread_of
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, written
-from competency_dx.responses.strange_values import SEVERAL, minus_is_doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

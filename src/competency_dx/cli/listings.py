@@ -1,19 +1,27 @@
-"""What `validate` says about a bank: size, standing of the parameters, findings, coverage of the framework."""
+"""What `validate` says about a bank and `items` about answers: lists and tables that fit a terminal."""
 
 from __future__ import annotations
 
 import textwrap
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from competency_dx.bank import ItemBank
 from competency_dx.cli.terminal import MARKS, Terminal, folded, table_lines
+from competency_dx.display import decimal
 from competency_dx.errors import CommandError
 from competency_dx.findings import Finding
 from competency_dx.responses import ambiguous_options
 from competency_dx.wording import SHOWN_IDS
 
+if TYPE_CHECKING:
+    from competency_dx.quality import ItemAnalysis, OptionTrace
+
 WIDTH, TITLE = 80, 36
+INDENT = 4
 
 
 def refuse_ambiguous(bank: ItemBank) -> None:
@@ -69,3 +77,48 @@ def _coverage(bank: ItemBank, terminal: Terminal) -> list[str]:
     lines = table_lines([*heads, *(f.id[:6] for f in forms)], rows, texts=1)
     width = min(TITLE, WIDTH - len(lines[0]) - 2)
     return [f"{line}  {textwrap.shorten(s, width, placeholder='…')}" for line, s in zip(lines, titles, strict=True)]
+
+
+def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
+    """Return the whole report as lines that fit the terminal; only items to repair show who chose which answer."""
+    from competency_dx.quality import VERDICTS
+
+    language, order = terminal.language, analysis.by_trouble.tolist()
+    heads = terminal.words("items_heads").split("|")
+    rows = [
+        [
+            analysis.items[i],
+            VERDICTS[analysis.verdicts[i]].text(language),
+            decimal(100 * float(analysis.share[i]), 0, language),
+            decimal(float(analysis.item_rest[i]), 2, language),
+            str(analysis.n[i]),
+        ]
+        for i in order
+    ]
+    out, (head, *lines) = [""], table_lines(heads, rows, texts=2)
+    for i, line in zip(order, lines, strict=True):
+        out.append(line)
+        if analysis.verdicts[i] not in {"keep", "undecided"}:
+            out += folded(analysis.reason(analysis.items[i], language), INDENT, 0)
+        if analysis.verdicts[i] == "repair":
+            named = [o for o in analysis.options if o.item == analysis.items[i]]
+            out += [line for o in named for line in folded(_trace(o, terminal), INDENT, 2)]
+        out += [""] * (analysis.verdicts[i] not in {"keep", "undecided"})
+    return [head, *out[1:], "", *_of_the_test(analysis, terminal)]
+
+
+def _trace(option: OptionTrace, terminal: Terminal) -> str:
+    """Return who chose an answer: ``"A*: 40 %; weakest 60, middle 40, strongest 20 %"``."""
+    parts = {name: getattr(option, name) for name in ("share", "low", "middle", "high")}
+    shares = {name: decimal(100 * x, 0, terminal.language) for name, x in parts.items()}
+    words = terminal.words("thirds", **shares)
+    return f"{option.option}{'*' * option.credited}: {shares['share']} %; {words}"
+
+
+def _of_the_test(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
+    """Return alpha, of booklets also for the number of items that a person got."""
+    whole, given = (decimal(x, 2, terminal.language) for x in (analysis.alpha, analysis.alpha_given))
+    line = terminal.words("alpha", whole=whole)
+    if not np.isfinite(analysis.alpha_low):
+        line += terminal.words("alpha_given", given=given, n=decimal(analysis.n_given, 0, terminal.language))
+    return folded(f"{line}.")
