@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +12,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.display import Chart, Series, code_word, result_words
-from competency_dx.errors import ResponsesError
+from competency_dx.errors import LANGUAGES, ResponsesError
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.quality.classical import PairMoments, alpha, correlation_limits, mean_limits, thirds
@@ -37,7 +37,6 @@ from competency_dx.responses import (
     zero_tails,
 )
 from competency_dx.result import Result, frame
-from competency_dx.wording import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -349,7 +348,8 @@ def _of_the_test(f: ItemFacts, sums: tuple[Floats, Floats]) -> tuple[Finding, ..
     few = [item for item, n in zip(f.items, f.n, strict=True) if n < LEAST_ANSWERS]
     rough = [item for item, n in zip(f.items, f.n, strict=True) if LEAST_ANSWERS <= n < ENOUGH]
     named = {item: answer for item, answer in f.suspected.items() if answer}
-    words = {lang: _answers(named, lang) for lang in ("ru", "en")}
+    answers = tuple(f"{item} — {answer}" for item, answer in named.items())
+    words = {lang: result_words("quality", lang)("key_answers", answers=answers) if named else "" for lang in LANGUAGES}
     earned, possible = sums
     given = possible > 0
     ends = (given & (earned == possible)).sum(), (given & (earned == 0)).sum()
@@ -363,11 +363,3 @@ def _of_the_test(f: ItemFacts, sums: tuple[Floats, Floats]) -> tuple[Finding, ..
         *Template("quality.few_answers").about(few, least=LEAST_ANSWERS),
         *Template("quality.rough").about(rough, enough=ENOUGH),
     )
-
-
-def _answers(named: Mapping[str, str], language: str) -> str:
-    """Return the answers that behave like the key, in brackets."""
-    if not named:
-        return ""
-    head = "как ключ ведут себя ответы" if language == "ru" else "these answers behave like the key"
-    return f" ({head}: {listed((f'{item} — {answer}' for item, answer in named.items()), language=language)})"
