@@ -16,42 +16,29 @@ if TYPE_CHECKING:
 def inconsistencies(bank: ItemBank) -> Iterator[BankError]:
     """Yield what does not fit, with its place and the remedy."""
     limits_in_force().check(bank.id, items=len(bank.items), categories=1 + max(i.max_score for i in bank.items))
-    checks = (
-        _check_ids,
-        _check_codes,
-        _check_misconceptions,
-        _check_enemies,
-        _check_forms,
-        _check_parameters,
-        _check_population,
-    )
-    for check in checks:
-        faults = tuple(check(bank))
-        yield from faults
-        if faults and check is _check_codes:
-            return  # what follows looks codes up
-
-
-def _check_ids(bank: ItemBank) -> Iterator[BankError]:
     if twice := repeated(i.id for i in bank.items):
         yield BankError("bank.item_ids_repeated", twice=sorted(twice))
+    if faults := tuple(_check_codes(bank)):
+        yield from faults
+        return  # what follows looks codes up
+    for check in (_check_misconceptions, _check_enemies, _check_forms, _check_parameters, _check_population):
+        yield from check(bank)
 
 
 def _check_codes(bank: ItemBank) -> Iterator[BankError]:
-    reference = bank.header.framework
-    if (reference.id, reference.version) != (bank.framework.id, bank.framework.version):
+    reference, framework = bank.header.framework, bank.framework
+    if (reference.id, reference.version) != (framework.id, framework.version):
         yield BankError(
             "bank.framework_version",
             reference=reference.id,
             version=reference.version,
-            id=bank.framework.id,
-            version2=bank.framework.version,
+            id=framework.id,
+            version2=framework.version,
         )
     for k, item in enumerate(bank.items):
-        stray = [c for c in item.competencies if c not in bank.framework]
-        if stray:
+        if stray := [c for c in item.competencies if c not in framework]:
             yield BankError("bank.competency_codes", k=k, item=item.id, stray=stray, reference=reference.id)
-    if bank.header.subject not in bank.framework:
+    if bank.header.subject not in framework:
         yield BankError("bank.subject_code", subject=bank.header.subject, reference=reference.id)
 
 
@@ -68,13 +55,11 @@ def _check_misconceptions(bank: ItemBank) -> Iterator[BankError]:
 def _check_enemies(bank: ItemBank) -> Iterator[BankError]:
     known = {i.id for i in bank.items}
     for k, item in enumerate(bank.items):
-        stray = [i for i in item.enemies if i not in known or i == item.id]
-        if stray:
+        if stray := [i for i in item.enemies if i not in known or i == item.id]:
             yield BankError("bank.enemies", k=k, item=item.id, stray=stray)
 
 
 def _check_forms(bank: ItemBank) -> Iterator[BankError]:
-    known = {i.id for i in bank.items}
     lists = [(f"forms[{k}].items", f.items) for k, f in enumerate(bank.forms)]
     parts = {i.id: i.part for i in bank.items}
     for k, form in enumerate(bank.forms):
@@ -83,8 +68,7 @@ def _check_forms(bank: ItemBank) -> Iterator[BankError]:
         if stray := [i for i in form.anchors if i not in form.items]:
             yield BankError("bank.form_anchors", k=k, form=form.id, stray=stray)
     for place, ids in [*lists, ("reference_set", bank.reference_set)]:
-        stray = [i for i in ids if i not in known]
-        if stray:
+        if stray := [i for i in ids if i not in parts]:
             yield BankError("bank.listed_unknown", place=place, stray=stray)
         if twice := repeated(ids):
             yield BankError("bank.listed_twice", place=place, twice=sorted(twice))
