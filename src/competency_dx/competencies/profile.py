@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -46,6 +47,16 @@ if TYPE_CHECKING:
 
     from competency_dx.adaptive import NextItems
     from competency_dx.misconceptions import MisconceptionEvidence
+
+
+INDICES = ("state", "strength", "level", "reported_at", "status", "leans_on", "n_items")
+
+
+@lru_cache(maxsize=8)
+def _places(items: tuple[ItemFact, ...], competencies: tuple[Competency, ...]) -> tuple[list[int], ...]:
+    """Return for each item the places of its competencies."""
+    place = {competency.code: c for c, competency in enumerate(competencies)}
+    return tuple([place[code] for code in fact.competencies if code in place] for fact in items)
 
 
 @value
@@ -161,7 +172,7 @@ class DeficitProfiles(Result):
         return Profile(
             person=str(self.persons[p]),
             background={name: str(column[p]) for name, column in self.background.items()},
-            conclusions=tuple(self._conclusion(p, c, e) for c, e in enumerate(self._evidence(p))),
+            conclusions=tuple(self._conclusions(p)),
             misconceptions=tuple(
                 HeldMisconception(misconception=m, probability=float(x))
                 for m, x in zip(
@@ -187,34 +198,39 @@ class DeficitProfiles(Result):
         }
         return replace(self.provenance, inputs={**self.provenance.inputs, **digests}, settings={})
 
-    def _conclusion(self, p: int, c: int, evidence: Sequence[Evidence]) -> Conclusion:
-        at, status = int(self.reported_at[p, c]), STATUSES[self.status[p, c]]
-        target = self.competencies[at] if at >= 0 else None
-        return Conclusion(
-            competency=self.competencies[c],
-            state=STATES[self.state[p, c]],
-            strength=STATES[self.strength[p, c]],
-            level=self.standards.levels[self.level[p, c]].code if self.level[p, c] >= 0 else "",
-            reported_at=target.code if target else "",
-            status=status,
-            reason=reason(status, self.rule, target),
-            leans_on=self.competencies[at].code if (at := int(self.leans_on[p, c])) >= 0 else "",
-            evidence=tuple(evidence),
-            n_items=int(self.n_items[p, c]),
-            **{name: float(getattr(self, name)[p, c]) for name in NUMBERS},
-        )
+    def _conclusions(self, p: int) -> Iterator[Conclusion]:
+        """Yield what is concluded of one person by competency."""
+        of_person = {name: getattr(self, name)[p].tolist() for name in (*NUMBERS, *INDICES)}
+        for c, (evidence, row) in enumerate(zip(self._evidence(p), zip(*of_person.values(), strict=True), strict=True)):
+            at = dict(zip(of_person, row, strict=True))
+            status, target = STATUSES[at["status"]], at["reported_at"]
+            there = self.competencies[target] if target >= 0 else None
+            yield Conclusion(
+                competency=self.competencies[c],
+                state=STATES[at["state"]],
+                strength=STATES[at["strength"]],
+                level=self.standards.levels[at["level"]].code if at["level"] >= 0 else "",
+                reported_at=there.code if there else "",
+                status=status,
+                reason=reason(status, self.rule, there),
+                leans_on=self.competencies[at["leans_on"]].code if at["leans_on"] >= 0 else "",
+                evidence=tuple(evidence),
+                n_items=at["n_items"],
+                **{name: at[name] for name in NUMBERS},
+            )
 
     def _evidence(self, p: int) -> list[list[Evidence]]:
         """Return the evidence of one person by competency."""
         out: list[list[Evidence]] = [[] for _ in self.competencies]
-        place = {competency.code: c for c, competency in enumerate(self.competencies)}
         answers = zip(self.points[p].tolist(), self.reasons[p].tolist(), self.influence[p].tolist(), strict=True)
-        for i, (fact, (points, why, influence)) in enumerate(zip(self.items, answers, strict=True)):
+        unread, theta = self.rule.missing.invalid == "ignore", self.theta[p]
+        places = _places(self.items, self.competencies)
+        for i, (points, why, influence) in enumerate(answers):
             treated = TREATED.get(why)
-            if treated is None or (treated == "invalid" and self.rule.missing.invalid == "ignore"):
+            if treated is None or (treated == "invalid" and unread):
                 continue
-            expected = np.interp(self.theta[p], self.grid, self.curves[i]).tolist()
-            for c in (place[code] for code in fact.competencies if code in place):
+            fact, at = self.items[i], places[i]
+            for c, expected in zip(at, np.interp(theta[at], self.grid, self.curves[i]).tolist(), strict=True):
                 out[c].append(
                     Evidence(
                         item=fact.item,
@@ -222,7 +238,7 @@ class DeficitProfiles(Result):
                         topics=fact.topics,
                         points=points,
                         max_score=fact.max_score,
-                        expected=expected[c],
+                        expected=expected,
                         treated_as=treated,
                         influence=influence,
                     )

@@ -9,7 +9,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from competency_dx.wording import NBSP, NONE, count, number, plural, toml_content, worded
+from competency_dx.wording import MINUS, NBSP, NONE, count, number, plural, toml_content, worded
 
 
 def counted(n: int, forms: Sequence[str], language: str) -> str:
@@ -19,7 +19,14 @@ def counted(n: int, forms: Sequence[str], language: str) -> str:
 
 def decimal(x: float, digits: int, language: str) -> str:
     """Return a number with fixed decimals as `number` writes it, a dash for what is not finite."""
-    return number(x, f".{digits}f", language) if math.isfinite(x) else NONE
+    if not math.isfinite(x):
+        return NONE
+    return number(x, f".{digits}f", language) if digits or abs(x) > 1000 else _whole(round(x))
+
+
+@cache
+def _whole(n: int) -> str:
+    return str(n).replace("-", MINUS)
 
 
 def percent(x: float, language: str, digits: int = 0) -> str:

@@ -59,7 +59,7 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
         page=page,
         sheets=lambda: (sheets, s.t["cohort_title"]),
         further=further,
-        frame=lambda: frame(**table).astype({"n": "Int64"}),
+        frames=lambda: [frame(**table).astype({"n": "Int64"})],
     )
 
 

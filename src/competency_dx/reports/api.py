@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from competency_dx.errors import ReportError, wrong_type
-from competency_dx.reports.files import csv_bytes, workbook_bytes
+from competency_dx.reports.files import csv_parts, write_workbook
 from competency_dx.reports.pages import Language, Written, environment
 from competency_dx.result import Result
-from competency_dx.storage import whole_folder, write_whole
+from competency_dx.storage import whole_file, whole_folder
 
 if TYPE_CHECKING:
     from competency_dx.adaptive import NextItems
@@ -59,8 +59,10 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     """
     target = _check(result, folder_or_file, language, show=show)
     written = _written(result, language) if show == "persons" else _aggregates(result, language)
-    if target.suffix.lower() in FILES and not target.is_dir():
-        return write_whole(target, _single(result, target.suffix.lower(), language, written, alone=True))
+    if (suffix := target.suffix.lower()) in FILES and not target.is_dir():
+        with whole_file(target) as draft:
+            _write(draft, result, suffix, language, written, alone=True)
+        return target
     environment()
     document = "result" if written.table == "table" else written.table
     names = {
@@ -69,7 +71,7 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         ".xlsx": f"{written.table}.xlsx",
         ".json": f"{document}.json",
     }
-    if written.frame is not None:
+    if show == "aggregates":
         names.pop(".json")
     earlier = _is_page(target / "index.html")
     with whole_folder(target, replaced=lambda path: _is_ours(target, path) if earlier else False) as new:
@@ -77,7 +79,7 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             (new / name).write_bytes(content)
         for suffix, name in names.items():
-            (new / name).write_bytes(_single(result, suffix, language, written, alone=False))
+            _write(new / name, result, suffix, language, written, alone=False)
     return target / "index.html"
 
 
@@ -143,12 +145,15 @@ def _check(result: object, folder_or_file: str | Path, language: object, *, show
     return target
 
 
-def _single(result: Result, suffix: str, language: Language, written: Written, *, alone: bool) -> bytes:
-    """Return the one file with this ending; `alone` means that no other file stands beside it."""
-    if suffix == ".json":
-        return result.to_json().encode()
-    if suffix == ".csv":
-        return csv_bytes(written.frame() if written.frame else result.to_table(language), language)
-    if suffix == ".xlsx":
-        return workbook_bytes(*written.sheets())
-    return written.page(not alone).encode()
+def _write(file: Path, result: Result, suffix: str, language: Language, written: Written, *, alone: bool) -> None:
+    """Write the one file with this ending; `alone` means that no other file stands beside it."""
+    with file.open("wb") as out:
+        if suffix == ".json":
+            out.writelines(part.encode() for part in (written.document() if written.document else [result.to_json()]))
+        elif suffix == ".csv":
+            frames = written.frames() if written.frames else [result.to_table(language)]
+            out.writelines(csv_parts(frames, language))
+        elif suffix == ".xlsx":
+            write_workbook(out, *written.sheets())
+        else:
+            out.write(written.page(not alone).encode())

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from html import escape
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any
 
 from competency_dx.arrays import value
 from competency_dx.display import code_word, column_title
@@ -22,24 +26,43 @@ RISKY = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
 SheetCell = str | float | int | bool | None
 WIDEST, NARROWEST = 60, 8
 SAMPLE = 200
+SQUEEZE = 1  # the level of compression: the next ones take several times the time and save a fifth
+MOST_KEPT = 4096
+LONGEST_CELL = 32_767  # signs in a cell of a workbook
+UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+CODED = re.compile(r"_x[0-9A-Fa-f]{4}_")
 EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # a fixed date: same input, same bytes
 LONGEST = 60
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 UNSAFE = re.compile(r"[^0-9A-Za-zА-Яа-яЁё_-]+")
 
 
-def csv_bytes(frame: pd.DataFrame, language: Language) -> bytes:
-    """Return the table as CSV: semicolons and decimal comma in Russian, commas and decimal point in English.
+def csv_parts(frames: Iterable[pd.DataFrame], language: Language) -> Iterator[bytes]:
+    """Yield a table that comes in blocks of rows as CSV: semicolons and decimal comma in Russian, commas and point in English.
 
     Numbers are written in full, so that reading the file again gives the same numbers. A text or a heading that a
     spreadsheet would run as a formula gets an apostrophe in front, as spreadsheets do themselves; `load_responses` takes it
     away again. UTF-8 starts with a byte order mark, which Excel needs to recognise Cyrillic.
     """
     separator, comma = (";", ",") if language == "ru" else (",", ".")
-    texts = {name: frame[name].map(_guarded) for name in frame.columns if frame[name].dtype.kind not in "fiub"}
-    safe = frame.assign(**texts).rename(columns=_guarded)
-    out: str = safe.to_csv(None, sep=separator, decimal=comma, index=False, lineterminator="\r\n")
-    return out.encode("utf-8-sig")
+    for k, frame in enumerate(frames):
+        out = io.StringIO(newline="")
+        rows = csv.writer(out, delimiter=separator, lineterminator="\r\n")
+        if k == 0:
+            rows.writerow([_guarded(str(name)) for name in frame.columns])
+        rows.writerows(zip(*(_csv_cells(frame[name], comma) for name in frame.columns), strict=True))
+        yield out.getvalue().encode("utf-8-sig" if k == 0 else "utf-8")
+
+
+def _csv_cells(column: pd.Series[Any], comma: str) -> list[Any]:
+    """Return a column as cells of text, missing ones empty."""
+    missing = column.isna().tolist()
+    if column.dtype.kind == "f":
+        texts = [str(x) for x in column.tolist()]
+        texts = texts if comma == "." else [text.replace(".", comma) for text in texts]
+    else:
+        texts = [_guarded(cell) for cell in column.tolist()]
+    return ["" if gap else text for gap, text in zip(missing, texts, strict=True)]
 
 
 def _guarded(cell: Any) -> Any:  # noqa: ANN401
@@ -48,13 +71,18 @@ def _guarded(cell: Any) -> Any:  # noqa: ANN401
 
 @value
 class Sheet:
-    """One sheet: name, heads, columns of cells, number format of each head, freeze after so many columns."""
+    """One sheet: name, heads, columns of cells, number format of each head, freeze after so many columns.
+
+    A long sheet has its first rows in `columns`; `more` yields the columns of further rows, so many as `further`.
+    """
 
     name: str
     heads: tuple[str, ...]
     columns: tuple[Sequence[SheetCell], ...]
     formats: Mapping[str, str]
     frozen: int = 1
+    further: int = 0
+    more: Callable[[], Iterable[Sequence[Sequence[SheetCell]]]] = tuple
 
 
 def frame_sheet(name: str, frame: pd.DataFrame, language: Language) -> Sheet:
@@ -73,22 +101,33 @@ def _in_words(column: str, cell: SheetCell, language: Language) -> SheetCell:
     return code_word(column, str(cell), language) if coded else cell
 
 
-def workbook_bytes(sheets: Sequence[Sheet], title: str) -> bytes:
-    """Return the workbook as the bytes of an .xlsx file."""
+def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], title: str) -> None:
+    """Write the workbook as an .xlsx file, its rows one after the other: memory does not grow with them.
+
+    xlsxwriter writes all but the rows, and one row that shows the style of each column.
+    """
     try:
         import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
     except ImportError:
         raise require("xlsxwriter", "io", ".xlsx") from None
-    out = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(out, options) as book:
+    outline = io.BytesIO()
+    with xlsxwriter.Workbook(outline, {"in_memory": True}) as book:
         book.set_properties({"title": title, "created": EPOCH.replace(tzinfo=None)})
         for sheet in sheets:
-            _write(book, sheet)
-    return out.getvalue()
+            _outline(book, sheet)
+    with (
+        zipfile.ZipFile(outline) as parts,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=SQUEEZE) as out,
+    ):
+        for part in parts.infolist():
+            text, number = parts.read(part), re.fullmatch(r"xl/worksheets/sheet(\d+)\.xml", part.filename)
+            with out.open(zipfile.ZipInfo(part.filename, part.date_time), "w", force_zip64=True) as member:
+                written = iter([text]) if number is None else _sheet_parts(text.decode(), sheets[int(number[1]) - 1])
+                member.writelines(written)
 
 
-def _write(book: Any, sheet: Sheet) -> None:  # noqa: ANN401
+def _outline(book: Any, sheet: Sheet) -> None:  # noqa: ANN401
+    """Write heads, widths and settings of a sheet, and one empty row."""
     page = book.add_worksheet(sheet.name)
     head = book.add_format(
         {"bold": True, "bg_color": "#1F3A5F", "font_color": "#FFFFFF", "text_wrap": True, "valign": "top", "border": 1}
@@ -100,10 +139,9 @@ def _write(book: Any, sheet: Sheet) -> None:  # noqa: ANN401
         style = {"num_format": pattern or "General", "valign": "top", "text_wrap": width >= WIDEST}
         page.set_column(k, k, width)
         page.write_string(0, k, name, head)
-        _write_column(page, k, cells, book.add_format(style))
-    rows = max((len(c) for c in sheet.columns), default=0)
+        page.write_blank(1, k, None, book.add_format(style))
     page.freeze_panes(1, sheet.frozen)
-    if rows and sheet.heads:
+    if sheet.heads and (rows := _rows(sheet)):
         page.autofilter(0, 0, rows, len(sheet.heads) - 1)
     page.set_landscape()
     page.set_paper(9)
@@ -111,14 +149,54 @@ def _write(book: Any, sheet: Sheet) -> None:  # noqa: ANN401
     page.repeat_rows(0)
 
 
-def _write_column(page: Any, k: int, cells: Sequence[SheetCell], style: Any) -> None:  # noqa: ANN401
-    for row, cell in enumerate(cells, start=1):
-        if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
-            page.write_blank(row, k, None, style)
-        elif isinstance(cell, bool) or not isinstance(cell, int | float):
-            page.write_string(row, k, str(cell), style)
-        else:
-            page.write_number(row, k, cell, style)
+def _rows(sheet: Sheet) -> int:
+    return max((len(c) for c in sheet.columns), default=0) + sheet.further
+
+
+def _sheet_parts(outline: str, sheet: Sheet) -> Iterator[bytes]:
+    """Yield the XML of a sheet, its rows in place of the empty one."""
+    empty = re.search(r'<row r="2".*?</row>', outline)
+    if empty is None:
+        yield outline.encode()
+        return
+    head, tail = outline[: empty.start()], outline[empty.end() :]
+    styles = re.findall(r'<c r="([A-Z]+)2" s="(\d+)"', empty[0])
+    starts = [f'<c r="{letters}%d" s="{style}"' for letters, style in styles]
+    last = f"{styles[-1][0]}{1 + _rows(sheet)}"
+    yield re.sub(r'<dimension ref="[^"]*"/>', f'<dimension ref="A1:{last}"/>', head).encode()
+    at, texts = 2, [dict[SheetCell, str]() for _ in starts]
+    for columns in chain([sheet.columns], sheet.more()):
+        cells = (_xml_cells(column, start, kept) for column, start, kept in zip(columns, starts, texts, strict=True))
+        rows = ['<row r="%d">' + "".join(row) + "</row>" for row in zip(*cells, strict=True)]
+        yield "".join(row % ((at + k,) * (1 + len(starts))) for k, row in enumerate(rows)).encode()
+        at += len(rows)
+    yield tail.encode()
+
+
+def _xml_cells(column: Sequence[SheetCell], start: str, kept: dict[SheetCell, str]) -> list[str]:
+    """Return the cells of a column, with a place for the number of the row in each; texts that come again are `kept`."""
+    out = []
+    for cell in column:
+        if isinstance(cell, float):
+            out.append(f"{start}><v>{cell!r}</v></c>" if math.isfinite(cell) else f"{start}/>")
+            continue
+        if (text := kept.get(cell)) is None:
+            text = kept[cell] = f"{start}{_xml_content(cell)}"
+            if len(kept) > MOST_KEPT:
+                kept.clear()
+        out.append(text)
+    return out
+
+
+def _xml_content(cell: SheetCell) -> str:
+    if cell is None:
+        return "/>"
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return f"><v>{cell}</v></c>"
+    text = CODED.sub(lambda found: f"_x005F{found[0]}", str(cell)[:LONGEST_CELL])
+    text = UNWRITABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+    space = ' xml:space="preserve"' if text != text.strip() else ""
+    return f' t="inlineStr"><is><t{space}>{escape(text, quote=False).replace("%", "%%")}</t></is></c>'
 
 
 def _width(name: str, cells: Sequence[SheetCell]) -> int:

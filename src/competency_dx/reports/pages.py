@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from competency_dx.arrays import value
@@ -28,14 +28,16 @@ class Written(NamedTuple):
     """How one result is written: page, sheets and title of the workbook, further pages, each made when asked for.
 
     `table` names the files of tables; `further` yields paths and bytes, and `page` is told whether they stand beside it.
-    `frame` is the table of the CSV file where that is not the one of the result; such a report has no document.
+    `frames` yields the table of the CSV file in blocks of rows, `document` the parts of the JSON file, where these are not of the
+    result as a whole.
     """
 
     table: str
     page: Callable[[bool], str]
     sheets: Callable[[], tuple[Sequence[Sheet], str]]
     further: Callable[[], Iterable[tuple[str, bytes]]] = tuple
-    frame: Callable[[], pd.DataFrame] | None = None
+    frames: Callable[[], Iterable[pd.DataFrame]] | None = None
+    document: Callable[[], Iterable[str]] | None = None
 
 
 def strings(language: Language) -> Mapping[str, str]:
@@ -104,6 +106,19 @@ def linked(text: str, link: str) -> str:
     from markupsafe import Markup
 
     return Markup('<a href="{}">{}</a>').format(link, text) if link else text
+
+
+@lru_cache(maxsize=4096)
+def plain(text: str) -> str:
+    """Return a text as it stands in HTML."""
+    from markupsafe import escape
+
+    return str(escape(text))
+
+
+def macro(name: str, *given: object) -> str:
+    """Return what a macro of ``parts.html`` writes: a part that many pages share is made once."""
+    return str(getattr(environment().get_template("parts.html").module, name)(*given))
 
 
 def render(template: str, language: Language, values: Mapping[str, object]) -> str:

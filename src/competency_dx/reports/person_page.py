@@ -9,7 +9,7 @@ from typing import Any
 from competency_dx.arrays import value
 from competency_dx.competencies import Conclusion, Evidence, Profile
 from competency_dx.display import IntervalRow, chance, decimal, interval, interval_table, percent
-from competency_dx.reports.pages import several
+from competency_dx.reports.pages import plain, several
 from competency_dx.reports.report_context import (
     Branch,
     ReportContext,
@@ -24,6 +24,7 @@ FOUND = ("confirmed", "likely")
 STOPS = ("misfit", "low_effort")
 FIRST = ("column_date", "column_school")
 PRIORITIES, CARRIERS = 3, 3
+NUMBER = '</td><td class="n">'
 FELT = 0.01  # by how much an answer has to move P(deficit) to be named
 BORROWED = 0.25  # own share below which the interval is drawn as borrowed
 NOTABLE = 0.6  # share of the maximum by which points depart from what is expected before it is marked
@@ -178,6 +179,7 @@ def evidence_groups(profile: Profile, s: ReportContext) -> list[dict[str, Any]]:
 def _evidence_line(e: Evidence, s: ReportContext) -> dict[str, str]:
     """Return an answered item: points, what was expected, and a remark where nothing was answered."""
     gap = (e.points - e.expected) / e.max_score if e.max_score and math.isfinite(e.expected) else 0.0
+<<<<<<< HEAD
     return {
         "title": e.title.text(s.language),
         "topics": ", ".join(e.topics),
@@ -186,3 +188,38 @@ def _evidence_line(e: Evidence, s: ReportContext) -> dict[str, str]:
         "remark": "" if e.treated_as == "answered" else s.t.get(e.treated_as, e.treated_as),
         "mark": "▲" if gap > NOTABLE else "▽" if gap < -NOTABLE else "",
     }
+=======
+    return EvidenceLine(
+        title=e.title.text(s.language),
+        topics=", ".join(e.topics),
+        points=f"{e.points} {s.t['of']} {e.max_score}",
+        expected=decimal(e.expected, 1, s.language),
+        remark="" if e.treated_as == "answered" else s.t.get(e.treated_as, e.treated_as),
+        mark="▲" if gap > NOTABLE else "▽" if gap < -NOTABLE else "",
+    )
+
+
+def figure_rows(view: PersonView) -> str:
+    """Return the rows of the table for the methodist as HTML: all pages of a cohort have them, so no template is asked."""
+    rows = (("\0".join(row[:2]), "\0".join(row[2:])) for row in view.figures)
+    return "".join(
+        f'<tr><td>{plain(texts).replace(chr(0), "</td><td>")}</td><td class="n">'
+        f"{plain(numbers).replace(chr(0), NUMBER)}</td></tr>\n"
+        for texts, numbers in rows
+    )
+
+
+def evidence_list(view: PersonView) -> str:
+    """Return the answers by competency as HTML."""
+    out = []
+    for g in view.evidence:
+        out.append(f'<section>\n<h3>{plain(g.title)} <span class="code">{plain(g.code)}</span></h3>\n<ul>\n')
+        for e in g.lines:
+            remark = f", {plain(e.remark)}" if e.remark else ""
+            out.append(
+                f'<li><span>{plain(e.title)} <span class="code">{plain(e.topics)}</span></span>'
+                f'<span class="points">{e.mark} {e.points} ({e.expected}){remark}</span></li>\n'
+            )
+        out.append("</ul>\n</section>\n")
+    return "".join(out)
+>>>>>>> d4a5111 (Reports are written several times as fast, in blocks of persons: memory does not grow with them)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from competency_dx.arrays import blocks
 from competency_dx.competencies import STATES, DeficitProfiles
 from competency_dx.reports.cohort import Summary, summaries
 from competency_dx.reports.cohort_page import cohort_view
 from competency_dx.reports.files import Sheet, SheetCell, file_names
-from competency_dx.reports.pages import Language, Written, render
-from competency_dx.reports.person_page import person_view
+from competency_dx.reports.pages import Language, Written, macro, render
+from competency_dx.reports.person_page import evidence_list, figure_rows, person_view
 from competency_dx.reports.report_context import ReportContext, report_context
 from competency_dx.reports.suppression import SMALLEST
 
@@ -37,6 +39,7 @@ _BY_PATTERN = {
     "0": ("n_items", "n", "persons"),
 }
 PERSONS = "persons"
+BLOCK = 250  # persons whose rows are in memory at a time
 FORMATS: Mapping[str, str] = MappingProxyType({key: pattern for pattern, keys in _BY_PATTERN.items() for key in keys})
 
 
@@ -49,8 +52,12 @@ def profile_report(profiles: DeficitProfiles, language: Language) -> Written:
         return render("cohort.html", language, {"v": cohort_view(profiles, s, links), "s": s})
 
     def persons() -> Iterator[tuple[str, bytes]]:
+        shared = {"legend": macro("legend", s.signs, s.t), "methods": macro("methods", s.methods, s.t)}
+        head, end, tail = macro("table", s.t["figure_heads"].split("|"), (), 2).partition("</tbody>")
         for profile in profiles:
-            values = {"v": person_view(profile, s), "s": s, "back": "../index.html"}
+            view = person_view(profile, s)
+            parts = {"figures": f"{head}{figure_rows(view)}{end}{tail}", "evidence": evidence_list(view)}
+            values = {"v": view, "s": s, "back": "../index.html"} | parts | shared
             yield f"{PERSONS}/{pages[profile.person]}.html", render("person.html", language, values).encode()
 
     return Written(
@@ -58,14 +65,30 @@ def profile_report(profiles: DeficitProfiles, language: Language) -> Written:
         page=page,
         sheets=lambda: (profile_sheets(profiles, s), s.t["cohort_title"]),
         further=persons,
+        frames=lambda: (block.to_frame() for block in _blocks(profiles)),
+        document=lambda: _document(profiles),
     )
+
+
+def _blocks(profiles: DeficitProfiles) -> Iterator[DeficitProfiles]:
+    """Yield the profiles of so many persons at a time that tables of them take little memory."""
+    for rows in blocks(len(profiles), BLOCK):
+        yield profiles.select(profiles.persons[rows])
+
+
+def _document(profiles: DeficitProfiles) -> Iterator[str]:
+    """Yield the document of the profiles in parts; persons come last in it, after what they share."""
+    for k, block in enumerate(_blocks(profiles)):
+        head, mark, persons = block.to_json().partition('"profiles":[')
+        yield f"{'' if k else head + mark}{',' if k else ''}{persons.removesuffix(']}')}"
+    yield "]}"
 
 
 def profile_sheets(profiles: DeficitProfiles, s: ReportContext) -> tuple[Sheet, ...]:
     """Return profiles, strengths, cohort summary, methods and findings."""
     return (
-        _profiles(profiles, s),
-        _strengths(profiles, s),
+        _long_sheet(s.t["sheet_profiles"], profiles, s, _profile_columns),
+        _long_sheet(s.t["sheet_strengths"], profiles, s, _strength_columns),
         cohort_sheet(summaries(profiles, s.tree), s, persons=True),
         *note_sheets(s),
     )
@@ -103,18 +126,32 @@ def sheet_of(name: str, columns: Mapping[str, list[SheetCell]], s: ReportContext
     )
 
 
-def _profiles(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
+def _long_sheet(
+    name: str,
+    profiles: DeficitProfiles,
+    s: ReportContext,
+    columns: Callable[[DeficitProfiles, ReportContext], dict[str, list[SheetCell]]],
+) -> Sheet:
+    """Return a sheet with a row per person and competency; its columns are made for so many persons at a time."""
+    first, *_ = rest = [*blocks(len(profiles), BLOCK)] or [slice(0, 0)]
+    parts = [profiles.persons[rows] for rows in rest[1:]]
+    return replace(
+        sheet_of(name, columns(profiles.select(profiles.persons[first]), s), s, 3),
+        further=sum(map(len, parts)) * len(profiles.competencies),
+        more=lambda: ([*columns(profiles.select(persons), s).values()] for persons in parts),
+    )
+
+
+def _profile_columns(profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
     columns = _columns(profiles.to_frame(), profiles, s)
     columns["state"] = [s.t[str(state)] for state in columns["state"]]
     columns["level"] = [s.levels.get(str(code), "") for code in columns["level"]]
-    columns["status"] = [s.t[f"status_{status}"] for status in columns["status"]]
-    return sheet_of(s.t["sheet_profiles"], columns, s, 3)
+    return columns | {"status": [s.t[f"status_{status}"] for status in columns["status"]]}
 
 
-def _strengths(profiles: DeficitProfiles, s: ReportContext) -> Sheet:
+def _strength_columns(profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
     columns = _columns(profiles.strengths_frame(), profiles, s)
-    columns["strength"] = [s.t[f"strength_state_{state}"] for state in columns["strength"]]
-    return sheet_of(s.t["sheet_strengths"], columns, s, 3)
+    return columns | {"strength": [s.t[f"strength_state_{state}"] for state in columns["strength"]]}
 
 
 def _columns(frame: pd.DataFrame, profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
