@@ -100,6 +100,10 @@ class LimitError(CompetencyDxError, ValueError):
     """What is to be read is larger than the limits allow, see `limits.Limits`."""
 
 
+class ForkError(CompetencyDxError, RuntimeError):
+    """A process was forked off in the middle of a computation, whose locks nobody can lift there."""
+
+
 class MissingDependencyError(CompetencyDxError, ImportError):
     """An optional package is needed for what was asked."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,3 +103,53 @@ def test_a_failure_leaves_the_old_target(source: Path, bank: cdx.ItemBank) -> No
         cdx.diagnose_file(source, target, bank)
     assert target.read_text() == "what was there before"
     assert sorted(p.name for p in source.parent.iterdir()) == ["answers.parquet", "profiles.parquet"]
+
+
+@pytest.mark.parametrize("kind", ["none", "threads"])
+def test_lines_are_the_profiles_of_memory(kind: str, source: Path, bank: cdx.ItemBank, data: cdx.Responses) -> None:
+    target = source.with_name("profiles.jsonl")
+    if kind == "none":
+        out = cdx.diagnose_file(source, target, bank)
+    else:
+        with ThreadPoolExecutor(2) as executor:
+            out = cdx.diagnose_file(source, target, bank, executor=executor)
+    lines = target.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == out.persons == 50
+    frame, wanted = pd.read_parquet(source), cdx.diagnose(data, bank)
+    found = list(cdx.Profile.from_jsonl(target))
+    assert [p.person for p in found] == frame["person"].tolist()
+    assert [p["MAT"].state for p in found] == [p["MAT"].state for p in wanted]
+
+
+@pytest.mark.recovery
+def test_spark_gives_the_bytes_of_one_process(
+    source: Path, bank: cdx.ItemBank, expected: pd.DataFrame, tmp_path: Path
+) -> None:
+    """A cluster maps `diagnose` over record batches; three partitions here, in local mode."""
+    sql = pytest.importorskip("pyspark.sql", reason="the package pyspark is not installed")
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java")
+    place = str(Path(cdx.__file__).parents[1])
+    session = sql.SparkSession.builder.master("local[2]").config("spark.executorEnv.PYTHONPATH", place)
+    spark = session.config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "3").getOrCreate()
+
+    def diagnosed(batches: Iterator[Any]) -> Iterator[Any]:
+        import pyarrow as pa
+
+        import competency_dx
+
+        for batch in batches:
+            read = competency_dx.load_responses(batch.to_pandas(), bank=competency_dx.load_bank("mathematics"))
+            frame = competency_dx.diagnose(read, competency_dx.load_bank("mathematics")).to_frame()
+            yield from pa.Table.from_pandas(frame, preserve_index=False).to_batches()
+
+    kinds = {"O": "string", "i": "bigint", "f": "double"}
+    schema = ", ".join(f"`{name}` {kinds.get(kind.kind, 'string')}" for name, kind in expected.dtypes.items())
+    try:
+        table = spark.read.parquet(str(source)).repartition(3)
+        found = table.mapInArrow(diagnosed, schema).toPandas()
+    finally:
+        spark.stop()
+    order = {person: k for k, person in enumerate(expected["person"].unique())}
+    found = found.sort_values("person", key=lambda c: c.map(order), kind="stable").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_exact=True, check_dtype=False)

@@ -104,15 +104,15 @@ def _stamps(folder: Path) -> tuple[tuple[str, int], ...]:
 
 
 @lru_cache(maxsize=128)
-def _bank(folder: Path, stamps: tuple[tuple[str, int], ...]) -> ItemBank:
+def _bank(folder: Path, stamps: tuple[tuple[str, int], ...]) -> ItemBank:  # noqa: ARG001 - what is remembered is of these
     header = parse(BankDocument, read_yaml(folder / "bank.yaml"), str(folder / "bank.yaml"))
     items = parse(ItemsDocument, read_yaml(folder / "items.yaml"), str(folder / "items.yaml"))
-    files, own, table = dict(stamps), folder / "framework.yaml", folder / "parameters.csv"
-    if own.name in files:
+    own, table = folder / "framework.yaml", folder / "parameters.csv"
+    if own.exists():
         framework = load_framework(own)
     elif (name := header.framework.id) in (shipped := shipped_frameworks()):
         framework = load_framework(name)
     else:  # an id is never taken for a path
         raise BankError("bank.no_framework", folder=folder, name=name, shipped=shipped)
-    records = read_parameters(read_text(table), str(table)) if table.name in files else ()
+    records = read_parameters(read_text(table), str(table)) if table.exists() else ()
     return ItemBank(header=header, items=items.items, framework=framework, parameters=records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import CommandError, DocumentError
 from competency_dx.findings import Finding
+from competency_dx.limits import read_bytes, reading
 from competency_dx.storage import write_whole
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from competency_dx.result import Result
 
 ONE_SCALE = Estimation()
+HALF_A_SIGN = re.compile(r"\\u[dD][89a-fA-F]")
 FEW_PERSONS = 300
 """Below this number slopes are not estimated freely (the sample-size adviser)."""
 CLASSES: Mapping[str, tuple[str, str]] = {
@@ -82,13 +85,16 @@ def calibrated(
 
 def read_result(path: Path) -> Result:
     """Read any document written by `to_json`; raises `DocumentError` naming a file that is none."""
-    if not path.is_file():
+    if not path.exists():
         raise DocumentError("cli.no_such_file", path=path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        document = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as fault:
-        raise DocumentError("cli.not_json", path=path, fault=fault) from None
+    with reading(path, DocumentError):
+        try:
+            text = read_bytes(path).decode("utf-8-sig")
+            document = json.loads(text)
+        except (json.JSONDecodeError, UnicodeDecodeError) as fault:
+            raise DocumentError("cli.not_json", path=path, fault=fault) from None
+        if HALF_A_SIGN.search(text):
+            json.dumps(document, ensure_ascii=False).encode()  # raises where a half is alone
     kind = document.get("kind") if isinstance(document, dict) else None
     if not isinstance(kind, str) or kind not in CLASSES:
         raise DocumentError("cli.no_result", path=path, kind=kind, classes=CLASSES)

@@ -1,10 +1,11 @@
-"""Diagnosis from a Parquet file into a Parquet file in blocks of rows: memory does not grow with the number of persons."""
+"""Diagnosis from a Parquet file into a Parquet file or lines of JSON, in blocks of rows: memory does not grow with persons."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -43,7 +44,7 @@ class FileProfiles(Result):
     Attributes
     ----------
     target : str
-        Path of the Parquet file written (a document has its name only), columns and rows as those of
+        Path of the file written (a document has its name only), columns and rows as those of
         ``DeficitProfiles.to_frame()``.
     persons, blocks : int
         Number of persons, and of blocks they were read in.
@@ -100,9 +101,9 @@ class FileProfiles(Result):
 
 
 class _Block(NamedTuple):
-    """What a block of persons leaves: rows to write and what is counted."""
+    """What a block of persons leaves: rows to write, as a table or as lines of JSON, and what is counted."""
 
-    frame: pd.DataFrame
+    rows: pd.DataFrame | str
     persons: int
     competencies: tuple[str, ...]
     states: Ints
@@ -122,7 +123,7 @@ def diagnose_file(
     population: Stated = None,
     executor: Executor | None = None,
 ) -> FileProfiles:
-    """Diagnose a Parquet file of answers into a Parquet file of conclusions, in blocks of rows.
+    """Diagnose a Parquet file of answers into a Parquet file of conclusions or a file of profiles, in blocks of rows.
 
     The numbers are those that `diagnose` gives in memory. How the file is laid out is found out from its first rows and holds
     for all of it: one row per person. Ids must be unique in the file; they are compared within each block only. The target
@@ -131,7 +132,7 @@ def diagnose_file(
     Parameters
     ----------
     source, target : path
-        Parquet files; an existing target is replaced.
+        Parquet files; an existing target is replaced. A target that ends in ``.jsonl`` gets one document of a `Profile` a line.
     bank : ItemBank
     standards, rule : Standards, DeficitRule
         As for `diagnose`.
@@ -153,7 +154,8 @@ def diagnose_file(
     """
     if isinstance(population, Cohort):
         raise DiagnosisError("competencies.cohort_of_a_stream")
-    one = partial(_diagnosed, bank=bank, standards=standards, rule=rule, population=population)
+    as_lines = Path(target).suffix.lower() == ".jsonl"
+    one = partial(_diagnosed, bank=bank, standards=standards, rule=rule, population=population, as_lines=as_lines)
     blocks = answer_blocks(Path(source), bank, BLOCK, Layout())
     with complete_file(Path(source), Path(target)) as unfinished:
         counted, made = _write(unfinished, _mapped(one, blocks, executor))
@@ -161,11 +163,11 @@ def diagnose_file(
 
 
 def _diagnosed(
-    data: Responses, *, bank: ItemBank, standards: Standards, rule: DeficitRule, population: Stated
+    data: Responses, *, bank: ItemBank, standards: Standards, rule: DeficitRule, population: Stated, as_lines: bool
 ) -> tuple[_Block, Provenance]:
     profiles = diagnose(data, bank, standards=standards, rule=rule, population=population)
     return _Block(
-        frame=profiles.to_frame(),
+        rows="".join(f"{profile.to_json()}\n" for profile in profiles) if as_lines else profiles.to_frame(),
         persons=len(profiles),
         competencies=tuple(c.code for c in profiles.competencies),
         states=(profiles.state[:, :, None] == np.arange(len(STATES))).sum(axis=0),
@@ -192,23 +194,17 @@ def _mapped(function: Any, blocks: Iterator[Any], executor: Executor | None) -> 
 
 def _write(target: Path, blocks: Iterator[tuple[_Block, Provenance]]) -> tuple[dict[str, Any], Provenance]:
     """Write the conclusions block by block; return the fields of the result and the provenance."""
-    pa, parquet = pyarrow_for(target.name)
-    file, digests = None, []
+    digests: list[str] = []
     findings: dict[str, Finding] = {}
     sums: list[Any] = [0, 0, 0, 0]
-    try:
+    with ExitStack() as stack:
         for part, made in blocks:
-            if file is None:
-                kinds = {name: pa.string() for name in TEXTS} | {"n_items": pa.int64()}
-                schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in part.frame.columns])
-                file, first = parquet.ParquetWriter(target, schema), (part, made)
-            file.write_table(pa.Table.from_pandas(part.frame, schema=schema, preserve_index=False))
+            if not digests:
+                write, first = stack.enter_context(_writer(target, part.rows)), (part, made)
+            write(part.rows)
             sums = [x + y for x, y in zip(sums, (part.persons, part.states, part.percent, part.confirmed), strict=True)]
             digests.append(part.digest)
             findings = {f.code: f for f in part.findings} | findings
-    finally:
-        if file is not None:
-            file.close()
     (persons, states, percent, (n, false)), (part, made) = sums, first
     inputs = {**made.inputs, "responses": digest_document(digests)}
     return {
@@ -220,3 +216,17 @@ def _write(target: Path, blocks: Iterator[tuple[_Block, Provenance]]) -> tuple[d
         "expected_false_share": float(false / n) if n else float("nan"),
         "findings": tuple(findings.values()),
     }, provenance("diagnose_file", inputs, dict(made.settings))
+
+
+@contextmanager
+def _writer(target: Path, rows: pd.DataFrame | str) -> Iterator[Callable[[Any], object]]:
+    """Hand out what writes blocks like this one to a file."""
+    if isinstance(rows, str):
+        with target.open("w", encoding="utf-8", newline="\n") as lines:
+            yield lines.write
+        return
+    pa, parquet = pyarrow_for(target.name)
+    kinds = {name: pa.string() for name in TEXTS} | {"n_items": pa.int64()}
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows.columns])
+    with parquet.ParquetWriter(target, schema) as file:
+        yield lambda frame: file.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))

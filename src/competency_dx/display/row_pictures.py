@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from html import escape
 
 from competency_dx.arrays import value
@@ -58,15 +59,20 @@ def _zones(cuts: Sequence[float], zones: tuple[str, str]) -> str:
 
 def _scale(row: IntervalRow, cuts: Sequence[float]) -> str:
     low, high, point = (min(max(x, 0.0), 100.0) for x in (row.low, row.high, row.point))
-    across = "".join(_line(x, x, PALE, ("0", "100%")) for x in (0.0, 100.0))
-    across += "".join(_line(x, x, INK, ("0", "100%"), "4 3") for x in cuts)
     ends = "".join(
         f'<svg x="{x:.1f}%" y="50%" overflow="visible"><path d="M0-4V4" stroke="{ACCENT}" stroke-width="1.4"/></svg>'
         for x in (low, high)
     )
     line = _line(low, high, ACCENT, ("50%", "50%"), "3 3" if row.borrowed else "", 2.0)
     mark = f'<svg x="{point:.1f}%" y="50%" overflow="visible">{marker(row.look, 0, 0)}</svg>'
-    return _picture(across + line + ends + mark)
+    return _picture(_across(tuple(cuts)) + line + ends + mark)
+
+
+@cache
+def _across(cuts: tuple[float, ...]) -> str:
+    """Return the ends of the scale and the cuts, which all rows have."""
+    ends = "".join(_line(x, x, PALE, ("0", "100%")) for x in (0.0, 100.0))
+    return ends + "".join(_line(x, x, INK, ("0", "100%"), "4 3") for x in cuts)
 
 
 def _line(x1: float, x2: float, stroke: str, y: tuple[str, str], dash: str = "", width: float = 1.0) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
 from competency_dx.arrays import Floats, Ints, blocks
+from competency_dx.errors import ForkError
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -22,9 +23,30 @@ BLOCK = 2048
 ROWS = 8
 FEW, EVEN = 1024, 4096
 
-_lock = threading.Lock()
-_holders: list[object] = []
-_limits: list[Any] = []
+
+class _Shared:
+    """What the threads of a process share: who holds BLAS at one thread, and what it was before.
+
+    `torn` tells that the process was forked off while another thread computed: locks of BLAS may be held for ever.
+    """
+
+    def __init__(self, *, torn: bool) -> None:
+        self.lock, self.torn = threading.Lock(), torn
+        self.holders: list[object] = []
+        self.limits: list[Any] = []
+
+
+_shared = [_Shared(torn=False)]
+
+
+def _forked() -> None:
+    """Begin anew in a forked process, which has no thread but its own."""
+    _shared[0] = _Shared(torn=_shared[0].torn or bool(_shared[0].holders))
+    default_executor.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @lru_cache(maxsize=1)
@@ -64,19 +86,27 @@ def even_size(n: int) -> int:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS at one thread; nested and concurrent uses share one limit, the last one out lifts it."""
-    me = object()
-    with _lock:
-        _holders.append(me)
-        if len(_holders) == 1:
-            _limits.append(_controller().limit(limits=1, user_api="blas"))
+    """Hold BLAS at one thread; nested and concurrent uses share one limit, the last one out lifts it.
+
+    Raises
+    ------
+    ForkError
+        In a process that was forked off in the middle of a computation of another thread.
+    """
+    me, shared = object(), _shared[0]
+    if shared.torn:
+        raise ForkError("kernels.forked")
+    with shared.lock:
+        shared.holders.append(me)
+        if len(shared.holders) == 1:
+            shared.limits.append(_controller().limit(limits=1, user_api="blas"))
     try:
         yield
     finally:
-        with _lock:
-            _holders.remove(me)
-            if not _holders:
-                _limits.pop().restore_original_limits()
+        with shared.lock:
+            shared.holders.remove(me)
+            if not shared.holders:
+                shared.limits.pop().restore_original_limits()
 
 
 @lru_cache(maxsize=1)

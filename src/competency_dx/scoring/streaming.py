@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -14,7 +14,7 @@ from competency_dx.arrays import Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.documents import encode_fields
-from competency_dx.errors import ScoringError, require
+from competency_dx.errors import CompetencyDxError, ScoringError, require
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
 from competency_dx.provenance import Provenance, digest_document, provenance
@@ -270,13 +270,16 @@ def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
     pa, parquet = pyarrow_for(source.name)
     if not source.exists():
         raise ScoringError("scoring.no_parquet_file", source=source)
-    try:
-        file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER)
-    except pa.ArrowInvalid as fault:
-        raise ScoringError("scoring.not_parquet", source=source.name, fault=fault) from fault
-    with file:
-        for batch in file.iter_batches(batch_size=block):
-            yield pa.Table.from_batches([batch]).to_pandas()
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER))
+            batches = file.iter_batches(batch_size=block)
+            while (batch := next(batches, None)) is not None:
+                yield pa.Table.from_batches([batch]).to_pandas()
+        except CompetencyDxError:
+            raise
+        except (pa.ArrowException, OSError) as fault:
+            raise ScoringError("scoring.not_parquet", source=source.name, fault=fault) from fault
 
 
 def _write(target: Path, blocks: Iterator[Scores]) -> _Tally:
