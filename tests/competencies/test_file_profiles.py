@@ -134,10 +134,10 @@ def test_spark_gives_the_bytes_of_one_process(
     spark = session.config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "3").getOrCreate()
 
     def diagnosed(batches: Iterator[Any]) -> Iterator[Any]:
-        import pyarrow as pa
+        from importlib import import_module
 
-        import competency_dx
-
+        pa: Any = import_module("pyarrow")
+        competency_dx: Any = import_module("competency_dx")
         for batch in batches:
             read = competency_dx.load_responses(batch.to_pandas(), bank=competency_dx.load_bank("mathematics"))
             frame = competency_dx.diagnose(read, competency_dx.load_bank("mathematics")).to_frame()
