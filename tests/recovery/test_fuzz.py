@@ -131,10 +131,11 @@ def mutated_tree(whole: bytes, seed: int) -> bytes:
                     at[key] = ODD_VALUES[rng.integers(len(ODD_VALUES))]
                 case 1:
                     del at[key]
-                case 2 if isinstance(at, list):
-                    at.append(at[key])
                 case 2:
-                    at[f"{key}x"] = at.pop(key)
+                    if isinstance(at, list):
+                        at.append(at[key])
+                    else:
+                        at[f"{key}x"] = at.pop(key)
                 case _:
                     at[key] = [at[key]]
             break
