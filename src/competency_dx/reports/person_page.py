@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from competency_dx.arrays import value
@@ -179,7 +179,6 @@ def evidence_groups(profile: Profile, s: ReportContext) -> list[dict[str, Any]]:
 def _evidence_line(e: Evidence, s: ReportContext) -> dict[str, str]:
     """Return an answered item: points, what was expected, and a remark where nothing was answered."""
     gap = (e.points - e.expected) / e.max_score if e.max_score and math.isfinite(e.expected) else 0.0
-<<<<<<< HEAD
     return {
         "title": e.title.text(s.language),
         "topics": ", ".join(e.topics),
@@ -188,20 +187,11 @@ def _evidence_line(e: Evidence, s: ReportContext) -> dict[str, str]:
         "remark": "" if e.treated_as == "answered" else s.t.get(e.treated_as, e.treated_as),
         "mark": "▲" if gap > NOTABLE else "▽" if gap < -NOTABLE else "",
     }
-=======
-    return EvidenceLine(
-        title=e.title.text(s.language),
-        topics=", ".join(e.topics),
-        points=f"{e.points} {s.t['of']} {e.max_score}",
-        expected=decimal(e.expected, 1, s.language),
-        remark="" if e.treated_as == "answered" else s.t.get(e.treated_as, e.treated_as),
-        mark="▲" if gap > NOTABLE else "▽" if gap < -NOTABLE else "",
-    )
 
 
-def figure_rows(view: PersonView) -> str:
+def figure_rows(view: Mapping[str, Any]) -> str:
     """Return the rows of the table for the methodist as HTML: all pages of a cohort have them, so no template is asked."""
-    rows = (("\0".join(row[:2]), "\0".join(row[2:])) for row in view.figures)
+    rows = (("\0".join(row[:2]), "\0".join(row[2:])) for row in view["figures"])
     return "".join(
         f'<tr><td>{plain(texts).replace(chr(0), "</td><td>")}</td><td class="n">'
         f"{plain(numbers).replace(chr(0), NUMBER)}</td></tr>\n"
@@ -209,17 +199,17 @@ def figure_rows(view: PersonView) -> str:
     )
 
 
-def evidence_list(view: PersonView) -> str:
+def evidence_list(view: Mapping[str, Any]) -> str:
     """Return the answers by competency as HTML."""
     out = []
-    for g in view.evidence:
-        out.append(f'<section>\n<h3>{plain(g.title)} <span class="code">{plain(g.code)}</span></h3>\n<ul>\n')
-        for e in g.lines:
-            remark = f", {plain(e.remark)}" if e.remark else ""
+    for g in view["evidence"]:
+        title, code = plain(g["title"]), plain(g["code"])
+        out.append(f'<section>\n<h3>{title} <span class="code">{code}</span></h3>\n<ul>\n')
+        for e in g["lines"]:
+            title, topics, remark = (plain(e[key]) for key in ("title", "topics", "remark"))
+            points = f"{e['mark']} {e['points']} ({e['expected']}){remark and ', '}{remark}"
             out.append(
-                f'<li><span>{plain(e.title)} <span class="code">{plain(e.topics)}</span></span>'
-                f'<span class="points">{e.mark} {e.points} ({e.expected}){remark}</span></li>\n'
+                f'<li><span>{title} <span class="code">{topics}</span></span><span class="points">{points}</span></li>\n'
             )
         out.append("</ul>\n</section>\n")
     return "".join(out)
->>>>>>> d4a5111 (Reports are written several times as fast, in blocks of persons: memory does not grow with them)
