@@ -35,8 +35,8 @@ docs:  ## the pages, warnings are errors: docs/_build
 
 golden:  ## compiled banks, the published JSON Schemas and the outputs shown in the pages, anew; read the difference
 	$(BIN)/python tests/bank/test_compiled.py
-	$(BIN)/python tests/competencies/test_schema.py
-	$(BIN)/python tests/responses/test_answers.py
+	$(BIN)/python tests/result/test_schemas.py
+	$(BIN)/python tests/result/small_documents.py
 	$(BIN)/python tests/docs/rewrite_outputs.py $(ARGS)
 
 bench:  ## speed and memory beside a peer: docs/benchmarks.md (needs the extra bench)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from competency_dx.display import Chart, draw, notebook
 from competency_dx.documents import JsonDocument
-from competency_dx.errors import ReportError
+from competency_dx.errors import LANGUAGES, ReportError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,13 @@ class Result(JsonDocument):
         if chosen not in kinds:
             raise ReportError("result.picture", given=type(self).__name__, chosen=chosen, kinds=kinds)
         return draw(self.chart(chosen, language))
+
+    def _try_out(self) -> None:
+        self.to_frame()
+        for language in LANGUAGES:
+            self.summary(language)
+        for kind in self.chart_kinds():
+            self.chart(kind)
 
     def _repr_html_(self) -> str:
         return notebook(self.summary(), self.to_frame())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from competency_dx.persons import uncertain_items
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Reason, Responses
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Ids, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +60,11 @@ class AdaptiveSimulation(Result):
     kind: ClassVar[str] = "adaptive_simulation"
     pictures: ClassVar[tuple[str, ...]] = ("decided", "rmse")
 
-    strategies: tuple[str, ...]
-    length: Ints
-    decided: Floats
-    false: Floats
-    rmse: Floats
+    strategies: Ids
+    length: Annotated[Ints, held_to("strategies", "P", minimum=0)]
+    decided: Annotated[Floats, held_to("strategies", "N", minimum=0, maximum=1)]
+    false: Annotated[Floats, held_to("strategies", "N", minimum=0, maximum=1)]
+    rmse: Annotated[Floats, held_to("strategies", "N", minimum=0)]
     provenance: Provenance
 
     def to_frame(self) -> pd.DataFrame:

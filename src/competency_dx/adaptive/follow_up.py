@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Item, Text
 from competency_dx.competencies import Competency
 from competency_dx.display import Chart, Series, point_chart, result_words
-from competency_dx.documents import Finite
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Count, Finite, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ class Question:
     options: Mapping[str, str]
     left: Mapping[str, str]
     unit: Text | None
-    max_score: int
+    max_score: Count
     competency: str
 
     def __post_init__(self) -> None:
@@ -92,17 +92,17 @@ class NextItems(Result):
     kind: ClassVar[str] = "next_items"
     pictures: ClassVar[tuple[str, ...]] = ("decisions", "loss")
 
-    persons: Names
-    competencies: tuple[Competency, ...]
-    questions: tuple[Question, ...]
+    persons: Annotated[Names, held_to(uniqueItems=True)]
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
+    questions: Annotated[tuple[Question, ...], held_to(key="item")]
     form: FormKind
-    chosen: Ints
-    expected_loss: Floats
-    p_deficit: Floats
-    undecided: Bools
-    loss_before: Floats
-    loss_after: Floats
-    p_decided: Floats
+    chosen: Annotated[Ints, held_to("persons", "N", minimum=-1, placeIn="questions")]
+    expected_loss: Annotated[Floats, held_to("persons", "N+1")]
+    p_deficit: Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
+    undecided: Annotated[Bools, held_to("persons", "competencies")]
+    loss_before: Annotated[Floats, held_to("persons", "competencies")]
+    loss_after: Annotated[Floats, held_to("persons", "competencies")]
+    p_decided: Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
     confirmed: Finite
     bank: Text
     language: Literal["ru", "en"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,7 @@ from competency_dx.bank.document import Document, Text, parse
 from competency_dx.errors import BankError, phrase, repeated
 from competency_dx.limits import limits_in_force
 from competency_dx.provenance import digest_document
+from competency_dx.schemas import document_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +76,11 @@ class CompetencyFramework(Document):
             if loop:
                 raise BankError("bank.cycle", name=phrase(f"bank.what_{name}"), loop=loop)
         return self
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of a framework, the one inside a bank as well."""
+        return document_schema("framework", 1, cls.model_json_schema(mode="validation"))
 
     @cached_property
     def _by_code(self) -> dict[str, Node]:

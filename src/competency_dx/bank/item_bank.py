@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date as date_of
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, Protocol, Self, TypedDict
 
 from competency_dx.arrays import Z95, FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, Form
@@ -25,6 +25,7 @@ from competency_dx.errors import BankError, DocumentError, wrong_type
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import Result
+from competency_dx.schemas import held_to
 from competency_dx.storage import whole_folder
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ class BankRecord(TypedDict):
     """A whole bank with the digest of its content."""
 
     header: BankDocument
-    items: tuple[Item, ...]
+    items: Annotated[tuple[Item, ...], held_to(key="id")]
     framework: CompetencyFramework
-    parameters: tuple[ParameterRecord, ...]
+    parameters: Annotated[tuple[ParameterRecord, ...], held_to(key="item")]
     digest: str
-    provenance: Provenance
+    provenance: NotRequired[Provenance]
 
 
 @value
@@ -284,7 +285,7 @@ class ItemBank(Result):
             ),
         )
         if out.digest != document["digest"]:
-            raise DocumentError("bank.digest", out=out.id)
+            raise DocumentError("bank.digest", where=f"{cls.kind}.digest", out=out.id)
         return out
 
 

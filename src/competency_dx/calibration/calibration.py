@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +23,7 @@ from competency_dx.kernels.rotation import Method
 from competency_dx.models import ItemParameters, NormalPopulation
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.result import Result
+from competency_dx.schemas import Count, Ids, NotNegative, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +58,9 @@ class Certificate:
     gradient: float = float("nan")
     last_step: float = float("nan")
     smallest_eigenvalue: float = float("nan")
-    points: int
-    spacing: float
-    narrowest: float
+    points: Count
+    spacing: NotNegative
+    narrowest: NotNegative
     integration: str = "grid"
     log_likelihood_error: float | None = None
     theta_error: float | None = None
@@ -116,24 +117,26 @@ class Calibration(Result):
     model: str
     parameters: ItemParameters
     population: NormalPopulation
-    populations: tuple[NormalPopulation, ...]
-    groups: tuple[str, ...]
+    populations: Annotated[tuple[NormalPopulation, ...], held_to("groups")]
+    groups: Ids
     grouping: str | None
     table: ParameterTable
-    estimates: Floats
-    covariance: Floats
+    estimates: Annotated[Floats, held_to("table.kind")]
+    covariance: Annotated[Floats, held_to("table.kind", "table.kind", covariance=True)]
     log_likelihood: float
     converged: bool
-    iterations: int
-    n_persons: int
-    n_answers: Ints
-    item_rest: Floats
+    iterations: Count
+    n_persons: Annotated[int, held_to(minimum=1)]
+    n_answers: Annotated[Ints, held_to("parameters.items", minimum=0)]
+    item_rest: Annotated[Floats, held_to("parameters.items", minimum=-1, maximum=1)]
     certificate: Certificate
     penalised: bool
     rotation: Method | None
     findings: tuple[Finding, ...]
     provenance: Provenance
-    share: Floats = field(default_factory=lambda: np.empty(0))
+    share: Annotated[Floats, held_to("parameters.items?", minimum=0, maximum=1)] = field(
+        default_factory=lambda: np.empty(0)
+    )
 
     @property
     def digest(self) -> str:
@@ -224,7 +227,7 @@ class Calibration(Result):
                 se_u=_positive(se_bounds[i, 1]),
                 b=tuple(difficulties[i, steps[i]].tolist()),
                 se_a=_positive(se_a[i]),
-                se_b=tuple(se_b[i, steps[i]].tolist()),
+                se_b=tuple(x if np.isfinite(x) else None for x in se_b[i, steps[i]].tolist()),
                 status=p.statuses[i],
                 calibration=f"{self.model}-{self.digest[7:19]}",
                 n=int(self.n_answers[i]),

@@ -7,6 +7,7 @@ import numpy as np
 from competency_dx.arrays import Floats
 from competency_dx.bank import BankPopulation, CorrelationMatrix, LeafPopulation
 from competency_dx.engine import ParameterTable
+from competency_dx.errors import CalibrationError
 from competency_dx.models import NormalPopulation
 
 HIGHEST = 0.99  # of a correlation in a bank
@@ -21,6 +22,8 @@ def population_for_bank(
     """
     mean, V = population.mean, population.covariance
     sd = np.sqrt(np.diag(V))
+    if not (sd > 0).all():
+        raise CalibrationError("calibration.bank_spread")
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     of_group = table.group <= 0
     of_means = errors[table.is_kind("mean") & of_group]

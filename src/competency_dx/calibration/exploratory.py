@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, ClassVar, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, get_args
 
 import numpy as np
 from scipy.linalg import qr
@@ -35,6 +35,7 @@ from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.result import Result
+from competency_dx.schemas import Ids, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,15 +177,17 @@ class FactorSolution(Result):
     kind: ClassVar[str] = "factor_solution"
     pictures: ClassVar[tuple[str, ...]] = ("loadings",)
 
-    items: tuple[str, ...]
-    dimensions: tuple[str, ...]
+    items: Ids
+    dimensions: Ids
     rotation: str
-    loadings: Floats
-    standard_errors: Floats
-    slopes: Floats
-    correlations: Floats
-    transformation: Floats
-    communalities: Floats
+    loadings: Annotated[Floats, held_to("items", "dimensions")]
+    standard_errors: Annotated[Floats, held_to("items", "dimensions", minimum=0)]
+    slopes: Annotated[Floats, held_to("items", "dimensions")]
+    correlations: Annotated[
+        Floats, held_to("dimensions", "dimensions", covariance=True, minimum=-1.0001, maximum=1.0001)
+    ]
+    transformation: Annotated[Floats, held_to("dimensions", "dimensions")]
+    communalities: Annotated[Floats, held_to("items", minimum=0, maximum=1.0001)]
     gradient: float
     provenance: Provenance
 

@@ -9,7 +9,7 @@ Chang 2012, doi:10.1111/j.1745-3984.2011.00158.x; Johnson & Sinharay 2018, doi:1
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from competency_dx.errors import ScoringError
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Ids, Probability, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,14 +49,14 @@ class ClassificationAccuracy(Result):
     kind: ClassVar[str] = "classification_accuracy"
     pictures: ClassVar[tuple[str, ...]] = ("attributes",)
 
-    estimate: str
-    accuracy: float
-    consistency: float
-    dimensions: tuple[str, ...]
-    attribute_accuracy: Floats
-    attribute_consistency: Floats
-    profiles: tuple[str, ...]
-    profile_accuracy: Floats
+    estimate: Estimate
+    accuracy: Probability
+    consistency: Probability
+    dimensions: Ids
+    attribute_accuracy: Annotated[Floats, held_to("dimensions", minimum=0, maximum=1)]
+    attribute_consistency: Annotated[Floats, held_to("dimensions", minimum=0, maximum=1)]
+    profiles: Ids
+    profile_accuracy: Annotated[Floats, held_to("profiles", minimum=0, maximum=1)]
     provenance: Provenance
 
     def to_frame(self) -> pd.DataFrame:

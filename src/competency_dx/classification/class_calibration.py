@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from competency_dx.kernels.classes import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Count, Ids, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,16 +45,16 @@ class ItemClasses:
     effect_covariance : ndarray, shape (I, E, E)
     """
 
-    items: tuple[str, ...]
-    families: tuple[str, ...]
-    statuses: tuple[str, ...]
-    attributes: tuple[str, ...]
-    q_matrix: Codes
-    profiles: Codes
-    probabilities: Floats
-    probability_covariance: Floats
-    effects: Floats
-    effect_covariance: Floats
+    items: Ids
+    families: Annotated[tuple[str, ...], held_to("items")]
+    statuses: Annotated[tuple[str, ...], held_to("items")]
+    attributes: Ids
+    q_matrix: Annotated[Codes, held_to("items", "attributes", minimum=0, maximum=1)]
+    profiles: Annotated[Codes, held_to("C", "attributes", minimum=0, maximum=1)]
+    probabilities: Annotated[Floats, held_to("items", "W", minimum=0, maximum=1)]
+    probability_covariance: Annotated[Floats, held_to("items", "W", "W", covariance=True)]
+    effects: Annotated[Floats, held_to("items", "E")]
+    effect_covariance: Annotated[Floats, held_to("items", "E", "E", covariance=True)]
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -134,8 +135,8 @@ class ClassCertificate:
     promised_gain: float
     missed_profile: float
     smallest_eigenvalue: float
-    flat_directions: int
-    starts: Floats
+    flat_directions: Count
+    starts: Annotated[Floats, held_to("S")]
 
 
 @value
@@ -178,19 +179,19 @@ class ClassCalibration(Result):
     parameters: ItemClasses
     attribute_distribution: str
     hierarchy: tuple[tuple[str, ...], ...]
-    profile_probabilities: Floats
-    prevalence: Floats
-    prevalence_se: Floats
+    profile_probabilities: Annotated[Floats, held_to("parameters.profiles", minimum=0, maximum=1, sum=1)]
+    prevalence: Annotated[Floats, held_to("parameters.attributes", minimum=0, maximum=1)]
+    prevalence_se: Annotated[Floats, held_to("parameters.attributes", minimum=0)]
     population: NormalPopulation
-    parameter_names: tuple[str, ...]
-    estimates: Floats
-    covariance: Floats
-    n_parameters: int
+    parameter_names: Ids
+    estimates: Annotated[Floats, held_to("F")]
+    covariance: Annotated[Floats, held_to("F", "F", covariance=True)]
+    n_parameters: Count
     log_likelihood: float
     converged: bool
-    iterations: int
-    n_persons: int
-    n_answers: Ints
+    iterations: Count
+    n_persons: Annotated[int, held_to(minimum=1)]
+    n_answers: Annotated[Ints, held_to("parameters.items", minimum=0)]
     certificate: ClassCertificate
     findings: tuple[Finding, ...]
     provenance: Provenance

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from dataclasses import field
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from competency_dx.kernels.grid import normalise
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Ids, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,15 +71,15 @@ class AttributePosteriors(Result):
     kind: ClassVar[str] = "attribute_posteriors"
     pictures: ClassVar[tuple[str, ...]] = ("distribution", "mastery")
 
-    persons: Names
-    dimensions: tuple[str, ...]
-    theta: Floats
-    covariance: Floats
-    modes: Codes
-    likeliest: Codes
-    mode_probability: Floats
-    n_items: Ints
-    findings: tuple[Finding, ...] = ()
+    persons: Annotated[Names, held_to(uniqueItems=True)]
+    dimensions: Ids
+    theta: Annotated[Floats, held_to("persons", "dimensions", minimum=0, maximum=1)]
+    covariance: Annotated[Floats, held_to("persons", "dimensions", "dimensions", covariance=True)]
+    modes: Annotated[Codes, held_to("persons", "dimensions", minimum=0, maximum=1)]
+    likeliest: Annotated[Codes, held_to("persons", "dimensions", minimum=0, maximum=1)]
+    mode_probability: Annotated[Floats, held_to("persons", minimum=0, maximum=1)]
+    n_items: Annotated[Ints, held_to("persons", minimum=0)]
+    findings: tuple[Finding, ...] = field(default_factory=tuple)
     provenance: Provenance
 
     def to_frame(self) -> pd.DataFrame:

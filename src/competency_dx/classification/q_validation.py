@@ -8,7 +8,7 @@ doi:10.1007/s11336-015-9467-8). The shortest q-vector that reaches the cut-off i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from competency_dx.kernels.classes import Binary, attribute_patterns, permissibl
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Ids, Probability, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,13 +51,13 @@ class QValidation(Result):
     kind: ClassVar[str] = "q_validation"
     pictures: ClassVar[tuple[str, ...]] = ("mesa",)
 
-    items: tuple[str, ...]
-    attributes: tuple[str, ...]
-    cut_off: float
-    q_vectors: Codes
-    discrimination: Floats
-    original: Ints
-    suggested: Ints
+    items: Ids
+    attributes: Ids
+    cut_off: Probability
+    q_vectors: Annotated[Codes, held_to("V", "attributes", minimum=0, maximum=1)]
+    discrimination: Annotated[Floats, held_to("items", "V", minimum=0)]
+    original: Annotated[Ints, held_to("items", minimum=0, placeIn="q_vectors")]
+    suggested: Annotated[Ints, held_to("items", minimum=0, placeIn="q_vectors")]
     provenance: Provenance
 
     @property

@@ -13,6 +13,7 @@ from competency_dx.bank import Text
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.display import Chart, Series, column_title, result_words
 from competency_dx.errors import LANGUAGES
+from competency_dx.schemas import Count
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
 Status = Literal["reported", "no_items", "too_few_items", "borrowed", "misfit", "low_effort", "partly_tested"]
@@ -46,8 +47,8 @@ class Competency:
     title: Text
     kind: UnitKind
     parent: str | None
-    n_items: int  # items of the bank that are evidence for it
-    reference_points: int  # points of its reference set, the denominator of percent
+    n_items: Count  # items of the bank that are evidence for it
+    reference_points: Count  # points of its reference set, the denominator of percent
 
 
 @value
@@ -58,7 +59,7 @@ class ItemFact:
     title: Text
     topics: tuple[str, ...]  # competency codes the item carries
     competencies: tuple[str, ...]  # reporting units it is evidence for
-    max_score: int
+    max_score: Count
     difficulty: Annotated[float, "θ at which half the points are expected; NaN without parameters"]
     status: str  # provisional | pilot | calibrated | "" (no parameters)
 

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses
 from competency_dx.result import MAX_LINES, Result, frame
+from competency_dx.schemas import Count, Ids, Probability, held_to
 from competency_dx.scoring import answer_blocks, complete_file, pyarrow_for
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ class FileProfiles(Result):
     pictures: ClassVar[tuple[str, ...]] = ("states",)
 
     target: str
-    persons: int
-    blocks: int
-    competencies: tuple[str, ...]
-    states: Ints
-    percent_mean: Floats
-    expected_false_share: float
+    persons: Count
+    blocks: Count
+    competencies: Ids
+    states: Annotated[Ints, held_to("competencies", 5, minimum=0)]
+    percent_mean: Annotated[Floats, held_to("competencies", minimum=0, maximum=100)]
+    expected_false_share: Probability
     findings: tuple[Finding, ...]
     provenance: Provenance
 

@@ -23,10 +23,11 @@ from competency_dx.competencies.conclusion import (
     Status,
     UnitKind,
 )
-from competency_dx.documents import Finite, JsonDocument, decode, encode, held_to
+from competency_dx.documents import JsonDocument, decode, encode
 from competency_dx.errors import DiagnosisError, DocumentError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, digest_text
+from competency_dx.schemas import Count, Finite, Ids, NotNegative, Percent, Probability, held_to
 from competency_dx.wording import worded
 
 Standing = Literal["draft", "final", "amended", "withdrawn"]
@@ -39,7 +40,8 @@ EVIDENCE = {
 }
 
 
-EvidenceRow = tuple[int, int, float, Finite, Literal["answered", "omitted", "not_reached", "invalid"]]
+EvidenceRow = tuple[Count, Count, NotNegative, Finite, Literal["answered", "omitted", "not_reached", "invalid"]]
+Unit = Annotated[str | None, held_to(among="conclusions")]
 
 
 class PersonConclusionRecord(TypedDict):
@@ -51,18 +53,18 @@ class PersonConclusionRecord(TypedDict):
     state: State
     strength: State
     level: str | None
-    p_deficit: Annotated[float, "P(percent below the lowest cut)"]
-    p_strength: Annotated[float, "P(percent above the highest cut)"]
-    percent: Annotated[float, "expected percent of the reference set"]
-    percent_low: float
-    percent_high: float
+    p_deficit: Annotated[Probability, "P(percent below the lowest cut)"]
+    p_strength: Annotated[Probability, "P(percent above the highest cut)"]
+    percent: Annotated[Percent, "expected percent of the reference set"]
+    percent_low: Percent
+    percent_high: Annotated[Percent, held_to(notBelow="percent_low")]
     theta: float
-    se: float
-    level_probability: float
-    own_share: Annotated[float, "share of the variance given the other answers that the own answers take away"]
-    n_items: int
-    leans_on: str | None
-    reported_at: str | None
+    se: NotNegative
+    level_probability: Probability
+    own_share: Annotated[Probability, "share of the variance given the other answers that the own answers take away"]
+    n_items: Count
+    leans_on: Unit
+    reported_at: Unit
     status: Status
     evidence: Annotated[
         Mapping[str, Annotated[EvidenceRow, held_to(minItems=4)]],
@@ -77,7 +79,7 @@ class HeldRecord(TypedDict):
 
     misconception: str
     title: str
-    probability: float
+    probability: Probability
 
 
 class PersonRecord(TypedDict):
@@ -92,8 +94,8 @@ class PersonRecord(TypedDict):
     supersedes: Annotated[str | None, "digest of the profile that this one takes the place of"]
     conclusions: Annotated[Mapping[str, PersonConclusionRecord], "by competency"]
     reasons: Annotated[Mapping[Status, str], "why nothing is concluded at a competency of this status, in words"]
-    misconceptions: tuple[HeldRecord, ...]
-    ask_next: Annotated[tuple[str, ...], "items to ask next, the most useful first"]
+    misconceptions: Annotated[tuple[HeldRecord, ...], held_to(key="misconception")]
+    ask_next: Annotated[Ids, "items to ask next, the most useful first"]
     findings: tuple[Finding, ...]
     provenance: Annotated[Provenance, "bank, framework, rule, standards, population and own answers by digest"]
 

@@ -6,7 +6,7 @@ are integrated over a few fixed points, which every person's answers weigh by th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,7 @@ from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
 from competency_dx.competencies.units import Units
 from competency_dx.errors import DiagnosisError
 from competency_dx.models import NormalPopulation
+from competency_dx.schemas import Ids, held_to
 
 HIGHEST = 0.98  # correlation: leaves stay distinct
 SMALLEST = 1e-4  # eigenvalue of a correlation matrix
@@ -41,11 +42,11 @@ class LeafPopulations:
         The covariance at the best values of what is uncertain.
     """
 
-    leaves: tuple[str, ...]
-    mean: Floats
-    covariances: Floats
-    log_weight: Floats
-    central: Floats
+    leaves: Ids
+    mean: Annotated[Floats, held_to("leaves", minimum=-1e3, maximum=1e3)]
+    covariances: Annotated[Floats, held_to("H", "leaves", "leaves", covariance=True, maximum=1e6)]
+    log_weight: Annotated[Floats, held_to("H")]
+    central: Annotated[Floats, held_to("leaves", "leaves", covariance=True, maximum=1e6)]
 
     def mixture(self) -> tuple[Floats, Floats, Floats]:
         """Return mean, covariances and log weights."""

@@ -74,7 +74,8 @@ class DeficitProfiles(Result):
     """
 
     kind: ClassVar[str] = "deficit_profiles"
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
+    earlier_versions: ClassVar[tuple[int, ...]] = (2,)  # in which conclusions had an order
     pictures: ClassVar[tuple[str, ...]] = ("competencies", "states")
 
     persons: Names

@@ -23,9 +23,10 @@ from competency_dx.competencies.conclusion import (
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
-from competency_dx.documents import Finite, decode, encode
+from competency_dx.documents import decode, encode
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document
+from competency_dx.schemas import Count, Finite, NotNegative, Percent, Probability, held_to
 
 if TYPE_CHECKING:
     from competency_dx.competencies.profile import DeficitProfiles
@@ -36,6 +37,9 @@ OF_BANK = ("items", "competencies", "population")
 KEPT = 128
 
 
+Unit = Annotated[str | None, held_to(among="competencies.code")]
+
+
 class ConclusionRecord(TypedDict):
     """What is concluded about one competency of one person."""
 
@@ -43,32 +47,36 @@ class ConclusionRecord(TypedDict):
     state: State
     strength: State
     level: Annotated[
-        str | None, "code of the most probable level that the state allows; null where nothing is concluded"
+        str | None,
+        held_to(among="standards.levels.code"),
+        "code of the most probable level that the state allows; null where nothing is concluded",
     ]
-    level_probability: float
-    p_deficit: Annotated[float, "P(percent below the lowest cut)"]
-    p_strength: Annotated[float, "P(percent above the highest cut)"]
-    percent: Annotated[float, "expected percent of the reference set"]
-    percent_low: float
-    percent_high: float
+    level_probability: Probability
+    p_deficit: Annotated[Probability, "P(percent below the lowest cut)"]
+    p_strength: Annotated[Probability, "P(percent above the highest cut)"]
+    percent: Annotated[Percent, "expected percent of the reference set"]
+    percent_low: Percent
+    percent_high: Annotated[Percent, held_to(notBelow="percent_low")]
     theta: float
-    se: float
-    own_share: Annotated[float, "share of the variance given the other answers that the own answers take away"]
-    leans_on: Annotated[str | None, "competency whose answers move this one most beside its own"]
+    se: NotNegative
+    own_share: Annotated[Probability, "share of the variance given the other answers that the own answers take away"]
+    leans_on: Annotated[Unit, "competency whose answers move this one most beside its own"]
     reliability: Annotated[float, "PRMSE of the own sum of points"]
     prmse_total: Annotated[float, "PRMSE of the sum of the whole test"]
     prmse: Annotated[float, "PRMSE of the sums of all leaves together"]
-    n_items: int
-    reported_at: Annotated[str | None, "competency whose conclusion is to be read; null when there is none"]
+    n_items: Count
+    reported_at: Annotated[Unit, "competency whose conclusion is to be read; null when there is none"]
     status: Status
 
 
 class AnswersRecord(TypedDict):
     """By item in the order of `items`: points; 0 answered, 1 no evidence, 2 omitted, 3 not reached, 4 unreadable; influence."""
 
-    points: tuple[int, ...]
-    reasons: tuple[int, ...]
-    influence: Annotated[tuple[Finite, ...], "P(deficit) of the item's leaf less what it would be without the answer"]
+    points: Annotated[tuple[int, ...], held_to("items", minimum=0, maximum=127)]
+    reasons: Annotated[tuple[int, ...], held_to("items", minimum=0, maximum=4)]
+    influence: Annotated[
+        tuple[Finite, ...], held_to("items"), "P(deficit) of the item's leaf less what it would be without the answer"
+    ]
 
 
 class ProfileRecord(TypedDict):
@@ -76,19 +84,23 @@ class ProfileRecord(TypedDict):
 
     person: str
     background: Mapping[str, str]
-    conclusions: tuple[ConclusionRecord, ...]
+    conclusions: Annotated[tuple[ConclusionRecord, ...], held_to(key="competency", each="competencies.code")]
     answers: AnswersRecord
     p_misconception: Annotated[
-        tuple[float, ...], "by misconception in the order of `misconceptions`; null where not estimated"
+        tuple[Probability, ...],
+        held_to("misconceptions?"),
+        "by misconception in the order of `misconceptions`; null where not estimated",
     ]
-    ask_next: Annotated[tuple[str, ...], "items to ask next, the most useful first"]
+    ask_next: Annotated[
+        tuple[str, ...], held_to(uniqueItems=True, among="items.item"), "items to ask next, the most useful first"
+    ]
 
 
 class CurvesRecord(TypedDict):
     """Expected points (items, points of θ) at `theta`."""
 
-    theta: tuple[Finite, ...]
-    expected: tuple[tuple[Finite, ...], ...]
+    theta: Annotated[tuple[Finite, ...], held_to("Q")]
+    expected: Annotated[tuple[tuple[Finite, ...], ...], held_to("items", "Q", minimum=0)]
 
 
 class SharedRecord(TypedDict):
@@ -98,10 +110,10 @@ class SharedRecord(TypedDict):
     language: Literal["ru", "en"]
     standards: Standards
     rule: DeficitRule
-    competencies: tuple[Competency, ...]
-    items: tuple[ItemFact, ...]
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
+    items: Annotated[tuple[ItemFact, ...], held_to(key="item")]
     population: LeafPopulations
-    misconceptions: tuple[Misconception, ...]
+    misconceptions: Annotated[tuple[Misconception, ...], held_to(key="code")]
     findings: tuple[Finding, ...]
     provenance: Provenance
 
@@ -110,7 +122,7 @@ class ProfilesRecord(SharedRecord):
     """Deficit profiles of a cohort."""
 
     curves: CurvesRecord
-    profiles: tuple[ProfileRecord, ...]
+    profiles: Annotated[tuple[ProfileRecord, ...], held_to(key="person")]
 
 
 def profiles_document(profiles: DeficitProfiles) -> dict[str, Any]:
@@ -177,11 +189,12 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
         "leans_on": codes,
         "status": {s: k for k, s in enumerate(STATUSES)},
     }
-    shape = (len(people), len(fields["competencies"]))
+    order = [c.code for c in fields["competencies"]]
+    by_code = ({row["competency"]: row for row in person["conclusions"]} for person in people)
+    rows = [found[code] for found in by_code for code in order]
 
     def column(name: str, convert: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
-        cells = [convert(row[name]) for person in people for row in person["conclusions"]]
-        return np.array(cells).reshape(shape)
+        return np.array([convert(row[name]) for row in rows]).reshape(len(people), len(order))
 
     for name in NUMBERS:
         fields[name] = column(name, lambda x: np.nan if x is None else x).astype(np.float64)
@@ -192,9 +205,11 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     fields["background"] = {k: names([person["background"][k] for person in people]) for k in keys}
     fields["persons"] = names([person["person"] for person in people])
     for name in ANSWERS:
-        fields[name] = np.array([person["answers"][name] for person in people]).reshape(len(people), -1)
+        fields[name] = np.array([person["answers"][name] for person in people]).reshape(
+            len(people), len(fields["items"])
+        )
     held = [[np.nan if x is None else x for x in person["p_misconception"]] for person in people]
-    fields["p_misconception"] = np.array(held, dtype=np.float64).reshape(len(people), -1)
+    fields["p_misconception"] = np.array(held, dtype=np.float64).reshape(len(people), len(fields["misconceptions"]))
     place = {fact.item: k for k, fact in enumerate(fields["items"])}
     asked = [[place[item] for item in person.get("ask_next", ())] for person in people]
     if most := max(map(len, asked), default=0):

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Floats, value
-from competency_dx.documents import Finite
 from competency_dx.errors import DiagnosisError
 from competency_dx.responses import MissingPolicy
+from competency_dx.schemas import Finite
 
 
 @value

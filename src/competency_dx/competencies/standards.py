@@ -10,8 +10,8 @@ import numpy as np
 
 from competency_dx.arrays import Floats, value
 from competency_dx.bank import Text
-from competency_dx.documents import Finite
 from competency_dx.errors import DiagnosisError
+from competency_dx.schemas import Finite
 
 Boundary = Literal["upper", "lower"]
 

@@ -8,12 +8,13 @@ d_k = e_k - e_{k-1} of families whose categories are compared with their neighbo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.models import Family
+from competency_dx.schemas import held_to
 
 Kind = Literal[
     "a", "d", "e", "c", "u", "slope", "threshold", "mean", "coefficient", "variance", "covariance", "correlation"
@@ -66,15 +67,15 @@ class ParameterTable:
     """
 
     kind: tuple[Kind, ...]
-    item: Ints
-    column: Ints
-    number: Ints
-    group: Ints
-    dimension: Ints
-    other: Ints
-    term: tuple[str, ...]
-    below: Ints
-    shared: Bools
+    item: Annotated[Ints, held_to("kind", minimum=-1, placeIn="parameters.items")]
+    column: Annotated[Ints, held_to("kind", minimum=-1)]
+    number: Annotated[Ints, held_to("kind", minimum=0)]
+    group: Annotated[Ints, held_to("kind", minimum=-1, placeIn="groups")]
+    dimension: Annotated[Ints, held_to("kind", minimum=-1, placeIn="parameters.population.dimensions")]
+    other: Annotated[Ints, held_to("kind", minimum=-1, placeIn="parameters.population.dimensions")]
+    term: Annotated[tuple[str, ...], held_to("kind")]
+    below: Annotated[Ints, held_to("kind", minimum=-1, placeIn="kind")]
+    shared: Annotated[Bools, held_to("kind")]
 
     @property
     def of_items(self) -> Bools:

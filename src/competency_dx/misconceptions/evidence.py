@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Count, Ids, Probability, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,15 +56,15 @@ class MisconceptionParameters:
         The larger share of the precision of κ and log δ that the weak priors supply, 0 to 1.
     """
 
-    standing: tuple[str, ...]
-    n_items: Ints
-    n_persons: Ints
-    association: Floats
-    level: Floats
-    slope: Floats
-    strength: Floats
-    prevalence: Floats
-    prior_share: Floats
+    standing: Annotated[tuple[str, ...], held_to("misconceptions")]
+    n_items: Annotated[Ints, held_to("misconceptions", minimum=0)]
+    n_persons: Annotated[Ints, held_to("misconceptions", minimum=0)]
+    association: Annotated[Floats, held_to("misconceptions")]
+    level: Annotated[Floats, held_to("misconceptions", 2)]
+    slope: Annotated[Floats, held_to("misconceptions", 2)]
+    strength: Annotated[Floats, held_to("misconceptions", 2)]
+    prevalence: Annotated[Floats, held_to("misconceptions", 2, minimum=0)]
+    prior_share: Annotated[Floats, held_to("misconceptions", minimum=0, maximum=1)]
 
 
 @value
@@ -100,20 +101,20 @@ class MisconceptionEvidence(Result):
     kind: ClassVar[str] = "misconception_evidence"
     pictures: ClassVar[tuple[str, ...]] = ("prevalence", "probability")
 
-    persons: Names
-    misconceptions: tuple[str, ...]
-    titles: Mapping[str, Text]
+    persons: Annotated[Names, held_to(uniqueItems=True)]
+    misconceptions: Ids
+    titles: Annotated[Mapping[str, Text], held_to(each="misconceptions")]
     language: str
     parameters: MisconceptionParameters
-    probability: Floats
-    prior: Floats
-    n_chances: Ints
-    marked: tuple[str, ...]
-    marked_code: tuple[str, ...]
-    ticked: Bools
-    likely: float
-    unlikely: float
-    least_chances: int
+    probability: Annotated[Floats, held_to("persons", "misconceptions", minimum=0, maximum=1)]
+    prior: Annotated[Floats, held_to("persons", "misconceptions", minimum=0, maximum=1)]
+    n_chances: Annotated[Ints, held_to("persons", "misconceptions", minimum=0)]
+    marked: Ids
+    marked_code: Annotated[tuple[str, ...], held_to("marked", among="misconceptions")]
+    ticked: Annotated[Bools, held_to("persons", "marked")]
+    likely: Probability
+    unlikely: Probability
+    least_chances: Count
     findings: tuple[Finding, ...]
     provenance: Provenance
 

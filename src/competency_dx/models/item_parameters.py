@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.special import expit
@@ -15,6 +15,7 @@ from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
 from competency_dx.kernels.families import Groups
 from competency_dx.models.families import FAMILIES, family, kernel_groups
+from competency_dx.schemas import Ids, held_to
 
 KEPT = 128
 CALIBRATED_FROM = 200  # answers to an item from which its parameters are no longer called a pilot
@@ -34,10 +35,10 @@ class NormalPopulation:
         Uniform points and weights of an empirical population of one dimension, which take the place of the normal density.
     """
 
-    dimensions: tuple[str, ...]
-    mean: Floats
-    covariance: Floats
-    histogram: Floats = field(default_factory=lambda: np.zeros((2, 0)))
+    dimensions: Ids
+    mean: Annotated[Floats, held_to("dimensions", minimum=-1e3, maximum=1e3)]
+    covariance: Annotated[Floats, held_to("dimensions", "dimensions", covariance=True, maximum=1e6)]
+    histogram: Annotated[Floats, held_to(2, "Q")] = field(default_factory=lambda: np.zeros((2, 0)))
 
     def __post_init__(self) -> None:
         D = len(self.dimensions)
@@ -84,16 +85,18 @@ class ItemParameters:
     """
 
     items: tuple[str, ...]
-    families: tuple[str, ...]
-    statuses: tuple[str, ...]
-    n_categories: Ints
-    slopes: Floats
-    intercepts: Floats
-    extras: Floats
-    covariance: Floats
+    families: Annotated[tuple[str, ...], held_to("items")]
+    statuses: Annotated[tuple[str, ...], held_to("items")]
+    n_categories: Annotated[Ints, held_to("items", minimum=2)]
+    slopes: Annotated[Floats, held_to("items", "population.dimensions")]
+    intercepts: Annotated[Floats, held_to("items", "K")]
+    extras: Annotated[Floats, held_to("items", "E")]
+    covariance: Annotated[
+        Floats, held_to("items", "population.dimensions+K+E+-1", "population.dimensions+K+E+-1", covariance=True)
+    ]
     population: NormalPopulation
-    options: tuple[tuple[str, ...], ...] = ()
-    item_groups: tuple[str, ...] = ()
+    options: Annotated[tuple[tuple[str, ...], ...], held_to("items?")] = ()
+    item_groups: Annotated[tuple[str, ...], held_to("items?")] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from competency_dx.responses import (
     zero_tails,
 )
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Count, Ids, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,31 +89,31 @@ class ItemAnalysis(Result):
 
     kind: ClassVar[str] = "item_analysis"
 
-    items: tuple[str, ...]
-    verdicts: tuple[Verdict, ...]
+    items: Ids
+    verdicts: Annotated[tuple[Verdict, ...], held_to("items")]
     reasons: tuple[Finding, ...]
-    n: Ints
-    max_scores: Ints
-    mean: Floats
-    share: Floats
-    share_low: Floats
-    share_high: Floats
-    item_rest: Floats
-    item_rest_low: Floats
-    item_rest_high: Floats
+    n: Annotated[Ints, held_to("items", minimum=0)]
+    max_scores: Annotated[Ints, held_to("items", minimum=0)]
+    mean: Annotated[Floats, held_to("items", minimum=0)]
+    share: Annotated[Floats, held_to("items", minimum=0, maximum=1)]
+    share_low: Annotated[Floats, held_to("items", minimum=0, maximum=1)]
+    share_high: Annotated[Floats, held_to("items", minimum=0, maximum=1, notBelow="share_low")]
+    item_rest: Annotated[Floats, held_to("items", minimum=-1, maximum=1)]
+    item_rest_low: Annotated[Floats, held_to("items", minimum=-1, maximum=1)]
+    item_rest_high: Annotated[Floats, held_to("items", minimum=-1, maximum=1, notBelow="item_rest_low")]
     alpha: float
     alpha_low: float
-    alpha_high: float
+    alpha_high: Annotated[float, held_to(notBelow="alpha_low")]
     alpha_given: float
     n_given: float
-    alpha_without: Floats
-    omitted: Floats
-    not_reached: Floats
-    in_tail: Floats
-    thirds: Floats
-    suspected_keys: tuple[str, ...]
+    alpha_without: Annotated[Floats, held_to("items")]
+    omitted: Annotated[Floats, held_to("items", minimum=0, maximum=1)]
+    not_reached: Annotated[Floats, held_to("items", minimum=0, maximum=1)]
+    in_tail: Annotated[Floats, held_to("items", minimum=0, maximum=1)]
+    thirds: Annotated[Floats, held_to("items", 3, minimum=0, maximum=1)]
+    suspected_keys: Annotated[tuple[str, ...], held_to(among="items")]
     options: tuple[OptionTrace, ...]
-    n_persons: int
+    n_persons: Count
     missing: MissingPolicy
     findings: tuple[Finding, ...]
     provenance: Provenance

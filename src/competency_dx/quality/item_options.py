@@ -10,6 +10,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.bank import Item, ItemBank
 from competency_dx.responses import FALSE_ALARM, Responses, chance_of, fold_code
+from competency_dx.schemas import Count, Probability
 
 SHOWN = 8  # answers of an item without options
 SHORTEST, MOST_CODES = 3, 12  # where no bank says so: answers this short and few are options
@@ -45,13 +46,13 @@ class OptionTrace:
     option: str
     text: str
     credited: bool
-    n: int
-    share: float
+    n: Count
+    share: Probability
     rest: float
     r: float
-    low: float
-    middle: float
-    high: float
+    low: Probability
+    middle: Probability
+    high: Probability
 
 
 class Choosers(NamedTuple):

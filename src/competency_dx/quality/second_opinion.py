@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Responses, load_responses
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Count, held_to
 from competency_dx.wording import listed
 
 if TYPE_CHECKING:
@@ -71,24 +72,33 @@ class CrossCheck(Result):
 
     kind: ClassVar[str] = "cross_check"
     schema_version: ClassVar[int] = 2
+    earlier_versions: ClassVar[tuple[int, ...]] = (1,)
     pictures: ClassVar[tuple[str, ...]] = ("differences",)
 
     model: str
     function: str
     items: tuple[str, ...]
-    families: tuple[str, ...]
-    parameters: tuple[str, ...]
-    ours: Floats
-    girth: Floats
-    se: Floats
-    at_bound: Bools
+    families: Annotated[tuple[str, ...], held_to("items")]
+    parameters: Annotated[tuple[str, ...], held_to("items")]
+    ours: Annotated[Floats, held_to("items")]
+    girth: Annotated[Floats, held_to("items")]
+    se: Annotated[Floats, held_to("items", minimum=0)]
+    at_bound: Annotated[Bools, held_to("items")]
     log_likelihood: float
     girth_log_likelihood: float
-    n_parameters: int
+    n_parameters: Count
     penalised: bool
     girth_converged: bool
     findings: tuple[Finding, ...]
     provenance: Provenance
+
+    @classmethod
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
+        """Read from a finding of schema 1 that the calibration has priors."""
+        penalised = (
+            any(finding["code"] == "quality.priors" for finding in document["findings"]) if version == 1 else None
+        )
+        return document if penalised is None else document | {"penalised": penalised}
 
     @property
     def in_se(self) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from competency_dx.display import result_words
 from competency_dx.errors import LANGUAGES
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.rules import Element, judge_of, written
+from competency_dx.schemas import held_to
 
 Kind = Literal["text", "number", "date"]
 KeyShown = Literal["hidden", "shown"]
@@ -33,9 +34,9 @@ class RawAnswers:
         How the source stored each of them.
     """
 
-    codes: NDArray[np.int32]
-    vocabulary: tuple[tuple[str, ...], ...]
-    kinds: tuple[tuple[Kind, ...], ...]
+    codes: Annotated[NDArray[np.int32], held_to("persons", "items", minimum=-1)]
+    vocabulary: Annotated[tuple[tuple[str, ...], ...], held_to("items")]
+    kinds: Annotated[tuple[tuple[Kind, ...], ...], held_to("items")]
 
     def of(self, row: int, place: int) -> tuple[str, Kind] | None:
         """Return the raw answer of a person to an item and how it was stored; None where the cell was empty."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from competency_dx.responses.explanation import (
 from competency_dx.responses.joining import joined_responses
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word, reason_word
 from competency_dx.result import Result
+from competency_dx.schemas import Ids, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,13 +73,13 @@ class Responses(Result):
     kind: ClassVar[str] = "responses"
     pictures: ClassVar[tuple[str, ...]] = ("scores",)
 
-    persons: Names
-    items: tuple[str, ...]
-    scores: Codes
-    reasons: Reasons
-    max_scores: Ints
+    persons: Annotated[Names, held_to(uniqueItems=True)]
+    items: Ids
+    scores: Annotated[Codes, held_to("persons", "items", minimum=0)]
+    reasons: Annotated[Reasons, held_to("persons", "items", maximum=4)]
+    max_scores: Annotated[Ints, held_to("items", minimum=0, maximum=127)]
     provenance: Provenance
-    background: Mapping[str, Names] = field(default_factory=dict)
+    background: Mapping[str, Annotated[Names, held_to("persons")]] = field(default_factory=dict)
     answers: RawAnswers | None = None
     findings: tuple[Finding, ...] = ()
 

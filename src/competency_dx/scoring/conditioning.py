@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats, value
 from competency_dx.errors import ScoringError
 from competency_dx.responses import Responses
+from competency_dx.schemas import Count, Ids, NotNegative, held_to
 
 PERSON = "person"
 
@@ -42,12 +43,12 @@ class LatentRegression:
         EM and Newton steps taken.
     """
 
-    names: tuple[str, ...]
-    coefficients: Floats
-    residual_variance: float
-    covariance: Floats
+    names: Ids
+    coefficients: Annotated[Floats, held_to("names")]
+    residual_variance: NotNegative
+    covariance: Annotated[Floats, held_to("names+1", "names+1", covariance=True)]
     log_likelihood: float
-    iterations: int
+    iterations: Count
 
     @property
     def se(self) -> Floats:

@@ -9,7 +9,7 @@ asymptotic normal distribution, so that their uncertainty is in the spread betwe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from competency_dx.persons import (
 )
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Ids, held_to
 from competency_dx.scoring.conditioning import Covariates, LatentRegression, design_of
 from competency_dx.scoring.latent_regression import RegressionFit, fit_latent_regression, under_normals
 
@@ -69,9 +70,9 @@ class PlausibleValues(Result):
     kind: ClassVar[str] = "plausible_values"
     pictures: ClassVar[tuple[str, ...]] = ("distribution",)
 
-    persons: Names
-    dimensions: tuple[str, ...]
-    values: Floats
+    persons: Annotated[Names, held_to(uniqueItems=True)]
+    dimensions: Ids
+    values: Annotated[Floats, held_to("persons", "N", "dimensions")]
     regression: LatentRegression | None
     findings: tuple[Finding, ...]
     provenance: Provenance

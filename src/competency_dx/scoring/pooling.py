@@ -7,7 +7,7 @@ Barnard & Rubin (1999), doi:10.1093/biomet/86.4.948, eq. 3-5.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,7 @@ from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Count, Ids, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,14 +51,14 @@ class Pooled(Result):
     kind: ClassVar[str] = "pooled"
     pictures: ClassVar[tuple[str, ...]] = ("estimates",)
 
-    names: tuple[str, ...]
-    sets: int
-    estimate: Floats
-    within: Floats
-    between: Floats
-    total: Floats
-    df: Floats
-    fmi: Floats
+    names: Ids
+    sets: Count
+    estimate: Annotated[Floats, held_to("names")]
+    within: Annotated[Floats, held_to("names", minimum=0)]
+    between: Annotated[Floats, held_to("names", minimum=0)]
+    total: Annotated[Floats, held_to("names", minimum=0)]
+    df: Annotated[Floats, held_to("names", exclusiveMinimum=0)]
+    fmi: Annotated[Floats, held_to("names", minimum=0, maximum=1)]
     findings: tuple[Finding, ...]
     provenance: Provenance
 

@@ -18,7 +18,8 @@ posterior: the mean of [(J(θ) + Σ⁻¹)⁻¹]_dd stands for that of 1 / (I(θ)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from scipy.special import ndtri
@@ -48,6 +49,7 @@ from competency_dx.persons import (
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Layout, Reason, Responses, load_responses
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Ids, held_to
 from competency_dx.scoring.api import scored
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ LEAST = 1e-12
 SEVERAL = 4096  # simulated persons for several competencies
 MOST_SETS, MOST_TABLES = 256, 16  # of items that persons got, and of these for tables of sum scores
 STEP = 1e-4  # of the difference quotients of log-probabilities, logits
+Coefficient = Annotated[float | Floats, held_to("dimensions", maximum=1)]
+Variance = Annotated[float | Floats, held_to("dimensions", exclusiveMinimum=0)]
 
 
 @value
@@ -101,20 +105,23 @@ class Reliability(Result):
     kind: ClassVar[str] = "reliability"
     pictures: ClassVar[tuple[str, ...]] = ("information", "standard_error")
 
-    items: tuple[str, ...]
-    posterior: float | Floats
-    posterior_se: float | Floats
-    sum_score: float | Floats
-    marginal: float | Floats
-    likelihood: float | Floats
-    empirical_eap: float | Floats | None = None
-    empirical_wle: float | Floats | None = None
-    theta: Floats
-    information: Floats
-    variance: float | Floats
+    items: Ids
+    posterior: Coefficient
+    posterior_se: Variance
+    sum_score: Coefficient
+    marginal: Coefficient
+    likelihood: Coefficient
+    empirical_eap: Coefficient | None = None
+    empirical_wle: Coefficient | None = None
+    theta: Annotated[Floats, held_to("Q")] | Annotated[Floats, held_to("dimensions", "Q")]
+    information: (
+        Annotated[Floats, held_to("items", "Q", minimum=0)]
+        | Annotated[Floats, held_to("dimensions", "items", "Q", minimum=0)]
+    )
+    variance: Variance
     findings: tuple[Finding, ...]
     provenance: Provenance
-    dimensions: tuple[str, ...] = ("theta",)
+    dimensions: Ids = field(default_factory=lambda: ("theta",))
 
     @property
     def test_information(self) -> Floats:

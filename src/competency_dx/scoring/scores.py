@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from competency_dx.display import Chart, Series, code_word, histogram_chart, res
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Ids, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,18 +46,25 @@ class Scores(Result):
 
     kind: ClassVar[str] = "scores"
     schema_version: ClassVar[int] = 2
+    earlier_versions: ClassVar[tuple[int, ...]] = (1,)
     pictures: ClassVar[tuple[str, ...]] = ("distribution", "precision")
 
     method: str
-    persons: Names
-    dimensions: tuple[str, ...]
-    theta: Floats
-    covariance: Floats
-    n_items: Ints
-    status: NDArray[np.int8]
-    reliability: Floats
+    persons: Annotated[Names, held_to(uniqueItems=True)]
+    dimensions: Ids
+    theta: Annotated[Floats, held_to("persons", "dimensions")]
+    covariance: Annotated[Floats, held_to("persons", "dimensions", "dimensions", covariance=True)]
+    n_items: Annotated[Ints, held_to("persons", "dimensions", minimum=0)]
+    status: Annotated[NDArray[np.int8], held_to("persons", "dimensions", minimum=0, maximum=3)]
+    reliability: Annotated[Floats, held_to("dimensions", maximum=1)]
     findings: tuple[Finding, ...]
     provenance: Provenance
+
+    @classmethod
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
+        """Make lists of what schema 1 says of one competency."""
+        columns = {name: document[name] for name in ("n_items", "status") if version == 1}
+        return document | {k: [x if isinstance(x, list) else [x] for x in column] for k, column in columns.items()}
 
     @property
     def se(self) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_poin
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
 from competency_dx.result import Result, frame
+from competency_dx.schemas import Count, Ids, held_to
 from competency_dx.scoring.api import score
 from competency_dx.scoring.scores import STATUSES, Scores, status_line
 from competency_dx.storage import whole_file
@@ -58,19 +59,26 @@ class FileScores(Result):
 
     kind: ClassVar[str] = "file_scores"
     schema_version: ClassVar[int] = 2
+    earlier_versions: ClassVar[tuple[int, ...]] = (1,)
     pictures: ClassVar[tuple[str, ...]] = ("status",)
 
     target: str
     method: str
-    persons: int
-    blocks: int
-    dimensions: tuple[str, ...]
-    statuses: Ints
-    theta_mean: Floats
-    theta_sd: Floats
-    mean_se: Floats
+    persons: Count
+    blocks: Count
+    dimensions: Ids
+    statuses: Annotated[Ints, held_to("dimensions", 4, minimum=0)]
+    theta_mean: Annotated[Floats, held_to("dimensions")]
+    theta_sd: Annotated[Floats, held_to("dimensions", minimum=0)]
+    mean_se: Annotated[Floats, held_to("dimensions", minimum=0)]
     findings: tuple[Finding, ...]
     provenance: Provenance
+
+    @classmethod
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
+        """Make lists of what schema 1 says of its one competency."""
+        numbers = {k: [document[k]] for k in ("statuses", "theta_mean", "theta_sd", "mean_se") if version == 1}
+        return document | numbers | ({"dimensions": ["theta"]} if numbers else {})
 
     @property
     def path(self) -> Path:

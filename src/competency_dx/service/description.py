@@ -8,7 +8,8 @@ from typing import Any
 
 from competency_dx.adaptive import NextItems
 from competency_dx.competencies import Profile
-from competency_dx.documents import JsonDocument, schema
+from competency_dx.documents import JsonDocument
+from competency_dx.schemas import schema
 from competency_dx.scoring import Scores
 from competency_dx.service.operations import MOST_PERSONS, ServedBank, named, schemas
 from competency_dx.service.problems import ProblemDocument

@@ -12,10 +12,10 @@ from competency_dx.adaptive import NextItems, next_items
 from competency_dx.arrays import value
 from competency_dx.bank import BankRegistry, ItemBank, load_bank, shipped_banks
 from competency_dx.competencies import DeficitProfiles, Profile, diagnose
-from competency_dx.documents import JsonDocument
+from competency_dx.documents import JsonDocument, parse_json
 from competency_dx.errors import BankError, DocumentError, RequestError
 from competency_dx.findings import in_results_only
-from competency_dx.responses import answers_schema, load_responses, parse_answers
+from competency_dx.responses import answers_schema, load_responses
 from competency_dx.scoring import Scores, score
 
 MOST_PERSONS = 1000
@@ -79,7 +79,7 @@ class Operations:
         return diagnose(load_responses(document, bank=bank), bank), bank
 
     def _read(self, body: bytes) -> tuple[ItemBank, Mapping[str, Any]]:
-        document = parse_answers(body)
+        document = parse_json(body)
         named = document.get("bank") if isinstance(document, dict) else None
         if not isinstance(named, str):
             raise DocumentError("service.bank_missing", where="answers.bank")

@@ -19,8 +19,8 @@ from competency_dx.errors import (
 OF_THE_CLIENT = (DocumentError, LimitError, ResponsesError, ScoringError, DiagnosisError, RequestError)
 STATUS: Mapping[str, int] = {
     "result.not_json": 400,
-    "responses.names_twice": 400,
-    "responses.no_number": 400,
+    "result.names_twice": 400,
+    "result.no_number": 400,
     "service.no_bank": 404,
     "service.no_place": 404,
     "service.method": 405,

@@ -8,16 +8,16 @@ of the person says that it was.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from competency_dx.bank import CodeMap, ItemBank
-from competency_dx.documents import check_content
+from competency_dx.checking import Check, check_document, compiled
+from competency_dx.documents import parse_json
 from competency_dx.errors import DocumentError, repeated
 from competency_dx.responses.missing import Reason
 from competency_dx.responses.reading.roles import Roles, refuse_personal
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 KIND = "answers"
 KEPT = 128  # banks
 ABSENT = object()
+parse_answers = parse_json
 TYPED = frozenset({"number", "digits", "text"})
 """What persons type, which may be anything; other answers come from a form or a rater and can be checked."""
 
@@ -49,36 +50,12 @@ def answers_schema(bank: ItemBank | None = None) -> dict[str, Any]:
     return out | {"title": f"{out['title']} of bank {bank.id} {bank.version}"}
 
 
-_schema = lru_cache(maxsize=KEPT)(answers_schema)
-
-
 def is_answers(source: object) -> bool:
     """Tell whether something is a document of answers, and no mapping of columns."""
     if not isinstance(source, Mapping):
         return False
     persons = source.get("persons")
     return source.get("kind") == KIND or (isinstance(persons, list) and all(isinstance(p, Mapping) for p in persons))
-
-
-def parse_answers(text: str | bytes) -> Any:  # noqa: ANN401 - checked where it is read
-    """Return the content of a JSON text; raises `DocumentError` where it is none, or names a field twice in one object."""
-    try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
-    except (ValueError, RecursionError) as fault:
-        if isinstance(fault, DocumentError):
-            raise
-        raise DocumentError("result.not_json", fault=fault) from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) < len(pairs):
-        raise DocumentError("responses.names_twice", twice=repeated(name for name, _ in pairs))
-    return out
-
-
-def _no_number(name: str) -> NoReturn:
-    raise DocumentError("responses.no_number", name=name)
 
 
 def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) -> Roles:
@@ -106,11 +83,16 @@ def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) ->
     return Roles(table, "person", "form" if any(forms) else None, {i: (f"answers.{i}",) for i in items}, ())
 
 
+@lru_cache(maxsize=KEPT)
+def _check_of(bank: ItemBank) -> Check:
+    return compiled(answers_schema(bank))
+
+
 def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
     if document.get("persons") == []:
         raise DocumentError("responses.no_answers", where=f"{KIND}.persons")
     try:
-        check_content(document, _schema(bank), {}, KIND)
+        check_document(document, _check_of(bank), KIND)
         json.dumps(document, ensure_ascii=False).encode()
     except DocumentError as fault:  # without the answers themselves, and with what to do here
         facts = {name: fact for name, fact in fault.facts.items() if name != "given"}
@@ -127,8 +109,6 @@ def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
     for k, person in enumerate(document["persons"]):
         for item, answer in person["answers"].items():
             place = f"{KIND}.persons[{k}].answers.{item}"
-            if isinstance(answer, float) and not math.isfinite(answer):
-                raise DocumentError("responses.no_number", name=place)
             negative = isinstance(answer, int) and answer < 0  # no code of a missing answer
             if negative and bank.item(item).type != "number":
                 raise DocumentError("responses.no_such_answers", where=place, bank=bank.id)

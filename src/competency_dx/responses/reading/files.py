@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from competency_dx.documents import parse_json
 from competency_dx.errors import LimitError, ResponsesError, phrase, require
 from competency_dx.findings import Finding, Template
 from competency_dx.limits import check_nesting, decompressed, limits_in_force, read_bytes
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.normalise import header_form
-from competency_dx.responses.reading.answers import is_answers, parse_answers
+from competency_dx.responses.reading.answers import is_answers
 from competency_dx.responses.reading.decoding import decode, disguise
 from competency_dx.responses.reading.headers import is_id
 from competency_dx.responses.reading.layout import (
@@ -347,7 +348,7 @@ def _json(path: Path, *, lines: bool) -> Table | str | Mapping[str, Any]:
         return text
     check_nesting(path.name, document)
     if is_answers(document):
-        return dict(parse_answers(text))
+        return dict(parse_json(text))
     if isinstance(document, list) and document:
         return from_records(document, path.name)
     raise ResponsesError("responses.json_shape", path=path)

@@ -1,0 +1,203 @@
+"""Small results of every kind, and the golden documents: one of each kind and schema version that this library ever wrote.
+
+``python tests/result/small_documents.py`` writes those of today's versions that are not there yet; what is there is never
+written anew, for it is what others hold.
+"""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+
+import numpy as np
+import pandas as pd
+
+import competency_dx as cdx
+from competency_dx.documents import JsonDocument
+from competency_dx.errors import CompetencyDxWarning
+from competency_dx.scoring import Reliability
+
+FOLDER = Path(__file__).parents[1] / "golden" / "documents"
+
+
+@cache
+def kinds(base: type[JsonDocument] = JsonDocument) -> dict[str, type[JsonDocument]]:
+    """Return the classes of documents by kind; none is in the service."""
+    for module in walk_packages(cdx.__path__, "competency_dx."):
+        if not module.name.startswith(("competency_dx.service", "competency_dx.__main__")):
+            import_module(module.name)
+    out = {base.kind: base} if hasattr(base, "kind") else {}
+    return out | {k: c for below in base.__subclasses__() for k, c in kinds(below).items()}
+
+
+@cache
+def bank() -> cdx.ItemBank:
+    """Return a bank of ten items of the mathematics bank, with the part of the framework that they need."""
+    whole = cdx.load_bank("mathematics")
+    single = [item for item in whole.items if item.type == "single" and item.misconceptions]
+    others = {item.type: item for item in whole.items if item.type != "single"}
+    few = (*single[:6], *others.values())
+    ids = [item.id for item in few]
+    needed = {n.code for item in few for code in item.competencies for n in whole.framework.lineage(code)}
+    framework = whole.framework.model_copy(
+        update={
+            "nodes": tuple(n for n in whole.framework.nodes if n.code in needed),
+            "prerequisites": tuple(e for e in whole.framework.prerequisites if {e.origin, e.destination} <= needed),
+        }
+    )
+    form = whole.forms[0].model_copy(update={"items": tuple(ids[:7]), "parts": {}, "anchors": ()})
+    used = {c for item in few for c in item.misconception_codes.values()}
+    header = whole.header.model_copy(
+        update={
+            "forms": (form,),
+            "reference_set": tuple(ids),
+            "misconceptions": {code: title for code, title in whole.misconceptions.items() if code in used},
+            "stimuli": {},
+        }
+    )
+    records = tuple(r for r in whole.parameters if r.item in ids)
+    few = tuple(item.model_copy(update={"enemies": (), "stimulus": None}) for item in few)
+    return replace(whole, header=header, items=few, framework=framework, parameters=records)
+
+
+@cache
+def responses() -> cdx.Responses:
+    """Return answers of five persons to the form."""
+    drawn = cdx.simulate(bank(), 5, rng=np.random.default_rng(1))
+    return replace(drawn, background={"school": np.array(["a", "b", "", "a", "b"], dtype=object)})
+
+
+@cache
+def chosen() -> cdx.Responses:
+    """Return options chosen by 40 persons."""
+    rng, single = np.random.default_rng(6), [item for item in bank().items if item.type == "single"]
+    given = {i.id: [list(i.options)[k] for k in rng.integers(0, len(i.options), 40)] for i in single}
+    return cdx.load_responses(pd.DataFrame(given), bank=bank())
+
+
+@cache
+def answers() -> pd.DataFrame:
+    """Return right and wrong answers of 60 persons to three items of each of two competencies."""
+    rng = np.random.default_rng(5)
+    theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], 60, method="cholesky")
+    right = rng.random((60, 6)) < 1 / (1 + np.exp(-(1.2 * np.repeat(theta, 3, axis=1) + rng.normal(0, 0.7, 6))))
+    return pd.DataFrame(right.astype(int), columns=["x0", "x1", "x2", "y3", "y4", "y5"])
+
+
+@cache
+def two() -> cdx.Calibration:
+    """Return a calibration of two competencies."""
+    return cdx.calibrate(answers(), dimensions={name: name[0] for name in answers().columns})
+
+
+@cache
+def groups() -> cdx.Calibration:
+    """Return a calibration of two groups with items of several families."""
+    data = answers().assign(s=lambda t: t["x0"] + t["x1"])
+    method = cdx.MarginalML(population=cdx.calibration.Population(by=["a", "b"] * 30))
+    return cdx.calibrate(data, model=dict.fromkeys(data.columns, "2PL") | {"s": "GPCM", "x0": "3PL"}, method=method)
+
+
+@cache
+def classes() -> cdx.ClassCalibration:
+    """Return a calibration of two attributes."""
+    q = pd.DataFrame({"A": [1, 1, 1, 0, 0, 1], "B": [0, 0, 0, 1, 1, 1]}, index=answers().columns)
+    return cdx.calibrate(answers(), model="GDINA", dimensions=q)
+
+
+@cache
+def profiles() -> cdx.DeficitProfiles:
+    """Return profiles of three persons with everything that profiles can hold."""
+    out = cdx.diagnose(responses().select(persons=["1", "2", "3"], items=bank().forms[0].items), bank())
+    out = out.with_misconceptions(cdx.find_misconceptions(chosen(), bank()))
+    return out.with_next_items(cdx.next_items(out, bank(), n=2))
+
+
+def _file(verb: Callable[..., JsonDocument]) -> JsonDocument:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "answers.parquet"
+        responses().to_frame().to_parquet(source)
+        return verb(source, Path(folder) / "out.parquet", bank())
+
+
+MAKERS: dict[str, Callable[[], JsonDocument]] = {
+    "item_bank": bank,
+    "responses": lambda: chosen().select(persons=["1", "2", "3", "4"]),
+    "calibration": groups,
+    "calibration_several": two,
+    "cross_check": lambda: cdx.cross_check(cdx.calibrate(answers()), answers()),
+    "factor_solution": lambda: cdx.calibration.rotated(
+        cdx.calibrate(answers(), dimensions=cdx.calibration.Exploratory(n=2))
+    ),
+    "class_calibration": classes,
+    "attribute_posteriors": lambda: cdx.classification.attribute_posteriors(
+        cdx.load_responses(answers()).select(persons=["1", "2", "3"]), classes()
+    ),
+    "classification_accuracy": lambda: cdx.classification.classification_accuracy(
+        cdx.load_responses(answers()), classes()
+    ),
+    "q_validation": lambda: cdx.classification.validate_q_matrix(cdx.load_responses(answers()), classes()),
+    "scores": lambda: cdx.score(responses(), bank()),
+    "scores_several": lambda: cdx.score(cdx.load_responses(answers()).select(persons=["1", "2", "3"]), two()),
+    "plausible_values": lambda: cdx.plausible_values(
+        responses(),
+        bank(),
+        n=2,
+        rng=np.random.default_rng(7),
+        conditioning=pd.DataFrame({"x": np.arange(5.0)}, index=list("12345")),
+    ),
+    "pooled": lambda: cdx.scoring.pool([[1.0, 2.0], [1.2, 2.1], [0.9, 2.2]], [[0.1, 0.1], [0.2, 0.2], [0.1, 0.1]]),
+    "reliability": lambda: _thin(cdx.reliability(bank(), responses=responses())),
+    "reliability_several": lambda: _thin(cdx.reliability(two())),
+    "file_scores": lambda: _file(cdx.score_file),
+    "file_profiles": lambda: _file(cdx.diagnose_file),
+    "item_analysis": lambda: cdx.check_items(chosen(), bank()),
+    "misconception_evidence": lambda: cdx.find_misconceptions(chosen().select(persons=["1", "2", "3", "4"]), bank()),
+    "next_items": lambda: cdx.next_items(profiles(), bank(), n=2),
+    "adaptive_simulation": lambda: cdx.adaptive.simulate_adaptive(bank(), 3, rng=np.random.default_rng(8), most=3),
+    "deficit_profiles": profiles,
+    "profile": lambda: profiles()["2"].issue("2026-09-01"),
+}
+"""Kinds, where there are several documents of one with a word more."""
+
+
+def _thin(found: Reliability) -> Reliability:
+    """Return a reliability at few points of the scale."""
+    return replace(found, theta=found.theta[..., ::40], information=found.information[..., ::40])
+
+
+def made(name: str) -> JsonDocument:
+    """Return the small result of this name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        return MAKERS[name]()
+
+
+def golden(name: str, version: int) -> Path:
+    """Return the file of a golden document."""
+    return FOLDER / f"{name}-{version}.json.gz"
+
+
+def read(file: Path) -> str:
+    """Return the text of a golden document."""
+    return gzip.decompress(file.read_bytes()).decode()
+
+
+def write(name: str, version: int, text: str) -> None:
+    """Write a golden document, which has the same bytes whenever that is."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    golden(name, version).write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+if __name__ == "__main__":
+    for one in MAKERS:
+        document = made(one)
+        if not golden(one, document.schema_version).exists():
+            write(one, document.schema_version, document.to_json())
