@@ -160,12 +160,19 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "file_profiles": lambda: _file(cdx.diagnose_file),
     "item_analysis": lambda: cdx.check_items(chosen(), bank()),
     "misconception_evidence": lambda: cdx.find_misconceptions(chosen().select(persons=["1", "2", "3", "4"]), bank()),
+    "group_report": lambda: cdx.compare_groups(_of_schools(), ["school"], headcount={"a": 40}),
     "next_items": lambda: cdx.next_items(profiles(), bank(), n=2),
     "adaptive_simulation": lambda: cdx.adaptive.simulate_adaptive(bank(), 3, rng=np.random.default_rng(8), most=3),
     "deficit_profiles": profiles,
     "profile": lambda: profiles()["2"].issue("2026-09-01"),
 }
 """Kinds, where there are several documents of one with a word more."""
+
+
+def _of_schools() -> cdx.DeficitProfiles:
+    """Return profiles of 30 persons of two schools."""
+    drawn = cdx.simulate(bank(), 30, rng=np.random.default_rng(1))
+    return cdx.diagnose(replace(drawn, background={"school": np.array(["a", "b"] * 15, dtype=object)}), bank())
 
 
 def _thin(found: Reliability) -> Reliability:

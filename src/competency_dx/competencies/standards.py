@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from competency_dx.arrays import Floats, value
 from competency_dx.bank import Text
 from competency_dx.errors import DiagnosisError
-from competency_dx.schemas import Finite
+from competency_dx.schemas import Finite, held_to
 
 Boundary = Literal["upper", "lower"]
 
@@ -49,9 +49,9 @@ class Standards:
     """
 
     id: str
-    cuts: tuple[Finite, ...]
-    levels: tuple[Level, ...]
-    boundaries: tuple[Boundary, ...]
+    cuts: Annotated[tuple[Finite, ...], held_to("C", exclusiveMinimum=0, exclusiveMaximum=100)]
+    levels: Annotated[tuple[Level, ...], held_to("cuts+1")]
+    boundaries: Annotated[tuple[Boundary, ...], held_to("cuts")]
     source: Text
 
     def __post_init__(self) -> None:

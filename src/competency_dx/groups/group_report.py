@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from competency_dx.errors import GroupError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 from competency_dx.result import MAX_LINES, Result, frame
+from competency_dx.schemas import Count, Ids, Probability, held_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,24 +55,24 @@ class GroupReport(Result):
     kind: ClassVar[str] = "group_report"
     pictures: ClassVar[tuple[str, ...]] = ("groups", "competencies")
 
-    by: tuple[str, ...]
-    groups: tuple[str, ...]
-    level: Ints
-    shown: Bools
-    n: Ints
-    headcount: Floats
-    smallest: int
-    interval: float
-    competencies: tuple[Competency, ...]
+    by: Ids
+    groups: Ids
+    level: Annotated[Ints, held_to("groups", minimum=0)]
+    shown: Annotated[Bools, held_to("groups")]
+    n: Annotated[Ints, held_to("groups", minimum=0)]
+    headcount: Annotated[Floats, held_to("groups", minimum=0)]
+    smallest: Count
+    interval: Probability
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
     standards: Standards
-    percent: Floats
-    percent_low: Floats
-    percent_high: Floats
-    share: Floats
-    share_low: Floats
-    share_high: Floats
-    need_low: Floats
-    need_high: Floats
+    percent: Annotated[Floats, held_to("groups", "competencies", minimum=0, maximum=100)]
+    percent_low: Annotated[Floats, held_to("groups", "competencies", minimum=0, maximum=100)]
+    percent_high: Annotated[Floats, held_to("groups", "competencies", minimum=0, maximum=100)]
+    share: Annotated[Floats, held_to("groups", "competencies", "standards.levels", minimum=0, maximum=1)]
+    share_low: Annotated[Floats, held_to("groups", "competencies", "standards.levels", minimum=0, maximum=1)]
+    share_high: Annotated[Floats, held_to("groups", "competencies", "standards.levels", minimum=0, maximum=1)]
+    need_low: Annotated[Floats, held_to("groups", "competencies", minimum=0)]
+    need_high: Annotated[Floats, held_to("groups", "competencies", minimum=0)]
     findings: tuple[Finding, ...]
     provenance: Provenance
 
