@@ -263,6 +263,7 @@ def main() -> None:
         imports,
         lambda: tables.commands(in_turn),
         lambda: tables.reading(in_turn),
+        tables.reports,
         demo,
     ]
     for part in parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -75,4 +76,36 @@ def reading(in_turn: InTurn) -> list[str]:
                 f"| 25,000 × {len(table.columns) - 1} raw answers read and scored from {what} | {ours:.2f} s | "
                 f"{ours / theirs:.1f} times its {theirs:.2f} s |"
             )
+    return rows
+
+
+REPORT = """
+import json, resource, sys, tempfile, time, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+import competency_dx as cdx
+bank = cdx.load_bank("mathematics")
+drawn = cdx.simulate(bank, int(sys.argv[1]), rng=np.random.default_rng(1)).select(items=bank.forms[0].items)
+profiles = cdx.diagnose(drawn, bank)
+with tempfile.TemporaryDirectory() as folder:
+    cdx.report(profiles.select(profiles.persons[:5]), folder + "/warm")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    cdx.report(profiles, folder + "/report")
+    taken = time.process_time() - start
+more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+print(json.dumps({"taken": taken, "more": more}))
+"""
+
+
+def reports() -> list[str]:
+    """Return rows for the report of a cohort: all pages and tables, processor time and memory beyond the profiles."""
+    rows = []
+    for persons in (300, 3000):
+        program = [sys.executable, "-c", REPORT, str(persons)]
+        found = json.loads(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
+        rows.append(
+            f"| report of {persons:,} persons: pages, CSV, workbook, JSON | {found['taken']:.1f} s of CPU | "
+            f"{persons / found['taken']:.0f} pages a second, {found['more']:.0f} MB beyond the profiles |"
+        )
     return rows

@@ -1,4 +1,4 @@
-"""A process forked after threads computes the same, and one forked in the middle of a computation says so; nothing hangs."""
+"""Threads and processes give the same bytes; a process forked amid a computation says that it cannot; nothing hangs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import subprocess
 import sys
 
 import pytest
-
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
 COMMON = """
 import os, sys, threading, time, warnings
@@ -35,7 +33,6 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 POOL = """
-from multiprocessing import get_context
 with get_context("fork").Pool(2) as pool:
     print(0 if pool.map(scored, range(4)) == [before] * 4 else 1)
 """
@@ -63,9 +60,41 @@ assert scored() == before
 """
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.parametrize("program", [AFTER, POOL, AMID], ids=["after", "pool", "amid"])
 def test_a_fork_after_threads(program: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", COMMON + program], capture_output=True, text=True, check=False, timeout=240
     )
     assert (done.stdout.strip(), done.returncode) == ("0", 0), done.stderr
+
+
+PROFILES = """
+import hashlib, json, warnings
+from concurrent.futures import ThreadPoolExecutor
+warnings.simplefilter("ignore")
+import competency_dx as cdx
+bank = cdx.load_bank("physics")
+chosen = [item for item in bank.items if item.type == "single"]
+
+def profile_of(person):
+    answers = {item.id: [*item.options][(person + k) % len(item.options)] for k, item in enumerate(chosen)}
+    request = json.dumps({"persons": [{"person": f"T-{person}", "answers": answers}]})
+    profiles = cdx.diagnose(cdx.load_responses(cdx.responses.parse_answers(request), bank=bank), bank)
+    return profiles[f"T-{person}"].to_json()
+
+alone = [profile_of(person) for person in range(12)]
+assert len(set(alone)) == 12
+with ThreadPoolExecutor(8) as pool:
+    assert list(pool.map(profile_of, [*range(12)] * 2)) == alone * 2
+print(hashlib.sha256("".join(alone).encode()).hexdigest())
+"""
+
+
+def test_eight_threads_and_two_processes_give_the_same_bytes() -> None:
+    """In a process eight threads give the profiles of one after the other; two processes at once give the same."""
+    program = [sys.executable, "-c", PROFILES]
+    both = [subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    outcomes = [process.communicate(timeout=240) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outcomes
+    assert len({out for out, _ in outcomes}) == 1
