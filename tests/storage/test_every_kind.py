@@ -127,10 +127,10 @@ elif task == "full":
 elif task == "disk":  # a disk that is nearly full, then one that cannot be written
     write(0)
     filler = place / "filler"
-    with filler.open("wb") as file:
+    with filler.open("wb", buffering=0) as file:
         try:
             while True:
-                file.write(b"x" * 4096); file.flush()
+                file.write(b"x" * 4096)
         except OSError:
             pass
     before = state()
