@@ -135,3 +135,12 @@ def test_right_answers_as_json_has_them_earn_all_points(bank: cdx.ItemBank, what
     read = load_responses([record], bank=bank)
     assert read.scores[read.observed].tolist() == read.max_scores[read.observed[0]].tolist()
     assert read.observed.sum() == sum(record[item.id] is not None for item in bank.items)
+
+
+def test_who_answered_is_not_remembered() -> None:
+    bank, who = BANKS[0], "T-417"
+    item = next(item for item in bank.items if item.type == "single")
+    known = table._one_cell.cache_info().misses
+    for person in (who, f"{who}1"):
+        load_responses({"persons": [{"person": person, "answers": {item.id: right(item)}}]}, bank=bank)
+    assert table._one_cell.cache_info().misses <= known + 1

@@ -21,7 +21,7 @@ from competency_dx.documents import parse_json
 from competency_dx.errors import DocumentError, repeated
 from competency_dx.responses.missing import Reason
 from competency_dx.responses.reading.roles import Roles, refuse_personal
-from competency_dx.responses.reading.table import KEPT_CELLS, Column, Table, cell_text, column
+from competency_dx.responses.reading.table import KEPT_CELLS, Column, Table, cell_text, column, fresh_column
 
 if TYPE_CHECKING:
     from competency_dx.responses.reading.layout import Layout
@@ -65,7 +65,7 @@ def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) ->
     of_form = {f.id: set(f.items) for f in bank.forms}
     shown = [of_form.get(p.get("form") or "", set()) | set(p["answers"]) for p in persons]
     named = set().union(*shown)
-    columns = {"person": column("person", [p["person"] for p in persons])}
+    columns = {"person": fresh_column("person", [p["person"] for p in persons])}  # who they are is not remembered
     forms = [p.get("form") for p in persons]
     if any(forms):
         columns["form"] = column("form", forms)

@@ -147,7 +147,7 @@ def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pan
     if isinstance(cells, list) and len(cells) == 1 and _is_short(cells[0]):
         limits_in_force().check(name, cell_length=len(str(cells[0])))
         return _one_cell(name, cells[0])
-    return _column(name, cells)
+    return fresh_column(name, cells)
 
 
 def _is_short(cell: object) -> bool:
@@ -159,10 +159,11 @@ def _is_short(cell: object) -> bool:
 
 @lru_cache(maxsize=KEPT_CELLS, typed=True)
 def _one_cell(name: str, cell: object) -> Column:
-    return _column(name, [cell])
+    return fresh_column(name, [cell])
 
 
-def _column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
+def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
+    """Factorise cells as `column` does, and remember none."""
     codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
     contents = whole_numbers([cell_text(u) for u in unique])
     limits_in_force().check(name, cell_length=max((len(text) for text, _ in contents), default=0))
