@@ -66,6 +66,7 @@ def _number(x: Any, rng: random.Random) -> Any:
 def mutated(document: Any, rng: random.Random) -> str:
     """Return the text of a document with one to three things in it changed."""
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
+        document = _copy(document, None)  # nothing is in two places, or in a list of this module
         holders = list(_holders(document))
         by_depth = rng.random() < 0.5  # arrays have the most places; every field should be met
         few = [h for h in holders if isinstance(h, dict)] if by_depth else holders
