@@ -6,10 +6,11 @@ import contextlib
 import datetime as dt
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -32,6 +33,7 @@ from competency_dx.bank import (
     shipped_banks,
 )
 from competency_dx.bank.bank_file import BankDocument, read_yaml
+from competency_dx.bank.document import Document
 from competency_dx.bank.item import ALLOWED_RULES
 from competency_dx.bank.item_bank import BankRecord
 from competency_dx.bank.workbook import EXAMPLES
@@ -57,6 +59,51 @@ def test_every_field_has_a_column() -> None:
     for root, document in (("header", BankDocument), ("items", Item), ("parameters", ParameterRecord)):
         assert root in BankRecord.__annotations__
         assert {path[1] for path in covered if path[0] == root and len(path) > 1} == set(document.model_fields)
+
+
+def leaves(kind: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the fields of a document type that hold no document, with their types without None."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        yield from leaves(args[0], path)
+    elif origin in {Union, UnionType}:
+        for part in args:
+            yield from leaves(part, path) if part is not NoneType else ()
+    elif isinstance(kind, type) and issubclass(kind, Document):
+        for name, field in kind.model_fields.items():
+            yield from leaves(field.annotation, (*path, name))
+    elif origin is dict and get_origin(args[0]) is Literal:
+        for choice in get_args(args[0]):
+            yield from leaves(args[1], (*path, choice))
+    elif origin in {tuple, dict} and next(leaves(args[origin is dict]))[0]:
+        yield from leaves(args[origin is dict], path)
+    else:
+        yield path, kind
+
+
+def test_columns_are_the_fields_of_the_documents() -> None:
+    """The kinds and choices that workbook.toml tells are those of the types."""
+    plans, kinds = sheet_plans(), {}
+    for root, document in get_type_hints(BankRecord).items():
+        for path, kind in leaves(document, (root,)):
+            kinds.setdefault(path, []).append(kind)
+    columns = {(*p.at, *(c.path.split(".") if c.path[0] != "@" else ())): c for p in plans for c in p.columns}
+    elsewhere = {(*p.at, *f.split(".")) for p in plans for f in p.fields}
+    assert kinds.keys() - columns.keys() - elsewhere == {("digest",), ("provenance",)}  # of no author
+    assert {path for path, c in columns.items() if c.path[0] != "@"} <= {
+        *kinds,
+        ("items", "stimulus", "table", "cells"),
+    }
+    for path, found in kinds.items():
+        column = columns.get(path)
+        if column is None or column.path[0] == "@":
+            continue
+        literal = [get_args(kind) for kind in found if get_origin(kind) is Literal]
+        choices = tuple(dict.fromkeys(choice for part in literal for choice in part if isinstance(choice, str)))
+        assert column.choices == choices, path
+        whole = {int in (kind, *map(type, get_args(kind))) for kind in found}
+        assert (column.kind == "integer") == (whole == {True}), (path, found)
+        assert (column.kind == "number") == (found == [float]), path
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

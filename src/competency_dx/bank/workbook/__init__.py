@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from competency_dx.bank.api import load_framework
 from competency_dx.bank.bank_file import read_yaml
-from competency_dx.bank.framework import CompetencyFramework, is_shipped
+from competency_dx.bank.framework import is_shipped
 from competency_dx.bank.item_bank import ItemBank, as_bank
 from competency_dx.bank.item_bank import content as content_of
 from competency_dx.bank.workbook.from_sheets import bank_of
 from competency_dx.bank.workbook.sheet_reading import CellFaults, typed_rows
 from competency_dx.bank.workbook.xlsx_cells import read_grids
-from competency_dx.bank.workbook.xlsx_pages import BookContent, workbook_of
+from competency_dx.bank.workbook.xlsx_pages import BookContent
 from competency_dx.errors import BankError, wrong_type
 from competency_dx.limits import reading
 from competency_dx.storage import whole_file, write_whole
@@ -60,11 +60,9 @@ def save_bank_workbook(bank: ItemBank, path: str | Path, *, language: WorkbookLa
     if is_shipped(bank.framework):
         del plain["framework"]
     subject = bank.header.subject if bank.header.subject in bank.framework else ""
-    book = workbook_of(
-        BookContent(bank=plain, framework=bank.framework, examples={"items": []}, subject=subject, language=language)
-    )
+    book = BookContent(bank=plain, framework=bank.framework, subject=subject, language=language)
     with whole_file(_named(path)) as draft:
-        draft.write_bytes(book)
+        draft.write_bytes(book.workbook())
         if lost := _lost(bank, draft):
             raise BankError("bank.workbook_loses", id=bank.id, places=lost)
     return Path(path)
@@ -90,16 +88,18 @@ def save_bank_template(path: str | Path, *, subject: str = "", language: Workboo
     framework = load_framework("teacher")
     if subject:
         framework.node(subject)
-    header = _new_header(_named(path).stem, framework, subject, language)
-    examples = {"items": read_yaml(EXAMPLES)[language]}
-    book = BookContent(
-        bank={"header": header, "items": [], "parameters": []},
-        framework=framework,
-        examples=examples,
-        subject=subject,
-        language=language,
-    )
-    return write_whole(path, workbook_of(book))
+    header = {
+        "schema_version": 3,
+        "id": _named(path).stem,
+        "subject": subject,
+        "version": "0.1.0",
+        "framework": {"id": framework.id, "version": framework.version},
+        "language": language,
+        "reference_set": "all",
+    }
+    bank, examples = {"header": header, "items": [], "parameters": []}, read_yaml(EXAMPLES)[language]
+    book = BookContent(bank=bank, framework=framework, subject=subject, language=language, examples=examples)
+    return write_whole(path, book.workbook())
 
 
 def _named(path: object) -> Path:
@@ -108,18 +108,6 @@ def _named(path: object) -> Path:
     if Path(path).suffix.lower() != ".xlsx":
         raise BankError("bank.workbook_name", path=path)
     return Path(path)
-
-
-def _new_header(name: str, framework: CompetencyFramework, subject: str, language: str) -> dict[str, Any]:
-    return {
-        "schema_version": 3,
-        "id": name,
-        "subject": subject,
-        "version": "0.1.0",
-        "framework": {"id": framework.id, "version": framework.version},
-        "language": language,
-        "reference_set": "all",
-    }
 
 
 def _lost(bank: ItemBank, path: Path) -> list[str]:

@@ -16,17 +16,7 @@ from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item import KEY_FORMS, Item
 from competency_dx.bank.item_bank import ItemBank
 from competency_dx.bank.parameter_record import ParameterRecord
-from competency_dx.bank.workbook.sheet_plan import (
-    CODE,
-    CONTENT,
-    FIELD,
-    ITEM,
-    NUMBERED,
-    SheetPlan,
-    difficulty,
-    shape_of,
-    sheet_plans,
-)
+from competency_dx.bank.workbook.sheet_plan import CODE, CONTENT, FIELD, ITEM, NUMBERED, SheetPlan, sheet_plans
 from competency_dx.bank.workbook.sheet_reading import CellFaults, TypedCell, TypedRow, meant, said
 from competency_dx.display import toml_content
 from competency_dx.errors import LANGUAGES, BankError
@@ -52,26 +42,22 @@ def bank_of(rows: Mapping[str, Sequence[TypedRow]], faults: CellFaults) -> ItemB
         "misconception": [said(row, CODE) for row in rows["misconceptions"]],
         **({"competency": [node.code for node in framework.nodes]} if framework else {}),
     }
-    for name in sorted(plans.keys() - OF_FRAMEWORK, key=lambda name: (name != "items", list(plans).index(name))):
+    for name in ("items", *(name for name in plans if name not in {"items", *OF_FRAMEWORK})):
         build.add(plans[name], [build.looked_up(row, known) for row in rows[name]])
     build.settle_keys()
     header = build.checked(BankDocument, ("header",))
-    items = {name: build.checked(Item, ("items", name)) for name in build.root.get("items", {})}
-    build.judge({name: item.max_score for name, item in items.items() if item is not None})
+    items = [build.checked(Item, ("items", name)) for name in build.root.get("items", {})]
+    build.judge({item.id: item.max_score for item in items if item})
     records = [build.checked(ParameterRecord, ("parameters", name)) for name in build.root.get("parameters", {})]
     if not items:
-        faults.add("bank.no_items", {at: f"{plans['items'].title(at)}!A2" for at in LANGUAGES})
+        faults.add("bank.no_items", {at: f"{plans['items'].words[at]}!A2" for at in LANGUAGES})
     if "header" not in build.root:
-        faults.add("bank.sheet_missing", {at: f"{plans['bank'].title(at)}!A1" for at in LANGUAGES})
+        faults.add("bank.sheet_missing", {at: f"{plans['bank'].words[at]}!A1" for at in LANGUAGES})
     if faults.said or header is None or framework is None:
         return None
+    made, parameters = tuple(item for item in items if item), tuple(record for record in records if record)
     try:
-        return ItemBank(
-            header=header,
-            items=tuple(i for i in items.values() if i is not None),
-            framework=framework,
-            parameters=tuple(r for r in records if r is not None),
-        )
+        return ItemBank(header=header, items=made, framework=framework, parameters=parameters)
     except BankError as fault:
         build.blame(fault.state if isinstance(fault.state, tuple) else (fault,))
     return None
@@ -86,28 +72,24 @@ class _Assembly:
         self.cells: dict[Loc, TypedCell] = {}
         self.keys: dict[Loc, list[TypedRow]] = {}
 
-    def looked_up(self, row: TypedRow, known: Mapping[str, Iterable[str]]) -> TypedRow:
+    def looked_up(self, row: TypedRow, known: Mapping[str, Sequence[str]]) -> TypedRow:
         """Return a row with the codes that its cells mean; a cell without one is noted."""
         out = dict(row)
         for path, cell in row.items():
-            codes = known.get(cell.column.refers)
-            if codes is None or cell.content is None or cell.content == "all":
+            codes, content = known.get(cell.column.refers), cell.content
+            if codes is None or content is None or content == "all":
                 continue
-            given = cell.content if isinstance(cell.content, list) else [cell.content]
-            found = [self._meant(cell, part, codes) for part in given]
-            content: Any = found if isinstance(cell.content, list) else found[0]
-            out[path] = replace(cell, content=None if None in found else content)
+            found = [self._meant(cell, part, codes) for part in (content if isinstance(content, list) else [content])]
+            meaning = found if isinstance(content, list) else found[0]
+            out[path] = replace(cell, content=None if None in found else meaning)
         return out
 
     def _meant(self, cell: TypedCell, given: object, known: Iterable[str]) -> str | None:
         known = list(known)
         if (out := meant(str(given), known)) is None:
             near = get_close_matches(str(given), known, NEAREST, cutoff=0.5) or known
-            self._fault("bank.cell_unknown", cell, given=given, known=near)
+            self.faults.add("bank.cell_unknown", cell, given=given, known=near)
         return out
-
-    def _fault(self, code: str, cell: TypedCell, **facts: object) -> None:
-        self.faults.add(code, cell.place, heading=cell.heading, **facts)
 
     def _set(self, path: Loc, cell: TypedCell, content: object, code: TypedCell | None = None) -> None:
         """Put what a cell says in its place, under a code that is told once; an empty cell has its place too."""
@@ -119,7 +101,7 @@ class _Assembly:
             node[name] = node.get(name) or {}
             node = node[name]
         if path[-1] in node:
-            self._fault("bank.cell_twice", code or cell, given=path[-1])
+            self.faults.add("bank.cell_twice", code or cell, given=path[-1])
         node[path[-1]] = content
 
     def _at(self, path: Loc) -> Any:  # noqa: ANN401 - plain data
@@ -153,7 +135,7 @@ class _Assembly:
         if plan.holder != "one":
             at = (*at, said(row, KEYED.get(plan.id, CODE)))
         if at in self.cells:
-            self._fault("bank.cell_twice", first, given=first.content)
+            self.faults.add("bank.cell_twice", first, given=first.content)
         return at
 
     def _document(self, plan: SheetPlan, at: Loc, row: TypedRow) -> None:
@@ -173,27 +155,27 @@ class _Assembly:
                     usual = 1.0 if column.of == "number" else None  # a weight
                     self._set((*path, cell.content), cell, usual if number is None else number)
                 elif number is not None:
-                    self._fault("bank.cell_empty", cell)
+                    self.faults.add("bank.cell_empty", cell)
                 self.cells.setdefault(path, cell)
 
     def _entry(self, plan: SheetPlan, at: Loc, row: TypedRow) -> None:
         """Add one element of a list or a mapping, or keep it where it is of the key, whose form depends on the type."""
-        field = plan.fields[0] if len(plan.fields) == 1 else said(row, FIELD)
+        field = next(iter(plan.fields)) if len(plan.fields) == 1 else said(row, FIELD)
         cell, code = row.get(CONTENT, row[ITEM]), row.get(CODE, row[ITEM])
-        shape = "" if field is None else shape_of(plan.at, field)
+        shape = plan.fields.get(field or "")
         path = (*at, *(field or "").split("."))
         if not field or (cell.content is None and shape != "lists"):
-            self._fault("bank.cell_empty", cell if field else row.get(FIELD, row[ITEM]))
+            self.faults.add("bank.cell_empty", cell if field else row.get(FIELD, row[ITEM]))
         elif shape == "key":
             self.keys.setdefault(at, []).append(row)
         elif shape == "list":
             self._superfluous(row)
             self._set((*path, len(self._at(path))), cell, cell.content)
         elif code.content is None:
-            self._fault("bank.cell_empty", code)
+            self.faults.add("bank.cell_empty", code)
         elif shape == "mapping":
             if not (number := cell.content.strip()).isdecimal():
-                self._fault("bank.cell_whole", cell, given=number)
+                self.faults.add("bank.cell_whole", cell, given=number)
             self._set((*path, code.content), code, int(number) if number.isdecimal() else None)
         elif cell.content is None:
             self._set((*path, code.content), code, None if self._at((*path, code.content)) else [])
@@ -202,7 +184,7 @@ class _Assembly:
 
     def _superfluous(self, row: TypedRow) -> None:
         if said(row, CODE) is not None:
-            self._fault("bank.cell_superfluous", row[CODE], given=said(row, CODE))
+            self.faults.add("bank.cell_superfluous", row[CODE], given=said(row, CODE))
 
     def settle_keys(self) -> None:
         """Give each item its key in the form of its type, the codes of options and of the left side looked up."""
@@ -210,21 +192,21 @@ class _Assembly:
             at, kind = ("items", name), item.get("type")
             rows, form = self.keys.get(at, []), KEY_FORMS.get(kind, str)
             if not rows and kind and not {kind, item.get("scoring", {}).get("rule")} & WITHOUT_KEY:
-                self._fault("bank.cell_no_key", self.cells[at], given=name)
+                self.faults.add("bank.cell_no_key", self.cells[at], given=name)
             for k, row in enumerate(rows):
                 cell, options = row[CONTENT], item.get("options", {})
                 content = cell.content if kind == "text" else cell.content.strip()
                 if kind in WITH_OPTIONS and options:
                     content = self._meant(cell, content, options)
                 if kind == "digits" and cell.kind == "number":
-                    self._fault("bank.cell_digits", cell, given=content)
+                    self.faults.add("bank.cell_digits", cell, given=content)
                 if form is dict:
                     code = self._meant(row[CODE], said(row, CODE) or "", item.get("left", {}))
                     self._set((*at, "key", code or ""), row[CODE], content)
                     continue
                 self._superfluous(row)
                 if form is str and k:
-                    self._fault("bank.cell_second_key", cell, given=name)
+                    self.faults.add("bank.cell_second_key", cell, given=name)
                 else:
                     self._set((*at, "key", k) if form is tuple else (*at, "key"), cell, content)
             if form is dict and rows:  # in the order of the left side
@@ -237,30 +219,35 @@ class _Assembly:
         cell = rows[0].get("framework.id") if rows else None
         if cell is None or cell.content in shipped_frameworks():
             return None if cell is None else load_framework(cell.content)
-        self._fault("bank.cell_unknown", cell, given=cell.content, known=shipped_frameworks())
+        self.faults.add("bank.cell_unknown", cell, given=cell.content, known=shipped_frameworks())
         return None
 
     def judge(self, most: Mapping[str, int]) -> None:
         """Make provisional parameters out of difficulties in words, of the items whose most points are given."""
+        usual = dict(toml_content("bank", "workbook")["difficulty"])
+        words, apart, error = (usual.pop(name) for name in ("words", "between_steps", "se_b"))
         for name, record in list(self.root.get("parameters", {}).items()):
-            b = record.get("b", {})
-            if words := [part for part in b.values() if isinstance(part, str)]:
-                judged = difficulty(words[0], most.get(name, 1))
-                self.root["parameters"][name] = judged | {k: part for k, part in record.items() if k != "b"}
+            b, n = record.pop("b", {}), most.get(name, 1)
+            if judged := next((part for part in b.values() if isinstance(part, str)), None):
+                steps = [words[judged]["b"] + apart * (k - (n - 1) / 2) for k in range(n)]
+                usual |= {"model": "2PL" if n == 1 else "GPCM", "b": steps, "se_b": [error] * n}
+                self.root["parameters"][name] = usual | record
             elif b:
-                record["se_b"] = {n: record.get("se_b", {}).get(n) for n in range(max(b) + 1)}
+                record |= {"b": b, "se_b": {step: record.get("se_b", {}).get(step) for step in range(max(b) + 1)}}
 
     def checked(self, kind: type[D], at: Loc) -> D | None:
         """Return the document of a place, None where the cells it comes from have faults."""
         try:
             return kind.model_validate(_listed(self._at(at)))
         except ValidationError as error:
+            faulty = any(c.place in self.faults.said for path, c in self.cells.items() if path[: len(at)] == at)
             for fault in error.errors(include_url=False):
                 cause = fault.get("ctx", {}).get("error")
                 field = _field_of(cause.code) if isinstance(cause, BankError) else ()
-                cell, follows = self._near((*at, *fault["loc"], *field)), not fault["loc"] and self._faulty(at)
-                if cell is not None and not follows:  # else what other cells lack explains it
-                    self.faults.add("bank.cell_fault", cell.place, fault=fault_sentence(fault, cell.heading))
+                cell = self._near((*at, *fault["loc"], *field))
+                if cell is not None and (fault["loc"] or not faulty):  # else what other cells lack explains it
+                    told = fault_sentence(fault, cell.column.headings)
+                    self.faults.add("bank.cell_fault", cell.place, fault=told)
         return None
 
     def blame(self, faults: Iterable[BankError]) -> None:
@@ -275,9 +262,6 @@ class _Assembly:
                 field = ("items", item, *field)
             if (cell := self._near(field or ("header",))) is not None:
                 self.faults.add("bank.cell_fault", cell.place, fault=fault)
-
-    def _faulty(self, at: Loc) -> bool:
-        return any(cell.place in self.faults.said for path, cell in self.cells.items() if path[: len(at)] == at)
 
     def _near(self, loc: Loc) -> TypedCell | None:
         """Return the cell of a place in a document, the first below it, or the one of what it is a part of."""

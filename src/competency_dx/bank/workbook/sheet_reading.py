@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from competency_dx.arrays import value
-from competency_dx.bank.workbook.sheet_plan import SheetColumn, SheetPlan, sheet_plans, word
-from competency_dx.bank.workbook.sheet_rows import EMPTY
+from competency_dx.bank.workbook.sheet_plan import EMPTY, NUMBERED, SheetColumn, SheetPlan, sheet_plans
 from competency_dx.bank.workbook.xlsx_cells import CellKind, SheetCell, SheetGrid, across
 from competency_dx.display import toml_content
 from competency_dx.errors import LANGUAGES, phrase
@@ -19,6 +18,7 @@ MOST_DIGITS = 3
 """Of the number in a heading: a list has as many parts."""
 _SEPARATOR = re.compile(r"[\s;,]+")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_EXPECTED = {"choice": "bank.cell_choice", "integer": "bank.cell_whole"}
 
 
 @value
@@ -29,11 +29,6 @@ class TypedCell:
     place: str
     kind: CellKind
     column: SheetColumn
-
-    @property
-    def heading(self) -> dict[str, str]:
-        """Return the heading of its column."""
-        return both_headings(self.column)
 
 
 TypedRow = Mapping[str, TypedCell]
@@ -51,9 +46,11 @@ class CellFaults:
     def __init__(self) -> None:
         self.said: dict[str, dict[str, str]] = {}
 
-    def add(self, code: str, place: str | Mapping[str, str], **facts: object) -> None:
+    def add(self, code: str, at: TypedCell | str | Mapping[str, str], **facts: object) -> None:
         """Note what is wrong with a cell, once; the first fault of a cell is the one that explains the others."""
-        self.said.setdefault(str(place), phrase(code, place=place, **facts))
+        place = at.place if isinstance(at, TypedCell) else at
+        heading = {"heading": at.column.headings} if isinstance(at, TypedCell) else {}
+        self.said.setdefault(str(place), phrase(code, place=place, **heading, **facts))
 
     def text(self, language: str) -> str:
         """Return one line a fault."""
@@ -72,66 +69,50 @@ def meant(text: str, known: Iterable[str]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def is_example(content: object) -> bool:
-    """Return whether a row is one of the examples of the template, which are not read."""
-    return isinstance(content, str) and content.startswith(tuple(toml_content("bank", "workbook")["examples"].values()))
-
-
-def _difficulty_word(text: str) -> str | None:
-    """Return the name of a difficulty from its word in one of the languages."""
-    words = toml_content("bank", "workbook")["difficulty"]["words"]
-    return next((name for name, both in words.items() if folded(text) in {folded(both[at]) for at in LANGUAGES}), None)
-
-
 def typed_rows(grids: Iterable[SheetGrid], faults: CellFaults) -> dict[str, list[TypedRow]]:
     """Return the rows of each sheet by the path of their columns; what cannot be read is noted and left out."""
-    names = {folded(plan.title(at)): plan for plan in sheet_plans() for at in LANGUAGES}
+    names = {folded(plan.words[at]): plan for plan in sheet_plans() for at in LANGUAGES}
     aside = {folded(both[at]) for both in toml_content("bank", "workbook")["aside"].values() for at in LANGUAGES}
     out: dict[str, list[TypedRow]] = {plan.id: [] for plan in sheet_plans()}
     for grid in grids:
         plan = names.get(folded(grid.name))
-        if plan is None:
-            if folded(grid.name) not in aside and not grid.name.startswith("#"):
-                sheets = {at: ", ".join(p.title(at) for p in sheet_plans()) for at in LANGUAGES}
-                faults.add("bank.sheet_unknown", f"{grid.name}!A1", sheets=sheets)
-            continue
-        for ref in grid.merged:
-            faults.add("bank.cell_merged", f"{grid.name}!{ref}")
-        out[plan.id] += list(_rows(plan, across(grid) if plan.layout == "facts" else grid, faults))
+        if plan is not None:
+            for ref in grid.merged:
+                faults.add("bank.cell_merged", f"{grid.name}!{ref}")
+            out[plan.id] += _rows(plan, across(grid) if plan.layout == "facts" else grid, faults)
+        elif folded(grid.name) not in aside and not grid.name.startswith("#"):
+            sheets = {at: ", ".join(p.words[at] for p in sheet_plans()) for at in LANGUAGES}
+            faults.add("bank.sheet_unknown", f"{grid.name}!A1", sheets=sheets)
     return out
 
 
 def _rows(plan: SheetPlan, grid: SheetGrid, faults: CellFaults) -> Iterator[TypedRow]:
-    headings = _headings(plan, grid, faults)
-    first = next((at for at, column in headings.items() if column.path == plan.columns[0].path), None)
+    headings, owner = _headings(plan, grid, faults), plan.columns[0]
+    first = next((at for at, column in headings.items() if column.path == owner.path), None)
     if first is None and grid.cells and not grid.turned:
-        faults.add("bank.heading_missing", f"{grid.name}!A1", heading=both_headings(plan.columns[0]))
+        faults.add("bank.heading_missing", f"{grid.name}!A1", heading=owner.headings)
         return
+    examples = tuple(toml_content("bank", "workbook")["examples"].values())
     for row in sorted({at for at, _ in grid.cells if at > 1}):
-        owner, place = grid.cells.get((row, first or 1)), grid.place(row, first or 1)
-        if owner is not None and is_example(owner.content):
+        code, place = grid.cells.get((row, first or 1)), grid.place(row, first or 1)
+        if code is not None and str(code.content).startswith(examples):
             continue
         if row in grid.hidden or not grid.visible:
             faults.add("bank.cell_hidden", place)
         out = {column.path: _cell(grid, (row, at), column, faults) for at, column in headings.items()}
-        if said(out, plan.columns[0].path) is not None or grid.turned:
+        if said(out, owner.path) is not None or grid.turned:
             yield out
         elif any(cell.content is not None for cell in out.values()):
-            faults.add("bank.cell_no_owner", place, heading=both_headings(plan.columns[0]))
+            faults.add("bank.cell_no_owner", place, heading=owner.headings)
 
 
 def _headings(plan: SheetPlan, grid: SheetGrid, faults: CellFaults) -> dict[int, SheetColumn]:
     """Return the column of each place of the first row."""
-    plain = {folded(c.heading(at)): c for c in plan.columns for at in LANGUAGES}
-    ends = {
-        folded(part.heading(at).rsplit(" ", 1)[0]): (c, k)
-        for c in plan.columns
-        if c.kind in {"wide", "levels", "pairs"}
-        for k, part in enumerate(c.numbered(0))
-        for at in LANGUAGES
-    }
+    plain = {folded(heading): c for c in plan.columns for heading in c.headings.values()}
+    numbered = [(c, k, part) for c in plan.columns if c.kind in NUMBERED for k, part in enumerate(c.numbered(0))]
+    ends = {folded(h.rpartition(" ")[0]): (c, k) for c, k, part in numbered for h in part.headings.values()}
     out: dict[int, SheetColumn] = {}
-    for (_, at), cell in sorted((k, c) for k, c in grid.cells.items() if k[0] == 1):
+    for at, cell in sorted((column, cell) for (row, column), cell in grid.cells.items() if row == 1):
         text, place = folded(str(cell.content)), grid.place(1, at)
         stem, _, number = text.rpartition(" ")
         column = plain.get(text)
@@ -139,44 +120,30 @@ def _headings(plan: SheetPlan, grid: SheetGrid, faults: CellFaults) -> dict[int,
             wide, part = ends[stem]
             column = wide.numbered(int(number))[part]
         if column is None:
-            faults.add("bank.heading_unknown", place, given=cell.content, headings=_named(plan))
+            headings = {language: ", ".join(c.heading(language) for c in plan.columns) for language in LANGUAGES}
+            faults.add("bank.heading_unknown", place, given=cell.content, headings=headings)
         elif column.path in {c.path for c in out.values()}:
-            faults.add("bank.heading_twice", place, heading=both_headings(column))
+            faults.add("bank.heading_twice", place, heading=column.headings)
         else:
             out[at] = column
     return out
 
 
-def _named(plan: SheetPlan) -> dict[str, str]:
-    return {at: ", ".join(c.heading(at) for c in plan.columns) for at in LANGUAGES}
-
-
-def both_headings(column: SheetColumn) -> dict[str, str]:
-    """Return the heading of a column in both languages."""
-    return {at: column.heading(at) for at in LANGUAGES}
-
-
 def _cell(grid: SheetGrid, at: tuple[int, int], column: SheetColumn, faults: CellFaults) -> TypedCell:
     """Return what a cell says, or nothing with a fault that tells why."""
-    place, cell, content = grid.place(*at), grid.cells.get(at), None
+    cell, fault = grid.cells.get(at), ""
     if cell is None or (isinstance(cell.content, str) and not cell.content.strip()):
-        return TypedCell(content=None, place=place, kind="text", column=column)
+        return TypedCell(content=None, place=grid.place(*at), kind="text", column=column)
+    content = None
     if cell.kind in {"formula", "error", "boolean"} or (cell.kind == "date" and column.name != "date"):
-        faults.add(_UNREADABLE[cell.kind], place, heading=both_headings(column), given=cell.content)
+        fault = f"bank.cell_{cell.kind}"
     elif (content := _typed(cell, column)) is None:
-        words = {at: ", ".join(word(column, c, at) for c in column.choices) for at in LANGUAGES}
-        code = _EXPECTED.get(column.kind, "bank.cell_number")
-        faults.add(code, place, heading=both_headings(column), given=cell.content, words=words)
-    return TypedCell(content=content, place=place, kind=cell.kind, column=column)
-
-
-_EXPECTED = {"choice": "bank.cell_choice", "integer": "bank.cell_whole"}
-_UNREADABLE = {
-    "formula": "bank.cell_formula",
-    "error": "bank.cell_error",
-    "boolean": "bank.cell_boolean",
-    "date": "bank.cell_date",
-}
+        fault = _EXPECTED.get(column.kind, "bank.cell_number")
+    out = TypedCell(content=content, place=grid.place(*at), kind=cell.kind, column=column)
+    if fault:
+        words = {language: ", ".join(column.word(c, language) for c in column.choices) for language in LANGUAGES}
+        faults.add(fault, out, given=cell.content, words=words)
+    return out
 
 
 def _typed(cell: SheetCell, column: SheetColumn) -> Any:  # noqa: ANN401, PLR0911 - by the column
@@ -190,11 +157,12 @@ def _typed(cell: SheetCell, column: SheetColumn) -> Any:  # noqa: ANN401, PLR091
     if column.kind in {"integer", "number"}:
         number = cell.content if isinstance(cell.content, float) else _number(text)
         if number is None and column.name == "b":
-            return _difficulty_word(text)
+            words = toml_content("bank", "workbook")["difficulty"]["words"]
+            return next((name for name, both in words.items() if meant(text, (both[at] for at in LANGUAGES))), None)
         if number is None or column.kind == "number":
             return number
         return int(number) if number == int(number) else None
-    words = {folded(w): c for c in column.choices for w in (c, *(word(column, c, at) for at in LANGUAGES))}
+    words = {folded(w): c for c in column.choices for w in (c, *(column.word(c, at) for at in LANGUAGES))}
     if column.kind == "choice" or folded(text) in words:
         return words.get(folded(text))
     if column.kind == "numbers":
