@@ -10,10 +10,9 @@ import typer
 
 from competency_dx.cli import arguments
 from competency_dx.cli.arguments import Language, MethodName, ModelName, declared
-from competency_dx.cli.registry_commands import registry_app
+from competency_dx.cli.bank_commands import bank_app
 from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result, write_result
 from competency_dx.cli.terminal import Terminal, heard
-from competency_dx.cli.workbook_commands import add_workbook_commands
 from competency_dx.errors import CommandError
 from competency_dx.provenance import library_version
 
@@ -30,8 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Diagnostics of teachers' competencies: item bank and raw answers in, deficit profiles out.",
 )
-add_workbook_commands(registry_app)
-app.add_typer(registry_app, name="bank")
+app.add_typer(bank_app, name="bank")
 
 
 def _version(wanted: bool) -> None:

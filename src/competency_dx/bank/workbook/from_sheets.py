@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -70,7 +71,7 @@ class _Assembly:
         self.faults = faults
         self.root: dict[Any, Any] = {}
         self.cells: dict[Loc, TypedCell] = {}
-        self.keys: dict[Loc, list[TypedRow]] = {}
+        self.keys: Counter[Loc] = Counter()  # rows of the key of each item
 
     def looked_up(self, row: TypedRow, known: Mapping[str, Sequence[str]]) -> TypedRow:
         """Return a row with the codes that its cells mean; a cell without one is noted."""
@@ -159,7 +160,7 @@ class _Assembly:
                 self.cells.setdefault(path, cell)
 
     def _entry(self, plan: SheetPlan, at: Loc, row: TypedRow) -> None:
-        """Add one element of a list or a mapping, or keep it where it is of the key, whose form depends on the type."""
+        """Add one element of a list, of a mapping or of the key of an item; what it asks stands on sheets before."""
         field = next(iter(plan.fields)) if len(plan.fields) == 1 else said(row, FIELD)
         cell, code = row.get(CONTENT, row[ITEM]), row.get(CODE, row[ITEM])
         shape = plan.fields.get(field or "")
@@ -167,7 +168,7 @@ class _Assembly:
         if not field or (cell.content is None and shape != "lists"):
             self.faults.add("bank.cell_empty", cell if field else row.get(FIELD, row[ITEM]))
         elif shape == "key":
-            self.keys.setdefault(at, []).append(row)
+            self._key(at, row)
         elif shape == "list":
             self._superfluous(row)
             self._set((*path, len(self._at(path))), cell, cell.content)
@@ -186,31 +187,35 @@ class _Assembly:
         if said(row, CODE) is not None:
             self.faults.add("bank.cell_superfluous", row[CODE], given=said(row, CODE))
 
+    def _key(self, at: Loc, row: TypedRow) -> None:
+        """Add a row of a key in the form of the type of its item, the codes of options and of the left side looked up."""
+        item, cell = self._at(at), row[CONTENT]
+        kind, options = item.get("type"), item.get("options", {})
+        form, before = KEY_FORMS.get(kind, str), self.keys[at]
+        self.keys[at] += 1
+        content = cell.content if kind == "text" else cell.content.strip()
+        if kind in WITH_OPTIONS and options:
+            content = self._meant(cell, content, options)
+        if kind == "digits" and cell.kind == "number":
+            self.faults.add("bank.cell_digits", cell, given=content)
+        if form is dict:
+            code = self._meant(row[CODE], said(row, CODE) or "", item.get("left", {}))
+            self._set((*at, "key", code or ""), row[CODE], content)
+            return
+        self._superfluous(row)
+        if form is str and before:
+            self.faults.add("bank.cell_second_key", cell, given=at[-1])
+        else:
+            self._set((*at, "key", before) if form is tuple else (*at, "key"), cell, content)
+
     def settle_keys(self) -> None:
-        """Give each item its key in the form of its type, the codes of options and of the left side looked up."""
+        """Note the items without a key, and put pairs in the order of the left side."""
         for name, item in self.root.get("items", {}).items():
-            at, kind = ("items", name), item.get("type")
-            rows, form = self.keys.get(at, []), KEY_FORMS.get(kind, str)
-            if not rows and kind and not {kind, item.get("scoring", {}).get("rule")} & WITHOUT_KEY:
+            at, kind, key = ("items", name), item.get("type"), item.get("key")
+            if at not in self.keys and kind and not {kind, item.get("scoring", {}).get("rule")} & WITHOUT_KEY:
                 self.faults.add("bank.cell_no_key", self.cells[at], given=name)
-            for k, row in enumerate(rows):
-                cell, options = row[CONTENT], item.get("options", {})
-                content = cell.content if kind == "text" else cell.content.strip()
-                if kind in WITH_OPTIONS and options:
-                    content = self._meant(cell, content, options)
-                if kind == "digits" and cell.kind == "number":
-                    self.faults.add("bank.cell_digits", cell, given=content)
-                if form is dict:
-                    code = self._meant(row[CODE], said(row, CODE) or "", item.get("left", {}))
-                    self._set((*at, "key", code or ""), row[CODE], content)
-                    continue
-                self._superfluous(row)
-                if form is str and k:
-                    self.faults.add("bank.cell_second_key", cell, given=name)
-                else:
-                    self._set((*at, "key", k) if form is tuple else (*at, "key"), cell, content)
-            if form is dict and rows:  # in the order of the left side
-                item["key"] = {code: item["key"][code] for code in item.get("left", {}) if code in item.get("key", {})}
+            if key and KEY_FORMS.get(kind) is dict:
+                item["key"] = {code: key[code] for code in item.get("left", {}) if code in key}
 
     def framework(self, rows: Sequence[TypedRow]) -> CompetencyFramework | None:
         """Return the framework of the workbook, or the shipped one that the bank names."""

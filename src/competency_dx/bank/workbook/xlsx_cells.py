@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import reduce
 from pathlib import Path, PurePosixPath
 from typing import Literal
 from xml.etree.ElementTree import Element, ParseError, fromstring
@@ -81,29 +82,29 @@ def read_grids(path: Path) -> tuple[SheetGrid, ...]:
         When it is too large.
     """
     data = read_bytes(path)
+
+    def part(name: str) -> Element:
+        """Return a part of the archive without the namespaces of its elements."""
+        with archive.open(name) as file:
+            text = b"".join(decompressed(path, file.read, lambda: len(data)))
+        if b"<!DOCTYPE" in text:
+            raise zipfile.BadZipFile(name)
+        root = fromstring(text)
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]
+        return root
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return tuple(_grids(archive, lambda name: _tree(archive, name, path, len(data))))
+            return tuple(_grids(archive.namelist(), part))
     except CompetencyDxError:
         raise
     except (zipfile.BadZipFile, KeyError, ValueError, IndexError, RuntimeError, ParseError) as fault:
         raise BankError("bank.workbook_unreadable", path=path, fault=fault) from None
 
 
-def _tree(archive: zipfile.ZipFile, name: str, path: Path, size: int) -> Element:
-    """Return a part of the archive without the namespaces of its elements."""
-    with archive.open(name) as file:
-        text = b"".join(decompressed(path, file.read, lambda: size))
-    if b"<!DOCTYPE" in text:
-        raise zipfile.BadZipFile(name)
-    root = fromstring(text)
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    return root
-
-
-def _grids(archive: zipfile.ZipFile, part: Callable[[str], Element]) -> Iterator[SheetGrid]:
-    parts, targets = archive.namelist(), {r.get("Id"): r.get("Target", "") for r in part("xl/_rels/workbook.xml.rels")}
+def _grids(parts: list[str], part: Callable[[str], Element]) -> Iterator[SheetGrid]:
+    targets = {r.get("Id"): r.get("Target", "") for r in part("xl/_rels/workbook.xml.rels")}
     texts = [_text(s) for s in part("xl/sharedStrings.xml")] if "xl/sharedStrings.xml" in parts else []
     dates = _date_styles(part("xl/styles.xml")) if "xl/styles.xml" in parts else frozenset()
     for sheet in part("xl/workbook.xml").iter("sheet"):
@@ -120,8 +121,8 @@ def _grid(sheet: Element, tree: Element, texts: list[str], dates: frozenset[int]
         if row.get("hidden") in {"1", "true"}:
             hidden.add(at)
         for cell in row.iter("c"):
-            letters = re.match("[A-Z]+", cell.get("r", ""))
-            column = _number(letters[0]) if letters else column + 1
+            letters = re.match("[A-Z]*", cell.get("r", ""))[0]  # type: ignore[index]  # it always matches
+            column = reduce(lambda number, letter: 26 * number + ord(letter) - ord("A") + 1, letters, 0) or column + 1
             if (found := _content(cell, texts, dates)) is not None:
                 cells[at, column] = found
     limits_in_force().check(sheet.get("name"), rows=at, cells=len(cells))
@@ -167,10 +168,3 @@ def _date_styles(styles: Element) -> frozenset[int]:
     formats = [x.get("numFmtId", "0") for block in styles.iter("cellXfs") for x in block]
     shown = {code for code, pattern in own.items() if re.search("[dmyhs]", _UNREAD.sub("", pattern.lower()))}
     return frozenset(k for k, code in enumerate(formats) if code in shown or (code not in own and int(code) in _DATES))
-
-
-def _number(letters: str) -> int:
-    column = 0
-    for letter in letters:
-        column = 26 * column + ord(letter) - ord("A") + 1
-    return column
