@@ -18,6 +18,12 @@ MOST_DIGITS = 3
 """Of the number in a heading: a list has as many parts."""
 _SEPARATOR = re.compile(r"[\s;,]+")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_UNREADABLE = {
+    "formula": "bank.cell_formula",
+    "error": "bank.cell_error",
+    "boolean": "bank.cell_boolean",
+    "date": "bank.cell_date",
+}
 _EXPECTED = {"choice": "bank.cell_choice", "integer": "bank.cell_whole"}
 
 
@@ -135,8 +141,8 @@ def _cell(grid: SheetGrid, at: tuple[int, int], column: SheetColumn, faults: Cel
     if cell is None or (isinstance(cell.content, str) and not cell.content.strip()):
         return TypedCell(content=None, place=grid.place(*at), kind="text", column=column)
     content = None
-    if cell.kind in {"formula", "error", "boolean"} or (cell.kind == "date" and column.name != "date"):
-        fault = f"bank.cell_{cell.kind}"
+    if cell.kind in _UNREADABLE and (cell.kind, column.name) != ("date", "date"):
+        fault = _UNREADABLE[cell.kind]
     elif (content := _typed(cell, column)) is None:
         fault = _EXPECTED.get(column.kind, "bank.cell_number")
     out = TypedCell(content=content, place=grid.place(*at), kind=cell.kind, column=column)
