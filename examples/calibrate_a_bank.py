@@ -49,9 +49,7 @@ def answers_of(truth: cdx.ItemParameters, rng: np.random.Generator) -> tuple[pd.
     """Return the table an analyst would have, two of three blocks of items for each person, and the abilities (P, D)."""
     region = np.repeat(["north", "south"], PERSONS)
     south = (region == "south")[:, None]
-    draws = rng.multivariate_normal(
-        truth.population.mean, truth.population.covariance, size=2 * PERSONS, method="cholesky"
-    )
+    draws = rng.multivariate_normal(truth.population.mean, truth.population.covariance, size=2 * PERSONS, method="cholesky")
     theta = np.where(south, SHIFT + SPREAD * draws, draws)
     table = cdx.simulate(truth, theta, rng=rng).to_frame()
     booklet, block = np.arange(len(table)) % 3, np.arange(len(truth.items)) % 3
@@ -94,9 +92,7 @@ def main(folder: Path | None) -> None:
     scores = cdx.score(responses, calibration)
     for k, name in enumerate(COMPETENCIES):
         gap = np.sqrt(np.mean((scores.theta[:, k] - theta[:, k]) ** 2))
-        print(
-            f"{name:11} reliability {scores.reliability[k]:.2f}, RMSE of θ {gap:.2f}, mean SE {scores.se[:, k].mean():.2f}"
-        )
+        print(f"{name:11} reliability {scores.reliability[k]:.2f}, RMSE of θ {gap:.2f}, mean SE {scores.se[:, k].mean():.2f}")
     if folder is not None:
         print("\nOpen in a browser:", cdx.report(calibration, folder / "calibration.html", language="en"))
 

@@ -26,9 +26,7 @@ def analysts_csv(bank: cdx.ItemBank, path: Path, rng: np.random.Generator) -> Pa
         shown = form.items[: len(form.items) - left]
         frame.loc[row, [item.id for item in bank.items if item.id not in shown]] = np.nan
     items = frame.drop(columns="person").astype("Int64")
-    table = pd.concat(
-        [frame[["person"]], pd.DataFrame({"Муниципалитет": place, "Вариант": [f.id for f in forms]})], axis=1
-    )
+    table = pd.concat([frame[["person"]], pd.DataFrame({"Муниципалитет": place, "Вариант": [f.id for f in forms]})], axis=1)
     table.join(items).to_csv(path, sep=";", index=False, encoding="cp1251")
     return path
 

@@ -79,9 +79,7 @@ def make_item(row: dict[str, str], topics: dict[tuple[str, str], str]) -> Item:
     }
     if row["item.type"] == "MC":
         options = {str(k + 1): letter for k, letter in enumerate("ABCDE")}
-        return Item.model_validate(
-            shared | {"type": "single", "options": options, "key": str("ABCDE".index(row["key"]) + 1)}
-        )
+        return Item.model_validate(shared | {"type": "single", "options": options, "key": str("ABCDE".index(row["key"]) + 1)})
     two = {str(c): 2 for c in range(20, 30)} if row["max.points"] == "2" else {}
     scores = {str(c): 1 for c in range(10, 20)} | two
     zero = [str(c) for c in range(70, 80)]

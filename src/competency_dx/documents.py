@@ -201,9 +201,7 @@ def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in {typing.Union, types.UnionType}:
         inner = [a for a in args if a is not type(None)]
-        fits = [
-            a for a in inner if (typing.get_origin(a) is np.ndarray) == isinstance(item, list)
-        ]  # one number or several
+        fits = [a for a in inner if (typing.get_origin(a) is np.ndarray) == isinstance(item, list)]  # one number or several
         return None if item is None else decode([*fits, *inner][0], item, where)
     if origin is np.ndarray:
         return _decode_array(dtype_of(hint), item)

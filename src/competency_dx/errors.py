@@ -38,9 +38,7 @@ class CompetencyDxError(Exception):
 
     def text(self, language: str) -> str:
         """Return the sentence in the language asked for."""
-        sentence = (
-            worded(_template(self.code)[language], self.facts, language) if has_sentence(self.code) else self.code
-        )
+        sentence = worded(_template(self.code)[language], self.facts, language) if has_sentence(self.code) else self.code
         return SPELLING.get()(sentence)
 
 

@@ -95,9 +95,7 @@ class Limits:
         """Raise `LimitError` when one of the amounts, by the name of its limit, is larger than that."""
         for name, amount in amounts.items():
             if amount > (most := getattr(self, name)):
-                raise LimitError(
-                    "limits.exceeded", source=source, most=most, name=name, what=phrase(f"limits.of_{name}")
-                )
+                raise LimitError("limits.exceeded", source=source, most=most, name=name, what=phrase(f"limits.of_{name}"))
 
     def check_table(self, source: object, rows: int, columns: int, size: float = float("inf")) -> None:
         """Raise `LimitError` for a table that is too large, or much larger than the `size` in bytes of what it is read from."""
@@ -189,7 +187,5 @@ def check_nesting(source: object, document: object) -> None:
         for key, part in level.items():
             parts = part.values() if isinstance(part, dict) else part
             sizes[key] = 1 + sum(sizes.get(id(p), 1) if isinstance(p, list | dict) else 1 for p in parts)
-    if max(sizes.values(), default=0) > SMALL_CELLS + 10 * sum(
-        len(part) for level in levels for part in level.values()
-    ):
+    if max(sizes.values(), default=0) > SMALL_CELLS + 10 * sum(len(part) for level in levels for part in level.values()):
         raise LimitError("limits.references", source=source)

@@ -15,19 +15,13 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-Personal = Literal[
-    "name", "e-mail", "phone", "СНИЛС", "passport", "ИНН", "birth date", "IP address", "account", "address"
-]
+Personal = Literal["name", "e-mail", "phone", "СНИЛС", "passport", "ИНН", "birth date", "IP address", "account", "address"]
 
 _SHAPES = str.maketrans(
-    dict.fromkeys("‐‑‒–—―−﹘﹣", "-")
-    | dict.fromkeys("\t\r\n", " ")
-    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad")
+    dict.fromkeys("‐‑‒–—―−﹘﹣", "-") | dict.fromkeys("\t\r\n", " ") | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 )
 _CONTENT = tomllib.loads(files("competency_dx").joinpath("personal_data.toml").read_text(encoding="utf-8"))
-HEADINGS, _PATTERNS = (
-    {name: re.compile(text) for name, text in _CONTENT[part].items()} for part in ("headings", "patterns")
-)
+HEADINGS, _PATTERNS = ({name: re.compile(text) for name, text in _CONTENT[part].items()} for part in ("headings", "patterns"))
 _INSIDE: dict[Personal, re.Pattern[str]] = {
     kind: re.compile(text.replace("{date}", _CONTENT["patterns"]["date"])) for kind, text in _CONTENT["inside"].items()
 }
@@ -37,9 +31,7 @@ _WORD = re.compile(r"[A-ZА-ЯЁ]?[a-zа-яё']+|[A-ZА-ЯЁ]+(?![a-zа-яё])|[
 _WORTH_A_LOOK = re.compile(r"[^\W\d_]{3}|\d(?:\D{0,3}\d){5}|@|/")
 _CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
 _LATIN = "a b v g d e e zh z i i k l m n o p r s t u f h ts ch sh sch  i  e iu ia"
-_FOLDS = str.maketrans(
-    dict(zip(_CYRILLIC, re.split(" ", _LATIN), strict=True)) | {"y": "i", "j": "i", "x": "ks", "'": ""}
-)
+_FOLDS = str.maketrans(dict(zip(_CYRILLIC, re.split(" ", _LATIN), strict=True)) | {"y": "i", "j": "i", "x": "ks", "'": ""})
 BEFORE = 60
 """So many signs before a name are looked at."""
 
@@ -158,9 +150,7 @@ def names_a_person(text: str) -> bool:
 def may_be_a_name(text: str) -> bool:
     """Tell whether a short text has a word that ends like a surname or a patronymic, or a word and two initials."""
     parts = [word.part for word in map(_part, _WORD.finditer(text[:BEFORE]))]
-    return len(parts) < 5 and (
-        not {"family", "father"}.isdisjoint(parts) or (parts.count("initials") == 2 and "word" in parts)
-    )
+    return len(parts) < 5 and (not {"family", "father"}.isdisjoint(parts) or (parts.count("initials") == 2 and "word" in parts))
 
 
 @lru_cache(maxsize=4096)
@@ -218,7 +208,5 @@ def _with_initials(words: list[_NameWord], gaps: list[str], *, glued: bool) -> b
         return True
     capital = all(w.capital for w in words)
     dotted = "." in gaps[1] and (single[0] is False or "." in gaps[0])
-    usual = surname.part == "family" or (
-        len(surname.form) > 2 and surname.part == "word" and surname.form not in _OTHERS
-    )
+    usual = surname.part == "family" or (len(surname.form) > 2 and surname.part == "word" and surname.form not in _OTHERS)
     return capital and usual and (dotted or surname.part == "family")

@@ -96,9 +96,7 @@ def _noted(part: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
     """Return a schema with further keywords: of alternatives each has them, of lists the cells have the ranges."""
     if "anyOf" in part:
         told = {k: v for k, v in notes.items() if k == "description"}
-        return {
-            "anyOf": [_noted(one, {k: v for k, v in notes.items() if k not in told}) for one in part["anyOf"]]
-        } | told
+        return {"anyOf": [_noted(one, {k: v for k, v in notes.items() if k not in told}) for one in part["anyOf"]]} | told
     if part.get("type") == "null":
         return part
     if part.get("type") != "array":

@@ -114,8 +114,6 @@ class _Wording(string.Formatter):
         """Return an id, or ids that belong together with their number: ``"a + b (0.987)"``."""
         if not isinstance(part, tuple):
             return str(part) if isinstance(part, str | bool) else self.format_field(part, "")
-        numbers = ", ".join(
-            self.format_field(x, ".3f" if isinstance(x, float) else "") for x in part if not isinstance(x, str)
-        )
+        numbers = ", ".join(self.format_field(x, ".3f" if isinstance(x, float) else "") for x in part if not isinstance(x, str))
         names = " + ".join(x for x in part if isinstance(x, str))
         return f"{names} ({numbers})" if numbers else names

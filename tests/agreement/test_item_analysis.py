@@ -14,9 +14,7 @@ import competency_dx as cdx
 
 
 @pytest.mark.parametrize("name", ["lsat7", "science", "sat12"])
-def test_alpha_and_item_rest(
-    name: str, table: Callable[[str], pd.DataFrame], results: Callable[[str], dict[str, Any]]
-) -> None:
+def test_alpha_and_item_rest(name: str, table: Callable[[str], pd.DataFrame], results: Callable[[str], dict[str, Any]]) -> None:
     expected = results("dimensionality")[name]["alpha"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cdx.CompetencyDxWarning)

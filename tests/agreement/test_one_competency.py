@@ -62,9 +62,7 @@ CASES = {
         Case("science", "nominal", "NRM"),
         Case("science", "Rasch", "PCM"),
         Case("science", "rsm", "RSM"),
-        Case(
-            "verbagg", "PCM", "PCM", apart=1e-3
-        ),  # mirt is 1.5e-5 below the maximum, in steps that few persons reached
+        Case("verbagg", "PCM", "PCM", apart=1e-3),  # mirt is 1.5e-5 below the maximum, in steps that few persons reached
         Case("verbagg", "rsm", "RSM"),
         Case("sat12", "m2PL", "2PL"),
         # the EM of a 3PL is slow along the ridge of a, d and c of hard items: Item.32 has a = 3.55 with SE 2.5
@@ -163,9 +161,7 @@ def rating_scale(found: cdx.Calibration) -> Parameters:
     x, se = T @ found.estimates, np.sqrt(np.diag(T @ found.covariance @ T.T))
     I = len(p.items)
     value = {f"b{k + 1}": np.full(I, x[k]) for k in range(top)} | {"c": np.concatenate([[0.0], x[top:]])}
-    return Parameters(
-        value, {f"b{k + 1}": np.full(I, se[k]) for k in range(top)} | {"c": np.concatenate([[np.nan], se[top:]])}
-    )
+    return Parameters(value, {f"b{k + 1}": np.full(I, se[k]) for k in range(top)} | {"c": np.concatenate([[np.nan], se[top:]])})
 
 
 def of_items(theirs: dict[str, Any], items: tuple[str, ...], name: str) -> Floats:

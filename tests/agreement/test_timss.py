@@ -144,9 +144,7 @@ def test_partial_credit_is_likelier_than_tams_on_an_ample_grid(
     assert 0 < partial_credit.log_likelihood - theirs < 1e-3
 
 
-def test_tam_leaves_missing_information_out_of_standard_errors(
-    mathematics: pd.DataFrame, steps: Steps, results: Results
-) -> None:
+def test_tam_leaves_missing_information_out_of_standard_errors(mathematics: pd.DataFrame, steps: Steps, results: Results) -> None:
     """TAM's are 1 / √(Σ_p E[R (1 - R)]), R the probability to reach the step, as if θ and all other steps were known.
 
     Ours are larger throughout, typically by 6 %.

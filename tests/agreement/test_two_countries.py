@@ -84,9 +84,7 @@ class Cut(NamedTuple):
     nodes: Floats
 
 
-def on_grid(
-    rows: tuple[Floats, Floats], items: tuple[Floats, Floats], normal: tuple[float, float], theta: Floats
-) -> Cut:
+def on_grid(rows: tuple[Floats, Floats], items: tuple[Floats, Floats], normal: tuple[float, float], theta: Floats) -> Cut:
     """Return one group's E-step by the plainest means; `items` are a and d (I,), `normal` mean and variance."""
     (x, n), (a, d), (mean, variance) = rows, items, normal
     weight = np.exp(-0.5 * (theta - mean) ** 2 / variance)
@@ -222,9 +220,7 @@ def test_mirts_grid_gives_mirts_log_likelihood(fims: Fims, mirt: dict[str, Any],
     assert at_rest(fims, mirts_point, theta)[1] == pytest.approx(mirt["loglik"], abs=1e-7)
 
 
-def test_an_em_like_mirts_stands_still_at_mirts_estimates(
-    fims: Fims, mirt: dict[str, Any], mirts_point: Floats
-) -> None:
+def test_an_em_like_mirts_stands_still_at_mirts_estimates(fims: Fims, mirt: dict[str, Any], mirts_point: Floats) -> None:
     found, total = standstill(fims, mirts_point, MIRT_POINTS)
     np.testing.assert_allclose(found, mirts_point, atol=5e-5)
     assert total == pytest.approx(mirt["loglik"], abs=2e-4)
@@ -251,9 +247,7 @@ def test_likelihood_ratios_of_items_that_differ(ratios: Floats, mirt: dict[str, 
 
 
 @pytest.mark.parametrize("item", ["M1PTI6", "M1PTI22"])
-def test_the_rest_of_a_likelihood_ratio_is_mirts_grids(
-    item: str, fims: Fims, mirt: dict[str, Any], mirts_point: Floats
-) -> None:
+def test_the_rest_of_a_likelihood_ratio_is_mirts_grids(item: str, fims: Fims, mirt: dict[str, Any], mirts_point: Floats) -> None:
     """mirt's X2 compares a model on 61 cut points with one on 81: doing likewise gives it back within 0.02."""
     i = mirt["DIF"]["item"].index(item)
     start = np.concatenate([mirts_point, [mirts_point[i], mirts_point[I + i]]])

@@ -22,9 +22,7 @@ def codes() -> Iterator[tuple[Path, str]]:
 
 
 def by_cholesky(call: ast.Call) -> bool:
-    return any(
-        k.arg == "method" and isinstance(k.value, ast.Constant) and k.value.value == "cholesky" for k in call.keywords
-    )
+    return any(k.arg == "method" and isinstance(k.value, ast.Constant) and k.value.value == "cholesky" for k in call.keywords)
 
 
 def test_normal_draws_of_several_dimensions_go_by_cholesky() -> None:

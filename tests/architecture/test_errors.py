@@ -21,9 +21,7 @@ from competency_dx.cli.language import in_switches
 from competency_dx.errors import LANGUAGES, CompetencyDxError, ScoringError, has_sentence, phrase
 
 SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
-CLASSES = {
-    name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, CompetencyDxError)
-}
+CLASSES = {name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, CompetencyDxError)}
 MAKERS = CLASSES | {"phrase", "CommandError"}
 LATER = re.compile("responses/none")
 PROGRAMMERS = {
@@ -77,8 +75,8 @@ def test_errors_come_from_the_catalogue_with_their_facts(modules: dict[str, ast.
     for call in [] if LATER.fullmatch(place) else calls(tree):
         code = call.args[0]
         if place == "errors.py" or not isinstance(code, ast.Constant):
-            assert place == "errors.py" or isinstance(code, ast.Name | ast.JoinedStr | ast.IfExp | ast.Subscript), (
-                ast.unparse(call)
+            assert place == "errors.py" or isinstance(code, ast.Name | ast.JoinedStr | ast.IfExp | ast.Subscript), ast.unparse(
+                call
             )
             assert not (isinstance(code, ast.JoinedStr) and " " in ast.unparse(code)), ast.unparse(call)
             continue
@@ -188,9 +186,7 @@ def test_sentences_name_switches_or_say_that_there_are_none() -> None:
             named = set(re.findall(r"(?<![\w-])--[a-z-]+", told))
             assert named <= switches | {"--out"}, (code, named - switches)
             left = re.sub(r"\S+ \((?:from Python|из Python)[^)]*\)", "", told)
-            assert NO_COMMAND.fullmatch(code) or not re.search(
-                r"\b[A-Z]\w+\([^()]*\)|(?<![\w-])[a-z_]{3,}=(?!ITEM)", left
-            ), (
+            assert NO_COMMAND.fullmatch(code) or not re.search(r"\b[A-Z]\w+\([^()]*\)|(?<![\w-])[a-z_]{3,}=(?!ITEM)", left), (
                 code,
                 language,
                 told,

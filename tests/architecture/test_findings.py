@@ -37,9 +37,7 @@ def catalogues() -> Iterator[tuple[str, Template]]:
 
 
 ALL = list(catalogues())
-PUT_TOGETHER = re.compile(
-    r"misconceptions\.\w+|quality\.(?:differs|undecided)"
-)  # codes of the standing, of the verdict
+PUT_TOGETHER = re.compile(r"misconceptions\.\w+|quality\.(?:differs|undecided)")  # codes of the standing, of the verdict
 each = pytest.mark.parametrize(("room", "template"), ALL, ids=[t.code for _, t in ALL])
 
 
@@ -65,11 +63,7 @@ def test_templates_are_sentences_in_both_languages(room: str, template: Template
     latin = set(re.findall(r"[A-Za-z]{2,}", CODE.sub("", found.ru))) - NAMES
     assert not latin, latin
     assert not re.search("[а-яё]", found.en)
-    assert (
-        ("и ещё 7" in found.ru)
-        == ("and 7 more" in found.en)
-        == (n == 12 and "id11" not in found.ru and "id4" in found.ru)
-    )
+    assert ("и ещё 7" in found.ru) == ("and 7 more" in found.en) == (n == 12 and "id11" not in found.ru and "id4" in found.ru)
     assert pickle.loads(pickle.dumps(found)) == found
 
 
@@ -96,9 +90,7 @@ def test_nouns_have_the_forms_of_their_language(room: str, template: Template) -
     for language, text in (("ru", template.ru), ("en", template.en)):
         for _, _, spec, _ in Formatter().parse(text):
             assert not spec or "|" not in spec or spec.count("|") + 1 == FORMS[language], spec
-            assert (
-                not spec or "|" not in spec or spec[0] == "~" or not re.search(r"(?:^|\|)[A-ZА-ЯЁ](?![A-Z])", spec)
-            ), spec
+            assert not spec or "|" not in spec or spec[0] == "~" or not re.search(r"(?:^|\|)[A-ZА-ЯЁ](?![A-Z])", spec), spec
 
 
 def test_findings_come_from_the_catalogues_by_their_codes() -> None:

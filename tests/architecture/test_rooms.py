@@ -22,11 +22,7 @@ def room(module: str) -> str:
 def test_rooms_are_entered_by_the_front_door() -> None:
     graph = grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
     edges = [(a, b) for a in graph.modules for b in graph.find_modules_directly_imported_by(a)]
-    deep = [
-        f"{a} -> {b}"
-        for a, b in edges
-        if room(a) not in {"", room(b)} and b.count(".") > 1 and room(b) not in OPEN_ROOMS
-    ]
+    deep = [f"{a} -> {b}" for a, b in edges if room(a) not in {"", room(b)} and b.count(".") > 1 and room(b) not in OPEN_ROOMS]
     own = [f"{a} -> {b}" for a, b in edges if a != b and room(a) == room(b) and b.count(".") == 1]
     assert not deep, deep
     assert not own, own

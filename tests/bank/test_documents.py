@@ -266,9 +266,7 @@ def test_files_that_cannot_be_read_say_why(content: bytes, message: str, folder:
 
 
 def test_missing_files_and_unknown_names_say_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(
-        BankError, match=r"There is no item bank 'chemistry': .*history, informatics, mathematics, physics"
-    ):
+    with pytest.raises(BankError, match=r"There is no item bank 'chemistry': .*history, informatics, mathematics, physics"):
         cdx.load_bank("chemistry")
     with pytest.raises(BankError, match=r"bank\.yaml: the file is missing"):
         cdx.load_bank(tmp_path)
@@ -348,9 +346,7 @@ def test_headers_of_schema_1_keep_their_digest_and_have_the_pattern_stated_by_de
         {"correlations": {"leaves": ["S.1", "S.2"], "values": [0.6], "se": [0.1]}, "status": "estimated"},
     ],
 )
-def test_populations_of_schema_2_read_back_to_the_same_digest(
-    population: dict[str, Any], folder: Folder, tmp_path: Path
-) -> None:
+def test_populations_of_schema_2_read_back_to_the_same_digest(population: dict[str, Any], folder: Folder, tmp_path: Path) -> None:
     folder.header |= {"schema_version": 2, "population": population}
     bank = folder.load()
     again = cdx.load_bank(cdx.save_bank(bank, tmp_path / "again"))

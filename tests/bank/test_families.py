@@ -104,9 +104,7 @@ def test_shipped_members_are_what_their_family_writes() -> None:
             found = drawn(known[item.family.name], item.family.seed)
             made = found.subject_item(item.id) if item.part == "subject" else found.pupil_item(item.id)
             document = item.model_dump(mode="json")
-            assert {f: document[f] for f in ("stem", "options", "key")} == {
-                f: made[f] for f in ("stem", "options", "key")
-            }
+            assert {f: document[f] for f in ("stem", "options", "key")} == {f: made[f] for f in ("stem", "options", "key")}
 
 
 def test_the_command_prints_an_item_that_a_bank_can_hold() -> None:

@@ -68,17 +68,13 @@ def test_codes_at_other_places_are_refused(changes: dict[str, Any], message: str
 
 
 def test_an_option_that_earns_part_of_the_points_may_be_marked() -> None:
-    item = _item(
-        key=None, scoring={"rule": "map", "scores": {"1": 2, "2": 1}, "zero": ["3"]}, misconception_codes={"2": "sign"}
-    )
+    item = _item(key=None, scoring={"rule": "map", "scores": {"1": 2, "2": 1}, "zero": ["3"]}, misconception_codes={"2": "sign"})
     assert item.misconception_codes == {"2": "sign"}
 
 
 def test_an_undeclared_code_names_item_and_option(make_bank: MakeBank) -> None:
     items = [_item(), _item(id="y", misconception_codes={"2": "sign", "3": "sing"})]
-    with pytest.raises(
-        BankError, match=r"items\[1\]\.misconception_codes \(y\), option 3: unknown misconception 'sing'.*sign"
-    ):
+    with pytest.raises(BankError, match=r"items\[1\]\.misconception_codes \(y\), option 3: unknown misconception 'sing'.*sign"):
         make_bank(items, misconceptions=DECLARED)
 
 

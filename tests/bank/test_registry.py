@@ -98,9 +98,7 @@ def test_what_is_published_never_changes(registry: BankRegistry) -> None:
         lambda r: [r.roll_back("physics") for _ in range(2)],
     ],
 )
-def test_what_cannot_be_is_one_sentence_and_changes_nothing(
-    registry: BankRegistry, wrong: Callable[[Any], object]
-) -> None:
+def test_what_cannot_be_is_one_sentence_and_changes_nothing(registry: BankRegistry, wrong: Callable[[Any], object]) -> None:
     with pytest.raises(BankError) as caught:
         wrong(registry)
     assert caught.value.text("ru") != str(caught.value)
@@ -162,9 +160,7 @@ def test_two_writers_lose_nothing(registry: BankRegistry) -> None:
 
 
 def test_a_framework_that_was_changed_is_published_with_its_bank(registry: BankRegistry) -> None:
-    nodes = tuple(
-        n.model_copy(update={"title": n.title.model_copy(update={"en": "Changed"})}) for n in FULL.framework.nodes
-    )
+    nodes = tuple(n.model_copy(update={"title": n.title.model_copy(update={"en": "Changed"})}) for n in FULL.framework.nodes)
     changed = replace(version("3.0"), framework=FULL.framework.model_copy(update={"nodes": nodes}))
     registry.publish(changed)
     assert cdx.load_bank("physics@3.0", registry=registry).digest == changed.digest != version("3.0").digest

@@ -291,9 +291,7 @@ def test_every_item_has_a_source_and_a_solution() -> None:
 def test_every_chronological_and_matching_item_has_facts_here() -> None:
     covered = {*ORDERED, *YEARS, *EVENTS, *PAIRS, "HIS-001", "HIS-002"}
     wanted = {
-        name
-        for name, item in ITEMS.items()
-        if item["type"] in {"ordering", "number", "digits", "matching"} and _is_subject(item)
+        name for name, item in ITEMS.items() if item["type"] in {"ordering", "number", "digits", "matching"} and _is_subject(item)
     }
     assert wanted == covered
 

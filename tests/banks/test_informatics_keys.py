@@ -99,9 +99,7 @@ def formulas(item: Item) -> Answer:
     def column(text: str) -> list[bool]:
         return [bool(eval("".join(signs.get(c, c) for c in text.strip("`")).strip(), dict(c))) for c in cases]
 
-    return {
-        k: next(c for c, t in item["options"].items() if column(t) == column(text)) for k, text in item["left"].items()
-    }
+    return {k: next(c for c, t in item["options"].items() if column(t) == column(text)) for k, text in item["left"].items()}
 
 
 def columns(item: Item) -> Answer:
@@ -182,10 +180,7 @@ def calls(item: Item) -> Answer:
 
 def programs(item: Item) -> Answer:
     start, goal, via, without = (
-        int(n)
-        for n in re.findall(r"число (\d+) в число (\d+).*?содержит (\d+) и не содержит (\d+)", item["stem"], re.DOTALL)[
-            0
-        ]
+        int(n) for n in re.findall(r"число (\d+) в число (\d+).*?содержит (\d+) и не содержит (\d+)", item["stem"], re.DOTALL)[0]
     )
 
     def ways(x: int, to: int) -> int:
@@ -298,11 +293,7 @@ def predicted_truth(item: Item) -> Answer:
 
 
 def leap_years(item: Item) -> Answer:
-    wrong = [
-        y
-        for y in range(1, 2801)
-        if (run(code(item)[0], y=y) == "True") != ((y % 4 == 0 and y % 100 != 0) or y % 400 == 0)
-    ]
+    wrong = [y for y in range(1, 2801) if (run(code(item)[0], y=y) == "True") != ((y % 4 == 0 and y % 100 != 0) or y % 400 == 0)]
     (found,) = options(item, lambda text: text.startswith("Верна" if not wrong else "Неверна"))
     return found
 
@@ -461,9 +452,7 @@ def mask(item: Item) -> Answer:
 
     def one_subnet(ones: int) -> bool:
         hosts = 2 ** (32 - ones) - 1
-        return first >> (32 - ones) == second >> (32 - ones) and all(
-            h & hosts not in (0, hosts) for h in (first, second)
-        )
+        return first >> (32 - ones) == second >> (32 - ones) and all(h & hosts not in (0, hosts) for h in (first, second))
 
     return str(max(n for n in range(1, 31) if one_subnet(n)))
 

@@ -265,8 +265,7 @@ def mat_009(item: Item) -> Answer:
         return True
 
     truth = {
-        text: all(holds(left, right, x) for x in sample_points() if defined(left, x))
-        for text, (left, right) in sides.items()
+        text: all(holds(left, right, x) for x in sample_points() if defined(left, x)) for text, (left, right) in sides.items()
     }
     return choose(item, truth)
 
@@ -375,9 +374,7 @@ def mat_015(item: Item) -> Answer:
     return choose(
         item,
         {
-            "Функция y = 1/x убывает на всей своей области определения.": increasing(
-                lambda x: -1 / x, [x for x in xs if x != 0]
-            ),
+            "Функция y = 1/x убывает на всей своей области определения.": increasing(lambda x: -1 / x, [x for x in xs if x != 0]),
             "Функция y = x³ + x возрастает на всей числовой прямой.": increasing(lambda x: x**3 + x, xs),
             "Произведение двух функций, возрастающих на всей числовой прямой, возрастает на всей числовой прямой.": all(
                 increasing(product(f, g), xs) for f, g in itertools.product(rising, repeat=2)
@@ -469,9 +466,7 @@ def mat_021(item: Item) -> Answer:
 
 
 def mat_022(item: Item) -> Answer:
-    polynomials = [
-        np.poly1d(c) for c in ([1, 0], [-1, 2], [1, 0, 0], [-1, 0, 1], [1, 0, 0, 0], [1, 0, 3, 0], [1, 0, -3, 0], [5])
-    ]
+    polynomials = [np.poly1d(c) for c in ([1, 0], [-1, 2], [1, 0, 0], [-1, 0, 1], [1, 0, 0, 0], [1, 0, 3, 0], [1, 0, -3, 0], [5])]
     xs = [n / 8 for n in range(-24, 25)]
     cases = [(p, p.deriv()) for p in polynomials]
 
@@ -558,16 +553,12 @@ def mat_026(item: Item) -> Answer:
         return math.hypot(sum(map(math.cos, ends)) / 2, sum(map(math.sin, ends)) / 2)
 
     truth = {
-        "описанной около любого треугольника, — точка пересечения его биссектрис": distance(
-            incentre, circumcircle(a, b, c)[0]
-        )
+        "описанной около любого треугольника, — точка пересечения его биссектрис": distance(incentre, circumcircle(a, b, c)[0])
         < 1e-9,
         "Вписанный угол, опирающийся на диаметр, прямой": all(
             math.isclose(angle(p, (-1.0, 0.0), (1.0, 0.0)), 90) for p in on_circle
         ),
-        "Ромб, около которого можно описать окружность, является квадратом": [
-            d for d in range(1, 180) if cyclic(rhombus(d))
-        ]
+        "Ромб, около которого можно описать окружность, является квадратом": [d for d in range(1, 180) if cyclic(rhombus(d))]
         == [90],
         "Если суммы противоположных сторон выпуклого четырёхугольника равны, то около него можно описать": all(
             cyclic(rhombus(d)) for d in range(30, 150, 10) if tangential(rhombus(d))
@@ -773,9 +764,7 @@ def mat_035(item: Item) -> Answer:
     groups = list(itertools.product(pupils, repeat=2))
     schools = list(itertools.product(groups, repeat=2))
     said = [all(any(all(pupil) for pupil in group) for group in school) for school in schools]
-    return choose(
-        item, {text: all(f(s) != value for s, value in zip(schools, said, strict=True)) for text, f in forms.items()}
-    )
+    return choose(item, {text: all(f(s) != value for s, value in zip(schools, said, strict=True)) for text, f in forms.items()})
 
 
 def mat_036(item: Item) -> Answer:
@@ -894,9 +883,7 @@ def mat_041(item: Item) -> Answer:
     return choose(
         item,
         {
-            "Доказательство неверно: вписанный угол, опирающийся на диаметр, не обязан быть прямым.": (
-                diameter_angle_may_differ
-            ),
+            "Доказательство неверно: вписанный угол, опирающийся на диаметр, не обязан быть прямым.": (diameter_angle_may_differ),
             "Доказательство верно: ученик опирается на известные теоремы школьного курса.": not circular,
             "Доказательство неполно: рассмотрен лишь случай равнобедренного треугольника.": mentions_isosceles,
             "Доказательство неверно: вывод о центре окружности опирается на то, что требуется доказать.": circular,
@@ -1014,9 +1001,7 @@ def mat_048(item: Item) -> Answer:
 
 
 RECOMPUTE: dict[str, Callable[[Item], Answer]] = {
-    name.upper().replace("_", "-"): function
-    for name, function in sorted(globals().items())
-    if re.fullmatch(r"mat_\d{3}", name)
+    name.upper().replace("_", "-"): function for name, function in sorted(globals().items()) if re.fullmatch(r"mat_\d{3}", name)
 }
 
 

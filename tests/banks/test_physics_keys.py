@@ -110,8 +110,7 @@ def wire_diameter(item: Item) -> str:
 
 def pendulum_pairs(item: Item) -> set[str]:
     trials = {
-        n: given(item, f"№ {n}: длина нити # см, масса шарика # г, начальное отклонение #°")
-        for n in ("1", "2", "3", "4", "5")
+        n: given(item, f"№ {n}: длина нити # см, масса шарика # г, начальное отклонение #°") for n in ("1", "2", "3", "4", "5")
     }
     chosen = set()
     for code, text in options(item).items():
@@ -199,9 +198,7 @@ def melting_ice_with_ball(item: Item) -> str:
 
 
 def plank(item: Item) -> str:
-    mass, length, inset, g = given(
-        item, "массой # кг и длиной # м", "на расстоянии # м от её правого конца", "g = # м/с²"
-    )
+    mass, length, inset, g = given(item, "массой # кг и длиной # м", "на расстоянии # м от её правого конца", "g = # м/с²")
     forces = np.linalg.solve(np.array([[1.0, 1.0], [0.0, length - inset]]), np.array([mass * g, mass * g * length / 2]))
     return the_option(item, float(forces[1]))
 

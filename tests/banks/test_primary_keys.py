@@ -87,9 +87,7 @@ def test_the_folded_net() -> None:
 
 
 def digits(rule: Callable[[int, int], int]) -> Rule:
-    return lambda a, b: int(
-        "".join(str(rule(int(x), int(y))) for x, y in zip(f"{a}", f"{b:0{len(f'{a}')}}", strict=True))
-    )
+    return lambda a, b: int("".join(str(rule(int(x), int(y))) for x, y in zip(f"{a}", f"{b:0{len(f'{a}')}}", strict=True)))
 
 
 SUBTRACTION: list[Rule] = [
@@ -103,9 +101,7 @@ RULER: list[Rule] = [lambda a, b: b - a + 1, max, lambda a, b: max(a, b) + 1, la
 @pytest.mark.parametrize(
     ("number", "rules", "asked"), [(28, SUBTRACTION, (403, 158)), (33, RULER, (2, 11))], ids=["subtraction", "ruler"]
 )
-def test_every_rule_that_fits_the_evidence_gives_the_key(
-    number: int, rules: list[Rule], asked: tuple[int, int]
-) -> None:
+def test_every_rule_that_fits_the_evidence_gives_the_key(number: int, rules: list[Rule], asked: tuple[int, int]) -> None:
     item = BANK.item(f"PRI-{number:03d}")
     text = item.stimulus.text if item.stimulus else item.stem
     shown = re.findall(r"(\d+) − (\d+) = (\d+)", text) or re.findall(r"(\d+) и (\d+)\D*«?(\d+)\sсм", text)

@@ -238,9 +238,7 @@ def profiles(in_turn: InTurn, reference: Path) -> list[str]:
         rows.append(f"| G-DINA, ECPE 2,922 × 28, 3 attributes, with SE | {taken:.2f} s | |")
     for model, A, I in (("DINA", 8, 40), ("GDINA", 10, 50)):
         data, frame = profile_data(model, A, I)
-        (taken,) = in_turn(
-            lambda model=model, data=data, frame=frame: cdx.calibrate(data, model=model, dimensions=frame), runs=3
-        )
+        (taken,) = in_turn(lambda model=model, data=data, frame=frame: cdx.calibrate(data, model=model, dimensions=frame), runs=3)
         note = "; R GDINA 2.11.0 11.3 s on like data" if model == "GDINA" else ""
         rows.append(f"| {model} 1,000 × {I}, {A} attributes, with SE | {taken:.2f} s | {2**A} profiles{note} |")
     return rows

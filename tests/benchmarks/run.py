@@ -203,9 +203,7 @@ def demo() -> list[str]:
     """Return the row for the demo."""
     with tempfile.TemporaryDirectory() as folder:
         taken = seconds(
-            lambda: subprocess.run(
-                [sys.executable, "-m", "competency_dx", "demo", folder], check=True, capture_output=True
-            )
+            lambda: subprocess.run([sys.executable, "-m", "competency_dx", "demo", folder], check=True, capture_output=True)
         )
     return [f"| `competency-dx demo` after installation | {taken:.1f} s | three subjects, reports of all persons |"]
 
@@ -221,9 +219,7 @@ def _python(program: str) -> str:
 
 def page(rows: list[str]) -> str:
     """Return the Markdown page."""
-    machine = (
-        f"{os.cpu_count()} cores, {platform.machine()}, CPython {platform.python_version()}, numpy {np.__version__}"
-    )
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, CPython {platform.python_version()}, numpy {np.__version__}"
     return "\n".join(
         [
             "# Benchmarks",

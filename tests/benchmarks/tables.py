@@ -42,9 +42,7 @@ def commands(in_turn: InTurn) -> list[str]:
         def run(*arguments: str) -> Callable[[], object]:
             return lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
 
-        base, *taken = in_turn(
-            run("-c", "import pandas"), *(run("-m", "competency_dx", *call) for call in calls.values())
-        )
+        base, *taken = in_turn(run("-c", "import pandas"), *(run("-m", "competency_dx", *call) for call in calls.values()))
     return [
         f"| `competency-dx {name}`, 300 × 25 answers | {seconds:.2f} s | {seconds / base:.1f} times "
         f'`python -c "import pandas"` ({base:.2f} s) |'

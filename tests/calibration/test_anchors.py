@@ -151,9 +151,7 @@ def test_difficulties_held_at_given_values_place_the_scale() -> None:
     theta = rng.normal(0.8, 1.2, size=(600, 1))
     data = pd.DataFrame((rng.random((600, 8)) < 1 / (1 + np.exp(b - theta))).astype(int), columns=list("abcdefgh"))
     for n in (3, 8):
-        held = cdx.calibration.Constraints(
-            fixed={f"{item}.d": -x for item, x in zip(data.columns[:n], b, strict=False)}
-        )
+        held = cdx.calibration.Constraints(fixed={f"{item}.d": -x for item, x in zip(data.columns[:n], b, strict=False)})
         found = cdx.calibrate(data, model="Rasch", method=cdx.MarginalML(constraints=held))
         assert "mean" in found.table.kind
         assert found.population.mean[0] == pytest.approx(0.8, abs=0.2)

@@ -110,9 +110,7 @@ def test_one_competency_brings_mean_and_variance_alone(bare: ItemBank) -> None:
 def test_competencies_that_are_not_the_leaves_are_refused(bare: ItemBank) -> None:
     table = answers(300)
     whole = dict.fromkeys(table.columns, "S.1.1") | dict.fromkeys(table.columns[15:], "S.1.2")
-    with pytest.raises(
-        BankError, match=r"other competencies than the leaves of the items i10.*dimensions=bank\.leaves"
-    ):
+    with pytest.raises(BankError, match=r"other competencies than the leaves of the items i10.*dimensions=bank\.leaves"):
         bare.with_calibration(cdx.calibrate(table, dimensions=whole))
     some = {item: bare.leaves[item] for item in table.columns[:20]}
     with pytest.raises(BankError, match=r"population\.correlations\.leaves: S\.1\.3 own items and are missing"):

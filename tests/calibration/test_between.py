@@ -67,9 +67,7 @@ def sample() -> Sample:
     a, d = rng.lognormal(0.1, 0.3, len(dimension)), rng.normal(size=len(dimension))
     codes = (rng.random((P, len(dimension))) < expit(a * theta[:, dimension] + d)).astype(np.int8)
     observed = rng.random(codes.shape) > 0.15
-    return Sample(
-        prepare(np.where(observed, codes, np.int8(0)), observed, np.full(len(dimension), 2)), dimension, group, a, d
-    )
+    return Sample(prepare(np.where(observed, codes, np.int8(0)), observed, np.full(len(dimension), 2)), dimension, group, a, d)
 
 
 def one_group(sample: Sample, priors: Priors | None = None, **of: Any) -> Marginal:
@@ -127,9 +125,7 @@ def test_families_of_items_are_those_of_one_dimension(model: str, priors: Priors
     items, scaled = items_of(answers, model, priors), model == "Rasch"
     population = populations_of(("A",), free_variance=np.array([scaled]))
     usual = fit(one_dimension_likelihood(items, answers, population=population), TIGHT)
-    found = fit(
-        propagation_likelihood(items, answers, dimension=np.zeros(8, dtype=np.int64), population=population), TIGHT
-    )
+    found = fit(propagation_likelihood(items, answers, dimension=np.zeros(8, dtype=np.int64), population=population), TIGHT)
     assert found.converged
     assert found.log_likelihood == pytest.approx(usual.log_likelihood, abs=1e-4)
     np.testing.assert_allclose(found.phi, usual.phi, atol=2e-4)
@@ -152,9 +148,7 @@ def test_gradient_is_that_of_the_objective(sample: Sample, of: str) -> None:
 
 
 @pytest.mark.parametrize("priors", [None, Priors()], ids=["none", "weak"])
-def test_em_steps_never_lower_the_objective_and_end_where_the_gradient_vanishes(
-    sample: Sample, priors: Priors | None
-) -> None:
+def test_em_steps_never_lower_the_objective_and_end_where_the_gradient_vanishes(sample: Sample, priors: Priors | None) -> None:
     likelihood = one_group(sample, priors)
     now: Evaluation = likelihood.evaluate(likelihood.start, 45)
     for _ in range(60):
@@ -275,9 +269,7 @@ def test_competencies_are_read_from_the_bank() -> None:
         ("clusters", {item: leaf.rpartition(".")[0] for item, leaf in bank.leaves.items()}),
     ):
         read, given = (cdx.calibrate(table, model="Rasch", bank=bank, dimensions=d) for d in (level, of))
-        assert (
-            read.parameters.dimensions == given.parameters.dimensions == tuple(dict.fromkeys(of[str(i)] for i in table))
-        )
+        assert read.parameters.dimensions == given.parameters.dimensions == tuple(dict.fromkeys(of[str(i)] for i in table))
         np.testing.assert_array_equal(read.estimates, given.estimates)
     with pytest.raises(CalibrationError, match="reads competencies from the bank; give it in bank="):
         cdx.calibrate(table, dimensions="competencies")
@@ -310,9 +302,7 @@ def posterior_at(design: Design, model: Model) -> PropagatedPosterior:
         codes[:, items], dimension[items] = part.codes, k
         observed[:, items] = True if part.observed is None else part.observed
     population = np.zeros(D), model.covariance, np.zeros(1)
-    return ep_posterior(
-        even_model((np.full(I, 2), dimension), (model.theta, model.log_prob), population), codes, observed
-    )
+    return ep_posterior(even_model((np.full(I, 2), dimension), (model.theta, model.log_prob), population), codes, observed)
 
 
 class Reference(NamedTuple):
@@ -330,9 +320,7 @@ def fitted(shared: SharedFile, name: str, where: str) -> Reference:
     table = pd.read_csv(shared(f"data/{name}.csv.gz"))[items]
     answers = prepare(table.fillna(0).to_numpy(np.int8), table.notna().to_numpy(), np.full(len(items), 2))
     names = tuple(f"c{k}" for k in range(dimension.max() + 1))
-    likelihood = propagation_likelihood(
-        items_of(answers), answers, dimension=dimension, population=populations_of(names)
-    )
+    likelihood = propagation_likelihood(items_of(answers), answers, dimension=dimension, population=populations_of(names))
     return Reference(likelihood, fit(likelihood, Control()), results, dimension)
 
 
@@ -352,9 +340,7 @@ def test_three_competencies_agree_with_product_quadrature_of_mirt(shared: Shared
     assert found.information.covariance is not None
     se = np.sqrt(np.diag(found.information.covariance))
     names = rows["item"]
-    np.testing.assert_allclose(
-        se[: 2 * I : 2], [known["se"][n][f"a{dimension[i] + 1}"] for i, n in enumerate(names)], rtol=0.01
-    )
+    np.testing.assert_allclose(se[: 2 * I : 2], [known["se"][n][f"a{dimension[i] + 1}"] for i, n in enumerate(names)], rtol=0.01)
     np.testing.assert_allclose(se[1 : 2 * I : 2], [known["se"][n]["d"] for n in names], rtol=0.01)
     by_name = known["correlation_se"]
     np.testing.assert_allclose(se[2 * I :], [by_name[n] for n in ("COV_21", "COV_31", "COV_32")], rtol=0.01)

@@ -69,9 +69,7 @@ def likelihoods(case: Case, *, priors: Any = None, groups: bool = False) -> tupl
     population = populations_of(names)
     if groups:
         group = np.arange(P) % 2
-        population = populations_of(
-            names, groups=("a", "b"), regressors=("mean.b",), reference=np.array([[0.0], [1.0]])
-        )
+        population = populations_of(names, groups=("a", "b"), regressors=("mean.b",), reference=np.array([[0.0], [1.0]]))
         kind = {"group": group, "regressors": group[:, None].astype(float)}
     items = build_items(case.known, priors=priors, constraints=Constraints())
     weight = RNG(1).uniform(0.5, 1.5, P) if groups else None
@@ -140,10 +138,7 @@ def test_gradient_is_the_difference_quotient(four: tuple[Marginal, Floats]) -> N
 def test_information_is_the_difference_quotient_of_the_gradient(four: tuple[Marginal, Floats]) -> None:
     likelihood, phi = four
     step, found = 1e-4, likelihood.information(likelihood.evaluate(phi, 25)).matrix
-    ends = [
-        [likelihood.gradient(likelihood.evaluate(phi + s * unit, 25)) for unit in np.eye(len(phi)) * step]
-        for s in (1, -1)
-    ]
+    ends = [[likelihood.gradient(likelihood.evaluate(phi + s * unit, 25)) for unit in np.eye(len(phi)) * step] for s in (1, -1)]
     expected = -(np.array(ends[0]) - np.array(ends[1])) / (2 * step)
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
     np.testing.assert_allclose(found / scale, expected / scale, atol=2e-4)

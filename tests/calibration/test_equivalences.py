@@ -52,9 +52,7 @@ def test_rasch_is_the_2pl_with_all_slopes_at_the_population_sd() -> None:
     np.testing.assert_allclose(tied.parameters.slope, sd, rtol=1e-6)
     np.testing.assert_allclose(tied.parameters.steps, rasch.parameters.steps, atol=1e-6)
     assert one_free.n_parameters == 1
-    assert (
-        one_free.log_likelihood > rasch.log_likelihood
-    )  # while single slopes would move: the table is not a Rasch table
+    assert one_free.log_likelihood > rasch.log_likelihood  # while single slopes would move: the table is not a Rasch table
 
 
 def test_equal_slopes_by_constraint_are_the_1pl() -> None:
@@ -83,9 +81,7 @@ def test_polytomous_models_of_two_categories_are_the_dichotomous_ones(general: s
 
 
 @given(a=st.floats(0.2, 3), d=st.floats(-4, 4), theta=st.lists(st.floats(-5, 5), min_size=2, max_size=9, unique=True))
-def test_graded_kernel_with_two_categories_is_the_divide_by_total_kernel(
-    a: float, d: float, theta: list[float]
-) -> None:
+def test_graded_kernel_with_two_categories_is_the_divide_by_total_kernel(a: float, d: float, theta: list[float]) -> None:
     beta, allowed, at = np.array([[a, d]]), np.ones((1, 2), bool), np.array(theta)
     first, second = ((KernelGroup(k, np.arange(1)),) for k in (graded, partial_credit))
     one, other = (families.log_probabilities(g, beta, at, allowed) for g in (first, second))
@@ -125,9 +121,7 @@ def test_permuting_persons_and_items_permutes_the_result(seed: int, model: str) 
     rng = np.random.default_rng(seed)
     data = step_table(350, 5, seed) if model in {"GPCM", "GRM"} else binary_table(350, 6, seed)
     persons, items = rng.permutation(len(data)), rng.permutation(data.shape[1])
-    here, there = (
-        cdx.calibrate(cdx.load_responses(t), model=model, method=EXACT) for t in (data, data.iloc[persons, items])
-    )
+    here, there = (cdx.calibrate(cdx.load_responses(t), model=model, method=EXACT) for t in (data, data.iloc[persons, items]))
     assert there.log_likelihood == pytest.approx(here.log_likelihood, rel=1e-10)  # both stop within the tolerance
     np.testing.assert_allclose(there.parameters.beta, here.parameters.beta[items], atol=1e-7)
     covariance = here.parameters.covariance[items]  # the information may stand a little off the estimates
@@ -170,8 +164,6 @@ def test_centred_thresholds_add_up_and_their_errors_are_those_of_draws() -> None
     np.testing.assert_allclose(table["tau1"] + table["tau2"], 0, atol=1e-12)
     at = [found.parameter_names.index(f"i2.{name}") for name in ("a", "d1", "d2")]
     rng = np.random.default_rng(1)
-    a, d1, d2 = rng.multivariate_normal(
-        found.estimates[at], found.covariance[np.ix_(at, at)], 200_000, method="cholesky"
-    ).T
+    a, d1, d2 = rng.multivariate_normal(found.estimates[at], found.covariance[np.ix_(at, at)], 200_000, method="cholesky").T
     np.testing.assert_allclose(table["se_location"][2], (-(d1 + d2) / (2 * a)).std(), rtol=0.05)
     np.testing.assert_allclose(table["se_tau1"][2], ((d2 - d1) / (2 * a)).std(), rtol=0.05)

@@ -86,9 +86,7 @@ def test_varimax_is_that_of_planar_rotations(D: int) -> None:
     assert found.gradient < 1e-7
 
 
-@pytest.mark.parametrize(
-    "criterion", [varimax, quartimin, to_target(np.where(RNG(0).random((9, 3)) < 0.3, np.nan, 0.2))]
-)
+@pytest.mark.parametrize("criterion", [varimax, quartimin, to_target(np.where(RNG(0).random((9, 3)) < 0.3, np.nan, 0.2))])
 def test_gradients_of_criteria_are_difference_quotients(criterion: Any) -> None:
     loadings, step = simple(9, 3, 2, cross=0.2), 1e-6
     _, slope = criterion(loadings)
@@ -140,9 +138,7 @@ def test_rotation_keeps_what_loadings_reproduce(seed: int, method: Method, D: in
     """Λ Λᵀ, hence communalities, stay; the result does not depend on the rotation it began with."""
     loadings = simple(5 * D, D, seed, cross=0.1)
     found, other = rotate(loadings, method), rotate(turned(loadings, seed + 1), method)
-    np.testing.assert_allclose(
-        found.loadings @ found.correlations @ found.loadings.T, loadings @ loadings.T, atol=1e-10
-    )
+    np.testing.assert_allclose(found.loadings @ found.correlations @ found.loadings.T, loadings @ loadings.T, atol=1e-10)
     np.testing.assert_allclose(found.loadings, loadings @ np.linalg.inv(found.transformation).T, atol=1e-10)
     np.testing.assert_allclose(found.correlations, found.transformation.T @ found.transformation, atol=1e-10)
     np.testing.assert_allclose(found.loadings, other.loadings, atol=1e-5)
@@ -168,9 +164,7 @@ class Case(NamedTuple):
         I, m = self.codes.shape[1], self.codes.max(axis=0).astype(np.int64) + 1
         families = ["GRM" if k > 2 else "2PL" for k in m]
         counts = category_counts(self.codes, self.observed, int(m.max()))
-        return Known(
-            tuple(f"i{k + 1}" for k in range(I)), families, m, counts, np.ones(self.slopes.shape, dtype=np.bool_)
-        )
+        return Known(tuple(f"i{k + 1}" for k in range(I)), families, m, counts, np.ones(self.slopes.shape, dtype=np.bool_))
 
     def likelihood(self, priors: Any = None) -> Marginal:
         items = build_items(self.known, priors=priors, constraints=Constraints())
@@ -208,9 +202,7 @@ class Found:
 def two() -> Found:
     case = made(1500, 18, np.array([[1.0, 0.4], [0.4, 1.0]]), 13)
     likelihood = case.likelihood()
-    return Found(
-        case=case, likelihood=likelihood, fit=fit(likelihood, Control(points=likelihood.integral.points(61, 2)))
-    )
+    return Found(case=case, likelihood=likelihood, fit=fit(likelihood, Control(points=likelihood.integral.points(61, 2))))
 
 
 def test_two_dimensions_are_recovered(two: Found) -> None:
@@ -260,9 +252,7 @@ def other_pivot(two: Found) -> Found:
     base[other, 1] = 0.0
     place = items.place.copy()
     place[pivot, 1], place[other, 1] = place[other, 1], -1
-    again = product_grid_likelihood(
-        items._replace(base=base, place=place), likelihood.answers, population=likelihood.population
-    )
+    again = product_grid_likelihood(items._replace(base=base, place=place), likelihood.answers, population=likelihood.population)
     return Found(case=two.case, likelihood=again, fit=fit(again, Control(points=again.integral.points(61, 2))))
 
 
@@ -352,7 +342,5 @@ def test_calibrate_explores(two: Found) -> None:
     assert found.log_likelihood == pytest.approx(two.fit.log_likelihood, abs=1e-4)
     assert found.n_parameters == len(two.fit.phi)
     np.testing.assert_allclose(found.population.covariance, np.eye(2))
-    np.testing.assert_allclose(
-        rotated(found).loadings, rotated(calibrated(case, two.likelihood, two.fit)).loadings, atol=1e-4
-    )
+    np.testing.assert_allclose(rotated(found).loadings, rotated(calibrated(case, two.likelihood, two.fit)).loadings, atol=1e-4)
     assert cdx.score(frame, found).theta.shape == (len(frame), 2)

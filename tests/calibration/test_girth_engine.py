@@ -212,9 +212,7 @@ def test_duplicated_items_end_at_the_bound_and_are_named(lsat: Callable[[str], p
     assert not found.converged
 
 
-def test_reversed_items_end_at_the_bound_and_excuse_the_difference(
-    bfi: Callable[[str], pd.DataFrame], quiet: Quiet
-) -> None:
+def test_reversed_items_end_at_the_bound_and_excuse_the_difference(bfi: Callable[[str], pd.DataFrame], quiet: Quiet) -> None:
     """C4 and C5 of bfi are worded the other way round: their slopes are negative, which girth does not allow for."""
     data = bfi("C").iloc[:1200]
     with quiet():
@@ -306,17 +304,13 @@ def test_priors_excuse_a_difference(lsat: Callable[[str], pd.DataFrame], quiet: 
     """A prior that holds all slopes near 0.4: girth, which has none, lies higher in likelihood, without blame on either."""
     data = lsat("lsat7")
     with quiet():
-        check = cross_check(
-            cdx.calibrate(data, model="2PL", priors=cdx.calibration.Priors(slope=Normal(mean=0.4, sd=0.1))), data
-        )
+        check = cross_check(cdx.calibrate(data, model="2PL", priors=cdx.calibration.Priors(slope=Normal(mean=0.4, sd=0.1))), data)
     assert check.girth_log_likelihood > check.log_likelihood + 1
     assert "quality.priors" in [f.code for f in check.findings]
     assert check.verdict == "undecided"
 
 
-def test_a_calibration_short_of_its_maximum_is_exposed(
-    lsat: Callable[[str], pd.DataFrame], fitted: Fitted, quiet: Quiet
-) -> None:
+def test_a_calibration_short_of_its_maximum_is_exposed(lsat: Callable[[str], pd.DataFrame], fitted: Fitted, quiet: Quiet) -> None:
     """Slopes a fifth too low, with the log-likelihood they really have: girth lies higher, and each slope differs."""
     data = lsat("lsat7")
     good = fitted("lsat7", "2PL")

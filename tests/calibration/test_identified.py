@@ -49,9 +49,7 @@ def test_dimension_reduction_estimates_what_the_items_say_is_free() -> None:
     counts = category_counts(codes, seen, 2)
     known = Known(IDS, ["3PL"] * 12, np.full(12, 2), counts, loads)
     items = build_items(known, priors=None, constraints=Constraints())
-    likelihood = reduction_likelihood(
-        items, prepare(codes, seen, known.n_categories), population=populations_of(("g", "x", "y"))
-    )
+    likelihood = reduction_likelihood(items, prepare(codes, seen, known.n_categories), population=populations_of(("g", "x", "y")))
     place, base = items.place.copy(), items.base.copy()
     guessing = place[0, 4]
     place[0, 4], base[0, 4] = -1, -30.0
@@ -69,9 +67,7 @@ def test_anchored_items_set_the_scale_of_a_histogram() -> None:
     anchors = cdx.calibrate(answers(600, slopes, 1)[list(IDS[:6])], model="2PL")
     data = answers(400, slopes * 1.3, 2)  # a population that spreads more
     shaped, normal = (
-        cdx.calibrate(
-            data, model="2PL", anchors=anchors, method=cdx.MarginalML(points=25, population=Population(shape=shape))
-        )
+        cdx.calibrate(data, model="2PL", anchors=anchors, method=cdx.MarginalML(points=25, population=Population(shape=shape)))
         for shape in ("empirical", "normal")
     )
     assert min(shaped.population.covariance[0, 0], normal.population.covariance[0, 0]) > 1.2

@@ -114,9 +114,7 @@ def test_an_indicator_covariate_is_a_group_with_the_same_variance() -> None:
     label = np.where(rng.random(P) < 0.4, "b", "a")
     data = answers(rng.normal(size=P) + 0.5 * (label == "b"), 12)
     by_text = fitted(data, population=cdx.calibration.Population(on=pd.DataFrame({"g": label})))
-    by_number = fitted(
-        data, population=cdx.calibration.Population(on=pd.DataFrame({"g": (label == "b").astype(float)}))
-    )
+    by_number = fitted(data, population=cdx.calibration.Population(on=pd.DataFrame({"g": (label == "b").astype(float)})))
     assert by_text.log_likelihood == by_number.log_likelihood
     assert "g=b" in by_text.parameter_names
     groups = fitted(data, population=cdx.calibration.Population(by=label.tolist()))
@@ -153,10 +151,7 @@ def test_lognormal_weights_widen_errors_by_the_design_effect() -> None:
     rng = np.random.default_rng(17)
     data, weights = answers(rng.normal(size=P), 18), rng.lognormal(size=P)
     effect = np.sqrt(P * (weights**2).sum()) / weights.sum()
-    ratio = (
-        fitted(data, survey=cdx.calibration.SurveyDesign(weights=weights)).standard_errors
-        / fitted(data).standard_errors
-    )
+    ratio = fitted(data, survey=cdx.calibration.SurveyDesign(weights=weights)).standard_errors / fitted(data).standard_errors
     assert ratio.mean() == pytest.approx(effect, rel=0.12)
 
 
@@ -168,9 +163,7 @@ def test_clusters_widen_errors_and_clusters_of_one_do_not() -> None:
     alone = fitted(data, survey=cdx.calibration.SurveyDesign(clusters=np.arange(P).tolist()))
     robust = fitted(data, standard_errors="sandwich")
     np.testing.assert_allclose(alone.standard_errors, robust.standard_errors, rtol=1e-3)
-    clustered = fitted(
-        data, survey=cdx.calibration.SurveyDesign(clusters=school.tolist(), strata=(school % 2).tolist())
-    )
+    clustered = fitted(data, survey=cdx.calibration.SurveyDesign(clusters=school.tolist(), strata=(school % 2).tolist()))
     steps = np.array([name.endswith(".d") for name in clustered.parameter_names])
     assert (clustered.standard_errors / robust.standard_errors)[steps].mean() > 1.5
 
@@ -280,9 +273,7 @@ def test_an_empirical_histogram_of_normal_persons_is_near_the_normal() -> None:
     np.testing.assert_allclose(shaped.parameters.slope, normal.parameters.slope, rtol=0.12)
     steps = (data.iloc[:, :8].to_numpy() + data.iloc[:, 8:].to_numpy()).astype(int)
     with pytest.raises(CalibrationError, match="is for families with a predictor a θ"):
-        cdx.calibrate(
-            steps, model="NRM", method=cdx.MarginalML(population=cdx.calibration.Population(shape="empirical"))
-        )
+        cdx.calibrate(steps, model="NRM", method=cdx.MarginalML(population=cdx.calibration.Population(shape="empirical")))
 
 
 def test_persons_without_known_covariates_are_scored_with_the_whole_population() -> None:

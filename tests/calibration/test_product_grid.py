@@ -107,10 +107,7 @@ def test_gradient_is_the_difference_quotient(mixed: tuple[Marginal, Floats]) -> 
 def test_information_is_the_difference_quotient_of_the_gradient(mixed: tuple[Marginal, Floats]) -> None:
     likelihood, phi = mixed
     step, found = 1e-4, likelihood.information(likelihood.evaluate(phi, 31)).matrix
-    ends = [
-        [likelihood.gradient(likelihood.evaluate(phi + s * unit, 31)) for unit in np.eye(len(phi)) * step]
-        for s in (1, -1)
-    ]
+    ends = [[likelihood.gradient(likelihood.evaluate(phi + s * unit, 31)) for unit in np.eye(len(phi)) * step] for s in (1, -1)]
     expected = -(np.array(ends[0]) - np.array(ends[1])) / (2 * step)
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
     np.testing.assert_allclose(found / scale, expected / scale, atol=2e-4)
@@ -145,9 +142,7 @@ def test_independent_competencies_are_so_many_calibrations_of_one() -> None:
     for d in range(3):
         at = np.flatnonzero(loads[:, d])
         known = data.known
-        part = Known(
-            tuple(known.ids[i] for i in at), ["2PL"] * 4, known.n_categories[at], known.counts[at], loads[at][:, [d]]
-        )
+        part = Known(tuple(known.ids[i] for i in at), ["2PL"] * 4, known.n_categories[at], known.counts[at], loads[at][:, [d]])
         answers = prepare(data.codes[:, at], data.observed[:, at], part.n_categories)
         items = build_items(part, priors=None, constraints=Constraints())
         own = one_dimension_likelihood(items, answers, population=populations_of(("X",)))
@@ -162,9 +157,7 @@ def test_weights_are_repeated_rows() -> None:
     answers = weighted.answers._replace(weight=times.astype(float))
     weighted = product_grid_likelihood(weighted.items, answers, population=weighted.population)
     again = np.repeat(np.arange(100), times)
-    repeated = data._replace(codes=data.codes[again], observed=data.observed[again]).likelihood(
-        populations_of(("X", "Y"))
-    )
+    repeated = data._replace(codes=data.codes[again], observed=data.observed[again]).likelihood(populations_of(("X", "Y")))
     repeated = product_grid_likelihood(weighted.items, repeated.answers, population=weighted.population)
     one, other = (x.evaluate(weighted.start, 21) for x in (weighted, repeated))
     assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-8)
@@ -180,9 +173,7 @@ def test_any_number_of_workers_gives_the_same_bytes() -> None:
         with ThreadPoolExecutor(workers) as executor:
             likelihood = data.likelihood(populations_of(("X", "Y")), executor=executor)
             now = likelihood.evaluate(likelihood.start, 21)
-            out.append(
-                (now.log_likelihood, likelihood.em_step(now).tobytes(), likelihood.information(now).matrix.tobytes())
-            )
+            out.append((now.log_likelihood, likelihood.em_step(now).tobytes(), likelihood.information(now).matrix.tobytes()))
     assert out[0] == out[1]
 
 
@@ -212,9 +203,7 @@ def test_items_measuring_two_of_three_competencies_are_recovered() -> None:
     """Three families, answers missing: 400 persons; estimates lie within their standard errors of the truth."""
     R = np.array([[1, 0.5, 0.3], [0.5, 1, 0.6], [0.3, 0.6, 1]])
     families = ["2PL", "GRM", "GPCM", "GRM"] * 6
-    data, truth = made(
-        within(24, 3), families, RNG(12).multivariate_normal(np.zeros(3), R, size=400, method="cholesky"), 13
-    )
+    data, truth = made(within(24, 3), families, RNG(12).multivariate_normal(np.zeros(3), R, size=400, method="cholesky"), 13)
     likelihood = data.likelihood(populations_of(("X", "Y", "Z")))
     found = fit(likelihood, Control(points=15))
     assert found.converged
@@ -224,9 +213,7 @@ def test_items_measuring_two_of_three_competencies_are_recovered() -> None:
     free = likelihood.items.free
     target = np.empty(likelihood.items.size)
     target[likelihood.items.place[free]] = true[free]
-    z = (found.phi - np.concatenate([target, R[np.triu_indices(3, 1)]])) / np.sqrt(
-        np.diag(found.information.covariance)
-    )
+    z = (found.phi - np.concatenate([target, R[np.triu_indices(3, 1)]])) / np.sqrt(np.diag(found.information.covariance))
     assert np.abs(z).max() < 4
     assert 0.75 < float((z**2).mean()) < 1.3
 
@@ -235,9 +222,7 @@ def test_rasch_items_have_a_free_covariance_and_groups_free_means() -> None:
     rng = RNG(14)
     group = np.arange(1600) % 2
     sigma = [np.array([[1.5, 0.6], [0.6, 0.8]]), np.array([[0.7, 0.2], [0.2, 1.0]])]
-    theta = np.stack(
-        [rng.multivariate_normal([0, 0] if g == 0 else [0.5, -0.3], sigma[g], method="cholesky") for g in group]
-    )
+    theta = np.stack([rng.multivariate_normal([0, 0] if g == 0 else [0.5, -0.3], sigma[g], method="cholesky") for g in group])
     loads = np.eye(2, dtype=np.bool_)[np.arange(16) % 2]
     data, _ = made(loads, ["Rasch"] * 16, theta, 15)
     frame = pd.DataFrame(np.where(data.observed, data.codes, np.nan), columns=list(data.known.ids))

@@ -71,9 +71,7 @@ def test_a_mixture_of_families_lies_between(simulate: Simulate) -> None:
 def test_distributions_are_nested(simulate: Simulate) -> None:
     data = simulate("DINA", persons=1000)
     kinds: tuple[AttributeDistribution, ...] = ("saturated", "higher_order", "higher_order_1pl", "independent")
-    found = [
-        classify(data.frame, data.q, model="DINA", method=ClassificationML(attribute_distribution=k)) for k in kinds
-    ]
+    found = [classify(data.frame, data.q, model="DINA", method=ClassificationML(attribute_distribution=k)) for k in kinds]
     ll = [f.log_likelihood for f in found]
     assert ll == sorted(ll, reverse=True)
     assert [f.n_parameters - 30 for f in found] == [7, 6, 4, 3]

@@ -134,9 +134,7 @@ def test_gradient_and_information_are_finite_differences(kind: Kind) -> None:
     steps = np.eye(len(small.at)) * h
     gradient = [(small.log_likelihood(small.at + e) - small.log_likelihood(small.at - e)) / (2 * h) for e in steps]
     np.testing.assert_allclose(found.gradient, gradient, atol=1e-6)
-    hessian = np.array(
-        [(small.louis(small.at + e).gradient - small.louis(small.at - e).gradient) / (2 * h) for e in steps]
-    )
+    hessian = np.array([(small.louis(small.at + e).gradient - small.louis(small.at - e).gradient) / (2 * h) for e in steps])
     information = found.information.copy()
     lam = small.at[small.G :]
     information[small.G :, small.G :] -= distributions.curvature(small.distribution, lam, found.nodes)
@@ -163,9 +161,7 @@ def test_nearest_on_a_chain_is_isotonic_regression(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     y, w = rng.random(n), 10.0 ** rng.uniform(-4, 0, n)
     G = np.eye(n)[1:] - np.eye(n)[:-1]
-    np.testing.assert_allclose(
-        nearest(np.diag(w), y, G, np.zeros(n - 1)), isotonic_regression(y, weights=w).x, atol=1e-8
-    )
+    np.testing.assert_allclose(nearest(np.diag(w), y, G, np.zeros(n - 1)), isotonic_regression(y, weights=w).x, atol=1e-8)
 
 
 @given(st.integers(2, 4), st.integers(0, 10_000))

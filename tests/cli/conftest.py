@@ -29,9 +29,7 @@ def shipped() -> Shipped:
 def plain_report(result: Result, folder: Path, *, language: str, show: str = "persons") -> Path:
     """Write the document and no pages."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / ("profiles.json" if result.kind == "deficit_profiles" else "result.json")).write_bytes(
-        result.to_json().encode()
-    )
+    (folder / ("profiles.json" if result.kind == "deficit_profiles" else "result.json")).write_bytes(result.to_json().encode())
     return folder
 
 

@@ -58,9 +58,7 @@ def test_points_that_no_answer_earns_are_lowered(shipped: Shipped) -> None:
         ("history", ".csv", "en"),
     ],
 )
-def test_a_cohort_reads_back_as_it_was_made(
-    shipped: Shipped, name: str, ending: str, language: str, tmp_path: Path
-) -> None:
+def test_a_cohort_reads_back_as_it_was_made(shipped: Shipped, name: str, ending: str, language: str, tmp_path: Path) -> None:
     bank = shipped(name)
     cohort = make_cohort(bank, 60, np.random.default_rng(7), language=language)
     found = read(write_cohort(cohort, tmp_path / f"{name}{ending}", language), bank)
@@ -76,8 +74,7 @@ def test_a_seed_gives_the_same_bytes(shipped: Shipped, tmp_path: Path) -> None:
     first, second = (make_cohort(bank, 40, np.random.default_rng(3)) for _ in range(2))
     for ending in (".xlsx", ".csv", ".parquet"):
         one, two = (
-            write_cohort(cohort, tmp_path / f"{k}{ending}", "ru").read_bytes()
-            for k, cohort in enumerate((first, second))
+            write_cohort(cohort, tmp_path / f"{k}{ending}", "ru").read_bytes() for k, cohort in enumerate((first, second))
         )
         assert one == two
 
@@ -136,9 +133,7 @@ def test_judgements_add_up(cohort: RegionCohort, answers: Path) -> None:
     data = load_responses(answers, bank=cohort.bank)
     counts = compare(cohort, diagnose(data, cohort.bank))
     practice, engine = counts.iloc[::2].to_dict("list"), counts.iloc[1::2].to_dict("list")
-    assert counts.index.tolist() == [
-        (k, way) for k in ("domain", "cluster", "category") for way in ("practice", "engine")
-    ]
+    assert counts.index.tolist() == [(k, way) for k in ("domain", "cluster", "category") for way in ("practice", "engine")]
     assert all(practice[name] == engine[name] for name in ("judged", "deficits"))
     assert practice["undecided"] == [0, 0, 0]
     assert (counts["false_flags"].between(0, counts["flags"]) & (counts["flags"] <= counts["judged"])).all()

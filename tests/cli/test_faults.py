@@ -130,9 +130,7 @@ def test_the_language_of_a_call_is_that_of_what_is_wrong(command: Command, tmp_p
         told = err.splitlines()[-1]
         assert code == 2
         assert re.search("[а-яё]", told), told
-        assert not re.search(r"(?<![\w.\\/'-])[A-Za-z]{3,} [a-z]{3,} [a-z]{2,}", told.replace("competency-dx", "")), (
-            told
-        )
+        assert not re.search(r"(?<![\w.\\/'-])[A-Za-z]{3,} [a-z]{3,} [a-z]{2,}", told.replace("competency-dx", "")), told
         assert not re.search(r"\w+\(|\b[a-z_]+=(?!ITEM)", told), told
         assert not re.search("[а-яё]{4,} [а-яё]{3,}", command(*call, "--language", "en")[2].splitlines()[-1])
 
@@ -141,10 +139,7 @@ def test_every_field_of_a_layout_has_a_switch() -> None:
     for field in fields(cdx.responses.Layout):
         told = in_switches(f"name it with Layout({field.name}=…)")
         assert field.name == "kind" or re.fullmatch("name it with --[a-z-]+(?: NAME=ITEM)?", told), told
-    assert (
-        in_switches("выберите Layout(attempts='first'), 'last' или 'best'")
-        == "выберите --attempts first, 'last' или 'best'"
-    )
+    assert in_switches("выберите Layout(attempts='first'), 'last' или 'best'") == "выберите --attempts first, 'last' или 'best'"
     assert in_switches('use Rasch, or priors="weak"') == "use Rasch, or --priors weak"
     assert in_switches("Назовите столбец: Layout(person=…) или --person.") == "Назовите столбец: --person."
     assert in_switches("Layout(person=…, item=…, answer=…)") == "--person --item --answer"
@@ -218,9 +213,7 @@ def test_blanks_and_codes_of_missing_answers(command: Command, tmp_path: Path) -
     assert "1 blank cell: 1 count as omitted" in told
     assert "'9' (1)" in told
     assert "cannot be" not in told
-    assert "2 count as omitted" in " ".join(
-        command("score", *settings, "--blank", "omitted", "--missing", "9")[2].split()
-    )
+    assert "2 count as omitted" in " ".join(command("score", *settings, "--blank", "omitted", "--missing", "9")[2].split())
     assert "'lost'" in fault(command("score", *settings, "--missing", "9=lost"))
     assert "--blank" in fault(command("score", *settings, "--blank", "lost"))
 

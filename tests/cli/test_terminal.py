@@ -54,9 +54,7 @@ def test_a_log_file_gets_only_the_end_of_a_stage(capsys: pytest.CaptureFixture[s
     assert "\r" not in err
 
 
-def test_a_terminal_line_is_written_over_and_cut(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_line_is_written_over_and_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "40")
     line = ProgressLine(head="Work")

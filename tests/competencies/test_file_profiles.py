@@ -65,9 +65,7 @@ EXECUTORS: dict[str, Callable[[], AbstractContextManager[Executor]]] = {
 
 
 @pytest.mark.parametrize("kind", ["none", *EXECUTORS])
-def test_a_file_has_the_conclusions_of_memory(
-    kind: str, source: Path, bank: cdx.ItemBank, expected: pd.DataFrame
-) -> None:
+def test_a_file_has_the_conclusions_of_memory(kind: str, source: Path, bank: cdx.ItemBank, expected: pd.DataFrame) -> None:
     target = source.with_name("profiles.parquet")
     if kind == "none":
         out = cdx.diagnose_file(source, target, bank)
@@ -122,9 +120,7 @@ def test_lines_are_the_profiles_of_memory(kind: str, source: Path, bank: cdx.Ite
 
 
 @pytest.mark.recovery
-def test_spark_gives_the_bytes_of_one_process(
-    source: Path, bank: cdx.ItemBank, expected: pd.DataFrame, tmp_path: Path
-) -> None:
+def test_spark_gives_the_bytes_of_one_process(source: Path, bank: cdx.ItemBank, expected: pd.DataFrame, tmp_path: Path) -> None:
     """A cluster maps `diagnose` over record batches; three partitions here, in local mode."""
     sql = pytest.importorskip("pyspark.sql", reason="the package pyspark is not installed")
     if shutil.which("java") is None:

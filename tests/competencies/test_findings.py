@@ -21,9 +21,7 @@ def bank() -> cdx.ItemBank:
     return cdx.load_bank("physics")
 
 
-def answers(
-    bank: cdx.ItemBank, n: int, *, shift: float = 0.0, testlets: int = 0, omitted: float = 0.0
-) -> cdx.Responses:
+def answers(bank: cdx.ItemBank, n: int, *, shift: float = 0.0, testlets: int = 0, omitted: float = 0.0) -> cdx.Responses:
     """Draw persons with correlations of .8; items differ from what the bank says as far as it says they may."""
     rng, made = np.random.default_rng(7), plan(bank, cdx.R201())
     D, I = len(made.units.leaves), len(bank.parameters)
@@ -33,9 +31,7 @@ def answers(
     table: dict[str, Any] = {"person": [f"p{k}" for k in range(n)]}
     for i, record in enumerate(bank.parameters):
         a, se_b = abs(record.a + (record.se_a or 0) * rng.normal()), np.array(record.se_b, dtype=float)
-        steps = a * (
-            (theta[:, made.units.leaf[i]] + shared[:, block[i]])[:, None] - record.b - se_b * rng.normal(size=len(se_b))
-        )
+        steps = a * ((theta[:, made.units.leaf[i]] + shared[:, block[i]])[:, None] - record.b - se_b * rng.normal(size=len(se_b)))
         weight = np.exp(np.cumsum(np.column_stack([np.zeros(n), steps]), axis=1))
         cumulative = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
         points = (rng.random((n, 1)) > cumulative).sum(axis=1).astype(object)
@@ -82,9 +78,7 @@ def test_answers_that_contradict_each_other_stop_a_profile(bank: cdx.ItemBank, p
     hard = np.argsort([r.b[0] for r in bank.parameters])
     top = np.array([len(r.b) for r in bank.parameters])
     backwards = np.where(np.arange(len(hard)) < len(hard) // 2, 0, top[hard])
-    data = cdx.load_responses(
-        pd.DataFrame([dict(zip([bank.parameters[i].item for i in hard], backwards, strict=True))])
-    )
+    data = cdx.load_responses(pd.DataFrame([dict(zip([bank.parameters[i].item for i in hard], backwards, strict=True))]))
     profiles = cdx.diagnose(data, bank)
     assert set(profiles.to_frame()["status"]) <= {"misfit", "no_items"}
     assert codes(profiles)["misfit"].scope == tuple(profiles.persons)

@@ -103,9 +103,7 @@ def form(scored_bank: Callable[..., ItemBank]) -> Form:
     population = NormalPopulation(dimensions=codes, mean=np.array([0.2, 0.0, -0.4]), covariance=covariance)
     theta = population.mean + rng.normal(size=(100_000, 3)) @ np.linalg.cholesky(covariance).T
     right = expit(a * (theta[:, leaf] - b))
-    units = np.array(
-        [leaf >= 0, leaf < 2, leaf == 0, leaf == 1, leaf == 2, leaf == 2]
-    )  # S, S.1, its leaves, S.2, its leaf
+    units = np.array([leaf >= 0, leaf < 2, leaf == 0, leaf == 1, leaf == 2, leaf == 2])  # S, S.1, its leaves, S.2, its leaf
     return Form(bank, population, right @ units.T / units.sum(axis=1), rng.random(right.shape) < right, leaf)
 
 

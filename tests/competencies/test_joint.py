@@ -135,17 +135,13 @@ def test_two_leaves_agree_with_integration_on_a_product_grid(scored_bank: MakeBa
     compared(found, ("S.1.1", "S.1.2", "S.1"), BruteForce(given, ("S.1.1", "S.1.2"), [(R, 1.0)], 161))
 
 
-def test_uncertain_populations_agree_with_integration_over_all_of_them(
-    scored_bank: MakeBank, answers: pd.DataFrame
-) -> None:
+def test_uncertain_populations_agree_with_integration_over_all_of_them(scored_bank: MakeBank, answers: pd.DataFrame) -> None:
     """Fisher's z normal with an SE of .25, log SD with one of .1, means with one of .1: products of five points each."""
     bank, given = scored_bank(ROWS[:6]), answers.iloc[:, :6]
     z, weight = np.polynomial.hermite_e.hermegauss(5)
     r, sd, w = np.tanh(np.arctanh(0.8) + 0.25 * z), np.exp(0.1 * z), weight / weight.sum()
     populations = [
-        (sd[j] ** 2 * np.array([[1, r[i]], [r[i], 1]]) + 0.01 * np.eye(2), w[i] * w[j])
-        for i in range(5)
-        for j in range(5)
+        (sd[j] ** 2 * np.array([[1, r[i]], [r[i], 1]]) + 0.01 * np.eye(2), w[i] * w[j]) for i in range(5) for j in range(5)
     ]
     found = profiles(given, bank, population=BankPopulation())
     compared(found, ("S.1.1", "S.1.2", "S.1"), BruteForce(given, ("S.1.1", "S.1.2"), populations, 161))

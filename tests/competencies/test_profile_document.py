@@ -71,9 +71,7 @@ def test_it_is_short_and_comes_back_to_the_same_bytes(profiles: cdx.DeficitProfi
             assert c.reason.text(language).startswith(back.reason.text(language))
 
 
-def test_it_refers_to_what_it_was_made_with(
-    profiles: cdx.DeficitProfiles, responses: cdx.Responses, bank: cdx.ItemBank
-) -> None:
+def test_it_refers_to_what_it_was_made_with(profiles: cdx.DeficitProfiles, responses: cdx.Responses, bank: cdx.ItemBank) -> None:
     inputs = json.loads(profiles["1"].to_json())["provenance"]["inputs"]
     assert bank.digest in inputs["bank"]
     assert bank.framework.digest in inputs["framework"]

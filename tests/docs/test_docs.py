@@ -98,9 +98,7 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
 
 
 def test_readme_has_the_two_commands_in_order() -> None:
-    commands = [
-        body.strip() for language, body in FENCE.findall(README.read_text(encoding="utf-8")) if language == "sh"
-    ]
+    commands = [body.strip() for language, body in FENCE.findall(README.read_text(encoding="utf-8")) if language == "sh"]
     assert commands[:2] == [DEMO_COMMAND, TEST_COMMAND]
 
 
@@ -112,9 +110,7 @@ def test_what_contributing_says_to_copy_is_there() -> None:
         for name, path in re.findall(r"(?:`(\w+)` in )?`([\w./-]+/[\w./-]+)`", copy):
             file = ROOT / path
             assert file.exists(), what
-            assert not name or re.search(rf"^(class|def) {name}\b", file.read_text(encoding="utf-8"), re.MULTILINE), (
-                what
-            )
+            assert not name or re.search(rf"^(class|def) {name}\b", file.read_text(encoding="utf-8"), re.MULTILINE), what
 
 
 def test_the_tasks_that_pages_name_exist() -> None:

@@ -89,9 +89,7 @@ def product_quadrature(case: Case, log_prob: Floats, theta: Floats) -> Exact:
     grid = np.stack(np.meshgrid(*[theta] * D, indexing="ij"), axis=-1).reshape(-1, D)
     inverse = np.linalg.inv(case.covariance)
     log_prior = -0.5 * np.einsum("qd,de,qe->q", grid, inverse, grid)
-    log_prior += (
-        D * np.log(theta[1] - theta[0]) - 0.5 * D * np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(case.covariance)[1]
-    )
+    log_prior += D * np.log(theta[1] - theta[0]) - 0.5 * D * np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(case.covariance)[1]
     codes = case.answers.codes
     seen = np.ones(codes.shape, bool) if case.answers.observed is None else case.answers.observed
     log_likelihood, mean = np.empty(len(codes)), np.empty((len(codes), D))
@@ -285,9 +283,7 @@ def test_information_is_within_a_per_cent_of_the_hessian_of_log_z(full: Full) ->
     complete[i, I + i] = complete[I + i, i] = weight @ THETA
     complete[2 * I :, 2 * I :] = population_information(found.moments, model.covariance)
     scale = np.sqrt(np.diag(complete))
-    np.testing.assert_allclose(
-        (complete - missing) / np.outer(scale, scale), hessian / np.outer(scale, scale), atol=0.01
-    )
+    np.testing.assert_allclose((complete - missing) / np.outer(scale, scale), hessian / np.outer(scale, scale), atol=0.01)
 
 
 def test_blocks_need_not_hold_every_group(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:

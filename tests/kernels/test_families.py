@@ -151,9 +151,7 @@ def test_partial_credit_is_the_formula_of_masters() -> None:
     e = np.array([0.0, 0.5, -0.5])
     expected = np.exp(np.array([0.0, 0.3, 0.6]) + e)
     expected /= expected.sum()
-    found = families.log_probabilities(
-        only(partial_credit), np.array([[1.0, 0.5, -0.5]]), np.array([0.3]), np.ones((1, 3), bool)
-    )
+    found = families.log_probabilities(only(partial_credit), np.array([[1.0, 0.5, -0.5]]), np.array([0.3]), np.ones((1, 3), bool))
     np.testing.assert_allclose(np.exp(found[0, :, 0]), expected, rtol=1e-14)
 
 
@@ -161,9 +159,7 @@ def test_graded_is_the_formula_of_samejima() -> None:
     """P(X >= k) = logistic(a(θ - b_k)) with a = 1.5, b = (-1, 0.4) at θ = 0.3, by hand."""
     star = 1 / (1 + np.exp(-1.5 * (0.3 - np.array([-1.0, 0.4]))))
     expected = np.array([1 - star[0], star[0] - star[1], star[1]])
-    found = families.log_probabilities(
-        only(graded), np.array([[1.5, 1.5, -0.6]]), np.array([0.3]), np.ones((1, 3), bool)
-    )
+    found = families.log_probabilities(only(graded), np.array([[1.5, 1.5, -0.6]]), np.array([0.3]), np.ones((1, 3), bool))
     np.testing.assert_allclose(np.exp(found[0, :, 0]), expected, rtol=1e-13)
 
 

@@ -322,6 +322,4 @@ def test_nested_logit_without_its_distractors_is_the_model_with_asymptotes() -> 
     wrong = prob.sum(axis=1) - prob[rows, key]
     np.testing.assert_allclose(wrong, binary[:, 0], rtol=1e-11)
     among = np.exp(nominal.log_probabilities(np.hstack([shape[:, :3], shape[:, 7:]]), eta, np.arange(4) < key[:, None]))
-    np.testing.assert_allclose(
-        prob[:, :4] * (np.arange(4) < key[:, None])[:, :, None] / wrong[:, None], among, atol=1e-12
-    )
+    np.testing.assert_allclose(prob[:, :4] * (np.arange(4) < key[:, None])[:, :, None] / wrong[:, None], among, atol=1e-12)

@@ -44,9 +44,7 @@ def of_kind(kind: str, I: int = 9, slope: float = 1.4) -> ItemParameters:
     if kind == "each one of three":
         return parameters(np.arange(I)[:, None] % 3 == np.arange(3), slope)
     if kind == "general and specific":
-        return parameters(
-            np.stack([np.arange(I) >= 0, np.arange(I) % 3 == 0, np.arange(I) % 3 == 1], axis=1), slope, 0.0
-        )
+        return parameters(np.stack([np.arange(I) >= 0, np.arange(I) % 3 == 0, np.arange(I) % 3 == 1], axis=1), slope, 0.0)
     D = 2 if kind.endswith("two") else 3
     return parameters(np.arange(I)[:, None] % D != np.arange(D)[::-1] * (np.arange(I) % 2)[:, None], slope)
 
@@ -104,9 +102,7 @@ def test_moments_and_evidence_are_those_of_plain_sums(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("I", "slope", "D"), [(60, 1.7, 3), (5, 4.0, 2), (80, 4.0, 2)])
-def test_items_of_several_competencies_keep_their_precision_however_long_and_sharp_the_test(
-    I: int, slope: float, D: int
-) -> None:
+def test_items_of_several_competencies_keep_their_precision_however_long_and_sharp_the_test(I: int, slope: float, D: int) -> None:
     """Means to .002, standard errors to .5 % (a fixed grid of 25 or 41 points was off by .0085 and 4.4 % at 60 items)."""
     known = of_kind("several of two" if D == 2 else "several of three", I, slope)
     found = posterior(known, 2).moments()
@@ -124,9 +120,7 @@ def test_twice_the_points_change_nothing(I: int, slope: float, status: str) -> N
     for kind in ("one", "each one of three"):
         known = of_kind(kind, I, slope)
         wide = np.zeros((I, len(known.dimensions) + 1, len(known.dimensions) + 1))
-        wide[:] = (
-            np.eye(wide.shape[1]) * errors[0, 0] * np.concatenate([known.loads, np.ones((I, 1))], axis=1)[:, :, None]
-        )
+        wide[:] = np.eye(wide.shape[1]) * errors[0, 0] * np.concatenate([known.loads, np.ones((I, 1))], axis=1)[:, :, None]
         known = replace(known, statuses=(status,) * I, covariance=wide)
         usual, fine = (posterior(known, 20).moments(), posterior(known, 20, points=1001).moments())
         np.testing.assert_allclose(usual.mean, fine.mean, atol=1e-5)

@@ -201,11 +201,7 @@ CASES: list[tuple[str, list[Item], list[Item]]] = [
     (
         "answer_refused",
         [number(key="10", accept=["10–12"])],
-        [
-            number(
-                key="10–12", answer_format="range", accept=["10–12", "от 10 до 12", "10...12"], reject=["10–13", "10"]
-            )
-        ],
+        [number(key="10–12", answer_format="range", accept=["10–12", "от 10 до 12", "10...12"], reject=["10–13", "10"])],
     ),
     (
         "answer_credited",
@@ -334,9 +330,7 @@ def forms(
     items = [parted(n, "subject" if n % 2 else "methodical") for n in range(common)]
     items += [opened(97), parted(98, "subject"), parted(99, second)]
     hard = dict(zip(("i98", "i99"), difficulties, strict=True))
-    records = [
-        ParameterRecord(item=i.id, model="2PL", a=8.0, b=(hard.get(i.id, 0.0),), status="provisional") for i in items
-    ]
+    records = [ParameterRecord(item=i.id, model="2PL", a=8.0, b=(hard.get(i.id, 0.0),), status="provisional") for i in items]
     ids = [f"i{n}" for n in (*range(common), 97)]
     two = [Form(id="A", items=(*ids, "i98")), Form(id="B", items=(*ids, "i99"))]
     bank = make_bank(items, records, forms=two)

@@ -16,9 +16,7 @@ from competency_dx.responses import RawAnswers
 Scores = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
-def drawn(
-    rng: np.random.Generator, persons: int, items: int, *, slope: float = 1.2, difficulty: Scores | None = None
-) -> Scores:
+def drawn(rng: np.random.Generator, persons: int, items: int, *, slope: float = 1.2, difficulty: Scores | None = None) -> Scores:
     """Return right (1) and wrong (0) answers of a normal population."""
     b = rng.normal(size=items) if difficulty is None else difficulty
     logit = slope * (rng.normal(size=(persons, 1)) - b)
@@ -132,9 +130,7 @@ def test_a_test_without_faults_is_kept() -> None:
     assert "responses.zero_tails" not in set().union(*map(codes, found))
 
 
-@pytest.mark.parametrize(
-    ("persons", "items", "missing"), [(20, 25, 0.0), (60, 25, 0.0), (60, 80, 0.92), (100, 80, 0.9)]
-)
+@pytest.mark.parametrize(("persons", "items", "missing"), [(20, 25, 0.0), (60, 25, 0.0), (60, 80, 0.92), (100, 80, 0.9)])
 def test_right_keys_raise_no_error(persons: int, items: int, missing: float) -> None:
     rng = np.random.default_rng(7)
     for _ in range(6):

@@ -49,9 +49,7 @@ def test_the_page_begins_with_what_to_do(language: str, first: str, analysis: cd
 
 
 def test_the_workbook_has_numbers_in_the_order_of_trouble(analysis: cdx.ItemAnalysis, tmp_path: Path) -> None:
-    book = pd.read_excel(
-        cdx.report(analysis, tmp_path / "items.xlsx", language="en"), sheet_name=None, engine="openpyxl"
-    )
+    book = pd.read_excel(cdx.report(analysis, tmp_path / "items.xlsx", language="en"), sheet_name=None, engine="openpyxl")
     assert list(book) == ["Items", "Findings"]
     first = book["Items"]
     assert first["Item"].tolist()[0] == "q4"

@@ -23,9 +23,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
 GROUPS, REPLICATES = 20, 4
 
 
-def figures(
-    name: str, seed: int, *, mean: float = 0.0, between: float = 0.35, calibrated: bool = True
-) -> list[list[float]]:
+def figures(name: str, seed: int, *, mean: float = 0.0, between: float = 0.35, calibrated: bool = True) -> list[list[float]]:
     """Return a row per unit: whether it is a leaf, coverage and errors of shares, coverage of means."""
     bank, rng = cdx.load_bank(name), np.random.default_rng(seed)
     of, items = layout(bank), drawn_items(bank, rng, "bank")
@@ -34,9 +32,7 @@ def figures(
     truths = []
     for n in sizes.tolist():
         shift = mean + between * rng.standard_normal() + 0.3 * between * rng.standard_normal(D)
-        truths.append(
-            drawn_persons(of, items, (shift, _pattern(np.zeros(D), 0.8, 0.8)), [True] * len(bank.items), n, rng)
-        )
+        truths.append(drawn_persons(of, items, (shift, _pattern(np.zeros(D), 0.8, 0.8)), [True] * len(bank.items), n, rng))
     true, answers = (np.concatenate([getattr(t, part) for t in truths]) for part in ("percent", "answers"))
     profiles = diagnosed(_calibrated(bank, items) if calibrated else bank, answers, None, cdx.DeficitRule())
     profiles = replace(profiles, background={"group": np.array([f"g{g:02d}" for g in group], dtype=object)})

@@ -36,9 +36,7 @@ def merged(old: str, new: str) -> str:
     """Return the page with the sections, and the rows of the summary, that another one has anew."""
     (head, *before), (_, *after) = (page.split("\n## ") for page in (old, new))
     sections = {part.split("\n")[0]: part for part in before}
-    summary = {
-        tuple(line.split(" | ")[:2]): line for part in (before[0], after[0]) for line in part.strip().split("\n")
-    }
+    summary = {tuple(line.split(" | ")[:2]): line for part in (before[0], after[0]) for line in part.strip().split("\n")}
     sections |= {part.split("\n")[0]: part for part in after}
     titles = [title for title in sections if title != "Summary"]
     lines = sorted((line for line in summary.values() if line.startswith("|")), key=lambda line: _place(line, titles))

@@ -123,9 +123,7 @@ def test_runs_that_fail_stay_in_the_tables(study: Parts) -> None:
     """A replication without a result counts as not converged and leaves the figures of the others as they are."""
     design = _design(study, "families", "Rasch", 200, None)
     done = [study.run.replicate(design, r) for r in range(4)]
-    lost = done[0]._replace(
-        status="not converged", estimates=done[0].estimates * np.nan, ability=done[0].ability * np.nan
-    )
+    lost = done[0]._replace(status="not converged", estimates=done[0].estimates * np.nan, ability=done[0].ability * np.nan)
     with_lost, without = study.run.pooled(design, [*done, lost]), study.run.pooled(design, done)
     assert [row.unconverged for row in with_lost] == [1] * len(without)
     assert [row.coverage for row in with_lost] == [row.coverage for row in without]

@@ -71,9 +71,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module", params=["ru", "en"])
-def folder(
-    request: pytest.FixtureRequest, profiles: cdx.DeficitProfiles, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def folder(request: pytest.FixtureRequest, profiles: cdx.DeficitProfiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp(request.param) / "report"
     assert cdx.report(profiles, out, language=request.param) == out / "index.html"
     return out
@@ -163,9 +161,7 @@ def test_numbers_of_a_page_are_those_of_the_profile(folder: Path, profiles: cdx.
             assert f" {conclusion.competency.code}</td>" in text
 
 
-def test_a_page_says_at_most_three_priorities_and_what_they_rest_on(
-    folder: Path, profiles: cdx.DeficitProfiles
-) -> None:
+def test_a_page_says_at_most_three_priorities_and_what_they_rest_on(folder: Path, profiles: cdx.DeficitProfiles) -> None:
     """Priorities are narrowest deficits, the surest first, each with the answers that raised its probability most."""
     ru = language(folder) == "ru"
     for profile in list(profiles)[:20]:
@@ -247,9 +243,7 @@ def test_csv_reads_back(folder: Path, profiles: cdx.DeficitProfiles) -> None:
     ru = language(folder) == "ru"
     raw = (folder / "profiles.csv").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
-    table = pd.read_csv(
-        folder / "profiles.csv", sep=";" if ru else ",", decimal="," if ru else ".", encoding="utf-8-sig"
-    )
+    table = pd.read_csv(folder / "profiles.csv", sep=";" if ru else ",", decimal="," if ru else ".", encoding="utf-8-sig")
     frame = profiles.to_frame()
     assert list(table.columns) == list(frame.columns)
     np.testing.assert_allclose(table["p_deficit"], frame["p_deficit"], rtol=1e-12)
@@ -430,9 +424,7 @@ def test_aggregates_show_the_same_everywhere_and_nothing_about_few(tmp_path: Pat
 
 
 def test_aggregates_of_few_or_of_other_results_are_refused(few: cdx.DeficitProfiles, tmp_path: Path) -> None:
-    scores = cdx.score(
-        cdx.simulate(cdx.load_bank("physics"), 12, rng=np.random.default_rng(1)), cdx.load_bank("physics")
-    )
+    scores = cdx.score(cdx.simulate(cdx.load_bank("physics"), 12, rng=np.random.default_rng(1)), cdx.load_bank("physics"))
     with pytest.raises(ReportError, match="Scores"):
         cdx.report(scores, tmp_path / "r", show="aggregates")
     with pytest.raises(ReportError, match=r"9 persons.*10 or more"):

@@ -104,7 +104,7 @@ def cohorts(draw: st.DrawFn) -> tuple[Ints, int, Floats]:
     return np.column_stack(columns), 3, 100 * shares
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(cohorts())
 def test_nothing_hidden_can_be_computed(cohort: tuple[Ints, int, Floats]) -> None:
     check(*cohort)

@@ -92,9 +92,7 @@ def test_forms_are_known_by_letter_number_and_title() -> None:
     for k, form in enumerate(("А", "1", "Вариант 1", "B", "2", "Form 2")):
         rows.append({"person": f"T-{k}", "Вариант": form, "MAT-001": "1", "MAT-002": None, "MAT-004": "4213"})
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", cdx.CompetencyDxWarning
-        )  # some answers are outside the form: not the point here
+        warnings.simplefilter("ignore", cdx.CompetencyDxWarning)  # some answers are outside the form: not the point here
         found = cdx.load_responses(pd.DataFrame(rows), bank=BANK, layout=cdx.Layout(cells="raw"))
     assert "responses.unknown_form" not in {f.code for f in found.findings}
 

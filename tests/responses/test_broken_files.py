@@ -55,9 +55,7 @@ WORDS = st.sampled_from(
 
 @settings(max_examples=40, deadline=None)
 @given(words=st.lists(WORDS, min_size=3, max_size=8), encoding=st.sampled_from(["cp1251", "koi8-r", "cp866"]))
-def test_any_russian_words_are_read_back(
-    tmp_path_factory: pytest.TempPathFactory, words: list[str], encoding: str
-) -> None:
+def test_any_russian_words_are_read_back(tmp_path_factory: pytest.TempPathFactory, words: list[str], encoding: str) -> None:
     words = [w for w in words if encoding != "koi8-r" or w != "№"]  # which KOI8-R has not
     path = tmp_path_factory.getbasetemp() / "words.csv"
     path.write_bytes(("код;x;сведения\n1;0;" + " ".join(words) + "\n2;1;да\n").encode(encoding))
@@ -80,9 +78,7 @@ LONG = [f"p{k};3;2,5" for k in range(60)]
         (["M01;M05", "a;3;2,5", "b;4;2,6"], "line 2 has 3 cells, the header 2"),
     ],
 )
-def test_rows_that_are_longer_and_quotes_that_stay_open(
-    tmp_path: Path, bank: ItemBank, lines: list[str], sentence: str
-) -> None:
+def test_rows_that_are_longer_and_quotes_that_stay_open(tmp_path: Path, bank: ItemBank, lines: list[str], sentence: str) -> None:
     (tmp_path / "a.csv").write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(cdx.CompetencyDxError, match=sentence) as told:
         load_responses(tmp_path / "a.csv", bank=bank)
@@ -146,9 +142,7 @@ FULL: dict[str, list[list[object]]] = {
 
 def test_a_hidden_sheet_that_is_fuller_is_told_of(tmp_path: Path, bank: ItemBank) -> None:
     path = workbook(tmp_path / "a.xlsx", FULL, hidden="Полный")
-    with pytest.warns(
-        cdx.CompetencyDxWarning, match=r"Hidden sheets .* Полный \(9\); sheet Видимый was read, which has 1 row"
-    ):
+    with pytest.warns(cdx.CompetencyDxWarning, match=r"Hidden sheets .* Полный \(9\); sheet Видимый was read, which has 1 row"):
         found = load_responses(path, bank=bank)
     assert found.persons.tolist() == ["a"]
     assert len(load_responses(path, bank=bank, layout=Layout(sheet="Полный")).persons) == 9

@@ -73,9 +73,7 @@ def wide(**columns: list[Any]) -> dict[str, list[Any]]:
 @pytest.mark.parametrize("cell", GARBAGE)
 @pytest.mark.parametrize("item", ["G1", "O1"])
 @pytest.mark.parametrize("layout", [None, SCORED])
-def test_one_unreadable_cell_is_left_out_of_every_estimate(
-    small: ItemBank, cell: str, item: str, layout: Layout | None
-) -> None:
+def test_one_unreadable_cell_is_left_out_of_every_estimate(small: ItemBank, cell: str, item: str, layout: Layout | None) -> None:
     points = ["0", "1", "2", "3", "4"] * 4
     table = wide(S1=["A", "B"] * 10 if layout is None else ["1", "0"] * 10, **{item: [cell, *points]})
     table = {name: column[:20] for name, column in table.items()}
@@ -106,9 +104,7 @@ def test_whatever_stands_in_a_cell_of_points_it_is_points_or_no_answer(small: It
 @settings(deadline=None, max_examples=20)
 @given(
     points=st.lists(st.integers(0, 4), min_size=6, max_size=12),
-    form=st.sampled_from(
-        ["{} / {}", "{}/{}", "{} из {}", "{} of {}", "{},0/{},00", "{} балла из {}", "{}.0 out of {}"]
-    ),
+    form=st.sampled_from(["{} / {}", "{}/{}", "{} из {}", "{} of {}", "{},0/{},00", "{} балла из {}", "{}.0 out of {}"]),
 )
 def test_points_of_a_maximum_read_like_the_points(small: ItemBank, points: list[int], form: str) -> None:
     of_maximum = [form.format(p, 4) for p in points]
@@ -138,9 +134,7 @@ def test_points_of_another_maximum_are_no_codes_of_options(make_item: Any, make_
     options = {str(k): f"вариант {k}" for k in range(1, 6)}
     several = [make_item(f"T{k}", "multiple", options=options, key=["1", "2"]) for k in range(3)]
     bank = make_bank([*several, make_item("N", "number", key="1/2")])
-    with pytest.raises(
-        ResponsesError, match=r"column T0 \(likewise T1, T2\): 20 of 20 .* expected whole points from 0 to 1"
-    ):
+    with pytest.raises(ResponsesError, match=r"column T0 \(likewise T1, T2\): 20 of 20 .* expected whole points from 0 to 1"):
         load_responses(wide(**{f"T{k}": ["1 / 2", "2 / 2"] * 10 for k in range(3)}), bank=bank)
     answers = read(wide(T0=["1/2", "1/3", "2/5", "1/2/3"] * 5, N=["1/2", "1/3", "0,5", "3/6"] * 5), bank)
     assert answers.scores[:4].tolist() == [[1, 1], [0, 0], [0, 1], [0, 1]]
@@ -150,9 +144,7 @@ def test_points_of_another_maximum_are_no_codes_of_options(make_item: Any, make_
 @pytest.mark.parametrize("cells", [["X"] * 20, ["1", "2", "3", "X"] * 5, ["2,1", "1", "0", "Иванова Мария"] * 5])
 def test_more_than_single_cells_refuse_the_table(small: ItemBank, cells: list[str]) -> None:
     table = wide(S1=["A", "B"] * 10, G1=cells)
-    with pytest.raises(
-        ResponsesError, match=r"column G1: \d+ of 20 cells .* --missing, .* --unreadable leave_out"
-    ) as caught:
+    with pytest.raises(ResponsesError, match=r"column G1: \d+ of 20 cells .* --missing, .* --unreadable leave_out") as caught:
         load_responses(table, bank=small)
     assert "Иванова" not in str(caught.value)
     found = read(table, small, Layout(unreadable="leave_out"))
@@ -275,9 +267,7 @@ def test_two_first_options_in_most_columns_may_be_scores_that_start_at_one(make_
 def test_truth_values_written_as_text_are_points(small: ItemBank, make_item: Any, make_bank: Any) -> None:
     options = {"true": "верно", "false": "неверно"}
     bank = make_bank([make_item("T1", "single", options=options, key="false"), make_item("T2", "text", key=["ложь"])])
-    assert (
-        read(wide(T1=["TRUE", "FALSE"] * 10, T2=["истина", "ложь"] * 10), bank).scores.tolist() == [[0, 0], [1, 1]] * 10
-    )
+    assert read(wide(T1=["TRUE", "FALSE"] * 10, T2=["истина", "ложь"] * 10), bank).scores.tolist() == [[0, 0], [1, 1]] * 10
     assert read(wide(S1=["A", "B"] * 10, G1=["FALSE", *"1234123412341234123"]), small).reasons[0].tolist() == [A, INV]
     for cells in (["TRUE", "FALSE"] * 10, ["истина", "ложь"] * 10, [True, False] * 10):
         assert read(wide(S1=cells, S2=cells), small).scores.tolist() == [[1, 1], [0, 0]] * 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competency_dx.bank import BankDocument, CompetencyFramework, FrameworkReference, Item, ItemBank, Node, Text
-from competency_dx.errors import CompetencyDxWarning, ResponsesError
+from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, ResponsesError
 from competency_dx.findings import Finding
 from competency_dx.responses import Layout, Reason, Responses, load_responses
 
@@ -29,9 +30,7 @@ def bank_of(ids: Sequence[str]) -> ItemBank:
         id="own", version="1", title=Text(ru="Своя"), nodes=(Node(code="S", title=Text(ru="С"), kind="category"),)
     )
     names = {"id": "b", "title": Text(ru="Б"), "subject": "S", "version": "1"}
-    header = BankDocument.model_validate(
-        {"schema_version": 1, "framework": FrameworkReference(id="own", version="1"), **names}
-    )
+    header = BankDocument.model_validate({"schema_version": 1, "framework": FrameworkReference(id="own", version="1"), **names})
     fields = {"type": "single", "options": OPTIONS, "key": "A", "competencies": {"S": 1}}
     items = tuple(Item.model_validate({"id": i, **fields}) for i in ids)
     return ItemBank(header=header, items=items, framework=framework)
@@ -139,9 +138,7 @@ def written(draw: st.DrawFn) -> tuple[list[str], list[str]]:
         mark = draw(st.sampled_from(["_", ".", "-", " ", "", "\n"]))
         text = item if draw(st.booleans()) else item.replace("_", mark).replace(".", mark).replace("-", mark)
         text = text.lower() if draw(st.booleans()) else text.translate(str.maketrans("ВМА", "BMA"))
-        headers.append(
-            text + draw(st.sampled_from(["", "", " /1,00", " (1 балл)", ".1", "_2", "[A]", " - Score", "1"]))
-        )
+        headers.append(text + draw(st.sampled_from(["", "", " /1,00", " (1 балл)", ".1", "_2", "[A]", " - Score", "1"])))
     return wanted, list(dict.fromkeys(" ".join(h.split()) for h in headers))
 
 
@@ -258,9 +255,7 @@ def test_sums_of_parts_and_several_totals_are_seen() -> None:
     )  # what everybody has is the sum of what everybody has by chance
 
 
-@pytest.mark.parametrize(
-    ("name", "known"), [("Раздел А", True), ("Балл за часть 1", True), ("Section 2", True), ("v5", False)]
-)
+@pytest.mark.parametrize(("name", "known"), [("Раздел А", True), ("Балл за часть 1", True), ("Section 2", True), ("v5", False)])
 def test_a_name_of_a_part_and_its_sum_are_enough_in_a_small_table(name: str, known: bool) -> None:
     table = {"person": list("abcdef"), "v1": [0, 1, 0, 1, 1, 0], "v2": [1, 1, 0, 0, 1, 0], "v3": [0, 0, 1, 1, 0, 1],
              "v4": [1, 0, 0, 1, 1, 1], name: [1, 2, 0, 1, 2, 0]}  # fmt: skip
@@ -374,3 +369,12 @@ def test_a_broken_line_of_json_is_named(tmp_path: Path, bank: ItemBank) -> None:
     (tmp_path / "a.jsonl").write_text('{"person": "a", "M01": "3"}\n{"person": \n', encoding="utf-8")
     with pytest.raises(ResponsesError, match=r"is not JSON .*; expected one object on every line"):
         read(tmp_path / "a.jsonl", bank)
+
+
+@pytest.mark.parametrize("unit", ["[", "(", "-", " ", "/", "1,", "Q", "балл ", "- ", "№", "(1,0 "])
+def test_a_heading_of_any_length_is_looked_at_once(unit: str) -> None:
+    """What is 100,000 signs long would take minutes if every sign were a place to begin anew."""
+    start = time.process_time()
+    with pytest.raises(CompetencyDxError):
+        read({"person": ["a"], unit * (100_000 // len(unit)): ["1"]})
+    assert time.process_time() - start < 20

@@ -241,9 +241,7 @@ def test_names_and_addresses_are_refused_or_dropped(tmp_path: Path, bank: ItemBa
         ["Петров Иван Ильич", "b@mail.ru", "8 (912) 345-67-80", "112-233-446 98", "Лицей имени Ломоносова", "т-2", "4"],
     ]
     path = write_csv(tmp_path / "a.csv", rows)
-    with pytest.raises(
-        ResponsesError, match=r"personal data: ФИО \(name\), Почта \(e-mail\), Телефон \(phone\), СНИЛС"
-    ):
+    with pytest.raises(ResponsesError, match=r"personal data: ФИО \(name\), Почта \(e-mail\), Телефон \(phone\), СНИЛС"):
         load_responses(path, bank=bank)
     found = load_responses(path, bank=bank, layout=Layout(pii="drop"))
     assert list(found.background) == ["Название школы"]

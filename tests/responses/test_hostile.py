@@ -24,9 +24,7 @@ cells = st.one_of(
     st.text(max_size=6),
     st.sampled_from(["1", "13", "н/я", "-", "ВАБ", "А3Б1", "К1=2; К2=1", "3.0", "2,5", "Итого", "A", "a@b.ru"]),
 )
-names = st.sampled_from(
-    ["person", "M01", "M02", "M03", "M08", "M08.К1", "form", "Код", "item", "answer", "", "x", "М01"]
-)
+names = st.sampled_from(["person", "M01", "M02", "M03", "M08", "M08.К1", "form", "Код", "item", "answer", "", "x", "М01"])
 
 
 def read(source: object, **rest: Any) -> Responses | None:
@@ -50,9 +48,7 @@ def sound(found: Responses | None) -> None:
         assert Responses.from_json(found.to_json()).to_json() == found.to_json()
 
 
-@settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     table=st.dictionaries(names, st.lists(cells, min_size=4, max_size=4), min_size=1, max_size=6),
     attempts=st.sampled_from(["error", "first", "last", "best"]),
@@ -66,9 +62,7 @@ def test_any_table(bank: ItemBank, table: dict[str, list[Any]], attempts: Any, m
     sound(read(rows, layout=plan))
 
 
-@settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(content=st.one_of(st.binary(max_size=60), st.text('person;M01,\n\t"3А|=', max_size=60).map(str.encode)))
 def test_any_bytes(tmp_path: Path, bank: ItemBank, content: bytes) -> None:
     for name in ("a.csv", "a.json", "a.xlsx", "a.parquet"):

@@ -19,9 +19,7 @@ import competency_dx as cdx
 from competency_dx.bank import Item
 from competency_dx.errors import CompetencyDxError, LimitError, ResponsesError, StorageError
 
-SHEET = (
-    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
-)
+SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
 
 
 @pytest.fixture(autouse=True)
@@ -96,9 +94,7 @@ def test_yaml(tmp_path: Path, text: str, match: str) -> None:
         cdx.load_bank(tmp_path / "b")
 
 
-@pytest.mark.parametrize(
-    "text", ["[" * 100_000 + "]" * 100_000, '[{"a": ' + "[" * 90 + "]" * 90 + "}]", '{"a":' * 5000]
-)
+@pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, '[{"a": ' + "[" * 90 + "]" * 90 + "}]", '{"a":' * 5000])
 def test_json(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text, encoding="utf-8")
@@ -143,9 +139,7 @@ def test_patterns_that_could_take_long_are_refused(make_item: Callable[..., Item
         make_item("X", "text", key=["b"], scoring={"rule": "synonyms", "pattern": pattern})
 
 
-@pytest.mark.parametrize(
-    "pattern", [r"уран[ -]?23[48]", r"(?:от )?\d+ до \d+", "один|два|три", r"[а-я]+ый", r"\(x\)(?:кг|г)?"]
-)
+@pytest.mark.parametrize("pattern", [r"уран[ -]?23[48]", r"(?:от )?\d+ до \d+", "один|два|три", r"[а-я]+ый", r"\(x\)(?:кг|г)?"])
 def test_other_patterns_are_matched(make_item: Callable[..., Item], pattern: str) -> None:
     assert make_item("X", "text", key=["b"], scoring={"rule": "synonyms", "pattern": pattern}).max_score == 1
 

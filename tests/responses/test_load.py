@@ -457,9 +457,7 @@ def small_bank() -> ItemBank:
 
 
 BANK = small_bank()
-tables = st.lists(
-    st.tuples(st.sampled_from("AB"), *[st.sampled_from(["", "1", "2", "3", "4", "-"])] * 4), min_size=1, max_size=8
-)
+tables = st.lists(st.tuples(st.sampled_from("AB"), *[st.sampled_from(["", "1", "2", "3", "4", "-"])] * 4), min_size=1, max_size=8)
 
 
 @settings(max_examples=50)

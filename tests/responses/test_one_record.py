@@ -46,12 +46,8 @@ ODD = st.one_of(
     st.dictionaries(st.sampled_from("АБВГ1"), st.sampled_from(["1", "2", 3, None]), max_size=3),
 )
 IDS = st.one_of(
-    st.sampled_from(
-        ["p-17", "T1", "7", "x", "Итого", "ключ", "person", "Иванов И. И.", "a@b.ru", "+7 912 345-67-89", "", " "]
-    ),
-    st.sampled_from(
-        ["9b2e3b0e-8f0e-4b8b-9c55-3f3a5a0f7c11", "123-456-789 00", "user name", "подпись", 17, 3.0, None, True]
-    ),
+    st.sampled_from(["p-17", "T1", "7", "x", "Итого", "ключ", "person", "Иванов И. И.", "a@b.ru", "+7 912 345-67-89", "", " "]),
+    st.sampled_from(["9b2e3b0e-8f0e-4b8b-9c55-3f3a5a0f7c11", "123-456-789 00", "user name", "подпись", 17, 3.0, None, True]),
     st.text("абВA12 .-", max_size=5),
 )
 

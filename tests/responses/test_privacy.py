@@ -59,9 +59,7 @@ def table_of(header: str, cells: list[str]) -> dict[str, list[object]]:
 )
 def test_what_names_or_reaches_a_person(header: str, cells: list[str], what: str) -> None:
     table = table_of(header, cells)
-    with pytest.raises(
-        ResponsesError, match=rf"personal data: {re.escape(header)} \({what}\); .*Layout\(pii='drop'\)"
-    ) as told:
+    with pytest.raises(ResponsesError, match=rf"personal data: {re.escape(header)} \({what}\); .*Layout\(pii='drop'\)") as told:
         load_responses(table, layout=Layout(items=("x",)))
     kept = load_responses(table, layout=Layout(items=("x",), pii="drop"))
     assert header not in kept.background

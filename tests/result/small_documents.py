@@ -133,16 +133,12 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "calibration": groups,
     "calibration_several": two,
     "cross_check": lambda: cdx.cross_check(cdx.calibrate(answers()), answers()),
-    "factor_solution": lambda: cdx.calibration.rotated(
-        cdx.calibrate(answers(), dimensions=cdx.calibration.Exploratory(n=2))
-    ),
+    "factor_solution": lambda: cdx.calibration.rotated(cdx.calibrate(answers(), dimensions=cdx.calibration.Exploratory(n=2))),
     "class_calibration": classes,
     "attribute_posteriors": lambda: cdx.classification.attribute_posteriors(
         cdx.load_responses(answers()).select(persons=["1", "2", "3"]), classes()
     ),
-    "classification_accuracy": lambda: cdx.classification.classification_accuracy(
-        cdx.load_responses(answers()), classes()
-    ),
+    "classification_accuracy": lambda: cdx.classification.classification_accuracy(cdx.load_responses(answers()), classes()),
     "q_validation": lambda: cdx.classification.validate_q_matrix(cdx.load_responses(answers()), classes()),
     "scores": lambda: cdx.score(responses(), bank()),
     "scores_several": lambda: cdx.score(cdx.load_responses(answers()).select(persons=["1", "2", "3"]), two()),

@@ -142,14 +142,10 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "Calibration of many families": _mixture,
     "Calibration by girth": lambda: cdx.calibrate(_answers(), method=cdx.calibration.Girth()),
     "CrossCheck": lambda: cdx.cross_check(cdx.calibrate(_answers()), _answers()),
-    "FactorSolution": lambda: cdx.calibration.rotated(
-        cdx.calibrate(_answers(), dimensions=cdx.calibration.Exploratory(n=2))
-    ),
+    "FactorSolution": lambda: cdx.calibration.rotated(cdx.calibrate(_answers(), dimensions=cdx.calibration.Exploratory(n=2))),
     "ClassCalibration": _classes.__wrapped__,
     "AttributePosteriors": lambda: cdx.classification.attribute_posteriors(cdx.load_responses(_answers()), _classes()),
-    "ClassificationAccuracy": lambda: cdx.classification.classification_accuracy(
-        cdx.load_responses(_answers()), _classes()
-    ),
+    "ClassificationAccuracy": lambda: cdx.classification.classification_accuracy(cdx.load_responses(_answers()), _classes()),
     "QValidation": lambda: cdx.classification.validate_q_matrix(cdx.load_responses(_answers()), _classes()),
     "Scores": lambda: cdx.score(_responses(), _bank()),
     "Scores of one person": lambda: cdx.score(_responses().select(persons=["1"]), _bank()),

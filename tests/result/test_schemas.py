@@ -107,9 +107,7 @@ REFUSED: list[tuple[str, tuple[Any, ...], Any, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "to", "told"), REFUSED, ids=[f"{row[0]}-{k}" for k, row in enumerate(REFUSED)]
-)
+@pytest.mark.parametrize(("name", "path", "to", "told"), REFUSED, ids=[f"{row[0]}-{k}" for k, row in enumerate(REFUSED)])
 def test_what_cannot_be_is_refused_with_its_path(name: str, path: tuple[Any, ...], to: Any, told: str) -> None:
     kind = small.kinds()[name.removesuffix("_several")]
     with pytest.raises(DocumentError, match=told) as caught:

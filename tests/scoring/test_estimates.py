@@ -31,9 +31,7 @@ def record(item: str, a: float, b: Sequence[float], *, model: str = "GPCM", se: 
     return ParameterRecord(item=item, model=name, a=a, b=tuple(b), se_a=se, se_b=(se,) * len(b), status=status)
 
 
-def bank_of(
-    make_bank: MakeBank, records: Sequence[ParameterRecord], population: BankPopulation | None = None
-) -> ItemBank:
+def bank_of(make_bank: MakeBank, records: Sequence[ParameterRecord], population: BankPopulation | None = None) -> ItemBank:
     items = [
         Item.model_validate(
             {
@@ -79,9 +77,7 @@ def posterior(parameters: ItemParameters, pattern: Sequence[int]) -> Moments:
     return Moments(one / zero, float(np.sqrt(two / zero - (one / zero) ** 2)))
 
 
-@pytest.mark.parametrize(
-    "pattern", [[1, 0, 2, 0], [0, 2, 3, 1], [1, -1, 0, -1], [-1, 1, -1, -1], [0, 0, 0, 0]], ids=str
-)
+@pytest.mark.parametrize("pattern", [[1, 0, 2, 0], [0, 2, 3, 1], [1, -1, 0, -1], [-1, 1, -1, -1], [0, 0, 0, 0]], ids=str)
 def test_eap_is_the_posterior_mean(bank: ItemBank, pattern: list[int]) -> None:
     """Population N(0.4, 1.7), families mixed, answers missing; the grid ends at ±6 SD, which costs 2e-7."""
     row = pd.DataFrame([[k if k >= 0 else np.nan for k in pattern]], columns=["x", "y", "z", "w"])
@@ -171,9 +167,7 @@ def test_more_right_answers_never_lower_the_estimate(
     scores=st.lists(st.integers(0, 2), min_size=2, max_size=2),
     model=st.sampled_from(["GPCM", "GRM"]),
 )
-def test_more_points_never_lower_the_estimate(
-    make_bank: MakeBank, steps: list[float], scores: list[int], model: str
-) -> None:
+def test_more_points_never_lower_the_estimate(make_bank: MakeBank, steps: list[float], scores: list[int], model: str) -> None:
     records = [
         record("p", 1.1, sorted([steps[0], steps[1] + 0.01]), model=model),
         record("q", 0.7, sorted([steps[2], steps[3] + 0.01]), model=model),
@@ -225,9 +219,7 @@ def test_a_score_above_the_categories_names_person_and_item(bank: ItemBank) -> N
 
 def test_no_item_in_common_is_refused(bank: ItemBank) -> None:
     rows = cdx.load_responses(pd.DataFrame({"q1": [0, 1], "q2": [1, 1]}))
-    with pytest.raises(
-        ScoringError, match="None of the items q1, q2 has parameters; the parameters are for x, y, z, w"
-    ):
+    with pytest.raises(ScoringError, match="None of the items q1, q2 has parameters; the parameters are for x, y, z, w"):
         cdx.score(rows, bank)
 
 

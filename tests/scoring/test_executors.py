@@ -50,14 +50,10 @@ def test_processes(data: cdx.Responses, bank: cdx.ItemBank, expected: str) -> No
 
 
 @pytest.mark.parametrize("processes", [False, True])
-def test_a_dask_cluster(
-    processes: bool, quiet_network: None, data: cdx.Responses, bank: cdx.ItemBank, expected: str
-) -> None:
+def test_a_dask_cluster(processes: bool, quiet_network: None, data: cdx.Responses, bank: cdx.ItemBank, expected: str) -> None:
     distributed = pytest.importorskip("distributed", reason="the package distributed (Dask) is not installed")
     with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None
-        ) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
         executor = client.get_executor()

@@ -33,6 +33,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 POOL = """
+from multiprocessing import get_context
+
 with get_context("fork").Pool(2) as pool:
     print(0 if pool.map(scored, range(4)) == [before] * 4 else 1)
 """
@@ -63,9 +65,7 @@ assert scored() == before
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.parametrize("program", [AFTER, POOL, AMID], ids=["after", "pool", "amid"])
 def test_a_fork_after_threads(program: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", COMMON + program], capture_output=True, text=True, check=False, timeout=240
-    )
+    done = subprocess.run([sys.executable, "-c", COMMON + program], capture_output=True, text=True, check=False, timeout=240)
     assert (done.stdout.strip(), done.returncode) == ("0", 0), done.stderr
 
 

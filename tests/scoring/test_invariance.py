@@ -73,9 +73,7 @@ def test_reversed_columns_and_rows_change_nothing(
 
 
 @EVERY_METHOD
-def test_items_left_out_are_items_missing(
-    source: cdx.ItemBank | cdx.Calibration, data: pd.DataFrame, method: Method
-) -> None:
+def test_items_left_out_are_items_missing(source: cdx.ItemBank | cdx.Calibration, data: pd.DataFrame, method: Method) -> None:
     some, data = list(data.columns[5:25]), data.iloc[:60]  # one person after the other: a few of them show it
     without = cdx.score(data[some], source, method=method)
     blanked = data.copy()

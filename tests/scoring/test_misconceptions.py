@@ -64,9 +64,7 @@ def naive_person(problem: mixture.MixtureProblem, psi: np.ndarray, p: int) -> np
             for first in (0, 3, 6):
                 utility = [
                     math.exp(
-                        of.base[n]
-                        + of.trend[n] * point
-                        + sum(of.strength[m] * held[m] * choices.marks[n, m] for m in range(2))
+                        of.base[n] + of.trend[n] * point + sum(of.strength[m] * held[m] * choices.marks[n, m] for m in range(2))
                     )
                     for n in range(first, first + 3)
                 ]
@@ -138,14 +136,10 @@ def test_misconceptions_without_shared_items_factorise_where_ability_is_known() 
     own = mixture.parts(psi, 2)
 
     def problem(m: list[int], n: slice) -> tuple[np.ndarray, mixture.MixtureProblem]:
-        part = np.concatenate(
-            [x[m] for x in (own.level, own.slope, np.log(own.strength))] + [own.base[n], own.trend[n]]
-        )
+        part = np.concatenate([x[m] for x in (own.level, own.slope, np.log(own.strength))] + [own.base[n], own.trend[n]])
         size = len(range(*n.indices(12)))
         choices = mixture.Choices(np.eye(size), marks[n][:, m], np.arange(0, size, 3), csr_array(chosen[:, n]))
-        return part, mixture.MixtureProblem(
-            choices, persons, mixture.MixturePriors(np.zeros(len(part)), np.ones(len(part)))
-        )
+        return part, mixture.MixtureProblem(choices, persons, mixture.MixturePriors(np.zeros(len(part)), np.ones(len(part))))
 
     both = mixture.e_step(*problem([0, 1], slice(0, 12)))
     one, two = mixture.e_step(*problem([0], slice(0, 6))), mixture.e_step(*problem([1], slice(6, 12)))
@@ -155,9 +149,7 @@ def test_misconceptions_without_shared_items_factorise_where_ability_is_known() 
 
 
 @given(seed=st.integers(0, 10_000), item=st.sampled_from([0, 3]), instead=st.sampled_from([1, 2]))
-def test_choosing_a_marked_option_instead_of_another_never_lowers_the_probability(
-    seed: int, item: int, instead: int
-) -> None:
+def test_choosing_a_marked_option_instead_of_another_never_lowers_the_probability(seed: int, item: int, instead: int) -> None:
     """With one misconception and distractors that do not lean on ability."""
     problem = small_problem(seed % 7, persons=12)
     choices = problem.choices._replace(marks=problem.choices.marks[:, :1])
@@ -221,9 +213,7 @@ def made(make_bank: MakeBank, design: Design, persons: int, seed: int) -> Truth:
 
 def choice_item(name: str, marked: dict[str, str]) -> Item:
     options = {"1": "right", "2": "wrong two", "3": "wrong three", "4": "wrong four"}
-    return Item(
-        id=name, type="single", options=options, key="1", competencies={"S.1.1": 1.0}, misconception_codes=marked
-    )
+    return Item(id=name, type="single", options=options, key="1", competencies={"S.1.1": 1.0}, misconception_codes=marked)
 
 
 SIX = Design(marks=({"2": "m0"},) * 6, prevalence=(0.3,), strength=(2.5,), slope=-0.5)
@@ -437,9 +427,7 @@ def test_alternatives_of_multiple_choice_are_the_sets_that_earn_the_same(quiet: 
     """MAT-009: the key is 1 3 6 and one error costs one of two points."""
     bank = cdx.load_bank("mathematics")
     with quiet():
-        data = cdx.load_responses(
-            pd.DataFrame({"person": ["a", "b", "c"], "MAT-009": ["1236", "25", "136"]}), bank=bank
-        )
+        data = cdx.load_responses(pd.DataFrame({"person": ["a", "b", "c"], "MAT-009": ["1236", "25", "136"]}), bank=bank)
     items, ticked, wide = read_marked(data, bank)
     item = items[0]
     sets: dict[bool, list[set[str]]] = {True: [], False: []}

@@ -31,9 +31,7 @@ RESIDUAL = 0.64
 def bank_with(make_bank: MakeBank, I: int, population: BankPopulation | None = None) -> ItemBank:
     rng = np.random.default_rng(8)
     records = [
-        ParameterRecord(
-            item=f"i{k}", model="2PL", a=float(rng.uniform(0.8, 1.6)), b=(float(rng.normal()),), status="calibrated"
-        )
+        ParameterRecord(item=f"i{k}", model="2PL", a=float(rng.uniform(0.8, 1.6)), b=(float(rng.normal()),), status="calibrated")
         for k in range(I)
     ]
     items = [
@@ -275,9 +273,7 @@ def test_outliers_among_the_covariates_are_named(bank: ItemBank, data: Sample) -
     x = data.covariates["x"].to_numpy().copy()
     x[best] = 15.0
     with pytest.warns(cdx.CompetencyDxWarning, match="press against the end of the scale"):
-        drawn = plausible_values(
-            data.responses, bank, rng=np.random.default_rng(1), conditioning=data.covariates.assign(x=x)
-        )
+        drawn = plausible_values(data.responses, bank, rng=np.random.default_rng(1), conditioning=data.covariates.assign(x=x))
     assert [f.scope for f in drawn.findings] == [(str(data.responses.persons[best]),)]
     assert np.isfinite(drawn.values).all()
 

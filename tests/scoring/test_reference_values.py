@@ -81,9 +81,7 @@ def test_wle_error_is_that_of_warm_and_not_of_mirt(verbagg: pd.DataFrame, fitted
     found = cdx.score(verbagg, calibration, method=cdx.WLE())
     theta, h = found.theta[:, 0], 1e-4
     information = score_information(calibration.parameters, theta).sum(axis=0)
-    slope = (
-        expected_scores(calibration.parameters, theta + h) - expected_scores(calibration.parameters, theta - h)
-    ) / (2 * h)
+    slope = (expected_scores(calibration.parameters, theta + h) - expected_scores(calibration.parameters, theta - h)) / (2 * h)
     by_hand = (calibration.parameters.slope[:, None] * slope).sum(axis=0)  # GPCM: I = a² Var X = a ∂E X/∂θ
     np.testing.assert_allclose(information, by_hand, rtol=1e-6)
     np.testing.assert_allclose(found.se[:, 0], 1 / np.sqrt(by_hand), rtol=1e-6)

@@ -58,9 +58,7 @@ def bank_of(make_bank: MakeBank, records: list[ParameterRecord], variance: float
 
 def record(item: str, model: str, a: float, b: list[float]) -> ParameterRecord:
     names = {"GRM": "2PL", "GPCM": "2PL", "PCM": "Rasch"}
-    return ParameterRecord(
-        item=item, model=names[model] if len(b) == 1 else model, a=a, b=tuple(b), status="calibrated"
-    )
+    return ParameterRecord(item=item, model=names[model] if len(b) == 1 else model, a=a, b=tuple(b), status="calibrated")
 
 
 def mirt_bank(make_bank: MakeBank, found: dict[str, Any], model: str) -> ItemBank:
@@ -251,9 +249,7 @@ def test_several_competencies_reach_what_simulated_persons_show(within: bool) ->
     if not within:
         parts = [known.take(np.flatnonzero(known.loads[:, d])).single(d) for d in range(2)]
         alone = [_measured(part, cdx.EAP(), np.ones((1, len(part.items)), dtype=bool)) for part in parts]
-        assert (
-            found["posterior"] > [x["posterior"][0] + 0.01 for x in alone]
-        ).all()  # the other competency tells of it
+        assert (found["posterior"] > [x["posterior"][0] + 0.01 for x in alone]).all()  # the other competency tells of it
         np.testing.assert_allclose(found["likelihood"], [x["likelihood"][0] for x in alone], atol=0.02)
         for d in range(2):
             items = np.flatnonzero(known.loads[:, d])

@@ -117,9 +117,7 @@ def test_the_other_competency_lends_strength(data: pd.DataFrame, calibration: cd
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
-def test_a_person_has_the_same_digits_in_any_company(
-    method: cdx.EAP, data: pd.DataFrame, calibration: cdx.Calibration
-) -> None:
+def test_a_person_has_the_same_digits_in_any_company(method: cdx.EAP, data: pd.DataFrame, calibration: cdx.Calibration) -> None:
     whole = cdx.score(data, calibration, method=method)
     some = [3, 77, 301]
     part = cdx.score(data.iloc[some][data.columns[::-1]], calibration, method=method)

@@ -72,9 +72,7 @@ def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("block", [100, 1499, 50_000])
 @pytest.mark.parametrize("method", [cdx.EAP(), cdx.WLE(), cdx.SumScore()], ids=lambda m: type(m).__name__)
-def test_blocks_have_the_bytes_of_memory(
-    block: int, method: Method, table: pd.DataFrame, bank: ItemBank, tmp_path: Path
-) -> None:
+def test_blocks_have_the_bytes_of_memory(block: int, method: Method, table: pd.DataFrame, bank: ItemBank, tmp_path: Path) -> None:
     table.to_parquet(tmp_path / "in.parquet", row_group_size=333)
     found = score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", bank, method=method, block=block)
     expected = cdx.score(table, bank, method=method)
@@ -118,12 +116,9 @@ def test_a_calibration_takes_its_items_and_leaves_other_columns(
 def test_raw_answers_are_scored_with_the_keys_of_the_bank(make_bank: MakeBank, tmp_path: Path) -> None:
     """The first block shows that the cells are answers; further blocks hold 0 and 1 alone, which might be points."""
     items = [
-        Item.model_validate({"id": f"q{k}", "type": "number", "key": str(k), "competencies": {"S.1.1": 1}})
-        for k in range(6)
+        Item.model_validate({"id": f"q{k}", "type": "number", "key": str(k), "competencies": {"S.1.1": 1}}) for k in range(6)
     ]
-    records = [
-        ParameterRecord(item=i.id, model="2PL", a=1.0, b=(0.3 * k,), status="calibrated") for k, i in enumerate(items)
-    ]
+    records = [ParameterRecord(item=i.id, model="2PL", a=1.0, b=(0.3 * k,), status="calibrated") for k, i in enumerate(items)]
     bank = make_bank(items, records)
     rng = np.random.default_rng(5)
     answers = np.where(np.arange(300)[:, None] < 70, rng.integers(0, 12, (300, 6)), rng.integers(0, 2, (300, 6)))
@@ -238,9 +233,7 @@ def test_faults_are_named(table: pd.DataFrame, bank: ItemBank, calibration: cdx.
     assert not target.exists()
 
 
-def test_without_pyarrow_the_error_says_what_to_install(
-    bank: ItemBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_pyarrow_the_error_says_what_to_install(bank: ItemBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingDependencyError, match=r"competency-dx\[io\]"):
         score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", bank)

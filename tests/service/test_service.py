@@ -264,9 +264,7 @@ def test_the_container_starts_what_is_there() -> None:
     commands = [
         json.loads(found)
         for name in ("Dockerfile", "compose.yaml")
-        for found in re.findall(
-            r"(?:^CMD|command:) (\[.*\])$", (folder / name).read_text(encoding="utf-8"), re.MULTILINE
-        )
+        for found in re.findall(r"(?:^CMD|command:) (\[.*\])$", (folder / name).read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert [c[:2] for c in commands] == [["uvicorn", "competency_dx.service:app"]] * 2
     copied = re.findall(r"^COPY (?!--)(.+) \S+$", (folder / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)

@@ -193,6 +193,11 @@ KINDS = [
 ]
 
 
+def some(kinds: list[str], ordinary: str) -> list[object]:
+    """Return the kinds as cases: one in the ordinary run, the others with the slow studies."""
+    return [kind if kind == ordinary else pytest.param(kind, marks=pytest.mark.recovery) for kind in kinds]
+
+
 def run(kind: str, task: str, place: Path, aside: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, kind, task, str(place), str(aside)], capture_output=True, text=True, check=False
@@ -207,17 +212,17 @@ def places(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "place", tmp_path / "aside"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some(KINDS, "report"))
 def test_a_killed_writer_leaves_the_old_or_the_new(kind: str, places: tuple[Path, Path]) -> None:
     run(kind, "kill", *places)
 
 
-@pytest.mark.parametrize("kind", [k for k in KINDS if k != "registry"])
+@pytest.mark.parametrize("kind", some([k for k in KINDS if k != "registry"], "profiles"))
 def test_a_file_that_may_not_grow_changes_nothing(kind: str, places: tuple[Path, Path]) -> None:
     run(kind, "full", *places)
 
 
-@pytest.mark.parametrize("kind", ["bank", "report", "result", "scores"])
+@pytest.mark.parametrize("kind", some(["bank", "report", "result", "scores"], "bank"))
 def test_two_writers_and_a_reader(kind: str, places: tuple[Path, Path]) -> None:
     run(kind, "race", *places)
 
@@ -229,9 +234,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     if shutil.which("mount") is None:
         pytest.skip("there is no program to mount a disk")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], capture_output=True, check=False
-    )
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], capture_output=True, check=False)
     if done.returncode:
         pytest.skip("mounting a disk in memory is not permitted here")
     try:
@@ -240,7 +243,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=False)
 
 
-@pytest.mark.parametrize("kind", ["bank", "report", "result", "scores"])
+@pytest.mark.parametrize("kind", some(["bank", "report", "result", "scores"], "result"))
 def test_a_full_disk_and_a_read_only_one(kind: str, small_disk: Path, tmp_path: Path) -> None:
     (tmp_path / "aside").mkdir()
     run(kind, "disk", small_disk, tmp_path / "aside")

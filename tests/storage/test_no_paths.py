@@ -53,9 +53,7 @@ def _written(out: Path) -> Path:
     raw.to_excel(place / "answers.xlsx", index=False)
     raw.to_csv(place / "answers.csv", index=False)
     scored = cdx.Layout(cells="scored", unreadable="leave_out")
-    tables = [
-        cdx.load_responses(place / f"answers.{end}", bank=bank, layout=scored) for end in ("csv", "xlsx", "parquet")
-    ]
+    tables = [cdx.load_responses(place / f"answers.{end}", bank=bank, layout=scored) for end in ("csv", "xlsx", "parquet")]
     calibration = cdx.calibrate(tables[0], model="PCM", bank=bank)
     profiles = cdx.diagnose(tables[0], bank)
     results = {

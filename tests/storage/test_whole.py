@@ -56,9 +56,7 @@ def old_folder(folder: Path) -> Path:
 def test_a_killed_writer_leaves_the_old_folder_or_the_new_one(tmp_path: Path) -> None:
     def run(at: int) -> tuple[int, dict[str, str]]:
         folder = old_folder(tmp_path / f"kept{at}")
-        done = subprocess.run(
-            [sys.executable, "-c", KILL, str(folder), str(at)], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", KILL, str(folder), str(at)], capture_output=True, text=True, check=False)
         assert done.returncode in {0, -signal.SIGKILL}, done.stderr
         after = contents(folder)
         with whole_folder(folder, replaced=lambda path: path.startswith("part")) as new:
@@ -79,9 +77,7 @@ def test_a_killed_writer_leaves_the_old_folder_or_the_new_one(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("fixed", [False, True])
-def test_a_folder_is_exchanged_and_keeps_what_else_is_in_it(
-    fixed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_is_exchanged_and_keeps_what_else_is_in_it(fixed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = old_folder(tmp_path / "kept")
     monkeypatch.setattr(Path, "is_mount", lambda self: fixed and self == folder)
     with whole_folder(folder, replaced=lambda path: path.startswith("part")) as new:
@@ -108,9 +104,7 @@ def test_a_failure_changes_nothing(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "kept"]
 
 
-def test_a_folder_that_cannot_be_exchanged_in_one_step_is_renamed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_exchanged_in_one_step_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = old_folder(tmp_path / "kept")
     monkeypatch.setattr("competency_dx.storage._swapped", lambda *_: False)
     with whole_folder(folder, replaced=lambda path: path.startswith("part")) as new:

@@ -115,9 +115,7 @@ def excluding(bank: ItemBank, items: Sequence[str]) -> Bools:
     return out
 
 
-def _result(
-    profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Problem, chosen: Ints, form: FormKind
-) -> NextItems:
+def _result(profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Problem, chosen: Ints, form: FormKind) -> NextItems:
     left = problem.start()
     losses = [problem.cost(left)]
     for column in chosen.T:

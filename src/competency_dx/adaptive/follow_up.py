@@ -147,9 +147,7 @@ class NextItems(Result):
         row, leaf = np.nonzero(self.undecided)
         codes = np.array([c.code for c in self.competencies], dtype=object)
         titles = np.array([c.title.text(self.language) for c in self.competencies], dtype=object)
-        numbers = {
-            name: getattr(self, name)[row, leaf] for name in ("p_deficit", "p_decided", "loss_before", "loss_after")
-        }
+        numbers = {name: getattr(self, name)[row, leaf] for name in ("p_deficit", "p_decided", "loss_before", "loss_after")}
         return frame(person=self.persons[row], competency=codes[leaf], title=titles[leaf], **numbers)
 
     def summary(self, language: str = "en") -> Sequence[str]:

@@ -94,9 +94,7 @@ class Problem(NamedTuple):
     def start(self) -> Remaining:
         """Return what is open before."""
         V, slope = self.outlook.covariance, self.outlook.slope
-        return Remaining(
-            V, slope[:, :, None] * V, np.zeros(slope.shape), self.answered.astype(float), self.outlook.precision
-        )
+        return Remaining(V, slope[:, :, None] * V, np.zeros(slope.shape), self.answered.astype(float), self.outlook.precision)
 
     def rows(self, persons: Ints) -> Problem:
         """Return the problem of some of the persons."""

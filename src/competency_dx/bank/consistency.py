@@ -47,9 +47,7 @@ def _check_misconceptions(bank: ItemBank) -> Iterator[BankError]:
     for k, item in enumerate(bank.items):
         for option, code in item.misconception_codes.items():
             if code not in declared:
-                yield BankError(
-                    "bank.misconception_undeclared", k=k, item=item.id, option=option, name=code, declared=declared
-                )
+                yield BankError("bank.misconception_undeclared", k=k, item=item.id, option=option, name=code, declared=declared)
 
 
 def _check_enemies(bank: ItemBank) -> Iterator[BankError]:

@@ -157,9 +157,7 @@ class ItemBank(Result):
         """
         if code not in self.misconceptions:
             raise BankError("bank.no_misconception", id=self.id, name=code, misconceptions=self.misconceptions)
-        return tuple(
-            (item.id, option) for item in self.items for option, own in item.misconception_codes.items() if own == code
-        )
+        return tuple((item.id, option) for item in self.items for option, own in item.misconception_codes.items() if own == code)
 
     def item(self, item_id: str) -> Item:
         """Return the item with this id."""
@@ -280,9 +278,7 @@ class ItemBank(Result):
             header=parse(BankDocument, document["header"], "header"),
             items=tuple(parse(Item, d, f"items[{k}]") for k, d in enumerate(document["items"])),
             framework=parse(CompetencyFramework, document["framework"], "framework"),
-            parameters=tuple(
-                parse(ParameterRecord, d, f"parameters[{k}]") for k, d in enumerate(document["parameters"])
-            ),
+            parameters=tuple(parse(ParameterRecord, d, f"parameters[{k}]") for k, d in enumerate(document["parameters"])),
         )
         if out.digest != document["digest"]:
             raise DocumentError("bank.digest", where=f"{cls.kind}.digest", out=out.id)

@@ -134,9 +134,7 @@ class Calibration(Result):
     rotation: Method | None
     findings: tuple[Finding, ...]
     provenance: Provenance
-    share: Annotated[Floats, held_to("parameters.items?", minimum=0, maximum=1)] = field(
-        default_factory=lambda: np.empty(0)
-    )
+    share: Annotated[Floats, held_to("parameters.items?", minimum=0, maximum=1)] = field(default_factory=lambda: np.empty(0))
 
     @property
     def digest(self) -> str:
@@ -322,12 +320,8 @@ def _population_line(c: Calibration, say: Callable[..., str]) -> str:
     """Return mean and variance, or the spread of correlations, or groups."""
     if len(c.groups) > 1:
         of = "" if len(c.population.mean) == 1 else say("of_dimension", name=c.population.dimensions[0])
-        moments = (
-            (g, float(p.mean[0]), float(p.covariance[0, 0])) for g, p in zip(c.groups, c.populations, strict=True)
-        )
-        return say(
-            "populations", dimension=of, groups=tuple(say("moments", group=g, mean=m, sd=v**0.5) for g, m, v in moments)
-        )
+        moments = ((g, float(p.mean[0]), float(p.covariance[0, 0])) for g, p in zip(c.groups, c.populations, strict=True))
+        return say("populations", dimension=of, groups=tuple(say("moments", group=g, mean=m, sd=v**0.5) for g, m, v in moments))
     V = c.population.covariance
     if len(V) == 1:
         return say("population", mean=float(c.population.mean[0]), variance=float(V[0, 0]))

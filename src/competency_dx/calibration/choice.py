@@ -52,9 +52,7 @@ def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Margina
     between = bool((known.loads.sum(axis=1) == 1).all())
     make, propagated = _strategy(scene, method, between=between)
     fixed = None if scene.anchors is None else scene.anchors.fixed
-    items = build_items(
-        known, single_slopes=propagated, priors=scene.priors, constraints=method.constraints, fixed=fixed
-    )
+    items = build_items(known, single_slopes=propagated, priors=scene.priors, constraints=method.constraints, fixed=fixed)
     if scene.exploring:
         if len(sample.groups) > 1 or sample.covariate_names:
             raise CalibrationError("calibration.exploratory_one_population")
@@ -62,9 +60,7 @@ def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Margina
     held = np.zeros(len(known.ids), dtype=np.bool_) if fixed is None else fixed.items
     free_slope = np.array([FAMILIES[f].free_slope for f in known.families])
     estimated = items.free.any(axis=1)
-    placing = held | (
-        ~estimated & ~free_slope & (items.allowed.sum(axis=1) > 1)
-    )  # an item with one score places nothing
+    placing = held | (~estimated & ~free_slope & (items.allowed.sum(axis=1) > 1))  # an item with one score places nothing
     population, regressors = populations_in(
         sample,
         scene.dimensions,
@@ -73,9 +69,7 @@ def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Margina
         linked=method.population.free_items != "all",
         correlation_sd=scene.priors.correlation_sd if scene.priors and len(scene.dimensions) > 1 else None,
     )
-    return make(
-        items, answers, population=population, group=sample.group, regressors=regressors, executor=method.executor
-    )
+    return make(items, answers, population=population, group=sample.group, regressors=regressors, executor=method.executor)
 
 
 def _strategy(scene: Scene, method: MarginalML, *, between: bool) -> tuple[Callable[..., Marginal], bool]:

@@ -133,9 +133,7 @@ class MarginalML:
             raise CalibrationError("calibration.starts", starts=self.starts)
         for name, choices in (("standard_errors", Errors), ("integration", Integration)):
             if getattr(self, name) not in get_args(choices):
-                raise CalibrationError(
-                    "calibration.setting", name=name, given=getattr(self, name), choices=get_args(choices)
-                )
+                raise CalibrationError("calibration.setting", name=name, given=getattr(self, name), choices=get_args(choices))
 
     @property
     def control(self) -> Control:

@@ -42,8 +42,7 @@ def population_for_bank(
         mean=float(mean.mean()),
         variance=float(np.diag(V).mean()),
         leaves={
-            code: LeafPopulation(mean=float(m), sd=float(s))
-            for code, m, s in zip(population.dimensions, mean, sd, strict=True)
+            code: LeafPopulation(mean=float(m), sd=float(s)) for code, m, s in zip(population.dimensions, mean, sd, strict=True)
         },
         correlations=CorrelationMatrix(
             leaves=population.dimensions,

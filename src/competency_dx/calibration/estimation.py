@@ -89,9 +89,7 @@ def _columns_of(ids: list[str], sample: Sample, method: MarginalML) -> tuple[lis
     return [i for i, _ in columns], tuple(g for _, g in columns)
 
 
-def _estimated(
-    data: Responses, table: tuple[Codes, Bools], scene: Scene, request: Request, method: MarginalML
-) -> Calibration:
+def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, request: Request, method: MarginalML) -> Calibration:
     """Return the calibration of a scene by answers and mask (P, I)."""
     known, sample = scene.known, scene.sample
     answers = prepare(*table, known.n_categories)._replace(weight=sample.weight)
@@ -109,9 +107,7 @@ def _estimated(
         repeats = screen.near_duplicates(known.ids, *table)
         late = tail_findings(data.items, zero_tails(*data.effective(method.missing)))
     carried = gathered(data.findings, findings_of(request.anchors))
-    notes = gathered(
-        carried, scene.weak_links, left_out(data, known.ids), repeats, late, others, likelihood.findings(found.at)
-    )
+    notes = gathered(carried, scene.weak_links, left_out(data, known.ids), repeats, late, others, likelihood.findings(found.at))
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
     lone = (known.loads.sum(axis=0) == 1) & (known.loads.shape[1] > 1)
     sloped = likelihood.items.free[:, : likelihood.items.n_slopes].any(axis=1)

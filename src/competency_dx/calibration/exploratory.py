@@ -93,9 +93,7 @@ def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
     if len(place) < 3 * D:
         raise CalibrationError("calibration.exploratory_items", n_place=len(place), d=D, value=3 * D)
     a = _principal_slopes(codes, observed, D)
-    pivots = qr(a.T, mode="economic", pivoting=True)[2][
-        :D
-    ]  # whose lower triangle, its diagonal positive, fixes the rotation
+    pivots = qr(a.T, mode="economic", pivoting=True)[2][:D]  # whose lower triangle, its diagonal positive, fixes the rotation
     Q, R = np.linalg.qr(a[pivots].T)
     a = a @ (Q * np.where(np.diag(R) < 0, -1.0, 1.0))
     fixed = np.zeros(items.place.shape, dtype=np.bool_)
@@ -183,9 +181,7 @@ class FactorSolution(Result):
     loadings: Annotated[Floats, held_to("items", "dimensions")]
     standard_errors: Annotated[Floats, held_to("items", "dimensions", minimum=0)]
     slopes: Annotated[Floats, held_to("items", "dimensions")]
-    correlations: Annotated[
-        Floats, held_to("dimensions", "dimensions", covariance=True, minimum=-1.0001, maximum=1.0001)
-    ]
+    correlations: Annotated[Floats, held_to("dimensions", "dimensions", covariance=True, minimum=-1.0001, maximum=1.0001)]
     transformation: Annotated[Floats, held_to("dimensions", "dimensions")]
     communalities: Annotated[Floats, held_to("items", minimum=0, maximum=1.0001)]
     gradient: float

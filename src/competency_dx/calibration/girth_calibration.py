@@ -143,9 +143,7 @@ class LikelihoodCheck(NamedTuple):
     narrowest: float
 
 
-def evidence(
-    codes: Codes, observed: Bools, parameters: ItemParameters, *, points: int = LEAST_POINTS
-) -> LikelihoodCheck:
+def evidence(codes: Codes, observed: Bools, parameters: ItemParameters, *, points: int = LEAST_POINTS) -> LikelihoodCheck:
     """Return the marginal log-likelihood of item parameters and population, on a grid refined as their posteriors need.
 
     The drift is the score test of the population mean: its gradient over the root of its information, with all else fixed.

@@ -45,9 +45,7 @@ class FitSetting(NamedTuple):
     inputs: Mapping[str, str] = FrozenDict()
 
 
-def assembled(
-    setting: FitSetting, likelihood: Marginal, found: Fit, covariance: Floats | None, how: Accuracy
-) -> Calibration:
+def assembled(setting: FitSetting, likelihood: Marginal, found: Fit, covariance: Floats | None, how: Accuracy) -> Calibration:
     """Put the pieces of a fit together; `covariance` (F, F) is that of φ."""
     answers, known, held, items = setting.answers, setting.known, setting.anchors, likelihood.items
     mask = np.ones(answers.codes.shape, dtype=bool) if answers.observed is None else answers.observed

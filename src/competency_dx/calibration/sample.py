@@ -74,9 +74,7 @@ def column(data: Responses, source: Any, what: object) -> list[Any]:  # noqa: AN
     else:
         values = list(source)
     if len(values) != len(data.persons):
-        raise CalibrationError(
-            "calibration.column_length", what=what, n_values=len(values), n_persons=len(data.persons)
-        )
+        raise CalibrationError("calibration.column_length", what=what, n_values=len(values), n_persons=len(data.persons))
     gaps = [str(p) for p, x in zip(data.persons, values, strict=True) if x is None or x == "" or x != x]  # noqa: PLR0124
     if gaps:
         raise CalibrationError("calibration.column_gaps", what=what, gaps=gaps)

@@ -52,9 +52,7 @@ class ClassificationML:
         object.__setattr__(self, "hierarchy", tuple((str(a), str(b)) for a, b in self.hierarchy))
         for name, choices in (("attribute_distribution", AttributeDistribution), ("monotone", Order)):
             if getattr(self, name) not in get_args(choices):
-                raise CalibrationError(
-                    "classification.setting", name=name, given=getattr(self, name), choices=get_args(choices)
-                )
+                raise CalibrationError("classification.setting", name=name, given=getattr(self, name), choices=get_args(choices))
         if self.starts < 1 or self.max_iterations < 1 or not self.tolerance > 0:
             raise CalibrationError(
                 "classification.settings",

@@ -121,9 +121,7 @@ class AttributePosteriors(Result):
         return Chart(title=title, x_label=x_label, y_label=y_label, series=lines)
 
 
-def profile_posteriors(
-    data: Responses, calibration: ClassCalibration, *, missing: MissingPolicy | None = None
-) -> Floats:
+def profile_posteriors(data: Responses, calibration: ClassCalibration, *, missing: MissingPolicy | None = None) -> Floats:
     """Return the posterior probability of each permissible profile for each person (P, C); items are matched by id."""
     answers = matched(data, calibration.parameters, missing)
     return np.concatenate([b.posterior for b in posterior_blocks(answers, calibration)])[answers.of_person]

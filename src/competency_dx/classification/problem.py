@@ -127,9 +127,7 @@ def distinct_patterns(codes: Codes, observed: Bools) -> tuple[Patterns, Ints]:
     return Patterns(right, given, counts.astype(np.float64)), inverse.ravel()
 
 
-def build(
-    codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str], method: ClassificationML
-) -> ClassProblem:
+def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str], method: ClassificationML) -> ClassProblem:
     """Return the problem of scores (P, I) of 0 and 1 with the mask of answers; persons without answers are left out.
 
     Raises
@@ -150,15 +148,11 @@ def build(
     profiles = permissible_profiles(needs, MOST_PROFILES)
     if profiles is None:
         raise CalibrationError("classification.too_many_profiles", a=A, most_profiles=MOST_PROFILES)
-    groups = tuple(
-        item_groups(profiles, np.flatnonzero(row), family) for row, family in zip(q.entries, families, strict=True)
-    )
+    groups = tuple(item_groups(profiles, np.flatnonzero(row), family) for row, family in zip(q.entries, families, strict=True))
     items = _layout(groups, families, method)
     place = np.stack([g.of_pattern[g.of_profile] + item.where.start for g, item in zip(groups, items, strict=True)])
     first, of_class = distinct_columns(place)
-    distribution = Distribution(
-        method.attribute_distribution, profiles.astype(np.float64), eligible(profiles, needs), of_class
-    )
+    distribution = Distribution(method.attribute_distribution, profiles.astype(np.float64), eligible(profiles, needs), of_class)
     answered = observed.any(axis=1)
     patterns, _ = distinct_patterns(codes[answered], observed[answered])
     place = place[:, first]

@@ -29,9 +29,7 @@ class QMatrix:
         bare = [item for item in items if item not in place]
         if bare:
             raise CalibrationError("classification.q_rows_missing", bare=bare, items=self.items)
-        return QMatrix(
-            items=tuple(items), attributes=self.attributes, entries=self.entries[[place[item] for item in items]]
-        )
+        return QMatrix(items=tuple(items), attributes=self.attributes, entries=self.entries[[place[item] for item in items]])
 
 
 def read_q_matrix(frame: pd.DataFrame) -> QMatrix:
@@ -47,9 +45,7 @@ def read_q_matrix(frame: pd.DataFrame) -> QMatrix:
     numbers = table.to_numpy(dtype=object)
     odd = sorted({str(x) for x in numbers.ravel() if x not in {0, 1}})
     if odd or not attributes:
-        raise (
-            CalibrationError("classification.q_entries", odd=odd) if odd else CalibrationError("classification.q_empty")
-        )
+        raise (CalibrationError("classification.q_entries", odd=odd) if odd else CalibrationError("classification.q_empty"))
     for code, ids in (("classification.q_items_twice", items), ("classification.q_attributes_twice", attributes)):
         if twice := repeated(ids):
             raise CalibrationError(code, twice=twice)
@@ -65,9 +61,7 @@ def prerequisites(attributes: Sequence[str], hierarchy: Sequence[tuple[str, str]
     place = {a: k for k, a in enumerate(attributes)}
     unknown = [name for pair in hierarchy for name in pair if name not in place]
     if unknown:
-        raise CalibrationError(
-            "classification.hierarchy_unknown", unknown=dict.fromkeys(unknown), attributes=attributes
-        )
+        raise CalibrationError("classification.hierarchy_unknown", unknown=dict.fromkeys(unknown), attributes=attributes)
     needs = prerequisite_matrix(len(attributes), [(place[a], place[b]) for a, b in hierarchy])
     order = mastery_order(needs)
     if len(order) < len(attributes):

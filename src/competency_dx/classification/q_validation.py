@@ -90,9 +90,7 @@ class QValidation(Result):
         counts = range(1, len(self.attributes) + 1)
         best = [(i, k, _best(pvaf[i], size, k)) for i in range(len(self.items)) for k in counts]
         rows = [(self.items[i], k, names[v], pvaf[i, v], self.discrimination[i, v]) for i, k, v in best]
-        return frame(
-            **dict(zip(("item", "n_attributes", "q_vector", "pvaf", "gdi"), zip(*rows, strict=True), strict=True))
-        )
+        return frame(**dict(zip(("item", "n_attributes", "q_vector", "pvaf", "gdi"), zip(*rows, strict=True), strict=True)))
 
     def _names(self) -> list[str]:
         return ["".join(str(x) for x in row) for row in self.q_vectors]
@@ -137,9 +135,7 @@ def validate_q_matrix(
     """
     A = len(calibration.attributes)
     if A > MOST_ATTRIBUTES:
-        raise CalibrationError(
-            "classification.too_many_attributes", a=A, value=2**A - 1, most_attributes=MOST_ATTRIBUTES
-        )
+        raise CalibrationError("classification.too_many_attributes", a=A, value=2**A - 1, most_attributes=MOST_ATTRIBUTES)
     if not 0 < cut_off <= 1:
         raise CalibrationError("classification.cut_off", cut_off=cut_off)
     answers = matched(data, calibration.parameters, missing)

@@ -40,9 +40,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def program(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version")] = False,
 ) -> None:
     """Read the options that stand before the command."""
 
@@ -185,9 +183,7 @@ def diagnose(
     data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
     rule = DeficitRule(missing=MissingPolicy(omitted=cast("Omissions", omitted.value)))
     population = Cohort() if cohort else None
-    profiles = heard(
-        terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings
-    )
+    profiles = heard(terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings)
     with terminal.stage(terminal.words("report")):
         page = write_report(profiles, out, language=language.code, show=arguments.shown(aggregates_only))
     if (document := out / "profiles.json").is_file():

@@ -151,9 +151,7 @@ def _with_options(parameter: str, make: Callable[..., object], *parts: Callable[
 
         parameters = [p for p in signature.parameters.values() if p.name != parameter]
         parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for _, group in groups for p in group.values()]
-        run.__dict__["__signature__"] = signature.replace(
-            parameters=parameters
-        )  # which typer reads, as it does the next
+        run.__dict__["__signature__"] = signature.replace(parameters=parameters)  # which typer reads, as it does the next
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         return run
 

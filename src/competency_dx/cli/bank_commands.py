@@ -19,9 +19,7 @@ Alias = Annotated[str, declared("published_alias")]
 NewBook = Annotated[Path, declared("new_workbook")]
 RU = Language.ru
 
-bank_app = typer.Typer(
-    short_help="Write and publish banks", help="Banks as workbooks and by version: write, read, publish."
-)
+bank_app = typer.Typer(short_help="Write and publish banks", help="Banks as workbooks and by version: write, read, publish.")
 
 
 def _registry(folder: Path) -> "BankRegistry":
@@ -75,9 +73,7 @@ def published(*, registry: Folder, language: LanguageOption = RU) -> None:  # no
 
 
 @bank_app.command(short_help="Empty workbook for a new bank")
-def template(
-    file: NewBook, *, subject: Annotated[str, declared("subject")] = "", language: LanguageOption = RU
-) -> None:
+def template(file: NewBook, *, subject: Annotated[str, declared("subject")] = "", language: LanguageOption = RU) -> None:
     """Write an empty workbook for a new bank: sheets, lists to choose from, an example of each type."""
     from competency_dx.bank import save_bank_template
 

@@ -40,8 +40,7 @@ def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
         f"{bank.id} {bank.version}: {bank.title.text(language)}",
         say("size", items=len(bank.items), points=sum(i.max_score for i in bank.items)),
         ", ".join(_counts(i.type for i in bank.items)),
-        say("forms", forms=tuple(f"{f.id} ({len(f.items)})" for f in bank.forms))
-        + say("common", n=common) * (common > 0),
+        say("forms", forms=tuple(f"{f.id} ({len(f.items)})" for f in bank.forms)) + say("common", n=common) * (common > 0),
         say("framework", id=bank.framework.id, version=bank.framework.version),
         say("parameters", states=_counts(r.status for r in bank.parameters)),
         bank.digest[:23] + "…",

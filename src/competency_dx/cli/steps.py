@@ -37,9 +37,7 @@ CLASSES: Mapping[str, tuple[str, str]] = {
 """Room and class of each kind of document."""
 
 
-def read_answers(
-    terminal: Terminal, path: Path, bank: ItemBank | None, layout: Layout, *, row_numbers: bool = True
-) -> Responses:
+def read_answers(terminal: Terminal, path: Path, bank: ItemBank | None, layout: Layout, *, row_numbers: bool = True) -> Responses:
     """Read a table of answers and tell what was in it; without `row_numbers` refuse persons whom nobody could find again."""
     from competency_dx.responses import load_responses
 

@@ -54,9 +54,7 @@ class Cohort:
 
     def __post_init__(self) -> None:
         if not 2 <= self.min_persons <= self.most_persons:
-            raise DiagnosisError(
-                "competencies.cohort_limits", min_persons=self.min_persons, most_persons=self.most_persons
-            )
+            raise DiagnosisError("competencies.cohort_limits", min_persons=self.min_persons, most_persons=self.most_persons)
 
 
 class _Fit(NamedTuple):
@@ -116,9 +114,7 @@ def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> Lea
 
     start = np.zeros(len(fit.prior_sd))
     best = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 60})
-    return _with_uncertainty(
-        answers.populations.leaves, fit, best.x, _inverse_information(objective, best.x, fit.prior_sd)
-    )
+    return _with_uncertainty(answers.populations.leaves, fit, best.x, _inverse_information(objective, best.x, fit.prior_sd))
 
 
 def _started(answers: JointAnswers, made: Plan) -> _Fit:

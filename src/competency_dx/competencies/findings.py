@@ -85,9 +85,7 @@ def _population(d: Diagnosed) -> tuple[Finding, ...]:
     return (POPULATION_DIFFERS.of(persons=int(who.sum()), shift=shift, spread=spread),)
 
 
-def _omissions(
-    d: Diagnosed, again: Callable[[Ints, Omissions], tuple[Floats, NDArray[np.int8]]]
-) -> tuple[Finding, ...]:
+def _omissions(d: Diagnosed, again: Callable[[Ints, Omissions], tuple[Floats, NDArray[np.int8]]]) -> tuple[Finding, ...]:
     omitted = d.reasons == Reason.OMITTED
     shown = omitted | (d.reasons == Reason.ANSWERED)
     share = float(omitted.sum() / max(shown.sum(), 1))

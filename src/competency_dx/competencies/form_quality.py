@@ -46,9 +46,7 @@ class FormQuality(NamedTuple):
     augmented: Floats
 
 
-def item_moments(
-    theta: Floats, log_prob: Floats, score: Floats, units: Units, population: tuple[Floats, Floats]
-) -> ItemMoments:
+def item_moments(theta: Floats, log_prob: Floats, score: Floats, units: Units, population: tuple[Floats, Floats]) -> ItemMoments:
     """Return the moments of items (I) measuring one leaf each, curves on θ (Q,), under N(mean (D,), covariance (D, D))."""
     mean, covariance = population
     sd = np.sqrt(np.diag(covariance))

@@ -83,14 +83,10 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     powers = even_product(weight * at.mean, np.stack([np.ones_like(theta), theta, theta**2], axis=1))
     m, sd = settled.mean, settled.deviations
     first = (powers[:, :, 1] - m * powers[:, :, 0]) / sd
-    second = ((powers[:, :, 2] - 2 * m * powers[:, :, 1] + m**2 * powers[:, :, 0]) / sd**2 - powers[:, :, 0]) / np.sqrt(
-        2
-    )
+    second = ((powers[:, :, 2] - 2 * m * powers[:, :, 1] + m**2 * powers[:, :, 0]) / sd**2 - powers[:, :, 0]) / np.sqrt(2)
     percent, variance, low, high = (x.T for x in (*moments[:2], low, high))
     leaves = _Leaves(percent, variance, low, high, below.transpose(1, 0, 2), np.stack([first.T, second.T], axis=2))
-    moved = influence(
-        tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd
-    )
+    moved = influence(tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
     misfit = _normal_score(*misfit_moments(tables, weight, chosen))
     units, (own, lean) = _units(settled, made, leaves, rule), _own_share(settled, made, leaves)
     theta, se, (percent, low, high, below) = units
@@ -113,9 +109,7 @@ def leaves_of(settled: Settled, D: int) -> Settled:
     if len(settled.mean) == D:
         return settled
     sites = Sites(settled.sites.tau[:D], settled.sites.nu[:D])
-    return settled._replace(
-        tilted=settled.tilted[:D], mean=settled.mean[:D], covariance=settled.covariance[:D, :D], sites=sites
-    )
+    return settled._replace(tilted=settled.tilted[:D], mean=settled.mean[:D], covariance=settled.covariance[:D, :D], sites=sites)
 
 
 def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> tuple[Floats, Floats, list[Floats]]:

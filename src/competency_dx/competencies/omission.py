@@ -68,9 +68,7 @@ def joint_answers(
     log_prob = np.concatenate([made.log_prob, np.broadcast_to(curves, made.log_prob.shape)])
     known = population if isinstance(population, LeafPopulations) and population.leaves == wide.leaves else wide
     model = even_model((n_categories, leaf), (made.theta, log_prob), known.mixture())
-    return JointAnswers(
-        with_omissions, leaf, n_categories, log_prob, known, _pattern_with_propensity(made.pattern), model
-    )
+    return JointAnswers(with_omissions, leaf, n_categories, log_prob, known, _pattern_with_propensity(made.pattern), model)
 
 
 def _with_propensity(populations: LeafPopulations) -> LeafPopulations:

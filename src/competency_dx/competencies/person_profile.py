@@ -299,9 +299,7 @@ def _evidence(item: str, row: Sequence[Any]) -> Evidence:
 
 def _bare_fact(item: str) -> ItemFact:
     """Return what is known of an item without its bank."""
-    return ItemFact(
-        item=item, title=Text(ru=item), topics=(), competencies=(), max_score=0, difficulty=math.nan, status=""
-    )
+    return ItemFact(item=item, title=Text(ru=item), topics=(), competencies=(), max_score=0, difficulty=math.nan, status="")
 
 
 def _lineage(code: str, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -321,9 +319,7 @@ def _conclusion(code: str, document: Mapping[str, Any], evidence: tuple[Evidence
     kept |= {name: row[name] or "" for name in ("level", "leans_on", "reported_at")}
     kept |= {name: _number(row.get(name)) for name in NUMBERS}
     return Conclusion(
-        competency=Competency(
-            code=code, title=title, kind=row["kind"], parent=row["parent"], n_items=0, reference_points=0
-        ),
+        competency=Competency(code=code, title=title, kind=row["kind"], parent=row["parent"], n_items=0, reference_points=0),
         reason=_text(why, language),
         evidence=evidence,
         **kept,

@@ -130,9 +130,7 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
     mean = np.array([population.mean if leaf is None else leaf.mean for leaf in leaves])
     sd = np.array([np.sqrt(population.variance) if leaf is None else leaf.sd for leaf in leaves])
     pattern = correlation_pattern(population, units)
-    both = Pattern(
-        pattern.z, (sum(pattern.directions, np.zeros_like(pattern.z)),)
-    )  # where the one is high the other is
+    both = Pattern(pattern.z, (sum(pattern.directions, np.zeros_like(pattern.z)),))  # where the one is high the other is
 
     def covariance_at(point: Floats) -> Floats:
         scale = sd * np.exp(point[0] * population.sd_se)

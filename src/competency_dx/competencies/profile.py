@@ -149,9 +149,7 @@ class DeficitProfiles(Result):
         rows = np.array([place[person] for person in chosen], dtype=np.int64)
         of_persons = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"grid", "curves"}}
         kept: dict[str, Any] = {
-            name: array[rows]
-            for name, array in of_persons.items()
-            if isinstance(array, np.ndarray) and len(array) == len(self)
+            name: array[rows] for name, array in of_persons.items() if isinstance(array, np.ndarray) and len(array) == len(self)
         }
         return replace(self, background={name: column[rows] for name, column in self.background.items()}, **kept)
 
@@ -176,9 +174,7 @@ class DeficitProfiles(Result):
             conclusions=tuple(self._conclusions(p)),
             misconceptions=tuple(
                 HeldMisconception(misconception=m, probability=float(x))
-                for m, x in zip(
-                    self.misconceptions, self.p_misconception[p] if self.misconceptions else (), strict=True
-                )
+                for m, x in zip(self.misconceptions, self.p_misconception[p] if self.misconceptions else (), strict=True)
                 if not np.isnan(x)
             ),
             ask_next=tuple(self.items[k] for k in (self.ask_next[p] if len(self.ask_next) else ()) if k >= 0),

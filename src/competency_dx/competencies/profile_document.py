@@ -127,10 +127,7 @@ class ProfilesRecord(SharedRecord):
 
 def profiles_document(profiles: DeficitProfiles) -> dict[str, Any]:
     """Return profiles as plain data."""
-    shared = {
-        name: (_encoded if name in OF_BANK else encode)(getattr(profiles, name))
-        for name in get_type_hints(SharedRecord)
-    }
+    shared = {name: (_encoded if name in OF_BANK else encode)(getattr(profiles, name)) for name in get_type_hints(SharedRecord)}
     shared["curves"] = {"theta": encode(profiles.grid), "expected": encode(profiles.curves)}
     numbers = {name: encode(getattr(profiles, name)) for name in NUMBERS}
     return shared | {"profiles": [_person(profiles, numbers, p) for p in range(len(profiles))]}
@@ -169,9 +166,7 @@ def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> di
         "conclusions": conclusions,
         "answers": {name: encode(getattr(profiles, name)[p]) for name in ANSWERS},
         "p_misconception": encode(profiles.p_misconception[p]) if profiles.misconceptions else [],
-        "ask_next": [
-            profiles.items[k].item for k in (profiles.ask_next[p] if len(profiles.ask_next) else ()) if k >= 0
-        ],
+        "ask_next": [profiles.items[k].item for k in (profiles.ask_next[p] if len(profiles.ask_next) else ()) if k >= 0],
     }
 
 
@@ -205,9 +200,7 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     fields["background"] = {k: names([person["background"][k] for person in people]) for k in keys}
     fields["persons"] = names([person["person"] for person in people])
     for name in ANSWERS:
-        fields[name] = np.array([person["answers"][name] for person in people]).reshape(
-            len(people), len(fields["items"])
-        )
+        fields[name] = np.array([person["answers"][name] for person in people]).reshape(len(people), len(fields["items"]))
     held = [[np.nan if x is None else x for x in person["p_misconception"]] for person in people]
     fields["p_misconception"] = np.array(held, dtype=np.float64).reshape(len(people), len(fields["misconceptions"]))
     place = {fact.item: k for k, fact in enumerate(fields["items"])}

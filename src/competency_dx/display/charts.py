@@ -122,9 +122,7 @@ def point_chart(names: Sequence[str], columns: Mapping[str, Floats], *, title: s
     return Chart(title=title, x_label=x_label, series=series, y_names=tuple(names[::-1]))
 
 
-def histogram_chart(
-    x: Floats, *, title: str, x_label: str, y_label: str, bins: ArrayLike | None = None, sets: int = 1
-) -> Chart:
+def histogram_chart(x: Floats, *, title: str, x_label: str, y_label: str, bins: ArrayLike | None = None, sets: int = 1) -> Chart:
     """Return a histogram of numbers (N,), which may be several sets of the same persons; `bins` are the edges of the bars."""
     counts, edges = np.histogram(x, min(40, max(5, int(np.sqrt(len(x))))) if bins is None else np.asarray(bins))
     bars = Series(name="", mark="bar", x=(edges[1:] + edges[:-1]) / 2, y=counts / sets)

@@ -35,10 +35,7 @@ def text(  # the attributes of a text element
 def rule(x1: float, y1: float, x2: float, y2: float, *, stroke: str = PALE, width: float = 1.0, dash: str = "") -> str:
     """Return a straight line."""
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    return (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}" '
-        f'stroke-width="{width:g}"{dashes}/>'
-    )
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}" stroke-width="{width:g}"{dashes}/>'
 
 
 def box(x: float, y: float, width: float, height: float, *, fill: str, stroke: str = INK) -> str:
@@ -67,9 +64,7 @@ def notebook(summary: Sequence[str], frame: pd.DataFrame) -> str:
     more = f'<div style="opacity:.7">… {hidden} more {"row" if hidden == 1 else "rows"}</div>' if hidden > 0 else ""
     shown = frame.head(SHOWN_ROWS)
     texts = {name: _short for name in frame.columns if frame[name].dtype.kind == "O"}
-    table = shown.to_html(
-        index=False, border=0, na_rep="", float_format="{:.3f}".format, justify="left", formatters=texts
-    )
+    table = shown.to_html(index=False, border=0, na_rep="", float_format="{:.3f}".format, justify="left", formatters=texts)
     return f"<div><strong>{escape(head)}</strong>{block}{table}{more}</div>"
 
 

@@ -105,8 +105,7 @@ def stacked_bar(counts: Sequence[int]) -> str:
 def swatch(look: Look) -> str:
     """Return a small piece of a bar for the key."""
     return (
-        f'<svg width="16" height="11" aria-hidden="true"><rect width="16" height="11" fill="{fill(look)}" '
-        f'stroke="{INK}"/></svg>'
+        f'<svg width="16" height="11" aria-hidden="true"><rect width="16" height="11" fill="{fill(look)}" stroke="{INK}"/></svg>'
     )
 
 

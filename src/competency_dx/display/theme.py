@@ -53,9 +53,7 @@ def marker(look: Look, x: float, y: float, r: float = 5.0) -> str:
         return f'<rect {box} width="{2 * r:.1f}" fill="{PAPER}" {pen}/><rect {box} width="{r:.1f}" fill="{ACCENT}"/>'
     if look == "diamond":
         d = 1.25 * r
-        return (
-            f'<path d="M{x - d:.1f} {y:.1f}l{d:.1f} {-d:.1f} {d:.1f} {d:.1f} {-d:.1f} {d:.1f}z" fill="{PAPER}" {pen}/>'
-        )
+        return f'<path d="M{x - d:.1f} {y:.1f}l{d:.1f} {-d:.1f} {d:.1f} {d:.1f} {-d:.1f} {d:.1f}z" fill="{PAPER}" {pen}/>'
     if look == "open":
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r:.1f}" fill="{PAPER}" {pen}/>'
     c = 0.7 * r
@@ -67,6 +65,4 @@ def marker(look: Look, x: float, y: float, r: float = 5.0) -> str:
 
 def symbol(look: Look) -> str:
     """Return the mark of a look as a small inline picture for running text and tables."""
-    return (
-        f'<svg class="mark" viewBox="-8 -8 16 16" width="12" height="12" aria-hidden="true">{marker(look, 0, 0)}</svg>'
-    )
+    return f'<svg class="mark" viewBox="-8 -8 16 16" width="12" height="12" aria-hidden="true">{marker(look, 0, 0)}</svg>'

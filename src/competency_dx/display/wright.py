@@ -171,9 +171,7 @@ def _item_row(members: list[int], items: Sequence[str], provisional: Bools, y: f
             out.append(markup.text(x, y + 11, more.format(n=len(members) - done), size=9.5, fill=GREY))
             break
         fill = PAPER if provisional[i] else ACCENT
-        out.append(
-            f'<circle cx="{x + 4:.1f}" cy="{y + 7.5:.1f}" r="3.6" fill="{fill}" stroke="{ACCENT}" stroke-width="1.3"/>'
-        )
+        out.append(f'<circle cx="{x + 4:.1f}" cy="{y + 7.5:.1f}" r="3.6" fill="{fill}" stroke="{ACCENT}" stroke-width="1.3"/>')
         out.append(markup.text(x + 11, y + 11, items[i], size=9.5))
         x += needed
     return "".join(out)

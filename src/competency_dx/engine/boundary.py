@@ -63,9 +63,7 @@ def _asymptotes_held(likelihood: Marginal, known: Known, method: Control) -> tup
         if not far.any():
             break
         held |= far
-        likelihood = replace(
-            likelihood, items=holding(likelihood.items, far, np.where(far, np.sign(beta) * BOUND, beta))
-        )
+        likelihood = replace(likelihood, items=holding(likelihood.items, far, np.where(far, np.sign(beta) * BOUND, beta)))
     if not found.converged:
         found, notes = best_of(likelihood, method)
     ids = [item for item, row in zip(known.ids, held, strict=True) if row.any()]

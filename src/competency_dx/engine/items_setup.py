@@ -45,9 +45,7 @@ class Known(NamedTuple):
         """Return the ids of the items for display (I,), with the group where the row is for one."""
         if not self.groups:
             return self.ids
-        return tuple(
-            item if g < 0 else f"{item}@{self.group_names[g]}" for item, g in zip(self.ids, self.groups, strict=True)
-        )
+        return tuple(item if g < 0 else f"{item}@{self.group_names[g]}" for item, g in zip(self.ids, self.groups, strict=True))
 
 
 class Fixed(NamedTuple):
@@ -109,9 +107,7 @@ def build_items(
         place=place,
         base=base,
         cumulative=np.array([f.steps == "cumulative" for f in chosen]),
-        prior=prior_terms(
-            priors, (known.ids, known.families), known.n_categories, owner, n_slopes=D, dimension=asked.dimension
-        ),
+        prior=prior_terms(priors, (known.ids, known.families), known.n_categories, owner, n_slopes=D, dimension=asked.dimension),
         n_slopes=D,
     )
 
@@ -196,9 +192,7 @@ def _places(free: Bools, tie: Ints) -> tuple[Ints, Bools]:
     return place, owner
 
 
-def _constrained(
-    constraints: Constraints, known: Known, free: Bools, base: Floats, tie: Ints
-) -> tuple[Bools, Floats, Ints]:
+def _constrained(constraints: Constraints, known: Known, free: Bools, base: Floats, tie: Ints) -> tuple[Bools, Floats, Ints]:
     """Return free parameters, values and ties after the user's constraints."""
     if not (constraints.fixed or constraints.equal or constraints.start):
         return free, base, tie
@@ -229,9 +223,7 @@ def constraint_places(known: Known, F: int) -> dict[str, list[tuple[int, int]]]:
     D, width = known.loads.shape[1], int(known.n_categories.max()) - 1
     out: dict[str, list[tuple[int, int]]] = {}
     for i, (item, family, m) in enumerate(zip(known.labels, known.families, known.n_categories, strict=True)):
-        kinds: dict[int, tuple[Kind, int]] = {
-            int(d): ("a", int(d) + 1 if D > 1 else 0) for d in np.flatnonzero(known.loads[i])
-        }
+        kinds: dict[int, tuple[Kind, int]] = {int(d): ("a", int(d) + 1 if D > 1 else 0) for d in np.flatnonzero(known.loads[i])}
         kinds |= {D + f: kind for f, kind in shape_kinds(FAMILIES[family], int(m), width).items()}
         for f, (kind, number) in kinds.items():
             if f < F:

@@ -234,9 +234,7 @@ def _certified(run: _Run, now: Evaluation, information: Information, points: int
     )
 
 
-def _guarded(
-    run: _Run, now: Evaluation, step: Floats, points: int, precision: Precision = "double"
-) -> tuple[Evaluation, float]:
+def _guarded(run: _Run, now: Evaluation, step: Floats, points: int, precision: Precision = "double") -> tuple[Evaluation, float]:
     """Return the evaluation after the longest of the step, its half … that does not lower the objective.
 
     In single precision a step is taken whole or not at all: where it lowers the objective, rounding is what it sees.

@@ -16,9 +16,7 @@ from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.models import Family
 from competency_dx.schemas import held_to
 
-Kind = Literal[
-    "a", "d", "e", "c", "u", "slope", "threshold", "mean", "coefficient", "variance", "covariance", "correlation"
-]
+Kind = Literal["a", "d", "e", "c", "u", "slope", "threshold", "mean", "coefficient", "variance", "covariance", "correlation"]
 KINDS: tuple[str, ...] = get_args(Kind)
 WRITTEN = {"c": "logit_c", "u": "logit_u", "slope": "a", "threshold": "t"}  # kinds whose names are not their letters
 
@@ -99,9 +97,7 @@ class ParameterTable:
         half = np.linalg.solve(self.to_reported, covariance)
         return np.asarray(np.linalg.solve(self.to_reported, half.T).T)
 
-    def names(
-        self, items: Sequence[str], dimensions: Sequence[str] = ("",), groups: Sequence[str] = ("",)
-    ) -> tuple[str, ...]:
+    def names(self, items: Sequence[str], dimensions: Sequence[str] = ("",), groups: Sequence[str] = ("",)) -> tuple[str, ...]:
         """Return names for display: ``item.d1``, ``variance.b`` of group b, ``correlation.x.y``."""
         out = []
         for k, kind in enumerate(self.kind):

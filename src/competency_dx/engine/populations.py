@@ -182,9 +182,7 @@ def prior(of: Populations, psi: Floats) -> Prior:
         second = ddw * unlike - 2 * dw * (times @ steps) - (1 - w * times) @ steps**2
         gradient[at] = w * by_log + slope * by_r
         crossed = np.outer(by_log, dw * by_r)
-        block = (
-            expected_information(2 * w, inverse) - crossed - crossed.T - second * np.outer(by_r, by_r) - slope * bend
-        )
+        block = expected_information(2 * w, inverse) - crossed - crossed.T - second * np.outer(by_r, by_r) - slope * bend
         block[a == b, a == b] -= w / variance**2
         curvature[np.ix_(at, at)], persons[g] = block, 2 * w
     return Prior(value, gradient, curvature, persons)
@@ -330,9 +328,7 @@ def populations_over(
         explained = [_spread(regressors[group == g] @ gamma, w[group == g]) for g in range(len(sigma))]
         means = np.stack([mean for mean, _ in explained])
         sigma = sigma + np.stack([covariance for _, covariance in explained])
-    return tuple(
-        NormalPopulation(dimensions=dimensions, mean=m, covariance=v) for m, v in zip(means, sigma, strict=True)
-    )
+    return tuple(NormalPopulation(dimensions=dimensions, mean=m, covariance=v) for m, v in zip(means, sigma, strict=True))
 
 
 def _spread(expected: Floats, weight: Floats) -> tuple[Floats, Floats]:

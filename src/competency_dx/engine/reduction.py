@@ -93,9 +93,7 @@ class Reduction(Integral):
         """Return the missing information."""
         kept: _OnAxes = now.detail.step.kept
         tables = of.tables(now.phi, kept.axes.points)
-        return bifactor_missing_information(
-            self.design, kept.axes, tables, kept.normals, depth=depth, executor=self.executor
-        )
+        return bifactor_missing_information(self.design, kept.axes, tables, kept.normals, depth=depth, executor=self.executor)
 
     def scores(self, of: Marginal, now: Evaluation) -> Floats:
         """Return the expected scores of persons."""
@@ -114,9 +112,7 @@ def orthogonal(of: Populations) -> Populations:
     a, b = pairs(D)
     across = np.concatenate([np.zeros(R * D, dtype=np.bool_), np.tile(a != b, G)])
     specific = np.concatenate([np.tile(np.arange(D) > 0, R), np.zeros(G * len(a), dtype=np.bool_)])
-    return of._replace(
-        free=of.free & ~across & ~specific, start=np.where(across | specific, 0.0, of.start), correlation_sd=None
-    )
+    return of._replace(free=of.free & ~across & ~specific, start=np.where(across | specific, 0.0, of.start), correlation_sd=None)
 
 
 def reduction_likelihood(

@@ -25,10 +25,6 @@ NEWCOMERS = 256
 BLANK = "—"
 SEED = 20261129
 
-SUPPRESSED, FEW_ASSESSED, PROVISIONAL, BLANKS = (
-    Template(f"groups.{code}") for code in ("suppressed", "few_assessed", "provisional", "blanks")
-)
-
 
 class _Hierarchy(NamedTuple):
     """Names, levels, parents (R,) and members (R, P) of the groups; the narrowest group of each person (P,)."""
@@ -233,10 +229,8 @@ def _findings(
     profiles: DeficitProfiles, tree: _Hierarchy, shown: Bools, coverage: Floats, smallest: int, blank: int
 ) -> tuple[Finding, ...]:
     few = [tree.names[r] or "*" for r in np.flatnonzero(shown & (coverage < HALF))]
-    judged = [fact.item for fact in profiles.items if fact.status == "provisional"]
-    return (
-        *(SUPPRESSED.of([], groups=int((~shown).sum()), smallest=smallest) for _ in range(int(not shown.all()))),
-        *FEW_ASSESSED.about(few),
-        *(PROVISIONAL.of([], items=len(judged)) for _ in range(int(bool(judged)))),
-        *(BLANKS.of([], persons=blank) for _ in range(int(blank > 0))),
-    )
+    judged = sum(fact.status == "provisional" for fact in profiles.items)
+    out = [Template("groups.suppressed").of(groups=int((~shown).sum()), smallest=smallest)] if not shown.all() else []
+    out += Template("groups.few_assessed").about(few)
+    out += [Template("groups.provisional").of(items=judged)] if judged else []
+    return (*out, *([Template("groups.blanks").of(persons=blank)] if blank else []))

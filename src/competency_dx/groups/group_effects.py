@@ -71,9 +71,7 @@ def _information(evidence: OwnEvidence, group: Ints, G: int, scale: float) -> _I
     pulled = np.matmul(covariance, evidence.nu[:, :, None])[:, :, 0]
     np.add.at(precision, group, inverse - inverse @ covariance @ inverse)
     np.add.at(shift, group, pulled @ inverse)
-    value = 0.5 * (
-        np.linalg.slogdet(covariance)[1].sum() - P * np.linalg.slogdet(within)[1] + (evidence.nu * pulled).sum()
-    )
+    value = 0.5 * (np.linalg.slogdet(covariance)[1].sum() - P * np.linalg.slogdet(within)[1] + (evidence.nu * pulled).sum())
     return _Information(np.asarray(covariance), np.asarray(inverse), precision, shift, float(value))
 
 

@@ -115,9 +115,7 @@ def default_executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="competency_dx")
 
 
-def map_blocks(
-    function: Callable[[slice], T], n: int, *, size: int = BLOCK, executor: Executor | None = None
-) -> Iterator[T]:
+def map_blocks(function: Callable[[slice], T], n: int, *, size: int = BLOCK, executor: Executor | None = None) -> Iterator[T]:
     """Yield ``function(block)`` for consecutive blocks of ``range(n)``, in order, whatever the number of workers.
 
     Cutting depends on `n` and `size` alone, so sums over the blocks have the same bytes on one core and on many.

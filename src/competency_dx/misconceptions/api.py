@@ -127,9 +127,7 @@ def _checked(source: Any, bank: ItemBank) -> Responses:  # noqa: ANN401 - any ta
     return data
 
 
-def _ability(
-    data: Responses, known: ItemParameters, missing: MissingPolicy
-) -> tuple[AbilityWeights, tuple[Finding, ...]]:
+def _ability(data: Responses, known: ItemParameters, missing: MissingPolicy) -> tuple[AbilityWeights, tuple[Finding, ...]]:
     """Return the posterior weights of ability (P, Q) given the scores."""
     matched, choice = match(data, known, missing), EAP()
     grid = scoring_grid(known, choice.points, choice.item_uncertainty)

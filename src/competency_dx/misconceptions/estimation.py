@@ -168,9 +168,7 @@ def _marked(item: Item, codes: Sequence[str], answers: Sequence[tuple[str, ...]]
     sizes = range(1, len(options) + 1) if item.type == "multiple" else (1,)
     possible = [c for size in sizes for c in combinations(options, size)]
     points, status = score_answers(item, [" ".join(c) for c in possible])
-    sets = [
-        [c for c, x, s in zip(possible, points, status, strict=True) if s == 0 and x == k] for k in np.unique(points)
-    ]
+    sets = [[c for c, x, s in zip(possible, points, status, strict=True) if s == 0 and x == k] for k in np.unique(points)]
     sets = [s for s in sets if len(s) > 1]
     flat = [c for s in sets for c in s]
     place = {frozenset(c): n for n, c in enumerate(flat)}
@@ -224,9 +222,7 @@ def _first_look(items: Sequence[Marked], code: int, ability: Floats, significanc
     standing = "one_item" if len(telling) == 1 else standing if telling else "no_item"
     blank = np.full(len(ability), np.nan)
     known = z if standing in {"estimated", "not_seen"} else np.nan
-    return MisconceptionEstimate(
-        standing, len(telling), n, known, *((np.nan, np.nan),) * 4, np.nan, chances, blank, blank
-    )
+    return MisconceptionEstimate(standing, len(telling), n, known, *((np.nan, np.nan),) * 4, np.nan, chances, blank, blank)
 
 
 def _groups(items: Sequence[Marked], codes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
@@ -238,9 +234,7 @@ def _groups(items: Sequence[Marked], codes: Sequence[int]) -> tuple[tuple[int, .
         if len(touched) > 1:
             groups = [g for g in groups if not g & here] + [set().union(*touched)]
     if max(map(len, groups), default=0) > MOST_TOGETHER:
-        raise CalibrationError(
-            "misconceptions.too_many_together", groups=max(map(len, groups)), most_together=MOST_TOGETHER
-        )
+        raise CalibrationError("misconceptions.too_many_together", groups=max(map(len, groups)), most_together=MOST_TOGETHER)
     return tuple(sorted(tuple(sorted(g)) for g in groups))
 
 

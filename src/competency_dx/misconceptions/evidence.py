@@ -128,9 +128,7 @@ class MisconceptionEvidence(Result):
 
     def evidence(self, p: int, code: str) -> str:
         """Return the marked options that a person (by place) chose, as ``"item:option; item:option"``."""
-        return "; ".join(
-            m for m, own, t in zip(self.marked, self.marked_code, self.ticked[p], strict=True) if own == code and t
-        )
+        return "; ".join(m for m, own, t in zip(self.marked, self.marked_code, self.ticked[p], strict=True) if own == code and t)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and misconception.

@@ -136,9 +136,7 @@ class Family:
         return out
 
 
-def _family(
-    name: str, slope: Slope, dichotomous_as: str, *, steps: Steps, kernel: ModuleType, extras: Extras
-) -> Family:
+def _family(name: str, slope: Slope, dichotomous_as: str, *, steps: Steps, kernel: ModuleType, extras: Extras) -> Family:
     """Return a family; one that keeps its name with two categories has no more of them."""
     return Family(
         name=name,

@@ -26,9 +26,7 @@ class Calibrated(Protocol):
         ...
 
 
-def simulate(
-    parameters: ItemBank | Calibrated | ItemParameters, persons: int | Floats, *, rng: np.random.Generator
-) -> Responses:
+def simulate(parameters: ItemBank | Calibrated | ItemParameters, persons: int | Floats, *, rng: np.random.Generator) -> Responses:
     """Draw complete scored answers from the model.
 
     Parameters
@@ -53,9 +51,7 @@ def simulate(
         When abilities have the wrong shape or are not finite, or the population has no density.
     """
     if not (isinstance(parameters, ItemParameters) or hasattr(parameters, "parameters")):
-        raise ModelError(
-            "errors.argument", name="parameters", expected="ItemBank | Calibration", given=type(parameters).__name__
-        )
+        raise ModelError("errors.argument", name="parameters", expected="ItemBank | Calibration", given=type(parameters).__name__)
     if not isinstance(rng, np.random.Generator):
         raise ModelError("models.rng", given=type(rng).__name__)
     source = bank_parameters(parameters) if isinstance(parameters, ItemBank) else parameters

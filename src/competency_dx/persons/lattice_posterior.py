@@ -113,8 +113,7 @@ class LatticePosterior:
         mode, spread = modes(self.settings.known, self.codes, self.observed)
         cuts = list(blocks(P, size))
         pieces = (
-            (b.stop - b.start, *(filled_table(x[b], size) for x in (self.codes, self.observed, mode, spread)))
-            for b in cuts
+            (b.stop - b.start, *(filled_table(x[b], size) for x in (self.codes, self.observed, mode, spread))) for b in cuts
         )
         one = partial(_block, self.settings, function, last, list(order))
         return zip(cuts, map_pieces(one, pieces, executor=self.executor), strict=True)

@@ -135,9 +135,7 @@ def _integral(matched: Matched, known: ItemParameters, method: EAP) -> PersonInt
     return LatticePosterior(codes=matched.codes, observed=matched.observed, settings=settings, executor=method.executor)
 
 
-def posterior_on(
-    matched: Matched, n_categories: Ints, grid: Tables, *, executor: Executor | None = None
-) -> ExactPosterior:
+def posterior_on(matched: Matched, n_categories: Ints, grid: Tables, *, executor: Executor | None = None) -> ExactPosterior:
     """Return the posterior of one competency on given tables, for items with these numbers of categories (I,)."""
     answers = prepare(matched.codes, matched.observed, n_categories)
     return ExactPosterior(answers=answers, tables=grid, executor=executor)

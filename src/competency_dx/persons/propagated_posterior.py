@@ -147,9 +147,7 @@ class _SumTables(NamedTuple):
     answered: Bools
 
 
-def propagated_given_sums(
-    matched: Matched, known: ItemParameters, points: int, choice: ItemUncertainty
-) -> tuple[Floats, Floats]:
+def propagated_given_sums(matched: Matched, known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple[Floats, Floats]:
     """Return means (P, D) and covariances (P, D, D) given the sum of points on each competency."""
     theta, log_prob = curves_of(known, points, choice)
     P, D, population = len(matched.codes), len(known.dimensions), known.population

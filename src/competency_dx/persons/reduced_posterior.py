@@ -54,9 +54,7 @@ class ReducedPosterior:
         """Call ``function(block, marginal)`` with the marginals of a competency."""
         theta = self.terms.axes.specific if dimension else self.terms.axes.general
         for block, found in self._settled():
-            weight = (
-                found.general if not dimension else np.einsum("pq,pqa->pa", found.general, found.given[dimension - 1])
-            )
+            weight = found.general if not dimension else np.einsum("pq,pqa->pa", found.general, found.given[dimension - 1])
             log_density = np.log(np.maximum(weight[: block.stop - block.start], NOTHING))
             function(block, MarginalDensity(np.broadcast_to(theta, log_density.shape), log_density))
 
@@ -110,9 +108,7 @@ def _as_it_is(_: BifactorTerms, found: Reduced) -> Reduced:
 def _moments(terms: BifactorTerms, found: Reduced) -> tuple[Floats, Floats, Floats]:
     """Return means (p, D), covariances (p, D, D) and log evidence of a block: specific ones are independent given the general."""
     eta = terms.axes.specific
-    first = np.stack(
-        [np.broadcast_to(terms.axes.general, found.general.shape), *(g @ eta for g in found.given)], axis=2
-    )
+    first = np.stack([np.broadcast_to(terms.axes.general, found.general.shape), *(g @ eta for g in found.given)], axis=2)
     within = np.stack([np.zeros(found.general.shape), *(g @ eta**2 - (g @ eta) ** 2 for g in found.given)], axis=2)
     mean = np.einsum("pq,pqd->pd", found.general, first)
     off = first - mean[:, None]

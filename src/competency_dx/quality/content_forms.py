@@ -122,9 +122,7 @@ def parallel(bank: ItemBank) -> Iterator[Finding]:
     for name, (values, allowed) in measures.items():
         if max(values) - min(values) > allowed:
             pairs = [(i, int(v) if v.is_integer() else v) for i, v in zip(ids, values, strict=True)]
-            yield Template("quality.forms_differ").of(
-                ids, what=PATTERNS["measures"][name], pairs=pairs, allowed=int(allowed)
-            )
+            yield Template("quality.forms_differ").of(ids, what=PATTERNS["measures"][name], pairs=pairs, allowed=int(allowed))
     common = [items[i] for i in set.intersection(*_meeting(bank))]
     methodical = sum(map(is_methodical, common))
     opened = sum(i.type == "open" for i in common)

@@ -85,9 +85,7 @@ def key_cues(bank: ItemBank) -> Iterator[Finding]:
     hits = [i.id for i in single if i.key in longest[i.id]]
     chances = [len(longest[i.id]) / len(i.options) for i in single]
     if _two_sided(len(hits), chances) < CHANCE:
-        yield Template("quality.key_length").of(
-            hits or longest, hits=len(hits), items=len(single), expected=sum(chances)
-        )
+        yield Template("quality.key_length").of(hits or longest, hits=len(hits), items=len(single), expected=sum(chances))
     places = max((len(i.options) for i in single), default=0)
     for k in range(places):
         enough = [i for i in single if len(i.options) > k]
@@ -95,9 +93,7 @@ def key_cues(bank: ItemBank) -> Iterator[Finding]:
         even = [1 / len(i.options) for i in enough]
         if _two_sided(len(at), even) < CHANCE / places:
             where = at or [i.id for i in enough]
-            yield Template("quality.key_position").of(
-                where, place=k + 1, hits=len(at), items=len(enough), expected=sum(even)
-            )
+            yield Template("quality.key_position").of(where, place=k + 1, hits=len(at), items=len(enough), expected=sum(even))
 
 
 def _two_sided(hits: int, chances: Sequence[float]) -> float:

@@ -83,9 +83,7 @@ def traces_of(data: Responses, i: int, who: Choosers, bank: ItemBank | None) -> 
     code, level, mean, third, points = (a[given] for a in (code, who.level, who.mean, who.third, who.points))
     size, K = len(code), len(labels)
     n = np.bincount(code, minlength=K)
-    by_third = np.bincount(code * 3 + third, minlength=3 * K).reshape(K, 3) / np.maximum(
-        np.bincount(third, minlength=3), 1
-    )
+    by_third = np.bincount(code * 3 + third, minlength=3 * K).reshape(K, 3) / np.maximum(np.bincount(third, minlength=3), 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         rest, earned = (np.bincount(code, weights=x, minlength=K) / n for x in (mean, points))
         covariance = np.bincount(code, weights=level - level.mean(), minlength=K) / size

@@ -95,9 +95,7 @@ class CrossCheck(Result):
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
         """Read from a finding of schema 1 that the calibration has priors."""
-        penalised = (
-            any(finding["code"] == "quality.priors" for finding in document["findings"]) if version == 1 else None
-        )
+        penalised = any(finding["code"] == "quality.priors" for finding in document["findings"]) if version == 1 else None
         return document if penalised is None else document | {"penalised": penalised}
 
     @property
@@ -237,9 +235,7 @@ def _rows(calibration: Calibration, other: ItemParameters, opinion: GirthEstimat
             rows.append((item, family, "a", ours.slope[i], other.slope[i], at["se_a"], bound))
         for k in np.flatnonzero(np.isfinite(ours.difficulties[i]) & np.isfinite(other.difficulties[i])):
             name = "b" if m == 2 else f"b{k + 1}"
-            rows.append(
-                (item, family, name, ours.difficulties[i, k], other.difficulties[i, k], at[f"se_{name}"], bound)
-            )
+            rows.append((item, family, name, ours.difficulties[i, k], other.difficulties[i, k], at[f"se_{name}"], bound))
     if ours.variance != other.variance:
         free = calibration.standard_errors[calibration.table.is_kind("variance")]
         se = free[0] if free.size else np.nan

@@ -117,9 +117,7 @@ def binned(labels: Sequence[str], language: str) -> list[str]:
     quarter = np.searchsorted(np.unique(np.quantile(there, [0.25, 0.5, 0.75])), x)
     members = {k: x[(quarter == k) & np.isfinite(x)] for k in np.unique(quarter)}
     ends = {k: [f"{end:g}" for end in (part.min(), part.max())] for k, part in members.items() if part.size}
-    names = {
-        k: "–".join(dict.fromkeys(pair)).replace(".", "," if language == "ru" else ".") for k, pair in ends.items()
-    }
+    names = {k: "–".join(dict.fromkeys(pair)).replace(".", "," if language == "ru" else ".") for k, pair in ends.items()}
     return [names[k] if math.isfinite(value) else "" for k, value in zip(quarter, x, strict=True)]
 
 

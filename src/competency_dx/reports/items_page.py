@@ -76,9 +76,7 @@ def _facts(items: ItemAnalysis, language: Language) -> tuple[tuple[str, str], ..
     """Return numbers of persons and items, and alpha."""
     t = strings(language)
     facts = [(t["persons_n"], count(items.n_persons, language)), (t["head_n_items"], str(len(items.items)))]
-    whole, given, n = (
-        decimal(x, d, language) for x, d in ((items.alpha, 2), (items.alpha_given, 2), (items.n_given, 0))
-    )
+    whole, given, n = (decimal(x, d, language) for x, d in ((items.alpha, 2), (items.alpha_given, 2), (items.n_given, 0)))
     if math.isfinite(items.alpha_low):
         limits = (decimal(x, 2, language) for x in (items.alpha_low, items.alpha_high))
         facts.append((t["items_alpha"], f"{whole} ({'–'.join(limits)})"))

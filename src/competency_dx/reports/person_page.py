@@ -61,9 +61,7 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
         "misconceptions": list(_misconceptions(profile, s)),
         "ask_next": [f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next],
         "route": s.standards.levels[0].route.text(s.language),
-        "strengths": [
-            _statement(at[k], s.t[f"strength_{at[k].strength}"], None, at[k].p_strength, (), s) for k in strong
-        ],
+        "strengths": [_statement(at[k], s.t[f"strength_{at[k].strength}"], None, at[k].p_strength, (), s) for k in strong],
         "picture": interval_table(
             [_interval_row(at[b.index], b.depth, s) for b in s.tree if b.index in drawn],
             s.standards.cuts,
@@ -208,8 +206,6 @@ def evidence_list(view: Mapping[str, Any]) -> str:
         for e in g["lines"]:
             title, topics, remark = (plain(e[key]) for key in ("title", "topics", "remark"))
             points = f"{e['mark']} {e['points']} ({e['expected']}){remark and ', '}{remark}"
-            out.append(
-                f'<li><span>{title} <span class="code">{topics}</span></span><span class="points">{points}</span></li>\n'
-            )
+            out.append(f'<li><span>{title} <span class="code">{topics}</span></span><span class="points">{points}</span></li>\n')
         out.append("</ul>\n</section>\n")
     return "".join(out)

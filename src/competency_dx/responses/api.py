@@ -95,9 +95,7 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     plan = replace(plan, kind="wide")
     roles = find_roles(table, known, plan)
     mode = score_columns(roles, known, plan).mode
-    return replace(
-        plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode, unreadable="leave_out"
-    )
+    return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode, unreadable="leave_out")
 
 
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:

@@ -73,9 +73,7 @@ class CodeBook:
         return None if pieces is None else [self.index.get(p) for p in pieces]
 
     def _by_words(self, raw: str) -> tuple[str, ...] | None:
-        ends = {
-            f"{words}{end}": code for words, code in self.texts.items() for end in (", ", "; ", ",", ";", "., ", ".; ")
-        }
+        ends = {f"{words}{end}": code for words, code in self.texts.items() for end in (", ", "; ", ",", ";", "., ", ".; ")}
         pieces = segment(fold_text(raw) + ", ", list(ends))
         return None if pieces is None else tuple(ends[p] for p in pieces)
 

@@ -120,9 +120,7 @@ def rule_text(item: Item) -> Text:
     rule = item.rule
     kind: str = rule.rule
     if isinstance(rule, Tolerance):
-        kind = (
-            "relative" if rule.relative not in {"0", ""} else "absolute" if rule.absolute not in {"0", ""} else "equal"
-        )
+        kind = "relative" if rule.relative not in {"0", ""} else "absolute" if rule.absolute not in {"0", ""} else "equal"
     criteria = ", ".join(f"{c.id} 0-{c.max_score}" for c in item.rubric)
     facts = rule.model_dump() | {"top": item.max_score, "criteria": criteria}
     ru, en = (result_words("responses", language)(f"rule_{kind}", **facts) for language in LANGUAGES)

@@ -85,9 +85,7 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
     scores = np.where(reasons == Reason.ANSWERED, picked(scored.scores, source), np.int8(0)).astype(np.int8)
     answers = None
     if scored.mode == "raw":
-        codes, vocabulary, kinds = zip(
-            *((c.codes, c.vocabulary, c.kinds) for c in scored.columns.values()), strict=True
-        )
+        codes, vocabulary, kinds = zip(*((c.codes, c.vocabulary, c.kinds) for c in scored.columns.values()), strict=True)
         answers = RawAnswers(codes=picked(np.stack(codes, axis=1), source), vocabulary=vocabulary, kinds=kinds)
     suspicious = strange_values(list(roles.items), scores, reasons) if bank is None else ()
     empty = emptiness(ids, list(roles.items), reasons)
@@ -190,9 +188,7 @@ def _coded(counts: Ints, items: tuple[str, ...], scores: Codes, reasons: Reasons
     at = np.flatnonzero(coded).tolist()
     where = [f"{items[k]} ({coded[k]})" for k in at]
     doubtful = [
-        items[k]
-        for k in at
-        if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))
+        items[k] for k in at if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))
     ]
     tokens = Template("responses.missing_tokens").about([items[k] for k in at], where=where, cells=int(coded.sum()))
     blanks = int((reasons != Reason.ANSWERED).sum() - coded.sum())

@@ -101,9 +101,7 @@ def read_parts(text: str, form: str, units: tuple[str, ...] = ()) -> tuple[Fract
 
 def fold_isotope(text: str) -> str:
     """Return the form in which isotopes are compared: ``"уран 234"``, ``"²³⁴U"`` and ``"U-234"`` as name and mass number."""
-    plain_text = unicodedata.normalize(
-        "NFKC", re.sub("[₀-₉]", "", text)
-    )  # the charge stands below, the name says it too
+    plain_text = unicodedata.normalize("NFKC", re.sub("[₀-₉]", "", text))  # the charge stands below, the name says it too
     parts = _ISOTOPE.fullmatch(fold_text(plain_text))
     if parts is None or (parts[1] and parts[3]):
         return fold_look(text)

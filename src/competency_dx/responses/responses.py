@@ -202,9 +202,7 @@ class Responses(Result):
         resp = pd.array(self.scores[rows, columns], dtype="Int64")
         resp[~self.observed[rows, columns]] = pd.NA
         known = {name: name for name in self.background if name in IRW_COLUMNS or name.startswith(("cov_", "itemcov_"))}
-        out = pd.DataFrame(
-            {"id": self.persons[rows], "item": np.array(self.items, dtype=object)[columns], "resp": resp}
-        )
+        out = pd.DataFrame({"id": self.persons[rows], "item": np.array(self.items, dtype=object)[columns], "resp": resp})
         for name, cells in self.background.items():
             out[known.get(name, "cov_" + "_".join(name.split()))] = cells[rows]
         return out
@@ -255,9 +253,7 @@ def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Findin
     ]
 
 
-def loaded_from(
-    origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]
-) -> Provenance:
+def loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]) -> Provenance:
     """Return how scores and reasons came about; `cells` is "raw" or "scored"."""
     inputs = {"source": origin, "data": digest_arrays(data[0] - data[1].astype(np.int8))}
     if bank is not None:

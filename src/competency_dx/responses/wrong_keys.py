@@ -206,9 +206,7 @@ def chance_of(r: float, n: int) -> float:
         return 1.0
     a = n - 2.5
     y = a * math.log1p(r * r / max(1 - r * r, 1e-12))
-    z = (
-        ((((-0.4 * y - 3.3) * y - 24) * y - 85.5) / (0.8 * y * y + 100 + 48 * a * a) + y + 3) / (48 * a * a) + 1
-    ) * math.sqrt(y)
+    z = (((((-0.4 * y - 3.3) * y - 24) * y - 85.5) / (0.8 * y * y + 100 + 48 * a * a) + y + 3) / (48 * a * a) + 1) * math.sqrt(y)
     return 0.5 * math.erfc(math.copysign(z, r) / math.sqrt(2))
 
 

@@ -121,9 +121,7 @@ def _evaluate(flat: ExactPosterior, design: Floats, at: Floats) -> _State:
 
     under_normals(flat, mean, variance).each(one)
     spacing = float(np.log(theta[1] - theta[0]))
-    return _derivatives(moments, design, mean, variance)._replace(
-        log_likelihood=float(evidence.sum()) + len(mean) * spacing
-    )
+    return _derivatives(moments, design, mean, variance)._replace(log_likelihood=float(evidence.sum()) + len(mean) * spacing)
 
 
 def _derivatives(moments: Floats, design: Floats, mean: Floats, variance: float) -> _State:

@@ -105,9 +105,7 @@ class Pooled(Result):
         )
 
 
-def pool(
-    estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | None = None, df: float = np.inf
-) -> Pooled:
+def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | None = None, df: float = np.inf) -> Pooled:
     """Pool the results of the same analysis on M data sets.
 
     Parameters

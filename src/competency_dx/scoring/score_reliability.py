@@ -115,8 +115,7 @@ class Reliability(Result):
     empirical_wle: Coefficient | None = None
     theta: Annotated[Floats, held_to("Q")] | Annotated[Floats, held_to("dimensions", "Q")]
     information: (
-        Annotated[Floats, held_to("items", "Q", minimum=0)]
-        | Annotated[Floats, held_to("dimensions", "items", "Q", minimum=0)]
+        Annotated[Floats, held_to("items", "Q", minimum=0)] | Annotated[Floats, held_to("dimensions", "items", "Q", minimum=0)]
     )
     variance: Variance
     findings: tuple[Finding, ...]
@@ -182,9 +181,7 @@ class Reliability(Result):
         """Return I(θ), or the standard errors of ML and of the posterior along the scale."""
         rows = (np.atleast_2d(x) for x in (self.theta, self.test_information, self.se, self.posterior_sd))
         lines, errors, several = [], [], len(self.dimensions) > 1
-        for name, theta, information, se, sd, variance in zip(
-            self.dimensions, *rows, np.atleast_1d(self.variance), strict=True
-        ):
+        for name, theta, information, se, sd, variance in zip(self.dimensions, *rows, np.atleast_1d(self.variance), strict=True):
             seen, of = se <= np.sqrt(variance) * SHOWN, f"{name}, " if several else ""
             lines.append(Series(name=name if several else "", mark="line", x=theta, y=information))
             errors.append(Series(name=f"{of}ML, WLE: 1/√I", mark="line", x=theta[seen], y=se[seen]))
@@ -278,10 +275,7 @@ def _measured(known: ItemParameters, method: EAP, given: Bools) -> dict[str, Flo
             sums = np.einsum("pdd->pd", propagated_given_sums(matched, known, method.points, choice)[1]).mean(axis=0)
         weight, parts = np.ones(len(persons)), blocks(len(persons), BLOCK)
         J = np.concatenate(
-            [
-                np.einsum("ipde,pi->pde", _information(known, persons[b], uncertain), sets[b].astype(float))
-                for b in parts
-            ]
+            [np.einsum("ipde,pi->pde", _information(known, persons[b], uncertain), sets[b].astype(float)) for b in parts]
         )
     errors = [np.einsum("pdd->pd", np.linalg.inv(J + more)) for more in (np.linalg.inv(V), LEAST * np.eye(D))]
     marginal, likelihood = (1 - weight / weight.sum() @ error / s2 for error in errors)
@@ -326,8 +320,7 @@ def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floa
         return np.asarray(out[:, :, None, None])
     step = STEP * np.eye(theta.shape[1])
     rise = [
-        averaged_log_probabilities(known, theta + h, uncertain)
-        - averaged_log_probabilities(known, theta - h, uncertain)
+        averaged_log_probabilities(known, theta + h, uncertain) - averaged_log_probabilities(known, theta - h, uncertain)
         for h in step
     ]
     prob, slope = np.exp(averaged_log_probabilities(known, theta, uncertain)), np.stack(rise) / (2 * STEP)

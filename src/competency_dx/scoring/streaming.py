@@ -118,9 +118,7 @@ class FileScores(Result):
         """Return the number of persons by status."""
         at = np.arange(len(STATUSES), dtype=float)
         rows = zip(self.dimensions, self.statuses.astype(float), strict=True)
-        marks = tuple(
-            Series(name=name if len(self.dimensions) > 1 else "", mark="point", x=n, y=at) for name, n in rows
-        )
+        marks = tuple(Series(name=name if len(self.dimensions) > 1 else "", mark="point", x=n, y=at) for name, n in rows)
         say, names = result_words("scoring", language), tuple(code_word("status", s, language) for s in STATUSES)
         return Chart(title=say("by_status"), x_label=say("persons_axis"), y_label="", series=marks, y_names=names)
 

@@ -43,9 +43,7 @@ CONDITIONS = (
     Condition(label="guessing .25, all dichotomous items", kind="wrong", guessing="all"),
     Condition(label="mean -1, SD 1.5, `Cohort()`", kind="cohort", mean=-1.0, sd=1.5, cohort=True),
     Condition(label="mean -1, SD 1.5, the bank's population", kind="contrast", mean=-1.0, sd=1.5),
-    Condition(
-        label="15 % omitted, modelled", kind="omissions", omissions=True, missing=MissingPolicy(omitted="modelled")
-    ),
+    Condition(label="15 % omitted, modelled", kind="omissions", omissions=True, missing=MissingPolicy(omitted="modelled")),
     Condition(label="15 % omitted, wrong", kind="contrast", omissions=True),
     Condition(label="15 % omitted, left out", kind="contrast", omissions=True, missing=MissingPolicy(omitted="ignore")),
 )

@@ -36,9 +36,7 @@ percent, as a share of 1 (goal .02 where omissions are modelled). Three figures 
 the last two are from a few hundred to a few thousand persons, so some .01 of their ECE is chance."""
 
 
-def section(
-    rows: Mapping[Condition, Mapping[str, Figure]], by_bank: Mapping[str, Mapping[str, Figure]], made_by: str
-) -> str:
+def section(rows: Mapping[Condition, Mapping[str, Figure]], by_bank: Mapping[str, Mapping[str, Figure]], made_by: str) -> str:
     """Return the section in Markdown; `by_bank` are the figures of the first condition by bank."""
     decided = [_decided(c.label, f, {**DECISIONS.get(c.label, {}), **REPORTED}) for c, f in rows.items()]
     first = next(iter(rows)).label

@@ -248,9 +248,7 @@ def run(names: Sequence[str], *, divisor: int = 1, workers: int | None = None) -
         yield from _collected(work, pool.map(partial(_chunk, divisor=divisor), work), divisor)
 
 
-def _collected(
-    work: Sequence[Task], results: Iterator[list[Replicate]], divisor: int
-) -> Iterator[tuple[str, list[Row]]]:
+def _collected(work: Sequence[Task], results: Iterator[list[Replicate]], divisor: int) -> Iterator[tuple[str, list[Row]]]:
     done: list[Replicate] = []
     for (name, place, _, stop), found in zip(work, results, strict=True):
         design = studies(divisor)[name].designs[place]

@@ -81,9 +81,7 @@ def louis(patterns: Patterns, point: Point, executor: Executor | None = None) ->
     return Louis(slope, information, counts[0], counts[1], nodes)
 
 
-def _block_sums(
-    point: Point, log_weight: Floats, member: Floats, item_of: Ints, patterns: Patterns
-) -> tuple[Floats, ...]:
+def _block_sums(point: Point, log_weight: Floats, member: Floats, item_of: Ints, patterns: Patterns) -> tuple[Floats, ...]:
     """Return what a block of patterns adds: S Sᵀ, Gram matrix between items, right answers, answers, persons, gradient."""
     _, posterior = normalise(log_joint(patterns, point.p[point.place], log_weight))
     right, w, p = patterns.right, patterns.weight, point.p

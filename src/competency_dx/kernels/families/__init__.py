@@ -59,9 +59,7 @@ def log_probabilities(groups: Groups, beta: Floats, theta: Floats, allowed: Bool
 def by_predictor(groups: Groups, beta: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return ∂ log P / ∂ (η, shape) (I, 1 + S, K, Q)."""
     eta, shape = predictors(beta, theta), _shape(beta, theta)
-    return _merged(
-        groups, lambda g: g.kernel.derivatives(shape[g.items], eta[g.items], log_prob[g.items], allowed[g.items])
-    )
+    return _merged(groups, lambda g: g.kernel.derivatives(shape[g.items], eta[g.items], log_prob[g.items], allowed[g.items]))
 
 
 def derivatives(groups: Groups, beta: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
@@ -85,9 +83,7 @@ def gradients(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, th
     return by_parameters(gradient(counts, by_predictor(groups, beta, log_prob, theta, allowed)), points(theta))
 
 
-def information(
-    groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools
-) -> Floats:
+def information(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return the complete-data information (I, F, F), observed, for expected counts (I, K, Q)."""
     eta, shape = predictors(beta, theta), _shape(beta, theta)
 

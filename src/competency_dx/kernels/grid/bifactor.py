@@ -192,9 +192,7 @@ def _moments(axes_: Axes, found: Reduced) -> tuple[Floats, Floats, float]:
     line = np.broadcast_to(theta / axes_.unit[0], general.shape)
     every, spread = line, np.zeros(len(general))
     for given in found.given:
-        first, second = (
-            (given @ np.stack([eta, eta**2], axis=1).astype(given.dtype)).astype(np.float64).transpose(2, 0, 1)
-        )
+        first, second = (given @ np.stack([eta, eta**2], axis=1).astype(given.dtype)).astype(np.float64).transpose(2, 0, 1)
         within = ((second - first**2) * general).sum(axis=1)
         means.append((first * general).sum(axis=1))
         variances.append(_variance(first, general) + within)

@@ -165,9 +165,7 @@ def _rows(frame: _TestletFrame, design: Design, s: int) -> Ints:
     return np.asarray(np.arange(len(frame.owner[s])) * frame.width + codes[:, frame.owner[s]])
 
 
-def _testlet_scores(
-    frame: _TestletFrame, design: Design, populations: IndependentNormals, s: int
-) -> tuple[Singles, Ints]:
+def _testlet_scores(frame: _TestletFrame, design: Design, populations: IndependentNormals, s: int) -> tuple[Singles, Ints]:
     """Return the scores (p, F_s + G, Q A) of a testlet's items and of its variance in each group, and their place."""
     rows, G = _rows(frame, design, s), frame.groups
     first = len(frame.owner[s]) * frame.width

@@ -52,9 +52,7 @@ class Grid(NamedTuple):
     def log_cell(self) -> float:
         """Return the log volume of a cell."""
         D = len(self.root)
-        return float(
-            np.linalg.slogdet(self.root)[1] + D * np.log(self.spacing) + np.log(2.0 if D == CHEQUERED else 1.0)
-        )
+        return float(np.linalg.slogdet(self.root)[1] + D * np.log(self.spacing) + np.log(2.0 if D == CHEQUERED else 1.0))
 
 
 class Normals(NamedTuple):
@@ -181,9 +179,7 @@ def grid_terms(answers: Answers, theta: Floats, log_prob: Floats, *, log_cell: f
     return GridTerms(joint, powers.astype(kind), None if normals.shared else prior.astype(kind))
 
 
-def posterior_of(
-    terms: GridTerms, answers: Answers, prior: Floats | None
-) -> tuple[Floats, Floats, Floats, Floats | None]:
+def posterior_of(terms: GridTerms, answers: Answers, prior: Floats | None) -> tuple[Floats, Floats, Floats, Floats | None]:
     """Return log evidence (p,), posteriors (p, Q), indicators Z and the mask of missing answers of a block."""
     Z, absent = indicators(answers, slice(None), terms.features.dtype)
     joint = joined(Z, absent, terms.joint)
@@ -246,9 +242,7 @@ def posterior_covariance(mean: Floats, second: Floats) -> Floats:
     return out
 
 
-def population_moments(
-    found: GridExpected, normals: Normals, regressors: Floats, weight: Floats | None = None
-) -> Moments:
+def population_moments(found: GridExpected, normals: Normals, regressors: Floats, weight: Floats | None = None) -> Moments:
     """Return the moments of each group about the means of persons, for regressors (P, R)."""
     off = found.mean - normals.mean
     return moments_of_groups(

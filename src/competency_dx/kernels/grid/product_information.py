@@ -140,9 +140,7 @@ def _frame(
     )
 
 
-def _pieces(
-    answers: Answers, normals: Normals, regressors: Floats, prior: Floats | None, order: Ints
-) -> Iterator[_Piece]:
+def _pieces(answers: Answers, normals: Normals, regressors: Floats, prior: Floats | None, order: Ints) -> Iterator[_Piece]:
     for begin in range(0, len(order), BLOCK):
         at = order[begin : begin + BLOCK]
         own = None if prior is None else prior[at]

@@ -71,9 +71,7 @@ def summarise(answers: Answers, tables: Tables, executor: Executor | None = None
     powers = np.stack([np.ones_like(tables.theta), tables.theta, tables.theta**2], axis=1)
     one = partial(_summary, joint_terms(answers, tables), powers)
     parts = list(map_pieces(one, answers.pieces(STRETCH * BLOCK), executor=executor))
-    return (
-        parts[0] if len(parts) == 1 else GridPosterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    )
+    return parts[0] if len(parts) == 1 else GridPosterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _summary(terms: JointTerms, powers: Floats, answers: Answers) -> GridPosterior:

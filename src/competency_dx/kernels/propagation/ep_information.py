@@ -63,9 +63,7 @@ class ItemDerivatives(NamedTuple):
     def scores(self, theta: Floats) -> tuple[SplitScores, ...]:
         """Return the derivatives of each dimension split for projection on polynomials."""
         none = np.zeros((1, 0, 2))
-        return tuple(
-            split_scores(self.tables[:, at], own, none, theta) for own, at in zip(self.owner, self.place, strict=True)
-        )
+        return tuple(split_scores(self.tables[:, at], own, none, theta) for own, at in zip(self.owner, self.place, strict=True))
 
 
 def item_derivatives(design: Design, tables: Floats, owner: Ints) -> ItemDerivatives:

@@ -84,9 +84,7 @@ class EvenModel(NamedTuple):
     touched: Floats
 
 
-def even_model(
-    items: tuple[Ints, Ints], curves: tuple[Floats, Floats], populations: tuple[Floats, Floats, Floats]
-) -> EvenModel:
+def even_model(items: tuple[Ints, Ints], curves: tuple[Floats, Floats], populations: tuple[Floats, Floats, Floats]) -> EvenModel:
     """Return the model of items with so many categories, each measuring one dimension (I,).
 
     `curves` are points θ (Q,) and log-probabilities (I, K, Q), `populations` the mean (D,), covariances (H, D, D) and log prior
@@ -127,9 +125,7 @@ class Mixture(NamedTuple):
 
         covariance = self.average(spread)
         sites = Sites(self.average(lambda part: part.sites.tau), self.average(lambda part: part.sites.nu))
-        evidence = np.logaddexp.reduce(
-            [part.evidence + np.log(w) for part, w in zip(self.parts, self.weight, strict=True)]
-        )
+        evidence = np.logaddexp.reduce([part.evidence + np.log(w) for part, w in zip(self.parts, self.weight, strict=True)])
         k = np.arange(len(mean))
         settled = np.logical_and.reduce([part.settled for part in self.parts])
         tilted = self.average(lambda part: part.tilted)
@@ -172,9 +168,7 @@ def settled_blocks(
     return map_pieces(partial(_settled, model, control, function), pieces, executor=executor)
 
 
-def _settled(
-    model: EvenModel, control: SweepControl, function: Callable[[Mixture], T], piece: tuple[Ints, Codes, Bools]
-) -> T:
+def _settled(model: EvenModel, control: SweepControl, function: Callable[[Mixture], T], piece: tuple[Ints, Codes, Bools]) -> T:
     rows, codes, observed = piece
     H, p = len(model.floor), len(rows)
     log_likelihood = even_product(model.answers.chosen(codes, observed), model.log_prob)

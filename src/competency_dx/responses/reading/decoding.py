@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 _FREQUENCIES = (
-    "о109 е85 а80 и74 н67 т63 с55 р47 в45 л44 к35 м32 д30 п28 у26 я20 ы19 ь17 г17 з16 б16 ч14 й12 х10 ж9"
-    " ш7 ю6 ц5 щ4 э3 ф3 ъ1 ё1"
+    "о109 е85 а80 и74 н67 т63 с55 р47 в45 л44 к35 м32 д30 п28 у26 я20 ы19 ь17 г17 з16 б16 ч14 й12 х10 ж9 ш7 ю6 ц5 щ4 э3 ф3 ъ1 ё1"
 )
 _PER_MILLE = {pair[0]: int(pair[1:]) for pair in _FREQUENCIES.split()}
 """How often each letter stands in a thousand of Russian text, rounded."""

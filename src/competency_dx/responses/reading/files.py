@@ -225,9 +225,7 @@ def header_row(head: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     return nearly[0] if nearly else 0
 
 
-def _with_header(
-    origin: str, head: Sequence[Sequence[object]], cells: Sequence[Any], notes: Sequence[Finding]
-) -> Table:
+def _with_header(origin: str, head: Sequence[Sequence[object]], cells: Sequence[Any], notes: Sequence[Finding]) -> Table:
     """Name the columns by the last row of `head`; a cell merged downwards stands in a row above."""
     for row in head:
         refuse_results((cell_text(c)[0] for c in row if c is not None), origin)
@@ -296,9 +294,7 @@ def _other_sheets(
     alike = [
         n
         for n in grids
-        if n != chosen
-        and rows[n]
-        and (fits[n] >= enough or 2 * len(heads[n] & heads[chosen]) >= len(heads[chosen]) > 1)
+        if n != chosen and rows[n] and (fits[n] >= enough or 2 * len(heads[n] & heads[chosen]) >= len(heads[chosen]) > 1)
     ]
     covered = [(n, rows[n]) for n in alike if n in hidden]
     facts = {"counts": covered, "sheet": chosen, "rows": rows[chosen]}

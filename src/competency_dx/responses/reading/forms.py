@@ -73,9 +73,7 @@ def _form_index(forms: Sequence[Form]) -> dict[str, Form]:
     digits = [(d, f) for t, f in titles if len(d := re.sub(r"\D", "", t)) == 1]
     ids = {fold: f for f in forms for fold in (fold_text(f.id), fold_code(f.id).casefold())}
     short = {d: f for d, f in digits if sum(other == d and form is not f for other, form in digits) == 0}
-    worded = {
-        f"{word}{d}": f for d, f in short.items() for word in ("вариант ", "вариант №", "вар. ", "№", "form ", "форма ")
-    }
+    worded = {f"{word}{d}": f for d, f in short.items() for word in ("вариант ", "вариант №", "вар. ", "№", "form ", "форма ")}
     return {fold_text(name): f for name, f in worded.items()} | short | {fold_text(t): f for t, f in titles} | ids
 
 

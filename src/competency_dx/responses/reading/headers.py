@@ -26,7 +26,7 @@ _MAXIMUM = re.compile(
     rf"|(?:\s*[,;]|\s-)\s*{_SIZE}\s*{_POINTS}$",
     re.IGNORECASE,
 )
-_ANSWER = re.compile(r"[\s\-_:(\[]+(?:response|answer|ответ)[)\]]?$", re.IGNORECASE)
+_ANSWER = re.compile(r"(?<![\s\-_:(\[])[\s\-_:(\[]++(?:response|answer|ответ)[)\]]?$", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s_.\-]+")
 _TOKENS = re.compile(r"[^\W_]+")
 _QUESTION = re.compile(
@@ -104,9 +104,7 @@ class ItemNames:
         meant += [item for item, other in self.alike.get(numbers, ()) if _slip(letters, other, numbered=bool(numbers))]
         whole = ("".join(numbers),)
         meant += [item for item, other in self.alike.get(whole, ()) if len(numbers) > 1 and other == letters]
-        shaped = any(
-            len(n) == len(numbers) > 0 and any(w == letters for _, w in kept) for n, kept in self.alike.items()
-        )
+        shaped = any(len(n) == len(numbers) > 0 and any(w == letters for _, w in kept) for n, kept in self.alike.items())
         question = _QUESTION.fullmatch(code)
         if question and not meant:
             meant = [item for item, _ in self.alike.get(numbers, ())]
@@ -120,9 +118,7 @@ def names_of(bank: ItemBank, aliases: Mapping[str, str] | None) -> ItemNames:
     if strange := [i for i in (aliases or {}).values() if i not in ids]:
         raise ResponsesError("responses.aliases_unknown", strange=strange, bank=bank.id)
     exact = {i: Target(i) for i in ids} | {name: Target(i) for name, i in (aliases or {}).items()}
-    criteria = {
-        f"{i.id}.{c.id}": Target(i.id, c.id) for i in bank.items if isinstance(i.rule, Rubric) for c in i.rubric
-    }
+    criteria = {f"{i.id}.{c.id}": Target(i.id, c.id) for i in bank.items if isinstance(i.rule, Rubric) for c in i.rubric}
     forms: dict[str, dict[Target, None]] = {}
     for name, target in (*exact.items(), *criteria.items()):
         forms.setdefault(id_form(name), {})[target] = None

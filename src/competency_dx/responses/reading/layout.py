@@ -20,9 +20,7 @@ Attempts = Literal["error", "first", "last", "best"]
 Privacy = Literal["refuse", "drop"]
 Unreadable = Literal["refuse", "leave_out"]
 
-_COLUMNS, _ROWS, _RESULTS = (
-    toml_content("responses.reading", "words")[part] for part in ("columns", "rows", "results")
-)
+_COLUMNS, _ROWS, _RESULTS = (toml_content("responses.reading", "words")[part] for part in ("columns", "rows", "results"))
 PERSON_NAMES: Sequence[str] = (
     *_COLUMNS["person"],
     *(f"{key} {who}" for who in _COLUMNS["who_ru"] for key in _COLUMNS["key_ru"]),

@@ -114,9 +114,7 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     columns[person.name] = replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))
     for k, name in enumerate(item.vocabulary):
         columns[name] = replace(answer, name=name, codes=codes[:, k]).take(np.arange(len(ids)))
-    return replace(
-        table, columns=columns, rows=len(ids), index=None, findings=(*table.findings, *notes)
-    ), item.vocabulary
+    return replace(table, columns=columns, rows=len(ids), index=None, findings=(*table.findings, *notes)), item.vocabulary
 
 
 def _items(spelled: Column, bank: ItemBank | None, layout: Layout) -> tuple[Column, tuple[Finding, ...]]:

@@ -74,9 +74,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         raise _no_items(table, bank, names)
     strange = {} if names is None else _strange(table, rest, names, items, bank)
     background = tuple(name for name in rest if name not in strange)
-    notes += Template("responses.personal_data").about(
-        sorted(personal), kinds=[list(pair) for pair in personal.items()]
-    )
+    notes += Template("responses.personal_data").about(sorted(personal), kinds=[list(pair) for pair in personal.items()])
     notes += Template("responses.background").about([*background, *([form] if form else [])])
     notes += Template("responses.unknown_items").about(strange, where=hinted(strange))
     return Roles(table.take(np.arange(table.rows), *notes), person, form, items, background)
@@ -88,9 +86,7 @@ def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> R
     near = {n: meant for n in table.columns if (meant := names.near(n))}
     hint = phrase("responses.look_like_items", near=hinted(near)) if near else ""
     items = [i.id for i in bank.items]
-    return ResponsesError(
-        "responses.no_items", origin=table.origin, bank=bank.id, items=items, columns=table.columns, hint=hint
-    )
+    return ResponsesError("responses.no_items", origin=table.origin, bank=bank.id, items=items, columns=table.columns, hint=hint)
 
 
 def _present(table: Table, names: Iterable[str], setting: str) -> None:

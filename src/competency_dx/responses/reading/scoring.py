@@ -170,9 +170,7 @@ def _judged(column: Column, name: str, item: Item | None, own: Tokens, cells: Ce
         np.append(v.points, 0),
         np.append(v.status, np.uint8(BLANK)),
         item.max_score if item else v.maximum or max(1, int(v.points.max(initial=0))),
-        unread_of(
-            name, item, column, v, points=item is None or mode == "scored" or isinstance(item.rule, Given | Rubric)
-        ),
+        unread_of(name, item, column, v, points=item is None or mode == "scored" or isinstance(item.rule, Given | Rubric)),
         tuple(remarks),
     )
 
@@ -348,9 +346,7 @@ def signs_of(item: Item, text: str, earned: int, given: int) -> Signs:
     return Signs(high, high and not bad, bad and not high, earned < 0 and not high, earned != given or high != bad)
 
 
-def remarks_of(
-    name: str, column: Column, verdicts: Verdicts, item: Item | None, own: Mapping[str, int]
-) -> list[Remark]:
+def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None, own: Mapping[str, int]) -> list[Remark]:
     """Return what is remarkable about a column: tokens, unreadable cells, dates, in answers to `item` leading zeros too."""
     out: list[Remark] = [("responses.ambiguous_options", name, "", 1)] if item and ambiguous_options(item) else []
     key = str(item.key) if item is not None and item.type == "digits" else ""

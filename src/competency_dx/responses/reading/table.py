@@ -152,9 +152,7 @@ def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pan
 
 def _is_short(cell: object) -> bool:
     plain = type(cell) in SINGLE
-    return plain and (
-        not isinstance(cell, str | int) or len(cell if isinstance(cell, str) else f"{cell:x}") <= SHORT_TEXT
-    )
+    return plain and (not isinstance(cell, str | int) or len(cell if isinstance(cell, str) else f"{cell:x}") <= SHORT_TEXT)
 
 
 @lru_cache(maxsize=KEPT_CELLS, typed=True)
