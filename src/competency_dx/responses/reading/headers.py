@@ -36,6 +36,8 @@ _QUESTION = re.compile(
 KEPT = 32  # banks
 LONGEST_MENTION = 4
 """Words of a header, at most, that are an id together: ``"MAT S 01 003"``."""
+MOST_WORDS = 40
+"""So many words at the beginning and at the end of a header are looked through for an id."""
 SURE = 4
 """An id of so many signs is one wherever it stands in a header; a shorter one needs a letter and a digit."""
 
@@ -94,6 +96,7 @@ class ItemNames:
         form = id_form(code)
         meant = [t.item for f in _forms_of(name) for t in self.forms.get(f, ())]
         words = _TOKENS.findall(fold_code(code))
+        words = words if len(words) <= 2 * MOST_WORDS else words[:MOST_WORDS] + words[-MOST_WORDS:]
         for start in range(len(words)):
             for end in range(start + 1, min(len(words), start + LONGEST_MENTION) + 1):
                 part, rest = id_form("-".join(words[start:end])), words[:start] + words[end:]
