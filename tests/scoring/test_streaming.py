@@ -150,7 +150,8 @@ def test_document_comes_back(table: pd.DataFrame, bank: ItemBank, tmp_path: Path
     found = score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", bank)
     again = FileScores.from_json(found.to_json())
     assert again.to_json() == found.to_json()
-    assert again.path == tmp_path / "out.parquet"
+    assert found.path == tmp_path / "out.parquet"
+    assert again.path == Path("out.parquet")  # a document names the file, never its folder
     twice = score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", bank)
     assert twice.to_json() == found.to_json()
 
