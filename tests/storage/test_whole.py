@@ -174,6 +174,20 @@ def test_two_writers_and_a_reader_never_see_a_mixed_bank(tmp_path: Path) -> None
     assert seen == set(banks.values())
 
 
+def test_a_bank_that_changed_is_read_again_whatever_its_times_say(tmp_path: Path) -> None:
+    """Copies keep the times of their originals, and the system gives the number of a folder that is gone to a new one."""
+    folder = cdx.save_bank(cdx.load_bank("history"), tmp_path / "bank")
+    before, table = cdx.load_bank(folder), folder / "parameters.csv"
+    times = table.stat()
+    with table.open("r+", encoding="utf-8") as file:  # in its place: the folder and the file keep their numbers
+        text = file.read()
+        file.seek(0)
+        file.write(text[: text.rindex("\n", 0, -1) + 1])
+        file.truncate()
+    os.utime(table, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert len(cdx.load_bank(folder).parameters) == len(before.parameters) - 1
+
+
 def test_a_writer_waits_and_then_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("competency_dx.storage.PATIENCE", 0.1)
     pytest.importorskip("fcntl")

@@ -94,17 +94,21 @@ def _read(folder: Path) -> ItemBank:
     raise BankError("bank.keeps_changing", folder=folder)
 
 
-def _stamps(folder: Path) -> tuple[tuple[str, int], ...]:
-    """Return what changes when a file of the folder does, or the folder is exchanged for another."""
+def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a file of the folder does, or the folder is exchanged for another.
+
+    A copy may keep the time of its original and get the number of a folder that is gone; the time at which its entry was changed,
+    which nobody can set, tells them apart.
+    """
     try:
-        files = [(p.name, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()) if p.is_file()]
-        return ("", folder.stat().st_ino), *files
+        found = [(p.name, p.stat()) for p in sorted(folder.iterdir()) if p.is_file()]
+        return ("", folder.stat().st_ino, 0), *((name, s.st_mtime_ns, s.st_ctime_ns) for name, s in found)
     except OSError:
         return ()
 
 
 @lru_cache(maxsize=128)
-def _bank(folder: Path, stamps: tuple[tuple[str, int], ...]) -> ItemBank:  # noqa: ARG001 - what is remembered is of these
+def _bank(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> ItemBank:  # noqa: ARG001 - what is remembered is of these
     header = parse(BankDocument, read_yaml(folder / "bank.yaml"), str(folder / "bank.yaml"))
     items = parse(ItemsDocument, read_yaml(folder / "items.yaml"), str(folder / "items.yaml"))
     own, table = folder / "framework.yaml", folder / "parameters.csv"
