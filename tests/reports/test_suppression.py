@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.reports.suppression import NARROWEST, SMALLEST, suppressed
+from competency_dx.groups.suppression import NARROWEST, SMALLEST, suppressed
 
 
 class Attack(NamedTuple):

@@ -2,5 +2,6 @@
 
 from competency_dx.groups.api import compare_groups
 from competency_dx.groups.group_report import GroupReport
+from competency_dx.groups.suppression import SMALLEST, suppressed
 
-__all__ = ["GroupReport", "compare_groups"]
+__all__ = ["SMALLEST", "GroupReport", "compare_groups", "suppressed"]

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from competency_dx.arrays import Bools, Floats, Ints, Names
 from competency_dx.competencies import DeficitProfiles
@@ -15,9 +14,10 @@ from competency_dx.findings import Finding, Template, announce
 from competency_dx.groups.group_effects import group_draws, newcomers, percents
 from competency_dx.groups.group_report import ALL, SEPARATOR, GroupReport
 from competency_dx.groups.own_evidence import OwnEvidence, own_evidence
+from competency_dx.groups.suppression import SMALLEST, suppressed
+from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.provenance import digest_arrays, provenance
 
-SMALLEST = 10
 DRAWS = 400
 INTERVAL = 0.95
 HALF = 0.5
@@ -27,11 +27,10 @@ SEED = 20261129
 
 
 class _Hierarchy(NamedTuple):
-    """Names, levels, parents (R,) and members (R, P) of the groups; the narrowest group of each person (P,)."""
+    """Names, levels (R,) and members (R, P) of the groups, the whole first; the narrowest group of each person (P,)."""
 
     names: tuple[str, ...]
     level: Ints
-    parent: Ints
     member: Bools
     narrowest: Ints
 
@@ -90,7 +89,8 @@ def compare_groups(
     heads = _headcounts(tree.names, n, headcount or {})
     weight = _weights(profiles.background[weights]) if weights else np.ones(len(profiles))
     shown = _shown(tree, n, smallest)
-    found = _drawn(own_evidence(profiles), tree, weight, heads, np.array(profiles.standards.cuts), draws)
+    with one_blas_thread():
+        found = _drawn(own_evidence(profiles), tree, weight, heads, np.array(profiles.standards.cuts), draws)
     mean, low, high = _intervals(found, shown)
     people = np.where(np.isfinite(heads), heads, n)[:, None]
     findings = _findings(profiles, tree, shown, n / heads, smallest, blank)
@@ -132,19 +132,16 @@ def _hierarchy(columns: Sequence[Names]) -> tuple[_Hierarchy, int]:
     """Return the groups of nested columns, the whole first, and how many persons have a blank in any of them."""
     labels = [np.array([str(x).strip() or BLANK for x in column], dtype=object) for column in columns]
     blank = int(np.any([column == BLANK for column in labels], axis=0).sum())
-    names, level, parent, member = [ALL], [0], [-1], [np.ones(len(labels[0]), dtype=np.bool_)]
+    names, level, member = [ALL], [0], [np.ones(len(labels[0]), dtype=np.bool_)]
     paths = np.array([ALL] * len(labels[0]), dtype=object)
     for depth, column in enumerate(labels, start=1):
-        wider = paths
         paths = column if depth == 1 else paths + SEPARATOR + column
-        for name in sorted(set(paths.tolist())):
-            inside = paths == name
-            names.append(name)
-            level.append(depth)
-            parent.append(names.index(wider[inside.argmax()]))
-            member.append(inside)
+        found = sorted(set(paths.tolist()))
+        names += found
+        level += [depth] * len(found)
+        member += [paths == name for name in found]
     narrowest = np.unique(paths, return_inverse=True)[1].ravel()
-    return _Hierarchy(tuple(names), np.array(level), np.array(parent), np.array(member), narrowest), blank
+    return _Hierarchy(tuple(names), np.array(level), np.array(member), narrowest), blank
 
 
 def _headcounts(names: Sequence[str], n: Ints, given: Mapping[str, int]) -> Floats:
@@ -168,39 +165,32 @@ def _weights(column: Names) -> Floats:
 
 
 def _shown(tree: _Hierarchy, n: Ints, smallest: int) -> Bools:
-    """Return which groups are shown: none small, none inside a closed one, and never what is closed within a wider group alone.
-
-    What the closed groups inside one wider group have together can be computed from it and the open ones; it is either nothing
-    or at least two groups with `smallest` persons.
-    """
-    closed = n < smallest
-    for r in range(len(n)):  # wider groups stand first
-        closed[r] |= tree.parent[r] >= 0 and closed[tree.parent[r]]
-        inside = np.flatnonzero(tree.parent == r)
-        while not closed[r] and closed[inside].any() and not closed[inside].all():
-            shut, rest = inside[closed[inside]], inside[~closed[inside]]
-            if len(shut) > 1 and n[shut].sum() >= smallest:
-                break
-            closed[rest[np.argmin(n[rest])]] = True
-    return ~closed
+    """Return which groups are shown (R,)."""
+    tables = [tree.member[tree.level == depth] for depth in range(1, tree.level.max() + 1)]
+    codes = np.stack([table.argmax(axis=0) for table in tables], axis=1)
+    none = [np.zeros(len(table), dtype=np.bool_) for table in tables]
+    hidden = suppressed(codes, np.zeros((len(codes), 0)), none, smallest)
+    return ~np.concatenate([n[:1] < smallest, *hidden])
 
 
 def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Floats, cuts: Floats, draws: int) -> Floats:
     """Return draws of mean percent and shares by level of all groups, (draws, R, C, 1 + L)."""
+    from scipy.sparse import csr_array
+
     rng = np.random.default_rng(SEED)
     member: Floats = tree.member * weight
     rows: Any = csr_array(member / member.sum(axis=1, keepdims=True))
-    held: Any = rows @ csr_array(
-        np.eye(tree.narrowest.max() + 1)[tree.narrowest]
-    )  # what part of a group is in each narrowest one
-    n, whole = tree.member.sum(axis=1), np.isfinite(heads)
-    absent = np.where(whole, heads - n, 0.0)
+    held: Any = rows @ csr_array(np.eye(tree.narrowest.max() + 1)[tree.narrowest])  # the parts of a group in the narrowest
+    n = tree.member.sum(axis=1)
+    absent = np.where(np.isfinite(heads), heads - n, 0.0)
+    wanted = held[absent > 0].sum(axis=0) > 0
+    held = held[:, wanted]
     out = np.empty((draws, len(n), len(evidence.share), 2 + len(cuts)))
     for k, drawn in enumerate(group_draws(evidence, tree.narrowest, draws, rng)):
         x = _statistics(percents(evidence, drawn, tree.narrowest, rng), cuts)
         out[k] = (rows @ x.reshape(len(x), -1)).reshape(out[k].shape)
-        if (absent > 0).any():
-            new = _statistics(newcomers(evidence, drawn, NEWCOMERS, rng), cuts)
+        if wanted.any():
+            new = _statistics(newcomers(evidence, drawn, NEWCOMERS, wanted, rng), cuts)
             expected = (held @ new.mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
             square = (held @ (new**2).mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
             spread = np.sqrt(np.maximum(square - expected**2, 0.0) / np.maximum(absent, 1.0)[:, None, None])

@@ -8,12 +8,13 @@ are drawn towards the mean of all as far as the data say that groups are alike (
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.groups.own_evidence import OwnEvidence
 
 WITHIN = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)
@@ -23,9 +24,10 @@ AT_ONCE = 2_000  # persons
 
 
 class _Information(NamedTuple):
-    """Under one scale within groups: covariance of a person given μ_g (P, D, D), precision of θ, and what groups know of μ_g."""
+    """Under one scale within groups: covariance of a person given μ_g, its factor (P, D, D), precision, what groups tell."""
 
     covariance: Floats
+    factor: Floats
     inverse: Floats
     precision: Floats
     shift: Floats
@@ -33,11 +35,12 @@ class _Information(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """One draw: means of the groups (G, D), precision within groups (D, D), covariances of persons given them (P, D, D)."""
+    """One draw: means of the groups (G, D), precision within groups (D, D), covariances of persons and factors (P, D, D)."""
 
     means: Floats
     inverse: Floats
     covariance: Floats
+    factor: Floats
 
 
 def group_draws(evidence: OwnEvidence, group: Ints, draws: int, rng: np.random.Generator) -> Iterator[Drawn]:
@@ -49,16 +52,24 @@ def group_draws(evidence: OwnEvidence, group: Ints, draws: int, rng: np.random.G
     overall = [_overall(known[s], patterns[b, r]) for s, b, r in cells]
     likelihood = np.array([found[2] for found in overall])
     weight = np.exp(likelihood - likelihood.max())
+
+    @cache
+    def given(k: int) -> tuple[Floats, Floats, Floats]:
+        """Return the precision between groups and, of the means of groups, covariance and factor under a cell of the grid."""
+        s, b, r = cells[k]
+        inverse = np.linalg.inv(patterns[b, r])
+        spread = np.linalg.inv(inverse + known[s].precision)
+        return inverse, spread, np.linalg.cholesky(spread)
+
     for k in rng.choice(len(cells), draws, p=weight / weight.sum()).tolist():
-        (s, b, r), (mean, covariance, _) = cells[k], overall[k]
+        (s, b, _), (mean, covariance, _) = cells[k], overall[k]
         mu = mean + np.linalg.cholesky(covariance) @ rng.standard_normal(D)
         means = np.tile(mu, (G, 1))
         if b > 0:
-            inverse = np.linalg.inv(patterns[b, r])
-            spread = np.linalg.inv(inverse + known[s].precision)
+            inverse, spread, factor = given(k)
             centre = np.matmul(spread, (known[s].shift + inverse @ mu)[:, :, None])[:, :, 0]
-            means = centre + np.matmul(np.linalg.cholesky(spread), rng.standard_normal((G, D, 1)))[:, :, 0]
-        yield Drawn(means, known[s].inverse, known[s].covariance)
+            means = centre + np.matmul(factor, rng.standard_normal((G, D, 1)))[:, :, 0]
+        yield Drawn(means, known[s].inverse, known[s].covariance, known[s].factor)
 
 
 def _information(evidence: OwnEvidence, group: Ints, G: int, scale: float) -> _Information:
@@ -72,7 +83,8 @@ def _information(evidence: OwnEvidence, group: Ints, G: int, scale: float) -> _I
     np.add.at(precision, group, inverse - inverse @ covariance @ inverse)
     np.add.at(shift, group, pulled @ inverse)
     value = 0.5 * (np.linalg.slogdet(covariance)[1].sum() - P * np.linalg.slogdet(within)[1] + (evidence.nu * pulled).sum())
-    return _Information(np.asarray(covariance), np.asarray(inverse), precision, shift, float(value))
+    factor = np.linalg.cholesky(covariance)
+    return _Information(np.asarray(covariance), factor, np.asarray(inverse), precision, shift, float(value))
 
 
 def _overall(known: _Information, between: Floats) -> tuple[Floats, Floats, float]:
@@ -99,17 +111,17 @@ def percents(evidence: OwnEvidence, drawn: Drawn, group: Ints, rng: np.random.Ge
         covariance = drawn.covariance[rows]
         centre = np.matmul(covariance, (evidence.nu[rows] + drawn.means[group[rows]] @ drawn.inverse)[:, :, None])
         noise = rng.standard_normal((len(covariance), covariance.shape[1], 1))
-        theta = (centre + np.matmul(np.linalg.cholesky(covariance), noise))[:, :, 0]
+        theta = (centre + np.matmul(drawn.factor[rows], noise))[:, :, 0]
         out[rows] = _percent(evidence, theta)
     return out
 
 
-def newcomers(evidence: OwnEvidence, drawn: Drawn, n: int, rng: np.random.Generator) -> Floats:
-    """Return a draw of the true percents of `n` persons of each group who were not assessed (G, n, C)."""
+def newcomers(evidence: OwnEvidence, drawn: Drawn, n: int, wanted: Bools, rng: np.random.Generator) -> Floats:
+    """Return a draw of the true percents of `n` persons who were not assessed, of each of W groups that are wanted (W, n, C)."""
     G, D = drawn.means.shape
-    spread = np.linalg.cholesky(np.linalg.inv(drawn.inverse))
-    theta = drawn.means[:, None] + rng.standard_normal((G, n, D)) @ spread.T
-    return _percent(evidence, theta.reshape(-1, D)).reshape(G, n, -1)
+    noise = rng.standard_normal((G, n, D))[wanted]
+    theta = drawn.means[wanted, None] + noise @ np.linalg.cholesky(np.linalg.inv(drawn.inverse)).T
+    return _percent(evidence, theta.reshape(-1, D)).reshape(-1, n, len(evidence.share))
 
 
 def _percent(evidence: OwnEvidence, theta: Floats) -> Floats:

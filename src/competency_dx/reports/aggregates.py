@@ -12,13 +12,13 @@ from competency_dx.competencies import DeficitProfiles
 from competency_dx.display import count
 from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
+from competency_dx.groups import SMALLEST
 from competency_dx.reports.cohort import CELL_NUMBERS, Group, summaries, wilson
 from competency_dx.reports.cohort_page import aggregate_view, background_groups, interval_cell
 from competency_dx.reports.files import Sheet, SheetCell, file_names
 from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, strings
 from competency_dx.reports.profile_report import cohort_sheet, note_sheets, sheet_of
 from competency_dx.reports.report_context import ReportContext, column_title, named, report_context
-from competency_dx.reports.suppression import SMALLEST
 from competency_dx.result import frame
 
 GROUPS = "groups"

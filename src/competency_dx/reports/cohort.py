@@ -10,8 +10,8 @@ import numpy as np
 
 from competency_dx.arrays import Z95, Bools, Floats, value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles
+from competency_dx.groups import SMALLEST, suppressed
 from competency_dx.reports.report_context import Branch
-from competency_dx.reports.suppression import SMALLEST, suppressed
 
 CELL_NUMBERS = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high")
 MOST_VALUES = 8  # different numbers in a column that are shown one by one

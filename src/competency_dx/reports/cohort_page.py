@@ -20,6 +20,7 @@ from competency_dx.display import (
     stacked_bar,
     wright_svg,
 )
+from competency_dx.groups import SMALLEST
 from competency_dx.reports.cohort import (
     Group,
     GroupCell,
@@ -40,7 +41,6 @@ from competency_dx.reports.report_context import (
     false_share,
     named,
 )
-from competency_dx.reports.suppression import SMALLEST
 
 MOST_SUPPRESSED_ROWS = 6
 PLACES = ("column_school", "column_municipality", "column_region", "column_form")  # numbers in these are names

@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from competency_dx.arrays import blocks
 from competency_dx.competencies import STATES, DeficitProfiles
+from competency_dx.groups import SMALLEST
 from competency_dx.reports.cohort import Summary, summaries
 from competency_dx.reports.cohort_page import cohort_view
 from competency_dx.reports.files import Sheet, SheetCell, file_names
 from competency_dx.reports.pages import Language, Written, macro, render
 from competency_dx.reports.person_page import evidence_list, figure_rows, person_view
 from competency_dx.reports.report_context import ReportContext, report_context
-from competency_dx.reports.suppression import SMALLEST
 
 if TYPE_CHECKING:
     import pandas as pd

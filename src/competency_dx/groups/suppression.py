@@ -28,16 +28,15 @@ class _Tables(NamedTuple):
     coarser: list[list[int]]
 
 
-def suppressed(codes: Ints, values: Floats, closed: Sequence[Bools]) -> tuple[Bools, ...]:
+def suppressed(codes: Ints, values: Floats, closed: Sequence[Bools], smallest: int = SMALLEST) -> tuple[Bools, ...]:
     """Return for each table which of its groups must not be shown.
 
     Every table divides the same persons into groups, and shows of each group how many persons it has and the means of the
-    values. Hidden are groups of 1 to `SMALLEST` - 1 persons (primary suppression) and as many more (complementary), smallest
-    first, that all tables and the totals together leave for each hidden group a range of at least `SMALLEST` for its count, and
+    values. Hidden are groups of 1 to `smallest` - 1 persons (primary suppression) and as many more (complementary), smallest
+    first, that all tables and the totals together leave for each hidden group a range of at least `smallest` for its count, and
     of `NARROWEST` for its means even where its count is known. Where a table divides the groups of another one (schools inside
     municipalities), hidden groups inside one group that is shown protect each other; what lies inside a hidden group is hidden.
-    No more can be done where all groups are hidden, and where the
-    mean of all persons alone says more of ten of them.
+    No more can be done where all groups are hidden, and where the mean of all persons alone says more of ten of them.
 
     Parameters
     ----------
@@ -47,17 +46,19 @@ def suppressed(codes: Ints, values: Floats, closed: Sequence[Bools]) -> tuple[Bo
         Percents from 0 to 100 whose means are shown.
     closed : T arrays (G,) of bool
         Groups hidden already.
+    smallest : int
+        Persons from which on a group may be shown.
 
     Returns
     -------
     tuple of arrays (G,) of bool
     """
     hidden = [before.copy() for before in closed]
-    kept = _width(np.array(SMALLEST), len(codes), values.sum(axis=0)) >= NARROWEST  # of others the totals say too much
+    kept = _width(np.array(smallest), len(codes), values.sum(axis=0)) >= NARROWEST  # of others the totals say too much
     tables = _tables(codes, values[:, kept], [len(before) for before in closed])
     for t, n in enumerate(tables.sizes):
-        hidden[t] |= (n > 0) & (n < SMALLEST)
-    while (more := next(_more(tables, hidden), None)) is not None:
+        hidden[t] |= (n > 0) & (n < smallest)
+    while (more := next(_more(tables, hidden, smallest), None)) is not None:
         t, group = more
         hidden[t][group] = True
     return tuple(hidden)
@@ -80,7 +81,7 @@ def _tables(codes: Ints, values: Floats, lengths: Sequence[int]) -> _Tables:
     )
 
 
-def _more(tables: _Tables, hidden: Sequence[Bools]) -> Iterator[tuple[int, int]]:
+def _more(tables: _Tables, hidden: Sequence[Bools], smallest: int) -> Iterator[tuple[int, int]]:
     """Yield table and place of groups to hide as well: those inside hidden ones, then what protects the first open one."""
     for (t, u), place in tables.inside.items():
         within = (tables.sizes[t] > 0) & hidden[u][place] & ~hidden[t]
@@ -91,14 +92,14 @@ def _more(tables: _Tables, hidden: Sequence[Bools]) -> Iterator[tuple[int, int]]
         for place in np.unique(where[hidden[t] & (n > 0)], axis=0):
             here = (where == place).all(axis=1) & (n > 0)
             members = np.flatnonzero(here & hidden[t])
-            if _open(n[members], tables.sums[t][members]):
+            if _open(n[members], tables.sums[t][members], smallest):
                 yield from _partners(tables, hidden, t, place, here)
 
 
-def _open(n: Ints, sums: Floats) -> bool:
+def _open(n: Ints, sums: Floats, smallest: int) -> bool:
     """Tell whether the total of hidden groups says too much of one of them."""
     total, whole = int(n.sum()), sums.sum(axis=0)
-    return len(n) < 2 or total < SMALLEST or bool((_width(n[:, None], total, whole) < NARROWEST).any())
+    return len(n) < 2 or total < smallest or bool((_width(n[:, None], total, whole) < NARROWEST).any())
 
 
 def _width(size: Ints, total: int, whole: Floats) -> Floats:
