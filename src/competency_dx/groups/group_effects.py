@@ -57,9 +57,9 @@ def group_draws(evidence: OwnEvidence, group: Ints, draws: int, rng: np.random.G
     def given(k: int) -> tuple[Floats, Floats, Floats]:
         """Return the precision between groups and, of the means of groups, covariance and factor under a cell of the grid."""
         s, b, r = cells[k]
-        inverse = np.linalg.inv(patterns[b, r])
-        spread = np.linalg.inv(inverse + known[s].precision)
-        return inverse, spread, np.linalg.cholesky(spread)
+        inverse = np.asarray(np.linalg.inv(patterns[b, r]), dtype=np.float64)
+        spread = np.asarray(np.linalg.inv(inverse + known[s].precision), dtype=np.float64)
+        return inverse, spread, np.asarray(np.linalg.cholesky(spread), dtype=np.float64)
 
     for k in rng.choice(len(cells), draws, p=weight / weight.sum()).tolist():
         (s, b, _), (mean, covariance, _) = cells[k], overall[k]

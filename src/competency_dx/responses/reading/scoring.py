@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -119,8 +119,12 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
         several = [roles.table.columns[part] for part in parts]
         columns[name] = joined(items[name], several, tokens) if len(several) > 1 else several[0]
     asked = [(c, name, items.get(name), tuple(u.items())) for (name, c), u in zip(columns.items(), own, strict=True)]
-    mode, found = decide(items, {one[1]: _once(_read, *one, layout.cells) for one in asked})
-    judged = [_once(_judged, *one, layout.cells, mode) for one in asked]
+    read = [_once(_read, *one, layout.cells) for one in asked]
+    mode, found = decide(items, dict(zip(columns, read, strict=True)))
+    judged = [
+        _known(_judged_again, *one, layout.cells, mode) if _is_short(one[0]) else _judged(*one, mode, r)
+        for one, r in zip(asked, read, strict=True)
+    ]
     refuse_unreadable([j.unread for j in judged], mode, layout, known=bool(items))
     scores = np.zeros((roles.table.rows, len(columns)), dtype=np.int8)
     status = np.empty(scores.shape, dtype=np.uint8)
@@ -137,15 +141,18 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
     )
 
 
+def _is_short(column: Column) -> bool:
+    """Tell whether a column is one short cell, which is the same values again: what is said of it is remembered."""
+    return len(column.codes) <= 1 and sum(map(len, column.vocabulary)) <= SHORT_TEXT
+
+
 def _once(function: Callable[..., T], column: Column, *rest: object) -> T:
-    """Return what a function says of a column; of one short cell, which are the same values again, it is asked once."""
-    if len(column.codes) > 1 or sum(map(len, column.vocabulary)) > SHORT_TEXT:
-        return function(column, *rest)
-    return cast("T", _known(function, column, *rest))
+    """Return what a function says of a column; of one short cell it is asked once."""
+    return _known(function, column, *rest) if _is_short(column) else function(column, *rest)
 
 
 @lru_cache(maxsize=KEPT_CELLS)
-def _known(function: Callable[..., object], *about: object) -> object:
+def _known(function: Callable[..., Any], *about: object) -> Any:  # noqa: ANN401 - what the function returns
     return function(*about)
 
 
@@ -156,8 +163,11 @@ def _read(column: Column, _: str, item: Item | None, own: Tokens, cells: Cells) 
     return ReadColumn(raw, points, tally(item, column, raw, points) if item and raw and points else None)
 
 
-def _judged(column: Column, name: str, item: Item | None, own: Tokens, cells: Cells, mode: Mode) -> JudgedColumn:
-    read = _once(_read, column, name, item, own, cells)
+def _judged_again(column: Column, name: str, item: Item | None, own: Tokens, cells: Cells, mode: Mode) -> JudgedColumn:
+    return _judged(column, name, item, own, mode, _once(_read, column, name, item, own, cells))
+
+
+def _judged(column: Column, name: str, item: Item | None, own: Tokens, mode: Mode, read: ReadColumn) -> JudgedColumn:
     v = read.raw if mode == "raw" else read.points
     assert v is not None
     answered = item if mode == "raw" else None
