@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from memory import measured
 from numpy.typing import NDArray
 from scipy.special import expit
 
@@ -159,7 +158,8 @@ def _timss_competencies(in_turn: InTurn, folder: Path) -> str:
 
 
 SPARSE_PROGRAM = """
-import json, resource, time, warnings
+from memory import peak
+import json, time, warnings
 import numpy as np
 from scipy.special import expit
 warnings.simplefilter("ignore")
@@ -176,17 +176,18 @@ for p in range(P):
 responses = cdx.load_responses(X)
 del X
 cdx.calibrate(responses.select(persons=responses.persons[:500]))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 start = time.perf_counter()
 found = cdx.calibrate(responses)
 taken = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+highest = peak()
 ratio = float((found.parameters.slope / a).mean())
-print(json.dumps({"taken": taken, "beyond": (peak - before) / 1024, "peak": peak / 1024, "ratio": ratio}))
+print(json.dumps({"taken": taken, "beyond": highest - before, "peak": highest, "ratio": ratio}))
 """
 
 LARGE_PROGRAM = """
-import json, resource, sys, time, warnings
+from memory import peak
+import json, sys, time, warnings
 import numpy as np
 from scipy.special import expit
 warnings.simplefilter("ignore")
@@ -203,15 +204,15 @@ for start in range(0, P, 50_000):
 start = time.perf_counter()
 found = cdx.calibrate(X, priors=None)
 taken = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"taken": taken, "peak": peak, "ratio": float((found.parameters.slope / a).mean())}))
+highest = peak()
+print(json.dumps({"taken": taken, "peak": highest, "ratio": float((found.parameters.slope / a).mean())}))
 """
 
 
 def sizes() -> list[str]:
     """Return rows for sparse and for large data."""
-    sparse = _measured(SPARSE_PROGRAM)
-    small, large = _measured(LARGE_PROGRAM, "100000"), _measured(LARGE_PROGRAM, "1000000")
+    sparse = measured(SPARSE_PROGRAM)
+    small, large = measured(LARGE_PROGRAM, "100000"), measured(LARGE_PROGRAM, "1000000")
     return [
         f"| 20,000 × 500, 6 % observed, 2PL with SE | {sparse['taken']:.2f} s | peak {sparse['peak']:.0f} MB, "
         f"{sparse['beyond']:.0f} MB beyond the responses; mean ratio of slopes to the truth {sparse['ratio']:.3f}; "
@@ -220,12 +221,6 @@ def sizes() -> list[str]:
         f"| 2PL 1,000,000 × 60 with SE | {large['taken']:.1f} s | {large['taken'] / small['taken']:.1f} times the time of a "
         f"tenth, peak {large['peak']:.0f} MB with the input |",
     ]
-
-
-def _measured(program: str, *arguments: str) -> dict[str, float]:
-    command = [sys.executable, "-c", program, *arguments]
-    out: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return out
 
 
 def profiles(in_turn: InTurn, reference: Path) -> list[str]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from memory import measured, printed
 
 import competency_dx as cdx
 
@@ -28,7 +26,8 @@ cdx.diagnose(cdx.load_responses(answers, bank=bank), bank)["p-1"].to_json()
 print(time.process_time())
 """
 COHORT = """
-import json, resource, sys, time, warnings
+from memory import peak
+import json, sys, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np
 import competency_dx as cdx
@@ -39,8 +38,8 @@ cdx.diagnose(responses.select(persons=list(responses.persons[:50])), bank)
 wall, cpu = time.perf_counter(), time.process_time()
 cdx.diagnose(responses, bank)
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"items": len(bank.items), "wall": wall, "cpu": cpu, "peak": peak}))
+highest = peak()
+print(json.dumps({"items": len(bank.items), "wall": wall, "cpu": cpu, "peak": highest}))
 """
 
 
@@ -110,13 +109,13 @@ def _each(banks: list[cdx.ItemBank], one: cdx.Responses) -> None:
 
 def cold_start() -> str:
     """Return the row for a process that makes one profile."""
-    taken = [float(_program(COLD)) for _ in range(5)]
+    taken = [float(printed(COLD)) for _ in range(5)]
     return f"| from nothing to the first profile as JSON, CPU of the process | {statistics.median(taken):.2f} s | |"
 
 
 def cohort() -> list[str]:
     """Return the row for a cohort and its memory beside that of a tenth."""
-    few, many = (json.loads(_program(COHORT, str(P))) for P in (2_500, 25_000))
+    few, many = (measured(COHORT, str(P)) for P in (2_500, 25_000))
     return [
         f"| 25,000 persons × {many['items']} items × 12 leaves, `diagnose` | {many['wall']:.1f} s | {many['cpu']:.1f} s of CPU; "
         f"peak {many['peak']:.0f} MB, {few['peak']:.0f} MB with a tenth of the persons |"
@@ -152,10 +151,3 @@ def _cpu(action: Callable[[], object]) -> float:
 
 def _middle(taken: list[float]) -> float:
     return taken[len(taken) // 2]
-
-
-def _program(text: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", text, *arguments], check=True, capture_output=True, text=True, cwd=Path(__file__).parent
-    )
-    return done.stdout

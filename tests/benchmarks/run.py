@@ -9,7 +9,6 @@ a process of its own.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
@@ -26,6 +25,7 @@ import engine
 import numpy as np
 import persons
 import tables
+from memory import measured, printed
 from numpy.typing import NDArray
 from scipy.special import expit
 
@@ -117,7 +117,8 @@ def arrays_beside_peer() -> list[str]:
 
 
 EAP_PROGRAM = """
-import json, resource, time, warnings
+from memory import peak
+import json, time, warnings
 import numpy as np
 from scipy.special import expit
 warnings.simplefilter("ignore")
@@ -131,7 +132,7 @@ for start in range(0, P, 50_000):
     theta = rng.normal(size=50_000)[:, None]
     X[start:start + 50_000] = rng.random((50_000, I), dtype=np.float32) < expit(a * (theta - b))
 calibration = cdx.calibrate(X[:5_000])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 scored, whole = [], []
 for _ in range(5):
     start = time.perf_counter()
@@ -142,14 +143,14 @@ for _ in range(5):
     scored.append(end - middle)
     whole.append(end - start)
     del responses, scores
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"score": sorted(scored)[2], "whole": sorted(whole)[2], "beyond": (peak - before) / 1024}))
+highest = peak()
+print(json.dumps({"score": sorted(scored)[2], "whole": sorted(whole)[2], "beyond": highest - before}))
 """
 
 
 def million_persons() -> list[str]:
     """Return rows for EAP of 1,000,000 x 60: persons a second, memory beyond the input."""
-    out = json.loads(_python(EAP_PROGRAM))
+    out = measured(EAP_PROGRAM)
     return [
         f"| EAP 1,000,000 × 60, `score` on loaded responses | {out['score']:.2f} s | "
         f"**{1e6 / out['score']:,.0f} persons a second**, peak memory {out['beyond']:.0f} MB beyond the input |",
@@ -209,12 +210,7 @@ def demo() -> list[str]:
 
 
 def _timed(program: str) -> float:
-    return seconds(lambda: _python(program))
-
-
-def _python(program: str) -> str:
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    return done.stdout
+    return seconds(lambda: printed(program))
 
 
 def page(rows: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from memory import measured
 
 import competency_dx as cdx
 from competency_dx.cli.demo.region import make_cohort
@@ -78,7 +78,8 @@ def reading(in_turn: InTurn) -> list[str]:
 
 
 REPORT = """
-import json, resource, sys, tempfile, time, warnings
+from memory import peak
+import json, sys, tempfile, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np
 import competency_dx as cdx
@@ -87,11 +88,11 @@ drawn = cdx.simulate(bank, int(sys.argv[1]), rng=np.random.default_rng(1)).selec
 profiles = cdx.diagnose(drawn, bank)
 with tempfile.TemporaryDirectory() as folder:
     cdx.report(profiles.select(profiles.persons[:5]), folder + "/warm")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     start = time.process_time()
     cdx.report(profiles, folder + "/report")
     taken = time.process_time() - start
-more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+more = peak() - before
 print(json.dumps({"taken": taken, "more": more}))
 """
 
@@ -100,8 +101,7 @@ def reports() -> list[str]:
     """Return rows for the report of a cohort: all pages and tables, processor time and memory beyond the profiles."""
     rows = []
     for persons in (300, 3000):
-        program = [sys.executable, "-c", REPORT, str(persons)]
-        found = json.loads(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
+        found = measured(REPORT, str(persons))
         rows.append(
             f"| report of {persons:,} persons: pages, CSV, workbook, JSON | {found['taken']:.1f} s of CPU | "
             f"{persons / found['taken']:.0f} pages a second, {found['more']:.0f} MB beyond the profiles |"
