@@ -193,17 +193,32 @@ def test_faults_of_the_header_name_their_place(change: Change, message: str, fol
         folder.load()
 
 
+def retired(code: str, replaced_by: list[str]) -> Change:
+    """Return the change that retires a code of the framework."""
+
+    def change(framework: dict[str, Any]) -> None:
+        framework["schema_version"] = 2
+        next(node for node in framework["nodes"] if node["code"] == code)["replaced_by"] = replaced_by
+
+    return change
+
+
 FRAMEWORK_FAULTS: list[tuple[Change, str]] = [
     (put("nodes", 2, "code", value="S.1"), r"codes must be unique, repeated: S\.1"),
-    (put("nodes", 2, "parent", value="T"), r"parents that do not exist, of: S\.2"),
+    (put("nodes", 2, "parent", value="T"), r"parents that do not exist or are retired, of: S\.2"),
     (put("nodes", 0, "parent", value="S.2"), r"parents form a cycle through"),
-    (put("prerequisites", 0, "origin", value="Q"), r"prerequisites between unknown codes: Q -> S\.2"),
+    (put("prerequisites", 0, "origin", value="Q"), r"prerequisites between unknown or retired codes: Q -> S\.2"),
     (
         put("prerequisites", value=[{"origin": "S.1", "destination": "S.2"}, {"origin": "S.2", "destination": "S.1"}]),
         r"prerequisites form a cycle through: .*S\.1",
     ),
     (put("prerequisites", 0, "strength", value="firm"), r"prerequisites\[0\]\.strength"),
     (put("nodes", 1, "kind", value="skill"), r"nodes\[1\]\.kind"),
+    (put("nodes", 2, "replaced_by", value=["S.1"]), r"nodes\[2\]\.replaced_by needs schema_version: 2"),
+    (retired("S.2", ["Q"]), r"replaced_by names codes that do not exist or are retired themselves: S\.2 -> Q"),
+    (retired("S.2", ["S.2"]), r"retired themselves: S\.2 -> S\.2"),
+    (retired("S", ["S.1"]), r"parents that do not exist or are retired, of: S\.1, S\.2"),
+    (retired("S.2", ["S.1"]), r"prerequisites between unknown or retired codes: S\.1 -> S\.2"),
 ]
 
 

@@ -28,8 +28,27 @@ def test_these_banks_are_shipped() -> None:
 
 def test_the_framework_has_its_nodes_and_edges() -> None:
     framework = cdx.load_framework("teacher")
-    assert len(framework.nodes) == 556
-    assert len(framework.prerequisites) == 290
+    assert len(framework.nodes) == 646
+    assert len(framework.prerequisites) == 312
+
+
+def test_retired_codes_lead_to_codes_of_the_same_kind_and_professions_are_apart() -> None:
+    framework = cdx.load_framework("teacher")
+    retired = {n.code: n for n in framework.nodes if n.replaced_by}
+    assert {code[:3] for code in retired} == {"PEO", "RUS"}
+    assert all(n.replaced_by for n in framework.nodes if framework.within(n.code, "PEO"))
+    for node in retired.values():
+        kinds = {framework.node(code).kind for code in node.replaced_by}
+        assert kinds == {node.kind} or node.code == "RUS.S.09.2", node.code
+    for code, domains in (("PHE", 6), ("LSF", 8), ("RUS", 12)):
+        below = framework.children(f"{code}.S")
+        assert len(below) == domains
+        assert all(2 <= len(framework.children(domain.code)) <= 6 for domain in below)
+        assert len(framework.children(f"{code}.M")) == 10
+
+
+def test_every_title_of_the_framework_is_in_both_languages() -> None:
+    assert [n.code for n in cdx.load_framework("teacher").nodes if not n.title.en] == []
 
 
 def test_size_and_coverage(bank: cdx.ItemBank) -> None:

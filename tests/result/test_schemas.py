@@ -26,7 +26,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the schemas of today by the name of the published file."""
     of_kinds = {f"{k.kind}-{k.schema_version}": k.json_schema() for k in small.kinds().values()}
-    return of_kinds | {"answers-1": answers_schema(), "framework-1": cdx.bank.CompetencyFramework.json_schema()}
+    return of_kinds | {"answers-1": answers_schema(), "framework-2": cdx.bank.CompetencyFramework.json_schema()}
 
 
 @pytest.mark.parametrize("name", sorted(schemas()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,13 +22,19 @@ Kind = Literal["category", "cluster", "domain", "topic"]
 
 
 class Node(Document):
-    """One competency: stable code, titles, kind and place in the tree."""
+    """One competency: stable code, titles, kind and place in the tree.
+
+    A code that is given up stays, retired: `replaced_by` names the codes to use in its place.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("replaced_by",)
 
     code: str = Field(min_length=1)
     title: Text
     kind: Kind
     parent: str | None = None
     profstandard: str | None = None
+    replaced_by: tuple[str, ...] = ()
 
 
 class Prerequisite(Document):
@@ -45,10 +51,11 @@ class CompetencyFramework(Document):
     Raises
     ------
     BankError
-        On reading, when codes repeat, a parent does not exist, or the tree or the prerequisites have a cycle.
+        On reading, when codes repeat, a parent does not exist, the tree or the prerequisites have a cycle, or a retired code is
+        still built on.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 1
     id: str
     version: str
     title: Text
@@ -61,11 +68,16 @@ class CompetencyFramework(Document):
         limits_in_force().check(self.id, items=len(self.nodes))
         if twice := repeated(n.code for n in self.nodes):
             raise BankError("bank.repeated_codes", twice=sorted(twice))
-        known = {n.code for n in self.nodes}
-        lost = [n.code for n in self.nodes if n.parent is not None and n.parent not in known]
+        known, live = {n.code for n in self.nodes}, {n.code for n in self.nodes if not n.replaced_by}
+        late = [f"nodes[{k}].replaced_by" for k, n in enumerate(self.nodes) if n.replaced_by]
+        if late and self.schema_version == 1:
+            raise BankError("bank.needs_version", place=late[0], version=2)
+        lost = [n.code for n in self.nodes if n.parent is not None and n.parent not in (known if n.replaced_by else live)]
         if lost:
             raise BankError("bank.no_parents", lost=lost)
-        ends = [f"{e.origin} -> {e.destination}" for e in self.prerequisites if not {e.origin, e.destination} <= known]
+        if gone := [f"{n.code} -> {c}" for n in self.nodes for c in n.replaced_by if c not in live]:
+            raise BankError("bank.no_replacements", gone=gone)
+        ends = [f"{e.origin} -> {e.destination}" for e in self.prerequisites if not {e.origin, e.destination} <= live]
         if ends:
             raise BankError("bank.unknown_prerequisites", ends=ends)
         for name, edges in (
@@ -80,7 +92,7 @@ class CompetencyFramework(Document):
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Return the JSON Schema of a framework, the one inside a bank as well."""
-        return document_schema("framework", 1, cls.model_json_schema(mode="validation"))
+        return document_schema("framework", 2, cls.model_json_schema(mode="validation"))
 
     @cached_property
     def _by_code(self) -> dict[str, Node]:
