@@ -27,6 +27,14 @@ def inconsistencies(bank: ItemBank) -> Iterator[BankError]:
 
 def _check_codes(bank: ItemBank) -> Iterator[BankError]:
     reference, framework = bank.header.framework, bank.framework
+    for k, item in enumerate(bank.items):
+        for code in item.competencies:
+            if len(instead := framework.replacements(code)) > 1:
+                named = {"item": item.id, "name": code, "reference": reference.id}
+                yield BankError("bank.competency_retired", k=k, instead=", ".join(instead), **named)
+    if len(instead := framework.replacements(bank.header.subject)) > 1:
+        named = {"name": bank.header.subject, "reference": reference.id}
+        yield BankError("bank.subject_retired", instead=", ".join(instead), **named)
     if (reference.id, reference.version) != (framework.id, framework.version):
         yield BankError(
             "bank.framework_version",

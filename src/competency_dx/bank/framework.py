@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["category", "cluster", "domain", "topic"]
+SHARED = "GEN"
+"""The category of competencies that every teacher needs, which lists of a subject offer too."""
 
 
 class Node(Document):
@@ -113,6 +115,10 @@ class CompetencyFramework(Document):
         except KeyError:
             raise BankError("bank.no_code", name=code, id=self.id, version=self.version) from None
 
+    def replacements(self, code: str) -> tuple[str, ...]:
+        """Return the codes to use in place of a retired one; none for a code in force and for one that is not there."""
+        return self._by_code[code].replaced_by if code in self else ()
+
     def title_of(self, code: str, language: str = "ru") -> str:
         """Return the title of a competency."""
         return self.node(code).title.text(language)
@@ -133,11 +139,11 @@ class CompetencyFramework(Document):
         return tuple(n for n in self.nodes if n.parent == code)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per node: code, titles, kind, parent."""
+        """Return one row per node: code, titles, kind, parent, and what replaced it."""
         import pandas as pd
 
-        rows = [(n.code, n.title.ru, n.title.en, n.kind, n.parent) for n in self.nodes]
-        return pd.DataFrame(rows, columns=["code", "title_ru", "title_en", "kind", "parent"])
+        rows = [(n.code, n.title.ru, n.title.en, n.kind, n.parent, ", ".join(n.replaced_by)) for n in self.nodes]
+        return pd.DataFrame(rows, columns=["code", "title_ru", "title_en", "kind", "parent", "replaced_by"])
 
     def __str__(self) -> str:
         return f"Framework {self.id} {self.version}: {len(self.nodes)} nodes, {len(self.prerequisites)} prerequisites"

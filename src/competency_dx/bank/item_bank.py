@@ -325,11 +325,14 @@ def _findings(bank: ItemBank) -> tuple[Finding, ...]:
     bare = Template("bank.no_parameters").about(i.id for i in bank.items if i.id not in scored)
     odd = {r.item: fault for r in bank.parameters if (fault := _odd_number(r))}
     subject = bank.header.subject
+    used = (subject, *(code for item in bank.items for code in item.competencies))
+    old = {code: new[0] for code in used if (new := bank.framework.replacements(code))}
     strange = [i.id for i in bank.items if not any(bank.framework.within(code, subject) for code in i.competencies)]
     return (
         *Template("bank.provisional").about(loose, items=len(bank.items)),
         *bare,
         *Template("bank.odd_parameters").about(odd, where=[f"{item} ({fault})" for item, fault in odd.items()]),
+        *Template("bank.retired_codes").about(old, where=[f"{code} → {new}" for code, new in old.items()]),
         *Template("bank.other_subject").about(strange, subject=subject),
     )
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from competency_dx.arrays import value
-from competency_dx.bank.framework import CompetencyFramework
+from competency_dx.bank.framework import SHARED, CompetencyFramework
 from competency_dx.bank.workbook.sheet_plan import NUMBERED, FlatRow, SheetColumn, SheetPlan, sheet_plans
 from competency_dx.bank.workbook.xlsx_cells import address
 from competency_dx.display import toml_content
@@ -145,7 +145,7 @@ class _Pages:
     def _lists(self, page: Any, titles: Mapping[str, str]) -> None:  # noqa: ANN401
         """Write what cells may hold, a list in each column under its heading, and keep where it stands."""
         framework, subject, named = self.content.framework, self.content.subject, self.said["columns"]
-        codes = [n.code for n in framework.nodes if not subject or self._near(n.code)]
+        codes = [n.code for n in framework.nodes if not n.replaced_by and (not subject or self._near(n.code))]
         competencies = [f"{code} — {framework.title_of(code, self.language)}" for code in codes]
         judged = [both[self.language] for both in self.said["difficulty"]["words"].values()]
         lists = {
@@ -164,10 +164,10 @@ class _Pages:
             self.lists[name] = f"='{titles[sheet]}'!$A$2:$A${READY}"
 
     def _near(self, code: str) -> bool:
-        """Return whether a competency belongs to the category of the subject, or to none."""
+        """Return whether a competency belongs to the category of the subject, to the shared one, or to none."""
         *_, top = self.content.framework.lineage(code)
         *_, own = self.content.framework.lineage(self.content.subject)
-        return top.kind != "category" or top.code == own.code
+        return top.kind != "category" or top.code in {own.code, SHARED}
 
     def _legend(self) -> Iterator[Line]:
         """Yield the rows of the legend: how to fill the workbook in, then every column of every sheet."""
