@@ -19,8 +19,8 @@ from scipy.special import softmax
 
 import competency_dx as cdx
 from competency_dx.bank import BankPopulation, Correlations
+from competency_dx.competencies import own_evidence
 from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, GroupError
-from competency_dx.groups.own_evidence import own_evidence
 
 Array = NDArray[np.float64]
 

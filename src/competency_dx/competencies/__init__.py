@@ -6,6 +6,7 @@ Files larger than memory are imported when they are first asked for.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from competency_dx.competencies.answer_sites import OwnEvidence, own_evidence
 from competency_dx.competencies.api import diagnose
 from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import (
@@ -48,6 +49,7 @@ __all__ = [
     "LeafPopulations",
     "Level",
     "Misconception",
+    "OwnEvidence",
     "Plan",
     "Profile",
     "Standards",
@@ -56,6 +58,7 @@ __all__ = [
     "diagnose_file",
     "leaf_outlook",
     "outlook_of",
+    "own_evidence",
     "plan_of",
 ]
 

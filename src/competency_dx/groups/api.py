@@ -8,19 +8,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints, Names
-from competency_dx.competencies import DeficitProfiles
+from competency_dx.competencies import DeficitProfiles, OwnEvidence, own_evidence
 from competency_dx.errors import GroupError, wrong_type
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.groups.group_effects import group_draws, newcomers, percents
 from competency_dx.groups.group_report import ALL, SEPARATOR, GroupReport
-from competency_dx.groups.own_evidence import OwnEvidence, own_evidence
 from competency_dx.groups.suppression import SMALLEST, suppressed
 from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.two_level import group_draws, newcomers, person_draws
 from competency_dx.provenance import digest_arrays, provenance
 
 DRAWS = 400
 INTERVAL = 0.95
 HALF = 0.5
+WITHIN = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)
+"""Scales of the covariance within groups beside that of the population."""
+BETWEEN = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.1)
+"""SDs between groups, beside none."""
+SHARED = (0.5, 0.8, 0.95)
+"""Parts of the variance between groups that all leaves share."""
 NEWCOMERS = 256
 BLANK = "—"
 SEED = 20261129
@@ -48,8 +53,7 @@ def compare_groups(
 
     Shares are not counted from flags: draws of all persons' true percents, each person as a member of the own group, are
     counted, and the counts of the draws give the interval. Groups are put on one footing by a two-level model on what the answers
-    alone say (`competency_dx.groups.group_effects`): with few persons, a group is drawn towards the mean of all. Groups stand in
-    the order of the alphabet.
+    alone say: with few persons, a group is drawn towards the mean of all. Groups stand in the order of the alphabet.
 
     Parameters
     ----------
@@ -186,11 +190,15 @@ def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Float
     wanted = held[absent > 0].sum(axis=0) > 0
     held = held[:, wanted]
     out = np.empty((draws, len(n), len(evidence.share), 2 + len(cuts)))
-    for k, drawn in enumerate(group_draws(evidence, tree.narrowest, draws, rng)):
-        x = _statistics(percents(evidence, drawn, tree.narrowest, rng), cuts)
+    D = len(evidence.mean)
+    within = [scale**2 * evidence.covariance for scale in WITHIN]
+    patterns = [b * b * (r * np.ones((D, D)) + (1 - r) * np.eye(D)) for b in BETWEEN for r in SHARED]
+    group_means = group_draws(evidence.tau, evidence.nu, tree.narrowest, within, [np.zeros((D, D)), *patterns], draws, rng)
+    for k, drawn in enumerate(group_means):
+        x = _statistics(evidence.percents(person_draws(evidence.nu, drawn, tree.narrowest, rng)), cuts)
         out[k] = (rows @ x.reshape(len(x), -1)).reshape(out[k].shape)
         if wanted.any():
-            new = _statistics(newcomers(evidence, drawn, NEWCOMERS, wanted, rng), cuts)
+            new = _statistics(evidence.percents(newcomers(drawn, NEWCOMERS, wanted, rng)), cuts)
             expected = (held @ new.mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
             square = (held @ (new**2).mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
             spread = np.sqrt(np.maximum(square - expected**2, 0.0) / np.maximum(absent, 1.0)[:, None, None])

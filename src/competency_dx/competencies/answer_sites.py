@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats
-from competency_dx.competencies import DeficitProfiles
+from competency_dx.competencies.profile import DeficitProfiles
 
 SUREST = 1 - 1e-6
 
@@ -32,6 +32,11 @@ class OwnEvidence(NamedTuple):
     grid: Floats
     curves: Floats
     share: Floats
+
+    def percents(self, theta: Floats) -> Floats:
+        """Return the true percents of all units (…, C) of persons at θ (…, D)."""
+        leaves = [np.interp(theta[..., d], self.grid, curve) for d, curve in enumerate(self.curves)]
+        return np.asarray(np.stack(leaves, axis=-1) @ self.share.T)
 
 
 def own_evidence(profiles: DeficitProfiles) -> OwnEvidence:
