@@ -281,8 +281,8 @@ def test_files_that_cannot_be_read_say_why(content: bytes, message: str, folder:
 
 
 def test_missing_files_and_unknown_names_say_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(BankError, match=r"There is no item bank 'chemistry': .*history, informatics, mathematics, physics"):
-        cdx.load_bank("chemistry")
+    with pytest.raises(BankError, match=r"There is no item bank 'alchemy': .*history, informatics, mathematics, physics"):
+        cdx.load_bank("alchemy")
     with pytest.raises(BankError, match=r"bank\.yaml: the file is missing"):
         cdx.load_bank(tmp_path)
 

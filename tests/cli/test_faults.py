@@ -46,9 +46,9 @@ def test_a_missing_file(command: Command, tmp_path: Path) -> None:
 
 
 def test_an_unknown_bank(command: Command, tmp_path: Path) -> None:
-    assert "'chemistry'" in fault(command("validate", "chemistry"))
+    assert "'alchemy'" in fault(command("validate", "alchemy"))
     path = table(tmp_path / "a.csv", {"person": list("abcd")} | items(3))
-    assert "'chemistry'" in fault(command("diagnose", path, "--bank", "chemistry", "--out", tmp_path / "o"))
+    assert "'alchemy'" in fault(command("diagnose", path, "--bank", "alchemy", "--out", tmp_path / "o"))
 
 
 def test_a_broken_bank(command: Command, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_the_language_of_a_call_is_that_of_what_is_wrong(command: Command, tmp_p
     (tmp_path / "bank.yaml").write_text("schema_version: 1\nid: [", encoding="utf-8")
     (tmp_path / "r.json").write_text('{"kind":', encoding="utf-8")
     calls: list[list[object]] = [
-        ["validate", "chemistry"],
+        ["validate", "alchemy"],
         ["validate", tmp_path],
         ["score", tmp_path / "none.csv", "--bank", "physics", "--out", "s.csv"],
         ["score", path, "--bank", "physics", "--out", tmp_path / "s.docx"],

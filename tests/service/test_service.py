@@ -112,7 +112,7 @@ FAULTS: dict[str, tuple[int, str, Any]] = {
     "a list": (422, "service.bank_missing", []),
     "no bank": (422, "service.bank_missing", {"persons": [person()]}),
     "bank of no text": (422, "service.bank_missing", REQUEST | {"bank": 7}),
-    "unknown bank": (404, "service.no_bank", REQUEST | {"bank": "chemistry"}),
+    "unknown bank": (404, "service.no_bank", REQUEST | {"bank": "alchemy"}),
     "unknown version": (404, "service.no_bank", REQUEST | {"bank": "physics@0.0.1"}),
     "path": (404, "service.no_bank", REQUEST | {"bank": str(ROOT / "item_banks" / "physics")}),
     "relative path": (404, "service.no_bank", REQUEST | {"bank": "item_banks/physics"}),
