@@ -14,7 +14,7 @@ from competency_dx.calibration.pictures import locations
 from competency_dx.models import bank_parameters
 from competency_dx.responses import Reason, score_answers
 
-NAMES = ("chemistry", "history", "informatics", "mathematics", "physics", "primary")
+NAMES = ("chemistry", "history", "informatics", "mathematics", "physics", "primary", "russian")
 
 
 @pytest.fixture(scope="module", params=NAMES)
