@@ -14,7 +14,7 @@ from competency_dx.calibration.pictures import locations
 from competency_dx.models import bank_parameters
 from competency_dx.responses import Reason, score_answers
 
-NAMES = ("biology", "chemistry", "history", "informatics", "mathematics", "physics", "primary", "russian")
+NAMES = ("biology", "chemistry", "common", "history", "informatics", "mathematics", "physics", "primary", "russian")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -52,7 +52,7 @@ def test_every_title_of_the_framework_is_in_both_languages() -> None:
 
 
 def test_size_and_coverage(bank: cdx.ItemBank) -> None:
-    """At least 32 items, three in every subject domain (second level), eight methodical ones."""
+    """At least 32 items, three in every subject domain (second level), eight methodical ones; two in every domain of what all share."""
     assert len(bank.items) >= 32
     subject = bank.header.subject
     kinds = {n.code: n.kind for n in bank.framework.nodes}
@@ -60,6 +60,10 @@ def test_size_and_coverage(bank: cdx.ItemBank) -> None:
     for item in bank.items:
         counts.update({n.code for c in item.competencies for n in bank.framework.lineage(c)})
     clusters = [n.code for n in bank.framework.children(subject)]
+    if subject == "GEN":
+        shared = [n.code for c in ("GEN.P", "GEN.C", "GEN.N") for n in bank.framework.children(c)]
+        assert {c: counts[c] for c in shared if counts[c] < 2} == {}
+        return
     methodical = [c for c in clusters if c.endswith(".M")]
     subject_domains = [
         n.code for c in clusters if c.endswith(".S") for n in bank.framework.children(c) if kinds[n.code] == "domain"
