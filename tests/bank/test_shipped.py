@@ -52,7 +52,7 @@ def test_every_title_of_the_framework_is_in_both_languages() -> None:
 
 
 def test_size_and_coverage(bank: cdx.ItemBank) -> None:
-    """At least 32 items, three in every subject domain (second level), eight methodical ones; two in every domain of what all share."""
+    """At least 32 items, three in every subject domain (second level), eight methodical ones; two a shared domain."""
     assert len(bank.items) >= 32
     subject = bank.header.subject
     kinds = {n.code: n.kind for n in bank.framework.nodes}
