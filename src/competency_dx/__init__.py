@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx import competencies as competencies
     from competency_dx import errors as errors
     from competency_dx import groups as groups
+    from competency_dx import growth as growth
     from competency_dx import misconceptions as misconceptions
     from competency_dx import quality as quality
     from competency_dx import responses as responses
@@ -56,11 +57,11 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.findings import Finding as Finding
     from competency_dx.groups import GroupReport as GroupReport
     from competency_dx.groups import compare_groups as compare_groups
+    from competency_dx.growth import measure_growth as measure_growth
     from competency_dx.limits import Limits as Limits
     from competency_dx.misconceptions import find_misconceptions as find_misconceptions
     from competency_dx.models import ItemParameters as ItemParameters
     from competency_dx.models import simulate as simulate
-    from competency_dx.quality import ItemAnalysis as ItemAnalysis
     from competency_dx.quality import check_items as check_items
     from competency_dx.quality import cross_check as cross_check
     from competency_dx.reports import report as report
@@ -79,7 +80,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.scoring import score as score
     from competency_dx.scoring import score_file as score_file
 
-_ROOMS = {"adaptive", "bank", "calibration", "classification", "competencies", "errors", "groups", "misconceptions"}
+_ROOMS = {"adaptive", "bank", "calibration", "classification", "competencies", "errors", "groups", "growth", "misconceptions"}
 _ROOMS |= {"quality", "responses", "scoring", "service"}
 _NAMES = {
     "adaptive": "NextItems next_items",
@@ -90,10 +91,11 @@ _NAMES = {
     "errors": "CompetencyDxError CompetencyDxWarning ConvergenceError",
     "findings": "Finding",
     "groups": "GroupReport compare_groups",
+    "growth": "measure_growth",
     "limits": "Limits",
     "misconceptions": "find_misconceptions",
     "models": "ItemParameters simulate",
-    "quality": "ItemAnalysis check_items cross_check",
+    "quality": "check_items cross_check",
     "reports": "report",
     "responses": "Layout MissingPolicy Responses load_responses",
     "scoring": "EAP MAP ML Scores SumScore WLE plausible_values reliability score score_file",
@@ -105,7 +107,7 @@ _MOVED = {  # once at the root: the error says where they are
     "classification_accuracy validate_q_matrix",
     "competencies": "Level",
     "misconceptions": "MisconceptionEvidence MisconceptionRule",
-    "quality": "CrossCheck",
+    "quality": "CrossCheck ItemAnalysis",
     "scoring": "FileScores LatentRegression PlausibleValues Pooled Reliability pool",
 }
 _HOME = {name: room for room, names in _NAMES.items() for name in names.split()}

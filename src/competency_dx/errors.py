@@ -74,6 +74,10 @@ class GroupError(CompetencyDxError, ValueError):
     """Persons cannot be put into groups as asked."""
 
 
+class GrowthError(CompetencyDxError, ValueError):
+    """Two diagnoses cannot be compared."""
+
+
 class ReportError(CompetencyDxError, ValueError):
     """A report or a picture cannot be made as asked."""
 

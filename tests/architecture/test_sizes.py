@@ -9,7 +9,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
 ROLES = {"api", "choices", "checks", "findings", "__init__", "__main__"}  # the same part in every room
 LARGEST_SHARE = 0.18
-SHORT, MOST_SHORT, MOST_REPEATED_MODULES = 40, 10, 3
+SHORT, MOST_SHORT, MOST_REPEATED_MODULES = 40, 2, 3
 
 
 def lines() -> dict[Path, int]:
@@ -26,7 +26,8 @@ def test_no_room_outgrows_the_house() -> None:
 
 
 def test_few_modules_are_too_short_for_one() -> None:
-    short = [str(path.relative_to(SOURCE)) for path, n in lines().items() if n < SHORT]
+    """Fronts of rooms are as short as what they hand out."""
+    short = [str(path.relative_to(SOURCE)) for path, n in lines().items() if n < SHORT and path.stem != "__init__"]
     assert len(short) <= MOST_SHORT, short
 
 

@@ -20,7 +20,7 @@ import pytest
 from ruamel.yaml import YAML
 
 Item: TypeAlias = Mapping[str, Any]
-Answer: TypeAlias = str | float | list[str] | dict[str, str]
+Answer: TypeAlias = str | float | Fraction | list[str] | dict[str, str]
 FOLDER = Path(__file__).parents[2] / "item_banks" / "chemistry"
 MASSES = {
     "H": 1, "C": 12, "N": 14, "O": 16, "Na": 23, "Mg": 24, "Al": 27, "P": 31, "S": 32, "Cl": 35.5, "K": 39, "Ca": 40, "Mn": 55,
@@ -80,7 +80,7 @@ def options(item: Item, holds: Callable[[str], bool]) -> list[str]:
     return [c for c, t in item["options"].items() if holds(t)]
 
 
-def option(item: Item, holds: Callable[[str], bool]) -> str:
+def option(item: Item, holds: Callable[..., bool]) -> str:
     (found,) = options(item, holds)
     return found
 
@@ -180,7 +180,7 @@ def compressed(item: Item) -> Answer:
     rows = [numbers(" ".join(row[1:])) for row in item["stimulus"]["table"][1:]]
     orders = [round(math.log(rows[k][2] / rows[0][2]) / math.log(rows[k][k - 1] / rows[0][k - 1])) for k in (1, 2)]
     assert "сжать втрое" in item["stem"]
-    return 3 ** sum(orders)
+    return float(3 ** sum(orders))
 
 
 def shifts(item: Item) -> Answer:

@@ -289,7 +289,18 @@ def metre_by_the_first_stress(item: Item) -> Answer:
 
 
 # the ends of the lines of the first stanza; a hyphen marks the stress on the last syllable but one
-ENDS = ("правил-", "занемог", "заставил-", "не мог", "наука-", "скука-", "ночь", "прочь", "коварство-", "забавлять")
+ENDS: tuple[str, ...] = (
+    "правил-",
+    "занемог",
+    "заставил-",
+    "не мог",
+    "наука-",
+    "скука-",
+    "ночь",
+    "прочь",
+    "коварство-",
+    "забавлять",
+)
 ENDS += ("поправлять", "лекарство-", "про себя", "тебя")
 
 

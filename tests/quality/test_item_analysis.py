@@ -23,18 +23,18 @@ def drawn(rng: np.random.Generator, persons: int, items: int, *, slope: float = 
     return (rng.random(logit.shape) < 1 / (1 + np.exp(-logit))).astype(float)
 
 
-def checked(table: object, bank: cdx.ItemBank | None = None) -> cdx.ItemAnalysis:
+def checked(table: object, bank: cdx.ItemBank | None = None) -> cdx.quality.ItemAnalysis:
     """Return the analysis without the Python warnings that go with its findings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cdx.CompetencyDxWarning)
         return cdx.check_items(table, bank)
 
 
-def codes(analysis: cdx.ItemAnalysis) -> set[str]:
+def codes(analysis: cdx.quality.ItemAnalysis) -> set[str]:
     return {f.code for f in analysis.findings}
 
 
-def why(analysis: cdx.ItemAnalysis, item: str) -> set[str]:
+def why(analysis: cdx.quality.ItemAnalysis, item: str) -> set[str]:
     return {r.code.removeprefix("quality.item_") for r in analysis.reasons if item in r.scope}
 
 

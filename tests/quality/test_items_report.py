@@ -25,14 +25,14 @@ def responses() -> cdx.Responses:
 
 
 @pytest.fixture(scope="module")
-def analysis(responses: cdx.Responses) -> cdx.ItemAnalysis:
+def analysis(responses: cdx.Responses) -> cdx.quality.ItemAnalysis:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cdx.CompetencyDxWarning)
         return cdx.check_items(responses)
 
 
 @pytest.mark.parametrize(("language", "first"), [("ru", "исправить"), ("en", "repair")])
-def test_the_page_begins_with_what_to_do(language: str, first: str, analysis: cdx.ItemAnalysis, tmp_path: Path) -> None:
+def test_the_page_begins_with_what_to_do(language: str, first: str, analysis: cdx.quality.ItemAnalysis, tmp_path: Path) -> None:
     page = cdx.report(analysis, tmp_path, language="ru" if language == "ru" else "en")
     text = page.read_text(encoding="utf-8")
     assert f'<li><strong>q4</strong> <span class="verdict repair">{first}</span>' in text
@@ -48,7 +48,7 @@ def test_the_page_begins_with_what_to_do(language: str, first: str, analysis: cd
     assert {p.name for p in tmp_path.iterdir()} == {"index.html", "table.csv", "table.xlsx", "result.json"}
 
 
-def test_the_workbook_has_numbers_in_the_order_of_trouble(analysis: cdx.ItemAnalysis, tmp_path: Path) -> None:
+def test_the_workbook_has_numbers_in_the_order_of_trouble(analysis: cdx.quality.ItemAnalysis, tmp_path: Path) -> None:
     book = pd.read_excel(cdx.report(analysis, tmp_path / "items.xlsx", language="en"), sheet_name=None, engine="openpyxl")
     assert list(book) == ["Items", "Findings"]
     first = book["Items"]

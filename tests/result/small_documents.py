@@ -157,6 +157,7 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "item_analysis": lambda: cdx.check_items(chosen(), bank()),
     "misconception_evidence": lambda: cdx.find_misconceptions(chosen().select(persons=["1", "2", "3", "4"]), bank()),
     "group_report": lambda: cdx.compare_groups(_of_schools(), ["school"], headcount={"a": 40}),
+    "growth": lambda: cdx.measure_growth(_of_schools(), _of_schools(), by="school", draws=100),
     "next_items": lambda: cdx.next_items(profiles(), bank(), n=2),
     "adaptive_simulation": lambda: cdx.adaptive.simulate_adaptive(bank(), 3, rng=np.random.default_rng(8), most=3),
     "deficit_profiles": profiles,

@@ -132,6 +132,12 @@ def _with_groups() -> cdx.DeficitProfiles:
     return replace(found, background={"Q1": part, "Q2": school})
 
 
+def _growth() -> Result:
+    first, second = (cdx.diagnose(cdx.simulate(_bank(), 60, rng=np.random.default_rng(seed)), _bank()) for seed in (6, 7))
+    programme = np.array([("", "Q3", "Q3")[k % 3] for k in range(60)], dtype=object)
+    return cdx.measure_growth(first, replace(second, background={"Q2": programme}), by="Q2", draws=100)
+
+
 MAKERS: dict[str, Callable[[], Result]] = {
     "ItemBank": _bank,
     "Responses": _responses.__wrapped__,
@@ -163,6 +169,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "MisconceptionEvidence": _misconceptions,
     "FileProfiles": _file_profiles,
     "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], headcount={"A": 400}),
+    "Growth": _growth,
     "NextItems": lambda: cdx.next_items(_profiles_of_a_form(), _bank()),
     "NextItems of a group": lambda: cdx.next_items(_profiles_of_a_form(), _bank(), form="group"),
     "AdaptiveSimulation": lambda: cdx.adaptive.simulate_adaptive(_bank(), 10, rng=np.random.default_rng(8), most=4),

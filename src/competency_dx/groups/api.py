@@ -24,6 +24,8 @@ WITHIN = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)
 """Scales of the covariance within groups beside that of the population."""
 BETWEEN = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.1)
 """SDs between groups, beside none."""
+OF_LEAVES = 0.6
+"""SD, before the answers, of what the mean of all in a leaf has beyond the other leaves; what leaves share is free."""
 SHARED = (0.5, 0.8, 0.95)
 """Parts of the variance between groups that all leaves share."""
 NEWCOMERS = 256
@@ -193,8 +195,10 @@ def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Float
     D = len(evidence.mean)
     within = [scale**2 * evidence.covariance for scale in WITHIN]
     patterns = [b * b * (r * np.ones((D, D)) + (1 - r) * np.eye(D)) for b in BETWEEN for r in SHARED]
-    group_means = group_draws(evidence.tau, evidence.nu, tree.narrowest, within, [np.zeros((D, D)), *patterns], draws, rng)
-    for k, drawn in enumerate(group_means):
+    between = [np.zeros((D, D)), *patterns]
+    overall = evidence.mean, 25 * np.ones((D, D)) + OF_LEAVES**2 * np.eye(D)
+    of_groups = group_draws(evidence.tau, evidence.nu, tree.narrowest, within, between, overall, (draws, rng))
+    for k, drawn in enumerate(of_groups):
         x = _statistics(evidence.percents(person_draws(evidence.nu, drawn, tree.narrowest, rng)), cuts)
         out[k] = (rows @ x.reshape(len(x), -1)).reshape(out[k].shape)
         if wanted.any():

@@ -7,7 +7,6 @@ Small groups are drawn towards the mean of all as far as the data say that group
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -19,21 +18,16 @@ AT_ONCE = 2_000  # persons
 
 
 class _Information(NamedTuple):
-    """Under one W: covariance of a person given μ_g, its factor (P, D, D), precision, what groups tell."""
+    """Under one W: what the persons of each group say of its mean (G, D, D), (G, D), and the log-likelihood at a mean of 0."""
 
-    covariance: Floats
-    factor: Floats
-    inverse: Floats
     precision: Floats
     shift: Floats
     log_likelihood: float
 
 
 class Drawn(NamedTuple):
-    """One draw: places of W and B among the candidates, means of groups (G, D), W⁻¹, covariances of persons and factors."""
+    """One draw: means of groups (G, D), W⁻¹ (D, D), and covariances of persons given the mean with their factors (P, D, D)."""
 
-    within: int
-    between: int
     means: Floats
     inverse: Floats
     covariance: Floats
@@ -46,63 +40,68 @@ def group_draws(
     group: Ints,
     within: Sequence[Floats],
     between: Sequence[Floats],
-    draws: int,
-    rng: np.random.Generator,
+    overall: tuple[Floats, Floats],
+    draws: tuple[int, np.random.Generator],
 ) -> Iterator[Drawn]:
-    """Yield draws of the means of G groups from their posterior.
+    """Yield draws of the means of G groups from their posterior, those under one W after those under another.
 
     `tau`, `nu` (P, D) are precision and shift of the sites, `group` (P,) is 0 … G - 1, candidates are (D, D); under a B of zeros
-    all groups have one mean.
+    all groups have one mean. `overall` are mean and covariance of μ before the answers, `draws` their number and the generator.
     """
     D, G = tau.shape[1], int(group.max()) + 1
     known = [_information(tau, nu, group, G, covariance) for covariance in within]
     cells = list(product(range(len(within)), range(len(between))))
-    overall = [_overall(known[w], between[b]) for w, b in cells]
-    likelihood = np.array([found[2] for found in overall])
+    before = np.asarray(np.linalg.inv(overall[1]), dtype=np.float64)
+    means = [_overall(known[w], between[b], before, before @ overall[0]) for w, b in cells]
+    likelihood = np.array([found[2] for found in means])
     weight = np.exp(likelihood - likelihood.max())
-
-    @cache
-    def given(k: int) -> tuple[Floats, Floats, Floats]:
-        """Return the precision between groups and, of the means of groups, covariance and factor under a cell of the grid."""
-        w, b = cells[k]
-        inverse = np.asarray(np.linalg.inv(between[b]), dtype=np.float64)
-        spread = np.asarray(np.linalg.inv(inverse + known[w].precision), dtype=np.float64)
-        return inverse, spread, np.asarray(np.linalg.cholesky(spread), dtype=np.float64)
-
-    for k in rng.choice(len(cells), draws, p=weight / weight.sum()).tolist():
-        (w, b), (mean, covariance, _) = cells[k], overall[k]
+    last = (-1, -1)
+    n, rng = draws
+    for k in np.sort(rng.choice(len(cells), n, p=weight / weight.sum())).tolist():
+        (w, b), (mean, covariance, _) = cells[k], means[k]
+        if w != last[0]:
+            persons = _given_mean(tau, within[w])
+            at = (*persons, np.asarray(np.linalg.cholesky(persons[1]), dtype=np.float64))
+        if (w, b) != last and between[b].any():
+            inverse = np.linalg.inv(between[b])
+            spread = np.linalg.inv(inverse + known[w].precision)
+            factor = np.linalg.cholesky(spread)
+        last = (w, b)
         mu = mean + np.linalg.cholesky(covariance) @ rng.standard_normal(D)
-        means = np.tile(mu, (G, 1))
+        of_groups = np.tile(mu, (G, 1))
         if between[b].any():
-            inverse, spread, factor = given(k)
             centre = np.matmul(spread, (known[w].shift + inverse @ mu)[:, :, None])[:, :, 0]
-            means = centre + np.matmul(factor, rng.standard_normal((G, D, 1)))[:, :, 0]
-        yield Drawn(w, b, means, known[w].inverse, known[w].covariance, known[w].factor)
+            of_groups = centre + np.matmul(factor, rng.standard_normal((G, D, 1)))[:, :, 0]
+        yield Drawn(of_groups, *at)
+
+
+def _given_mean(tau: Floats, within: Floats) -> tuple[Floats, Floats]:
+    """Return W⁻¹ and the covariances of persons (P, D, D) given the mean of their group."""
+    inverse = np.asarray(np.linalg.inv(within))
+    return inverse, np.asarray(np.linalg.inv(inverse + tau[:, :, None] * np.eye(len(within))))
 
 
 def _information(tau: Floats, nu: Floats, group: Ints, G: int, within: Floats) -> _Information:
     """Return what the persons of each group say of its mean when θ is N(μ_g, W)."""
     P, D = tau.shape
-    inverse = np.linalg.inv(within)
-    covariance = np.linalg.inv(inverse + tau[:, :, None] * np.eye(D))
+    inverse, covariance = _given_mean(tau, within)
     precision, shift = np.zeros((G, D, D)), np.zeros((G, D))
     pulled = np.matmul(covariance, nu[:, :, None])[:, :, 0]
     np.add.at(precision, group, inverse - inverse @ covariance @ inverse)
     np.add.at(shift, group, pulled @ inverse)
     value = 0.5 * (np.linalg.slogdet(covariance)[1].sum() - P * np.linalg.slogdet(within)[1] + (nu * pulled).sum())
-    factor = np.linalg.cholesky(covariance)
-    return _Information(np.asarray(covariance), factor, np.asarray(inverse), precision, shift, float(value))
+    return _Information(precision, shift, float(value))
 
 
-def _overall(known: _Information, between: Floats) -> tuple[Floats, Floats, float]:
-    """Return mean and covariance of μ, flat before, and the log marginal likelihood of a covariance between groups."""
+def _overall(known: _Information, between: Floats, before: Floats, pull: Floats) -> tuple[Floats, Floats, float]:
+    """Return mean and covariance of μ, of precision and shift `before` and `pull`, and the log marginal likelihood of a B."""
     held = np.linalg.inv(np.eye(known.shift.shape[1]) + np.matmul(known.precision, between))
     precision = np.matmul(held, known.precision).sum(axis=0)
     shift = np.matmul(held, known.shift[:, :, None])[:, :, 0]
     explained = (known.shift * (shift @ between)).sum()
-    covariance = np.linalg.inv(precision)
+    covariance = np.linalg.inv((precision + precision.T) / 2 + before)
     covariance = (covariance + covariance.T) / 2
-    total = shift.sum(axis=0)
+    total = shift.sum(axis=0) + pull
     mean = covariance @ total
     value = known.log_likelihood + 0.5 * (
         np.linalg.slogdet(held)[1].sum() + explained + total @ mean + np.linalg.slogdet(covariance)[1]

@@ -1,0 +1,6 @@
+"""From one diagnosis to the next: what changed, for persons and for those of a programme."""
+
+from competency_dx.growth.api import measure_growth
+from competency_dx.growth.changes import Growth
+
+__all__ = ["Growth", "measure_growth"]

@@ -1,0 +1,251 @@
+"""`measure_growth`: true changes from the profiles of two diagnoses."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import block_diag
+
+from competency_dx.arrays import Bools, Floats, Ints, Names
+from competency_dx.competencies import DeficitProfiles, OwnEvidence, own_evidence
+from competency_dx.errors import GrowthError, wrong_type
+from competency_dx.findings import Finding, Template, announce
+from competency_dx.growth.changes import WITHOUT, Growth
+from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.two_level import group_draws, person_draws
+from competency_dx.provenance import digest_arrays, provenance
+
+DRAWS = 400
+SEED = 20261130
+SMALLEST = 10
+STABILITY = (0.3, 0.5, 0.65, 0.8, 0.9, 0.97)
+"""Correlations of a competency before with the same after, given the means."""
+OF_CHANGE = (0.05, 0.15, 0.3, 0.6)
+"""SDs of the mean changes of programmes, beside none."""
+SAME = 1e-8
+"""Variance of their means at the start: a programme chosen by the first answers says of θ nothing that these do not."""
+ALIKE = 0.7  # correlation of the means of a programme in two competencies
+AGAIN = 0.2  # of the second answers, to items answered before
+
+
+class _Draws(NamedTuple):
+    """Sums over draws of change, its square, gains, deficits before, after, both (6, P, C); draws of groups (N, 3, G, C)."""
+
+    persons: Floats
+    groups: Floats
+
+
+def measure_growth(
+    before: DeficitProfiles,
+    after: DeficitProfiles,
+    *,
+    by: str | None = None,
+    linking_error: float = 0.0,
+    smallest: int = SMALLEST,
+    draws: int = DRAWS,
+) -> Growth:
+    """Measure the true change of every competency between two diagnoses of the same persons, on one scale.
+
+    Both waves have one model: θ before and after is normal, with means of its own, a correlation that the data choose, and the
+    own answers of each wave as evidence. A change is thus no difference of two noisy results: what would come back to the mean by
+    itself is not counted as growth (`Growth.regression` says how much that is). All errors of measurement are in the intervals.
+
+    Parameters
+    ----------
+    before, after : DeficitProfiles
+        Diagnoses with the same bank and standards; persons are matched by id, those of one wave alone are counted.
+    by : str, optional
+        Background column of `after` that names each person's programme, blank for none. Changes are then given by programme, and
+        beside those of persons without one who started as high: a comparison, which proves no effect, as nobody drew lots.
+    linking_error : float, default 0
+        Standard error of the shift between the scales of the two waves, in units of θ; 0 where parameters are the same.
+    smallest : int, default 10
+        Programmes with fewer persons are not shown.
+    draws : int, default 400
+
+    Returns
+    -------
+    Growth
+
+    Raises
+    ------
+    GrowthError
+        When nobody is in both, the scales differ, a column is missing or a number is out of range.
+    """
+    for name, profiles in (("before", before), ("after", after)):
+        if not isinstance(profiles, DeficitProfiles):
+            raise wrong_type(GrowthError, name, profiles, DeficitProfiles)
+    if by is not None and by not in after.background:
+        raise GrowthError("growth.no_column", by=by, columns=list(after.background))
+    if not 0 <= linking_error < np.inf or smallest < 1 or draws < 100:
+        raise GrowthError("growth.limits", linking_error=linking_error, smallest=smallest, draws=draws)
+    _refuse_other_scale(before, after)
+    both = before.persons[np.isin(before.persons, after.persons)].tolist()
+    if not both:
+        raise GrowthError("growth.nobody", before=len(before), after=len(after))
+    first, second = before.select(both), after.select(both)
+    names, group = _groups(second.background[by] if by else None, len(both))
+    n = np.bincount(group, minlength=len(names))
+    with one_blas_thread():
+        sites, cut = (own_evidence(first), own_evidence(second)), before.standards.cuts[0]
+        found = _drawn(sites, group, len(names), linking_error, cut, draws)
+    shown = _shown(n, smallest)
+    change, square, gain, was, left, still = found.persons / draws
+    half = 1.96 * np.sqrt(np.maximum(square - change**2, 0.0))
+    compared = len(names) > 1 and names[0] == WITHOUT and bool(shown[0])
+    found.groups[:, 2, 0 if compared else slice(None)] = np.nan
+    mean, low, high = _intervals(found.groups, shown)
+    findings = _findings(first, second, len(before), int((~shown).sum()), smallest, compared=compared)
+    announce(findings)
+    return Growth(
+        persons=first.persons,
+        competencies=before.competencies,
+        groups=names,
+        group=group,
+        n=np.where(shown, n, 0),
+        shown=shown,
+        change=change,
+        change_low=np.clip(change - half, -100, 100),
+        change_high=np.clip(change + half, -100, 100),
+        p_gain=gain,
+        p_before=was,
+        p_after=left,
+        p_closed=np.clip(was - still, 0.0, 1.0),
+        mean_change=mean[0],
+        mean_low=low[0],
+        mean_high=high[0],
+        closed=mean[1],
+        closed_low=low[1],
+        closed_high=high[1],
+        difference=mean[2],
+        difference_low=low[2],
+        difference_high=high[2],
+        regression=_regression(first),
+        only_before=len(before) - len(both),
+        only_after=len(after) - len(both),
+        percent_stayed=float(first.percent[:, 0].mean()),
+        percent_left=_mean(before.percent[~np.isin(before.persons, both), 0]),
+        findings=findings,
+        provenance=provenance(
+            "measure_growth",
+            {name: digest_arrays(x.theta, x.se, x.own_share) for name, x in (("before", first), ("after", second))},
+            {"by": by or "none", "linking_error": f"{linking_error:g}", "smallest": str(smallest), "draws": str(draws)},
+        ),
+    )
+
+
+def _mean(numbers: Floats) -> float:
+    return float(numbers.mean()) if len(numbers) else np.nan
+
+
+def _refuse_other_scale(before: DeficitProfiles, after: DeficitProfiles) -> None:
+    """Raise when percents of the two are not of one scale: other competencies, standards, or curves of the same items."""
+    codes = [[c.code for c in x.competencies] for x in (before, after)]
+    if codes[0] != codes[1] or before.standards.cuts != after.standards.cuts:
+        raise GrowthError("growth.other_scale", first=codes[0], second=codes[1])
+    place = {fact.item: k for k, fact in enumerate(after.items)}
+    common = [(k, place[fact.item]) for k, fact in enumerate(before.items) if fact.item in place]
+    same = len(common) == len(before.items) and np.array_equal(before.grid, after.grid)
+    if not same or not np.allclose(before.curves[[k for k, _ in common]], after.curves[[k for _, k in common]]):
+        raise GrowthError("growth.other_items", common=len(common), items=len(before.items))
+
+
+def _groups(column: Names | None, P: int) -> tuple[tuple[str, ...], Ints]:
+    """Return the programmes, those without one first, and the place of each person's (P,)."""
+    labels = [WITHOUT] * P if column is None else [str(x).strip() for x in column]
+    names = tuple(sorted(set(labels)))
+    return names, np.array([names.index(x) for x in labels])
+
+
+def _shown(n: Ints, smallest: int) -> Bools:
+    """Return which groups are shown (G,): not those below the limit, nor a single hidden one, which the rest would tell."""
+    shown = n >= smallest
+    if (~shown).sum() == 1 and shown.any():
+        shown &= n > n[shown].min()
+    return np.asarray(shown)
+
+
+def _drawn(waves: tuple[OwnEvidence, OwnEvidence], group: Ints, G: int, linking_error: float, cut: float, draws: int) -> _Draws:
+    """Draw true percents of all persons before and after."""
+    one, two = waves
+    D, rng = len(one.mean), np.random.default_rng(SEED)
+    within = [np.asarray(np.kron([[1, r], [r, 1]], one.covariance), dtype=np.float64) for r in STABILITY]
+    alike = ALIKE + (1 - ALIKE) * np.eye(D)
+    between = [np.zeros((2 * D, 2 * D))]
+    between += [block_diag(SAME * np.eye(D), b * b * alike) for b in OF_CHANGE] if G > 1 else []
+    tau, nu = np.hstack([one.tau, two.tau]), np.hstack([one.nu, two.nu])
+    sums, groups = np.zeros((6, len(group), len(one.share))), np.empty((draws, 3, G, len(one.share)))
+    rows = (group == np.arange(G)[:, None]).astype(np.float64)
+    shared, apart = np.ones((D, D)), np.eye(D)
+    before = np.kron(np.ones((2, 2)), 25 * shared + 0.6**2 * apart)  # what leaves share is free, what they do not is not
+    overall = np.tile(one.mean, 2), before + block_diag(np.zeros((D, D)), 4 * shared + 0.3**2 * apart)
+    for k, drawn in enumerate(group_draws(tau, nu, group, within, between, overall, (draws, rng))):
+        theta = person_draws(nu, drawn, group, rng)
+        theta[:, D:] += linking_error * rng.standard_normal()
+        x, y = one.percents(theta[:, :D]), one.percents(theta[:, D:])
+        low, still = x < cut, (x < cut) & (y < cut)
+        sums += np.stack([y - x, (y - x) ** 2, y > x, low, y < cut, still])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            groups[k, 0] = rows @ (y - x) / rows.sum(axis=1, keepdims=True)
+            groups[k, 1] = 1 - (rows @ still) / (rows @ low)
+        groups[k, 2] = _differences(x, y - x, rows, rng)
+    return _Draws(sums, groups)
+
+
+def _differences(start: Floats, change: Floats, rows: Floats, rng: np.random.Generator) -> Floats:
+    """Return draws of how much more each programme changed than persons without one who started as high (G, C).
+
+    The common slope within groups adjusts for the start (analysis of covariance); the sampling of persons is in the draw.
+    """
+    n = rows.sum(axis=1, keepdims=True)
+    mean_start, mean_change = rows @ start / n, rows @ change / n
+    x, y = start - rows.T @ mean_start, change - rows.T @ mean_change
+    spread = np.maximum((x * x).sum(axis=0), 1e-12)
+    slope = (x * y).sum(axis=0) / spread
+    error = ((y - slope * x) ** 2).sum(axis=0) / max(len(start) - len(n) - 1, 1)
+    gap = mean_start - mean_start[0]
+    variance = error * (1 / n + 1 / n[0] + gap**2 / spread)
+    return np.asarray(mean_change - mean_change[0] - slope * gap + np.sqrt(variance) * rng.standard_normal(gap.shape))
+
+
+def _intervals(found: Floats, shown: Bools) -> tuple[Floats, Floats, Floats]:
+    """Return mean and 95 % interval of change, closed share and difference (3, G, C), NaN where not shown."""
+    found[:, :, ~shown] = np.nan
+    some = np.isfinite(found).any(axis=0)
+    filled = np.where(some, found, 0.0)
+    low, high = np.nanquantile(filled, [0.025, 0.975], axis=0)
+    return tuple(np.where(some, x, np.nan) for x in (np.nanmean(filled, axis=0), low, high))  # type: ignore[return-value]
+
+
+def _regression(first: DeficitProfiles) -> Floats:
+    """Return by how much the raw percent of those flagged at first would rise by itself (C,).
+
+    For persons with P(deficit) of .5 or more: what their ability lets expect on the items they answered, less what they scored.
+    """
+    codes, at = [c.code for c in first.competencies], first.reasons == 0
+    leaves = set(first.population.leaves)
+    member = np.array([[code in fact.competencies for code in codes] for fact in first.items], dtype=np.float64)
+    most = np.array([fact.max_score for fact in first.items])
+    own = [next(codes.index(c) for c in fact.competencies if c in leaves) for fact in first.items]
+    expected = np.stack(
+        [np.interp(first.theta[:, c], first.grid, curve) for c, curve in zip(own, first.curves, strict=True)], axis=1
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = 100 * ((expected - first.points) * at @ member) / (at * most @ member)
+    flagged = (first.p_deficit >= 0.5) & np.isfinite(gap)
+    return np.asarray(np.where(flagged, gap, 0.0).sum(axis=0) / np.where(flagged.any(axis=0), flagged.sum(axis=0), np.nan))
+
+
+def _findings(
+    first: DeficitProfiles, second: DeficitProfiles, n_before: int, hidden: int, smallest: int, *, compared: bool
+) -> tuple[Finding, ...]:
+    place = {fact.item: k for k, fact in enumerate(first.items)}
+    at = [place[fact.item] for fact in second.items]
+    later = second.reasons == 0
+    again = float((later & (first.reasons[:, at] == 0)).sum() / max(later.sum(), 1))
+    lost = 1 - len(first) / n_before
+    out = [Template("growth.items_again").of(share=round(100 * again))] if again > AGAIN else []
+    out += [Template("growth.attrition").of(share=round(100 * lost))] if lost > AGAIN else []
+    out += [Template("growth.suppressed").of(groups=hidden, smallest=smallest)] if hidden else []
+    return (*out, *([Template("growth.no_experiment").of()] if compared else []))

@@ -1,0 +1,148 @@
+"""What changed between two diagnoses: of every person, and of those of a programme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, Ints, Names, value
+from competency_dx.competencies import Competency
+from competency_dx.display import Chart, interval_chart, result_words
+from competency_dx.findings import Finding
+from competency_dx.provenance import Provenance
+from competency_dx.result import MAX_LINES, Result, frame
+from competency_dx.schemas import Count, Ids, held_to
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WITHOUT = ""
+SURE = 0.95
+Shares = Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
+Changes = Annotated[Floats, held_to("persons", "competencies", minimum=-100, maximum=100)]
+OfGroups = Annotated[Floats, held_to("groups", "competencies")]
+
+
+@value
+class Growth(Result):
+    """True changes of P persons in both diagnoses, in percent points of C competencies, and their means in G programmes.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        Programmes, "" for none; `group` (P,) is the place of each person's. Groups not `shown` have NaN, `n` 0.
+    change, change_low, change_high : ndarray, shape (P, C)
+        Percent after less percent before, with the 95 % interval.
+    p_gain : ndarray, shape (P, C)
+        P(change > 0); a change is reliable from .95 up or .05 down.
+    p_before, p_after, p_closed : ndarray, shape (P, C)
+        Probabilities of a deficit before, after, and of one before that there is no more.
+    mean_change, closed : ndarray, shape (G, C)
+        Mean change, and share of those with a deficit before who have none after, with intervals.
+    difference : ndarray, shape (G, C)
+        How much more a programme changed than persons without one who started as high, with its interval; NaN without such.
+    regression : ndarray, shape (C,)
+        By how many points the raw percent of those flagged at first would rise without any change: the return to the mean.
+    only_before, only_after : int
+        Persons in one diagnosis alone.
+    percent_stayed, percent_left : float
+        Mean percent before, in the whole test, of those who came again and of those who did not.
+    """
+
+    kind: ClassVar[str] = "growth"
+    pictures: ClassVar[tuple[str, ...]] = ("competencies",)
+
+    persons: Names
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
+    groups: Ids
+    group: Annotated[Ints, held_to("persons", minimum=0)]
+    n: Annotated[Ints, held_to("groups", minimum=0)]
+    shown: Annotated[Bools, held_to("groups")]
+    change: Changes
+    change_low: Changes
+    change_high: Changes
+    p_gain: Shares
+    p_before: Shares
+    p_after: Shares
+    p_closed: Shares
+    mean_change: OfGroups
+    mean_low: OfGroups
+    mean_high: OfGroups
+    closed: OfGroups
+    closed_low: OfGroups
+    closed_high: OfGroups
+    difference: OfGroups
+    difference_low: OfGroups
+    difference_high: OfGroups
+    regression: Annotated[Floats, held_to("competencies")]
+    only_before: Count
+    only_after: Count
+    percent_stayed: float
+    percent_left: float
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        return len(self.persons)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per person and competency."""
+        P, C = self.change.shape
+        return frame(
+            person=np.repeat(self.persons, C),
+            programme=np.repeat(np.array(self.groups, dtype=object)[self.group], C),
+            competency=[c.code for c in self.competencies] * P,
+            change=self.change.ravel(),
+            change_low=self.change_low.ravel(),
+            change_high=self.change_high.ravel(),
+            p_gain=self.p_gain.ravel(),
+            p_deficit_before=self.p_before.ravel(),
+            p_deficit_after=self.p_after.ravel(),
+            p_closed=self.p_closed.ravel(),
+        )
+
+    def programmes(self) -> pd.DataFrame:
+        """Return one row per programme and competency; numbers that are not shown are NaN."""
+        G, C = self.mean_change.shape
+        ends = ("mean_change", "mean_low", "mean_high"), ("closed", "closed_low", "closed_high")
+        names = (*ends[0], *ends[1], "difference", "difference_low", "difference_high")
+        return frame(
+            programme=np.repeat(np.array(self.groups, dtype=object), C),
+            n=np.repeat(self.n, C),
+            competency=[c.code for c in self.competencies] * G,
+            **{name: getattr(self, name).ravel() for name in names},
+        )
+
+    def summary(self, language: str = "en") -> Sequence[str]:
+        """Return who was there, the change in the whole test, of each programme, and the return to the mean."""
+        say = result_words("growth", language)
+        gained, lost = (int(x[:, 0].sum()) for x in (self.p_gain >= SURE, self.p_gain <= 1 - SURE))
+        out = [
+            say("head", persons=len(self), before=self.only_before, after=self.only_after),
+            say("reliable", gained=gained, lost=lost, rest=len(self) - gained - lost),
+        ]
+        if np.isfinite(self.regression[0]):
+            out.append(say("regression", points=float(self.regression[0])))
+        for g in np.flatnonzero(self.shown).tolist()[: MAX_LINES - len(out)]:
+            numbers = {"mean": self.mean_change, "low": self.mean_low, "high": self.mean_high}
+            compared = np.isfinite(self.difference[g, 0])
+            if compared:
+                numbers |= {"more": self.difference, "from": self.difference_low, "to": self.difference_high}
+            facts = {name: float(x[g, 0]) for name, x in numbers.items()}
+            programme = self.groups[g] or say("without" if len(self.groups) > 1 else "whole")
+            out.append(say("compared" if compared else "mean", programme=programme, n=int(self.n[g]), **facts))
+        return out
+
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
+        """Return the mean change of all persons shown by competency, with its interval."""
+        say = result_words("growth", language)
+        g = int(np.argmax(self.n))
+        values = (x[g][::-1].tolist() for x in (self.mean_change, self.mean_low, self.mean_high))
+        change, low, high = values
+        programme = self.groups[g] or say("without" if len(self.groups) > 1 else "whole")
+        return interval_chart(
+            labels=[c.code for c in self.competencies][::-1], values=change, low=low, high=high,
+            title=say("title", programme=programme), x_label=say("axis"),
+        )  # fmt: skip

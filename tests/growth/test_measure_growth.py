@@ -1,0 +1,169 @@
+"""Growth: true changes covered, no growth where there is none, programmes beside persons without, what cannot be compared."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import expit
+
+import competency_dx as cdx
+from competency_dx.errors import CompetencyDxWarning, GrowthError
+from competency_dx.growth import Growth
+
+Array = NDArray[np.float64]
+
+
+@cache
+def bank() -> cdx.ItemBank:
+    """Return items of physics, difficulties taken for certain, one step each: truth is easy to write down."""
+    shipped = cdx.load_bank("physics")
+    sure = {"se_a": None, "se_b": (), "status": "calibrated"}
+    return replace(shipped, parameters=tuple(r.model_copy(update=sure) for r in shipped.parameters if len(r.b) == 1))
+
+
+def answered(theta: Array, form: slice, rng: np.random.Generator) -> cdx.DeficitProfiles:
+    """Diagnose persons with abilities (P, D) on a part of the items."""
+    records = bank().parameters[form]
+    leaf = [leaves().index(bank().leaves[r.item]) for r in records]
+    a, b = np.array([r.a for r in records]), np.array([r.b[0] for r in records])
+    most = {i.id: i.max_score for i in bank().items}
+    points = (rng.random((len(theta), len(records))) < expit(a * (theta[:, leaf] - b))) * [most[r.item] for r in records]
+    table = {r.item: column for r, column in zip(records, points.T.tolist(), strict=True)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        layout = cdx.Layout(items=tuple(table), cells="scored")
+        return cdx.diagnose(
+            cdx.load_responses({"person": [f"t{p}" for p in range(len(theta))], **table}, bank=bank(), layout=layout), bank()
+        )
+
+
+def leaves() -> list[str]:
+    return list(dict.fromkeys(bank().leaves[i.id] for i in bank().items))
+
+
+def persons(P: int, rng: np.random.Generator) -> Array:
+    D = len(leaves())
+    return rng.standard_normal((P, D)) @ np.linalg.cholesky(0.8 + 0.2 * np.eye(D)).T
+
+
+def grown(before: cdx.DeficitProfiles, after: cdx.DeficitProfiles, **options: Any) -> Growth:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        return cdx.measure_growth(before, after, **options)
+
+
+def with_programme(profiles: cdx.DeficitProfiles, column: list[str]) -> cdx.DeficitProfiles:
+    return replace(profiles, background={"programme": np.array(column, dtype=object)})
+
+
+@cache
+def study(gain: float, seed: int = 1, sd: float = 1.0) -> tuple[cdx.DeficitProfiles, cdx.DeficitProfiles, Array, Array]:
+    """Return two waves of 300 persons; the lower half of the first wave took a programme that adds `gain` to θ."""
+    rng = np.random.default_rng(seed)
+    one = sd * persons(300, rng)
+    first = answered(one, slice(0, None, 2), rng)
+    low = first.percent[:, 0] < np.median(first.percent[:, 0])
+    two = 0.9 * one + sd * np.sqrt(1 - 0.81) * persons(300, rng) + gain * low[:, None]
+    second = answered(two, slice(1, None, 2), rng)
+    return first, with_programme(second, np.where(low, "курс", "").tolist()), one, two
+
+
+def true_percents(profiles: cdx.DeficitProfiles, theta: Array) -> Array:
+    from competency_dx.competencies import own_evidence
+
+    return own_evidence(profiles).percents(theta)
+
+
+def test_without_growth_none_is_reported() -> None:
+    """The lower half would rise by itself in raw percents: that is the return to the mean and no growth."""
+    first, second, one, two = study(0.0)
+    growth = grown(first, second, by="programme")
+    change = true_percents(first, two) - true_percents(first, one)
+    low = np.array(growth.groups)[growth.group] == "курс"
+    g = growth.groups.index("курс")
+    assert growth.mean_low[g, 0] <= change[low, 0].mean() <= growth.mean_high[g, 0]
+    assert growth.difference_low[g, 0] < 0 < growth.difference_high[g, 0]
+    assert growth.regression[0] > 1.0
+    assert (growth.p_gain[:, 0] >= 0.95).mean() < 0.1
+
+
+def test_growth_is_found_and_attributed_to_no_more_than_a_comparison_carries() -> None:
+    first, second, one, two = study(0.8)
+    growth = grown(first, second, by="programme")
+    g, change = growth.groups.index("курс"), true_percents(first, two) - true_percents(first, one)
+    low = growth.group == g
+    assert growth.mean_low[g, 0] <= change[low, 0].mean() <= growth.mean_high[g, 0]
+    assert growth.difference_low[g, 0] > 0
+    inside = (growth.change_low <= change) & (change <= growth.change_high)
+    assert inside.mean() > 0.92
+    assert {f.code for f in growth.findings} >= {"growth.no_experiment"}
+    closed = (true_percents(first, one) < 60) & (true_percents(first, two) >= 60)
+    assert abs(growth.p_closed.mean() - closed.mean()) < 0.05  # 300 persons: SD .02
+
+
+def test_an_error_of_the_link_widens_the_means_of_groups() -> None:
+    first, second, *_ = study(0.8)
+    sure, unsure = grown(first, second), grown(first, second, linking_error=0.2)
+    assert (unsure.mean_high - unsure.mean_low)[0, 0] > 2 * (sure.mean_high - sure.mean_low)[0, 0]
+
+
+def test_order_of_persons_changes_nothing_but_the_order() -> None:
+    first, second, *_ = study(0.8)
+    turned = grown(first.select(first.persons[::-1].tolist()), second)
+    straight = grown(first, second)
+    at = {p: k for k, p in enumerate(turned.persons.tolist())}
+    again = turned.change[[at[p] for p in straight.persons.tolist()]]
+    assert np.abs(again - straight.change).max() < 5  # draws fall on other persons
+    assert np.abs(again - straight.change).mean() < 1
+
+
+def test_who_came_once_is_counted_and_small_programmes_are_not_shown() -> None:
+    first, second, *_ = study(0.8)
+    programmes = ["курс"] * 100 + ["кружок"] * 4 + [""] * 96
+    some = with_programme(second.select([f"t{p}" for p in range(200)]), programmes)
+    growth = grown(first, some, by="programme")
+    assert (growth.only_before, growth.only_after, len(growth)) == (100, 0, 200)
+    assert growth.shown.sum() == 1  # with one hidden alone, the rest would tell
+    assert np.isnan(growth.mean_change[growth.groups.index("кружок")]).all()
+    assert {f.code for f in growth.findings} >= {"growth.attrition", "growth.suppressed"}
+
+
+def test_answering_the_same_items_again_is_said() -> None:
+    first, *_ = study(0.8)
+    assert [f.code for f in grown(first, first).findings] == ["growth.items_again"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"by": "курс"}, "growth.no_column"),
+        ({"draws": 3}, "growth.limits"),
+        ({"linking_error": -1.0}, "growth.limits"),
+    ],
+)
+def test_wrong_arguments(change: dict[str, Any], code: str) -> None:
+    first, second, *_ = study(0.8)
+    with pytest.raises(GrowthError) as caught:
+        cdx.measure_growth(first, second, **change)
+    assert caught.value.code == code
+
+
+def test_other_scales_are_refused() -> None:
+    first, second, *_ = study(0.8)
+    moved = replace(second, curves=second.curves * 0.9)
+    for other, code in (
+        (moved, "growth.other_items"),
+        (replace(second, competencies=second.competencies[:-1]), "growth.other_scale"),
+    ):
+        with pytest.raises(GrowthError) as caught:
+            cdx.measure_growth(first, other)
+        assert caught.value.code == code
+    with pytest.raises(GrowthError) as caught:
+        cdx.measure_growth(first, replace(second, persons=np.array([f"q{p}" for p in range(300)], dtype=object)))
+    assert caught.value.code == "growth.nobody"
