@@ -164,7 +164,7 @@ def redox(item: Item) -> Answer:
         "CaH2": "H-1", "H2O": "H1 O-2", "Ca(OH)2": "H1 O-2", "H2": "H0", "Fe3O4": "Fe2 Fe3 O-2", "HCl": "H1 Cl-1",
         "FeCl2": "Fe2 Cl-1", "FeCl3": "Fe3 Cl-1", "CaC2": "C-1", "C2H2": "C-1 H1", "NO2": "N4 O-2", "NaOH": "O-2 H1",
         "NaNO2": "N3 O-2", "NaNO3": "N5 O-2", "Na2O2": "O-1", "H2SO4": "S6 O-2 H1", "Na2SO4": "S6 O-2",
-        "H2O2": "O-1 H1", "K2Cr2O7": "Cr6 O-2", "KOH": "O-2 H1", "K2CrO4": "Cr6 O-2", "CaOCl2": "O-2 Cl-1 Cl1",
+        "H2O2": "O-1 H1", "K2Cr2O7": "Cr6 O-2", "KOH": "O-2 H1", "K2CrO4": "Cr6 O-2", "Ca(ClO)2": "O-2 Cl1",
         "CaCl2": "Cl-1", "Cl2": "Cl0",
     }  # fmt: skip
 
