@@ -162,7 +162,7 @@ def commas_of_the_pupil(item: Item) -> Answer:
     for line in blocks(item)[0]:
         assert commas(line, PHRASES) == line.count(","), line
     asked = " ".join(re.findall(r"«([^»]+)»", item["stem"])[0].split())
-    phrases = ("выпавший ночью", "не собранные вовремя садовником", "ведущие к дому")
+    phrases = ("выпавший ночью", "ведущие к дому", "не собранные садовником")
     assert all(p in asked.lower() for p in phrases)
     return str(commas(asked, phrases))
 
