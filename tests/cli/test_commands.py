@@ -25,7 +25,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 def test_validate_prints_summary_findings_and_coverage(command: Command) -> None:
-    for language, words in (("ru", ("заданий 48", "предварительные")), ("en", ("items 48", "provisional"))):
+    for language, words in (("ru", ("заданий 64", "предварительные")), ("en", ("items 64", "provisional"))):
         code, out, err = command("validate", "mathematics", "--language", language)
         assert (code, err) == (0, "")
         assert all(word in out for word in words)
@@ -34,10 +34,10 @@ def test_validate_prints_summary_findings_and_coverage(command: Command) -> None
 
 
 def test_validate_says_what_the_content_gates_refuse_and_ends_with_1(command: Command) -> None:
-    code, out, err = command("validate", "mathematics", "--content", "--language", "en")
+    code, out, err = command("validate", "history", "--content", "--language", "en")
     assert (code, err) == (1, "")
-    assert "MAT-029" in out
-    assert "[quality.order_shown]" in out
+    assert "HIS-012" in out
+    assert "[quality.key_length]" in out
     assert max(map(len, out.splitlines())) <= 80
 
 

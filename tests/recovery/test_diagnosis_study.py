@@ -51,7 +51,7 @@ def test_the_study_of_diagnosis_itself_runs(study: Parts) -> None:
     entries = run.said(condition, "mathematics", 2, 5)
     found = study.diagnosis_figures.figures(entries)
     assert all(np.isfinite(x.value) for name, x in found.items() if name not in {"false", "stated", "excess"})
-    assert len(entries.p) == 2 * 5 * 15
+    assert len(entries.p) == 2 * 5 * 19
     one = found | {"persons": study.diagnosis_figures.Figure(10, 0)}
     text = study.diagnosis_page.section({condition: one}, {"mathematics": found}, "0")
     assert text.count("| a few") == 3

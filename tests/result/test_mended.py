@@ -46,14 +46,14 @@ def test_anchors_keep_their_family() -> None:
 
 def test_a_bank_gives_responses_their_categories() -> None:
     drawn = cdx.simulate(MATHEMATICS, 400, rng=np.random.default_rng(2))
-    top = int(np.flatnonzero(drawn.max_scores == 3)[0])
+    top = int(np.flatnonzero(drawn.max_scores == 4)[0])
     scores = drawn.scores.copy()
-    scores[scores[:, top] == 3, top] = 2
+    scores[scores[:, top] == 4, top] = 3
     bare = cdx.load_responses(pd.DataFrame(scores, columns=list(drawn.items)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cdx.CompetencyDxWarning)
         found = cdx.calibrate(bare, model="PCM", bank=MATHEMATICS)
-    assert found.parameters.n_categories[top] == 4
+    assert found.parameters.n_categories[top] == 5
     assert MATHEMATICS.with_calibration(found).version != MATHEMATICS.version
 
 

@@ -17,7 +17,7 @@ from competency_dx.calibration import SuspectedKey, suspected_keys
 from competency_dx.cli.demo.cohort_files import write_cohort
 from competency_dx.cli.demo.practice import LEVELS, compare, shares
 from competency_dx.cli.demo.raw_answers import words
-from competency_dx.cli.demo.region import make_cohort, plant_wrong_key, with_key
+from competency_dx.cli.demo.region import asked_items, make_cohort, plant_wrong_key, with_key
 from competency_dx.cli.steps import advised_model, calibrated
 from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
@@ -92,7 +92,7 @@ def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> No
 
 def _study(name: str, path: Path, persons: int, rng: np.random.Generator, terminal: Terminal) -> Study:
     """Make the cohort of a subject and take it through the whole path."""
-    shipped, folder, language = load_bank(name), path.parents[1] / name, terminal.language
+    shipped, folder, language = asked_items(load_bank(name)), path.parents[1] / name, terminal.language
     terminal.say()
     terminal.say(shipped.title.text(language))
     terminal = terminal.indented(INDENT)

@@ -76,6 +76,18 @@ class RegionCohort:
         return np.array([item.max_score for item in self.bank.items], dtype=float)
 
 
+def asked_items(bank: ItemBank) -> ItemBank:
+    """Return a bank without the reserve: with the items of its forms only, since nobody answers others."""
+    asked = {item for form in bank.forms for item in form.items}
+    items = (i.model_copy(update={"enemies": tuple(e for e in i.enemies if e in asked)}) for i in bank.items if i.id in asked)
+    named = bank.header.reference_set
+    header = bank.header.model_copy(
+        update={"reference_set": named if isinstance(named, str) else tuple(i for i in named if i in asked)}
+    )
+    parameters = tuple(record for record in bank.parameters if record.item in asked)
+    return replace(bank, header=header, items=tuple(items), parameters=parameters)
+
+
 def make_cohort(bank: ItemBank, persons: int, rng: np.random.Generator, *, language: str = "ru") -> RegionCohort:
     """Draw a cohort for a bank with forms; the same generator state gives the same cohort."""
     municipality = rng.choice(len(MUNICIPAL_MEANS), size=persons, p=MUNICIPAL_SHARES)
