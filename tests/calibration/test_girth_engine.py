@@ -188,6 +188,7 @@ def test_unfinished_iterations_deny_convergence(lsat: Callable[[str], pd.DataFra
     np.testing.assert_array_equal(again.estimates, full.estimates)
 
 
+@pytest.mark.recovery  # six seconds of girth's own time
 def test_a_drifting_location_denies_convergence() -> None:
     """One missing answer sends forty 2PL items to pcm_mml, which stops while their common location is still on its way."""
     rng = np.random.default_rng(6)

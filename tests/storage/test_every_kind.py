@@ -21,7 +21,7 @@ warnings.simplefilter("ignore")
 import numpy as np
 import competency_dx as cdx
 from competency_dx.bank import BankRegistry
-from competency_dx.errors import StorageError
+from competency_dx.errors import BankError, StorageError
 
 kind, task, place, aside = sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
 one, two = cdx.load_bank("physics"), cdx.load_bank("history")
@@ -101,7 +101,7 @@ def killed(at, with_signal):
 
 if task == "kill":
     codes, states = set(), []
-    for at in (1, 2, 4, 7, 12, 21, 1000):
+    for at in (1, 4, 12, 21, 1000):
         with_signal = (signal.SIGKILL, signal.SIGTERM)[at % 2]
         write(0)
         assert state() == OLD
@@ -143,7 +143,7 @@ elif task == "disk":  # a disk that is nearly full, then one that cannot be writ
     assert state() == OLD and not left(), left()
 elif task == "race":
     def again():
-        for k in range(4):
+        for k in range(3):
             try:
                 write(k % 2)
             except StorageError:
@@ -163,8 +163,12 @@ elif task == "race":
             if os.waitpid(child, os.WNOHANG)[0]:
                 open_children.discard(child)
         if kind.startswith("bank"):
-            assert cdx.load_bank(place / "bank").digest in banks
-            seen += 1
+            try:
+                assert cdx.load_bank(place / "bank").digest in banks
+                seen += 1
+            except BankError as error:  # the writers were faster than the reader, on every try
+                assert error.code == "bank.keeps_changing", error
+            time.sleep(0.05)
             continue
         for name in NEW:
             try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import competency_dx as cdx
-from competency_dx.errors import StorageError
+from competency_dx.errors import BankError, StorageError
 from competency_dx.storage import whole_file, whole_folder, write_whole
 
 KILL = """
@@ -158,7 +158,7 @@ def test_two_writers_and_a_reader_never_see_a_mixed_bank(tmp_path: Path) -> None
         while not stop.is_set():
             with whole_folder(folder, replaced=lambda _: True) as new:
                 shutil.copytree(tmp_path / name, new, dirs_exist_ok=True)
-            time.sleep(0.01)
+            time.sleep(0.1)
 
     writers = [threading.Thread(target=write, args=[name]) for name in banks]
     for writer in writers:
@@ -166,8 +166,12 @@ def test_two_writers_and_a_reader_never_see_a_mixed_bank(tmp_path: Path) -> None
     end = time.monotonic() + 120  # for the slowest machine; it ends when both were seen
     reads = 0
     while time.monotonic() < end and not (reads >= 30 and len(seen) == 2):
-        seen.add(cdx.load_bank(folder).digest)
-        reads += 1
+        try:
+            seen.add(cdx.load_bank(folder).digest)
+            reads += 1
+        except BankError as error:  # on a busy machine the writers were faster than the reader, on every try
+            if error.code != "bank.keeps_changing":
+                raise
     stop.set()
     for writer in writers:
         writer.join()
