@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import competency_dx as cdx
-from competency_dx.bank.bank_file import compiled, compiled_path, shipped_folder
+from competency_dx.bank.bank_file import compiled, compiled_path, shipped_folder, write_yaml
 
 SHIPPED = sorted(shipped_folder().rglob("*.yaml"))
 
@@ -76,3 +76,13 @@ def test_the_id_of_a_framework_is_never_a_path(tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     write_shipped()
+
+
+@pytest.mark.parametrize("sign", ["а", "а б ", "x: y "])
+def test_keys_of_any_length_come_back(sign: str, tmp_path: Path) -> None:
+    """A long key is written without "?", and a line break inside it would not be read."""
+    path = tmp_path / "facts.yaml"
+    for n in range(80, 150):
+        facts = {"a": [{"facts": {(sign * n)[:n].strip(): ["источник"]}}]}
+        path.write_text(write_yaml(facts), encoding="utf-8")
+        assert parsed(path) == facts

@@ -32,7 +32,7 @@ def natural(item: Item, raw: Any, rng: random.Random) -> Any:
         return list(raw)
     if item.type == "matching":
         return dict(zip(item.left, raw, strict=True))
-    if item.type in {"open", "scored"} or (item.type == "single" and rng.random() < 0.5):
+    if item.type in {"open", "scored"} or (item.type == "single" and raw.isdigit() and rng.random() < 0.5):
         return int(raw)
     plain = item.type == "number" and item.answer_format is None
     return float(raw) if plain and rng.random() < 0.5 else raw

@@ -152,7 +152,7 @@ def test_faults_of_requests_are_problem_documents(call: Call) -> None:
         ("POST", "/profiles", REQUEST, {"Content_Encoding": "gzip"}, 415, "service.media_type"),
         ("POST", "/next-items?n=0", REQUEST, {}, 422, "service.parameter"),
         ("POST", "/next-items?form=x", REQUEST, {}, 422, "service.parameter"),
-        ("GET", "/schemas?bank=chemistry", None, {}, 404, "service.no_bank"),
+        ("GET", "/schemas?bank=alchemy", None, {}, 404, "service.no_bank"),
     ):
         reply = call(method, path, body, **headers)
         assert (reply.status, reply.content["code"]) == (status, code), path

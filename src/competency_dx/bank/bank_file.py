@@ -181,7 +181,7 @@ def write_yaml(data: Mapping[str, Any]) -> str:
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
     writer.allow_unicode = True
-    writer.width = 120
+    writer.width = 160  # a key of fewer than 128 signs is written without "?", and must not be folded
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the stubs know only None
     out = io.StringIO()
     writer.dump(dict(data), out)

@@ -115,7 +115,8 @@ def _orders(_: Item, key: tuple[str, ...], rng: np.random.Generator) -> Written:
 def _rows(item: Item, key: dict[str, str], rng: np.random.Generator) -> Written:
     codes = tuple(key.values())
     once = len(set(codes)) == len(codes)
-    for row in _sampled(itertools.product(item.options or dict.fromkeys(codes), repeat=len(codes)), rng):
+    others = itertools.product(item.options or dict.fromkeys(codes), repeat=len(codes))
+    for row in _sampled(itertools.chain([codes], others), rng):
         wrong = sum(a != k for a, k in zip(row, codes, strict=True))
         repeated = once and len(set(row)) < len(row)
         weight = float(np.exp(-0.8 * wrong)) * (0.1 if repeated else 1.0)
