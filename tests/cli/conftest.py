@@ -11,10 +11,10 @@ import pytest
 
 from competency_dx import reports
 from competency_dx.__main__ import main
-from competency_dx.bank import ItemBank, load_bank
+from competency_dx.bank import ItemBank, load_bank, save_bank
 from competency_dx.cli import demo as demo_run
 from competency_dx.cli.demo.cohort_files import write_cohort
-from competency_dx.cli.demo.region import RegionCohort, make_cohort
+from competency_dx.cli.demo.region import RegionCohort, asked_items, make_cohort
 from competency_dx.result import Result
 
 Shipped = Callable[[str], ItemBank]
@@ -56,6 +56,12 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
 @pytest.fixture(scope="session")
 def cohort(shipped: Shipped) -> RegionCohort:
     return make_cohort(shipped("physics"), 40, np.random.default_rng(5))
+
+
+@pytest.fixture(scope="session")
+def asked(shipped: Shipped, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a bank whose items are all in a form: a reserve has no answers and cannot be calibrated."""
+    return save_bank(asked_items(shipped("physics")), tmp_path_factory.mktemp("banks") / "physics")
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from competency_dx.bank import load_bank
+from competency_dx.bank import load_bank, save_bank
 from competency_dx.calibration import Calibration
 from competency_dx.cli.demo.region import RegionCohort
 from competency_dx.competencies import DeficitProfiles
@@ -33,16 +34,19 @@ def test_validate_prints_summary_findings_and_coverage(command: Command) -> None
         assert max(map(len, out.splitlines())) <= 80
 
 
-def test_validate_says_what_the_content_gates_refuse_and_ends_with_1(command: Command) -> None:
-    code, out, err = command("validate", "history", "--content", "--language", "en")
+def test_validate_says_what_the_content_gates_refuse_and_ends_with_1(command: Command, tmp_path: Path) -> None:
+    bank = load_bank("physics")  # with an order that runs as the numbers of its labels do
+    items = tuple(i.model_copy(update={"key": ("1", "2", "3", "4", "5")}) if i.id == "PHY-068" else i for i in bank.items)
+    folder = save_bank(replace(bank, items=items), tmp_path / "bank")
+    code, out, err = command("validate", folder, "--content", "--language", "en")
     assert (code, err) == (1, "")
-    assert "HIS-012" in out
-    assert "[quality.key_length]" in out
+    assert "PHY-068" in out
+    assert "[quality.order_shown]" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_calibrate_then_validate_the_new_bank(command: Command, tmp_path: Path, answers: Path) -> None:
-    code, out, err = command("calibrate", answers, "--bank", "physics", "--out", tmp_path, "--language", "en")
+def test_calibrate_then_validate_the_new_bank(command: Command, tmp_path: Path, answers: Path, asked: Path) -> None:
+    code, out, err = command("calibrate", answers, "--bank", asked, "--out", tmp_path, "--language", "en")
     assert code == 0
     assert [Path(p).name for p in out.splitlines()] == ["bank", "calibration.json", "index.html"]
     assert all(Path(p).exists() for p in out.splitlines())
@@ -52,20 +56,20 @@ def test_calibrate_then_validate_the_new_bank(command: Command, tmp_path: Path, 
     assert "Warning" not in err
     code, out, _ = command("validate", tmp_path / "bank", "--language", "en")
     assert code == 0
-    assert "physics 1.2.1" in out
+    assert "physics 2.0.1" in out
     assert "pilot" in out
 
 
 @pytest.mark.usefixtures("without_pages")
 @pytest.mark.parametrize("model", ["PCM", "GPCM"])
-def test_calibrate_takes_a_model(command: Command, tmp_path: Path, answers: Path, model: str) -> None:
-    code, _, err = command("calibrate", answers, "--bank", "physics", "--out", tmp_path, "--model", model)
+def test_calibrate_takes_a_model(command: Command, tmp_path: Path, answers: Path, asked: Path, model: str) -> None:
+    code, _, err = command("calibrate", answers, "--bank", asked, "--out", tmp_path, "--model", model)
     assert code == 0
     result = Calibration.from_json((tmp_path / "calibration.json").read_text(encoding="utf-8"))
     assert result.converged
     assert result.model == model
     assert f"калибровка {model}" in err
-    assert load_bank(tmp_path / "bank").version == "1.2.1"
+    assert load_bank(tmp_path / "bank").version == "2.0.1"
 
 
 @pytest.mark.usefixtures("without_pages")

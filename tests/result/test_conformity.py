@@ -342,6 +342,7 @@ def test_every_kind_of_picture_draws(result: Result) -> None:
 
 NAMES = {
     "girth", "Rasch",  "competency_dx", "expert", "judgement", "physics", "mathematics", "teacher", "oblimin", "logit",
+    "cos", "sin",  # of items of physics
     "profiles", "scores", "parquet",
     *(word for code in cdx.load_bank("mathematics").misconceptions for word in code.split("-")),
 }  # fmt: skip

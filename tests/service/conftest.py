@@ -89,7 +89,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> BankRegistry:
     bank = replace(full, header=header, items=items, parameters=tuple(r for r in full.parameters if r.item in ids))
     out = BankRegistry(folder=tmp_path_factory.mktemp("published"))
     out.publish(bank)
-    out.publish(replace(bank, header=header.model_copy(update={"version": "2.0.0"})), alias="trial")
+    out.publish(replace(bank, header=header.model_copy(update={"version": "3.0.0"})), alias="trial")
     return out
 
 

@@ -163,10 +163,10 @@ def test_faults_of_requests_are_problem_documents(call: Call) -> None:
 def test_a_fault_of_the_server_is_told_apart_and_tells_nothing_of_it(
     published: Call, registry: BankRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    table = Path(registry.folder) / "physics" / "2.0.0" / "parameters.csv"
+    table = Path(registry.folder) / "physics" / "3.0.0" / "parameters.csv"
     text = table.read_text(encoding="utf-8")
     table.write_text(text.replace("provisional", "pilot"), encoding="utf-8")
-    reply = published("POST", "/profiles", REQUEST | {"bank": "physics@2.0.0"})
+    reply = published("POST", "/profiles", REQUEST | {"bank": "physics@3.0.0"})
     table.write_text(text, encoding="utf-8")
     assert (reply.status, reply.content["code"]) == (500, "bank.not_as_published")
     assert str(registry.folder) not in reply.body.decode()
@@ -178,14 +178,14 @@ def test_a_fault_of_the_server_is_told_apart_and_tells_nothing_of_it(
 def test_banks_of_a_registry_are_named_by_version_and_alias(published: Call, registry: BankRegistry) -> None:
     assert [(b["id"], b["version"], b["aliases"]) for b in published("GET", "/banks").content["banks"]] == [
         ("physics", BANK.version, ["latest"]),
-        ("physics", "2.0.0", ["trial"]),
+        ("physics", "3.0.0", ["trial"]),
     ]
     known = published("GET", "/schemas?bank=physics@trial").content["answers-1"]["properties"]["persons"]["items"]
     names = list(known["properties"]["answers"]["properties"])
     request = {"bank": "physics@trial", "persons": [{"person": "a", "answers": dict.fromkeys(names)}]}
     reply = published("POST", "/profiles", request)
     assert reply.status == 200
-    assert reply.content["profiles"][0]["provenance"]["inputs"]["bank"].startswith("physics 2.0.0 sha256:")
+    assert reply.content["profiles"][0]["provenance"]["inputs"]["bank"].startswith("physics 3.0.0 sha256:")
     request["bank"] = "physics@9"
     assert published("POST", "/profiles", request).status == 404
 

@@ -142,6 +142,10 @@ def diagnose_file(
     executor : concurrent.futures.Executor or None
         Where blocks are diagnosed (processes, a cluster's ``get_executor()``); None is here, one after the other.
 
+    Returns
+    -------
+    FileProfiles
+
     Raises
     ------
     MissingDependencyError

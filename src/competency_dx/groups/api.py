@@ -72,6 +72,10 @@ def compare_groups(
     draws : int
         Number of draws, at least 100.
 
+    Returns
+    -------
+    GroupReport
+
     Raises
     ------
     GroupError

@@ -153,6 +153,10 @@ def plausible_values(
     method : EAP
         Support points, carried item uncertainty and the policy for missing answers.
 
+    Returns
+    -------
+    PlausibleValues
+
     Raises
     ------
     ScoringError
