@@ -129,6 +129,7 @@ class Drawn:
     def pupil_item(self, item: str) -> dict[str, Any]:
         """Return the methodical item: which answer will this pupil give."""
         rules = {self.code_of(rule): rule for rule in (self.family.truth, *self.family.bugs)}
+        right = self.family.shown(self.family.truth.apply(*self.question))
         return {
             "id": item,
             "type": "single",
@@ -152,7 +153,7 @@ class Drawn:
                 for code, rule in sorted(rules.items())
                 if rule is not self.bug
             },
-            "solution": f"Ученик {self.bug.ru}; верный ответ {self.family.shown(self.family.truth.apply(*self.question))}.",
+            "solution": f"Ученик {self.bug.ru}; верный ответ {right.removesuffix('.')}.",
             "facts": {f"Ошибка: {self.bug.ru}": [self.bug.source]},
             "source": "Семейство заданий",
             "status": "draft",

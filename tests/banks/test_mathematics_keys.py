@@ -915,7 +915,8 @@ def mat_065(item: Item) -> Answer:
             return 0  # the formula of the square of a sum is wrong
         if answer in (true, squared):
             return 2 if answer == true else 1
-        written = coefficients(lines[1].split(" = 0")[0], 2)
+        moved, written = (coefficients(line.split(" = 0")[0], 2) for line in lines[1:3])
+        assert moved == [1, 2, -3]  # terms are moved rightly, so what is wrong is the sum
         slips = sum(a != b for a, b in zip(written, [1, 2, -3], strict=True))
         return 1 if slips == 1 and {int(whole(x)) for x in real_roots(written)} == answer else 0
 
