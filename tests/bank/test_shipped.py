@@ -14,7 +14,19 @@ from competency_dx.calibration.pictures import locations
 from competency_dx.models import bank_parameters
 from competency_dx.responses import Reason, score_answers
 
-NAMES = ("biology", "chemistry", "common", "heads", "history", "informatics", "mathematics", "physics", "primary", "russian")
+NAMES = (
+    "biology",
+    "chemistry",
+    "common",
+    "heads",
+    "history",
+    "informatics",
+    "mathematics",
+    "physical_education",
+    "physics",
+    "primary",
+    "russian",
+)
 
 
 @pytest.fixture(scope="module", params=NAMES)
