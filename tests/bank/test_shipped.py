@@ -18,6 +18,7 @@ NAMES = (
     "biology",
     "chemistry",
     "common",
+    "geography",
     "heads",
     "history",
     "informatics",
