@@ -79,7 +79,7 @@ def main(folder: Path | None) -> None:
     for name in COMPETENCIES:
         own = north.select(items=[item for item in truth.items if dimensions[item] == name])
         alone = cdx.calibrate(own, model="GPCM", priors=None)
-        check, precision = cdx.cross_check(alone, own), cdx.reliability(alone, responses=own)
+        check, precision = cdx.quality.cross_check(alone, own), cdx.reliability(alone, responses=own)
         far = np.nanmax(np.abs(check.in_se[check.judged]))
         print(
             f"{name:11} girth {check.verdict}, at most {far:.2f} SE apart; reliability of all twelve items "

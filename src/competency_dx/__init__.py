@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx import misconceptions as misconceptions
     from competency_dx import quality as quality
     from competency_dx import responses as responses
+    from competency_dx import routes as routes
     from competency_dx import scoring as scoring
     from competency_dx import service as service
     from competency_dx.adaptive import NextItems as NextItems
@@ -63,12 +64,12 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.models import ItemParameters as ItemParameters
     from competency_dx.models import simulate as simulate
     from competency_dx.quality import check_items as check_items
-    from competency_dx.quality import cross_check as cross_check
     from competency_dx.reports import report as report
     from competency_dx.responses import Layout as Layout
     from competency_dx.responses import MissingPolicy as MissingPolicy
     from competency_dx.responses import Responses as Responses
     from competency_dx.responses import load_responses as load_responses
+    from competency_dx.routes import recommend as recommend
     from competency_dx.scoring import EAP as EAP
     from competency_dx.scoring import MAP as MAP
     from competency_dx.scoring import ML as ML
@@ -81,7 +82,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.scoring import score_file as score_file
 
 _ROOMS = {"adaptive", "bank", "calibration", "classification", "competencies", "errors", "groups", "growth", "misconceptions"}
-_ROOMS |= {"quality", "responses", "scoring", "service"}
+_ROOMS |= {"quality", "responses", "routes", "scoring", "service"}
 _NAMES = {
     "adaptive": "NextItems next_items",
     "bank": "CompetencyFramework Item ItemBank load_bank load_framework save_bank shipped_banks",
@@ -95,9 +96,10 @@ _NAMES = {
     "limits": "Limits",
     "misconceptions": "find_misconceptions",
     "models": "ItemParameters simulate",
-    "quality": "check_items cross_check",
+    "quality": "check_items",
     "reports": "report",
     "responses": "Layout MissingPolicy Responses load_responses",
+    "routes": "recommend",
     "scoring": "EAP MAP ML Scores SumScore WLE plausible_values reliability score score_file",
 }
 _MOVED = {  # once at the root: the error says where they are
@@ -107,7 +109,7 @@ _MOVED = {  # once at the root: the error says where they are
     "classification_accuracy validate_q_matrix",
     "competencies": "Level",
     "misconceptions": "MisconceptionEvidence MisconceptionRule",
-    "quality": "CrossCheck ItemAnalysis",
+    "quality": "CrossCheck ItemAnalysis cross_check",
     "scoring": "FileScores LatentRegression PlausibleValues Pooled Reliability pool",
 }
 _HOME = {name: room for room, names in _NAMES.items() for name in names.split()}

@@ -78,6 +78,10 @@ class GrowthError(CompetencyDxError, ValueError):
     """Two diagnoses cannot be compared."""
 
 
+class RouteError(CompetencyDxError, ValueError):
+    """A catalogue of programmes does not fit together, or routes cannot be made as asked."""
+
+
 class ReportError(CompetencyDxError, ValueError):
     """A report or a picture cannot be made as asked."""
 

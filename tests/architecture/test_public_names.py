@@ -19,7 +19,6 @@ VERBS = [
     "calibrate",
     "check_items",
     "compare_groups",
-    "cross_check",
     "diagnose",
     "diagnose_file",
     "find_misconceptions",
@@ -29,6 +28,7 @@ VERBS = [
     "measure_growth",
     "next_items",
     "plausible_values",
+    "recommend",
     "reliability",
     "report",
     "save_bank",
@@ -80,6 +80,7 @@ ROOMS = [
     "misconceptions",
     "quality",
     "responses",
+    "routes",
     "scoring",
     "service",
 ]
@@ -89,6 +90,7 @@ MOVED = {
     "ClassificationML": "classification",
     "MisconceptionRule": "misconceptions",
     "CrossCheck": "quality",
+    "cross_check": "quality",
 }
 
 

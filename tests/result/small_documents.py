@@ -22,6 +22,7 @@ import pandas as pd
 import competency_dx as cdx
 from competency_dx.documents import JsonDocument
 from competency_dx.errors import CompetencyDxWarning
+from competency_dx.routes import load_catalogue
 from competency_dx.scoring import Reliability
 
 FOLDER = Path(__file__).parents[1] / "golden" / "documents"
@@ -132,7 +133,7 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "responses": lambda: chosen().select(persons=["1", "2", "3", "4"]),
     "calibration": groups,
     "calibration_several": two,
-    "cross_check": lambda: cdx.cross_check(cdx.calibrate(answers()), answers()),
+    "cross_check": lambda: cdx.quality.cross_check(cdx.calibrate(answers()), answers()),
     "factor_solution": lambda: cdx.calibration.rotated(cdx.calibrate(answers(), dimensions=cdx.calibration.Exploratory(n=2))),
     "class_calibration": classes,
     "attribute_posteriors": lambda: cdx.classification.attribute_posteriors(
@@ -158,6 +159,7 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "misconception_evidence": lambda: cdx.find_misconceptions(chosen().select(persons=["1", "2", "3", "4"]), bank()),
     "group_report": lambda: cdx.compare_groups(_of_schools(), ["school"], headcount={"a": 40}),
     "growth": lambda: cdx.measure_growth(_of_schools(), _of_schools(), by="school", draws=100),
+    "routes": lambda: cdx.recommend(_needy(), load_catalogue("synthetic"), budget=9000.0, wishes={"7": ["PHY-01"]}),
     "next_items": lambda: cdx.next_items(profiles(), bank(), n=2),
     "adaptive_simulation": lambda: cdx.adaptive.simulate_adaptive(bank(), 3, rng=np.random.default_rng(8), most=3),
     "deficit_profiles": profiles,
@@ -170,6 +172,12 @@ def _of_schools() -> cdx.DeficitProfiles:
     """Return profiles of 30 persons of two schools."""
     drawn = cdx.simulate(bank(), 30, rng=np.random.default_rng(1))
     return cdx.diagnose(replace(drawn, background={"school": np.array(["a", "b"] * 15, dtype=object)}), bank())
+
+
+def _needy() -> cdx.DeficitProfiles:
+    """Return profiles of two persons with deficits and of one without."""
+    drawn = cdx.simulate(cdx.load_bank("physics"), 40, rng=np.random.default_rng(1))
+    return cdx.diagnose(drawn.select(persons=["1", "7", "13"]), cdx.load_bank("physics"))
 
 
 def _thin(found: Reliability) -> Reliability:

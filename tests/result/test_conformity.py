@@ -24,6 +24,7 @@ import competency_dx as cdx
 from competency_dx.documents import decode, encode
 from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, DocumentError
 from competency_dx.result import MAX_LINES, Result
+from competency_dx.routes import load_catalogue
 
 
 def _bank() -> cdx.ItemBank:
@@ -123,6 +124,11 @@ def _profiles_of_a_form() -> cdx.DeficitProfiles:
     return cdx.diagnose(_responses().select(items=_bank().forms[0].items, persons=["1", "2", "3"]), _bank())
 
 
+def _routes() -> cdx.routes.Routes:
+    profiles = cdx.diagnose(_responses().select(persons=["7", "13", "26"]), _bank())
+    return cdx.recommend(profiles, load_catalogue("synthetic"), budget=9000.0, wishes={"7": ["PHY-01"]})
+
+
 COVARIATE = pd.DataFrame({"x": np.arange(130.0)}, index=[str(k) for k in range(1, 131)])
 
 
@@ -147,7 +153,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "Calibration of groups": _grouped,
     "Calibration of many families": _mixture,
     "Calibration by girth": lambda: cdx.calibrate(_answers(), method=cdx.calibration.Girth()),
-    "CrossCheck": lambda: cdx.cross_check(cdx.calibrate(_answers()), _answers()),
+    "CrossCheck": lambda: cdx.quality.cross_check(cdx.calibrate(_answers()), _answers()),
     "FactorSolution": lambda: cdx.calibration.rotated(cdx.calibrate(_answers(), dimensions=cdx.calibration.Exploratory(n=2))),
     "ClassCalibration": _classes.__wrapped__,
     "AttributePosteriors": lambda: cdx.classification.attribute_posteriors(cdx.load_responses(_answers()), _classes()),
@@ -170,6 +176,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "FileProfiles": _file_profiles,
     "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], headcount={"A": 400}),
     "Growth": _growth,
+    "Routes": _routes,
     "NextItems": lambda: cdx.next_items(_profiles_of_a_form(), _bank()),
     "NextItems of a group": lambda: cdx.next_items(_profiles_of_a_form(), _bank(), form="group"),
     "AdaptiveSimulation": lambda: cdx.adaptive.simulate_adaptive(_bank(), 10, rng=np.random.default_rng(8), most=4),
@@ -343,7 +350,7 @@ def test_every_kind_of_picture_draws(result: Result) -> None:
 NAMES = {
     "girth", "Rasch",  "competency_dx", "expert", "judgement", "physics", "mathematics", "teacher", "oblimin", "logit",
     "cos", "sin",  # of items of physics
-    "profiles", "scores", "parquet",
+    "profiles", "scores", "parquet", "synthetic",
     *(word for code in cdx.load_bank("mathematics").misconceptions for word in code.split("-")),
 }  # fmt: skip
 """Words of programs, files, ids and the notation of the field that these results hold."""

@@ -1,7 +1,7 @@
 """Item banks and competency frameworks: documents on disk, frozen values in memory."""
 
 from competency_dx.bank.api import load_bank, load_framework
-from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference, shipped_banks
+from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference, locate, read_yaml, shipped_banks, shipped_folder
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
 from competency_dx.bank.item import Criterion, Item
@@ -59,9 +59,12 @@ __all__ = [
     "load_bank",
     "load_bank_workbook",
     "load_framework",
+    "locate",
     "parse",
+    "read_yaml",
     "save_bank",
     "save_bank_template",
     "save_bank_workbook",
     "shipped_banks",
+    "shipped_folder",
 ]

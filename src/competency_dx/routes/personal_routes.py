@@ -1,0 +1,264 @@
+"""Routes of persons, and the verb that makes them: what each step closes and instead of what, what stays open and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
+
+import numpy as np
+from scipy.special import ndtri
+
+from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
+from competency_dx.bank import CompetencyFramework, load_framework
+from competency_dx.competencies import STATES, Competency, DeficitProfiles, Standards
+from competency_dx.display import Chart, point_chart, result_words
+from competency_dx.errors import RouteError, wrong_type
+from competency_dx.findings import Finding, Template
+from competency_dx.provenance import Provenance, digest_arrays, digest_text, provenance
+from competency_dx.responses import Reason
+from competency_dx.result import Result, frame
+from competency_dx.routes.allocation import RouteProblem, allocate, expected_below, ordered
+from competency_dx.routes.catalogue import Catalogue, Programme
+from competency_dx.schemas import Probability, held_to
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Why = Literal[
+    "", "hours", "price", "dates", "seats", "budget", "several", "prerequisite", "closes_less", "not_needed",
+    "reversible_first", "no_programme", "ask_again",
+]  # fmt: skip
+"""Why a deficit or a wish has no step: the one limit that binds, several of them, or another reason."""
+WHY: tuple[Why, ...] = get_args(Why)
+CONFIRMED, LIKELY, UNDECIDED, _, UNTOLD = range(len(STATES))
+LEAST = 0.1  # points of percent: what closes less of a deficit is not for it
+WISHED = 1.1  # what a programme closes counts for so much where the person asked for it
+
+
+@value
+class Routes(Result):
+    """A route for each person (P) through the programmes (K) of a catalogue that close deficits in D competencies.
+
+    `level` (P,) is the place in the levels of the standards, which name the type of route; `steps` (P, S) are places in
+    `programmes`, in order. By person and competency: `shortfall`, the expected points of percent below the lowest cut; `closes`,
+    how many of them the route closes; `chosen`, by which programme; `instead`, the two that would close most in its place; `why`,
+    the place in `WHY`; `unseen`, the number of items not given yet. No programme and no level are -1. `unmet` are the wishes
+    without a step, by person and programme; `waiting` who would take a programme if it had more seats, the largest shortfall
+    first. `gap` is the share of what can be closed that the routes may miss.
+    """
+
+    kind: ClassVar[str] = "routes"
+    pictures: ClassVar[tuple[str, ...]] = ("competencies",)
+
+    persons: Annotated[Names, held_to(uniqueItems=True)]
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
+    programmes: Annotated[tuple[Programme, ...], held_to(key="id")]
+    standards: Standards
+    level: Annotated[Ints, held_to("persons", minimum=-1, placeIn="standards.levels")]
+    steps: Annotated[Ints, held_to("persons", "S", minimum=-1, placeIn="programmes")]
+    p_deficit: Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
+    shortfall: Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=100)]
+    closes: Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=100)]
+    chosen: Annotated[Ints, held_to("persons", "competencies", minimum=-1, placeIn="programmes")]
+    instead: Annotated[Ints, held_to("persons", "competencies", 2, minimum=-1, placeIn="programmes")]
+    why: Annotated[Ints, held_to("persons", "competencies", minimum=0, maximum=len(WHY) - 1)]
+    unseen: Annotated[Ints, held_to("persons", "competencies", minimum=0)]
+    unmet: Mapping[str, Mapping[str, Why]]
+    waiting: Mapping[str, tuple[str, ...]]
+    gap: Probability
+    language: str
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unmet", FrozenDict({p: FrozenDict(wishes) for p, wishes in self.unmet.items()}))
+        object.__setattr__(self, "waiting", FrozenDict(self.waiting))
+
+    def __len__(self) -> int:
+        return len(self.persons)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per person and step, in order; `unseen` counts the items that can check what it has closed."""
+        p, s = np.nonzero(self.steps >= 0)
+        taken = [self.programmes[k] for k in self.steps[p, s]]
+        its = [np.flatnonzero(self.chosen[row] == k) for row, k in zip(p, self.steps[p, s], strict=True)]
+        levels = [*(level.code for level in self.standards.levels), ""]
+        names = ("kind", "hours", "price", "start", "end")
+        return frame(
+            person=self.persons[p], level=[levels[k] for k in self.level[p]], place=s + 1, programme=[one.id for one in taken],
+            title=[one.title.text(self.language) for one in taken], **{x: [getattr(one, x) for one in taken] for x in names},
+            competencies=[", ".join(self.competencies[d].code for d in ds) for ds in its],
+            p_deficit=[self.p_deficit[row, ds].max(initial=0.0) for row, ds in zip(p, its, strict=True)],
+            closes=[self.closes[row, ds].sum() for row, ds in zip(p, its, strict=True)],
+            unseen=[self.unseen[row, ds].sum() for row, ds in zip(p, its, strict=True)],
+        )  # fmt: skip
+
+    def reasons_frame(self) -> pd.DataFrame:
+        """Return one row per person and competency with a step or without one: what it closes, instead of what, or why not."""
+        p, d = np.nonzero((self.chosen >= 0) | (self.why > 0))
+        ids = np.array([*(one.id for one in self.programmes), ""], dtype=object)
+        numbers = {name: getattr(self, name)[p, d] for name in ("p_deficit", "shortfall", "closes", "unseen")}
+        return frame(
+            person=self.persons[p], competency=[self.competencies[k].code for k in d], **numbers,
+            programme=ids[self.chosen[p, d]], instead=[", ".join(ids[k] for k in two if k >= 0) for two in self.instead[p, d]],
+            why=[WHY[k] for k in self.why[p, d]],
+        )  # fmt: skip
+
+    def summary(self, language: str = "en") -> Sequence[str]:
+        """Return how much the steps close, what they take, and what stays open for which reason."""
+        say, taken = result_words("routes", language), [self.programmes[k] for k in self.steps[self.steps >= 0]]
+        hours, price = float(sum(one.hours for one in taken)), float(sum(one.price for one in taken))
+        counts, asked = np.bincount(self.why.ravel()), self.why == WHY.index("ask_again")
+        needed = self.shortfall[((self.chosen >= 0) | (self.why > 0)) & ~asked].sum()
+        return [
+            say("head", persons=len(self), steps=len(taken), hours=hours, price=price),
+            say("closed", closed=float(self.closes.sum()), needed=float(needed), gap=100 * self.gap),
+            *(say(WHY[k], n=int(counts[k])) for k in np.flatnonzero(counts) if k),
+            *([say("waiting", programmes=len(self.waiting))] if self.waiting else []),
+        ]
+
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - there is one
+        """Return the mean expected shortfall by competency, without the routes and after them."""
+        say, before = result_words("routes", language), self.shortfall.mean(axis=0)
+        columns = {say("before"): before, say("after"): before - self.closes.mean(axis=0)}
+        return point_chart([c.code for c in self.competencies], columns, title=say("shortfall"), x_label=say("points"))
+
+
+def recommend(
+    profiles: DeficitProfiles, catalogue: Catalogue, *, hours: float = 72.0, price: float = np.inf, budget: float = np.inf,
+    weights: Mapping[str, float] | None = None, wishes: Mapping[str, Sequence[str]] | None = None,
+) -> Routes:  # fmt: skip
+    """Choose for each person the programmes that close most of the expected shortfall.
+
+    The shortfall of a competency is the expected number of points of percent below the lowest cut; of several programmes for it
+    the one that closes most counts. Confirmed deficits take any programme, likely ones what can be left at any time; what is
+    undecided is asked about again. Where seats or the budget do not suffice, all routes together close as much as possible.
+
+    Parameters
+    ----------
+    profiles : DeficitProfiles
+    catalogue : Catalogue
+    hours, price : float
+        What the programmes of one person take and cost at most.
+    budget : float
+        What those of all persons cost at most.
+    weights : mapping of str to float, optional
+        What a point of a competency counts, 1 where nothing is said.
+    wishes : mapping of str to sequence of str, optional
+        Programmes that persons ask for; what they close counts a tenth more.
+
+    Raises
+    ------
+    RouteError
+        When a limit or a weight is negative, or weights, wishes or the catalogue name what does not exist.
+    """
+    if not isinstance(profiles, DeficitProfiles) or not isinstance(catalogue, Catalogue):
+        raise wrong_type(RouteError, "profiles, catalogue", (profiles, catalogue), DeficitProfiles, Catalogue)
+    weights, wishes, every = weights or {}, wishes or {}, catalogue.programmes
+    if wrong := [x for x in (hours, price, budget) if not x >= 0] + [x for x in weights.values() if not 0 <= x < np.inf]:
+        raise RouteError("routes.negative", wrong=wrong)
+    codes, framework = [c.code for c in profiles.competencies], load_framework(catalogue.framework)
+    at = [codes.index(leaf) for leaf in profiles.population.leaves if leaf in codes]  # a propensity to omit is none
+    leaves, ids, persons = [codes[c] for c in at], [one.id for one in every], [str(p) for p in profiles.persons]
+    strange = {*leaves, *(e.competency for one in every for e in one.brings)} - {
+        n.code for n in framework.nodes if not n.replaced_by
+    }
+    if strange := strange | {*weights} - {*leaves} | {*wishes} - {*persons} | {*chain(*wishes.values())} - {*ids}:
+        raise RouteError("routes.unknown", strange=sorted(strange))
+    state, shortfall, points = profiles.state[:, at], *_points(profiles, every, framework, at)
+    wish = np.array([[WISHED if k in wishes.get(p, ()) else 1.0 for k in ids] for p in persons])[:, :, None]
+    weight = wish * np.array([weights.get(leaf, 1.0) for leaf in leaves])
+    counts = (state == CONFIRMED)[:, None] | ((state == LIKELY)[:, None] & np.array([[one.reversible] for one in every]))
+    closes, (before, hard) = np.where(counts & (points >= LEAST), points * weight, 0.0), _edges(framework, leaves)
+    problem = RouteProblem(every, closes, np.isin(state, (CONFIRMED, LIKELY)), before, hard, hours, price, budget)
+    chosen, alone, gap = allocate(problem)
+    steps, left = [ordered(problem, row)[0] for row in chosen], problem.left(chosen)
+    instead, why = _reasons(problem, points, chosen, steps, left)
+    why[np.isin(state, (UNDECIDED, UNTOLD)) & (profiles.p_deficit[:, at] > 1 - profiles.rule.confirmed)] = WHY.index("ask_again")
+    order = sorted(range(len(persons)), key=lambda p: (-shortfall[p] @ problem.open[p], digest_text(persons[p])))
+    waiting = {k: tuple(persons[p] for p in order if i in alone[p] and i not in chosen[p]) for i, k in enumerate(ids)}
+    unmet: dict[str, dict[str, Why]] = {person: {} for person in wishes}
+    for p, k in ((p, k) for p, person in enumerate(persons) for k in wishes.get(person, ()) if ids.index(k) not in chosen[p]):
+        limit = _limit(problem, steps[p], ids.index(k), left)
+        unmet[persons[p]][k] = (limit or "closes_less") if closes[p, ids.index(k)].any() else "not_needed"
+    inside = np.array([[leaf in fact.competencies for leaf in leaves] for fact in profiles.items], dtype=np.int64)
+    unseen = (profiles.reasons == Reason.NOT_ADMINISTERED) @ inside
+    used = np.unique([*chosen[chosen >= 0], *instead[instead >= 0]]).astype(np.int64)
+    place, longest = np.full(len(every) + 1, -1), max(map(len, steps), default=0)
+    place[used] = np.arange(len(used))
+    digest = digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit)
+    numbers = {"hours": hours, "price": price, "budget": budget, **weights}
+    told = _findings(catalogue, [every[k] for k in used], np.array(leaves)[((chosen >= 0) & (unseen == 0)).any(axis=0)].tolist())
+    digests = {"profiles": digest, "catalogue": f"{catalogue.id} {catalogue.version} {catalogue.digest}"}
+    return Routes(
+        persons=profiles.persons, competencies=tuple(profiles.competencies[c] for c in at), language=profiles.language,
+        programmes=tuple(every[k] for k in used), standards=profiles.standards, p_deficit=profiles.p_deficit[:, at],
+        level=profiles.level[:, [c.parent for c in profiles.competencies].index(None)].astype(np.int64), why=why,
+        shortfall=shortfall, gap=gap,
+        steps=place[np.array([[*step, *[-1] * (longest - len(step))] for step in steps], dtype=np.int64)], chosen=place[chosen],
+        closes=np.where(chosen >= 0, np.take_along_axis(points, chosen[:, None], 1)[:, 0], 0.0), instead=place[instead],
+        unseen=unseen, unmet=unmet, waiting={k: who for k, who in waiting.items() if who}, findings=told,
+        provenance=provenance("recommend", digests, {name: f"{x:g}" for name, x in numbers.items()}),
+    )  # fmt: skip
+
+
+def _points(
+    profiles: DeficitProfiles, every: Sequence[Programme], framework: CompetencyFramework, at: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """Return the expected points below the cut (P, D) and how many of them each programme closes (P, K, D).
+
+    The percent has the beta distribution of the profile's mean and interval; a programme brings x to min(target, x + gain).
+    """
+    mean, width = profiles.percent[:, at], (profiles.percent_high - profiles.percent_low)[:, at]
+    sd, cut = width / (2 * ndtri((1 + profiles.rule.interval) / 2)), profiles.standards.deficit_cut
+    roots = {c.code for c in profiles.competencies if c.parent is None}
+    points = np.zeros((len(mean), len(every), len(at)))
+    for k, one in enumerate(every):
+        for effect in one.brings if not one.categories or roots & {*one.categories} else ():
+            d = [d for d, c in enumerate(at) if framework.within(profiles.competencies[c].code, effect.competency)]
+            top = np.array([min(effect.target, cut), min(effect.target, cut) - effect.gain])[:, None, None]
+            upper, lower = expected_below(top, mean[:, d], sd[:, d])
+            points[:, k, d] = np.maximum(points[:, k, d], np.nan_to_num(upper - lower))
+    return np.nan_to_num(expected_below(np.array(cut), mean, sd)), points
+
+
+def _edges(framework: CompetencyFramework, leaves: Sequence[str]) -> Bools:
+    """Return which leaf is learnt before which, and which has to be (2, D, D)."""
+    out = np.zeros((2, len(leaves), len(leaves)), dtype=np.bool_)
+    for edge in framework.prerequisites:
+        origin, destination = ([framework.within(leaf, end) for leaf in leaves] for end in (edge.origin, edge.destination))
+        out[: 2 if edge.strength == "hard" else 1] |= np.outer(origin, destination)
+    return out
+
+
+def _reasons(
+    problem: RouteProblem, points: Floats, chosen: Ints, steps: Sequence[list[int]], left: tuple[Floats, float]
+) -> tuple[Ints, Ints]:
+    """Return two other programmes for each deficit (P, D, 2), and why there is none (P, D)."""
+    instead, why = np.full((*chosen.shape, 2), -1), np.zeros(chosen.shape, dtype=np.int64)
+    for p, d in zip(*np.nonzero(problem.open), strict=True):
+        able = [k for k in np.argsort(-problem.closes[p, :, d], kind="stable") if problem.closes[p, k, d] > 0]
+        others = [k for k in able if k != chosen[p, d]][:2]
+        instead[p, d, : len(others)] = others
+        if chosen[p, d] < 0:
+            limits = [_limit(problem, steps[p], k, left) or "prerequisite" for k in able]
+            none = "reversible_first" if (points[p, :, d] >= LEAST).any() else "no_programme"
+            why[p, d] = WHY.index(next((x for x in limits if x != "several"), "several") if able else none)
+    return instead, why
+
+
+def _limit(problem: RouteProblem, steps: Sequence[int], k: int, left: tuple[Floats, float]) -> Why:
+    """Return the limit that keeps a programme out of a route, "several" where more than one do."""
+    one, taken = problem.programmes[k], [problem.programmes[m] for m in steps if m != k]
+    hours, price = sum(x.hours for x in (one, *taken)), sum(x.price for x in (one, *taken))
+    binds = (hours > problem.hours, price > problem.price, any(map(one.overlaps, taken)), left[0][k] < 1, left[1] < one.price)
+    found = [WHY[1 + n] for n, bound in enumerate(binds) if bound]  # hours, price, dates, seats, budget
+    return found[0] if len(found) == 1 else "several" if found else ""
+
+
+def _findings(catalogue: Catalogue, used: Sequence[Programme], unseen: Sequence[str]) -> tuple[Finding, ...]:
+    assumed = sum(any(effect.status == "assumed" for effect in one.brings) for one in used)
+    out = [Template("routes.synthetic").of(title=catalogue.title)] if catalogue.synthetic else []
+    out += [Template("routes.assumed").of(programmes=assumed)] if assumed else []
+    return (*out, *Template("routes.nothing_unseen").about(unseen))

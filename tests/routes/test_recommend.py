@@ -1,0 +1,399 @@
+"""Routes: the best of all possible ones, limits that hold, nothing counted twice, the likely tried first, what binds told."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cache
+from itertools import pairwise, permutations, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+import competency_dx as cdx
+from competency_dx.bank import Text
+from competency_dx.competencies import STATES
+from competency_dx.errors import BankError, CompetencyDxWarning, RouteError
+from competency_dx.routes import WHY, Catalogue, Effect, Programme, load_catalogue
+from competency_dx.routes.allocation import HOUR, RouteProblem, allocate, expected_below
+
+Array = NDArray[np.float64]
+FIRST = date(2027, 1, 1)
+
+
+def programme(name: str, *brings: tuple[str, float], hours: float = 10, kind: Any = "programme", **options: Any) -> Programme:
+    effects = tuple(Effect(competency=code, gain=gain) for code, gain in brings)
+    return Programme(id=name, title=Text(ru=name), kind=kind, hours=hours, brings=effects, **options)
+
+
+def catalogue(*programmes: Programme, framework: str = "teacher") -> Catalogue:
+    return Catalogue(id="small", version="1", title=Text(ru="малый"), framework=framework, programmes=programmes)
+
+
+@cache
+def diagnosed(name: str, persons: int) -> cdx.DeficitProfiles:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        bank = cdx.load_bank(name)
+        return cdx.diagnose(cdx.simulate(bank, persons, rng=np.random.default_rng(3)), bank)
+
+
+def profiles(name: str = "physics", **states: list[str]) -> cdx.DeficitProfiles:
+    """Return profiles with these states of the leaves named (dots as underscores), 40 percent where there is a deficit.
+
+    Every other competency has no deficit.
+    """
+    made = diagnosed(name, len(next(iter(states.values()))))
+    codes = [c.code for c in made.competencies]
+    state, percent = np.full(made.state.shape, STATES.index("not_found")), np.full(made.state.shape, 90.0)
+    for code, column in states.items():
+        c = codes.index(code.replace("_", "."))
+        state[:, c] = [STATES.index(x) for x in column]
+        percent[:, c] = np.where(state[:, c] < 2, 40.0, 90.0)
+    p_deficit = np.array([0.95, 0.7, 0.5, 0.02, 0.5])[state]
+    return replace(made, state=state, percent=percent, percent_low=percent - 5, percent_high=percent + 5, p_deficit=p_deficit)
+
+
+def chosen(routes: cdx.routes.Routes, person: str = "1") -> list[str]:
+    table = routes.to_frame()
+    return list(table[table["person"] == person]["programme"])
+
+
+def why(routes: cdx.routes.Routes, person: str = "1") -> dict[str, str]:
+    table = routes.reasons_frame()
+    return {row["competency"]: row["why"] for row in table[table["person"] == person].to_dict("records") if row["why"]}
+
+
+def test_the_expected_shortfall_is_the_integral_over_the_distribution() -> None:
+    percent, sd = np.array([20.0, 55.0, 70.0, 95.0]), np.array([8.0, 12.0, 6.0, 3.0])
+    m = percent / 100
+    size = m * (1 - m) / (sd / 100) ** 2 - 1
+    x = (np.arange(200_000) + 0.5) / 200_000
+    density = beta.pdf(x[:, None], m * size, (1 - m) * size)
+    for upper in (35.0, 60.0):
+        sums = (np.maximum(upper - 100 * x, 0)[:, None] * density).mean(axis=0)
+        np.testing.assert_allclose(expected_below(np.array(upper), percent, sd), sums, atol=1e-3)
+    assert (expected_below(np.array(-5.0), percent, sd) == 0).all()
+
+
+def drawn_problem(seed: int, P: int, K: int, D: int) -> RouteProblem:
+    rng = np.random.default_rng(seed)
+    made = []
+    for k in range(K):
+        a, b = int(rng.integers(0, 12)), int(rng.integers(0, 5))
+        when: dict[str, Any] = {"start": FIRST + timedelta(a), "end": FIRST + timedelta(a + b)} if rng.random() < 0.6 else {}
+        seats = {"seats": int(rng.integers(0, P + 1))} if rng.random() < 0.5 else {}
+        kind = ("programme", "self_study")[rng.integers(2)]
+        numbers = {"hours": float(rng.integers(1, 9)), "price": float(rng.integers(0, 9))}
+        made.append(programme(f"p{k}", ("PHY.S", 1), kind=kind, **numbers, **when, **seats))
+    closes = np.where(rng.random((P, K, D)) < 0.7, rng.gamma(2, 3, (P, K, D)), 0.0)
+    before = np.triu(rng.random((D, D)) < 0.5, 1)[np.ix_(order := rng.permutation(D), order)]
+    hard, limits = before & (rng.random((D, D)) < 0.5), (float(rng.integers(4, 20)), float(rng.integers(2, 20)))
+    return RouteProblem(tuple(made), closes, rng.random((P, D)) < 0.8, before, hard, *limits, float(rng.integers(2, 30)))
+
+
+def possible(problem: RouteProblem, p: int, row: tuple[int, ...]) -> bool:
+    """Tell whether a person may have these programmes for the competencies, by the definitions."""
+    held = {k: [d for d, m in enumerate(row) if m == k] for k in row if k >= 0}
+    every = problem.programmes
+    if any(problem.closes[p, k, d] == 0 for k, ds in held.items() for d in ds):
+        return False
+    if sum(every[k].hours for k in held) > problem.hours or sum(every[k].price for k in held) > problem.price:
+        return False
+    dated = [(one.start, one.end) for k in held if (one := every[k]).start and one.end]
+    if any(a[0] <= b[1] and b[0] <= a[1] for n, a in enumerate(dated) for b in dated[:n]):
+        return False
+    pairs = list(zip(*np.nonzero(problem.hard), strict=True))
+    if any(row[b] >= 0 and row[a] < 0 and problem.open[p, a] for a, b in pairs):
+        return False
+
+    def allowed(order: tuple[int, ...]) -> bool:
+        place = {k: n for n, k in enumerate(order)}
+        edges = zip(*np.nonzero(problem.before), strict=True)
+        learnt = all(row[a] < 0 or row[b] < 0 or place[row[a]] <= place[row[b]] for a, b in edges)
+        days = [every[k].start for k in order if every[k].start]
+        return learnt and days == sorted(days)  # type: ignore[type-var]
+
+    return any(allowed(order) for order in permutations(held))
+
+
+def worth(problem: RouteProblem, p: int, row: tuple[int, ...]) -> float:
+    points = sum(problem.closes[p, k, d] for d, k in enumerate(row) if k >= 0)
+    return float(points - HOUR * sum(problem.programmes[k].hours for k in {*row} - {-1}))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_no_possible_route_closes_more(seed: int) -> None:
+    problem = drawn_problem(seed, 1, 5, 3)._replace(budget=1e9)
+    problem = problem._replace(programmes=tuple(one.model_copy(update={"seats": None}) for one in problem.programmes))
+    found, _, gap = allocate(problem)
+    row = tuple(found[0].tolist())
+    assert possible(problem, 0, row)
+    best = max(worth(problem, 0, r) for r in product(range(-1, 5), repeat=3) if possible(problem, 0, r))
+    assert worth(problem, 0, row) == pytest.approx(best, abs=1e-6)
+    assert 0 <= gap < 1e-6
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_no_possible_routes_of_two_persons_close_more_together(seed: int) -> None:
+    problem = drawn_problem(seed, 2, 4, 2)
+    found, alone, gap = allocate(problem)
+    rows = [[r for r in product(range(-1, 4), repeat=2) if possible(problem, p, r)] for p in (0, 1)]
+    value = {(p, r): worth(problem, p, r) for p in (0, 1) for r in rows[p]}
+
+    def shared(both: tuple[tuple[int, ...], ...]) -> bool:
+        taken = [k for row in both for k in {*row} - {-1}]
+        seats = all(one.seats is None or taken.count(k) <= one.seats for k, one in enumerate(problem.programmes))
+        return seats and sum(problem.programmes[k].price for k in taken) <= problem.budget
+
+    both = tuple(tuple(row.tolist()) for row in found)
+    assert shared(both)
+    reached = sum(value[p, row] for p, row in enumerate(both))
+    assert reached == pytest.approx(max(value[0, a] + value[1, b] for a in rows[0] for b in rows[1] if shared((a, b))), abs=1e-6)
+    assert gap < 1e-6
+    for p in (0, 1):
+        assert value[p, tuple(alone[p].tolist())] == pytest.approx(max(value[p, r] for r in rows[p]), abs=1e-6)
+
+
+@settings(max_examples=6, deadline=None, phases=[Phase.generate])
+@given(hours=st.floats(0, 120), price=st.floats(0, 15000), budget=st.floats(0, 60000), seats=st.integers(0, 4))
+def test_limits_dates_and_prerequisites_hold(hours: float, price: float, budget: float, seats: int) -> None:
+    whole = load_catalogue("synthetic")
+    few = tuple(p.model_copy(update={"seats": None if p.seats is None else seats}) for p in whole.programmes)
+    made = diagnosed("mathematics", 12)
+    routes = cdx.recommend(made, whole.model_copy(update={"programmes": few}), hours=hours, price=price, budget=budget)
+    table = routes.to_frame()
+    sums = table.groupby("person")[["hours", "price"]].sum()
+    assert (sums["hours"] <= hours + 1e-9).all()
+    assert (sums["price"] <= price + 1e-9).all()
+    assert table["price"].sum() <= budget + 1e-9
+    limited = [p.id for p in few if p.seats is not None]
+    assert (table["programme"].value_counts().reindex(limited).fillna(0) <= seats).all()
+    framework = cdx.load_framework("teacher")
+    for _, steps in table.groupby("person"):
+        days = [(row["start"], row["end"]) for row in steps.to_dict("records") if row["start"]]
+        assert all(a[1] < b[0] for a, b in pairwise(days))
+        treated = [codes.split(", ") for codes in steps["competencies"]]
+        for edge in framework.prerequisites:
+            late = [n for n, codes in enumerate(treated) if any(framework.within(c, edge.origin) for c in codes)]
+            early = [n for n, codes in enumerate(treated) if any(framework.within(c, edge.destination) for c in codes)]
+            assert not late or not early or max(late) <= min(early)
+    assert (routes.closes <= routes.shortfall + 1e-9).all()
+    assert ((routes.chosen >= 0) == (routes.closes > 0)).all()
+    assert routes.gap <= 0.006
+
+
+def test_route_mat_m_05_is_not_placed_before_mat_s_when_the_subject_deficit_is_confirmed() -> None:
+    """Acceptance example 9 of the domain."""
+    confirmed = ["confirmed"]
+    found = profiles("mathematics", MAT_S_01=confirmed, MAT_S_02=confirmed, MAT_M_05=confirmed)
+    subject = programme("subject", ("MAT.S", 20), hours=36)
+    both = programme("both", ("MAT.M.05", 15), ("MAT.S.01", 5), hours=8)
+    routes = cdx.recommend(found, catalogue(programme("errors", ("MAT.M.05", 15), hours=8), subject))
+    assert chosen(routes) == ["subject", "errors"]
+    late = {"start": FIRST, "end": FIRST + timedelta(30)}
+    early = programme("early", ("MAT.M.05", 15), hours=8, start=FIRST - timedelta(9), end=FIRST - timedelta(2))
+    routes = cdx.recommend(found, catalogue(early, subject.model_copy(update=late)))
+    assert chosen(routes) == ["subject"]
+    assert why(routes) == {"MAT.M.05": "prerequisite"}
+    part = programme("part", ("MAT.S.02", 20), hours=20)
+    table = cdx.recommend(found, catalogue(both, part), hours=30).to_frame()
+    closed = dict(zip(table["programme"], table["competencies"], strict=True))
+    assert "MAT.M.05" not in closed["both"] or list(closed) == ["both"] or closed["both"] == "MAT.M.05"
+
+
+def test_hard_prerequisites_come_first_or_the_rest_is_left(tmp_path: Path) -> None:
+    whole = cdx.load_framework("teacher").model_dump(mode="json", exclude_none=True)
+    whole["prerequisites"] = [{"origin": "PHY.S.01", "destination": "PHY.S.02", "strength": "hard"}]
+    (tmp_path / "own.json").write_text(json.dumps(whole), encoding="utf-8")
+    found = profiles(PHY_S_01=["confirmed"], PHY_S_02=["confirmed"])
+    one, two = programme("one", ("PHY.S.01", 5), hours=10), programme("two", ("PHY.S.02", 9), hours=10)
+    own = str(tmp_path / "own.json")
+    assert chosen(cdx.recommend(found, catalogue(two, one, framework=own), hours=20)) == ["one", "two"]
+    narrow = cdx.recommend(found, catalogue(two, one, framework=own), hours=10)
+    assert (chosen(narrow), why(narrow)) == (["one"], {"PHY.S.02": "hours"})
+    lone = cdx.recommend(found, catalogue(two, framework=own))
+    assert (chosen(lone), why(lone)) == ([], {"PHY.S.01": "no_programme", "PHY.S.02": "prerequisite"})
+    assert chosen(cdx.recommend(profiles(PHY_S_02=["confirmed"]), catalogue(two, framework=own))) == ["two"]
+
+
+def test_several_programmes_for_one_competency_are_not_added_up() -> None:
+    found = profiles(PHY_S_01=["confirmed"])
+    weak, strong = programme("weak", ("PHY.S.01", 8)), programme("strong", ("PHY.S.01", 90))
+    routes = cdx.recommend(found, catalogue(weak, strong, programme("other", ("PHY.S", 6))))
+    assert chosen(routes) == ["strong"]
+    assert routes.closes.sum() == pytest.approx(routes.shortfall[routes.chosen >= 0].sum())  # all of it, and no more
+    assert list(routes.reasons_frame()["instead"]) == ["weak, other"]
+    target = catalogue(strong.model_copy(update={"brings": (Effect(competency="PHY.S.01", gain=90, target=50),)}))
+    assert cdx.recommend(found, target).closes.sum() == pytest.approx(10, abs=0.2)  # from 40 to 50
+    assert routes.shortfall.max() == pytest.approx(20, abs=0.2)  # from 40 to 60
+
+
+def test_a_likely_deficit_gets_what_can_be_left_at_any_time() -> None:
+    long, short = programme("long", ("PHY.S.01", 15), hours=36), programme("short", ("PHY.S.01", 4), kind="self_study", hours=8)
+    likely, sure = profiles(PHY_S_01=["likely"]), profiles(PHY_S_01=["confirmed"])
+    assert chosen(cdx.recommend(likely, catalogue(long, short))) == ["short"]
+    assert chosen(cdx.recommend(sure, catalogue(long, short))) == ["long"]
+    alone = cdx.recommend(likely, catalogue(long))
+    assert (chosen(alone), why(alone)) == ([], {"PHY.S.01": "reversible_first"})
+    both = cdx.recommend(
+        profiles(PHY_S_01=["confirmed"], PHY_M_05=["likely"]), catalogue(long, programme("m", ("PHY.M.05", 4), kind="community"))
+    )
+    assert chosen(both)[0] == "long"  # the subject comes before the errors of pupils, by the framework
+    free = cdx.recommend(
+        profiles(PHY_S_01=["confirmed"], PHY_S_08=["likely"]), catalogue(long, programme("m", ("PHY.S.08", 4), kind="community"))
+    )
+    assert chosen(free) == ["m", "long"]
+
+
+def test_what_is_undecided_is_asked_about_again() -> None:
+    states = ["indeterminate", "insufficient_data", "not_found"]
+    found = profiles(PHY_S_01=states)
+    routes = cdx.recommend(found, catalogue(programme("all", ("PHY.S", 20))))
+    assert routes.to_frame().empty
+    assert [why(routes, person) for person in found.persons] == [{"PHY.S.01": "ask_again"}, {"PHY.S.01": "ask_again"}, {}]
+    some = found.reasons.copy()
+    some[:, [k for k, fact in enumerate(found.items) if "PHY.S.01" in fact.competencies][:2]] = 1
+    again = cdx.recommend(replace(found, reasons=some), catalogue(programme("all", ("PHY.S", 20))))
+    assert set(again.reasons_frame()["unseen"]) == {2}
+
+
+@pytest.mark.parametrize(
+    ("limit", "one", "options"),
+    [
+        ("hours", {"hours": 80}, {}),
+        ("price", {"price": 80}, {"price": 50}),
+        ("budget", {"price": 80}, {"budget": 50}),
+        ("seats", {"seats": 0}, {}),
+        ("several", {"seats": 0, "hours": 80}, {}),
+        ("dates", {"start": FIRST, "end": FIRST + timedelta(3)}, {}),
+    ],
+)
+def test_what_binds_is_told(limit: str, one: dict[str, Any], options: dict[str, float]) -> None:
+    days: dict[str, Any] = {"start": FIRST + timedelta(2), "end": FIRST + timedelta(9)} if limit == "dates" else {}
+    good = programme("good", ("PHY.S.01", 15), **days)
+    bad = programme("bad", ("PHY.S.02", 5), **({"hours": 10} | one))
+    found = profiles(PHY_S_01=["confirmed"], PHY_S_02=["confirmed"])
+    routes = cdx.recommend(found, catalogue(good, bad), wishes={"1": ["bad"]}, **options)  # type: ignore[arg-type]
+    assert (chosen(routes), why(routes)) == (["good"], {"PHY.S.02": limit})
+    assert routes.unmet == {"1": {"bad": limit}}
+    assert any(str(1) in line for line in routes.summary("ru")[2:])
+
+
+def test_wishes_decide_between_equals_and_are_answered() -> None:
+    found = profiles(PHY_S_01=["confirmed"])
+    two = programme("a", ("PHY.S.01", 10)), programme("b", ("PHY.S.01", 9.5)), programme("c", ("PHY.S.02", 9))
+    asked = cdx.recommend(found, catalogue(*two), wishes={"1": ["b", "c"]})
+    assert chosen(asked) == ["b"]
+    assert asked.unmet == {"1": {"c": "not_needed"}}
+    assert asked.closes.max() == pytest.approx(9.5, abs=0.01)
+    weak = cdx.recommend(found, catalogue(two[0], programme("d", ("PHY.S.01", 3))), wishes={"1": ["d"]})
+    assert (chosen(weak), weak.unmet) == (["a"], {"1": {"d": "closes_less"}})
+    both = profiles(PHY_S_01=["confirmed"], PHY_S_02=["confirmed"])
+    heavy = cdx.recommend(both, catalogue(two[0], two[2]), hours=10, weights={"PHY.S.02": 3})
+    assert chosen(heavy) == ["c"]
+
+
+def test_seats_go_where_they_close_most_and_the_rest_wait_in_order_of_need() -> None:
+    found = profiles(PHY_S_01=["confirmed"] * 4)
+    percent = found.percent.copy()
+    percent[:, [c.code for c in found.competencies].index("PHY.S.01")] = [55, 30, 58, 45]
+    found = replace(found, percent=percent, percent_low=percent - 5, percent_high=percent + 5)
+    routes = cdx.recommend(found, catalogue(programme("one", ("PHY.S.01", 60), seats=1)))
+    assert routes.to_frame()["person"].tolist() == ["2"]
+    assert routes.waiting == {"one": ("4", "1", "3")}
+    poor = cdx.recommend(found, catalogue(programme("one", ("PHY.S.01", 60), price=10)), budget=25)
+    assert sorted(poor.to_frame()["person"]) == ["2", "4"]
+    same = replace(found, percent=np.full_like(percent, 40.0), percent_low=percent * 0 + 35, percent_high=percent * 0 + 45)
+    tied = [
+        cdx.recommend(one, catalogue(programme("one", ("PHY.S.01", 60), seats=0))).waiting["one"]
+        for one in (same, same.select(["3", "1", "4", "2"]))
+    ]
+    assert tied[0] == tied[1]  # by the person's id alone
+
+
+def test_a_person_alone_has_the_route_of_the_table_and_twice_the_same_bytes() -> None:
+    whole = load_catalogue("synthetic")
+    free = whole.model_copy(update={"programmes": tuple(p.model_copy(update={"seats": None}) for p in whole.programmes)})
+    made = diagnosed("mathematics", 12)
+    together = cdx.recommend(made, free)
+    assert together.to_json() == cdx.recommend(made, free).to_json()
+    for person in made.persons[:6]:
+        alone = cdx.recommend(made.select([person]), free).to_frame()
+        table = together.to_frame()
+        assert alone.values.tolist() == table[table["person"] == person].values.tolist()
+
+
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    cdx.recommend(diagnosed("mathematics", 60), load_catalogue("synthetic"), budget=200_000)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_findings_say_what_the_numbers_rest_on() -> None:
+    routes = cdx.recommend(diagnosed("mathematics", 12), load_catalogue("synthetic"))
+    assert [f.code for f in routes.findings] == ["routes.synthetic", "routes.assumed", "routes.nothing_unseen"]
+    effect = Effect(competency="PHY.S.01", gain=9, status="measured")
+    measured = programme("m", ("PHY.S.01", 9)).model_copy(update={"brings": (effect,)})
+    assert not cdx.recommend(replace(profiles(PHY_S_01=["not_found"])), catalogue(measured)).findings
+
+
+def test_the_shipped_catalogue_is_synthetic_and_serves_every_category() -> None:
+    whole = load_catalogue("synthetic")
+    framework = cdx.load_framework("teacher")
+    assert whole.synthetic
+    assert len(whole.programmes) >= 120
+    live = {n.code for n in framework.nodes if n.kind == "category" and not n.replaced_by} - {"GEN"}
+    served = {c for one in whole.programmes for c in one.categories}
+    assert served == live
+    assert len(served) >= 13
+    assert {one.kind for one in whole.programmes} == {"programme", "internship", "mentoring", "community", "self_study"}
+    for code in served:
+        mine = {e.competency for one in whole.programmes if code in one.categories for e in one.brings}
+        leaves = {n.code for n in framework.nodes if n.kind == "domain" and framework.within(n.code, code)}
+        assert mine == leaves, code
+    assert all(e.status == "assumed" for one in whole.programmes for e in one.brings)
+
+
+def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
+    found = profiles(PHY_S_01=["confirmed"])
+    good = programme("a", ("PHY.S.01", 5))
+    calls: list[tuple[str, Any]] = [
+        ("routes.unknown", lambda: cdx.recommend(found, catalogue(programme("a", ("PHY.X", 5))))),
+        ("routes.unknown", lambda: cdx.recommend(found, catalogue(programme("a", ("PEO.S.01", 5))))),
+        ("routes.unknown", lambda: cdx.recommend(found, catalogue(good), weights={"PHY.X": 1})),
+        ("routes.unknown", lambda: cdx.recommend(found, catalogue(good), wishes={"nobody": ["a"]})),
+        ("routes.unknown", lambda: cdx.recommend(found, catalogue(good), wishes={"1": ["b"]})),
+        ("routes.negative", lambda: cdx.recommend(found, catalogue(good), hours=-1)),
+        ("routes.negative", lambda: cdx.recommend(found, catalogue(good), weights={"PHY.S.01": float("nan")})),
+        ("errors.argument", lambda: cdx.recommend(found, {"programmes": []})),  # type: ignore[arg-type]
+    ]
+    for code, call in calls:
+        with pytest.raises(RouteError) as caught:
+            call()
+        assert caught.value.code == code
+    document = catalogue(good).model_dump(mode="json", exclude_none=True)
+    for change, told in (
+        ({"programmes": [document["programmes"][0]] * 2}, "named twice: a"),
+        ({"programmes": [document["programmes"][0] | {"start": "2027-01-05"}]}, "starts 2027-01-05 and ends None"),
+        ({"programmes": [document["programmes"][0] | {"brings": document["programmes"][0]["brings"] * 2}]}, "PHY.S.01"),
+        ({"programmes": [document["programmes"][0] | {"hours": -1}]}, r"programmes\[0\]\.hours"),
+        ({"surprise": 1}, "surprise"),
+    ):
+        (tmp_path / "own.json").write_text(json.dumps(document | change), encoding="utf-8")
+        with pytest.raises(BankError, match=told):
+            load_catalogue(tmp_path / "own.json")
+    (tmp_path / "own.json").write_text(json.dumps(document), encoding="utf-8")
+    assert load_catalogue(str(tmp_path / "own.json")).digest == catalogue(good).digest
+    with pytest.raises(BankError, match="no catalogue of programmes 'none'"):
+        load_catalogue("none")
+    assert {*WHY} >= {"hours", "seats", "ask_again"}
