@@ -27,6 +27,7 @@ NAMES = (
     "physics",
     "primary",
     "russian",
+    "social_studies",
 )
 
 
