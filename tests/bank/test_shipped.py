@@ -22,6 +22,7 @@ NAMES = (
     "heads",
     "history",
     "informatics",
+    "life_safety",
     "mathematics",
     "physical_education",
     "physics",
