@@ -163,6 +163,9 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> pd.
 
     if not text:
         return pd.DataFrame(columns=range(width), dtype=object)
+    quick = _plain_body(text, mark, width) if _has_plain_lines(text, mark) else None
+    if quick is not None:
+        return quick
     shape: dict[str, Any] = {"header": None, "names": range(width), "index_col": False, "dtype": object}
     try:
         with warnings.catch_warnings():
@@ -182,6 +185,37 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> pd.
     return frame
 
 
+def _has_plain_lines(text: str, mark: str) -> bool:
+    """Tell whether every row is a line, and every quotation mark the first or the last sign of a cell."""
+    signs = np.frombuffer(f"\n{text}\n".encode(), dtype=np.uint8)
+    lines, quotes = np.flatnonzero(signs == ord("\n")), np.flatnonzero(signs == ord('"'))
+    opened, closed, ends = quotes[::2], quotes[1::2], np.isin(signs, [*b"\r\n", ord(mark)])
+    if len(opened) > len(closed) or text.count("\r") > text.count("\r\n"):
+        return False
+    at_ends = ends[opened - 1].all() and ends[closed + 1].all()
+    return bool(at_ends and np.array_equal(np.searchsorted(lines, opened), np.searchsorted(lines, closed)))
+
+
+def _plain_body(text: str, mark: str, width: int) -> pd.DataFrame | None:
+    """Return rows of equal length, a line each, their columns factorised while they are read; None where they are not such."""
+    try:
+        import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
+        from pyarrow import csv as arrow
+    except ImportError:
+        return None
+    names, texts = [str(k) for k in range(width)], pa.dictionary(pa.int32(), pa.string())
+    try:
+        table = arrow.read_csv(
+            pa.py_buffer(text.encode()),
+            read_options=arrow.ReadOptions(column_names=names, use_threads=False, block_size=len(text) * 4 + 1),
+            parse_options=arrow.ParseOptions(delimiter=mark),
+            convert_options=arrow.ConvertOptions(column_types=dict.fromkeys(names, texts), strings_can_be_null=False),
+        )
+    except (pa.ArrowInvalid, OverflowError):
+        return None
+    return table.to_pandas().set_axis(range(width), axis=1)
+
+
 def _too_long(path: Path, sizes: Mapping[str, str], mark: str) -> ResponsesError:
     shown = phrase("responses.tab") if mark == "\t" else repr(mark)
     return ResponsesError("responses.row_too_long", path=path, sizes=sizes, shown=shown)
@@ -194,6 +228,7 @@ def _unclosed(path: Path, line: int) -> ResponsesError:
 def _refuse_other_mark(path: Path, frame: pd.DataFrame, mark: str, columns: int, skip: int) -> None:
     """Raise when a row is one cell that another delimiter splits into the columns of the header."""
     alone = frame[frame[1].to_numpy() == ""] if columns > TWO_COLUMNS else frame[:0]
+    alone = alone[[len(str(cell)) >= columns - 1 for cell in alone[0]]]
     for row, (cell, *rest) in zip(alone.index, alone.itertuples(index=False), strict=True):
         other = next((d for d in DELIMITERS if d != mark and str(cell).count(d) == columns - 1), None)
         if other and not any(isinstance(c, str) and c for c in rest):

@@ -30,6 +30,7 @@ LONGEST_NAME = 40
 YEARS, ADULT = 5, 2000
 """Dates that lie so many years apart, most of them before this year, are birth dates."""
 
+_SHORT = re.compile(r"(?:[^\W\d_]{0,2}\d{0,5}(?:\n|\Z))*+")  # cells in which nothing personal has room
 _BARE_PHONE = re.compile(r"[78]?9\d{9}")
 _DIGITS = re.compile(r"\D*+(?:\d\D*+){10,12}")
 _WORD = r"[A-ZА-ЯЁ][a-zа-яё]+(?:-[A-ZА-ЯЁ][a-zа-яё]+)?"
@@ -88,7 +89,8 @@ def _inside(column: Column) -> ColumnKind | None:
     """Return what the heading or any cell holds for certain; a signature is none of the persons'."""
     if (what := personal_in(column.name)) is not None and (what != "name" or len(column.name) < LONGEST_NAME):
         return what
-    kinds = {what: cell for cell in column.vocabulary if (what := personal_in(cell)) and not is_signature(cell)}
+    some = () if _SHORT.fullmatch("\n".join(column.vocabulary)) else column.vocabulary
+    kinds = {what: cell for cell in some if (what := personal_in(cell)) and not is_signature(cell)}
     if set(kinds) == {"name"} and " " in kinds["name"] and _share(column.vocabulary, names_a_person) < 0.5:
         return "name in a comment"
     return next((kind for kind in kinds if kind != "name"), "name" if kinds else None)
