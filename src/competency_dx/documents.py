@@ -42,11 +42,8 @@ class JsonDocument(ABC):
     def from_json(cls, text: str) -> Self:
         """Read a document written by `to_json`.
 
-        Raises
-        ------
-        DocumentError
-            When the text is not JSON, of another kind, of a schema version this library does not read, or not as `json_schema`
-            says (the path of the field is named), or what it holds does not fit together.
+        Raises `DocumentError` when the text is not JSON, of another kind, of a schema version this library does not read, or not
+        as `json_schema` says (the path of the field is named), or what it holds does not fit together.
         """
         document = parse_json(text)
         version = check_head(document, cls.kind, (cls.schema_version, *cls.earlier_versions))
@@ -66,10 +63,7 @@ class JsonDocument(ABC):
     def from_jsonl(cls, file: str | Path) -> Iterator[Self]:
         """Read JSON lines, one document a line, each when it is asked for.
 
-        Raises
-        ------
-        DocumentError
-            When the file is not there or no text, or a line is no such document; its number is named.
+        Raises `DocumentError` when the file is not there or no text, or a line is no such document; its number is named.
         """
         n = 0
         try:
@@ -135,10 +129,7 @@ def check_head(document: object, kind: str, versions: Sequence[int]) -> int:
 def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - checked where it is read
     """Return the content of a JSON text.
 
-    Raises
-    ------
-    DocumentError
-        When it is none, holds half letters or what is no number, or names a field twice in one object.
+    Raises `DocumentError` when it is none, holds half letters or what is no number, or names a field twice in one object.
     """
     try:
         whole = text.decode() if isinstance(text, bytes) else text

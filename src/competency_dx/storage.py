@@ -46,10 +46,7 @@ SETTLED = 3600.0  # seconds after which an unfinished file has no writer any mor
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield the name to write to; what stands there becomes the file when the block ends, and nothing does when it fails.
 
-    Raises
-    ------
-    StorageError
-        When the file cannot be written: no space, no permission, no such folder.
+    Raises `StorageError` when the file cannot be written: no space, no permission, no such folder.
     """
     target = _named(path)
     draft = target.with_name(f".{target.name}{PARTIAL}{uuid4().hex[:12]}")
@@ -78,10 +75,7 @@ def whole_folder(folder: str | Path, *, replaced: Callable[[str], bool]) -> Iter
 
     What else stood in the old folder is kept, but for the files that are `replaced` (told by their path inside it).
 
-    Raises
-    ------
-    StorageError
-        When another process keeps writing the same folder, or it cannot be written.
+    Raises `StorageError` when another process keeps writing the same folder, or it cannot be written.
     """
     target = Path(os.path.realpath(_named(folder)))
     draft = f".{target.name}{PARTIAL}{uuid4().hex[:12]}"
@@ -111,10 +105,7 @@ def whole_folder(folder: str | Path, *, replaced: Callable[[str], bool]) -> Iter
 def only_writer(folder: str | Path) -> Iterator[None]:
     """Hold the lock of a folder, which is made where it is not there, while its files are read and written anew.
 
-    Raises
-    ------
-    StorageError
-        When another process keeps the lock, or the folder cannot be written.
+    Raises `StorageError` when another process keeps the lock, or the folder cannot be written.
     """
     target = Path(folder)
     with _as_storage_error(target):

@@ -137,10 +137,6 @@ def simulate_adaptive(
         At most so many items.
     least_gain : float, default 0.02
         Least promise of the items that are left.
-
-    Returns
-    -------
-    AdaptiveSimulation
     """
     if most < 1 or not 0 <= least_gain < np.inf:
         raise DiagnosisError("adaptive.limits", most=most, least_gain=least_gain)

@@ -28,10 +28,7 @@ ATTEMPTS = 20
 def load_framework(name_or_path: str | Path) -> CompetencyFramework:
     """Load a competency framework: a shipped one by name (``"teacher"``) or a YAML file by path.
 
-    Raises
-    ------
-    BankError
-        When there is no such framework or it is not well formed; the place is named.
+    Raises `BankError` when there is no such framework or it is not well formed; the place is named.
     """
     path = locate(name_or_path, within="frameworks/{}.yaml", shipped=shipped_frameworks(), what="bank.what_framework")
     with reading(path, BankError):

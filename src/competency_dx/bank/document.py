@@ -94,10 +94,7 @@ def fault_sentence(fault: Mapping[str, Any], place: str | Mapping[str, str]) -> 
 def parse(kind: type[D], data: object, source: str | Mapping[str, str]) -> D:
     """Validate plain data as a document; every fault is named by its path, for example ``items[3].key``.
 
-    Raises
-    ------
-    BankError
-        With one sentence per fault, five at most.
+    Raises `BankError` with one sentence per fault, five at most.
     """
     try:
         return kind.model_validate(data)

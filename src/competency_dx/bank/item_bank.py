@@ -150,10 +150,7 @@ class ItemBank(Result):
     def misconception_options(self, code: str) -> tuple[tuple[str, str], ...]:
         """Return item id and option code of every wrong option that is evidence of a misconception.
 
-        Raises
-        ------
-        BankError
-            When the bank does not declare it.
+        Raises `BankError` when the bank does not declare it.
         """
         if code not in self.misconceptions:
             raise BankError("bank.no_misconception", id=self.id, name=code, misconceptions=self.misconceptions)
@@ -182,10 +179,8 @@ class ItemBank(Result):
         of answers, date. Items of another subject keep their parameters and their population. New records get a date: the one
         given, today's without one.
 
-        Raises
-        ------
-        BankError
-            When the calibration has other items or competencies than the bank, or would leave parameters of two scales in it.
+        Raises `BankError` when the calibration has other items or competencies than the bank, or would leave parameters of two
+        scales in it.
         """
         if not hasattr(calibration, "bank_records"):
             raise BankError("bank.not_a_calibration", given=type(calibration).__name__)
@@ -354,10 +349,7 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
     Beside each YAML file stands its compiled form, which `load_bank` reads as long as the YAML has not been edited. The
     folder is exchanged as a whole: a reader sees the old bank or the new one. Other files in it stay.
 
-    Raises
-    ------
-    StorageError
-        When the folder cannot be written or another process is writing it.
+    Raises `StorageError` when the folder cannot be written or another process is writing it.
     """
     from competency_dx.bank.bank_file import compiled, compiled_path, write_yaml
     from competency_dx.bank.parameter_record import write_parameters

@@ -57,11 +57,8 @@ class ParameterRecord(Document):
 def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
     """Read the CSV text of a parameters file.
 
-    Raises
-    ------
-    BankError
-        When a column is missing or there twice, a row has another number of cells, a number cannot be read (the row and column
-        are named), a step is missing or an item repeats.
+    Raises `BankError` when a column is missing or there twice, a row has another number of cells, a number cannot be read (the
+    row and column are named), a step is missing or an item repeats.
     """
     text = text.removeprefix("\ufeff")
     head = text.partition("\n")[0]  # a Russian spreadsheet program writes semicolons and decimal commas

@@ -74,12 +74,8 @@ class BankRegistry:
 
         The same content may be published again: nothing but the alias moves.
 
-        Raises
-        ------
-        BankError
-            When this version is published with other content, or an id, version or alias is no name of a folder.
-        StorageError
-            When the folder cannot be written.
+        Raises `BankError` when this version is published with other content, or an id, version or alias is no name of a folder.
+        Raises `StorageError` when the folder cannot be written.
         """
         as_bank(bank)
         place = self._place(bank.id)
@@ -109,10 +105,7 @@ class BankRegistry:
     def roll_back(self, bank_id: str, *, alias: str = LATEST) -> str:
         """Let an alias point to where it pointed before and return the reference of that version.
 
-        Raises
-        ------
-        BankError
-            When there is no such bank or alias, or the alias has pointed nowhere else.
+        Raises `BankError` when there is no such bank or alias, or the alias has pointed nowhere else.
         """
         with only_writer(self._published(bank_id)):
             index = self._index(bank_id)

@@ -43,10 +43,7 @@ class Scene(NamedTuple):
 def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Marginal:
     """Return the likelihood to maximise.
 
-    Raises
-    ------
-    CalibrationError
-        When the way of integrating asked for does not fit the items.
+    Raises `CalibrationError` when the way of integrating asked for does not fit the items.
     """
     known, sample = scene.known, scene.sample
     between = bool((known.loads.sum(axis=1) == 1).all())

@@ -81,10 +81,7 @@ def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
 
     A normal prior of slopes is replaced by one about zero with the same second moment: it does not favour any rotation.
 
-    Raises
-    ------
-    CalibrationError
-        When slopes are fixed or shared, or there are fewer than three items for each dimension.
+    Raises `CalibrationError` when slopes are fixed or shared, or there are fewer than three items for each dimension.
     """
     D = items.n_slopes
     place = items.place[:, :D]
@@ -224,10 +221,7 @@ class FactorSolution(Result):
 def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorSolution:
     """Rotate the loadings of an exploratory calibration, as `Exploratory` asked for or by another method.
 
-    Raises
-    ------
-    CalibrationError
-        When the dimensions of the calibration are not orthonormal, so that there is nothing to rotate.
+    Raises `CalibrationError` when the dimensions of the calibration are not orthonormal, so that there is nothing to rotate.
     """
     p = calibration.parameters
     D = p.slopes.shape[1]

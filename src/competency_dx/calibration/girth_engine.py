@@ -88,10 +88,7 @@ class GirthEstimates(NamedTuple):
 def girth_family(families: Sequence[str]) -> str:
     """Return the one family as which girth can estimate items of these families together.
 
-    Raises
-    ------
-    CalibrationError
-        When girth has no working function for them.
+    Raises `CalibrationError` when girth has no working function for them.
     """
     asked = set(families)
     beside = asked - {"2PL"}  # 2PL items are GRM and GPCM items of two categories
@@ -120,10 +117,7 @@ def girth_estimates(
     of Rasch, 1PL, 2PL, GRM and GPCM; 2PL with missing answers goes by ``pcm_mml``, which does not set thresholds from shares.
     `items` are ids for the sentences of errors, which otherwise give column numbers.
 
-    Raises
-    ------
-    CalibrationError
-        When girth has no function for the family, an item lacks variation, or girth fails.
+    Raises `CalibrationError` when girth has no function for the family, an item lacks variation, or girth fails.
     """
     girth_family([family])
     present = category_counts(codes, observed, int(n_categories.max())) > 0

@@ -130,10 +130,7 @@ def distinct_patterns(codes: Codes, observed: Bools) -> tuple[Patterns, Ints]:
 def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str], method: ClassificationML) -> ClassProblem:
     """Return the problem of scores (P, I) of 0 and 1 with the mask of answers; persons without answers are left out.
 
-    Raises
-    ------
-    CalibrationError
-        When there are too many permissible profiles, or too few attributes for the distribution.
+    Raises `CalibrationError` when there are too many permissible profiles, or too few attributes for the distribution.
     """
     A = len(q.attributes)
     least = LEAST_ATTRIBUTES[method.attribute_distribution]

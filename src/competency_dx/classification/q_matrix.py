@@ -35,10 +35,7 @@ class QMatrix:
 def read_q_matrix(frame: pd.DataFrame) -> QMatrix:
     """Return the Q-matrix of a frame items x attributes of 0 and 1, item ids in the index or in a column `item`.
 
-    Raises
-    ------
-    CalibrationError
-        When entries are not 0 or 1, ids repeat, or an item measures nothing.
+    Raises `CalibrationError` when entries are not 0 or 1, ids repeat, or an item measures nothing.
     """
     table = frame.set_index("item") if "item" in frame.columns else frame
     items, attributes = [str(i) for i in table.index], [str(a) for a in table.columns]

@@ -49,7 +49,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as fault:
-        return _fault(_of_system(fault, language))
+        return _fault(CommandError("cli.system", path=fault.filename or "", why=why_of(fault)).text(language).removeprefix(": "))
     finally:
         SPELLING.reset(spelling)
 
@@ -85,11 +85,6 @@ def _usage(fault: Exception, language: LanguageCode) -> str:
     path = context.command_path if context is not None else NAME
     sentence = usage_in(language, " ".join(told.replace("Value error, ", "").split()).rstrip("."))
     return result_words("cli", language)("see", sentence=sentence, path=path)
-
-
-def _of_system(fault: OSError, language: LanguageCode) -> str:
-    """Return what the system refuses, with the file and what to do."""
-    return CommandError("cli.system", path=fault.filename or "", why=why_of(fault)).text(language).removeprefix(": ")
 
 
 def _fault(sentence: str) -> int:

@@ -62,10 +62,6 @@ def diagnose(
         Where the persons come from: None is the bank's population, `Cohort()` estimates it from these persons; a normal one
         names the leaves of the bank, and nothing of it is uncertain; that of other profiles is their `population`.
 
-    Returns
-    -------
-    DeficitProfiles
-
     Raises
     ------
     BankError, ResponsesError, ScoringError, DiagnosisError

@@ -81,10 +81,7 @@ class _Fit(NamedTuple):
 def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> LeafPopulations:
     """Return the population estimated from the answers of persons whose plan `made` stands on the bank's.
 
-    Raises
-    ------
-    DiagnosisError
-        When too few persons have answers.
+    Raises `DiagnosisError` when too few persons have answers.
     """
     from scipy.optimize import minimize
 

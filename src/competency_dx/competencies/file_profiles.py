@@ -142,10 +142,6 @@ def diagnose_file(
     executor : concurrent.futures.Executor or None
         Where blocks are diagnosed (processes, a cluster's ``get_executor()``); None is here, one after the other.
 
-    Returns
-    -------
-    FileProfiles
-
     Raises
     ------
     MissingDependencyError

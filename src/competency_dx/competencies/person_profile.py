@@ -161,10 +161,7 @@ class Profile(JsonDocument):
     def issue(self, on: date | str, *, standing: Standing = "final", supersedes: Profile | None = None) -> Self:
         """Return the profile as issued on a day, or at a time, and in the place of which earlier one.
 
-        Raises
-        ------
-        DiagnosisError
-            When that is no ISO 8601 date or time, or the earlier profile is another person's.
+        Raises `DiagnosisError` when that is no ISO 8601 date or time, or the earlier profile is another person's.
         """
         day = on.isoformat() if isinstance(on, date) else str(on)
         try:
@@ -255,7 +252,10 @@ class Profile(JsonDocument):
                 )
                 for held in document["misconceptions"]
             ),
-            ask_next=tuple(_bare_fact(item) for item in document["ask_next"]),
+            ask_next=tuple(
+                ItemFact(item=item, title=Text(ru=item), topics=(), competencies=(), max_score=0, difficulty=math.nan, status="")
+                for item in document["ask_next"]
+            ),
             findings=decode(tuple[Finding, ...], document["findings"], "profile.findings"),
             provenance=decode(Provenance, document["provenance"], "profile.provenance"),
         )
@@ -295,11 +295,6 @@ def _evidence(item: str, row: Sequence[Any]) -> Evidence:
         treated_as=treated[0] if treated else "answered",
         influence=float(influence),
     )
-
-
-def _bare_fact(item: str) -> ItemFact:
-    """Return what is known of an item without its bank."""
-    return ItemFact(item=item, title=Text(ru=item), topics=(), competencies=(), max_score=0, difficulty=math.nan, status="")
 
 
 def _lineage(code: str, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:

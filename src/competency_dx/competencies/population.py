@@ -55,10 +55,7 @@ class LeafPopulations:
     def of(self, leaves: tuple[str, ...]) -> LeafPopulations:
         """Return the populations of the first leaves.
 
-        Raises
-        ------
-        DiagnosisError
-            When these are others.
+        Raises `DiagnosisError` when these are others.
         """
         D = len(leaves)
         if self.leaves[:D] != leaves:
@@ -108,10 +105,7 @@ Stated = BankPopulation | NormalPopulation | LeafPopulations | None
 def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopulations:
     """Return the populations that a bank, or what is stated in its place, gives to the leaves.
 
-    Raises
-    ------
-    DiagnosisError
-        When a stated population or a matrix of correlations does not name the leaves.
+    Raises `DiagnosisError` when a stated population or a matrix of correlations does not name the leaves.
     """
     if isinstance(stated, LeafPopulations):
         return stated.of(units.leaf_codes)

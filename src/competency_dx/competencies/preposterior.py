@@ -55,10 +55,7 @@ class LeafOutlook(NamedTuple):
 def outlook_of(profiles: DeficitProfiles, bank: ItemBank) -> tuple[LeafOutlook, Plan]:
     """Return the outlook of profiles and the plan of their bank, from the answers and the population that the profiles keep.
 
-    Raises
-    ------
-    DiagnosisError
-        When the profiles were not made with this bank.
+    Raises `DiagnosisError` when the profiles were not made with this bank.
     """
     stated = profiles.provenance.inputs.get("bank", "").split()
     if stated[-1:] != [bank.digest]:

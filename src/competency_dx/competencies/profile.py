@@ -135,10 +135,7 @@ class DeficitProfiles(Result):
     def select(self, persons: Iterable[str]) -> Self:
         """Return the profiles of chosen persons in the order given.
 
-        Raises
-        ------
-        DiagnosisError
-            When one of them is not there.
+        Raises `DiagnosisError` when one of them is not there.
         """
         if not isinstance(persons, Iterable) or isinstance(persons, str):
             raise wrong_type(DiagnosisError, "persons", persons, list, tuple)
@@ -252,10 +249,7 @@ class DeficitProfiles(Result):
 
         They are estimated from all persons together, and so depend on the others as conclusions do not.
 
-        Raises
-        ------
-        DiagnosisError
-            When the result has none of these persons.
+        Raises `DiagnosisError` when the result has none of these persons.
         """
         place = {str(person): k for k, person in enumerate(found.persons)}
         rows = np.array([place.get(str(person), -1) for person in self.persons])
@@ -268,10 +262,7 @@ class DeficitProfiles(Result):
     def with_next_items(self, found: NextItems) -> Self:
         """Return the profiles with the items that `next_items` would ask these persons.
 
-        Raises
-        ------
-        DiagnosisError
-            When they are those of other persons or of another bank.
+        Raises `DiagnosisError` when they are those of other persons or of another bank.
         """
         place = {fact.item: k for k, fact in enumerate(self.items)}
         if found.persons.tolist() != self.persons.tolist() or any(q.item not in place for q in found.questions):

@@ -50,10 +50,7 @@ class Units:
 def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
     """Return the units of a bank; a leaf without items in the reference set uses all its items.
 
-    Raises
-    ------
-    DiagnosisError
-        When no item with parameters carries a competency that can be reported.
+    Raises `DiagnosisError` when no item with parameters carries a competency that can be reported.
     """
     leaf_of = [bank.leaves.get(item) for item in parameters.items]
     lines = [[n.code for n in bank.framework.lineage(code)] if code else [] for code in leaf_of]

@@ -31,10 +31,7 @@ LEAST_MASS = 1e-12
 def fit_histogram(start: Marginal, families: list[str], method: Control) -> tuple[Marginal, Fit, Finding]:
     """Return the likelihood with its histogram, the fit, and what is to be said of it.
 
-    Raises
-    ------
-    CalibrationError
-        For families other than those whose predictor is a θ + d.
+    Raises `CalibrationError` for families other than those whose predictor is a θ + d.
     """
     strange = sorted({f for f in families if FAMILIES[f].steps in {"category", "location"}})
     if strange:

@@ -284,10 +284,7 @@ def best_of(likelihood: Marginal, method: Control) -> tuple[Fit, tuple[Finding, 
 def telling(method: Control) -> Iterator[Progress]:
     """Give the function to call after each E-step with its number, log-likelihood and the change of the objective.
 
-    Raises
-    ------
-    CalibrationError
-        When a bar is asked for and tqdm is not installed.
+    Raises `CalibrationError` when a bar is asked for and tqdm is not installed.
     """
     if method.progress != "bar":
         yield method.progress or _silent

@@ -148,10 +148,7 @@ def product_grid_likelihood(
 ) -> Marginal:
     """Return the likelihood of answers to items with D ≤ 4 slopes a row, on a product grid, as `one_dimension_likelihood`.
 
-    Raises
-    ------
-    CalibrationError
-        With more than four dimensions, or where the Q-matrix leaves slopes unidentified.
+    Raises `CalibrationError` with more than four dimensions, or where the Q-matrix leaves slopes unidentified.
     """
     D = items.n_slopes
     if D not in POINTS:

@@ -72,10 +72,6 @@ def compare_groups(
     draws : int
         Number of draws, at least 100.
 
-    Returns
-    -------
-    GroupReport
-
     Raises
     ------
     GroupError

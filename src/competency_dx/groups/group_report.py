@@ -109,10 +109,7 @@ class GroupReport(Result):
     def of(self, group: str = ALL) -> pd.DataFrame:
         """Return the rows of one group, the whole by default.
 
-        Raises
-        ------
-        GroupError
-            When there is no such group.
+        Raises `GroupError` when there is no such group.
         """
         if group not in self.groups:
             raise GroupError("groups.no_group", group=group, groups=[g for g in self.groups if g])

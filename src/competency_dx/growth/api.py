@@ -64,10 +64,6 @@ def measure_growth(
         Programmes with fewer persons are not shown.
     draws : int, default 400
 
-    Returns
-    -------
-    Growth
-
     Raises
     ------
     GrowthError

@@ -178,10 +178,7 @@ class MisconceptionEvidence(Result):
     def explain(self, person: str, code: str, language: str = "en") -> str:
         """Return in one sentence what can be said of a person and a misconception, and why.
 
-        Raises
-        ------
-        ScoringError
-            When the person or the misconception is not in the result.
+        Raises `ScoringError` when the person or the misconception is not in the result.
         """
         people = self.persons.tolist()
         if person not in people or code not in self.misconceptions:

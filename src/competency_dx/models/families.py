@@ -177,10 +177,7 @@ POLYTOMOUS_INSTEAD = {"Rasch": "PCM", "1PL": "PCM"}
 def family(name: str) -> Family:
     """Return the family of this name.
 
-    Raises
-    ------
-    ModelError
-        When there is none, naming those there are.
+    Raises `ModelError` when there is none, naming those there are.
     """
     try:
         return FAMILIES[name]
@@ -191,10 +188,7 @@ def family(name: str) -> Family:
 def family_for(name: str, n_categories: int, item: str) -> Family:
     """Return the family an item goes under, given its number of categories.
 
-    Raises
-    ------
-    ModelError
-        When a dichotomous family meets an item with more than two categories.
+    Raises `ModelError` when a dichotomous family meets an item with more than two categories.
     """
     chosen = family(name)
     if n_categories == 2:

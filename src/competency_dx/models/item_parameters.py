@@ -295,10 +295,7 @@ def bank_parameters(bank: ItemBank) -> ItemParameters:
     The covariance follows from the standard errors of a, b, c and u by the delta method, all taken as independent
     (the file keeps no covariances).
 
-    Raises
-    ------
-    ModelError
-        When no item has parameters, or an item's family is unknown or not kept in banks.
+    Raises `ModelError` when no item has parameters, or an item's family is unknown or not kept in banks.
     """
     records = bank.parameters
     if not records:

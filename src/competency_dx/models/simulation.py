@@ -83,10 +83,7 @@ def simulate(parameters: ItemBank | Calibrated | ItemParameters, persons: int | 
 def abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Generator) -> Floats:
     """Return θ as given, or drawn from the population: (P,) in logits for one competency, (P, D) for several.
 
-    Raises
-    ------
-    ModelError
-        As `simulate`.
+    Raises `ModelError` as `simulate`.
     """
     D, population = len(known.dimensions), known.population
     if isinstance(persons, int | np.integer):

@@ -41,10 +41,7 @@ class Matched(NamedTuple):
 def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
     """Return the item parameters of a bank or a calibration, of its reference group where they differ between groups.
 
-    Raises
-    ------
-    ScoringError
-        When something else is given.
+    Raises `ScoringError` when something else is given.
     """
     if isinstance(source, ItemBank):
         return bank_parameters(source)
@@ -65,10 +62,7 @@ def as_calibration(source: object) -> Calibration | None:
 def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
     """Refuse several competencies where a verb is about one.
 
-    Raises
-    ------
-    ScoringError
-        When the calibration has several dimensions.
+    Raises `ScoringError` when the calibration has several dimensions.
     """
     calibration = as_calibration(parameters)
     if calibration is not None and len(calibration.population.dimensions) > 1:
@@ -100,10 +94,7 @@ def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibrat
 def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) -> Matched:
     """Match by item id; items without parameters are left out and said so.
 
-    Raises
-    ------
-    ScoringError
-        When no item matches, or a score is higher than the item's parameters provide for.
+    Raises `ScoringError` when no item matches, or a score is higher than the item's parameters provide for.
     """
     codes, observed = data.effective(policy)
     if any(parameters.options) and data.answers is not None:

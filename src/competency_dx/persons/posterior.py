@@ -108,10 +108,7 @@ class Posterior:
 def posterior_of(matched: Matched, known: ItemParameters, method: EAP = DEFAULT_METHOD) -> Posterior:
     """Return the posterior of matched persons under the population of the item parameters.
 
-    Raises
-    ------
-    ScoringError
-        When items measure several of more than three competencies and no dimension reduction fits.
+    Raises `ScoringError` when items measure several of more than three competencies and no dimension reduction fits.
     """
     return Posterior(
         persons=matched.persons,

@@ -28,10 +28,7 @@ Divisions = Sequence[tuple[str, Sequence[Group]]]
 def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
     """Return how a cohort is written without its persons.
 
-    Raises
-    ------
-    ReportError
-        When there are conclusions about too few persons for anything to be shown.
+    Raises `ReportError` when there are conclusions about too few persons for anything to be shown.
     """
     concluded = int((profiles.n_items > 0).any(axis=1).sum())
     if concluded < SMALLEST:
@@ -48,7 +45,12 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
 
     def further() -> Iterator[tuple[str, bytes]]:
         for name, group in shown:
-            values = {"s": s, "group": _named(name, group, s), "n": count(group.n, language), "rows": _rows(group, s)}
+            values = {
+                "s": s,
+                "group": f"{column_title(name, s.language)}: {named(group.name, s.language)}",
+                "n": count(group.n, language),
+                "rows": _rows(group, s),
+            }
             yield f"{GROUPS}/{files[f'{name}-{group.name}']}.html", render("group.html", language, values).encode()
 
     table = _table(profiles, found, s)
@@ -61,10 +63,6 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
         further=further,
         frames=lambda: [frame(**table).astype({"n": "Int64"})],
     )
-
-
-def _named(name: str, group: Group, s: ReportContext) -> str:
-    return f"{column_title(name, s.language)}: {named(group.name, s.language)}"
 
 
 def _rows(group: Group, s: ReportContext) -> list[tuple[str, ...]]:

@@ -81,10 +81,7 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     Further blocks of rows of the same source are then read by the same decisions: which column is the person, which are
     items, whether the cells hold answers or points. Their unreadable cells are left out, however many a block has.
 
-    Raises
-    ------
-    ResponsesError
-        When the table cannot be read without guessing, or has one row per answer.
+    Raises `ResponsesError` when the table cannot be read without guessing, or has one row per answer.
     """
     from competency_dx.responses.reading.pivot import long_columns
     from competency_dx.responses.reading.roles import find_roles

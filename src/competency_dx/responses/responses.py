@@ -143,10 +143,7 @@ class Responses(Result):
         Persons without a follow-up were not given its items. An item in both tables keeps the answer of whichever has one;
         background columns keep what they say here.
 
-        Raises
-        ------
-        ResponsesError
-            When the follow-up has other persons, or an item was answered in both and not alike.
+        Raises `ResponsesError` when the follow-up has other persons, or an item was answered in both and not alike.
         """
         return joined_responses(self, follow_up)
 
@@ -305,10 +302,7 @@ def chosen_options(data: Responses, item: int, labels: tuple[str, ...] | None = 
 
     Without `labels` they are those that occur; options other than the given ones count as no choice.
 
-    Raises
-    ------
-    ResponsesError
-        When raw answers were not kept, or more than one option or none earns the points.
+    Raises `ResponsesError` when raw answers were not kept, or more than one option or none earns the points.
     """
     name = data.items[item]
     if data.answers is None:

@@ -89,10 +89,7 @@ class Catalogue(Document):
 def load_catalogue(name_or_path: str | Path) -> Catalogue:
     """Load a catalogue: a shipped one by name (``"synthetic"``), a YAML or JSON document by path.
 
-    Raises
-    ------
-    BankError
-        When there is no such catalogue or it is not well formed; the place is named.
+    Raises `BankError` when there is no such catalogue or it is not well formed; the place is named.
     """
     shipped = tuple(sorted(p.stem for p in (shipped_folder() / "catalogues").glob("*.yaml")))
     path = locate(name_or_path, within="catalogues/{}.yaml", shipped=shipped, what="bank.what_catalogue")

@@ -56,10 +56,6 @@ def score(
         Where the item parameters and the population come from. With a ClassCalibration scores are probabilities of mastery.
     method : EAP, MAP, ML, WLE or SumScore, default EAP()
 
-    Returns
-    -------
-    Scores
-
     Raises
     ------
     ScoringError

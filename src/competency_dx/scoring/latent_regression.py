@@ -53,12 +53,8 @@ def fit_latent_regression(flat: ExactPosterior, covariates: Covariates) -> Regre
 
     `flat` is the posterior under a flat population: its log weights are 0.
 
-    Raises
-    ------
-    ScoringError
-        When covariates are linearly dependent.
-    ConvergenceError
-        When 200 steps do not reach the maximum.
+    Raises `ScoringError` when covariates are linearly dependent. Raises `ConvergenceError` when 200 steps do not reach the
+    maximum.
     """
     names, design = covariates
     scale = np.sqrt((design**2).sum(axis=0))

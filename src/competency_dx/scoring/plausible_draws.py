@@ -153,10 +153,6 @@ def plausible_values(
     method : EAP
         Support points, carried item uncertainty and the policy for missing answers.
 
-    Returns
-    -------
-    PlausibleValues
-
     Raises
     ------
     ScoringError

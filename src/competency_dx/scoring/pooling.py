@@ -120,10 +120,6 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | N
         Degrees of freedom of the analysis of one complete data set, such as the number of persons less the number of
         coefficients; infinite gives Rubin's large-sample rule.
 
-    Returns
-    -------
-    Pooled
-
     Raises
     ------
     ScoringError

@@ -209,10 +209,6 @@ def reliability(
         which at most 256 stand for all (16 for sum scores).
     method : EAP
         Support points, carried item uncertainty and, for the persons, the policy for missing answers.
-
-    Returns
-    -------
-    Reliability
     """
     if not isinstance(method, EAP):
         raise ScoringError("scoring.no_support_points", method=method)

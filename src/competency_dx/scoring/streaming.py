@@ -164,10 +164,6 @@ def score_file(
     layout : Layout, optional
         What else is to be known about the table.
 
-    Returns
-    -------
-    FileScores
-
     Raises
     ------
     MissingDependencyError
@@ -205,12 +201,7 @@ def score_file(
 def complete_file(source: Path, target: Path) -> Iterator[Path]:
     """Hand out a path to write to, which takes the place of the target when everything was written.
 
-    Raises
-    ------
-    ScoringError
-        When source and target are the same file.
-    StorageError
-        When the target cannot be written.
+    Raises `ScoringError` when source and target are the same file. Raises `StorageError` when the target cannot be written.
     """
     if source.resolve() == target.resolve():
         raise ScoringError("scoring.same_file", source=source.name)
@@ -221,10 +212,7 @@ def complete_file(source: Path, target: Path) -> Iterator[Path]:
 def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, layout: Layout) -> Iterator[Responses]:
     """Yield the answers in a Parquet file block by block, under the ids that persons have in the file.
 
-    Raises
-    ------
-    ScoringError
-        When the file is not there, is no Parquet or has no rows, or no item matches.
+    Raises `ScoringError` when the file is not there, is no Parquet or has no rows, or no item matches.
     """
     bank = parameters if isinstance(parameters, ItemBank) else None
     plan, first = None, 1

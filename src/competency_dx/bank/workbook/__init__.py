@@ -28,12 +28,8 @@ def load_bank_workbook(path: str | Path) -> ItemBank:
     Spaces at the ends of codes, look-alike letters of the two alphabets, decimal commas and words of the lists in either
     language are read where they mean one thing. Rows of examples are not read.
 
-    Raises
-    ------
-    BankError
-        With every fault of the workbook, each with its cell (``Задания!F12``), what was expected and how to mend it.
-    StorageError
-        When the file cannot be read.
+    Raises `BankError` with every fault of the workbook, each with its cell (``Задания!F12``), what was expected and how to mend
+    it. Raises `StorageError` when the file cannot be read.
     """
     if not isinstance(path, str | Path):
         raise wrong_type(BankError, "path", path, str, Path)
@@ -49,12 +45,8 @@ def load_bank_workbook(path: str | Path) -> ItemBank:
 def save_bank_workbook(bank: ItemBank, path: str | Path, *, language: WorkbookLanguage = "ru") -> Path:
     """Write a bank as a workbook; `load_bank_workbook` gives the same bank.
 
-    Raises
-    ------
-    BankError
-        When something in the bank cannot be told by cells, such as a text longer than a cell holds; nothing is written.
-    StorageError
-        When the file cannot be written.
+    Raises `BankError` when something in the bank cannot be told by cells, such as a text longer than a cell holds; nothing is
+    written. Raises `StorageError` when the file cannot be written.
     """
     plain: dict[str, Any] = content_of(as_bank(bank))
     if is_shipped(bank.framework):

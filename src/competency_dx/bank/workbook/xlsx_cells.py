@@ -74,12 +74,7 @@ def address(row: int, column: int) -> str:
 def read_grids(path: Path) -> tuple[SheetGrid, ...]:
     """Return the sheets of an XLSX file in their order.
 
-    Raises
-    ------
-    BankError
-        When it is no such file.
-    LimitError
-        When it is too large.
+    Raises `BankError` when it is no such file. Raises `LimitError` when it is too large.
     """
     data = read_bytes(path)
 

@@ -213,7 +213,8 @@ def _plain_body(text: str, mark: str, width: int) -> pd.DataFrame | None:
         )
     except (pa.ArrowInvalid, OverflowError):
         return None
-    return table.to_pandas().set_axis(range(width), axis=1)
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.set_axis(range(width), axis=1)
 
 
 def _too_long(path: Path, sizes: Mapping[str, str], mark: str) -> ResponsesError:
@@ -346,7 +347,7 @@ def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
 
 def _parquet(path: Path) -> Table:
     try:
-        import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
+        import pyarrow as pa
         from pyarrow import parquet
     except ImportError:
         raise require("pyarrow", "io", path.name) from None

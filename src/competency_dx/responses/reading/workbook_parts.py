@@ -46,13 +46,8 @@ Fault = Literal["responses.formulas", "responses.sheet_errors"]
 def open_workbook(path: Path) -> Any:  # noqa: ANN401 - a workbook of a library that is loaded here only
     """Return a workbook that can be read without stopping the process.
 
-    Raises
-    ------
-    ResponsesError
-        When it is no workbook, or cells hold formulas without a value or spreadsheet errors: they would be read as empty.
-        ``#N/A`` is left to be read as a missing answer.
-    LimitError
-        When it, or a sheet of it, is too large.
+    Raises `ResponsesError` when it is no workbook, or cells hold formulas without a value or spreadsheet errors: they would be
+    read as empty. ``#N/A`` is left to be read as a missing answer. Raises `LimitError` when it, or a sheet of it, is too large.
     """
     try:
         from python_calamine import CalamineError, CalamineWorkbook
