@@ -544,7 +544,8 @@ def resultant_along_motion(item: Item) -> str:
 
     codes = {"вверх": "1", "вниз": "2", "равна нулю": "0"}
     said = [line.split("->") for line in lines(item) if "->" in line]
-    assert len(said) == 3
+    assert len(said) == 4
+    assert {answer.strip() for _, answer in said} == set(codes)
     assert all(rule(text) == codes[answer.strip()] for text, answer in said)
     return "".join(rule(line) for line in lines(item) if re.match(r"\d\)", line))
 
@@ -753,7 +754,7 @@ def density_report(item: Item) -> float:
     text = item["stimulus"]["text"]
     assert "ещё по три штриха" in text
     rows = {int(n): row for n, row in re.findall(r"\((\d)\) (.*)", text)}
-    step, v1, v2, volume, mass, density, si = (to_float(re.findall(NUMBER, rows[n])[-1 if n != 7 else -2]) for n in range(1, 8))
+    step, v1, v2, volume, mass, density, si = (to_float(re.findall(NUMBER, rows[n])[-1]) for n in (1, 2, 3, 4, 5, 6, 8))
     table = dict(zip(("стекло", "гранит", "алюмини"), numbers(text, "стекло #, гранит #, алюминий #"), strict=True))
     nearest = min(table, key=lambda name: abs(table[name] - density))
     right = (
@@ -763,8 +764,8 @@ def density_report(item: Item) -> float:
         volume == v2 - v1,
         mass == 50 + 20 + 2 + 0.5 + 0.2,
         abs(density - mass / volume) < 0.006,
-        si == density * 1000,
-        nearest in rows[8],
+        nearest in rows[7],
+        math.isclose(si, density * 1000),
     )
     return float(sum(right))
 
