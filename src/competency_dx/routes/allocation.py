@@ -90,7 +90,7 @@ def best(problem: RouteProblem, persons: Sequence[int], *, shared: bool) -> tupl
         if not pairs:
             return chosen, 0.0, 0.0
         rows, whole = LinearConstraint(matrix, -np.inf, upper), np.ones(len(value), dtype=np.int64)
-        options: Any = {"presolve": False} | (EXACT if len(pairs) <= SMALL else ROUGH)
+        options: Any = EXACT if len(pairs) <= SMALL else ROUGH
         found = milp(-value, integrality=whole, bounds=Bounds(0, 1), constraints=rows, options=options)
         x = np.zeros(len(value)) if found.x is None else found.x.round()
         for i, k, d in (pair for pair, taken in zip(pairs, x, strict=False) if taken):
@@ -112,6 +112,7 @@ def _program(
     pairs = [(i, int(k), int(d)) for i, p in enumerate(persons) for k, d in zip(*np.nonzero(problem.closes[p]), strict=True)]
     z = {pair: at for at, pair in enumerate(pairs)}
     x = {pair: len(z) + at for at, pair in enumerate(dict.fromkeys((i, k) for i, k, _ in pairs))}
+    edges = [(int(a), int(b)) for a, b in zip(*np.nonzero(problem.before), strict=True)]
     rows = [({at: 1.0, x[i, k]: -1.0}, 0.0) for (i, k, _), at in z.items()]
     for i, p in enumerate(persons):
         mine = {int(k): x[i, int(k)] for k in np.flatnonzero(problem.closes[p].any(axis=1))}
@@ -120,6 +121,9 @@ def _program(
         rows.append(({at: every[k].hours for k, at in mine.items()}, problem.hours))
         rows.append(({at: every[k].price for k, at in mine.items()}, problem.price))
         rows += [({mine[k]: 1.0, mine[m]: 1.0}, 1.0) for k in mine for m in mine if k < m and every[k].overlaps(every[m])]
+        late = [(k, m) for k in mine for m in mine if every[k].precedes(every[m])]  # the second cannot prepare for the first
+        held = [(z.get((i, m, a)), z.get((i, k, b))) for k, m in late for a, b in edges]
+        rows += [({first: 1.0, second: 1.0}, 1.0) for first, second in held if first is not None and second is not None]
         needed = zip(*np.nonzero(problem.hard & problem.open[p][:, None]), strict=True)
         rows += [(of[b] | dict.fromkeys(of[a], -1.0), 0.0) for a, b in needed]
     rows += [({z[i, k, d]: 1.0 for k, d in held}, len(held) - 1.0) for i, held in cuts]
