@@ -428,7 +428,7 @@ def urea(item: Item) -> Answer:
 
 
 def carbon_dioxide(item: Item) -> Answer:
-    plants = ("элоде", "горох", "традесканц", "картофел", "морков")
+    plants = ("элоде", "свёкл", "традесканц", "картофел", "морков")
     green = ("элоде", "традесканц")
 
     def takes(what: str, light: str, rule: str) -> bool:
@@ -451,7 +451,7 @@ def marks_of_answers(item: Item) -> Answer:
 
     def mark(work: str) -> str:
         bound = re.search(r"(?:прочнее|крепче), чем кислород|распадается гораздо медленнее", work)
-        short = re.search(r"мало кислорода|недостаёт кислорода|почти не несёт кислорода", work)
+        short = re.search(r"мало кислорода|недостаёт кислорода|гораздо меньше кислорода", work)
         driven = re.search(r"вытесняет угарный газ из соединения|отнимает у угарного газа места на гемоглобине", work)
         found = sum(map(bool, (bound, short, driven)))
         return "2" if found == 3 and "карбгемоглобин" not in work else "1" if found >= 2 else "0"
