@@ -257,13 +257,37 @@ def rivers(item: Item) -> Answer:
 
 
 def garden(item: Item) -> Answer:
+    """Work the garden out as written and with one thing left out, then look each pupil's answer up."""
     roof, share, tank = found(item, r"площадью (\d+) м²", r"собирают (\d+) %", r"баке на (\d+) м³")
-    stored = bought = Fraction(0)
-    for rain, needed in rows(item):
-        left = stored + rain / 1000 * roof * share / 100 - needed
-        bought += max(-left, Fraction(0))
-        stored = min(max(left, Fraction(0)), tank)
-    return meant(item, bought)
+
+    def bought(part: Fraction, room: Fraction, *, rain_in_august: int = 1, water_in_august: int = 1) -> Fraction:
+        stored = total = Fraction(0)
+        for (rain, needed), last in zip(rows(item), (False, False, False, True), strict=True):
+            collected = rain / 1000 * roof * part / 100 * (rain_in_august if last else 1)
+            left = stored + collected - needed * (water_in_august if last else 1)
+            total += max(-left, Fraction(0))
+            stored = min(max(left, Fraction(0)), room)
+        return total
+
+    causes = {
+        "бак считали неограниченным": bought(share, Fraction(1000)),
+        "собирали весь дождь": bought(Fraction(100), tank),
+        "решено верно": bought(share, tank),
+        "ничего не оставляли": bought(share, Fraction(0)),
+        "сад не поливали": bought(share, tank, water_in_august=0),
+        "дождь не собирали": bought(share, tank, rain_in_august=0),
+    }
+    assert len(set(causes.values())) == len(causes)
+    text = words(item["stem"])
+    listed = {
+        bought_by: code
+        for code, cause in re.findall(r"(\d) — ([а-я][^;.]+)", text)
+        for name, bought_by in causes.items()
+        if name in cause
+    }
+    assert len(listed) == len(causes)
+    pupils = re.findall(r"(Аня|Боря|Вера|Гена) — (\d+(?:,\d+)?)", text)
+    return "".join(listed[figures(said)[0]] for _, said in pupils)
 
 
 def marks_of_slopes(item: Item) -> Answer:
