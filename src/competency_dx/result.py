@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    DataFrame = pd.DataFrame
+else:
+    DataFrame = Any  # pandas is loaded when the first table is asked for
+
 MAX_LINES = 12
 
 
@@ -24,10 +28,10 @@ class Result(JsonDocument):
     pictures: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return the result as a table with stable columns."""
 
-    def to_table(self, language: str = "en") -> pd.DataFrame:  # noqa: ARG002 - for results that write words into cells
+    def to_table(self, language: str = "en") -> DataFrame:  # noqa: ARG002 - for results that write words into cells
         """Return the table that files hold."""
         return self.to_frame()
 
@@ -68,7 +72,7 @@ class Result(JsonDocument):
         return str(self)
 
 
-def frame(**columns: Any) -> pd.DataFrame:  # noqa: ANN401 - whatever pandas takes for a column
+def frame(**columns: Any) -> DataFrame:  # noqa: ANN401 - whatever pandas takes for a column
     """Return a table of these columns; pandas is loaded when the first table is asked for."""
     import pandas as pd
 

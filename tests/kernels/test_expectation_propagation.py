@@ -15,15 +15,14 @@ from scipy.special import expit, log_expit, logsumexp
 from competency_dx.kernels import grid as marginal
 from competency_dx.kernels.grid import Answers, prepare
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
+from competency_dx.kernels.grid.product_information import ItemTables
 from competency_dx.kernels.normal_population import pairs, population_gradient, population_information
 from competency_dx.kernels.propagation import SweepControl
 from competency_dx.kernels.propagation import ep_e_step as of_step
 from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_error, no_sites
 from competency_dx.kernels.propagation.ep_information import (
-    ItemDerivatives,
     ep_missing_information,
     ep_person_scores,
-    item_derivatives,
 )
 from competency_dx.kernels.propagation.settled_persons import PropagatedPosterior, ep_posterior, even_model
 
@@ -222,12 +221,12 @@ class Full(NamedTuple):
         sigma = [self.case.covariance[a, b], (1.3 * self.case.covariance + 0.2 * np.eye(D))[a, b]]
         return np.concatenate([self.case.a, self.case.d, np.linspace(-0.4, 0.5, 2 * D), *sigma])
 
-    def derivatives(self, model: Model) -> ItemDerivatives:
+    def tables(self, model: Model) -> ItemTables:
         """Return derivatives of log P by all a, then all d."""
         I = len(self.case.a)
         prob = np.exp(model.log_prob[:, 1])
         by_d = np.stack([-prob, 1 - prob])
-        return item_derivatives(self.design, np.concatenate([by_d * THETA, by_d], axis=1), np.tile(np.arange(I), 2))
+        return ItemTables(model.log_prob, np.concatenate([by_d * THETA, by_d], axis=1), np.tile(np.arange(I), 2))
 
     def gradient(self, x: Floats) -> Floats:
         model = self.model(x)
@@ -258,7 +257,7 @@ def test_gradient_is_that_of_log_z(full: Full) -> None:
 def test_person_scores_add_up_to_the_gradient(full: Full) -> None:
     model = full.model(full.at)
     sites = ep_e_step(full.design, model, no_sites(full.design), control=TIGHT).sites
-    own = ep_person_scores(full.design, model, sites=sites, derivatives=full.derivatives(model))
+    own = ep_person_scores(full.design, model, full.tables(model), sites=sites)
     assert full.design.weight is not None
     np.testing.assert_allclose(full.design.weight @ own, full.gradient(full.at), atol=1e-7)
 
@@ -268,13 +267,7 @@ def test_information_is_within_a_per_cent_of_the_hessian_of_log_z(full: Full) ->
     hessian = np.array([(full.gradient(x - h * e) - full.gradient(x + h * e)) / (2 * h) for e in np.eye(len(x))])
     model = full.model(x)
     found = ep_e_step(full.design, model, no_sites(full.design), control=TIGHT)
-    missing = ep_missing_information(
-        full.design,
-        model,
-        sites=found.sites,
-        derivatives=full.derivatives(model),
-        jacobian=np.eye(len(x) - 2 * I),
-    )
+    missing = ep_missing_information(full.design, model, full.tables(model), sites=found.sites)
     prob = np.exp(model.log_prob[:, 1])
     weight = found.totals * prob * (1 - prob)
     complete = np.zeros_like(missing)
@@ -293,14 +286,7 @@ def test_blocks_need_not_hold_every_group(full: Full, monkeypatch: pytest.Monkey
     for size in (16, 1024):
         monkeypatch.setattr(of_step, "LEAST_BLOCK", size)
         monkeypatch.setattr(of_step, "BLOCK", size)
-        missing = ep_missing_information(
-            in_order.design,
-            model,
-            sites=no_sites(full.design),
-            derivatives=in_order.derivatives(model),
-            jacobian=np.eye(len(full.at) - 2 * len(full.case.a)),
-        )
-        found.append(missing)
+        found.append(ep_missing_information(in_order.design, model, in_order.tables(model), sites=no_sites(full.design)))
     np.testing.assert_allclose(found[0], found[1], atol=1e-5 * np.abs(found[1]).max())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -27,11 +27,8 @@ from competency_dx.models import (
 from competency_dx.persons import uncertain_items
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Reason, Responses
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WORLDS = 32  # draws of the parameters of uncertain items, shared out among the persons
 STANDARDS = R201()
@@ -67,7 +64,7 @@ class AdaptiveSimulation(Result):
     rmse: Annotated[Floats, held_to("strategies", "N", minimum=0)]
     provenance: Provenance
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per way of choosing and number of items: `strategy, n_items, going_on, decided, false, rmse`."""
         S, N = self.decided.shape
         n = np.arange(N)

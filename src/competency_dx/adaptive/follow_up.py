@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -14,11 +14,8 @@ from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Finite, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FormKind = Literal["person", "group"]
 
@@ -123,7 +120,7 @@ class NextItems(Result):
         """Return what the person in a row is asked, in order."""
         return tuple(self.questions[k] for k in self.chosen[row] if k >= 0)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per person and item, in the order of asking.
 
         Columns: `person, place, item, title, competency, expected_loss`, the loss expected after this item and those before.
@@ -139,7 +136,7 @@ class NextItems(Result):
             expected_loss=self.expected_loss[row, place + 1],
         )
 
-    def decisions_frame(self) -> pd.DataFrame:
+    def decisions_frame(self) -> DataFrame:
         """Return one row per person and undecided leaf.
 
         Columns: `person, competency, title, p_deficit, p_decided, loss_before, loss_after`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,11 +22,8 @@ from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.rotation import Method
 from competency_dx.models import ItemParameters, NormalPopulation
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
-from competency_dx.result import Result
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, NotNegative, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 KEPT = 64  # digests remembered
 
@@ -169,13 +166,11 @@ class Calibration(Result):
         """Return standard errors of the estimates (F,)."""
         return np.asarray(np.sqrt(np.maximum(np.diag(self.covariance), 0.0)))
 
-    def population_frame(self) -> pd.DataFrame:
+    def population_frame(self) -> DataFrame:
         """Return the free parameters of the population, regression coefficients included: name, estimate, se, 95 % interval.
 
         Intervals of correlations are symmetric in Fisher's z, and stay within ±1.
         """
-        import pandas as pd
-
         at = np.flatnonzero(~self.table.of_items)
         x, se = self.estimates[at], self.standard_errors[at]
         names = [self.parameter_names[i] for i in at]
@@ -184,9 +179,9 @@ class Calibration(Result):
         half = Z95 * se / (1 - r**2)
         low = np.where(inside, np.tanh(np.arctanh(r) - half), x - Z95 * se)
         high = np.where(inside, np.tanh(np.arctanh(r) + half), x + Z95 * se)
-        return pd.DataFrame({"parameter": names, "estimate": x, "se": se, "ci_low": low, "ci_high": high})
+        return frame(parameter=names, estimate=x, se=se, ci_low=low, ci_high=high)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per item: item, family, dimension, a, b, b1 …, d, d1 …, c, u and se_ of what is estimated.
 
         Dichotomous items fill b and d (logit = a θ + d, b = -d / a), polytomous ones b1 … and d1 …
@@ -196,7 +191,7 @@ class Calibration(Result):
         """
         return parameter_frame(self.parameters)
 
-    def thresholds(self) -> pd.DataFrame:
+    def thresholds(self) -> DataFrame:
         """Return location and centred thresholds of each item with standard errors: b_k = location + tau_k."""
         return threshold_frame(self.parameters)
 
@@ -263,7 +258,7 @@ class Calibration(Result):
             *worth_a_line(self.findings, language=language),
         ]
 
-    def curves(self, theta: ArrayLike | None = None, items: Sequence[str] | None = None) -> pd.DataFrame:
+    def curves(self, theta: ArrayLike | None = None, items: Sequence[str] | None = None) -> DataFrame:
         """Return the curves of the items as a long table: item, category, theta, probability, expected, information.
 
         Parameters

@@ -15,7 +15,6 @@ from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choice import Scene, likelihood_of
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import Exploratory
-from competency_dx.calibration.findings import LONE_SLOPE
 from competency_dx.calibration.item_setup import (
     anchored,
     by_option,
@@ -29,7 +28,7 @@ from competency_dx.calibration.report import FitSetting, assembled, unfinished
 from competency_dx.calibration.sample import Sample, sample_of, sandwich
 from competency_dx.engine import Fit, Known, Marginal, Priors, category_counts, fit_histogram, within_bounds
 from competency_dx.errors import CalibrationError, ConvergenceError
-from competency_dx.findings import Finding, announce, findings_of, gathered
+from competency_dx.findings import Finding, Template, announce, findings_of, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.grid import prepare
 from competency_dx.responses import Responses, item_rest, suspected_keys, tail_findings, zero_tails
@@ -111,7 +110,8 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
     notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
     lone = (known.loads.sum(axis=0) == 1) & (known.loads.shape[1] > 1)
     sloped = likelihood.items.free[:, : likelihood.items.n_slopes].any(axis=1)
-    notes += LONE_SLOPE.about(np.array(known.ids, dtype=object)[known.loads[:, lone].any(axis=1) & sloped])
+    alone = np.flatnonzero(known.loads[:, lone].any(axis=1) & sloped)
+    notes += Template("calibration.lone_slope").about(known.ids[i] for i in alone)
     by = method.population.by
     given = {"bank": request.bank, "anchors": request.anchors}
     setting = FitSetting(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Annotated, ClassVar, get_args
+from typing import Annotated, ClassVar, get_args
 
 import numpy as np
 from scipy.linalg import qr
@@ -34,11 +34,8 @@ from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.result import Result
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SCALE = 1.702
 LARGEST_COMMUNALITY = 0.8
@@ -184,15 +181,11 @@ class FactorSolution(Result):
     gradient: float
     provenance: Provenance
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per item: item, loadings, se_ of loadings, communality."""
-        import pandas as pd
-
-        frame = pd.DataFrame({"item": self.items})
-        frame[list(self.dimensions)] = self.loadings
-        frame[[f"se_{name}" for name in self.dimensions]] = self.standard_errors
-        frame["communality"] = self.communalities
-        return frame
+        errors = {f"se_{name}": column for name, column in zip(self.dimensions, self.standard_errors.T, strict=True)}
+        loadings = dict(zip(self.dimensions, self.loadings.T, strict=True))
+        return frame(**{"item": self.items} | loadings | errors | {"communality": self.communalities})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return size, rotation, correlations of the dimensions and the items that lead each of them."""

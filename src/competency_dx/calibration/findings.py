@@ -12,26 +12,6 @@ from competency_dx.findings import Finding, Template
 from competency_dx.models import ItemParameters
 from competency_dx.responses import FALSE_ALARM, SuspectedKey
 
-NO_ANSWERS = Template("calibration.no_answers")
-CONSTANT_ITEM = Template("calibration.constant_item")
-EMPTY_CATEGORY = Template("calibration.empty_category")
-PROBABLE_WRONG_KEY = Template("calibration.probable_wrong_key")
-OTHER_KEY = Template("calibration.other_key")
-LOW_ITEM_REST = Template("calibration.low_item_rest")
-NEGATIVE_SLOPE = Template("calibration.negative_slope")
-STEEP_SLOPE = Template("calibration.steep_slope")
-FLAT_SLOPE = Template("calibration.flat_slope")
-LONE_SLOPE = Template("calibration.lone_slope")
-FAR_DIFFICULTY = Template("calibration.far_difficulty")
-THIN_SAMPLE = Template("calibration.thin_sample")
-IMPRECISE = Template("calibration.imprecise_difficulties")
-NEAR_DUPLICATE = Template("calibration.near_duplicate")
-COARSE_GRID = Template("calibration.coarse_grid")
-SECOND_OPINION = Template("calibration.second_opinion")
-GIRTH_SHARES = Template("calibration.girth_shares")
-GIRTH_AT_BOUND = Template("calibration.girth_at_bound")
-GIRTH_UNSETTLED = Template("calibration.girth_unsettled")
-
 THIN_RASCH, THIN_2PL = 100, 300
 LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
 ALIKE = 0.95  # correlation of two items among the persons who answered both
@@ -52,11 +32,11 @@ def before(
     weak = (rest < 0) & ~np.isin(items, wrong)
     ids = np.array(items, dtype=object)
     return (
-        *CONSTANT_ITEM.about(ids[constant]),
-        *EMPTY_CATEGORY.about(ids[gaps]),
-        *PROBABLE_WRONG_KEY.about(wrong),
-        *OTHER_KEY.about(other, where=[f"{item}: {answer}" for item, answer in other.items()], answers=other),
-        *LOW_ITEM_REST.about(ids[weak]),
+        *Template("calibration.constant_item").about(ids[constant]),
+        *Template("calibration.empty_category").about(ids[gaps]),
+        *Template("calibration.probable_wrong_key").about(wrong),
+        *Template("calibration.other_key").about(other, where=[f"{i}: {answer}" for i, answer in other.items()], answers=other),
+        *Template("calibration.low_item_rest").about(ids[weak]),
     )
 
 
@@ -71,16 +51,16 @@ def after(parameters: ItemParameters, model: str, n_answers: Ints, free: Bools) 
     far = np.nanmax(np.abs(np.where(np.isfinite(b), b, 0.0)), axis=1) > FARTHEST
     least = THIN_2PL if free.any() else THIN_RASCH
     few = n_answers < least
-    within = 1.96 * np.sqrt(variances[few, parameters.slopes.shape[1]])
     if free.any():
-        thin = THIN_SAMPLE.about(ids[few], least=least, model=model)
+        thin = Template("calibration.thin_sample").about(ids[few], least=least, model=model)
     else:
-        thin = IMPRECISE.about(ids[few], least=least, within=float(np.median(within)) if few.any() else 0.0)
+        within = np.median(1.96 * np.sqrt(variances[few, parameters.slopes.shape[1]])) if few.any() else 0.0
+        thin = Template("calibration.imprecise_difficulties").about(ids[few], least=least, within=float(within))
     return (
-        *NEGATIVE_SLOPE.about(ids[negative]),
-        *STEEP_SLOPE.about(ids[free & (a > LARGEST_SLOPE)], limit=LARGEST_SLOPE),
-        *FLAT_SLOPE.about(ids[free & (a < SMALLEST_SLOPE) & ~negative], limit=SMALLEST_SLOPE),
-        *FAR_DIFFICULTY.about(ids[far], limit=FARTHEST),
+        *Template("calibration.negative_slope").about(ids[negative]),
+        *Template("calibration.steep_slope").about(ids[free & (a > LARGEST_SLOPE)], limit=LARGEST_SLOPE),
+        *Template("calibration.flat_slope").about(ids[free & (a < SMALLEST_SLOPE) & ~negative], limit=SMALLEST_SLOPE),
+        *Template("calibration.far_difficulty").about(ids[far], limit=FARTHEST),
         *thin,
     )
 
@@ -98,4 +78,4 @@ def near_duplicates(items: tuple[str, ...], codes: Codes, observed: Bools) -> tu
         r = cov / np.sqrt(var * var.T)
     pairs = np.argwhere(np.triu((n >= LEAST_COMMON) & (np.nan_to_num(r) > ALIKE), 1))
     twins = [(items[i], items[j]) for i, j in pairs]
-    return NEAR_DUPLICATE.about([items[k] for k in np.unique(pairs)], pairs=twins, limit=ALIKE)
+    return Template("calibration.near_duplicate").about([items[k] for k in np.unique(pairs)], pairs=twins, limit=ALIKE)

@@ -3,52 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
 from competency_dx.models import FAMILIES, ItemParameters
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame, frame
 
 
-def parameter_frame(p: ItemParameters) -> pd.DataFrame:
+def parameter_frame(p: ItemParameters) -> DataFrame:
     """Return item, family, dimension, slopes, difficulties, step intercepts, asymptotes, and se_ of what is estimated."""
-    import pandas as pd
-
-    frame = pd.DataFrame({"item": p.items} | group_column(p) | {"family": p.families, "dimension": dimension_names(p)})
+    out = frame(item=p.items, **group_column(p), family=p.families, dimension=dimension_names(p))
     D, loads = p.slopes.shape[1], p.loads
     names = ["a"] if D == 1 or p.between else [f"a_{d}" for d in p.dimensions]
     slopes = p.slope[:, None] if D == 1 or p.between else np.where(loads, p.slopes, np.nan)
     variances = np.einsum("iff->if", p.covariance)
     se = np.sqrt(variances[:, :D])
     se = np.take_along_axis(se, p.dimension_index[:, None], axis=1) if len(names) == 1 else se
-    frame[names] = slopes
+    out[names] = slopes
     binary = p.n_categories == 2
     step_se = _positive(np.sqrt(np.maximum(np.einsum("ikk->ik", p.step_covariance())[:, D:], 0.0)))
-    _fill(frame, "b", p.difficulties, binary)
-    _fill(frame, "d", p.steps, binary)
-    frame[["c", "u"]] = p.asymptotes
-    frame[[f"se_{name}" for name in names]] = _positive(se)
-    _fill(frame, "se_b", p.difficulty_se(), binary)
-    _fill(frame, "se_d", np.where(np.isnan(p.steps), np.nan, step_se), binary)
+    _fill(out, "b", p.difficulties, binary)
+    _fill(out, "d", p.steps, binary)
+    out[["c", "u"]] = p.asymptotes
+    out[[f"se_{name}" for name in names]] = _positive(se)
+    _fill(out, "se_b", p.difficulty_se(), binary)
+    _fill(out, "se_d", np.where(np.isnan(p.steps), np.nan, step_se), binary)
     for name, column in zip(("se_c", "se_u"), asymptote_errors(p).T, strict=True):
         if np.isfinite(column).any():
-            frame[name] = column
-    return _with_category_slopes(frame, p)
+            out[name] = column
+    return _with_category_slopes(out, p)
 
 
-def threshold_frame(p: ItemParameters) -> pd.DataFrame:
+def threshold_frame(p: ItemParameters) -> DataFrame:
     """Return location and centred thresholds: item, location, se_location, tau1 …, se_tau1 …; b_k = location + tau_k.
 
     The location is the mean of the b_k. Standard errors are by the delta method from those of slope and steps.
     """
-    import pandas as pd
-
     width, D = p.intercepts.shape[1] - 1, p.slopes.shape[1]
-    frame = pd.DataFrame({"item": p.items} | group_column(p) | {"location": np.nan, "se_location": np.nan})
+    out = frame(item=p.items, **group_column(p), location=np.nan, se_location=np.nan)
     tau, se = np.full((len(p.items), width), np.nan), np.full((len(p.items), width), np.nan)
     V, a, b = p.step_covariance(), p.slope, p.difficulties
     for i, m in enumerate(p.n_categories):
@@ -59,12 +52,12 @@ def threshold_frame(p: ItemParameters) -> pd.DataFrame:
         J = np.column_stack([-b[i, :n] / a[i], -np.eye(n) / a[i]])  # of b by (a, d_1 …)
         centre = np.full(n, 1 / n)
         own = J @ V[i][np.ix_(at, at)] @ J.T
-        frame.loc[i, ["location", "se_location"]] = b[i, :n] @ centre, np.sqrt(centre @ own @ centre)
+        out.loc[i, ["location", "se_location"]] = b[i, :n] @ centre, np.sqrt(centre @ own @ centre)
         C = np.eye(n) - centre
         tau[i, :n], se[i, :n] = C @ b[i, :n], np.sqrt(np.maximum(np.diag(C @ own @ C.T), 0.0))
     for name, table in (("tau", tau), ("se_tau", se)):
-        frame[[f"{name}{k + 1}" for k in range(width)]] = table
-    return frame
+        out[[f"{name}{k + 1}" for k in range(width)]] = table
+    return out
 
 
 def group_column(p: ItemParameters) -> dict[str, tuple[str, ...]]:
@@ -87,20 +80,20 @@ def asymptote_errors(p: ItemParameters) -> Floats:
     return out
 
 
-def _with_category_slopes(frame: pd.DataFrame, p: ItemParameters) -> pd.DataFrame:
+def _with_category_slopes(out: DataFrame, p: ItemParameters) -> DataFrame:
     """Return the frame with slope1 … and their standard errors where families have slopes of categories."""
     nominal = np.array([FAMILIES[name].slope_in_extras for name in p.families])
     if not nominal.any():
-        return frame
-    frame.loc[nominal, "a"] = np.nan
+        return out
+    out.loc[nominal, "a"] = np.nan
     slopes, errors = np.full((2, len(p.items), p.intercepts.shape[1] - 1), np.nan)
     for i, j, kind, number, se in _extras(p):
         if kind == "slope":
             k = (number or int(p.n_categories[i]) - 1) - 1
             slopes[i, k], errors[i, k] = p.extras[i, j], se
     for name, table in (("slope", slopes), ("se_slope", _positive(errors))):
-        frame[[f"{name}{k + 1}" for k in range(table.shape[1])]] = table
-    return frame
+        out[[f"{name}{k + 1}" for k in range(table.shape[1])]] = table
+    return out
 
 
 def _extras(p: ItemParameters) -> Iterator[tuple[int, int, str, int, float]]:
@@ -115,8 +108,8 @@ def _positive(x: Floats) -> Floats:
     return np.where(x > 0, x, np.nan)
 
 
-def _fill(frame: pd.DataFrame, name: str, table: Floats, binary: Bools) -> None:
+def _fill(out: DataFrame, name: str, table: Floats, binary: Bools) -> None:
     """Write a column for dichotomous items and numbered ones for the steps of polytomous items."""
-    frame[name] = np.where(binary, table[:, 0], np.nan)
+    out[name] = np.where(binary, table[:, 0], np.nan)
     if not binary.all():
-        frame[[f"{name}{k + 1}" for k in range(table.shape[1])]] = np.where(binary[:, None], np.nan, table)
+        out[[f"{name}{k + 1}" for k in range(table.shape[1])]] = np.where(binary[:, None], np.nan, table)

@@ -13,7 +13,6 @@ from competency_dx.arrays import Bools, Codes
 from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.estimation import Request
-from competency_dx.calibration.findings import GIRTH_AT_BOUND, GIRTH_SHARES, GIRTH_UNSETTLED, SECOND_OPINION
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse, statuses_of
 from competency_dx.calibration.report import mean_shares
@@ -29,7 +28,7 @@ from competency_dx.engine import (
     table_of,
 )
 from competency_dx.errors import LANGUAGES, CalibrationError, ConvergenceError
-from competency_dx.findings import Finding, announce, gathered
+from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation
 from competency_dx.provenance import digest_arrays, provenance
@@ -50,7 +49,7 @@ def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calib
     out = replace(out, findings=gathered(data.findings, left_out(data, chosen.items), out.findings))
     announce(out.findings, known=data.findings)
     if not out.converged:
-        told = [f for f in out.findings if f.code in {GIRTH_AT_BOUND.code, GIRTH_UNSETTLED.code}]
+        told = [f for f in out.findings if f.code in {"calibration.girth_at_bound", "calibration.girth_unsettled"}]
         reasons = {language: " ".join(f.text(language) for f in told) for language in LANGUAGES}
         raise ConvergenceError("calibration.girth_unfinished", state=out, reasons=reasons)
     return out
@@ -84,12 +83,12 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     seen = evidence(codes, observed, parameters)
     population = populations_of(("theta",), free_variance=np.array([family == "Rasch"]))
     table = table_of([*parameters_of_items(items, setup), *population.parameters])
-    variance = np.full(len(population.parameters), sd**2)
-    free = np.concatenate([items._replace(base=parameters.beta).start, variance])
+    free = np.concatenate([items._replace(base=parameters.beta).start, np.full(len(population.parameters), sd**2)])
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)
     notes += tail_findings(data.items, zero_tails(codes, observed))
+    notes += (Template("calibration.second_opinion").of(function=opinion.function),)
     return Calibration(
         model=model,
         parameters=parameters,
@@ -110,7 +109,7 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
         certificate=Certificate(points=seen.points, spacing=seen.spacing, narrowest=seen.narrowest),
         penalised=False,
         rotation=None,
-        findings=(*notes, SECOND_OPINION.of(function=opinion.function), *doubts(opinion, seen, data.items)),
+        findings=(*notes, *doubts(opinion, seen, data.items)),
         provenance=provenance(
             "calibrate",
             {"responses": digest_arrays(codes, np.packbits(observed))},
@@ -190,10 +189,10 @@ def described(found: GirthEstimates, method: Girth) -> str:
 
 def doubts(found: GirthEstimates, seen: LikelihoodCheck, items: Sequence[str]) -> tuple[Finding, ...]:
     """Return what speaks against girth's estimates."""
-    out = [GIRTH_SHARES.of(function=found.function)] if found.by_shares else []
-    out += GIRTH_AT_BOUND.about(item for item, at in zip(items, found.at_bound, strict=True) if at)
+    out = [Template("calibration.girth_shares").of(function=found.function)] if found.by_shares else []
+    out += Template("calibration.girth_at_bound").about(item for item, at in zip(items, found.at_bound, strict=True) if at)
     if not found.stopped or abs(seen.drift) > DRIFT:
-        out.append(GIRTH_UNSETTLED.of(iterations=found.iterations, drift=seen.drift))
+        out.append(Template("calibration.girth_unsettled").of(iterations=found.iterations, drift=seen.drift))
     return tuple(out)
 
 

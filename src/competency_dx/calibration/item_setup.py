@@ -11,11 +11,10 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.exploratory import Exploratory
-from competency_dx.calibration.findings import NO_ANSWERS
 from competency_dx.classification import read_q_matrix
 from competency_dx.engine import Fixed, Known, Priors, extra_width
 from competency_dx.errors import CalibrationError
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, bank_parameters, family, family_for
 from competency_dx.responses import Responses, check_design, chosen_options
 
@@ -146,7 +145,7 @@ def statuses_of(n_answers: Ints, anchors: Anchors | None = None) -> tuple[str, .
 def left_out(data: Responses, calibrated: Sequence[str]) -> tuple[Finding, ...]:
     """Return the note about items without answers."""
     there = set(calibrated)
-    return NO_ANSWERS.about(item for item in data.items if item not in there)
+    return Template("calibration.no_answers").about(item for item in data.items if item not in there)
 
 
 class Anchors(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,9 +27,7 @@ from competency_dx.models import (
     log_probabilities,
     score_information,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame, frame
 
 REACH, STEP = 4.0, 0.1  # the scale is shown to 4 logits or population SD on either side
 FAR = 8.0  # where the place of an item is looked for
@@ -60,10 +58,8 @@ class _Strand(NamedTuple):
     direction: Floats
 
 
-def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] | None) -> pd.DataFrame:
+def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] | None) -> DataFrame:
     """Return the table of `Calibration.curves` at points (Q,) along each item's own direction, in logits."""
-    import pandas as pd
-
     at = np.atleast_1d(theta)
     if at.ndim != 1 or not np.isfinite(at).all():
         raise CalibrationError("calibration.theta")
@@ -78,11 +74,14 @@ def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] 
     score, information = expected_scores(p, at), score_information(p, at)
     item, category = np.nonzero(p.allowed)
     named = {"item": p.items} | group_column(p)
-    frame = pd.DataFrame({name: np.repeat(np.array(x, dtype=object)[item], len(at)) for name, x in named.items()})
-    frame["category"], frame["theta"] = np.repeat(category, len(at)), np.tile(at, len(item))
-    frame["probability"] = prob[item, category].ravel()
-    frame["expected"], frame["information"] = score[item].ravel(), information[item].ravel()
-    return frame
+    return frame(
+        **{name: np.repeat(np.array(x, dtype=object)[item], len(at)) for name, x in named.items()},
+        category=np.repeat(category, len(at)),
+        theta=np.tile(at, len(item)),
+        probability=prob[item, category].ravel(),
+        expected=score[item].ravel(),
+        information=information[item].ravel(),
+    )
 
 
 def along(p: ItemParameters) -> ItemParameters:

@@ -10,11 +10,10 @@ import numpy as np
 from competency_dx.arrays import Floats, FrozenDict
 from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
-from competency_dx.calibration.findings import COARSE_GRID, NEAR_DUPLICATE
 from competency_dx.calibration.item_setup import Anchors, statuses_of
 from competency_dx.engine import Accuracy, Fit, Items, Known, Marginal, beta_of, parameters_of_items, table_of
 from competency_dx.errors import phrase
-from competency_dx.findings import Finding, Severity
+from competency_dx.findings import Finding, Severity, Template
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method
 from competency_dx.models import FAMILIES, ItemParameters
@@ -76,7 +75,8 @@ def assembled(setting: FitSetting, likelihood: Marginal, found: Fit, covariance:
         theta_error=how.theta,
     )
     severity: Severity = "error" if known.loads.shape[1] == 1 or c.spacing > COARSE * c.narrowest else "warning"
-    grid_note = COARSE_GRID.of(severity=severity, points=c.points, spacing=c.spacing, narrowest=c.narrowest)
+    facts = {"points": c.points, "spacing": c.spacing, "narrowest": c.narrowest}
+    coarse = () if c.grid_suits else (Template("calibration.coarse_grid").of(severity=severity, **facts),)
     free_slope = np.asarray(items.free[:, : items.n_slopes].any(axis=1))
     return Calibration(
         model=setting.model,
@@ -96,9 +96,7 @@ def assembled(setting: FitSetting, likelihood: Marginal, found: Fit, covariance:
         item_rest=setting.rest,
         share=mean_shares(known),
         certificate=c,
-        findings=setting.notes
-        + screen.after(parameters, setting.model, n_answers, free_slope)
-        + (() if c.grid_suits else (grid_note,)),
+        findings=setting.notes + screen.after(parameters, setting.model, n_answers, free_slope) + coarse,
         penalised=setting.penalised,
         rotation=setting.rotation,
         provenance=provenance(
@@ -148,7 +146,7 @@ def unfinished(out: Calibration, likelihood: Marginal, found: Fit, *, priors: bo
     What was done is not advised: to take `priors`, or to allow more than the `most` E-steps where they did not run out.
     """
     beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
-    twins = next((f.scope for f in out.findings if f.code == NEAR_DUPLICATE.code), ())
+    twins = next((f.scope for f in out.findings if f.code == "calibration.near_duplicate"), ())
     pairs = "; ".join(", ".join(f.scope) for f in out.findings if f.code == "engine.inseparable")
     return {
         "iterations": found.iterations,

@@ -9,7 +9,7 @@ Chang 2012, doi:10.1111/j.1745-3984.2011.00158.x; Johnson & Sinharay 2018, doi:1
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -20,11 +20,8 @@ from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, Probability, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Estimate = Literal["MAP", "EAP"]
 
@@ -59,7 +56,7 @@ class ClassificationAccuracy(Result):
     profile_accuracy: Annotated[Floats, held_to("profiles", minimum=0, maximum=1)]
     provenance: Provenance
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return a row for whole profiles ("profile") and one per attribute: level, accuracy, consistency."""
         return frame(
             level=["profile", *self.dimensions],

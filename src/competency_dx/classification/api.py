@@ -4,32 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes
 from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration
-from competency_dx.classification.findings import NO_ANSWERS, check_q_matrix
+from competency_dx.classification.findings import check_q_matrix
 from competency_dx.classification.inference import calibrated
 from competency_dx.classification.maximise_classes import fit
 from competency_dx.classification.problem import FAMILIES, build
 from competency_dx.classification.q_matrix import QMatrix, read_q_matrix
 from competency_dx.errors import CalibrationError, ConvergenceError
-from competency_dx.findings import announce, gathered
+from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.responses import Responses, load_responses
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame
 
 DEFAULT_METHOD = ClassificationML()
 
 
 def classify(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    q_matrix: pd.DataFrame,
+    q_matrix: DataFrame,
     *,
     model: str | Mapping[str, str] = "GDINA",
     method: ClassificationML = DEFAULT_METHOD,
@@ -43,7 +41,7 @@ def calibrate_classes(
     data: Responses,
     *,
     families: Mapping[str, str] | str,
-    q_matrix: pd.DataFrame,
+    q_matrix: DataFrame,
     method: ClassificationML = DEFAULT_METHOD,
 ) -> ClassCalibration:
     """Calibrate a diagnostic classification model by marginal maximum likelihood.
@@ -83,7 +81,7 @@ def calibrate_classes(
     with one_blas_thread():
         problem = build(codes, observed, q=q, families=named, method=method)
         out = calibrated(problem, fit(problem, method), q, (codes, observed), method)
-    left_out = NO_ANSWERS.about(item for item in data.items if item not in set(ids))
+    left_out = Template("classification.no_answers").about(item for item in data.items if item not in set(ids))
     notes = gathered(data.findings, left_out, () if method.hierarchy else check_q_matrix(q, named))
     out = replace(out, findings=notes + out.findings)
     announce(out.findings, known=data.findings)

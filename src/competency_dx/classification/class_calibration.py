@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -13,11 +13,8 @@ from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SHOWN_PROFILES = 40
 
@@ -86,7 +83,7 @@ class ItemClasses:
         estimates = np.stack([low, 1 - high, high - low], axis=1)
         return estimates, standard_errors(np.stack([v_low, v_high, v_low + v_high - 2 * both], axis=1))
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per item: family, attributes, effects, probabilities of patterns, guessing, slip, discrimination."""
         se_d = standard_errors(np.einsum("iee->ie", self.effect_covariance))
         se_p = standard_errors(np.einsum("iww->iw", self.probability_covariance))
@@ -234,7 +231,7 @@ class ClassCalibration(Result):
         """Return Schwarz's criterion, -2 log L + F log P."""
         return -2 * self.log_likelihood + self.n_parameters * float(np.log(self.n_persons))
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per item: item, family, dimension, d0 …, p_0 …, guessing, slip, discrimination, and se_ of each."""
         return self.parameters.to_frame()
 

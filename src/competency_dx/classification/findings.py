@@ -17,23 +17,6 @@ from competency_dx.kernels.classes import covering_pairs
 from competency_dx.kernels.classes.attribute_distributions import FARTHEST
 from competency_dx.kernels.classes.item_classes import BOUND
 
-NO_ANSWERS = Template("classification.no_answers")
-Q_FEW_ITEMS = Template("classification.q_few_items")
-Q_INCOMPLETE = Template("classification.q_incomplete")
-Q_EQUAL_COLUMNS = Template("classification.q_equal_columns")
-Q_NOT_GENERIC = Template("classification.q_not_generic")
-INSEPARABLE_PROFILES = Template("classification.inseparable_profiles")
-PROFILES_BY_MODEL = Template("classification.profiles_by_model")
-NEGATIVE_DISCRIMINATION = Template("classification.negative_discrimination")
-NOT_MONOTONE = Template("classification.not_monotone")
-BOUNDARY_PROBABILITY = Template("classification.boundary_probability")
-EMPTY_GROUP = Template("classification.empty_group")
-NOT_IDENTIFIED = Template("classification.not_identified")
-PROFILES_NOT_IDENTIFIED = Template("classification.profiles_not_identified")
-BOUNDARY_DISTRIBUTION = Template("classification.boundary_distribution")
-TOO_MANY_PARAMETERS = Template("classification.too_many_parameters")
-LOCAL_MAXIMA = Template("classification.local_maxima")
-
 LEAST_ITEMS = 3
 SURE = 1.96
 SAME_MAXIMUM = 1e-3
@@ -45,21 +28,23 @@ def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Fin
     at_bound = ((p <= BOUND * 1.001) | (p >= 1 - BOUND * 1.001)) & ~empty
     ends, _ = items.ends()
     own = list(zip(items.items, problem.items, strict=True))
+    bounded = [i for i, x in own if at_bound[x.where].any()]
     far = np.abs(fit.state.distribution) > FARTHEST - 1e-6
     held = () if problem.distribution.saturated else np.flatnonzero(far) % len(items.attributes)
     reached, several_starts = np.array(fit.starts), list[Finding]()
     if len(reached) > 1:
         best, gap = int((reached > reached.max() - SAME_MAXIMUM).sum()), float(reached.max() - reached.min())
         severity: Severity = "info" if best > 1 else "warning"
-        several_starts.append(LOCAL_MAXIMA.of(severity=severity, best=best, starts=len(reached), gap=gap))
+        facts = {"best": best, "starts": len(reached), "gap": gap}
+        several_starts.append(Template("classification.local_maxima").of(severity=severity, **facts))
     return (
         *_inseparable(problem, items),
-        *NEGATIVE_DISCRIMINATION.about(items.items[i] for i in np.flatnonzero(ends[:, 2] < 0)),
-        *NOT_MONOTONE.about(_falling(items)),
-        *BOUNDARY_PROBABILITY.about((i for i, x in own if at_bound[x.where].any()), low=BOUND, high=1 - BOUND),
-        *EMPTY_GROUP.about(i for i, x in own if empty[x.where].any()),
+        *Template("classification.negative_discrimination").about(items.items[i] for i in np.flatnonzero(ends[:, 2] < 0)),
+        *Template("classification.not_monotone").about(_falling(items)),
+        *Template("classification.boundary_probability").about(bounded, low=BOUND, high=1 - BOUND),
+        *Template("classification.empty_group").about(i for i, x in own if empty[x.where].any()),
         *_not_identified(fit, items),
-        *BOUNDARY_DISTRIBUTION.about((items.attributes[k] for k in held), limit=FARTHEST),
+        *Template("classification.boundary_distribution").about((items.attributes[k] for k in held), limit=FARTHEST),
         *several_starts,
     )
 
@@ -85,7 +70,8 @@ def _inseparable(problem: ClassProblem, items: ItemClasses) -> tuple[Finding, ..
     masters = [np.bincount(of_class, weights=a) for a in problem.profiles.T]
     split = [((n > 0) & (n < members)).any() for n in masters]
     names = [a for a, divided in zip(items.attributes, split, strict=True) if divided]
-    template = INSEPARABLE_PROFILES if problem.distribution.saturated else PROFILES_BY_MODEL
+    of_data, by_model = Template("classification.inseparable_profiles"), Template("classification.profiles_by_model")
+    template = of_data if problem.distribution.saturated else by_model
     return (template.of(names, classes=len(members), profiles=len(problem.profiles)),)
 
 
@@ -95,7 +81,7 @@ def _not_identified(fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
         return ()
     lost = np.isnan(np.einsum("iww->iw", items.probability_covariance)) & np.isfinite(items.probabilities)
     names = [items.items[i] for i in np.flatnonzero(lost.any(axis=1))]
-    template = NOT_IDENTIFIED if names else PROFILES_NOT_IDENTIFIED
+    template = Template("classification.not_identified") if names else Template("classification.profiles_not_identified")
     return (template.of(names, directions=directions),)
 
 
@@ -111,12 +97,13 @@ def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
     conjunctive = all(f in {"DINA", "DINO"} for f in families)
     counts = q.entries.sum(axis=0)
     few = [(a, int(n)) for a, n in zip(q.attributes, counts, strict=True) if n < LEAST_ITEMS]
-    found = Q_FEW_ITEMS.about((a for a, _ in few), counts=few, least=LEAST_ITEMS)
+    found = Template("classification.q_few_items").about((a for a, _ in few), counts=few, least=LEAST_ITEMS)
     if not conjunctive:
-        return found + Q_NOT_GENERIC.about(_unmatched(q))
+        return found + Template("classification.q_not_generic").about(_unmatched(q))
     single = q.entries[q.entries.sum(axis=1) == 1].any(axis=0)
     bare = [a for a, has in zip(q.attributes, single, strict=True) if not has]
-    return found + Q_INCOMPLETE.about(bare) + Q_EQUAL_COLUMNS.about(_equal_columns(q))
+    equal = Template("classification.q_equal_columns").about(_equal_columns(q))
+    return found + Template("classification.q_incomplete").about(bare) + equal
 
 
 def _equal_columns(q: QMatrix) -> list[str]:

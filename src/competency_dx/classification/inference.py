@@ -15,10 +15,11 @@ from competency_dx.classification.class_calibration import (
     ItemClasses,
     standard_errors,
 )
-from competency_dx.classification.findings import TOO_MANY_PARAMETERS, after
+from competency_dx.classification.findings import after
 from competency_dx.classification.maximise_classes import ClassFit
 from competency_dx.classification.problem import ClassProblem
 from competency_dx.classification.q_matrix import QMatrix
+from competency_dx.findings import Template
 from competency_dx.kernels.classes import ItemGroups, additive_design, attribute_distributions, saturated_design
 from competency_dx.kernels.classes.item_classes import Predictor
 from competency_dx.models import CALIBRATED_FROM, NormalPopulation
@@ -63,7 +64,7 @@ def calibrated(
     )
     structural = len(pi) - 1 if problem.distribution.saturated else len(fit.state.distribution)
     size, persons = problem.n_item_parameters + structural, int(problem.persons)
-    crowded = [TOO_MANY_PARAMETERS.of(parameters=size, persons=persons)] if size > persons else []
+    crowded = [Template("classification.too_many_parameters").of(parameters=size, persons=persons)] if size > persons else []
     model = problem.families[0] if len(set(problem.families)) == 1 else "mixed"
     return ClassCalibration(
         model=model,

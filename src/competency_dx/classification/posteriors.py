@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,11 +19,8 @@ from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_join
 from competency_dx.kernels.grid import normalise
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEVELS = 20
 
@@ -82,7 +79,7 @@ class AttributePosteriors(Result):
     findings: tuple[Finding, ...] = field(default_factory=tuple)
     provenance: Provenance
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per person and attribute: person, dimension, theta (P(mastery)), se, map, mle, n_items, status."""
         P, A = self.theta.shape
         return frame(

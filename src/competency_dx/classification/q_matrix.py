@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from competency_dx.arrays import Bools, value
 from competency_dx.errors import CalibrationError, repeated
 from competency_dx.kernels.classes import Binary, mastery_order, prerequisite_matrix
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame
 
 
 @value
@@ -32,7 +29,7 @@ class QMatrix:
         return QMatrix(items=tuple(items), attributes=self.attributes, entries=self.entries[[place[item] for item in items]])
 
 
-def read_q_matrix(frame: pd.DataFrame) -> QMatrix:
+def read_q_matrix(frame: DataFrame) -> QMatrix:
     """Return the Q-matrix of a frame items x attributes of 0 and 1, item ids in the index or in a column `item`.
 
     Raises `CalibrationError` when entries are not 0 or 1, ids repeat, or an item measures nothing.

@@ -8,7 +8,7 @@ doi:10.1007/s11336-015-9467-8). The shortest q-vector that reaches the cut-off i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -21,11 +21,8 @@ from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes import Binary, attribute_patterns, permissible_profiles
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, Probability, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MOST_ATTRIBUTES = 12
 SHOWN_ITEMS = 4
@@ -70,7 +67,7 @@ class QValidation(Result):
         """Return the suggested Q-matrix (I, A)."""
         return self.q_vectors[self.suggested]
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per item: item, original, pvaf, suggested, pvaf_suggested, gdi_suggested, gdi_all, changed."""
         names, at, pvaf = self._names(), np.arange(len(self.items)), self.pvaf
         return frame(
@@ -84,7 +81,7 @@ class QValidation(Result):
             changed=self.original != self.suggested,
         )
 
-    def mesa(self) -> pd.DataFrame:
+    def mesa(self) -> DataFrame:
         """Return the best q-vector of each size for each item: item, n_attributes, q_vector, pvaf, gdi (mesa plot data)."""
         names, size, pvaf = self._names(), self.q_vectors.sum(axis=1), self.pvaf
         counts = range(1, len(self.attributes) + 1)

@@ -8,13 +8,12 @@ import numpy as np
 
 from competency_dx.arrays import Bools
 from competency_dx.engine.choices import Control
-from competency_dx.engine.findings import BOUNDARY, VANISHED
 from competency_dx.engine.items import Items, beta_of, holding
 from competency_dx.engine.items_setup import Known
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, best_of
 from competency_dx.engine.populations import holding_variances, vanishing
-from competency_dx.findings import Finding, gathered
+from competency_dx.findings import Finding, Template, gathered
 from competency_dx.models import FAMILIES
 
 FAR = 5.5  # logit beyond which an asymptote is on its bound: c < .004
@@ -46,7 +45,8 @@ def within_bounds(likelihood: Marginal, known: Known, method: Control) -> tuple[
     likelihood, found, more = _asymptotes_held(likelihood, known, method)
     several = len(population.groups) > 1
     names = [population.groups[g] if several else population.dimensions[d] for g, d in np.argwhere(low).tolist()]
-    return likelihood, found, gathered(notes, more, VANISHED.about(names, least=np.sqrt(LEAST_VARIANCE)))
+    vanished = Template("engine.vanished_variance").about(names, least=np.sqrt(LEAST_VARIANCE))
+    return likelihood, found, gathered(notes, more, vanished)
 
 
 def _asymptotes_held(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Fit, tuple[Finding, ...]]:
@@ -67,7 +67,7 @@ def _asymptotes_held(likelihood: Marginal, known: Known, method: Control) -> tup
     if not found.converged:
         found, notes = best_of(likelihood, method)
     ids = [item for item, row in zip(known.ids, held, strict=True) if row.any()]
-    return likelihood, found, notes + BOUNDARY.about(ids)
+    return likelihood, found, notes + Template("engine.boundary").about(ids)
 
 
 def _loose(items: Items, known: Known) -> Bools:

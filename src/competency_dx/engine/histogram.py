@@ -13,13 +13,12 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.engine.choices import Control
-from competency_dx.engine.findings import EMPIRICAL_HISTOGRAM
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Fit, fit
 from competency_dx.engine.one_dimension import Histogram, OneDimension
 from competency_dx.errors import CalibrationError
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.kernels.grid import standard_nodes
 from competency_dx.models import FAMILIES
 
@@ -56,7 +55,8 @@ def fit_histogram(start: Marginal, families: list[str], method: Control) -> tupl
     mean = float(weight @ theta)
     variance = float(weight @ (theta - mean) ** 2)
     z = (theta - mean) / np.sqrt(variance)
-    note = EMPIRICAL_HISTOGRAM.of(points=len(z), skewness=float(weight @ z**3), kurtosis=float(weight @ z**4) - 3)
+    shape = {"skewness": float(weight @ z**3), "kurtosis": float(weight @ z**4) - 3}
+    note = Template("engine.empirical_histogram").of(points=len(z), **shape)
     middle = np.array([*[mean] * len(held.regressors), variance])
     return replace(likelihood, population=held._replace(start=middle)), best, note
 

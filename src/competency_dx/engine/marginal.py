@@ -18,12 +18,11 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.engine import items as of_items
 from competency_dx.engine import populations as of_population
-from competency_dx.engine.findings import INSEPARABLE
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Information, Precision, inverted
 from competency_dx.engine.parameter_table import Parameter
 from competency_dx.engine.populations import Persons, Populations, Pull, populations_over
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.kernels import families
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid.louis import Depth
@@ -283,8 +282,8 @@ class Marginal:
     def findings(self, now: Evaluation) -> tuple[Finding, ...]:
         """Return what is to be said of the integral, and of competencies that the data do not tell apart."""
         pairs = of_population.inseparable(self.population, self.psi(now.phi))
-        said = self.integral.findings(now)
-        return (*said, INSEPARABLE.of((name for a, b, _ in pairs for name in (a, b)), pairs=pairs)) if pairs else said
+        alike = Template("engine.inseparable").about((name for a, b, _ in pairs for name in (a, b)), pairs=pairs)
+        return self.integral.findings(now) + alike
 
     def moved(self, phi: Floats, step: Floats) -> Floats:
         """Return φ after a step; boundaries stay in order and covariance matrices positive definite."""

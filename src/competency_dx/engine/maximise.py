@@ -18,11 +18,10 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.engine.choices import Control, Progress
-from competency_dx.engine.findings import LOWER_MAXIMA, STARTS
 from competency_dx.engine.likelihood import Evaluation, Information, Precision
 from competency_dx.engine.marginal import Marginal
 from competency_dx.errors import CalibrationError
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.kernels.grid import points_needed
 
 NEWTON_GATE = 3e-2  # EM hands over to Newton when an EM step moves no parameter by more
@@ -276,7 +275,7 @@ def best_of(likelihood: Marginal, method: Control) -> tuple[Fit, tuple[Finding, 
     lower = [f for f in fits if f.converged and f.at.objective < best.at.objective - SAME]
     failed = sum(not f.converged for f in fits)
     gap = max((best.at.objective - f.at.objective for f in lower), default=0.0)
-    template, alike = LOWER_MAXIMA if lower else STARTS, len(fits) - len(lower) - failed
+    template, alike = Template("engine.lower_maxima") if lower else Template("engine.starts"), len(fits) - len(lower) - failed
     return best, (template.of(starts=len(fits), best=alike, lower=len(lower), failed=failed, gap=gap),)
 
 

@@ -12,12 +12,11 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
-from competency_dx.engine.findings import UNSETTLED
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Precision
 from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
 from competency_dx.engine.populations import Persons, Populations, persons_of
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.kernels.grid import REACH, Answers, points_needed
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.louis import Depth
@@ -31,12 +30,7 @@ from competency_dx.kernels.propagation.ep_e_step import (
     ep_error,
     no_sites,
 )
-from competency_dx.kernels.propagation.ep_information import (
-    ItemDerivatives,
-    ep_missing_information,
-    ep_person_scores,
-    item_derivatives,
-)
+from competency_dx.kernels.propagation.ep_information import ep_missing_information, ep_person_scores
 
 LEAST_POINTS = 45
 MOST_POINTS = 4001
@@ -56,12 +50,8 @@ class Propagation(Integral):
 
     integration: ClassVar[str] = "propagation"
     design: Design
+    persons: Persons
     executor: Executor | None = None
-
-    @property
-    def persons(self) -> Persons:
-        """Return where persons come from."""
-        return Persons(self.design.regressors, self.design.group, self.design.weight)
 
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:
         """Return the E-step at φ, from the sites of an E-step before."""
@@ -95,27 +85,14 @@ class Propagation(Integral):
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
         coarser = now.spacing < 2 * REACH / (needed - 1)
         model = self._model(of, now.phi, needed) if coarser else kept.model
-        return ep_missing_information(
-            self.design,
-            model,
-            sites=kept.expected.sites,
-            derivatives=self._derivatives(of, now.phi, model),
-            jacobian=np.eye(len(of.population.free)),
-            depth=depth,
-            executor=self.executor,
-        )
-
-    def _derivatives(self, of: Marginal, phi: Floats, model: Model) -> ItemDerivatives:
-        tables = of.tables(phi, model.theta)
-        return item_derivatives(self.design, tables.derivatives, tables.owner)
+        tables, sites = of.tables(now.phi, model.theta), kept.expected.sites
+        return ep_missing_information(self.design, model, tables, sites=sites, depth=depth, executor=self.executor)
 
     def scores(self, of: Marginal, now: Evaluation) -> Floats:
         """Return the expected scores of persons."""
         kept: _Propagated = now.detail.step.kept
-        derivatives = self._derivatives(of, now.phi, kept.model)
-        return ep_person_scores(
-            self.design, kept.model, sites=kept.expected.sites, derivatives=derivatives, executor=self.executor
-        )
+        tables = of.tables(now.phi, kept.model.theta)
+        return ep_person_scores(self.design, kept.model, tables, sites=kept.expected.sites, executor=self.executor)
 
     def accuracy(self, now: Evaluation) -> Accuracy:
         """Return the correction of the log-likelihood and the errors of propagation."""
@@ -127,7 +104,7 @@ class Propagation(Integral):
     def findings(self, now: Evaluation) -> tuple[Finding, ...]:
         """Return what is to be said of persons whose sites did not settle."""
         persons = now.detail.step.kept.expected.unsettled
-        return (UNSETTLED.of(persons=persons),) if persons else ()
+        return (Template("engine.unsettled").of(persons=persons),) if persons else ()
 
     def error(self, now: Evaluation) -> EPError:
         """Return the estimated error of expectation propagation for every person."""
@@ -152,7 +129,7 @@ def propagation_likelihood(
     P, persons = len(answers.codes), persons_of(answers, group, regressors)
     w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))
     design = by_dimension(answers, dimension, group=group, regressors=w)
-    integral = Propagation(design=design, executor=executor)
+    integral = Propagation(design=design, persons=persons, executor=executor)
     return Marginal(items=items, answers=answers, population=population, dimension=dimension, integral=integral)
 
 

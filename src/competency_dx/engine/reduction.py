@@ -27,7 +27,6 @@ from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.grid.product import GridExpected
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
-ONE = np.zeros(1, dtype=np.int64)  # the group of everybody
 USUAL, POINTS, ON_THE_WAY, MOST_POINTS = 61, 31, 21, 121
 
 
@@ -45,20 +44,14 @@ class Reduction(Integral):
     """Dimension reduction.
 
     `design` are answers taken apart by specific competency, whose last part measures the general one alone; `testlet` (I,) is the
-    specific competency of each item, the number of these for items without one; `single` says that all persons come from one
-    population.
+    specific competency of each item, the number of these for items without one.
     """
 
     integration: ClassVar[str] = "dimension reduction"
     design: Design
+    persons: Persons
     testlet: Ints
-    single: bool
     executor: Executor | None = None
-
-    @property
-    def persons(self) -> Persons:
-        """Return where persons come from."""
-        return Persons(self.design.regressors, self.design.group, self.design.weight)
 
     def projected(self, items: Items) -> Items:
         """Return the items with two slopes a row: general, and that of their own testlet."""
@@ -67,7 +60,7 @@ class Reduction(Integral):
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:  # noqa: ARG002
         """Return the E-step at φ with `points` on either axis, coarser and in single precision on the way."""
         double, (gamma, sigma) = precision == "double", of.normals(phi)
-        w, group = (self.design.regressors[:1], ONE) if self.single else (self.design.regressors, self.design.group)
+        w, group, _ = self.persons
         normals = kernel.IndependentNormals((w @ gamma)[:, 0], np.diagonal(sigma, axis1=1, axis2=2), group)
         axes = kernel.axes(min(points, MOST_POINTS if double else ON_THE_WAY), normals)
         curves = of.curves(phi, axes.points)
@@ -140,7 +133,7 @@ def reduction_likelihood(
     persons = persons_of(answers, group, regressors)
     w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))
     design = by_dimension(answers, testlet, parts=D, group=group, regressors=w)  # items without a testlet come last
-    integral = Reduction(design=design, testlet=testlet, single=persons.shared, executor=executor)
+    integral = Reduction(design=design, persons=persons, testlet=testlet, executor=executor)
     return Marginal(items=items, answers=answers, population=orthogonal(population), integral=integral)
 
 

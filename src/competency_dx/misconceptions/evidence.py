@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,8 @@ from competency_dx.display import (
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, Probability, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STATES = ("not enough evidence", "unlikely", "likely")
 REASONS = toml_content("misconceptions", "reasons")
@@ -130,7 +127,7 @@ class MisconceptionEvidence(Result):
         """Return the marked options that a person (by place) chose, as ``"item:option; item:option"``."""
         return "; ".join(m for m, own, t in zip(self.marked, self.marked_code, self.ticked[p], strict=True) if own == code and t)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per person and misconception.
 
         Columns are person, misconception, title, probability, prior, evidence (items and options chosen that name it),
@@ -157,7 +154,7 @@ class MisconceptionEvidence(Result):
         open_ = np.where(standing[None] != "", standing[None], few)
         return np.where(self.state > 0, "", open_)
 
-    def parameters_frame(self) -> pd.DataFrame:
+    def parameters_frame(self) -> DataFrame:
         """Return one row per misconception: its model with standard errors, and how many persons likely hold it."""
         p = self.parameters
         pairs = {"prevalence": p.prevalence, "strength": p.strength, "level": p.level, "slope": p.slope}

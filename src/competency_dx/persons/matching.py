@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
     from competency_dx.classification import ClassCalibration
 
-NO_PARAMETERS = Template("persons.no_parameters")
-
 
 class Matched(NamedTuple):
     """Persons (P,), scores (P, I) and observed mask (P, I) in the order of the parameters, with what did not match."""
@@ -112,7 +110,8 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
     out[:, to], mask[:, to] = codes[:, of], observed[:, of]
     _check_range(data, out, mask, parameters)
     known = set(parameters.items)
-    return Matched(data, data.persons, out, mask, NO_PARAMETERS.about(item for item in data.items if item not in known))
+    unknown = Template("persons.no_parameters").about(item for item in data.items if item not in known)
+    return Matched(data, data.persons, out, mask, unknown)
 
 
 def reasons_of(data: Responses, items: tuple[str, ...]) -> Reasons:

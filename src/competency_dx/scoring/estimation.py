@@ -35,7 +35,6 @@ from competency_dx.scoring.shared_errors import Shared, shared_covariance
 NO_RESPONSES = 3
 EDGE = 1e-6
 BLOCK = 32_768
-END_OF_GRID = Template("scoring.end_of_grid")
 
 
 class Estimates(NamedTuple):
@@ -97,7 +96,7 @@ def _values(
         if shared is not None:
             covariance = covariance + shared_covariance(posterior, covariance, matched, known, shared)
         far = np.flatnonzero(out.end_mass > END_MASS)
-        return _Values(out.mean, covariance), END_OF_GRID.about(matched.persons[p] for p in far)
+        return _Values(out.mean, covariance), Template("scoring.end_of_grid").about(matched.persons[p] for p in far)
     if D > 1 and isinstance(method, MAP):
         if uncertain_items(known, method.item_uncertainty).any():
             raise ScoringError("scoring.map_uncertainty")

@@ -34,14 +34,12 @@ from competency_dx.persons import (
     uniforms,
 )
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
 from competency_dx.scoring.conditioning import Covariates, LatentRegression, design_of
 from competency_dx.scoring.latent_regression import RegressionFit, fit_latent_regression, under_normals
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from competency_dx.calibration import Calibration
 
 Shape = Literal["long", "wide"]
@@ -82,7 +80,7 @@ class PlausibleValues(Result):
         """Return the number of sets."""
         return int(self.values.shape[1])
 
-    def to_frame(self, *, shape: Shape = "long") -> pd.DataFrame:
+    def to_frame(self, *, shape: Shape = "long") -> DataFrame:
         """Return one row per person, set and dimension (long), or one per person with columns ``theta_pv1`` … (wide)."""
         if shape not in get_args(Shape):
             raise ScoringError("scoring.shape", shape=shape)

@@ -7,7 +7,7 @@ Barnard & Rubin (1999), doi:10.1093/biomet/86.4.948, eq. 3-5.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,11 +17,8 @@ from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LIMIT = 1e12  # degrees of freedom from which t is normal to the last digit
 LEAST = 1e-9
@@ -75,7 +72,7 @@ class Pooled(Result):
         half = stdtrit(self.df, UPPER) * self.se
         return np.stack([self.estimate - half, self.estimate + half], axis=1)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per estimate with its error, degrees of freedom, interval and parts of the variance."""
         low, high = self.interval.T
         columns = {"quantity": self.names, "estimate": self.estimate, "se": self.se, "df": self.df}

@@ -48,13 +48,11 @@ from competency_dx.persons import (
 )
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Layout, Reason, Responses, load_responses
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
 from competency_dx.scoring.api import scored
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from competency_dx.calibration import Calibration
 
 DEFAULT_METHOD = EAP()
@@ -137,7 +135,7 @@ class Reliability(Result):
         """Return 1 / √(I(θ) + 1/σ²) (Q,), about the standard error of EAP and MAP; of several, without what the others tell."""
         return np.asarray(1 / np.sqrt(self.test_information + 1 / np.asarray(self.variance)[..., None]))
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per point of the scale: dimension, theta, information, se, posterior_sd, reliability."""
         reached = 1 - self.posterior_sd**2 / np.asarray(self.variance)[..., None]
         return frame(

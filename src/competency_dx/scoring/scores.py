@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,8 @@ from competency_dx.arrays import Z95, Floats, Ints, Names, value
 from competency_dx.display import Chart, Series, code_word, histogram_chart, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STATUSES = ("ok", "extreme_low", "extreme_high", "no_responses")
 
@@ -71,7 +68,7 @@ class Scores(Result):
         """Return standard errors (P, D)."""
         return np.asarray(np.sqrt(np.einsum("pdd->pd", self.covariance)))
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per person and dimension, input order, with 95 % intervals and status."""
         D = len(self.dimensions)
         theta, se = self.theta.ravel(), self.se.ravel()

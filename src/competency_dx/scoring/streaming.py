@@ -19,15 +19,13 @@ from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, held_to
 from competency_dx.scoring.api import score
 from competency_dx.scoring.scores import STATUSES, Scores, status_line
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from competency_dx.calibration import Calibration
 
 BLOCK = 50_000
@@ -88,7 +86,7 @@ class FileScores(Result):
     def _document(self) -> dict[str, Any]:
         return encode_fields(self) | {"target": self.path.name}
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per dimension and status with the number of persons; read `path` for the estimates."""
         D = len(self.dimensions)
         dimension = np.repeat(np.array(self.dimensions, dtype=object), len(STATUSES))
@@ -229,7 +227,7 @@ def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, 
         raise ScoringError("scoring.no_rows", source=source.name)
 
 
-def _with_items(layout: Layout, frame: pd.DataFrame, parameters: ItemBank | Calibration, source: Path) -> Layout:
+def _with_items(layout: Layout, frame: DataFrame, parameters: ItemBank | Calibration, source: Path) -> Layout:
     """Name the items among the columns: those with parameters, unless they are named or a bank knows them."""
     if layout.items is not None or isinstance(parameters, ItemBank):
         return layout
@@ -240,7 +238,7 @@ def _with_items(layout: Layout, frame: pd.DataFrame, parameters: ItemBank | Cali
     return replace(layout, items=items)
 
 
-def _responses(frame: pd.DataFrame, bank: ItemBank | None, plan: Layout) -> Responses:
+def _responses(frame: DataFrame, bank: ItemBank | None, plan: Layout) -> Responses:
     """Return the answers of a block, read by the settled layout."""
     items, own = list(plan.items or ()), plan.missing_tokens or plan.missing_codes
     if bank is None and not own and set(items) <= set(frame.columns):
@@ -251,7 +249,7 @@ def _responses(frame: pd.DataFrame, bank: ItemBank | None, plan: Layout) -> Resp
     return load_responses(_table(frame), bank=bank, layout=plan)
 
 
-def _table(frame: pd.DataFrame) -> object:
+def _table(frame: DataFrame) -> object:
     """Return a frame as it is where somebody gave labels to its rows, else its columns by name."""
     import pandas as pd
 
@@ -259,7 +257,7 @@ def _table(frame: pd.DataFrame) -> object:
     return frame if labelled else {str(name): frame[name] for name in frame.columns}
 
 
-def _frames(source: Path, block: int) -> Iterator[pd.DataFrame]:
+def _frames(source: Path, block: int) -> Iterator[DataFrame]:
     """Yield blocks of rows."""
     pa, parquet = pyarrow_for(source.name)
     if not source.exists():

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from competency_dx.kernels.grid.louis import (
     split_scores,
     weighted_polynomials,
 )
+from competency_dx.kernels.grid.product_information import ItemTables
 from competency_dx.kernels.normal_population import expected_scores, size
 from competency_dx.kernels.propagation import Settled, Sites, settle
 from competency_dx.kernels.propagation.ep_e_step import DEFAULT, Model, block_of, likelihood_terms, pieces
@@ -44,61 +45,26 @@ AnyFloats = NDArray[np.floating[Any]]
 ScoresByDimension = tuple[tuple[SplitScores, ...], tuple[Ints, ...]]  # of each dimension, and their places among all F
 
 
-class ItemDerivatives(NamedTuple):
-    """Derivatives of log P(X = k) by the F item parameters (K, F, Q), taken apart by dimension.
-
-    For each dimension `owner` (F_k,) is the item of each parameter, numbered within the dimension, and `place` (F_k,) where
-    the parameter stands among all.
-    """
-
-    tables: Floats
-    owner: tuple[Ints, ...]
-    place: tuple[Ints, ...]
-
-    @property
-    def size(self) -> int:
-        """Return F."""
-        return int(self.tables.shape[1])
-
-    def scores(self, theta: Floats) -> tuple[SplitScores, ...]:
-        """Return the derivatives of each dimension split for projection on polynomials."""
-        none = np.zeros((1, 0, 2))
-        return tuple(split_scores(self.tables[:, at], own, none, theta) for own, at in zip(self.owner, self.place, strict=True))
-
-
-def item_derivatives(design: Design, tables: Floats, owner: Ints) -> ItemDerivatives:
-    """Take derivatives (K, F, Q) of parameters with the given items (F,) apart by dimension."""
-    place, own = design.parameters(owner)
-    return ItemDerivatives(tables, own, place)
-
-
 def ep_missing_information(
     design: Design,
     model: Model,
+    tables: ItemTables,
     *,
     sites: Sites,
-    derivatives: ItemDerivatives,
-    jacobian: Floats,
     depth: Depth = "exact",
     executor: Executor | None = None,
 ) -> Floats:
-    """Return Σ_p Cov[S_p | x_p] (F + H, F + H) of F item parameters and H parameters of the populations.
+    """Return Σ_p Cov[S_p | x_p] (F + N, F + N) of F item parameters and N parameters of the populations (see `ep_population`).
 
-    `jacobian` (N, H) has the derivatives of the parameters of all populations (see `ep_population`) by the free ones. A
-    ``"guide"`` is made of two terms and a few thousand persons: good enough for the direction of a Newton step.
+    A ``"guide"`` is made of two terms and a few thousand persons: good enough for the direction of a Newton step.
     """
     order, most = by_pattern(design.answers, depth), GUIDE_TERMS if depth == "guide" else MAX_TERMS
-    scores = derivatives.scores(model.theta)
-    one = partial(_block_information, model, likelihood_terms(design, model), (scores, derivatives.place), most)
-    chosen = pieces(design.take(order), sites.take(order))
-    F, N = derivatives.size, len(jacobian)
-    out = np.zeros((F + N, F + N))
-    for part in map_pieces(one, chosen, executor=executor):
-        out += part
-    out *= design.persons / len(order)
-    whole = np.zeros((F + N, F + jacobian.shape[1]))
-    whole[:F, :F], whole[F:, F:] = np.eye(F), jacobian
-    return np.asarray(whole.T @ out @ whole)
+    none, (place, owner) = np.zeros((1, 0, 2)), design.parameters(tables.owner)
+    each = zip(place, owner, strict=True)
+    scores = tuple(split_scores(tables.derivatives[:, at], own, none, model.theta) for at, own in each)
+    one = partial(_block_information, model, likelihood_terms(design, model), (scores, place), most)
+    parts = map_pieces(one, pieces(design.take(order), sites.take(order)), executor=executor)
+    return np.asarray(sum(parts) * (design.persons / len(order)))
 
 
 def _block_information(
@@ -176,22 +142,20 @@ def _mehler(terms: tuple[AnyFloats, ...], power: Floats, weight: Floats | None) 
 
 
 def ep_person_scores(
-    design: Design, model: Model, *, sites: Sites, derivatives: ItemDerivatives, executor: Executor | None = None
+    design: Design, model: Model, tables: ItemTables, *, sites: Sites, executor: Executor | None = None
 ) -> Floats:
     """Return the gradient of each person's log Z (P, F + N) by item and population parameters, case weights left aside."""
-    one = partial(_block_scores, model, likelihood_terms(design, model), derivatives)
+    one = partial(_block_scores, model, likelihood_terms(design, model), tables)
     return np.concatenate(list(map_pieces(one, pieces(design, sites), executor=executor)))
 
 
-def _block_scores(
-    model: Model, terms: tuple[JointTerms, ...], derivatives: ItemDerivatives, piece: tuple[Design, Sites]
-) -> Floats:
+def _block_scores(model: Model, terms: tuple[JointTerms, ...], tables: ItemTables, piece: tuple[Design, Sites]) -> Floats:
     design, sites = piece
     found = settle(block_of(design, model, terms), sites, DEFAULT)
-    items = np.zeros((design.persons, derivatives.size))
-    for k, part in enumerate(design.answers):
-        at, own = derivatives.place[k], part.coded(-1)[:, derivatives.owner[k]]
-        for category, table in enumerate(derivatives.tables[:, at]):
+    items = np.zeros((design.persons, len(tables.owner)))
+    for k, (part, at, owner) in enumerate(zip(design.answers, *design.parameters(tables.owner), strict=True)):
+        own = part.coded(-1)[:, owner]
+        for category, table in enumerate(tables.derivatives[:, at]):
             items[:, at] += (own == category) * (found.tilted[k].T @ table.T)
     off, spread = found.mean.T - design.regressors @ model.coefficients, found.covariance.transpose(2, 0, 1)
     w, group = design.regressors, design.group
