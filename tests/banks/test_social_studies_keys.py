@@ -328,9 +328,12 @@ def cards(item: Item) -> Answer:
     everybody = sum(votes.values())
     into = {p: n for p, n in votes.items() if 20 * n >= everybody}
 
+    def whole(parties: Votes, total: int) -> Votes:
+        return {p: 20 * n // total for p, n in parties.items()}
+
     def shared(parties: Votes, total: int, *, largest: bool = False) -> Votes:
         quota = Fraction(total, 20)
-        seats = {p: int(n / quota) for p, n in parties.items()}
+        seats = whole(parties, total)
         left = 20 - sum(seats.values())
         order = sorted(parties, key=lambda p: parties[p] / quota - seats[p], reverse=True)
         for p in [max(parties, key=lambda p: parties[p])] * left if largest else order[:left]:
@@ -344,11 +347,18 @@ def cards(item: Item) -> Answer:
         "достаются оставшиеся": shared(into, sum(into.values()), largest=True),
     }
     assert all(a != b for a, b in combinations(ways.values(), 2))
+    first = {
+        "какие партии": whole(votes, everybody),
+        "верно": whole(into, sum(into.values())),
+        "какую сумму": whole(into, everybody),
+        "достаются оставшиеся": whole(into, sum(into.values())),
+    }
     names = {"какие партии": "Найди партии", "верно": "Решено верно"}
     found = {}
-    for pupil, work in re.findall(r"(Оля|Пётр|Рита|Степан): +((?:[А-Е] \d,? ?)+)", text):
+    for pupil, work, given in re.findall(r"(Оля|Пётр|Рита|Степан): +((?:[А-Е] \d,? ?)+)\((\d+)\)", text):
         got = {p: int(n) for p, n in re.findall(r"([А-Е]) (\d)", work)}
         (way,) = [w for w, seats in ways.items() if seats == got]
+        assert sum(first[way].values()) == int(given), pupil
         found[pupil] = names.get(way, way)
     return matched(item, found.__getitem__)
 
@@ -488,11 +498,18 @@ def liability(item: Item) -> Answer:
             return "3"
         return "2" if re.search(r"пешеход|прохож|соседу|посетител", text) else "1"
 
+    def at_work(text: str) -> bool:
+        return re.search(r"в рейсе|на смене|опозда|где работает|своего завода|курьер|официант", text) is not None
+
     def place(text: str) -> str:
-        return "3" if re.search(r"в рейсе|опозда|где работает|своего завода|курьер|официант", text) else sufferer(text)
+        return "3" if at_work(text) else sufferer(text)
+
+    def citizen_then_place(text: str) -> str:
+        return "3" if at_work(text) and sufferer(text) == "1" else sufferer(text)
 
     assert all(kinds[said] == sufferer(text) for text, said in rows(item))
-    assert any(kinds[said] != place(text) for text, said in rows(item))
+    for other in (place, citizen_then_place):
+        assert any(kinds[said] != other(text) for text, said in rows(item))
     asked = re.findall(r"\d\) ([^;.]+)[;.]", words(item["stem"]))
     assert len(asked) == 6
     return "".join(map(sufferer, asked))
@@ -506,12 +523,22 @@ def demand_curve(item: Item) -> Answer:
             r"гречка подорожала|цену гречки": "own price",
             r"рис|макароны|молоко": "other price",
             r"засух|производители": "supply",
-            r"доход|жители|мод|врачи": "buyers",
+            r"доход|зарплат": "income",
+            r"жители": "number",
+            r"мод|врачи": "taste",
         }
         (found,) = [kind for pattern, kind in kinds.items() if re.search(pattern, text)]
         return found
 
-    rules = {"pupil": {"buyers"}, "truth": {"buyers", "other price"}, "all": {"buyers", "other price", "own price", "supply"}}
+    buyers = {"income", "number", "taste"}
+    rules = {
+        "pupil": buyers,
+        "truth": {*buyers, "other price"},
+        "all": {*buyers, "other price", "own price", "supply"},
+        "no number": buyers - {"number"},
+        "no income": buyers - {"income"},
+        "no taste": buyers - {"taste"},
+    }
     fits = [r for r, shifts in rules.items() if all((what(text) in shifts) == (said == "да") for text, said in rows(item))]
     assert fits == ["pupil"]
     asked = re.findall(r"\d\) ([^;.]+)[;.]", words(item["stem"]))
