@@ -50,13 +50,13 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.competencies import DeficitRule as DeficitRule
     from competency_dx.competencies import Profile as Profile
     from competency_dx.competencies import Standards as Standards
+    from competency_dx.competencies import certify as certify
     from competency_dx.competencies import diagnose as diagnose
     from competency_dx.competencies import diagnose_file as diagnose_file
     from competency_dx.errors import CompetencyDxError as CompetencyDxError
     from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
     from competency_dx.errors import ConvergenceError as ConvergenceError
     from competency_dx.findings import Finding as Finding
-    from competency_dx.groups import GroupReport as GroupReport
     from competency_dx.groups import compare_groups as compare_groups
     from competency_dx.growth import measure_growth as measure_growth
     from competency_dx.limits import Limits as Limits
@@ -88,10 +88,10 @@ _NAMES = {
     "bank": "CompetencyFramework Item ItemBank load_bank load_framework save_bank shipped_banks",
     "calibration": "Calibration MarginalML calibrate",
     "classification": "ClassCalibration",
-    "competencies": "Cohort DeficitProfiles DeficitRule Profile R201 Standards diagnose diagnose_file",
+    "competencies": "Cohort DeficitProfiles DeficitRule Profile R201 Standards certify diagnose diagnose_file",
     "errors": "CompetencyDxError CompetencyDxWarning ConvergenceError",
     "findings": "Finding",
-    "groups": "GroupReport compare_groups",
+    "groups": "compare_groups",
     "growth": "measure_growth",
     "limits": "Limits",
     "misconceptions": "find_misconceptions",
@@ -108,6 +108,7 @@ _MOVED = {  # once at the root: the error says where they are
     "classification": "AttributePosteriors ClassificationAccuracy ClassificationML QValidation attribute_posteriors "
     "classification_accuracy validate_q_matrix",
     "competencies": "Level",
+    "groups": "GroupReport",
     "misconceptions": "MisconceptionEvidence MisconceptionRule",
     "quality": "CrossCheck ItemAnalysis cross_check",
     "scoring": "FileScores LatentRegression PlausibleValues Pooled Reliability pool",

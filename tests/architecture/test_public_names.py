@@ -17,6 +17,7 @@ import competency_dx as cdx
 MOST_PARAMETERS = 7
 VERBS = [
     "calibrate",
+    "certify",
     "check_items",
     "compare_groups",
     "diagnose",
@@ -49,7 +50,6 @@ TYPES = [
     "DeficitRule",
     "EAP",
     "Finding",
-    "GroupReport",
     "Item",
     "ItemBank",
     "ItemParameters",

@@ -78,7 +78,7 @@ def region(seed: int = 1, mean: float = -0.3) -> tuple[cdx.DeficitProfiles, Arra
     return profiles_of(table, {"municipality": names, "part": half, "weight": ["1"] * len(names)}), true, group
 
 
-def quiet(*arguments: Any, **options: Any) -> cdx.GroupReport:
+def quiet(*arguments: Any, **options: Any) -> cdx.groups.GroupReport:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompetencyDxWarning)
         return cdx.compare_groups(*arguments, **options)

@@ -158,6 +158,9 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "item_analysis": lambda: cdx.check_items(chosen(), bank()),
     "misconception_evidence": lambda: cdx.find_misconceptions(chosen().select(persons=["1", "2", "3", "4"]), bank()),
     "group_report": lambda: cdx.compare_groups(_of_schools(), ["school"], headcount={"a": 40}),
+    "decisions": lambda: cdx.certify(
+        _of_schools(), cdx.competencies.CertificationRule(minimum={bank().header.subject: 55}, purpose="certification")
+    ),
     "growth": lambda: cdx.measure_growth(_of_schools(), _of_schools(), by="school", draws=100),
     "routes": lambda: cdx.recommend(_needy(), load_catalogue("synthetic"), budget=9000.0, wishes={"7": ["PHY-01"]}),
     "next_items": lambda: cdx.next_items(profiles(), bank(), n=2),

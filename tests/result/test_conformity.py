@@ -176,6 +176,9 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "FileProfiles": _file_profiles,
     "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], headcount={"A": 400}),
     "Growth": _growth,
+    "Decisions": lambda: cdx.certify(
+        cdx.diagnose(_responses(), _bank()), cdx.competencies.CertificationRule(minimum={_bank().header.subject: 55})
+    ),
     "Routes": _routes,
     "NextItems": lambda: cdx.next_items(_profiles_of_a_form(), _bank()),
     "NextItems of a group": lambda: cdx.next_items(_profiles_of_a_form(), _bank(), form="group"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from competency_dx.competencies.answer_sites import OwnEvidence, own_evidence
 from competency_dx.competencies.api import diagnose
+from competency_dx.competencies.certification import OUTCOMES, CertificationRule, Decisions, certify
 from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import (
     STATES,
@@ -33,12 +34,15 @@ if TYPE_CHECKING:
     from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file
 
 __all__ = [
+    "OUTCOMES",
     "R201",
     "STATES",
     "STATUSES",
+    "CertificationRule",
     "Cohort",
     "Competency",
     "Conclusion",
+    "Decisions",
     "DeficitProfiles",
     "DeficitRule",
     "Evidence",
@@ -54,6 +58,7 @@ __all__ = [
     "Profile",
     "Standards",
     "State",
+    "certify",
     "diagnose",
     "diagnose_file",
     "leaf_outlook",

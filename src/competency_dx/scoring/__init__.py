@@ -16,6 +16,7 @@ from competency_dx.persons import (
 )
 from competency_dx.scoring.api import score
 from competency_dx.scoring.conditioning import LatentRegression
+from competency_dx.scoring.decision_accuracy import CutAccuracy, cut_accuracy
 from competency_dx.scoring.plausible_draws import PlausibleValues, plausible_values
 from competency_dx.scoring.pooling import Pooled, pool
 from competency_dx.scoring.score_reliability import Reliability, reliability
@@ -27,6 +28,7 @@ __all__ = [
     "MAP",
     "ML",
     "WLE",
+    "CutAccuracy",
     "FileScores",
     "LatentRegression",
     "Matched",
@@ -39,6 +41,7 @@ __all__ = [
     "answer_blocks",
     "as_responses",
     "complete_file",
+    "cut_accuracy",
     "match",
     "parameters_of",
     "plausible_values",
