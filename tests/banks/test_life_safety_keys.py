@@ -98,7 +98,8 @@ def scale(item: Item) -> Answer:
         thousands = money * (1 if "тыс" in damage else 1000 if "млн" in damage else 1_000_000)
         several_regions, several_towns = place.startswith("две области"), place.startswith("два района")
         level = sum(n > limit for limit in (10, 50, 500))
-        assert level == sum(thousands > limit for limit in (240, 12_000, 1_200_000)), text
+        for growth in (1, Fraction(3, 2), 3):  # the limits of 2019; yearly higher since 2024
+            assert level == sum(thousands > growth * limit for limit in (240, 12_000, 1_200_000)), text
         if level == 3:
             return "федерального"
         if level == 2:
@@ -280,14 +281,14 @@ def attempts(item: Item) -> Answer:
 
 
 def burn(item: Item) -> Answer:
-    elements = (r"прохладной", r"[Зз]акрою|[Зз]абинтую|[Нн]акрою", r"103|112|[Вв]ызову")
+    elements = (r"прохладной", r"[Зз]акрою|[Зз]абинтую", r"103|112|[Вв]ызову")
     harmful = r"маслом|кремом|[Пп]роколю|оторву"
     return "".join(str(max(sum(bool(re.search(e, w)) for e in elements) - bool(re.search(harmful, w)), 0)) for w in works(item))
 
 
 def find(item: Item) -> Answer:
     elements = (
-        r"не трогаю|никому не даю|не прикасаюсь|никто не открывал",
+        r"не трогаю|не беру|не прикасаюсь|никто не открывал",
         r"отойти|выйти из вагона|Отправляю|уходят",
         r"112|сообщаю|вызвать",
     )
