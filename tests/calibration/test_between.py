@@ -167,7 +167,7 @@ def test_two_groups_are_recovered(sample: Sample) -> None:
     assert found.converged
     assert found.information.covariance is not None
     se = np.sqrt(np.diag(found.information.covariance))
-    what = [(one.kind, one.group, one.dimension, one.other) for one in likelihood.population_parameters]
+    what = [(one.kind, one.group, one.dimension, one.other) for one in likelihood.population.parameters]
     assert what[:3] == [("mean", 1, d, -1) for d in range(3)]
     correlations = [("correlation", 0, d, e) for d, e in ((0, 1), (0, 2), (1, 2))]
     assert what[3:7] == [*correlations, ("variance", 1, 0, -1)]
@@ -380,7 +380,7 @@ def test_groups_without_common_items_keep_scales_of_their_own(sample: Sample) ->
     )
     found = fit(apart, Control())
     assert found.converged
-    assert [(one.kind, one.group) for one in apart.population_parameters[3:]] == [("correlation", 1)] * 3
+    assert [(one.kind, one.group) for one in apart.population.parameters[3:]] == [("correlation", 1)] * 3
     alone = 0.0
     for own in (first, ~first):
         part = sample._replace(answers=sample.answers.take(np.flatnonzero(own)))

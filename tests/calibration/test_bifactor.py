@@ -106,7 +106,7 @@ def test_product_grid_gives_the_same(S: int, groups: bool, priors: Any) -> None:
     i, j = (x.information(e).matrix for x, e in ((reduced, one), (whole, two)))
     scale = np.sqrt(np.outer(np.diag(j), np.diag(j)))
     np.testing.assert_allclose(i / scale, j / scale, atol=2e-4)
-    assert reduced.population_parameters == whole.population_parameters
+    assert reduced.population.parameters == whole.population.parameters
 
 
 @pytest.fixture(scope="module")

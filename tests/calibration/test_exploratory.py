@@ -13,6 +13,7 @@ from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.arrays import Bools, Codes, Floats, value
+from competency_dx.calibration.choice import Scene
 from competency_dx.calibration.exploratory import (
     SCALE,
     Exploratory,
@@ -21,8 +22,9 @@ from competency_dx.calibration.exploratory import (
     loadings_of,
     rotated,
 )
-from competency_dx.calibration.report import FitSetting, assembled
-from competency_dx.engine import Accuracy, Constraints, Control
+from competency_dx.calibration.report import assembled
+from competency_dx.calibration.sample import Sample
+from competency_dx.engine import Constraints, Control
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Known, build_items, category_counts
 from competency_dx.engine.marginal import Marginal
@@ -31,17 +33,28 @@ from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import prepare
 from competency_dx.kernels.rotation import (
+    Criterion,
     Method,
     oblique,
     orthogonal,
     quartimin,
     rotate,
     rotate_again,
-    to_target,
     varimax,
 )
+from competency_dx.provenance import provenance
 
 RNG = np.random.default_rng
+
+
+def to_target(target: Floats) -> Criterion:
+    """Return half the squared distance to a target (I, D), NaN where it says nothing, with its gradient (Browne 1972)."""
+
+    def criterion(loadings: Floats) -> tuple[float, Floats]:
+        off = np.where(np.isnan(target), 0.0, loadings - np.nan_to_num(target))
+        return 0.5 * float((off**2).sum()), off
+
+    return criterion
 
 
 def simple(I: int, D: int, seed: int, cross: float = 0.05) -> Floats:
@@ -224,18 +237,20 @@ def test_two_dimensions_are_recovered(two: Found) -> None:
 
 def calibrated(case: Case, likelihood: Marginal, found: Fit) -> cdx.Calibration:
     """Return the fit as a calibration."""
-    setting = FitSetting(
-        model="mixed",
-        known=case.known,
-        dimensions=likelihood.population.dimensions,
-        answers=likelihood.answers,
-        groups=("",),
-        grouping=None,
-        rest=np.zeros(case.codes.shape[1]),
+    sample = Sample(None, ("",), np.zeros((len(case.codes), 0)), ())
+    return assembled(
+        Scene(case.known, likelihood.population.dimensions, sample, None, None, exploring=True),
+        likelihood,
+        found,
+        found.information.covariance,
         notes=(),
-        settings={"priors": "none"},
+        model="mixed",
+        grouping=None,
+        item_rest=np.zeros(case.codes.shape[1]),
+        penalised=False,
+        rotation=None,
+        provenance=provenance("calibrate", {}, {"priors": "none"}),
     )
-    return assembled(setting, likelihood, found, found.information.covariance, Accuracy("product grid"))
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def test_gradient_is_the_difference_quotient(mixed: tuple[Marginal, Floats]) -> 
     step, slope = 1e-5, likelihood.gradient(likelihood.evaluate(phi, 31))
     for f, unit in enumerate(np.eye(len(phi)) * step):
         ends = [likelihood.evaluate(phi + s * unit, 31).objective for s in (1, -1)]
-        assert slope[f] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=2e-5), likelihood.population_parameters
+        assert slope[f] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=2e-5), likelihood.population.parameters
 
 
 def test_information_is_the_difference_quotient_of_the_gradient(mixed: tuple[Marginal, Floats]) -> None:
@@ -248,7 +248,7 @@ def test_order_of_competencies_is_of_no_account() -> None:
     a, b = one.evaluate(one.start, 15), two.evaluate(two.start, 15)
     assert a.log_likelihood == pytest.approx(b.log_likelihood, abs=1e-9)
     i, j = (x.gradient(e)[-3:] for x, e in ((one, a), (two, b)))
-    of, at = ([(q.dimension, q.other) for q in x.population_parameters] for x in (one, two))
+    of, at = ([(q.dimension, q.other) for q in x.population.parameters] for x in (one, two))
     assert i[of.index((0, 2))] == pytest.approx(j[at.index((0, 1))], abs=1e-9)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -44,17 +44,8 @@ class Question:
 
 def question(item: Item, competency: str) -> Question:
     """Return what a person sees of an item."""
-    return Question(
-        item=item.id,
-        title=item.title or Text(ru=item.id, en=item.id),
-        type=item.type,
-        stem=item.stem,
-        options=item.options,
-        left=item.left,
-        unit=item.unit,
-        max_score=item.max_score,
-        competency=competency,
-    )
+    shown: dict[str, Any] = {name: getattr(item, name) for name in ("type", "stem", "options", "left", "unit", "max_score")}
+    return Question(item=item.id, title=item.title or Text(ru=item.id, en=item.id), competency=competency, **shown)
 
 
 @value

@@ -104,7 +104,13 @@ def calibrate(
         raise wrong_type(CalibrationError, "method", method, MarginalML, Girth, ClassificationML)
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
     if classifies(model):
-        return classes(data, model, dimensions, method)
+        if not hasattr(dimensions, "columns"):
+            raise CalibrationError("calibration.q_matrix_needed")
+        if isinstance(method, Girth):
+            raise CalibrationError("calibration.girth_classes")
+        if isinstance(method, MarginalML):
+            method = ClassificationML(executor=method.executor, missing=method.missing)
+        return calibrate_classes(data, families=model, q_matrix=dimensions, method=method)
     request = Request(model, dimensions, bank, anchors, resolve(priors))
     if isinstance(method, ClassificationML):
         raise CalibrationError("calibration.class_method")
@@ -120,16 +126,3 @@ def classifies(model: str | Mapping[str, str]) -> bool:
     if all(mixed):
         raise CalibrationError("calibration.mixed_models", mixed=mixed[0], mixed2=mixed[1])
     return bool(mixed[0])
-
-
-def classes(
-    data: Responses, model: str | Mapping[str, str], q_matrix: Dimensions, method: MarginalML | Girth | ClassificationML
-) -> ClassCalibration:
-    """Calibrate a diagnostic classification model."""
-    if not hasattr(q_matrix, "columns"):
-        raise CalibrationError("calibration.q_matrix_needed")
-    if isinstance(method, Girth):
-        raise CalibrationError("calibration.girth_classes")
-    if isinstance(method, MarginalML):
-        method = ClassificationML(executor=method.executor, missing=method.missing)
-    return calibrate_classes(data, families=model, q_matrix=q_matrix, method=method)

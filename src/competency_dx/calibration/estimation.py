@@ -24,13 +24,14 @@ from competency_dx.calibration.item_setup import (
     loadings,
     refuse,
 )
-from competency_dx.calibration.report import FitSetting, assembled, unfinished
+from competency_dx.calibration.report import assembled, unfinished
 from competency_dx.calibration.sample import Sample, sample_of, sandwich
 from competency_dx.engine import Fit, Known, Marginal, Priors, category_counts, fit_histogram, within_bounds
 from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.grid import prepare
+from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, item_rest, suspected_keys, tail_findings, zero_tails
 
 
@@ -90,8 +91,8 @@ def _columns_of(ids: list[str], sample: Sample, method: MarginalML) -> tuple[lis
 
 def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, request: Request, method: MarginalML) -> Calibration:
     """Return the calibration of a scene by answers and mask (P, I)."""
-    known, sample = scene.known, scene.sample
-    answers = prepare(*table, known.n_categories)._replace(weight=sample.weight)
+    (codes, observed), known, sample = table, scene.known, scene.sample
+    answers = prepare(codes, observed, known.n_categories)._replace(weight=sample.weight)
     with one_blas_thread():
         likelihood = likelihood_of(scene, answers, method)
         points = likelihood.integral.points(method.points, len(scene.dimensions))
@@ -100,10 +101,10 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
         covariance = found.information.covariance
         if covariance is not None and (method.standard_errors == "sandwich" or sample.weight is not None):
             covariance = sandwich(covariance, likelihood.person_scores(found.at), sample)
-        rest = item_rest(*table, known.n_categories - 1)
+        rest = item_rest(codes, observed, known.n_categories - 1)
         whole = known.ids == data.items and not known.options and (known.n_categories - 1 == data.max_scores).all()
         suspected = suspected_keys(data, policy=method.missing, rest=rest if whole else None)
-        repeats = screen.near_duplicates(known.ids, *table)
+        repeats = screen.near_duplicates(known.ids, codes, observed)
         late = tail_findings(data.items, zero_tails(*data.effective(method.missing)))
     carried = gathered(data.findings, findings_of(request.anchors))
     notes = gathered(carried, scene.weak_links, left_out(data, known.ids), repeats, late, others, likelihood.findings(found.at))
@@ -114,23 +115,22 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
     notes += Template("calibration.lone_slope").about(known.ids[i] for i in alone)
     by = method.population.by
     given = {"bank": request.bank, "anchors": request.anchors}
-    setting = FitSetting(
-        model=request.model_name,
-        known=known,
-        dimensions=scene.dimensions,
-        anchors=scene.anchors,
-        answers=answers,
-        groups=sample.groups,
-        grouping=by if isinstance(by, str) and len(sample.groups) > 1 else None,
-        rest=rest,
-        notes=notes,
-        penalised=request.priors is not None and (likelihood.items.n_slopes > 1 or not request.priors.flat),
-        rotation=request.dimensions.rotation if isinstance(request.dimensions, Exploratory) else None,
-        inputs={name: source.digest for name, source in given.items() if source is not None},
-        settings=_settings(request, method, found, likelihood.population.correlation_sd),
-    )
+    inputs = {"responses": digest_arrays(codes, np.packbits(observed))}
+    inputs |= {name: source.digest for name, source in given.items() if source is not None}
     with one_blas_thread():
-        out = assembled(setting, likelihood, found, covariance, likelihood.integral.accuracy(found.at))
+        out = assembled(
+            scene,
+            likelihood,
+            found,
+            covariance,
+            notes=notes,
+            model=request.model_name,
+            grouping=by if isinstance(by, str) and len(sample.groups) > 1 else None,
+            item_rest=rest,
+            penalised=request.priors is not None and (likelihood.items.n_slopes > 1 or not request.priors.flat),
+            rotation=request.dimensions.rotation if isinstance(request.dimensions, Exploratory) else None,
+            provenance=provenance("calibrate", inputs, _settings(request, method, found, likelihood)),
+        )
     announce(out.findings, known=carried)
     if not out.converged:
         facts = unfinished(out, likelihood, found, priors=request.priors is not None, most=method.max_iterations)
@@ -148,7 +148,7 @@ def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[
     return shaped, found, (note,)
 
 
-def _settings(request: Request, method: MarginalML, found: Fit, correlation_sd: float | None) -> dict[str, str]:
+def _settings(request: Request, method: MarginalML, found: Fit, likelihood: Marginal) -> dict[str, str]:
     out = {
         "model": request.model_name,
         "priors": "none (maximum likelihood)" if request.priors is None else request.priors.describe(),
@@ -156,7 +156,7 @@ def _settings(request: Request, method: MarginalML, found: Fit, correlation_sd: 
         "tolerance": f"{method.tolerance:g} SE",
         "points": str(found.points),
     }
-    if correlation_sd is not None:
+    if (correlation_sd := likelihood.population.correlation_sd) is not None:
         out["priors"] += f", correlations ~ N(r, {correlation_sd:g}²) around a common r"
     robust = method.standard_errors == "sandwich" or method.survey is not None
     if isinstance(request.dimensions, Exploratory):

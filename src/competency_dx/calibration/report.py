@@ -2,56 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from competency_dx.arrays import Floats, FrozenDict
+from competency_dx.arrays import Floats
 from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
+from competency_dx.calibration.choice import Scene
 from competency_dx.calibration.item_setup import Anchors, statuses_of
-from competency_dx.engine import Accuracy, Fit, Items, Known, Marginal, beta_of, parameters_of_items, table_of
+from competency_dx.engine import Fit, Items, Known, Marginal, beta_of, parameters_of_items, table_of
 from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Severity, Template
-from competency_dx.kernels.grid import Answers
-from competency_dx.kernels.rotation import Method
 from competency_dx.models import FAMILIES, ItemParameters
-from competency_dx.provenance import digest_arrays, provenance
 
 COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
 
 
-class FitSetting(NamedTuple):
-    """What surrounds a fit: items, dimensions, answers, groups and where they come from, item-rest correlations, notes.
-
-    `rotation` is that of an exploratory calibration, `anchors` keep their statuses and errors, `inputs` are the digests of what
-    was given besides answers.
-    """
-
-    model: str
-    known: Known
-    dimensions: tuple[str, ...]
-    answers: Answers
-    groups: tuple[str, ...]
-    grouping: str | None
-    rest: Floats
-    notes: tuple[Finding, ...]
-    settings: Mapping[str, str]
-    penalised: bool = False
-    rotation: Method | None = None
-    anchors: Anchors | None = None
-    inputs: Mapping[str, str] = FrozenDict()
-
-
-def assembled(setting: FitSetting, likelihood: Marginal, found: Fit, covariance: Floats | None, how: Accuracy) -> Calibration:
-    """Put the pieces of a fit together; `covariance` (F, F) is that of φ."""
-    answers, known, held, items = setting.answers, setting.known, setting.anchors, likelihood.items
+def assembled(
+    scene: Scene,
+    likelihood: Marginal,
+    found: Fit,
+    covariance: Floats | None,
+    *,
+    notes: tuple[Finding, ...],
+    **stated: Any,  # noqa: ANN401 - fields of a Calibration
+) -> Calibration:
+    """Put the pieces of a fit together; `covariance` (F, F) is that of φ, `stated` what the fit says nothing of."""
+    answers, known, held, items = likelihood.answers, scene.known, scene.anchors, likelihood.items
     mask = np.ones(answers.codes.shape, dtype=bool) if answers.observed is None else answers.observed
     n_answers, F = mask.sum(axis=0), len(found.phi)
     full = np.full((F, F), np.nan) if covariance is None else covariance
-    populations = tuple(p.named(setting.dimensions) for p in likelihood.populations(found.phi))
-    table = table_of([*parameters_of_items(items, known), *likelihood.population_parameters])
+    populations = tuple(p.named(scene.dimensions) for p in likelihood.populations(found.phi))
+    table = table_of([*parameters_of_items(items, known), *likelihood.population.parameters])
     T = table.to_reported
     parameters = ItemParameters(
         items=known.ids,
@@ -63,6 +46,7 @@ def assembled(setting: FitSetting, likelihood: Marginal, found: Fit, covariance:
         options=known.options,
         item_groups=tuple("" if g < 0 else known.group_names[g] for g in known.groups),
     )
+    how = likelihood.integral.accuracy(found.at)
     c = Certificate(
         gradient=found.gradient,
         last_step=found.step,
@@ -79,12 +63,10 @@ def assembled(setting: FitSetting, likelihood: Marginal, found: Fit, covariance:
     coarse = () if c.grid_suits else (Template("calibration.coarse_grid").of(severity=severity, **facts),)
     free_slope = np.asarray(items.free[:, : items.n_slopes].any(axis=1))
     return Calibration(
-        model=setting.model,
         parameters=parameters,
         population=populations[0],
         populations=populations,
-        groups=setting.groups,
-        grouping=setting.grouping,
+        groups=scene.sample.groups,
         table=table,
         estimates=T @ found.phi,
         covariance=T @ full @ T.T,
@@ -93,17 +75,10 @@ def assembled(setting: FitSetting, likelihood: Marginal, found: Fit, covariance:
         iterations=found.iterations,
         n_persons=int(mask.any(axis=1).sum()),
         n_answers=n_answers,
-        item_rest=setting.rest,
         share=mean_shares(known),
         certificate=c,
-        findings=setting.notes + screen.after(parameters, setting.model, n_answers, free_slope) + coarse,
-        penalised=setting.penalised,
-        rotation=setting.rotation,
-        provenance=provenance(
-            "calibrate",
-            {"responses": digest_arrays(answers.codes, np.packbits(mask)), **setting.inputs},
-            setting.settings,
-        ),
+        findings=notes + screen.after(parameters, stated["model"], n_answers, free_slope) + coarse,
+        **stated,
     )
 
 

@@ -145,7 +145,8 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
             if not worse.any():
                 break
             moved, last = (moved if items.linked else worse), attempt >= HALVINGS - 2
-            move = move / 2 if items.linked else _shortened(items, move, worse, 0.0 if last else 0.5)
+            move, at = move.copy(), items.place[moved]
+            move[at[at >= 0]] *= 0.0 if last and not items.linked else 0.5
         else:
             return phi
         phi, value, log_prob = further, reached, after
@@ -167,13 +168,6 @@ def _penalised(items: Items, beta: Floats, expected: Floats, pull: Floats) -> Fl
     out = expected + items.prior.by_item(beta)
     out += (np.where(pull != 0, beta, 0.0) * pull).sum(axis=1)
     return np.array([out.sum()]) if items.linked else out
-
-
-def _shortened(items: Items, move: Floats, worse: Bools, share: float) -> Floats:
-    """Return a move with the entries of some items cut to a share."""
-    out, at = move.copy(), items.place[worse]
-    out[at[at >= 0]] *= share
-    return out
 
 
 def _solved(items: Items, slope: Floats, fisher: Floats) -> Floats:

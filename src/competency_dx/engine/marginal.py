@@ -20,7 +20,6 @@ from competency_dx.engine import items as of_items
 from competency_dx.engine import populations as of_population
 from competency_dx.engine.items import Items
 from competency_dx.engine.likelihood import Evaluation, Information, Precision, inverted
-from competency_dx.engine.parameter_table import Parameter
 from competency_dx.engine.populations import Persons, Populations, Pull, populations_over
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels import families
@@ -139,11 +138,6 @@ class Marginal:
     def start(self) -> Floats:
         """Return starting values φ (F,)."""
         return np.concatenate([self.items.start, self.population.start[self.population.free]])
-
-    @property
-    def population_parameters(self) -> tuple[Parameter, ...]:
-        """Return the free population parameters."""
-        return self.population.parameters
 
     def psi(self, phi: Floats) -> Floats:
         """Return all parameters of the populations (N,)."""

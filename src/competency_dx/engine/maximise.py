@@ -286,7 +286,7 @@ def telling(method: Control) -> Iterator[Progress]:
     Raises `CalibrationError` when a bar is asked for and tqdm is not installed.
     """
     if method.progress != "bar":
-        yield method.progress or _silent
+        yield method.progress or (lambda *_: None)
         return
     if importlib.util.find_spec("tqdm") is None:
         raise CalibrationError("engine.progress_bar")
@@ -300,7 +300,3 @@ def telling(method: Control) -> Iterator[Progress]:
         yield tell
     finally:
         bar.close()
-
-
-def _silent(iteration: int, log_likelihood: float, change: float) -> None:
-    """Say nothing."""

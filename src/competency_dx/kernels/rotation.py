@@ -1,4 +1,4 @@
-"""Rotation of factor loadings by gradient projection: varimax, quartimin (direct oblimin), promax, and partial targets.
+"""Rotation of factor loadings by gradient projection: varimax, quartimin (direct oblimin) and promax.
 
 Loadings Λ (I, D) refer to orthonormal factors. Orthogonal rotation: L = Λ T with TᵀT = 1 (Jennrich 2001, doi:10.1007/BF02294840);
 oblique: L = Λ (Tᵀ)⁻¹ with diag(TᵀT) = 1 and factor correlations Φ = TᵀT (Jennrich 2002, doi:10.1007/BF02294706). Criteria and
@@ -51,16 +51,6 @@ def quartimin(loadings: Floats) -> tuple[float, Floats]:
     square = loadings**2
     others = square.sum(axis=1, keepdims=True) - square
     return float((square * others).sum()) / 4, loadings * others
-
-
-def to_target(target: Floats) -> Criterion:
-    """Return half the squared distance to a target (I, D), NaN where it says nothing, with its gradient (Browne 1972)."""
-
-    def criterion(loadings: Floats) -> tuple[float, Floats]:
-        off = np.where(np.isnan(target), 0.0, loadings - np.nan_to_num(target))
-        return 0.5 * float((off**2).sum()), off
-
-    return criterion
 
 
 def rotate(loadings: Floats, method: Method) -> Rotation:

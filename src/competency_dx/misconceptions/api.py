@@ -18,7 +18,6 @@ from competency_dx.misconceptions.estimation import (
     estimate_misconceptions,
 )
 from competency_dx.misconceptions.evidence import MisconceptionEvidence, MisconceptionParameters
-from competency_dx.models import ItemParameters
 from competency_dx.persons import (
     EAP,
     as_responses,
@@ -107,44 +106,14 @@ def find_misconceptions(
     """
     data, source = _checked(responses, bank), calibration or bank
     check_one_dimension(source, "misconceptions")
-    ability, doubts = _ability(data, parameters_of(source), rule.missing)
+    known, choice = parameters_of(source), EAP()
+    matched, grid = match(data, known, rule.missing), scoring_grid(known, choice.points, choice.item_uncertainty)
+    z = (grid.theta - known.mean) / np.sqrt(known.variance)
+    ability = AbilityWeights(z, posterior_on(matched, known.n_categories, grid).weights())
     found = estimate_misconceptions(data, bank, ability, rule.significance)
-    given = gathered(data.findings, () if calibration is None else calibration.findings)
-    findings = gathered(given, bank.findings(), doubts, _findings(bank, found))
-    out = _evidence(data, bank, found, rule, findings, source)
-    announce(out.findings, known=given)
-    return out
-
-
-def _checked(source: Any, bank: ItemBank) -> Responses:  # noqa: ANN401 - any table
-    if not isinstance(bank, ItemBank):
-        raise ScoringError("misconceptions.not_a_bank", given=type(bank).__name__)
-    if not bank.misconceptions:
-        raise ScoringError("misconceptions.none_declared", bank=bank.id)
-    data = as_responses(source, bank)
-    if data.answers is None:
-        raise ScoringError("misconceptions.points_only")
-    return data
-
-
-def _ability(data: Responses, known: ItemParameters, missing: MissingPolicy) -> tuple[AbilityWeights, tuple[Finding, ...]]:
-    """Return the posterior weights of ability (P, Q) given the scores."""
-    matched, choice = match(data, known, missing), EAP()
-    grid = scoring_grid(known, choice.points, choice.item_uncertainty)
-    out = posterior_on(matched, known.n_categories, grid).weights()
-    return AbilityWeights((grid.theta - known.mean) / np.sqrt(known.variance), out), matched.findings
-
-
-def _evidence(  # the parts of one record
-    data: Responses,
-    bank: ItemBank,
-    found: MisconceptionEstimates,
-    rule: MisconceptionRule,
-    findings: tuple[Finding, ...],
-    source: ItemBank | Calibration,
-) -> MisconceptionEvidence:
-    ticked, each = found.ticked, found.estimates
     assert data.answers is not None
+    ticked, each = found.ticked, found.estimates
+    given = gathered(data.findings, () if calibration is None else calibration.findings)
     inputs = {
         "bank": f"{bank.id} {bank.version} {bank.digest}",
         "responses": digest_arrays(data.scores, data.reasons, data.answers.codes),
@@ -156,7 +125,7 @@ def _evidence(  # the parts of one record
         **MISCONCEPTION_MODEL,
     }
     numbers: dict[str, Any] = {f.name: tuple(getattr(e, f.name) for e in each) for f in fields(MisconceptionParameters)}
-    return MisconceptionEvidence(
+    out = MisconceptionEvidence(
         persons=data.persons,
         misconceptions=tuple(bank.misconceptions),
         titles=bank.misconceptions,
@@ -171,9 +140,22 @@ def _evidence(  # the parts of one record
         likely=rule.likely,
         unlikely=rule.unlikely,
         least_chances=rule.least_chances,
-        findings=findings,
+        findings=gathered(given, bank.findings(), matched.findings, _findings(bank, found)),
         provenance=provenance("misconceptions", inputs, settings),
     )
+    announce(out.findings, known=given)
+    return out
+
+
+def _checked(source: Any, bank: ItemBank) -> Responses:  # noqa: ANN401 - any table
+    if not isinstance(bank, ItemBank):
+        raise ScoringError("misconceptions.not_a_bank", given=type(bank).__name__)
+    if not bank.misconceptions:
+        raise ScoringError("misconceptions.none_declared", bank=bank.id)
+    data = as_responses(source, bank)
+    if data.answers is None:
+        raise ScoringError("misconceptions.points_only")
+    return data
 
 
 def _findings(bank: ItemBank, found: MisconceptionEstimates) -> tuple[Finding, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,19 +14,15 @@ from competency_dx.models.item_parameters import ItemParameters, bank_parameters
 from competency_dx.provenance import provenance
 from competency_dx.responses import Reason, Responses
 
+if TYPE_CHECKING:
+    from competency_dx.calibration import Calibration
+
 BLOCK = 4096
 
 
-class Calibrated(Protocol):
-    """Anything that carries item parameters, such as a Calibration."""
-
-    @property
-    def parameters(self) -> ItemParameters:
-        """Return the item parameters."""
-        ...
-
-
-def simulate(parameters: ItemBank | Calibrated | ItemParameters, persons: int | Floats, *, rng: np.random.Generator) -> Responses:
+def simulate(
+    parameters: ItemBank | Calibration | ItemParameters, persons: int | Floats, *, rng: np.random.Generator
+) -> Responses:
     """Draw complete scored answers from the model.
 
     Parameters

@@ -110,26 +110,20 @@ def posterior_of(matched: Matched, known: ItemParameters, method: EAP = DEFAULT_
 
     Raises `ScoringError` when items measure several of more than three competencies and no dimension reduction fits.
     """
-    return Posterior(
-        persons=matched.persons,
-        dimensions=known.dimensions,
-        integral=_integral(matched, known, method),
-    )
-
-
-def _integral(matched: Matched, known: ItemParameters, method: EAP) -> PersonIntegral:
-    D, choice = len(known.dimensions), method.item_uncertainty
+    D, points, choice, executor = len(known.dimensions), method.points, method.item_uncertainty, method.executor
+    integral: PersonIntegral
     if D == 1:
-        grid = scoring_grid(known, method.points, choice)
-        return posterior_on(matched, known.n_categories, grid, executor=method.executor)
-    if known.between:
-        return propagated_posterior(matched, known, method.points, choice, method.executor)
-    if reduces(known):
-        return reduced_posterior(matched, known, method.points, choice, method.executor)
-    if D not in FINE:
+        integral = posterior_on(matched, known.n_categories, scoring_grid(known, points, choice), executor=executor)
+    elif known.between:
+        integral = propagated_posterior(matched, known, points, choice, executor)
+    elif reduces(known):
+        integral = reduced_posterior(matched, known, points, choice, executor)
+    elif D in FINE:
+        settings = lattice_settings(known, uncertain_items(known, choice))
+        integral = LatticePosterior(codes=matched.codes, observed=matched.observed, settings=settings, executor=executor)
+    else:
         raise ScoringError("persons.lattice_too_large", d=D, dimensions=known.dimensions)
-    settings = lattice_settings(known, uncertain_items(known, choice))
-    return LatticePosterior(codes=matched.codes, observed=matched.observed, settings=settings, executor=method.executor)
+    return Posterior(persons=matched.persons, dimensions=known.dimensions, integral=integral)
 
 
 def posterior_on(matched: Matched, n_categories: Ints, grid: Tables, *, executor: Executor | None = None) -> ExactPosterior:

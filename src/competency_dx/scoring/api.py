@@ -136,9 +136,7 @@ def _reliability(found: Estimates, d: int, method: Method) -> float:
     status = found.status[:, d]
     theta: Floats = found.theta[:, d]
     variance: Floats = found.covariance[:, d, d]
-    scored = status != 3
-    if isinstance(method, ML | WLE):
-        scored = scored & ((status == 0) | isinstance(method, WLE))
+    scored = status == 0 if isinstance(method, ML) else status != 3
     if scored.sum() < 2:
         return float("nan")
     spread, error = float(theta[scored].var(ddof=1)), float(variance[scored].mean())

@@ -21,7 +21,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid import JointTerms, Tables, indicators, joint_terms
+from competency_dx.kernels.grid import JointTerms, Tables, indicators, joined, joint_terms
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.normal_population import Moments
 from competency_dx.kernels.propagation import (
@@ -103,11 +103,7 @@ def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Blo
     kind = model.log_prob.dtype
     out = np.empty((len(terms), len(model.theta), design.persons), dtype=kind)
     for k, (part, term) in enumerate(zip(design.answers, terms, strict=True)):
-        Z, absent = indicators(part, slice(None), kind)
-        np.matmul(term.ratio.T, Z.T, out=out[k])
-        out[k] += term.constant[:, None]
-        if absent is not None:
-            out[k] -= term.base.T @ absent.T
+        out[k] = joined(*indicators(part, slice(None), kind), term).T
     mean = np.ascontiguousarray((design.regressors @ model.coefficients).T)
     covariance = np.ascontiguousarray(model.covariance[design.group].transpose(1, 2, 0))
     floor = lowest_precision(model.covariance)[design.group]
