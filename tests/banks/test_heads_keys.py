@@ -38,7 +38,7 @@ def figures(text: str) -> list[float]:
 
 def option(item: Item, text: str) -> str:
     """Return the code of the only option with exactly this text."""
-    (found,) = [code for code, words in item["options"].items() if words == text]
+    (found,) = [str(code) for code, words in item["options"].items() if words == text]
     return found
 
 

@@ -173,15 +173,15 @@ def beats(item: Item) -> Answer:
 
 
 def throws(item: Item) -> Answer:
-    *pupils, mates = [(row[0], *(figures(cell)[0] for cell in row[1:])) for row in rows(item)]
-    gain = mates[2] - mates[1]
+    *pupils, (_, mates) = [(row[0], [figures(cell)[0] for cell in row[1:]]) for row in rows(item)]
+    gain = mates[1] - mates[0]
 
     def error(stand: Fraction, run: Fraction, angle: Fraction) -> str:
-        if abs(angle - mates[3]) > 15:
-            return "слишком рано" if angle > mates[3] else "слишком поздно"
+        if abs(angle - mates[2]) > 15:
+            return "слишком рано" if angle > mates[2] else "слишком поздно"
         return "останавливается" if run - stand < gain / 2 else "не отводит"
 
-    return {name: option(item, error(*rest)) for name, *rest in pupils}
+    return {name: option(item, error(*rest)) for name, rest in pupils}
 
 
 def jumps(item: Item) -> Answer:
@@ -197,8 +197,8 @@ def jumps(item: Item) -> Answer:
     }
     fits = [name for name, rule in rules.items() if all(rule(s, h, a) == int(said) for s, h, a, said in tries[:3])]
     assert fits == ["from the foot to the heels"]
-    short, heels, hand, _ = tries[3]
-    return str(heels + short - rules["from the line to the nearest"](short, heels, hand))
+    foot, far, near, _ = tries[3]
+    return str(far + foot - rules["from the line to the nearest"](foot, far, near))
 
 
 def sections(item: Item) -> Answer:

@@ -141,7 +141,7 @@ def three_parameters(items: dict[str, Any]) -> ItemParameters:
 @pytest.mark.parametrize(("by", "index"), [("sum", "lee"), ("theta", "rudner")])
 def test_indices_are_those_of_cacirt(name: str, by: Any, index: str, shared: Callable[[str], Path]) -> None:
     reference = json.loads(shared("classification.json").read_text(encoding="utf-8"))[name]
-    known, cuts = three_parameters(reference["items"]), np.atleast_1d(reference["cuts_theta"])
+    known, cuts = three_parameters(reference["items"]), np.atleast_1d(reference["cuts_theta"]).tolist()
     for whom, theta in (("D", None), ("P", reference.get("persons", {}).get("theta"))):
         if (theirs := reference.get(f"{index}_{whom}")) is None:
             continue

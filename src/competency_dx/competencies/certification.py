@@ -105,7 +105,8 @@ class Decisions(Result):
     @property
     def undecided(self) -> Names:
         """Return who needs more evidence; `next_items` of their profiles chooses what to ask."""
-        return self.persons[self.outcome == OUTCOMES.index("more_evidence")]
+        out: Names = self.persons[self.outcome == OUTCOMES.index("more_evidence")]
+        return out
 
     def to_frame(self) -> pd.DataFrame:
         """Return the log of decisions: one row per person and minimum."""
