@@ -31,8 +31,8 @@ import json, sys, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np
 import competency_dx as cdx
-from persons import longer
-bank = longer(cdx.load_bank("mathematics"))
+from persons import sixty
+bank = sixty(cdx.load_bank("mathematics"))
 responses = cdx.simulate(bank, int(sys.argv[1]), rng=np.random.default_rng(0))
 cdx.diagnose(responses.select(persons=list(responses.persons[:50])), bank)
 wall, cpu = time.perf_counter(), time.process_time()
@@ -122,13 +122,12 @@ def cohort() -> list[str]:
     ]
 
 
-def longer(bank: cdx.ItemBank) -> cdx.ItemBank:
-    """Return a bank with every fourth item a second time, under another id: 60 items of 48."""
-    again = [item for item in bank.items[::4] if any(p.item == item.id for p in bank.parameters)]
-    ids = {item.id for item in again}
-    items = (*bank.items, *(i.model_copy(update={"id": f"{i.id}x", "enemies": ()}) for i in again))
-    known = (*bank.parameters, *(p.model_copy(update={"item": f"{p.item}x"}) for p in bank.parameters if p.item in ids))
-    return replace(bank, items=items, parameters=known)
+def sixty(bank: cdx.ItemBank) -> cdx.ItemBank:
+    """Return a bank of the first sixty items."""
+    items = tuple(i.model_copy(update={"enemies": ()}) for i in bank.items[:60])
+    ids = {item.id for item in items}
+    known = tuple(p for p in bank.parameters if p.item in ids)
+    return replace(bank, header=bank.header.model_copy(update={"forms": ()}), items=items, parameters=known)
 
 
 def answers_of(bank: cdx.ItemBank, n: int, seed: int) -> str:
