@@ -6,7 +6,8 @@ What an error may say stands in the catalogue of its room, ``errors.toml``: a se
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import PurePath
@@ -150,9 +151,13 @@ def phrase(code: str, /, **facts: object) -> dict[str, str]:
     return {language: error.text(language) for language in LANGUAGES}
 
 
-def require(package: str, extra: str, purpose: str) -> MissingDependencyError:
-    """Make the error for a missing optional package; `purpose` is a file or a verb."""
-    return MissingDependencyError("errors.package_missing", package=package, extra=extra, purpose=purpose)
+@contextmanager
+def needing(package: str, extra: str, purpose: str) -> Iterator[None]:
+    """Import an optional package in this block; where it is missing the error says so. `purpose` is a file or a verb."""
+    try:
+        yield
+    except ImportError:
+        raise MissingDependencyError("errors.package_missing", package=package, extra=extra, purpose=purpose) from None
 
 
 def wrong_type(error: type[CompetencyDxError], argument: str, value: object, *kinds: type) -> CompetencyDxError:

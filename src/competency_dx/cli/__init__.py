@@ -17,7 +17,7 @@ from competency_dx.cli.language import (
     usage_in,
 )
 from competency_dx.display import result_words
-from competency_dx.errors import CommandError, CompetencyDxError, require
+from competency_dx.errors import CommandError, CompetencyDxError, needing
 from competency_dx.storage import why_of
 from competency_dx.wording import SPELLING
 
@@ -35,12 +35,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a console that cannot show a letter shows a question mark
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    try:
-        import typer  # noqa: F401 - only whether it is there
-    except ImportError:
-        return _fault(require("typer", "cli", "competency-dx").text(language))
     spelling = SPELLING.set(in_switches)
     try:
+        with needing("typer", "cli", "competency-dx"):
+            import typer  # noqa: F401 - only whether it is there
         return _call(arguments or ["--help"], language)
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -42,13 +42,9 @@ class Terminal:
         """Return a sentence of ``results.toml`` with its facts in place."""
         return result_words("cli", self.language)(key, **facts)
 
-    def pick(self, ru: str, en: str | None) -> str:
-        """Return the text of the language; the first one where there is only one."""
-        return ru if en is None or self.language == "ru" else en
-
-    def say(self, ru: str = "", en: str | None = None, *, hang: int = 0) -> None:
+    def say(self, text: str = "", *, hang: int = 0) -> None:
         """Write a message on stderr, folded to the width of the terminal; the second and later lines hang."""
-        self.lines(folded(self.pick(ru, en), self.indent, hang))
+        self.lines(folded(text, self.indent, hang))
 
     def table(self, heads: Row, rows: Sequence[Row], texts: int = 0) -> None:
         """Write a table on stderr: the first `texts` columns flush left, the others flush right."""
@@ -74,9 +70,9 @@ class Terminal:
         sys.stdout.flush()
 
     @contextmanager
-    def stage(self, ru: str, en: str | None = None) -> Iterator[Callable[[str], None]]:
+    def stage(self, text: str) -> Iterator[Callable[[str], None]]:
         """Announce a stage while it runs and tell its time when it is done; yields a function to tell what goes on."""
-        line = ProgressLine(head=" " * self.indent + self.pick(ru, en))
+        line = ProgressLine(head=" " * self.indent + text)
         start = time.perf_counter()
         line.show("…")
         try:
@@ -84,7 +80,7 @@ class Terminal:
         except BaseException:
             line.clear()
             raise
-        line.done(f"{decimal(time.perf_counter() - start, 1, self.language)} {self.pick('с', 's')}")
+        line.done(f"{decimal(time.perf_counter() - start, 1, self.language)} {'с' if self.language == 'ru' else 's'}")
 
 
 class ProgressLine:

@@ -9,7 +9,7 @@ The variance that a two-category item takes away from θ is exactly Cov(θ, X)²
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,15 +20,13 @@ from competency_dx.competencies.omission import joint_answers
 from competency_dx.competencies.percent import averaged, percent_at
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations
+from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation.settled_persons import Mixture
 from competency_dx.persons import Matched, match
 from competency_dx.responses import Responses
-
-if TYPE_CHECKING:
-    from competency_dx.competencies.profile import DeficitProfiles
 
 SMALLEST = 1e-12
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, value
 from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PAPER
-from competency_dx.errors import require
+from competency_dx.errors import needing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,10 +131,8 @@ def histogram_chart(x: Floats, *, title: str, x_label: str, y_label: str, bins: 
 
 def draw(chart: Chart) -> Figure:
     """Draw a chart; the figure belongs to no window and is never shown by itself."""
-    try:
+    with needing("matplotlib", "plot", "plot()"):
         from matplotlib.figure import Figure
-    except ImportError:
-        raise require("matplotlib", "plot", "plot()") from None
     figure = Figure(figsize=chart.size or _size(chart), layout="constrained")
     panels = chart.panels or (chart,)
     across = min(chart.across, len(panels))
@@ -153,11 +151,9 @@ def chart_svg(chart: Chart, prefix: str) -> str:
 
     The prefix is put before every id, so that several pictures can stand on one page.
     """
-    try:
+    with needing("matplotlib", "plot", "plot()"):
         from matplotlib import rc_context
         from matplotlib.backends.backend_svg import FigureCanvasSVG
-    except ImportError:
-        raise require("matplotlib", "plot", "plot()") from None
     out = io.StringIO()
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": prefix}):
         figure = draw(chart)

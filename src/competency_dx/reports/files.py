@@ -14,9 +14,9 @@ from html import escape
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
-from competency_dx.arrays import value
+from competency_dx.arrays import FrozenDict, value
 from competency_dx.display import code_word, column_title
-from competency_dx.errors import require
+from competency_dx.errors import needing
 from competency_dx.reports.pages import Language
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Sheet:
     name: str
     heads: tuple[str, ...]
     columns: tuple[Sequence[SheetCell], ...]
-    formats: Mapping[str, str]
+    formats: Mapping[str, str] = FrozenDict()
     frozen: int = 1
     further: int = 0
     more: Callable[[], Iterable[Sequence[Sequence[SheetCell]]]] = tuple
@@ -92,7 +92,6 @@ def frame_sheet(name: str, frame: pd.DataFrame, language: Language) -> Sheet:
         name=name,
         heads=tuple(column_title(c, language) for c in columns),
         columns=tuple([_in_words(c, x, language) for x in cells] for c, cells in columns.items()),
-        formats={},
     )
 
 
@@ -106,10 +105,8 @@ def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], title: str) -> None
 
     xlsxwriter writes all but the rows, and one row that shows the style of each column.
     """
-    try:
+    with needing("xlsxwriter", "io", ".xlsx"):
         import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
-    except ImportError:
-        raise require("xlsxwriter", "io", ".xlsx") from None
     outline = io.BytesIO()
     with xlsxwriter.Workbook(outline, {"in_memory": True}) as book:
         book.set_properties({"title": title, "created": EPOCH.replace(tzinfo=None)})

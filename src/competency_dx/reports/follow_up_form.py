@@ -11,13 +11,12 @@ def form_report(items: NextItems, language: Language) -> Written:
     """Return how the next items are written: a form to print, for everybody or for each who is asked, and one to fill in."""
     rows, grouped = range(len(items)), items.form == "group"
     forms = [("" if grouped else str(items.persons[row]), items.asked(row)) for row in (rows[:1] if grouped else rows)]
-
-    def page(_: bool) -> str:  # noqa: FBT001 - no further pages
-        values = {"bank": items.bank.text(language), "forms": [form for form in forms if form[1]]}
-        return render("form.html", language, values)
-
-    title = strings(language)["form_title"]
-    return Written(table="table", page=page, sheets=lambda: (form_sheets(items, language), title))
+    values = {"bank": items.bank.text(language), "forms": [form for form in forms if form[1]]}
+    return Written(
+        table="table",
+        page=lambda _: render("form.html", language, values),
+        sheets=lambda: (form_sheets(items, language), strings(language)["form_title"]),
+    )
 
 
 def form_sheets(items: NextItems, language: Language) -> tuple[Sheet, ...]:
@@ -30,7 +29,6 @@ def form_sheets(items: NextItems, language: Language) -> tuple[Sheet, ...]:
         name=t["sheet_answers"],
         heads=(t["head_person"], t["head_item"], t["head_answer"]),
         columns=(frame["person"].tolist(), frame["item"].tolist(), [None] * len(frame)),
-        formats={},
         frozen=2,
     )
     questions = Sheet(
@@ -44,7 +42,6 @@ def form_sheets(items: NextItems, language: Language) -> tuple[Sheet, ...]:
             [q.max_score for q in asked],
             [f"{q.competency} {titles[q.competency]}" for q in asked],
         ),
-        formats={},
     )
     names = ("person", "competency", "title", "p_deficit", "p_decided")
     columns = {name: decisions[name].tolist() for name in names}

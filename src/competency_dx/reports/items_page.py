@@ -19,12 +19,11 @@ NONE = decimal(float("nan"), 0, "en")
 
 def items_report(items: ItemAnalysis, language: Language) -> Written:
     """Return how an item analysis is written: a page, and a workbook of items and answers."""
-
-    def page(_: bool) -> str:  # noqa: FBT001 - no further pages
-        return render("items.html", language, {"v": items_view(items, language)})
-
-    title = strings(language)["items_title"]
-    return Written(table="table", page=page, sheets=lambda: (item_sheets(items, language), title))
+    return Written(
+        table="table",
+        page=lambda _: render("items.html", language, {"v": items_view(items, language)}),
+        sheets=lambda: (item_sheets(items, language), strings(language)["items_title"]),
+    )
 
 
 def items_view(items: ItemAnalysis, language: Language) -> dict[str, Any]:
@@ -170,6 +169,5 @@ def item_sheets(items: ItemAnalysis, language: Language) -> tuple[Sheet, ...]:
         name=t["sheet_findings"],
         heads=(t["severity"], t["finding"], t["scope"]),
         columns=([f.severity for f in lines], [f.text for f in lines], [f.scope for f in lines]),
-        formats={},
     )
     return (first, *((answers,) if items.options else ()), said)

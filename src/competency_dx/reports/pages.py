@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from competency_dx.arrays import value
 from competency_dx.display import FONT, counted, patterns, sentences, setting_name, swatch
-from competency_dx.errors import require
+from competency_dx.errors import needing
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
 
@@ -79,10 +79,8 @@ def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[Find
 @cache
 def environment() -> Environment:
     """Return the environment: everything is escaped, an unknown name is an error; it has style, script and content policy."""
-    try:
+    with needing("jinja2", "report", "report()"):
         from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError:
-        raise require("jinja2", "report", "report()") from None
     out = Environment(
         loader=PackageLoader("competency_dx.reports", "templates"),
         autoescape=True,

@@ -101,14 +101,12 @@ def note_sheets(s: ReportContext) -> tuple[Sheet, Sheet]:
             name=s.t["sheet_methods"],
             heads=(s.t["settings"], ""),
             columns=tuple(zip(*[*s.methods, (s.t["caveat"], ""), (s.t["purpose"], "")], strict=True)),
-            formats={},
             frozen=0,
         ),
         Sheet(
             name=s.t["sheet_findings"],
             heads=(s.t["severity"], s.t["finding"], s.t["scope"], s.t["head_code"]),
             columns=tuple([getattr(f, field) for f in s.findings] for field in ("severity", "text", "scope", "code")),
-            formats={},
             frozen=0,
         ),
     )

@@ -31,14 +31,10 @@ MOST_ROWS = 500
 
 def result_report(result: Result, language: Language) -> Written:
     """Return how any result is written: one page, and its table as the only sheet."""
-
-    def page(_: bool) -> str:  # noqa: FBT001 - no further pages
-        return render("result.html", language, {"v": result_view(result, language)})
-
     table = strings(language)["sheet_table"]
     return Written(
         table="table",
-        page=page,
+        page=lambda _: render("result.html", language, {"v": result_view(result, language)}),
         sheets=lambda: ([frame_sheet(table, result.to_table(language), language)], result.summary(language)[0]),
     )
 

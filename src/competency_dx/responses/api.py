@@ -5,11 +5,13 @@ What tables alone need is imported when the first one is read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError, wrong_type
@@ -20,11 +22,6 @@ from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.reading.table import Table, from_array, in_memory
 from competency_dx.responses.responses import Responses
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
 
 DEFAULT = Layout()
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from competency_dx.arrays import blocks
-from competency_dx.findings import Template
-
-if TYPE_CHECKING:
-    from competency_dx.arrays import Bools, Floats, Ints, Names
-    from competency_dx.findings import Finding
-    from competency_dx.responses.missing import MissingPolicy
-    from competency_dx.responses.responses import Responses
+from competency_dx.arrays import Bools, Floats, Ints, Names, blocks
+from competency_dx.findings import Finding, Template
+from competency_dx.responses.missing import MissingPolicy
+from competency_dx.responses.responses import Responses
 
 PERSONS_AT_ONCE = 1 << 12
 LEAST_LINK = 10  # persons who link a block of items with the others

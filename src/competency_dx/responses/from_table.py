@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Ints, Names, blocks
+from competency_dx.bank import ItemBank
 from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, refuse_impossible
 from competency_dx.responses.reading.forms import FormColumn, blank_cells, forms_of, resolve_blanks
-from competency_dx.responses.reading.layout import refuse_results
+from competency_dx.responses.reading.layout import Layout, refuse_results
 from competency_dx.responses.reading.pivot import (
     best_cells,
     best_rows,
@@ -26,17 +29,9 @@ from competency_dx.responses.reading.pivot import (
 )
 from competency_dx.responses.reading.roles import Roles, find_roles
 from competency_dx.responses.reading.scoring import score_columns
+from competency_dx.responses.reading.table import Table
 from competency_dx.responses.reading.unreadable import minus_is_doubtful, strange_values
 from competency_dx.responses.responses import HIGHEST, Responses, emptiness, loaded_from
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from competency_dx.bank import ItemBank
-    from competency_dx.responses.reading.layout import Layout
-    from competency_dx.responses.reading.table import Table
 
 ROWS_AT_ONCE = 1 << 15
 MISSING_NUMBERS = (-1, -9, -99, -999)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,6 @@ from competency_dx.arrays import Bools, value
 from competency_dx.display import result_words, toml_content
 from competency_dx.errors import ResponsesError
 from competency_dx.responses.normalise import fold_text, tidy
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 class Reason(IntEnum):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
+from competency_dx.arrays import Ints
 from competency_dx.bank import CodeMap, Given, Item, OneError, PerElement, Rubric, Synonyms, Tolerance
 from competency_dx.errors import ResponsesError
 from competency_dx.responses.codes import CodeBook, code_book, read_pairs
@@ -26,11 +28,6 @@ from competency_dx.responses.normalise import (
     read_points,
     tidy,
 )
-
-if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from competency_dx.arrays import Ints
 
 
 class Element(NamedTuple):

@@ -14,7 +14,7 @@ from competency_dx.arrays import Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.documents import encode_fields
-from competency_dx.errors import CompetencyDxError, ScoringError, require
+from competency_dx.errors import CompetencyDxError, ScoringError, needing
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
 from competency_dx.provenance import Provenance, digest_document, provenance
@@ -303,9 +303,7 @@ def _counted(tally: _Tally, part: Scores) -> _Tally:
 
 def pyarrow_for(purpose: str) -> tuple[Any, Any]:
     """Return pyarrow and its Parquet module; raises `MissingDependencyError` saying what for."""
-    try:
+    with needing("pyarrow", "io", purpose):
         import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
         from pyarrow import parquet
-    except ImportError:
-        raise require("pyarrow", "io", purpose) from None
     return pa, parquet

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from competency_dx.errors import CompetencyDxError, RequestError, require
+from competency_dx.errors import CompetencyDxError, RequestError, needing
 from competency_dx.provenance import library_version
 from competency_dx.service.description import body, described, replies
 from competency_dx.service.operations import Operations
@@ -34,10 +34,8 @@ def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYT
     MissingDependencyError
         Without the extra ``service``.
     """
-    try:
+    with needing("fastapi", "service", "competency_dx.service"):
         from fastapi import FastAPI
-    except ImportError:
-        raise require("fastapi", "service", "competency_dx.service") from None
     app = FastAPI(title="competency_dx", version=library_version())
     work = Operations(registry=None if registry is None else Path(registry))
     for path, endpoint in _endpoints(work, most_bytes).items():

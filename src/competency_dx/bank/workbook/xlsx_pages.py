@@ -12,7 +12,7 @@ from competency_dx.bank.framework import SHARED, CompetencyFramework
 from competency_dx.bank.workbook.sheet_plan import NUMBERED, FlatRow, SheetColumn, SheetPlan, sheet_plans
 from competency_dx.bank.workbook.xlsx_cells import address
 from competency_dx.display import toml_content
-from competency_dx.errors import require
+from competency_dx.errors import needing
 
 READY = 1000
 """Rows down to which a sheet is formatted and has its lists."""
@@ -35,10 +35,8 @@ class BookContent:
 
     def workbook(self) -> bytes:
         """Return the workbook as the bytes of an .xlsx file; the same content gives the same bytes."""
-        try:
+        with needing("xlsxwriter", "io", ".xlsx"):
             import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
-        except ImportError:
-            raise require("xlsxwriter", "io", ".xlsx") from None
         out = io.BytesIO()
         with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
             book.set_properties({"title": str(self.bank["header"].get("id", "")), "created": MADE})

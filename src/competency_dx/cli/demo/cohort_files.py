@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from competency_dx.cli.demo.raw_answers import words
-from competency_dx.errors import require
+from competency_dx.cli.demo.region import RegionCohort
+from competency_dx.errors import needing
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from competency_dx.cli.demo.region import RegionCohort
 
 EXPERIENCE_CUTS = (5, 21)
 CREATED = datetime(2026, 11, 20)  # fixed: same seed, same bytes; a workbook knows no zones
@@ -40,7 +39,7 @@ def write_cohort(cohort: RegionCohort, path: Path, language: str) -> Path:
     t, frame = words(language), cohort_frame(cohort, language)
     title = f"{t['synthetic']}. {cohort.bank.title.text(language)}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with needing("pyarrow and xlsxwriter", "io", path.name):
         if path.suffix == ".xlsx":
             _write_workbook(frame, cohort, path, title, t["total"])
         elif path.suffix == ".csv":
@@ -50,8 +49,6 @@ def write_cohort(cohort: RegionCohort, path: Path, language: str) -> Path:
         else:
             frame.attrs["title"] = title
             frame.replace({"": None}).to_parquet(path, index=False)
-    except ImportError:
-        raise require("pyarrow and xlsxwriter", "io", path.name) from None
     return path
 
 

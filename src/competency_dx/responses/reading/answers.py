@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +20,10 @@ from competency_dx.checking import Check, check_document, compiled
 from competency_dx.documents import parse_json
 from competency_dx.errors import DocumentError, repeated
 from competency_dx.responses.missing import Reason
+from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.roles import Roles, refuse_personal
 from competency_dx.responses.reading.table import KEPT_CELLS, Column, Table, cell_text, column, fresh_column
-
-if TYPE_CHECKING:
-    from competency_dx.responses.reading.layout import Layout
-    from competency_dx.responses.responses import Responses
+from competency_dx.responses.responses import Responses
 
 KIND = "answers"
 KEPT = 128  # banks

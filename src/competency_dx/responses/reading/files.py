@@ -9,6 +9,7 @@ import json
 import re
 import warnings
 import zlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.documents import parse_json
-from competency_dx.errors import LimitError, ResponsesError, phrase, require
+from competency_dx.errors import LimitError, ResponsesError, needing, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.limits import check_nesting, decompressed, limits_in_force, read_bytes
 from competency_dx.personal_data import hidden_text
@@ -35,8 +36,6 @@ from competency_dx.responses.reading.table import Table, cell_text, from_frame, 
 from competency_dx.responses.reading.workbook_parts import grid_of, open_workbook
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
     import pandas as pd
 
 HEAD = 40
@@ -346,11 +345,9 @@ def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
 
 
 def _parquet(path: Path) -> Table:
-    try:
+    with needing("pyarrow", "io", path.name):
         import pyarrow as pa
         from pyarrow import parquet
-    except ImportError:
-        raise require("pyarrow", "io", path.name) from None
     source = io.BytesIO(read_bytes(path))
     try:
         file = parquet.ParquetFile(source)

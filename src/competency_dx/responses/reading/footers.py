@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from competency_dx.arrays import Names
 from competency_dx.findings import Template
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.layout import is_total
+from competency_dx.responses.reading.table import Column, Table
 from competency_dx.wording import toml_content
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from competency_dx.arrays import Names
-    from competency_dx.responses.reading.table import Column, Table
 
 _ROWS = toml_content("responses.reading", "words")["rows"]
 LABEL = 400

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from collections.abc import Sequence
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from competency_dx.findings import Template
+from competency_dx.arrays import Bools, Ints, Names
+from competency_dx.bank import Form, ItemBank
+from competency_dx.findings import Finding, Template
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, ReasonName, Reasons
 from competency_dx.responses.normalise import fold_code, fold_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from competency_dx.arrays import Bools, Ints, Names
-    from competency_dx.bank import Form, ItemBank
-    from competency_dx.findings import Finding
-    from competency_dx.responses.reading.roles import Roles
-    from competency_dx.responses.reading.table import Column
+from competency_dx.responses.reading.roles import Roles
+from competency_dx.responses.reading.table import Column
 
 
 class FormColumn(NamedTuple):

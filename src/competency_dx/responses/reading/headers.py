@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from competency_dx.arrays import value
-from competency_dx.bank import Rubric
+from competency_dx.bank import ItemBank, Rubric
 from competency_dx.errors import ResponsesError
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.normalise import fold_code, tidy
 from competency_dx.responses.rules import edit_distance
-
-if TYPE_CHECKING:
-    from competency_dx.bank import ItemBank
 
 _POINTS = r"(?:балл(?:а|ов|ы)?|points?|pts?|marks?)\.?"
 _MOST = r"(?:макс\w*|max\w*|из|до|out of|of)[.:]?"

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from competency_dx.arrays import Ints, names
+from competency_dx.arrays import Codes, Ints, Names, names
+from competency_dx.bank import ItemBank
 from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.responses.missing import Reason, Reasons
 from competency_dx.responses.reading.headers import hinted, names_of
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout
+from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.wording import LOOKALIKES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from competency_dx.arrays import Codes, Names
-    from competency_dx.bank import ItemBank
-    from competency_dx.responses.reading.roles import Roles
 
 MANY = 1 << 17  # persons
 

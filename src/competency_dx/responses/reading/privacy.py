@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 from competency_dx.personal_data import (
     HEADINGS,
@@ -17,11 +18,7 @@ from competency_dx.personal_data import (
 )
 from competency_dx.responses.reading.footers import is_signature
 from competency_dx.responses.reading.layout import PERSON_NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from competency_dx.responses.reading.table import Column
+from competency_dx.responses.reading.table import Column
 
 SAMPLE = 2000
 """Distinct contents looked at per column where a share of them decides."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -19,12 +20,8 @@ from competency_dx.responses.reading.headers import ItemNames, Target, hinted, n
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
 from competency_dx.responses.reading.privacy import ColumnKind, personal_columns, signed_columns
 from competency_dx.responses.reading.sums import sum_columns
+from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from competency_dx.responses.reading.table import Column, Table
 
 PERSON_SHARE = 0.1
 """A person column has at least this share of distinct ids; several attempts lower it, and are asked about."""

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from competency_dx.arrays import Bools, Codes, Ints
 from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import masked, personal_in
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
 from competency_dx.responses.normalise import read_points
+from competency_dx.responses.reading.layout import Cells, Layout
+from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column
 from competency_dx.responses.reading.unreadable import SEVERAL, Unread, minus_is_doubtful, refuse_unreadable, unread_of
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, written
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from competency_dx.arrays import Bools, Codes, Ints
-    from competency_dx.responses.reading.layout import Cells, Layout
-    from competency_dx.responses.reading.roles import Roles
 
 T = TypeVar("T")
 Mode = Literal["raw", "scored"]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from competency_dx.arrays import Floats
 from competency_dx.responses.normalise import read_number
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
-
-    from competency_dx.arrays import Floats
-    from competency_dx.responses.reading.table import Column
+from competency_dx.responses.reading.table import Column
 
 FEW, SOME, ENOUGH = 4, 6, 20
 """Rows in which a column must be the sum of all others, of columns beside it, of any run of columns: the more runs may be

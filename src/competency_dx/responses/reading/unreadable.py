@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from competency_dx.arrays import Codes
 from competency_dx.bank import CodeMap, Item
 from competency_dx.errors import ResponsesError, phrase
-from competency_dx.findings import Template
+from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import masked
-from competency_dx.responses.missing import Reason
+from competency_dx.responses.missing import Reason, Reasons
 from competency_dx.responses.normalise import read_integer, read_points
+from competency_dx.responses.reading.layout import Layout
+from competency_dx.responses.reading.table import Column
 from competency_dx.responses.responses import HIGHEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from competency_dx.arrays import Codes
-    from competency_dx.findings import Finding
-    from competency_dx.responses.missing import Reasons
-    from competency_dx.responses.reading.layout import Layout
     from competency_dx.responses.reading.scoring import Mode, Verdicts
-    from competency_dx.responses.reading.table import Column
 
 MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
 """Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""

@@ -13,7 +13,7 @@ from string import ascii_uppercase, digits
 from typing import Any, Literal
 from xml.parsers import expat
 
-from competency_dx.errors import CompetencyDxError, ResponsesError, phrase, require
+from competency_dx.errors import CompetencyDxError, ResponsesError, needing, phrase
 from competency_dx.limits import PIECE, check_time, decompressed, limits_in_force, read_bytes
 from competency_dx.responses.reading.decoding import ENOUGH, disguise
 
@@ -49,10 +49,8 @@ def open_workbook(path: Path) -> Any:  # noqa: ANN401 - a workbook of a library 
     Raises `ResponsesError` when it is no workbook, or cells hold formulas without a value or spreadsheet errors: they would be
     read as empty. ``#N/A`` is left to be read as a missing answer. Raises `LimitError` when it, or a sheet of it, is too large.
     """
-    try:
+    with needing("python-calamine", "io", path.name):
         from python_calamine import CalamineError, CalamineWorkbook
-    except ImportError:
-        raise require("python-calamine", "io", path.name) from None
     data = content = read_bytes(path)
     try:
         if content.startswith(b"PK"):
