@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date as date_of
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, Protocol, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, Self, TypedDict
 
 from competency_dx.arrays import Z95, FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, Form
@@ -18,7 +18,7 @@ from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
-from competency_dx.bank.population import BankPopulation, LeafPopulation
+from competency_dx.bank.population import LeafPopulation
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode
 from competency_dx.errors import BankError, DocumentError, wrong_type
@@ -31,26 +31,12 @@ from competency_dx.storage import whole_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from competency_dx.calibration import Calibration
+
 FARTHEST = 10.0
 """Difficulties beyond so many logits are mistakes."""
 DOCUMENTS = ("bank", "items", "framework")
 BANK_FILES = frozenset({"parameters.csv", *(name + end for name in DOCUMENTS for end in (".yaml", ".compiled.json"))})
-
-
-class CalibrationLike(Protocol):
-    """What a bank needs of a calibration: its records and the population they refer to."""
-
-    def bank_records(self) -> tuple[ParameterRecord, ...]:
-        """Return one record per item."""
-        ...
-
-    def bank_population(self) -> BankPopulation:
-        """Return the population; of one competency it has no leaves and says nothing of correlations."""
-        ...
-
-    def bank_dimensions(self) -> Mapping[str, str]:
-        """Return the competency of each item; empty where there is one for all."""
-        ...
 
 
 class BankRecord(TypedDict):
@@ -170,7 +156,7 @@ class ItemBank(Result):
                 return form
         raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
 
-    def with_calibration(self, calibration: CalibrationLike, *, date: str | None = None) -> Self:
+    def with_calibration(self, calibration: Calibration, *, date: str | None = None) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
 
         Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and
@@ -204,13 +190,10 @@ class ItemBank(Result):
             as_before = LeafPopulation(mean=before.mean, sd=float(before.variance) ** 0.5)
             leaves = {self.leaves[i]: before.leaves.get(self.leaves[i], as_before) for i in others if i in self.leaves}
             population = population.model_copy(update={"correlations": before.correlations, "leaves": leaves})
-        header = self.header.model_copy(
-            update={
-                "schema_version": max(2, self.header.schema_version),
-                "version": next_version(self.version),
-                "population": population,
-            }
-        )
+        head, _, last = self.version.rpartition(".")
+        version = f"{head}.{int(last) + 1}" if head and last.isdigit() else f"{self.version}.1"
+        new = {"schema_version": max(2, self.header.schema_version), "version": version, "population": population}
+        header = self.header.model_copy(update=new)
         return replace(self, header=header, parameters=records)
 
     def _subject(self, item: str) -> str:
@@ -335,12 +318,6 @@ def _findings(bank: ItemBank) -> tuple[Finding, ...]:
 @lru_cache(maxsize=256)
 def _digest(bank: ItemBank) -> str:
     return digest_document(content(bank))
-
-
-def next_version(version: str) -> str:
-    """Return the version with its last number one higher: a calibration is a new version of the bank."""
-    head, _, last = version.rpartition(".")
-    return f"{head}.{int(last) + 1}" if head and last.isdigit() else f"{version}.1"
 
 
 def save_bank(bank: ItemBank, folder: str | Path) -> Path:

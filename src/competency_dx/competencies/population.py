@@ -111,14 +111,8 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
         return stated.of(units.leaf_codes)
     if isinstance(stated, NormalPopulation):
         at = _places(stated.dimensions, units.leaf_codes, "population=")
-        covariance = stated.covariance[np.ix_(at, at)]
-        return LeafPopulations(
-            leaves=units.leaf_codes,
-            mean=stated.mean[at],
-            covariances=covariance[None],
-            log_weight=np.zeros(1),
-            central=covariance,
-        )
+        central = stated.covariance[np.ix_(at, at)]
+        return _evenly_weighted(units, stated.mean[at], central[None], central)
     population = bank.header.population if stated is None else stated
     leaves = [population.leaves.get(code) for code in units.leaf_codes]
     mean = np.array([population.mean if leaf is None else leaf.mean for leaf in leaves])
@@ -132,17 +126,13 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
 
     central = covariance_at(np.zeros(2))
     if not population.sd_se and not both.directions[0].any():
-        return LeafPopulations(
-            leaves=units.leaf_codes, mean=mean, covariances=central[None], log_weight=np.zeros(1), central=central
-        )
-    covariances = np.stack([covariance_at(point) for point in TRIANGLE])
-    return LeafPopulations(
-        leaves=units.leaf_codes,
-        mean=mean,
-        covariances=covariances,
-        log_weight=np.full(3, -np.log(3)),
-        central=central,
-    )
+        return _evenly_weighted(units, mean, central[None], central)
+    return _evenly_weighted(units, mean, np.stack([covariance_at(point) for point in TRIANGLE]), central)
+
+
+def _evenly_weighted(units: Units, mean: Floats, covariances: Floats, central: Floats) -> LeafPopulations:
+    weight = np.zeros(len(covariances)) - np.log(len(covariances))
+    return LeafPopulations(leaves=units.leaf_codes, mean=mean, covariances=covariances, log_weight=weight, central=central)
 
 
 def clusters(units: Units) -> Ints:

@@ -39,7 +39,7 @@ from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document
 from competency_dx.responses import Reason
-from competency_dx.result import MAX_LINES, Result
+from competency_dx.result import MAX_LINES, Result, frame
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 
 INDICES = ("state", "strength", "level", "reported_at", "status", "leans_on", "n_items")
+SHOWN_NUMBERS = ("p_deficit", "percent", "percent_low", "percent_high", "theta", "se", "n_items", "reliability", "prmse")
 
 
 @lru_cache(maxsize=8)
@@ -272,8 +273,6 @@ class DeficitProfiles(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per person and competency, persons in input order; the columns of the public contract."""
-        import pandas as pd
-
         P, C = self.p_deficit.shape
         codes = np.array([*(c.code for c in self.competencies), ""], dtype=object)
         titles = [c.title.text(self.language) for c in self.competencies]
@@ -284,29 +283,21 @@ class DeficitProfiles(Result):
             "title": np.tile(np.array(titles, dtype=object), P),
             "state": np.array(STATES, dtype=object)[self.state.ravel()],
             "level": level_codes[self.level.ravel()],
-            "p_deficit": self.p_deficit.ravel(),
-            "percent": self.percent.ravel(),
-            "percent_low": self.percent_low.ravel(),
-            "percent_high": self.percent_high.ravel(),
-            "theta": self.theta.ravel(),
-            "se": self.se.ravel(),
-            "n_items": self.n_items.ravel(),
-            "reliability": self.reliability.ravel(),
-            "prmse": self.prmse.ravel(),
+            **{name: getattr(self, name).ravel() for name in SHOWN_NUMBERS},
             "reported_at": codes[self.reported_at.ravel()],
             "status": np.array(STATUSES, dtype=object)[self.status.ravel()],
             "level_probability": self.level_probability.ravel(),
             "own_share": self.own_share.ravel(),
             "leans_on": codes[self.leans_on.ravel()],
         }
-        return pd.DataFrame(columns)
+        return frame(**columns)
 
     def strengths_frame(self) -> pd.DataFrame:
         """Return one row per person and competency: person, competency, title, strength, p_strength, percent."""
-        frame = self.to_frame()[["person", "competency", "title", "percent"]]
-        frame.insert(3, "strength", np.array(STATES, dtype=object)[self.strength.ravel()])
-        frame.insert(4, "p_strength", self.p_strength.ravel())
-        return frame
+        out = self.to_frame()[["person", "competency", "title", "percent"]]
+        out.insert(3, "strength", np.array(STATES, dtype=object)[self.strength.ravel()])
+        out.insert(4, "p_strength", self.p_strength.ravel())
+        return out
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the size of the cohort and, for each reporting unit, how many persons are in each state."""

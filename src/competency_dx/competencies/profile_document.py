@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_type_hints
 
@@ -174,17 +174,13 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """Rebuild the fields of `DeficitProfiles` from plain data."""
     fields = {name: decode(hint, document[name], name) for name, hint in get_type_hints(SharedRecord).items()}
     people = document["profiles"]
-    codes = {c.code: k for k, c in enumerate(fields["competencies"])} | {None: -1}
-    levels = {level.code: k for k, level in enumerate(fields["standards"].levels)} | {None: -1}
-    indexed: Mapping[str, Mapping[Any, int]] = {
-        "state": {s: k for k, s in enumerate(STATES)},
-        "strength": {s: k for k, s in enumerate(STATES)},
-        "level": levels,
-        "reported_at": codes,
-        "leans_on": codes,
-        "status": {s: k for k, s in enumerate(STATUSES)},
-    }
     order = [c.code for c in fields["competencies"]]
+    choices: Mapping[str, Sequence[str]] = {
+        **dict.fromkeys(("state", "strength"), STATES),
+        "level": [level.code for level in fields["standards"].levels],
+        **dict.fromkeys(("reported_at", "leans_on"), order),
+        "status": STATUSES,
+    }
     by_code = ({row["competency"]: row for row in person["conclusions"]} for person in people)
     rows = [found[code] for found in by_code for code in order]
 
@@ -193,8 +189,8 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
 
     for name in NUMBERS:
         fields[name] = column(name, lambda x: np.nan if x is None else x).astype(np.float64)
-    for name, table in indexed.items():
-        fields[name] = column(name, table.__getitem__)
+    for name, known in choices.items():
+        fields[name] = column(name, ({code: k for k, code in enumerate(known)} | {None: -1}).__getitem__)
     fields["n_items"] = column("n_items", int)
     keys = list(people[0]["background"]) if people else []
     fields["background"] = {k: names([person["background"][k] for person in people]) for k in keys}

@@ -24,18 +24,15 @@ def text(  # the attributes of a text element
     anchor: Anchor = "start",
     size: float = 11.5,
     fill: str = INK,
-    weight: int = 400,
 ) -> str:
     """Return one line of text whose baseline is at `y`."""
-    heavy = f' font-weight="{weight}"' if weight != 400 else ""
     side = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill}"{side}{heavy}>{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill}"{side}>{escape(words)}</text>'
 
 
-def rule(x1: float, y1: float, x2: float, y2: float, *, stroke: str = PALE, width: float = 1.0, dash: str = "") -> str:
+def rule(x1: float, y1: float, x2: float, y2: float, *, stroke: str = PALE) -> str:
     """Return a straight line."""
-    dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}" stroke-width="{width:g}"{dashes}/>'
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}" stroke-width="1"/>'
 
 
 def box(x: float, y: float, width: float, height: float, *, fill: str, stroke: str = INK) -> str:

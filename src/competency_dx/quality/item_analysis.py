@@ -310,22 +310,18 @@ def judged(f: ItemFacts, **more: Any) -> ItemAnalysis:  # noqa: ANN401 - the fie
     for reason in reasons:
         by_item[reason.scope[0]].append(reason)
     low, high = correlation_limits(f.rest, f.n)
+    as_known = ("items", "n", "share", "omitted", "not_reached", "in_tail")
     return ItemAnalysis(
-        items=f.items,
         verdicts=tuple(verdict_of(by_item[item]) for item in f.items),
         reasons=reasons,
-        n=f.n,
         mean=f.share * np.maximum(more["max_scores"], 1),
-        share=f.share,
         share_low=f.limits[0],
         share_high=f.limits[1],
         item_rest=f.rest,
         item_rest_low=low,
         item_rest_high=high,
-        omitted=f.omitted,
-        not_reached=f.not_reached,
-        in_tail=f.in_tail,
         suspected_keys=tuple(f.suspected),
+        **{name: getattr(f, name) for name in as_known},
         **more,
     )
 

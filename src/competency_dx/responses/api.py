@@ -17,10 +17,14 @@ from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError, wrong_type
 from competency_dx.findings import announce
 from competency_dx.limits import limits_in_force, reading
+from competency_dx.responses.from_table import from_answers, from_points, from_table
 from competency_dx.responses.reading.answers import is_answers
+from competency_dx.responses.reading.headers import id_form
 from competency_dx.responses.reading.layout import Layout
+from competency_dx.responses.reading.pivot import long_columns
+from competency_dx.responses.reading.roles import find_roles
 from competency_dx.responses.reading.scoring import score_columns
-from competency_dx.responses.reading.table import Table, from_array, in_memory
+from competency_dx.responses.reading.table import Table, in_memory, table
 from competency_dx.responses.responses import Responses
 
 DEFAULT = Layout()
@@ -80,9 +84,6 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
 
     Raises `ResponsesError` when the table cannot be read without guessing, or has one row per answer.
     """
-    from competency_dx.responses.reading.pivot import long_columns
-    from competency_dx.responses.reading.roles import find_roles
-
     known, table, plan = None if bank is None else as_bank(bank), in_memory(source), layout or Layout()
     if long_columns(table, known, plan) is not None:
         raise ResponsesError("responses.long_in_blocks", origin=table.origin)
@@ -95,9 +96,7 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
     if isinstance(source, np.ndarray):
         return _read_array(source, bank, layout)
-    from competency_dx.responses.from_table import from_answers, from_table
     from competency_dx.responses.reading.files import read_file
-    from competency_dx.responses.reading.headers import id_form
 
     content = source
     if isinstance(source, str | Path):
@@ -111,8 +110,6 @@ def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
 
 
 def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> Responses:
-    from competency_dx.responses.from_table import from_points, from_table
-
     if array.ndim != 2 or not array.shape[1]:
         raise ResponsesError("responses.array_shape", shape=array.shape)
     limits_in_force().check_table("array", *array.shape)
@@ -123,4 +120,5 @@ def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> R
     if len(names) != array.shape[1]:
         raise ResponsesError("responses.array_columns", shape=array.shape[1], n_names=len(names))
     plan = replace(layout, kind="wide", items=tuple(names) if bank is None else layout.items)
-    return from_table(from_array(array, names), bank, plan)
+    columns = ((name, np.ascontiguousarray(array[:, k])) for k, name in enumerate(names))
+    return from_table(table(columns, "array"), bank, plan)

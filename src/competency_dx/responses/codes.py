@@ -44,10 +44,6 @@ class CodeBook:
     def _code(self, raw: str) -> str | None:
         return raw if raw in self.codes else self.index.get(fold_code(raw))
 
-    def by_code(self, raw: str) -> tuple[str | None, ...] | None:
-        """Return the codes of an answer that is written in codes only."""
-        return CodeBook(codes=self.codes, index=self.index, texts={}).split(raw)
-
     def split(self, raw: str, *, order: str = "free") -> tuple[str | None, ...] | None:
         """Cut an answer into codes; None when it holds anything else or can be cut in two ways.
 

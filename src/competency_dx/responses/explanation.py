@@ -12,7 +12,7 @@ from competency_dx.bank import CodeMap, Item, Text, Tolerance
 from competency_dx.display import result_words
 from competency_dx.errors import LANGUAGES
 from competency_dx.responses.normalise import fold_code
-from competency_dx.responses.rules import Element, judge_of, written
+from competency_dx.responses.rules import Element
 from competency_dx.schemas import held_to
 
 Kind = Literal["text", "number", "date"]
@@ -93,14 +93,6 @@ class Explanation:
 
     def __str__(self) -> str:
         return self.text("en")
-
-
-def explain_answer(item: Item, stored: tuple[str, Kind] | None) -> tuple[str | None, str, tuple[Element, ...]]:
-    """Return raw answer, its normalised form and the points per element."""
-    if stored is None:
-        return None, "", ()
-    verdict = judge_of(item)(*written(item, stored[:1], stored[1:]))
-    return stored[0], verdict.normalised, verdict.elements
 
 
 def key_text(item: Item) -> str:

@@ -46,6 +46,7 @@ def joined_responses(first: Responses, later: Responses) -> Responses:
     top[:n] = first.max_scores
     top[columns] = np.maximum(top[columns], later.max_scores)
     background = {name: _background(first, later, rows, name) for name in {**first.background, **later.background}}
+    digests = {name: digest_arrays(of.scores, of.reasons) for name, of in (("first", first), ("later", later))}
     return replace(
         first,
         items=items,
@@ -55,7 +56,7 @@ def joined_responses(first: Responses, later: Responses) -> Responses:
         background=background,
         answers=_answers(first, later, (rows, columns), taken, shape),
         findings=tuple(dict.fromkeys((*first.findings, *later.findings))),
-        provenance=provenance("joined", {"first": _digest(first), "later": _digest(later)}, {"items": str(len(items))}),
+        provenance=provenance("joined", digests, {"items": str(len(items))}),
     )
 
 
@@ -85,7 +86,3 @@ def _answers(
         chosen = taken[:, k] & (new >= 0)
         codes[at[0][chosen], j] = new[chosen] + shift
     return RawAnswers(codes=codes, vocabulary=tuple(vocabulary), kinds=tuple(kinds))
-
-
-def _digest(responses: Responses) -> str:
-    return digest_arrays(responses.scores, responses.reasons)

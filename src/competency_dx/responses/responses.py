@@ -19,12 +19,12 @@ from competency_dx.responses.explanation import (
     KeyShown,
     RawAnswers,
     State,
-    explain_answer,
     key_text,
     rule_text,
 )
 from competency_dx.responses.joining import joined_responses
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word, reason_word
+from competency_dx.responses.rules import UNREADABLE, judge_of, written
 from competency_dx.result import Result
 from competency_dx.schemas import Ids, held_to
 
@@ -153,17 +153,17 @@ class Responses(Result):
         place = int(_places(self.items, [item], "responses.absent_items")[0])
         definition = bank.item(item)
         stored = None if self.answers is None else self.answers.of(row, place)
-        raw, normalised, elements = explain_answer(definition, stored)
+        verdict = judge_of(definition)(*written(definition, stored[:1], stored[1:])) if stored else UNREADABLE
         answered = self.reasons[row, place] == Reason.ANSWERED
         return Explanation(
             person=person,
             item=item,
             state=cast("State", Reason(int(self.reasons[row, place])).name.lower()),
-            raw=raw,
-            normalised=normalised if answered else "",
+            raw=stored[0] if stored else None,
+            normalised=verdict.normalised if answered else "",
             key=key_text(definition) if key == "shown" else None,
             rule=rule_text(definition),
-            elements=elements if answered else (),
+            elements=verdict.elements if answered else (),
             points=int(self.scores[row, place]),
             max_score=int(self.max_scores[place]),
         )

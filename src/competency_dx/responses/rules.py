@@ -83,8 +83,8 @@ def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[s
 @lru_cache(maxsize=KEPT)
 def ambiguous_options(item: Item) -> tuple[str, ...]:
     """Return the options whose words can be taken for the code of another option (for the codes of others in a set)."""
-    book = code_book(item.options, item.options)
-    read = ((code, book.by_code(words)) for words, code in book.texts.items())
+    book, codes_alone = code_book(item.options, item.options), code_book(item.options)
+    read = ((code, codes_alone.split(words)) for words, code in book.texts.items())
     most = len(item.options) if item.type == "multiple" else 1
     return tuple(code for code, meant in read if meant not in {None, (code,)} and len(meant or ()) <= most)
 

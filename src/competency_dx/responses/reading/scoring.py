@@ -282,11 +282,6 @@ def decide(items: Mapping[str, Item], read: Mapping[str, ReadColumn]) -> tuple[M
     tallies = {name: r.tally for name, r in read.items() if r.tally is not None}
     if len(tallies) < len(read):
         return ("raw" if all(r.raw for r in read.values()) else "scored"), []
-    return told_apart(items, tallies)
-
-
-def told_apart(items: Mapping[str, Item], tallies: Mapping[str, Tally]) -> tuple[Mode, list[Finding]]:
-    """Tell answers from points by the cells of each column; see `decide`."""
     if all(items[name].type == "scored" for name in tallies):
         return "scored", []
     every = list(tallies.values())
@@ -311,7 +306,7 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     real = ~(r.tokens | p.tokens)
     counts = np.where(real, column.counts(), 0)
     earned, given = (np.where(v.status == Reason.INVALID, -1, v.points).tolist() for v in (r, p))
-    every = [signs_of(item, *cell) for cell in zip(column.vocabulary, earned, given, strict=True)]
+    every = [_signs(item, *cell) for cell in zip(column.vocabulary, earned, given, strict=True)]
     high, no_points, no_answers, unread, differ = np.array(every, dtype=np.bool_).reshape(-1, 5).T
     tops = np.array([(read_points(text) or (0, None))[1] or 0 for text in column.vocabulary], dtype=np.int64)
     one_top = tops[real].any() and np.unique(tops[real]).size == 1 and item.type not in {"number", "text"}
@@ -332,25 +327,16 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     )
 
 
-class Signs(NamedTuple):
-    """Whether a content is above any points; whether that makes it no points, its reading no answer; what else tells."""
+def _signs(item: Item, text: str, earned: int, given: int) -> tuple[bool, bool, bool, bool, bool]:
+    """Return whether a content is above any points, can be no points, can be no answer, has no reading, is worth unlike points.
 
-    high: bool
-    no_points: bool
-    no_answer: bool
-    unread: bool
-    differ: bool
-
-
-def signs_of(item: Item, text: str, earned: int, given: int) -> Signs:
-    """Return what a content tells by what it earns as an answer and by the points it gives, -1 where it is no such thing.
-
-    One sign where several are asked for is readable but hardly an answer.
+    It is judged by what it earns as an answer and by the points it gives, -1 where it is no such thing. One sign where several
+    are asked for is readable but hardly an answer.
     """
     high = given < 0 or (earned >= 0 and text.isalpha())
     hardly = len(text) == 1 and item.type in {"matching", "ordering", "digits"} and len(item.key or ()) > 1
     bad = earned < 0 or (not high and hardly)
-    return Signs(high, high and not bad, bad and not high, earned < 0 and not high, earned != given or high != bad)
+    return high, high and not bad, bad and not high, earned < 0 and not high, earned != given or high != bad
 
 
 def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None, own: Mapping[str, int]) -> list[Remark]:

@@ -284,8 +284,3 @@ def from_records(records: Sequence[Mapping[str, object]], origin: str = "records
     limits_in_force().check_table(origin, len(records), len(names), 16 * sum(map(len, records)))
     plain = [{str(k): v for k, v in r.items()} for r in records]
     return table(((n, [r.get(n) for r in plain]) for n in names), origin)
-
-
-def from_array(array: NDArray[Any], items: Sequence[str]) -> Table:
-    """Read a 2-D array whose columns are the given items."""
-    return table(((name, np.ascontiguousarray(array[:, k])) for k, name in enumerate(items)), "array")
