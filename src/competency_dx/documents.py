@@ -156,7 +156,8 @@ def _no_number(name: str) -> NoReturn:
 def encode(item: object) -> Any:  # noqa: ANN401, PLR0911 - JSON is an untyped tree
     """Turn a value into JSON types: arrays to nested lists, NaN to null, dataclasses to objects."""
     if isinstance(item, np.ndarray):
-        return _encode_array(item)
+        finite = item.dtype.kind != "f" or np.isfinite(item).all()
+        return (item if finite else np.where(np.isfinite(item), item.astype(object), None)).tolist()
     if isinstance(item, np.generic):
         return encode(item.item())
     if isinstance(item, float):
@@ -172,14 +173,6 @@ def encode(item: object) -> Any:  # noqa: ANN401, PLR0911 - JSON is an untyped t
     return item
 
 
-def _encode_array(array: np.ndarray[Any, Any]) -> Any:  # noqa: ANN401
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        boxed = array.astype(object)
-        boxed[~np.isfinite(array)] = None
-        return boxed.tolist()
-    return array.tolist()
-
-
 def encode_fields(item: Any) -> dict[str, Any]:  # noqa: ANN401
     """Turn the fields of a dataclass into a JSON object."""
     return {f.name: encode(getattr(item, f.name)) for f in fields(item)}
@@ -188,14 +181,16 @@ def encode_fields(item: Any) -> dict[str, Any]:  # noqa: ANN401
 def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
     """Rebuild a value of the annotated type from JSON types; faults name the place in the document."""
     if isinstance(hint, type) and is_dataclass(hint):
-        return _decode_fields(hint, item, where)
+        hints, wanted = typing.get_type_hints(hint), {f.name for f in fields(hint)} & set(item)
+        return hint(**{name: _decode_field(hints[name], item[name], f"{where}.{name}") for name in wanted})
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in {typing.Union, types.UnionType}:
         inner = [a for a in args if a is not type(None)]
         fits = [a for a in inner if (typing.get_origin(a) is np.ndarray) == isinstance(item, list)]  # one number or several
         return None if item is None else decode([*fits, *inner][0], item, where)
     if origin is np.ndarray:
-        return _decode_array(dtype_of(hint), item)
+        dtype = dtype_of(hint)
+        return np.array(item, dtype=object).astype(dtype) if dtype.kind == "f" else np.array(item, dtype=dtype)
     if origin is tuple:
         return tuple(decode(args[0], v, f"{where}[{i}]") for i, v in enumerate(item))
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -205,18 +200,6 @@ def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
     if hasattr(hint, "model_validate"):
         return hint.model_validate(item)
     return item
-
-
-def _decode_array(dtype: np.dtype[Any], item: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
-    if dtype.kind == "f":
-        return np.array(item, dtype=object).astype(dtype)
-    return np.array(item, dtype=dtype)
-
-
-def _decode_fields(cls: type, item: Any, where: str) -> object:  # noqa: ANN401
-    hints = typing.get_type_hints(cls)
-    wanted = {f.name for f in fields(cls)}
-    return cls(**{name: _decode_field(hints[name], item[name], f"{where}.{name}") for name in wanted & set(item)})
 
 
 def _decode_field(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,10 +13,8 @@ from competency_dx.bank.document import Document, Text, parse
 from competency_dx.errors import BankError, phrase, repeated
 from competency_dx.limits import limits_in_force
 from competency_dx.provenance import digest_document
+from competency_dx.result import DataFrame
 from competency_dx.schemas import document_schema
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Kind = Literal["category", "cluster", "domain", "topic"]
 SHARED = "GEN"
@@ -138,7 +136,7 @@ class CompetencyFramework(Document):
         """Return the nodes directly below."""
         return tuple(n for n in self.nodes if n.parent == code)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per node: code, titles, kind, parent, and what replaced it."""
         import pandas as pd
 

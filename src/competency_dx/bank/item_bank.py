@@ -24,13 +24,11 @@ from competency_dx.documents import encode
 from competency_dx.errors import BankError, DocumentError, wrong_type
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
-from competency_dx.result import Result
+from competency_dx.result import DataFrame, Result
 from competency_dx.schemas import held_to
 from competency_dx.storage import whole_folder
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from competency_dx.calibration import Calibration
 
 FARTHEST = 10.0
@@ -204,7 +202,7 @@ class ItemBank(Result):
         """Return what a careful reader of the bank would remark: provisional parameters, thin competencies."""
         return _findings(self)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per item: item, type, competencies, max_score, model, status and the parameters with se_."""
         import pandas as pd
 

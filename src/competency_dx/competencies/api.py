@@ -91,7 +91,9 @@ def _diagnosed(
         made = plan(bank, standards, population)  # a grid that suits it
     answers = joint_answers(matched, reasons, made, rule.missing, population)
     at = estimates(answers, matched, made, rule)
-    n_items, status, state = _judged(at, matched, made, rule, _effortless(matched, bank))
+    closed = {item.id for item in bank.items if item.type == "single"}
+    effortless = one_option(matched.data, np.flatnonzero([item in closed for item in matched.data.items]))
+    n_items, status, state = _judged(at, matched, made, rule, effortless)
     level, level_probability = levels(at.below, state)
     quality = form_quality(made.moments, matched.observed)
     diagnosed = Diagnosed(matched, reasons, made, at, state, status)
@@ -150,12 +152,6 @@ def _again(
     answers = joint_answers(matched, d.reasons[some], d.made, other.missing, population)
     at = estimates(answers, matched, d.made, other)
     return at.percent, _judged(at, matched, d.made, other, np.zeros(len(some), dtype=np.bool_))[2]
-
-
-def _effortless(matched: Matched, bank: ItemBank) -> Bools:
-    """Return who gave one answer to nearly all items with options (P,)."""
-    closed = {item.id for item in bank.items if item.type == "single"}
-    return one_option(matched.data, np.flatnonzero([item in closed for item in matched.data.items]))
 
 
 def _evident(matched: Matched, reasons: Reasons, *, modelled: bool) -> Reasons:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,8 @@ from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import even_uniforms
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Finite, Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 OUTCOMES = ("passed", "not_passed", "more_evidence")
 DRAWS, AT_ONCE = 512, 500
@@ -108,7 +105,7 @@ class Decisions(Result):
         out: Names = self.persons[self.outcome == OUTCOMES.index("more_evidence")]
         return out
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return the log of decisions: one row per person and minimum."""
         P, M = self.percent.shape
         return frame(

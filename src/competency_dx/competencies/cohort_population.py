@@ -119,7 +119,10 @@ def _started(answers: JointAnswers, made: Plan) -> _Fit:
     central, leaves = answers.populations.central, len(made.units.leaves)
     group = np.eye(2)[(np.arange(len(central)) >= leaves).astype(np.int64)][:, : 1 + (len(central) > leaves)]
     directions = tuple(d for d in answers.pattern.directions if d.any())
-    departures = np.append(_leaf_sd(made), np.ones(len(central) - leaves))
+    # competencies differ, and judged difficulties err: the mean of a leaf lies apart from the common shift
+    errors = np.bincount(made.units.leaf, weights=made.judged_se() ** 2, minlength=leaves)
+    leaf_sd = np.sqrt(LEAF_SD**2 + errors / np.bincount(made.units.leaf, minlength=leaves) ** 2)
+    departures = np.append(leaf_sd, np.ones(len(central) - leaves))
     prior_sd = (np.array([SHIFT_SD]), departures, np.full(group.shape[1], SPREAD_SD), np.ones(len(directions)))
     return _Fit(
         answers.populations.mean,
@@ -139,13 +142,6 @@ def _chosen(matched: Matched, cohort: Cohort) -> Ints:
         return some
     ordered = some[np.argsort(matched.persons[some].astype(str), kind="stable")]
     return np.sort(ordered[evenly(len(ordered), cohort.most_persons)])
-
-
-def _leaf_sd(made: Plan) -> Floats:
-    """Return how far the mean of each leaf may lie from the common shift: competencies differ, and judged difficulties err."""
-    D, se = len(made.units.leaves), made.judged_se()
-    n = np.bincount(made.units.leaf, minlength=D)
-    return np.asarray(np.sqrt(LEAF_SD**2 + np.bincount(made.units.leaf, weights=se**2, minlength=D) / n**2))
 
 
 def _inverse_information(objective: Callable[[Floats], tuple[float, Floats]], x: Floats, prior_sd: Floats) -> Floats:

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -26,12 +26,9 @@ from competency_dx.errors import DiagnosisError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses
-from competency_dx.result import MAX_LINES, Result, frame
+from competency_dx.result import MAX_LINES, DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, Probability, held_to
 from competency_dx.scoring import answer_blocks, complete_file, pyarrow_for
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BLOCK = 10_000
 AHEAD = 4  # blocks under way at a time on an executor
@@ -81,7 +78,7 @@ class FileProfiles(Result):
     def _document(self) -> dict[str, Any]:
         return encode_fields(self) | {"target": self.path.name}
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per competency: its mean percent and the number of persons in each state."""
         counts = dict(zip(STATES, self.states.T, strict=True))
         return frame(competency=self.competencies, percent=self.percent_mean, **counts)
@@ -104,7 +101,7 @@ class FileProfiles(Result):
 class _Block(NamedTuple):
     """What a block of persons leaves: rows to write, as a table or as lines of JSON, and what is counted."""
 
-    rows: pd.DataFrame | str
+    rows: DataFrame | str
     persons: int
     competencies: tuple[str, ...]
     states: Ints
@@ -216,7 +213,7 @@ def _write(target: Path, blocks: Iterator[tuple[_Block, Provenance]]) -> tuple[d
 
 
 @contextmanager
-def _writer(target: Path, rows: pd.DataFrame | str) -> Iterator[Callable[[Any], object]]:
+def _writer(target: Path, rows: DataFrame | str) -> Iterator[Callable[[Any], object]]:
     """Hand out what writes blocks like this one to a file."""
     if isinstance(rows, str):
         with target.open("w", encoding="utf-8", newline="\n") as lines:

@@ -214,6 +214,7 @@ class Profile(JsonDocument):
             below.setdefault(c.competency.parent, set()).update(e.item for e in c.evidence)
         for c in self.conclusions:
             unit, deeper = c.competency, below.get(c.competency.code, set())
+            earned = {"points": sum(e.points for e in c.evidence), "most": sum(e.max_score for e in c.evidence)}
             yield (
                 unit.code,
                 {
@@ -229,7 +230,7 @@ class Profile(JsonDocument):
                     "reported_at": c.reported_at or None,
                     "status": c.status,
                     "evidence": {e.item: _row(e) for e in c.evidence if e.item not in deeper},
-                    "evidence_text": _sentence(c.evidence, self.language),
+                    "evidence_text": worded(EVIDENCE[self.language], earned | {"n": len(c.evidence)}, self.language),
                 },
             )
 
@@ -271,11 +272,6 @@ def _number(number: float | None) -> float:
 
 def _text(text: str, language: str) -> Text:
     return Text(ru=text, en=text if language == "en" else None)
-
-
-def _sentence(evidence: Sequence[Evidence], language: str) -> str:
-    points, most = sum(e.points for e in evidence), sum(e.max_score for e in evidence)
-    return worded(EVIDENCE[language], {"n": len(evidence), "points": points, "most": most}, language)
 
 
 def _row(e: Evidence) -> list[Any]:

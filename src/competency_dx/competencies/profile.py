@@ -39,12 +39,10 @@ from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document
 from competency_dx.responses import Reason
-from competency_dx.result import MAX_LINES, Result, frame
+from competency_dx.result import MAX_LINES, DataFrame, Result, frame
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from competency_dx.adaptive import NextItems
     from competency_dx.misconceptions import MisconceptionEvidence
 
@@ -271,7 +269,7 @@ class DeficitProfiles(Result):
         places = np.array([*(place[q.item] for q in found.questions), -1], dtype=np.int64)
         return replace(self, ask_next=places[found.chosen])
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per person and competency, persons in input order; the columns of the public contract."""
         P, C = self.p_deficit.shape
         codes = np.array([*(c.code for c in self.competencies), ""], dtype=object)
@@ -292,7 +290,7 @@ class DeficitProfiles(Result):
         }
         return frame(**columns)
 
-    def strengths_frame(self) -> pd.DataFrame:
+    def strengths_frame(self) -> DataFrame:
         """Return one row per person and competency: person, competency, title, strength, p_strength, percent."""
         out = self.to_frame()[["person", "competency", "title", "percent"]]
         out.insert(3, "strength", np.array(STATES, dtype=object)[self.strength.ravel()])

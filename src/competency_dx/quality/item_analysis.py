@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from textwrap import shorten
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -36,11 +36,8 @@ from competency_dx.responses import (
     tail_findings,
     zero_tails,
 )
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 END = 0.15  # share of persons at the highest or lowest sum of points (McHorney & Tarlov 1995)
 LINES, PANELS = 5, 9
@@ -128,7 +125,7 @@ class ItemAnalysis(Result):
         """Return the reasons of the verdict on an item in one language."""
         return " ".join(r.text(language) for r in self.reasons if item in r.scope)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per item, in their order: item, verdict, reasons, and the numbers by the names of the attributes."""
         numbers = ("n", "max_scores", "mean", "share", "share_low", "share_high", "item_rest", "item_rest_low")
         more = ("item_rest_high", "alpha_without", "omitted", "not_reached", "in_tail")
@@ -141,7 +138,7 @@ class ItemAnalysis(Result):
             **dict(zip(("low_third", "middle_third", "high_third"), self.thirds.T, strict=True)),
         )
 
-    def options_frame(self) -> pd.DataFrame:
+    def options_frame(self) -> DataFrame:
         """Return one row per answer of each item: the fields of `OptionTrace`."""
         return frame(**{name: [getattr(o, name) for o in self.options] for name in OptionTrace.__annotations__})
 

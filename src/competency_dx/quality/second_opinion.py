@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -29,12 +29,9 @@ from competency_dx.findings import Finding, Template, announce, gathered, worth_
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Responses, load_responses
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, held_to
 from competency_dx.wording import listed
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Verdict = Literal["agrees", "differs", "undecided", "girth is higher"]
 
@@ -120,7 +117,7 @@ class CrossCheck(Result):
         excused = any(f.code in {"calibration.girth_shares", "quality.priors"} for f in self.findings)
         return "undecided" if excused or not self.girth_converged else "differs"
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per parameter: item, family, parameter, ours, girth, difference, se, in_se, verdict."""
         words = np.where(np.abs(self.in_se) <= LIMIT, "agrees", "differs").astype(object)
         words[~np.isfinite(self.in_se)] = "no standard error"

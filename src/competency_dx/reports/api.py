@@ -58,7 +58,7 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         When jinja2, matplotlib or xlsxwriter is needed and not installed.
     """
     target = _check(result, folder_or_file, language, show=show)
-    written = _written(result, language) if show == "persons" else _aggregates(result, language)
+    written = _written(result, language, show)
     if (suffix := target.suffix.lower()) in FILES and not target.is_dir():
         with whole_file(target) as draft:
             _write(draft, result, suffix, language, written, alone=True)
@@ -83,16 +83,14 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     return target / "index.html"
 
 
-def _aggregates(result: Result, language: Language) -> Written:
-    if result.kind != "deficit_profiles":
-        raise ReportError("reports.aggregates_of", given=type(result).__name__)
-    from competency_dx.reports.aggregates import aggregate_report
-
-    return aggregate_report(cast("DeficitProfiles", result), language)
-
-
-def _written(result: Result, language: Language) -> Written:
+def _written(result: Result, language: Language, show: Shown) -> Written:
     """Return how a result of this kind is written; what that takes is imported only when there is such a result."""
+    if show == "aggregates":
+        if result.kind != "deficit_profiles":
+            raise ReportError("reports.aggregates_of", given=type(result).__name__)
+        from competency_dx.reports.aggregates import aggregate_report
+
+        return aggregate_report(cast("DeficitProfiles", result), language)
     if result.kind == "deficit_profiles":
         from competency_dx.reports.profile_report import profile_report
 

@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from competency_dx.arrays import FrozenDict, value
 from competency_dx.display import code_word, column_title
 from competency_dx.errors import needing
 from competency_dx.reports.pages import Language
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame
 
 RISKY = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
 SheetCell = str | float | int | bool | None
@@ -37,7 +35,7 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 UNSAFE = re.compile(r"[^0-9A-Za-zА-Яа-яЁё_-]+")
 
 
-def csv_parts(frames: Iterable[pd.DataFrame], language: Language) -> Iterator[bytes]:
+def csv_parts(frames: Iterable[DataFrame], language: Language) -> Iterator[bytes]:
     """Yield a table that comes in blocks of rows as CSV: semicolons and decimal comma in Russian, commas and point in English.
 
     Numbers are written in full, so that reading the file again gives the same numbers. A text or a heading that a
@@ -54,7 +52,7 @@ def csv_parts(frames: Iterable[pd.DataFrame], language: Language) -> Iterator[by
         yield out.getvalue().encode("utf-8-sig" if k == 0 else "utf-8")
 
 
-def _csv_cells(column: pd.Series[Any], comma: str) -> list[Any]:
+def _csv_cells(column: Any, comma: str) -> list[Any]:  # noqa: ANN401 - of pandas
     """Return a column as cells of text, missing ones empty."""
     missing = column.isna().tolist()
     if column.dtype.kind == "f":
@@ -85,7 +83,7 @@ class Sheet:
     more: Callable[[], Iterable[Sequence[Sequence[SheetCell]]]] = tuple
 
 
-def frame_sheet(name: str, frame: pd.DataFrame, language: Language) -> Sheet:
+def frame_sheet(name: str, frame: DataFrame, language: Language) -> Sheet:
     """Return a table as a sheet, its heads and codes in a language."""
     columns = {str(c): frame[c].tolist() for c in frame.columns}
     return Sheet(

@@ -13,9 +13,9 @@ from competency_dx.display import FONT, counted, patterns, sentences, setting_na
 from competency_dx.errors import needing
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
+from competency_dx.result import DataFrame
 
 if TYPE_CHECKING:
-    import pandas as pd
     from jinja2 import Environment
 
     from competency_dx.reports.files import Sheet
@@ -36,7 +36,7 @@ class Written(NamedTuple):
     page: Callable[[bool], str]
     sheets: Callable[[], tuple[Sequence[Sheet], str]]
     further: Callable[[], Iterable[tuple[str, bytes]]] = tuple
-    frames: Callable[[], Iterable[pd.DataFrame]] | None = None
+    frames: Callable[[], Iterable[DataFrame]] | None = None
     document: Callable[[], Iterable[str]] | None = None
 
 

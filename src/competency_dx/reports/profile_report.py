@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from competency_dx.arrays import blocks
@@ -17,9 +16,7 @@ from competency_dx.reports.files import Sheet, SheetCell, file_names
 from competency_dx.reports.pages import Language, Written, macro, render
 from competency_dx.reports.person_page import evidence_list, figure_rows, person_view
 from competency_dx.reports.report_context import ReportContext, report_context
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame
 
 _BY_PATTERN = {
     "0%": ("p_deficit", "p_strength"),
@@ -152,7 +149,7 @@ def _strength_columns(profiles: DeficitProfiles, s: ReportContext) -> dict[str, 
     return columns | {"strength": [s.t[f"strength_state_{state}"] for state in columns["strength"]]}
 
 
-def _columns(frame: pd.DataFrame, profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
+def _columns(frame: DataFrame, profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
     """Return the columns of a table with a row per person and competency, titles in the language of the report."""
     columns = {str(name): frame[name].tolist() for name in frame.columns}
     return columns | {"title": [c.title.text(s.language) for c in profiles.competencies] * len(profiles)}

@@ -22,8 +22,6 @@ from competency_dx.reports.pages import (
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from competency_dx.calibration import Calibration
 
 MOST_ROWS = 500
@@ -43,6 +41,8 @@ def result_view(result: Result, language: Language) -> dict[str, Any]:
     """Return what the template shows; `findings` is None for results that carry none, `analysis` for all but calibrations."""
     head, *rest = result.summary(language)
     frame = result.to_frame()
+    shown = frame.head(MOST_ROWS)
+    cells = [[_text(str(name), cell, language) for cell in shown[name].tolist()] for name in shown.columns]
     analysis = items_of(cast("Calibration", result)) if result.kind == "calibration" else None
     return {
         "head": head,
@@ -50,7 +50,7 @@ def result_view(result: Result, language: Language) -> dict[str, Any]:
         "findings": finding_lines(findings_of(result), language) if hasattr(result, "findings") else None,
         "charts": [chart_svg(result.chart(kind, language), f"c{k}") for k, kind in enumerate(result.chart_kinds())],
         "columns": [(column_title(str(name), language), frame[name].dtype.kind in "fiu") for name in frame.columns],
-        "rows": table_rows(frame.head(MOST_ROWS), language),
+        "rows": tuple(zip(*cells, strict=True)),
         "note": _note(len(frame), language),
         "methods": made_by(result, language),
         "analysis": analysis and items_view(analysis, language),
@@ -63,13 +63,8 @@ def _note(total: int, language: Language) -> str:
     return strings(language)["shown_rows"].format(shown=count(MOST_ROWS, language), total=count(total, language))
 
 
-def table_rows(frame: pd.DataFrame, language: Language) -> tuple[tuple[str, ...], ...]:
-    """Return the cells of a table as text: numbers in the notation of the language, missing ones empty."""
-    columns = [[_text(str(name), cell, language) for cell in frame[name].tolist()] for name in frame.columns]
-    return tuple(zip(*columns, strict=True))
-
-
 def _text(column: str, cell: object, language: Language) -> str:
+    """Return a cell as text: numbers in the notation of the language, a missing one empty."""
     if cell is None or cell != cell:  # noqa: PLR0124 - NaN and NaT
         return ""
     if isinstance(cell, bool) or not isinstance(cell, int | float):

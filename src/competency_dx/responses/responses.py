@@ -25,12 +25,10 @@ from competency_dx.responses.explanation import (
 from competency_dx.responses.joining import joined_responses
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word, reason_word
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
-from competency_dx.result import Result
+from competency_dx.result import DataFrame, Result
 from competency_dx.schemas import Ids, held_to
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from competency_dx.bank import ItemBank
     from competency_dx.responses.reading.layout import Layout
 
@@ -168,20 +166,20 @@ class Responses(Result):
             max_score=int(self.max_scores[place]),
         )
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per person: `person`, then one column of points per item, NaN where there is no answer."""
         import pandas as pd
 
         points = pd.DataFrame(np.where(self.observed, self.scores, np.nan), columns=list(self.items))
         return pd.concat([pd.DataFrame({"person": self.persons}), points], axis=1)
 
-    def to_table(self, language: str = "en") -> pd.DataFrame:
+    def to_table(self, language: str = "en") -> DataFrame:
         """Return what files hold: `to_frame` with a word in the cells that hold no answer, which `load_responses` reads back."""
         words = np.array(["", *(cell_word(reason, language) for reason in Reason if reason)], dtype=object)
         cells = np.where(self.observed, self.scores.astype(object), words[self.reasons])
         return self.to_frame().assign(**dict(zip(self.items, cells.T, strict=True)))
 
-    def to_irw(self) -> pd.DataFrame:
+    def to_irw(self) -> DataFrame:
         """Return one row per answer as the Item Response Warehouse has it: `id`, `item`, `resp`, and background as `cov_…`.
 
         `resp` is empty where an item was given and there is no answer that counts; what was not administered has no row. Whoever

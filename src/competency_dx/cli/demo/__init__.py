@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,10 +27,8 @@ from competency_dx.findings import Template
 from competency_dx.misconceptions import find_misconceptions
 from competency_dx.reports import page_templates, report
 from competency_dx.responses import Reason, Responses, check_design, load_responses
+from competency_dx.result import DataFrame
 from competency_dx.storage import write_whole
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SUBJECTS = (("mathematics", ".xlsx"), ("history", ".csv"), ("physics", ".parquet"))
 PLANTED_IN = "mathematics"
@@ -57,7 +55,7 @@ class Study(NamedTuple):
     name: str
     title: str
     checks: list[KeyCheck]
-    counts: pd.DataFrame
+    counts: DataFrame
 
 
 def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> None:
@@ -176,7 +174,7 @@ def _diagnosed(data: Responses, bank: ItemBank, terminal: Terminal) -> DeficitPr
     return replace(profiles, findings=(SYNTHETIC_FINDING, *profiles.findings))
 
 
-def comparison_rows(counts: pd.DataFrame, language: str) -> list[Row]:
+def comparison_rows(counts: DataFrame, language: str) -> list[Row]:
     """Return two rows for each level: today's practice and the engine."""
     t, table, out = words(language), shares(counts), list[Row]()
     for (level, way), row in zip(table.index.tolist(), table.to_numpy(dtype=float).tolist(), strict=True):

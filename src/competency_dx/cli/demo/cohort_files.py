@@ -5,20 +5,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from competency_dx.cli.demo.raw_answers import words
 from competency_dx.cli.demo.region import RegionCohort
 from competency_dx.errors import needing
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame
 
 EXPERIENCE_CUTS = (5, 21)
 CREATED = datetime(2026, 11, 20)  # fixed: same seed, same bytes; a workbook knows no zones
 
 
-def cohort_frame(cohort: RegionCohort, language: str) -> pd.DataFrame:
+def cohort_frame(cohort: RegionCohort, language: str) -> DataFrame:
     """Return the table that the analyst gets: background, then one column of raw answers per item."""
     import pandas as pd
 
@@ -52,7 +50,7 @@ def write_cohort(cohort: RegionCohort, path: Path, language: str) -> Path:
     return path
 
 
-def _write_workbook(frame: pd.DataFrame, cohort: RegionCohort, path: Path, title: str, total: str) -> None:
+def _write_workbook(frame: DataFrame, cohort: RegionCohort, path: Path, title: str, total: str) -> None:
     """Write a title above the header, a row of totals below the persons, whole numbers as numbers.
 
     The column of the first item whose key begins with a zero is stored as numbers too, as happens in spreadsheets:

@@ -7,24 +7,20 @@ the answers were drawn with, lies below 60.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
 from competency_dx.cli.demo.region import RegionCohort
 from competency_dx.competencies import STATES, DeficitProfiles
 from competency_dx.responses import Reason
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame
 
 LEVELS = ("domain", "cluster", "category")
 LINE = 60.0
 CONFIRMED, LIKELY, NOT_FOUND = (STATES.index(s) for s in ("confirmed", "likely", "not_found"))
 
 
-def compare(cohort: RegionCohort, profiles: DeficitProfiles) -> pd.DataFrame:
+def compare(cohort: RegionCohort, profiles: DeficitProfiles) -> DataFrame:
     """Count how both ways of judging agree with the truth on domains, clusters and the whole test.
 
     The frame has two rows for each level, ``practice`` and ``engine``; those of several subjects can be added. Columns:
@@ -57,7 +53,7 @@ def compare(cohort: RegionCohort, profiles: DeficitProfiles) -> pd.DataFrame:
     return pd.DataFrame.from_dict(out, orient="index")
 
 
-def shares(counts: pd.DataFrame) -> pd.DataFrame:
+def shares(counts: DataFrame) -> DataFrame:
     """Return the counts with false and announced flags as shares of the flags, the rest as shares of the deficits."""
     flags, deficits = counts["flags"].replace(0, np.nan), counts["deficits"].replace(0, np.nan)
     hits = counts["flags"] - counts["false_flags"]

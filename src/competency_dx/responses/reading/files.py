@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +34,7 @@ from competency_dx.responses.reading.layout import (
 )
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 from competency_dx.responses.reading.workbook_parts import grid_of, open_workbook
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame
 
 HEAD = 40
 """Rows in which the header is looked for."""
@@ -157,7 +155,7 @@ def _refuse_long_cells(path: Path, data: bytes) -> None:
                 limits_in_force().check(path.name, cell_length=len(decode(cell)[0]))
 
 
-def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> pd.DataFrame:
+def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> DataFrame:
     import pandas as pd
 
     if not text:
@@ -170,7 +168,7 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> pd.
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             body = io.BytesIO(text.encode())
-            frame: pd.DataFrame = pd.read_csv(body, sep=mark, keep_default_na=False, na_filter=False, **shape)
+            frame: DataFrame = pd.read_csv(body, sep=mark, keep_default_na=False, na_filter=False, **shape)
     except (pd.errors.ParserError, pd.errors.ParserWarning) as fault:
         words = str(fault)
         if opened := re.search(r"EOF inside string starting at row (\d+)", words):
@@ -195,7 +193,7 @@ def _has_plain_lines(text: str, mark: str) -> bool:
     return bool(at_ends and np.array_equal(np.searchsorted(lines, opened), np.searchsorted(lines, closed)))
 
 
-def _plain_body(text: str, mark: str, width: int) -> pd.DataFrame | None:
+def _plain_body(text: str, mark: str, width: int) -> DataFrame | None:
     """Return rows of equal length, a line each, their columns factorised while they are read; None where they are not such."""
     try:
         import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
@@ -212,7 +210,7 @@ def _plain_body(text: str, mark: str, width: int) -> pd.DataFrame | None:
         )
     except (pa.ArrowInvalid, OverflowError):
         return None
-    frame: pd.DataFrame = table.to_pandas()
+    frame: DataFrame = table.to_pandas()
     return frame.set_axis(range(width), axis=1)
 
 
@@ -225,7 +223,7 @@ def _unclosed(path: Path, line: int) -> ResponsesError:
     return ResponsesError("responses.quote_open", path=path, line=line)
 
 
-def _refuse_other_mark(path: Path, frame: pd.DataFrame, mark: str, columns: int, skip: int) -> None:
+def _refuse_other_mark(path: Path, frame: DataFrame, mark: str, columns: int, skip: int) -> None:
     """Raise when a row is one cell that another delimiter splits into the columns of the header."""
     alone = frame[frame[1].to_numpy() == ""] if columns > TWO_COLUMNS else frame[:0]
     alone = alone[[len(str(cell)) >= columns - 1 for cell in alone[0]]]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,7 @@ from competency_dx.errors import ResponsesError, repeated
 from competency_dx.findings import Finding
 from competency_dx.limits import check_time, limits_in_force
 from competency_dx.responses.normalise import header_form
-
-if TYPE_CHECKING:
-    import pandas as pd
+from competency_dx.result import DataFrame
 
 Kind = Literal["text", "number", "date"]
 Labels = Literal["own", "default"]
@@ -236,7 +234,7 @@ def from_frame(frame: object) -> Table:
     )
 
 
-def _from_pandas(frame: pd.DataFrame) -> Table:
+def _from_pandas(frame: DataFrame) -> Table:
     import pandas as pd
 
     limits_in_force().check_table("frame", *frame.shape)
