@@ -156,8 +156,10 @@ def _no_number(name: str) -> NoReturn:
 def encode(item: object) -> Any:  # noqa: ANN401, PLR0911 - JSON is an untyped tree
     """Turn a value into JSON types: arrays to nested lists, NaN to null, dataclasses to objects."""
     if isinstance(item, np.ndarray):
-        finite = item.dtype.kind != "f" or np.isfinite(item).all()
-        return (item if finite else np.where(np.isfinite(item), item.astype(object), None)).tolist()
+        if item.dtype.kind == "f" and not (known := np.isfinite(item)).all():
+            item = item.astype(object)
+            item[~known] = None
+        return item.tolist()
     if isinstance(item, np.generic):
         return encode(item.item())
     if isinstance(item, float):

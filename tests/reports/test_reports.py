@@ -26,8 +26,8 @@ import competency_dx as cdx
 from competency_dx.arrays import names
 from competency_dx.bank import Text
 from competency_dx.competencies import STATUSES, Misconception
-from competency_dx.competencies.findings import MISFIT
 from competency_dx.errors import MissingDependencyError, ReportError
+from competency_dx.findings import Template
 from competency_dx.reports.cohort import binned, natural
 from competency_dx.reports.pages import strings
 from competency_dx.responses import Layout
@@ -378,7 +378,7 @@ def big_cohort(persons: int = 120) -> cdx.DeficitProfiles:
 def test_aggregates_name_no_person(language: Literal["ru", "en"], tmp_path: Path) -> None:
     """Nor do files that an earlier report left in the folder; what is not the library's stays."""
     profiles = big_cohort()
-    with_finding = replace(profiles, findings=(*profiles.findings, MISFIT.of(profiles.persons[:3])))
+    with_finding = replace(profiles, findings=(*profiles.findings, Template("competencies.misfit").of(profiles.persons[:3])))
     cdx.report(with_finding, tmp_path / "r", language=language)
     (tmp_path / "r" / "notes.txt").write_text("mine", encoding="utf-8")
     cdx.report(with_finding, tmp_path / "r", language=language, show="aggregates")

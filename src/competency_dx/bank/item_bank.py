@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, Self, TypedDict
 
 from competency_dx.arrays import Z95, FrozenDict, value
-from competency_dx.bank.bank_file import BankDocument, Form
+from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_path, write_yaml
 from competency_dx.bank.consistency import inconsistencies
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
-from competency_dx.bank.parameter_record import ParameterRecord, parameter_row
+from competency_dx.bank.parameter_record import ParameterRecord, parameter_row, write_parameters
 from competency_dx.bank.population import LeafPopulation
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode
@@ -326,9 +326,6 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
 
     Raises `StorageError` when the folder cannot be written or another process is writing it.
     """
-    from competency_dx.bank.bank_file import compiled, compiled_path, write_yaml
-    from competency_dx.bank.parameter_record import write_parameters
-
     if not isinstance(folder, str | Path):
         raise wrong_type(BankError, "folder", folder, str, Path)
     plain = content(as_bank(bank))

@@ -11,10 +11,11 @@ import typer
 from competency_dx.cli import arguments
 from competency_dx.cli.arguments import Language, MethodName, ModelName, declared
 from competency_dx.cli.bank_commands import bank_app
-from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result, write_result
+from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import CommandError
 from competency_dx.provenance import library_version
+from competency_dx.storage import write_whole
 
 if TYPE_CHECKING:
     from competency_dx.responses import Layout, Omissions
@@ -128,7 +129,7 @@ def calibrate(
     stated = None if priors == arguments.PriorsName.none else "weak"
     result = calibrated(terminal, data, items, model=chosen, priors=stated, estimation=estimation)
     terminal.result(save_bank(items.with_calibration(result), out / "bank"))
-    terminal.result(write_result(result, out / "calibration.json"))
+    terminal.result(write_whole(out / "calibration.json", result.to_json().encode()))
     terminal.result(write_report(result, out / "report", language=language.code))
 
 
@@ -185,7 +186,7 @@ def diagnose(
     population = Cohort() if cohort else None
     profiles = heard(terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings)
     with terminal.stage(terminal.words("report")):
-        page = write_report(profiles, out, language=language.code, show=arguments.shown(aggregates_only))
+        page = write_report(profiles, out, language=language.code, show="aggregates" if aggregates_only else "persons")
     if (document := out / "profiles.json").is_file():
         terminal.result(document)
     terminal.result(page)
@@ -201,5 +202,5 @@ def report(
     """Write the report of a result document: bank, responses, calibration, scores or profiles."""
     from competency_dx.reports import report as write_report
 
-    page = write_report(read_result(result), out, language=language.code, show=arguments.shown(aggregates_only))
+    page = write_report(read_result(result), out, language=language.code, show="aggregates" if aggregates_only else "persons")
     Terminal(language=language.code).result(page)

@@ -65,11 +65,6 @@ AggregatesOnly = Annotated[bool, declared("aggregates_only")]
 RowNumbers = Annotated[bool, declared("row_numbers")]
 
 
-def shown(aggregates_only: bool) -> Literal["persons", "aggregates"]:
-    """Return what a report shows."""
-    return "aggregates" if aggregates_only else "persons"
-
-
 def _of_table(
     person: Annotated[str | None, declared("person")] = None,
     form: Annotated[str | None, declared("form")] = None,

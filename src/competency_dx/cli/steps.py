@@ -14,7 +14,6 @@ from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import CommandError, DocumentError
 from competency_dx.findings import Finding
 from competency_dx.limits import read_bytes, reading
-from competency_dx.storage import write_whole
 
 if TYPE_CHECKING:
     from competency_dx.bank import ItemBank
@@ -98,8 +97,3 @@ def read_result(path: Path) -> Result:
         raise DocumentError("cli.no_result", path=path, kind=kind, classes=CLASSES)
     room, name = CLASSES[kind]
     return cast("Result", getattr(import_module(f"competency_dx.{room}"), name).from_json(text))
-
-
-def write_result(result: Result, path: Path) -> Path:
-    """Write the document of a result."""
-    return write_whole(path, result.to_json().encode())

@@ -24,13 +24,6 @@ OMITTED = 0.05  # share of the cells shown
 COMPARED, LEAST_COMPARED = 200, 20  # persons on whom treatments of omissions are compared
 NAMED_PAIRS = 3
 
-POPULATION_DIFFERS = Template("competencies.population_differs")
-MISFIT = Template("competencies.misfit")
-LOW_EFFORT = Template("competencies.low_effort")
-UNREADABLE = Template("competencies.unreadable")
-OMISSIONS = Template("competencies.omissions")
-LOCAL_DEPENDENCE = Template("competencies.local_dependence")
-
 
 class Diagnosed(NamedTuple):
     """What the findings are about: answers, reasons (P, I), plan, estimates, states and statuses (P, C)."""
@@ -58,8 +51,8 @@ def remarks(
     """
     persons = d.matched.persons
     stopped = [
-        template.about(persons[(d.status == STATUSES.index(name)).any(axis=1)])
-        for template, name in ((MISFIT, "misfit"), (LOW_EFFORT, "low_effort"))
+        Template(code).about(persons[(d.status == STATUSES.index(code.removeprefix("competencies."))).any(axis=1)])
+        for code in ("competencies.misfit", "competencies.low_effort")
     ]
     others = [_omissions(d, again), _dependence(d), _population(d) if from_bank else ()]
     return tuple(finding for part in (*stopped, *others) for finding in part)
@@ -82,7 +75,7 @@ def _population(d: Diagnosed) -> tuple[Finding, ...]:
     error = float(np.hypot(np.sqrt(variance / learnt.sum()), of_items / np.sqrt(variance)))
     if abs(shift) < SHIFT + 2 * error and SPREADS[0] < spread < SPREADS[1]:
         return ()
-    return (POPULATION_DIFFERS.of(persons=int(who.sum()), shift=shift, spread=spread),)
+    return (Template("competencies.population_differs").of(persons=int(who.sum()), shift=shift, spread=spread),)
 
 
 def _omissions(d: Diagnosed, again: Callable[[Ints, Omissions], tuple[Floats, NDArray[np.int8]]]) -> tuple[Finding, ...]:
@@ -100,7 +93,7 @@ def _omissions(d: Diagnosed, again: Callable[[Ints, Omissions], tuple[Floats, ND
         percent[treatment] = float(other[:, root].mean())
         changed = max(changed, float((state != d.state[some]).mean()))
     facts: dict[str, Any] = {"omitted": 100 * share, "changed": 100 * changed, **percent}
-    return (OMISSIONS.of(**facts),)
+    return (Template("competencies.omissions").of(**facts),)
 
 
 def _dependence(d: Diagnosed) -> tuple[Finding, ...]:
@@ -118,4 +111,4 @@ def _dependence(d: Diagnosed) -> tuple[Finding, ...]:
         return ()
     names = d.made.parameters.items
     pairs = [f"{names[i]} – {names[j]}" for i, j in out.strongest(NAMED_PAIRS)]
-    return (LOCAL_DEPENDENCE.of(pairs, high=out.high, chance=out.by_chance),)
+    return (Template("competencies.local_dependence").of(pairs, high=out.high, chance=out.by_chance),)

@@ -28,7 +28,6 @@ from competency_dx.competencies.conclusion import (
     reason,
     state_lines,
 )
-from competency_dx.competencies.findings import UNREADABLE
 from competency_dx.competencies.person_profile import Profile
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import ProfilesRecord, digest_of, profiles_document, profiles_fields
@@ -36,7 +35,7 @@ from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, wrong_type
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document
 from competency_dx.responses import Reason
 from competency_dx.result import MAX_LINES, DataFrame, Result, frame
@@ -177,7 +176,7 @@ class DeficitProfiles(Result):
             language=self.language,
             provenance=self._references(p),
             status="scored" if (self.n_items[p] > 0).any() else "no_responses",
-            findings=UNREADABLE.about(self.items[i].item for i in unread.tolist()),
+            findings=Template("competencies.unreadable").about(self.items[i].item for i in unread.tolist()),
         )
 
     def _references(self, p: int) -> Provenance:

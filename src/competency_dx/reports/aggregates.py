@@ -39,10 +39,6 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
     files = file_names(f"{name}-{group.name}" for name, group in shown)
     links = {(name, g.name): f"{GROUPS}/{quote(files[f'{name}-{g.name}'])}.html" for name, g in shown}
 
-    def page(beside: bool) -> str:  # noqa: FBT001 - as `Written` calls it
-        view = aggregate_view(profiles, s, found, links if beside else {})
-        return render("cohort.html", language, {"v": view, "s": s})
-
     def further() -> Iterator[tuple[str, bytes]]:
         for name, group in shown:
             values = {
@@ -58,7 +54,9 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
     sheets += (sheet_of(s.t["sheet_groups"], table, s, 2), *note_sheets(s))
     return Written(
         table="cohort",
-        page=page,
+        page=lambda beside: render(
+            "cohort.html", language, {"v": aggregate_view(profiles, s, found, links if beside else {}), "s": s}
+        ),
         sheets=lambda: (sheets, s.t["cohort_title"]),
         further=further,
         frames=lambda: [frame(**table).astype({"n": "Int64"})],

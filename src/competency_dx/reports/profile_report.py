@@ -43,10 +43,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({key: pattern for pattern, keys in
 def profile_report(profiles: DeficitProfiles, language: Language) -> Written:
     """Return how profiles are written: the cohort page links to the persons' pages where they stand beside it."""
     s, pages = report_context(profiles, language), file_names(map(str, profiles.persons))
-
-    def page(linked: bool) -> str:  # noqa: FBT001 - as `Written` calls it
-        links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in pages.items()} if linked else {}
-        return render("cohort.html", language, {"v": cohort_view(profiles, s, links), "s": s})
+    links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in pages.items()}
 
     def persons() -> Iterator[tuple[str, bytes]]:
         shared = {"legend": macro("legend", s.signs, s.t), "methods": macro("methods", s.methods, s.t)}
@@ -59,7 +56,7 @@ def profile_report(profiles: DeficitProfiles, language: Language) -> Written:
 
     return Written(
         table="profiles",
-        page=page,
+        page=lambda linked: render("cohort.html", language, {"v": cohort_view(profiles, s, links if linked else {}), "s": s}),
         sheets=lambda: (profile_sheets(profiles, s), s.t["cohort_title"]),
         further=persons,
         frames=lambda: (block.to_frame() for block in _blocks(profiles)),

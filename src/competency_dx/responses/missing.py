@@ -91,11 +91,6 @@ class MissingPolicy:
         return out + say("policy_modelled") if groups["modelled"] else out
 
 
-def reason_word(reason: Reason, language: str) -> str:
-    """Return how a sentence calls a reason for which there is no answer."""
-    return result_words("responses", language)(f"reason_{reason.name.lower()}")
-
-
 def cell_word(reason: Reason, language: str) -> str:
     """Return the text that a table has in a cell without an answer for this reason, empty where nothing was given."""
     tokens = _TOKENS.get(reason.name.lower(), ())

@@ -23,7 +23,7 @@ from competency_dx.responses.explanation import (
     rule_text,
 )
 from competency_dx.responses.joining import joined_responses
-from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word, reason_word
+from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
 from competency_dx.result import DataFrame, Result
 from competency_dx.schemas import Ids, held_to
@@ -211,7 +211,7 @@ class Responses(Result):
         return [
             say("head", persons=len(self.persons), items=len(self.items), points=int(self.max_scores.sum())),
             say("answered", n=counts[0], cells=cells, share=100 * counts[0] / max(1, cells)),
-            *(f"{reason_word(r, language)} {counts[r]}" for r in Reason if r != Reason.ANSWERED and counts[r]),
+            *(f"{say(f'reason_{r.name.lower()}')} {counts[r]}" for r in Reason if r != Reason.ANSWERED and counts[r]),
             say("background", columns=tuple(self.background)),
             say("findings", findings=tuple(f"{n} {code_word('severity', s, language)}" for s, n in found)),
         ]

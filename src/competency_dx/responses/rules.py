@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import zip_longest
 from typing import NamedTuple, cast
 
@@ -95,16 +95,17 @@ def judge_of(item: Item) -> Judge:
     rule = item.rule
     if isinstance(rule, CodeMap):
         words = {c: t for c, t in item.options.items() if c in rule.scores}
-        return _one_code(code_book([*rule.scores, *rule.zero], words), rule.scores, choice=item.type == "single")
+        return partial(_one_code, code_book([*rule.scores, *rule.zero], words), rule.scores, choice=item.type == "single")
     if isinstance(rule, Given):
-        return _given(rule.points)
+        return partial(_given, rule.points)
     if isinstance(rule, Rubric):
         return _rated(item)
     if isinstance(rule, Tolerance):
         return _measured(item, rule)
     if isinstance(rule, Synonyms):
         return _worded(item, rule)
-    return {"single": _single, "multiple": _multiple, "digits": _digits}.get(item.type, _sequence)(item)
+    choices = {"single": _single, "multiple": _multiple}
+    return partial(_digits, item) if item.type == "digits" else choices.get(item.type, _sequence)(item)
 
 
 def _amount(item: Item, *, hits: int, extras: int, errors: int, size: int) -> int:
@@ -126,22 +127,18 @@ def _codes(item: Item, key: Sequence[str]) -> tuple[str, ...]:
     return (*dict.fromkeys(key), *(s for s in signs if fold_code(s) not in known))
 
 
-def _one_code(book: CodeBook, points: Mapping[str, int], *, choice: bool = True) -> Judge:
+def _one_code(book: CodeBook, points: Mapping[str, int], raw: str, *, choice: bool = True) -> Judgement:
     """Judge an answer of one code; where it is a `choice`, several codes are an answer too."""
-
-    def judge(raw: str) -> Judgement:
-        code = book.find(raw)
-        if code:
-            return Judgement(points.get(code, 0), readable=True, normalised=code)
-        codes = dict.fromkeys(c for c in (book.split(raw) if choice else None) or () if c is not None)
-        return Judgement(0, readable=True, normalised=" ".join(codes), several=True) if len(codes) > 1 else UNREADABLE
-
-    return judge
+    code = book.find(raw)
+    if code:
+        return Judgement(points.get(code, 0), readable=True, normalised=code)
+    codes = dict.fromkeys(c for c in (book.split(raw) if choice else None) or () if c is not None)
+    return Judgement(0, readable=True, normalised=" ".join(codes), several=True) if len(codes) > 1 else UNREADABLE
 
 
 def _single(item: Item) -> Judge:
     key = str(item.key)
-    return _one_code(code_book(_codes(item, (key,)), item.options), {key: item.max_score})
+    return partial(_one_code, code_book(_codes(item, (key,)), item.options), {key: item.max_score})
 
 
 def _multiple(item: Item) -> Judge:
@@ -211,18 +208,13 @@ def edit_distance(row: Sequence[str | None], key: Sequence[str]) -> int:
     return line[-1]
 
 
-def _digits(item: Item) -> Judge:
-    key = str(item.key)
-
-    def judge(raw: str) -> Judgement:
-        digits = re.sub(r"[\s;,.\-/|]+", "", tidy(raw))
-        if not (digits.isascii() and digits.isdigit()) or len(digits) > 100:
-            return UNREADABLE
-        errors = edit_distance(digits, key)
-        points = _amount(item, hits=len(key) - min(errors, len(key)), extras=0, errors=errors, size=len(key))
-        return Judgement(points, readable=True, normalised=digits)
-
-    return judge
+def _digits(item: Item, raw: str) -> Judgement:
+    key, digits = str(item.key), re.sub(r"[\s;,.\-/|]+", "", tidy(raw))
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 100:
+        return UNREADABLE
+    errors = edit_distance(digits, key)
+    points = _amount(item, hits=len(key) - min(errors, len(key)), extras=0, errors=errors, size=len(key))
+    return Judgement(points, readable=True, normalised=digits)
 
 
 def _measured(item: Item, rule: Tolerance) -> Judge:
@@ -273,21 +265,17 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
     return judge
 
 
-def _given(maximum: int) -> Judge:
-    def judge(raw: str) -> Judgement:
-        points = points_within(raw, maximum)
-        return UNREADABLE if points is None else Judgement(points, readable=True, normalised=str(points))
-
-    return judge
+def _given(maximum: int, raw: str) -> Judgement:
+    points = points_within(raw, maximum)
+    return UNREADABLE if points is None else Judgement(points, readable=True, normalised=str(points))
 
 
 def _rated(item: Item) -> Judge:
     criteria = {fold_code(c.id): c.max_score for c in item.rubric}
     names = [c.id for c in item.rubric]
-    total = _given(item.max_score)
 
     def judge(raw: str) -> Judgement:
-        whole, (points, top) = total(raw), read_points(raw) or (0, None)
+        whole, (points, top) = _given(item.max_score, raw), read_points(raw) or (0, None)
         if (whole.readable and len(criteria) > 1) or (top is not None and top >= points):
             return whole  # "1 / 1" is more likely 1 of 1 than two marks
         marks = _marks(tidy(raw), list(criteria))

@@ -11,15 +11,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable, words
 from competency_dx.models import ItemParameters, bank_parameters, expected_scores, simulate
-from competency_dx.responses import Reason
+from competency_dx.responses import Reason, Reasons
 
-Reasons = NDArray[np.uint8]
 Papers = tuple[list[Ints], Ints, Reasons, Names]
 """What the persons hand in: columns of each form, points, `Reason` and answers (P, I)."""
 
