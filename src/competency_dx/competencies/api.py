@@ -27,7 +27,7 @@ from competency_dx.findings import announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses import Omissions, Reason, Reasons, Responses
+from competency_dx.responses import Omissions, Reason, Responses
 
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
@@ -96,6 +96,9 @@ def _diagnosed(
     n_items, status, state = _judged(at, matched, made, rule, effortless)
     level, level_probability = levels(at.below, state)
     quality = form_quality(made.moments, matched.observed)
+    evident = (
+        matched.observed | ((rule.missing.omitted == "modelled") & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
+    )
     diagnosed = Diagnosed(matched, reasons, made, at, state, status)
     found = remarks(diagnosed, from_bank=stated is None, again=partial(_again, diagnosed, rule, population))
     out = DeficitProfiles(
@@ -119,7 +122,7 @@ def _diagnosed(
         reported_at=roll_up(status, units.parent),
         status=status,
         points=matched.codes,
-        reasons=_evident(matched, reasons, modelled=rule.missing.omitted == "modelled"),
+        reasons=np.where(evident, reasons, np.uint8(Reason.NOT_ADMINISTERED)),
         grid=made.theta,
         curves=made.score,
         bank=bank.title,
@@ -152,12 +155,6 @@ def _again(
     answers = joint_answers(matched, d.reasons[some], d.made, other.missing, population)
     at = estimates(answers, matched, d.made, other)
     return at.percent, _judged(at, matched, d.made, other, np.zeros(len(some), dtype=np.bool_))[2]
-
-
-def _evident(matched: Matched, reasons: Reasons, *, modelled: bool) -> Reasons:
-    """Return the reasons (P, I) of evidence and of unreadable cells; the rest counts as not administered."""
-    counts = matched.observed | (modelled & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
-    return np.where(counts, reasons, np.uint8(Reason.NOT_ADMINISTERED))
 
 
 def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule) -> Provenance:

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv
 
 from competency_dx.arrays import Floats
-from competency_dx.competencies.leaf_tables import influence, misfit_moments
 from competency_dx.competencies.omission import JointAnswers
-from competency_dx.competencies.percent import averaged, percent_at, quantiles
+from competency_dx.competencies.percent import averaged, influence, misfit_moments, percent_at, quantiles
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.kernels.blocks import even_product

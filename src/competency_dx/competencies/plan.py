@@ -11,7 +11,7 @@ from competency_dx.arrays import Floats
 from competency_dx.bank import Item, ItemBank, Text
 from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.form_quality import ItemMoments, item_moments
-from competency_dx.competencies.leaf_tables import LeafTables, leaf_tables
+from competency_dx.competencies.percent import LeafTables, leaf_tables
 from competency_dx.competencies.population import (
     LeafPopulations,
     Pattern,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -82,7 +81,10 @@ def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> No
         inner.say(line)
     terminal.say()
     write_whole(folder / "README.txt", t["readme"].format(seed=seed).encode())
-    text = start_page(studies, rows, {"persons": persons, "seed": seed}, terminal.language)
+    checks = [check for study in studies for check in study.checks if check.right != check.key]
+    template = page_templates().from_string(files("competency_dx.cli.demo").joinpath("start.html").read_text("utf-8"))
+    values = {"t": t, "language": terminal.language, "font": FONT, "studies": studies, "checks": checks}
+    text = template.render(values | {"persons": persons, "seed": seed, "comparison": rows})
     page = write_whole(folder / "index.html", text.encode())
     terminal.say(t["done"].format(seconds=decimal(time.perf_counter() - start, 0, terminal.language)))
     terminal.result(page)
@@ -182,11 +184,3 @@ def comparison_rows(counts: DataFrame, language: str) -> list[Row]:
         numbers = (count(int(n), language) for n in row[:2])
         out.append((name, t["ways"][way], *numbers, *(percent(100 * x, language) for x in row[2:])))
     return out
-
-
-def start_page(studies: Sequence[Study], comparison: list[Row], called: dict[str, int], language: str) -> str:
-    """Return the page to begin with; `called` says with how many persons and which seed the demo was run."""
-    checks = [check for study in studies for check in study.checks if check.right != check.key]
-    template = page_templates().from_string(files("competency_dx.cli.demo").joinpath("start.html").read_text("utf-8"))
-    values = {"t": words(language), "language": language, "font": FONT, "studies": studies, "checks": checks}
-    return template.render(values | called | {"comparison": comparison})

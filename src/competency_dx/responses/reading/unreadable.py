@@ -67,8 +67,23 @@ def unread_of(name: str, item: Item | None, column: Column, v: Verdicts, *, poin
 
 def refuse_unreadable(judged: Sequence[Unread], mode: Mode, layout: Layout, *, known: bool) -> None:
     """Refuse a table with a column that has no reading or more unreadable cells than single ones."""
-    if layout.unreadable == "refuse" and (guilty := list(_guilty(judged))):
-        raise _refusal(guilty, mode, known=known)
+    if layout.unreadable != "refuse" or not (guilty := list(_guilty(judged))):
+        return
+    worst, *others = guilty
+    shown = [repr(masked(text)) for text in worst.contents]
+    if not known and worst.cells == worst.filled:
+        raise ResponsesError("responses.points_only_texts", column=worst.name, shown=shown)
+    other = "raw" if mode == "scored" else "scored" if worst.content == "answers" else ""
+    raise ResponsesError(
+        "responses.unreadable_column",
+        column=worst.name,
+        others=phrase("responses.likewise", columns=[u.name for u in others]) if others else "",
+        cells=worst.cells,
+        filled=worst.filled,
+        shown=shown,
+        expected=_expected(worst.item, points=worst.content == "points"),
+        say=phrase("responses.say_cells", other=other) if known and other else "",
+    )
 
 
 def _guilty(judged: Sequence[Unread]) -> Iterator[Unread]:
@@ -81,24 +96,6 @@ def _guilty(judged: Sequence[Unread]) -> Iterator[Unread]:
         alone = u.filled >= SHORT and u.cells > max(1.0, MOST_UNREADABLE[u.content] * u.filled)
         if nothing or alone or (together and u.cells and u.filled < SHORT):
             yield u
-
-
-def _refusal(guilty: Sequence[Unread], mode: Mode, *, known: bool) -> ResponsesError:
-    worst = guilty[0]
-    shown = [repr(masked(text)) for text in worst.contents]
-    if not known and worst.cells == worst.filled:
-        return ResponsesError("responses.points_only_texts", column=worst.name, shown=shown)
-    other = "raw" if mode == "scored" else "scored" if worst.content == "answers" else ""
-    return ResponsesError(
-        "responses.unreadable_column",
-        column=worst.name,
-        others=phrase("responses.likewise", columns=[u.name for u in guilty[1:]]) if len(guilty) > 1 else "",
-        cells=worst.cells,
-        filled=worst.filled,
-        shown=shown,
-        expected=_expected(worst.item, points=worst.content == "points"),
-        say=phrase("responses.say_cells", other=other) if known and other else "",
-    )
 
 
 def _expected(item: Item | None, *, points: bool) -> Mapping[str, str]:

@@ -161,7 +161,9 @@ class _FilledCells:
             self._parts.clear()
             self._column += 1
             if "r" in attributes:
-                self._row, self._column = _place(attributes["r"])
+                if (place := _REFERENCE.fullmatch(attributes["r"])) is None:
+                    raise zipfile.BadZipFile(attributes["r"])
+                self._row, self._column = int(place[2]), _column(place[1].upper())
         elif self._cell is not None:
             self._parts.add(tag)
             if tag in {"v", "is"}:
@@ -183,14 +185,6 @@ class _FilledCells:
 
     def declaration(self, *_: object) -> None:
         raise zipfile.BadZipFile("a document type in a sheet")
-
-
-def _place(reference: str) -> tuple[int, int]:
-    """Return row and column, from 1, of a reference such as ``AB12``."""
-    parts = _REFERENCE.fullmatch(reference)
-    if parts is None:
-        raise zipfile.BadZipFile(reference)
-    return int(parts[2]), _column(parts[1].upper())
 
 
 def _column(letters: str) -> int:
