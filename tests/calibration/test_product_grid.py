@@ -26,7 +26,7 @@ from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.engine.reduction import orthogonal
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import prepare
-from competency_dx.kernels.grid.product import Regions, dual_directions, product_grid
+from competency_dx.kernels.grid.product import dual_directions, product_grid
 
 SharedFile = Callable[[str], Path]
 RNG = np.random.default_rng
@@ -182,7 +182,7 @@ def test_grid_gives_moments_of_a_narrow_oblique_population(D: int) -> None:
     """Points and cells reproduce mean and covariance whatever the correlations; the dual of the lattice is its dual."""
     sigma = np.full((D, D), 0.98) + 0.02 * np.eye(D)
     mean = np.linspace(-1, 1, D)[None]
-    grid = product_grid(17, Regions(mean, mean, sigma[None]))
+    grid = product_grid(17, (mean, mean), sigma[None])
     off = grid.theta - mean
     log_weight = grid.log_cell - 0.5 * np.einsum("qa,ab,qb->q", off, np.linalg.inv(sigma), off)
     weight = np.exp(log_weight - 0.5 * np.linalg.slogdet(2 * np.pi * sigma)[1])

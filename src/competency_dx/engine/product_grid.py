@@ -23,13 +23,12 @@ from competency_dx.kernels.grid.product import (
     Grid,
     GridExpected,
     Normals,
-    Regions,
     grid_e_step,
-    population_moments,
+    posterior_covariance,
     product_grid,
 )
 from competency_dx.kernels.grid.product_information import grid_missing_information, grid_person_scores
-from competency_dx.kernels.normal_population import Moments, pairs
+from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
 USUAL = 61  # points of a calibration that does not say otherwise: a product grid then takes its own number
 POINTS = {1: 61, 2: 31, 3: 21, 4: 17}
@@ -56,11 +55,6 @@ class ProductGrid(Integral):
     persons: Persons
     executor: Executor | None = None
 
-    @property
-    def _everybody(self) -> Floats:
-        """Return the regressors of all persons (P, R)."""
-        return np.broadcast_to(self.persons.regressors, (len(self.answers.codes), self.persons.regressors.shape[1]))
-
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:  # noqa: ARG002
         """Return the E-step at φ with `points` on each axis, coarser and in single precision on the way."""
         D, double = of.items.n_slopes, precision == "double"
@@ -73,16 +67,20 @@ class ProductGrid(Integral):
 
     def _grid(self, populations: tuple[Floats, Floats], points: int) -> tuple[Grid, Normals]:
         """Return a grid that spans all populations, and the populations of persons."""
-        gamma, sigma = populations
-        means, group = self.persons.regressors @ gamma, self.persons.group
+        (gamma, sigma), (regressors, group, _) = populations, self.persons
+        means = regressors @ gamma
         by_group = [means if self.persons.shared else means[group == g] for g in range(len(sigma))]
         low, high = (np.stack([f(m, axis=0) for m in by_group]) for f in (np.min, np.max))
-        return product_grid(points, Regions(low, high, sigma)), Normals(group, means, sigma)
+        return product_grid(points, (low, high), sigma), Normals(group, regressors, means, sigma)
 
     def moments(self, step: EStep) -> Moments:
         """Return the moments of the populations."""
         kept: _OnGrid = step.kept
-        return population_moments(kept.expected, kept.normals, self._everybody, self.answers.weight)
+        found, (group, w, mean, covariance) = kept.expected, kept.normals
+        off = found.mean - mean
+        square = posterior_covariance(found.mean, found.second) + off[:, :, None] * off[:, None, :]
+        G, weight = len(covariance), self.answers.weight
+        return moments_of_groups(off, square, groups=G, group=group, regressors=w, weight=weight)
 
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
         """Return the missing information, on a grid of `COARSE` times the narrowest posterior where that is coarser."""
@@ -90,27 +88,14 @@ class ProductGrid(Integral):
         grid = kept.grid
         if now.spacing < COARSE * now.narrowest / FINE:
             grid, _ = self._grid(of.normals(now.phi), points_needed(COARSE * now.narrowest))
-        return grid_missing_information(
-            self.answers,
-            grid,
-            of.tables(now.phi, grid.theta),
-            kept.normals,
-            regressors=self._everybody,
-            depth=depth,
-            executor=self.executor,
-        )
+        tables = of.tables(now.phi, grid.theta)
+        return grid_missing_information(self.answers, grid, tables, kept.normals, depth=depth, executor=self.executor)
 
     def scores(self, of: Marginal, now: Evaluation) -> Floats:
         """Return the expected scores of persons."""
         kept: _OnGrid = now.detail.step.kept
-        return grid_person_scores(
-            self.answers,
-            kept.grid,
-            of.tables(now.phi, kept.grid.theta),
-            kept.normals,
-            regressors=self._everybody,
-            executor=self.executor,
-        )
+        tables = of.tables(now.phi, kept.grid.theta)
+        return grid_person_scores(self.answers, kept.grid, tables, kept.normals, executor=self.executor)
 
     def points(self, asked: int, dimensions: int) -> int:
         """Return the points as asked, but 31, 21 and 17 on each axis with two, three and four dimensions for 61."""

@@ -126,9 +126,8 @@ def propagation_likelihood(
 
     The rest is as for `one_dimension_likelihood`.
     """
-    P, persons = len(answers.codes), persons_of(answers, group, regressors)
-    w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))
-    design = by_dimension(answers, dimension, group=group, regressors=w)
+    persons = persons_of(answers, group, regressors)
+    design = by_dimension(answers, dimension, group=group, regressors=persons.regressors)
     integral = Propagation(design=design, persons=persons, executor=executor)
     return Marginal(items=items, answers=answers, population=population, dimension=dimension, integral=integral)
 

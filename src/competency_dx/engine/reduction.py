@@ -124,14 +124,14 @@ def reduction_likelihood(
 
     Raises `CalibrationError` when an item does not measure the first competency, or measures several of the others.
     """
-    D, P = items.n_slopes, len(answers.codes)
+    D = items.n_slopes
     loads = (items.place[:, :D] >= 0) | (items.base[:, :D] != 0)
     wrong = np.flatnonzero(~loads[:, 0] | (loads[:, 1:].sum(axis=1) > 1))
     if D < 2 or len(wrong):
         raise CalibrationError("engine.reduction_rows", d=D, wrong=[str(i + 1) for i in wrong])
     testlet = np.where(loads[:, 1:].any(axis=1), loads[:, 1:].argmax(axis=1), D - 1)
     persons = persons_of(answers, group, regressors)
-    w = np.broadcast_to(persons.regressors, (P, persons.regressors.shape[1]))
+    w = persons.regressors
     design = by_dimension(answers, testlet, parts=D, group=group, regressors=w)  # items without a testlet come last
     integral = Reduction(design=design, persons=persons, testlet=testlet, executor=executor)
     return Marginal(items=items, answers=answers, population=orthogonal(population), integral=integral)

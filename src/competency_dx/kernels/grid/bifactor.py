@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Floats, Ints, blocks
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid import REACH, JointTerms, Tables, indicators, joined, joint_terms, normalise
-from competency_dx.kernels.grid.by_dimension import Design
+from competency_dx.kernels.grid import REACH, JointTerms, indicators, joined, normalise
+from competency_dx.kernels.grid.by_dimension import Design, bare_terms
 from competency_dx.kernels.grid.product import GridExpected, added, block_size
 
 MOST_POINTS = 401
@@ -105,16 +105,11 @@ def bifactor_terms(design: Design, axes_: Axes, log_prob: Floats, populations: I
     """Return the terms of the log joint; the last part of the design holds the items that measure no specific dimension."""
     A, kind = len(axes_.specific), log_prob.dtype
     *parts, alone = zip(design.answers, design.items, strict=True)
-    terms = tuple(_terms(part, log_prob[items]) for part, items in parts)
-    rest = _terms(alone[0], log_prob[alone[1]][:, :, ::A]) if len(alone[1]) else None
+    terms = tuple(bare_terms(part, log_prob[items]) for part, items in parts)
+    rest = bare_terms(alone[0], log_prob[alone[1]][:, :, ::A]) if len(alone[1]) else None
     S = len(parts)
     weights = np.stack([log_normal(axes_.specific, np.zeros(S), v[1:]) for v in populations.variance])
     return BifactorTerms(axes_, terms, rest, weights.astype(kind))
-
-
-def _terms(part: object, log_prob: Floats) -> JointTerms:
-    nothing = np.zeros(log_prob.shape[2], dtype=log_prob.dtype)
-    return joint_terms(part, Tables(nothing, nothing, log_prob))  # type: ignore[arg-type]
 
 
 def bifactor_e_step(
@@ -131,8 +126,7 @@ def bifactor_e_step(
 
 def pieces(design: Design, populations: IndependentNormals, size: int) -> Iterator[tuple[Design, IndependentNormals]]:
     """Yield blocks of `size` persons with their populations."""
-    for start in range(0, design.persons, size):
-        at = slice(start, start + size)
+    for at in blocks(design.persons, size):
         yield design.take(at), populations.take(at)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.kernels.grid import Answers
+from competency_dx.kernels.grid import Answers, JointTerms, Tables, joint_terms
 
 
 class Design(NamedTuple):
@@ -63,8 +63,14 @@ def by_dimension(
     whole = np.ones(P, dtype=np.bool_)
     answered = np.stack([whole if part.observed is None else part.observed.any(axis=1) for part in taken])
     of = np.zeros(P, dtype=np.int64) if group is None else group
-    w = np.zeros((P, 0)) if regressors is None else regressors
+    w = np.zeros((P, 0)) if regressors is None else np.broadcast_to(regressors, (P, regressors.shape[1]))
     return Design(taken, items, columns, answered, of, w, answers.weight)
+
+
+def bare_terms(part: Answers, log_prob: Floats) -> JointTerms:
+    """Return what log-likelihoods of one part of a design are made of, for log-probabilities (I_k, K, Q)."""
+    nothing = np.zeros(log_prob.shape[2], dtype=log_prob.dtype)
+    return joint_terms(part, Tables(nothing, nothing, log_prob))
 
 
 def _part(answers: Answers, items: Ints, columns: Ints) -> Answers:

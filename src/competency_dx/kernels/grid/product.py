@@ -17,23 +17,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Floats, Ints, blocks
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import REACH, Answers, JointTerms, Tables, indicators, joined, joint_terms, normalise
-from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
+from competency_dx.kernels.normal_population import pairs
 
 MOST_PERSONS, LEAST_PERSONS = 256, 16  # of a block
 MOST_NUMBERS = 4_000_000  # of a block's posteriors
 SLACK = 1e-9
 CHEQUERED = 4
-
-
-class Regions(NamedTuple):
-    """Where populations lie: boxes of their means, `low` and `high` (G, D), and their covariances (G, D, D)."""
-
-    low: Floats
-    high: Floats
-    covariance: Floats
 
 
 class Grid(NamedTuple):
@@ -56,9 +48,13 @@ class Grid(NamedTuple):
 
 
 class Normals(NamedTuple):
-    """Populations of persons: `group` (P,), `mean` (P, D) and `covariance` (G, D, D); a single row of mean is for everybody."""
+    """Populations of persons: `group` (P,), `regressors` (P, R), `mean` (P, D) and `covariance` (G, D, D).
+
+    A single row of group, regressors and mean is for everybody.
+    """
 
     group: Ints
+    regressors: Floats
     mean: Floats
     covariance: Floats
 
@@ -69,7 +65,7 @@ class Normals(NamedTuple):
 
     def take(self, persons: Ints | slice) -> Normals:
         """Return the populations of some of the persons."""
-        return self if self.shared else self._replace(group=self.group[persons], mean=self.mean[persons])
+        return self if self.shared else Normals(*(x[persons] for x in self[:3]), self.covariance)
 
 
 class GridExpected(NamedTuple):
@@ -100,16 +96,19 @@ def added(parts: Iterator[GridExpected]) -> GridExpected:
     return GridExpected(ll, upper, totals, np.concatenate(mean), np.concatenate(second), sd)
 
 
-def product_grid(points: int, regions: Regions) -> Grid:
-    """Return a grid with `points` to ±6 SD of the narrowest population along the axes of u; points far from all are left out."""
-    values, vectors = np.linalg.eigh(regions.covariance.mean(axis=0))
+def product_grid(points: int, means: tuple[Floats, Floats], covariance: Floats) -> Grid:
+    """Return a grid with `points` to ±6 SD of the narrowest population along the axes of u; points far from all are left out.
+
+    `means` are the lowest and the highest of each population (G, D), `covariance` is (G, D, D).
+    """
+    (lowest, highest), (values, vectors) = means, np.linalg.eigh(covariance.mean(axis=0))
     root = (vectors * np.sqrt(values)) @ vectors.T
     inverse = (vectors / np.sqrt(values)) @ vectors.T
-    centre = (regions.low.min(axis=0) + regions.high.max(axis=0)) / 2
-    middle = ((regions.low + regions.high) / 2 - centre) @ inverse
-    half = (regions.high - regions.low) / 2 @ np.abs(inverse)
+    centre = (lowest.min(axis=0) + highest.max(axis=0)) / 2
+    middle = ((lowest + highest) / 2 - centre) @ inverse
+    half = (highest - lowest) / 2 @ np.abs(inverse)
     low, high = middle - half, middle + half
-    own = inverse @ regions.covariance @ inverse
+    own = inverse @ covariance @ inverse
     sd = np.sqrt(np.diagonal(own, axis1=1, axis2=2))
     unit = float(sd.min())
     spacing = 2 * REACH * unit / (points - 1)
@@ -195,8 +194,7 @@ def block_size(points: int) -> int:
 
 def pieces(answers: Answers, prior: Floats | None, size: int) -> Iterator[tuple[Answers, Floats | None]]:
     """Yield blocks of `size` persons with the coefficients of their priors."""
-    for start in range(0, len(answers.codes), size):
-        at = slice(start, start + size)
+    for at in blocks(len(answers.codes), size):
         yield answers.take(at), None if prior is None else prior[at]
 
 
@@ -210,8 +208,8 @@ def grid_e_step(
     terms = grid_terms(answers, grid.theta, log_prob, log_cell=grid.log_cell, normals=normals)
     dual = dual_directions(len(grid.root)) @ np.linalg.inv(grid.root)
     bare = terms._replace(prior=None)
-    blocks = pieces(answers, terms.prior, block_size(len(grid.theta)))
-    return added(map_pieces(partial(_block_statistics, bare, dual), blocks, executor=executor))
+    parts = pieces(answers, terms.prior, block_size(len(grid.theta)))
+    return added(map_pieces(partial(_block_statistics, bare, dual), parts, executor=executor))
 
 
 def _block_statistics(terms: GridTerms, dual: Floats, piece: tuple[Answers, Floats | None]) -> GridExpected:
@@ -240,16 +238,3 @@ def posterior_covariance(mean: Floats, second: Floats) -> Floats:
     out = np.empty((len(mean), D, D))
     out[:, a, b] = out[:, b, a] = second - mean[:, a] * mean[:, b]
     return out
-
-
-def population_moments(found: GridExpected, normals: Normals, regressors: Floats, weight: Floats | None = None) -> Moments:
-    """Return the moments of each group about the means of persons, for regressors (P, R)."""
-    off = found.mean - normals.mean
-    return moments_of_groups(
-        off,
-        posterior_covariance(found.mean, found.second) + off[:, :, None] * off[:, None, :],
-        groups=len(normals.covariance),
-        group=normals.group,
-        regressors=regressors,
-        weight=weight,
-    )

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Floats, Ints, blocks
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid.louis import Depth, by_pattern
@@ -62,13 +62,7 @@ class _Frame(NamedTuple):
     population: Singles | None
 
 
-class _Piece(NamedTuple):
-    """A block of persons: answers, populations, regressors (p, R), coefficients of priors."""
-
-    answers: Answers
-    normals: Normals
-    regressors: Floats
-    prior: Floats | None
+_Piece = tuple[Answers, Normals, Floats | None]  # of a block of persons, with the coefficients of priors
 
 
 def grid_missing_information(
@@ -77,7 +71,6 @@ def grid_missing_information(
     tables: ItemTables,
     normals: Normals,
     *,
-    regressors: Floats,
     depth: Depth = "exact",
     executor: Executor | None = None,
 ) -> Floats:
@@ -86,34 +79,25 @@ def grid_missing_information(
     A ``"guide"`` is made of a few thousand persons for all: it is good enough for the direction of a Newton step.
     """
     order = by_pattern((answers,), depth)
-    frame, prior = _frame(answers, grid, tables, normals, regressors)
-    R, D = regressors.shape[1], grid.theta.shape[1]
-    F = len(tables.owner) + size(R, frame.groups, D)
+    frame, prior = _frame(answers, grid, tables, normals)
+    F = len(tables.owner) + size(normals.regressors.shape[1], frame.groups, grid.theta.shape[1])
     out = np.zeros((F, F))
-    chosen = _pieces(answers, normals, regressors, prior, order)
+    chosen = _pieces(answers, normals, prior, order)
     for place, part in map_pieces(partial(_block_information, frame), chosen, executor=executor):
         out[np.ix_(place, place)] += part
     return np.asarray(out * (len(answers.codes) / len(order)))
 
 
 def grid_person_scores(
-    answers: Answers,
-    grid: Grid,
-    tables: ItemTables,
-    normals: Normals,
-    *,
-    regressors: Floats,
-    executor: Executor | None = None,
+    answers: Answers, grid: Grid, tables: ItemTables, normals: Normals, *, executor: Executor | None = None
 ) -> Floats:
     """Return the gradient of each person's log-likelihood (P, N + H), case weights left aside."""
-    frame, prior = _frame(answers, grid, tables, normals, regressors)
-    chosen = _pieces(answers, normals, regressors, prior, np.arange(len(answers.codes)))
+    frame, prior = _frame(answers, grid, tables, normals)
+    chosen = _pieces(answers, normals, prior, np.arange(len(answers.codes)))
     return np.concatenate(list(map_pieces(partial(_block_scores, frame), chosen, executor=executor)))
 
 
-def _frame(
-    answers: Answers, grid: Grid, tables: ItemTables, normals: Normals, regressors: Floats
-) -> tuple[_Frame, Floats | None]:
+def _frame(answers: Answers, grid: Grid, tables: ItemTables, normals: Normals) -> tuple[_Frame, Floats | None]:
     """Return what blocks share, and the coefficients of priors (P, 1 + D + T)."""
     terms = grid_terms(answers, grid.theta, tables.log_prob, log_cell=grid.log_cell, normals=normals)
     K, N, Q = tables.derivatives.shape
@@ -123,7 +107,7 @@ def _frame(
     population = None
     if normals.shared:
         inverse = np.asarray(np.linalg.inv(normals.covariance), dtype=np.float64)
-        own = _population_scores(grid.theta - normals.mean, inverse, 0, regressors[0])
+        own = _population_scores(grid.theta - normals.mean, inverse, 0, normals.regressors[0])
         population = own.astype(np.float32)
     return (
         _Frame(
@@ -140,11 +124,9 @@ def _frame(
     )
 
 
-def _pieces(answers: Answers, normals: Normals, regressors: Floats, prior: Floats | None, order: Ints) -> Iterator[_Piece]:
-    for begin in range(0, len(order), BLOCK):
-        at = order[begin : begin + BLOCK]
-        own = None if prior is None else prior[at]
-        yield _Piece(answers.take(at), normals.take(at), regressors[at], own)
+def _pieces(answers: Answers, normals: Normals, prior: Floats | None, order: Ints) -> Iterator[_Piece]:
+    for at in (order[block] for block in blocks(len(order), BLOCK)):
+        yield answers.take(at), normals.take(at), None if prior is None else prior[at]
 
 
 def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:
@@ -152,10 +134,10 @@ def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:
 
     Second moments are added up in single precision person by person, in double over persons.
     """
-    posterior, met, rows = _met(frame, piece)
-    means = np.concatenate([_item_means(frame, posterior, rows), _population_means(frame, piece, posterior)], axis=1)
-    weight = np.ones(len(posterior)) if piece.answers.weight is None else piece.answers.weight
-    inverse = np.asarray(np.linalg.inv(piece.normals.covariance), dtype=np.float64)
+    (answers, normals, _), (posterior, met, rows) = piece, _met(frame, piece)
+    means = np.concatenate([_item_means(frame, posterior, rows), _population_means(frame, normals, posterior)], axis=1)
+    weight = np.ones(len(posterior)) if answers.weight is None else answers.weight
+    inverse = np.asarray(np.linalg.inv(normals.covariance), dtype=np.float64)
     H = means.shape[1] - len(met)
     out = -(means.T * weight) @ means
     for p, mass in enumerate(posterior):
@@ -165,8 +147,8 @@ def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:
         if frame.population is not None:
             np.take(frame.population, at, axis=1, out=scores[len(met) :])
         else:
-            g, mean = int(piece.normals.group[p]), piece.normals.mean[p]
-            scores[len(met) :] = _population_scores(frame.theta[at] - mean, inverse, g, piece.regressors[p])
+            off, g = frame.theta[at] - normals.mean[p], int(normals.group[p])
+            scores[len(met) :] = _population_scores(off, inverse, g, normals.regressors[p])
         scores *= np.sqrt(weight[p] * mass[at]).astype(np.float32)
         out += scores @ scores.T
     return np.concatenate([met, len(frame.owner) + np.arange(H)]), out
@@ -177,13 +159,13 @@ def _block_scores(frame: _Frame, piece: _Piece) -> Floats:
     posterior, met, rows = _met(frame, piece)
     items = np.zeros((len(posterior), len(frame.owner)))
     items[:, met] = _item_means(frame, posterior, rows)
-    return np.concatenate([items, _population_means(frame, piece, posterior)], axis=1)
+    return np.concatenate([items, _population_means(frame, piece[1], posterior)], axis=1)
 
 
 def _met(frame: _Frame, piece: _Piece) -> tuple[Floats, Ints, Ints]:
     """Return posteriors (p, Q), the item parameters a block meets (F,) and the rows of derivatives for each answer (p, F)."""
-    answers, none = piece.answers, frame.width - 1
-    _, posterior, _, _ = posterior_of(frame.terms, answers, piece.prior)
+    (answers, _, prior), none = piece, frame.width - 1
+    _, posterior, _, _ = posterior_of(frame.terms, answers, prior)
     codes = answers.coded(none)
     met = np.flatnonzero(np.asarray((codes != none).any(axis=0))[frame.owner])
     return posterior, met, met * frame.width + codes[:, frame.owner[met]]
@@ -195,9 +177,9 @@ def _item_means(frame: _Frame, posterior: Floats, rows: Ints) -> Floats:
     return np.take_along_axis(posterior @ frame.derivatives[used].T, place.reshape(rows.shape), axis=1)
 
 
-def _population_means(frame: _Frame, piece: _Piece, posterior: Floats) -> Floats:
+def _population_means(frame: _Frame, normals: Normals, posterior: Floats) -> Floats:
     """Return the expected scores (p, H) of the populations."""
-    D, (group, mean, covariance), w = frame.theta.shape[1], piece.normals, piece.regressors
+    D, (group, w, mean, covariance) = frame.theta.shape[1], normals
     moments = posterior @ features(frame.theta)[1:].T
     spread = posterior_covariance(moments[:, :D], moments[:, D:])
     return expected_scores(moments[:, :D] - mean, spread, covariance=covariance, group=group, regressors=w)

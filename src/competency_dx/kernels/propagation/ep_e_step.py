@@ -19,10 +19,10 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from competency_dx.arrays import Floats
+from competency_dx.arrays import Floats, blocks
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid import JointTerms, Tables, indicators, joined, joint_terms
-from competency_dx.kernels.grid.by_dimension import Design
+from competency_dx.kernels.grid import JointTerms, indicators, joined
+from competency_dx.kernels.grid.by_dimension import Design, bare_terms
 from competency_dx.kernels.normal_population import Moments
 from competency_dx.kernels.propagation import (
     Block,
@@ -46,8 +46,7 @@ DEFAULT = SweepControl()
 def pieces(design: Design, sites: Sites) -> Iterator[tuple[Design, Sites]]:
     """Yield blocks of persons with their sites, views of the whole; their size depends on D alone."""
     size = int(np.clip(COVARIANCES // len(design.answers) ** 2, LEAST_BLOCK, BLOCK))
-    for start in range(0, design.persons, size):
-        persons = slice(start, start + size)
+    for persons in blocks(design.persons, size):
         yield design.take(persons), sites.take(persons)
 
 
@@ -91,11 +90,7 @@ def no_sites(design: Design) -> Sites:
 
 def likelihood_terms(design: Design, model: Model) -> tuple[JointTerms, ...]:
     """Return what log-likelihoods of each dimension are made of."""
-    nothing = np.zeros(len(model.theta), dtype=model.log_prob.dtype)
-    return tuple(
-        joint_terms(part, Tables(model.theta, nothing, model.log_prob[items]))
-        for part, items in zip(design.answers, design.items, strict=True)
-    )
+    return tuple(bare_terms(part, model.log_prob[items]) for part, items in zip(design.answers, design.items, strict=True))
 
 
 def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Block:
