@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -135,13 +136,18 @@ def locations(p: ItemParameters) -> tuple[Floats, Floats]:
 def _half_way(p: ItemParameters) -> Floats:
     """Return the first θ (I,) at which the expected share of points passes one half, NaN where it does not."""
     theta = np.linspace(-FAR, FAR, 801)
-    over = expected_scores(p, theta) / p.points.max(axis=1, where=p.allowed, initial=1)[:, None] - 0.5
+    over = _shares(p, theta) - 0.5
     passes = over[:, :-1] * over[:, 1:] <= 0
     first, rows = passes.argmax(axis=1), np.arange(len(over))
     left, right = over[rows, first], over[rows, first + 1]
     with np.errstate(divide="ignore", invalid="ignore"):
         crossing = theta[first] + (theta[1] - theta[0]) * left / (left - right)
     return np.where(passes.any(axis=1), crossing, np.nan)
+
+
+def _shares(p: ItemParameters, theta: Floats) -> Floats:
+    """Return the expected share of the points of each item (I, Q)."""
+    return expected_scores(p, theta) / p.points.max(axis=1, where=p.allowed, initial=1)[:, None]
 
 
 def _strands(p: ItemParameters) -> list[_Strand]:
@@ -177,27 +183,16 @@ def _difficulty(shown: Shown) -> Chart:
     )
 
 
-def _panels(shown: Shown, theta: Floats, table: Floats, title: str, y_label: str) -> Chart:
-    """Return a line per item (I, Q), a panel for each strand."""
-    labels, panels = shown.parameters.labels, []
+def _panels(shown: Shown, curves: Callable[[ItemParameters, Floats], Floats], kind: str, axis: str) -> Chart:
+    """Return a line per item, curves (I, Q) along its own direction, a panel for each strand."""
+    theta, title, y_label = scale_of(shown.populations), shown.say(kind), shown.say(axis)
+    table, labels, panels = curves(along(shown.parameters), theta), shown.parameters.labels, []
     for strand in _strands(shown.parameters):
         few = len(strand.items) <= FEW_LINES
         mark: Mark = "line" if few else "thin"
         lines = tuple(Series(name=labels[i] if few else "", mark=mark, x=theta, y=table[i]) for i in strand.items)
         panels.append(Chart(title=strand.label, x_label=shown.say("theta_axis"), y_label=y_label, series=lines))
     return replace(panels[0], title=title) if len(panels) == 1 else Chart(title=title, panels=tuple(panels), across=2)
-
-
-def _curves(shown: Shown) -> Chart:
-    p, theta = along(shown.parameters), scale_of(shown.populations)
-    top = p.points.max(axis=1, where=p.allowed, initial=1)[:, None]
-    return _panels(shown, theta, expected_scores(p, theta) / top, shown.say("curves"), shown.say("curves_axis"))
-
-
-def _item_information(shown: Shown) -> Chart:
-    theta = scale_of(shown.populations)
-    table = score_information(along(shown.parameters), theta)
-    return _panels(shown, theta, table, shown.say("item_information"), shown.say("information_axis"))
 
 
 def _categories(shown: Shown) -> Chart:
@@ -293,10 +288,10 @@ def _steps(p: ItemParameters, items: Ints) -> tuple[list[str], Floats]:
 
 _KINDS: Mapping[str, Callable[[Shown], Chart]] = FrozenDict(
     difficulty=_difficulty,
-    curves=_curves,
+    curves=partial(_panels, curves=_shares, kind="curves", axis="curves_axis"),
     categories=_categories,
     information=_information,
-    item_information=_item_information,
+    item_information=partial(_panels, curves=score_information, kind="item_information", axis="information_axis"),
     wright=_wright,
     correlations=_correlations,
 )

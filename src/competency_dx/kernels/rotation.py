@@ -90,9 +90,6 @@ def _from(loadings: Floats, method: Method, start: Floats) -> Rotation:
 def orthogonal(loadings: Floats, criterion: Criterion, start: Floats) -> Rotation:
     """Return the minimum of a criterion over orthonormal T (D, D), from a start."""
 
-    def rotated(T: Floats) -> Floats:
-        return loadings @ T
-
     def slope(T: Floats, by_loadings: Floats) -> Floats:
         G = loadings.T @ by_loadings
         M = T.T @ G
@@ -102,7 +99,7 @@ def orthogonal(loadings: Floats, criterion: Criterion, start: Floats) -> Rotatio
         U, _, V = np.linalg.svd(X)
         return np.asarray(U @ V)
 
-    return _projected(criterion, start, rotated, slope, back)
+    return _projected(criterion, start, lambda T: loadings @ T, slope, back)
 
 
 def oblique(loadings: Floats, criterion: Criterion, start: Floats) -> Rotation:
@@ -116,10 +113,7 @@ def oblique(loadings: Floats, criterion: Criterion, start: Floats) -> Rotation:
         G = -((loadings @ inverse.T).T @ by_loadings @ inverse).T
         return np.asarray(G - T * (T * G).sum(axis=0))
 
-    def back(X: Floats) -> Floats:
-        return np.asarray(X / np.sqrt((X**2).sum(axis=0)))
-
-    return _projected(criterion, start, rotated, slope, back)
+    return _projected(criterion, start, rotated, slope, lambda X: X / np.sqrt((X**2).sum(axis=0)))
 
 
 def _projected(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.arrays import Bools, Floats, Ints, blocks
 
 AT_ONCE = 2_000  # persons
 
@@ -112,8 +112,7 @@ def _overall(known: _Information, between: Floats, before: Floats, pull: Floats)
 def person_draws(nu: Floats, drawn: Drawn, group: Ints, rng: np.random.Generator) -> Floats:
     """Return a draw of θ of all persons (P, D), given the means of their groups."""
     out = np.empty(nu.shape)
-    for start in range(0, len(group), AT_ONCE):
-        rows = slice(start, start + AT_ONCE)
+    for rows in blocks(len(group), AT_ONCE):
         covariance = drawn.covariance[rows]
         centre = np.matmul(covariance, (nu[rows] + drawn.means[group[rows]] @ drawn.inverse)[:, :, None])
         noise = rng.standard_normal((len(covariance), covariance.shape[1], 1))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from competency_dx.arrays import Floats
+from competency_dx.arrays import Floats, blocks
 from competency_dx.bank import ItemBank
 from competency_dx.errors import ModelError, wrong_type
 from competency_dx.models.curves import log_probabilities
@@ -54,8 +54,7 @@ def simulate(
     known = (source if isinstance(source, ItemParameters) else source.parameters).in_group()
     theta = abilities(known, persons, rng)
     codes = np.empty((len(theta), len(known.items)), dtype=np.int8)
-    for start in range(0, len(theta), BLOCK):
-        block = slice(start, start + BLOCK)
+    for block in blocks(len(theta), BLOCK):
         # the number of categories whose cumulative probability lies below a uniform draw
         cumulative = np.cumsum(np.exp(log_probabilities(known, theta[block])), axis=1)[:, :-1]
         draws = rng.random((len(theta[block]), len(known.items))).T

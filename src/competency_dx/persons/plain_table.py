@@ -7,7 +7,7 @@ none of them. What is taken here is what those questions leave alone, so the dig
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,16 +47,10 @@ def _frame(frame: pd.DataFrame, items: frozenset[str]) -> Responses | None:
     if not plain or not all(dtype.kind in "biuf" for dtype in points.dtypes):
         return None
     index = frame.index if frame.index.nlevels == 1 and frame.index.name in {None, PERSON} else frame.index[:0]
-    ids = _plain_ids((frame[PERSON] if named else index).tolist())
-    if ids is None:
+    ids = (frame[PERSON] if named else index).tolist()
+    texts = [str(i) for i in ids if isinstance(i, str | int) and not isinstance(i, bool)]
+    if not texts or not len(texts) == len(ids) == len(set(texts)) or not all(map(PLAIN_ID.fullmatch, texts)):
         return None
     table = points.to_numpy(dtype=np.float64, na_value=np.nan)
     out = load_responses(table, layout=Layout(items=tuple(points.columns)))
-    return replace(out, persons=names(ids))
-
-
-def _plain_ids(ids: Sequence[Any]) -> list[str] | None:
-    """Return ids as texts when each is plain and none occurs twice."""
-    texts = [str(i) for i in ids if isinstance(i, str | int) and not isinstance(i, bool)]
-    plain = len(texts) == len(ids) == len(set(texts)) and all(map(PLAIN_ID.fullmatch, texts))
-    return texts if plain and texts else None
+    return replace(out, persons=names(texts))

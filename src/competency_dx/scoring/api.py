@@ -88,8 +88,8 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         rows.append(persons)
         findings = gathered(findings, matched.findings, notes)
     found = parts[0] if len(parts) == 1 and rows[0] is None else joined(parts, rows)
-    settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty}
-    settings |= {"missing": method.missing.describe("en")}
+    missing = method.missing.describe("en")
+    settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "missing": missing}
     settings |= {"points": str(method.points)} if isinstance(method, EAP | SumScore) else {}
     return Scores(
         method=type(method).__name__,

@@ -56,7 +56,7 @@ def estimates(
     found, notes = _values(matched, known, method, shared)
     sums = [_sums(matched, known, None if len(found.theta[0]) == 1 else np.flatnonzero(x)) for x in known.loads.T]
     status = np.stack(
-        [np.select([s.n_items == 0, s.earned == 0, s.earned == s.possible], [NO_RESPONSES, 1, 2], 0) for s in sums],
+        [np.select([n == 0, earned == 0, earned == possible], [NO_RESPONSES, 1, 2], 0) for n, earned, possible in sums],
         axis=1,
     ).astype(np.int8)
     if found.reach is not None:
@@ -64,7 +64,7 @@ def estimates(
         far = (found.theta - known.population.mean) / (found.reach * sd)
         edge = np.where(far > 1 - EDGE, 2, np.where(far < EDGE - 1, 1, status))
         status = np.where(status == NO_RESPONSES, status, edge).astype(np.int8)
-    n_items = np.stack([s.n_items for s in sums], axis=1)
+    n_items = np.stack([n for n, _, _ in sums], axis=1)
     digest = digest_arrays(matched.codes, np.packbits(matched.observed))
     return Estimates(found.theta, found.covariance, n_items, status, digest), notes
 
@@ -126,16 +126,8 @@ def _one_by_one(matched: Matched, known: ItemParameters, method: ML | WLE | MAP)
     return _Values(theta, covariance, reach_of(name))
 
 
-class _Sums(NamedTuple):
-    """Answers that count, points earned and points possible of every person (P,)."""
-
-    n_items: Ints
-    earned: Ints
-    possible: Ints
-
-
-def _sums(matched: Matched, known: ItemParameters, items: Ints | None = None) -> _Sums:
-    """Return the sums of every person over some items (all when None), in blocks over the cores."""
+def _sums(matched: Matched, known: ItemParameters, items: Ints | None) -> tuple[Ints, Ints, Ints]:
+    """Return answers that count, points earned and points possible (P,) over some items (all when None)."""
     codes = matched.codes if items is None else matched.codes[:, items]
     observed = matched.observed if items is None else matched.observed[:, items]
     top = (known.n_categories if items is None else known.n_categories[items]) - 1
@@ -155,4 +147,4 @@ def _sums(matched: Matched, known: ItemParameters, items: Ints | None = None) ->
 
     for _ in map_blocks(one, len(n), size=BLOCK):
         pass
-    return _Sums(n, earned, possible)
+    return n, earned, possible

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
     if uncertain.any():
         at = np.linspace(*bounds, GRID)
         log_prob = families.log_probabilities(groups, beta, at, allowed)
-        steep = _Slopes(at, np.gradient(families.derivatives(groups, beta, log_prob, at, allowed), at, axis=3))
+        steep = at, np.gradient(families.derivatives(groups, beta, log_prob, at, allowed), at, axis=3)
 
     def curves(at: Floats) -> tuple[Floats, Floats, Floats]:
         return families.person_curves(groups, beta, at, allowed)
@@ -55,21 +55,16 @@ def reach_of(name: str) -> float:
     return WIDE if name == "WLE" else REACH
 
 
-class _Slopes(NamedTuple):
-    """∂² log P(X = k) / ∂θ ∂beta_f (I, F, K, Q) on a grid of θ (Q,)."""
+def _carried(known: ItemParameters, codes: Codes, counted: Bools, theta: Floats, steep: tuple[Floats, Floats]) -> Floats:
+    """Return Σ_i g_iᵀ V_i g_i (P,) with g_i = ∂ l'(θ) / ∂ beta_i: the variance that item errors add to l'.
 
-    theta: Floats
-    table: Floats
-
-
-def _carried(known: ItemParameters, codes: Codes, counted: Bools, theta: Floats, steep: _Slopes) -> Floats:
-    """Return Σ_i g_iᵀ V_i g_i (P,) with g_i = ∂ l'(θ) / ∂ beta_i: the variance that item errors add to l'."""
-    at = np.clip(np.searchsorted(steep.theta, theta) - 1, 0, len(steep.theta) - 2)
-    share = (theta - steep.theta[at]) / (steep.theta[1] - steep.theta[0])
-    out = np.zeros(len(theta))
+    `steep` are points (Q,) and ∂² log P(X = k) / ∂θ ∂beta_f (I, F, K, Q) there.
+    """
+    (grid, tables), out = steep, np.zeros(len(theta))
+    at = np.clip(np.searchsorted(grid, theta) - 1, 0, len(grid) - 2)
+    share = (theta - grid[at]) / (grid[1] - grid[0])
     for i in np.flatnonzero(counted.any(axis=0)):
-        x = codes[:, i].astype(np.int64)
-        table = steep.table[i]
+        x, table = codes[:, i].astype(np.int64), tables[i]
         g = (1 - share) * table[:, x, at] + share * table[:, x, at + 1]
         out += np.where(counted[:, i], np.einsum("fp,fg,gp->p", g, known.covariance[i], g), 0.0)
     return out

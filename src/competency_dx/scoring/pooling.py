@@ -130,7 +130,14 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | N
     Q, U = (np.asarray(x, dtype=np.float64) for x in (estimates, variances))
     Q, U = (x[:, None] if x.ndim == 1 else x for x in (Q, U))
     labels = tuple(f"Q{f + 1}" for f in range(Q.shape[-1])) if names is None else tuple(map(str, names))
-    _check(Q, U, labels, df)
+    if Q.shape != U.shape or Q.ndim != 2 or len(Q) < 2:
+        raise ScoringError("scoring.pooled_shapes", shape=Q.shape, shape2=U.shape)
+    if len(labels) != Q.shape[1]:
+        raise ScoringError("scoring.pooled_names", n_names=len(labels), shape=Q.shape[1])
+    if not np.isfinite(Q).all() or not np.isfinite(U).all() or (U < 0).any():
+        raise ScoringError("scoring.pooled_numbers")
+    if not df > 0:
+        raise ScoringError("scoring.degrees_of_freedom", df=df)
     M = len(Q)
     within, between = U.mean(axis=0), Q.var(axis=0, ddof=1)
     extra = (1 + 1 / M) * between
@@ -151,14 +158,3 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | N
         findings=(),
         provenance=provenance("pool", {"estimates": digest_arrays(Q), "variances": digest_arrays(U)}, {"df": str(df)}),
     )
-
-
-def _check(Q: Floats, U: Floats, names: tuple[str, ...], df: float) -> None:
-    if Q.shape != U.shape or Q.ndim != 2 or len(Q) < 2:
-        raise ScoringError("scoring.pooled_shapes", shape=Q.shape, shape2=U.shape)
-    if len(names) != Q.shape[1]:
-        raise ScoringError("scoring.pooled_names", n_names=len(names), shape=Q.shape[1])
-    if not np.isfinite(Q).all() or not np.isfinite(U).all() or (U < 0).any():
-        raise ScoringError("scoring.pooled_numbers")
-    if not df > 0:
-        raise ScoringError("scoring.degrees_of_freedom", df=df)

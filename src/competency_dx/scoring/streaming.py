@@ -285,20 +285,15 @@ def _write(target: Path, blocks: Iterator[Scores]) -> _Tally:
     with parquet.ParquetWriter(target, schema) as file:
         for part in blocks:
             file.write_table(pa.Table.from_pandas(part.to_frame(), schema=schema, preserve_index=False))
-            tally = _counted(tally, part)
+            tally = _Tally(
+                tally.persons + len(part.persons),
+                part.dimensions,
+                tally.statuses + (part.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0),
+                tally.sums + np.stack([x.sum(axis=0) for x in (part.theta, part.theta**2, part.se)]),
+                (*tally.digests, part.provenance.inputs["responses"]),
+                {f.code: f for f in part.findings} | tally.findings,
+            )
     return tally
-
-
-def _counted(tally: _Tally, part: Scores) -> _Tally:
-    theta, se = part.theta, part.se
-    return _Tally(
-        tally.persons + len(part.persons),
-        part.dimensions,
-        tally.statuses + (part.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0),
-        tally.sums + np.stack([theta.sum(axis=0), (theta**2).sum(axis=0), se.sum(axis=0)]),
-        (*tally.digests, part.provenance.inputs["responses"]),
-        {f.code: f for f in part.findings} | tally.findings,
-    )
 
 
 def pyarrow_for(purpose: str) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, everywhere
+from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, everywhere
 from competency_dx.kernels.blocks import even_size, map_pieces
 
 REACH = 6.0  # SD of the population on either side of its mean
@@ -57,9 +57,8 @@ class Answers(NamedTuple):
         return self.codes if self.observed is None else np.where(self.observed, self.codes, np.int8(missing))
 
     def pieces(self, size: int) -> Iterator[Answers]:
-        """Yield the answers in blocks of `size` persons, views of the whole."""
-        for start in range(0, len(self.codes), size):
-            yield self.take(slice(start, start + size))
+        """Return the answers in blocks of `size` persons, views of the whole."""
+        return map(self.take, blocks(len(self.codes), size))
 
 
 class Tables(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Floats, Ints, blocks
 from competency_dx.kernels.blocks import map_blocks, map_pieces
 from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, joint_terms, prior_coefficients
 
@@ -78,8 +78,7 @@ def _summary(terms: JointTerms, powers: Floats, answers: Answers) -> GridPosteri
     """Return the summary of the persons of one task."""
     P = len(answers.codes)
     mean, sd, ends, evidence = np.empty((4, P))
-    for start in range(0, P, BLOCK):
-        block = slice(start, min(start + BLOCK, P))
+    for block in blocks(P, BLOCK):
         n = block.stop - block.start
         weight, top = _weight(answers, block, terms, BLOCK)
         total, first, second = (weight @ powers)[:n].T
