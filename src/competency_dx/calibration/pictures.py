@@ -147,7 +147,7 @@ def _half_way(p: ItemParameters) -> Floats:
 
 def _shares(p: ItemParameters, theta: Floats) -> Floats:
     """Return the expected share of the points of each item (I, Q)."""
-    return expected_scores(p, theta) / p.points.max(axis=1, where=p.allowed, initial=1)[:, None]
+    return np.asarray(expected_scores(p, theta) / p.points.max(axis=1, where=p.allowed, initial=1)[:, None])
 
 
 def _strands(p: ItemParameters) -> list[_Strand]:

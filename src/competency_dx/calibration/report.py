@@ -59,8 +59,8 @@ def assembled(
         theta_error=how.theta,
     )
     severity: Severity = "error" if known.loads.shape[1] == 1 or c.spacing > COARSE * c.narrowest else "warning"
-    facts = {"points": c.points, "spacing": c.spacing, "narrowest": c.narrowest}
-    coarse = () if c.grid_suits else (Template("calibration.coarse_grid").of(severity=severity, **facts),)
+    template = Template("calibration.coarse_grid")
+    note = template.of(severity=severity, points=c.points, spacing=c.spacing, narrowest=c.narrowest)
     free_slope = np.asarray(items.free[:, : items.n_slopes].any(axis=1))
     return Calibration(
         parameters=parameters,
@@ -77,7 +77,7 @@ def assembled(
         n_answers=n_answers,
         share=mean_shares(known),
         certificate=c,
-        findings=notes + screen.after(parameters, stated["model"], n_answers, free_slope) + coarse,
+        findings=notes + screen.after(parameters, stated["model"], n_answers, free_slope) + (() if c.grid_suits else (note,)),
         **stated,
     )
 

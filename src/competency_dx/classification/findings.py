@@ -35,8 +35,8 @@ def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Fin
     if len(reached) > 1:
         best, gap = int((reached > reached.max() - SAME_MAXIMUM).sum()), float(reached.max() - reached.min())
         severity: Severity = "info" if best > 1 else "warning"
-        facts = {"best": best, "starts": len(reached), "gap": gap}
-        several_starts.append(Template("classification.local_maxima").of(severity=severity, **facts))
+        template = Template("classification.local_maxima")
+        several_starts.append(template.of(severity=severity, best=best, starts=len(reached), gap=gap))
     return (
         *_inseparable(problem, items),
         *Template("classification.negative_discrimination").about(items.items[i] for i in np.flatnonzero(ends[:, 2] < 0)),

@@ -65,7 +65,9 @@ class Normals(NamedTuple):
 
     def take(self, persons: Ints | slice) -> Normals:
         """Return the populations of some of the persons."""
-        return self if self.shared else Normals(*(x[persons] for x in self[:3]), self.covariance)
+        if self.shared:
+            return self
+        return Normals(self.group[persons], self.regressors[persons], self.mean[persons], self.covariance)
 
 
 class GridExpected(NamedTuple):

@@ -83,12 +83,14 @@ class Block(NamedTuple):
 
     def take(self, persons: Ints) -> Block:
         """Return some of the persons."""
-        own = self.log_likelihood[..., persons % self.log_likelihood.shape[-1]]
-        return Block(self.theta, own, *(x[..., persons] for x in self[2:]))
+        log_likelihood = self.log_likelihood[..., persons % self.log_likelihood.shape[-1]]
+        mean, covariance, floor = (x[..., persons] for x in (self.mean, self.covariance, self.floor))
+        return Block(self.theta, log_likelihood, mean, covariance, floor, self.answered[:, persons])
 
     def first(self, p: int) -> Block:
         """Return the first persons, as many as have likelihoods of their own."""
-        return Block(self.theta, self.log_likelihood, *(x[..., :p] for x in self[2:]))
+        mean, covariance, floor = (x[..., :p] for x in (self.mean, self.covariance, self.floor))
+        return Block(self.theta, self.log_likelihood, mean, covariance, floor, self.answered[:, :p])
 
 
 class Settled(NamedTuple):
