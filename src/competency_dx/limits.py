@@ -104,8 +104,7 @@ class Limits:
             raise LimitError("limits.sparse", source=source, rows=rows, columns=columns)
 
 
-STANDARD = Limits()
-_IN_FORCE: ContextVar[tuple[Limits, ...]] = ContextVar("limits", default=(STANDARD,))
+_IN_FORCE: ContextVar[tuple[Limits, ...]] = ContextVar("limits", default=(Limits(),))
 _DEADLINE: ContextVar[tuple[object, float] | None] = ContextVar("deadline", default=None)
 
 

@@ -35,14 +35,6 @@ def rule(x1: float, y1: float, x2: float, y2: float, *, stroke: str = PALE) -> s
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}" stroke-width="1"/>'
 
 
-def box(x: float, y: float, width: float, height: float, *, fill: str, stroke: str = INK) -> str:
-    """Return a rectangle with a thin outline."""
-    return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}" stroke="{stroke}" '
-        'stroke-width="0.8"/>'
-    )
-
-
 def picture(width: float, height: float, body: str, title: str) -> str:
     """Return a scalable picture with a title for screen readers."""
     label = escape(title)

@@ -76,14 +76,12 @@ def column_title(name: str, language: str) -> str:
 
 def code_word(column: str, code: str, language: str) -> str:
     """Return how a page shows a code that stands in a column: in Russian by ``columns.toml``."""
-    word: str = toml_content("display", "columns").get(column, {}).get(code, code) if language == "ru" else code
-    return word
+    return str(toml_content("display", "columns").get(column, {}).get(code, code)) if language == "ru" else code
 
 
 def setting_name(name: str, language: str, kind: str = "names") -> str:
     """Return what a page calls an input or a setting of a provenance; its verb with ``kind="verbs"``."""
-    title: str = toml_content("display", "settings")[kind].get(name, name) if language == "ru" else name
-    return title
+    return str(toml_content("display", "settings")[kind].get(name, name)) if language == "ru" else name
 
 
 def setting_word(text: str, language: str) -> str:

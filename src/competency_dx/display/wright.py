@@ -158,7 +158,8 @@ def _histogram(persons: Floats, edges: Floats) -> str:
         if not n:
             continue
         width, y = (AXIS - 40) * n / top, TOP + (BINS - 1 - k) * ROW
-        out.append(markup.box(AXIS - width, y + 1, width, ROW - 2, fill=PALE, stroke=GREY))
+        bar = f'x="{AXIS - width:.1f}" y="{y + 1:.1f}" width="{width:.1f}" height="{ROW - 2:.1f}"'
+        out.append(f'<rect {bar} fill="{PALE}" stroke="{GREY}" stroke-width="0.8"/>')
         out.append(markup.text(AXIS - width - 4, y + 11.5, str(n), anchor="end", size=9.5, fill=GREY))
     return "".join(out)
 

@@ -147,6 +147,4 @@ def missing_shares(data: Responses, reason: int, given: Bools) -> Floats:
     """Return the share (I,) of those who were given an item whose cell has this reason, NaN where nobody was."""
     n = given.sum(axis=0)
     count = (data.reasons == reason).sum(axis=0)
-    out: Floats = np.full(len(n), np.nan)
-    np.divide(count, n, out=out, where=n > 0)
-    return out
+    return np.asarray(np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0))

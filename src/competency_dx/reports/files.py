@@ -89,13 +89,11 @@ def frame_sheet(name: str, frame: DataFrame, language: Language) -> Sheet:
     return Sheet(
         name=name,
         heads=tuple(column_title(c, language) for c in columns),
-        columns=tuple([_in_words(c, x, language) for x in cells] for c, cells in columns.items()),
+        columns=tuple(
+            [code_word(c, str(x), language) if isinstance(x, bool | str) and language != "en" else x for x in cells]
+            for c, cells in columns.items()
+        ),
     )
-
-
-def _in_words(column: str, cell: SheetCell, language: Language) -> SheetCell:
-    coded = isinstance(cell, bool | str) and language != "en"
-    return code_word(column, str(cell), language) if coded else cell
 
 
 def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], title: str) -> None:

@@ -92,8 +92,7 @@ class Responses(Result):
     @property
     def observed(self) -> Bools:
         """Return where there is an answer, shape (P, I)."""
-        out: Bools = self.reasons == Reason.ANSWERED
-        return out
+        return np.asarray(self.reasons == Reason.ANSWERED)
 
     def effective(self, policy: MissingPolicy | None = None) -> tuple[Codes, Bools]:
         """Return scores and the cells that enter an estimation under a policy (the default one when None).
@@ -233,9 +232,7 @@ class Responses(Result):
         """Return the mean points of the answers to each item as a share of its maximum, NaN without answers (I,)."""
         n = self.observed.sum(axis=0)
         total = self.scores.sum(axis=0, dtype=np.int64)
-        out: Floats = np.full(len(self.items), np.nan)
-        np.divide(total, n * self.max_scores, out=out, where=n > 0)
-        return out
+        return np.asarray(np.divide(total, n * self.max_scores, out=np.full(len(n), np.nan), where=n > 0))
 
 
 def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Finding]:

@@ -109,7 +109,10 @@ def _study(name: str, path: Path, persons: int, rng: np.random.Generator, termin
             bank = with_key(bank, check.suspected.item, check.right)
         data = heard(terminal, lambda: load_responses(path, bank=bank), known=data.findings)
         calibration = calibrated(terminal, data, bank, model=model, priors="weak", known=calibration.findings)
-    labelled = as_synthetic(bank.with_calibration(calibration, date=""))  # the same bytes on any day
+    labelled = bank.with_calibration(calibration, date="")  # the same bytes on any day
+    title = Text(**{lang: f"{bank.title.text(lang)} — {words(lang)['synthetic']}" for lang in ("ru", "en")})
+    update = {"id": f"{bank.id}-synthetic", "title": title, "note": Text(ru=SYNTHETIC_FINDING.ru, en=SYNTHETIC_FINDING.en)}
+    labelled = replace(labelled, header=labelled.header.model_copy(update=update))
     save_bank(labelled, folder / "bank")
     calibration = replace(calibration, findings=(SYNTHETIC_FINDING, *calibration.findings))
     report(calibration, folder / "calibration", language=language)
@@ -117,14 +120,6 @@ def _study(name: str, path: Path, persons: int, rng: np.random.Generator, termin
     with terminal.stage(words(language)["reporting"]):
         report(profiles, folder, language=language)
     return Study(name, shipped.title.text(language), checks, compare(cohort, profiles))
-
-
-def as_synthetic(bank: ItemBank) -> ItemBank:
-    """Return the bank under an id and titles that say that its parameters come from synthetic data."""
-    note = SYNTHETIC_FINDING
-    title = Text(**{lang: f"{bank.title.text(lang)} — {words(lang)['synthetic']}" for lang in ("ru", "en")})
-    update = {"id": f"{bank.id}-synthetic", "title": title, "note": Text(ru=note.ru, en=note.en)}
-    return replace(bank, header=bank.header.model_copy(update=update))
 
 
 def _read(path: Path, bank: ItemBank, terminal: Terminal) -> Responses:

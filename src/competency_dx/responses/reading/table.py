@@ -50,13 +50,11 @@ class Column:
 
     def spread(self, values: Iterable[str]) -> Names:
         """Return what stands for each content row by row, "" where empty."""
-        out: Names = np.array([*values, ""], dtype=object)[self.codes]
-        return out
+        return np.asarray(np.array([*values, ""], dtype=object)[self.codes])
 
     def where(self, test: Callable[[str], bool]) -> Bools:
         """Return the rows whose content passes a test, shape (R,); empty cells do not."""
-        out: Bools = np.array([*map(test, self.vocabulary), False])[self.codes]
-        return out
+        return np.asarray(np.array([*map(test, self.vocabulary), False])[self.codes])
 
     def texts(self) -> Names:
         """Return the contents row by row, "" where empty."""
