@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx import errors as errors
     from competency_dx import groups as groups
     from competency_dx import growth as growth
+    from competency_dx import linking as linking
     from competency_dx import misconceptions as misconceptions
     from competency_dx import quality as quality
     from competency_dx import responses as responses
@@ -34,7 +35,6 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.adaptive import NextItems as NextItems
     from competency_dx.adaptive import next_items as next_items
     from competency_dx.bank import CompetencyFramework as CompetencyFramework
-    from competency_dx.bank import Item as Item
     from competency_dx.bank import ItemBank as ItemBank
     from competency_dx.bank import load_bank as load_bank
     from competency_dx.bank import load_framework as load_framework
@@ -55,11 +55,12 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.competencies import diagnose_file as diagnose_file
     from competency_dx.errors import CompetencyDxError as CompetencyDxError
     from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
-    from competency_dx.errors import ConvergenceError as ConvergenceError
     from competency_dx.findings import Finding as Finding
     from competency_dx.groups import compare_groups as compare_groups
     from competency_dx.growth import measure_growth as measure_growth
     from competency_dx.limits import Limits as Limits
+    from competency_dx.linking import StockingLord as StockingLord
+    from competency_dx.linking import link as link
     from competency_dx.misconceptions import find_misconceptions as find_misconceptions
     from competency_dx.models import ItemParameters as ItemParameters
     from competency_dx.models import simulate as simulate
@@ -81,19 +82,31 @@ if TYPE_CHECKING:  # for type checkers, which do not read the table below; a tes
     from competency_dx.scoring import score as score
     from competency_dx.scoring import score_file as score_file
 
-_ROOMS = {"adaptive", "bank", "calibration", "classification", "competencies", "errors", "groups", "growth", "misconceptions"}
+_ROOMS = {
+    "adaptive",
+    "bank",
+    "calibration",
+    "classification",
+    "competencies",
+    "errors",
+    "groups",
+    "growth",
+    "linking",
+    "misconceptions",
+}
 _ROOMS |= {"quality", "responses", "routes", "scoring", "service"}
 _NAMES = {
     "adaptive": "NextItems next_items",
-    "bank": "CompetencyFramework Item ItemBank load_bank load_framework save_bank shipped_banks",
+    "bank": "CompetencyFramework ItemBank load_bank load_framework save_bank shipped_banks",
     "calibration": "Calibration MarginalML calibrate",
     "classification": "ClassCalibration",
     "competencies": "Cohort DeficitProfiles DeficitRule Profile R201 Standards certify diagnose diagnose_file",
-    "errors": "CompetencyDxError CompetencyDxWarning ConvergenceError",
+    "errors": "CompetencyDxError CompetencyDxWarning",
     "findings": "Finding",
     "groups": "compare_groups",
     "growth": "measure_growth",
     "limits": "Limits",
+    "linking": "StockingLord link",
     "misconceptions": "find_misconceptions",
     "models": "ItemParameters simulate",
     "quality": "check_items",
@@ -108,6 +121,8 @@ _MOVED = {  # once at the root: the error says where they are
     "classification": "AttributePosteriors ClassificationAccuracy ClassificationML QValidation attribute_posteriors "
     "classification_accuracy validate_q_matrix",
     "competencies": "Level",
+    "bank": "Item",
+    "errors": "ConvergenceError",
     "groups": "GroupReport",
     "misconceptions": "MisconceptionEvidence MisconceptionRule",
     "quality": "CrossCheck ItemAnalysis cross_check",

@@ -83,6 +83,10 @@ class RouteError(CompetencyDxError, ValueError):
     """A catalogue of programmes does not fit together, or routes cannot be made as asked."""
 
 
+class LinkingError(CompetencyDxError, ValueError):
+    """Two scales cannot be linked."""
+
+
 class ReportError(CompetencyDxError, ValueError):
     """A report or a picture cannot be made as asked."""
 

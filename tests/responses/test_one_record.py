@@ -52,7 +52,7 @@ IDS = st.one_of(
 )
 
 
-def right(item: cdx.Item) -> Any:
+def right(item: cdx.bank.Item) -> Any:
     """Return an answer with full points as JSON has it."""
     key = item.key
     if item.type in {"multiple", "ordering"}:

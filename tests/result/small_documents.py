@@ -163,6 +163,7 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     ),
     "growth": lambda: cdx.measure_growth(_of_schools(), _of_schools(), by="school", draws=100),
     "routes": lambda: cdx.recommend(_needy(), load_catalogue("synthetic"), budget=9000.0, wishes={"7": ["PHY-01"]}),
+    "link": lambda: cdx.link(cdx.calibrate(answers()), cdx.calibrate(answers().iloc[:40])),
     "next_items": lambda: cdx.next_items(profiles(), bank(), n=2),
     "adaptive_simulation": lambda: cdx.adaptive.simulate_adaptive(bank(), 3, rng=np.random.default_rng(8), most=3),
     "deficit_profiles": profiles,

@@ -176,6 +176,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "FileProfiles": _file_profiles,
     "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], headcount={"A": 400}),
     "Growth": _growth,
+    "Link": lambda: cdx.link(*(cdx.calibrate(_answers(), model="2PL", priors=how) for how in ("weak", None))),
     "Decisions": lambda: cdx.certify(
         cdx.diagnose(_responses(), _bank()), cdx.competencies.CertificationRule(minimum={_bank().header.subject: 55})
     ),
