@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -13,11 +13,8 @@ from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import GroupError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.result import MAX_LINES, Result, frame
+from competency_dx.result import MAX_LINES, DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, Probability, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ALL = ""
 SEPARATOR = " / "
@@ -84,7 +81,7 @@ class GroupReport(Result):
         """Return the share of each group that was assessed (R,), NaN without a headcount or where it is not shown."""
         return np.where(self.shown, self.n / self.headcount, np.nan)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per group and competency; numbers that are not shown are NaN."""
         R, C = self.percent.shape
         levels = {f"at_{level.code}": self.share[:, :, k].ravel() for k, level in enumerate(self.standards.levels)}
@@ -106,7 +103,7 @@ class GroupReport(Result):
             **levels,
         )
 
-    def of(self, group: str = ALL) -> pd.DataFrame:
+    def of(self, group: str = ALL) -> DataFrame:
         """Return the rows of one group, the whole by default.
 
         Raises `GroupError` when there is no such group.

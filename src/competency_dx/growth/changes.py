@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -12,11 +12,8 @@ from competency_dx.competencies import Competency
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.result import MAX_LINES, Result, frame
+from competency_dx.result import MAX_LINES, DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WITHOUT = ""
 SURE = 0.95
@@ -87,7 +84,7 @@ class Growth(Result):
     def __len__(self) -> int:
         return len(self.persons)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per person and competency."""
         P, C = self.change.shape
         return frame(
@@ -103,7 +100,7 @@ class Growth(Result):
             p_closed=self.p_closed.ravel(),
         )
 
-    def programmes(self) -> pd.DataFrame:
+    def programmes(self) -> DataFrame:
         """Return one row per programme and competency; numbers that are not shown are NaN."""
         G, C = self.mean_change.shape
         ends = ("mean_change", "mean_low", "mean_high"), ("closed", "closed_low", "closed_high")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,11 +13,8 @@ from competency_dx.display import Chart, Series, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import Provenance
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @value
@@ -63,7 +60,7 @@ class Link(Result):
         """Return θ of the new scale on the old one."""
         return self.slope * np.asarray(new, dtype=np.float64) + self.intercept
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per common item: item, drift, robust_z, effect."""
         return frame(item=self.items, drift=self.drift, robust_z=self.robust_z, effect=self.effect)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
 from scipy.special import ndtri
@@ -17,13 +17,10 @@ from competency_dx.errors import RouteError, wrong_type
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_text, provenance
 from competency_dx.responses import Reason
-from competency_dx.result import Result, frame
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.routes.allocation import RouteProblem, allocate, expected_below, ordered
 from competency_dx.routes.catalogue import Catalogue, Programme
 from competency_dx.schemas import Probability, held_to
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Why = Literal[
     "", "hours", "price", "dates", "seats", "budget", "several", "prerequisite", "closes_less", "not_needed",
@@ -78,7 +75,7 @@ class Routes(Result):
     def __len__(self) -> int:
         return len(self.persons)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> DataFrame:
         """Return one row per person and step, in order; `unseen` counts the items that can check what it has closed."""
         p, s = np.nonzero(self.steps >= 0)
         taken = [self.programmes[k] for k in self.steps[p, s]]
@@ -94,7 +91,7 @@ class Routes(Result):
             unseen=[self.unseen[row, ds].sum() for row, ds in zip(p, its, strict=True)],
         )  # fmt: skip
 
-    def reasons_frame(self) -> pd.DataFrame:
+    def reasons_frame(self) -> DataFrame:
         """Return one row per person and competency with a step or without one: what it closes, instead of what, or why not."""
         p, d = np.nonzero((self.chosen >= 0) | (self.why > 0))
         ids = np.array([*(one.id for one in self.programmes), ""], dtype=object)
