@@ -39,9 +39,7 @@ def true_bank(rng: np.random.Generator) -> cdx.ItemParameters:
         intercepts=intercepts,
         extras=np.zeros((I, 0)),
         covariance=np.zeros((I, D + 2, D + 2)),
-        population=NormalPopulation(
-            dimensions=COMPETENCIES, mean=np.zeros(D), covariance=0.6 * np.ones((D, D)) + 0.4 * np.eye(D)
-        ),
+        population=NormalPopulation(dimensions=COMPETENCIES, mean=np.zeros(D), covariance=0.6 * np.ones((D, D)) + 0.4 * np.eye(D)),
     )
 
 

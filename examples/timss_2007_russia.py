@@ -25,10 +25,7 @@ from competency_dx.errors import ConvergenceError
 MATHEMATICS = ("Number", "Algebra", "Geometry", "Data and Chance")
 SUBJECTS = {"MAT": "Mathematics", "SCI": "Science"}
 AS_PUBLISHED = cdx.MissingPolicy(omitted="incorrect", not_reached="incorrect")
-LAYOUT = cdx.Layout(
-    person="idstud",
-    missing_codes={"*": {"9": "omitted", "99": "omitted", "6": "not_reached", "96": "not_reached"}},
-)
+LAYOUT = cdx.Layout(person="idstud", missing_codes={"*": {"9": "omitted", "99": "omitted", "6": "not_reached", "96": "not_reached"}})
 
 
 def build_bank(items: pd.DataFrame) -> cdx.ItemBank:
@@ -48,9 +45,7 @@ def build_bank(items: pd.DataFrame) -> cdx.ItemBank:
     )
     records = items.to_dict("records")
     return cdx.ItemBank(
-        header=header,
-        framework=framework,
-        items=tuple(make_item({str(k): str(v) for k, v in r.items()}, topics) for r in records),
+        header=header, framework=framework, items=tuple(make_item({str(k): str(v) for k, v in r.items()}, topics) for r in records)
     )
 
 

@@ -16,23 +16,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import competency_dx as cdx
-from competency_dx.bank import (
-    BankDocument,
-    CompetencyFramework,
-    FrameworkReference,
-    Item,
-    ItemBank,
-    Node,
-    ParameterRecord,
-    Text,
-)
+from competency_dx.bank import BankDocument, CompetencyFramework, FrameworkReference, Item, ItemBank, Node, ParameterRecord, Text
 from competency_dx.errors import CompetencyDxWarning
 
 # A property is tried on the same examples every time; `pytest --hypothesis-profile thorough` tries many more, others each time.
 # A slow machine is no fault.
-settings.register_profile(
-    "ordinary", max_examples=30, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("ordinary", max_examples=30, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ordinary")
 

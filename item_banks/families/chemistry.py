@@ -9,18 +9,12 @@ from families.family import Answer, Family, Rule, number
 
 NAKHLEH = "Nakhleh M. B. Why some students don't learn chemistry. Journal of Chemical Education, 1992, 69"
 ARASASINGHAM = "Arasasingham R. D. et al. Using knowledge space theory to assess student understanding of stoichiometry. Journal of Chemical Education, 2004, 81"
-SCHMIDT = (
-    "Schmidt H.-J. Secondary school students' strategies in stoichiometry. International Journal of Science Education, 1990, 12"
-)
+SCHMIDT = "Schmidt H.-J. Secondary school students' strategies in stoichiometry. International Journal of Science Education, 1990, 12"
 FIPI = "ФИПИ. Методические рекомендации для учителей, подготовленные на основе анализа типичных ошибок участников ЕГЭ по химии"
 
 
 def _solution(random: Random) -> tuple[int, ...]:
-    return (
-        random.choice((100, 150, 200, 250, 300)),
-        random.choice((5, 8, 10, 12, 20, 24)),
-        random.choice((50, 100, 150, 200, 300)),
-    )
+    return (random.choice((100, 150, 200, 250, 300)), random.choice((5, 8, 10, 12, 20, 24)), random.choice((50, 100, 150, 200, 300)))
 
 
 def _amounts(random: Random) -> tuple[int, ...]:

@@ -121,8 +121,7 @@ class Drawn:
     def work(self) -> str:
         """Return the pupil's work, a line a task."""
         lines = (
-            f"{k + 1}) {self.family.ask(*task)} {self.family.shown(self.bug.apply(*task))}"
-            for k, task in enumerate(self.evidence)
+            f"{k + 1}) {self.family.ask(*task)} {self.family.shown(self.bug.apply(*task))}" for k, task in enumerate(self.evidence)
         )
         return "\n".join(lines)
 

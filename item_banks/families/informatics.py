@@ -9,9 +9,7 @@ from families.family import Family, Rule, number
 PEA = "Pea R. D. Language-independent conceptual 'bugs' in novice programming. Journal of Educational Computing Research, 1986, 2"
 DU_BOULAY = "du Boulay B. Some difficulties of learning to program. Journal of Educational Computing Research, 1986, 2"
 HERMAN = "Herman G. L., Loui M. C., Kaczmarczyk L., Zilles C. Describing the what and why of students' difficulties in Boolean logic. ACM Transactions on Computing Education, 2012, 12"
-FIPI = (
-    "ФИПИ. Методические рекомендации для учителей, подготовленные на основе анализа типичных ошибок участников ЕГЭ по информатике"
-)
+FIPI = "ФИПИ. Методические рекомендации для учителей, подготовленные на основе анализа типичных ошибок участников ЕГЭ по информатике"
 
 
 def _bounds(random: Random) -> tuple[int, ...]:

@@ -13,12 +13,8 @@ BUGGY = "Brown J. S., Burton R. R. Diagnostic models for procedural bugs in basi
 DECIMALS = "Steinle V., Stacey K. The incidence of misconceptions of decimal notation. MERGA 21, 1998"
 LINEAR = "De Bock D., Van Dooren W., Janssens D., Verschaffel L. The Illusion of Linearity. New York: Springer, 2007"
 ASHLOCK = "Ashlock R. B. Error Patterns in Computation. 10th ed. Boston: Pearson, 2010"
-KIERAN = (
-    "Kieran C. The learning and teaching of school algebra. In: Handbook of Research on Mathematics Teaching and Learning, 1992"
-)
-FIPI = (
-    "ФИПИ. Методические рекомендации для учителей, подготовленные на основе анализа типичных ошибок участников ЕГЭ по математике"
-)
+KIERAN = "Kieran C. The learning and teaching of school algebra. In: Handbook of Research on Mathematics Teaching and Learning, 1992"
+FIPI = "ФИПИ. Методические рекомендации для учителей, подготовленные на основе анализа типичных ошибок участников ЕГЭ по математике"
 
 
 def _mixed(answer: Answer, n: int = 0) -> str:

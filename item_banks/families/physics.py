@@ -8,13 +8,15 @@ from random import Random
 from families.family import Family, Rule, number
 
 MCDERMOTT = "McDermott L. C., Shaffer P. S. Research as a guide for curriculum development: an example from introductory electricity. American Journal of Physics, 1992, 60"
-COHEN = "Cohen R., Eylon B., Ganiel U. Potential difference and current in simple electric circuits. American Journal of Physics, 1983, 51"
+COHEN = (
+    "Cohen R., Eylon B., Ganiel U. Potential difference and current in simple electric circuits. American Journal of Physics, 1983, 51"
+)
 STAVY = "Stavy R., Berkovitz B. Cognitive conflict as a basis for teaching quantitative aspects of the concept of temperature. Science Education, 1980, 64"
 REED = "Reed S. K. Estimating answers to algebra word problems. Journal of Experimental Psychology: Learning, Memory, and Cognition, 1984, 10"
-DE_BOCK = "De Bock D., Van Dooren W., Janssens D., Verschaffel L. The Illusion of Linearity: From Analysis to Improvement. Springer, 2007"
-VAN_DOOREN = (
-    "Van Dooren W., De Bock D., Verschaffel L. From addition to multiplication … and back. Cognition and Instruction, 2010, 28"
+DE_BOCK = (
+    "De Bock D., Van Dooren W., Janssens D., Verschaffel L. The Illusion of Linearity: From Analysis to Improvement. Springer, 2007"
 )
+VAN_DOOREN = "Van Dooren W., De Bock D., Verschaffel L. From addition to multiplication … and back. Cognition and Instruction, 2010, 28"
 PRATHER = "Prather E. E. Students' beliefs about the role of atoms in radioactive decay and half-life. Journal of Geoscience Education, 2005, 53"
 STEINBERG = "Steinberg R. N., Oberem G. E., McDermott L. C. Development of a computer-based tutorial on the photoelectric effect. American Journal of Physics, 1996, 64"
 FIPI = "ФИПИ. Методические рекомендации для учителей, подготовленные на основе анализа типичных ошибок участников ЕГЭ по физике"

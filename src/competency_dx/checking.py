@@ -26,13 +26,7 @@ Scopes = tuple[tuple[dict[str, Json], dict[str, Json]], ...]
 """The objects around a value, the innermost last, each with the sizes and ids looked up in it."""
 Check = Callable[[Json, Scopes], None]
 _TYPES: Mapping[str, tuple[type, ...]] = FrozenDict(
-    string=(str,),
-    boolean=(bool,),
-    integer=(int,),
-    number=(int, float),
-    null=(type(None),),
-    array=(list,),
-    object=(dict,),
+    string=(str,), boolean=(bool,), integer=(int,), number=(int, float), null=(type(None),), array=(list,), object=(dict,)
 )
 
 

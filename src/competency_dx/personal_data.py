@@ -140,9 +140,7 @@ def names_a_person(text: str) -> bool:
     for k, first in enumerate(words[:-1]):
         if first.part == "word" and not first.capital and words[k + 1].part != "father":
             continue
-        if _is_name(text, words[k : k + 3]) and not _PATTERNS["in_honour"].search(
-            text[max(0, first.start - BEFORE) : first.start]
-        ):
+        if _is_name(text, words[k : k + 3]) and not _PATTERNS["in_honour"].search(text[max(0, first.start - BEFORE) : first.start]):
             return True
     return False
 

@@ -24,20 +24,7 @@ from competency_dx.errors import StorageError, Verbatim, has_sentence, phrase
 
 LOG = logging.getLogger(__name__)
 PARTIAL = ".partial-"  # in the names of what is not finished
-WRITING = {
-    "ENOSPC",
-    "EDQUOT",
-    "EROFS",
-    "EACCES",
-    "EPERM",
-    "EIO",
-    "EFBIG",
-    "ENAMETOOLONG",
-    "ENOTDIR",
-    "EISDIR",
-    "EXDEV",
-    "EBUSY",
-}
+WRITING = {"ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EFBIG", "ENAMETOOLONG", "ENOTDIR", "EISDIR", "EXDEV", "EBUSY"}
 PATIENCE = 10.0  # seconds to wait for another writer
 SETTLED = 3600.0  # seconds after which an unfinished file has no writer any more
 

@@ -126,8 +126,7 @@ def test_an_item_takes_as_much_variance_as_it_does_on_average_over_its_answers()
 def test_enemies_and_shared_passages_do_not_meet() -> None:
     free = [i for i in bank().items if i.id not in first().items]
     named = tuple(
-        i.model_copy(update={"enemies": tuple(x.id for x in free if x.id != i.id)}) if i.id == free[0].id else i
-        for i in bank().items
+        i.model_copy(update={"enemies": tuple(x.id for x in free if x.id != i.id)}) if i.id == free[0].id else i for i in bank().items
     )
     hostile = replace(bank(), items=named)
     chosen = cdx.next_items(cdx.diagnose(first(), hostile), hostile, n=18)
@@ -239,8 +238,7 @@ def test_simulated_persons_are_a_number_or_their_abilities(persons: Any) -> None
 def test_support_by_own_answers_is_part_of_what_is_expected() -> None:
     """Conclusions that ask for more of their own answers than a form can give are promised to nobody, and nothing is asked."""
     given = [
-        cdx.next_items(cdx.diagnose(first(), bank(), rule=cdx.DeficitRule(own_share=share)), bank(), n=6)
-        for share in (0.0, 0.3, 0.97)
+        cdx.next_items(cdx.diagnose(first(), bank(), rule=cdx.DeficitRule(own_share=share)), bank(), n=6) for share in (0.0, 0.3, 0.97)
     ]
     promised = [np.nansum(found.p_decided) / found.undecided.sum() for found in given]
     assert promised[0] > promised[1] > promised[2] == 0

@@ -31,12 +31,7 @@ Floats = NDArray[np.float64]
 GUESSING = cdx.calibration.Priors(
     slope=None, step=None, lower=cdx.calibration.LogitNormal(mean=-1.1, sd=0.5), upper=None, category_slope=None
 )
-METHODS: dict[str, cdx.EAP | cdx.MAP | cdx.ML | cdx.WLE] = {
-    "EAP": cdx.EAP(),
-    "MAP": cdx.MAP(),
-    "ML": cdx.ML(),
-    "WLE": cdx.WLE(),
-}
+METHODS: dict[str, cdx.EAP | cdx.MAP | cdx.ML | cdx.WLE] = {"EAP": cdx.EAP(), "MAP": cdx.MAP(), "ML": cdx.ML(), "WLE": cdx.WLE()}
 
 
 class Case(NamedTuple):

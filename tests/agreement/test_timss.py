@@ -169,11 +169,7 @@ class Domains(NamedTuple):
         self, priors: str | None, *, domain: dict[str, str] | None = None, method: cdx.MarginalML | None = None
     ) -> cdx.Calibration:
         return cdx.calibrate(
-            self.answers,
-            model="2PL",
-            priors=priors,
-            dimensions=domain or self.domain,
-            method=method or cdx.MarginalML(),
+            self.answers, model="2PL", priors=priors, dimensions=domain or self.domain, method=method or cdx.MarginalML()
         )
 
 

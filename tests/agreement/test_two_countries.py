@@ -129,9 +129,7 @@ def test_tam_stopped_short_of_the_maximum(fims: Fims, rasch: cdx.Calibration, ta
     assert -2 * rasch.log_likelihood < best.fun < tam["deviance"]
 
 
-def test_standard_errors_of_tam_leave_out_the_missing_information(
-    fims: Fims, rasch: cdx.Calibration, tam: dict[str, Any]
-) -> None:
+def test_standard_errors_of_tam_leave_out_the_missing_information(fims: Fims, rasch: cdx.Calibration, tam: dict[str, Any]) -> None:
     """TAM's are 1 / √(Σ_p E[P Q]), as if θ were observed and no parameter depended on another: 6 to 10 % below ours."""
     theta, d = np.linspace(-8, 8, 161), rasch.to_frame()["d"].to_numpy(float)
     complete = np.zeros(I)

@@ -75,9 +75,7 @@ def test_errors_come_from_the_catalogue_with_their_facts(modules: dict[str, ast.
     for call in [] if LATER.fullmatch(place) else calls(tree):
         code = call.args[0]
         if place == "errors.py" or not isinstance(code, ast.Constant):
-            assert place == "errors.py" or isinstance(code, ast.Name | ast.JoinedStr | ast.IfExp | ast.Subscript), ast.unparse(
-                call
-            )
+            assert place == "errors.py" or isinstance(code, ast.Name | ast.JoinedStr | ast.IfExp | ast.Subscript), ast.unparse(call)
             assert not (isinstance(code, ast.JoinedStr) and " " in ast.unparse(code)), ast.unparse(call)
             continue
         assert code.value in ALL, code.value
@@ -152,14 +150,7 @@ def test_arguments_of_a_wrong_type_are_named_in_one_sentence(wrong: Any, tmp_pat
             call()
 
 
-ELSEWHERE = (
-    "adaptive",
-    "classification",
-    "groups",
-    "misconceptions",
-    "models",
-    "errors",
-)  # rooms whose verbs have no command
+ELSEWHERE = ("adaptive", "classification", "groups", "misconceptions", "models", "errors")  # rooms whose verbs have no command
 NO_COMMAND = re.compile(
     r"calibration\.(girth|population|histogram|exploratory|rotation|starts|setting|theta|picture|cov|ref|method|dim|prop|anchor)\w*"
     r"|scoring\.(?!one_competency_each|method)\w+|persons\.(points|item_uncertainty)|responses\.(array|joined|policy|layout)\w*"
@@ -175,9 +166,7 @@ def test_sentences_name_switches_or_say_that_there_are_none() -> None:
 
     switches = {s for c in typer.main.get_command(app).commands.values() for p in c.params for s in p.opts}  # type: ignore[attr-defined]
     findings = {p.parent.name: tomllib.loads(p.read_text(encoding="utf-8")) for p in SOURCE.rglob("findings.toml")}
-    texts = ALL | {
-        f"{room}.{what}": {n: both[n] for n in LANGUAGES} for room in findings for what, both in findings[room].items()
-    }
+    texts = ALL | {f"{room}.{what}": {n: both[n] for n in LANGUAGES} for room in findings for what, both in findings[room].items()}
     for code, both in texts.items():
         if code.partition(".")[0] in ELSEWHERE:
             continue

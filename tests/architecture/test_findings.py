@@ -133,9 +133,7 @@ def test_plurals(n: int, ru: str, en: str) -> None:
 
 
 def test_facts_are_data() -> None:
-    template = Template(
-        "room.what", "info", "Корреляция {r:.2f}: {pairs}; {missing}.", "Correlation {r:.2f}: {pairs}; {missing}."
-    )
+    template = Template("room.what", "info", "Корреляция {r:.2f}: {pairs}; {missing}.", "Correlation {r:.2f}: {pairs}; {missing}.")
     found = template.of(["a"], r=0.9876, pairs=[("a", "b", 0.5)], missing=float("nan"))
     assert found.facts == {"r": 0.9876, "pairs": (("a", "b", 0.5),), "missing": None}
     assert found.ru == "Корреляция 0,99: a + b (0,500); —."

@@ -13,15 +13,7 @@ from typing import Any
 import pytest
 
 import competency_dx as cdx
-from competency_dx.bank import (
-    BankPopulation,
-    CompetencyFramework,
-    Correlations,
-    Item,
-    ItemBank,
-    ParameterRecord,
-    parse,
-)
+from competency_dx.bank import BankPopulation, CompetencyFramework, Correlations, Item, ItemBank, ParameterRecord, parse
 from competency_dx.bank.parameter_record import read_parameters, write_parameters
 from competency_dx.errors import BankError
 
@@ -126,10 +118,7 @@ ITEM_FAULTS: list[tuple[Change, str]] = [
     (put("items", 2, "key", value=["1", 3]), r"items\[2\]\.key: 3 must stand in quotes"),
     (put("items", 0, "id", value=7), r"items\[0\]\.id is 7: a number must stand in quotes"),
     (put("items", 0, "stemm", value="?"), r"items\[0\]\.stemm is not a field of the format"),
-    (
-        put("items", 0, "scoring", value={"rule": "exact", "point": 1}),
-        r"items\[0\]\.scoring\.exact\.point is not a field",
-    ),
+    (put("items", 0, "scoring", value={"rule": "exact", "point": 1}), r"items\[0\]\.scoring\.exact\.point is not a field"),
     (put("items", 0, "key", value="4"), r"items\[0\]: key names options that do not exist: 4; options are 1, 2"),
     (put("items", 0, "key", value=None), r"items\[0\]: key of a single item must be quoted text, found None"),
     (put("items", 2, "key", value=["1", "1"]), r"items\[2\]: key names an option twice"),
@@ -137,16 +126,10 @@ ITEM_FAULTS: list[tuple[Change, str]] = [
     (put("items", 0, "competencies", value={"S.1": 0}), r"items\[0\]: competency weights must be positive: S\.1"),
     (put("items", 0, "competencies", value={"S.9": 1}), r"items\[0\]\.competencies \(x\): unknown codes S\.9"),
     (put("items", 0, "type", value="guess"), r"items\[0\]\.type"),
-    (
-        put("items", 0, "scoring", value={"rule": "rubric"}),
-        r"items\[0\]: scoring rule 'rubric' does not suit type 'single'",
-    ),
+    (put("items", 0, "scoring", value={"rule": "rubric"}), r"items\[0\]: scoring rule 'rubric' does not suit type 'single'"),
     (put("items", 1, "id", value="x"), r"item ids must be unique, repeated: x"),
     (put("items", 1, "type", value="open"), r"items\[1\]: an open item needs a rubric"),
-    (
-        put("items", 0, "misconceptions", value={"9": "?"}),
-        r"items\[0\]: misconceptions name options that do not exist: 9",
-    ),
+    (put("items", 0, "misconceptions", value={"9": "?"}), r"items\[0\]: misconceptions name options that do not exist: 9"),
     (put("items", value=[]), r"items\.yaml: items"),
     (put("schema_version", value=3), r"items\.yaml: schema_version"),
 ]
@@ -172,15 +155,9 @@ HEADER_FAULTS: list[tuple[Change, str]] = [
     (put("population", value={"variance": 0}), r"bank\.yaml: population\.variance"),
     (put("population", value={"mean_se": 0.2}), r"population\.mean_se needs schema_version: 2"),
     (stated(leaves={"S.1": {"sd": 0}}), r"population\.leaves\.S\.1\.sd"),
-    (
-        stated(leaves={"S": {"mean": 1.0}}),
-        r"population\.leaves: S own no items; the leaves of this bank are S\.1, S\.2",
-    ),
+    (stated(leaves={"S": {"mean": 1.0}}), r"population\.leaves: S own no items; the leaves of this bank are S\.1, S\.2"),
     (stated(correlations={"within": 1.0}), r"population\.correlations\.Correlations\.within"),
-    (
-        stated(correlations={"leaves": ["S.1"], "values": []}),
-        r"population\.correlations\.leaves: S\.2 own items and are",
-    ),
+    (stated(correlations={"leaves": ["S.1"], "values": []}), r"population\.correlations\.leaves: S\.2 own items and are"),
     (stated(correlations={"leaves": ["S.1", "S.2"], "values": []}), r"2 leaves need 1 correlations"),
     (stated(correlations={"leaves": ["S.1", "S.3"], "values": [0.5]}), r"correlations\.leaves: S\.3 own no items"),
 ]
@@ -230,11 +207,7 @@ def test_faults_of_the_framework_name_their_place(change: Change, message: str, 
 
 
 PARAMETER_FAULTS = [
-    (
-        "z,GPCM,1.0,,-0.5,0.7,0.3,,0.6,0.6",
-        "z,GPCM,1.0,0.1,,,0.3,0.6,,",
-        r"parameters of z: 1 step difficulties .* score 2",
-    ),
+    ("z,GPCM,1.0,,-0.5,0.7,0.3,,0.6,0.6", "z,GPCM,1.0,0.1,,,0.3,0.6,,", r"parameters of z: 1 step difficulties .* score 2"),
     ("y,2PL", "q,2PL", r"parameters of an unknown item q"),
     ("y,2PL", "x,2PL", r"item x has two rows of parameters"),
     ("0.25", "0,25x", r"parameters\.csv"),

@@ -112,12 +112,7 @@ def test_the_command_prints_an_item_that_a_bank_can_hold() -> None:
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "families", *words],
-            cwd=FOLDER,
-            capture_output=True,
-            text=True,
-            check=False,
-            encoding="utf-8",
+            [sys.executable, "-m", "families", *words], cwd=FOLDER, capture_output=True, text=True, check=False, encoding="utf-8"
         )
 
     name = SUBJECTS["physics"][0].name

@@ -175,11 +175,7 @@ def test_numbers_follow_from_the_misconception(code: str, mathematics: ItemBank)
 
 
 def test_the_modulus_is_what_is_lost(mathematics: ItemBank) -> None:
-    assert set(mathematics.misconception_options("modulus-lost")) == {
-        ("MAT-008", "1"),
-        ("MAT-009", "2"),
-        ("MAT-009", "5"),
-    }
+    assert set(mathematics.misconception_options("modulus-lost")) == {("MAT-008", "1"), ("MAT-009", "2"), ("MAT-009", "5")}
     nested, identities = mathematics.item("MAT-008"), mathematics.item("MAT-009")
     assert nested.options["1"] == "2√3 − 2"
     assert pytest.approx(7 - 4 * ROOT3) == (ROOT3 - 2) ** 2  # the root is taken as √3 − 2, which is negative

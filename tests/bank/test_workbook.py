@@ -90,10 +90,7 @@ def test_columns_are_the_fields_of_the_documents() -> None:
     columns = {(*p.at, *(c.path.split(".") if c.path[0] != "@" else ())): c for p in plans for c in p.columns}
     elsewhere = {(*p.at, *f.split(".")) for p in plans for f in p.fields}
     assert kinds.keys() - columns.keys() - elsewhere == {("digest",), ("provenance",)}  # of no author
-    assert {path for path, c in columns.items() if c.path[0] != "@"} <= {
-        *kinds,
-        ("items", "stimulus", "table", "cells"),
-    }
+    assert {path for path, c in columns.items() if c.path[0] != "@"} <= {*kinds, ("items", "stimulus", "table", "cells")}
     for path, found in kinds.items():
         column = columns.get(path)
         if column is None or column.path[0] == "@":
@@ -187,9 +184,7 @@ def items(draw: st.DrawFn, kind: str, k: int) -> Item:
         "id": f"{kind}-{k}",
         "type": kind,
         "stem": draw(prose),
-        "competencies": draw(
-            st.dictionaries(st.sampled_from(["MAT.S.01", "MAT.M.05", "MAT.S.02.1"]), st.floats(0.1, 3), min_size=1)
-        ),
+        "competencies": draw(st.dictionaries(st.sampled_from(["MAT.S.01", "MAT.M.05", "MAT.S.02.1"]), st.floats(0.1, 3), min_size=1)),
         "options": {o: draw(prose | st.just("")) for o in options} if with_options else {},
     }
     keys: dict[str, Any] = {
@@ -208,22 +203,14 @@ def items(draw: st.DrawFn, kind: str, k: int) -> Item:
     stated = {"rule": name, **({"points": 3} if name in {"exact", "one_error", "given"} else {})}
     plain |= draw(st.sampled_from([{}, {"scoring": stated}]))
     if kind in {"single", "text"} and draw(st.booleans()):
-        plain |= {
-            "key": None,
-            "scoring": {"rule": "map", "scores": {options[0]: 2, "00": 0}, "zero": [options[1], "9 9"]},
-        }
+        plain |= {"key": None, "scoring": {"rule": "map", "scores": {options[0]: 2, "00": 0}, "zero": [options[1], "9 9"]}}
     if kind == "open":
         levels = {"0": draw(prose), "1": "", "2": draw(prose)}
         plain["rubric"] = [{"id": c, "title": draw(TITLE), "levels": levels} for c in options]
         plain["samples"] = [{"answer": draw(prose), "marks": dict.fromkeys(options, 2)}]
     elif kind != "scored":
         plain |= {"accept": draw(st.lists(prose, max_size=2)), "reject": draw(st.lists(prose, max_size=2))}
-    stimuli = [
-        None,
-        {"text": draw(prose)},
-        {"table": [["a", ""], ["", draw(prose)]]},
-        {"svg": "<svg><g/></svg>", "alt": draw(TITLE)},
-    ]
+    stimuli = [None, {"text": draw(prose)}, {"table": [["a", ""], ["", draw(prose)]]}, {"svg": "<svg><g/></svg>", "alt": draw(TITLE)}]
     optional = {
         "title": draw(TITLE),
         "cognitive": "applying",
@@ -260,13 +247,7 @@ def banks(draw: st.DrawFn) -> ItemBank:
         se = draw(st.none() | st.floats(0, 2))
         records.append(
             ParameterRecord(
-                item=item.id,
-                model="GPCM",
-                a=draw(st.floats(0.1, 3)),
-                b=steps,
-                se_b=(se,) * len(steps),
-                n=3,
-                date="2026-05-15",
+                item=item.id, model="GPCM", a=draw(st.floats(0.1, 3)), b=steps, se_b=(se,) * len(steps), n=3, date="2026-05-15"
             )
         )
     shipped = load_bank("mathematics")
@@ -277,10 +258,7 @@ def banks(draw: st.DrawFn) -> ItemBank:
             "forms": parse(
                 BankDocument,
                 shipped.header.model_dump()
-                | {
-                    "schema_version": 3,
-                    "forms": [{"id": "A", "items": [first, second], "anchors": [second], "title": draw(TITLE)}],
-                },
+                | {"schema_version": 3, "forms": [{"id": "A", "items": [first, second], "anchors": [second], "title": draw(TITLE)}]},
                 "header",
             ).forms,
             "misconceptions": {"m-1": shipped.title},
@@ -394,11 +372,7 @@ FAULTS: dict[str, tuple[Edit, str, str]] = {
     "a wrong mark": (write("Образцы ответов", "Балл 1", 2, 7), "Образцы ответов!A2", "samples[0].marks"),
     "a wrong rule": (write("Задания", "Правило оценивания", 2, "по критериям"), "Задания!F2", "не подходит типу"),
     "a second key": (write("Ключи", "Что это", 11, "ключ"), "Ключи!D11", "несколько"),
-    "no such misconception": (
-        write("Варианты ответа", "Код представления", 2, "x"),
-        "Варианты ответа!E2",
-        "кода 'x' нет",
-    ),
+    "no such misconception": (write("Варианты ответа", "Код представления", 2, "x"), "Варианты ответа!E2", "кода 'x' нет"),
     "a subject of nowhere": (write("Банк", "Значение", 6, "XYZ"), "Банк!B6", "кода 'XYZ' нет"),
     "too many steps": (write("Параметры", "Трудность 2", 2, 1), "Параметры!D2", "трудностей ступеней 2"),
     "an enemy of itself": (write("Задания", "Не вместе с", 2, "T-1"), "Задания!Q2", "не другое задание"),
@@ -464,9 +438,7 @@ def test_a_difficulty_in_words_becomes_provisional_parameters(written: Path, tmp
 
 def test_a_framework_of_ones_own_travels_in_the_workbook(small: ItemBank, tmp_path: Path) -> None:
     framework = small.framework.model_copy(update={"id": "own", "version": "7"})
-    header = small.header.model_copy(
-        update={"framework": small.header.framework.model_copy(update={"id": "own", "version": "7"})}
-    )
+    header = small.header.model_copy(update={"framework": small.header.framework.model_copy(update={"id": "own", "version": "7"})})
     bank = replace(small, header=header, framework=framework)
     again = load_bank_workbook(save_bank_workbook(bank, tmp_path / "own.xlsx"))
     assert again.framework == framework
@@ -501,27 +473,8 @@ def test_files_that_are_no_workbook_are_one_sentence(small: ItemBank, tmp_path: 
         load_bank_workbook(path)
 
 
-PARTS = (
-    "xl/workbook.xml",
-    "xl/sharedStrings.xml",
-    "xl/styles.xml",
-    "xl/worksheets/sheet3.xml",
-    "xl/_rels/workbook.xml.rels",
-)
-SCRAPS = (
-    b"",
-    b"<",
-    b'"',
-    b"9" * 20,
-    b"-1",
-    b"NaN",
-    b"inf",
-    b'r="ZZZZ9"',
-    b"<v>x</v>",
-    b"<f>",
-    b"_xD800_",
-    b'<c t="s">',
-)
+PARTS = ("xl/workbook.xml", "xl/sharedStrings.xml", "xl/styles.xml", "xl/worksheets/sheet3.xml", "xl/_rels/workbook.xml.rels")
+SCRAPS = (b"", b"<", b'"', b"9" * 20, b"-1", b"NaN", b"inf", b'r="ZZZZ9"', b"<v>x</v>", b"<f>", b"_xD800_", b'<c t="s">')
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

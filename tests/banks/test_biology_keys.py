@@ -58,9 +58,7 @@ def meant(item: Item, value: Fraction) -> Answer:
 
 
 def drawing(item: Item) -> Answer:
-    low, mark, high, taken, drawn = (
-        Fraction(n.replace(",", ".")) for n in re.findall(r"\d+(?:,\d+)?(?=×| мм| делений)", item["stem"])
-    )
+    low, mark, high, taken, drawn = (Fraction(n.replace(",", ".")) for n in re.findall(r"\d+(?:,\d+)?(?=×| мм| делений)", item["stem"]))
     assert "сорок делений" in item["stem"]
     assert "шестьюдесятью" in item["stem"]
     return meant(item, drawn / (taken * 60 * mark / 40 * low / high))
@@ -87,9 +85,7 @@ def respiration(item: Item) -> Answer:
 def peptide(item: Item) -> Answer:
     text = words(item["stimulus"]["text"])
     (template,) = re.findall(r"5′-(\w+)-3′", text)
-    code = {
-        codon: name for group, name in re.findall(r"((?:[АУГЦ]{3}, )*[АУГЦ]{3}) — (\w+)", text) for codon in group.split(", ")
-    }
+    code = {codon: name for group, name in re.findall(r"((?:[АУГЦ]{3}, )*[АУГЦ]{3}) — (\w+)", text) for codon in group.split(", ")}
 
     def read(rna: str) -> str:
         start = rna.index("АУГ")
@@ -233,8 +229,7 @@ def families(item: Item) -> Answer:
 
     def fits(text: str, *, linked: bool) -> bool:
         ill = {
-            who: state == "больн"
-            for who, state in re.findall(r"(мать|отец|дочь|сын) (больн|здоров)", re.sub("болен", "больн", text))
+            who: state == "больн" for who, state in re.findall(r"(мать|отец|дочь|сын) (больн|здоров)", re.sub("болен", "больн", text))
         }
         fathers = ["AY", "aY"] if linked else ["AA", "Aa", "aa"]
         for m, f in product(["AA", "Aa", "aa"], fathers):
@@ -404,12 +399,7 @@ def identified(item: Item) -> Answer:
         "клоп": (3, 2, "сосущий", True),
     }
     card = re.findall(r"^ +(\d)\. (.+?) → (?:группа )?(\d)\. (.+?) → (?:группа )?(\d)\.$", item["stimulus"]["text"], re.MULTILINE)
-    (
-        (first, legs, two, _, four),
-        (second, _, one_pair, _, three),
-        (third, mouth, gnaws, _, sucks),
-        (fourth, _, bare, _, horned),
-    ) = card
+    ((first, legs, two, _, four), (second, _, one_pair, _, three), (third, mouth, gnaws, _, sucks), (fourth, _, bare, _, horned)) = card
     assert (first, second, third, fourth) == ("1", two, three, four)
     assert (legs, mouth) == ("Три пары ходильных ног", "Ротовой аппарат грызущий")
 

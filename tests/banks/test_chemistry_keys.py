@@ -401,8 +401,7 @@ def marks_of_a_chain(item: Item) -> Answer:
     (lines,) = works(item)
     equations = [line.split(". ", 1)[1] for line in lines]
     return sum(
-        balanced(e) and not any(all(f in " ".join(sides(e)[0] | sides(e)[1]).split() for f in x) for x in not_going)
-        for e in equations
+        balanced(e) and not any(all(f in " ".join(sides(e)[0] | sides(e)[1]).split() for f in x) for x in not_going) for e in equations
     )
 
 

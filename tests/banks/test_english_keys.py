@@ -147,9 +147,7 @@ def notes(item: Item) -> Answer:
     floors, hours = {"third": 3}, {"six": 6, "seven": 7}
 
     def read(text: str, british: bool) -> str:
-        ((floor, half, hour, first, second),) = re.findall(
-            r"the (\w+) floor\. Come at (half(?: past)?) (\w+) on (\d+)/(\d+)", text
-        )
+        ((floor, half, hour, first, second),) = re.findall(r"the (\w+) floor\. Come at (half(?: past)?) (\w+) on (\d+)/(\d+)", text)
         assert half == ("half" if british else "half past")
         return f"{floors[floor] + british}{hours[hour]}{int(second if british else first)}"
 
@@ -185,11 +183,7 @@ def wrong_forms(item: Item) -> Answer:
 
 def heard(item: Item) -> Answer:
     def said(work: str) -> str:
-        sounds = [
-            "z" if "then → zen" in work else "ð",
-            "ɪ" if "seat → sit" in work else "iː",
-            "s" if "bag → back" in work else "z",
-        ]
+        sounds = ["z" if "then → zen" in work else "ð", "ɪ" if "seat → sit" in work else "iː", "s" if "bag → back" in work else "z"]
         return option(item, f"/{''.join(sounds)}/")
 
     works = re.findall(r"([А-Г]): (.+)", item["stimulus"]["text"])

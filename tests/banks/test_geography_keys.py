@@ -81,9 +81,7 @@ def reduced_copy(item: Item) -> Answer:
 
 
 def flights(item: Item) -> Answer:
-    there, back = (
-        [int(h) + Fraction(int(m), 60) for h, m in re.findall(r"(\d+):(\d\d)", part)] for part in item["stem"].split(";")
-    )
+    there, back = ([int(h) + Fraction(int(m), 60) for h, m in re.findall(r"(\d+):(\d\d)", part)] for part in item["stem"].split(";"))
     out, home = there[1] - there[0], back[1] + 24 - back[0]
     (moscow,), (longitude,) = re.findall(r"UTC\+(\d+)", item["stem"]), re.findall(r"(\d+)° в\. д\.", item["stem"])
     return meant(item, (int(moscow) + (out - home) / 2 - Fraction(int(longitude), 15)) * 60)
@@ -202,11 +200,7 @@ def climates(item: Item) -> Answer:
         south = january > july
         summer, winter = (rain, rain_july) if south else (rain_july, rain)
         kind = (
-            "средиземноморский"
-            if winter > summer
-            else "субэкваториальный"
-            if min(january, july) >= 20
-            else "субтропический муссонный"
+            "средиземноморский" if winter > summer else "субэкваториальный" if min(january, july) >= 20 else "субтропический муссонный"
         )
         return f"{kind}, {'южное' if south else 'северное'} полушарие"
 
@@ -375,9 +369,7 @@ def density(item: Item) -> Answer:
     def mean(region: list[tuple[Fraction, Fraction]]) -> Fraction:
         return sum((people / area for people, area in region), Fraction(0)) / len(region)
 
-    work = [
-        (districts(line), figures(line)[-1]) for line in item["stimulus"]["text"].splitlines() if ";" in line and " и " in line
-    ]
+    work = [(districts(line), figures(line)[-1]) for line in item["stimulus"]["text"].splitlines() if ";" in line and " и " in line]
     assert len(work) == 4
     others: list[Callable[[list[tuple[Fraction, Fraction]]], Fraction]] = [
         lambda region: Fraction(sum(p for p, _ in region), sum(a for _, a in region)),
@@ -416,9 +408,7 @@ def shares(item: Item) -> Answer:
 
 def marks_of_population(item: Item) -> Answer:
     task, *works = re.split(r"^\d\)$", item["stimulus"]["text"], flags=re.MULTILINE)
-    people, born, died, came = (
-        figures(n)[0] for n in re.findall(r"(?:области|родилось|умерло|прирост) (\d+)(?: тыс)", words(task))
-    )
+    people, born, died, came = (figures(n)[0] for n in re.findall(r"(?:области|родилось|умерло|прирост) (\d+)(?: тыс)", words(task)))
 
     def mark(work: str) -> str:
         said = {line.strip()[0]: figures(line.rpartition("=")[2])[0] for line in work.strip().splitlines()}

@@ -391,11 +391,7 @@ SHOWN: Mapping[str, Mapping[str, tuple[bool, Span]]] = {  # shown as own (or as 
         "Ашхабад": (False, (1881, 1917)),
         "Мерв": (False, (1884, 1917)),
     },
-    "HIS-068": {
-        "Литовская ССР": (True, (1940.6, 1991)),
-        "Карело-Финская ССР": (True, (1940.2, 1956)),
-        "Тува": (True, (1921, 1944.8)),
-    },
+    "HIS-068": {"Литовская ССР": (True, (1940.6, 1991)), "Карело-Финская ССР": (True, (1940.2, 1956)), "Тува": (True, (1921, 1944.8))},
 }
 
 
@@ -534,8 +530,7 @@ def test_words_that_date_a_text() -> None:
 
     keyed("HIS-074", excludes)
     assert all(
-        text.strip("«»") in ITEMS["HIS-074"]["stimulus"]["text"].replace("\n", " ")
-        for text in ITEMS["HIS-074"]["options"].values()
+        text.strip("«»") in ITEMS["HIS-074"]["stimulus"]["text"].replace("\n", " ") for text in ITEMS["HIS-074"]["options"].values()
     )
 
 
@@ -605,10 +600,7 @@ def test_marks_for_comparisons() -> None:
 
 def test_marks_for_attributions() -> None:
     words = ("приказы общественного призрения", "числом душ")
-    keyed(
-        "HIS-081",
-        lambda text: attribution_mark(monarch="Екатерина II" in text, from_text=any(w in text for w in words)) == 1,
-    )
+    keyed("HIS-081", lambda text: attribution_mark(monarch="Екатерина II" in text, from_text=any(w in text for w in words)) == 1)
 
 
 def test_marks_for_lands() -> None:

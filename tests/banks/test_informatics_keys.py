@@ -306,8 +306,7 @@ def sorting(item: Item) -> Answer:
     repeated = all(done == sorted(a, reverse=down) for done, a in pairs)
     return option(
         item,
-        f"по {'убыванию' if down else 'возрастанию'} — "
-        + ("любой массив из n чисел" if repeated else "только массив без повторений"),
+        f"по {'убыванию' if down else 'возрастанию'} — " + ("любой массив из n чисел" if repeated else "только массив без повторений"),
     )
 
 
@@ -421,10 +420,7 @@ def marks_by_tests(item: Item) -> Answer:
 
 
 def marks_of_a_table(item: Item) -> Answer:
-    rows = [
-        (84, 36),
-        *((int(a), int(b)) for a, b in re.findall(r"^ +\d +(\d+) +(\d+)$", item["stimulus"]["text"], re.MULTILINE)),
-    ]
+    rows = [(84, 36), *((int(a), int(b)) for a, b in re.findall(r"^ +\d +(\d+) +(\d+)$", item["stimulus"]["text"], re.MULTILINE))]
 
     def step(a: int, b: int) -> tuple[int, int]:
         return (a - b, b) if a > b else (a, b - a)
@@ -446,9 +442,7 @@ def one_test_for_both(item: Item) -> Answer:
 
 
 def mask(item: Item) -> Answer:
-    first, second = (
-        int.from_bytes(bytes(int(n) for n in host.split("."))) for host in re.findall(r"\d+(?:\.\d+){3}", item["stem"])
-    )
+    first, second = (int.from_bytes(bytes(int(n) for n in host.split("."))) for host in re.findall(r"\d+(?:\.\d+){3}", item["stem"]))
 
     def one_subnet(ones: int) -> bool:
         hosts = 2 ** (32 - ones) - 1

@@ -181,9 +181,7 @@ def area(*points: tuple[Fraction, Fraction]) -> Fraction:
 def mat_001(item: Item) -> Answer:
     dividend, divisor = (int(n) for n in numbers(item["stem"]))
     return [
-        code
-        for code, text in item["options"].items()
-        if 0 <= evaluate(text) < divisor and (dividend - evaluate(text)) % divisor == 0
+        code for code, text in item["options"].items() if 0 <= evaluate(text) < divisor and (dividend - evaluate(text)) % divisor == 0
     ]
 
 
@@ -248,9 +246,7 @@ def mat_009(item: Item) -> Answer:
             return False
         return True
 
-    truth = {
-        text: all(holds(left, right, x) for x in sample_points() if defined(left, x)) for text, (left, right) in sides.items()
-    }
+    truth = {text: all(holds(left, right, x) for x in sample_points() if defined(left, x)) for text, (left, right) in sides.items()}
     return choose(item, truth)
 
 
@@ -285,11 +281,7 @@ def mat_012(item: Item) -> Answer:
             (lambda x: math.log(3) * x * x, lambda x: math.log(3) * 4 * x),
             (lambda x: x * x, lambda x: 4 * x),
         ),
-        (
-            "(x² − 9)/(x + 3) = 0 → x² − 9 = 0",
-            (lambda x: (x * x - 9) / (x + 3), zero),
-            (lambda x: x * x - 9, zero),
-        ),
+        ("(x² − 9)/(x + 3) = 0 → x² − 9 = 0", (lambda x: (x * x - 9) / (x + 3), zero), (lambda x: x * x - 9, zero)),
         ("(x² + 4)(x − 1) = 0 → x − 1 = 0", (lambda x: (x * x + 4) * (x - 1), zero), (lambda x: x - 1, zero)),
     ]
     digits = ""
@@ -423,13 +415,9 @@ def mat_026(item: Item) -> Answer:
         return math.hypot(sum(map(math.cos, ends)) / 2, sum(map(math.sin, ends)) / 2)
 
     truth = {
-        "описанной около любого треугольника, — точка пересечения его биссектрис": distance(incentre, circumcircle(a, b, c)[0])
-        < 1e-9,
-        "Вписанный угол, опирающийся на диаметр, прямой": all(
-            math.isclose(angle(p, (-1.0, 0.0), (1.0, 0.0)), 90) for p in on_circle
-        ),
-        "Ромб, около которого можно описать окружность, является квадратом": [d for d in range(1, 180) if cyclic(rhombus(d))]
-        == [90],
+        "описанной около любого треугольника, — точка пересечения его биссектрис": distance(incentre, circumcircle(a, b, c)[0]) < 1e-9,
+        "Вписанный угол, опирающийся на диаметр, прямой": all(math.isclose(angle(p, (-1.0, 0.0), (1.0, 0.0)), 90) for p in on_circle),
+        "Ромб, около которого можно описать окружность, является квадратом": [d for d in range(1, 180) if cyclic(rhombus(d))] == [90],
         "Если суммы противоположных сторон выпуклого четырёхугольника равны, то около него можно описать": all(
             cyclic(rhombus(d)) for d in range(30, 150, 10) if tangential(rhombus(d))
         ),
@@ -569,18 +557,12 @@ def mat_042(item: Item) -> Answer:
             (lambda x: x + 5, lambda x: (x - 1) ** 2),
         ),
         "(x² − 4)/(x − 2) = 0 → x² − 4 = 0": ((lambda x: (x * x - 4) / (x - 2), zero), (lambda x: x * x - 4, zero)),
-        "lg(x²) = 2 → 2 lg x = 2": (
-            (lambda x: math.log10(x * x), lambda _: 2.0),
-            (lambda x: 2 * math.log10(x), lambda _: 2.0),
-        ),
+        "lg(x²) = 2 → 2 lg x = 2": ((lambda x: math.log10(x * x), lambda _: 2.0), (lambda x: 2 * math.log10(x), lambda _: 2.0)),
         "log₃ x + log₃(x − 2) = 1 → log₃(x² − 2x) = 1": (
             (lambda x: math.log(x, 3) + math.log(x - 2, 3), lambda _: 1.0),
             (lambda x: math.log(x * x - 2 * x, 3), lambda _: 1.0),
         ),
-        "sin 2x = cos x → 2 sin x = 1": (
-            (lambda x: math.sin(2 * x), math.cos),
-            (lambda x: 2 * math.sin(x), lambda _: 1.0),
-        ),
+        "sin 2x = cos x → 2 sin x = 1": ((lambda x: math.sin(2 * x), math.cos), (lambda x: 2 * math.sin(x), lambda _: 1.0)),
     }
     truth = {}
     for text, (original, written) in pairs.items():
@@ -677,9 +659,7 @@ def mat_052(item: Item) -> Answer:
     def parity(f: np.poly1d, sign: int) -> bool:
         return all(math.isclose(f(-x), sign * f(x), abs_tol=1e-9) for x in xs)
 
-    level = [
-        f - float(f(1)) for f in (np.poly1d([1, -6, 5]), np.poly1d([1, -9, 24, -16]) * np.poly1d([1, -5]) * np.poly1d([1, -1]))
-    ]
+    level = [f - float(f(1)) for f in (np.poly1d([1, -6, 5]), np.poly1d([1, -9, 24, -16]) * np.poly1d([1, -5]) * np.poly1d([1, -1]))]
     rolle = [f for f in level if abs(f(5) - f(1)) < 1e-9]
     assert len(rolle) == len(level)
     fourth = smooth[0]
@@ -791,8 +771,7 @@ def mixed(text: str) -> Fraction:
 def next_answer(item: Item, task: str, rules: Sequence[Callable[..., Any]], read: Callable[[str], Any]) -> list[str]:
     """Answer to the last task by the only rule that fits the pupil's work; no rule is the right one."""
     work = [
-        (re.search(task, line), re.split(r"= |наибольшая |стало |площадь ", line)[-1])
-        for line in item["stimulus"]["text"].split("\n")
+        (re.search(task, line), re.split(r"= |наибольшая |стало |площадь ", line)[-1]) for line in item["stimulus"]["text"].split("\n")
     ]
     work = [(found, answer) for found, answer in work if found]
     assert len(work) == 2
@@ -876,9 +855,7 @@ def mat_064(item: Item) -> Answer:
         return low <= Fraction(a + c, b + d) <= high
 
     truth = {
-        "разделить a на c, b на d": all(
-            Fraction(a, b) / Fraction(c, d) == Fraction(a, c) / Fraction(b, d) for a, b, c, d in grid
-        ),
+        "разделить a на c, b на d": all(Fraction(a, b) / Fraction(c, d) == Fraction(a, c) / Fraction(b, d) for a, b, c, d in grid),
         "разность знаменателя и числителя меньше": all(x > y for x, m in proper for y, n in proper if m < n),
         "можно найти q % от числа p": all(Fraction(p, 100) * q == Fraction(q, 100) * p for p, q, *_ in grid),
         "Дробь (a + c)/(b + d) никогда": all(between(*row) for row in grid),
@@ -1191,11 +1168,7 @@ DISTRACTORS: dict[str, dict[str, Real]] = {
         "4": 60 - 60 * Fraction(1, 3) * Fraction(3, 4),
     },
     "MAT-033": {"1": Fraction(1), "2": math.sqrt(2) / 2, "3": Fraction(1, 1 + 1 + 1)},
-    "MAT-036": {
-        "2": Fraction(math.comb(6, 3)),
-        "3": Fraction(math.perm(6, 3)),
-        "4": Fraction(math.factorial(6)),
-    },
+    "MAT-036": {"2": Fraction(math.comb(6, 3)), "3": Fraction(math.perm(6, 3)), "4": Fraction(math.factorial(6))},
 }
 
 

@@ -229,11 +229,7 @@ def turns(item: Item) -> Answer:
 
 
 def warm_ups(item: Item) -> Answer:
-    parts = {
-        "arms": r"рук|плечами",
-        "trunk": r"туловищ",
-        "legs": r"^(?:махи ногами|выпады|шпагат)",
-    }
+    parts = {"arms": r"рук|плечами", "trunk": r"туловищ", "legs": r"^(?:махи ногами|выпады|шпагат)"}
 
     def mark(work: str) -> int:
         lines = [line.strip() for line in work.strip().splitlines()]
@@ -306,9 +302,7 @@ def admitted(item: Item) -> Answer:
         if "специальная «А»" in text:
             return "в отдельной группе"
         waits = back and day < int(back[0]) + rest
-        return (
-            "зачёт не бежит" if waits or ("подготовительная" in text and "допущена к испытаниям" not in text) else "бежит зачёт"
-        )
+        return "зачёт не бежит" if waits or ("подготовительная" in text and "допущена к испытаниям" not in text) else "бежит зачёт"
 
     people = re.findall(r"^ +([А-Е])\) (.+)$", item["stimulus"]["text"], re.MULTILINE)
     assert len(people) == 6

@@ -110,9 +110,7 @@ def wire_diameter(item: Item) -> str:
 
 
 def pendulum_pairs(item: Item) -> set[str]:
-    trials = {
-        n: given(item, f"№ {n}: длина нити # см, масса шарика # г, начальное отклонение #°") for n in ("1", "2", "3", "4", "5")
-    }
+    trials = {n: given(item, f"№ {n}: длина нити # см, масса шарика # г, начальное отклонение #°") for n in ("1", "2", "3", "4", "5")}
     chosen = set()
     for code, text in options(item).items():
         one, two = (np.array(trials[n]) for n in re.findall(r"№ (\d)", text))
@@ -253,9 +251,7 @@ def moist_air(item: Item) -> dict[str, str]:
 
 
 def emf(item: Item) -> float:
-    r1, u1, r2, u2 = given(
-        item, "сопротивлении резистора # Ом напряжение на клеммах было равно # В", "при сопротивлении # Ом — # В"
-    )
+    r1, u1, r2, u2 = given(item, "сопротивлении резистора # Ом напряжение на клеммах было равно # В", "при сопротивлении # Ом — # В")
     answer, inner = np.linalg.solve(np.array([[1.0, -u1 / r1], [1.0, -u2 / r2]]), np.array([u1, u2]))
     assert inner > 0
     return float(answer)
@@ -286,10 +282,7 @@ def magnetic_radii(item: Item) -> str:
 def flux(item: Item) -> set[str]:
     (resistance,) = given(item, "сопротивлением # Ом")
     t1, f0, f1, t2, t3, f2 = given(
-        item,
-        "от 0 до # с равномерно возрастает от # до # мВб, от 2 до # с остаётся равным 6 мВб",
-        "от 5 до # с",
-        "6 мВб до # мВб",
+        item, "от 0 до # с равномерно возрастает от # до # мВб, от 2 до # с остаётся равным 6 мВб", "от 5 до # с", "6 мВб до # мВб"
     )
     times, values = np.array([0, t1, t2, t3]), np.array([f0, f1, f1, f2]) * 1e-3
     emfs = -np.diff(values) / np.diff(times)
@@ -376,10 +369,7 @@ def missing_particles(item: Item) -> dict[str, str]:
 
     def total(side: str) -> tuple[int, int]:
         nuclei = re.findall(r"([⁰¹²³⁴-⁹]+)([₀-₉]+)[A-Za-z]", side)
-        return (
-            sum(int(a.translate(SUPERSCRIPTS)) for a, _ in nuclei),
-            sum(int(z.translate(SUBSCRIPTS)) for _, z in nuclei),
-        )
+        return (sum(int(a.translate(SUPERSCRIPTS)) for a, _ in nuclei), sum(int(z.translate(SUBSCRIPTS)) for _, z in nuclei))
 
     answer = {}
     for left, text in item["left"].items():
@@ -616,11 +606,7 @@ def rockets(item: Item) -> float:
 
 
 def resting_block(item: Item) -> str:
-    rest = [
-        name
-        for name, angle, mu, _ in item["stimulus"]["table"][1:]
-        if math.tan(math.radians(first_number(angle))) <= to_float(mu)
-    ]
+    rest = [name for name, angle, mu, _ in item["stimulus"]["table"][1:] if math.tan(math.radians(first_number(angle))) <= to_float(mu)]
     (code,) = [c for c, text in options(item).items() if [text.split()[-1]] == rest]
     return code
 

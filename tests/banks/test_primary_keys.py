@@ -71,12 +71,7 @@ def test_the_folded_net() -> None:
     while todo:
         y, x = todo.pop()
         n, right, down = turned[y, x]
-        ways = {
-            (0, 1): (right, -n, down),
-            (0, -1): (-right, n, down),
-            (1, 0): (down, right, -n),
-            (-1, 0): (-down, right, n),
-        }
+        ways = {(0, 1): (right, -n, down), (0, -1): (-right, n, down), (1, 0): (down, right, -n), (-1, 0): (-down, right, n)}
         for (dy, dx), way in ways.items():
             if (place := (y + dy, x + dx)) in face and place not in turned:
                 turned[place] = way

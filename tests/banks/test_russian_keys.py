@@ -289,18 +289,7 @@ def metre_by_the_first_stress(item: Item) -> Answer:
 
 
 # the ends of the lines of the first stanza; a hyphen marks the stress on the last syllable but one
-ENDS: tuple[str, ...] = (
-    "правил-",
-    "занемог",
-    "заставил-",
-    "не мог",
-    "наука-",
-    "скука-",
-    "ночь",
-    "прочь",
-    "коварство-",
-    "забавлять",
-)
+ENDS: tuple[str, ...] = ("правил-", "занемог", "заставил-", "не мог", "наука-", "скука-", "ночь", "прочь", "коварство-", "забавлять")
 ENDS += ("поправлять", "лекарство-", "про себя", "тебя")
 
 

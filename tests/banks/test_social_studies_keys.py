@@ -223,9 +223,7 @@ def two_schools(item: Item) -> Answer:
     ((best, best_of), (usual, usual_of)), ((second_of,), (other, other_of)) = cells
     assert usual / usual_of > other / other_of
     first = (best + usual) / (best_of + usual_of)
-    fits = [
-        x for x in range(int(second_of) + 1) if x / second_of < best / best_of and (x + other) / (second_of + other_of) > first
-    ]
+    fits = [x for x in range(int(second_of) + 1) if x / second_of < best / best_of and (x + other) / (second_of + other_of) > first]
     assert fits == list(range(fits[0], fits[-1] + 1))
     return f"{fits[0]}–{fits[-1]}"
 
@@ -377,9 +375,7 @@ def follows(text: str) -> bool:
 
         worlds = [{p: a, q: b} for a, b in product((False, True), repeat=2)]
         return all(value(conclusion, w) for w in worlds if (not w[p] or w[q]) and value(second, w))
-    parts = re.findall(
-        r"(Все|Никакие|Некоторые) ([^—.]+) — (не )?([^.]+)\.", re.sub(r"Значит, (\w)", lambda m: m[1].upper(), text)
-    )
+    parts = re.findall(r"(Все|Никакие|Некоторые) ([^—.]+) — (не )?([^.]+)\.", re.sub(r"Значит, (\w)", lambda m: m[1].upper(), text))
     assert len(parts) == 3
     terms = sorted({term for _, a, _, b in parts for term in (a, b)})
     assert len(terms) == 3

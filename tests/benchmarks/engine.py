@@ -256,13 +256,9 @@ def profile_data(model: str, A: int, I: int, P: int = 1_000) -> tuple[pd.DataFra
 def one_person_forty(in_turn: InTurn) -> list[str]:
     """Return the row for one person with 40 items in a warm process."""
     rng = np.random.default_rng(10)
-    data = pd.DataFrame(
-        (rng.random((800, 40)) < expit(rng.normal(size=(800, 1)))).astype(int), columns=[f"q{k}" for k in range(40)]
-    )
+    data = pd.DataFrame((rng.random((800, 40)) < expit(rng.normal(size=(800, 1)))).astype(int), columns=[f"q{k}" for k in range(40)])
     calibration, responses = cdx.calibrate(data), cdx.load_responses(data)
     one = responses.select(persons=[responses.persons[7]])
     asked = {name: int(x) for name, x in data.iloc[7].items()}
     a, b = in_turn(lambda: cdx.score(one, calibration), lambda: cdx.score(asked, calibration), runs=201)
-    return [
-        f"| one person, 40 items, `score` in a warm process | {a * 1e3:.2f} ms | {b * 1e3:.2f} ms from a dictionary of points |"
-    ]
+    return [f"| one person, 40 items, `score` in a warm process | {a * 1e3:.2f} ms | {b * 1e3:.2f} ms from a dictionary of points |"]

@@ -80,8 +80,7 @@ def one_person() -> list[str]:
         assert list(pool.map(request, texts)) == alone
     gain = (middle - start) / (time.perf_counter() - middle)
     return [
-        f"| one person, 48 answers, 15 competencies, `diagnose`, CPU | {_middle(diagnosed):.1f} ms | "
-        f"least {diagnosed[0]:.1f} ms |",
+        f"| one person, 48 answers, 15 competencies, `diagnose`, CPU | {_middle(diagnosed):.1f} ms | least {diagnosed[0]:.1f} ms |",
         f"| one person, 30 answers as JSON in, profile as JSON out, CPU | {_middle(whole):.1f} ms | least {whole[0]:.1f} ms; "
         f"{REQUESTS} other persons: median {_middle(others):.1f} ms, p99 {others[int(0.99 * len(others))]:.1f} ms |",
         f"| the same on {THREADS} threads | | {gain:.2f} times the persons a second of one thread, same bytes |",

@@ -61,10 +61,7 @@ def reading(in_turn: InTurn) -> list[str]:
         readers: dict[str, tuple[Path, Callable[[Path], object]]] = {
             "CSV, beside `pd.read_csv`": (folder / "answers.csv", pd.read_csv),
             "CSV, beside `pd.read_csv(dtype=str)`": (folder / "answers.csv", lambda p: pd.read_csv(p, dtype=str)),
-            'XLSX, beside `pd.read_excel(engine="calamine")`': (
-                folder / "answers.xlsx",
-                lambda p: pd.read_excel(p, engine="calamine"),
-            ),
+            'XLSX, beside `pd.read_excel(engine="calamine")`': (folder / "answers.xlsx", lambda p: pd.read_excel(p, engine="calamine")),
         }
         for what, (path, peer) in readers.items():
             ours, theirs = in_turn(

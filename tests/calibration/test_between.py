@@ -81,9 +81,7 @@ def one_group(sample: Sample, priors: Priors | None = None, **of: Any) -> Margin
 
 def two_groups(sample: Sample) -> Marginal:
     indicator = (sample.group == 1).astype(float)[:, None]
-    population = populations_of(
-        ("A", "B", "C"), groups=("one", "two"), regressors=("mean.two",), reference=np.array([[0.0], [1.0]])
-    )
+    population = populations_of(("A", "B", "C"), groups=("one", "two"), regressors=("mean.two",), reference=np.array([[0.0], [1.0]]))
     return propagation_likelihood(
         items_of(sample.answers),
         sample.answers,

@@ -228,10 +228,7 @@ def test_calibrate_reduces_dimensions(quiet: Callable[[], AbstractContextManager
     frame = pd.DataFrame(np.where(case.observed, case.codes, np.nan), columns=list(case.known.ids))
     loads = pd.DataFrame(case.known.loads.astype(int), index=list(case.known.ids), columns=["G", "A", "B", "C"])
     method = MarginalML(
-        points=25,
-        integration="bifactor",
-        standard_errors="sandwich",
-        population=Population(by=["ab"[k % 2] for k in range(500)]),
+        points=25, integration="bifactor", standard_errors="sandwich", population=Population(by=["ab"[k % 2] for k in range(500)])
     )
     with quiet():
         found = cdx.calibrate(frame, dimensions=loads, method=method)

@@ -14,14 +14,7 @@ from scipy.special import expit
 import competency_dx as cdx
 from competency_dx.arrays import Bools, Codes, Floats, value
 from competency_dx.calibration.choice import Scene
-from competency_dx.calibration.exploratory import (
-    SCALE,
-    Exploratory,
-    exploratory_items,
-    exploratory_likelihood,
-    loadings_of,
-    rotated,
-)
+from competency_dx.calibration.exploratory import SCALE, Exploratory, exploratory_items, exploratory_likelihood, loadings_of, rotated
 from competency_dx.calibration.report import assembled
 from competency_dx.calibration.sample import Sample
 from competency_dx.engine import Constraints, Control
@@ -32,16 +25,7 @@ from competency_dx.engine.maximise import Fit, fit
 from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import prepare
-from competency_dx.kernels.rotation import (
-    Criterion,
-    Method,
-    oblique,
-    orthogonal,
-    quartimin,
-    rotate,
-    rotate_again,
-    varimax,
-)
+from competency_dx.kernels.rotation import Criterion, Method, oblique, orthogonal, quartimin, rotate, rotate_again, varimax
 from competency_dx.provenance import provenance
 
 RNG = np.random.default_rng
@@ -221,14 +205,8 @@ def two() -> Found:
 def test_two_dimensions_are_recovered(two: Found) -> None:
     assert two.fit.converged
     found = rotate(loadings_of(two.slopes), "oblimin")
-    L = (
-        two.case.slopes
-        / np.sqrt(SCALE**2 + np.einsum("id,de,ie->i", two.case.slopes, two.case.correlations, two.case.slopes))[:, None]
-    )
-    best = max(
-        (found.loadings[:, order] for order in ([0, 1], [1, 0])),
-        key=lambda x: float((x * L).sum()),
-    )
+    L = two.case.slopes / np.sqrt(SCALE**2 + np.einsum("id,de,ie->i", two.case.slopes, two.case.correlations, two.case.slopes))[:, None]
+    best = max((found.loadings[:, order] for order in ([0, 1], [1, 0])), key=lambda x: float((x * L).sum()))
     congruence = (best * L).sum(axis=0) / np.sqrt((best**2).sum(axis=0) * (L**2).sum(axis=0))
     assert congruence.min() > 0.99
     assert np.sqrt(((best - L) ** 2).mean()) < 0.05
@@ -278,9 +256,7 @@ def test_which_items_carry_the_zeros_is_of_no_account(two: Found, other_pivot: F
 
 
 @pytest.mark.parametrize("method", ["varimax", "oblimin", "promax"])
-def test_rotated_loadings_and_their_errors_are_those_of_any_identification(
-    two: Found, other_pivot: Found, method: Method
-) -> None:
+def test_rotated_loadings_and_their_errors_are_those_of_any_identification(two: Found, other_pivot: Found, method: Method) -> None:
     one, other = (rotated(calibrated(x.case, x.likelihood, x.fit), method) for x in (two, other_pivot))
     np.testing.assert_allclose(one.loadings, other.loadings, atol=2e-5)
     np.testing.assert_allclose(one.standard_errors, other.standard_errors, rtol=2e-3)

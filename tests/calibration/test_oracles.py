@@ -73,9 +73,7 @@ CASES = {
     "groups, regression, anchors, weights": Setup(("2PL", "GRM", "2PL"), (2, 3, 2), 0.1, None, (1,), 2, 1, True),
     "weights": Setup(("2PL",) * 4, (2,) * 4, weighted=True),
     "equal slopes, a fixed step": Setup(
-        ("2PL", "2PL", "GPCM"),
-        (2, 2, 3),
-        constraints=Constraints(equal=[["i0.a", "i2.a"]], fixed={"i1.d": 0.3, "i2.d1": 0.5}),
+        ("2PL", "2PL", "GPCM"), (2, 2, 3), constraints=Constraints(equal=[["i0.a", "i2.a"]], fixed={"i1.d": 0.3, "i2.d1": 0.5})
     ),
 }
 
@@ -146,12 +144,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     ids = tuple(f"i{k}" for k in range(I))
     known = Known(ids, list(setup.families), n_categories, counts, np.ones((I, 1), bool))
     beta = random_beta(setup, rng)
-    items = build_items(
-        known,
-        priors=setup.priors,
-        constraints=setup.constraints,
-        fixed=Fixed(fixed, beta) if fixed.any() else None,
-    )
+    items = build_items(known, priors=setup.priors, constraints=setup.constraints, fixed=Fixed(fixed, beta) if fixed.any() else None)
     group = np.arange(P) % setup.groups if setup.groups > 1 else None
     weight = rng.lognormal(size=P) if setup.weighted else None
     sample = Sample(
@@ -166,9 +159,7 @@ def case(request: pytest.FixtureRequest) -> Case:
         replicate_factor=1.0,
     )
     sloped = np.array([any(FAMILIES[f].free_slope for f in setup.families)])
-    population, regressors = populations_in(
-        sample, ("theta",), anchored=np.array([bool(fixed.any())]), sloped=sloped, linked=True
-    )
+    population, regressors = populations_in(sample, ("theta",), anchored=np.array([bool(fixed.any())]), sloped=sloped, linked=True)
     answers = prepare(codes, observed, n_categories)._replace(weight=weight)
     likelihood = one_dimension_likelihood(items, answers, population=population, group=group, regressors=regressors)
     phi = likelihood.start.copy()
@@ -314,15 +305,7 @@ def test_number_of_free_parameters(case: Case) -> None:
     for i, (family, m) in enumerate(zip(setup.families, setup.n_categories, strict=True)):
         if i in setup.anchored:
             continue
-        counts = {
-            "RSM": 1,
-            "1PL": 1,
-            "3PL": 3,
-            "4PL": 4,
-            "NRM": 2 * (m - 1),
-            "2PLNRM": 2 * (m - 1),
-            "3PLNRM": 2 * m - 1,
-        }
+        counts = {"RSM": 1, "1PL": 1, "3PL": 3, "4PL": 4, "NRM": 2 * (m - 1), "2PLNRM": 2 * (m - 1), "3PLNRM": 2 * m - 1}
         own += counts.get(family, m - 1 + (family in SLOPED))
     own += "1PL" in setup.families
     own += sum(m - 2 for m in {m for f, m in zip(setup.families, setup.n_categories, strict=True) if f == "RSM"})

@@ -192,10 +192,7 @@ def test_jackknife_replicates_agree_with_clusters() -> None:
             "none of the groups a and b|none of the groups",
         ),
         ({"population": cdx.calibration.Population(on=pd.DataFrame({"x": [1.0] * 400}))}, "same for everybody"),
-        (
-            {"population": cdx.calibration.Population(on=pd.DataFrame({"x": [None, *range(399)]}))},
-            "is empty for persons 0",
-        ),
+        ({"population": cdx.calibration.Population(on=pd.DataFrame({"x": [None, *range(399)]}))}, "is empty for persons 0"),
         ({"survey": cdx.calibration.SurveyDesign(weights=[0.0, *[1.0] * 399])}, "Weights must be positive"),
         ({"survey": cdx.calibration.SurveyDesign(weights=["heavy"] * 400)}, "which are not numbers"),
         ({"constraints": cdx.calibration.Constraints(fixed={"i0.x": 1.0})}, "name 'i0.x', which is no parameter"),

@@ -48,9 +48,7 @@ def test_ours_is_higher_by_what_the_truncation_costs(ours: cdx.Calibration, thei
     assert ours.log_likelihood - theirs["loglik"] == pytest.approx(0.0048, abs=2e-4)
 
 
-def test_each_program_reports_the_likelihood_on_its_own_grid(
-    answers: Floats, ours: cdx.Calibration, theirs: dict[str, Any]
-) -> None:
+def test_each_program_reports_the_likelihood_on_its_own_grid(answers: Floats, ours: cdx.Calibration, theirs: dict[str, Any]) -> None:
     own = ours.to_frame()["d"].to_numpy(), float(ours.population.covariance[0, 0])
     their = np.array(theirs["d"][0]), theirs["variance"]
     assert log_likelihood(answers, *their, THEIRS) == pytest.approx(theirs["loglik"], abs=1e-5)

@@ -10,13 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from competency_dx.classification import (
-    ClassCalibration,
-    ClassificationML,
-    attribute_posteriors,
-    classify,
-    profile_posteriors,
-)
+from competency_dx.classification import ClassCalibration, ClassificationML, attribute_posteriors, classify, profile_posteriors
 from competency_dx.errors import CalibrationError, ConvergenceError, ScoringError
 from competency_dx.responses import load_responses
 
@@ -125,11 +119,7 @@ REFUSED: dict[str, tuple[Callable[[pd.DataFrame, pd.DataFrame], Any], str]] = {
     ),
     "bare": (lambda x, q: classify(x, q.assign(A9=0)), "No item with answers measures A9"),
     "few": (
-        lambda x, q: classify(
-            x.iloc[:, :2],
-            q.iloc[:2, :2],
-            method=ClassificationML(attribute_distribution="higher_order"),
-        ),
+        lambda x, q: classify(x.iloc[:, :2], q.iloc[:2, :2], method=ClassificationML(attribute_distribution="higher_order")),
         "needs at least 3 attributes, found 2",
     ),
     "choice": (lambda _x, _q: ClassificationML(monotone="up"), "monotone='up'"),  # type: ignore[arg-type]

@@ -15,12 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from competency_dx.classification import (
-    ClassCalibration,
-    attribute_posteriors,
-    calibrate_classes,
-    classification_accuracy,
-)
+from competency_dx.classification import ClassCalibration, attribute_posteriors, calibrate_classes, classification_accuracy
 from competency_dx.responses import Responses, load_responses
 
 SharedFile = Callable[[str], Path]

@@ -38,9 +38,7 @@ def _silent(quiet: Quiet) -> Any:
 
 MAKERS: dict[str, Callable[[Any], Result]] = {
     "calibration": lambda d: classify(d.frame, d.q),
-    "higher order": lambda d: classify(
-        d.frame, d.q, model="DINA", method=ClassificationML(attribute_distribution="higher_order")
-    ),
+    "higher order": lambda d: classify(d.frame, d.q, model="DINA", method=ClassificationML(attribute_distribution="higher_order")),
     "posteriors": lambda d: attribute_posteriors(d.responses, classify(d.frame, d.q)),
     "accuracy": lambda d: classification_accuracy(d.responses, classify(d.frame, d.q)),
     "validation": lambda d: validate_q_matrix(d.responses, classify(d.frame, d.q)),

@@ -51,12 +51,7 @@ def test_points_that_no_answer_earns_are_lowered(shipped: Shipped) -> None:
 
 @pytest.mark.parametrize(
     ("name", "ending", "language"),
-    [
-        ("mathematics", ".xlsx", "ru"),
-        ("history", ".csv", "ru"),
-        ("physics", ".parquet", "en"),
-        ("history", ".csv", "en"),
-    ],
+    [("mathematics", ".xlsx", "ru"), ("history", ".csv", "ru"), ("physics", ".parquet", "en"), ("history", ".csv", "en")],
 )
 def test_a_cohort_reads_back_as_it_was_made(shipped: Shipped, name: str, ending: str, language: str, tmp_path: Path) -> None:
     bank = shipped(name)
@@ -73,9 +68,7 @@ def test_a_seed_gives_the_same_bytes(shipped: Shipped, tmp_path: Path) -> None:
     bank = shipped("mathematics")
     first, second = (make_cohort(bank, 40, np.random.default_rng(3)) for _ in range(2))
     for ending in (".xlsx", ".csv", ".parquet"):
-        one, two = (
-            write_cohort(cohort, tmp_path / f"{k}{ending}", "ru").read_bytes() for k, cohort in enumerate((first, second))
-        )
+        one, two = (write_cohort(cohort, tmp_path / f"{k}{ending}", "ru").read_bytes() for k, cohort in enumerate((first, second)))
         assert one == two
 
 

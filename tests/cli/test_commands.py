@@ -88,9 +88,7 @@ def test_calibrate_without_priors_says_what_the_data_lack(command: Command, tmp_
 
 @pytest.mark.parametrize("method", ["EAP", "MAP", "ML", "WLE", "SumScore"])
 def test_score_writes_one_table(command: Command, tmp_path: Path, answers: Path, method: str) -> None:
-    code, out, _ = command(
-        "score", answers, "--bank", "physics", "--out", tmp_path / "s.csv", "--method", method, "--language", "en"
-    )
+    code, out, _ = command("score", answers, "--bank", "physics", "--out", tmp_path / "s.csv", "--method", method, "--language", "en")
     assert code == 0
     assert out.strip() == str(tmp_path / "s.csv")
     frame = pd.read_csv(tmp_path / "s.csv", encoding="utf-8-sig")
@@ -123,17 +121,7 @@ def test_diagnose_then_report(command: Command, tmp_path: Path, answers: Path, c
     assert profiles.persons.tolist() == cohort.persons.tolist()
     assert page.name == "index.html"
     assert len(list((tmp_path / "d" / "persons").iterdir())) == 40
-    given = (
-        "diagnose",
-        answers,
-        "--bank",
-        "physics",
-        "--out",
-        tmp_path / "d",
-        "--form",
-        "Вариант",
-        "--aggregates-only",
-    )
+    given = ("diagnose", answers, "--bank", "physics", "--out", tmp_path / "d", "--form", "Вариант", "--aggregates-only")
     code, out, _ = command(*given)
     assert (code, out.splitlines()) == (0, [str(page)])
     assert {p.name for p in (tmp_path / "d").iterdir()} == {"index.html", "groups", "cohort.csv", "cohort.xlsx"}

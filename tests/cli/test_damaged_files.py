@@ -137,11 +137,7 @@ def test_files_in_blocks_and_lines(sound: dict[str, bytes], tmp_path: Path) -> N
     pages = whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :]
     for content in [*damaged(whole, np.random.default_rng(2)).values(), pages]:
         path.write_bytes(content)
-        for verb, target in (
-            (cdx.score_file, "s.parquet"),
-            (cdx.diagnose_file, "p.parquet"),
-            (cdx.diagnose_file, "p.jsonl"),
-        ):
+        for verb, target in ((cdx.score_file, "s.parquet"), (cdx.diagnose_file, "p.parquet"), (cdx.diagnose_file, "p.jsonl")):
             with pytest.raises(CompetencyDxError):
                 verb(path, tmp_path / target, bank)
         (tmp_path / "lines.jsonl").write_bytes(content)
@@ -153,21 +149,11 @@ def test_files_in_blocks_and_lines(sound: dict[str, bytes], tmp_path: Path) -> N
 def test_every_error_can_be_sent_elsewhere() -> None:
     kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, CompetencyDxError)]
     assert len(kinds) > 12
-    facts: dict[str, Any] = {
-        "source": Path("a.csv"),
-        "most": 3,
-        "name": "rows",
-        "what": errors.phrase("limits.of_rows"),
-    }
+    facts: dict[str, Any] = {"source": Path("a.csv"), "most": 3, "name": "rows", "what": errors.phrase("limits.of_rows")}
     for kind in kinds:
         for error in (kind("limits.exceeded", **facts), kind("a sentence of its own")):
             error.__cause__ = ValueError("the reason")
             for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
                 back = pickle.loads(pickle.dumps(error, protocol))
                 assert type(back) is kind
-                assert (str(back), back.text("ru"), back.code, back.facts) == (
-                    str(error),
-                    error.text("ru"),
-                    error.code,
-                    error.facts,
-                )
+                assert (str(back), back.text("ru"), back.code, back.facts) == (str(error), error.text("ru"), error.code, error.facts)

@@ -28,10 +28,7 @@ def scored_bank(make_bank: MakeBank) -> MakeBank:
     """Make a bank of (id, a, steps, competency) with the SE of every a and b, provisional when there is one."""
 
     def make(
-        rows: Sequence[tuple[str, float, Sequence[float], str]],
-        *,
-        se: float | None = None,
-        reference_set: object = "all",
+        rows: Sequence[tuple[str, float, Sequence[float], str]], *, se: float | None = None, reference_set: object = "all"
     ) -> ItemBank:
         records = [
             ParameterRecord(

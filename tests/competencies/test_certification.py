@@ -97,8 +97,7 @@ def test_who_answered_nothing_of_a_minimum_needs_more_evidence() -> None:
 
 def test_support_is_the_default_and_says_so() -> None:
     codes = [
-        [f.code for f in decided(CertificationRule(minimum={"CHE": 60}, purpose=p)).findings]
-        for p in ("support", "certification")
+        [f.code for f in decided(CertificationRule(minimum={"CHE": 60}, purpose=p)).findings] for p in ("support", "certification")
     ]
     assert codes == [["competencies.support_only", "competencies.judged_items"], ["competencies.judged_items"]]
 

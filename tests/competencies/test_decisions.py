@@ -279,9 +279,7 @@ def blanked(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 @settings(max_examples=settings().max_examples // 2)  # two diagnoses each
 @given(tables=blanked())
-def test_fewer_answers_never_give_more_conclusions(
-    tables: tuple[pd.DataFrame, pd.DataFrame], four: ItemBank, quiet: Quiet
-) -> None:
+def test_fewer_answers_never_give_more_conclusions(tables: tuple[pd.DataFrame, pd.DataFrame], four: ItemBank, quiet: Quiet) -> None:
     """Blank cells may take conclusions away for want of items; they give none, neither to the person nor to anybody else."""
     with quiet():
         before, after = (cdx.diagnose(table, four, rule=cdx.DeficitRule(own_share=0.0, misfit=-99)) for table in tables)

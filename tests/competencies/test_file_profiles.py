@@ -78,9 +78,7 @@ def test_a_file_has_the_conclusions_of_memory(kind: str, source: Path, bank: cdx
     assert out.states[0].tolist() == [int((states == name).sum()) for name in STATES]
 
 
-def test_a_population_of_a_cohort_is_told_and_not_estimated_in_passing(
-    source: Path, data: cdx.Responses, bank: cdx.ItemBank
-) -> None:
+def test_a_population_of_a_cohort_is_told_and_not_estimated_in_passing(source: Path, data: cdx.Responses, bank: cdx.ItemBank) -> None:
     target = source.with_name("profiles.parquet")
     target.write_text("what was there before")
     with pytest.raises(cdx.CompetencyDxError, match=r"population=diagnose\(sample"):

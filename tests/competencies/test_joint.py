@@ -33,18 +33,7 @@ ROWS = [
 LEAVES = ("S.1.1", "S.1.2", "S.2.1")
 CORRELATED = np.array([[1.0, 0.8, 0.7], [0.8, 1.0, 0.7], [0.7, 0.7, 1.0]])
 RULE = cdx.DeficitRule()
-ARRAYS = (
-    "state",
-    "strength",
-    "level",
-    "p_deficit",
-    "p_strength",
-    "percent",
-    "percent_low",
-    "percent_high",
-    "theta",
-    "se",
-)
+ARRAYS = ("state", "strength", "level", "p_deficit", "p_strength", "percent", "percent_low", "percent_high", "theta", "se")
 MORE = ("n_items", "own_share", "leans_on", "prmse", "reported_at", "status", "influence", "level_probability")
 
 
@@ -70,11 +59,7 @@ def answers() -> pd.DataFrame:
 
 
 def profiles(
-    answers: pd.DataFrame,
-    bank: ItemBank,
-    *,
-    rule: cdx.DeficitRule = RULE,
-    population: BankPopulation | NormalPopulation | None = None,
+    answers: pd.DataFrame, bank: ItemBank, *, rule: cdx.DeficitRule = RULE, population: BankPopulation | NormalPopulation | None = None
 ) -> cdx.DeficitProfiles:
     layout = cdx.Layout(items=tuple(answers.columns), cells="scored")
     return cdx.diagnose(cdx.load_responses(answers, layout=layout, bank=bank), bank, rule=rule, population=population)
@@ -83,9 +68,7 @@ def profiles(
 class BruteForce:
     """The posterior (P, n) of persons on a product grid of n points, and percent (D + 1, n): of leaves, then of all."""
 
-    def __init__(
-        self, answers: pd.DataFrame, leaves: Sequence[str], populations: Sequence[tuple[Floats, float]], points: int
-    ) -> None:
+    def __init__(self, answers: pd.DataFrame, leaves: Sequence[str], populations: Sequence[tuple[Floats, float]], points: int) -> None:
         theta, D = np.linspace(-5, 5, points), len(leaves)
         self.shape = (points,) * D
         place = np.indices(self.shape).reshape(D, -1)
@@ -140,9 +123,7 @@ def test_uncertain_populations_agree_with_integration_over_all_of_them(scored_ba
     bank, given = scored_bank(ROWS[:6]), answers.iloc[:, :6]
     z, weight = np.polynomial.hermite_e.hermegauss(5)
     r, sd, w = np.tanh(np.arctanh(0.8) + 0.25 * z), np.exp(0.1 * z), weight / weight.sum()
-    populations = [
-        (sd[j] ** 2 * np.array([[1, r[i]], [r[i], 1]]) + 0.01 * np.eye(2), w[i] * w[j]) for i in range(5) for j in range(5)
-    ]
+    populations = [(sd[j] ** 2 * np.array([[1, r[i]], [r[i], 1]]) + 0.01 * np.eye(2), w[i] * w[j]) for i in range(5) for j in range(5)]
     found = profiles(given, bank, population=BankPopulation())
     compared(found, ("S.1.1", "S.1.2", "S.1"), BruteForce(given, ("S.1.1", "S.1.2"), populations, 161))
 
@@ -229,10 +210,7 @@ def test_the_stated_false_share_is_kept(loose: ItemBank, answers: pd.DataFrame, 
         free = profiles(answers, loose)
         bound = profiles(answers, loose, rule=replace(RULE, false_share=0.05))
     assert free.expected_false_share > 0.05
-    for state, p, before in (
-        (bound.state, bound.p_deficit, free.state),
-        (bound.strength, bound.p_strength, free.strength),
-    ):
+    for state, p, before in ((bound.state, bound.p_deficit, free.state), (bound.strength, bound.p_strength, free.strength)):
         confirmed = state == 0
         share = np.where(confirmed, 1 - p, 0).sum(axis=1) / np.maximum(confirmed.sum(axis=1), 1)
         assert np.all(share <= 0.05)

@@ -60,12 +60,7 @@ def test_it_is_short_and_comes_back_to_the_same_bytes(profiles: cdx.DeficitProfi
         assert [c.state for c in again.deficits] == [c.state for c in profile.deficits]
         for c in profile.conclusions:
             back = again[c.competency.code]
-            assert (back.state, back.level, back.status, back.reported_at) == (
-                c.state,
-                c.level,
-                c.status,
-                c.reported_at,
-            )
+            assert (back.state, back.level, back.status, back.reported_at) == (c.state, c.level, c.status, c.reported_at)
             assert back.p_deficit == pytest.approx(c.p_deficit, abs=5e-5)
             assert {e.item: e.points for e in back.evidence} == {e.item: e.points for e in c.evidence}
             assert c.reason.text(language).startswith(back.reason.text(language))

@@ -14,22 +14,7 @@ from competency_dx.display.charts import Chart, Series, interval_chart
 
 @pytest.mark.parametrize(
     ("n", "form"),
-    [
-        (0, 2),
-        (1, 0),
-        (2, 1),
-        (4, 1),
-        (5, 2),
-        (11, 2),
-        (12, 2),
-        (14, 2),
-        (21, 0),
-        (22, 1),
-        (25, 2),
-        (101, 0),
-        (111, 2),
-        (112, 2),
-    ],
+    [(0, 2), (1, 0), (2, 1), (4, 1), (5, 2), (11, 2), (12, 2), (14, 2), (21, 0), (22, 1), (25, 2), (101, 0), (111, 2), (112, 2)],
 )
 def test_russian_plurals(n: int, form: int) -> None:
     words = ("задание", "задания", "заданий")

@@ -115,11 +115,7 @@ def test_what_contributing_says_to_copy_is_there() -> None:
 
 def test_the_tasks_that_pages_name_exist() -> None:
     tasks = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for page in (
-        ROOT / "CONTRIBUTING.md",
-        ROOT / "docs" / "contributing.md",
-        ROOT / ".github" / "workflows" / "ci.yml",
-    ):
+    for page in (ROOT / "CONTRIBUTING.md", ROOT / "docs" / "contributing.md", ROOT / ".github" / "workflows" / "ci.yml"):
         named = re.findall(r"(?:^|`|run: )make (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE)
         assert named, page
         assert set(named) <= tasks, page

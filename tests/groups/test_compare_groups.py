@@ -88,12 +88,7 @@ def test_profiles_give_back_what_the_answers_alone_said() -> None:
     """The evidence taken from a profile under one population, put into another, is the diagnosis under that other one."""
     table, _ = drawn(np.random.default_rng(4).standard_normal((30, len(leaves()))), np.random.default_rng(5))
     table.iloc[3, 5:] = np.nan
-    pattern = {
-        "variance": 1.0,
-        "correlations": Correlations(within=0.7, between=0.7),
-        "status": "provisional",
-        "source": "test",
-    }
+    pattern = {"variance": 1.0, "correlations": Correlations(within=0.7, between=0.7), "status": "provisional", "source": "test"}
     stated = {name: BankPopulation(mean=mean, **pattern) for name, mean in (("one", 0.0), ("other", -0.8))}
     one, other = (profiles_of(table, {}, population=stated[name]) for name in ("one", "other"))
     given_one, there = own_evidence(one), own_evidence(other)
@@ -157,10 +152,7 @@ def test_a_headcount_widens_to_those_who_were_not_assessed() -> None:
 def test_weights_count_persons() -> None:
     profiles, _, group = region()
     double = replace(profiles, background={**profiles.background, "weight": np.where(group == 0, "3,0", "1").astype(object)})
-    plain, weighted = (
-        quiet(profiles, ["part", "municipality"]),
-        quiet(double, ["part", "municipality"], weights="weight"),
-    )
+    plain, weighted = (quiet(profiles, ["part", "municipality"]), quiet(double, ["part", "municipality"], weights="weight"))
     n = np.bincount(group)
     north = np.array([3 * n[0], *n[1:8]])
     np.testing.assert_allclose(weighted.percent[1], north @ plain.percent[3:11] / north.sum(), atol=1e-9)

@@ -141,11 +141,7 @@ def test_answering_the_same_items_again_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [
-        ({"by": "курс"}, "growth.no_column"),
-        ({"draws": 3}, "growth.limits"),
-        ({"linking_error": -1.0}, "growth.limits"),
-    ],
+    [({"by": "курс"}, "growth.no_column"), ({"draws": 3}, "growth.limits"), ({"linking_error": -1.0}, "growth.limits")],
 )
 def test_wrong_arguments(change: dict[str, Any], code: str) -> None:
     first, second, *_ = study(0.8)
@@ -157,10 +153,7 @@ def test_wrong_arguments(change: dict[str, Any], code: str) -> None:
 def test_other_scales_are_refused() -> None:
     first, second, *_ = study(0.8)
     moved = replace(second, curves=second.curves * 0.9)
-    for other, code in (
-        (moved, "growth.other_items"),
-        (replace(second, competencies=second.competencies[:-1]), "growth.other_scale"),
-    ):
+    for other, code in ((moved, "growth.other_items"), (replace(second, competencies=second.competencies[:-1]), "growth.other_scale")):
         with pytest.raises(GrowthError) as caught:
             cdx.measure_growth(first, other)
         assert caught.value.code == code

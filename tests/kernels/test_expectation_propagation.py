@@ -20,10 +20,7 @@ from competency_dx.kernels.normal_population import pairs, population_gradient, 
 from competency_dx.kernels.propagation import SweepControl
 from competency_dx.kernels.propagation import ep_e_step as of_step
 from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_error, no_sites
-from competency_dx.kernels.propagation.ep_information import (
-    ep_missing_information,
-    ep_person_scores,
-)
+from competency_dx.kernels.propagation.ep_information import ep_missing_information, ep_person_scores
 from competency_dx.kernels.propagation.settled_persons import PropagatedPosterior, ep_posterior, even_model
 
 Floats = NDArray[np.float64]
@@ -193,9 +190,7 @@ def test_persons_without_answers_stay_with_what_the_others_say() -> None:
     np.testing.assert_allclose(posterior.covariance[0], case.covariance, atol=1e-12)
     assert posterior.sites.tau[2, 1] == 0.0
     known = case.covariance[:2, :2]
-    np.testing.assert_allclose(
-        posterior.mean[1, 2], case.covariance[2, :2] @ np.linalg.solve(known, posterior.mean[1, :2]), atol=1e-10
-    )
+    np.testing.assert_allclose(posterior.mean[1, 2], case.covariance[2, :2] @ np.linalg.solve(known, posterior.mean[1, :2]), atol=1e-10)
     alone = by_dimension(case.answers.take(np.array([0])), case.dimension)
     assert ep_e_step(alone, case.model, no_sites(alone)).log_likelihood == pytest.approx(0.0, abs=1e-12)
 

@@ -124,9 +124,7 @@ def test_expected_information_is_information_at_expected_counts(kernel: ModuleTy
     prob = np.where(some.allowed[:, :, None], np.exp(log_prob), 0.0)
     D = families.by_predictor(only(kernel, len(some.beta)), some.beta, log_prob, THETA, some.allowed)
     expected = information_by_parameters(expected_curvature(totals, prob, D), THETA[:, None])
-    observed = families.information(
-        only(kernel, len(some.beta)), some.beta, totals[:, None] * prob, log_prob, THETA, some.allowed
-    )
+    observed = families.information(only(kernel, len(some.beta)), some.beta, totals[:, None] * prob, log_prob, THETA, some.allowed)
     for i, f in free(some):
         for j, g in free(some):
             if i == j:

@@ -184,8 +184,7 @@ def fit(blocks: list[Block]) -> Fit:
 
     def loss(x: Floats) -> tuple[float, Floats]:
         tables = [
-            b.kernel.log_probabilities(beta[:, 1:], beta[:, :1] * theta, b.allowed)
-            for b, beta in zip(blocks, unpack(x), strict=True)
+            b.kernel.log_probabilities(beta[:, 1:], beta[:, :1] * theta, b.allowed) for b, beta in zip(blocks, unpack(x), strict=True)
         ]
         joint = log_weight + sum(np.tensordot(z, log_prob, 2) for z, log_prob in zip(given, tables, strict=True))
         total = logsumexp(joint, axis=1)

@@ -62,9 +62,7 @@ def log_likelihood(theta: float, pattern: list[int]) -> float:
 def information(theta: float) -> float:
     """Return the test information by finite differences of the probabilities."""
     h = 1e-5
-    prob = [
-        np.exp(families.log_probabilities(GROUPS, BETA, np.array([t]), ALLOWED)[:, :, 0]) for t in (theta - h, theta, theta + h)
-    ]
+    prob = [np.exp(families.log_probabilities(GROUPS, BETA, np.array([t]), ALLOWED)[:, :, 0]) for t in (theta - h, theta, theta + h)]
     slope = (prob[2] - prob[0]) / (2 * h)
     return float((slope**2 / np.maximum(prob[1], 1e-200))[ALLOWED].sum())
 

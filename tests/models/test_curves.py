@@ -47,12 +47,7 @@ def parameters(make_bank: MakeBank) -> ItemParameters:
 def _bank(make_bank: MakeBank, records: Sequence[ParameterRecord]) -> ItemBank:
     items = [
         Item.model_validate(
-            {
-                "id": r.item,
-                "type": "scored",
-                "scoring": {"rule": "given", "points": len(r.b)},
-                "competencies": {"S.1.1": 1.0},
-            }
+            {"id": r.item, "type": "scored", "scoring": {"rule": "given", "points": len(r.b)}, "competencies": {"S.1.1": 1.0}}
         )
         for r in records
     ]

@@ -77,59 +77,19 @@ CASES: list[tuple[str, list[Item], list[Item]]] = [
         [item(options={"1": "4,00", "2": "7,00", "4": "9,00"}, key="1")],
         [item(options={"1": "4,25", "2": "7,00", "4": "9,00"}, key="1")],
     ),
-    (
-        "option_is_code",
-        [item(options={"1": "r = 2", "2": "r = 5"}, key="1")],
-        [item(options={"1": "r = −2", "2": "r = 5"}, key="1")],
-    ),
-    (
-        "option_is_code",
-        [item(options={"А": "Б", "Б": "всё"}, key="А")],
-        [item(options={"А": "Бор", "Б": "всё"}, key="А")],
-    ),
+    ("option_is_code", [item(options={"1": "r = 2", "2": "r = 5"}, key="1")], [item(options={"1": "r = −2", "2": "r = 5"}, key="1")]),
+    ("option_is_code", [item(options={"А": "Б", "Б": "всё"}, key="А")], [item(options={"А": "Бор", "Б": "всё"}, key="А")]),
     ("key_sizes", [several(n, 3) for n in range(6)], [several(n, 2 + n % 3) for n in range(6)]),
-    (
-        "key_sizes",
-        [several(n, s) for n, s in enumerate((2, 3, 3, 3, 4))],
-        [several(n, s) for n, s in enumerate((2, 3, 3, 2, 4))],
-    ),
-    (
-        "key_length",
-        [single(n, 1 + n % 4, 1 + n % 4) for n in range(12)],
-        [single(n, 1 + n % 4, 1 + n % 3) for n in range(12)],
-    ),
-    (
-        "key_length",
-        [single(n, 1 + n % 4, 1 + (n + 1) % 4) for n in range(16)],
-        [single(n, 1 + n % 4, 1 + n // 4) for n in range(16)],
-    ),
-    (
-        "key_position",
-        [single(n, 2, 1 + n % 4) for n in range(8)],
-        [single(n, 1 + n % 4, 1 + n // 4) for n in range(16)],
-    ),
-    (
-        "key_position",
-        [single(n, 1 + n % 3, 1 + n % 4) for n in range(28)],
-        [single(n, 1 + n % 4, 1 + n % 3) for n in range(28)],
-    ),
+    ("key_sizes", [several(n, s) for n, s in enumerate((2, 3, 3, 3, 4))], [several(n, s) for n, s in enumerate((2, 3, 3, 2, 4))]),
+    ("key_length", [single(n, 1 + n % 4, 1 + n % 4) for n in range(12)], [single(n, 1 + n % 4, 1 + n % 3) for n in range(12)]),
+    ("key_length", [single(n, 1 + n % 4, 1 + (n + 1) % 4) for n in range(16)], [single(n, 1 + n % 4, 1 + n // 4) for n in range(16)]),
+    ("key_position", [single(n, 2, 1 + n % 4) for n in range(8)], [single(n, 1 + n % 4, 1 + n // 4) for n in range(16)]),
+    ("key_position", [single(n, 1 + n % 3, 1 + n % 4) for n in range(28)], [single(n, 1 + n % 4, 1 + n % 3) for n in range(28)]),
     ("title_shows_key", [worded(title={"ru": "Цепочка распадов урана"})], [worded(title={"ru": "Цепочка распадов"})]),
     (
         "title_shows_key",
-        [
-            item(
-                title={"ru": "О силе тока"},
-                key="1",
-                options={"1": "сила растёт", "2": "поле", "3": "заряд", "4": "время"},
-            )
-        ],
-        [
-            item(
-                title={"ru": "О силе тока"},
-                key="1",
-                options={"1": "сила растёт", "2": "сила та же", "3": "силы нет", "4": "время"},
-            )
-        ],
+        [item(title={"ru": "О силе тока"}, key="1", options={"1": "сила растёт", "2": "поле", "3": "заряд", "4": "время"})],
+        [item(title={"ru": "О силе тока"}, key="1", options={"1": "сила растёт", "2": "сила та же", "3": "силы нет", "4": "время"})],
     ),
     (
         "points_differ",
@@ -147,34 +107,16 @@ CASES: list[tuple[str, list[Item], list[Item]]] = [
             item(2, type="digits", options={}, key="1", cognitive="applying", scoring={"rule": "exact", "points": 3}),
         ],
     ),
-    (
-        "answer_refused",
-        [number(key="5.2", accept=["5 и 1/5"])],
-        [number(key="5.2", accept=["5 1/5", "5,2", "26/5", "5⅕"])],
-    ),
+    ("answer_refused", [number(key="5.2", accept=["5 и 1/5"])], [number(key="5.2", accept=["5 1/5", "5,2", "26/5", "5⅕"])]),
     (
         "answer_refused",
         [item(type="digits", options={}, key="080005", accept=["0,80 ± 0,05"])],
-        [
-            number(
-                key="0.80 ± 0.05",
-                answer_format="uncertainty",
-                accept=["0,80 ± 0,05", "(0,8+-0,05)"],
-                reject=["0,80 ± 0,5", "0,8"],
-            )
-        ],
+        [number(key="0.80 ± 0.05", answer_format="uncertainty", accept=["0,80 ± 0,05", "(0,8+-0,05)"], reject=["0,80 ± 0,5", "0,8"])],
     ),
     (
         "answer_refused",
         [worded(key=["уран-234"], accept=["уран 234", "²³⁴U"])],
-        [
-            worded(
-                key=["уран-234", "U-234"],
-                answer_format="isotope",
-                accept=["уран 234", "²³⁴U", "234U"],
-                reject=["уран", "U-235"],
-            )
-        ],
+        [worded(key=["уран-234", "U-234"], answer_format="isotope", accept=["уран 234", "²³⁴U", "234U"], reject=["уран", "U-235"])],
     ),
     (
         "answer_refused",
@@ -224,9 +166,7 @@ CASES: list[tuple[str, list[Item], list[Item]]] = [
     (
         "order_shown",
         [ordering("мир 1721 года", "битва 1709 года", "поход 1711 года", key="231")],
-        [
-            ordering("1721", "1709", "1711", key="231"),
-        ],
+        [ordering("1721", "1709", "1711", key="231")],
     ),
     (
         "order_shown",
@@ -239,16 +179,8 @@ CASES: list[tuple[str, list[Item], list[Item]]] = [
         [item(n, family={"name": f"roots{n}"}) for n in (1, 2)],
     ),
     ("repealed", [item(stem="Учитель ОБЖ спрашивает.")], [item(stem="Учитель ОБЗР спрашивает.")]),
-    (
-        "repealed",
-        [item(stem="На уроке технологии пилят.")],
-        [item(stem="Урок «Труд (технология)» о технологии пайки.")],
-    ),
-    (
-        "repealed",
-        [item(stem="Обществознание в 7 классе.")],
-        [item(stem="Обществознание в 9 классе, история в 7 классе.")],
-    ),
+    ("repealed", [item(stem="На уроке технологии пилят.")], [item(stem="Урок «Труд (технология)» о технологии пайки.")]),
+    ("repealed", [item(stem="Обществознание в 7 классе.")], [item(stem="Обществознание в 9 классе, история в 7 классе.")]),
 ]
 TYPOGRAPHY = [
     ("заряды +6q и –2q", "заряды +6q и −2q"),
@@ -271,9 +203,7 @@ def found(make_bank: MakeBank, items: Iterable[Item]) -> set[str]:
 
 
 @pytest.mark.parametrize(("gate", "falls", "passes"), CASES, ids=[f"{gate}-{n}" for n, (gate, *_) in enumerate(CASES)])
-def test_a_gate_refuses_its_fault_and_not_its_neighbour(
-    gate: str, falls: list[Item], passes: list[Item], make_bank: MakeBank
-) -> None:
+def test_a_gate_refuses_its_fault_and_not_its_neighbour(gate: str, falls: list[Item], passes: list[Item], make_bank: MakeBank) -> None:
     assert gate in found(make_bank, falls)
     assert gate not in found(make_bank, passes)
 
@@ -327,8 +257,7 @@ def test_forms_that_are_not_parallel_fall(make_bank: MakeBank) -> None:
         bank = make_bank(items, forms=[Form(id="A", items=first), Form(id="B", items=second)])
         assert "quality.forms_differ" in refusals(bank)
     bank = make_bank(
-        [parted(n, "subject") for n in range(4)],
-        forms=[Form(id="A", items=("i0", "i1")), Form(id="B", items=("i2", "i3"))],
+        [parted(n, "subject") for n in range(4)], forms=[Form(id="A", items=("i0", "i1")), Form(id="B", items=("i2", "i3"))]
     )
     assert "quality.forms_differ" not in refusals(bank)
 
@@ -338,8 +267,7 @@ def test_expected_points_at_the_cuts_are_compared(make_bank: MakeBank) -> None:
     sides = [Form(id="A", items=("i0", "i1", "i2")), Form(id="B", items=("i3", "i4", "i5"))]
     for b, differ in ((3.0, True), (0.2, False)):
         records = [
-            ParameterRecord(item=i.id, model="2PL", a=1.0, b=(-b if n < 3 else b,), status="provisional")
-            for n, i in enumerate(items)
+            ParameterRecord(item=i.id, model="2PL", a=1.0, b=(-b if n < 3 else b,), status="provisional") for n, i in enumerate(items)
         ]
         assert ("quality.forms_differ" in refusals(make_bank(items, records, forms=sides))) == differ
 

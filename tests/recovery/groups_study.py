@@ -54,9 +54,7 @@ def figures(name: str, seed: int, *, mean: float = 0.0, between: float = 0.35, c
 def main() -> None:
     """Print the table."""
     for label, options in CONDITIONS.items():
-        rows = np.array(
-            [r for name in ("mathematics", "physics") for s in range(REPLICATES) for r in figures(name, s, **options)]
-        )
+        rows = np.array([r for name in ("mathematics", "physics") for s in range(REPLICATES) for r in figures(name, s, **options)])
         for leaf, units in enumerate(("whole and clusters", "domains")):
             _, share, error, added, mean = rows[rows[:, 0] == leaf].mean(axis=0)
             sys.stdout.write(f"| {label} | {units} | {share:.3f} | {error:.3f} | {added:.3f} | {mean:.3f} |\n")

@@ -102,8 +102,7 @@ def test_every_parameter_of_every_design_has_a_truth(study: Parts, quiet: Callab
 @pytest.mark.recovery
 def test_figures_do_not_depend_on_the_number_of_workers(study: Parts) -> None:
     one, two = (
-        study.report.table([row for _, rows in study.run.run(["booklets"], divisor=50, workers=n) for row in rows])
-        for n in (0, 2)
+        study.report.table([row for _, rows in study.run.run(["booklets"], divisor=50, workers=n) for row in rows]) for n in (0, 2)
     )
     assert one == two
 

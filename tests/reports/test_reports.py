@@ -314,12 +314,7 @@ def test_other_results_become_pages_too(name: str, tmp_path: Path) -> None:
     responses = cdx.simulate(bank, 150, rng=np.random.default_rng(4))
     responses = responses.select(items=responses.items[:12])
     calibration = cdx.calibrate(responses, model="PCM")
-    results = {
-        "bank": bank,
-        "responses": responses,
-        "calibration": calibration,
-        "scores": cdx.score(responses, calibration),
-    }
+    results = {"bank": bank, "responses": responses, "calibration": calibration, "scores": cdx.score(responses, calibration)}
     page = cdx.report(results[name], tmp_path / name)
     text = page.read_text(encoding="utf-8")
     assert Page(text).ids is not None
@@ -335,9 +330,7 @@ def test_other_results_become_pages_too(name: str, tmp_path: Path) -> None:
         (lambda p, d: cdx.report(p, d / "x.pdf"), "print the HTML page"),
     ],
 )
-def test_wrong_calls_get_one_sentence(
-    call: Callable[[Any, Path], object], says: str, few: cdx.DeficitProfiles, tmp_path: Path
-) -> None:
+def test_wrong_calls_get_one_sentence(call: Callable[[Any, Path], object], says: str, few: cdx.DeficitProfiles, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=says) as caught:
         call(few, tmp_path)
     assert isinstance(caught.value, cdx.CompetencyDxError)

@@ -29,8 +29,7 @@ def remainder(make_item: Callable[..., Item], make_bank: Callable[..., ItemBank]
 
 
 @pytest.mark.parametrize(
-    ("cells", "points"),
-    [(["4", "3", "−6"], [0, 1, 0]), (["4", "3", "1"], [0, 1, 0]), (["3"] * 50 + ["−6"], [1] * 50 + [0])],
+    ("cells", "points"), [(["4", "3", "−6"], [0, 1, 0]), (["4", "3", "1"], [0, 1, 0]), (["3"] * 50 + ["−6"], [1] * 50 + [0])]
 )
 def test_a_code_always_wins_and_every_reading_says_so(remainder: ItemBank, cells: list[str], points: list[int]) -> None:
     table = {"person": [f"p{k}" for k in range(len(cells))], "R1": cells}

@@ -100,19 +100,9 @@ def every_kind() -> cdx.ItemBank:
     codes = CodeMap(rule="map", scores={"a": 2, "b": 1}, zero=("c",))
     made = [
         {"type": "single", "key": "2", "options": {"1": "один", "2": "два"}},
-        {
-            "type": "multiple",
-            "key": ("1", "3"),
-            "options": dict.fromkeys("123", "x"),
-            "scoring": PerElement(rule="per_element"),
-        },
+        {"type": "multiple", "key": ("1", "3"), "options": dict.fromkeys("123", "x"), "scoring": PerElement(rule="per_element")},
         {"type": "ordering", "key": ("2", "1", "3"), "options": dict.fromkeys("123", "x")},
-        {
-            "type": "matching",
-            "key": {"А": "2", "Б": "1"},
-            "left": {"А": "", "Б": ""},
-            "options": dict.fromkeys("123", "x"),
-        },
+        {"type": "matching", "key": {"А": "2", "Б": "1"}, "left": {"А": "", "Б": ""}, "options": dict.fromkeys("123", "x")},
         {"type": "number", "key": "12.5"},
         {"type": "digits", "key": "013"},
         {"type": "text", "key": ("окружность",)},
@@ -231,9 +221,7 @@ def test_what_a_person_typed_is_never_refused() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[" * 100_000, '{"a": 1, "a": 2}', '{"a": NaN}', b"\xff\xfe{}", '{"a": ' + "9" * 5000 + "}"]
-)
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a": 1, "a": 2}', '{"a": NaN}', b"\xff\xfe{}", '{"a": ' + "9" * 5000 + "}"])
 def test_a_text_that_says_two_things_or_nothing_is_refused(text: str | bytes) -> None:
     with pytest.raises(DocumentError):
         parse_answers(text)

@@ -35,21 +35,7 @@ def test_russian_encodings(tmp_path: Path, bank: ItemBank, encoding: str, case: 
 
 
 WORDS = st.sampled_from(
-    (
-        "участник",
-        "школа",
-        "район",
-        "ответ",
-        "город",
-        "село",
-        "№",
-        "мнение",
-        "учитель",
-        "ИВАНОВО",
-        "Тест",
-        "физика",
-        "объём",
-    )
+    ("участник", "школа", "район", "ответ", "город", "село", "№", "мнение", "учитель", "ИВАНОВО", "Тест", "физика", "объём")
 )
 
 
@@ -112,9 +98,7 @@ XML = '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:sp
         ("a.csv", gzip.compress(b"person;M01", mtime=0), "a gzip archive"),
     ],
 )
-def test_other_formats_under_a_wrong_name_are_named(
-    tmp_path: Path, bank: ItemBank, name: str, content: bytes, sentence: str
-) -> None:
+def test_other_formats_under_a_wrong_name_are_named(tmp_path: Path, bank: ItemBank, name: str, content: bytes, sentence: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(cdx.CompetencyDxError, match=sentence):
         load_responses(tmp_path / name, bank=bank)
@@ -134,10 +118,7 @@ def workbook(path: Path, sheets: dict[str, list[list[object]]], hidden: str = ""
 
 HEAD: list[object] = ["person", "M01", "M05"]
 ROWS: list[list[object]] = [[f"p{k}", "4", "2.5"] for k in range(9)]
-FULL: dict[str, list[list[object]]] = {
-    "Видимый": [HEAD, ["a", "3", "2.5"]],
-    "Полный": [HEAD, *ROWS],
-}
+FULL: dict[str, list[list[object]]] = {"Видимый": [HEAD, ["a", "3", "2.5"]], "Полный": [HEAD, *ROWS]}
 
 
 def test_a_hidden_sheet_that_is_fuller_is_told_of(tmp_path: Path, bank: ItemBank) -> None:

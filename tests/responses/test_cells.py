@@ -22,23 +22,7 @@ RUBRIC = [
     {"id": "К1", "title": {"ru": "а"}, "levels": {"0": "", "1": "", "2": ""}},
     {"id": "К2", "title": {"ru": "б"}, "levels": {"0": "", "1": "", "2": ""}},
 ]
-GARBAGE = [
-    "2,1",
-    "'3",
-    "X",
-    "1 / 1",
-    "3 из 5",
-    "5 / 3",
-    "01.02.2026",
-    "1-Feb",
-    "-2",
-    "5",
-    "1,5",
-    "50 %",
-    "зачёт",
-    "1 2 3",
-    "+/-",
-]
+GARBAGE = ["2,1", "'3", "X", "1 / 1", "3 из 5", "5 / 3", "01.02.2026", "1-Feb", "-2", "5", "1,5", "50 %", "зачёт", "1 2 3", "+/-"]
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +108,7 @@ def test_a_file_of_points_of_a_maximum_is_no_file_of_answers(small: ItemBank) ->
     found = read(table, small)
     assert found.scores.tolist() == [[1, 1, 1, 4], [1, 1, 0, 4]] * 10
     wrong = {**table, "G1": ["5 / 5"] * 20}
-    with pytest.raises(
-        ResponsesError, match=r"column G1: 20 of 20 cells cannot be read \('5 / 5'\); expected whole points from 0"
-    ):
+    with pytest.raises(ResponsesError, match=r"column G1: 20 of 20 cells cannot be read \('5 / 5'\); expected whole points from 0"):
         load_responses(wrong, bank=small)
 
 

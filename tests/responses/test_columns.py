@@ -122,10 +122,7 @@ def test_aliases_name_items() -> None:
 
 
 ids = st.lists(
-    st.from_regex(r"[QМBВ]{1,2}[ _.\-/]?[0-9]{1,2}([._\-][0-9AА]{1,2})?", fullmatch=True),
-    min_size=1,
-    max_size=6,
-    unique=True,
+    st.from_regex(r"[QМBВ]{1,2}[ _.\-/]?[0-9]{1,2}([._\-][0-9AА]{1,2})?", fullmatch=True), min_size=1, max_size=6, unique=True
 ).map(lambda names: [n.replace(" ", "_") for n in names])
 
 
@@ -170,11 +167,7 @@ def pieces(text: str) -> list[str]:
     return re.findall(r"\d+|[^\W\d]+", re.sub(r"(?<=[A-Z])[\W_]+(?=[A-Z])", "", text.replace("_", " ")))
 
 
-LONG = {
-    "person": ["a", "a", "b", "b", "c"],
-    "item": ["Q1", "q 2", "Q. 1", "Q2", "Z9"],
-    "answer": ["A", "A", "B", "A", "A"],
-}
+LONG = {"person": ["a", "a", "b", "b", "c"], "item": ["Q1", "q 2", "Q. 1", "Q2", "Z9"], "answer": ["A", "A", "B", "A", "A"]}
 
 
 def test_a_long_table_merges_spellings_and_loses_nobody() -> None:
@@ -207,8 +200,7 @@ TOTAL = [4, 2, 0, 2, 2, 4]
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["Оценка/8,00", "Grade/9.00", "Итог", "Результат", "Общее среднее", "Итоговый балл", "Всего баллов", "Total score"],
+    "name", ["Оценка/8,00", "Grade/9.00", "Итог", "Результат", "Общее среднее", "Итоговый балл", "Всего баллов", "Total score"]
 )
 def test_totals_are_known_by_name(name: str) -> None:
     found = read({"person": list("abcdef"), **SCORES, name: [3, 1, 4, 1, 5, 9]}, None)
@@ -247,12 +239,7 @@ def test_sums_of_parts_and_several_totals_are_seen() -> None:
     table["снова"] = table["всё"]
     assert read(table, None).items == tuple(f"x{k}" for k in range(5))
     even = pd.DataFrame({"x": [1] * 8, "y": [1] * 8, "z": [2] * 8, "w": [0, 1] * 4})
-    assert read(even, None).items == (
-        "x",
-        "y",
-        "z",
-        "w",
-    )  # what everybody has is the sum of what everybody has by chance
+    assert read(even, None).items == ("x", "y", "z", "w")  # what everybody has is the sum of what everybody has by chance
 
 
 @pytest.mark.parametrize(("name", "known"), [("Раздел А", True), ("Балл за часть 1", True), ("Section 2", True), ("v5", False)])
@@ -333,11 +320,7 @@ def test_every_person_and_given_item_is_written() -> None:
     bank = bank_of(["Q1", "Q2"])
     table = {"person": ["a", "b"], "Q1": ["A", ""], "Q2": ["-", ""], "Тип школы": ["лицей", "гимназия"]}
     written = read(table, bank).to_irw()
-    assert written.values.tolist() == [
-        ["a", "Q1", 1, "лицей"],
-        ["a", "Q2", pd.NA, "лицей"],
-        ["b", "Q1", pd.NA, "гимназия"],
-    ]
+    assert written.values.tolist() == [["a", "Q1", 1, "лицей"], ["a", "Q2", pd.NA, "лицей"], ["b", "Q1", pd.NA, "гимназия"]]
     assert list(written)[3] == "cov_Тип_школы"
 
 
@@ -357,11 +340,7 @@ def test_lists_in_cells_are_sets_of_options(bank: ItemBank, tmp_path: Path) -> N
         assert found.items == ("M01", "M02")
         assert found.scores.tolist() == [[1, 2], [0, 2], [1, 0], [1, 0]]
         assert found.reasons[:, 1].tolist() == [0, 0, 0, Reason.NOT_ADMINISTERED]
-    words = {
-        "person": ["a", "b"],
-        "M02": [["вариант 1", "вариант 3"], ["вариант 5"]],
-        "M03": [{"А": "3", "Б": "1"}, ["3", "1"]],
-    }
+    words = {"person": ["a", "b"], "M02": [["вариант 1", "вариант 3"], ["вариант 5"]], "M03": [{"А": "3", "Б": "1"}, ["3", "1"]]}
     assert read(words, bank).scores.tolist() == [[2, 1], [0, 1]]
 
 

@@ -119,18 +119,7 @@ def test_tables(tmp_path: Path) -> None:
         cdx.load_responses(np.broadcast_to(np.int8(1), (1_000_000, 1000)))
 
 
-PATTERNS = [
-    "(a+)+b",
-    "(a|a)*b",
-    "(a?){30}a{30}",
-    "a*a*a*b",
-    r"(a)\1",
-    "(?=a)a",
-    "(?:a|a)" * 30,
-    "a?" * 30,
-    "([a-z]+)*",
-    "(?i:a)",
-]
+PATTERNS = ["(a+)+b", "(a|a)*b", "(a?){30}a{30}", "a*a*a*b", r"(a)\1", "(?=a)a", "(?:a|a)" * 30, "a?" * 30, "([a-z]+)*", "(?i:a)"]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -176,15 +165,7 @@ def test_what_is_no_file_or_cannot_be_opened(tmp_path: Path, name: str) -> None:
 def test_damaged_files_are_one_sentence(tmp_path: Path, name: str) -> None:
     rng = np.random.default_rng(1)
     whole = {"x.xlsx": workbook(tmp_path / "x.xlsx", '<row r="1"><c r="A1"><v>1</v></c></row>').read_bytes()}
-    heads = [
-        b"",
-        b"PK\x03\x04",
-        b"\xff\xfe",
-        b"PAR1",
-        b"\x1f\x8b",
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        whole["x.xlsx"][:700],
-    ]
+    heads = [b"", b"PK\x03\x04", b"\xff\xfe", b"PAR1", b"\x1f\x8b", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", whole["x.xlsx"][:700]]
     for head in heads:
         for size in (0, 3, 500):
             (tmp_path / name).write_bytes(head + rng.bytes(size))

@@ -138,10 +138,7 @@ def test_unknown_items_and_background(bank: ItemBank) -> None:
     with pytest.warns(CompetencyDxWarning, match="were not used: M99"):
         found = load_responses(records, bank=bank)
     assert finding(found, "unknown_items").scope == ("M99",)
-    assert {k: v.tolist() for k, v in found.background.items()} == {
-        "школа": ["ш1", "ш2", ""],
-        "комментарий": ["x", "y", "z"],
-    }
+    assert {k: v.tolist() for k, v in found.background.items()} == {"школа": ["ш1", "ш2", ""], "комментарий": ["x", "y", "z"]}
 
 
 def test_look_alike_headers_are_matched_and_said(bank: ItemBank) -> None:
@@ -202,11 +199,7 @@ def test_five_places_are_named_and_the_rest_counted(bank: ItemBank) -> None:
     ],
 )
 def test_tokens_have_their_reasons(bank: ItemBank, token: str, reason: int) -> None:
-    plan = Layout(
-        missing_tokens={"Нету": "omitted"},
-        missing_codes={"*": {"88": "omitted"}, "M01": {"88": "not_reached"}},
-        cells="raw",
-    )
+    plan = Layout(missing_tokens={"Нету": "omitted"}, missing_codes={"*": {"88": "omitted"}, "M01": {"88": "not_reached"}}, cells="raw")
     table = {"person": ["a", "b"], "M01": [token, "3"], "M05": ["2.5", "88"]}
     if reason == INV:
         with pytest.warns(CompetencyDxWarning):
@@ -245,12 +238,7 @@ def test_blanks_by_form(bank: ItemBank) -> None:
     }
     found = load_responses(table, bank=bank)
     assert found.items == ("M01", "M02", "M03", "M05", "M06", "M07")
-    assert found.reasons.tolist() == [
-        [A, OM, A, NR, NA, NA],
-        [OM, NA, A, NA, A, A],
-        [A, NA, OM, NA, OM, NR],
-        [OM, OM, A, NR, NA, NA],
-    ]
+    assert found.reasons.tolist() == [[A, OM, A, NR, NA, NA], [OM, NA, A, NA, A, A], [A, NA, OM, NA, OM, NR], [OM, OM, A, NR, NA, NA]]
     assert found.background["Вариант"].tolist() == ["A", "B", "B", "A"]
 
 
@@ -314,11 +302,7 @@ def test_long_without_a_bank() -> None:
     assert found.background["город"].tolist() == ["г", "г"]
 
 
-LONG_TWICE: dict[str, list[Any]] = {
-    "person": ["a", "b", "a", "a", "a"],
-    "item": ["x", "x", "x", "y", "x"],
-    "score": [1, 0, 2, 1, 0],
-}
+LONG_TWICE: dict[str, list[Any]] = {"person": ["a", "b", "a", "a", "a"], "item": ["x", "x", "x", "y", "x"], "score": [1, 0, 2, 1, 0]}
 
 
 @pytest.mark.parametrize(("policy", "x"), [("first", 1), ("last", 0), ("best", 2)])

@@ -13,21 +13,13 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("  Ёлка\u00a0 —  «да» ", 'Ёлка - "да"'),
-        ("a\u200bb", "ab"),
-        ("5\u22123", "5-3"),
-        ("и\u0306", "й"),
-    ],
+    ("text", "expected"), [("  Ёлка\u00a0 —  «да» ", 'Ёлка - "да"'), ("a\u200bb", "ab"), ("5\u22123", "5-3"), ("и\u0306", "й")]
 )
 def test_tidy(text: str, expected: str) -> None:
     assert tidy(text) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [("«Ёлка».", "елка"), ("Да!", "да"), ("XIV в.", "xiv в"), ("—", "-"), (" ... ", "")]
-)
+@pytest.mark.parametrize(("text", "expected"), [("«Ёлка».", "елка"), ("Да!", "да"), ("XIV в.", "xiv в"), ("—", "-"), (" ... ", "")])
 def test_fold_text(text: str, expected: str) -> None:
     assert fold_text(text) == expected
 
@@ -40,8 +32,7 @@ def test_look_alike_letters_are_one_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [("PersonID", "person id"), ("педагог_код", "педагог код"), ("ФИО участника:", "фио участника")],
+    ("text", "expected"), [("PersonID", "person id"), ("педагог_код", "педагог код"), ("ФИО участника:", "фио участника")]
 )
 def test_header_form(text: str, expected: str) -> None:
     assert header_form(text) == expected

@@ -145,11 +145,7 @@ def test_texts_of_answers_and_headings_are_nowhere(tmp_path: Path) -> None:
     bank = cdx.load_bank("mathematics")
     text, choice = (next(i for i in bank.items if i.type == kind) for kind in ("number", "single"))
     n = len(ANSWERS)
-    table = {
-        "код": [f"т-{k}" for k in range(n + 6)],
-        choice.id: [*choice.options][:1] * 6 + ANSWERS,
-        text.id: ["1"] * 6 + ANSWERS,
-    }
+    table = {"код": [f"т-{k}" for k in range(n + 6)], choice.id: [*choice.options][:1] * 6 + ANSWERS, text.id: ["1"] * 6 + ANSWERS}
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         found = load_responses(table, bank=bank, layout=Layout(cells="raw", unreadable="leave_out"))

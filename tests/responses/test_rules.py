@@ -36,18 +36,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
         "single",
         {"options": FOUR, "key": "3"},
         {"3": 1, " 3 ": 1, "3)": 1, "(3)": 1, "3.": 1, "слово 3": 1, "Слово  3.": 1, "3) слово 3": 1}
-        | {
-            "2": 0,
-            "слово 4": 0,
-            "13": 0,
-            "3; 4": 0,
-            "7": BAD,
-            "0": BAD,
-            "33": BAD,
-            "3 или 4": BAD,
-            "?": BAD,
-            "3) слово 4": BAD,
-        },
+        | {"2": 0, "слово 4": 0, "13": 0, "3; 4": 0, "7": BAD, "0": BAD, "33": BAD, "3 или 4": BAD, "?": BAD, "3) слово 4": BAD},
     ),
     "single look-alikes": (
         "single",
@@ -83,11 +72,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
         {"options": LETTERS, "key": ["А", "Б"]},
         {"AБ": 1, "а, б": 1, "синий, белый, чистый": 1, "Белый, чистый; синий": 1, "красный": 0, "синий, зелёный": BAD},
     ),
-    "multiple many options": (
-        "multiple",
-        {"options": TWELVE, "key": ["1", "2"]},
-        {"1,2": 1, "2 1": 1, "12": 0, "112": BAD, "1 12": 0},
-    ),
+    "multiple many options": ("multiple", {"options": TWELVE, "key": ["1", "2"]}, {"1,2": 1, "2 1": 1, "12": 0, "112": BAD, "1 12": 0}),
     "multiple one error": (
         "multiple",
         {"options": FIVE, "key": ["1", "3", "4"], "scoring": ONE_ERROR},
@@ -181,15 +166,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
         {"rubric": RUBRIC},
         {"2;1": 3, "2 1": 3, "2/1": 3, "К1=2; К2=1": 3, "K1=2, K2=0": 2, "к2:1 к1:1": 2, "3": 3, "0": 0, "3.0": 3}
         | {"1;2": BAD, "4": BAD, "2.5": BAD, "2,1": BAD, "К1=2": BAD, "К3=1; К1=0; К2=0": BAD, "2;1;0": BAD, "-1": BAD}
-        | {
-            "2 / 3": 2,
-            "3 из 3": 3,
-            "К1=1 / 2; К2=1 из 1": 2,
-            "2 / 4": BAD,
-            "1 / 1": BAD,
-            "К1=2,1; К2=0": BAD,
-            "12:30": BAD,
-        },
+        | {"2 / 3": 2, "3 из 3": 3, "К1=1 / 2; К2=1 из 1": 2, "2 / 4": BAD, "1 / 1": BAD, "К1=2,1; К2=0": BAD, "12:30": BAD},
     ),
     "open map": (
         "open",
@@ -201,11 +178,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
         {"key": "0.80 ± 0.05", "answer_format": "uncertainty"},
         {"0,80 ± 0,05": 1, "(0,8 +- 0,05)": 1, "0,80 ± 0,5": 0, "0,8": 0, "080005": 0, "около 1": BAD, "0,8 0,05": BAD},
     ),
-    "range": (
-        "number",
-        {"key": "10–12", "answer_format": "range"},
-        {"12-10": 1, "10…12": 1, "10": 0, "10–13": 0, "x": BAD},
-    ),
+    "range": ("number", {"key": "10–12", "answer_format": "range"}, {"12-10": 1, "10…12": 1, "10": 0, "10–13": 0, "x": BAD}),
     "given": (
         "scored",
         {"scoring": {"rule": "given", "points": 3}},

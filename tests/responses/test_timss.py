@@ -21,10 +21,7 @@ DATA = Path(__file__).parents[2].parent / "shared" / "reference" / "data" / "tim
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"reference data are not at {DATA}")
 
-MISSING = Layout(
-    person="idstud",
-    missing_codes={"*": {"9": "omitted", "99": "omitted", "6": "not_reached", "96": "not_reached"}},
-)
+MISSING = Layout(person="idstud", missing_codes={"*": {"9": "omitted", "99": "omitted", "6": "not_reached", "96": "not_reached"}})
 
 
 def _definition(row: dict[str, str], make_item: Callable[..., Item]) -> Item:

@@ -144,11 +144,7 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "scores": lambda: cdx.score(responses(), bank()),
     "scores_several": lambda: cdx.score(cdx.load_responses(answers()).select(persons=["1", "2", "3"]), two()),
     "plausible_values": lambda: cdx.plausible_values(
-        responses(),
-        bank(),
-        n=2,
-        rng=np.random.default_rng(7),
-        conditioning=pd.DataFrame({"x": np.arange(5.0)}, index=list("12345")),
+        responses(), bank(), n=2, rng=np.random.default_rng(7), conditioning=pd.DataFrame({"x": np.arange(5.0)}, index=list("12345"))
     ),
     "pooled": lambda: cdx.scoring.pool([[1.0, 2.0], [1.2, 2.1], [0.9, 2.2]], [[0.1, 0.1], [0.2, 0.2], [0.1, 0.1]]),
     "reliability": lambda: _thin(cdx.reliability(bank(), responses=responses())),

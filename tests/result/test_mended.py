@@ -12,14 +12,7 @@ import pandas as pd
 import pytest
 
 import competency_dx as cdx
-from competency_dx.errors import (
-    BankError,
-    CompetencyDxError,
-    ConvergenceError,
-    DiagnosisError,
-    DocumentError,
-    ScoringError,
-)
+from competency_dx.errors import BankError, CompetencyDxError, ConvergenceError, DiagnosisError, DocumentError, ScoringError
 
 MATHEMATICS = cdx.load_bank("mathematics")
 

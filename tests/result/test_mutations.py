@@ -76,11 +76,7 @@ def mutated(document: Any, rng: random.Random) -> str:
         if what == 0:
             holder.pop(rng.choice(list(holder)) if isinstance(holder, dict) else rng.randrange(len(holder)))
         elif what == 1 and isinstance(holder, list):
-            changes: list[Callable[[], Any]] = [
-                holder.reverse,
-                partial(rng.shuffle, holder),
-                partial(holder.append, holder[0]),
-            ]
+            changes: list[Callable[[], Any]] = [holder.reverse, partial(rng.shuffle, holder), partial(holder.append, holder[0])]
             rng.choice(changes)()
         elif what == 2 and isinstance(holder, dict):
             name, other_name = rng.choice(list(holder)), rng.choice(list(holder))
@@ -103,9 +99,7 @@ def mutated(document: Any, rng: random.Random) -> str:
     text = json.dumps(document)
     if rng.random() < 0.02:
         at = rng.randrange(len(text))
-        text = rng.choice(
-            [text[:at], text[:at] + text[at + 1 :], text[:at] + "NaN" + text[at:], text.replace("{", '{"kind":1,', 1)]
-        )
+        text = rng.choice([text[:at], text[:at] + text[at + 1 :], text[:at] + "NaN" + text[at:], text.replace("{", '{"kind":1,', 1)])
     return text
 
 

@@ -34,12 +34,7 @@ def record(item: str, a: float, b: Sequence[float], *, model: str = "GPCM", se: 
 def bank_of(make_bank: MakeBank, records: Sequence[ParameterRecord], population: BankPopulation | None = None) -> ItemBank:
     items = [
         Item.model_validate(
-            {
-                "id": r.item,
-                "type": "scored",
-                "scoring": {"rule": "given", "points": len(r.b)},
-                "competencies": {"S.1.1": 1},
-            }
+            {"id": r.item, "type": "scored", "scoring": {"rule": "given", "points": len(r.b)}, "competencies": {"S.1.1": 1}}
         )
         for r in records
     ]
@@ -185,8 +180,7 @@ def test_carried_item_errors_widen_the_errors_of_persons(make_bank: MakeBank) ->
     rows = pd.DataFrame({"x": [1, 0, 1], "y": [1, 0, 2], "z": [2, 1, 0], "w": [0, 1, 1]})
     sure = bank_of(make_bank, RECORDS)
     judged = bank_of(
-        make_bank,
-        [r.model_copy(update={"se_a": 0.3, "se_b": (0.6,) * len(r.b), "status": "provisional"}) for r in RECORDS],
+        make_bank, [r.model_copy(update={"se_a": 0.3, "se_b": (0.6,) * len(r.b), "status": "provisional"}) for r in RECORDS]
     )
     for method in EVERY:
         assert (cdx.score(rows, judged, method=method).se > cdx.score(rows, sure, method=method).se).all()

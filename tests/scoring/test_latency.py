@@ -35,12 +35,7 @@ def bank(make_bank: MakeBank) -> ItemBank:
     ]
     items = [
         Item.model_validate(
-            {
-                "id": r.item,
-                "type": "scored",
-                "scoring": {"rule": "given", "points": len(r.b)},
-                "competencies": {"S.1.1": 1},
-            }
+            {"id": r.item, "type": "scored", "scoring": {"rule": "given", "points": len(r.b)}, "competencies": {"S.1.1": 1}}
         )
         for r in records
     ]
@@ -96,9 +91,7 @@ def test_every_form_of_one_persons_answers_has_the_same_digits(
 
 
 @pytest.mark.parametrize(
-    "cells",
-    [{"i0": 1, "i3": 0}, {"i0": True, "i3": False}, {"i0": 1.0, "i3": np.float32(0)}, {"i0": "1", "i3": "0"}],
-    ids=str,
+    "cells", [{"i0": 1, "i3": 0}, {"i0": True, "i3": False}, {"i0": 1.0, "i3": np.float32(0)}, {"i0": "1", "i3": "0"}], ids=str
 )
 def test_numbers_of_any_kind_are_the_same_points(calibration: cdx.Calibration, cells: dict[str, object]) -> None:
     expected = cdx.score([{"i0": 1, "i3": 0}], calibration)

@@ -43,9 +43,7 @@ def small_problem(seed: int, persons: int = 40) -> mixture.MixtureProblem:
         who = np.flatnonzero(rng.random(persons) < 0.8)
         chosen[who, 3 * i + rng.integers(0, 3, len(who))] = 1
     choices = mixture.Choices(np.eye(9), marks, np.array([0, 3, 6]), csr_array(chosen))
-    return mixture.MixtureProblem(
-        choices, mixture.AbilityWeights(z, weights), mixture.MixturePriors(np.zeros(24), np.full(24, 1.5))
-    )
+    return mixture.MixtureProblem(choices, mixture.AbilityWeights(z, weights), mixture.MixturePriors(np.zeros(24), np.full(24, 1.5)))
 
 
 def naive_person(problem: mixture.MixtureProblem, psi: np.ndarray, p: int) -> np.ndarray:
@@ -63,9 +61,7 @@ def naive_person(problem: mixture.MixtureProblem, psi: np.ndarray, p: int) -> np
                 factor *= share if held[m] else 1 - share
             for first in (0, 3, 6):
                 utility = [
-                    math.exp(
-                        of.base[n] + of.trend[n] * point + sum(of.strength[m] * held[m] * choices.marks[n, m] for m in range(2))
-                    )
+                    math.exp(of.base[n] + of.trend[n] * point + sum(of.strength[m] * held[m] * choices.marks[n, m] for m in range(2)))
                     for n in range(first, first + 3)
                 ]
                 for k in range(3):
@@ -230,9 +226,7 @@ def recovered(make_bank: MakeBank, quiet: Quiet) -> list[tuple[Truth, Misconcept
     return out
 
 
-def test_parameters_are_recovered_within_their_errors(
-    recovered: list[tuple[Truth, MisconceptionEvidence]],
-) -> None:
+def test_parameters_are_recovered_within_their_errors(recovered: list[tuple[Truth, MisconceptionEvidence]]) -> None:
     z = []
     for truth, found in recovered:
         p = found.parameters
@@ -383,9 +377,7 @@ def test_result_is_frozen_and_comes_back_from_json(shown: tuple[Truth, Misconcep
         assert found.plot(kind).axes[0].has_data()
 
 
-def test_the_same_data_give_the_same_bytes_and_order_does_not_matter(
-    shown: tuple[Truth, MisconceptionEvidence], quiet: Quiet
-) -> None:
+def test_the_same_data_give_the_same_bytes_and_order_does_not_matter(shown: tuple[Truth, MisconceptionEvidence], quiet: Quiet) -> None:
     truth, found = shown
     rng = np.random.default_rng(1)
     order = rng.permutation(300)

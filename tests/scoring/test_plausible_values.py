@@ -35,9 +35,7 @@ def bank_with(make_bank: MakeBank, I: int, population: BankPopulation | None = N
         for k in range(I)
     ]
     items = [
-        Item.model_validate(
-            {"id": r.item, "type": "scored", "scoring": {"rule": "given", "points": 1}, "competencies": {"S.1.1": 1}}
-        )
+        Item.model_validate({"id": r.item, "type": "scored", "scoring": {"rule": "given", "points": 1}, "competencies": {"S.1.1": 1}})
         for r in records
     ]
     return make_bank(items, records, population=population or BankPopulation())
@@ -130,10 +128,7 @@ def test_one_stage_regression_is_the_maximum_of_the_marginal_likelihood(bank: It
     se = np.sqrt(np.diagonal(model.covariance))
     np.testing.assert_allclose(slope / (2 * h) * se, 0, atol=1e-4)  # gradient in units of 1 / SE
     hessian = [
-        [
-            sum(s * t * log_likelihood(here + s * a + t * b, bank, one) for s in (-1, 1) for t in (-1, 1)) / (4 * h * h)
-            for b in steps
-        ]
+        [sum(s * t * log_likelihood(here + s * a + t * b, bank, one) for s in (-1, 1) for t in (-1, 1)) / (4 * h * h) for b in steps]
         for a in steps
     ]
     np.testing.assert_allclose(np.linalg.inv(-np.array(hessian)), model.covariance, rtol=2e-3, atol=1e-6)
@@ -317,12 +312,7 @@ def test_pooling_without_disagreement_is_the_single_analysis() -> None:
     assert Pooled.from_json(found.to_json()).to_json() == found.to_json()
 
 
-@given(
-    q=st.lists(st.floats(-5, 5), min_size=2, max_size=12),
-    u=st.floats(0.01, 4.0),
-    df=st.floats(3, 1e6),
-    scale=st.floats(0.1, 10),
-)
+@given(q=st.lists(st.floats(-5, 5), min_size=2, max_size=12), u=st.floats(0.01, 4.0), df=st.floats(3, 1e6), scale=st.floats(0.1, 10))
 def test_pooling_properties(q: list[float], u: float, df: float, scale: float) -> None:
     """Total variance is at least the sampling variance, df at most that of one analysis; units carry through."""
     found = pool(q, [u] * len(q), df=df)

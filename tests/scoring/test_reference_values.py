@@ -38,9 +38,7 @@ def assert_same_scores(found: cdx.Scores, expected: dict[str, list[float | None]
 @pytest.mark.parametrize("method", list(METHODS))
 @pytest.mark.parametrize("model", ["Rasch", "2PL"])
 @pytest.mark.parametrize("name", ["lsat6", "lsat7"])
-def test_lsat_scores_agree_with_mirt(
-    name: str, model: str, method: str, lsat: Data, fitted: Fitted, reference: Reference
-) -> None:
+def test_lsat_scores_agree_with_mirt(name: str, model: str, method: str, lsat: Data, fitted: Fitted, reference: Reference) -> None:
     expected = reference(name)[model]
     found = cdx.score(lsat(name), fitted(name, model), method=METHODS[method])
     assert_same_scores(found, expected["scores"][method], with_se=method != "WLE")
@@ -50,9 +48,7 @@ def test_lsat_scores_agree_with_mirt(
 
 @pytest.mark.parametrize("method", list(METHODS))
 @pytest.mark.parametrize("model", ["2PL", "PCM", "GPCM", "GRM"])
-def test_verbagg_scores_agree_with_mirt(
-    model: str, method: str, verbagg: pd.DataFrame, fitted: Fitted, reference: Reference
-) -> None:
+def test_verbagg_scores_agree_with_mirt(model: str, method: str, verbagg: pd.DataFrame, fitted: Fitted, reference: Reference) -> None:
     data = (verbagg > 0).astype(int) if model == "2PL" else verbagg
     found = cdx.score(data.head(SHOWN), fitted("verbagg", model), method=METHODS[method])
     assert_same_scores(found, reference("verbagg")[model]["scores"][method], with_se=method != "WLE")

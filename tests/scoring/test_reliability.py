@@ -44,12 +44,7 @@ CASES = [
 def bank_of(make_bank: MakeBank, records: list[ParameterRecord], variance: float = 1.0) -> ItemBank:
     items = [
         Item.model_validate(
-            {
-                "id": r.item,
-                "type": "scored",
-                "scoring": {"rule": "given", "points": len(r.b)},
-                "competencies": {"S.1.1": 1},
-            }
+            {"id": r.item, "type": "scored", "scoring": {"rule": "given", "points": len(r.b)}, "competencies": {"S.1.1": 1}}
         )
         for r in records
     ]
@@ -97,18 +92,14 @@ def test_guessing_costs_information_as_in_mirt(make_bank: MakeBank, shared: Shar
 
 
 @pytest.mark.parametrize(("name", "model"), CASES, ids=str)
-def test_information_and_marginal_reliability_agree_with_mirt(
-    name: str, model: str, make_bank: MakeBank, shared: SharedFile
-) -> None:
+def test_information_and_marginal_reliability_agree_with_mirt(name: str, model: str, make_bank: MakeBank, shared: SharedFile) -> None:
     """mirt's marginal_rxx is E[I / (I + σ²)] over N(0, 1): ours where σ² = 1, another thing where it is not."""
     expected = mirt_result(shared, name, model)
     bank = mirt_bank(make_bank, expected, kind(model))
     found = reliability(bank)
     theirs = expected["testinfo"]
     np.testing.assert_allclose(
-        score_information(bank_parameters(bank), np.array(theirs["theta"], dtype=float)).sum(axis=0),
-        theirs["info"],
-        rtol=DIGITS,
+        score_information(bank_parameters(bank), np.array(theirs["theta"], dtype=float)).sum(axis=0), theirs["info"], rtol=DIGITS
     )
     curve = CubicSpline(found.theta, found.test_information)(theirs["theta"])
     np.testing.assert_allclose(curve, theirs["info"], rtol=1e-4)
@@ -227,9 +218,7 @@ def of_several(*, within: bool) -> ItemParameters:
         intercepts=np.stack([np.zeros(24), np.linspace(-1.5, 1.5, 24)], axis=1),
         extras=np.zeros((24, 0)),
         covariance=np.zeros((24, 3, 3)),
-        population=NormalPopulation(
-            dimensions=("x", "y"), mean=np.array([0.2, -0.3]), covariance=np.array([[1.0, 0.7], [0.7, 1.4]])
-        ),
+        population=NormalPopulation(dimensions=("x", "y"), mean=np.array([0.2, -0.3]), covariance=np.array([[1.0, 0.7], [0.7, 1.4]])),
     )
 
 

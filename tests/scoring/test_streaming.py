@@ -37,12 +37,7 @@ def bank(make_bank: MakeBank) -> ItemBank:
     ]
     items = [
         Item.model_validate(
-            {
-                "id": r.item,
-                "type": "scored",
-                "scoring": {"rule": "given", "points": len(r.b)},
-                "competencies": {"S.1.1": 1},
-            }
+            {"id": r.item, "type": "scored", "scoring": {"rule": "given", "points": len(r.b)}, "competencies": {"S.1.1": 1}}
         )
         for r in records
     ]
@@ -115,9 +110,7 @@ def test_a_calibration_takes_its_items_and_leaves_other_columns(
 
 def test_raw_answers_are_scored_with_the_keys_of_the_bank(make_bank: MakeBank, tmp_path: Path) -> None:
     """The first block shows that the cells are answers; further blocks hold 0 and 1 alone, which might be points."""
-    items = [
-        Item.model_validate({"id": f"q{k}", "type": "number", "key": str(k), "competencies": {"S.1.1": 1}}) for k in range(6)
-    ]
+    items = [Item.model_validate({"id": f"q{k}", "type": "number", "key": str(k), "competencies": {"S.1.1": 1}}) for k in range(6)]
     records = [ParameterRecord(item=i.id, model="2PL", a=1.0, b=(0.3 * k,), status="calibrated") for k, i in enumerate(items)]
     bank = make_bank(items, records)
     rng = np.random.default_rng(5)

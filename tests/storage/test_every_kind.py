@@ -183,18 +183,7 @@ elif task == "race":
 print("done")
 """
 
-KINDS = [
-    "bank",
-    "bank with a framework",
-    "registry",
-    "report",
-    "aggregates",
-    "result",
-    "workbook",
-    "lines",
-    "scores",
-    "profiles",
-]
+KINDS = ["bank", "bank with a framework", "registry", "report", "aggregates", "result", "workbook", "lines", "scores", "profiles"]
 
 
 def some(kinds: list[str], ordinary: str) -> list[object]:

@@ -15,15 +15,7 @@ from competency_dx.bank import ItemBank
 from competency_dx.competencies import R201, DeficitRule, Plan, Standards, leaf_outlook, plan_of
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.errors import DiagnosisError
-from competency_dx.models import (
-    ItemParameters,
-    abilities,
-    bank_parameters,
-    curve_information,
-    expected_scores,
-    measuring,
-    simulate,
-)
+from competency_dx.models import ItemParameters, abilities, bank_parameters, curve_information, expected_scores, measuring, simulate
 from competency_dx.persons import uncertain_items
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Reason, Responses

@@ -22,12 +22,7 @@ PASSAGE = 200  # characters of a first paragraph that make it a passage several 
 
 
 def next_items(
-    profiles: DeficitProfiles,
-    bank: ItemBank,
-    *,
-    n: int = 12,
-    form: FormKind = "person",
-    competencies: Sequence[str] | None = None,
+    profiles: DeficitProfiles, bank: ItemBank, *, n: int = 12, form: FormKind = "person", competencies: Sequence[str] | None = None
 ) -> NextItems:
     """Choose the items whose answers are expected to decide most of what the diagnosis leaves open.
 

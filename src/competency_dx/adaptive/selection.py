@@ -99,9 +99,7 @@ class Problem(NamedTuple):
     def rows(self, persons: Ints) -> Problem:
         """Return the problem of some of the persons."""
         outlook = LeafOutlook(*(column[persons] for column in self.outlook))
-        return self._replace(
-            outlook=outlook, answered=self.answered[persons], open=self.open[persons], allowed=self.allowed[persons]
-        )
+        return self._replace(outlook=outlook, answered=self.answered[persons], open=self.open[persons], allowed=self.allowed[persons])
 
     def within_reach(self) -> Problem:
         """Return the problem without the leaves for which the items of the bank cannot do enough, were they all asked."""

@@ -10,17 +10,7 @@ from competency_dx.bank.item_content import FamilyMember, Review, SampleAnswer, 
 from competency_dx.bank.parameter_record import ParameterRecord
 from competency_dx.bank.population import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation
 from competency_dx.bank.registry import BankIndex, BankRegistry
-from competency_dx.bank.scoring_rule import (
-    CodeMap,
-    Exact,
-    Given,
-    OneError,
-    PerElement,
-    Rubric,
-    ScoringRule,
-    Synonyms,
-    Tolerance,
-)
+from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
 from competency_dx.bank.workbook import load_bank_workbook, save_bank_template, save_bank_workbook
 
 __all__ = [

@@ -5,15 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from competency_dx.bank.bank_file import (
-    BankDocument,
-    ItemsDocument,
-    locate,
-    read_text,
-    read_yaml,
-    shipped_banks,
-    shipped_frameworks,
-)
+from competency_dx.bank.bank_file import BankDocument, ItemsDocument, locate, read_text, read_yaml, shipped_banks, shipped_frameworks
 from competency_dx.bank.document import parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item_bank import ItemBank

@@ -37,11 +37,7 @@ def _check_codes(bank: ItemBank) -> Iterator[BankError]:
         yield BankError("bank.subject_retired", instead=", ".join(instead), **named)
     if (reference.id, reference.version) != (framework.id, framework.version):
         yield BankError(
-            "bank.framework_version",
-            reference=reference.id,
-            version=reference.version,
-            id=framework.id,
-            version2=framework.version,
+            "bank.framework_version", reference=reference.id, version=reference.version, id=framework.id, version2=framework.version
         )
     for k, item in enumerate(bank.items):
         if stray := [c for c in item.competencies if c not in framework]:

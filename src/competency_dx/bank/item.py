@@ -9,17 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.item_content import FamilyMember, Review, SampleAnswer, Stimulus
-from competency_dx.bank.scoring_rule import (
-    CodeMap,
-    Exact,
-    Given,
-    OneError,
-    PerElement,
-    Rubric,
-    ScoringRule,
-    Synonyms,
-    Tolerance,
-)
+from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
 from competency_dx.errors import BankError, phrase
 
 ItemType = Literal["single", "multiple", "matching", "ordering", "number", "digits", "text", "open", "scored"]

@@ -12,8 +12,7 @@ from competency_dx.bank.document import Document, Text
 from competency_dx.errors import BankError
 
 _ACTIVE = re.compile(
-    r"<[!?]|<\s*(?:script|foreignObject|iframe|image|use|a)\b|\son\w+\s*=|href|url\(\s*['\"]?(?!#)|@import",
-    re.IGNORECASE,
+    r"<[!?]|<\s*(?:script|foreignObject|iframe|image|use|a)\b|\son\w+\s*=|href|url\(\s*['\"]?(?!#)|@import", re.IGNORECASE
 )
 """What a picture may not have: declarations, scripts, links, files from elsewhere."""
 

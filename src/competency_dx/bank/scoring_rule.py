@@ -112,6 +112,4 @@ class Given(Document):
     points: int = Field(default=1, ge=1)
 
 
-ScoringRule = Annotated[
-    Exact | PerElement | OneError | Tolerance | Synonyms | CodeMap | Rubric | Given, Field(discriminator="rule")
-]
+ScoringRule = Annotated[Exact | PerElement | OneError | Tolerance | Synonyms | CodeMap | Rubric | Given, Field(discriminator="rule")]

@@ -13,9 +13,7 @@ from competency_dx.models import NormalPopulation
 HIGHEST = 0.99  # of a correlation in a bank
 
 
-def population_for_bank(
-    population: NormalPopulation, table: ParameterTable, covariance: Floats, n: int, group: str
-) -> BankPopulation:
+def population_for_bank(population: NormalPopulation, table: ParameterTable, covariance: Floats, n: int, group: str) -> BankPopulation:
     """Return the population of the reference group; of one competency without leaves.
 
     Errors of means and SDs are those of drawing `n` persons, or those estimated where they are larger.
@@ -41,9 +39,7 @@ def population_for_bank(
     return BankPopulation(
         mean=float(mean.mean()),
         variance=float(np.diag(V).mean()),
-        leaves={
-            code: LeafPopulation(mean=float(m), sd=float(s)) for code, m, s in zip(population.dimensions, mean, sd, strict=True)
-        },
+        leaves={code: LeafPopulation(mean=float(m), sd=float(s)) for code, m, s in zip(population.dimensions, mean, sd, strict=True)},
         correlations=CorrelationMatrix(
             leaves=population.dimensions,
             values=tuple(r[lower].tolist()),

@@ -15,15 +15,7 @@ from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choice import Scene, likelihood_of
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import Exploratory
-from competency_dx.calibration.item_setup import (
-    anchored,
-    by_option,
-    families_of,
-    highest_scores,
-    left_out,
-    loadings,
-    refuse,
-)
+from competency_dx.calibration.item_setup import anchored, by_option, families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.report import assembled, unfinished
 from competency_dx.calibration.sample import Sample, sample_of, sandwich
 from competency_dx.engine import Fit, Known, Marginal, Priors, category_counts, fit_histogram, within_bounds

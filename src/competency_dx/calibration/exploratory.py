@@ -21,15 +21,7 @@ from scipy.linalg import qr
 from competency_dx.arrays import Bools, Codes, Floats, value
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.display import Chart, Series, result_words
-from competency_dx.engine import (
-    Items,
-    Marginal,
-    PriorTerms,
-    holding,
-    orthogonal,
-    populations_of,
-    product_grid_likelihood,
-)
+from competency_dx.engine import Items, Marginal, PriorTerms, holding, orthogonal, populations_of, product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again

@@ -103,13 +103,7 @@ def girth_family(families: Sequence[str]) -> str:
 
 
 def girth_estimates(
-    codes: Codes,
-    observed: Bools,
-    n_categories: Ints,
-    family: str,
-    *,
-    items: Sequence[str] = (),
-    method: Girth = DEFAULT_METHOD,
+    codes: Codes, observed: Bools, n_categories: Ints, family: str, *, items: Sequence[str] = (), method: Girth = DEFAULT_METHOD
 ) -> GirthEstimates:
     """Let girth estimate items of one family.
 

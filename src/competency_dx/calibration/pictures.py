@@ -20,14 +20,7 @@ from competency_dx.display.charts import Cells, Chart, Mark, Series
 from competency_dx.display.wright import WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels import families
-from competency_dx.models import (
-    FAMILIES,
-    ItemParameters,
-    NormalPopulation,
-    expected_scores,
-    log_probabilities,
-    score_information,
-)
+from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, expected_scores, log_probabilities, score_information
 from competency_dx.result import DataFrame, frame
 
 REACH, STEP = 4.0, 0.1  # the scale is shown to 4 logits or population SD on either side
@@ -242,8 +235,7 @@ def _correlations(shown: Shown) -> Chart:
     r = np.where(np.tri(D, k=-1, dtype=bool), V / np.outer(sd, sd), np.nan)
     texts = [
         [
-            number(r[i, j], ".2f", shown.language)
-            + (f"\n± {number(se[i, j], '.2f', shown.language)}" if np.isfinite(se[i, j]) else "")
+            number(r[i, j], ".2f", shown.language) + (f"\n± {number(se[i, j], '.2f', shown.language)}" if np.isfinite(se[i, j]) else "")
             if j < i
             else ""
             for j in range(D)

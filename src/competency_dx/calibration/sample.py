@@ -148,9 +148,7 @@ def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
     if survey.replicates is not None:
         parts = _columns(survey.replicates) if not isinstance(survey.replicates, np.ndarray) else None
         table = (
-            [numbers(data, x, phrase("calibration.what_replicate", name=n)) for n, x in parts.items()]
-            if parts
-            else survey.replicates.T
+            [numbers(data, x, phrase("calibration.what_replicate", name=n)) for n, x in parts.items()] if parts else survey.replicates.T
         )
         replicates = np.stack(list(table), axis=1)
         if len(replicates) != len(weight):
@@ -173,13 +171,7 @@ def _labels(values: list[Any]) -> Ints:
 
 
 def populations_in(
-    sample: Sample,
-    dimensions: tuple[str, ...],
-    *,
-    anchored: Bools,
-    sloped: Bools,
-    linked: bool,
-    correlation_sd: float | None = None,
+    sample: Sample, dimensions: tuple[str, ...], *, anchored: Bools, sloped: Bools, linked: bool, correlation_sd: float | None = None
 ) -> tuple[Populations, Floats]:
     """Return the populations of D competencies and the regressors of persons, (P, R), or (1, R) where they are all the same.
 

@@ -38,11 +38,7 @@ def classify(
 
 
 def calibrate_classes(
-    data: Responses,
-    *,
-    families: Mapping[str, str] | str,
-    q_matrix: DataFrame,
-    method: ClassificationML = DEFAULT_METHOD,
+    data: Responses, *, families: Mapping[str, str] | str, q_matrix: DataFrame, method: ClassificationML = DEFAULT_METHOD
 ) -> ClassCalibration:
     """Calibrate a diagnostic classification model by marginal maximum likelihood.
 

@@ -55,10 +55,7 @@ class ClassificationML:
                 raise CalibrationError("classification.setting", name=name, given=getattr(self, name), choices=get_args(choices))
         if self.starts < 1 or self.max_iterations < 1 or not self.tolerance > 0:
             raise CalibrationError(
-                "classification.settings",
-                starts=self.starts,
-                max_iterations=self.max_iterations,
-                tolerance=self.tolerance,
+                "classification.settings", starts=self.starts, max_iterations=self.max_iterations, tolerance=self.tolerance
             )
 
     def describe(self) -> dict[str, str]:

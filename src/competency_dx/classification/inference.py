@@ -9,12 +9,7 @@ from scipy.special import logit
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.classification.choices import ClassificationML
-from competency_dx.classification.class_calibration import (
-    ClassCalibration,
-    ClassCertificate,
-    ItemClasses,
-    standard_errors,
-)
+from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate, ItemClasses, standard_errors
 from competency_dx.classification.findings import after
 from competency_dx.classification.maximise_classes import ClassFit
 from competency_dx.classification.problem import ClassProblem
@@ -57,11 +52,7 @@ def calibrated(
     items, effects, rows = _items(problem, fit, q, uncertain, n_answers)
     pi = attribute_distributions.profile_probabilities(problem.distribution, fit.state.distribution)
     own, J = _distribution(problem, fit, pi, Y)
-    profiles, mean, estimates = (
-        problem.profiles.astype(np.float64),
-        pi @ problem.profiles,
-        np.concatenate([effects, own]),
-    )
+    profiles, mean, estimates = (problem.profiles.astype(np.float64), pi @ problem.profiles, np.concatenate([effects, own]))
     structural = len(pi) - 1 if problem.distribution.saturated else len(fit.state.distribution)
     size, persons = problem.n_item_parameters + structural, int(problem.persons)
     crowded = [Template("classification.too_many_parameters").of(parameters=size, persons=persons)] if size > persons else []
@@ -74,9 +65,7 @@ def calibrated(
         profile_probabilities=pi,
         prevalence=mean,
         prevalence_se=standard_errors(np.diag(uncertain.through(_prevalence(problem, fit, pi, Y)))),
-        population=NormalPopulation(
-            dimensions=q.attributes, mean=mean, covariance=(profiles.T * pi) @ profiles - np.outer(mean, mean)
-        ),
+        population=NormalPopulation(dimensions=q.attributes, mean=mean, covariance=(profiles.T * pi) @ profiles - np.outer(mean, mean)),
         parameter_names=_names(problem, items, len(estimates)),
         estimates=estimates,
         covariance=uncertain.through(np.concatenate([rows, J])),
@@ -96,10 +85,7 @@ def calibrated(
         findings=(*crowded, *after(problem, fit, items)),
         provenance=provenance(
             "calibrate",
-            {
-                "responses": digest_arrays(np.where(observed, codes, 0), np.packbits(observed)),
-                "q_matrix": digest_arrays(q.entries),
-            },
+            {"responses": digest_arrays(np.where(observed, codes, 0), np.packbits(observed)), "q_matrix": digest_arrays(q.entries)},
             {"model": model, **method.describe(), "standard errors": "observed information (Louis), complete"},
         ),
     )

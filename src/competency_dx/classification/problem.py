@@ -136,10 +136,7 @@ def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str],
     least = LEAST_ATTRIBUTES[method.attribute_distribution]
     if least > A:
         raise CalibrationError(
-            "classification.attribute_distribution",
-            attribute_distribution=method.attribute_distribution,
-            least=least,
-            a=A,
+            "classification.attribute_distribution", attribute_distribution=method.attribute_distribution, least=least, a=A
         )
     needs = prerequisites(q.attributes, method.hierarchy)
     profiles = permissible_profiles(needs, MOST_PROFILES)

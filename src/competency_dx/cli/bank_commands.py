@@ -82,10 +82,7 @@ def template(file: NewBook, *, subject: Annotated[str, declared("subject")] = ""
 
 @bank_app.command("from-xlsx", short_help="Bank out of a workbook")
 def from_xlsx(
-    file: Annotated[Path, declared("bank_workbook")],
-    folder: Annotated[Path, declared("bank_folder")],
-    *,
-    language: LanguageOption = RU,
+    file: Annotated[Path, declared("bank_workbook")], folder: Annotated[Path, declared("bank_folder")], *, language: LanguageOption = RU
 ) -> None:
     """Read the bank of a workbook and write its folder; with faults they are listed by cell and nothing is written."""
     from competency_dx.bank import load_bank_workbook, save_bank

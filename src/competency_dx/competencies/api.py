@@ -96,9 +96,7 @@ def _diagnosed(
     n_items, status, state = _judged(at, matched, made, rule, effortless)
     level, level_probability = levels(at.below, state)
     quality = form_quality(made.moments, matched.observed)
-    evident = (
-        matched.observed | ((rule.missing.omitted == "modelled") & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
-    )
+    evident = matched.observed | ((rule.missing.omitted == "modelled") & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
     diagnosed = Diagnosed(matched, reasons, made, at, state, status)
     found = remarks(diagnosed, from_bank=stated is None, again=partial(_again, diagnosed, rule, population))
     out = DeficitProfiles(
@@ -145,9 +143,7 @@ def _judged(
     return n_items, status, rule.state_index(at.below[:, :, 0], status == REPORTED)
 
 
-def _again(
-    d: Diagnosed, rule: DeficitRule, population: object, some: Ints, treatment: Omissions
-) -> tuple[Floats, NDArray[np.int8]]:
+def _again(d: Diagnosed, rule: DeficitRule, population: object, some: Ints, treatment: Omissions) -> tuple[Floats, NDArray[np.int8]]:
     """Return percent and states of some persons under another treatment of omissions."""
     data = d.matched.data.select(persons=d.matched.persons[some])
     other = replace(rule, missing=replace(rule.missing, omitted=treatment))

@@ -125,11 +125,7 @@ def _started(answers: JointAnswers, made: Plan) -> _Fit:
     departures = np.append(leaf_sd, np.ones(len(central) - leaves))
     prior_sd = (np.array([SHIFT_SD]), departures, np.full(group.shape[1], SPREAD_SD), np.ones(len(directions)))
     return _Fit(
-        answers.populations.mean,
-        np.sqrt(np.diag(central)),
-        group,
-        Pattern(answers.pattern.z, directions),
-        np.concatenate(prior_sd),
+        answers.populations.mean, np.sqrt(np.diag(central)), group, Pattern(answers.pattern.z, directions), np.concatenate(prior_sd)
     )
 
 

@@ -41,9 +41,7 @@ class JointAnswers(NamedTuple):
         return EPPosterior(model=self.model, given=(self.matched.codes, self.matched.observed))
 
 
-def joint_answers(
-    matched: Matched, reasons: Reasons, made: Plan, policy: MissingPolicy, population: object = None
-) -> JointAnswers:
+def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: MissingPolicy, population: object = None) -> JointAnswers:
     """Return the answers of matched persons, with their omissions as answers to items of their own where these are modelled.
 
     `reasons` (P, I) are in the order of the items. The population is that of the plan, or one that was used before and has its

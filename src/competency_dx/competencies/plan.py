@@ -12,24 +12,11 @@ from competency_dx.bank import Item, ItemBank, Text
 from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.form_quality import ItemMoments, item_moments
 from competency_dx.competencies.percent import LeafTables, leaf_tables
-from competency_dx.competencies.population import (
-    LeafPopulations,
-    Pattern,
-    Stated,
-    correlation_pattern,
-    leaf_populations,
-)
+from competency_dx.competencies.population import LeafPopulations, Pattern, Stated, correlation_pattern, leaf_populations
 from competency_dx.competencies.standards import Standards
 from competency_dx.competencies.units import Units, reporting_units
 from competency_dx.kernels.propagation.settled_persons import EvenModel, even_model
-from competency_dx.models import (
-    ItemParameters,
-    NormalPopulation,
-    bank_parameters,
-    informed_scores,
-    measuring,
-    uncertain_scores,
-)
+from competency_dx.models import ItemParameters, NormalPopulation, bank_parameters, informed_scores, measuring, uncertain_scores
 from competency_dx.persons import curves_of, uncertain_items
 
 POINTS = 61  # at least, on ±6 SD

@@ -183,11 +183,7 @@ class DeficitProfiles(Result):
         """Return what a person's profile is made of; the answers are this person's alone."""
         given = np.flatnonzero(self.reasons[p] != Reason.NOT_ADMINISTERED).tolist()
         answers = {self.items[i].item: [int(self.points[p, i]), int(self.reasons[p, i])] for i in given}
-        digests = {
-            "rule": digest_of(self.rule),
-            "standards": digest_of(self.standards),
-            "responses": digest_document(answers),
-        }
+        digests = {"rule": digest_of(self.rule), "standards": digest_of(self.standards), "responses": digest_document(answers)}
         return replace(self.provenance, inputs={**self.provenance.inputs, **digests}, settings={})
 
     def _conclusions(self, p: int) -> Iterator[Conclusion]:

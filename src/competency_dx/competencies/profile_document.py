@@ -10,16 +10,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, names
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import (
-    NUMBERS,
-    STATES,
-    STATUSES,
-    Competency,
-    ItemFact,
-    Misconception,
-    State,
-    Status,
-)
+from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, Misconception, State, Status
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import Standards
@@ -74,9 +65,7 @@ class AnswersRecord(TypedDict):
 
     points: Annotated[tuple[int, ...], held_to("items", minimum=0, maximum=127)]
     reasons: Annotated[tuple[int, ...], held_to("items", minimum=0, maximum=4)]
-    influence: Annotated[
-        tuple[Finite, ...], held_to("items"), "P(deficit) of the item's leaf less what it would be without the answer"
-    ]
+    influence: Annotated[tuple[Finite, ...], held_to("items"), "P(deficit) of the item's leaf less what it would be without the answer"]
 
 
 class ProfileRecord(TypedDict):
@@ -91,9 +80,7 @@ class ProfileRecord(TypedDict):
         held_to("misconceptions?"),
         "by misconception in the order of `misconceptions`; null where not estimated",
     ]
-    ask_next: Annotated[
-        tuple[str, ...], held_to(uniqueItems=True, among="items.item"), "items to ask next, the most useful first"
-    ]
+    ask_next: Annotated[tuple[str, ...], held_to(uniqueItems=True, among="items.item"), "items to ask next, the most useful first"]
 
 
 class CurvesRecord(TypedDict):

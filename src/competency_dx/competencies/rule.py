@@ -56,10 +56,7 @@ class DeficitRule:
     def __post_init__(self) -> None:
         if not 0 < self.indeterminate <= self.likely <= self.confirmed <= 1:
             raise DiagnosisError(
-                "competencies.rule_thresholds",
-                indeterminate=self.indeterminate,
-                likely=self.likely,
-                confirmed=self.confirmed,
+                "competencies.rule_thresholds", indeterminate=self.indeterminate, likely=self.likely, confirmed=self.confirmed
             )
         shares = 0 <= self.own_share < 1 and 0 <= self.coverage <= 1 and 0 < self.interval < 1
         if not (shares and self.min_items >= 1):

@@ -95,9 +95,7 @@ class Standards:
         return head + "; ".join(parts)
 
 
-_ROUTE_PLAN = Text(
-    ru="индивидуальный план (маршрут) профессионального развития", en="individual plan of professional development"
-)
+_ROUTE_PLAN = Text(ru="индивидуальный план (маршрут) профессионального развития", en="individual plan of professional development")
 _R201_LEVELS = (
     Level(code="high", title=Text(ru="высокий уровень дефицита", en="high deficit"), route=_ROUTE_PLAN),
     Level(

@@ -17,9 +17,7 @@ SAME = 0.9  # share of one option among the answers
 CONFIRMED, LIKELY, NOT_FOUND = (STATES.index(s) for s in ("confirmed", "likely", "not_found"))
 
 
-def statuses(
-    n_items: Ints, own_share: Floats, covered: Floats, stopped: tuple[Floats, Bools], rule: DeficitRule
-) -> NDArray[np.int8]:
+def statuses(n_items: Ints, own_share: Floats, covered: Floats, stopped: tuple[Floats, Bools], rule: DeficitRule) -> NDArray[np.int8]:
     """Return for each person and unit (P, C) whether a conclusion is drawn and if not, the first reason why.
 
     `covered` (P, C) is the share of reference points in leaves with an answer, `stopped` the misfit of a person's answers and

@@ -17,13 +17,7 @@ SHOWN_CHARS = 60
 
 
 def text(  # the attributes of a text element
-    x: float,
-    y: float,
-    words: str,
-    *,
-    anchor: Anchor = "start",
-    size: float = 11.5,
-    fill: str = INK,
+    x: float, y: float, words: str, *, anchor: Anchor = "start", size: float = 11.5, fill: str = INK
 ) -> str:
     """Return one line of text whose baseline is at `y`."""
     side = f' text-anchor="{anchor}"' if anchor != "start" else ""

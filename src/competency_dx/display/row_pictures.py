@@ -50,8 +50,7 @@ def _zones(cuts: Sequence[float], zones: tuple[str, str]) -> str:
     texts = [*words, *((x, side, 25, f"{x:g}\u00a0%") for x, side in ticks)]
     return _picture(
         "".join(
-            f'<text x="{x:g}%" y="{y}" text-anchor="{side}" font-size="10.5" fill="{GREY if y > 11 else INK}">'
-            f"{escape(text)}</text>"
+            f'<text x="{x:g}%" y="{y}" text-anchor="{side}" font-size="10.5" fill="{GREY if y > 11 else INK}">{escape(text)}</text>'
             for x, side, y, text in texts
         )
     )
@@ -104,9 +103,7 @@ def stacked_bar(counts: Sequence[int]) -> str:
 
 def swatch(look: Look) -> str:
     """Return a small piece of a bar for the key."""
-    return (
-        f'<svg width="16" height="11" aria-hidden="true"><rect width="16" height="11" fill="{fill(look)}" stroke="{INK}"/></svg>'
-    )
+    return f'<svg width="16" height="11" aria-hidden="true"><rect width="16" height="11" fill="{fill(look)}" stroke="{INK}"/></svg>'
 
 
 def _picture(body: str, more: str = "") -> str:

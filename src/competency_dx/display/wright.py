@@ -139,10 +139,7 @@ def wright_svg(
 
 
 def _axis(edges: Floats, language: str) -> str:
-    out = [
-        markup.rule(AXIS, TOP, AXIS, TOP + BINS * ROW, stroke=INK),
-        markup.rule(AXIS + 36, TOP, AXIS + 36, TOP + BINS * ROW),
-    ]
+    out = [markup.rule(AXIS, TOP, AXIS, TOP + BINS * ROW, stroke=INK), markup.rule(AXIS + 36, TOP, AXIS + 36, TOP + BINS * ROW)]
     for tick in range(int(np.ceil(edges[0])), int(np.floor(edges[-1])) + 1):
         y = TOP + BINS * ROW * float((edges[-1] - tick) / (edges[-1] - edges[0]))
         out.append(markup.rule(0, y, WIDTH, y, stroke=FAINT))

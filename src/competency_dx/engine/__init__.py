@@ -4,14 +4,7 @@ from competency_dx.engine.boundary import within_bounds
 from competency_dx.engine.choices import Constraints, Control, Progress
 from competency_dx.engine.histogram import fit_histogram
 from competency_dx.engine.items import Items, beta_of, holding, items_at
-from competency_dx.engine.items_setup import (
-    Fixed,
-    Known,
-    build_items,
-    category_counts,
-    extra_width,
-    parameters_of_items,
-)
+from competency_dx.engine.items_setup import Fixed, Known, build_items, category_counts, extra_width, parameters_of_items
 from competency_dx.engine.marginal import Accuracy, Marginal
 from competency_dx.engine.maximise import Fit
 from competency_dx.engine.one_dimension import one_dimension_likelihood

@@ -67,12 +67,7 @@ def extra_width(families: Sequence[str], n_categories: Ints) -> int:
 
 
 def build_items(
-    asked: Known,
-    *,
-    single_slopes: bool = False,
-    priors: Priors | None,
-    constraints: Constraints,
-    fixed: Fixed | None = None,
+    asked: Known, *, single_slopes: bool = False, priors: Priors | None, constraints: Constraints, fixed: Fixed | None = None
 ) -> Items:
     """Set the items up: admitted categories, free parameters, ties, priors, starting values.
 

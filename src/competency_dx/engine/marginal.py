@@ -160,9 +160,7 @@ class Marginal:
         inside = of_population.proper(self.normals(phi)[1]) and not of_items.crossing(self.items, phi).any()
         return inside and bool(np.isfinite(self.items.prior.value(of_items.beta_of(self.items, phi))))
 
-    def evaluate(
-        self, phi: Floats, points: int, *, precision: Precision = "double", before: Evaluation | None = None
-    ) -> Evaluation:
+    def evaluate(self, phi: Floats, points: int, *, precision: Precision = "double", before: Evaluation | None = None) -> Evaluation:
         """Return the likelihood at φ: one E-step."""
         step = self.integral.e_step(self, phi, points, precision, None if before is None else before.detail.step)
         counts = np.zeros_like(step.log_prob)
@@ -225,9 +223,7 @@ class Marginal:
         extras = np.asarray((self.items.place[:, first:] >= 0).any(axis=1))
         entries = [set(place[on, d].tolist()) for d, on in enumerate(measured.T)]
         alone = [
-            -1 not in mine
-            and not any(mine & other for j, other in enumerate(entries) if j != d)
-            and not extras[measured[:, d]].any()
+            -1 not in mine and not any(mine & other for j, other in enumerate(entries) if j != d) and not extras[measured[:, d]].any()
             for d, mine in enumerate(entries)
         ]
         return np.array(alone)

@@ -176,7 +176,5 @@ def one_dimension_likelihood(
     """
     seen = answers.codes.shape[1] if answers.observed is None else np.maximum(answers.observed.sum(axis=1), 1)
     order = np.argsort(answers.codes.sum(axis=1) / seen, kind="stable")
-    integral = OneDimension(
-        answers=answers.take(order), persons=persons_of(answers, group, regressors), order=order, executor=executor
-    )
+    integral = OneDimension(answers=answers.take(order), persons=persons_of(answers, group, regressors), order=order, executor=executor)
     return Marginal(items=items, answers=answers, population=population, integral=integral)

@@ -91,13 +91,7 @@ class PriorTerms(NamedTuple):
 
 
 def prior_terms(
-    priors: Priors | None,
-    named: tuple[tuple[str, ...], list[str]],
-    n_categories: Ints,
-    owner: Bools,
-    *,
-    n_slopes: int,
-    dimension: Ints,
+    priors: Priors | None, named: tuple[tuple[str, ...], list[str]], n_categories: Ints, owner: Bools, *, n_slopes: int, dimension: Ints
 ) -> PriorTerms:
     """Return the log prior of parameters (I, F); `owner` (I, F) marks the free ones, one of those that are equal.
 

@@ -19,14 +19,7 @@ from competency_dx.engine.populations import Persons, Populations, persons_of
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers, points_needed
 from competency_dx.kernels.grid.louis import Depth
-from competency_dx.kernels.grid.product import (
-    Grid,
-    GridExpected,
-    Normals,
-    grid_e_step,
-    posterior_covariance,
-    product_grid,
-)
+from competency_dx.kernels.grid.product import Grid, GridExpected, Normals, grid_e_step, posterior_covariance, product_grid
 from competency_dx.kernels.grid.product_information import grid_missing_information, grid_person_scores
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 

@@ -22,14 +22,7 @@ from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments
 from competency_dx.kernels.propagation import SweepControl
-from competency_dx.kernels.propagation.ep_e_step import (
-    EPError,
-    Model,
-    PropagatedExpected,
-    ep_e_step,
-    ep_error,
-    no_sites,
-)
+from competency_dx.kernels.propagation.ep_e_step import EPError, Model, PropagatedExpected, ep_e_step, ep_error, no_sites
 from competency_dx.kernels.propagation.ep_information import ep_missing_information, ep_person_scores
 
 LEAST_POINTS = 45

@@ -142,9 +142,7 @@ def _plane(items: Items, testlet: Ints) -> Items:
     D = items.n_slopes
     own = np.where(testlet < D - 1, testlet + 1, -1)
     F = items.place.shape[1]
-    kept = np.concatenate(
-        [np.zeros((len(own), 1), dtype=np.int64), own[:, None], np.tile(np.arange(D, F), (len(own), 1))], axis=1
-    )
+    kept = np.concatenate([np.zeros((len(own), 1), dtype=np.int64), own[:, None], np.tile(np.arange(D, F), (len(own), 1))], axis=1)
     there, at = kept >= 0, np.maximum(kept, 0)
     prior = items.prior
     precision = np.take_along_axis(np.take_along_axis(prior.precision, at[:, :, None], axis=1), at[:, None, :], axis=2)

@@ -120,12 +120,7 @@ def compare_groups(
         provenance=provenance(
             "compare_groups",
             {**profiles.provenance.inputs, "profiles": digest_arrays(profiles.theta, profiles.se, profiles.own_share)},
-            {
-                "by": SEPARATOR.join(columns),
-                "weights": weights or "none",
-                "smallest": str(smallest),
-                "draws": str(draws),
-            },
+            {"by": SEPARATOR.join(columns), "weights": weights or "none", "smallest": str(smallest), "draws": str(draws)},
         ),
     )
 

@@ -116,14 +116,7 @@ class GroupReport(Result):
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return persons and groups, and the competencies that most persons need."""
         say = result_words("groups", language)
-        out = [
-            say(
-                "head",
-                persons=int(self.n[0]),
-                groups=int((self.level == len(self.by)).sum()),
-                by=SEPARATOR.join(self.by),
-            )
-        ]
+        out = [say("head", persons=int(self.n[0]), groups=int((self.level == len(self.by)).sum()), by=SEPARATOR.join(self.by))]
         if not self.shown.all():
             out.append(say("suppressed", groups=int((~self.shown).sum()), smallest=self.smallest))
         if self.shown[0]:

@@ -224,9 +224,7 @@ def _regression(first: DeficitProfiles) -> Floats:
     member = np.array([[code in fact.competencies for code in codes] for fact in first.items], dtype=np.float64)
     most = np.array([fact.max_score for fact in first.items])
     own = [next(codes.index(c) for c in fact.competencies if c in leaves) for fact in first.items]
-    expected = np.stack(
-        [np.interp(first.theta[:, c], first.grid, curve) for c, curve in zip(own, first.curves, strict=True)], axis=1
-    )
+    expected = np.stack([np.interp(first.theta[:, c], first.grid, curve) for c, curve in zip(own, first.curves, strict=True)], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         gap = 100 * ((expected - first.points) * at @ member) / (at * most @ member)
     flagged = (first.p_deficit >= 0.5) & np.isfinite(gap)

@@ -24,9 +24,7 @@ class Moments(NamedTuple):
     scatter: Floats
 
 
-def moments_of_groups(
-    off: Floats, square: Floats, *, groups: int, group: Ints, regressors: Floats, weight: Floats | None
-) -> Moments:
+def moments_of_groups(off: Floats, square: Floats, *, groups: int, group: Ints, regressors: Floats, weight: Floats | None) -> Moments:
     """Return the moments of groups from those of n persons or points: E[e] (n, D) and E[e eᵀ] (n, D, D).
 
     `group` and `regressors` have a row for each, or one for all; `weight` is (n,), None for 1 each.

@@ -36,11 +36,7 @@ class _Errors(NamedTuple):
 
 
 def link(
-    new: ItemBank | Calibration,
-    old: ItemBank | Calibration,
-    *,
-    method: LinkMethod = DEFAULT_METHOD,
-    without: tuple[str, ...] = (),
+    new: ItemBank | Calibration, old: ItemBank | Calibration, *, method: LinkMethod = DEFAULT_METHOD, without: tuple[str, ...] = ()
 ) -> Link:
     """Put a new scale on an old one: θ on the old scale is A θ on the new one + B.
 
@@ -89,9 +85,7 @@ def link(
     rest = [np.flatnonzero(np.arange(len(common)) != k) for k in range(len(common))]
     alone = [method.constants(first.take(rows), second.take(rows)) for rows in rest]
     effect = np.array([a * first.mean + b for a, b in alone]) - (A * first.mean + B)
-    findings = [
-        *Template("linking.drift").about(common[k] for k in np.flatnonzero((np.abs(z) > FAR) & (np.abs(centred) > WORTH)))
-    ]
+    findings = [*Template("linking.drift").about(common[k] for k in np.flatnonzero((np.abs(z) > FAR) & (np.abs(centred) > WORTH)))]
     findings += [Template("linking.few").of(items=len(common))] if len(common) < FEW else []
     announce(findings)
     return Link(
@@ -106,9 +100,7 @@ def link(
         parameters=moved(known[0], A, B),
         findings=tuple(findings),
         provenance=provenance(
-            "link",
-            {"new": new.digest, "old": old.digest},
-            {"method": type(method).__name__, "without": ", ".join(without) or "none"},
+            "link", {"new": new.digest, "old": old.digest}, {"method": type(method).__name__, "without": ", ".join(without) or "none"}
         ),
     )
 
@@ -125,9 +117,7 @@ def _errors(source: ItemBank | Calibration, known: ItemParameters, rows: Ints) -
     return _Errors(block_diag(*each), item, column)
 
 
-def _covariance(
-    method: LinkMethod, first: ItemParameters, second: ItemParameters, errors: Sequence[_Errors], at: Floats
-) -> Floats:
+def _covariance(method: LinkMethod, first: ItemParameters, second: ItemParameters, errors: Sequence[_Errors], at: Floats) -> Floats:
     """Return the covariance (2, 2) of A and B by the delta method."""
     out = np.zeros((2, 2))
     for which, (covariance, item, column) in enumerate(errors):

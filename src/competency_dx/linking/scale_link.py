@@ -79,6 +79,4 @@ class Link(Result):
         """Return the drift of every common item."""
         say, at = result_words("linking", language), np.arange(float(len(self.items)))
         series = Series(name="", mark="point", x=self.drift[::-1], y=at)
-        return Chart(
-            title=say("title"), x_label=say("axis"), y_label="", series=(series,), y_names=self.items[::-1], x_lines=(0.0,)
-        )
+        return Chart(title=say("title"), x_label=say("axis"), y_label="", series=(series,), y_names=self.items[::-1], x_lines=(0.0,))

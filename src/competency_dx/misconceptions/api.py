@@ -12,22 +12,9 @@ from competency_dx.bank import ItemBank
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.classes.misconception_mixture import AbilityWeights
-from competency_dx.misconceptions.estimation import (
-    MISCONCEPTION_MODEL,
-    MisconceptionEstimates,
-    estimate_misconceptions,
-)
+from competency_dx.misconceptions.estimation import MISCONCEPTION_MODEL, MisconceptionEstimates, estimate_misconceptions
 from competency_dx.misconceptions.evidence import MisconceptionEvidence, MisconceptionParameters
-from competency_dx.persons import (
-    EAP,
-    as_responses,
-    check_one_dimension,
-    match,
-    parameters_of,
-    posterior_on,
-    scoring_grid,
-    source_of,
-)
+from competency_dx.persons import EAP, as_responses, check_one_dimension, match, parameters_of, posterior_on, scoring_grid, source_of
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
 

@@ -265,10 +265,7 @@ def stack(items: Sequence[Marked], codes: Sequence[int]) -> tuple[kernel.Choices
 
 
 def _estimated(
-    items: Sequence[Marked],
-    codes: tuple[int, ...],
-    persons: kernel.AbilityWeights,
-    plain: Sequence[MisconceptionEstimate],
+    items: Sequence[Marked], codes: tuple[int, ...], persons: kernel.AbilityWeights, plain: Sequence[MisconceptionEstimate]
 ) -> Iterator[MisconceptionEstimate]:
     """Yield the estimates of codes whose items overlap."""
     M, (choices, who) = len(codes), stack(items, codes)

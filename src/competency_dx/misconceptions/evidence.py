@@ -10,15 +10,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
 from competency_dx.bank import Text
-from competency_dx.display import (
-    Chart,
-    code_word,
-    histogram_chart,
-    interval_chart,
-    result_words,
-    sentences,
-    toml_content,
-)
+from competency_dx.display import Chart, code_word, histogram_chart, interval_chart, result_words, sentences, toml_content
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance

@@ -14,16 +14,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, value
 from competency_dx.errors import ModelError
-from competency_dx.kernels.families import (
-    Groups,
-    KernelGroup,
-    asymptotes,
-    graded,
-    nested_logit,
-    nominal,
-    partial_credit,
-    rating_scale,
-)
+from competency_dx.kernels.families import Groups, KernelGroup, asymptotes, graded, nested_logit, nominal, partial_credit, rating_scale
 from competency_dx.kernels.families.item_kernel import ItemKernel
 
 Slope = Literal["free", "tied", "fixed"]

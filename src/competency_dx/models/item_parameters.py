@@ -91,9 +91,7 @@ class ItemParameters:
     slopes: Annotated[Floats, held_to("items", "population.dimensions")]
     intercepts: Annotated[Floats, held_to("items", "K")]
     extras: Annotated[Floats, held_to("items", "E")]
-    covariance: Annotated[
-        Floats, held_to("items", "population.dimensions+K+E+-1", "population.dimensions+K+E+-1", covariance=True)
-    ]
+    covariance: Annotated[Floats, held_to("items", "population.dimensions+K+E+-1", "population.dimensions+K+E+-1", covariance=True)]
     population: NormalPopulation
     options: Annotated[tuple[tuple[str, ...], ...], held_to("items?")] = ()
     item_groups: Annotated[tuple[str, ...], held_to("items?")] = ()

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 BLOCK = 4096
 
 
-def simulate(
-    parameters: ItemBank | Calibration | ItemParameters, persons: int | Floats, *, rng: np.random.Generator
-) -> Responses:
+def simulate(parameters: ItemBank | Calibration | ItemParameters, persons: int | Floats, *, rng: np.random.Generator) -> Responses:
     """Draw complete scored answers from the model.
 
     Parameters

@@ -105,16 +105,12 @@ class LatticePosterior:
             out[block] = _transformed(some, self.settings.dense, uniform[block])
         return out
 
-    def _mapped(
-        self, function: Callable[[Lattice, Placed], T], last: Lattice, order: range | list[int]
-    ) -> Iterator[tuple[slice, T]]:
+    def _mapped(self, function: Callable[[Lattice, Placed], T], last: Lattice, order: range | list[int]) -> Iterator[tuple[slice, T]]:
         """Yield blocks of persons with a function of the last lattice placed for them, axes in the given order."""
         P, size = len(self.codes), max(1, POINTS // len(last.z))
         mode, spread = modes(self.settings.known, self.codes, self.observed)
         cuts = list(blocks(P, size))
-        pieces = (
-            (b.stop - b.start, *(filled_table(x[b], size) for x in (self.codes, self.observed, mode, spread))) for b in cuts
-        )
+        pieces = ((b.stop - b.start, *(filled_table(x[b], size) for x in (self.codes, self.observed, mode, spread))) for b in cuts)
         one = partial(_block, self.settings, function, last, list(order))
         return zip(cuts, map_pieces(one, pieces, executor=self.executor), strict=True)
 
@@ -132,9 +128,7 @@ def modes(known: ItemParameters, codes: Codes, observed: Bools) -> tuple[Floats,
     theta, covariance = np.empty((P, D)), np.empty((P, D, D))
     for block in blocks(P, MODES):
         n = block.stop - block.start
-        x, V = joint_modes(
-            curves, known.slopes, filled_table(codes[block], MODES), filled_table(observed[block], MODES), prior, reach
-        )
+        x, V = joint_modes(curves, known.slopes, filled_table(codes[block], MODES), filled_table(observed[block], MODES), prior, reach)
         theta[block], covariance[block] = x[:n], V[:n]
     return theta, covariance
 
@@ -159,20 +153,12 @@ def _block(
     spread = spread + np.where(np.arange(len(mode)) < n, 0.0, 1.0)[:, None, None] * np.eye(D)
     centre, covariance = mode, spread
     for _ in range(2):
-        centre, covariance = _spread(
-            settings.coarse, _placed(settings, settings.coarse, codes, observed, centre, covariance, range(D))
-        )
+        centre, covariance = _spread(settings.coarse, _placed(settings, settings.coarse, codes, observed, centre, covariance, range(D)))
     return function(last, _placed(settings, last, codes, observed, centre, covariance, order))
 
 
 def _placed(
-    settings: Settings,
-    lattice_: Lattice,
-    codes: Codes,
-    observed: Bools,
-    centre: Floats,
-    covariance: Floats,
-    order: list[int] | range,
+    settings: Settings, lattice_: Lattice, codes: Codes, observed: Bools, centre: Floats, covariance: Floats, order: list[int] | range
 ) -> Placed:
     """Return the log densities of the posterior at the points of a lattice about given means and covariances."""
     at, back = list(order), np.argsort(list(order))
@@ -183,9 +169,7 @@ def _placed(
     table = table.reshape(*table.shape[:2], p, Q)
     own = np.take_along_axis(table, codes.T.astype(np.int64)[:, None, :, None], axis=1)[:, 0]
     off = theta - settings.known.population.mean
-    density = np.where(observed.T[:, :, None], own, 0.0).sum(axis=0) - 0.5 * np.einsum(
-        "pqd,de,pqe->pq", off, settings.precision, off
-    )
+    density = np.where(observed.T[:, :, None], own, 0.0).sum(axis=0) - 0.5 * np.einsum("pqd,de,pqe->pq", off, settings.precision, off)
     top = density.max(axis=1)
     log_cell = np.log(np.einsum("paa->pa", root)).sum(axis=1) + D * np.log(lattice_.spacing)
     constant = 0.5 * np.linalg.slogdet(settings.precision)[1] - 0.5 * D * np.log(2 * np.pi)

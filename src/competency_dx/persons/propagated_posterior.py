@@ -12,14 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, value
 from competency_dx.kernels.persons import sum_score_likelihood
-from competency_dx.kernels.propagation import (
-    Block,
-    Settled,
-    Sites,
-    SweepControl,
-    lowest_precision,
-    settle,
-)
+from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, lowest_precision, settle
 from competency_dx.kernels.propagation.settled_persons import (
     EVEN,
     POSTERIOR_BLOCK,

@@ -13,14 +13,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, blocks, value
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import prepare
-from competency_dx.kernels.grid.bifactor import (
-    Axes,
-    BifactorTerms,
-    IndependentNormals,
-    Reduced,
-    bifactor_terms,
-    reduced,
-)
+from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, IndependentNormals, Reduced, bifactor_terms, reduced
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.product import block_size
 from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities
@@ -92,12 +85,7 @@ class ReducedPosterior:
         return map_pieces(one, (self.design.take(some) for some in rows), executor=self.executor)
 
 
-def _block(
-    terms: BifactorTerms,
-    populations: IndependentNormals,
-    function: Callable[[BifactorTerms, Reduced], T],
-    design: Design,
-) -> T:
+def _block(terms: BifactorTerms, populations: IndependentNormals, function: Callable[[BifactorTerms, Reduced], T], design: Design) -> T:
     return function(terms, reduced(terms, design, populations))
 
 
@@ -134,10 +122,7 @@ def reduced_posterior(
     design = by_dimension(answers, specific, parts=len(known.dimensions))
     populations = _populations(known)
     return ReducedPosterior(
-        design=design,
-        terms=bifactor_terms(design, at, log_prob, populations),
-        populations=populations,
-        executor=executor,
+        design=design, terms=bifactor_terms(design, at, log_prob, populations), populations=populations, executor=executor
     )
 
 

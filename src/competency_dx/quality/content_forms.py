@@ -12,17 +12,7 @@ from competency_dx.bank import Item, ItemBank
 from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.models import bank_parameters, expected_scores
-from competency_dx.quality.content_texts import (
-    PATTERNS,
-    is_methodical,
-    key_texts,
-    sentences,
-    shown,
-    stem,
-    stems,
-    telling,
-    words_of,
-)
+from competency_dx.quality.content_texts import PATTERNS, is_methodical, key_texts, sentences, shown, stem, stems, telling, words_of
 
 GRAM, GRAM_WORDS = 4, 3  # words in a row that two items may not share, and how many of them must say something
 COMMON = 3  # items that share them: in more it is an instruction

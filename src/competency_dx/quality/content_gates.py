@@ -14,15 +14,7 @@ import numpy as np
 from competency_dx.bank import ItemBank, PerElement, as_bank
 from competency_dx.findings import Finding, Template
 from competency_dx.quality.content_forms import FORM_GATES
-from competency_dx.quality.content_texts import (
-    PATTERNS,
-    all_texts,
-    is_methodical,
-    key_texts,
-    misprints,
-    telling,
-    words_of,
-)
+from competency_dx.quality.content_texts import PATTERNS, all_texts, is_methodical, key_texts, misprints, telling, words_of
 from competency_dx.responses import ambiguous_options, score_answers
 
 CHANCE = 0.05  # two-sided, of all positions together
@@ -43,18 +35,7 @@ def check_content(bank: ItemBank) -> tuple[Finding, ...]:
     tuple of Finding
         One for each refusal, of severity "error": the code of the gate, the items (or forms) in `scope`, and what to do.
     """
-    gates = (
-        options_that_are_codes,
-        key_sets,
-        key_cues,
-        titles,
-        points,
-        expected_answers,
-        *FORM_GATES,
-        typography,
-        orders,
-        repealed,
-    )
+    gates = (options_that_are_codes, key_sets, key_cues, titles, points, expected_answers, *FORM_GATES, typography, orders, repealed)
     return tuple(finding for gate in gates for finding in gate(as_bank(bank)))
 
 

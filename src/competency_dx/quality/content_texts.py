@@ -10,9 +10,7 @@ from competency_dx.bank import Item
 from competency_dx.wording import toml_content
 
 _CODE = re.compile(r"`[^`]*`|^ {4}.*$", re.MULTILINE)
-_ENDING = re.compile(
-    r"(?<=\w{3})(?:[аеиоуыэюя]м?и?|[аеиоуыэюя]?[йхв]|[ое](?:го|му)|[ыи]ми|[аяоеыиую][яеюй]|ь[юя]?|ями?|ing|ed|e?s)$"
-)
+_ENDING = re.compile(r"(?<=\w{3})(?:[аеиоуыэюя]м?и?|[аеиоуыэюя]?[йхв]|[ое](?:го|му)|[ыи]ми|[аяоеыиую][яеюй]|ь[юя]?|ями?|ing|ed|e?s)$")
 
 
 PATTERNS = toml_content("quality", "content")
@@ -24,10 +22,7 @@ def misprints(kind: str, text: str) -> Iterator[tuple[Mapping[str, str], str]]:
     for rule in PATTERNS[kind]:
         if hit := re.search(rule["pattern"], text, re.MULTILINE):
             start, end = max(0, hit.start() - 8), hit.end() + 8
-            yield (
-                {"ru": rule["ru"], "en": rule["en"]},
-                " ".join(text[start:end].split(" ")).replace("\n", " ").strip(" "),
-            )
+            yield ({"ru": rule["ru"], "en": rule["en"]}, " ".join(text[start:end].split(" ")).replace("\n", " ").strip(" "))
 
 
 def shown(item: Item, *, options: bool = True) -> list[str]:

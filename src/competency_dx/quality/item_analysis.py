@@ -17,14 +17,7 @@ from competency_dx.findings import Finding, Template, announce, gathered, worth_
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.quality.classical import PairMoments, alpha, correlation_limits, mean_limits, thirds
 from competency_dx.quality.item_options import Choosers, OptionTrace, missing_shares, rivals, traces_of
-from competency_dx.quality.verdicts import (
-    ORDER,
-    WEAK,
-    ItemFacts,
-    Verdict,
-    reasons_of,
-    verdict_of,
-)
+from competency_dx.quality.verdicts import ORDER, WEAK, ItemFacts, Verdict, reasons_of, verdict_of
 from competency_dx.responses import (
     LEAST_ANSWERS,
     MissingPolicy,
@@ -179,13 +172,7 @@ class ItemAnalysis(Result):
                 lines = [(o.option + "*" * o.credited, np.array([o.low, o.middle, o.high])) for o in few]
             series = tuple(Series(name=name, mark="line", x=steps, y=np.nan_to_num(y)) for name, y in lines)
             panels.append(
-                Chart(
-                    title=self.items[i],
-                    series=series,
-                    x_names=("1/3", "2/3", "3/3"),
-                    y_range=(-0.05, 1.05),
-                    naming="beside",
-                )
+                Chart(title=self.items[i], series=series, x_names=("1/3", "2/3", "3/3"), y_range=(-0.05, 1.05), naming="beside")
             )
         say = result_words("quality", language)
         title, part = say(kind), {"shown": len(panels), "n": len(shown)}

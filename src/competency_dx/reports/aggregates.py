@@ -54,9 +54,7 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
     sheets += (sheet_of(s.t["sheet_groups"], table, s, 2), *note_sheets(s))
     return Written(
         table="cohort",
-        page=lambda beside: render(
-            "cohort.html", language, {"v": aggregate_view(profiles, s, found, links if beside else {}), "s": s}
-        ),
+        page=lambda beside: render("cohort.html", language, {"v": aggregate_view(profiles, s, found, links if beside else {}), "s": s}),
         sheets=lambda: (sheets, s.t["cohort_title"]),
         further=further,
         frames=lambda: [frame(**table).astype({"n": "Int64"})],

@@ -65,12 +65,7 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         return target
     environment()
     document = "result" if written.table == "table" else written.table
-    names = {
-        ".html": "index.html",
-        ".csv": f"{written.table}.csv",
-        ".xlsx": f"{written.table}.xlsx",
-        ".json": f"{document}.json",
-    }
+    names = {".html": "index.html", ".csv": f"{written.table}.csv", ".xlsx": f"{written.table}.xlsx", ".json": f"{document}.json"}
     if show == "aggregates":
         names.pop(".json")
     earlier = _is_page(target / "index.html")

@@ -9,38 +9,12 @@ from typing import Any
 import numpy as np
 
 from competency_dx.competencies import STATES, STATUSES, DeficitProfiles
-from competency_dx.display import (
-    LOOKS,
-    IntervalRow,
-    count,
-    decimal,
-    interval,
-    interval_table,
-    percent,
-    stacked_bar,
-    wright_svg,
-)
+from competency_dx.display import LOOKS, IntervalRow, count, decimal, interval, interval_table, percent, stacked_bar, wright_svg
 from competency_dx.groups import SMALLEST
-from competency_dx.reports.cohort import (
-    Group,
-    GroupCell,
-    Summary,
-    binned,
-    groups,
-    natural,
-    summaries,
-)
+from competency_dx.reports.cohort import Group, GroupCell, Summary, binned, groups, natural, summaries
 from competency_dx.reports.pages import linked, several
 from competency_dx.reports.person_page import Unconcluded
-from competency_dx.reports.report_context import (
-    Branch,
-    ReportContext,
-    clusters,
-    column_key,
-    column_title,
-    false_share,
-    named,
-)
+from competency_dx.reports.report_context import Branch, ReportContext, clusters, column_key, column_title, false_share, named
 
 MOST_SUPPRESSED_ROWS = 6
 PLACES = ("column_school", "column_municipality", "column_region", "column_form")  # numbers in these are names
@@ -169,11 +143,7 @@ def background_groups(profiles: DeficitProfiles, s: ReportContext) -> tuple[tupl
 
 
 def _group_table(
-    name: str,
-    found: Sequence[Group],
-    units: Sequence[Branch],
-    s: ReportContext,
-    links: Mapping[tuple[str, str], str] | None,
+    name: str, found: Sequence[Group], units: Sequence[Branch], s: ReportContext, links: Mapping[tuple[str, str], str] | None
 ) -> dict[str, Any]:
     """Return the mean of the whole test and the shares of confirmed deficits; with `links` small groups are only counted."""
     title = column_title(name, s.language)
@@ -207,9 +177,7 @@ def interval_cell(c: GroupCell, point: float, low: float, high: float, s: Report
     return f"{percent(point, s.language)} ({interval(low, high, s.language)}; n\u00a0=\u00a0{c.n})"
 
 
-def _people(
-    profiles: DeficitProfiles, units: Sequence[Branch], s: ReportContext, links: Mapping[str, str]
-) -> list[dict[str, Any]]:
+def _people(profiles: DeficitProfiles, units: Sequence[Branch], s: ReportContext, links: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return each person: id, page, items used, the whole test, state of every cluster, number of confirmed deficits."""
     root, narrow = units[0].index, [b.index for b in s.tree if not b.below]
     used, confirmed = profiles.n_items.max(axis=1, initial=0), (profiles.state[:, narrow] == 0).sum(axis=1)

@@ -108,10 +108,7 @@ def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], title: str) -> None
         book.set_properties({"title": title, "created": EPOCH.replace(tzinfo=None)})
         for sheet in sheets:
             _outline(book, sheet)
-    with (
-        zipfile.ZipFile(outline) as parts,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=SQUEEZE) as out,
-    ):
+    with zipfile.ZipFile(outline) as parts, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=SQUEEZE) as out:
         for part in parts.infolist():
             text, number = parts.read(part), re.fullmatch(r"xl/worksheets/sheet(\d+)\.xml", part.filename)
             with out.open(zipfile.ZipInfo(part.filename, part.date_time), "w", force_zip64=True) as member:

@@ -35,11 +35,7 @@ def items_view(items: ItemAnalysis, language: Language) -> dict[str, Any]:
     for option in items.options:
         by_item.setdefault(option.item, []).append(option)
     tables = [
-        {
-            "line": line,
-            "rows": [_option(o, language) for o in by_item[line["item"]]],
-            "open": line["verdict"] in REMARKS,
-        }
+        {"line": line, "rows": [_option(o, language) for o in by_item[line["item"]]], "open": line["verdict"] in REMARKS}
         for line in lines
         if line["item"] in by_item
     ]

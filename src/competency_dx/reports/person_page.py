@@ -10,15 +10,7 @@ from competency_dx.arrays import value
 from competency_dx.competencies import Conclusion, Evidence, Profile
 from competency_dx.display import IntervalRow, chance, decimal, interval, interval_table, percent
 from competency_dx.reports.pages import plain, several
-from competency_dx.reports.report_context import (
-    Branch,
-    ReportContext,
-    Sign,
-    column_key,
-    column_title,
-    false_share,
-    named,
-)
+from competency_dx.reports.report_context import Branch, ReportContext, Sign, column_key, column_title, false_share, named
 
 FOUND = ("confirmed", "likely")
 STOPS = ("misfit", "low_effort")
@@ -43,9 +35,7 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
     """Return what the template shows; `stopped` is the sentence on why nothing is concluded, or ""."""
     drawn = {b.index for b in s.tree if profile.conclusions[b.index].status == "reported"}
     at = profile.conclusions
-    deficits = sorted(
-        _narrowest(s.tree, {k for k in drawn if at[k].state in FOUND}), key=lambda k: (at[k].state, -at[k].p_deficit)
-    )
+    deficits = sorted(_narrowest(s.tree, {k for k in drawn if at[k].state in FOUND}), key=lambda k: (at[k].state, -at[k].p_deficit))
     strong = sorted(_narrowest(s.tree, {k for k in drawn if at[k].strength in FOUND}), key=lambda k: -at[k].p_strength)
     unsure = _narrowest(s.tree, {k for k in drawn if at[k].state == "indeterminate"})
     return {
@@ -54,19 +44,14 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
         "remarks": [finding.text(s.language) for finding in profile.findings],
         "stopped": _stopped(profile, s),
         "priorities": [_deficit(at[k], s) for k in deficits[:PRIORITIES]],
-        "other_deficits": [
-            f"{s.titles[at[k].competency.code]} ({chance(at[k].p_deficit, s.language)})" for k in deficits[PRIORITIES:]
-        ],
+        "other_deficits": [f"{s.titles[at[k].competency.code]} ({chance(at[k].p_deficit, s.language)})" for k in deficits[PRIORITIES:]],
         "unsure": [s.titles[at[k].competency.code] for k in unsure],
         "misconceptions": list(_misconceptions(profile, s)),
         "ask_next": [f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next],
         "route": s.standards.levels[0].route.text(s.language),
         "strengths": [_statement(at[k], s.t[f"strength_{at[k].strength}"], None, at[k].p_strength, (), s) for k in strong],
         "picture": interval_table(
-            [_interval_row(at[b.index], b.depth, s) for b in s.tree if b.index in drawn],
-            s.standards.cuts,
-            s.zones,
-            s.t["picture"],
+            [_interval_row(at[b.index], b.depth, s) for b in s.tree if b.index in drawn], s.standards.cuts, s.zones, s.t["picture"]
         ),
         "unconcluded": list(_unconcluded([at[b.index] for b in s.tree if b.index not in drawn], s)),
         "figures": [_figures(at[b.index], s) for b in s.tree if at[b.index].n_items],
@@ -103,9 +88,7 @@ def _deficit(c: Conclusion, s: ReportContext) -> dict[str, Any]:
     return _statement(c, s.signs[c.state].name, s.signs[c.state], c.p_deficit, rests, s)
 
 
-def _statement(
-    c: Conclusion, name: str, sign: Sign | None, p: float, rests: Sequence[Evidence], s: ReportContext
-) -> dict[str, Any]:
+def _statement(c: Conclusion, name: str, sign: Sign | None, p: float, rests: Sequence[Evidence], s: ReportContext) -> dict[str, Any]:
     """Return a deficit or strength: how sure it is, the estimate, the answers it rests on, and whose answers support it."""
     return {
         "title": s.titles[c.competency.code],
@@ -191,8 +174,7 @@ def figure_rows(view: Mapping[str, Any]) -> str:
     """Return the rows of the table for the methodist as HTML: all pages of a cohort have them, so no template is asked."""
     rows = (("\0".join(row[:2]), "\0".join(row[2:])) for row in view["figures"])
     return "".join(
-        f'<tr><td>{plain(texts).replace(chr(0), "</td><td>")}</td><td class="n">'
-        f"{plain(numbers).replace(chr(0), NUMBER)}</td></tr>\n"
+        f'<tr><td>{plain(texts).replace(chr(0), "</td><td>")}</td><td class="n">{plain(numbers).replace(chr(0), NUMBER)}</td></tr>\n'
         for texts, numbers in rows
     )
 

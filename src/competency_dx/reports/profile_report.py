@@ -20,18 +20,7 @@ from competency_dx.result import DataFrame
 
 _BY_PATTERN = {
     "0%": ("p_deficit", "p_strength"),
-    "0.0": (
-        "percent",
-        "percent_low",
-        "percent_high",
-        "mean",
-        "error",
-        "q05",
-        "q95",
-        "share",
-        "share_low",
-        "share_high",
-    ),
+    "0.0": ("percent", "percent_low", "percent_high", "mean", "error", "q05", "q95", "share", "share_low", "share_high"),
     "0.00": ("theta", "se", "reliability", "prmse"),
     "0": ("n_items", "n", "persons"),
 }

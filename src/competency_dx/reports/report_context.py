@@ -12,18 +12,7 @@ import numpy as np
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
-from competency_dx.display import (
-    LOOKS,
-    NBSP,
-    Look,
-    counted,
-    decimal,
-    interval,
-    percent,
-    symbol,
-    tied,
-    toml_content,
-)
+from competency_dx.display import LOOKS, NBSP, Look, counted, decimal, interval, percent, symbol, tied, toml_content
 from competency_dx.reports.pages import FindingLine, Language, engine_line, finding_lines, strings
 
 
@@ -171,10 +160,7 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
         rule.append(t["rule_false_share"].format(share=percent(100 * bound, language)))
     pairs = [
         engine_line(made, language),
-        (
-            t["standards"],
-            f"{scale_name(standards, language)}: " + "; ".join(percent(c, language) for c in standards.cuts),
-        ),
+        (t["standards"], f"{scale_name(standards, language)}: " + "; ".join(percent(c, language) for c in standards.cuts)),
         (t["source"], standards.source.text(language)),
         (t["policy"], tied(standards.policy(language))),
         (t["rule"], " ".join(rule)),

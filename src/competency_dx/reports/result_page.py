@@ -10,15 +10,7 @@ from competency_dx.provenance import Provenance
 from competency_dx.quality import items_of
 from competency_dx.reports.files import frame_sheet
 from competency_dx.reports.items_page import items_view
-from competency_dx.reports.pages import (
-    Language,
-    Written,
-    engine_line,
-    finding_lines,
-    render,
-    several,
-    strings,
-)
+from competency_dx.reports.pages import Language, Written, engine_line, finding_lines, render, several, strings
 from competency_dx.result import Result
 
 if TYPE_CHECKING:
@@ -81,7 +73,4 @@ def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
         digest = getattr(result, "digest", "")
         return (("SHA-256", str(digest)),) if digest else ()
     written = (*made.inputs.items(), *made.settings.items())
-    return (
-        engine_line(made, language),
-        *((setting_name(name, language), setting_word(text, language)) for name, text in written),
-    )
+    return (engine_line(made, language), *((setting_name(name, language), setting_word(text, language)) for name, text in written))

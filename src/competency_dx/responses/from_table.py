@@ -18,15 +18,7 @@ from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, refuse_impossible
 from competency_dx.responses.reading.forms import FormColumn, blank_cells, forms_of, resolve_blanks
 from competency_dx.responses.reading.layout import Layout, refuse_results
-from competency_dx.responses.reading.pivot import (
-    best_cells,
-    best_rows,
-    long_columns,
-    numbered,
-    owners,
-    pivot,
-    single_rows,
-)
+from competency_dx.responses.reading.pivot import best_cells, best_rows, long_columns, numbered, owners, pivot, single_rows
 from competency_dx.responses.reading.roles import Roles, find_roles
 from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.reading.table import Table
@@ -182,9 +174,7 @@ def _coded(counts: Ints, items: tuple[str, ...], scores: Codes, reasons: Reasons
     coded, minus = counts
     at = np.flatnonzero(coded).tolist()
     where = [f"{items[k]} ({coded[k]})" for k in at]
-    doubtful = [
-        items[k] for k in at if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))
-    ]
+    doubtful = [items[k] for k in at if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))]
     tokens = Template("responses.missing_tokens").about([items[k] for k in at], where=where, cells=int(coded.sum()))
     blanks = int((reasons != Reason.ANSWERED).sum() - coded.sum())
     left = np.bincount([Reason.NOT_ADMINISTERED], weights=[blanks], minlength=len(Reason)).astype(np.int64)

@@ -39,9 +39,7 @@ def joined_responses(first: Responses, later: Responses) -> Responses:
         cells = [f"{later.persons[p]} on {later.items[i]}" for p, i in unlike]
         raise ResponsesError("responses.joined_twice", cells=cells)
     taken = (before == Reason.NOT_ADMINISTERED) | (answered & (before != Reason.ANSWERED))
-    scores[at], reasons[at] = (
-        np.where(taken, new, old) for new, old in ((later.scores, scores[at]), (later.reasons, reasons[at]))
-    )
+    scores[at], reasons[at] = (np.where(taken, new, old) for new, old in ((later.scores, scores[at]), (later.reasons, reasons[at])))
     top = np.zeros(len(items), dtype=np.int64)
     top[:n] = first.max_scores
     top[columns] = np.maximum(top[columns], later.max_scores)
@@ -69,9 +67,7 @@ def _background(first: Responses, later: Responses, rows: Ints, name: str) -> Na
     return np.where(stated != "", stated, out)
 
 
-def _answers(
-    first: Responses, later: Responses, at: tuple[Ints, Ints], taken: Bools, shape: tuple[int, int]
-) -> RawAnswers | None:
+def _answers(first: Responses, later: Responses, at: tuple[Ints, Ints], taken: Bools, shape: tuple[int, int]) -> RawAnswers | None:
     """Return the raw answers of both, None unless both were kept."""
     if first.answers is None or later.answers is None:
         return None

@@ -14,14 +14,7 @@ from competency_dx.display.charts import Chart, Series
 from competency_dx.errors import ResponsesError, repeated, wrong_type
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses.explanation import (
-    Explanation,
-    KeyShown,
-    RawAnswers,
-    State,
-    key_text,
-    rule_text,
-)
+from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswers, State, key_text, rule_text
 from competency_dx.responses.joining import joined_responses
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
@@ -239,10 +232,7 @@ def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Findin
     """Return findings for items and for persons without a single answer."""
     seen = reasons == Reason.ANSWERED
     bare = [item for item, any_answer in zip(items, seen.any(axis=0), strict=True) if not any_answer]
-    return [
-        *Template("responses.empty_items").about(bare),
-        *Template("responses.empty_persons").about(ids[~seen.any(axis=1)].tolist()),
-    ]
+    return [*Template("responses.empty_items").about(bare), *Template("responses.empty_persons").about(ids[~seen.any(axis=1)].tolist())]
 
 
 def loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]) -> Provenance:

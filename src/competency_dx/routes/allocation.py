@@ -102,9 +102,7 @@ def best(problem: RouteProblem, persons: Sequence[int], *, shared: bool) -> tupl
         cuts += new
 
 
-def _program(
-    problem: RouteProblem, persons: Sequence[int], cuts: Sequence[Cut], *, shared: bool
-) -> tuple[Floats, Any, Floats, Pairs]:
+def _program(problem: RouteProblem, persons: Sequence[int], cuts: Sequence[Cut], *, shared: bool) -> tuple[Floats, Any, Floats, Pairs]:
     """Return values, rows, their upper limits, and the pairs (place, programme, competency), the first of the columns."""
     from scipy.sparse import csr_array
 

@@ -158,9 +158,7 @@ def recommend(
     codes, framework = [c.code for c in profiles.competencies], load_framework(catalogue.framework)
     at = [codes.index(leaf) for leaf in profiles.population.leaves if leaf in codes]  # a propensity to omit is none
     leaves, ids, persons = [codes[c] for c in at], [one.id for one in every], [str(p) for p in profiles.persons]
-    strange = {*leaves, *(e.competency for one in every for e in one.brings)} - {
-        n.code for n in framework.nodes if not n.replaced_by
-    }
+    strange = {*leaves, *(e.competency for one in every for e in one.brings)} - {n.code for n in framework.nodes if not n.replaced_by}
     if strange := strange | {*weights} - {*leaves} | {*wishes} - {*persons} | {*chain(*wishes.values())} - {*ids}:
         raise RouteError("routes.unknown", strange=sorted(strange))
     state, shortfall, points = profiles.state[:, at], *_points(profiles, every, framework, at)

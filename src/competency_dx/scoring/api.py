@@ -10,18 +10,7 @@ from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.errors import ScoringError
 from competency_dx.findings import announce, findings_of, gathered
-from competency_dx.persons import (
-    EAP,
-    ML,
-    WLE,
-    Method,
-    SumScore,
-    as_calibration,
-    as_responses,
-    by_population,
-    match,
-    source_of,
-)
+from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match, source_of
 from competency_dx.provenance import provenance
 from competency_dx.responses import Responses
 from competency_dx.scoring.estimation import Estimates, estimates, joined

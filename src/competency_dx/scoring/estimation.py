@@ -56,8 +56,7 @@ def estimates(
     found, notes = _values(matched, known, method, shared)
     sums = [_sums(matched, known, None if len(found.theta[0]) == 1 else np.flatnonzero(x)) for x in known.loads.T]
     status = np.stack(
-        [np.select([n == 0, earned == 0, earned == possible], [NO_RESPONSES, 1, 2], 0) for n, earned, possible in sums],
-        axis=1,
+        [np.select([n == 0, earned == 0, earned == possible], [NO_RESPONSES, 1, 2], 0) for n, earned, possible in sums], axis=1
     ).astype(np.int8)
     if found.reach is not None:
         sd = np.sqrt(np.diag(known.population.covariance))
@@ -84,9 +83,7 @@ class _Values(NamedTuple):
     reach: float | None = None
 
 
-def _values(
-    matched: Matched, known: ItemParameters, method: Method, shared: Shared | None
-) -> tuple[_Values, tuple[Finding, ...]]:
+def _values(matched: Matched, known: ItemParameters, method: Method, shared: Shared | None) -> tuple[_Values, tuple[Finding, ...]]:
     """Return the estimates of a method."""
     D, name = len(known.dimensions), type(method).__name__
     if isinstance(method, EAP):

@@ -222,9 +222,7 @@ def _model(
     return flat, fit
 
 
-def _drawn(
-    flat: ExactPosterior, known: ItemParameters, uniform: Floats, design: Covariates | None, drawn: Floats | None
-) -> Floats:
+def _drawn(flat: ExactPosterior, known: ItemParameters, uniform: Floats, design: Covariates | None, drawn: Floats | None) -> Floats:
     """Return draws (P, n, 1): under the population of the item parameters, or every set under its own draw of (γ, log σ²)."""
     if design is None or drawn is None:
         return under_normals(flat, np.full(len(uniform), known.mean), known.variance).transformed(uniform)

@@ -112,9 +112,7 @@ class Reliability(Result):
     empirical_eap: Coefficient | None = None
     empirical_wle: Coefficient | None = None
     theta: Annotated[Floats, held_to("Q")] | Annotated[Floats, held_to("dimensions", "Q")]
-    information: (
-        Annotated[Floats, held_to("items", "Q", minimum=0)] | Annotated[Floats, held_to("dimensions", "items", "Q", minimum=0)]
-    )
+    information: Annotated[Floats, held_to("items", "Q", minimum=0)] | Annotated[Floats, held_to("dimensions", "items", "Q", minimum=0)]
     variance: Variance
     findings: tuple[Finding, ...]
     provenance: Provenance
@@ -314,8 +312,7 @@ def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floa
         return np.asarray(out[:, :, None, None])
     step = STEP * np.eye(theta.shape[1])
     rise = [
-        averaged_log_probabilities(known, theta + h, uncertain) - averaged_log_probabilities(known, theta - h, uncertain)
-        for h in step
+        averaged_log_probabilities(known, theta + h, uncertain) - averaged_log_probabilities(known, theta - h, uncertain) for h in step
     ]
     prob, slope = np.exp(averaged_log_probabilities(known, theta, uncertain)), np.stack(rise) / (2 * STEP)
     return np.asarray(np.einsum("ikq,dikq,eikq->iqde", prob, slope, slope, optimize=True))

@@ -47,9 +47,7 @@ def shared_errors(calibration: Calibration) -> Shared | None:
     return Shared(np.where(item[:, None] == item, 0.0, kernel), item, table.column[own])
 
 
-def shared_covariance(
-    posterior: Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: Shared
-) -> Floats:
+def shared_covariance(posterior: Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: Shared) -> Floats:
     """Return what errors shared by items add to the posterior covariances (P, D, D) of the persons."""
     P, D, N = len(matched.codes), len(known.dimensions), len(shared.item)
     out = np.empty((P, D, D))
@@ -65,8 +63,7 @@ def shared_covariance(
         theta = posterior.integral.tables.theta
         slopes = _slopes(known, theta, shared)
         posterior.integral.each(
-            lambda block, weight, _: add(block, _gradients(theta, weight, slopes, matched, shared, block)[:, None]),
-            size=BLOCK,
+            lambda block, weight, _: add(block, _gradients(theta, weight, slopes, matched, shared, block)[:, None]), size=BLOCK
         )
     else:
         _by_marginals(posterior, covariance, matched, known, shared, add)
@@ -99,9 +96,7 @@ def _gradients(theta: Floats, weight: Floats, slopes: Floats, matched: Matched, 
     return g
 
 
-def _by_marginals(
-    posterior: Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: Shared, add: Add
-) -> None:
+def _by_marginals(posterior: Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: Shared, add: Add) -> None:
     """Add by the marginals of propagation, where E[θ_d | θ_e] is linear: Cov(θ_d, s(θ_e)) = V_de / V_ee Cov(θ_e, s(θ_e))."""
     dimension = known.dimension_index[shared.item]
     g = np.empty((len(covariance), len(dimension)))

@@ -99,13 +99,7 @@ class FileScores(Result):
         return [
             say("file", method=self.method, persons=self.persons, blocks=self.blocks, path=self.path.name),
             *(
-                say(
-                    "file_moments",
-                    name=code_word("dimension", name, language),
-                    mean=float(m),
-                    sd=float(sd),
-                    se=float(se),
-                )
+                say("file_moments", name=code_word("dimension", name, language), mean=float(m), sd=float(sd), se=float(se))
                 for name, m, sd, se in moments
             ),
             status_line(self.statuses.sum(axis=0), language),

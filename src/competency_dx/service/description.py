@@ -38,10 +38,7 @@ REPLIES: dict[str, Any] = {
 
 def replies(path: str) -> dict[int | str, dict[str, Any]]:
     """Return what a path replies, and that every fault is a problem document."""
-    fault = {
-        "description": "ProblemDocument",
-        "content": {"application/problem+json": {"schema": _of("ProblemDocument")}},
-    }
+    fault = {"description": "ProblemDocument", "content": {"application/problem+json": {"schema": _of("ProblemDocument")}}}
     return {200: {"content": {JSON: {"schema": REPLIES[path]}}}, "4XX": fault, "5XX": fault}
 
 

@@ -93,10 +93,4 @@ def item_ids(n: int, start: int = 0) -> tuple[str, ...]:
 
 def calibrated(design: Design, data: Drawn) -> cdx.Calibration:
     """Calibrate a data set as the design says."""
-    return cdx.calibrate(
-        data.responses,
-        model=data.model,
-        dimensions=data.dimensions,
-        priors=design.priors,
-        method=data.method,
-    )
+    return cdx.calibrate(data.responses, model=data.model, dimensions=data.dimensions, priors=design.priors, method=data.method)

@@ -17,10 +17,7 @@ GOALS: Mapping[Kind, Bounds] = {
     "right": {**CALIBRATED, **REPORTED},
     "wrong": {**COVERED, "excess": (-INF, 0.03)},
     "cohort": {**CALIBRATED, **dict.fromkeys(COVERED, (0.93, 1.0))},
-    "omissions": {
-        "excess": (-INF, 0.03),
-        **{f"bias_{name}": (-0.02, 0.02) for name in ("leaves", "clusters", "total")},
-    },
+    "omissions": {"excess": (-INF, 0.03), **{f"bias_{name}": (-0.02, 0.02) for name in ("leaves", "clusters", "total")}},
     "contrast": {},
 }
 DECISIONS: Mapping[str, Bounds] = {

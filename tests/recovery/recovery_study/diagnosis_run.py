@@ -139,9 +139,7 @@ def generator(*keys: object) -> np.random.Generator:
     return np.random.default_rng([SEED, zlib.crc32(repr(keys).encode())])
 
 
-def _replicate(
-    condition: Condition, bank: cdx.ItemBank, of: Layout, persons: int, rng: np.random.Generator
-) -> tuple[TrueItems, Truth]:
+def _replicate(condition: Condition, bank: cdx.ItemBank, of: Layout, persons: int, rng: np.random.Generator) -> tuple[TrueItems, Truth]:
     items = drawn_items(bank, rng, condition.slopes)
     closed = [item.type == "single" for item in bank.items]
     guessed = {"none": np.zeros(len(closed)), "options": np.array(closed), "all": np.ones(len(closed))}
@@ -166,10 +164,7 @@ def _calibrated(bank: cdx.ItemBank, items: TrueItems) -> cdx.ItemBank:
 
 
 def diagnosed(
-    bank: cdx.ItemBank,
-    answers: Floats,
-    population: BankPopulation | cdx.Cohort | None,
-    rule: cdx.DeficitRule,
+    bank: cdx.ItemBank, answers: Floats, population: BankPopulation | cdx.Cohort | None, rule: cdx.DeficitRule
 ) -> cdx.DeficitProfiles:
     """Return profiles from points (P, I), NaN where an item was not given, `OMITTED` where it was left out."""
     items = tuple(item.id for item in bank.items)
@@ -180,9 +175,7 @@ def diagnosed(
         return cdx.diagnose(responses, bank, rule=rule, population=population)
 
 
-def _said(
-    condition: Condition, bank: cdx.ItemBank, of: Layout, truth: Truth
-) -> tuple[Sequence[str], tuple[NDArray[np.generic], ...]]:
+def _said(condition: Condition, bank: cdx.ItemBank, of: Layout, truth: Truth) -> tuple[Sequence[str], tuple[NDArray[np.generic], ...]]:
     """Return the codes of the units and the arrays of `Said` from the truth on."""
     rule = cdx.DeficitRule(missing=condition.missing)
     joint = diagnosed(bank, truth.answers, cdx.Cohort() if condition.cohort else None, rule)

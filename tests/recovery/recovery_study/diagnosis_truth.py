@@ -114,12 +114,7 @@ class Truth(NamedTuple):
 
 
 def drawn_persons(
-    of: Layout,
-    items: TrueItems,
-    population: tuple[Floats, Floats],
-    given: Sequence[bool],
-    n: int,
-    rng: np.random.Generator,
+    of: Layout, items: TrueItems, population: tuple[Floats, Floats], given: Sequence[bool], n: int, rng: np.random.Generator
 ) -> Truth:
     """Return `n` persons of a normal population (mean (D,), covariance (D, D)) who answer the given items (I,)."""
     mean, covariance = population

@@ -87,13 +87,7 @@ def families(divisor: int) -> Study:
     kinds.append(("2PL + GPCM + GRM + NRM", partial(mixture, MIXTURE), True))
     kinds.append(("2PL + 3PL + GPCM + 2PLNRM", partial(mixture, MIXTURE_WITH_GUESSING), False))
     designs = [
-        Design(
-            label=label,
-            persons=P,
-            replications=max(_replications(label, priors) // divisor, 2),
-            draw=draw,
-            priors=priors,
-        )
+        Design(label=label, persons=P, replications=max(_replications(label, priors) // divisor, 2), draw=draw, priors=priors)
         for label, draw, plain in kinds
         for P in SIZES
         for priors in ((None, "weak") if plain and SIZES[-1] > P else (None,) if plain else ("weak",))
@@ -139,12 +133,7 @@ def from_prior(divisor: int) -> Study:
 def missing(divisor: int) -> Study:
     """Return booklet designs."""
     designs = [
-        Design(
-            label=f"{family}, three booklets",
-            persons=P,
-            replications=max(100 // divisor, 2),
-            draw=partial(booklets, family),
-        )
+        Design(label=f"{family}, three booklets", persons=P, replications=max(100 // divisor, 2), draw=partial(booklets, family))
         for family in ("2PL", "GPCM")
         for P in (500, 2000)
     ]

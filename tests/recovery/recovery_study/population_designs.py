@@ -34,12 +34,7 @@ def competency_items(family: str, n: int = EACH) -> ItemSet:
 
 
 def several(
-    theta: Floats,
-    rng: np.random.Generator,
-    *,
-    family: str = "2PL",
-    share: float = 0.0,
-    sizes: tuple[int, ...] = (),
+    theta: Floats, rng: np.random.Generator, *, family: str = "2PL", share: float = 0.0, sizes: tuple[int, ...] = ()
 ) -> tuple[Floats, dict[str, float], dict[str, str]]:
     """Return answers to items of each competency, item truths, and the competency of each item.
 
@@ -65,9 +60,7 @@ def several(
     return answers, truth, of
 
 
-def correlated(
-    V: Floats, family: str, share: float, rng: np.random.Generator, persons: int, sizes: tuple[int, ...] = ()
-) -> Drawn:
+def correlated(V: Floats, family: str, share: float, rng: np.random.Generator, persons: int, sizes: tuple[int, ...] = ()) -> Drawn:
     """Return answers of a multivariate normal population."""
     D = len(V)
     theta = rng.normal(size=(persons, D)) @ np.linalg.cholesky(V).T
@@ -135,13 +128,7 @@ def correlations(divisor: int) -> Study:
         ("6 competencies × 8, 2PL, a quarter missing by design", SIX, "2PL", 0.25, (1000,), (None,), 80),
     ]
     designs = [
-        Design(
-            label=label,
-            persons=P,
-            replications=max(n // divisor, 2),
-            draw=partial(correlated, V, family, share),
-            priors=priors,
-        )
+        Design(label=label, persons=P, replications=max(n // divisor, 2), draw=partial(correlated, V, family, share), priors=priors)
         for label, V, family, share, sizes, both, n in cells
         for P in sizes
         for priors in both
@@ -179,22 +166,12 @@ def short_competencies(divisor: int) -> Study:
 def regression(divisor: int) -> Study:
     """Return latent regressions in one stage."""
     designs = [
-        Design(
-            label=f"{family} on two covariates",
-            persons=P,
-            replications=max(n // divisor, 2),
-            draw=partial(regressed, family),
-        )
+        Design(label=f"{family} on two covariates", persons=P, replications=max(n // divisor, 2), draw=partial(regressed, family))
         for family in ("2PL", "Rasch")
         for P, n in ((500, 400), (2000, 200))
     ]
     designs.append(
-        Design(
-            label="3 competencies on two covariates",
-            persons=1000,
-            replications=max(160 // divisor, 2),
-            draw=regressed_competencies,
-        )
+        Design(label="3 competencies on two covariates", persons=1000, replications=max(160 // divisor, 2), draw=regressed_competencies)
     )
     return Study(
         name="regression",
@@ -209,12 +186,7 @@ def regression(divisor: int) -> Study:
 def groups(divisor: int) -> Study:
     """Return two groups with free mean and variance of the second."""
     designs = [
-        Design(
-            label=f"{family}, two groups",
-            persons=P,
-            replications=max(n // divisor, 2),
-            draw=partial(two_groups, family),
-        )
+        Design(label=f"{family}, two groups", persons=P, replications=max(n // divisor, 2), draw=partial(two_groups, family))
         for family in ("2PL", "Rasch")
         for P, n in ((500, 400), (2000, 200))
     ]

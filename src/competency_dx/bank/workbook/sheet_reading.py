@@ -18,12 +18,7 @@ MOST_DIGITS = 3
 """Of the number in a heading: a list has as many parts."""
 _SEPARATOR = re.compile(r"[\s;,]+")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-_UNREADABLE = {
-    "formula": "bank.cell_formula",
-    "error": "bank.cell_error",
-    "boolean": "bank.cell_boolean",
-    "date": "bank.cell_date",
-}
+_UNREADABLE = {"formula": "bank.cell_formula", "error": "bank.cell_error", "boolean": "bank.cell_boolean", "date": "bank.cell_date"}
 _EXPECTED = {"choice": "bank.cell_choice", "integer": "bank.cell_whole"}
 
 

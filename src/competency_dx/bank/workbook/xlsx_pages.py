@@ -146,10 +146,7 @@ class _Pages:
         codes = [n.code for n in framework.nodes if not n.replaced_by and (not subject or self._near(n.code))]
         competencies = [f"{code} — {framework.title_of(code, self.language)}" for code in codes]
         judged = [both[self.language] for both in self.said["difficulty"]["words"].values()]
-        lists = {
-            "competency": [named["competencies"][self.language], *competencies],
-            "b": [named["b"][self.language], *judged],
-        }
+        lists = {"competency": [named["competencies"][self.language], *competencies], "b": [named["b"][self.language], *judged]}
         for column in (column for plan in self.plans for column in plan.columns if column.choices):
             words = [column.word(choice, self.language) for choice in column.choices]
             lists[f"{column.sheet}:{column.path}"] = [column.heading(self.language), *words]

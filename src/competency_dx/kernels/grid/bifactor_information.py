@@ -71,9 +71,7 @@ def bifactor_missing_information(
     F = frame.N + _population_size(design, populations)
     out = np.zeros((F, F))
     for parts in map_pieces(
-        partial(_block_information, frame),
-        pieces(design.take(order), populations.take(order), BLOCK),
-        executor=executor,
+        partial(_block_information, frame), pieces(design.take(order), populations.take(order), BLOCK), executor=executor
     ):
         for place, part in parts:
             out[np.ix_(place, place)] += part

@@ -48,12 +48,7 @@ class Design(NamedTuple):
 
 
 def by_dimension(
-    answers: Answers,
-    dimension: Ints,
-    *,
-    parts: int | None = None,
-    group: Ints | None = None,
-    regressors: Floats | None = None,
+    answers: Answers, dimension: Ints, *, parts: int | None = None, group: Ints | None = None, regressors: Floats | None = None
 ) -> Design:
     """Take answers apart by the dimension 0 … D - 1 of each item (I,); D is the number of `parts`, which may lack items."""
     D, P = int(dimension.max()) + 1 if parts is None else parts, len(answers.codes)

@@ -254,9 +254,7 @@ def weighted_polynomials(posterior: Floats, theta: Floats, most_terms: int) -> I
             norm, points = norm.astype(single), points.astype(single)
 
 
-def item_scores(
-    answers: Answers, tables: Tables, derivatives: Floats, owner: Ints, *, executor: Executor | None = None
-) -> Floats:
+def item_scores(answers: Answers, tables: Tables, derivatives: Floats, owner: Ints, *, executor: Executor | None = None) -> Floats:
     """Return E[∂ log P(x_p | θ) / ∂ β_f | x_p] (P, F) by Fisher's identity, case weights left aside.
 
     `derivatives` (K, F, Q) are those of log P(X = k) by each parameter, `owner` (F,) is the item of each.

@@ -200,9 +200,7 @@ def pieces(answers: Answers, prior: Floats | None, size: int) -> Iterator[tuple[
         yield answers.take(at), None if prior is None else prior[at]
 
 
-def grid_e_step(
-    answers: Answers, grid: Grid, log_prob: Floats, normals: Normals, *, executor: Executor | None = None
-) -> GridExpected:
+def grid_e_step(answers: Answers, grid: Grid, log_prob: Floats, normals: Normals, *, executor: Executor | None = None) -> GridExpected:
     """Return marginal log-likelihood, expected counts and posterior moments, in the precision of the tables (I, K, Q).
 
     Blocks are added up in double precision, in their order.

@@ -21,15 +21,7 @@ from competency_dx.arrays import Floats, Ints, blocks
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid.louis import Depth, by_pattern
-from competency_dx.kernels.grid.product import (
-    Grid,
-    GridTerms,
-    Normals,
-    features,
-    grid_terms,
-    posterior_covariance,
-    posterior_of,
-)
+from competency_dx.kernels.grid.product import Grid, GridTerms, Normals, features, grid_terms, posterior_covariance, posterior_of
 from competency_dx.kernels.normal_population import expected_scores, halves, pairs, size
 
 Singles = NDArray[np.float32]
@@ -66,13 +58,7 @@ _Piece = tuple[Answers, Normals, Floats | None]  # of a block of persons, with t
 
 
 def grid_missing_information(
-    answers: Answers,
-    grid: Grid,
-    tables: ItemTables,
-    normals: Normals,
-    *,
-    depth: Depth = "exact",
-    executor: Executor | None = None,
+    answers: Answers, grid: Grid, tables: ItemTables, normals: Normals, *, depth: Depth = "exact", executor: Executor | None = None
 ) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H parameters of the populations (see `ep_population`).
 

@@ -46,12 +46,7 @@ def moments(curves: Curves, codes: Codes, observed: Bools, theta: Floats) -> Sco
 
 
 def solve(
-    target: Target,
-    curves: Curves,
-    codes: Codes,
-    observed: Bools,
-    prior: tuple[float, float],
-    bounds: tuple[float, float],
+    target: Target, curves: Curves, codes: Codes, observed: Bools, prior: tuple[float, float], bounds: tuple[float, float]
 ) -> tuple[Floats, Floats]:
     """Return estimates (P,) within `bounds` and the information (P,) at them: observed, for WLE expected.
 

@@ -138,9 +138,7 @@ class _Work(NamedTuple):
     def take(self, persons: Ints) -> _Work:
         """Return some of the persons, their weights to be written anew."""
         tilted = np.empty((*self.tilted.shape[:2], len(persons)), dtype=self.tilted.dtype)
-        log_total, mean, covariance, variance = (
-            x[..., persons] for x in (self.log_total, self.mean, self.covariance, self.variance)
-        )
+        log_total, mean, covariance, variance = (x[..., persons] for x in (self.log_total, self.mean, self.covariance, self.variance))
         return _Work(tilted, log_total, mean, covariance, self.sites.take(persons), variance)
 
 
@@ -192,13 +190,7 @@ def _swept(block: Block, work: _Work, powers: _Powers, control: SweepControl) ->
         if control.even and len(moving) <= FEW * p:
             settled[persons], sites.tau[:, persons], sites.nu[:, persons] = step == 0, *work.sites
             some = at_least_two(moving)
-            block, work, persons, step, before = (
-                block.take(some),
-                work.take(some),
-                persons[some],
-                step[some],
-                before[some],
-            )
+            block, work, persons, step, before = (block.take(some), work.take(some), persons[some], step[some], before[some])
             p = len(some)
     settled[persons], sites.tau[:, persons], sites.nu[:, persons] = step == 0, *work.sites
     return settled

@@ -24,15 +24,7 @@ from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import JointTerms, indicators, joined
 from competency_dx.kernels.grid.by_dimension import Design, bare_terms
 from competency_dx.kernels.normal_population import Moments
-from competency_dx.kernels.propagation import (
-    Block,
-    Settled,
-    Sites,
-    SweepControl,
-    hermite_coefficients,
-    lowest_precision,
-    settle,
-)
+from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, hermite_coefficients, lowest_precision, settle
 
 T = TypeVar("T")
 

@@ -46,13 +46,7 @@ ScoresByDimension = tuple[tuple[SplitScores, ...], tuple[Ints, ...]]  # of each 
 
 
 def ep_missing_information(
-    design: Design,
-    model: Model,
-    tables: ItemTables,
-    *,
-    sites: Sites,
-    depth: Depth = "exact",
-    executor: Executor | None = None,
+    design: Design, model: Model, tables: ItemTables, *, sites: Sites, depth: Depth = "exact", executor: Executor | None = None
 ) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (F + N, F + N) of F item parameters and N parameters of the populations (see `ep_population`).
 
@@ -141,9 +135,7 @@ def _mehler(terms: tuple[AnyFloats, ...], power: Floats, weight: Floats | None) 
     return out
 
 
-def ep_person_scores(
-    design: Design, model: Model, tables: ItemTables, *, sites: Sites, executor: Executor | None = None
-) -> Floats:
+def ep_person_scores(design: Design, model: Model, tables: ItemTables, *, sites: Sites, executor: Executor | None = None) -> Floats:
     """Return the gradient of each person's log Z (P, F + N) by item and population parameters, case weights left aside."""
     one = partial(_block_scores, model, likelihood_terms(design, model), tables)
     return np.concatenate(list(map_pieces(one, pieces(design, sites), executor=executor)))

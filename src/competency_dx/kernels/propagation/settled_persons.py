@@ -11,15 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.kernels.blocks import even_blocks, even_product, map_pieces
-from competency_dx.kernels.propagation import (
-    Block,
-    Settled,
-    Sites,
-    SweepControl,
-    lowest_precision,
-    settle,
-    single_sites,
-)
+from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, lowest_precision, settle, single_sites
 
 T = TypeVar("T")
 
@@ -58,10 +50,7 @@ def possible_answers(dimension: Ints, n_categories: Ints) -> PossibleAnswers:
     of, D = dimension[item], int(dimension.max()) + 1
     n = np.bincount(of, minlength=D)
     column, M = np.arange(len(of)) - (np.cumsum(n) - n)[of], int(n.max())
-    place, (of_item, of_category) = (
-        np.zeros((len(dimension), category.max() + 1), dtype=np.int64),
-        np.full((2, D, M), NOBODY),
-    )
+    place, (of_item, of_category) = (np.zeros((len(dimension), category.max() + 1), dtype=np.int64), np.full((2, D, M), NOBODY))
     place[item, category] = of * M + column
     of_item[of, column], of_category[of, column] = item, category
     return PossibleAnswers(of_item, of_category, place)

@@ -25,13 +25,7 @@ from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.answers import is_answers
 from competency_dx.responses.reading.decoding import decode, disguise
 from competency_dx.responses.reading.headers import is_id
-from competency_dx.responses.reading.layout import (
-    ANSWER_NAMES,
-    BACKGROUND_NAMES,
-    ITEM_NAMES,
-    PERSON_NAMES,
-    refuse_results,
-)
+from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES, refuse_results
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 from competency_dx.responses.reading.workbook_parts import grid_of, open_workbook
 from competency_dx.result import DataFrame
@@ -311,11 +305,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
 
 
 def _other_sheets(
-    grids: Mapping[str, Sequence[Sequence[object]]],
-    fits: Mapping[str, int],
-    chosen: str,
-    hidden: Collection[str],
-    ids: frozenset[str],
+    grids: Mapping[str, Sequence[Sequence[object]]], fits: Mapping[str, int], chosen: str, hidden: Collection[str], ids: frozenset[str]
 ) -> list[Finding]:
     """Return what is to be said of sheets that look as if they held answers and were not read."""
     heads, rows = {}, {}

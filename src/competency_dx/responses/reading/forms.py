@@ -48,10 +48,7 @@ def resolve_blanks(
     there = (status == Reason.ANSWERED) | (status == Reason.INVALID)
     absent = (status == ABSENT).any(axis=1) & ~there.any(axis=1)
     out = np.where(blank & ~blank.all(axis=1, keepdims=True), stated.astype(np.uint8), status)
-    notes = [
-        *Template("responses.absent").about(persons[absent].tolist()),
-        *(_by_form(forms, items, out, blank) if forms else []),
-    ]
+    notes = [*Template("responses.absent").about(persons[absent].tolist()), *(_by_form(forms, items, out, blank) if forms else [])]
     out[(out == BLANK) | (out == ABSENT)] = Reason.NOT_ADMINISTERED
     out[absent] = Reason.NOT_ADMINISTERED
     return out, [*notes, *blank_cells(np.bincount(out[blank & ~absent[:, None]], minlength=len(Reason)))]

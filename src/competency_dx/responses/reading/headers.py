@@ -27,8 +27,7 @@ _ANSWER = re.compile(r"(?<![\s\-_:(\[])[\s\-_:(\[]++(?:response|answer|отве�
 _SEPARATORS = re.compile(r"[\s_.\-]+")
 _TOKENS = re.compile(r"[^\W_]+")
 _QUESTION = re.compile(
-    r"(?:вопрос|задани[ея]|задача|question|task|problem|item|ответ|response|answer|в|q|№)[\W_]*\d[\d\W_]*",
-    re.IGNORECASE,
+    r"(?:вопрос|задани[ея]|задача|question|task|problem|item|ответ|response|answer|в|q|№)[\W_]*\d[\d\W_]*", re.IGNORECASE
 )
 KEPT = 32  # banks
 LONGEST_MENTION = 4

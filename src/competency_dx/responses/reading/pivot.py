@@ -160,9 +160,7 @@ def owners(roles: Roles) -> tuple[Names, Ints]:
     column = roles.table.columns[roles.person]
     bare = np.flatnonzero(column.codes < 0)
     if len(bare):
-        raise ResponsesError(
-            "responses.rows_without_id", origin=roles.table.origin, value=(bare + 1).tolist(), column=column.name
-        )
+        raise ResponsesError("responses.rows_without_id", origin=roles.table.origin, value=(bare + 1).tolist(), column=column.name)
     if len(column.vocabulary) == roles.table.rows:  # each row is of another person
         row, present = np.arange(roles.table.rows), column.codes
     else:

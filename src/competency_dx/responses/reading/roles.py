@@ -89,9 +89,7 @@ def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> R
 def _present(table: Table, names: Iterable[str], setting: str) -> None:
     absent = [n for n in names if n not in table.columns]
     if absent:
-        raise ResponsesError(
-            "responses.setting_absent", origin=table.origin, setting=setting, absent=absent, columns=table.columns
-        )
+        raise ResponsesError("responses.setting_absent", origin=table.origin, setting=setting, absent=absent, columns=table.columns)
 
 
 def _named_items(table: Table, layout: Layout) -> dict[str, tuple[str, ...]]:
@@ -105,9 +103,7 @@ def _named_items(table: Table, layout: Layout) -> dict[str, tuple[str, ...]]:
     return {item: (name,) for name, item in chosen.items()}
 
 
-def _bank_items(
-    table: Table, names: ItemNames, bank: ItemBank, layout: Layout
-) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
+def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
     """Match columns to items: one column an item, or one per criterion of its rubric."""
     columns: dict[Target, list[str]] = {}
     for name in table.columns:
@@ -133,11 +129,7 @@ def _bank_items(
 
 
 def _strange(
-    table: Table,
-    rest: Sequence[str],
-    names: ItemNames,
-    items: Mapping[str, tuple[str, ...]],
-    bank: ItemBank | None,
+    table: Table, rest: Sequence[str], names: ItemNames, items: Mapping[str, tuple[str, ...]], bank: ItemBank | None
 ) -> dict[str, tuple[str, ...]]:
     """Return the columns left over that may be items, by their names or by cells that are all codes of options."""
     options = {fold_code(o) for i in bank.items if i.id in items for o in i.options} if bank else set()

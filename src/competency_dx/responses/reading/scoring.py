@@ -349,12 +349,7 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
         code, shown = "", masked(text)
         if verdicts.tokens[k]:
             code, shown = "responses.missing_tokens", text[:40]
-            if (
-                text == "-1"
-                and item is None
-                and minus_is_doubtful(counts[k], given, int(verdicts.points.max()))
-                and text not in own
-            ):
+            if text == "-1" and item is None and minus_is_doubtful(counts[k], given, int(verdicts.points.max())) and text not in own:
                 out.append(("responses.minus_one", name, repr(text), counts[k]))
         elif verdicts.status[k] == Reason.INVALID:
             code = "responses.date" if kind == "date" or DATE.fullmatch(text) else "responses.invalid"

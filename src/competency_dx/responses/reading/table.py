@@ -79,10 +79,7 @@ class Column:
         place[used] = np.arange(len(used), dtype=np.int32)
         kept = used.tolist()
         return replace(
-            self,
-            codes=place[codes],
-            vocabulary=tuple(self.vocabulary[k] for k in kept),
-            kinds=tuple(self.kinds[k] for k in kept),
+            self, codes=place[codes], vocabulary=tuple(self.vocabulary[k] for k in kept), kinds=tuple(self.kinds[k] for k in kept)
         )
 
 
@@ -226,10 +223,7 @@ def from_frame(frame: object) -> Table:
         raise ResponsesError("responses.source_type", given=type(frame).__name__) from None
     limits_in_force().check_table("frame", *data.shape)
     columns = ((name, data[name]) for name in data.columns)
-    return table(
-        ((n, c.to_numpy() if c.dtype.is_numeric() else pd.Series(c.to_list(), dtype=object)) for n, c in columns),
-        "frame",
-    )
+    return table(((n, c.to_numpy() if c.dtype.is_numeric() else pd.Series(c.to_list(), dtype=object)) for n, c in columns), "frame")
 
 
 def _from_pandas(frame: DataFrame) -> Table:

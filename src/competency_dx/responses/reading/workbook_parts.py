@@ -60,15 +60,7 @@ def open_workbook(path: Path) -> Any:  # noqa: ANN401 - a workbook of a library 
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))
     except CompetencyDxError:
         raise
-    except (
-        CalamineError,
-        EOFError,
-        RuntimeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-        expat.ExpatError,
-    ) as fault:
+    except (CalamineError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, expat.ExpatError) as fault:
         raise _no_workbook(path, data, fault) from None
     return book
 
@@ -132,12 +124,7 @@ def _refuse_sheet(path: Path, part: bytes) -> None:
     for fault, cells in sheet.broken.items():
         if cells:
             raise ResponsesError(
-                "responses.broken_cells",
-                path=path,
-                n=len(cells),
-                cells=cells,
-                what=phrase(fault),
-                remedy=phrase(f"{fault}_remedy"),
+                "responses.broken_cells", path=path, n=len(cells), cells=cells, what=phrase(fault), remedy=phrase(f"{fault}_remedy")
             )
 
 
