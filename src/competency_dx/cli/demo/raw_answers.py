@@ -115,8 +115,10 @@ def _orders(_: Item, key: tuple[str, ...], rng: np.random.Generator) -> Written:
 def _rows(item: Item, key: dict[str, str], rng: np.random.Generator) -> Written:
     codes = tuple(key.values())
     once = len(set(codes)) == len(codes)
-    others = itertools.product(item.options or dict.fromkeys(codes), repeat=len(codes))
-    for row in _sampled(itertools.chain([codes], others), rng):
+    options = item.options or dict.fromkeys(codes)
+    sampled = _sampled(itertools.chain([codes], itertools.product(options, repeat=len(codes))), rng)
+    near = ((*codes[:k], code, *codes[k + 1 :]) for k in range(len(codes)) for code in options)  # rules forgive one error
+    for row in dict.fromkeys([*sampled, *near]):
         wrong = sum(a != k for a, k in zip(row, codes, strict=True))
         repeated = once and len(set(row)) < len(row)
         weight = float(np.exp(-0.8 * wrong)) * (0.1 if repeated else 1.0)
