@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,11 +11,13 @@ from scipy.special import ndtr
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
 from competency_dx.errors import ScoringError
 from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities, score_information
 from competency_dx.persons import parameters_of
+
+if TYPE_CHECKING:
+    from competency_dx.calibration import Calibration
 
 REACH, POINTS = 6.0, 121
 
