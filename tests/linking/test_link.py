@@ -18,8 +18,8 @@ import competency_dx as cdx
 from competency_dx.errors import CompetencyDxWarning, LinkingError
 from competency_dx.linking import Haebara, MeanMean, MeanSigma, StockingLord
 from competency_dx.linking.api import _covariance, _Errors
-from competency_dx.linking.choices import LinkMethod, moved
-from competency_dx.models import ItemParameters, NormalPopulation, expected_scores
+from competency_dx.linking.choices import LinkMethod
+from competency_dx.models import ItemParameters, NormalPopulation, expected_scores, moved
 
 METHODS: dict[str, LinkMethod] = {
     "mean-mean": MeanMean(),
@@ -101,11 +101,12 @@ def test_a_known_change_of_scale_is_found_again(A: float, B: float, name: str, f
         slopes=slopes,
         intercepts=intercepts,
         extras=np.zeros((8, 0)),
-        covariance=np.zeros((8, K, K)),
+        covariance=np.tile(0.01 * np.eye(K) + 0.005, (8, 1, 1)),
         population=NormalPopulation(dimensions=("theta",), mean=np.zeros(1), covariance=np.eye(1)),
     )
     old = moved(new, A, B)
     np.testing.assert_allclose(np.array(METHODS[name].constants(new, old)), np.array([A, B]), atol=1e-5)
+    np.testing.assert_allclose(old.difficulty_se(), A * new.difficulty_se(), rtol=1e-9)
     theta = np.linspace(-3, 3, 7)
     np.testing.assert_allclose(expected_scores(new, theta), expected_scores(old, A * theta + B), atol=1e-9)
 

@@ -30,7 +30,7 @@ from competency_dx.engine import (
 from competency_dx.errors import LANGUAGES, CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
-from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation
+from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, moved
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, item_rest, suspected_keys, tail_findings, zero_tails
 
@@ -164,17 +164,10 @@ def placed(found: GirthEstimates, like: ItemParameters) -> ItemParameters:
     """Return girth's estimates as parameters on the scale of others: same items and families, no covariance."""
     fixed = all(FAMILIES[f].slope == "fixed" for f in like.families)
     sd = float(found.slope[0]) if fixed else float(np.sqrt(like.variance))
-    cumulative = np.array([FAMILIES[f].steps == "cumulative" for f in like.families])
-    score = np.arange(found.intercepts.shape[1])
-    times = np.where(cumulative[:, None], np.minimum(score, 1), score)
-    slope = found.slope / sd
-    return replace(
-        like,
-        slopes=slope[:, None],
-        intercepts=found.intercepts - times * (slope * like.mean)[:, None],
-        covariance=np.zeros_like(like.covariance),
-        population=replace(like.population, covariance=np.array([[sd**2]])),
-    )
+    population = replace(like.population, mean=np.zeros(1), covariance=np.eye(1))
+    covariance, slopes = np.zeros_like(like.covariance), found.slope[:, None]
+    there = replace(like, slopes=slopes, intercepts=found.intercepts, covariance=covariance, population=population)
+    return moved(there, sd, like.mean)
 
 
 def settled(found: GirthEstimates, seen: LikelihoodCheck) -> bool:

@@ -14,9 +14,9 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import LinkingError, wrong_type
 from competency_dx.findings import Template, announce
-from competency_dx.linking.choices import LinkMethod, StockingLord, moved
+from competency_dx.linking.choices import LinkMethod, StockingLord
 from competency_dx.linking.scale_link import Link
-from competency_dx.models import ItemParameters, bank_parameters
+from competency_dx.models import ItemParameters, bank_parameters, moved
 from competency_dx.provenance import provenance
 
 DEFAULT_METHOD = StockingLord()

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from competency_dx.arrays import Floats, value
-from competency_dx.models import FAMILIES, ItemParameters, log_probabilities
+from competency_dx.models import ItemParameters, log_probabilities, moved
 
 POINTS = 30
 
@@ -18,22 +18,6 @@ class LinkMethod(Protocol):
 
     def constants(self, new: ItemParameters, old: ItemParameters) -> tuple[float, float]:
         """Return A and B from the same items on both scales."""
-
-
-def moved(known: ItemParameters, A: float, B: float) -> ItemParameters:
-    """Return parameters on the scale A θ + B: slopes a / A, difficulties A b + B; all else of an item stays."""
-    from dataclasses import replace
-
-    cumulative = np.array([FAMILIES[f].steps == "cumulative" for f in known.families])
-    score = np.arange(known.intercepts.shape[1])
-    times = np.where(cumulative[:, None], np.minimum(score, 1), score)
-    slopes = known.slopes / A
-    population = replace(known.population, mean=A * known.population.mean + B, covariance=A * A * known.population.covariance)
-    scale = np.ones(known.covariance.shape[1])
-    scale[: known.slopes.shape[1]] = 1 / A
-    covariance = known.covariance * np.outer(scale, scale)
-    intercepts = known.intercepts - times * slopes * B
-    return replace(known, slopes=slopes, intercepts=intercepts, covariance=covariance, population=population)
 
 
 @value

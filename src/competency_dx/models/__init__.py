@@ -11,7 +11,7 @@ from competency_dx.models.curves import (
     uncertain_scores,
 )
 from competency_dx.models.families import FAMILIES, Family, family, family_for, kernel_groups
-from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, NormalPopulation, bank_parameters, measuring
+from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, NormalPopulation, bank_parameters, measuring, moved
 from competency_dx.models.simulation import abilities, simulate
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "kernel_groups",
     "log_probabilities",
     "measuring",
+    "moved",
     "score_information",
     "simulate",
     "uncertain_scores",

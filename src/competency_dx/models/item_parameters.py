@@ -276,6 +276,24 @@ class ItemParameters:
         return replace(self, **out)
 
 
+def moved(known: ItemParameters, A: float, B: float) -> ItemParameters:
+    """Return items of one competency on the scale A θ + B: slopes a / A, difficulties A b + B, with their covariances."""
+    cumulative = np.array([FAMILIES[f].steps == "cumulative" for f in known.families])
+    score = np.arange(known.intercepts.shape[1])
+    times = np.where(cumulative[:, None], np.minimum(score, 1), score)
+    slopes = known.slopes / A
+    change = np.tile(np.eye(known.covariance.shape[1]), (len(times), 1, 1))
+    change[:, 0, 0] = 1 / A
+    change[:, 1 : times.shape[1], 0] = -times[:, 1:] * B / A
+    return replace(
+        known,
+        slopes=slopes,
+        intercepts=known.intercepts - times * (slopes * B),
+        covariance=change @ known.covariance @ change.transpose(0, 2, 1),
+        population=replace(known.population, mean=A * known.population.mean + B, covariance=A * A * known.population.covariance),
+    )
+
+
 def measuring(single: ItemParameters, dimension: Ints, population: NormalPopulation) -> ItemParameters:
     """Return items of one competency as items that measure one of D each, `dimension` (I,) of them, under a joint population."""
     I, D, F = len(single.items), len(population.dimensions), single.covariance.shape[1]
