@@ -1,6 +1,6 @@
 """What refuses an item or a bank before anybody has answered it: one function a gate.
 
-The gates that compare items of a form stand in `content_forms`, the patterns of typography and repealed acts in ``content.toml``.
+The patterns of typography and repealed acts stand in ``content.toml``.
 """
 
 from __future__ import annotations
@@ -8,18 +8,30 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import combinations, product
 
 import numpy as np
 
-from competency_dx.bank import ItemBank, PerElement, as_bank
+from competency_dx.bank import Item, ItemBank, PerElement, as_bank
+from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Template
-from competency_dx.quality.content_forms import FORM_GATES
-from competency_dx.quality.content_texts import PATTERNS, all_texts, is_methodical, key_texts, misprints, telling, words_of
+from competency_dx.models import bank_parameters, expected_scores
 from competency_dx.responses import ambiguous_options, score_answers
+from competency_dx.wording import toml_content
 
 CHANCE = 0.05  # two-sided, of all positions together
 LEAST_SETS = 3  # items of multiple choice from which their key sets are judged, and sizes they must have
+GRAM, GRAM_WORDS = 4, 3  # words in a row that two items may not share, and how many of them must say something
+COMMON = 3  # items that share them: in more it is an instruction
+CUE_WORDS = 2  # of the question, in a sentence of another item that holds its answer
+CUTS = (0.6, 0.8)
+GRID = np.linspace(-6, 6, 1201)
+ANCHOR = 5  # items of each part that the forms have in common
 _VALUE = re.compile(r"(?:[^\W\d_]+[\s=:]+){0,2}(\d+(?:[.,]\d+)?)(?:\s*[%°‰]|(?:\s*[^\W\d_]+\.?){0,2})")
+_CODE = re.compile(r"`[^`]*`|^ {4}.*$", re.MULTILINE)
+_ENDING = re.compile(r"(?<=\w{3})(?:[аеиоуыэюя]м?и?|[аеиоуыэюя]?[йхв]|[ое](?:го|му)|[ыи]ми|[аяоеыиую][яеюй]|ь[юя]?|ями?|ing|ed|e?s)$")
+PATTERNS = toml_content("quality", "content")
 _DASHES = {"—": re.compile(r"\s—(?:\s|$)", re.MULTILINE), "–": re.compile(r"\s–(?:\s|$)", re.MULTILINE)}
 
 
@@ -35,8 +47,9 @@ def check_content(bank: ItemBank) -> tuple[Finding, ...]:
     tuple of Finding
         One for each refusal, of severity "error": the code of the gate, the items (or forms) in `scope`, and what to do.
     """
-    gates = (options_that_are_codes, key_sets, key_cues, titles, points, expected_answers, *FORM_GATES, typography, orders, repealed)
-    return tuple(finding for gate in gates for finding in gate(as_bank(bank)))
+    of_items = options_that_are_codes, key_sets, key_cues, titles, points, expected_answers
+    of_forms, of_texts = (overlaps, families, parallel), (typography, orders, repealed)
+    return tuple(finding for gate in (*of_items, *of_forms, *of_texts) for finding in gate(as_bank(bank)))
 
 
 def options_that_are_codes(bank: ItemBank) -> Iterator[Finding]:
@@ -120,11 +133,121 @@ def expected_answers(bank: ItemBank) -> Iterator[Finding]:
         yield from Template("quality.answer_credited").about([item.id] * bool(high), answers=high)
 
 
+def _meeting(bank: ItemBank) -> list[set[str]]:
+    """Return the items that one person meets: form by form, all of them in a bank without forms."""
+    return [set(form.items) for form in bank.forms] or [{i.id for i in bank.items}]
+
+
+def overlaps(bank: ItemBank) -> Iterator[Finding]:
+    """Gate 7: two items of a form share a fact or four words in a row or one answers the other, and are not enemies."""
+    forms, items = _meeting(bank), {i.id: i for i in bank.items}
+    together = [
+        (a, b)
+        for a, b in combinations(items, 2)
+        if any({a, b} <= form for form in forms) and b not in items[a].enemies and a not in items[b].enemies
+    ]
+    shared: dict[tuple[str, str], str] = {}
+    meeting = set(together)
+    for mark, holders in _marks(bank).items():
+        for pair in meeting.intersection(combinations(holders, 2)):
+            shared.setdefault(pair, mark)
+    for pair in filter(shared.__contains__, together):
+        yield Template("quality.items_overlap").of(pair, words=shared[pair])
+    read = {i: [(s, stems(s), telling(s)) for s in sentences(shown(item))] for i, item in items.items()}
+    asked = {i: (_answers(item), telling(item.stem)) for i, item in items.items()}
+    for a, b in together:
+        for asking, other in ((a, b), (b, a)):
+            if place := _cue(*asked[asking], read[other]):
+                yield Template("quality.item_shows_key").of((other, asking), place=place)
+
+
+def _marks(bank: ItemBank) -> dict[str, list[str]]:
+    """Return facts and grams with the items that have them, without what is common in the bank."""
+    facts: dict[str, list[str]] = {}
+    grams: dict[tuple[str, ...], tuple[list[str], str]] = {}
+    for item in bank.items:
+        for fact in {" ".join(stems(f)) for f in item.facts}:
+            facts.setdefault(fact, []).append(item.id)
+        for row in (words_of(s) for s in sentences(shown(item))):
+            runs = [row[k : k + GRAM] for k in range(len(row) - GRAM + 1)]
+            for run in (r for r in runs if sum(len(w) > 3 and w.isalpha() for w in r) >= GRAM_WORDS):
+                holders, _ = grams.setdefault(tuple(map(stem, run)), ([], " ".join(run)))
+                if item.id not in holders:
+                    holders.append(item.id)
+    return {words: ids for ids, words in grams.values() if len(ids) <= COMMON} | facts
+
+
+def _answers(item: Item) -> list[tuple[str, ...]]:
+    """Return the words of an answer that says something by itself: a wording, a number of three digits, several words."""
+    least = {"text": 1, "single": 2}.get(item.type)
+    if least is None:
+        return [stems(str(item.key))] if re.fullmatch(r"\d{3,}", str(item.key)) else []
+    return [stems(answer) for answer in key_texts(item) if len(telling(answer)) >= least]
+
+
+def _cue(answers: list[tuple[str, ...]], question: set[str], read: list[tuple[str, tuple[str, ...], set[str]]]) -> str:
+    """Return a sentence that holds the answer with words of the question, an empty text where there is none."""
+    for row in answers:
+        for sentence, words, said in read:
+            starts = (k for k, w in enumerate(words) if w == row[0])
+            if any(words[k : k + len(row)] == row for k in starts) and len(said & question - set(row)) >= CUE_WORDS:
+                return sentence
+    return ""
+
+
+def families(bank: ItemBank) -> Iterator[Finding]:
+    """Gate 11: two members of a family in one form, or both in the reference set that percent is counted on."""
+    member = {i.id: i.family.name for i in bank.items if i.family}
+    lists = [(phrase("quality.form", form=f.id), f.items) for f in bank.forms]
+    for place, ids in [*lists, (phrase("quality.reference_set"), bank.reference_set)]:
+        for name in dict.fromkeys(member.values()):
+            if len(twice := [i for i in ids if member.get(i) == name]) > 1:
+                yield Template("quality.family_twice").of(twice, family=name, place=place)
+
+
+def parallel(bank: ItemBank) -> Iterator[Finding]:
+    """Gate 10: forms differ in points of a part, open items, number of items, minutes or expected points, or lack an anchor."""
+    if len(bank.forms) < 2:
+        return
+    ids = [form.id for form in bank.forms]
+    items = {i.id: i for i in bank.items}
+    groups = [[items[i] for i in form.items] for form in bank.forms]
+    measures = {
+        "items": ([float(len(group)) for group in groups], 0.0),
+        "methodical": ([float(sum(i.max_score for i in group if is_methodical(i))) for group in groups], 1.0),
+        "subject": ([float(sum(i.max_score for i in group if not is_methodical(i))) for group in groups], 1.0),
+        "open": ([float(sum(i.type == "open" for i in group)) for group in groups], 0.0),
+        "minutes": ([float(sum(form.parts.values())) for form in bank.forms], 0.0),
+    }
+    measures |= {f"curve_{100 * c:.0f}": (at, 1.0) for c, at in zip(CUTS, _expected(bank), strict=False)}
+    for name, (values, allowed) in measures.items():
+        if max(values) - min(values) > allowed:
+            pairs = [(i, int(v) if v.is_integer() else v) for i, v in zip(ids, values, strict=True)]
+            yield Template("quality.forms_differ").of(ids, what=PATTERNS["measures"][name], pairs=pairs, allowed=int(allowed))
+    common = [items[i] for i in set.intersection(*_meeting(bank))]
+    methodical = sum(map(is_methodical, common))
+    opened = sum(i.type == "open" for i in common)
+    if min(methodical, len(common) - methodical) < ANCHOR or not opened:
+        subject = len(common) - methodical
+        yield Template("quality.form_anchor").of(ids, least=ANCHOR, methodical=methodical, subject=subject, open=opened)
+
+
+def _expected(bank: ItemBank) -> list[list[float]]:
+    """Return the expected points of each form where the reference set earns the share of each cut; none without parameters."""
+    if {r.item for r in bank.parameters} != {i.id for i in bank.items}:
+        return []
+    parameters = bank_parameters(bank)
+    scores = expected_scores(parameters, GRID)
+    row = {item: k for k, item in enumerate(parameters.items)}
+    reference = scores[[row[i] for i in bank.reference_set]].sum(axis=0)
+    whole = sum(bank.item(i).max_score for i in bank.reference_set)
+    at = [int(np.argmin(np.abs(reference / whole - cut))) for cut in CUTS]
+    return [[float(scores[[row[i] for i in form.items], q].sum()) for form in bank.forms] for q in at]
+
+
 def typography(bank: ItemBank) -> Iterator[Finding]:
     """Gate 8: minus, dashes, no-break spaces, quotes; one style of dash in a bank."""
-    for item in bank.items:
-        for rule, place in {str(r): (r, p) for t in all_texts(item) for r, p in misprints("typography", t)}.values():
-            yield Template("quality.typography").of([item.id], remark=rule, place=place)
+    yield from _misprinted(bank, "quality.typography")
     users = {d: [i.id for i in bank.items if any(map(p.search, all_texts(i)))] for d, p in _DASHES.items()}
     rarer = min(users.values(), key=len)
     yield from Template("quality.dash_styles").about(rarer)
@@ -150,6 +273,71 @@ def _runs(values: list[int]) -> bool:
 
 def repealed(bank: ItemBank) -> Iterator[Finding]:
     """Gate 12: names of acts and subjects that are no longer in force."""
+    return _misprinted(bank, "quality.repealed")
+
+
+def _misprinted(bank: ItemBank, code: str) -> Iterator[Finding]:
+    """Yield what texts may not hold, typography or names of what is repealed, each remark once for an item, with a place."""
     for item in bank.items:
-        for rule, place in {str(r): (r, p) for t in all_texts(item) for r, p in misprints("repealed", t)}.values():
-            yield Template("quality.repealed").of([item.id], remark=rule, place=place)
+        places: dict[tuple[str, str], str] = {}
+        for text, rule in product([_CODE.sub(" ", t) for t in all_texts(item)], PATTERNS[code.partition(".")[2]]):
+            if hit := re.search(rule["pattern"], text, re.MULTILINE):
+                around = text[max(0, hit.start() - 8) : hit.end() + 8]
+                places[rule["ru"], rule["en"]] = around.replace("\n", " ").strip(" ")
+        for (ru, en), place in places.items():
+            yield Template(code).of([item.id], remark={"ru": ru, "en": en}, place=place)
+
+
+def shown(item: Item) -> list[str]:
+    """Return what a person reads, but the title: stimulus, stem, what is matched and the options."""
+    seen = item.stimulus
+    above = [seen.text, *(cell for row in seen.table for cell in row)] if seen else []
+    return [*filter(None, above), item.stem, *item.left.values(), *item.options.values()]
+
+
+def all_texts(item: Item) -> list[str]:
+    """Return every text of an item that somebody reads."""
+    titles = [item.title, item.stimulus.alt if item.stimulus else None, *(c.title for c in item.rubric)]
+    levels = [text for criterion in item.rubric for text in criterion.levels.values()]
+    return [*(t.ru for t in titles if t), *shown(item), *levels, *item.misconceptions.values(), item.solution]
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words and numbers of a text in order, in small letters, ё as е."""
+    return re.findall(r"\w+", text.casefold().replace("ё", "е"))
+
+
+@lru_cache(maxsize=1 << 16)
+def stem(word: str) -> str:
+    """Return a word without its ending."""
+    return _ENDING.sub("", word)
+
+
+def stems(text: str) -> tuple[str, ...]:
+    """Return the words and numbers of a text in order, words without their endings."""
+    return tuple(map(stem, words_of(text)))
+
+
+def telling(text: str) -> set[str]:
+    """Return the words of a text that can give something away: of four letters or more, or numbers of two digits or more."""
+    return {stem(w) for w in words_of(text) if len(w) > 3 or (w.isdigit() and len(w) > 1)}
+
+
+def sentences(texts: list[str]) -> list[str]:
+    """Return the sentences that are no instruction how to answer."""
+    parts = (s for text in texts for s in re.split(r"(?<=[.;!?])\s+|\n\s*\n", text))
+    return [s for s in parts if s.strip() and not re.search(PATTERNS["instruction"], s, re.IGNORECASE)]
+
+
+def key_texts(item: Item) -> list[str]:
+    """Return the right answer as words: the options of the key, the wordings, the number."""
+    if item.type in {"single", "multiple"}:
+        return [item.options[code] for code in item.right_options if code in item.options]
+    if item.type == "text" and item.key:  # a longer wording holds words that are not asked for
+        return [k for n, k in enumerate(item.key) if n == 0 or len(words_of(k)) == 1]
+    return [item.key] if isinstance(item.key, str) else []
+
+
+def is_methodical(item: Item) -> bool:
+    """Return whether an item is of the methodical part: as it says, else by the cluster of a competency."""
+    return item.part == "methodical" if item.part else any(c.split(".")[1:2] == ["M"] for c in item.competencies)
