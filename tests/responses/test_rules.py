@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from competency_dx.bank import Item
 from competency_dx.responses import Reason, score_answers
-from competency_dx.responses.codes import segment
+from competency_dx.responses.normalise import segment
 from competency_dx.responses.rules import edit_distance, judge_of
 
 if TYPE_CHECKING:

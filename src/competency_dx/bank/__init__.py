@@ -4,11 +4,9 @@ from competency_dx.bank.api import load_bank, load_framework
 from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference, locate, read_yaml, shipped_banks, shipped_folder
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
-from competency_dx.bank.item import Criterion, Item
+from competency_dx.bank.item import Criterion, FamilyMember, Item, Review, SampleAnswer, Stimulus
 from competency_dx.bank.item_bank import ItemBank, as_bank, save_bank
-from competency_dx.bank.item_content import FamilyMember, Review, SampleAnswer, Stimulus
-from competency_dx.bank.parameter_record import ParameterRecord
-from competency_dx.bank.population import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation
+from competency_dx.bank.parameter_record import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation, ParameterRecord
 from competency_dx.bank.registry import BankIndex, BankRegistry
 from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
 from competency_dx.bank.workbook import load_bank_workbook, save_bank_template, save_bank_workbook

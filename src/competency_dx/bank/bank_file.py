@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.item import OF_SECOND_SCHEMA, Item, Part
-from competency_dx.bank.population import OF_EVERY_SCHEMA, BankPopulation
+from competency_dx.bank.parameter_record import OF_EVERY_SCHEMA, BankPopulation
 from competency_dx.errors import BankError, phrase
 from competency_dx.limits import check_nesting, check_time, limits_in_force, read_bytes
 

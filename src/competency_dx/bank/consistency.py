@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from competency_dx.bank.population import CorrelationMatrix
+from competency_dx.bank.parameter_record import CorrelationMatrix
 from competency_dx.errors import BankError, repeated
 from competency_dx.limits import limits_in_force
 

@@ -17,8 +17,7 @@ from competency_dx.bank.consistency import inconsistencies
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
-from competency_dx.bank.parameter_record import ParameterRecord, parameter_row, write_parameters
-from competency_dx.bank.population import LeafPopulation
+from competency_dx.bank.parameter_record import LeafPopulation, ParameterRecord, parameter_row, write_parameters
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode
 from competency_dx.errors import BankError, DocumentError, wrong_type

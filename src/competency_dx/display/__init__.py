@@ -1,9 +1,8 @@
 """The only room that knows matplotlib and HTML: it takes arrays, frames and plain text."""
 
 from competency_dx.display.charts import Chart, Series, chart_svg, draw, histogram_chart, interval_chart, point_chart
-from competency_dx.display.markup import notebook
 from competency_dx.display.row_pictures import IntervalRow, correlation_bar, interval_table, stacked_bar, swatch
-from competency_dx.display.theme import FONT, LOOKS, Look, patterns, symbol
+from competency_dx.display.theme import FONT, LOOKS, Look, notebook, patterns, symbol
 from competency_dx.display.words import (
     chance,
     code_word,

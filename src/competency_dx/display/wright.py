@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.display import markup
 from competency_dx.display.charts import Chart, Series
-from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PALE, PAPER
+from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PALE, PAPER, picture, rule, text
 from competency_dx.display.words import decimal
 
 LEVELS = 34  # rows of names
@@ -132,18 +131,18 @@ def wright_svg(
         _axis(edges, language),
         _histogram(persons, edges),
         *(_item_row(i, items, hollow, TOP + (BINS - 1 - k) * ROW, more) for k, i in by_row(b, edges)),
-        markup.text(AXIS - 8, TOP - 16, left, anchor="end", size=11, fill=GREY),
-        markup.text(AXIS + 44, TOP - 16, right, size=11, fill=GREY),
+        text(AXIS - 8, TOP - 16, left, anchor="end", size=11, fill=GREY),
+        text(AXIS + 44, TOP - 16, right, size=11, fill=GREY),
     ]
-    return markup.picture(WIDTH, TOP + BINS * ROW + 12, "".join(body), title)
+    return picture(WIDTH, TOP + BINS * ROW + 12, "".join(body), title)
 
 
 def _axis(edges: Floats, language: str) -> str:
-    out = [markup.rule(AXIS, TOP, AXIS, TOP + BINS * ROW, stroke=INK), markup.rule(AXIS + 36, TOP, AXIS + 36, TOP + BINS * ROW)]
+    out = [rule(AXIS, TOP, AXIS, TOP + BINS * ROW, stroke=INK), rule(AXIS + 36, TOP, AXIS + 36, TOP + BINS * ROW)]
     for tick in range(int(np.ceil(edges[0])), int(np.floor(edges[-1])) + 1):
         y = TOP + BINS * ROW * float((edges[-1] - tick) / (edges[-1] - edges[0]))
-        out.append(markup.rule(0, y, WIDTH, y, stroke=FAINT))
-        out.append(markup.text(AXIS + 18, y + 4, decimal(tick, 0, language), anchor="middle", size=11))
+        out.append(rule(0, y, WIDTH, y, stroke=FAINT))
+        out.append(text(AXIS + 18, y + 4, decimal(tick, 0, language), anchor="middle", size=11))
     return "".join(out)
 
 
@@ -157,7 +156,7 @@ def _histogram(persons: Floats, edges: Floats) -> str:
         width, y = (AXIS - 40) * n / top, TOP + (BINS - 1 - k) * ROW
         bar = f'x="{AXIS - width:.1f}" y="{y + 1:.1f}" width="{width:.1f}" height="{ROW - 2:.1f}"'
         out.append(f'<rect {bar} fill="{PALE}" stroke="{GREY}" stroke-width="0.8"/>')
-        out.append(markup.text(AXIS - width - 4, y + 11.5, str(n), anchor="end", size=9.5, fill=GREY))
+        out.append(text(AXIS - width - 4, y + 11.5, str(n), anchor="end", size=9.5, fill=GREY))
     return "".join(out)
 
 
@@ -166,10 +165,10 @@ def _item_row(members: list[int], items: Sequence[str], provisional: Bools, y: f
     for done, i in enumerate(members):
         needed = 14 + CHAR * len(items[i]) + 8
         if x + needed > WIDTH - 34 and done < len(members):
-            out.append(markup.text(x, y + 11, more.format(n=len(members) - done), size=9.5, fill=GREY))
+            out.append(text(x, y + 11, more.format(n=len(members) - done), size=9.5, fill=GREY))
             break
         fill = PAPER if provisional[i] else ACCENT
         out.append(f'<circle cx="{x + 4:.1f}" cy="{y + 7.5:.1f}" r="3.6" fill="{fill}" stroke="{ACCENT}" stroke-width="1.3"/>')
-        out.append(markup.text(x + 11, y + 11, items[i], size=9.5))
+        out.append(text(x + 11, y + 11, items[i], size=9.5))
         x += needed
     return "".join(out)

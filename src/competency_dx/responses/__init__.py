@@ -1,7 +1,7 @@
 """Answers of persons to items: tables in any usual form, scored by the bank's rules, with a reason for every gap."""
 
 from competency_dx.responses.api import load_responses, settle_layout
-from competency_dx.responses.design import check_design
+from competency_dx.responses.design import check_design, tail_findings, zero_tails
 from competency_dx.responses.explanation import Explanation, RawAnswers
 from competency_dx.responses.missing import MissingPolicy, Omissions, Reason, Reasons
 from competency_dx.responses.normalise import fold_code
@@ -9,7 +9,6 @@ from competency_dx.responses.reading.answers import answers_schema, parse_answer
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.responses import Options, Responses, chosen_options
 from competency_dx.responses.rules import ambiguous_options, score_answers
-from competency_dx.responses.speededness import tail_findings, zero_tails
 from competency_dx.responses.wrong_keys import (
     FALSE_ALARM,
     LEAST_ANSWERS,

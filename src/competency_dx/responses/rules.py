@@ -14,9 +14,10 @@ import numpy as np
 from competency_dx.arrays import Ints
 from competency_dx.bank import CodeMap, Given, Item, OneError, PerElement, Rubric, Synonyms, Tolerance
 from competency_dx.errors import ResponsesError
-from competency_dx.responses.codes import CodeBook, code_book, read_pairs
 from competency_dx.responses.missing import Reason, Reasons
 from competency_dx.responses.normalise import (
+    CodeBook,
+    code_book,
     fold_code,
     fold_isotope,
     fold_look,
@@ -24,6 +25,7 @@ from competency_dx.responses.normalise import (
     plain,
     points_within,
     read_number,
+    read_pairs,
     read_parts,
     read_points,
     tidy,

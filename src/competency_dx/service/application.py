@@ -1,22 +1,58 @@
-"""The application of FastAPI: routes, limit of the body, faults. FastAPI reads annotations at run time, so none is postponed."""
+"""The application of FastAPI: routes, limit of the body, its description, faults as problem documents (RFC 9457).
 
+Bodies and replies are described by the schemas of the types that read and write them. FastAPI reads annotations at run time, so
+none is postponed.
+"""
+
+import json
 import logging
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from competency_dx.errors import CompetencyDxError, RequestError, needing
+from competency_dx.adaptive import NextItems
+from competency_dx.competencies import Profile
+from competency_dx.documents import JsonDocument
+from competency_dx.errors import (
+    CompetencyDxError,
+    DiagnosisError,
+    DocumentError,
+    LimitError,
+    RequestError,
+    ResponsesError,
+    ScoringError,
+    needing,
+    phrase,
+)
 from competency_dx.provenance import library_version
-from competency_dx.service.description import body, described, replies
-from competency_dx.service.operations import Operations
-from competency_dx.service.problems import language_of, problem
+from competency_dx.schemas import schema
+from competency_dx.scoring import Scores
+from competency_dx.service.operations import MOST_PERSONS, Operations, ServedBank, named, schemas
 
 LOG = logging.getLogger(__name__)
 MOST_BYTES = 1 << 20
 LANGUAGE = "accept-language"
 ANSWERING = ("/profiles", "/scores", "/next-items")
 """Paths that take a document of answers."""
+JSON = "application/json"
+EXAMPLE = {"bank": "mathematics", "persons": [{"person": "T-01", "answers": {"MAT-003": "2", "MAT-007": 76}}]}
+OF_THE_CLIENT = (DocumentError, LimitError, ResponsesError, ScoringError, DiagnosisError, RequestError)
+STATUS: Mapping[str, int] = {
+    "result.not_json": 400,
+    "result.names_twice": 400,
+    "result.no_number": 400,
+    "service.no_bank": 404,
+    "service.no_place": 404,
+    "service.method": 405,
+    "limits.exceeded": 413,
+    "service.too_large": 413,
+    "service.too_many": 413,
+    "service.media_type": 415,
+}
+"""The status of faults of the client that is not 422."""
+CODES = {404: "service.no_place", 405: "service.method"}
 
 
 def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYTES) -> Any:  # noqa: ANN401 - of FastAPI
@@ -122,3 +158,93 @@ def _refuse_in_problems(app: Any) -> None:  # noqa: ANN401 - of FastAPI
 
     for kind in (Exception, CompetencyDxError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, refused)
+
+
+def _of(kind: type[JsonDocument] | str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{kind if isinstance(kind, str) else named(kind)}"}
+
+
+def _holding(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - schemas
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+REPLIES: dict[str, Any] = {
+    "/profiles": _holding(profiles={"type": "array", "items": _of(Profile)}),
+    "/scores": _of(Scores),
+    "/next-items": _of(NextItems),
+    "/banks": _holding(banks={"type": "array", "items": _of("ServedBank")}),
+    "/schemas": {"type": "object", "additionalProperties": {"type": "object"}},
+    "/health": _holding(status={"const": "ok"}, library={"type": "string"}),
+}
+
+
+def replies(path: str) -> dict[int | str, dict[str, Any]]:
+    """Return what a path replies, and that every fault is a problem document."""
+    fault = {"description": "ProblemDocument", "content": {"application/problem+json": {"schema": _of("ProblemDocument")}}}
+    return {200: {"content": {JSON: {"schema": REPLIES[path]}}}, "4XX": fault, "5XX": fault}
+
+
+def body() -> dict[str, Any]:
+    """Return that a document of answers is sent."""
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": _of("answers-1"), "example": EXAMPLE}}}}
+
+
+def described(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a description of FastAPI with the schemas of the documents."""
+    parts: dict[str, Any] = {}
+    for kind in (ProblemDocument, ServedBank):
+        schema(kind, parts)
+    for name, whole in schemas().items():
+        parts |= whole.pop("$defs", {}) | {name: {k: v for k, v in whole.items() if k not in {"$schema", "$id"}}}
+    parts["answers-1"]["required"] = ["bank", "persons"]
+    parts["answers-1"]["properties"]["persons"]["maxItems"] = MOST_PERSONS
+    components = {"schemas": {name.replace(" ", "_"): part for name, part in parts.items()}}
+    text = json.dumps(document | {"components": components}, ensure_ascii=False)
+    place = re.compile(r'"#/\$defs/([^"]+)"')
+    return dict(json.loads(place.sub(lambda ref: f'"#/components/schemas/{ref[1].replace(" ", "_")}"', text)))
+
+
+class ProblemDocument(TypedDict):
+    """A fault in a form that programs read: `code` is stable, `detail` is for persons."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    where: NotRequired[tuple[str, ...]]
+
+
+def problem(fault: Any, language: str, path: str = "") -> ProblemDocument:  # noqa: ANN401 - of the library, FastAPI or anything else
+    """Return the problem document of a fault; of one of the server nothing is told that stands on the server."""
+    if callable(getattr(fault, "errors", None)):  # of a parameter, as FastAPI has it
+        fault = RequestError("service.parameter", where=[".".join(map(str, one["loc"])) for one in fault.errors()])
+    elif status := getattr(fault, "status_code", 0):
+        code = CODES.get(status, "service.no_place")
+        fault = RequestError(code, path=path[:100])
+    ours = isinstance(fault, OF_THE_CLIENT)
+    code = fault.code if isinstance(fault, CompetencyDxError) else "service.fault"
+    out = ProblemDocument(
+        type=f"urn:competency-dx:problem:{code}",
+        title=phrase("service.of_client" if ours else "service.of_server")[language],
+        status=STATUS.get(code, 422) if ours else 500,
+        detail=fault.text(language) if ours else phrase("service.fault")[language],
+        code=code,
+    )
+    if ours and (where := fault.facts.get("where")):
+        out["where"] = (where,) if isinstance(where, str) else where
+    return out
+
+
+def language_of(header: str | None) -> str | None:
+    """Return the language of a header ``Accept-Language`` that the library has, None where it asks for none of them."""
+    asked: dict[str, float] = {}
+    for part in (header or "").split(","):
+        tag, _, quality = part.partition(";")
+        try:
+            weight = float(quality.partition("=")[2] or 1)
+        except ValueError:
+            continue
+        if (code := tag.strip()[:2].lower()) in {"ru", "en"} and weight > 0:
+            asked[code] = max(weight, asked.get(code, 0))
+    return max(asked, key=lambda code: asked[code], default=None)

@@ -13,10 +13,9 @@ import numpy as np
 from competency_dx.adaptive import next_items
 from competency_dx.bank import ItemBank, Text, load_bank, save_bank
 from competency_dx.calibration import SuspectedKey, suspected_keys
-from competency_dx.cli.demo.cohort_files import write_cohort
 from competency_dx.cli.demo.practice import LEVELS, compare, shares
 from competency_dx.cli.demo.raw_answers import words
-from competency_dx.cli.demo.region import asked_items, make_cohort, plant_wrong_key, with_key
+from competency_dx.cli.demo.region import asked_items, make_cohort, plant_wrong_key, with_key, write_cohort
 from competency_dx.cli.steps import advised_model, calibrated
 from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose

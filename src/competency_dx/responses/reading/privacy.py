@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from competency_dx.personal_data import HEADINGS, Personal, is_snils, is_tax_number, may_be_a_name, names_a_person, personal_in, spelled
-from competency_dx.responses.reading.footers import is_signature
 from competency_dx.responses.reading.layout import PERSON_NAMES
 from competency_dx.responses.reading.table import Column
+from competency_dx.responses.reading.totals import is_signature
 
 SAMPLE = 2000
 """Distinct contents looked at per column where a share of them decides."""
