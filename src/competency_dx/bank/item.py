@@ -88,7 +88,7 @@ Task = Literal[
     "differentiation",
     "functional_literacy",
 ]
-Part = Literal["subject", "methodical", "pedagogical", "communicative", "legal", "management"]
+Part = Literal["subject", "methodical", "pedagogical", "communicative", "legal", "management", "self_report"]
 Stage = Literal["primary", "5-9", "10-11", "SPO"]
 AnswerFormat = Literal["uncertainty", "range", "isotope"]
 Status = Literal["draft", "reviewed", "pilot", "operational", "retired"]

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from competency_dx.competencies.answer_sites import OwnEvidence, own_evidence
-from competency_dx.competencies.api import diagnose
+from competency_dx.competencies.api import diagnose, diagnosed
 from competency_dx.competencies.certification import OUTCOMES, CertificationRule, Decisions, certify
 from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import (
@@ -61,6 +61,7 @@ __all__ = [
     "certify",
     "diagnose",
     "diagnose_file",
+    "diagnosed",
     "leaf_outlook",
     "outlook_of",
     "own_evidence",

@@ -76,12 +76,16 @@ def diagnose(
     if not isinstance(rule, DeficitRule):
         raise DiagnosisError("competencies.rule_type", rule=rule)
     with one_blas_thread():  # its products are small: threads would cost more than they give
-        return _diagnosed(as_responses(responses, bank), bank, standards, rule, population)
+        data = as_responses(responses, bank)
+        out = diagnosed(data, bank, standards, rule, population)
+    announce(out.findings, known=data.findings)
+    return out
 
 
-def _diagnosed(
-    responses: Responses, bank: ItemBank, standards: Standards, rule: DeficitRule, population: Cohort | Stated
+def diagnosed(
+    responses: Responses, bank: ItemBank, standards: Standards, rule: DeficitRule, population: Cohort | Stated = None
 ) -> DeficitProfiles:
+    """Return the profiles with their findings, none of which is a Python warning yet."""
     made = plan(bank, standards, None if isinstance(population, Cohort) else population)
     units, stated = made.units, population
     matched = match(responses, made.parameters, rule.missing)
@@ -97,9 +101,9 @@ def _diagnosed(
     level, level_probability = levels(at.below, state)
     quality = form_quality(made.moments, matched.observed)
     evident = matched.observed | ((rule.missing.omitted == "modelled") & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
-    diagnosed = Diagnosed(matched, reasons, made, at, state, status)
-    found = remarks(diagnosed, from_bank=stated is None, again=partial(_again, diagnosed, rule, population))
-    out = DeficitProfiles(
+    judged = Diagnosed(matched, reasons, made, at, state, status)
+    found = remarks(judged, from_bank=stated is None, again=partial(_again, judged, rule, population))
+    return DeficitProfiles(
         persons=matched.data.persons,
         background=matched.data.background,
         competencies=units.competencies,
@@ -129,8 +133,6 @@ def _diagnosed(
         provenance=_provenance(bank, matched, made, rule),
         **{name: getattr(at, name) for name in AS_ESTIMATED},
     )
-    announce(out.findings, known=matched.data.findings)
-    return out
 
 
 def _judged(

@@ -18,6 +18,8 @@ from competency_dx.schemas import Count, Ids, Probability, held_to
 
 ALL = ""
 SEPARATOR = " / "
+SELF_REPORT = "self_report"
+"""The standards of scales that are no competencies."""
 
 
 @value
@@ -81,10 +83,18 @@ class GroupReport(Result):
         """Return the share of each group that was assessed (R,), NaN without a headcount or where it is not shown."""
         return np.where(self.shown, self.n / self.headcount, np.nan)
 
+    @property
+    def _kind(self) -> str:
+        return "_self_report" if self.standards.id == SELF_REPORT else ""
+
     def to_frame(self) -> DataFrame:
         """Return one row per group and competency; numbers that are not shown are NaN."""
         R, C = self.percent.shape
         levels = {f"at_{level.code}": self.share[:, :, k].ravel() for k, level in enumerate(self.standards.levels)}
+        needs = ("deficit", self.share[:, :, 0]), ("deficit_low", self.share_low[:, :, 0]), ("deficit_high", self.share_high[:, :, 0])
+        needs += ("need_low", self.need_low), ("need_high", self.need_high)
+        if not self._kind:
+            levels = {name: x.ravel() for name, x in needs} | levels
         return frame(
             group=np.repeat(np.array(self.groups, dtype=object), C),
             level=np.repeat(self.level, C),
@@ -95,11 +105,6 @@ class GroupReport(Result):
             percent=self.percent.ravel(),
             percent_low=self.percent_low.ravel(),
             percent_high=self.percent_high.ravel(),
-            deficit=self.share[:, :, 0].ravel(),
-            deficit_low=self.share_low[:, :, 0].ravel(),
-            deficit_high=self.share_high[:, :, 0].ravel(),
-            need_low=self.need_low.ravel(),
-            need_high=self.need_high.ravel(),
             **levels,
         )
 
@@ -129,7 +134,7 @@ class GroupReport(Result):
         share, low, high = (100 * float(x[0, c, 0]) for x in (self.share, self.share_low, self.share_high))
         code, title = self.competencies[c].code, self.competencies[c].title.text(language)
         say = result_words("groups", language)
-        return say("line", code=code, title=title, percent=float(self.percent[0, c]), share=share, low=low, high=high)
+        return say(f"line{self._kind}", code=code, title=title, percent=float(self.percent[0, c]), share=share, low=low, high=high)
 
     def chart(self, kind: str, language: str = "en") -> Chart:
         """Return intervals of the share on the lowest level: of each group in the whole test, or of all persons by competency."""
@@ -144,5 +149,5 @@ class GroupReport(Result):
         share, low, high = (x[::-1].tolist() for x in values)
         return interval_chart(
             labels=labels[::-1], values=share, low=low, high=high,
-            title=say(f"{kind}_title", code=self.competencies[0].code), x_label=say("share_axis"),
+            title=say(f"{kind}_title{self._kind}", code=self.competencies[0].code), x_label=say(f"share_axis{self._kind}"),
         )  # fmt: skip

@@ -311,9 +311,12 @@ def bank_parameters(bank: ItemBank) -> ItemParameters:
     The covariance follows from the standard errors of a, b, c and u by the delta method, all taken as independent
     (the file keeps no covariances).
 
-    Raises `ModelError` when no item has parameters, or an item's family is unknown or not kept in banks.
+    Raises `ModelError` when no item has parameters, an item's family is unknown or not kept in banks, or the bank holds statements
+    about oneself, which say nothing of single persons.
     """
     records = bank.parameters
+    if any(item.part == "self_report" for item in bank.items):
+        raise ModelError("models.self_report", bank=bank.id)
     if not records:
         raise ModelError("models.no_parameters", bank=bank.id)
     for record in records:
