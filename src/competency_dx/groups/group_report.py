@@ -91,10 +91,10 @@ class GroupReport(Result):
         """Return one row per group and competency; numbers that are not shown are NaN."""
         R, C = self.percent.shape
         levels = {f"at_{level.code}": self.share[:, :, k].ravel() for k, level in enumerate(self.standards.levels)}
-        needs = ("deficit", self.share[:, :, 0]), ("deficit_low", self.share_low[:, :, 0]), ("deficit_high", self.share_high[:, :, 0])
-        needs += ("need_low", self.need_low), ("need_high", self.need_high)
         if not self._kind:
-            levels = {name: x.ravel() for name, x in needs} | levels
+            first = zip(("", "_low", "_high"), (self.share, self.share_low, self.share_high), strict=True)
+            needs = {f"deficit{end}": x[:, :, 0].ravel() for end, x in first}
+            levels = needs | {"need_low": self.need_low.ravel(), "need_high": self.need_high.ravel()} | levels
         return frame(
             group=np.repeat(np.array(self.groups, dtype=object), C),
             level=np.repeat(self.level, C),
