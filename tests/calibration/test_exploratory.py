@@ -13,7 +13,7 @@ from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.arrays import Bools, Codes, Floats, value
-from competency_dx.calibration.choice import Scene
+from competency_dx.calibration.estimation import Scene
 from competency_dx.calibration.exploratory import SCALE, Exploratory, exploratory_items, exploratory_likelihood, loadings_of, rotated
 from competency_dx.calibration.report import assembled
 from competency_dx.calibration.sample import Sample
@@ -221,7 +221,7 @@ def calibrated(case: Case, likelihood: Marginal, found: Fit) -> cdx.Calibration:
         likelihood,
         found,
         found.information.covariance,
-        notes=(),
+        findings=(),
         model="mixed",
         grouping=None,
         item_rest=np.zeros(case.codes.shape[1]),

@@ -18,8 +18,7 @@ from competency_dx.calibration import Beta, Constraints, LogNormal, Normal, Prio
 from competency_dx.calibration.sample import Sample, populations_in
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Fixed, Known, build_items, category_counts, extra_width
-from competency_dx.engine.likelihood import Evaluation
-from competency_dx.engine.marginal import Marginal
+from competency_dx.engine.marginal import Evaluation, Marginal
 from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.priors import PooledNormal
 from competency_dx.kernels.grid import prepare

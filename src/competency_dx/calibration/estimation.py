@@ -1,9 +1,10 @@
-"""From responses to a Calibration by marginal maximum likelihood: setting up, fitting, certifying, assembling."""
+"""From responses to a Calibration by marginal maximum likelihood: setting up, choosing how to integrate, fitting, assembling."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,17 +13,30 @@ from competency_dx.arrays import Bools, Codes
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration
-from competency_dx.calibration.choice import Scene, likelihood_of
 from competency_dx.calibration.choices import MarginalML
-from competency_dx.calibration.exploratory import Exploratory
-from competency_dx.calibration.item_setup import anchored, by_option, families_of, highest_scores, left_out, loadings, refuse
-from competency_dx.calibration.report import assembled, unfinished
-from competency_dx.calibration.sample import Sample, sample_of, sandwich
-from competency_dx.engine import Fit, Known, Marginal, Priors, category_counts, fit_histogram, within_bounds
+from competency_dx.calibration.exploratory import Exploratory, exploratory_likelihood
+from competency_dx.calibration.item_setup import Anchors, anchored, by_option, families_of, highest_scores, left_out, loadings, refuse
+from competency_dx.calibration.report import assembled, remarks, unfinished
+from competency_dx.calibration.sample import Sample, populations_in, sample_of, sandwich
+from competency_dx.engine import (
+    Fit,
+    Known,
+    Marginal,
+    Priors,
+    build_items,
+    category_counts,
+    fit_histogram,
+    one_dimension_likelihood,
+    product_grid_likelihood,
+    propagation_likelihood,
+    reduction_likelihood,
+    within_bounds,
+)
 from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.grid import prepare
+from competency_dx.kernels.grid import Answers, prepare
+from competency_dx.models import FAMILIES
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, item_rest, suspected_keys, tail_findings, zero_tails
 
@@ -40,6 +54,18 @@ class Request(NamedTuple):
     def model_name(self) -> str:
         """Return the model of all items, or "mixed"."""
         return self.model if isinstance(self.model, str) else "mixed"
+
+
+class Scene(NamedTuple):
+    """What a likelihood is made of besides answers: items, competencies, persons, priors, items held, links that are weak."""
+
+    known: Known
+    dimensions: tuple[str, ...]
+    sample: Sample
+    priors: Priors | None
+    anchors: Anchors | None
+    exploring: bool
+    weak_links: tuple[Finding, ...] = ()
 
 
 def estimate(data: Responses, request: Request, method: MarginalML) -> Calibration:
@@ -115,7 +141,7 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
             likelihood,
             found,
             covariance,
-            notes=notes,
+            findings=notes,
             model=request.model_name,
             grouping=by if isinstance(by, str) and len(sample.groups) > 1 else None,
             item_rest=rest,
@@ -123,11 +149,55 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
             rotation=request.dimensions.rotation if isinstance(request.dimensions, Exploratory) else None,
             provenance=provenance("calibrate", inputs, _settings(request, method, found, likelihood)),
         )
+    out = replace(out, findings=notes + remarks(out, likelihood.items))
     announce(out.findings, known=carried)
     if not out.converged:
         facts = unfinished(out, likelihood, found, priors=request.priors is not None, most=method.max_iterations)
         raise ConvergenceError("calibration.no_maximum", state=out, **facts)
     return out
+
+
+def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Marginal:
+    """Return the likelihood to maximise.
+
+    Raises `CalibrationError` when the way of integrating asked for does not fit the items.
+    """
+    known, sample = scene.known, scene.sample
+    between = bool((known.loads.sum(axis=1) == 1).all())
+    make, propagated = _strategy(scene, method, between=between)
+    fixed = None if scene.anchors is None else scene.anchors.fixed
+    items = build_items(known, single_slopes=propagated, priors=scene.priors, constraints=method.constraints, fixed=fixed)
+    if scene.exploring:
+        if len(sample.groups) > 1 or sample.covariate_names:
+            raise CalibrationError("calibration.exploratory_one_population")
+        return exploratory_likelihood(items, answers, dimensions=scene.dimensions, executor=method.executor)
+    held = np.zeros(len(known.ids), dtype=np.bool_) if fixed is None else fixed.items
+    free_slope = np.array([FAMILIES[f].free_slope for f in known.families])
+    estimated = items.free.any(axis=1)
+    placing = held | (~estimated & ~free_slope & (items.allowed.sum(axis=1) > 1))  # an item with one score places nothing
+    population, regressors = populations_in(
+        sample,
+        scene.dimensions,
+        anchored=np.asarray(known.loads[placing].any(axis=0)) | ~known.loads[estimated].any(axis=0),
+        sloped=np.asarray(known.loads[free_slope & ~held].any(axis=0)),
+        linked=method.population.free_items != "all",
+        correlation_sd=scene.priors.correlation_sd if scene.priors and len(scene.dimensions) > 1 else None,
+    )
+    return make(items, answers, population=population, group=sample.group, regressors=regressors, executor=method.executor)
+
+
+def _strategy(scene: Scene, method: MarginalML, *, between: bool) -> tuple[Callable[..., Marginal], bool]:
+    """Return what makes the likelihood, and whether items have one slope each, which is that of propagation."""
+    known = scene.known
+    if known.loads.shape[1] == 1:
+        return one_dimension_likelihood, False
+    if method.integration == "bifactor" and not scene.exploring:
+        return reduction_likelihood, False
+    if method.integration == "propagation" and not between and not scene.exploring:
+        raise CalibrationError("calibration.propagation_one_each")
+    if method.integration == "quadrature" or not between or scene.exploring:
+        return product_grid_likelihood, False
+    return partial(propagation_likelihood, dimension=known.dimension), True
 
 
 def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[Marginal, Fit, tuple[Finding, ...]]:

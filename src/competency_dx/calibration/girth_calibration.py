@@ -12,25 +12,27 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes
 from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
-from competency_dx.calibration.estimation import Request
+from competency_dx.calibration.choices import Population
+from competency_dx.calibration.estimation import Request, Scene
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
-from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse, statuses_of
-from competency_dx.calibration.report import mean_shares
+from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
+from competency_dx.calibration.report import assembled
+from competency_dx.calibration.sample import sample_of
 from competency_dx.engine import (
     Constraints,
+    Fit,
+    Information,
     Known,
     build_items,
     category_counts,
     items_at,
     one_dimension_likelihood,
-    parameters_of_items,
     populations_of,
-    table_of,
 )
 from competency_dx.errors import LANGUAGES, CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
-from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, moved
+from competency_dx.models import FAMILIES, ItemParameters, moved
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, item_rest, suspected_keys, tail_findings, zero_tails
 
@@ -62,65 +64,42 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     that the population stayed where it was put.
     """
     codes, observed = data.effective(method.missing)
-    n_categories, n_answers, family = data.max_scores + 1, observed.sum(axis=0), girth_family(families)
+    n_categories, family = data.max_scores + 1, girth_family(families)
     counts = category_counts(codes, observed, int(n_categories.max()))
-    setup = Known(data.items, list(families), n_categories, counts, np.ones((len(families), 1), bool))
-    refuse(data, setup, None, anchored=False)
+    known = Known(data.items, list(families), n_categories, counts, np.ones((len(families), 1), bool))
+    refuse(data, known, None, anchored=False)
     opinion = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
-    items = build_items(setup, priors=None, constraints=Constraints())
+    items = build_items(known, priors=None, constraints=Constraints())
     sd = opinion.slope[0] if family == "Rasch" else 1.0
-    parameters = ItemParameters(
-        items=data.items,
-        families=tuple(families),
-        statuses=statuses_of(n_answers),
-        n_categories=n_categories,
-        slopes=(opinion.slope / sd)[:, None],
-        intercepts=opinion.intercepts,
-        extras=np.zeros((len(families), 0)),
-        covariance=np.where(items.free[:, :, None] & items.free[:, None, :], np.nan, 0.0),
-        population=NormalPopulation(dimensions=("theta",), mean=np.zeros(1), covariance=np.array([[sd**2]])),
-    )
-    seen = evidence(codes, observed, parameters)
     population = populations_of(("theta",), free_variance=np.array([family == "Rasch"]))
-    table = table_of([*parameters_of_items(items, setup), *population.parameters])
-    free = np.concatenate([items._replace(base=parameters.beta).start, np.full(len(population.parameters), sd**2)])
+    likelihood = one_dimension_likelihood(items, prepare(codes, observed, n_categories), population=population)
+    base = np.concatenate([(opinion.slope / sd)[:, None], np.nan_to_num(opinion.intercepts[:, 1:])], axis=1)
+    phi = np.concatenate([items._replace(base=base).start, np.full(population.free.sum(), sd**2)])
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
     notes = screen.before(data.items, counts, n_categories, rest, suspected)
     notes += tail_findings(data.items, zero_tails(codes, observed))
     notes += (Template("calibration.second_opinion").of(function=opinion.function),)
-    return Calibration(
+    unknown = Information(np.zeros((0, 0)), None, np.nan)
+    settings = {"model": model, "method": described(opinion, method)}
+    settings |= {"priors": "none (maximum likelihood)", "missing": method.missing.describe("en")}
+    out = assembled(
+        Scene(known, ("theta",), sample_of(data, Population(), None), None, None, exploring=False),
+        likelihood,
+        Fit(phi, likelihood.evaluate(phi, LEAST_POINTS), opinion.iterations, LEAST_POINTS, np.nan, np.nan, unknown, converged=False),
+        None,
         model=model,
-        parameters=parameters,
-        population=parameters.population,
-        populations=(parameters.population,),
-        groups=("",),
         grouping=None,
-        table=table,
-        estimates=table.to_reported @ free,
-        covariance=np.full((len(free), len(free)), np.nan),
-        log_likelihood=seen.log_likelihood,
-        converged=settled(opinion, seen),
-        iterations=opinion.iterations,
-        n_persons=int(observed.any(axis=1).sum()),
-        n_answers=n_answers,
         item_rest=rest,
-        share=mean_shares(setup),
-        certificate=Certificate(points=seen.points, spacing=seen.spacing, narrowest=seen.narrowest),
         penalised=False,
         rotation=None,
-        findings=(*notes, *doubts(opinion, seen, data.items)),
-        provenance=provenance(
-            "calibrate",
-            {"responses": digest_arrays(codes, np.packbits(observed))},
-            {
-                "model": model,
-                "method": described(opinion, method),
-                "priors": "none (maximum likelihood)",
-                "missing": method.missing.describe("en"),
-            },
-        ),
+        findings=notes,
+        provenance=provenance("calibrate", {"responses": digest_arrays(codes, np.packbits(observed))}, settings),
     )
+    seen = evidence(codes, observed, out.parameters)
+    certificate = Certificate(points=seen.points, spacing=seen.spacing, narrowest=seen.narrowest)
+    doubtful, done = doubts(opinion, seen, data.items), settled(opinion, seen)
+    return replace(out, log_likelihood=seen.log_likelihood, certificate=certificate, converged=done, findings=notes + doubtful)
 
 
 DRIFT = 0.5  # standard errors by which the population may be off its place before an estimate counts as unfinished

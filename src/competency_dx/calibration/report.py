@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
-from competency_dx.calibration.choice import Scene
 from competency_dx.calibration.item_setup import Anchors, statuses_of
 from competency_dx.engine import Fit, Items, Known, Marginal, beta_of, parameters_of_items, table_of
 from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Severity, Template
 from competency_dx.models import FAMILIES, ItemParameters
+
+if TYPE_CHECKING:
+    from competency_dx.calibration.estimation import Scene
 
 COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
 
@@ -24,8 +26,6 @@ def assembled(
     likelihood: Marginal,
     found: Fit,
     covariance: Floats | None,
-    *,
-    notes: tuple[Finding, ...],
     **stated: Any,  # noqa: ANN401 - fields of a Calibration
 ) -> Calibration:
     """Put the pieces of a fit together; `covariance` (F, F) is that of φ, `stated` what the fit says nothing of."""
@@ -47,7 +47,7 @@ def assembled(
         item_groups=tuple("" if g < 0 else known.group_names[g] for g in known.groups),
     )
     how = likelihood.integral.accuracy(found.at)
-    c = Certificate(
+    certificate = Certificate(
         gradient=found.gradient,
         last_step=found.step,
         smallest_eigenvalue=found.information.smallest_eigenvalue,
@@ -58,10 +58,6 @@ def assembled(
         log_likelihood_error=how.log_likelihood,
         theta_error=how.theta,
     )
-    severity: Severity = "error" if known.loads.shape[1] == 1 or c.spacing > COARSE * c.narrowest else "warning"
-    template = Template("calibration.coarse_grid")
-    note = template.of(severity=severity, points=c.points, spacing=c.spacing, narrowest=c.narrowest)
-    free_slope = np.asarray(items.free[:, : items.n_slopes].any(axis=1))
     return Calibration(
         parameters=parameters,
         population=populations[0],
@@ -76,10 +72,17 @@ def assembled(
         n_persons=int(mask.any(axis=1).sum()),
         n_answers=n_answers,
         share=mean_shares(known),
-        certificate=c,
-        findings=notes + screen.after(parameters, stated["model"], n_answers, free_slope) + (() if c.grid_suits else (note,)),
+        certificate=certificate,
         **stated,
     )
+
+
+def remarks(out: Calibration, items: Items) -> tuple[Finding, ...]:
+    """Return what the estimates and their certificate say."""
+    c, free_slope = out.certificate, np.asarray(items.free[:, : items.n_slopes].any(axis=1))
+    severity: Severity = "error" if len(out.parameters.dimensions) == 1 or c.spacing > COARSE * c.narrowest else "warning"
+    coarse = Template("calibration.coarse_grid").of(severity=severity, points=c.points, spacing=c.spacing, narrowest=c.narrowest)
+    return screen.after(out.parameters, out.model, out.n_answers, free_slope) + (() if c.grid_suits else (coarse,))
 
 
 def mean_shares(known: Known) -> Floats:

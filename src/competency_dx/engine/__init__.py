@@ -5,13 +5,12 @@ from competency_dx.engine.choices import Constraints, Control, Progress
 from competency_dx.engine.histogram import fit_histogram
 from competency_dx.engine.items import Items, beta_of, holding, items_at
 from competency_dx.engine.items_setup import Fixed, Known, build_items, category_counts, extra_width, parameters_of_items
-from competency_dx.engine.marginal import Accuracy, Marginal
+from competency_dx.engine.marginal import Accuracy, Information, Marginal
 from competency_dx.engine.maximise import Fit
 from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.parameter_table import ParameterTable, table_of
 from competency_dx.engine.populations import Populations, populations_of
-from competency_dx.engine.prior_terms import PriorTerms
-from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, resolve
+from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, PriorTerms, resolve
 from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.engine.propagation import propagation_likelihood
 from competency_dx.engine.reduction import orthogonal, reduction_likelihood
@@ -23,6 +22,7 @@ __all__ = [
     "Control",
     "Fit",
     "Fixed",
+    "Information",
     "Items",
     "Known",
     "LogNormal",

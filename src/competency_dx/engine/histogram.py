@@ -41,7 +41,7 @@ def fit_histogram(start: Marginal, families: list[str], method: Control) -> tupl
     phi, before = likelihood.start, -np.inf
     for _ in range(CYCLES):
         now = likelihood.evaluate(phi, method.points)
-        mass = now.detail.step.kept.expected.nodes
+        mass = now.step.kept.expected.nodes
         mass = mass / mass.sum()
         phi = likelihood.em_step(now)
         likelihood = _with(likelihood, Histogram(z, np.log(np.maximum(mass, LEAST_MASS))))

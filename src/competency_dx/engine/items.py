@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.engine.prior_terms import PriorTerms, prior_terms
+from competency_dx.engine.priors import PriorTerms, prior_terms
 from competency_dx.kernels import families
 from competency_dx.kernels.families import Groups
 from competency_dx.models import FAMILIES, ItemParameters

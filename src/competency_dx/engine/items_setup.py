@@ -11,8 +11,7 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.engine.choices import Constraints
 from competency_dx.engine.items import Items
 from competency_dx.engine.parameter_table import Kind, Parameter, item_name, shape_kinds
-from competency_dx.engine.prior_terms import prior_terms
-from competency_dx.engine.priors import Priors
+from competency_dx.engine.priors import Priors, prior_terms
 from competency_dx.errors import CalibrationError, phrase
 from competency_dx.models import FAMILIES, Family, kernel_groups
 
@@ -95,16 +94,9 @@ def build_items(
         free[fixed.items], base = False, np.where(fixed.items[:, None], fixed.values, base)
     free, base, tie = _constrained(constraints, known, free, base, tie)
     place, owner = _places(free, tie)
-    return Items(
-        groups=kernel_groups(known.families),
-        allowed=allowed,
-        n_categories=known.n_categories,
-        place=place,
-        base=base,
-        cumulative=np.array([f.steps == "cumulative" for f in chosen]),
-        prior=prior_terms(priors, (known.ids, known.families), known.n_categories, owner, n_slopes=D, dimension=asked.dimension),
-        n_slopes=D,
-    )
+    cumulative, named = np.array([f.steps == "cumulative" for f in chosen]), (known.ids, known.families)
+    prior = prior_terms(priors, named, known.n_categories, owner, n_slopes=D, dimension=asked.dimension)
+    return Items(kernel_groups(known.families), allowed, known.n_categories, place, base, cumulative, prior, D)
 
 
 def _free(chosen: list[Family], allowed: Bools, known: Known, E: int) -> Bools:

@@ -10,16 +10,17 @@ spares EM its slowest direction.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from concurrent.futures import Executor
 from dataclasses import field, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.engine import items as of_items
 from competency_dx.engine import populations as of_population
 from competency_dx.engine.items import Items
-from competency_dx.engine.likelihood import Evaluation, Information, Precision, inverted
 from competency_dx.engine.populations import Persons, Populations, Pull, populations_over
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels import families
@@ -28,6 +29,29 @@ from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.grid.product_information import ItemTables
 from competency_dx.kernels.normal_population import Moments, population_gradient, population_information
 from competency_dx.models import NormalPopulation
+
+Precision = Literal["single", "double"]
+
+
+class Information(NamedTuple):
+    """Observed information (F, F) of the free parameters with its inverse; None where it is not positive definite."""
+
+    matrix: Floats
+    covariance: Floats | None
+    smallest_eigenvalue: float
+
+
+def inverted(matrix: Floats) -> Information:
+    """Return information with its inverse and smallest eigenvalue."""
+    matrix = 0.5 * (matrix + matrix.T)
+    if not len(matrix):
+        return Information(matrix, matrix, np.inf)
+    smallest = float(np.linalg.eigvalsh(matrix)[0]) if np.isfinite(matrix).all() else float("nan")
+    try:
+        factor = cho_factor(matrix, lower=True)
+    except (LinAlgError, ValueError):
+        return Information(matrix, None, smallest)
+    return Information(matrix, cho_solve(factor, np.eye(len(matrix))), smallest)
 
 
 class Accuracy(NamedTuple):
@@ -60,16 +84,29 @@ class EStep(NamedTuple):
     kept: Any
 
 
+class Evaluation(NamedTuple):
+    """A likelihood at the free parameters φ (F,): an E-step, and expected counts (I, K, Q).
+
+    `objective` is the log-likelihood plus log prior. `spacing` and `narrowest` are the distance of support points and the SD of
+    the narrowest posterior, in units of the population's standard deviation.
+    """
+
+    phi: Floats
+    objective: float
+    log_likelihood: float
+    spacing: float
+    narrowest: float
+    step: EStep
+    counts: Floats
+
+
+@value
 class Integral(ABC):
-    """A way of taking the integral over competencies, named `integration`."""
+    """A way of taking the integral over competencies, named `integration`: populations of persons, and where blocks are mapped."""
 
-    __slots__ = ()
     integration: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def persons(self) -> Persons:
-        """Return the populations that persons come from."""
+    persons: Persons
+    executor: Executor | None = None
 
     @property
     def weights(self) -> Floats:
@@ -107,13 +144,6 @@ class Integral(ABC):
     def findings(self, now: Evaluation) -> tuple[Finding, ...]:  # noqa: ARG002
         """Return what is to be said of the integral."""
         return ()
-
-
-class _AtPhi(NamedTuple):
-    """What an evaluation keeps: the E-step and expected counts (I, K, Q)."""
-
-    step: EStep
-    counts: Floats
 
 
 @value
@@ -162,14 +192,14 @@ class Marginal:
 
     def evaluate(self, phi: Floats, points: int, *, precision: Precision = "double", before: Evaluation | None = None) -> Evaluation:
         """Return the likelihood at φ: one E-step."""
-        step = self.integral.e_step(self, phi, points, precision, None if before is None else before.detail.step)
+        step = self.integral.e_step(self, phi, points, precision, None if before is None else before.step)
         counts = np.zeros_like(step.log_prob)
         counts[self.answers.item, self.answers.category] = step.upper
         counts[:, 0] = step.totals - counts.sum(axis=1)
         prior = self.items.prior.value(of_items.beta_of(self.items, phi))
         prior += of_population.prior(self.population, self.psi(phi)).value
         ll = step.log_likelihood
-        return Evaluation(phi, ll + prior, ll, step.spacing, step.narrowest, _AtPhi(step, counts))
+        return Evaluation(phi, ll + prior, ll, step.spacing, step.narrowest, step, counts)
 
     def curves(self, phi: Floats, theta: Floats) -> Floats:
         """Return log P (I, K, Q) at points θ."""
@@ -184,8 +214,8 @@ class Marginal:
 
     def em_step(self, now: Evaluation) -> Floats:
         """Return φ (F,) after an M-step of items and populations, scales of expanded competencies restored."""
-        step, counts = now.detail
-        phi = of_items.m_step(self.projected, now.phi, counts, step.log_prob, step.theta)
+        step = now.step
+        phi = of_items.m_step(self.projected, now.phi, now.counts, step.log_prob, step.theta)
         pull = self._pull(phi)
         psi = of_population.m_step(self.population, self.psi(now.phi), self.integral.moments(step), pull)
         gamma, sigma = of_population.unpacked(self.population, psi)
@@ -230,9 +260,8 @@ class Marginal:
 
     def gradient(self, now: Evaluation) -> Floats:
         """Return the gradient (F,) of the objective by Fisher's identity."""
-        step, counts = now.detail
-        beta = of_items.beta_of(self.projected, now.phi)
-        items = of_items.gradient(self.projected, beta, counts, step.log_prob, step.theta)
+        step, beta = now.step, of_items.beta_of(self.projected, now.phi)
+        items = of_items.gradient(self.projected, beta, now.counts, step.log_prob, step.theta)
         population = population_gradient(self.integral.moments(step), self.normals(now.phi)[1])
         population += of_population.prior(self.population, self.psi(now.phi)).gradient
         return np.concatenate([items, population[self.population.free]])
@@ -255,11 +284,10 @@ class Marginal:
 
     def _complete(self, now: Evaluation) -> Floats:
         """Return the penalised complete-data information (F, F): items, then populations."""
-        step, counts = now.detail
-        n, free = self.items.size, self.population.free
+        step, n, free = now.step, self.items.size, self.population.free
         beta = of_items.beta_of(self.projected, now.phi)
         out = np.zeros((len(now.phi),) * 2)
-        out[:n, :n] = of_items.complete_information(self.projected, beta, counts, step.log_prob, step.theta)
+        out[:n, :n] = of_items.complete_information(self.projected, beta, now.counts, step.log_prob, step.theta)
         population = population_information(self.integral.moments(step), self.normals(now.phi)[1])
         population += of_population.prior(self.population, self.psi(now.phi)).curvature
         out[n:, n:] = population[np.ix_(free, free)]

@@ -18,8 +18,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.engine.choices import Control, Progress
-from competency_dx.engine.likelihood import Evaluation, Information, Precision
-from competency_dx.engine.marginal import Marginal
+from competency_dx.engine.marginal import Evaluation, Information, Marginal, Precision
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.grid import points_needed
@@ -221,16 +220,8 @@ def _certified(run: _Run, now: Evaluation, information: Information, points: int
     if information.covariance is not None:
         slope, se = run.likelihood.gradient(now), np.sqrt(np.diag(information.covariance))
         step_size, gradient_size = _largest(information.covariance @ slope / se), _largest(slope * se)
-    return Fit(
-        phi=now.phi,
-        at=now,
-        iterations=run.done,
-        points=points,
-        gradient=gradient_size,
-        step=step_size,
-        information=information,
-        converged=step_size <= run.method.tolerance,
-    )
+    converged = step_size <= run.method.tolerance
+    return Fit(now.phi, now, run.done, points, gradient_size, step_size, information, converged)
 
 
 def _guarded(run: _Run, now: Evaluation, step: Floats, points: int, precision: Precision = "double") -> tuple[Evaluation, float]:

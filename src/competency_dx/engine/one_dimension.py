@@ -13,9 +13,8 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
-from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import EStep, Integral, Marginal
-from competency_dx.engine.populations import Persons, Populations, persons_of
+from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
+from competency_dx.engine.populations import Populations, persons_of
 from competency_dx.kernels.grid import REACH, Answers, Expected, Tables, e_step, louis, points_needed, standard_nodes
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments, moments_of_groups
@@ -49,9 +48,7 @@ class OneDimension(Integral):
 
     integration: ClassVar[str] = "grid"
     answers: Answers
-    persons: Persons
     order: Ints
-    executor: Executor | None = None
     histogram: Histogram | None = None
 
     @property
@@ -114,41 +111,31 @@ class OneDimension(Integral):
         Expectations over posteriors use a grid as coarse as the narrowest of them allows, and no coarser than item curves of
         usual slopes bear (they have poles at a distance of π/a from the real line).
         """
-        kept: _OnLine = now.detail.step.kept
+        kept: _OnLine = now.step.kept
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
         coarser = self.histogram is None and now.spacing < 2 * REACH / (needed - 1)
         theta, log_weight, _ = kept.tables
         if coarser:
             theta, log_weight = self._support(kept.mean, kept.variance, needed)
         curves, free = of.tables(now.phi, theta), np.flatnonzero(of.population.free)
-        population = self._scores_by_power(kept)[slice(None) if self.persons.shared else self.order][:, free]
+        w, group = self.persons.regressors, self.persons.group
+        v, R, G = kept.variance[group], w.shape[1], len(kept.variance)
+        by_power = np.zeros((len(group), R + G, 2))  # coefficients of θ and θ² in the scores of γ and the variances
+        by_power[:, :R, 0] = w / v[:, None]
+        member = (group[:, None] == np.arange(G)) / (v**2)[:, None]
+        by_power[:, R:, 0], by_power[:, R:, 1] = -member * kept.mean[:, None], member / 2
+        population = by_power[slice(None) if self.persons.shared else self.order][:, free]
         scores = louis.split_scores(curves.derivatives, curves.owner, population, theta)
-        missing = louis.missing_information(
-            self._placed(kept.mean, kept.variance),
-            Tables(theta, log_weight, curves.log_prob),
-            scores,
-            depth=depth,
-            executor=self.executor,
-        )
-        n = len(curves.owner)
+        answers, tables = self._placed(kept.mean, kept.variance), Tables(theta, log_weight, curves.log_prob)
+        missing, n = louis.missing_information(answers, tables, scores, depth=depth, executor=self.executor), len(curves.owner)
         at = np.concatenate([np.arange(n), n + free])
         out = np.zeros((n + len(of.population.free),) * 2)
         out[np.ix_(at, at)] = missing
         return out
 
-    def _scores_by_power(self, kept: _OnLine) -> Floats:
-        """Return coefficients of θ and θ² in the scores of γ and the variances (P or 1, R + G, 2)."""
-        w, group = self.persons.regressors, self.persons.group
-        v, R, G = kept.variance[group], w.shape[1], len(kept.variance)
-        out = np.zeros((len(group), R + G, 2))
-        out[:, :R, 0] = w / v[:, None]
-        member = (group[:, None] == np.arange(G)) / (v**2)[:, None]
-        out[:, R:, 0], out[:, R:, 1] = -member * kept.mean[:, None], member / 2
-        return out
-
     def scores(self, of: Marginal, now: Evaluation) -> Floats:
         """Return the expected scores of persons."""
-        kept: _OnLine = now.detail.step.kept
+        kept: _OnLine = now.step.kept
         answers, curves = self._placed(kept.mean, kept.variance), of.tables(now.phi, kept.tables.theta)
         items = louis.item_scores(answers, kept.tables, curves.derivatives, curves.owner, executor=self.executor)
         back = np.argsort(self.order)

@@ -6,6 +6,7 @@ kernels/propagation/ep_population.py; the free ones are a part of it.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -70,11 +71,9 @@ class Populations(NamedTuple):
             for name, column in zip(self.regressors, self.reference.T, strict=True)
         ]
         out = [one._replace(dimension=d) for one in effects for d in range(D)]
-        for g in range(len(self.groups)):
-            for a, b in zip(*(side.tolist() for side in pairs(D)), strict=True):
-                kind: Kind = "correlation" if self.held[g, a] and self.held[g, b] else "covariance"
-                one = Parameter("variance" if a == b else kind, group=g, dimension=a)
-                out.append(one if a == b else one._replace(other=b))
+        for (g, held), (a, b) in product(enumerate(self.held), np.stack(pairs(D), axis=1).tolist()):
+            kind: Kind = "variance" if a == b else "correlation" if held[a] and held[b] else "covariance"
+            out.append(Parameter(kind, group=g, dimension=a, other=-1 if a == b else b))
         return tuple(one for one, free in zip(out, self.free, strict=True) if free)
 
 
@@ -325,14 +324,8 @@ def populations_over(
     covariates = (reference == 0).all(axis=0)
     if covariates.any():
         w: Floats = np.ones(len(group)) if weight is None else weight
-        explained = [_spread(regressors[group == g] @ gamma, w[group == g]) for g in range(len(sigma))]
-        means = np.stack([mean for mean, _ in explained])
-        sigma = sigma + np.stack([covariance for _, covariance in explained])
+        expected = [(regressors[group == g] @ gamma, w[group == g]) for g in range(len(sigma))]
+        means = np.stack([np.average(x, axis=0, weights=own) for x, own in expected])
+        offs = [(x - mean, own) for (x, own), mean in zip(expected, means, strict=True)]
+        sigma = sigma + np.stack([(off * own[:, None]).T @ off / own.sum() for off, own in offs])
     return tuple(NormalPopulation(dimensions=dimensions, mean=m, covariance=v) for m, v in zip(means, sigma, strict=True))
-
-
-def _spread(expected: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Return weighted mean (D,) and covariance (D, D) of persons' expected θ (P, D)."""
-    mean = np.average(expected, axis=0, weights=weight)
-    off = expected - mean
-    return np.asarray(mean), np.asarray((off * weight[:, None]).T @ off / weight.sum())

@@ -1,13 +1,19 @@
-"""Priors of item parameters: stated, mild, and off on request."""
+"""Priors of item parameters: stated, mild, and off on request; their log density as the estimation needs it, and what pools add."""
 
 from __future__ import annotations
 
 from abc import ABC
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import field
+from typing import NamedTuple
 
-from competency_dx.arrays import FrozenDict, value
+import numpy as np
+from scipy.special import expit, log_expit
+
+from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, value
 from competency_dx.errors import CalibrationError
+from competency_dx.models import FAMILIES
 
 
 @value
@@ -147,3 +153,134 @@ def resolve(priors: Priors | str | None) -> Priors | None:
     if priors == "weak":
         return Priors()
     raise CalibrationError("engine.priors", priors=priors)
+
+
+class Pool(NamedTuple):
+    """Parameters that share a mean: a sum S = Σ weights · beta - centre, with `weights` (I, F), and 1 / ((n + 1) sd²).
+
+    Integrating the common mean of n parameters out leaves their independent priors times exp(strength S² / 2).
+    """
+
+    weights: Floats
+    centre: float
+    strength: float
+
+    def total(self, beta: Floats) -> float:
+        """Return S."""
+        return float((self.weights * np.where(self.weights != 0, beta, 0.0)).sum()) - self.centre
+
+
+class PriorTerms(NamedTuple):
+    """Log prior density of parameters beta (I, F), up to a constant.
+
+    A quadratic part with `precision` (I, F, F) and `centre` (I, F); entries `log_normal` (N, 2) of positions with their mean
+    and SD (N, 2); entries `beta` likewise with α and β, for asymptotes given as logits.
+    """
+
+    precision: Floats
+    centre: Floats
+    log_normal: Ints
+    log_normal_at: Floats
+    beta: Ints
+    beta_at: Floats
+    pools: tuple[Pool, ...] = ()
+
+    def value(self, beta: Floats) -> float:
+        """Return the log density."""
+        return float(self.by_item(beta).sum()) + sum(0.5 * p.strength * p.total(beta) ** 2 for p in self.pools)
+
+    def pull(self, beta: Floats) -> Floats:
+        """Return the gradient (I, F) of what pools add, which a tangent at `beta` bounds from below."""
+        out = np.zeros(beta.shape)
+        for p in self.pools:
+            out += p.strength * p.total(beta) * p.weights
+        return out
+
+    def by_item(self, beta: Floats) -> Floats:
+        """Return the log density of each item's parameters (I,) without pools, minus infinity outside the support."""
+        off = self._off(beta)
+        out = -0.5 * np.einsum("if,ifg,ig->i", off, self.precision, off)
+        a, (m, s) = beta[tuple(self.log_normal.T)], self.log_normal_at.T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(a > 0, -np.log(a) - 0.5 * ((np.log(a) - m) / s) ** 2, -np.inf)
+        np.add.at(out, self.log_normal[:, 0], terms)
+        logit, (alpha, beta_) = beta[tuple(self.beta.T)], self.beta_at.T
+        np.add.at(out, self.beta[:, 0], (alpha - 1) * log_expit(logit) + (beta_ - 1) * log_expit(-logit))
+        return np.asarray(out)
+
+    def gradient(self, beta: Floats) -> Floats:
+        """Return the gradient of the log density (I, F)."""
+        out: Floats = self.pull(beta) - np.einsum("ifg,ig->if", self.precision, self._off(beta))
+        a, (m, s) = beta[tuple(self.log_normal.T)], self.log_normal_at.T
+        out[tuple(self.log_normal.T)] += -(1 + (np.log(a) - m) / s**2) / a
+        c, (alpha, beta_) = expit(beta[tuple(self.beta.T)]), self.beta_at.T
+        out[tuple(self.beta.T)] += (alpha - 1) * (1 - c) - (beta_ - 1) * c
+        return out
+
+    def curvature(self, beta: Floats) -> Floats:
+        """Return minus the second derivatives of the log density (I, F, F), without pools, which lower it."""
+        out = self.precision.copy()
+        i, f = self.log_normal.T
+        a, (m, s) = beta[i, f], self.log_normal_at.T
+        out[i, f, f] += (-1 + (1 - (np.log(a) - m)) / s**2) / a**2
+        i, f = self.beta.T
+        c, (alpha, beta_) = expit(beta[i, f]), self.beta_at.T
+        out[i, f, f] += (alpha + beta_ - 2) * c * (1 - c)
+        return out
+
+    def _off(self, beta: Floats) -> Floats:
+        return np.where(np.isfinite(beta), beta, 0.0) - self.centre
+
+
+def prior_terms(
+    priors: Priors | None, named: tuple[tuple[str, ...], list[str]], n_categories: Ints, owner: Bools, *, n_slopes: int, dimension: Ints
+) -> PriorTerms:
+    """Return the log prior of parameters (I, F); `owner` (I, F) marks the free ones, one of those that are equal.
+
+    `named` are item ids and families, `dimension` (I,) their competencies: pools are those of one competency. Independent
+    adjacent steps d_k = e_k - e_{k-1} give a tridiagonal precision for the category intercepts.
+    """
+    I, F = owner.shape
+    width = int(n_categories.max()) - 1
+    precision, centre = np.zeros((I, F, F)), np.zeros((I, F))
+    shared: dict[tuple[float, float, str], Floats] = {}
+    members: dict[tuple[str, float], int] = defaultdict(int)
+    other: dict[type, list[tuple[int, int, float, float]]] = {LogNormal: [], Beta: []}
+    if priors is not None:
+        for i, (item, name) in enumerate(zip(*named, strict=True)):
+            own, family, m = priors.of(item, name), FAMILIES[name], int(n_categories[i])
+            if own.step is not None:
+                T = family.step_matrix(m, width, F - n_slopes)
+                precision[i, n_slopes:, n_slopes:] += T.T @ T / own.step.sd**2
+                if own.step.mean:
+                    centre[i, n_slopes:] += np.linalg.pinv(T) @ np.full(m - 1, own.step.mean)
+                if isinstance(own.step, PooledNormal):
+                    pool = shared.setdefault((own.step.mean, own.step.sd, f"d{dimension[i]}"), np.zeros((I, F)))
+                    pool[i, n_slopes:] += T.sum(axis=0)
+                    members[f"d{dimension[i]}", own.step.sd] += int(owner[i, n_slopes : n_slopes + width].sum())
+            kinds = [(j, own.slope) for j in range(n_slopes)]
+            for j, extra in enumerate(family.extras(m)):
+                of = {"c": own.lower, "u": own.upper, "slope": own.category_slope if extra.number else own.slope}
+                if not extra.tied:
+                    kinds.append((n_slopes + width + j, of[extra.kind]))  # type: ignore[arg-type]
+            for f, prior in kinds:
+                if prior is None or not owner[i, f]:
+                    continue
+                if isinstance(prior, Normal | LogitNormal | PooledNormal):
+                    precision[i, f, f] += prior.sd**-2
+                    centre[i, f] = prior.mean
+                    if isinstance(prior, PooledNormal):
+                        column = f if f < n_slopes and n_slopes > 1 else int(dimension[i])
+                        shared.setdefault((prior.mean, prior.sd, f"a{column}"), np.zeros((I, F)))[i, f] = 1.0
+                        members[f"a{column}", prior.sd] += 1
+                else:
+                    pair = (prior.mean, prior.sd) if isinstance(prior, LogNormal) else (prior.alpha, prior.beta)
+                    other[type(prior)].append((i, f, *pair))
+    precision = np.where(owner[:, :, None] & owner[:, None, :], precision, 0.0)
+    tables = {kind: np.array(rows, dtype=float).reshape(-1, 4) for kind, rows in other.items()}
+    placed = {kind: (t[:, :2].astype(np.int64), t[:, 2:]) for kind, t in tables.items()}
+    pools = tuple(
+        Pool(free := weights * owner, float((free * centre).sum()), 1 / ((members[name, sd] + 1) * sd**2))
+        for (_, sd, name), weights in shared.items()
+    )
+    return PriorTerms(precision, centre, *placed[LogNormal], *placed[Beta], pools)

@@ -13,9 +13,8 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
-from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import EStep, Integral, Marginal
-from competency_dx.engine.populations import Persons, Populations, persons_of
+from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
+from competency_dx.engine.populations import Populations, persons_of
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers, points_needed
 from competency_dx.kernels.grid.louis import Depth
@@ -45,8 +44,6 @@ class ProductGrid(Integral):
 
     integration: ClassVar[str] = "product grid"
     answers: Answers
-    persons: Persons
-    executor: Executor | None = None
 
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:  # noqa: ARG002
         """Return the E-step at φ with `points` on each axis, coarser and in single precision on the way."""
@@ -77,7 +74,7 @@ class ProductGrid(Integral):
 
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
         """Return the missing information, on a grid of `COARSE` times the narrowest posterior where that is coarser."""
-        kept: _OnGrid = now.detail.step.kept
+        kept: _OnGrid = now.step.kept
         grid = kept.grid
         if now.spacing < COARSE * now.narrowest / FINE:
             grid, _ = self._grid(of.normals(now.phi), points_needed(COARSE * now.narrowest))
@@ -86,7 +83,7 @@ class ProductGrid(Integral):
 
     def scores(self, of: Marginal, now: Evaluation) -> Floats:
         """Return the expected scores of persons."""
-        kept: _OnGrid = now.detail.step.kept
+        kept: _OnGrid = now.step.kept
         tables = of.tables(now.phi, kept.grid.theta)
         return grid_person_scores(self.answers, kept.grid, tables, kept.normals, executor=self.executor)
 

@@ -13,9 +13,8 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
-from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import Accuracy, EStep, Integral, Marginal
-from competency_dx.engine.populations import Persons, Populations, persons_of
+from competency_dx.engine.marginal import Accuracy, EStep, Evaluation, Integral, Marginal, Precision
+from competency_dx.engine.populations import Populations, persons_of
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.grid import REACH, Answers, points_needed
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
@@ -43,8 +42,6 @@ class Propagation(Integral):
 
     integration: ClassVar[str] = "propagation"
     design: Design
-    persons: Persons
-    executor: Executor | None = None
 
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:
         """Return the E-step at φ, from the sites of an E-step before."""
@@ -74,7 +71,7 @@ class Propagation(Integral):
 
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
         """Return the missing information, on a grid as coarse as the narrowest posterior allows."""
-        kept: _Propagated = now.detail.step.kept
+        kept: _Propagated = now.step.kept
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
         coarser = now.spacing < 2 * REACH / (needed - 1)
         model = self._model(of, now.phi, needed) if coarser else kept.model
@@ -83,7 +80,7 @@ class Propagation(Integral):
 
     def scores(self, of: Marginal, now: Evaluation) -> Floats:
         """Return the expected scores of persons."""
-        kept: _Propagated = now.detail.step.kept
+        kept: _Propagated = now.step.kept
         tables = of.tables(now.phi, kept.model.theta)
         return ep_person_scores(self.design, kept.model, tables, sites=kept.expected.sites, executor=self.executor)
 
@@ -96,12 +93,12 @@ class Propagation(Integral):
 
     def findings(self, now: Evaluation) -> tuple[Finding, ...]:
         """Return what is to be said of persons whose sites did not settle."""
-        persons = now.detail.step.kept.expected.unsettled
+        persons = now.step.kept.expected.unsettled
         return (Template("engine.unsettled").of(persons=persons),) if persons else ()
 
     def error(self, now: Evaluation) -> EPError:
         """Return the estimated error of expectation propagation for every person."""
-        kept: _Propagated = now.detail.step.kept
+        kept: _Propagated = now.step.kept
         return ep_error(self.design, kept.model, kept.expected.sites, executor=self.executor)
 
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
-from competency_dx.engine.likelihood import Evaluation, Precision
-from competency_dx.engine.marginal import EStep, Integral, Marginal
-from competency_dx.engine.populations import Persons, Populations, persons_of
+from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
+from competency_dx.engine.populations import Populations, persons_of
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid import bifactor as kernel
@@ -49,13 +48,36 @@ class Reduction(Integral):
 
     integration: ClassVar[str] = "dimension reduction"
     design: Design
-    persons: Persons
     testlet: Ints
-    executor: Executor | None = None
 
     def projected(self, items: Items) -> Items:
         """Return the items with two slopes a row: general, and that of their own testlet."""
-        return _plane(items, self.testlet)
+        D = items.n_slopes
+        own = np.where(self.testlet < D - 1, self.testlet + 1, -1)[:, None]  # 0 where they have none
+        rest = np.tile(np.arange(D, items.place.shape[1]), (len(own), 1))
+        kept = np.concatenate([np.zeros_like(own), own, rest], axis=1)
+        there, at, prior = kept >= 0, np.maximum(kept, 0), items.prior
+        precision = np.take_along_axis(np.take_along_axis(prior.precision, at[:, :, None], axis=1), at[:, None, :], axis=2)
+
+        def taken(table: Floats) -> Floats:
+            return np.where(there, np.take_along_axis(table, at, axis=1), 0.0)
+
+        def moved(positions: Ints) -> Ints:
+            item, column = positions.reshape(-1, 2).T
+            return np.stack([item, np.where(column >= D, column - D + 2, np.minimum(column, 1))], axis=1)
+
+        return items._replace(
+            place=np.where(there, np.take_along_axis(items.place, at, axis=1), -1),
+            base=taken(items.base),
+            prior=prior._replace(
+                precision=precision * (there[:, :, None] & there[:, None, :]),
+                centre=taken(prior.centre),
+                log_normal=moved(prior.log_normal),
+                beta=moved(prior.beta),
+                pools=tuple(pool._replace(weights=taken(pool.weights)) for pool in prior.pools),
+            ),
+            n_slopes=2,
+        )
 
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:  # noqa: ARG002
         """Return the E-step at φ with `points` on either axis, coarser and in single precision on the way."""
@@ -73,24 +95,19 @@ class Reduction(Integral):
         """Return the moments of each group; covariances, which are not free, are left at zero."""
         kept: _OnAxes = step.kept
         expected, off = kept.expected, kept.expected.mean - self.design.regressors @ kept.gamma
-        return moments_of_groups(
-            off,
-            (off**2 + expected.second)[:, :, None] * np.eye(off.shape[1]),
-            groups=len(kept.normals.variance),
-            group=self.design.group,
-            regressors=self.design.regressors,
-            weight=self.design.weight,
-        )
+        square, of = (off**2 + expected.second)[:, :, None] * np.eye(off.shape[1]), self.design
+        G = len(kept.normals.variance)
+        return moments_of_groups(off, square, groups=G, group=of.group, regressors=of.regressors, weight=of.weight)
 
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
         """Return the missing information."""
-        kept: _OnAxes = now.detail.step.kept
+        kept: _OnAxes = now.step.kept
         tables = of.tables(now.phi, kept.axes.points)
         return bifactor_missing_information(self.design, kept.axes, tables, kept.normals, depth=depth, executor=self.executor)
 
     def scores(self, of: Marginal, now: Evaluation) -> Floats:
         """Return the expected scores of persons."""
-        kept: _OnAxes = now.detail.step.kept
+        kept: _OnAxes = now.step.kept
         tables = of.tables(now.phi, kept.axes.points)
         return bifactor_person_scores(self.design, kept.axes, tables, kept.normals, executor=self.executor)
 
@@ -130,43 +147,7 @@ def reduction_likelihood(
     if D < 2 or len(wrong):
         raise CalibrationError("engine.reduction_rows", d=D, wrong=[str(i + 1) for i in wrong])
     testlet = np.where(loads[:, 1:].any(axis=1), loads[:, 1:].argmax(axis=1), D - 1)
-    persons = persons_of(answers, group, regressors)
-    w = persons.regressors
-    design = by_dimension(answers, testlet, parts=D, group=group, regressors=w)  # items without a testlet come last
+    persons = persons_of(answers, group, regressors)  # in the design items without a testlet come last
+    design = by_dimension(answers, testlet, parts=D, group=group, regressors=persons.regressors)
     integral = Reduction(design=design, persons=persons, testlet=testlet, executor=executor)
     return Marginal(items=items, answers=answers, population=orthogonal(population), integral=integral)
-
-
-def _plane(items: Items, testlet: Ints) -> Items:
-    """Return the items with two slopes a row: general, and that of their own testlet (0 where they have none)."""
-    D = items.n_slopes
-    own = np.where(testlet < D - 1, testlet + 1, -1)
-    F = items.place.shape[1]
-    kept = np.concatenate([np.zeros((len(own), 1), dtype=np.int64), own[:, None], np.tile(np.arange(D, F), (len(own), 1))], axis=1)
-    there, at = kept >= 0, np.maximum(kept, 0)
-    prior = items.prior
-    precision = np.take_along_axis(np.take_along_axis(prior.precision, at[:, :, None], axis=1), at[:, None, :], axis=2)
-
-    def taken(table: Floats) -> Floats:
-        return np.where(there, np.take_along_axis(table, at, axis=1), 0.0)
-
-    return items._replace(
-        place=np.where(there, np.take_along_axis(items.place, at, axis=1), -1),
-        base=taken(items.base),
-        prior=prior._replace(
-            precision=precision * (there[:, :, None] & there[:, None, :]),
-            centre=taken(prior.centre),
-            log_normal=_moved_columns(prior.log_normal, D),
-            beta=_moved_columns(prior.beta, D),
-            pools=tuple(pool._replace(weights=taken(pool.weights)) for pool in prior.pools),
-        ),
-        n_slopes=2,
-    )
-
-
-def _moved_columns(positions: Ints, D: int) -> Ints:
-    """Return positions (N, 2) of parameters of items by the columns of the plane."""
-    if not len(positions):
-        return positions
-    column = positions[:, 1]
-    return np.stack([positions[:, 0], np.where(column >= D, column - D + 2, np.minimum(column, 1))], axis=1)
