@@ -23,7 +23,8 @@ from competency_dx.bank import Text
 from competency_dx.competencies import STATES
 from competency_dx.errors import BankError, CompetencyDxWarning, RouteError
 from competency_dx.routes import WHY, Catalogue, Effect, Programme, load_catalogue
-from competency_dx.routes.allocation import HOUR, RouteProblem, allocate, expected_below
+from competency_dx.routes.allocation import HOUR, RouteProblem, best, expected_below
+from competency_dx.routes.bundles import Bundles, allocate
 
 Array = NDArray[np.float64]
 FIRST = date(2027, 1, 1)
@@ -397,3 +398,19 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BankError, match="no catalogue of programmes 'none'"):
         load_catalogue("none")
     assert {*WHY} >= {"hours", "seats", "ask_again"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_prices_divide_seats_and_budget_as_well_as_one_program_over_all(seed: int) -> None:
+    problem = drawn_problem(seed, 30, 6, 3)
+    problem = problem._replace(budget=60.0)
+    sets = Bundles.of(problem)
+    assert sets is not None
+    chosen, reached, bound = sets.divided()
+    _, most, _ = best(problem, range(30), shared=True)
+    assert 0.99 * most <= reached <= most + 1e-6 <= bound + 2e-6
+    assert sum(worth(problem, p, tuple(row)) for p, row in enumerate(chosen.tolist())) == pytest.approx(reached)
+    assert all(possible(problem, p, tuple(row)) for p, row in enumerate(chosen.tolist()))
+    seats, budget = problem.left(chosen)
+    assert (seats >= 0).all()
+    assert budget >= 0

@@ -65,20 +65,6 @@ def ordered(problem: RouteProblem, row: Ints) -> tuple[list[int], set[int]]:
     return out, set(held) - set(out)
 
 
-def allocate(problem: RouteProblem) -> tuple[Ints, Ints, float]:
-    """Return the programme for each competency (P, D), that of everybody alone, -1 for none, and by what share it may fall short.
-
-    Where seats and budget suffice for everybody, everybody has the route of one who is alone.
-    """
-    solved = [best(problem, [p], shared=False) for p in range(len(problem.open))]
-    alone = np.concatenate([row for row, *_ in solved])
-    seats, budget = problem.left(alone)
-    chosen, reached, bound = alone, *(sum(x) for x in list(zip(*solved, strict=True))[1:])
-    if seats.min() < 0 or budget < 0:
-        chosen, reached, bound = best(problem, range(len(alone)), shared=True)
-    return chosen, alone, max(0.0, 1 - reached / bound) if bound > 0 else 0.0
-
-
 def best(problem: RouteProblem, persons: Sequence[int], *, shared: bool) -> tuple[Ints, float, float]:
     """Return the best programmes of some persons together (n, D), what they are worth and what any could be worth at most."""
     from scipy.optimize import Bounds, LinearConstraint, milp
@@ -116,8 +102,8 @@ def _program(problem: RouteProblem, persons: Sequence[int], cuts: Sequence[Cut],
         mine = {int(k): x[i, int(k)] for k in np.flatnonzero(problem.closes[p].any(axis=1))}
         of = [{z[i, int(k), d]: 1.0 for k in np.flatnonzero(closes)} for d, closes in enumerate(problem.closes[p].T)]
         rows += [(row, 1.0) for row in of]
-        rows.append(({at: every[k].hours for k, at in mine.items()}, problem.hours))
-        rows.append(({at: every[k].price for k, at in mine.items()}, problem.price))
+        rows.append(_limit({at: every[k].hours for k, at in mine.items()}, problem.hours))
+        rows.append(_limit({at: every[k].price for k, at in mine.items()}, problem.price))
         rows += [({mine[k]: 1.0, mine[m]: 1.0}, 1.0) for k in mine for m in mine if k < m and every[k].overlaps(every[m])]
         late = [(k, m) for k in mine for m in mine if every[k].precedes(every[m])]  # the second cannot prepare for the first
         held = [(z.get((i, m, a)), z.get((i, k, b))) for k, m in late for a, b in edges]
@@ -128,9 +114,15 @@ def _program(problem: RouteProblem, persons: Sequence[int], cuts: Sequence[Cut],
     if shared:
         seats = {k: one.seats for k, one in enumerate(every) if one.seats is not None}
         rows += [({at: 1.0 for (_, m), at in x.items() if m == k}, float(n)) for k, n in seats.items()]
-        rows.append(({at: every[k].price for (_, k), at in x.items()}, problem.budget))
+        rows.append(_limit({at: every[k].price for (_, k), at in x.items()}, problem.budget))
     value = np.array([*(problem.closes[persons[i], k, d] for i, k, d in pairs), *(-HOUR * every[k].hours for _, k in x)])
     columns, cells = [c for row, _ in rows for c in row], [v for row, _ in rows for v in row.values()]
     ends = np.cumsum([0, *(len(row) for row, _ in rows)])
     matrix = csr_array((np.array(cells), np.array(columns, dtype=np.int32), ends), shape=(len(rows), len(value)))
     return value, matrix, np.array([limit for _, limit in rows]), pairs
+
+
+def _limit(row: dict[int, float], limit: float) -> tuple[dict[int, float], float]:
+    """Return a row with a limit of at most 1000: in larger numbers rounding passes the tolerance of the solver, which prints so."""
+    size = max(limit / 1000, 1.0)
+    return ({}, 1.0) if np.isinf(limit) else ({at: x / size for at, x in row.items()}, limit / size)
