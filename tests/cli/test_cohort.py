@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from competency_dx.bank import ItemBank, shipped_banks
-from competency_dx.cli.demo.practice import compare, percent_correct, shares, true_percent
+from competency_dx.cli.demo import compare, percent_correct, shares, true_percent
 from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable
 from competency_dx.cli.demo.region import RegionCohort, domain_weights, draw_truth, make_cohort, write_cohort
 from competency_dx.competencies import diagnose

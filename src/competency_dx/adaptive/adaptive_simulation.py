@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -64,9 +64,7 @@ class AdaptiveSimulation(Result):
             strategy=np.repeat(np.array(self.strategies, dtype=object), N),
             n_items=np.tile(n, S),
             going_on=np.concatenate([(length[:, None] >= n).mean(axis=0) for length in self.length]),
-            decided=self.decided.ravel(),
-            false=self.false.ravel(),
-            rmse=self.rmse.ravel(),
+            **{name: getattr(self, name).ravel() for name in ("decided", "false", "rmse")},
         )
 
     def summary(self, language: str = "en") -> Sequence[str]:
@@ -140,7 +138,7 @@ def simulate_adaptive(
         "random": lambda problem, rows: np.where(problem.allowed, order[rows], np.inf).argmin(axis=1),
         "information": lambda problem, _: _most_informative(problem, made, info),
     }
-    length, decided, false, rmse = _sequence(bank, made, truth, rule, tuple(ways.values()), (most, least_gain))
+    found: Any = _sequence(bank, made, truth, rule, tuple(ways.values()), (most, least_gain))
     settings = {
         "persons": str(len(truth.theta)),
         "stop": f"nothing undecided, less than {least_gain:g} to gain, or {most} items",
@@ -149,10 +147,7 @@ def simulate_adaptive(
     }
     return AdaptiveSimulation(
         strategies=tuple(ways),
-        length=length,
-        decided=decided,
-        false=false,
-        rmse=rmse,
+        **dict(zip(("length", "decided", "false", "rmse"), found, strict=True)),
         provenance=provenance("simulate_adaptive", {"bank": f"{bank.id} {bank.version} {bank.digest}"}, settings),
     )
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, Self, TypedDict
 
 from competency_dx.arrays import Z95, FrozenDict, value
-from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_path, write_yaml
-from competency_dx.bank.consistency import inconsistencies
+from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_path, inconsistencies, write_yaml
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item

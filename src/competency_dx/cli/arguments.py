@@ -1,12 +1,12 @@
 """The arguments and options the commands share. Declared for typer, which reads the annotations at run time."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
@@ -35,18 +35,22 @@ class Language(StrEnum):
 ModelName = StrEnum("ModelName", {"Rasch": "Rasch", "TwoPL": "2PL", "PCM": "PCM", "GPCM": "GPCM", "GRM": "GRM"})
 PriorsName = StrEnum("PriorsName", {"weak": "weak", "none": "none"})
 MethodName = StrEnum("MethodName", {"EAP": "EAP", "MAP": "MAP", "ML": "ML", "WLE": "WLE", "SumScore": "SumScore"})
-AttemptChoice = StrEnum("AttemptChoice", {"error": "error", "first": "first", "last": "last", "best": "best"})
-BlankIs = StrEnum("BlankIs", ["omitted", "not_reached", "not_administered", "invalid"])
-WhereUnreadable = StrEnum("WhereUnreadable", {"refuse": "refuse", "leave_out": "leave_out"})
-DimensionsChoice = StrEnum("DimensionsChoice", ["competencies", "clusters"])
 OmittedChoice = StrEnum("OmittedChoice", ["incorrect", "ignore", "modelled"])
-CellContent = StrEnum("CellContent", {"auto": "auto", "raw": "raw", "scored": "scored"})
+
+
+NOT_FOR_TYPER = {"flag", "ru", "en", "kind", "choices", "default"}
+KINDS: Mapping[str, Any] = {"text": str, "texts": list[str], "whole": int, "switch": bool}
+OF_TABLE = (
+    *("person", "form", "sheet", "drop_personal_data", "attempts", "alias", "item", "answer", "items"),
+    *("cells", "blank", "missing", "unreadable"),
+)
+OF_ESTIMATION = ("dimensions", "anchors", "points", "max_iterations")
 
 
 def declared(name: str) -> Any:  # noqa: ANN401 - of typer, which reads it from an annotation
     """Return the option or, without a flag, the argument of this name in ``options.toml``."""
     declaration = toml_content("cli", "options")[name]
-    facts = {key: fact for key, fact in declaration.items() if key not in {"flag", "ru", "en"}}
+    facts = {key: fact for key, fact in declaration.items() if key not in NOT_FOR_TYPER}
     if "flag" in declaration:
         return typer.Option(declaration["flag"], help=declaration["en"], **facts)
     return typer.Argument(help=declaration["en"], **facts)
@@ -65,64 +69,6 @@ AggregatesOnly = Annotated[bool, declared("aggregates_only")]
 RowNumbers = Annotated[bool, declared("row_numbers")]
 
 
-def _of_table(
-    person: Annotated[str | None, declared("person")] = None,
-    form: Annotated[str | None, declared("form")] = None,
-    sheet: Annotated[str | None, declared("sheet")] = None,
-    drop_personal_data: Annotated[bool, declared("drop_personal_data")] = False,
-    attempts: Annotated[AttemptChoice, declared("attempts")] = AttemptChoice.error,
-    alias: Annotated[list[str] | None, declared("alias")] = None,
-) -> dict[str, Any]:
-    """Return what the options of a table say of its layout."""
-    pairs = [text.rpartition("=") for text in alias or ()]
-    if strange := [whole for whole, (name, _, item) in zip(alias or (), pairs, strict=True) if not (name and item)]:
-        raise CommandError("cli.alias", alias=strange[0])
-    aliases = {name.strip(): item.strip() for name, _, item in pairs} or None
-    pii = "drop" if drop_personal_data else "refuse"
-    named = {"person": person, "form": form, "sheet": sheet, "aliases": aliases}
-    return {**named, "pii": pii, "attempts": attempts.value}
-
-
-def _of_columns(
-    item: Annotated[str | None, declared("item")] = None,
-    answer: Annotated[str | None, declared("answer")] = None,
-    items: Annotated[str | None, declared("items")] = None,
-) -> dict[str, Any]:
-    """Return what the options of columns say of a layout."""
-    columns = tuple(c.strip() for c in items.split(",")) if items else None
-    return {"item": item, "answer": answer, "items": columns}
-
-
-def _of_cells(
-    cells: Annotated[CellContent, declared("cells")] = CellContent.auto,
-    blank: Annotated[BlankIs | None, declared("blank")] = None,
-    missing: Annotated[str | None, declared("missing")] = None,
-    unreadable: Annotated[WhereUnreadable, declared("unreadable")] = WhereUnreadable.refuse,
-) -> dict[str, Any]:
-    """Return what the options of cells say of a layout."""
-    pairs = (code.strip().partition("=") for code in (missing or "").split(",") if code.strip())
-    tokens = {code: reason or "blank" for code, _, reason in pairs} | ({"": blank.value} if blank else {})
-    return {"cells": cells.value, "unreadable": unreadable.value, "missing_tokens": tokens or None}
-
-
-def _of_estimation(
-    dimensions: Annotated[DimensionsChoice | None, declared("dimensions")] = None,
-    anchors: Annotated[bool, declared("anchors")] = False,
-    points: Annotated[int | None, declared("points")] = None,
-    max_iterations: Annotated[int | None, declared("max_iterations")] = None,
-) -> dict[str, Any]:
-    """Return what the options of an estimation say."""
-    named = {"points": points, "max_iterations": max_iterations}
-    limits = {name: n for name, n in named.items() if n is not None}
-    return {"dimensions": dimensions and dimensions.value, "anchors": anchors, "limits": limits}
-
-
-def _layout(**settings: Any) -> "Layout":  # noqa: ANN401 - whatever the options hold
-    from competency_dx.responses import Layout
-
-    return Layout(**settings)
-
-
 class Estimation(NamedTuple):
     """How to calibrate: competencies of the bank, whether its parameters hold, fields of `MarginalML`."""
 
@@ -131,21 +77,50 @@ class Estimation(NamedTuple):
     limits: Mapping[str, int] = MappingProxyType({})
 
 
-def _with_options(parameter: str, make: Callable[..., object], *parts: Callable[..., dict[str, Any]]) -> Wrapper:
-    """Return what gives a command the options of `parts` in place of a parameter, which is made of what they say."""
+def _layout(given: Mapping[str, Any]) -> "Layout":
+    """Return the layout that the options of a table tell."""
+    from competency_dx.responses import Layout
+
+    aliases = [text.rpartition("=") for text in given["alias"] or ()]
+    if strange := ["".join(parts) for parts in aliases if not (parts[0] and parts[2])]:
+        raise CommandError("cli.alias", alias=strange[0])
+    codes = (code.strip().partition("=") for code in (given["missing"] or "").split(",") if code.strip())
+    tokens: dict[str, Any] = {code: reason or "blank" for code, _, reason in codes} | ({"": given["blank"]} if given["blank"] else {})
+    return Layout(
+        **{name: given[name] for name in ("person", "form", "sheet", "attempts", "item", "answer", "cells", "unreadable")},
+        aliases={name.strip(): item.strip() for name, _, item in aliases} or None,
+        items=tuple(c.strip() for c in given["items"].split(",")) if given["items"] else None,
+        pii="drop" if given["drop_personal_data"] else "refuse",
+        missing_tokens=tokens or None,
+    )
+
+
+def _estimation(given: Mapping[str, Any]) -> Estimation:
+    limits = {name: given[name] for name in ("points", "max_iterations") if given[name] is not None}
+    return Estimation(given["dimensions"], given["anchors"], limits)
+
+
+def _shared(name: str) -> inspect.Parameter:
+    """Return an option that many commands have, declared in ``options.toml`` as a whole, as a parameter of a command."""
+    declaration, enumeration = toml_content("cli", "options")[name], cast("Any", StrEnum)
+    kind = KINDS[declaration.get("kind", "text")] if "choices" not in declaration else enumeration(name, declaration["choices"])
+    default = kind(declaration["default"]) if "default" in declaration else False if kind is bool else None
+    annotation = cast("Any", Annotated)[kind if default is not None else kind | None, declared(name)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _with_options(parameter: str, make: Callable[[Mapping[str, Any]], object], names: Sequence[str]) -> Wrapper:
+    """Return what gives a command shared options in place of a parameter, which is made of what they say."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        signature, groups = inspect.signature(command), [(p, inspect.signature(p).parameters) for p in parts]
-
         @wraps(command)
         def run(**given: Any) -> None:  # noqa: ANN401 - whatever the options hold
-            settings: dict[str, Any] = {}
-            for part, options in groups:
-                settings |= part(**{name: given.pop(name) for name in options})
-            command(**{parameter: make(**settings)}, **given)
+            told = {name: given.pop(name) for name in names}
+            made = make({name: x.value if isinstance(x, StrEnum) else x for name, x in told.items()})
+            command(**{parameter: made}, **given)
 
-        parameters = [p for p in signature.parameters.values() if p.name != parameter]
-        parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for _, group in groups for p in group.values()]
+        signature = inspect.signature(command)
+        parameters = [*(p for p in signature.parameters.values() if p.name != parameter), *map(_shared, names)]
         run.__dict__["__signature__"] = signature.replace(parameters=parameters)  # which typer reads, as it does the next
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         return run
@@ -153,5 +128,5 @@ def _with_options(parameter: str, make: Callable[..., object], *parts: Callable[
     return decorate
 
 
-with_table_options = _with_options("layout", _layout, _of_table, _of_columns, _of_cells)
-with_estimation_options = _with_options("estimation", Estimation, _of_estimation)
+with_table_options = _with_options("layout", _layout, OF_TABLE)
+with_estimation_options = _with_options("estimation", _estimation, OF_ESTIMATION)

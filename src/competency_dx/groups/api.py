@@ -11,7 +11,7 @@ from competency_dx.arrays import Bools, Floats, Ints, Names
 from competency_dx.competencies import DeficitProfiles, OwnEvidence, own_evidence
 from competency_dx.errors import GroupError, wrong_type
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.groups.group_report import ALL, SEPARATOR, GroupReport
+from competency_dx.groups.group_report import ALL, ENDS, SEPARATOR, GroupReport
 from competency_dx.groups.suppression import SMALLEST, suppressed
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import group_draws, newcomers, person_draws
@@ -93,7 +93,7 @@ def compare_groups(
     shown = _shown(tree, n, smallest)
     with one_blas_thread():
         found = _drawn(own_evidence(profiles), tree, weight, heads, np.array(profiles.standards.cuts), draws)
-    mean, low, high = _intervals(found, shown)
+    _, low, high = ends = _intervals(found, shown)
     people = np.where(np.isfinite(heads), heads, n)[:, None]
     findings = _findings(profiles, tree, shown, n / heads, smallest, blank)
     announce(findings)
@@ -108,12 +108,8 @@ def compare_groups(
         interval=INTERVAL,
         competencies=profiles.competencies,
         standards=profiles.standards,
-        percent=mean[:, :, 0],
-        percent_low=low[:, :, 0],
-        percent_high=high[:, :, 0],
-        share=mean[:, :, 1:],
-        share_low=low[:, :, 1:],
-        share_high=high[:, :, 1:],
+        **{f"percent{end}": x[:, :, 0] for end, x in zip(ENDS, ends, strict=True)},
+        **{f"share{end}": x[:, :, 1:] for end, x in zip(ENDS, ends, strict=True)},
         need_low=np.floor(low[:, :, 1] * people + 1e-9),
         need_high=np.ceil(high[:, :, 1] * people - 1e-9),
         findings=findings,

@@ -20,6 +20,8 @@ ALL = ""
 SEPARATOR = " / "
 SELF_REPORT = "self_report"
 """The standards of scales that are no competencies."""
+ENDS = ("", "_low", "_high")
+"""Of the names of a number and of its interval."""
 
 
 @value
@@ -92,19 +94,13 @@ class GroupReport(Result):
         R, C = self.percent.shape
         levels = {f"at_{level.code}": self.share[:, :, k].ravel() for k, level in enumerate(self.standards.levels)}
         if not self._kind:
-            first = zip(("", "_low", "_high"), (self.share, self.share_low, self.share_high), strict=True)
-            needs = {f"deficit{end}": x[:, :, 0].ravel() for end, x in first}
-            levels = needs | {"need_low": self.need_low.ravel(), "need_high": self.need_high.ravel()} | levels
+            needs = {f"deficit{end}": getattr(self, f"share{end}")[:, :, 0].ravel() for end in ENDS}
+            levels = needs | {f"need{end}": getattr(self, f"need{end}").ravel() for end in ENDS[1:]} | levels
         return frame(
             group=np.repeat(np.array(self.groups, dtype=object), C),
-            level=np.repeat(self.level, C),
-            n=np.repeat(self.n, C),
-            headcount=np.repeat(self.headcount, C),
-            coverage=np.repeat(self.coverage, C),
+            **{name: np.repeat(getattr(self, name), C) for name in ("level", "n", "headcount", "coverage")},
             competency=[c.code for c in self.competencies] * R,
-            percent=self.percent.ravel(),
-            percent_low=self.percent_low.ravel(),
-            percent_high=self.percent_high.ravel(),
+            **{f"percent{end}": getattr(self, f"percent{end}").ravel() for end in ENDS},
             **levels,
         )
 

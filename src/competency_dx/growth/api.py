@@ -11,7 +11,7 @@ from competency_dx.arrays import Bools, Floats, Ints, Names
 from competency_dx.competencies import DeficitProfiles, OwnEvidence, own_evidence
 from competency_dx.errors import GrowthError, wrong_type
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.growth.changes import WITHOUT, Growth
+from competency_dx.growth.changes import OF_PROGRAMMES, WITHOUT, Growth
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import group_draws, person_draws
 from competency_dx.provenance import digest_arrays, provenance
@@ -80,7 +80,7 @@ def measure_growth(
     both = before.persons[np.isin(before.persons, after.persons)].tolist()
     if not both:
         raise GrowthError("growth.nobody", before=len(before), after=len(after))
-    first, second = before.select(both), after.select(both)
+    first, second, left_out = before.select(both), after.select(both), before.percent[~np.isin(before.persons, both), 0]
     names, group = _groups(second.background[by] if by else None, len(both))
     n = np.bincount(group, minlength=len(names))
     with one_blas_thread():
@@ -91,7 +91,7 @@ def measure_growth(
     half = 1.96 * np.sqrt(np.maximum(square - change**2, 0.0))
     compared = len(names) > 1 and names[0] == WITHOUT and bool(shown[0])
     found.groups[:, 2, 0 if compared else slice(None)] = np.nan
-    mean, low, high = _intervals(found.groups, shown)
+    ends = _intervals(found.groups, shown)
     findings = _findings(first, second, len(before), int((~shown).sum()), smallest, compared=compared)
     announce(findings)
     return Growth(
@@ -108,20 +108,14 @@ def measure_growth(
         p_before=was,
         p_after=left,
         p_closed=np.clip(was - still, 0.0, 1.0),
-        mean_change=mean[0],
-        mean_low=low[0],
-        mean_high=high[0],
-        closed=mean[1],
-        closed_low=low[1],
-        closed_high=high[1],
-        difference=mean[2],
-        difference_low=low[2],
-        difference_high=high[2],
+        **{
+            name: x for names, of in zip(OF_PROGRAMMES, zip(*ends, strict=True), strict=True) for name, x in zip(names, of, strict=True)
+        },
         regression=_regression(first),
         only_before=len(before) - len(both),
         only_after=len(after) - len(both),
         percent_stayed=float(first.percent[:, 0].mean()),
-        percent_left=_mean(before.percent[~np.isin(before.persons, both), 0]),
+        percent_left=float(left_out.mean()) if len(left_out) else np.nan,
         findings=findings,
         provenance=provenance(
             "measure_growth",
@@ -129,10 +123,6 @@ def measure_growth(
             {"by": by or "none", "linking_error": f"{linking_error:g}", "smallest": str(smallest), "draws": str(draws)},
         ),
     )
-
-
-def _mean(numbers: Floats) -> float:
-    return float(numbers.mean()) if len(numbers) else np.nan
 
 
 def _refuse_other_scale(before: DeficitProfiles, after: DeficitProfiles) -> None:

@@ -20,6 +20,12 @@ SURE = 0.95
 Shares = Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
 Changes = Annotated[Floats, held_to("persons", "competencies", minimum=-100, maximum=100)]
 OfGroups = Annotated[Floats, held_to("groups", "competencies")]
+OF_PROGRAMMES = (
+    ("mean_change", "mean_low", "mean_high"),
+    ("closed", "closed_low", "closed_high"),
+    ("difference", "difference_low", "difference_high"),
+)
+"""Numbers of programmes, each with its interval."""
 
 
 @value
@@ -91,10 +97,7 @@ class Growth(Result):
             person=np.repeat(self.persons, C),
             programme=np.repeat(np.array(self.groups, dtype=object)[self.group], C),
             competency=[c.code for c in self.competencies] * P,
-            change=self.change.ravel(),
-            change_low=self.change_low.ravel(),
-            change_high=self.change_high.ravel(),
-            p_gain=self.p_gain.ravel(),
+            **{name: getattr(self, name).ravel() for name in ("change", "change_low", "change_high", "p_gain")},
             p_deficit_before=self.p_before.ravel(),
             p_deficit_after=self.p_after.ravel(),
             p_closed=self.p_closed.ravel(),
@@ -103,13 +106,11 @@ class Growth(Result):
     def programmes(self) -> DataFrame:
         """Return one row per programme and competency; numbers that are not shown are NaN."""
         G, C = self.mean_change.shape
-        ends = ("mean_change", "mean_low", "mean_high"), ("closed", "closed_low", "closed_high")
-        names = (*ends[0], *ends[1], "difference", "difference_low", "difference_high")
         return frame(
             programme=np.repeat(np.array(self.groups, dtype=object), C),
             n=np.repeat(self.n, C),
             competency=[c.code for c in self.competencies] * G,
-            **{name: getattr(self, name).ravel() for name in names},
+            **{name: getattr(self, name).ravel() for names in OF_PROGRAMMES for name in names},
         )
 
     def summary(self, language: str = "en") -> Sequence[str]:
@@ -136,8 +137,7 @@ class Growth(Result):
         """Return the mean change of all persons shown by competency, with its interval."""
         say = result_words("growth", language)
         g = int(np.argmax(self.n))
-        values = (x[g][::-1].tolist() for x in (self.mean_change, self.mean_low, self.mean_high))
-        change, low, high = values
+        change, low, high = (x[g][::-1].tolist() for x in (self.mean_change, self.mean_low, self.mean_high))
         programme = self.groups[g] or say("without" if len(self.groups) > 1 else "whole")
         return interval_chart(
             labels=[c.code for c in self.competencies][::-1], values=change, low=low, high=high,

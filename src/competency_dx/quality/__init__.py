@@ -6,9 +6,8 @@ What needs calibrations or scipy is imported when it is first asked for: item an
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from competency_dx.quality.calibrated_items import items_of
-from competency_dx.quality.item_analysis import ItemAnalysis, check_items
-from competency_dx.quality.item_options import OptionTrace
+from competency_dx.quality.classical import OptionTrace
+from competency_dx.quality.item_analysis import ItemAnalysis, check_items, items_of
 from competency_dx.quality.verdicts import VERDICTS, WEAK
 from competency_dx.responses import LEAST_ANSWERS
 
@@ -32,9 +31,7 @@ __all__ = [
     "local_dependence",
 ]
 
-
-_LATER = dict.fromkeys(("CrossCheck", "cross_check"), "second_opinion")
-_LATER |= {"check_content": "content_gates"}
+_LATER = {"CrossCheck": "second_opinion", "cross_check": "second_opinion", "check_content": "content_gates"}
 _LATER |= dict.fromkeys(("Dependence", "local_dependence"), "dependence")
 
 

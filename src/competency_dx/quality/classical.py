@@ -1,14 +1,24 @@
-"""Classical numbers of items and test, of whatever part of the items each person got: shares, alpha, thirds of the rest."""
+"""Classical numbers of items, options and test, of whatever part of the items each person got: shares, alpha, thirds of the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Bools, Codes, Floats, Ints, blocks
+from competency_dx.arrays import Z95, Bools, Codes, Floats, Ints, blocks, value
+from competency_dx.bank import ItemBank
+from competency_dx.responses import FALSE_ALARM, Responses, RestScores, chance_of, fold_code
+from competency_dx.schemas import Count, Probability
 
 ROWS = 1 << 12
+SHOWN = 8  # answers of an item without options
+SHORTEST, MOST_CODES = 3, 12  # where no bank says so: answers this short and few are options
+FREE = {"text", "open", "scored"}
+"""Types whose answers are words of persons, which may name somebody, or no answers."""
+LEAST_CHOSEN, LEAST_PERSONS = 0.05, 10
+LEAST_TRACED = 9  # persons, for thirds
 
 
 class PairMoments(NamedTuple):
@@ -107,3 +117,120 @@ def thirds(level: Floats) -> Ints:
         below, at = int((rounded < cut).sum()), int((rounded == cut).sum())
         out += rounded > cut if below + at / 2 < k * n / 3 else rounded >= cut
     return out
+
+
+@value
+class OptionTrace:
+    """One answer to one item.
+
+    Attributes
+    ----------
+    item, option : str
+        The option as the table of answers has it, in one spelling.
+    text : str
+        Its words in the bank, "" where there are none.
+    credited : bool
+        Whether it earns points.
+    n : int
+    share : float
+        Of those who answered.
+    rest : float
+        Mean share of points of these persons on the other items; NaN where nobody chose it.
+    r : float
+        Correlation of choosing it with the level on the other items.
+    low, middle, high : float
+        Share that chose it in the lower, middle and upper third by the level on the other items.
+    """
+
+    item: str
+    option: str
+    text: str
+    credited: bool
+    n: Count
+    share: Probability
+    rest: float
+    r: float
+    low: Probability
+    middle: Probability
+    high: Probability
+
+
+def traced(data: Responses, others: RestScores, bank: ItemBank | None) -> tuple[Floats, tuple[OptionTrace, ...]]:
+    """Return the mean share of points by thirds (I, 3), and who chose which answer."""
+    by_third, options = np.full((len(data.items), 3), np.nan), list[OptionTrace]()
+    for i in range(len(data.items)):
+        who, level, _, points = found = others.without(i)
+        if len(who) >= LEAST_TRACED:
+            third = thirds(level)
+            size = np.maximum(np.bincount(third, minlength=3), 1)
+            by_third[i] = np.bincount(third, weights=points, minlength=3) / size / others.highest[i]
+            options += _traces(data, i, found, third, bank)
+    return by_third, tuple(options)
+
+
+def _traces(
+    data: Responses, i: int, found: tuple[Ints, Floats, Floats, Codes], third: Ints, bank: ItemBank | None
+) -> tuple[OptionTrace, ...]:
+    """Return the answers to the item at place i: options in their order, other answers by frequency, at most eight.
+
+    `found` are persons (P,) who answered it and others, with level and mean share on the others and points. Empty where raw answers
+    were not kept, and for words of persons, which may name somebody.
+    """
+    item = None if bank is None or data.items[i] not in {x.id for x in bank.items} else bank.item(data.items[i])
+    if data.answers is None or (item is not None and item.type in FREE):
+        return ()
+    labels, chosen = data.answers.spelled(i)
+    if item is None and (len(labels) > MOST_CODES or max(map(len, labels), default=0) > SHORTEST):
+        return ()
+    code = chosen[found[0]]
+    given = data.observed[found[0], i] & (code >= 0)
+    if not given.any():
+        return ()
+    code, level, mean, points, third = (a[given] for a in (code, *found[1:], third))
+    size, K = len(code), len(labels)
+    n = np.bincount(code, minlength=K)
+    by_third = np.bincount(code * 3 + third, minlength=3 * K).reshape(K, 3) / np.maximum(np.bincount(third, minlength=3), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rest, earned = (np.bincount(code, weights=x, minlength=K) / n for x in (mean, points))
+        covariance = np.bincount(code, weights=level - level.mean(), minlength=K) / size
+        p = n / size
+        r = covariance / np.sqrt(p * (1 - p)) / level.std() if level.std() > 0 else np.full(K, np.nan)
+    words = item.options if item is not None and item.type == "single" else {}
+    spelled = {fold_code(text): option for option, text in words.items()} | {fold_code(option): option for option in words}
+    names = [spelled.get(label, label) for label in labels]  # answers are given as code or in words
+    order = [k for k in range(K) if n[k]] if words or item is None else np.argsort(-n, kind="stable")[:SHOWN].tolist()
+    rows = [(names[k], bool(earned[k] > 0), int(n[k]), (p[k], rest[k], r[k], *by_third[k])) for k in order if n[k]]
+    rows += [(o, item is not None and o == item.key, 0, (0.0, np.nan, np.nan, 0.0, 0.0, 0.0)) for o in words if o not in names]
+    numbers = ("share", "rest", "r", "low", "middle", "high")
+    return tuple(
+        OptionTrace(
+            item=data.items[i],
+            option=option,
+            text=words.get(option, ""),
+            credited=credited,
+            n=times,
+            **dict(zip(numbers, map(float, of), strict=True)),
+        )
+        for option, credited, times, of in rows
+    )
+
+
+def rivals(options: Sequence[OptionTrace]) -> dict[str, OptionTrace]:
+    """Return for each item the answer without credit that goes with a higher level on the other items beyond chance.
+
+    By the t test of its correlation; .01 in equal parts for all answers without credit of all items, and at least 5 % and 10
+    persons who chose it.
+    """
+    wrong = [o for o in options if not o.credited and o.n >= LEAST_PERSONS and o.share >= LEAST_CHOSEN]
+    limit, out = FALSE_ALARM / max(len(wrong), 1), dict[str, OptionTrace]()
+    for o in sorted(wrong, key=lambda o: -np.nan_to_num(o.r)):
+        if o.r > 0 and chance_of(o.r, round(o.n / o.share)) < limit:
+            out.setdefault(o.item, o)
+    return out
+
+
+def missing_shares(data: Responses, reason: int, given: Bools) -> Floats:
+    """Return the share (I,) of those who were given an item whose cell has this reason, NaN where nobody was."""
+    n = given.sum(axis=0)
+    count = (data.reasons == reason).sum(axis=0)
+    return np.asarray(np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0))

@@ -5,36 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from textwrap import shorten
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.display import Chart, Series, code_word, result_words
-from competency_dx.errors import LANGUAGES, ResponsesError
-from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
+from competency_dx.errors import ResponsesError
+from competency_dx.findings import Finding, announce, gathered, worth_a_line
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.quality.classical import PairMoments, alpha, correlation_limits, mean_limits, thirds
-from competency_dx.quality.item_options import Choosers, OptionTrace, missing_shares, rivals, traces_of
-from competency_dx.quality.verdicts import ORDER, WEAK, ItemFacts, Verdict, reasons_of, verdict_of
-from competency_dx.responses import (
-    LEAST_ANSWERS,
-    MissingPolicy,
-    Reason,
-    Responses,
-    RestScores,
-    load_responses,
-    suspected_keys,
-    tail_findings,
-    zero_tails,
+from competency_dx.quality.classical import (
+    OptionTrace,
+    PairMoments,
+    alpha,
+    correlation_limits,
+    mean_limits,
+    missing_shares,
+    rivals,
+    traced,
 )
+from competency_dx.quality.verdicts import ORDER, WEAK, ItemFacts, Verdict, of_the_test, reasons_of, verdict_of
+from competency_dx.responses import MissingPolicy, Reason, Responses, RestScores, load_responses, suspected_keys, zero_tails
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, held_to
 
-END = 0.15  # share of persons at the highest or lowest sum of points (McHorney & Tarlov 1995)
+if TYPE_CHECKING:
+    from competency_dx.calibration import Calibration
+
 LINES, PANELS = 5, 9
-LEAST_TRACED, ENOUGH = 9, 100  # persons, for thirds; answers from which a correlation is known to ±.2
 
 
 @value
@@ -244,7 +243,7 @@ def check_items(
     answered = observed.any(axis=1)
     moments = PairMoments.of(codes[answered], observed[answered])
     mean, variance = moments.mean, np.diag(moments.covariance) * (n - 1) / np.maximum(n, 1)
-    by_third, options = _traced(data, others, known)
+    by_third, options = traced(data, others, known)
     given = data.reasons != Reason.NOT_ADMINISTERED
     tails = zero_tails(codes, observed)
     facts = ItemFacts(
@@ -276,7 +275,7 @@ def check_items(
         options=options,
         n_persons=persons,
         missing=policy,
-        findings=gathered(data.findings, _of_the_test(facts, (others.earned, others.possible))),
+        findings=gathered(data.findings, of_the_test(facts, others.earned, others.possible)),
         provenance=provenance(
             "check_items",
             {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {}),
@@ -310,37 +309,47 @@ def judged(f: ItemFacts, **more: Any) -> ItemAnalysis:  # noqa: ANN401 - the fie
     )
 
 
-def _traced(data: Responses, others: RestScores, bank: ItemBank | None) -> tuple[Floats, tuple[OptionTrace, ...]]:
-    """Return the mean share of points by thirds (I, 3), and who chose which answer."""
-    by_third, options = np.full((len(data.items), 3), np.nan), list[OptionTrace]()
-    for i in range(len(data.items)):
-        who, level, mean, points = others.without(i)
-        if len(level) < LEAST_TRACED:
-            continue
-        third = thirds(level)
-        size = np.maximum(np.bincount(third, minlength=3), 1)
-        by_third[i] = np.bincount(third, weights=points, minlength=3) / size / others.highest[i]
-        options += traces_of(data, i, Choosers(who, level, mean, third, points), bank)
-    return by_third, tuple(options)
+def items_of(calibration: Calibration) -> ItemAnalysis:
+    """Return the item analysis that a calibration carries: answers, shares of points, correlations with the rest, doubtful keys.
 
-
-def _of_the_test(f: ItemFacts, sums: tuple[Floats, Floats]) -> tuple[Finding, ...]:
-    """Return what is to be said of the test: keys, few answers, zeros at the end, ceiling and floor."""
-    few = [item for item, n in zip(f.items, f.n, strict=True) if n < LEAST_ANSWERS]
-    rough = [item for item, n in zip(f.items, f.n, strict=True) if LEAST_ANSWERS <= n < ENOUGH]
-    named = {item: answer for item, answer in f.suspected.items() if answer}
-    answers = tuple(f"{item} — {answer}" for item, answer in named.items())
-    words = {lang: result_words("quality", lang)("key_answers", answers=answers) if named else "" for lang in LANGUAGES}
-    earned, possible = sums
-    given = possible > 0
-    ends = (given & (earned == possible)).sum(), (given & (earned == 0)).sum()
-    top, bottom = (float(n / max(given.sum(), 1)) for n in ends)
-    many = given.sum() >= LEAST_ANSWERS
-    return (
-        *Template("quality.probable_wrong_key").about(f.suspected, answers=words),
-        *tail_findings(f.items, f.in_tail),
-        *((Template("quality.ceiling").of(share=100 * top),) if many and top > END else ()),
-        *((Template("quality.floor").of(share=100 * bottom),) if many and bottom > END else ()),
-        *Template("quality.few_answers").about(few, least=LEAST_ANSWERS),
-        *Template("quality.rough").about(rough, enough=ENOUGH),
+    What only the answers say is NaN or empty: alpha, thirds, options, what was left out. Items with parameters of their own in
+    groups have a row in each.
+    """
+    p, n = calibration.parameters, calibration.n_answers
+    items, unknown = p.labels, np.full(len(n), np.nan)
+    highest = (p.n_categories - 1).astype(np.float64)
+    share = calibration.share if calibration.share.size else unknown
+    flat: set[str] = set()
+    doubted: dict[str, str] = {}
+    for finding in calibration.findings:
+        if finding.code == "calibration.constant_item":
+            flat |= set(finding.scope)
+        elif finding.code == "calibration.probable_wrong_key":
+            doubted |= dict.fromkeys(finding.scope, "")
+        elif finding.code == "calibration.other_key":
+            doubted |= finding.facts["answers"]
+    facts = ItemFacts(
+        items=items,
+        n=n,
+        share=share,
+        limits=mean_limits(share * highest, share * (1 - share) * highest**2, highest, n),
+        constant=np.array([item in flat for item in p.items], dtype=np.bool_),
+        rest=calibration.item_rest,
+        omitted=unknown,
+        not_reached=unknown,
+        in_tail=unknown,
+        suspected={label: doubted[item] for label, item in zip(items, p.items, strict=True) if item in doubted},
+        rivals={},
+    )
+    return judged(
+        facts,
+        max_scores=p.n_categories - 1,
+        **dict.fromkeys(("alpha", "alpha_low", "alpha_high", "alpha_given", "n_given"), np.nan),
+        alpha_without=unknown,
+        thirds=np.full((len(n), 3), np.nan),
+        options=(),
+        n_persons=calibration.n_persons,
+        missing=MissingPolicy(),
+        findings=(),
+        provenance=calibration.provenance,
     )

@@ -9,10 +9,11 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, FrozenDict, Ints
 from competency_dx.bank import Text
+from competency_dx.display import result_words
+from competency_dx.errors import LANGUAGES
 from competency_dx.findings import Finding, Template
-from competency_dx.quality.classical import correlation_limits
-from competency_dx.quality.item_options import OptionTrace
-from competency_dx.responses import LEAST_ANSWERS
+from competency_dx.quality.classical import OptionTrace, correlation_limits
+from competency_dx.responses import LEAST_ANSWERS, tail_findings
 
 Verdict = Literal["repair", "drop", "look", "undecided", "keep"]
 ORDER: tuple[Verdict, ...] = get_args(Verdict)
@@ -27,17 +28,17 @@ VERDICTS: Mapping[Verdict, Text] = FrozenDict(
 UNRELATED, WEAK, RELATED = 0.10, 0.20, 0.30
 EASY, HARD = 0.95, 0.05
 MOST_LEFT_OUT = 0.15
-_FOLLOWS: Mapping[str, Verdict] = FrozenDict(
-    {
-        "quality.item_wrong_key": "repair",
-        "quality.item_other_key": "repair",
-        "quality.item_constant": "drop",
-        "quality.item_unrelated": "drop",
-        "quality.item_few_answers": "undecided",
-        "quality.item_alone": "undecided",
-        "quality.item_sound": "keep",
-    }
-)
+END = 0.15  # share of persons at the highest or lowest sum of points (McHorney & Tarlov 1995)
+ENOUGH = 100  # answers from which a correlation is known to ±.2
+_FOLLOWS: Mapping[str, Verdict] = {
+    "quality.item_wrong_key": "repair",
+    "quality.item_other_key": "repair",
+    "quality.item_constant": "drop",
+    "quality.item_unrelated": "drop",
+    "quality.item_few_answers": "undecided",
+    "quality.item_alone": "undecided",
+    "quality.item_sound": "keep",
+}
 
 
 class ItemFacts(NamedTuple):
@@ -105,3 +106,24 @@ def _reasons(f: ItemFacts, i: int, low: float, high: float) -> list[Finding]:
 def verdict_of(reasons: Sequence[Finding]) -> Verdict:
     """Return what follows from the gravest of the reasons about one item."""
     return min((_FOLLOWS.get(r.code, "look") for r in reasons), key=ORDER.index)
+
+
+def of_the_test(f: ItemFacts, earned: Floats, possible: Floats) -> tuple[Finding, ...]:
+    """Return what is to be said of the test: keys, few answers, zeros at the end, ceiling and floor by the sums of persons (P,)."""
+    few = [item for item, n in zip(f.items, f.n, strict=True) if n < LEAST_ANSWERS]
+    rough = [item for item, n in zip(f.items, f.n, strict=True) if LEAST_ANSWERS <= n < ENOUGH]
+    named = {item: answer for item, answer in f.suspected.items() if answer}
+    answers = tuple(f"{item} — {answer}" for item, answer in named.items())
+    words = {lang: result_words("quality", lang)("key_answers", answers=answers) if named else "" for lang in LANGUAGES}
+    given = possible > 0
+    ends = (given & (earned == possible)).sum(), (given & (earned == 0)).sum()
+    top, bottom = (float(n / max(given.sum(), 1)) for n in ends)
+    many = given.sum() >= LEAST_ANSWERS
+    return (
+        *Template("quality.probable_wrong_key").about(f.suspected, answers=words),
+        *tail_findings(f.items, f.in_tail),
+        *((Template("quality.ceiling").of(share=100 * top),) if many and top > END else ()),
+        *((Template("quality.floor").of(share=100 * bottom),) if many and bottom > END else ()),
+        *Template("quality.few_answers").about(few, least=LEAST_ANSWERS),
+        *Template("quality.rough").about(rough, enough=ENOUGH),
+    )

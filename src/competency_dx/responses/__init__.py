@@ -7,15 +7,17 @@ from competency_dx.responses.missing import MissingPolicy, Omissions, Reason, Re
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.reading.answers import answers_schema, parse_answers
 from competency_dx.responses.reading.layout import Layout
-from competency_dx.responses.responses import Options, Responses, chosen_options
+from competency_dx.responses.responses import Responses
 from competency_dx.responses.rules import ambiguous_options, score_answers
 from competency_dx.responses.wrong_keys import (
     FALSE_ALARM,
     LEAST_ANSWERS,
+    Options,
     OptionUse,
     RestScores,
     SuspectedKey,
     chance_of,
+    chosen_options,
     item_rest,
     suspected_keys,
 )

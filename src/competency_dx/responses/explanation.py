@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import value
+from competency_dx.arrays import Bools, Ints, value
 from competency_dx.bank import CodeMap, Item, Text, Tolerance
 from competency_dx.display import result_words
 from competency_dx.errors import LANGUAGES
@@ -49,6 +50,18 @@ class RawAnswers:
         labels = tuple(sorted(set(folded)))
         table = np.array([*(labels.index(text) for text in folded), -1], dtype=np.int32)
         return labels, table[self.codes[:, place]]
+
+    def joined(self, later: Self, at: tuple[Ints, Ints], taken: Bools, n: int) -> Self:
+        """Return answers to `n` items: these, and those `taken` from further ones, which stand `at` rows and columns."""
+        beyond = n - len(self.vocabulary)
+        codes = np.pad(self.codes, ((0, 0), (0, beyond)), constant_values=-1)
+        vocabulary, kinds = [*self.vocabulary, *[()] * beyond], [*self.kinds, *[()] * beyond]
+        for k, j in enumerate(at[1]):
+            new, shift = later.codes[:, k], len(vocabulary[j])
+            vocabulary[j], kinds[j] = (*vocabulary[j], *later.vocabulary[k]), (*kinds[j], *later.kinds[k])
+            chosen = taken[:, k] & (new >= 0)
+            codes[at[0][chosen], j] = new[chosen] + shift
+        return replace(self, codes=codes, vocabulary=tuple(vocabulary), kinds=tuple(kinds))
 
 
 @value

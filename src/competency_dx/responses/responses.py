@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self, cast
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from competency_dx.errors import ResponsesError, repeated, wrong_type
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswers, State, key_text, rule_text
-from competency_dx.responses.joining import joined_responses
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
 from competency_dx.result import DataFrame, Result
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from competency_dx.responses.reading.layout import Layout
 
 HIGHEST = 127
-MOST_OPTIONS = 26
 IRW_COLUMNS = frozenset(("rater", "date", "wave", "rt", "treat", "block", "item_family"))
 """Columns besides covariates that a table of the Item Response Warehouse may have."""
 
@@ -135,7 +133,39 @@ class Responses(Result):
 
         Raises `ResponsesError` when the follow-up has other persons, or an item was answered in both and not alike.
         """
-        return joined_responses(self, follow_up)
+        rows = _places(self.persons.tolist(), follow_up.persons, "responses.joined_strangers")
+        items = tuple(dict.fromkeys((*self.items, *follow_up.items)))
+        columns = _places(items, follow_up.items, "responses.absent_items")
+        at, beyond = np.ix_(rows, columns), ((0, 0), (0, len(items) - len(self.items)))
+        scores, reasons = np.pad(self.scores, beyond), np.pad(self.reasons, beyond, constant_values=Reason.NOT_ADMINISTERED)
+        before, answered = reasons[at], follow_up.observed
+        unlike = np.argwhere(answered & (before == Reason.ANSWERED) & (scores[at] != follow_up.scores))
+        if len(unlike):
+            cells = [f"{follow_up.persons[p]} on {follow_up.items[i]}" for p, i in unlike]
+            raise ResponsesError("responses.joined_twice", cells=cells)
+        taken = (before == Reason.NOT_ADMINISTERED) | (answered & (before != Reason.ANSWERED))
+        scores[at], reasons[at] = np.where(taken, follow_up.scores, scores[at]), np.where(taken, follow_up.reasons, before)
+        top = np.pad(self.max_scores, beyond[1])
+        top[columns] = np.maximum(top[columns], follow_up.max_scores)
+        background = {}
+        for name in {**self.background, **follow_up.background}:  # what is said here, and where nothing is, there
+            here, there = np.full((2, len(self.persons)), "", dtype=object)
+            here[:] = self.background.get(name, here)
+            there[rows] = follow_up.background.get(name, there[rows])
+            background[name] = np.where(here != "", here, there)
+        digests = {name: digest_arrays(of.scores, of.reasons) for name, of in (("first", self), ("later", follow_up))}
+        both = None if self.answers is None or follow_up.answers is None else (self.answers, follow_up.answers)
+        return replace(
+            self,
+            items=items,
+            scores=scores,
+            reasons=reasons,
+            max_scores=top,
+            background=background,
+            answers=both and both[0].joined(both[1], (rows, columns), taken, len(items)),
+            findings=tuple(dict.fromkeys((*self.findings, *follow_up.findings))),
+            provenance=provenance("joined", digests, {"items": str(len(items))}),
+        )
 
     def explain(self, person: str, item: str, bank: ItemBank, *, key: KeyShown = "hidden") -> Explanation:
         """Explain the points of one answer; the key is shown only when asked for."""
@@ -272,44 +302,3 @@ def _places(known: Sequence[str], wanted: Iterable[str], code: str) -> Ints:
     if absent:
         raise ResponsesError(code, absent=absent, known=known)
     return np.array([index[w] for w in chosen], dtype=np.int64)
-
-
-class Options(NamedTuple):
-    """Labels of the options of one item, the key last; the option of each person (P,), and where one was chosen (P,)."""
-
-    labels: tuple[str, ...]
-    codes: Codes
-    chosen: Bools
-
-
-def chosen_options(data: Responses, item: int, labels: tuple[str, ...] | None = None) -> Options:
-    """Return which option each person chose in the item at position `item`.
-
-    Without `labels` they are those that occur; options other than the given ones count as no choice.
-
-    Raises `ResponsesError` when raw answers were not kept, or more than one option or none earns the points.
-    """
-    name = data.items[item]
-    if data.answers is None:
-        raise ResponsesError("responses.options_needed", name=name)
-    spelled, codes = data.answers.spelled(item)
-    given: Ints = np.where(data.observed[:, item], codes, -1).astype(np.int64)
-    if labels is None:
-        labels = _labels(data, item, spelled, given)
-    place = {label: k for k, label in enumerate(labels)}
-    found = np.array([*(place.get(label, -1) for label in spelled), -1])[given]
-    return Options(labels, np.maximum(found, 0).astype(np.int8), np.asarray(found >= 0))
-
-
-def _labels(data: Responses, item: int, spelled: tuple[str, ...], given: Ints) -> tuple[str, ...]:
-    """Return the labels that occur, the one that earns the points last."""
-    name = data.items[item]
-    seen = {spelled[k] for k in np.unique(given[given >= 0])}
-    right = {spelled[k] for k in np.unique(given[(given >= 0) & (data.scores[:, item] > 0)])}
-    if len(right) != 1:
-        if not right:
-            raise ResponsesError("responses.no_key", name=name)
-        raise ResponsesError("responses.several_keys", name=name, options=sorted(right))
-    if len(seen) > MOST_OPTIONS:
-        raise ResponsesError("responses.options_many", name=name, n_seen=len(seen))
-    return (*sorted(seen - right), *right)

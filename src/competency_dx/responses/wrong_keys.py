@@ -1,4 +1,4 @@
-"""Suspected wrong keys: items credited the less often, the better a person does on the other items."""
+"""Who chose which option, and suspected wrong keys: items credited the less often, the better a person does on the other items."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, everywhere, value
+from competency_dx.errors import ResponsesError
 from competency_dx.kernels.blocks import map_blocks
 from competency_dx.responses.missing import MissingPolicy
 from competency_dx.responses.responses import Responses
@@ -16,6 +17,7 @@ from competency_dx.responses.responses import Responses
 FALSE_ALARM = 0.01  # probability that any key of a test is suspected although all of them are right
 LEAST_ANSWERS, LEAST_APART = 30, 5  # answers to an item, and of these other than the most frequent, to suspect anything
 LEAST_CHOSEN = 0.05  # share of the answers below which an option is not compared with the key
+MOST_OPTIONS = 26
 SETTLES = 1e-10
 NO_VARIANCE = 1e-10  # variance that is rounding
 
@@ -213,3 +215,44 @@ def chance_of(r: float, n: int) -> float:
 def item_rest(codes: Codes, observed: Bools, max_scores: Ints) -> Floats:
     """Return the correlation (I,) of the points on each item with the person's level on the other items (`RestScores`)."""
     return RestScores.of(codes, observed, max_scores).correlations()
+
+
+class Options(NamedTuple):
+    """Labels of the options of one item, the key last; the option of each person (P,), and where one was chosen (P,)."""
+
+    labels: tuple[str, ...]
+    codes: Codes
+    chosen: Bools
+
+
+def chosen_options(data: Responses, item: int, labels: tuple[str, ...] | None = None) -> Options:
+    """Return which option each person chose in the item at position `item`.
+
+    Without `labels` they are those that occur; options other than the given ones count as no choice.
+
+    Raises `ResponsesError` when raw answers were not kept, or more than one option or none earns the points.
+    """
+    name = data.items[item]
+    if data.answers is None:
+        raise ResponsesError("responses.options_needed", name=name)
+    spelled, codes = data.answers.spelled(item)
+    given: Ints = np.where(data.observed[:, item], codes, -1).astype(np.int64)
+    if labels is None:
+        labels = _labels(data, item, spelled, given)
+    place = {label: k for k, label in enumerate(labels)}
+    found = np.array([*(place.get(label, -1) for label in spelled), -1])[given]
+    return Options(labels, np.maximum(found, 0).astype(np.int8), np.asarray(found >= 0))
+
+
+def _labels(data: Responses, item: int, spelled: tuple[str, ...], given: Ints) -> tuple[str, ...]:
+    """Return the labels that occur, the one that earns the points last."""
+    name = data.items[item]
+    seen = {spelled[k] for k in np.unique(given[given >= 0])}
+    right = {spelled[k] for k in np.unique(given[(given >= 0) & (data.scores[:, item] > 0)])}
+    if len(right) != 1:
+        if not right:
+            raise ResponsesError("responses.no_key", name=name)
+        raise ResponsesError("responses.several_keys", name=name, options=sorted(right))
+    if len(seen) > MOST_OPTIONS:
+        raise ResponsesError("responses.options_many", name=name, n_seen=len(seen))
+    return (*sorted(seen - right), *right)

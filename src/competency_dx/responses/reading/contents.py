@@ -1,13 +1,19 @@
-"""Workbooks before a reader makes grids of them: parts of bounded size, and where the filled cells of each sheet lie."""
+"""What the bytes of a file are: text in which encoding, a workbook of bounded size, or something else than its name says.
+
+Workbooks are looked into before a reader makes grids of them: where the filled cells of each sheet lie.
+"""
 
 from __future__ import annotations
 
 import io
+import math
 import re
 import subprocess
 import sys
 import zipfile
 import zlib
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from string import ascii_uppercase, digits
 from typing import Any, Literal
@@ -15,8 +21,26 @@ from xml.parsers import expat
 
 from competency_dx.errors import CompetencyDxError, ResponsesError, needing, phrase
 from competency_dx.limits import PIECE, check_time, decompressed, limits_in_force, read_bytes
-from competency_dx.responses.reading.decoding import ENOUGH, disguise
 
+_FREQUENCIES = (
+    "о109 е85 а80 и74 н67 т63 с55 р47 в45 л44 к35 м32 д30 п28 у26 я20 ы19 ь17 г17 з16 б16 ч14 й12 х10 ж9 ш7 ю6 ц5 щ4 э3 ф3 ъ1 ё1"
+)
+_PER_MILLE = {pair[0]: int(pair[1:]) for pair in _FREQUENCIES.split()}
+"""How often each letter stands in a thousand of Russian text, rounded."""
+_SIGNS = frozenset("№«»—–…“”„’°±·\u00a0")
+"""Signs beyond ASCII that Russian texts have besides letters."""
+_CODE_PAGES = ("cp1251", "koi8-r", "cp866")
+ENOUGH = 1 << 16
+"""Bytes that are enough to tell a code page."""
+_CASE, _SIGN, _FOREIGN = -3.0, -4.0, -9.0
+
+_KINDS: Mapping[bytes, str] = {
+    b"PK\x03\x04": "responses.is_workbook",
+    b"\xd0\xcf\x11\xe0": "responses.is_old_excel",
+    b"PAR1": "responses.is_parquet",
+    b"%PDF": "responses.is_pdf",
+    b"\x1f\x8b": "responses.is_gzip",
+}
 ADDRESS_SPACE = 1 << 31
 """Bytes that a reader may take for a format which is not looked into here."""
 _REFERENCE = re.compile(r"([A-Za-z]{1,7})(\d{1,10})")
@@ -41,6 +65,40 @@ except CalamineError:
     pass
 """
 Fault = Literal["responses.formulas", "responses.sheet_errors"]
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """Return the text of a file and its encoding: by byte order mark, UTF-8, or the likeliest Cyrillic code page.
+
+    UTF-16 that breaks off in the middle of a sign raises `UnicodeDecodeError`; the code pages have a sign for every byte.
+    """
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return data.decode("utf-16"), "utf-16"
+    try:
+        return data.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError:
+        page = max(_CODE_PAGES, key=lambda name: russian(data[:ENOUGH].decode(name, errors="replace")))
+        return data.decode(page, errors="replace"), page
+
+
+def russian(text: str) -> float:
+    """Return how much a text looks like Russian: the log-likelihood of its letters and signs beyond ASCII."""
+    score = 0.0
+    for sign, n in Counter(c for c in text if c > "\x7f").items():
+        often = _PER_MILLE.get(sign.lower())
+        score += n * (_SIGN if sign in _SIGNS else _FOREIGN if often is None else math.log(often / 1000))
+    return score + _CASE * len(re.findall(r"[а-яё][А-ЯЁ]", text))
+
+
+def disguise(data: bytes) -> str | None:
+    """Return the phrase for what the bytes are when they are no table in plain text, None when they may be one."""
+    for start, what in _KINDS.items():
+        if data.startswith(start):
+            return what
+    head = data[:4096].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    if re.match(rb"<(?:!doctype html|html|head|body|table|meta|style|div)", head) or b"<html" in head:
+        return "responses.is_html"
+    return "responses.is_xml" if head.startswith((b"<?xml", b"<workbook")) else None
 
 
 def open_workbook(path: Path) -> Any:  # noqa: ANN401 - a workbook of a library that is loaded here only
