@@ -209,7 +209,7 @@ def test_small_groups_are_hidden_everywhere() -> None:
         ({"by": "part", "headcount": {"восток": 5}}, "groups that do not exist: восток"),
         ({"by": "part", "headcount": {"юг": 5}}, "headcount of 5, below"),
         ({"by": "part", "weights": "municipality"}, "positive number"),
-        ({"by": "part", "draws": 5}, "draws of at least 100"),
+        ({"by": "part", "draws": 5}, "draws from 100"),
     ],
 )
 def test_what_cannot_be_compared_is_one_sentence(options: dict[str, Any], sentence: str) -> None:
@@ -217,3 +217,13 @@ def test_what_cannot_be_compared_is_one_sentence(options: dict[str, Any], senten
         cdx.compare_groups(region()[0], **options)
     with pytest.raises(CompetencyDxError, match="profiles"):
         cdx.compare_groups("profiles", "part")  # type: ignore[arg-type]
+
+
+def test_an_error_of_the_link_is_shared_by_all_groups() -> None:
+    """It widens every interval, that of the whole by no less than that of a part, and moves nobody on average."""
+    profiles, *_ = region()
+    by = next(iter(profiles.background))
+    sure, unsure = quiet(profiles, by), quiet(profiles, by, linking_error=0.3)
+    assert ((unsure.percent_high - unsure.percent_low)[:, 0] > 1.5 * (sure.percent_high - sure.percent_low)[:, 0]).all()
+    assert np.abs(unsure.percent[:, 0] - sure.percent[:, 0]).max() < 2
+    assert unsure.provenance.settings["linking_error"] == "0.3"

@@ -160,3 +160,13 @@ def test_other_scales_are_refused() -> None:
     with pytest.raises(GrowthError) as caught:
         cdx.measure_growth(first, replace(second, persons=np.array([f"q{p}" for p in range(300)], dtype=object)))
     assert caught.value.code == "growth.nobody"
+
+
+def test_waves_scored_with_different_keys_are_said_to_be() -> None:
+    first, second, *_ = study(0.8)
+    of = [
+        replace(x, provenance=replace(x.provenance, inputs={**x.provenance.inputs, "keys": k}))
+        for x, k in ((first, "a"), (second, "b"))
+    ]
+    assert "growth.other_keys" in {f.code for f in grown(of[0], of[1]).findings}
+    assert "growth.other_keys" not in {f.code for f in grown(of[0], second).findings}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 import competency_dx as cdx
+from competency_dx.errors import ScoringError
 from competency_dx.persons.choices import ItemUncertainty
 from competency_dx.scoring.shared_errors import shared_errors
 
@@ -143,3 +144,19 @@ def test_one_person_and_all_have_the_same_bytes(quiet: Quiet) -> None:
 def test_nothing_is_shared_where_parameters_are_equal_by_constraint() -> None:
     data, _ = table(300, 6, 5)
     assert shared_errors(cdx.calibrate((data > 0).astype(int), model="1PL")) is None
+
+
+def test_scores_on_an_older_scale_carry_the_error_of_the_link(quiet: Quiet) -> None:
+    data, _ = table(300, 20, 4)
+    with quiet():
+        new, old = cdx.calibrate(data, model="GRM"), cdx.calibrate(data.iloc[:200], model="GRM")
+        link = cdx.link(new, old)
+        scores = cdx.score(data, new)
+    moved = scores.linked(link)
+    np.testing.assert_allclose(moved.theta, link.theta(scores.theta))
+    x = scores.theta[:, 0]
+    of_link = link.covariance[0, 0] * x**2 + 2 * link.covariance[0, 1] * x + link.covariance[1, 1]
+    np.testing.assert_allclose(moved.se[:, 0] ** 2, (link.slope * scores.se[:, 0]) ** 2 + of_link)
+    with pytest.raises(ScoringError) as caught:
+        cdx.score(data, old).linked(link)
+    assert caught.value.code == "scoring.other_link"

@@ -6,6 +6,7 @@ from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
 from competency_dx.bank.item import Criterion, FamilyMember, Item, Review, SampleAnswer, Stimulus
 from competency_dx.bank.item_bank import ItemBank, as_bank, save_bank
+from competency_dx.bank.ledger import Ledger, ledger_of
 from competency_dx.bank.parameter_record import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation, ParameterRecord
 from competency_dx.bank.registry import BankIndex, BankRegistry
 from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
@@ -30,6 +31,7 @@ __all__ = [
     "Item",
     "ItemBank",
     "LeafPopulation",
+    "Ledger",
     "Node",
     "OneError",
     "ParameterRecord",
@@ -44,6 +46,7 @@ __all__ = [
     "Text",
     "Tolerance",
     "as_bank",
+    "ledger_of",
     "load_bank",
     "load_bank_workbook",
     "load_framework",

@@ -50,9 +50,9 @@ class Form(Document):
 
 
 class BankDocument(Document):
-    """The content of ``bank.yaml``; `misconceptions` are those that options of items may name, by code."""
+    """The content of ``bank.yaml``; `misconceptions` are those that options of items may name, by code; `epoch` names the scale."""
 
-    later: ClassVar[tuple[str, ...]] = ("misconceptions",)
+    later: ClassVar[tuple[str, ...]] = ("misconceptions", "epoch")
 
     schema_version: Literal[1, 2, 3]
     id: str = Field(min_length=1)
@@ -67,6 +67,7 @@ class BankDocument(Document):
     forms: tuple[Form, ...] = Field(default=())
     misconceptions: dict[Annotated[str, Field(pattern=r"^\S+$")], Text] = Field(default_factory=dict)
     note: Text | None = None
+    epoch: str = ""
 
     @model_validator(mode="after")
     def _of_its_schema(self) -> Self:

@@ -106,6 +106,14 @@ class ItemBank(Result):
         return _digest(self)
 
     @property
+    def epoch(self) -> str:
+        """Return the name of the scale that θ has here: the digest of the first parameters on it.
+
+        A calibration that holds items of the bank keeps the scale; one that holds none begins another.
+        """
+        return self.header.epoch or _epoch(self)
+
+    @property
     def provenance(self) -> Provenance:
         """Return which bank this is: id, version and digest of the content."""
         return provenance("load_bank", {"bank": f"{self.id} {self.version} {self.digest}"}, {})
@@ -189,6 +197,7 @@ class ItemBank(Result):
         head, _, last = self.version.rpartition(".")
         version = f"{head}.{int(last) + 1}" if head and last.isdigit() else f"{self.version}.1"
         new = {"schema_version": max(2, self.header.schema_version), "version": version, "population": population}
+        new["epoch"] = self.epoch if held else ""
         header = self.header.model_copy(update=new)
         return replace(self, header=header, parameters=records)
 
@@ -314,6 +323,12 @@ def _findings(bank: ItemBank) -> tuple[Finding, ...]:
 @lru_cache(maxsize=256)
 def _digest(bank: ItemBank) -> str:
     return digest_document(content(bank))
+
+
+@lru_cache(maxsize=256)
+def _epoch(bank: ItemBank) -> str:
+    numbers = [r.model_dump(include={"item", "model", "a", "b", "c", "u"}) for r in bank.parameters]
+    return digest_document(numbers).removeprefix("sha256:")[:12]
 
 
 def save_bank(bank: ItemBank, folder: str | Path) -> Path:

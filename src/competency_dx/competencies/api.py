@@ -17,13 +17,13 @@ from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import UnitEstimates, estimates
 from competency_dx.competencies.omission import joint_answers
 from competency_dx.competencies.plan import Plan, plan
-from competency_dx.competencies.population import Stated
+from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.rule import DeficitRule
 from competency_dx.competencies.standards import R201, Standards
 from competency_dx.competencies.support import REPORTED, levels, one_option, roll_up, statuses
 from competency_dx.errors import DiagnosisError, wrong_type
-from competency_dx.findings import announce, gathered
+from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
@@ -103,6 +103,8 @@ def diagnosed(
     evident = matched.observed | ((rule.missing.omitted == "modelled") & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
     judged = Diagnosed(matched, reasons, made, at, state, status)
     found = remarks(judged, from_bank=stated is None, again=partial(_again, judged, rule, population))
+    if isinstance(stated, LeafPopulations) and stated.epoch not in {"", bank.epoch}:
+        found = (*found, Template("competencies.other_epoch").of(population=stated.epoch, bank=bank.epoch))
     return DeficitProfiles(
         persons=matched.data.persons,
         background=matched.data.background,
@@ -128,7 +130,7 @@ def diagnosed(
         grid=made.theta,
         curves=made.score,
         bank=bank.title,
-        population=answers.populations,
+        population=replace(answers.populations, epoch=bank.epoch),
         findings=gathered(matched.data.findings, bank.findings(), matched.findings, found),
         provenance=_provenance(bank, matched, made, rule),
         **{name: getattr(at, name) for name in AS_ESTIMATED},
@@ -167,8 +169,11 @@ def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule)
         "method": f"joint posterior of {len(units.leaves)} competencies by expectation propagation, {len(made.theta)} points, "
         f"{len(made.populations.covariances)} populations, provisional item parameters integrated out",
     }
+    keys = matched.data.provenance.inputs.get("keys")
     inputs = {
+        **({"keys": keys} if keys else {}),
         "bank": f"{bank.id} {bank.version} {bank.digest}",
+        "epoch": bank.epoch,
         "framework": f"{bank.framework.id} {bank.framework.version} {bank.framework.digest}",
         "responses": digest_arrays(matched.codes, np.packbits(matched.observed)),
         "population": digest_arrays(made.populations.mean, made.populations.covariances),

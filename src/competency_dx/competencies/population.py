@@ -40,6 +40,8 @@ class LeafPopulations:
         Logarithms of the prior weights.
     central : ndarray, shape (D, D)
         The covariance at the best values of what is uncertain.
+    epoch : str
+        The scale of θ, as `ItemBank.epoch` names it; "" where nobody said.
     """
 
     leaves: Ids
@@ -47,6 +49,7 @@ class LeafPopulations:
     covariances: Annotated[Floats, held_to("H", "leaves", "leaves", covariance=True, maximum=1e6)]
     log_weight: Annotated[Floats, held_to("H")]
     central: Annotated[Floats, held_to("leaves", "leaves", covariance=True, maximum=1e6)]
+    epoch: str = ""
 
     def mixture(self) -> tuple[Floats, Floats, Floats]:
         """Return mean, covariances and log weights."""

@@ -61,15 +61,7 @@ def outlook_of(profiles: DeficitProfiles, bank: ItemBank) -> tuple[LeafOutlook, 
             "competencies.other_bank", stated=" ".join(stated[:2]) or "(not named)", bank=bank.id, version=bank.version
         )
     made = plan(bank, profiles.standards, profiles.population)
-    answers = Responses(
-        persons=profiles.persons,
-        items=made.parameters.items,
-        scores=profiles.points,
-        reasons=profiles.reasons,
-        max_scores=made.parameters.n_categories - 1,
-        provenance=profiles.provenance,
-    )
-    return leaf_outlook(answers, made, profiles.rule, profiles.population), made
+    return leaf_outlook(profiles.answers(), made, profiles.rule, profiles.population), made
 
 
 def leaf_outlook(data: Responses, made: Plan, rule: DeficitRule, population: LeafPopulations) -> LeafOutlook:

@@ -37,7 +37,7 @@ from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document
-from competency_dx.responses import Reason
+from competency_dx.responses import Reason, Responses
 from competency_dx.result import MAX_LINES, DataFrame, Result, frame
 from competency_dx.storage import whole_file
 
@@ -72,8 +72,8 @@ class DeficitProfiles(Result):
     """
 
     kind: ClassVar[str] = "deficit_profiles"
-    schema_version: ClassVar[int] = 3
-    earlier_versions: ClassVar[tuple[int, ...]] = (2,)  # in which conclusions had an order
+    schema_version: ClassVar[int] = 4
+    earlier_versions: ClassVar[tuple[int, ...]] = (2, 3)  # in which conclusions had an order; without the scale of the population
     pictures: ClassVar[tuple[str, ...]] = ("competencies", "states")
 
     persons: Names
@@ -153,6 +153,18 @@ class DeficitProfiles(Result):
         with whole_file(file) as draft, draft.open("w", encoding="utf-8", newline="\n") as lines:
             lines.writelines(f"{profile.to_json()}\n" for profile in self)
         return Path(file)
+
+    def answers(self) -> Responses:
+        """Return the points that the profiles keep, to be diagnosed anew."""
+        return Responses(
+            persons=self.persons,
+            items=tuple(fact.item for fact in self.items),
+            scores=self.points,
+            reasons=self.reasons,
+            max_scores=np.array([fact.max_score for fact in self.items]),
+            provenance=self.provenance,
+            background=self.background,
+        )
 
     def index(self, code: str) -> int:
         """Return the column of a competency."""
@@ -317,6 +329,11 @@ class DeficitProfiles(Result):
             x_label=say("percent_axis"),
             x_lines=self.standards.cuts,
         )
+
+    @classmethod
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
+        of = document.get("population")
+        return document | ({"population": {"epoch": ""} | of} if version < 4 and isinstance(of, dict) else {})
 
     @classmethod
     def _document_type(cls) -> type:

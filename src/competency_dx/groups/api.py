@@ -50,6 +50,7 @@ def compare_groups(
     weights: str | None = None,
     smallest: int = SMALLEST,
     draws: int = DRAWS,
+    linking_error: float = 0.0,
 ) -> GroupReport:
     """Compare groups of persons: mean percents, true shares by level, and how many need what, each with its interval.
 
@@ -71,6 +72,8 @@ def compare_groups(
         Groups of fewer persons are suppressed, and as many more as keep them from being computed from the rest.
     draws : int
         Number of draws, at least 100.
+    linking_error : float, default 0
+        Standard error of the shift of the scale, in θ, where parameters were linked: all groups share it.
 
     Raises
     ------
@@ -84,15 +87,15 @@ def compare_groups(
         raise GroupError("groups.no_column", absent=absent, columns=list(profiles.background))
     if not columns or not len(profiles):
         raise GroupError("groups.nothing", by=list(columns), n=len(profiles))
-    if smallest < 1 or draws < 100:
-        raise GroupError("groups.limits", smallest=smallest, draws=draws)
+    if smallest < 1 or draws < 100 or not 0 <= linking_error < np.inf:
+        raise GroupError("groups.limits", smallest=smallest, draws=draws, linking_error=linking_error)
     tree, blank = _hierarchy([profiles.background[c] for c in columns])
     n = tree.member.sum(axis=1)
     heads = _headcounts(tree.names, n, headcount or {})
     weight = _weights(profiles.background[weights]) if weights else np.ones(len(profiles))
     shown = _shown(tree, n, smallest)
     with one_blas_thread():
-        found = _drawn(own_evidence(profiles), tree, weight, heads, np.array(profiles.standards.cuts), draws)
+        found = _drawn(own_evidence(profiles), tree, weight, heads, np.array(profiles.standards.cuts), (draws, linking_error))
     _, low, high = ends = _intervals(found, shown)
     people = np.where(np.isfinite(heads), heads, n)[:, None]
     findings = _findings(profiles, tree, shown, n / heads, smallest, blank)
@@ -116,7 +119,8 @@ def compare_groups(
         provenance=provenance(
             "compare_groups",
             {**profiles.provenance.inputs, "profiles": digest_arrays(profiles.theta, profiles.se, profiles.own_share)},
-            {"by": SEPARATOR.join(columns), "weights": weights or "none", "smallest": str(smallest), "draws": str(draws)},
+            {"by": SEPARATOR.join(columns), "weights": weights or "none", "smallest": str(smallest), "draws": str(draws)}
+            | ({"linking_error": f"{linking_error:g}"} if linking_error else {}),
         ),
     )
 
@@ -166,9 +170,11 @@ def _shown(tree: _Hierarchy, n: Ints, smallest: int) -> Bools:
     return ~np.concatenate([n[:1] < smallest, *hidden])
 
 
-def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Floats, cuts: Floats, draws: int) -> Floats:
-    """Return draws of mean percent and shares by level of all groups, (draws, R, C, 1 + L)."""
+def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Floats, cuts: Floats, drawing: tuple[int, float]) -> Floats:
+    """Return draws of mean percent and shares by level of all groups, (draws, R, C, 1 + L), each with its error of the link."""
     from scipy.sparse import csr_array
+
+    draws, linking_error = drawing
 
     rng = np.random.default_rng(SEED)
     member: Floats = tree.member * weight
@@ -186,10 +192,11 @@ def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Float
     overall = evidence.mean, 25 * np.ones((D, D)) + OF_LEAVES**2 * np.eye(D)
     of_groups = group_draws(evidence.tau, evidence.nu, tree.narrowest, within, between, overall, (draws, rng))
     for k, drawn in enumerate(of_groups):
-        x = _statistics(evidence.percents(person_draws(evidence.nu, drawn, tree.narrowest, rng)), cuts)
+        shift = linking_error * rng.standard_normal() if linking_error else 0.0
+        x = _statistics(evidence.percents(person_draws(evidence.nu, drawn, tree.narrowest, rng) + shift), cuts)
         out[k] = (rows @ x.reshape(len(x), -1)).reshape(out[k].shape)
         if wanted.any():
-            new = _statistics(evidence.percents(newcomers(drawn, NEWCOMERS, wanted, rng)), cuts)
+            new = _statistics(evidence.percents(newcomers(drawn, NEWCOMERS, wanted, rng) + shift), cuts)
             expected = (held @ new.mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
             square = (held @ (new**2).mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
             spread = np.sqrt(np.maximum(square - expected**2, 0.0) / np.maximum(absent, 1.0)[:, None, None])

@@ -134,7 +134,8 @@ def _refuse_other_scale(before: DeficitProfiles, after: DeficitProfiles) -> None
     common = [(k, place[fact.item]) for k, fact in enumerate(before.items) if fact.item in place]
     same = len(common) == len(before.items) and np.array_equal(before.grid, after.grid)
     if not same or not np.allclose(before.curves[[k for k, _ in common]], after.curves[[k for _, k in common]]):
-        raise GrowthError("growth.other_items", common=len(common), items=len(before.items))
+        banks = [" ".join(x.provenance.inputs.get("bank", "?").split()[:2]) for x in (before, after)]
+        raise GrowthError("growth.other_items", common=len(common), items=len(before.items), before=banks[0], after=banks[1])
 
 
 def _groups(column: Names | None, P: int) -> tuple[tuple[str, ...], Ints]:
@@ -229,7 +230,9 @@ def _findings(
     later = second.reasons == 0
     again = float((later & (first.reasons[:, at] == 0)).sum() / max(later.sum(), 1))
     lost = 1 - len(first) / n_before
-    out = [Template("growth.items_again").of(share=round(100 * again))] if again > AGAIN else []
+    keys = {x.provenance.inputs.get("keys") for x in (first, second)} - {None}
+    out = [Template("growth.other_keys").of()] if len(keys) > 1 else []
+    out += [Template("growth.items_again").of(share=round(100 * again))] if again > AGAIN else []
     out += [Template("growth.attrition").of(share=round(100 * lost))] if lost > AGAIN else []
     out += [Template("growth.suppressed").of(groups=hidden, smallest=smallest)] if hidden else []
     return (*out, *([Template("growth.no_experiment").of()] if compared else []))

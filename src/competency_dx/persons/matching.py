@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Ints, Names
-from competency_dx.bank import ItemBank
+from competency_dx.bank import ItemBank, ledger_of
 from competency_dx.errors import ScoringError
-from competency_dx.findings import Finding, Template
+from competency_dx.findings import Finding, Template, announce
 from competency_dx.models import ItemParameters, bank_parameters
 from competency_dx.persons.plain_table import plain_points
 from competency_dx.responses import MissingPolicy, Reason, Reasons, Responses, chosen_options, load_responses
@@ -79,7 +79,13 @@ def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibrat
     else goes the way of every table, to the same digits.
     """
     if isinstance(source, Responses):
-        return source
+        scored = source.provenance.inputs.get("keys")
+        if not scored or not isinstance(parameters, ItemBank) or scored == ledger_of(parameters).digest("key"):
+            return source
+        of = " ".join(source.provenance.inputs["bank"].split()[:2])
+        found = Template("persons.other_keys").of(scored=of, bank=f"{parameters.id} {parameters.version}")
+        announce([found])
+        return replace(source, findings=(*source.findings, found))
     if (calibration := as_calibration(parameters)) is not None:
         points = plain_points(source, frozenset(calibration.parameters.items))
         if points is not None:

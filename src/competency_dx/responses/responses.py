@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self, cast
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
+from competency_dx.bank import ledger_of
 from competency_dx.display import code_word, result_words
 from competency_dx.display.charts import Chart, Series
 from competency_dx.errors import ResponsesError, repeated, wrong_type
@@ -270,6 +271,7 @@ def loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, 
     inputs = {"source": origin, "data": digest_arrays(data[0] - data[1].astype(np.int8))}
     if bank is not None:
         inputs["bank"] = f"{bank.id} {bank.version} {bank.digest}"
+        inputs |= {"keys": ledger_of(bank).digest("key")} if cells == "raw" else {}
     return provenance("load_responses", inputs, layout.settings() | {"cells": cells})
 
 

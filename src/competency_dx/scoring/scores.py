@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Z95, Floats, Ints, Names, value
 from competency_dx.display import Chart, Series, code_word, histogram_chart, result_words
+from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, worth_a_line
-from competency_dx.provenance import Provenance
+from competency_dx.provenance import Provenance, provenance
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
+
+if TYPE_CHECKING:
+    from competency_dx.linking import Link
 
 STATUSES = ("ok", "extreme_low", "extreme_high", "no_responses")
 
@@ -67,6 +72,18 @@ class Scores(Result):
     def se(self) -> Floats:
         """Return standard errors (P, D)."""
         return np.asarray(np.sqrt(np.einsum("pdd->pd", self.covariance)))
+
+    def linked(self, link: Link) -> Self:
+        """Return estimates of one competency on the old scale of a link, whose error, which all persons share, is in theirs.
+
+        Raises `ScoringError` where there are several competencies, or estimates are not on the new scale of the link.
+        """
+        if len(self.dimensions) > 1 or self.provenance.inputs.get("parameters") != link.provenance.inputs["new"]:
+            raise ScoringError("scoring.other_link", dimensions=self.dimensions)
+        at = np.concatenate([self.theta, np.ones(self.theta.shape)], axis=1)
+        shift = np.einsum("pk,kl,pl->p", at, link.covariance, at)[:, None, None]
+        made = provenance("linked", {**self.provenance.inputs, "link": link.provenance.inputs["old"]}, self.provenance.settings)
+        return replace(self, theta=link.theta(self.theta), covariance=link.slope**2 * self.covariance + shift, provenance=made)
 
     def to_frame(self) -> DataFrame:
         """Return one row per person and dimension, input order, with 95 % intervals and status."""

@@ -1,0 +1,79 @@
+"""The ledger of a bank: content, keys, parameters and framework each with a digest of its own, to be compared between versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from competency_dx.arrays import value
+from competency_dx.bank.item_bank import ItemBank, as_bank
+from competency_dx.errors import BankError, wrong_type
+from competency_dx.provenance import digest_document
+from competency_dx.result import DataFrame, frame
+
+SHOWN, KEPT = 12, 64
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "content": ("title", "stem", "options", "left", "stimulus", "unit"),
+    "key": ("type", "key", "scoring", "rubric", "answer_format"),
+    "competencies": ("competencies",),
+}
+"""Fields of an item by what a change of them changes; the rest are notes."""
+
+
+@value
+class Ledger:
+    """What a version of a bank consists of.
+
+    Attributes
+    ----------
+    bank, framework : str
+        Id and version.
+    epoch : str
+        Name of the scale: `ItemBank.epoch`.
+    items : mapping of str to mapping
+        By item the digest of each part: content, key, competencies, parameters, notes.
+    """
+
+    bank: str
+    framework: str
+    epoch: str
+    items: Mapping[str, Mapping[str, str]]
+
+    def digest(self, part: str) -> str:
+        """Return one digest of a part of all items, such as ``"key"``."""
+        return _short({item: parts[part] for item, parts in self.items.items()})
+
+    def changes(self, since: Ledger) -> DataFrame:
+        """Return what changed since another ledger, a row each: item ("" for the whole bank), part, before, after."""
+        if not isinstance(since, Ledger):
+            raise wrong_type(BankError, "since", since, Ledger)
+        return frame(**dict(zip(("item", "part", "before", "after"), zip(*self._changes(since), strict=True), strict=False)))
+
+    def _changes(self, since: Ledger) -> Iterator[tuple[str, str, str, str]]:
+        for name in ("bank", "framework", "epoch"):
+            if (before := getattr(since, name)) != (after := getattr(self, name)):
+                yield "", name, before, after
+        for item in dict.fromkeys([*since.items, *self.items]):
+            old, new = since.items.get(item, {}), self.items.get(item, {})
+            for part in new or old:
+                if old.get(part) != new.get(part):
+                    yield item, part, old.get(part, ""), new.get(part, "")
+
+
+@lru_cache(maxsize=KEPT)
+def ledger_of(bank: ItemBank) -> Ledger:
+    """Return the ledger of a bank."""
+    records = {r.item: r for r in as_bank(bank).parameters}
+    out = {}
+    for item in bank.items:
+        whole = item.model_dump(mode="json")
+        parts = {part: _short({name: whole.pop(name, None) for name in names}) for part, names in PARTS.items()}
+        parts["parameters"] = _short(records[item.id].model_dump(mode="json")) if item.id in records else ""
+        out[item.id] = parts | {"notes": _short(whole)}
+    return Ledger(
+        bank=f"{bank.id} {bank.version}", framework=f"{bank.framework.id} {bank.framework.version}", epoch=bank.epoch, items=out
+    )
+
+
+def _short(document: object) -> str:
+    return digest_document(document).removeprefix("sha256:")[:SHOWN]
