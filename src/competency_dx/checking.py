@@ -56,12 +56,12 @@ def compiled(outline: Part) -> Check:
     return _Compiler(outline.get("$defs", {})).node(outline)
 
 
-def _at(step: str | int, check: Callable[..., None], *given: Json) -> None:
-    """Run a check of what is inside a value, so that a fault has the step to it in its path."""
+def _at(step: str, check: Callable[..., None], *given: Json) -> None:
+    """Run a check of what is inside a value, so that a fault has the step to it, ``.name`` or ``[k]``, in its path."""
     try:
         check(*given)
     except _FaultError as fault:
-        fault.path = (f"[{step}]" if isinstance(step, int) else f".{step}") + fault.path
+        fault.path = step + fault.path
         raise
 
 
@@ -131,8 +131,8 @@ class _Compiler:
             scopes = (*scopes, (item, {}))
             for name, value in item.items():
                 if "propertyNames" in part:
-                    _at(name, names, name, scopes)
-                _at(name, properties.get(name, rest), value, scopes)
+                    _at(f".{name}", names, name, scopes)
+                _at(f".{name}", properties.get(name, rest), value, scopes)
 
         return check
 
@@ -150,7 +150,7 @@ class _Compiler:
             if scalar:
                 return _check_cells(item, cell, depth, each)
             for k, one in enumerate(item):
-                _at(k, places[k] if places else each, one, scopes)
+                _at(f"[{k}]", places[k] if places else each, one, scopes)
             return None
 
         return check
@@ -161,13 +161,9 @@ def _kinds(part: Part) -> list[str]:
     return [kinds] if isinstance(kinds, str) else list(kinds)
 
 
-def _wrong(item: object, part: Part, path: str = "") -> _FaultError:
-    """Return that a value is not what was expected, which is put into words when nothing else fits it."""
-    return _FaultError("result.value", path, given=item, expected=part)
-
-
-def _unlike(item: object, code: str, path: str = "", /, **facts: object) -> _FaultError:
-    return _FaultError("result.value", path, given=item, expected=(code, facts))
+def _wrong(item: object, expected: Part | str, path: str = "", /, **facts: object) -> _FaultError:
+    """Return that a value is not what was expected (a part, or a phrase), which is put into words when nothing else fits it."""
+    return _FaultError("result.value", path, given=item, expected=(expected, facts) if isinstance(expected, str) else expected)
 
 
 def _in_words(given: object, expected: Part | tuple[str, dict[str, Any]]) -> dict[str, Any]:
@@ -196,7 +192,7 @@ def _shallow(item: Json, _: Scopes) -> None:
         inner = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
         if not (level := list(chain.from_iterable(inner))):
             return
-    raise _unlike(item, "depth", most=DEEPEST)
+    raise _wrong(item, "depth", most=DEEPEST)
 
 
 def _one_of(part: Part, item: Json, _: Scopes = ()) -> None:
@@ -215,7 +211,7 @@ def _plain(kind: str, part: Part) -> Check:
         if number and (not low <= item <= high or item in ends):
             raise _wrong(item, part)
         if shortest and len(item) < shortest:
-            raise _unlike(item, "some_text")
+            raise _wrong(item, "some_text")
 
     return check
 
@@ -233,7 +229,7 @@ def _check_cells(item: list[Json], cell: Part, depth: int, check: Check) -> None
         n = len(level[0]) if level and isinstance(level[0], list) else 0
         if any(type(row) is not list or len(row) != n for row in level):
             path, row = next((p, row) for p, row in _spread(item, k) if type(row) is not list or len(row) != n)
-            raise _unlike(row, "size", path, n=n)
+            raise _wrong(row, "size", path, n=n)
         level = list(chain.from_iterable(level))
     kinds, allowed = {*map(type, level)}, {of for name in _kinds(cell) for of in _TYPES[name]}
     if kinds <= allowed and not {"enum", "minLength"} & cell.keys():
@@ -243,11 +239,7 @@ def _check_cells(item: list[Json], cell: Part, depth: int, check: Check) -> None
         if whole and ((math.isinf(min(ends)) and math.isinf(max(ends))) or not ends & {*numbers}):
             return
     for path, one in _spread(item, depth):
-        try:
-            check(one, ())
-        except _FaultError as fault:
-            fault.path = path
-            raise
+        _at(path, check, one, ())
 
 
 def _spread(item: Json, depth: int, path: str = "") -> Iterator[tuple[str, Json]]:
@@ -261,7 +253,7 @@ def _spread(item: Json, depth: int, path: str = "") -> Iterator[tuple[str, Json]
 
 def _check_sum(part: Part, item: Json, _: Scopes) -> None:
     if abs(sum(x or 0 for _, x in _spread(item, 1)) - part["sum"]) > SLACK:
-        raise _unlike(item, "sum", n=part["sum"])
+        raise _wrong(item, "sum", n=part["sum"])
 
 
 def _check_covariance(_: Part, item: Json, __: Scopes) -> None:
@@ -279,7 +271,7 @@ def _check_covariance(_: Part, item: Json, __: Scopes) -> None:
     except (ValueError, np.linalg.LinAlgError):
         good = False
     if not good:
-        raise _unlike(item, "covariance")
+        raise _wrong(item, "covariance")
 
 
 def _check_twice(part: Part, item: list[Json], _: Scopes) -> None:
@@ -325,7 +317,7 @@ def _check_axes(part: Part, item: Json, scopes: Scopes) -> None:
         if (size := _size(name, scopes)) is None:
             scopes[-1][1][name] = len(level)
         elif size != len(level):
-            raise _unlike(level, "size_of", path, n=size, name=name)
+            raise _wrong(level, "size_of", path, n=size, name=name)
         if not level:
             return
         level, path = level[0], f"{path}[0]"
@@ -338,7 +330,7 @@ def _check_cells_beside(name: str, part: Part, item: Json, scopes: Scopes) -> No
     known: Any = there if isinstance(there, dict) else {x for x in there if isinstance(x, str)}
     for path, one in _spread(list(item) if isinstance(item, dict) else item, len(part.get("axes", "1"))):
         if one is not None and not (one in known if name == "among" else one < len(there)):
-            raise _unlike(one, name, path, name=part[name], n=len(there))
+            raise _wrong(one, name, path, name=part[name], n=len(there))
 
 
 def _check_each(part: Part, item: Json, scopes: Scopes) -> None:
@@ -353,7 +345,7 @@ def _check_order(part: Part, item: Json, scopes: Scopes) -> None:
     other = [one for _, one in _spread(scopes[-1][0].get(name), depth)]
     for (path, one), low in zip(_spread(item, depth), other, strict=False):
         if one is not None and isinstance(low, int | float) and one < low - SLACK:
-            raise _unlike(one, "not_below", path, name=name, low=low)
+            raise _wrong(one, "not_below", path, name=name, low=low)
 
 
 _RELATIONS: Mapping[str, Callable[[Part, Json, Scopes], None]] = {

@@ -14,7 +14,7 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank, Text, parse
-from competency_dx.bank.item_bank import content
+from competency_dx.documents import encode_fields
 from competency_dx.errors import BankError
 
 MakeBank = Callable[..., ItemBank]
@@ -120,7 +120,7 @@ def test_banks_without_codes_look_as_they_did(make_bank: MakeBank) -> None:
 
 @pytest.mark.parametrize("name", ["history", "physics"])
 def test_shipped_banks_without_codes_carry_nothing_new(name: str) -> None:
-    plain = content(cdx.load_bank(name))
+    plain = encode_fields(cdx.load_bank(name))
     assert "misconceptions" not in plain["header"]
     assert not any("misconception_codes" in item for item in plain["items"])
 

@@ -59,20 +59,11 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 _KINDS = {
-    "int_type": "whole_number",
-    "int_from_float": "whole_number",
-    "int_parsing": "whole_number",
-    "float_type": "number",
-    "float_parsing": "number",
-    "finite_number": "number",
-    "tuple_type": "list",
-    "list_type": "list",
-    "dict_type": "mapping",
-    "mapping_type": "mapping",
-    "model_type": "mapping",
-    "model_attributes_type": "mapping",
-    "union_tag_not_found": "union_tag",
-    "union_tag_invalid": "union_tag",
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing"), "whole_number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "number"),
+    **dict.fromkeys(("tuple_type", "list_type"), "list"),
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "mapping"),
+    **dict.fromkeys(("union_tag_not_found", "union_tag_invalid"), "union_tag"),
 }
 """What is expected where pydantic finds a fault of the type, as the catalogue has it."""
 

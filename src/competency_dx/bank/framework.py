@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -72,20 +73,16 @@ class CompetencyFramework(Document):
         late = [f"nodes[{k}].replaced_by" for k, n in enumerate(self.nodes) if n.replaced_by]
         if late and self.schema_version == 1:
             raise BankError("bank.needs_version", place=late[0], version=2)
-        lost = [n.code for n in self.nodes if n.parent is not None and n.parent not in (known if n.replaced_by else live)]
-        if lost:
+        if lost := [n.code for n in self.nodes if n.parent is not None and n.parent not in (known if n.replaced_by else live)]:
             raise BankError("bank.no_parents", lost=lost)
         if gone := [f"{n.code} -> {c}" for n in self.nodes for c in n.replaced_by if c not in live]:
             raise BankError("bank.no_replacements", gone=gone)
-        ends = [f"{e.origin} -> {e.destination}" for e in self.prerequisites if not {e.origin, e.destination} <= live]
-        if ends:
+        if ends := [f"{e.origin} -> {e.destination}" for e in self.prerequisites if not {e.origin, e.destination} <= live]:
             raise BankError("bank.unknown_prerequisites", ends=ends)
-        for name, edges in (
-            ("parents", [(n.parent, n.code) for n in self.nodes if n.parent]),
-            ("prerequisites", [(e.origin, e.destination) for e in self.prerequisites]),
-        ):
-            loop = _on_a_cycle(edges)
-            if loop:
+        edges_of = {"parents": [(n.parent, n.code) for n in self.nodes if n.parent]}
+        edges_of["prerequisites"] = [(e.origin, e.destination) for e in self.prerequisites]
+        for name, edges in edges_of.items():
+            if loop := _on_a_cycle(edges):
                 raise BankError("bank.cycle", name=phrase(f"bank.what_{name}"), loop=loop)
         return self
 
@@ -148,20 +145,15 @@ class CompetencyFramework(Document):
 
 
 def _on_a_cycle(edges: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the codes left when sources are removed again and again (Kahn): empty when there is no cycle."""
-    below: dict[str, list[str]] = {}
-    waiting: dict[str, int] = {}
+    """Return the codes of a cycle, none where there is no cycle."""
+    before: dict[str, list[str]] = {}
     for origin, destination in edges:
-        below.setdefault(origin, []).append(destination)
-        waiting[destination] = waiting.get(destination, 0) + 1
-        waiting.setdefault(origin, 0)
-    free = [c for c, n in waiting.items() if n == 0]
-    while free:
-        for code in below.get(free.pop(), []):
-            waiting[code] -= 1
-            if waiting[code] == 0:
-                free.append(code)
-    return sorted(c for c, n in waiting.items() if n > 0)
+        before.setdefault(destination, []).append(origin)
+    try:
+        TopologicalSorter(before).prepare()
+    except CycleError as fault:
+        return sorted({*fault.args[1]})
+    return []
 
 
 def is_shipped(framework: CompetencyFramework) -> bool:

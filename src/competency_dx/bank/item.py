@@ -233,8 +233,7 @@ class Item(Document):
     @classmethod
     def _key_is_text(cls, key: object) -> object:
         parts = key.values() if isinstance(key, Mapping) else key if isinstance(key, list | tuple) else [key]
-        numbers = [p for p in parts if isinstance(p, int | float)]
-        if numbers:
+        if numbers := [p for p in parts if isinstance(p, int | float)]:
             raise BankError("bank.number_unquoted", numbers=numbers[0])
         return tuple(key) if isinstance(key, list) else key
 

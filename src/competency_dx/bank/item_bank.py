@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, Self, T
 
 from competency_dx.arrays import Z95, FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_path, inconsistencies, write_yaml
-from competency_dx.bank.document import Document, Text, parse
+from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import LeafPopulation, ParameterRecord, parameter_row, write_parameters
 from competency_dx.display import Chart, code_word, interval_chart, result_words
-from competency_dx.documents import encode
+from competency_dx.documents import encode, encode_fields
 from competency_dx.errors import BankError, DocumentError, wrong_type
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
@@ -176,8 +176,7 @@ class ItemBank(Result):
             raise BankError("bank.not_a_calibration", given=type(calibration).__name__)
         day = date_of.today().isoformat() if date is None else date
         fresh = {r.item: r.model_copy(update={"date": r.date or day}) for r in calibration.bank_records()}
-        unknown = [i for i in fresh if i not in {item.id for item in self.items}]
-        if unknown:
+        if unknown := [i for i in fresh if i not in {item.id for item in self.items}]:
             raise BankError("bank.calibration_unknown_items", id=self.id, unknown=unknown)
         if stray := [i for i, code in calibration.bank_dimensions().items() if self.leaves.get(i) != code]:
             raise BankError("bank.calibration_other_leaves", id=self.id, stray=stray)
@@ -253,7 +252,7 @@ class ItemBank(Result):
         return BankRecord
 
     def _document(self) -> dict[str, Any]:
-        return content(self) | {"digest": self.digest, "provenance": encode(self.provenance)}
+        return encode_fields(self) | {"digest": self.digest, "provenance": encode(self.provenance)}
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -275,29 +274,13 @@ def _odd_number(record: ParameterRecord) -> str:
     return next((f"b = {b:g}" for b in record.b if abs(b) > FARTHEST), "")
 
 
-def content(bank: ItemBank) -> dict[str, Any]:
-    """Return the whole bank as plain data."""
-    return {
-        "header": _plain(bank.header),
-        "items": [_plain(i) for i in bank.items],
-        "framework": _plain(bank.framework),
-        "parameters": [_plain(r) for r in bank.parameters],
-    }
-
-
-def _plain(document: Document) -> dict[str, Any]:
-    return document.model_dump(mode="json", exclude_none=True)
-
-
 @lru_cache(maxsize=256)
 def _leaves(bank: ItemBank) -> Mapping[str, str]:
     out = {}
     for item in bank.items:
-        code = max(item.competencies, key=lambda c, of=item.competencies: of[c])  # type: ignore[misc]
-        for node in bank.framework.lineage(code):
-            if node.kind != "topic":
-                out[item.id] = node.code
-                break
+        lineage = bank.framework.lineage(max(item.competencies, key=item.competencies.__getitem__))
+        if leaf := next((node.code for node in lineage if node.kind != "topic"), ""):
+            out[item.id] = leaf
     return FrozenDict(out)
 
 
@@ -305,7 +288,6 @@ def _leaves(bank: ItemBank) -> Mapping[str, str]:
 def _findings(bank: ItemBank) -> tuple[Finding, ...]:
     loose = [r.item for r in bank.parameters if r.status == "provisional"]
     scored = {r.item for r in bank.parameters}
-    bare = Template("bank.no_parameters").about(i.id for i in bank.items if i.id not in scored)
     odd = {r.item: fault for r in bank.parameters if (fault := _odd_number(r))}
     subject = bank.header.subject
     used = (subject, *(code for item in bank.items for code in item.competencies))
@@ -313,7 +295,7 @@ def _findings(bank: ItemBank) -> tuple[Finding, ...]:
     strange = [i.id for i in bank.items if not any(bank.framework.within(code, subject) for code in i.competencies)]
     return (
         *Template("bank.provisional").about(loose, items=len(bank.items)),
-        *bare,
+        *Template("bank.no_parameters").about(i.id for i in bank.items if i.id not in scored),
         *Template("bank.odd_parameters").about(odd, where=[f"{item} ({fault})" for item, fault in odd.items()]),
         *Template("bank.retired_codes").about(old, where=[f"{code} → {new}" for code, new in old.items()]),
         *Template("bank.other_subject").about(strange, subject=subject),
@@ -322,7 +304,7 @@ def _findings(bank: ItemBank) -> tuple[Finding, ...]:
 
 @lru_cache(maxsize=256)
 def _digest(bank: ItemBank) -> str:
-    return digest_document(content(bank))
+    return digest_document(encode_fields(bank))
 
 
 @lru_cache(maxsize=256)
@@ -341,7 +323,7 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
     """
     if not isinstance(folder, str | Path):
         raise wrong_type(BankError, "folder", folder, str, Path)
-    plain = content(as_bank(bank))
+    plain = encode_fields(as_bank(bank))
     items = [{k: v for k, v in item.items() if v not in ({}, [], "")} for item in plain["items"]]
     documents = {"bank": plain["header"], "items": {"schema_version": 2, "items": items}}
     if not is_shipped(bank.framework):

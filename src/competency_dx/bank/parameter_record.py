@@ -84,8 +84,7 @@ def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
 
 def _record(row: dict[str, str], where: Mapping[str, str]) -> ParameterRecord:
     def number(name: str) -> float | None:
-        text = (row.get(name) or "").strip()
-        if not text:
+        if not (text := (row.get(name) or "").strip()):
             return None
         try:
             out = float(text.replace("\N{MINUS SIGN}", "-").replace(",", "."))

@@ -109,8 +109,7 @@ class BankRegistry:
         """
         with only_writer(self._published(bank_id)):
             index = self._index(bank_id)
-            before = index.aliases.get(alias, ())[:-1]
-            if not before:
+            if not (before := index.aliases.get(alias, ())[:-1]):
                 raise BankError("bank.no_roll_back", id=bank_id, alias=alias, aliases=index.aliases)
             self._write(index.model_copy(update={"aliases": index.aliases | {alias: before}}))
         return f"{bank_id}@{before[-1]}"

@@ -116,8 +116,7 @@ def _partners(tables: _Tables, hidden: Sequence[Bools], t: int, place: Ints, her
     around = {u: np.arange(len(hidden[u])) == label for u, label in zip(coarser, place, strict=False) if label >= 0}
     anywhere = {u: ~hidden[u] & (tables.sizes[u] > 0) for u in coarser}
     for choice in (siblings, around, anywhere):
-        found = [(int(tables.sizes[u][g]), u, int(g)) for u, which in choice.items() for g in np.flatnonzero(which)]
-        if found:
+        if found := [(int(tables.sizes[u][g]), u, int(g)) for u, which in choice.items() for g in np.flatnonzero(which)]:
             _, u, g = min(found)
             yield u, g
             return

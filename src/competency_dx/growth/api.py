@@ -77,8 +77,7 @@ def measure_growth(
     if not 0 <= linking_error < np.inf or smallest < 1 or draws < 100:
         raise GrowthError("growth.limits", linking_error=linking_error, smallest=smallest, draws=draws)
     _refuse_other_scale(before, after)
-    both = before.persons[np.isin(before.persons, after.persons)].tolist()
-    if not both:
+    if not (both := before.persons[np.isin(before.persons, after.persons)].tolist()):
         raise GrowthError("growth.nobody", before=len(before), after=len(after))
     first, second, left_out = before.select(both), after.select(both), before.percent[~np.isin(before.persons, both), 0]
     names, group = _groups(second.background[by] if by else None, len(both))

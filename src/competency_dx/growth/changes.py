@@ -125,8 +125,7 @@ class Growth(Result):
             out.append(say("regression", points=float(self.regression[0])))
         for g in np.flatnonzero(self.shown).tolist()[: MAX_LINES - len(out)]:
             numbers = {"mean": self.mean_change, "low": self.mean_low, "high": self.mean_high}
-            compared = np.isfinite(self.difference[g, 0])
-            if compared:
+            if compared := np.isfinite(self.difference[g, 0]):
                 numbers |= {"more": self.difference, "from": self.difference_low, "to": self.difference_high}
             facts = {name: float(x[g, 0]) for name, x in numbers.items()}
             programme = self.groups[g] or say("without" if len(self.groups) > 1 else "whole")

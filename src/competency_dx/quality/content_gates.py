@@ -179,8 +179,7 @@ def _marks(bank: ItemBank) -> dict[str, list[str]]:
 
 def _answers(item: Item) -> list[tuple[str, ...]]:
     """Return the words of an answer that says something by itself: a wording, a number of three digits, several words."""
-    least = {"text": 1, "single": 2}.get(item.type)
-    if least is None:
+    if (least := {"text": 1, "single": 2}.get(item.type)) is None:
         return [stems(str(item.key))] if re.fullmatch(r"\d{3,}", str(item.key)) else []
     return [stems(answer) for answer in key_texts(item) if len(telling(answer)) >= least]
 

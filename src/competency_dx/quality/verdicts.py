@@ -76,8 +76,7 @@ def _reasons(f: ItemFacts, i: int, low: float, high: float) -> list[Finding]:
     if f.constant[i]:
         return [Template("quality.item_constant").of([item], points=f"{100 * f.share[i]:.0f} %")]
     if item in f.suspected:
-        answer = f.suspected[item]
-        if not answer:
+        if not (answer := f.suspected[item]):
             return [Template("quality.item_wrong_key").of([item], r=r)]
         return [Template("quality.item_other_key").of([item], r=r, answer=answer)]
     if not np.isfinite(r):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -82,14 +83,12 @@ def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
     for unit in units:
         if unit and out.casefold().endswith(tidy(unit).casefold()):
             out = out[: -len(tidy(unit))].rstrip()
-    fraction = _FRACTION.fullmatch(out)
-    if fraction:
+    if fraction := _FRACTION.fullmatch(out):
         sign, whole, above, below = fraction[1], *(int(n or 0) for n in fraction.groups()[1:])
         if below == 0 or (fraction[2] and above >= below):
             return None
         return (-1 if sign == "-" else 1) * (whole + Fraction(above, below))
-    grouped = _GROUPED.fullmatch(out)
-    if grouped:
+    if grouped := _GROUPED.fullmatch(out):
         out = grouped[1] + re.sub(r"[ ']", "", grouped[2]) + grouped[3]
     if _THOUSANDS.fullmatch(out):
         out = out.replace("," if out.rfind(".") > out.rfind(",") else ".", "")
@@ -170,8 +169,7 @@ class CodeBook:
 
     def find(self, raw: str) -> str | None:
         """Return the one code that was meant: the code itself, ``"B)"``, the words of the option, or both; a code wins."""
-        folded = self._code(raw) or self.texts.get(fold_text(raw))
-        if folded is not None:
+        if (folded := self._code(raw) or self.texts.get(fold_text(raw))) is not None:
             return folded
         head, mark, words = raw.partition(")") if ")" in raw else raw.partition(".")
         code = self.index.get(fold_code(head))
@@ -191,8 +189,7 @@ class CodeBook:
         code, kept = self._code(raw), order == "kept"
         out: list[str | None] = [] if code is None else [code]
         for token in () if out else filter(None, (_ORDER_SEPARATORS if kept else _SEPARATORS).split(raw)):
-            parts = self._parts(fold_code(token), NOTHING if kept else ())
-            if parts is None:
+            if (parts := self._parts(fold_code(token), NOTHING if kept else ())) is None:
                 whole = self.find(raw)
                 return (whole,) if whole is not None else None if kept else self._by_words(raw)
             out += parts
@@ -225,13 +222,9 @@ def _book(codes: tuple[str, ...], words: tuple[tuple[str, str], ...]) -> CodeBoo
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    out: dict[str, str] = {}
-    twice: set[str] = set()
-    for form, code in pairs:
-        if form in out:
-            twice.add(form)
-        out[form] = code
-    return {form: code for form, code in out.items() if form not in twice}
+    every = list(pairs)
+    counts = Counter(form for form, _ in every)
+    return {form: code for form, code in every if counts[form] == 1}
 
 
 def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
@@ -250,8 +243,7 @@ def read_pairs(raw: str, left: CodeBook, options: CodeBook) -> tuple[str | None,
 
     ``"31"``, ``"3;1"``, ``"А3Б1"`` and ``"А-3; Б-1"`` are the same answer. None when it cannot be read.
     """
-    paired = _explicit_pairs(raw, left, options)
-    if paired is not None:
+    if (paired := _explicit_pairs(raw, left, options)) is not None:
         return tuple(paired.get(code) for code in left.codes)
     row = options.split(raw, order="kept")
     if row is None or len(row) > len(left.codes):

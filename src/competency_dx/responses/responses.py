@@ -300,7 +300,6 @@ def _faults(responses: Responses) -> Iterator[ResponsesError]:
 def _places(known: Sequence[str], wanted: Iterable[str], code: str) -> Ints:
     index = {name: k for k, name in enumerate(known)}
     chosen = list(wanted)
-    absent = [w for w in chosen if w not in index]
-    if absent:
+    if absent := [w for w in chosen if w not in index]:
         raise ResponsesError(code, absent=absent, known=known)
     return np.array([index[w] for w in chosen], dtype=np.int64)

@@ -131,8 +131,7 @@ def _codes(item: Item, key: Sequence[str]) -> tuple[str, ...]:
 
 def _one_code(book: CodeBook, points: Mapping[str, int], raw: str, *, choice: bool = True) -> Judgement:
     """Judge an answer of one code; where it is a `choice`, several codes are an answer too."""
-    code = book.find(raw)
-    if code:
+    if code := book.find(raw):
         return Judgement(points.get(code, 0), readable=True, normalised=code)
     codes = dict.fromkeys(c for c in (book.split(raw) if choice else None) or () if c is not None)
     return Judgement(0, readable=True, normalised=" ".join(codes), several=True) if len(codes) > 1 else UNREADABLE
@@ -148,8 +147,7 @@ def _multiple(item: Item) -> Judge:
     book = code_book(_codes(item, key), item.options)
 
     def judge(raw: str) -> Judgement:
-        codes = book.split(raw)
-        if codes is None:
+        if (codes := book.split(raw)) is None:
             return UNREADABLE
         chosen = [c for c in dict.fromkeys(codes) if c is not None]
         hits = sum(c in key for c in chosen)
@@ -237,8 +235,7 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
     allowed = [max(absolute, relative * abs(k)) for k in key]
 
     def judge(raw: str) -> Judgement:
-        given = numbers(raw)
-        if given is None:
+        if (given := numbers(raw)) is None:
             return UNREADABLE
         near = (abs(g - k) <= a for g, k, a in zip(given, key, allowed, strict=False))
         right = len(given) == len(key) and all(near)
@@ -257,8 +254,7 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
         raise ResponsesError("responses.pattern", item=item.id, pattern=rule.pattern, fault=fault) from None
 
     def judge(raw: str) -> Judgement:
-        text = fold_text(raw)
-        if not text:
+        if not (text := fold_text(raw)):
             return UNREADABLE
         by_pattern = pattern is not None and len(text) <= rule.longest and pattern.fullmatch(text) is not None
         hit = fold(raw) in right or by_pattern

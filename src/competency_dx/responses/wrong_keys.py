@@ -73,8 +73,7 @@ def suspected_keys(
     codes, observed = responses.effective(policy)
     r = item_rest(codes, observed, responses.max_scores) if rest is None else rest
     tested = np.isfinite(r) & (observed.sum(axis=0) >= LEAST_ANSWERS)
-    places = np.flatnonzero(tested & (r < 0)).tolist()
-    if not places:
+    if not (places := np.flatnonzero(tested & (r < 0)).tolist()):
         return ()
     others = RestScores.of(codes, observed, responses.max_scores)
     evidence = [_evidence(responses, i, others, float(r[i])) for i in places]

@@ -9,11 +9,11 @@ from competency_dx.bank.api import load_framework
 from competency_dx.bank.bank_file import read_yaml
 from competency_dx.bank.framework import is_shipped
 from competency_dx.bank.item_bank import ItemBank, as_bank
-from competency_dx.bank.item_bank import content as content_of
 from competency_dx.bank.workbook.from_sheets import bank_of
 from competency_dx.bank.workbook.sheet_reading import CellFaults, typed_rows
 from competency_dx.bank.workbook.xlsx_cells import read_grids
 from competency_dx.bank.workbook.xlsx_pages import BookContent
+from competency_dx.documents import encode_fields
 from competency_dx.errors import BankError, wrong_type
 from competency_dx.limits import reading
 from competency_dx.storage import whole_file, write_whole
@@ -48,7 +48,7 @@ def save_bank_workbook(bank: ItemBank, path: str | Path, *, language: WorkbookLa
     Raises `BankError` when something in the bank cannot be told by cells, such as a text longer than a cell holds; nothing is
     written. Raises `StorageError` when the file cannot be written.
     """
-    plain: dict[str, Any] = content_of(as_bank(bank))
+    plain: dict[str, Any] = encode_fields(as_bank(bank))
     if is_shipped(bank.framework):
         del plain["framework"]
     subject = bank.header.subject if bank.header.subject in bank.framework else ""

@@ -76,8 +76,7 @@ def typed_rows(grids: Iterable[SheetGrid], faults: CellFaults) -> dict[str, list
     aside = {folded(both[at]) for both in toml_content("bank", "workbook")["aside"].values() for at in LANGUAGES}
     out: dict[str, list[TypedRow]] = {plan.id: [] for plan in sheet_plans()}
     for grid in grids:
-        plan = names.get(folded(grid.name))
-        if plan is not None:
+        if (plan := names.get(folded(grid.name))) is not None:
             for ref in grid.merged:
                 faults.add("bank.cell_merged", f"{grid.name}!{ref}")
             out[plan.id] += _rows(plan, across(grid) if plan.layout == "facts" else grid, faults)

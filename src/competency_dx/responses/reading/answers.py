@@ -67,8 +67,7 @@ def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) ->
     forms = [p.get("form") for p in persons]
     if any(forms):
         columns["form"] = column("form", forms)
-    items = [item.id for item in bank.items if item.id in named]
-    if not items:
+    if not (items := [item.id for item in bank.items if item.id in named]):
         raise DocumentError("responses.no_answers", where=f"{KIND}.persons")
     for item in items:  # under a name that no other column has
         given = [p["answers"].get(item, ABSENT) for p in persons]

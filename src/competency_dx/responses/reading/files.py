@@ -288,8 +288,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     hidden = {m.name for m in book.sheets_metadata if m.visible != SheetVisibleEnum.Visible}
     names = [sheet] if sheet is not None else book.sheet_names
     grids = {n: grid for n in names if (grid := grid_of(book.get_sheet_by_name(n), path.name))}
-    filled = {n: g for n, g in grids.items() if any(c not in {None, ""} for row in g for c in row)}
-    if not filled:
+    if not (filled := {n: g for n, g in grids.items() if any(c not in {None, ""} for row in g for c in row)}):
         raise ResponsesError("responses.empty_book", path=path)
     fits = {n: _fit(g, ids) for n, g in filled.items()}
     seen = {n for n in filled if n not in hidden and fits[n]} or set(filled)  # a hidden sheet only where no other fits

@@ -118,18 +118,15 @@ def names_of(bank: ItemBank, aliases: Mapping[str, str] | None) -> ItemNames:
         raise ResponsesError("responses.aliases_unknown", strange=strange, bank=bank.id)
     exact = {i: Target(i) for i in ids} | {name: Target(i) for name, i in (aliases or {}).items()}
     criteria = {f"{i.id}.{c.id}": Target(i.id, c.id) for i in bank.items if isinstance(i.rule, Rubric) for c in i.rubric}
-    forms: dict[str, dict[Target, None]] = {}
+    forms: dict[str, tuple[Target, ...]] = {}
     for name, target in (*exact.items(), *criteria.items()):
-        forms.setdefault(id_form(name), {})[target] = None
-    alike: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        form = id_form(name)
+        forms[form] = tuple(dict.fromkeys((*forms.get(form, ()), target)))
+    alike: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {}
     for item in bank.items:
         numbers, letters = _parts(id_form(item.id))
-        alike.setdefault(numbers, []).append((item.id, letters))
-    return ItemNames(
-        exact=exact,
-        forms={form: tuple(targets) for form, targets in forms.items()},
-        alike={numbers: tuple(kept) for numbers, kept in alike.items()},
-    )
+        alike[numbers] = (*alike.get(numbers, ()), (item.id, letters))
+    return ItemNames(exact=exact, forms=forms, alike=alike)
 
 
 def is_id(name: str, ids: frozenset[str]) -> bool:

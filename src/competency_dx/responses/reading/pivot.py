@@ -175,8 +175,7 @@ def single_rows(roles: Roles, layout: Layout) -> Roles:
     """Keep one row per person under the policies "first" and "last"; "error" raises, "best" waits for the points."""
     ids, row = owners(roles)
     counts = np.bincount(row, minlength=len(ids))
-    twice = ids[counts > 1].tolist()
-    if not twice:
+    if not (twice := ids[counts > 1].tolist()):
         return roles
     if layout.attempts == "error":
         raise ResponsesError("responses.persons_twice", origin=roles.table.origin, twice=twice)

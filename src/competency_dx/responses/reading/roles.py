@@ -86,8 +86,7 @@ def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> R
 
 
 def _present(table: Table, names: Iterable[str], setting: str) -> None:
-    absent = [n for n in names if n not in table.columns]
-    if absent:
+    if absent := [n for n in names if n not in table.columns]:
         raise ResponsesError("responses.setting_absent", origin=table.origin, setting=setting, absent=absent, columns=table.columns)
 
 
@@ -119,8 +118,7 @@ def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) 
         if whole := columns.get(Target(item.id)):
             items[item.id] = (whole[0],)
         elif any(parts):
-            absent = [c.id for c, name in zip(item.rubric, parts, strict=True) if not name]
-            if absent:
+            if absent := [c.id for c, name in zip(item.rubric, parts, strict=True) if not name]:
                 raise ResponsesError("responses.criteria_absent", item=item.id, absent=absent)
             items[item.id] = tuple(parts)
     loose = [parts[0] for item, parts in items.items() if len(parts) == 1 and parts[0] not in names.exact]
@@ -150,8 +148,7 @@ def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
     if layout.items is None:
         return bank.items
     known = {i.id: i for i in bank.items}
-    absent = [i for i in layout.items if i not in known]
-    if absent:
+    if absent := [i for i in layout.items if i not in known]:
         raise ResponsesError("responses.items_unknown", absent=absent, bank=bank.id)
     return [known[i] for i in layout.items]
 

@@ -124,8 +124,7 @@ def sum_columns(columns: Sequence[Column]) -> list[int]:
             for k, start, end in _runs(some[:, rest], places, {k for k in places if named[rest[k]]})
             if (np.isnan(cells[:, rest[k]]) | (filled[:, rest[start:end]].sum(axis=1) == cells[:, rest[k]])).all()
         )
-        place = next(chain(sums, runs), None)
-        if place is None:
+        if (place := next(chain(sums, runs), None)) is None:
             return sorted(set(range(len(columns))) - set(rest.tolist()))
         rest = np.delete(rest, place)
 
