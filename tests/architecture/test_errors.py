@@ -17,7 +17,7 @@ import typer
 
 import competency_dx as cdx
 from competency_dx import errors
-from competency_dx.cli.language import in_switches
+from competency_dx.cli.terminal import in_switches
 from competency_dx.errors import LANGUAGES, CompetencyDxError, ScoringError, has_sentence, phrase
 
 SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"

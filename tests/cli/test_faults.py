@@ -14,7 +14,7 @@ import pytest
 import competency_dx as cdx
 from competency_dx import bank
 from competency_dx.bank import load_bank
-from competency_dx.cli.language import in_switches
+from competency_dx.cli.terminal import in_switches
 
 Command = Callable[..., tuple[int, str, str]]
 

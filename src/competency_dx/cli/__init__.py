@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from competency_dx.cli.language import LanguageCode, every_command, help_in, help_page_in, in_switches, language_of, usage_in
+from competency_dx.cli.terminal import LanguageCode, every_command, help_in, help_page_in, in_switches, language_of, usage_in
 from competency_dx.display import result_words
 from competency_dx.errors import CommandError, CompetencyDxError, needing
 from competency_dx.storage import why_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
-from competency_dx.cli.language import LanguageCode
+from competency_dx.cli.terminal import LanguageCode
 from competency_dx.errors import CommandError
 from competency_dx.wording import toml_content
 

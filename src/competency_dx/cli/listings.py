@@ -103,7 +103,11 @@ def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
             named = [o for o in analysis.options if o.item == analysis.items[i]]
             out += [line for o in named for line in folded(_trace(o, terminal), INDENT, 2)]
         out += [""] * (analysis.verdicts[i] not in {"keep", "undecided"})
-    return [head, *out[1:], "", *_of_the_test(analysis, terminal)]
+    whole, given = (decimal(x, 2, language) for x in (analysis.alpha, analysis.alpha_given))
+    alpha = terminal.words("alpha", whole=whole)
+    if not np.isfinite(analysis.alpha_low):  # of booklets also for the number of items that a person got
+        alpha += terminal.words("alpha_given", given=given, n=decimal(analysis.n_given, 0, language))
+    return [head, *out[1:], "", *folded(f"{alpha}.")]
 
 
 def _trace(option: OptionTrace, terminal: Terminal) -> str:
@@ -112,12 +116,3 @@ def _trace(option: OptionTrace, terminal: Terminal) -> str:
     shares = {name: decimal(100 * x, 0, terminal.language) for name, x in parts.items()}
     words = terminal.words("thirds", **shares)
     return f"{option.option}{'*' * option.credited}: {shares['share']} %; {words}"
-
-
-def _of_the_test(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
-    """Return alpha, of booklets also for the number of items that a person got."""
-    whole, given = (decimal(x, 2, terminal.language) for x in (analysis.alpha, analysis.alpha_given))
-    line = terminal.words("alpha", whole=whole)
-    if not np.isfinite(analysis.alpha_low):
-        line += terminal.words("alpha_given", given=given, n=decimal(analysis.n_given, 0, terminal.language))
-    return folded(f"{line}.")

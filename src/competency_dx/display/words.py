@@ -9,7 +9,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from competency_dx.wording import MINUS, NBSP, NONE, count, number, plural, toml_content, worded
+from competency_dx.wording import NBSP, NONE, count, number, plural, toml_content, worded
 
 
 def counted(n: int, forms: Sequence[str], language: str) -> str:
@@ -19,14 +19,7 @@ def counted(n: int, forms: Sequence[str], language: str) -> str:
 
 def decimal(x: float, digits: int, language: str) -> str:
     """Return a number with fixed decimals as `number` writes it, a dash for what is not finite."""
-    if not math.isfinite(x):
-        return NONE
-    return number(x, f".{digits}f", language) if digits or abs(x) > 1000 else _whole(round(x))
-
-
-@cache
-def _whole(n: int) -> str:
-    return str(n).replace("-", MINUS)
+    return number(x, f".{digits}f", language) if math.isfinite(x) else NONE
 
 
 def percent(x: float, language: str, digits: int = 0) -> str:
@@ -36,9 +29,8 @@ def percent(x: float, language: str, digits: int = 0) -> str:
 
 def interval(low: float, high: float, language: str, digits: int = 0) -> str:
     """Return the bounds of a percent interval: ``"58–75 %"``."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return NONE
-    return f"{decimal(low, digits, language)}–{decimal(high, digits, language)}{NBSP}%"
+    whole = math.isfinite(low) and math.isfinite(high)
+    return f"{decimal(low, digits, language)}–{decimal(high, digits, language)}{NBSP}%" if whole else NONE
 
 
 def chance(p: float, language: str) -> str:

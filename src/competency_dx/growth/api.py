@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy.linalg import block_diag
 
@@ -27,13 +25,6 @@ SAME = 1e-8
 """Variance of their means at the start: a programme chosen by the first answers says of θ nothing that these do not."""
 ALIKE = 0.7  # correlation of the means of a programme in two competencies
 AGAIN = 0.2  # of the second answers, to items answered before
-
-
-class _Draws(NamedTuple):
-    """Sums over draws of change, its square, gains, deficits before, after, both (6, P, C); draws of groups (N, 3, G, C)."""
-
-    persons: Floats
-    groups: Floats
 
 
 def measure_growth(
@@ -84,13 +75,13 @@ def measure_growth(
     n = np.bincount(group, minlength=len(names))
     with one_blas_thread():
         sites, cut = (own_evidence(first), own_evidence(second)), before.standards.cuts[0]
-        found = _drawn(sites, group, len(names), linking_error, cut, draws)
+        persons, programmes = _drawn(sites, group, len(names), linking_error, cut, draws)
     shown = _shown(n, smallest)
-    change, square, gain, was, left, still = found.persons / draws
+    change, square, gain, was, left, still = persons / draws
     half = 1.96 * np.sqrt(np.maximum(square - change**2, 0.0))
     compared = len(names) > 1 and names[0] == WITHOUT and bool(shown[0])
-    found.groups[:, 2, 0 if compared else slice(None)] = np.nan
-    ends = _intervals(found.groups, shown)
+    programmes[:, 2, 0 if compared else slice(None)] = np.nan
+    ends = _intervals(programmes, shown)
     findings = _findings(first, second, len(before), int((~shown).sum()), smallest, compared=compared)
     announce(findings)
     return Growth(
@@ -152,8 +143,13 @@ def _shown(n: Ints, smallest: int) -> Bools:
     return np.asarray(shown)
 
 
-def _drawn(waves: tuple[OwnEvidence, OwnEvidence], group: Ints, G: int, linking_error: float, cut: float, draws: int) -> _Draws:
-    """Draw true percents of all persons before and after."""
+def _drawn(
+    waves: tuple[OwnEvidence, OwnEvidence], group: Ints, G: int, linking_error: float, cut: float, draws: int
+) -> tuple[Floats, Floats]:
+    """Draw true percents of all persons before and after, of all programmes (N, 3, G, C).
+
+    Of persons return sums over draws of change, its square, gains, deficits before, after, both (6, P, C).
+    """
     one, two = waves
     D, rng = len(one.mean), np.random.default_rng(SEED)
     within = [np.asarray(np.kron([[1, r], [r, 1]], one.covariance), dtype=np.float64) for r in STABILITY]
@@ -176,7 +172,7 @@ def _drawn(waves: tuple[OwnEvidence, OwnEvidence], group: Ints, G: int, linking_
             groups[k, 0] = rows @ (y - x) / rows.sum(axis=1, keepdims=True)
             groups[k, 1] = 1 - (rows @ still) / (rows @ low)
         groups[k, 2] = _differences(x, y - x, rows, rng)
-    return _Draws(sums, groups)
+    return sums, groups
 
 
 def _differences(start: Floats, change: Floats, rows: Floats, rng: np.random.Generator) -> Floats:

@@ -238,7 +238,7 @@ def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, l
 
 def header_row(head: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     """Return the place of the header: most item ids and known names, else the first row that is nearly full."""
-    texts = [[cell_text(c)[0] if c is not None else "" for c in row] for row in head]
+    texts = [*map(_texts, head)]
     known = [sum(is_id(c, ids) for c in row if c) for row in texts]
     roles = [sum(header_form(c) in _ROLE_NAMES for c in row if c) for row in texts]
     if max(known, default=0) > 1 or (ids and max(known, default=0) and max(roles) <= 1):
@@ -251,20 +251,23 @@ def header_row(head: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     return nearly[0] if nearly else 0
 
 
+def _texts(row: Sequence[object]) -> list[str]:
+    return [cell_text(c)[0] if c is not None else "" for c in row]
+
+
 def _with_header(origin: str, head: Sequence[Sequence[object]], cells: Sequence[Any], notes: Sequence[Finding]) -> Table:
     """Name the columns by the last row of `head`; a cell merged downwards stands in a row above."""
-    for row in head:
-        refuse_results((cell_text(c)[0] for c in row if c is not None), origin)
+    texts = [*map(_texts, head)]
+    for row in texts:
+        refuse_results(row, origin)
     named, headless = [], []
     for k, content in enumerate(cells):
-        above = [cell_text(row[k])[0] for row in reversed(head) if k < len(row) and row[k] is not None]
-        name = next(filter(None, above), "")
+        name = next(filter(None, (row[k] for row in reversed(texts) if k < len(row))), "")
         if name or any(cell_text(c)[0] for c in content):
             named.append((name or f"column {k + 1}", content))
             headless += [f"column {k + 1}"] if not name and k else []
     raw = table(named, origin)
-    skipped = [" ".join(filter(None, (cell_text(c)[0] for c in row if c is not None))) for row in head[:-1]]
-    shown = [hidden_text(s)[:60] for s in skipped if s]
+    shown = [hidden_text(s)[:60] for row in texts[:-1] if (s := " ".join(filter(None, row)))]
     findings = [
         *notes,
         *([Template("responses.header_rows").of(where=shown, rows=len(shown))] if shown else []),
@@ -309,7 +312,7 @@ def _other_sheets(
     heads, rows = {}, {}
     for name, grid in grids.items():
         at = header_row(grid[:HEAD], ids)
-        heads[name] = {header_form(t) for c in grid[at] if c is not None and (t := cell_text(c)[0])}
+        heads[name] = {header_form(text) for text in _texts(grid[at]) if text}
         rows[name] = sum(any(c not in {None, ""} for c in row) for row in grid[at + 1 :])
     enough = max(3, fits[chosen] // 2)
     alike = [
@@ -326,7 +329,7 @@ def _other_sheets(
 
 
 def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
-    row = [cell_text(c)[0] for c in grid[header_row(grid[:HEAD], ids)]]
+    row = _texts(grid[header_row(grid[:HEAD], ids)])
     return 2 * sum(is_id(c, ids) for c in row if c) + sum(header_form(c) in _ROLE_NAMES for c in row if c)
 
 
