@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import competency_dx as cdx
+from competency_dx.engine import ItemErrors
 from competency_dx.errors import CompetencyDxWarning, LinkingError
 from competency_dx.linking import Haebara, MeanMean, MeanSigma, StockingLord
-from competency_dx.linking.api import _covariance, _Errors
-from competency_dx.linking.choices import LinkMethod
+from competency_dx.linking.api import Scale, _covariance, step
+from competency_dx.linking.choices import LinkMethod, by_category, by_test, least
 from competency_dx.models import ItemParameters, NormalPopulation, expected_scores, moved
 
+Array = NDArray[np.float64]
 METHODS: dict[str, LinkMethod] = {
     "mean-mean": MeanMean(),
     "mean-sigma": MeanSigma(),
@@ -33,56 +38,102 @@ def form(values: dict[str, Any]) -> ItemParameters:
     """Return the items of a form of equateIRT."""
     names, x = values["names"], np.array(values["values"], dtype=np.float64)
     items = [n.split(".", 1)[1] for n in names if n.startswith("Dffclt")]
-    N, guessed = len(items), any(n.startswith("Gussng") for n in names)
-    b, a = (x[[names.index(f"{kind}.{i}") for i in items]] for kind in ("Dffclt", "Dscrmn"))
+    guessed, free = any(n.startswith("Gussng") for n in names), any(n.startswith("Dscrmn") for n in names)
+    b = x[[names.index(f"Dffclt.{i}") for i in items]]
+    a = x[[names.index(f"Dscrmn.{i}") for i in items]] if free else np.ones(len(b))
     c = x[[names.index(f"Gussng.{i}") for i in items]] if guessed else None
+    return of_numbers(items, a, b, c, "3PL" if guessed else "2PL" if free else "Rasch")
+
+
+def of_numbers(items: Sequence[str], a: Array, b: Array, c: Array | None, family: str) -> ItemParameters:
+    N, E = len(items), int(c is not None)
     return ItemParameters(
         items=tuple(items),
-        families=("3PL" if guessed else "2PL",) * N,
+        families=(family,) * N,
         statuses=("calibrated",) * N,
         n_categories=np.full(N, 2),
         slopes=a[:, None],
         intercepts=np.stack([np.zeros(N), -a * b], axis=1),
         extras=np.zeros((N, 0)) if c is None else np.log(c / (1 - c))[:, None],
-        covariance=np.zeros((N, 2 + guessed, 2 + guessed)),
+        covariance=np.zeros((N, 2 + E, 2 + E)),
         population=NormalPopulation(dimensions=("theta",), mean=np.zeros(1), covariance=np.eye(1)),
     )
 
 
-def common(reference: dict[str, Any]) -> tuple[ItemParameters, ItemParameters]:
-    new, old = (form(reference["forms"][name]) for name in ("test1", "test2"))
-    both = [i for i in new.items if i in old.items]
-    return new.take([new.items.index(i) for i in both]), old.take([old.items.index(i) for i in both])
+def scale(values: dict[str, Any]) -> Scale:
+    """Return a form of equateIRT with the covariance of (a, -a b, logit c) of all its items together."""
+    names, x, items = values["names"], np.array(values["values"], dtype=np.float64), form(values)
+    kinds = [k for k in ("Dscrmn", "Dffclt", "Gussng") if f"{k}.{items.items[0]}" in names]
+    column = [{"Dscrmn": 0, "Dffclt": 1, "Gussng": 2}[k] for k in kinds]
+    at = np.array([[names.index(f"{kind}.{i}") for kind in kinds] for i in items.items])
+    change = np.zeros((at.size, at.size))
+    for k, row in enumerate(at):
+        a, b = items.slope[k], x[row[kinds.index("Dffclt")]]
+        by = {"Dscrmn": [1.0, -b, 0.0], "Dffclt": [0.0, -a, 0.0]}
+        if "Gussng" in kinds:
+            by["Gussng"] = [0.0, 0.0, 1 / (x[row[2]] * (1 - x[row[2]]))]
+        part = slice(k * len(kinds), (k + 1) * len(kinds))
+        change[part, part] = np.array([by[kind] for kind in kinds]).T[column]
+    covariance = change @ np.array(values["cov"])[np.ix_(at.ravel(), at.ravel())] @ change.T
+    return Scale("", items, ItemErrors(covariance, np.repeat(np.arange(len(at)), len(kinds)), np.tile(column, len(at))))
 
 
-def together(values: dict[str, Any], items: tuple[str, ...]) -> _Errors:
-    """Return the covariance of (a, -a b) of all items of a form together."""
-    names, x = values["names"], np.array(values["values"], dtype=np.float64)
-    at = [[names.index(f"{kind}.{i}") for kind in ("Dscrmn", "Dffclt")] for i in items]
-    covariance = np.array(values["cov"])[np.ix_(np.ravel(at), np.ravel(at))]
-    change = np.zeros(covariance.shape)
-    for k, (a, b) in enumerate(at):
-        change[2 * k : 2 * k + 2, 2 * k : 2 * k + 2] = [[1.0, 0.0], [-x[b], -x[a]]]
-    return _Errors(change @ covariance @ change.T, np.repeat(np.arange(len(items)), 2), np.tile([0, 1], len(items)))
+def theirs_of(shared: Callable[[str], Path], package: str = "equateIRT") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(shared("linking.json").read_text(encoding="utf-8"))[package]
+    return content
+
+
+@pytest.mark.parametrize("data", ["est2pl", "est3pl", "estrasch"])
+@pytest.mark.parametrize("name", METHODS)
+def test_constants_and_their_errors_are_those_of_equateirt(data: str, name: str, shared: Callable[[str], Path]) -> None:
+    reference = theirs_of(shared)[data]
+    quadrature = "Gauss-Hermite 30" if name in {"Haebara", "Stocking-Lord"} else "none"
+    theirs = next(c for c in reference["constants"] if c["method"] == name and c["quadrature"].startswith(quadrature))
+    scales = [scale(reference["forms"][name]) for name in ("test1", "test2")]
+    found = step(scales[0].items, scales[1].items, METHODS[name], ())
+    assert abs(found.slope - theirs["A"]) < 1e-7
+    assert abs(found.intercept - theirs["B"]) < 1e-7
+    if name == "mean-sigma":  # its derivative of a standard deviation divides by n what was made with n - 1: done likewise here
+        mean = scales[0].items.take(found.rows[0]).difficulties.mean()
+        for gradient in found.gradients:
+            gradient[1] += mean * gradient[0] / len(found.items)
+            gradient[0] -= gradient[0] / len(found.items)
+    ours = _covariance(scales, [found], np.ones(1))
+    np.testing.assert_allclose(np.sqrt(np.diag(ours)), [theirs["seA"], theirs["seB"]], rtol=1e-5)
+    np.testing.assert_allclose(ours[0, 1], theirs["covAB"], rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("data", ["est2pl", "est3pl"])
-@pytest.mark.parametrize("name", METHODS)
-def test_constants_are_those_of_equateirt(data: str, name: str, shared: Callable[[str], Path]) -> None:
-    reference = json.loads(shared("linking.json").read_text(encoding="utf-8"))["equateIRT"][data]
-    quadrature = "Gauss-Hermite 30" if name in {"Haebara", "Stocking-Lord"} else "none"
-    theirs = next(c for c in reference["constants"] if c["method"] == name and c["quadrature"].startswith(quadrature))
-    new, old = common(reference)
-    A, B = METHODS[name].constants(new, old)
-    assert abs(A - theirs["A"]) < 1e-7
-    assert abs(B - theirs["B"]) < 1e-7
-    if data == "est2pl":
-        errors = [together(reference["forms"][name], items.items) for name, items in (("test1", new), ("test2", old))]
-        ours = _covariance(METHODS[name], new, old, errors, np.array([A, B]))
-        n = len(new.items)  # its derivative of a standard deviation divides by n what was made with n - 1
-        slip = n / (n - 1) if name == "mean-sigma" else 1.0
-        np.testing.assert_allclose(np.sqrt(np.diag(ours)), [slip * theirs["seA"], theirs["seB"]], rtol=0.01)
-        np.testing.assert_allclose(ours[0, 1], slip * theirs["covAB"], atol=4e-5)
+def test_a_chain_of_five_forms_has_constants_and_errors_of_equateirt(data: str, shared: Callable[[str], Path]) -> None:
+    """Forms in the middle enter the steps on both of their sides, so errors of steps do not just add up."""
+    reference = theirs_of(shared)[data]
+    theirs, scales = reference["chain"], [scale(reference["forms"][f"test{k}"]) for k in range(1, 6)]
+    steps = [step(a.items, b.items, Haebara(), ()) for a, b in pairwise(scales)]
+    later = np.append(np.cumprod([s.slope for s in steps[:0:-1]])[::-1], 1.0)
+    assert abs(float(np.prod([s.slope for s in steps])) - theirs["A"]) < 1e-6
+    assert abs(float(later @ [s.intercept for s in steps]) - theirs["B"]) < 1e-6
+    ours = _covariance(scales, steps, later)
+    np.testing.assert_allclose(np.sqrt(np.diag(ours)), [theirs["seA"], theirs["seB"]], rtol=1e-5)
+    np.testing.assert_allclose(ours[0, 1], theirs["covAB"], rtol=1e-5)
+
+
+def test_six_grades_and_the_book_have_the_constants_of_plink(shared: Callable[[str], Path]) -> None:
+    """Characteristic curves over 161 points of equal weight, as plink takes them."""
+    reference, points = theirs_of(shared, "plink"), (np.linspace(-4, 4, 161), np.full(161, 1 / 161))
+    grades = reference["TK07"]
+    for k in range(3, 8):
+        of = {g: {n: np.array(x, dtype=np.float64) for n, x in grades["pars"][f"grade{g}"].items()} for g in (k, k + 1)}
+        at = grades["common"][f"g{k}.g{k + 1}"]
+        pair = [
+            of_numbers(list(map(str, at["lower"])), 1.7 * of[g]["a"][r], of[g]["b"][r], of[g]["c"][r], "3PL")
+            for g, r in ((k + 1, np.array(at["upper"]) - 1), (k, np.array(at["lower"]) - 1))
+        ]
+        theirs = next(v for name, v in grades["constants"].items() if name.startswith(f"grade{k + 1}/"))
+        ways = [METHODS[m].constants(pair[0], pair[1]) for m in ("mean-mean", "mean-sigma")]
+        ways += [least(pair[0], pair[1], points, pool, ways[0]) for pool in (by_category, by_test)]
+        apart = np.abs(np.array(ways) - np.stack([theirs["A"], theirs["B"]], axis=1))
+        assert apart[:2].max() < 1e-6  # as many digits as it prints
+        assert apart[2:].max() < 3e-4  # its minimum of the curves is looked for to that
 
 
 @given(st.floats(0.5, 2), st.floats(-2, 2), st.sampled_from(sorted(METHODS)), st.sampled_from(["2PL", "GPCM", "GRM"]))
@@ -111,6 +162,12 @@ def test_a_known_change_of_scale_is_found_again(A: float, B: float, name: str, f
     np.testing.assert_allclose(expected_scores(new, theta), expected_scores(old, A * theta + B), atol=1e-9)
 
 
+def quietly(verb: Callable[[], Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        return verb()
+
+
 def calibrated(theta: float, rng: np.random.Generator, easier: float = 0.0) -> cdx.Calibration:
     a, b = np.linspace(0.8, 1.6, 12), np.linspace(-1.5, 1.5, 12)
     b = b - easier * (np.arange(12) == 4)
@@ -133,6 +190,30 @@ def test_a_link_finds_the_population_and_names_the_item_that_moved() -> None:
     assert clean.parameters.items == new.parameters.items
 
 
+def test_items_that_moved_are_taken_out_and_said_so() -> None:
+    rng = np.random.default_rng(8)
+    old, new = calibrated(0.0, rng), calibrated(0.5, rng, easier=1.0)
+    found = quietly(lambda: cdx.link(new, old, without="drifted"))
+    by_hand = quietly(lambda: cdx.link(new, old, without=(old.parameters.items[4],)))
+    assert np.array(found.items)[~found.used].tolist() == [old.parameters.items[4]]
+    assert [f.code for f in found.findings] == ["linking.removed"]
+    assert (found.slope, found.intercept) == (by_hand.slope, by_hand.intercept)
+    whole = quietly(lambda: cdx.link(new, old))
+    np.testing.assert_allclose(found.effect[4], by_hand.theta(0.0) - whole.theta(0.0), atol=1e-9)
+    assert found.effect_percent[4] * found.effect[4] > 0
+
+
+def test_a_chain_of_one_more_year_is_the_product_of_its_steps() -> None:
+    rng = np.random.default_rng(9)
+    years = [calibrated(mean, rng) for mean in (0.0, 0.3, 0.6)]
+    first, second = (quietly(partial(cdx.link, years[k + 1], years[k])) for k in (0, 1))
+    chain = quietly(lambda: cdx.link(years[2], years[0], through=[years[1]]))
+    np.testing.assert_allclose(chain.theta([-1.0, 1.0]), first.theta(second.theta([-1.0, 1.0])), atol=1e-12)
+    np.testing.assert_allclose(chain.constants, [[second.slope, second.intercept], [first.slope, first.intercept]])
+    assert chain.step.tolist() == [0] * 12 + [1] * 12
+    assert chain.error > first.error
+
+
 def test_scales_that_cannot_be_linked() -> None:
     rng = np.random.default_rng(8)
     old = calibrated(0.0, rng)
@@ -140,7 +221,8 @@ def test_scales_that_cannot_be_linked() -> None:
         warnings.simplefilter("ignore", CompetencyDxWarning)
         other = replace(old, parameters=replace(old.parameters, items=tuple(f"x{k}" for k in range(12))))
         rasch = replace(old, parameters=replace(old.parameters, families=("Rasch",) * 12))
-        for new, code in ((other, "linking.common"), (rasch, "linking.families")):
+        nominal = replace(old, parameters=replace(old.parameters, families=("NRM",) * 12))
+        for new, code in ((other, "linking.common"), (rasch, "linking.families"), (nominal, "linking.nominal")):
             with pytest.raises(LinkingError) as caught:
                 cdx.link(new, old)
             assert caught.value.code == code

@@ -8,7 +8,7 @@ from competency_dx.engine.items_setup import Fixed, Known, build_items, category
 from competency_dx.engine.marginal import Accuracy, Information, Marginal
 from competency_dx.engine.maximise import Fit
 from competency_dx.engine.one_dimension import one_dimension_likelihood
-from competency_dx.engine.parameter_table import ParameterTable, table_of
+from competency_dx.engine.parameter_table import ItemErrors, ParameterTable, table_of
 from competency_dx.engine.populations import Populations, populations_of
 from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, PriorTerms, resolve
 from competency_dx.engine.product_grid import product_grid_likelihood
@@ -23,6 +23,7 @@ __all__ = [
     "Fit",
     "Fixed",
     "Information",
+    "ItemErrors",
     "Items",
     "Known",
     "LogNormal",

@@ -36,6 +36,19 @@ class Parameter(NamedTuple):
     shared: bool = False
 
 
+class ItemErrors(NamedTuple):
+    """Covariance (N, N) of parameters of items in the kernels' form, row and column in ``ItemParameters.beta`` of each (N,)."""
+
+    covariance: Floats
+    item: Ints
+    column: Ints
+
+    def variance(self, gradient: Floats) -> Floats:
+        """Return the covariance (M, M) of M numbers with these derivatives by the parameters (M, I, F)."""
+        of = gradient[:, self.item, self.column]
+        return np.asarray(of @ self.covariance @ of.T)
+
+
 @value
 class ParameterTable:
     """The free parameters φ (F,) of a calibration, those of the items first.
@@ -96,6 +109,13 @@ class ParameterTable:
         """Return the covariance (F, F) of φ, V = T⁻¹ C T⁻ᵀ, for the reported one C."""
         half = np.linalg.solve(self.to_reported, covariance)
         return np.asarray(np.linalg.solve(self.to_reported, half.T).T)
+
+    def item_errors(self, covariance: Floats) -> ItemErrors | None:
+        """Return the errors of the items together; None where parameters of several items are one, or nothing is estimated."""
+        own = np.flatnonzero(self.of_items)
+        if not len(own) or self.shared.any() or np.isnan(covariance).any():
+            return None
+        return ItemErrors(self.in_kernel_form(covariance)[np.ix_(own, own)], self.item[own], self.column[own])
 
     def names(self, items: Sequence[str], dimensions: Sequence[str] = ("",), groups: Sequence[str] = ("",)) -> tuple[str, ...]:
         """Return names for display: ``item.d1``, ``variance.b`` of group b, ``correlation.x.y``."""

@@ -4,137 +4,198 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
+from competency_dx.engine import ItemErrors
 from competency_dx.errors import LinkingError, wrong_type
-from competency_dx.findings import Template, announce
-from competency_dx.linking.choices import LinkMethod, StockingLord
+from competency_dx.findings import Finding, Template, announce
+from competency_dx.linking.choices import Constants, LinkMethod, StockingLord
 from competency_dx.linking.scale_link import Link
-from competency_dx.models import ItemParameters, bank_parameters, moved
+from competency_dx.models import FAMILIES, ItemParameters, bank_parameters, expected_scores, moved
 from competency_dx.provenance import provenance
 
-DEFAULT_METHOD = StockingLord()
+Without = tuple[str, ...] | Literal["drifted"]
 LEAST_ITEMS = 2
-FEW = 5
 FAR, WORTH = 2.7, 0.3
 """An item moved when its robust z and its difference from the median, in θ, are beyond these."""
-STEP = 0.002  # standard errors by which parameters are moved to see what the constants do
+DEFAULT_METHOD = StockingLord()
+FEW = 5
 
 
-class _Errors(NamedTuple):
-    """Covariance (N, N) of parameters in the kernels' form, and item and column (a, e_1 …, shape) of each (N,)."""
+class Scale(NamedTuple):
+    """Items of one competency and their errors."""
 
-    covariance: Floats
-    item: Ints
-    column: Ints
+    digest: str
+    items: ItemParameters
+    errors: ItemErrors
+
+
+class Step(NamedTuple):
+    """From one scale to the next: θ there = `slope` θ here + `intercept`.
+
+    `rows` (2, I) are the places of the common items in both; `used` (I,) those linked by, `moved` those of them that drifted;
+    `drift`, `robust_z`, `effect` (I,) as in `Link`; `gradients` (2, I, F) of both constants by the parameters here and there, 0
+    where an item is not used.
+    """
+
+    slope: float
+    intercept: float
+    items: tuple[str, ...]
+    rows: Ints
+    used: Bools
+    moved: Bools
+    drift: Floats
+    robust_z: Floats
+    effect: Floats
+    gradients: tuple[Floats, ...]
+
+
+def scale_of(name: str, source: ItemBank | Calibration) -> Scale:
+    """Return a bank or a calibration as a scale; errors are those of a calibration together, else each item's own."""
+    if not isinstance(source, ItemBank | Calibration):
+        raise wrong_type(LinkingError, name, source, ItemBank, Calibration)
+    known, errors = bank_parameters(source) if isinstance(source, ItemBank) else source.parameters.in_group(), None
+    if len(known.dimensions) > 1:
+        raise LinkingError("linking.dimensions", dimensions=known.dimensions)
+    if nominal := [i for i, f in zip(known.items, known.families, strict=True) if FAMILIES[f].steps == "category"]:
+        raise LinkingError("linking.nominal", nominal=nominal)
+    if isinstance(source, Calibration) and not source.parameters.item_groups:
+        errors = source.table.item_errors(source.covariance)
+    if errors is None:
+        each = np.nan_to_num(known.covariance)
+        errors = ItemErrors(block_diag(*each), *(x.ravel() for x in np.indices(each.shape[:2])))
+    return Scale(source.digest, known, errors)
+
+
+def step(here: ItemParameters, there: ItemParameters, method: LinkMethod, without: Without) -> Step:
+    """Link two scales; where drifted items are to go, the one farthest off goes until none is."""
+    common = [i for i in here.items if i in there.items]
+    rows = np.array([[k.items.index(i) for i in common] for k in (here, there)], dtype=np.int64)
+    first, second = here.take(rows[0]), there.take(rows[1])
+    if other := [i for i, f, g in zip(common, first.families, second.families, strict=True) if f != g]:
+        raise LinkingError("linking.families", other=other)
+    used = np.array([without == "drifted" or i not in without for i in common], dtype=np.bool_)
+    if used.sum() < LEAST_ITEMS:
+        raise LinkingError("linking.common", common=[i for i, u in zip(common, used, strict=True) if u], least=LEAST_ITEMS)
+
+    def constants(some: Bools, near: Constants | None = None) -> Constants:
+        at = np.flatnonzero(some)
+        return method.constants(first.take(at), second.take(at), near)
+
+    while True:
+        A, B = constants(used)
+        if not A > 0 or not np.isfinite(A * B):
+            raise LinkingError("linking.no_link", slope=A, intercept=B)
+        drift = np.nanmean(second.difficulties - (A * first.difficulties + B), axis=1)
+        centred = drift - np.median(drift[used])
+        z = centred / max(1.4826 * float(np.median(np.abs(centred[used]))), 1e-9)
+        moved = used & (np.abs(z) > FAR) & (np.abs(centred) > WORTH)
+        if without != "drifted" or not moved.any() or used.sum() == LEAST_ITEMS:
+            break
+        used[np.where(moved, np.abs(z), 0.0).argmax()] = False
+    effect = np.full(len(used), np.nan)
+    for k in np.flatnonzero(~used | (used.sum() > LEAST_ITEMS)):
+        a, b = constants(used ^ (np.arange(len(used)) == k), (A, B))
+        effect[k] = ((a - A) * here.mean + b - B) * (1 if used[k] else -1)
+    gradients = tuple(np.zeros((2, *of.beta.shape)) for of in (first, second))
+    at = np.flatnonzero(used)
+    for whole, part in zip(gradients, method.gradients(first.take(at), second.take(at), (A, B)), strict=True):
+        whole[:, at] = part
+    return Step(A, B, tuple(common), rows, used, moved, drift, z, effect, gradients)
 
 
 def link(
-    new: ItemBank | Calibration, old: ItemBank | Calibration, *, method: LinkMethod = DEFAULT_METHOD, without: tuple[str, ...] = ()
+    new: ItemBank | Calibration,
+    old: ItemBank | Calibration,
+    *,
+    method: LinkMethod = DEFAULT_METHOD,
+    without: Without = (),
+    through: Sequence[ItemBank | Calibration] = (),
 ) -> Link:
     """Put a new scale on an old one: θ on the old scale is A θ on the new one + B.
 
     Items are matched by id; of the same family they have to be. The error of A and B comes from the covariances of the items'
-    parameters in both (delta method; Ogasawara 2001); items of a bank err independently of each other. An item whose difficulty
-    moved against the others is named by its robust z and left to the reader: `without` takes it out.
+    parameters in all calibrations (delta method; Ogasawara 2001); items of a bank err independently of each other. An item whose
+    difficulty moved against the others is named by its robust z, with what it does to the linked scores.
 
     Parameters
     ----------
     new, old : ItemBank or Calibration
         Of one competency.
     method : StockingLord, Haebara, MeanSigma or MeanMean
-    without : tuple of str
-        Common items not to link by.
-
-    Returns
-    -------
-    Link
+    without : tuple of str, or "drifted"
+        Common items not to link by; or those that moved, taken out one by one. Either way they are named.
+    through : sequence of ItemBank or Calibration
+        Forms or years between, from the new to the old: a chain, each linked with the next.
 
     Raises
     ------
     LinkingError
-        When fewer than two items are common, families differ, or a scale has several competencies.
+        When fewer than two items are common, families differ, items are nominal, or a scale has several competencies.
     """
-    known = []
-    for name, source in (("new", new), ("old", old)):
-        if not isinstance(source, ItemBank | Calibration):
-            raise wrong_type(LinkingError, name, source, ItemBank, Calibration)
-        known.append(bank_parameters(source) if isinstance(source, ItemBank) else source.parameters)
-    if any(len(k.dimensions) > 1 for k in known):
-        raise LinkingError("linking.dimensions", dimensions=[d for k in known for d in k.dimensions])
-    common = [i for i in known[0].items if i in known[1].items and i not in without]
-    if len(common) < LEAST_ITEMS:
-        raise LinkingError("linking.common", common=common, least=LEAST_ITEMS)
-    rows = [np.array([k.items.index(i) for i in common]) for k in known]
-    first, second = (k.take(at) for k, at in zip(known, rows, strict=True))
-    if other := [i for i, f, g in zip(common, first.families, second.families, strict=True) if f != g]:
-        raise LinkingError("linking.families", other=other)
-    A, B = method.constants(first, second)
-    if not A > 0 or not np.isfinite(A * B):
-        raise LinkingError("linking.no_link", slope=A, intercept=B)
-    errors = [_errors(source, k, at) for source, k, at in zip((new, old), known, rows, strict=True)]
-    drift = np.nanmean(second.difficulties - (A * first.difficulties + B), axis=1)
-    centred = drift - np.median(drift)
-    z = centred / max(1.4826 * float(np.median(np.abs(centred))), 1e-9)
-    rest = [np.flatnonzero(np.arange(len(common)) != k) for k in range(len(common))]
-    alone = [method.constants(first.take(rows), second.take(rows)) for rows in rest]
-    effect = np.array([a * first.mean + b for a, b in alone]) - (A * first.mean + B)
-    findings = [*Template("linking.drift").about(common[k] for k in np.flatnonzero((np.abs(z) > FAR) & (np.abs(centred) > WORTH)))]
-    findings += [Template("linking.few").of(items=len(common))] if len(common) < FEW else []
-    announce(findings)
-    return Link(
+    taken = ("drifted",) if without == "drifted" else without
+    if not isinstance(taken, tuple | list):
+        raise wrong_type(LinkingError, "without", without, tuple)
+    sources = {"new": new, **{f"through {k + 1}": source for k, source in enumerate(through)}, "old": old}
+    scales = [scale_of(name, source) for name, source in sources.items()]
+    steps = [step(a.items, b.items, method, without) for a, b in pairwise(scales)]
+    slopes, intercepts = np.array([[s.slope, s.intercept] for s in steps]).T
+    later = np.append(np.cumprod(slopes[:0:-1])[::-1], 1.0)  # what a shift after each step is on the old scale
+    A, B = float(np.prod(slopes)), float(later @ intercepts)
+    parameters, covariance = moved(scales[0].items, A, B), _covariance(scales, steps, later)
+    effect = np.concatenate([s.effect * a for s, a in zip(steps, later, strict=True)])
+    inputs = {"new": scales[0].digest, "old": scales[-1].digest}
+    inputs |= {"through": ", ".join(s.digest for s in scales[1:-1])} if through else {}
+    percent = expected_scores(scales[-1].items, parameters.mean + np.append(effect, 0.0)).sum(axis=0)
+    percent *= 100 / (scales[-1].items.n_categories - 1).sum()
+    out = Link(
         method=type(method).__name__,
-        items=tuple(common),
+        items=tuple(i for s in steps for i in s.items),
+        step=np.repeat(np.arange(len(steps)), [len(s.items) for s in steps]),
         slope=A,
         intercept=B,
-        covariance=_covariance(method, first, second, errors, np.array([A, B])),
-        drift=drift,
-        robust_z=z,
+        covariance=covariance,
+        constants=np.stack([slopes, intercepts], axis=1),
+        **{name: np.concatenate([getattr(s, name) for s in steps]) for name in ("used", "drift", "robust_z")},
         effect=effect,
-        parameters=moved(known[0], A, B),
-        findings=tuple(findings),
-        provenance=provenance(
-            "link", {"new": new.digest, "old": old.digest}, {"method": type(method).__name__, "without": ", ".join(without) or "none"}
-        ),
+        effect_percent=percent[:-1] - percent[-1],
+        parameters=parameters,
+        findings=(),
+        provenance=provenance("link", inputs, {"method": type(method).__name__, "without": ", ".join(taken) or "none"}),
     )
+    findings = _findings(out, [i for s in steps for i, far in zip(s.items, s.moved, strict=True) if far], without)
+    announce(findings)
+    return replace(out, findings=findings)
 
 
-def _errors(source: ItemBank | Calibration, known: ItemParameters, rows: Ints) -> _Errors:
-    """Return the errors of the parameters of some items: those of a calibration together, else each item's own."""
-    if isinstance(source, Calibration) and not source.table.shared.any() and not np.isnan(source.covariance).any():
-        own = np.flatnonzero(source.table.of_items & np.isin(source.table.item, rows))
-        covariance = source.table.in_kernel_form(source.covariance)[np.ix_(own, own)]
-        place = {int(row): k for k, row in enumerate(rows)}
-        return _Errors(covariance, np.array([place[i] for i in source.table.item[own].tolist()]), source.table.column[own])
-    each = np.nan_to_num(known.covariance[rows])
-    item, column = (x.ravel() for x in np.indices(each.shape[:2]))
-    return _Errors(block_diag(*each), item, column)
-
-
-def _covariance(method: LinkMethod, first: ItemParameters, second: ItemParameters, errors: Sequence[_Errors], at: Floats) -> Floats:
-    """Return the covariance (2, 2) of A and B by the delta method."""
-    out = np.zeros((2, 2))
-    for which, (covariance, item, column) in enumerate(errors):
-        gradient = np.zeros((2, len(item)))
-        for n, size in enumerate(STEP * np.sqrt(np.diag(covariance))):
-            if size > 0:
-                pair = [first, second]
-                pair[which] = _shifted(pair[which], int(item[n]), int(column[n]), float(size))
-                gradient[:, n] = (np.array(method.constants(*pair)) - at) / size
-        out += gradient @ covariance @ gradient.T
+def _covariance(scales: Sequence[Scale], steps: Sequence[Step], later: Floats) -> Floats:
+    """Return the covariance (2, 2) of the constants of a chain; a scale in the middle enters the steps on both of its sides."""
+    out, before, gradients = np.zeros((2, 2)), np.array([1.0, 0.0]), [np.zeros((2, *s.items.beta.shape)) for s in scales]
+    for k, (s, a) in enumerate(zip(steps, later, strict=True)):
+        change = a * np.array([[before[0], 0.0], [before[1], 1.0]])  # ∂(A, B) of the chain by those of the step
+        for side in (0, 1):
+            gradients[k + side][:, s.rows[side]] += np.tensordot(change, s.gradients[side], 1)
+        before = np.array([s.slope * before[0], s.slope * before[1] + s.intercept])
+    for scale, gradient in zip(scales, gradients, strict=True):
+        out += scale.errors.variance(gradient)
     return out
 
 
-def _shifted(of: ItemParameters, item: int, column: int, by: float) -> ItemParameters:
-    """Return parameters of which one, a column of (a, e_1 …, shape), is moved."""
-    slopes, intercepts, extras = of.slopes.copy(), of.intercepts.copy(), of.extras.copy()
-    K = intercepts.shape[1]
-    table, at = (slopes, column) if column < 1 else (intercepts, column) if column < K else (extras, column - K)
-    table[item, at] += by
-    return replace(of, slopes=slopes, intercepts=intercepts, extras=extras)
+def _findings(out: Link, far: Sequence[str], without: Without) -> tuple[Finding, ...]:
+    """Return which items moved or were taken out, which carry the link more than its error allows, and whether they are few."""
+    least = int(np.bincount(out.step[out.used]).min())
+    gone = [i for i, used in zip(out.items, out.used, strict=True) if not used]
+    heavy = [out.items[k] for k in np.flatnonzero(out.used & (np.abs(out.effect) > out.error))]
+    return (
+        *Template("linking.drift").about(far),
+        *(Template("linking.removed").about(gone) if without == "drifted" else ()),
+        *Template("linking.influential").about(i for i in heavy if i not in far),
+        *([Template("linking.few").of(items=least)] if least < FEW else []),
+    )

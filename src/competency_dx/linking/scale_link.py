@@ -3,51 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, value
+from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.models import ItemParameters
 from competency_dx.provenance import Provenance
 from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Ids, held_to
+from competency_dx.schemas import held_to
 
 
 @value
 class Link(Result):
-    """θ on the old scale = `slope` θ on the new one + `intercept`, from I common items.
+    """θ on the old scale = `slope` θ on the new one + `intercept`, from common items, I in all S steps of a chain together.
 
     Attributes
     ----------
+    step, used : ndarray, shape (I,)
+        Which step of the chain an item is common to, from 0, and whether it is linked by.
     covariance : ndarray, shape (2, 2)
         Of slope and intercept.
+    constants : ndarray, shape (S, 2)
+        Slope and intercept of each step.
     drift, robust_z : ndarray, shape (I,)
-        Mean difficulty in the old calibration less the linked one of the new, and how far off it is: less the median, over 1.4826
-        times the median absolute deviation.
-    effect : ndarray, shape (I,)
-        By how much the linked mean of the new population would change without the item, in θ of the old scale.
+        Mean difficulty on the older side of the step less the linked one of the newer, and how far off it is: less the median,
+        over 1.4826 times the median absolute deviation of those used.
+    effect, effect_percent : ndarray, shape (I,)
+        Linked mean of the new population without the item less that with it, in θ of the old scale, and what this is in expected
+        percent of the points of the old form; NaN where two items are left.
     parameters : ItemParameters
         All items of the new calibration on the old scale.
     """
 
     kind: ClassVar[str] = "link"
+    schema_version: ClassVar[int] = 2
+    earlier_versions: ClassVar[tuple[int, ...]] = (1,)  # without chains
     pictures: ClassVar[tuple[str, ...]] = ("drift",)
 
     method: str
-    items: Ids
+    items: tuple[str, ...]
     slope: float
     intercept: float
     covariance: Annotated[Floats, held_to(2, 2)]
+    constants: Annotated[Floats, held_to("S", 2)]
+    step: Annotated[Ints, held_to("items", minimum=0)]
+    used: Annotated[Bools, held_to("items")]
     drift: Annotated[Floats, held_to("items")]
     robust_z: Annotated[Floats, held_to("items")]
     effect: Annotated[Floats, held_to("items")]
+    effect_percent: Annotated[Floats, held_to("items")]
     parameters: ItemParameters
     findings: tuple[Finding, ...]
     provenance: Provenance
+
+    @classmethod
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
+        items = len(document.get("items", ())) if version == 1 else 0
+        one = {"constants": [[document.get("slope"), document.get("intercept")]], "step": [0] * items, "used": [True] * items}
+        return document | (one | {"effect_percent": [None] * items} if version == 1 else {})
 
     @property
     def error(self) -> float:
@@ -61,17 +78,20 @@ class Link(Result):
         return self.slope * np.asarray(new, dtype=np.float64) + self.intercept
 
     def to_frame(self) -> DataFrame:
-        """Return one row per common item: item, drift, robust_z, effect."""
-        return frame(item=self.items, drift=self.drift, robust_z=self.robust_z, effect=self.effect)
+        """Return one row per common item and step: item, step, used, drift, robust_z, effect, effect_percent."""
+        columns = ("step", "used", "drift", "robust_z", "effect", "effect_percent")
+        return frame(item=self.items, **{name: getattr(self, name) for name in columns})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the constants with their errors, and the item that moved most."""
         say, se = result_words("linking", language), np.sqrt(np.diag(self.covariance))
-        k = int(np.argmax(np.abs(self.robust_z)))
+        k, gone = int(np.argmax(np.abs(self.robust_z) * self.used)), np.array(self.items, dtype=object)[~self.used]
         return [
-            say("head", items=len(self.items), method=self.method),
+            say("head", items=int(self.used.sum()), method=self.method)
+            + (say("chain", scales=len(self.constants) + 1) if len(self.constants) > 1 else ""),
             say("constants", slope=self.slope, se_slope=se[0], intercept=self.intercept, se_intercept=se[1], error=self.error),
-            say("largest", item=self.items[k], drift=float(self.drift[k]), z=float(self.robust_z[k])),
+            say("largest", item=self.items[k], drift=float(self.drift[k]), z=float(self.robust_z[k]), effect=float(self.effect[k])),
+            *([say("without", items=tuple(gone))] if len(gone) else []),
             *worth_a_line(self.findings, language=language),
         ]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints, everywhere
+from competency_dx.engine import ItemErrors
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.blocks import map_blocks
@@ -30,7 +31,7 @@ from competency_dx.persons import (
 )
 from competency_dx.provenance import digest_arrays, digest_text
 from competency_dx.scoring.point_scores import point_estimates, reach_of
-from competency_dx.scoring.shared_errors import Shared, shared_covariance
+from competency_dx.scoring.shared_errors import shared_covariance
 
 NO_RESPONSES = 3
 EDGE = 1e-6
@@ -48,7 +49,7 @@ class Estimates(NamedTuple):
 
 
 def estimates(
-    matched: Matched, known: ItemParameters, method: Method, shared: Shared | None = None
+    matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None = None
 ) -> tuple[Estimates, tuple[Finding, ...]]:
     """Return the estimates of all persons, with what is to be said of them; `shared` are errors that items have in common."""
     if method.item_uncertainty == "all" and np.isnan(known.covariance).any():
@@ -83,7 +84,7 @@ class _Values(NamedTuple):
     reach: float | None = None
 
 
-def _values(matched: Matched, known: ItemParameters, method: Method, shared: Shared | None) -> tuple[_Values, tuple[Finding, ...]]:
+def _values(matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None) -> tuple[_Values, tuple[Finding, ...]]:
     """Return the estimates of a method."""
     D, name = len(known.dimensions), type(method).__name__
     if isinstance(method, EAP):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, blocks
+from competency_dx.engine import ItemErrors
 from competency_dx.kernels import families
 from competency_dx.models import ItemParameters
 from competency_dx.persons import ExactPosterior, MarginalDensity, Matched, Posterior, filled_table
@@ -28,26 +29,14 @@ DRAWS = 256
 KEPT = 8
 
 
-class Shared(NamedTuple):
-    """Covariance of parameters of different items (N, N) in the kernels' metric, item and column of each parameter (N,)."""
-
-    covariance: Floats
-    item: Ints
-    column: Ints
-
-
 @lru_cache(maxsize=KEPT)
-def shared_errors(calibration: Calibration) -> Shared | None:
-    """Return what the items' errors share; None where parameters of several items are one, or nothing is estimated."""
-    table = calibration.table
-    own = np.flatnonzero(table.of_items)
-    if not len(own) or table.shared.any() or np.isnan(calibration.covariance).any():
-        return None
-    kernel, item = table.in_kernel_form(calibration.covariance)[np.ix_(own, own)], table.item[own]
-    return Shared(np.where(item[:, None] == item, 0.0, kernel), item, table.column[own])
+def shared_errors(calibration: Calibration) -> ItemErrors | None:
+    """Return what the errors of different items share, those of one item being 0; None where `ItemErrors` says nothing."""
+    found = calibration.table.item_errors(calibration.covariance)
+    return found and found._replace(covariance=np.where(found.item[:, None] == found.item, 0.0, found.covariance))
 
 
-def shared_covariance(posterior: Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: Shared) -> Floats:
+def shared_covariance(posterior: Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: ItemErrors) -> Floats:
     """Return what errors shared by items add to the posterior covariances (P, D, D) of the persons."""
     P, D, N = len(matched.codes), len(known.dimensions), len(shared.item)
     out = np.empty((P, D, D))
@@ -76,7 +65,7 @@ def shared_covariance(posterior: Posterior, covariance: Floats, matched: Matched
 Add = Callable[[slice, Floats], None]
 
 
-def _slopes(known: ItemParameters, theta: Floats, shared: Shared) -> Floats:
+def _slopes(known: ItemParameters, theta: Floats, shared: ItemErrors) -> Floats:
     """Return ∂ log P / ∂ξ_f (K, Q, N) along the competency of the item, at its points (Q,)."""
     single, D = known.single() if len(known.dimensions) > 1 else known, len(known.dimensions)
     sharp = families.log_probabilities(single.groups, single.beta, theta, single.allowed)
@@ -85,7 +74,7 @@ def _slopes(known: ItemParameters, theta: Floats, shared: Shared) -> Floats:
     return np.ascontiguousarray(by_beta[shared.item, column].transpose(1, 2, 0))
 
 
-def _gradients(theta: Floats, weight: Floats, slopes: Floats, matched: Matched, shared: Shared, block: slice) -> Floats:
+def _gradients(theta: Floats, weight: Floats, slopes: Floats, matched: Matched, shared: ItemErrors, block: slice) -> Floats:
     """Return Cov(θ, ∂ log P / ∂ξ_f | x) (p, N) for weights (p, Q) up to a factor, filled up beyond the block."""
     weight = weight / weight.sum(axis=1)[:, None]
     weight *= theta - (weight @ theta)[:, None]
@@ -96,15 +85,17 @@ def _gradients(theta: Floats, weight: Floats, slopes: Floats, matched: Matched, 
     return g
 
 
-def _by_marginals(posterior: Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: Shared, add: Add) -> None:
+def _by_marginals(
+    posterior: Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: ItemErrors, add: Add
+) -> None:
     """Add by the marginals of propagation, where E[θ_d | θ_e] is linear: Cov(θ_d, s(θ_e)) = V_de / V_ee Cov(θ_e, s(θ_e))."""
     dimension = known.dimension_index[shared.item]
     g = np.empty((len(covariance), len(dimension)))
     for e in range(len(known.dimensions)):
         at = np.flatnonzero(dimension == e)
-        part = Shared(shared.covariance, shared.item[at], shared.column[at])
+        part = shared._replace(item=shared.item[at], column=shared.column[at])
 
-        def one(block: slice, marginal: MarginalDensity, at: Ints = at, part: Shared = part) -> None:
+        def one(block: slice, marginal: MarginalDensity, at: Ints = at, part: ItemErrors = part) -> None:
             theta = marginal.theta[0]
             slopes, density = _slopes(known, theta, part), np.exp(marginal.log_density)
             for cut in blocks(len(density), BLOCK):
@@ -119,7 +110,7 @@ def _by_marginals(posterior: Posterior, covariance: Floats, matched: Matched, kn
         add(block, filled_table(share * g[block, None], BLOCK))
 
 
-def _by_draws(posterior: Posterior, matched: Matched, known: ItemParameters, shared: Shared, add: Add) -> None:
+def _by_draws(posterior: Posterior, matched: Matched, known: ItemParameters, shared: ItemErrors, add: Add) -> None:
     """Add by draws of the posterior, where items measure several competencies."""
     draws, N = posterior.draws(DRAWS), len(shared.item)
     for block in blocks(len(draws), SOME):
