@@ -11,14 +11,16 @@ import typer
 from competency_dx.cli import arguments
 from competency_dx.cli.arguments import Language, LanguageOption, MethodName, ModelName, declared
 from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result
-from competency_dx.cli.terminal import Terminal, heard
-from competency_dx.errors import BankError, CommandError
+from competency_dx.cli.terminal import Terminal, heard, table_lines
+from competency_dx.display import code_word, column_title, decimal
+from competency_dx.errors import BankError, CommandError, DocumentError
 from competency_dx.provenance import library_version
 from competency_dx.storage import write_whole
 
 if TYPE_CHECKING:
     from competency_dx.bank import BankRegistry
     from competency_dx.responses import Layout, Omissions
+    from competency_dx.result import DataFrame
 
 REFUSED = 1  # exit code
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
@@ -294,3 +296,35 @@ def to_xlsx(bank: Bank, file: NewBook, *, language: LanguageOption = RU) -> None
     from competency_dx.bank import load_bank, save_bank_workbook
 
     Terminal(language=language.code).result(save_bank_workbook(load_bank(bank), file, language=language.code))
+
+
+@bank_app.command(short_help="What changed between two versions")
+def diff(bank: Bank, other: Annotated[str, declared("other_version")], *, language: LanguageOption = RU) -> None:
+    """List what changed between two versions of a bank: content, keys, competencies and parameters apart."""
+    from competency_dx.bank import ledger_of, load_bank
+
+    _table(ledger_of(load_bank(other)).changes(ledger_of(load_bank(bank))), Terminal(language=language.code))
+
+
+@bank_app.command(short_help="Whose conclusions would change")
+def impact(
+    profiles: Annotated[Path, declared("profiles")], bank: Annotated[str, declared("other_version")], *, language: LanguageOption = RU
+) -> None:
+    """List whose conclusions another version of the bank would change, from the answers that profiles.json keeps."""
+    from competency_dx.bank import load_bank
+    from competency_dx.competencies import DeficitProfiles, bank_impact
+
+    terminal, found = Terminal(language=language.code), read_result(profiles)
+    if not isinstance(found, DeficitProfiles):
+        raise DocumentError("result.kind", found=found.kind, kind=DeficitProfiles.kind)
+    _table(heard(terminal, lambda: bank_impact(found, load_bank(bank)), known=found.findings), terminal)
+
+
+def _table(rows: "DataFrame", terminal: Terminal) -> None:
+    """Print a table, its numbers with two decimal places, or that there is nothing to print."""
+    language = terminal.language
+    for name in rows.columns:
+        code = name.removesuffix("_after")
+        rows[name] = [decimal(x, 2, language) if isinstance(x, float) else code_word(code, str(x), language) for x in rows[name]]
+    heads = [column_title(name, language) for name in rows.columns]
+    print("\n".join(table_lines(heads, rows.to_numpy().tolist(), len(heads))) if len(rows) else terminal.words("nothing_changed"))

@@ -21,6 +21,7 @@ from competency_dx.competencies.conclusion import (
     Misconception,
     State,
 )
+from competency_dx.competencies.impact import bank_impact
 from competency_dx.competencies.person_profile import Profile
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.plan import plan as plan_of
@@ -58,6 +59,7 @@ __all__ = [
     "Profile",
     "Standards",
     "State",
+    "bank_impact",
     "certify",
     "diagnose",
     "diagnose_file",
