@@ -75,7 +75,7 @@ def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYT
     app = FastAPI(title="competency_dx", version=library_version())
     work = Operations(registry=None if registry is None else Path(registry))
     for path, endpoint in _endpoints(work, most_bytes).items():
-        sent = {"methods": ["POST"], "openapi_extra": body()} if path in ANSWERING else {"methods": ["GET"]}
+        sent: dict[str, Any] = {"methods": ["POST"], "openapi_extra": SENT} if path in ANSWERING else {"methods": ["GET"]}
         app.add_api_route(path, endpoint, responses=replies(path), **sent)
     _refuse_in_problems(app)
     vars(app)["openapi"] = lambda: described(FastAPI.openapi(app))
@@ -178,15 +178,14 @@ REPLIES: dict[str, Any] = {
 }
 
 
+SENT = {"requestBody": {"required": True, "content": {JSON: {"schema": _of("answers-1"), "example": EXAMPLE}}}}
+"""A document of answers is sent."""
+
+
 def replies(path: str) -> dict[int | str, dict[str, Any]]:
     """Return what a path replies, and that every fault is a problem document."""
     fault = {"description": "ProblemDocument", "content": {"application/problem+json": {"schema": _of("ProblemDocument")}}}
     return {200: {"content": {JSON: {"schema": REPLIES[path]}}}, "4XX": fault, "5XX": fault}
-
-
-def body() -> dict[str, Any]:
-    """Return that a document of answers is sent."""
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": _of("answers-1"), "example": EXAMPLE}}}}
 
 
 def described(document: dict[str, Any]) -> dict[str, Any]:
