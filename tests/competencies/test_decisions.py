@@ -18,8 +18,7 @@ from scipy.special import expit
 import competency_dx as cdx
 from competency_dx.bank import ItemBank, Text
 from competency_dx.competencies import STATES
-from competency_dx.competencies.conclusion import NUMBERS, STATUSES
-from competency_dx.competencies.support import levels, roll_up, statuses
+from competency_dx.competencies.conclusion import NUMBERS, STATUSES, levels, roll_up, statuses
 from competency_dx.errors import CompetencyDxWarning, DiagnosisError
 from competency_dx.models import NormalPopulation
 

@@ -15,8 +15,7 @@ from scipy.sparse import block_diag, csr_array, eye_array
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.classification.problem import ClassEvaluation, ClassProblem, State
 from competency_dx.kernels.classes import attribute_distributions
-from competency_dx.kernels.classes.class_information import Louis, Point, louis
-from competency_dx.kernels.classes.item_classes import restrictions
+from competency_dx.kernels.classes.item_classes import Louis, Point, louis, restrictions
 from competency_dx.kernels.classes.least_distance import box, boxed_step, nearest, restricted_step
 
 TIGHT = 1e-7

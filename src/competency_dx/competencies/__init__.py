@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from competency_dx.competencies.answer_sites import OwnEvidence, own_evidence
 from competency_dx.competencies.api import diagnose, diagnosed
 from competency_dx.competencies.certification import OUTCOMES, CertificationRule, Decisions, certify
+from competency_dx.competencies.choices import R201, DeficitRule, Level, Standards
 from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import (
     STATES,
@@ -28,8 +29,6 @@ from competency_dx.competencies.plan import plan as plan_of
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.preposterior import LeafOutlook, leaf_outlook, outlook_of
 from competency_dx.competencies.profile import DeficitProfiles
-from competency_dx.competencies.rule import DeficitRule
-from competency_dx.competencies.standards import R201, Level, Standards
 
 if TYPE_CHECKING:
     from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.bank import ItemBank
+from competency_dx.competencies.choices import R201, DeficitRule, Standards
 from competency_dx.competencies.cohort_population import Cohort, cohort_populations
+from competency_dx.competencies.conclusion import REPORTED, levels, one_option, roll_up, statuses
 from competency_dx.competencies.findings import Diagnosed, remarks
 from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import UnitEstimates, estimates
@@ -19,9 +21,6 @@ from competency_dx.competencies.omission import joint_answers
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
-from competency_dx.competencies.rule import DeficitRule
-from competency_dx.competencies.standards import R201, Standards
-from competency_dx.competencies.support import REPORTED, levels, one_option, roll_up, statuses
 from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
@@ -99,7 +98,7 @@ def diagnosed(
     effortless = one_option(matched.data, np.flatnonzero([item in closed for item in matched.data.items]))
     n_items, status, state = _judged(at, matched, made, rule, effortless)
     level, level_probability = levels(at.below, state)
-    quality = form_quality(made.moments, matched.observed)
+    strength = rule.state_index(1 - at.below[:, :, -1], status == REPORTED)
     evident = matched.observed | ((rule.missing.omitted == "modelled") & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
     judged = Diagnosed(matched, reasons, made, at, state, status)
     found = remarks(judged, from_bank=stated is None, again=partial(_again, judged, rule, population))
@@ -114,17 +113,15 @@ def diagnosed(
         rule=rule,
         language=bank.header.language,
         state=state,
-        strength=rule.state_index(1 - at.below[:, :, -1], status == REPORTED),
+        strength=strength,
         level=level,
         level_probability=level_probability,
         p_deficit=at.below[:, :, 0],
         p_strength=1 - at.below[:, :, -1],
         n_items=n_items,
-        reliability=quality.separate,
-        prmse_total=quality.total,
-        prmse=quality.augmented,
-        reported_at=roll_up(status, units.parent),
         status=status,
+        reported_at=roll_up(status, units.parent),
+        **form_quality(made.moments, matched.observed)._asdict(),
         points=matched.codes,
         reasons=np.where(evident, reasons, np.uint8(Reason.NOT_ADMINISTERED)),
         grid=made.theta,
@@ -159,14 +156,13 @@ def _again(d: Diagnosed, rule: DeficitRule, population: object, some: Ints, trea
 
 def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule) -> Provenance:
     thresholds = f"confirmed {rule.confirmed:g}, likely {rule.likely:g}, indeterminate {rule.indeterminate:g}"
-    units = made.units
     settings = {
         "standards": f"{made.standards.id}, cuts {', '.join(f'{c:g}' for c in made.standards.cuts)}, "
         f"boundaries {', '.join(made.standards.boundaries)}",
         "rule": f"{thresholds}; items {rule.min_items}, share of the own answers {rule.own_share:g}, coverage {rule.coverage:g}, "
         f"false share {rule.false_share or 'not bounded'}, misfit {rule.misfit:g}, interval {rule.interval:g}",
         "missing": rule.missing.describe("en"),
-        "method": f"joint posterior of {len(units.leaves)} competencies by expectation propagation, {len(made.theta)} points, "
+        "method": f"joint posterior of {len(made.units.leaves)} competencies by expectation propagation, {len(made.theta)} points, "
         f"{len(made.populations.covariances)} populations, provisional item parameters integrated out",
     }
     keys = matched.data.provenance.inputs.get("keys")

@@ -26,6 +26,7 @@ from competency_dx.schemas import Finite, Ids, held_to
 OUTCOMES = ("passed", "not_passed", "more_evidence")
 DRAWS, AT_ONCE = 512, 500
 UNFIT = ("misfit", "low_effort")
+FROM_PROFILES = ("percent", "percent_low", "percent_high")
 
 
 @value
@@ -114,11 +115,7 @@ class Decisions(Result):
             p_reached=np.repeat(self.p_reached, M),
             competency=list(self.minima) * P,
             minimum=[self.rule.minimum[code] for code in self.minima] * P,
-            percent=self.percent.ravel(),
-            percent_low=self.percent_low.ravel(),
-            percent_high=self.percent_high.ravel(),
-            p_each=self.p_each.ravel(),
-            n_items=self.n_items.ravel(),
+            **{name: getattr(self, name).ravel() for name in (*FROM_PROFILES, "p_each", "n_items")},
             status=np.array(STATUSES, dtype=object)[self.status].ravel(),
         )
 
@@ -126,15 +123,11 @@ class Decisions(Result):
         """Return the numbers of outcomes, how right they are, and the error at each minimum."""
         say = result_words("competencies", language)
         counts = {name: int((self.outcome == k).sum()) for k, name in enumerate(OUTCOMES)}
-        rows = zip(self.minima, self.titles, self.se_at_minimum, strict=True)
-        return [
-            say("decisions", persons=len(self), **counts),
-            say("decided", accuracy=100 * self.accuracy, consistency=100 * self.consistency),
-            *(
-                say("at_minimum", code=code, title=title.text(language), least=self.rule.minimum[code], se=float(se))
-                for code, title, se in list(rows)[:9]
-            ),
-        ]
+        rows = zip(self.minima, self.titles, self.rule.minimum.values(), self.se_at_minimum, strict=True)
+        lines = [say("decisions", persons=len(self), **counts)]
+        lines.append(say("decided", accuracy=100 * self.accuracy, consistency=100 * self.consistency))
+        each = (say("at_minimum", code=code, title=title.text(language), least=x, se=float(se)) for code, title, x, se in rows)
+        return [*lines, *each][:11]
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the number of persons by P(all minima reached), in tenths."""
@@ -173,8 +166,7 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     at = [profiles.index(code) for code in rule.minimum]
     with one_blas_thread():
         p_all, p_each, sd = _reached(profiles, at, np.array([*rule.minimum.values()]))
-    status = profiles.status[:, at]
-    unfit = np.isin(status, [STATUSES.index(s) for s in UNFIT]).any(axis=1) | (profiles.n_items[:, at] == 0).any(axis=1)
+    unfit = np.isin(profiles.status[:, at], [STATUSES.index(s) for s in UNFIT]).any(axis=1) | (profiles.n_items[:, at] == 0).any(axis=1)
     outcome = np.where(unfit | ((p_all < rule.certain) & (p_all > 1 - rule.certain)), 2, np.where(p_all >= rule.certain, 0, 1))
     decided, p_right = outcome < 2, np.maximum(p_all, 1 - p_all)
     near = max(len(profiles) // 10, 1)
@@ -183,33 +175,24 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     findings += [Template("competencies.judged_items").of()] if any(i.status == "provisional" for i in profiles.items) else []
     announce(findings)
     chosen = [profiles.competencies[c] for c in at]
+    inputs = {**profiles.provenance.inputs, "profiles": digest_arrays(profiles.theta, profiles.se, profiles.own_share)}
+    minima = ", ".join(f"{code} {least:g}" for code, least in rule.minimum.items())
+    settings = {"minima": minima, "certain": f"{rule.certain:g}", "purpose": rule.purpose}
     return Decisions(
         persons=profiles.persons,
         rule=rule,
         minima=tuple(c.code for c in chosen),
         titles=tuple(c.title for c in chosen),
         outcome=outcome.astype(np.int8),
-        status=status,
         p_reached=p_all,
         p_each=p_each,
-        percent=profiles.percent[:, at],
-        percent_low=profiles.percent_low[:, at],
-        percent_high=profiles.percent_high[:, at],
-        n_items=profiles.n_items[:, at],
+        **{name: getattr(profiles, name)[:, at] for name in (*FROM_PROFILES, "n_items", "status")},
         se_at_minimum=np.array([sd[rows, k].mean() for k, rows in enumerate(nearest)]),
         accuracy=float(p_right[decided].mean()) if decided.any() else np.nan,
         consistency=float((p_all**2 + (1 - p_all) ** 2).mean()),
         confusion=np.array([[p_all[outcome == k].sum(), (1 - p_all[outcome == k]).sum()] for k in range(3)]),
         findings=tuple(findings),
-        provenance=provenance(
-            "certify",
-            {**profiles.provenance.inputs, "profiles": digest_arrays(profiles.theta, profiles.se, profiles.own_share)},
-            {
-                "minima": ", ".join(f"{code} {least:g}" for code, least in rule.minimum.items()),
-                "certain": f"{rule.certain:g}",
-                "purpose": rule.purpose,
-            },
-        ),
+        provenance=provenance("certify", inputs, settings),
     )
 
 

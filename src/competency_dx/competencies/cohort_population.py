@@ -98,14 +98,9 @@ def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> Lea
         inverse = np.linalg.inv(covariance)
         to_mean = inverse @ out.moments.cross[0, 0]
         to_covariance = 0.5 * inverse @ (out.moments.scatter[0] - len(some) * covariance) @ inverse
-        gradient = np.concatenate(
-            [
-                [fit.group[:, 0] @ to_mean],
-                to_mean,
-                2 * (to_covariance * covariance).sum(axis=1) @ fit.group,
-                (slopes * to_covariance).sum(axis=(1, 2)),
-            ]
-        )
+        to_sd = 2 * (to_covariance * covariance).sum(axis=1) @ fit.group
+        to_correlation = (slopes * to_covariance).sum(axis=(1, 2))
+        gradient = np.concatenate([[fit.group[:, 0] @ to_mean], to_mean, to_sd, to_correlation])
         penalty = x / fit.prior_sd
         return -(out.log_likelihood - 0.5 * float(penalty @ penalty)), -(gradient - penalty / fit.prior_sd)
 
@@ -160,10 +155,6 @@ def _with_uncertainty(leaves: tuple[str, ...], fit: _Fit, x: Floats, covariance:
     points, weights = cubature(len(root), 0)
     moved = [fit.at(np.concatenate([x[: D + 1], x[D + 1 :] + root @ point])) for point in points]
     mean, central, _ = fit.at(x)
-    return LeafPopulations(
-        leaves=leaves,
-        mean=mean,
-        covariances=np.stack([one[1] + of_means for one in moved]),
-        log_weight=np.log(weights),
-        central=central + of_means,
-    )
+    covariances, log_weight = np.stack([one[1] + of_means for one in moved]), np.log(weights)
+    of_leaves = {"mean": mean, "covariances": covariances, "central": central + of_means}
+    return LeafPopulations(leaves=leaves, log_weight=log_weight, **of_leaves)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.api import DEFAULT_RULE, DEFAULT_STANDARDS, diagnose
+from competency_dx.competencies.choices import DeficitRule, Standards
 from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import STATES, deficits_chart, state_lines
+from competency_dx.competencies.plan import plan
 from competency_dx.competencies.population import Stated
-from competency_dx.competencies.rule import DeficitRule
-from competency_dx.competencies.standards import Standards
 from competency_dx.display import Chart, result_words
 from competency_dx.documents import encode_fields
 from competency_dx.errors import DiagnosisError
@@ -28,11 +28,10 @@ from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses
 from competency_dx.result import MAX_LINES, DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, Probability, held_to
-from competency_dx.scoring import answer_blocks, complete_file, pyarrow_for
+from competency_dx.scoring import answer_blocks, complete_file, parquet_writer
 
 BLOCK = 10_000
 AHEAD = 4  # blocks under way at a time on an executor
-TEXTS = ("person", "competency", "title", "state", "level", "reported_at", "status", "leans_on")
 
 
 @value
@@ -98,19 +97,6 @@ class FileProfiles(Result):
         return deficits_chart(self.competencies, 100 * self.states[:, :2].sum(axis=1) / self.persons, language)
 
 
-class _Block(NamedTuple):
-    """What a block of persons leaves: rows to write, as a table or as lines of JSON, and what is counted."""
-
-    rows: DataFrame | str
-    persons: int
-    competencies: tuple[str, ...]
-    states: Ints
-    percent: Floats
-    confirmed: Floats
-    findings: tuple[Finding, ...]
-    digest: str
-
-
 def diagnose_file(
     source: str | Path,
     target: str | Path,
@@ -150,26 +136,42 @@ def diagnose_file(
         raise DiagnosisError("competencies.cohort_of_a_stream")
     as_lines = Path(target).suffix.lower() == ".jsonl"
     one = partial(_diagnosed, bank=bank, standards=standards, rule=rule, population=population, as_lines=as_lines)
-    blocks = answer_blocks(Path(source), bank, BLOCK, Layout())
-    with complete_file(Path(source), Path(target)) as unfinished:
-        counted, made = _write(unfinished, _mapped(one, blocks, executor))
-    return FileProfiles(target=str(target), provenance=made, **counted)
+    digests, findings, sums = list[str](), dict[str, Finding](), list[Any]([0, 0, 0, 0])
+    with complete_file(Path(source), Path(target)) as unfinished, ExitStack() as stack:
+        for rows, counted, found, made in _mapped(one, answer_blocks(Path(source), bank, BLOCK, Layout()), executor):
+            if not digests:
+                lines = stack.enter_context(unfinished.open("w", encoding="utf-8", newline="\n")) if as_lines else None
+                write = lines.write if lines else stack.enter_context(parquet_writer(unfinished, rows.columns))
+            write(rows)
+            sums = [x + y for x, y in zip(sums, counted, strict=True)]
+            digests.append(made.inputs["responses"])
+            findings = {f.code: f for f in found} | findings
+    persons, states, percent, (n, false) = sums
+    return FileProfiles(
+        target=str(target),
+        persons=persons,
+        blocks=len(digests),
+        competencies=tuple(c.code for c in plan(bank, standards, population).units.competencies),
+        states=states,
+        percent_mean=percent / persons,
+        expected_false_share=float(false / n) if n else float("nan"),
+        findings=tuple(findings.values()),
+        provenance=provenance("diagnose_file", {**made.inputs, "responses": digest_document(digests)}, dict(made.settings)),
+    )
 
 
-def _diagnosed(
-    data: Responses, *, bank: ItemBank, standards: Standards, rule: DeficitRule, population: Stated, as_lines: bool
-) -> tuple[_Block, Provenance]:
-    profiles = diagnose(data, bank, standards=standards, rule=rule, population=population)
-    return _Block(
-        rows="".join(f"{profile.to_json()}\n" for profile in profiles) if as_lines else profiles.to_frame(),
-        persons=len(profiles),
-        competencies=tuple(c.code for c in profiles.competencies),
-        states=(profiles.state[:, :, None] == np.arange(len(STATES))).sum(axis=0),
-        percent=profiles.percent.sum(axis=0),
-        confirmed=np.array([(profiles.state == 0).sum(), (1 - profiles.p_deficit)[profiles.state == 0].sum()]),
-        findings=profiles.findings,
-        digest=profiles.provenance.inputs["responses"],
-    ), profiles.provenance
+def _diagnosed(data: Responses, *, as_lines: bool, **choices: Any) -> tuple[Any, ...]:  # noqa: ANN401 - those of `diagnose`
+    """Return of a block of persons the rows to write, what adds up over blocks, findings and provenance."""
+    profiles = diagnose(data, **choices)
+    confirmed = profiles.state == 0
+    sums = (
+        len(profiles),
+        (profiles.state[:, :, None] == np.arange(len(STATES))).sum(axis=0),
+        profiles.percent.sum(axis=0),
+        np.array([confirmed.sum(), (1 - profiles.p_deficit)[confirmed].sum()]),
+    )
+    rows = "".join(f"{profile.to_json()}\n" for profile in profiles) if as_lines else profiles.to_frame()
+    return rows, sums, profiles.findings, profiles.provenance
 
 
 def _mapped(function: Any, blocks: Iterator[Any], executor: Executor | None) -> Iterator[Any]:  # noqa: ANN401 - as given
@@ -184,43 +186,3 @@ def _mapped(function: Any, blocks: Iterator[Any], executor: Executor | None) -> 
             yield under_way.popleft().result()
     while under_way:
         yield under_way.popleft().result()
-
-
-def _write(target: Path, blocks: Iterator[tuple[_Block, Provenance]]) -> tuple[dict[str, Any], Provenance]:
-    """Write the conclusions block by block; return the fields of the result and the provenance."""
-    digests: list[str] = []
-    findings: dict[str, Finding] = {}
-    sums: list[Any] = [0, 0, 0, 0]
-    with ExitStack() as stack:
-        for part, made in blocks:
-            if not digests:
-                write, first = stack.enter_context(_writer(target, part.rows)), (part, made)
-            write(part.rows)
-            sums = [x + y for x, y in zip(sums, (part.persons, part.states, part.percent, part.confirmed), strict=True)]
-            digests.append(part.digest)
-            findings = {f.code: f for f in part.findings} | findings
-    (persons, states, percent, (n, false)), (part, made) = sums, first
-    inputs = {**made.inputs, "responses": digest_document(digests)}
-    return {
-        "persons": persons,
-        "blocks": len(digests),
-        "competencies": part.competencies,
-        "states": states,
-        "percent_mean": percent / persons,
-        "expected_false_share": float(false / n) if n else float("nan"),
-        "findings": tuple(findings.values()),
-    }, provenance("diagnose_file", inputs, dict(made.settings))
-
-
-@contextmanager
-def _writer(target: Path, rows: DataFrame | str) -> Iterator[Callable[[Any], object]]:
-    """Hand out what writes blocks like this one to a file."""
-    if isinstance(rows, str):
-        with target.open("w", encoding="utf-8", newline="\n") as lines:
-            yield lines.write
-        return
-    pa, parquet = pyarrow_for(target.name)
-    kinds = {name: pa.string() for name in TEXTS} | {"n_items": pa.int64()}
-    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in rows.columns])
-    with parquet.ParquetWriter(target, schema) as file:
-        yield lambda frame: file.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))

@@ -41,9 +41,9 @@ class ItemMoments:
 class FormQuality(NamedTuple):
     """PRMSE (P, C) of the separate, the total and the augmented score as predictors of a unit's percent."""
 
-    separate: Floats
-    total: Floats
-    augmented: Floats
+    reliability: Floats
+    prmse_total: Floats
+    prmse: Floats
 
 
 def item_moments(theta: Floats, log_prob: Floats, score: Floats, units: Units, population: tuple[Floats, Floats]) -> ItemMoments:
@@ -66,15 +66,8 @@ def item_moments(theta: Floats, log_prob: Floats, score: Floats, units: Units, p
     targets = np.einsum("ci,id,ir->cdr", units.reference.astype(float), on_leaf, coefficients)
     across = np.einsum("ckr,rkl->clr", targets, powers)
     error = np.einsum("iq,iq->i", spread, weight[units.leaf])
-    return ItemMoments(
-        coefficients=coefficients,
-        error=error,
-        on_leaf=on_leaf,
-        powers=powers,
-        across=across,
-        spread=np.sqrt((across * targets).sum(axis=(1, 2))),
-        below=units.below,
-    )
+    of_items, spread = {"coefficients": coefficients, "error": error, "on_leaf": on_leaf}, np.sqrt((across * targets).sum(axis=(1, 2)))
+    return ItemMoments(**of_items, powers=powers, across=across, spread=spread, below=units.below)
 
 
 def form_quality(moments: ItemMoments, observed: Bools) -> FormQuality:
@@ -125,10 +118,5 @@ def prmse(observed: Floats, shared: Floats, below: Bools) -> Floats:
     every = observed.sum(axis=(1, 2))[:, None]
     empty = np.einsum("nkk->nk", observed) <= 0  # no points, no covariance: any variance will do
     best = np.linalg.solve(observed + empty[:, :, None] * np.eye(D), shared.transpose(0, 2, 1)).transpose(0, 2, 1)
-    return np.stack(
-        [
-            (shared * part).sum(axis=2) ** 2 / within,
-            shared.sum(axis=2) ** 2 / every,
-            np.where(every > 0, (shared * best).sum(axis=2), np.nan),
-        ]
-    )
+    augmented = np.where(every > 0, (shared * best).sum(axis=2), np.nan)
+    return np.stack([(shared * part).sum(axis=2) ** 2 / within, shared.sum(axis=2) ** 2 / every, augmented])

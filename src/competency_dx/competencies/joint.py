@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv
 
 from competency_dx.arrays import Floats
+from competency_dx.competencies.choices import DeficitRule
 from competency_dx.competencies.omission import JointAnswers
 from competency_dx.competencies.percent import averaged, influence, misfit_moments, percent_at, quantiles
 from competency_dx.competencies.plan import Plan
-from competency_dx.competencies.rule import DeficitRule
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation import Settled, Sites
 from competency_dx.kernels.propagation.settled_persons import Mixture

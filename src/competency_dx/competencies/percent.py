@@ -77,16 +77,9 @@ def leaf_tables(
     by_weight = [inverse, inverse * more, inverse * (more**2 - wider), off[item, category], second[item], third[item]]
     columns = [np.ascontiguousarray(stacked(x).transpose(0, 2, 1)) for x in by_weight]
     loose = np.bincount(leaf, weights=(more != 0).any(axis=1) | (wider != 0).any(axis=1), minlength=D) > 0
-    return LeafTables(
-        answers,
-        of_leaf @ (scores[0] * scale),
-        of_leaf @ (scores[1] * scale**2),
-        (stacked(more), stacked(wider)) if loose.any() else None,
-        ~loose,
-        columns[0],
-        (columns[1], columns[2]) if loose.any() else None,
-        (columns[3], columns[4], columns[5]),
-    )
+    added, moved = ((stacked(more), stacked(wider)), (columns[1], columns[2])) if loose.any() else (None, None)
+    percent, variance = of_leaf @ (scores[0] * scale), of_leaf @ (scores[1] * scale**2)
+    return LeafTables(answers, percent, variance, added, ~loose, columns[0], moved, (columns[3], columns[4], columns[5]))
 
 
 def influence(tables: LeafTables, weight: Floats, below: tuple[Floats, Floats], z: Floats, sd: Floats) -> Floats:

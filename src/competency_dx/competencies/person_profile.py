@@ -31,6 +31,7 @@ from competency_dx.schemas import Count, Finite, Ids, NotNegative, Percent, Prob
 from competency_dx.wording import worded
 
 Standing = Literal["draft", "final", "amended", "withdrawn"]
+AS_THEY_ARE = ("person", "background", "language", "status", "standing", "issued", "supersedes")
 PERCENTS = ("percent", "percent_low", "percent_high")
 OF_THE_FORM = ("reliability", "prmse_total", "prmse")
 OF_THE_PERSON = tuple(name for name in NUMBERS if name not in OF_THE_FORM)
@@ -125,15 +126,10 @@ class Profile(JsonDocument):
     supersedes: str | None = None
 
     def __getitem__(self, code: str) -> Conclusion:
-        for conclusion in self.conclusions:
-            if conclusion.competency.code == code:
-                return conclusion
-        raise DiagnosisError(
-            "competencies.profile_no_competency",
-            person=self.person,
-            name=code,
-            conclusions=[c.competency.code for c in self.conclusions],
-        )
+        codes = [c.competency.code for c in self.conclusions]
+        if code not in codes:
+            raise DiagnosisError("competencies.profile_no_competency", person=self.person, name=code, conclusions=codes)
+        return self.conclusions[codes.index(code)]
 
     @property
     def deficits(self) -> tuple[Conclusion, ...]:
@@ -185,24 +181,12 @@ class Profile(JsonDocument):
         return PersonRecord
 
     def _document(self) -> dict[str, Any]:
-        return {
-            "person": self.person,
+        held = [(x.misconception.code, x.misconception.title.text(self.language), _short(x.probability)) for x in self.misconceptions]
+        return {name: getattr(self, name) for name in AS_THEY_ARE} | {
             "background": dict(self.background),
-            "language": self.language,
-            "status": self.status,
-            "standing": self.standing,
-            "issued": self.issued,
-            "supersedes": self.supersedes,
             "conclusions": dict(self._conclusions()),
             "reasons": {c.status: c.reason.text(self.language).split(SEE)[0] for c in self.conclusions if c.reason.ru},
-            "misconceptions": [
-                {
-                    "misconception": held.misconception.code,
-                    "title": held.misconception.title.text(self.language),
-                    "probability": _short(held.probability),
-                }
-                for held in self.misconceptions
-            ],
+            "misconceptions": [dict(zip(HeldRecord.__annotations__, row, strict=True)) for row in held],
             "ask_next": [fact.item for fact in self.ask_next],
             "findings": encode(self.findings),
             "provenance": encode(self.provenance),
@@ -215,24 +199,13 @@ class Profile(JsonDocument):
         for c in self.conclusions:
             unit, deeper = c.competency, below.get(c.competency.code, set())
             earned = {"points": sum(e.points for e in c.evidence), "most": sum(e.max_score for e in c.evidence)}
-            yield (
-                unit.code,
-                {
-                    "title": unit.title.text(self.language),
-                    "kind": unit.kind,
-                    "parent": unit.parent,
-                    "state": c.state,
-                    "strength": c.strength,
-                    "level": c.level or None,
-                    **{name: _short(getattr(c, name), 2 if name in PERCENTS else 4) for name in OF_THE_PERSON},
-                    "n_items": c.n_items,
-                    "leans_on": c.leans_on or None,
-                    "reported_at": c.reported_at or None,
-                    "status": c.status,
-                    "evidence": {e.item: _row(e) for e in c.evidence if e.item not in deeper},
-                    "evidence_text": worded(EVIDENCE[self.language], earned | {"n": len(c.evidence)}, self.language),
-                },
-            )
+            row: dict[str, Any] = {"title": unit.title.text(self.language), "kind": unit.kind, "parent": unit.parent}
+            row |= {name: getattr(c, name) or None for name in ("state", "strength", "level")}
+            row |= {name: _short(getattr(c, name), 2 if name in PERCENTS else 4) for name in OF_THE_PERSON}
+            row |= {"n_items": c.n_items} | {name: getattr(c, name) or None for name in ("leans_on", "reported_at", "status")}
+            row["evidence"] = {e.item: _row(e) for e in c.evidence if e.item not in deeper}
+            row["evidence_text"] = worded(EVIDENCE[self.language], earned | {"n": len(c.evidence)}, self.language)
+            yield unit.code, row
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -243,8 +216,7 @@ class Profile(JsonDocument):
             for above in _lineage(code, rows):
                 evidence[above] |= {i: e for i, e in answers.items() if i not in evidence[above]}
         return cls(
-            **{name: document[name] for name in ("person", "background", "language", "status", "standing")},
-            **{name: document[name] for name in ("issued", "supersedes")},
+            **{name: document[name] for name in AS_THEY_ARE},
             conclusions=tuple(_conclusion(code, document, tuple(evidence[code].values())) for code in rows),
             misconceptions=tuple(
                 HeldMisconception(
@@ -281,16 +253,8 @@ def _row(e: Evidence) -> list[Any]:
 
 def _evidence(item: str, row: Sequence[Any]) -> Evidence:
     points, most, expected, influence, *treated = row
-    return Evidence(
-        item=item,
-        title=Text(ru=item),
-        topics=(),
-        points=points,
-        max_score=most,
-        expected=_number(expected),
-        treated_as=treated[0] if treated else "answered",
-        influence=float(influence),
-    )
+    given = {"points": points, "max_score": most, "expected": _number(expected), "influence": float(influence)}
+    return Evidence(item=item, title=Text(ru=item), topics=(), treated_as=treated[0] if treated else "answered", **given)
 
 
 def _lineage(code: str, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -9,11 +9,11 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import Item, ItemBank, Text
+from competency_dx.competencies.choices import Standards
 from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.form_quality import ItemMoments, item_moments
 from competency_dx.competencies.percent import LeafTables, leaf_tables
 from competency_dx.competencies.population import LeafPopulations, Pattern, Stated, correlation_pattern, leaf_populations
-from competency_dx.competencies.standards import Standards
 from competency_dx.competencies.units import Units, reporting_units
 from competency_dx.kernels.propagation.settled_persons import EvenModel, even_model
 from competency_dx.models import ItemParameters, NormalPopulation, bank_parameters, informed_scores, measuring, uncertain_scores
@@ -70,22 +70,13 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
     own = units.reference[units.leaves[units.leaf], np.arange(len(points))]
     top = np.bincount(units.leaf, weights=points * own, minlength=len(units.leaves))
     share = units.below * top
-    return Plan(
-        parameters=parameters,
-        units=units,
-        populations=populations,
-        pattern=correlation_pattern(bank.header.population, units),
-        theta=theta,
-        log_prob=log_prob,
-        score=score,
-        score_variance=variance,
-        tables=leaf_tables(units, points, log_prob, (score, variance), by_answer),
-        share=share / share.sum(axis=1, keepdims=True),
-        moments=item_moments(theta, log_prob, score, units, (populations.mean, populations.central)),
-        model=even_model((points + 1, units.leaf), (theta, log_prob), populations.mixture()),
-        standards=standards,
-        facts=tuple(_fact(bank.item(item), single, k, units, score, theta) for k, item in enumerate(single.items)),
-    )
+    share = share / share.sum(axis=1, keepdims=True)
+    tables = leaf_tables(units, points, log_prob, (score, variance), by_answer)
+    moments = item_moments(theta, log_prob, score, units, (populations.mean, populations.central))
+    model = even_model((points + 1, units.leaf), (theta, log_prob), populations.mixture())
+    facts = tuple(_fact(bank.item(item), single, k, units, score, theta) for k, item in enumerate(single.items))
+    answered = (theta, log_prob, score, variance, tables, share, moments, model)
+    return Plan(parameters, units, populations, correlation_pattern(bank.header.population, units), *answered, standards, facts)
 
 
 def _fact(item: Item, parameters: ItemParameters, k: int, units: Units, score: Floats, theta: Floats) -> ItemFact:

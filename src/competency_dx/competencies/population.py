@@ -6,6 +6,7 @@ are integrated over a few fixed points, which every person's answers weigh by th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -63,13 +64,8 @@ class LeafPopulations:
         D = len(leaves)
         if self.leaves[:D] != leaves:
             raise DiagnosisError("competencies.population_other", leaves=self.leaves, leaves2=leaves)
-        return LeafPopulations(
-            leaves=leaves,
-            mean=self.mean[:D],
-            covariances=self.covariances[:, :D, :D],
-            log_weight=self.log_weight,
-            central=self.central[:D, :D],
-        )
+        first = {"mean": self.mean[:D], "covariances": self.covariances[:, :D, :D], "central": self.central[:D, :D]}
+        return replace(self, leaves=leaves, **first)
 
 
 class Pattern(NamedTuple):
@@ -77,10 +73,6 @@ class Pattern(NamedTuple):
 
     z: Floats
     directions: tuple[Floats, ...]
-
-    def at(self, steps: ArrayLike) -> Floats:
-        """Return the correlation matrix some steps along the directions."""
-        return self.with_slopes(steps)[0]
 
     def with_slopes(self, steps: ArrayLike) -> tuple[Floats, Floats]:
         """Return the correlation matrix (D, D) some steps along M directions and its derivatives by them (M, D, D).
@@ -125,7 +117,7 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
 
     def covariance_at(point: Floats) -> Floats:
         scale = sd * np.exp(point[0] * population.sd_se)
-        return np.asarray(both.at(point[1]) * np.outer(scale, scale) + population.mean_se**2 * np.eye(len(sd)))
+        return np.asarray(both.with_slopes(point[1])[0] * np.outer(scale, scale) + population.mean_se**2 * np.eye(len(sd)))
 
     central = covariance_at(np.zeros(2))
     if not population.sd_se and not both.directions[0].any():

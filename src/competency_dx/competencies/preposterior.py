@@ -15,13 +15,13 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
+from competency_dx.competencies.choices import DeficitRule
 from competency_dx.competencies.joint import leaves_of
 from competency_dx.competencies.omission import joint_answers
 from competency_dx.competencies.percent import averaged, percent_at
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile import DeficitProfiles
-from competency_dx.competencies.rule import DeficitRule
 from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation.settled_persons import Mixture

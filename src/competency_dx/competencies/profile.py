@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Text
+from competency_dx.competencies.choices import DeficitRule, Standards
 from competency_dx.competencies.conclusion import (
     NUMBERS,
     STATES,
@@ -31,8 +32,6 @@ from competency_dx.competencies.conclusion import (
 from competency_dx.competencies.person_profile import Profile
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import ProfilesRecord, digest_of, profiles_document, profiles_fields
-from competency_dx.competencies.rule import DeficitRule
-from competency_dx.competencies.standards import Standards
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding, Template
@@ -51,10 +50,11 @@ SHOWN_NUMBERS = ("p_deficit", "percent", "percent_low", "percent_high", "theta",
 
 
 @lru_cache(maxsize=8)
-def _places(items: tuple[ItemFact, ...], competencies: tuple[Competency, ...]) -> tuple[list[int], ...]:
-    """Return for each item the places of its competencies."""
-    place = {competency.code: c for c, competency in enumerate(competencies)}
-    return tuple([place[code] for code in fact.competencies if code in place] for fact in items)
+def _placed(items: tuple[ItemFact, ...], competencies: tuple[Competency, ...]) -> tuple[tuple[list[int], dict[str, Any]], ...]:
+    """Return for each item the places of its competencies, and what evidence says of the item."""
+    place, names = {competency.code: c for c, competency in enumerate(competencies)}, ("item", "title", "topics", "max_score")
+    at = ([place[code] for code in fact.competencies if code in place] for fact in items)
+    return tuple((places, {name: getattr(fact, name) for name in names}) for places, fact in zip(at, items, strict=True))
 
 
 @value
@@ -142,10 +142,8 @@ class DeficitProfiles(Result):
         if absent := [str(person) for person in chosen if person not in place]:
             raise DiagnosisError("competencies.no_person", person=absent[0], n_self=len(self))
         rows = np.array([place[person] for person in chosen], dtype=np.int64)
-        of_persons = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"grid", "curves"}}
-        kept: dict[str, Any] = {
-            name: array[rows] for name, array in of_persons.items() if isinstance(array, np.ndarray) and len(array) == len(self)
-        }
+        held = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"grid", "curves"}}
+        kept: dict[str, Any] = {k: x[rows] for k, x in held.items() if isinstance(x, np.ndarray) and len(x) == len(self)}
         return replace(self, background={name: column[rows] for name, column in self.background.items()}, **kept)
 
     def to_jsonl(self, file: str | Path) -> Path:
@@ -168,10 +166,10 @@ class DeficitProfiles(Result):
 
     def index(self, code: str) -> int:
         """Return the column of a competency."""
-        for c, competency in enumerate(self.competencies):
-            if competency.code == code:
-                return c
-        raise DiagnosisError("competencies.no_competency", name=code, competencies=[c.code for c in self.competencies])
+        codes = [c.code for c in self.competencies]
+        if code not in codes:
+            raise DiagnosisError("competencies.no_competency", name=code, competencies=codes)
+        return codes.index(code)
 
     def _profile(self, p: int) -> Profile:
         unread = np.flatnonzero((self.reasons[p] == Reason.INVALID) & (self.rule.missing.invalid == "ignore"))
@@ -205,44 +203,25 @@ class DeficitProfiles(Result):
             at = dict(zip(of_person, row, strict=True))
             status, target = STATUSES[at["status"]], at["reported_at"]
             there = self.competencies[target] if target >= 0 else None
-            yield Conclusion(
-                competency=self.competencies[c],
-                state=STATES[at["state"]],
-                strength=STATES[at["strength"]],
-                level=self.standards.levels[at["level"]].code if at["level"] >= 0 else "",
-                reported_at=there.code if there else "",
-                status=status,
-                reason=reason(status, self.rule, there),
-                leans_on=self.competencies[at["leans_on"]].code if at["leans_on"] >= 0 else "",
-                evidence=tuple(evidence),
-                n_items=at["n_items"],
-                **{name: at[name] for name in NUMBERS},
-            )
+            at |= {"state": STATES[at["state"]], "strength": STATES[at["strength"]], "status": status}
+            at["reported_at"], why = there.code if there else "", reason(status, self.rule, there)
+            at["level"] = self.standards.levels[at["level"]].code if at["level"] >= 0 else ""
+            at["leans_on"] = self.competencies[at["leans_on"]].code if at["leans_on"] >= 0 else ""
+            yield Conclusion(competency=self.competencies[c], reason=why, evidence=tuple(evidence), **at)
 
     def _evidence(self, p: int) -> list[list[Evidence]]:
         """Return the evidence of one person by competency."""
         out: list[list[Evidence]] = [[] for _ in self.competencies]
         answers = zip(self.points[p].tolist(), self.reasons[p].tolist(), self.influence[p].tolist(), strict=True)
         unread, theta = self.rule.missing.invalid == "ignore", self.theta[p]
-        places = _places(self.items, self.competencies)
+        placed = _placed(self.items, self.competencies)
         for i, (points, why, influence) in enumerate(answers):
             treated = TREATED.get(why)
             if treated is None or (treated == "invalid" and unread):
                 continue
-            fact, at = self.items[i], places[i]
+            at, fact = placed[i]
             for c, expected in zip(at, np.interp(theta[at], self.grid, self.curves[i]).tolist(), strict=True):
-                out[c].append(
-                    Evidence(
-                        item=fact.item,
-                        title=fact.title,
-                        topics=fact.topics,
-                        points=points,
-                        max_score=fact.max_score,
-                        expected=expected,
-                        treated_as=treated,
-                        influence=influence,
-                    )
-                )
+                out[c].append(Evidence(points=points, expected=expected, treated_as=treated, influence=influence, **fact))
         return out
 
     @property
@@ -320,15 +299,10 @@ class DeficitProfiles(Result):
         if kind == "states":
             return deficits_chart(labels, 100 * np.isin(self.state, (0, 1)).mean(axis=0), language)
         spread = [np.nanquantile(self.percent[:, c], [0.05, 0.95]) for c in range(len(labels))]
-        return interval_chart(
-            labels=labels,
-            values=[float(np.nanmean(self.percent[:, c])) for c in range(len(labels))],
-            low=[float(s[0]) for s in spread],
-            high=[float(s[1]) for s in spread],
-            title=say("percent", persons=len(self)),
-            x_label=say("percent_axis"),
-            x_lines=self.standards.cuts,
-        )
+        low, high = ([float(s[end]) for s in spread] for end in (0, 1))
+        means = [float(np.nanmean(self.percent[:, c])) for c in range(len(labels))]
+        titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}
+        return interval_chart(labels=labels, values=means, low=low, high=high, x_lines=self.standards.cuts, **titles)
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:

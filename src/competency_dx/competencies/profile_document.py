@@ -10,10 +10,9 @@ import numpy as np
 
 from competency_dx.arrays import Floats, names
 from competency_dx.bank import Text
+from competency_dx.competencies.choices import DeficitRule, Standards
 from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, Misconception, State, Status
 from competency_dx.competencies.population import LeafPopulations
-from competency_dx.competencies.rule import DeficitRule
-from competency_dx.competencies.standards import Standards
 from competency_dx.documents import decode, encode
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document

@@ -71,25 +71,15 @@ def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
     points = parameters.n_categories - 1
     above = [[n.code for n in bank.framework.lineage(node.code)][1:] for node in nodes]
     parent = tuple(next((codes.index(code) for code in line if code in codes), -1) for line in above)
-    return Units(
-        competencies=tuple(
-            Competency(
-                code=node.code,
-                title=node.title,
-                kind=node.kind,
-                parent=codes[up] if up >= 0 else None,
-                n_items=int(member[c].sum()),
-                reference_points=int(points[reference[c]].sum()),
-            )
-            for c, (node, up) in enumerate(zip(nodes, parent, strict=True))
-        ),
-        member=member,
-        reference=reference,
-        parent=parent,
-        leaves=leaves,
-        leaf=leaf,
-        below=np.stack([member[:, leaf == d].any(axis=1) for d in range(len(leaves))], axis=1),
+    sizes = zip(member.sum(axis=1).tolist(), (reference @ points).tolist(), strict=True)
+    parents = [codes[up] if up >= 0 else None for up in parent]
+    competencies = tuple(
+        Competency(code=node.code, title=node.title, kind=node.kind, parent=up, n_items=n, reference_points=worth)
+        for node, up, (n, worth) in zip(nodes, parents, sizes, strict=True)
     )
+    below = np.stack([member[:, leaf == d].any(axis=1) for d in range(len(leaves))], axis=1)
+    of_items = {"member": member, "reference": reference, "leaf": leaf}
+    return Units(competencies=competencies, parent=parent, leaves=leaves, below=below, **of_items)
 
 
 def _depth_first(bank: ItemBank) -> list[Node]:

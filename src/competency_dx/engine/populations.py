@@ -1,7 +1,7 @@
 """The populations of correlated competencies: which parameters are free, their M-step, and steps that keep them proper.
 
 Parameters stand in one vector ψ (N,): coefficients γ_rd, r before d, then Σ_ab of each group for a <= b row by row, as in
-kernels/propagation/ep_population.py; the free ones are a part of it.
+kernels/normal_population.py; the free ones are a part of it.
 """
 
 from __future__ import annotations

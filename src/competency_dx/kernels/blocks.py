@@ -139,6 +139,22 @@ def map_pieces(function: Callable[[S], T], pieces: Iterable[S], *, executor: Exe
             yield from executor.map(partial(_alone, function), todo)
 
 
+def taken(persons: Ints | int, size: int, *held: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401
+    """Yield, of blocks of `size` of some persons, or of all of them, what is held of these persons: arrays by rows, None as it is."""
+    for block in blocks(persons if isinstance(persons, int) else len(persons), size):
+        at = block if isinstance(persons, int) else persons[block]
+        yield tuple(x[at] if isinstance(x, np.ndarray) else x and x.take(at) for x in held)
+
+
+def summed(parts: Iterator[tuple[Any, ...]]) -> list[Floats]:
+    """Return the sums of the numbers and arrays of blocks, in double precision and in the order of the blocks."""
+    total = [np.array(x, dtype=np.float64) for x in next(parts)]
+    for part in parts:
+        for so_far, more in zip(total, part, strict=True):
+            np.add(so_far, more, out=so_far)
+    return total
+
+
 def _alone(function: Callable[[S], T], piece: S) -> T:
     with one_blas_thread():
         return function(piece)

@@ -21,7 +21,7 @@ from competency_dx.kernels import families
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import REACH
 from competency_dx.kernels.persons import filled_table
-from competency_dx.kernels.persons.joint_mode import ModePrior, joint_modes
+from competency_dx.kernels.persons.point_estimates import ModePrior, joint_modes
 from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.draws import NOTHING, inverse_cdf
 from competency_dx.persons.integral import MarginalDensity, PosteriorMoments

@@ -21,7 +21,7 @@ from competency_dx.scoring.plausible_draws import PlausibleValues, plausible_val
 from competency_dx.scoring.pooling import Pooled, pool
 from competency_dx.scoring.score_reliability import Reliability, reliability
 from competency_dx.scoring.scores import Scores
-from competency_dx.scoring.streaming import FileScores, answer_blocks, complete_file, pyarrow_for, score_file
+from competency_dx.scoring.streaming import FileScores, answer_blocks, complete_file, parquet_writer, score_file
 
 __all__ = [
     "EAP",
@@ -44,9 +44,9 @@ __all__ = [
     "cut_accuracy",
     "match",
     "parameters_of",
+    "parquet_writer",
     "plausible_values",
     "pool",
-    "pyarrow_for",
     "reliability",
     "score",
     "score_file",

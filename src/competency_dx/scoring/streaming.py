@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from competency_dx.responses import Layout, Responses, load_responses, settle_la
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, held_to
 from competency_dx.scoring.api import score
-from competency_dx.scoring.scores import STATUSES, Scores, status_line
+from competency_dx.scoring.scores import STATUSES, status_line
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ BLOCK = 50_000
 DEFAULT_METHOD = EAP()
 BUFFER = 1 << 20  # bytes of a column read at once: without it a row group is held whole
 SETTLED = 10_000  # rows from which the layout is found out
+COLUMNS = ("person", "dimension", "theta", "se", "ci_low", "ci_high", "n_items", "status")
+TEXTS = ("person", "dimension", "competency", "title", "state", "level", "reported_at", "status", "leans_on")
 
 
 @value
@@ -115,17 +117,6 @@ class FileScores(Result):
         return Chart(title=say("by_status"), x_label=say("persons_axis"), y_label="", series=marks, y_names=names)
 
 
-class _Tally(NamedTuple):
-    """What is kept of the blocks that went by."""
-
-    persons: int
-    dimensions: tuple[str, ...]
-    statuses: Ints
-    sums: Floats
-    digests: tuple[str, ...]
-    findings: dict[str, Finding]
-
-
 def score_file(
     source: str | Path,
     target: str | Path,
@@ -167,24 +158,32 @@ def score_file(
         raise ScoringError("scoring.block", block=block)
     plan = layout if layout is not None else Layout()
     plan = plan if person is None else replace(plan, person=person)
-    with complete_file(Path(source), Path(target)) as unfinished:
-        blocks = answer_blocks(Path(source), parameters, block, plan)
-        tally = _write(unfinished, (score(data, parameters, method=method) for data in blocks))
-    inputs = {"responses": digest_document(tally.digests), "parameters": source_of(parameters)}
+    digests, findings = list[str](), dict[str, Finding]()
+    statuses, sums = np.zeros((1, len(STATUSES)), dtype=np.int64), np.zeros((3, 1))
+    with complete_file(Path(source), Path(target)) as unfinished, parquet_writer(unfinished, COLUMNS) as write:
+        for data in answer_blocks(Path(source), parameters, block, plan):
+            part = score(data, parameters, method=method)
+            write(part.to_frame())
+            statuses = statuses + (part.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0)
+            sums = sums + np.stack([x.sum(axis=0) for x in (part.theta, part.theta**2, part.se)])
+            digests.append(part.provenance.inputs["responses"])
+            findings = {f.code: f for f in part.findings} | findings
+    inputs = {"responses": digest_document(digests), "parameters": source_of(parameters)}
     settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "block": str(block)}
     settings |= {"missing": method.missing.describe("en")}
-    mean, square, error = tally.sums / tally.persons
+    persons = int(statuses[0].sum())
+    mean, square, error = sums / persons
     return FileScores(
         target=str(target),
         method=type(method).__name__,
-        persons=tally.persons,
-        blocks=len(tally.digests),
-        dimensions=tally.dimensions,
-        statuses=tally.statuses,
+        persons=persons,
+        blocks=len(digests),
+        dimensions=part.dimensions,
+        statuses=statuses,
         theta_mean=mean,
         theta_sd=np.sqrt(np.maximum(square - mean**2, 0.0)),
         mean_se=error,
-        findings=tuple(tally.findings.values()),
+        findings=tuple(findings.values()),
         provenance=provenance("score_file", inputs, settings),
     )
 
@@ -210,8 +209,13 @@ def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, 
     plan, first = None, 1
     for table in _frames(source, block):
         if plan is None:
-            known = _with_items(layout, table, parameters, source)
-            plan = settle_layout(_table(table.head(SETTLED)), bank=bank, layout=known)
+            if layout.items is None and bank is None:  # items are the columns with parameters
+                known, columns = parameters_of(parameters).items, [str(c) for c in table.columns]
+                items = tuple(name for name in columns if name in set(known))
+                if not items:
+                    raise ScoringError("scoring.no_common_columns", source=source.name, columns=columns, known=known)
+                layout = replace(layout, items=items)
+            plan = settle_layout(_table(table.head(SETTLED)), bank=bank, layout=layout)
         data = _responses(table, bank, plan)
         if plan.person is None:
             data = replace(data, persons=names(range(first, first + len(data.persons))))
@@ -219,17 +223,6 @@ def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, 
         yield data
     if plan is None:
         raise ScoringError("scoring.no_rows", source=source.name)
-
-
-def _with_items(layout: Layout, frame: DataFrame, parameters: ItemBank | Calibration, source: Path) -> Layout:
-    """Name the items among the columns: those with parameters, unless they are named or a bank knows them."""
-    if layout.items is not None or isinstance(parameters, ItemBank):
-        return layout
-    known, columns = parameters_of(parameters).items, [str(c) for c in frame.columns]
-    items = tuple(name for name in columns if name in set(known))
-    if not items:
-        raise ScoringError("scoring.no_common_columns", source=source.name, columns=columns, known=known)
-    return replace(layout, items=items)
 
 
 def _responses(frame: DataFrame, bank: ItemBank | None, plan: Layout) -> Responses:
@@ -268,26 +261,14 @@ def _frames(source: Path, block: int) -> Iterator[DataFrame]:
             raise ScoringError("scoring.not_parquet", source=source.name, fault=fault) from fault
 
 
-def _write(target: Path, blocks: Iterator[Scores]) -> _Tally:
-    """Write the scores block by block and return what is to be known of them."""
+@contextmanager
+def parquet_writer(target: Path, columns: Iterable[str]) -> Iterator[Callable[[DataFrame], object]]:
+    """Hand out what writes frames of these columns to a Parquet file."""
     pa, parquet = pyarrow_for(target.name)
-    text, real = pa.string(), pa.float64()
-    kinds = {"person": text, "dimension": text, "n_items": pa.int64(), "status": text}
-    order = ("person", "dimension", "theta", "se", "ci_low", "ci_high", "n_items", "status")
-    schema = pa.schema([(name, kinds.get(name, real)) for name in order])
-    tally = _Tally(0, (), np.zeros((1, len(STATUSES)), dtype=np.int64), np.zeros((3, 1)), (), {})
+    kinds = {name: pa.string() for name in TEXTS} | {"n_items": pa.int64()}
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns])
     with parquet.ParquetWriter(target, schema) as file:
-        for part in blocks:
-            file.write_table(pa.Table.from_pandas(part.to_frame(), schema=schema, preserve_index=False))
-            tally = _Tally(
-                tally.persons + len(part.persons),
-                part.dimensions,
-                tally.statuses + (part.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0),
-                tally.sums + np.stack([x.sum(axis=0) for x in (part.theta, part.theta**2, part.se)]),
-                (*tally.digests, part.provenance.inputs["responses"]),
-                {f.code: f for f in part.findings} | tally.findings,
-            )
-    return tally
+        yield lambda frame: file.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
 
 
 def pyarrow_for(purpose: str) -> tuple[Any, Any]:

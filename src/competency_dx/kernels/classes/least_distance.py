@@ -14,6 +14,7 @@ from competency_dx.arrays import Floats, Ints
 
 SLACK = 1e-12
 RIDGE = 1e-10
+RIDGES, OPTIMAL = (0.0, 1e-6, 1e-5), 1e-8
 FEW = 64
 BROKEN = 1e-10
 
@@ -36,7 +37,13 @@ def nearest(metric: Floats, target: Floats, G: Floats, h: Floats) -> Floats:
     E = np.concatenate([A / width, (gap / scale / width)[None, :]])
     last = np.zeros(len(E))
     last[-1] = 1.0
-    residual = E @ nnls(E, last, maxiter=10 * E.shape[1] + 20)[0] - last
+    for ridge in RIDGES:  # where restrictions are alike the solver may stop off the minimum; a little more makes it unique
+        padded = np.concatenate([E, ridge * np.eye(E.shape[1])]) if ridge else E
+        u = nnls(padded, np.pad(last, (0, len(padded) - len(last))), maxiter=10 * E.shape[1] + 20)[0]
+        residual = E @ u - last
+        slope = E.T @ residual
+        if max(-slope.min(), np.abs(slope[u > 0]).max(initial=0.0)) <= OPTIMAL:
+            break
     move = -residual[:-1] / residual[-1]
     return np.asarray(target + scale * solve_triangular(root, move, lower=True, trans="T"))
 

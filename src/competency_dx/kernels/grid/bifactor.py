@@ -10,15 +10,14 @@ Points are pairs (θ, η) of two uniform axes, θ before η; tables of items are
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, blocks
-from competency_dx.kernels.blocks import map_pieces
+from competency_dx.arrays import Floats, Ints
+from competency_dx.kernels.blocks import map_pieces, taken
 from competency_dx.kernels.grid import REACH, JointTerms, indicators, joined, normalise
 from competency_dx.kernels.grid.by_dimension import Design, bare_terms
 from competency_dx.kernels.grid.product import GridExpected, added, block_size
@@ -121,13 +120,8 @@ def bifactor_e_step(
     """
     terms = bifactor_terms(design, axes_, log_prob, populations)
     size = block_size(log_prob.shape[2] * max(1, len(terms.testlets) // 2))
-    return added(map_pieces(partial(_block_statistics, terms), pieces(design, populations, size), executor=executor))
-
-
-def pieces(design: Design, populations: IndependentNormals, size: int) -> Iterator[tuple[Design, IndependentNormals]]:
-    """Yield blocks of `size` persons with their populations."""
-    for at in blocks(design.persons, size):
-        yield design.take(at), populations.take(at)
+    pieces = taken(design.persons, size, design, populations)
+    return added(map_pieces(partial(_block_statistics, terms), pieces, executor=executor))
 
 
 def reduced(terms: BifactorTerms, design: Design, populations: IndependentNormals) -> Reduced:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints
-from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, IndependentNormals, bifactor_terms, pieces, reduced
+from competency_dx.kernels.blocks import map_pieces, taken
+from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, IndependentNormals, bifactor_terms, reduced
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.grid.louis import Depth, by_pattern
 from competency_dx.kernels.grid.product_information import ItemTables
@@ -65,14 +65,13 @@ def bifactor_missing_information(
     depth: Depth = "exact",
     executor: Executor | None = None,
 ) -> Floats:
-    """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H of the populations (see `ep_population`)."""
+    """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H of the populations."""
     order = by_pattern(design.answers, depth)
     frame = _frame(design, axes, tables, populations)
     F = frame.N + _population_size(design, populations)
     out = np.zeros((F, F))
-    for parts in map_pieces(
-        partial(_block_information, frame), pieces(design.take(order), populations.take(order), BLOCK), executor=executor
-    ):
+    chosen = taken(order, BLOCK, design, populations)
+    for parts in map_pieces(partial(_block_information, frame), chosen, executor=executor):
         for place, part in parts:
             out[np.ix_(place, place)] += part
     return np.asarray(out * (design.persons / len(order)))
@@ -83,7 +82,7 @@ def bifactor_person_scores(
 ) -> Floats:
     """Return the gradient of each person's log-likelihood (P, N + H), case weights left aside."""
     frame = _frame(design, axes, tables, populations)
-    chosen = pieces(design, populations, BLOCK)
+    chosen = taken(design.persons, BLOCK, design, populations)
     return np.concatenate(list(map_pieces(partial(_block_means, frame), chosen, executor=executor)))
 
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, blocks
-from competency_dx.kernels.blocks import map_pieces
+from competency_dx.arrays import Floats, Ints
+from competency_dx.kernels.blocks import map_pieces, taken
 from competency_dx.kernels.grid import REACH, Answers, JointTerms, Tables, indicators, joined, joint_terms, normalise
 from competency_dx.kernels.normal_population import pairs
 
@@ -194,12 +194,6 @@ def block_size(points: int) -> int:
     return int(np.clip(MOST_NUMBERS // points, LEAST_PERSONS, MOST_PERSONS))
 
 
-def pieces(answers: Answers, prior: Floats | None, size: int) -> Iterator[tuple[Answers, Floats | None]]:
-    """Yield blocks of `size` persons with the coefficients of their priors."""
-    for at in blocks(len(answers.codes), size):
-        yield answers.take(at), None if prior is None else prior[at]
-
-
 def grid_e_step(answers: Answers, grid: Grid, log_prob: Floats, normals: Normals, *, executor: Executor | None = None) -> GridExpected:
     """Return marginal log-likelihood, expected counts and posterior moments, in the precision of the tables (I, K, Q).
 
@@ -208,7 +202,7 @@ def grid_e_step(answers: Answers, grid: Grid, log_prob: Floats, normals: Normals
     terms = grid_terms(answers, grid.theta, log_prob, log_cell=grid.log_cell, normals=normals)
     dual = dual_directions(len(grid.root)) @ np.linalg.inv(grid.root)
     bare = terms._replace(prior=None)
-    parts = pieces(answers, terms.prior, block_size(len(grid.theta)))
+    parts = taken(len(answers.codes), block_size(len(grid.theta)), answers, terms.prior)
     return added(map_pieces(partial(_block_statistics, bare, dual), parts, executor=executor))
 
 

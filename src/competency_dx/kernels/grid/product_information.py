@@ -3,13 +3,12 @@
 I = Σ_p { E[-∂² ℓ_c | x_p] - Cov[S_p(θ) | x_p] }     (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x)
 
 A posterior in several dimensions lives on a small part of the grid; the sums run over the points that carry it, one by one, and
-are exact there. Scores of populations follow `ep_population`: with y = Σ_g⁻¹(θ - μ_p), w_r y_d by γ_rd and y_a y_b (half of it
+are exact there. Scores of populations follow `ep_information`: with y = Σ_g⁻¹(θ - μ_p), w_r y_d by γ_rd and y_a y_b (half of it
 for a = b) by Σ_ab, constants being of no account to a covariance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import NamedTuple
@@ -17,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, Ints, blocks
-from competency_dx.kernels.blocks import map_pieces
+from competency_dx.arrays import Floats, Ints
+from competency_dx.kernels.blocks import map_pieces, taken
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid.louis import Depth, by_pattern
 from competency_dx.kernels.grid.product import Grid, GridTerms, Normals, features, grid_terms, posterior_covariance, posterior_of
@@ -60,7 +59,7 @@ _Piece = tuple[Answers, Normals, Floats | None]  # of a block of persons, with t
 def grid_missing_information(
     answers: Answers, grid: Grid, tables: ItemTables, normals: Normals, *, depth: Depth = "exact", executor: Executor | None = None
 ) -> Floats:
-    """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H parameters of the populations (see `ep_population`).
+    """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H parameters of the populations.
 
     A ``"guide"`` is made of a few thousand persons for all: it is good enough for the direction of a Newton step.
     """
@@ -68,7 +67,7 @@ def grid_missing_information(
     frame, prior = _frame(answers, grid, tables, normals)
     F = len(tables.owner) + size(normals.regressors.shape[1], frame.groups, grid.theta.shape[1])
     out = np.zeros((F, F))
-    chosen = _pieces(answers, normals, prior, order)
+    chosen = taken(order, BLOCK, answers, normals, prior)
     for place, part in map_pieces(partial(_block_information, frame), chosen, executor=executor):
         out[np.ix_(place, place)] += part
     return np.asarray(out * (len(answers.codes) / len(order)))
@@ -79,7 +78,7 @@ def grid_person_scores(
 ) -> Floats:
     """Return the gradient of each person's log-likelihood (P, N + H), case weights left aside."""
     frame, prior = _frame(answers, grid, tables, normals)
-    chosen = _pieces(answers, normals, prior, np.arange(len(answers.codes)))
+    chosen = taken(np.arange(len(answers.codes)), BLOCK, answers, normals, prior)
     return np.concatenate(list(map_pieces(partial(_block_scores, frame), chosen, executor=executor)))
 
 
@@ -90,29 +89,12 @@ def _frame(answers: Answers, grid: Grid, tables: ItemTables, normals: Normals) -
     rows = np.zeros((N, K + 1, Q))
     rows[:, :K] = tables.derivatives.transpose(1, 0, 2)
     rows = rows.reshape(-1, Q)
-    population = None
+    single, population = rows.astype(np.float32), None
     if normals.shared:
         inverse = np.asarray(np.linalg.inv(normals.covariance), dtype=np.float64)
-        own = _population_scores(grid.theta - normals.mean, inverse, 0, normals.regressors[0])
-        population = own.astype(np.float32)
-    return (
-        _Frame(
-            theta=grid.theta,
-            terms=terms._replace(prior=None),
-            derivatives=rows,
-            single=rows.astype(np.float32),
-            owner=tables.owner,
-            width=K + 1,
-            groups=len(normals.covariance),
-            population=population,
-        ),
-        terms.prior,
-    )
-
-
-def _pieces(answers: Answers, normals: Normals, prior: Floats | None, order: Ints) -> Iterator[_Piece]:
-    for at in (order[block] for block in blocks(len(order), BLOCK)):
-        yield answers.take(at), normals.take(at), None if prior is None else prior[at]
+        population = _population_scores(grid.theta - normals.mean, inverse, 0, normals.regressors[0]).astype(np.float32)
+    bare, G = terms._replace(prior=None), len(normals.covariance)
+    return _Frame(grid.theta, bare, rows, single, tables.owner, K + 1, G, population), terms.prior
 
 
 def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:

@@ -6,6 +6,10 @@ With P, P', P'' the category probabilities of an item and their derivatives by �
 
 ML solves l' = 0; WLE solves l' + J / (2 I) = 0 (Warm 1989, doi:10.1007/BF02294627, eq. 12); MAP solves
 l' - (θ - m) / v = 0. Each is found by scoring steps kept inside a bracket that shrinks around the root.
+
+Joint MAP estimates of several competencies take guarded Newton steps. With η_i = Σ_d a_id θ_d the log posterior has the gradient
+Σ_i a_i l_i'(η_i) - Σ⁻¹(θ - μ); steps use the expected information Σ_i a_i I_i(η_i) a_iᵀ + Σ⁻¹, the covariance at the end is the
+inverse of the observed one.
 """
 
 from __future__ import annotations
@@ -20,9 +24,11 @@ from competency_dx.arrays import Bools, Codes, Floats
 Target = Literal["ML", "WLE", "MAP"]
 Curves = Callable[[Floats], tuple[Floats, Floats, Floats]]
 
-STEPS = 80
+STEPS, JOINT_STEPS = 80, 100
 CLOSE = 1e-10
 LONGEST = 2.0
+HALVINGS = 12
+TINY = float(np.finfo(float).tiny)
 
 
 class ScoreSums(NamedTuple):
@@ -37,10 +43,10 @@ class ScoreSums(NamedTuple):
 def moments(curves: Curves, codes: Codes, observed: Bools, theta: Floats) -> ScoreSums:
     """Return the sums that the estimating equations are made of, at one θ (P,) per person."""
     prob, first, second = curves(theta)
-    ratio = first / np.maximum(prob, np.finfo(float).tiny)
+    ratio = first / np.maximum(prob, TINY)
     chosen = codes.astype(np.int64)[:, :, None]
     own = np.take_along_axis(ratio, chosen, axis=2)[:, :, 0]
-    bend = np.take_along_axis(second / np.maximum(prob, np.finfo(float).tiny), chosen, axis=2)[:, :, 0]
+    bend = np.take_along_axis(second / np.maximum(prob, TINY), chosen, axis=2)[:, :, 0]
     information, bias = np.einsum("pik,pik->pi", ratio, first), np.einsum("pik,pik->pi", ratio, second)
     return ScoreSums(*(np.where(observed, x, 0.0).sum(axis=1) for x in (own, information, bias, own**2 - bend)))
 
@@ -79,3 +85,68 @@ def _equation(target: Target, m: ScoreSums, theta: Floats, prior: tuple[float, f
         return value, value / (information + 1 / variance)
     value = m.slope + (m.bias / (2 * information) if target == "WLE" else 0.0)
     return value, np.clip(value / information, -LONGEST, LONGEST)
+
+
+class ModePrior(NamedTuple):
+    """Normal prior: mean (D,), precision (D, D); a precision of zero is maximum likelihood."""
+
+    mean: Floats
+    precision: Floats
+
+
+class _At(NamedTuple):
+    """Objective (p,), gradient (p, D), expected and observed information (p, D, D)."""
+
+    objective: Floats
+    gradient: Floats
+    expected: Floats
+    observed: Floats
+
+
+def joint_modes(
+    curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: ModePrior, reach: Floats
+) -> tuple[Floats, Floats]:
+    """Return modes (P, D), no farther than `reach` (D,) from the prior mean, and covariances (P, D, D).
+
+    `curves` gives probabilities and their first two derivatives by η (P, I, K) at points (P, D); `slopes` are (I, D).
+    """
+    P, D = len(codes), slopes.shape[1]
+    theta, done = np.tile(prior.mean, (P, 1)), np.zeros(P, dtype=np.bool_)
+    now = _evaluated(curves, slopes, codes, observed, prior, theta)
+    ridge = 1e-9 * np.eye(D)
+    for _ in range(JOINT_STEPS):
+        step = np.linalg.solve(now.expected + ridge, now.gradient[:, :, None])[:, :, 0]
+        step *= np.minimum(1.0, LONGEST / np.maximum(np.abs(step).max(axis=1), TINY))[:, None]
+        step[done] = 0.0
+        for _ in range(HALVINGS):
+            further = np.clip(theta + step, prior.mean - reach, prior.mean + reach)
+            after = _evaluated(curves, slopes, codes, observed, prior, further)
+            worse = after.objective < now.objective - 1e-12 * np.abs(now.objective)
+            if not worse.any():
+                break
+            step[worse] /= 2
+        done = done | (np.abs(further - theta).max(axis=1) < CLOSE)
+        theta, now = further, after
+        if done.all():
+            break
+    proper = np.linalg.eigvalsh(now.observed)[:, 0] > 1e-8  # else the expected information stands for the observed one
+    information = np.where(proper[:, None, None], now.observed, now.expected)
+    return theta, np.asarray(np.linalg.inv(information + ridge))
+
+
+def _evaluated(curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: ModePrior, theta: Floats) -> _At:
+    prob, first, second = curves(theta)
+    prob = np.maximum(prob, TINY)
+    chosen = codes.astype(np.int64)[:, :, None]
+    own = np.take_along_axis(prob, chosen, axis=2)[:, :, 0]
+    rise = np.take_along_axis(first, chosen, axis=2)[:, :, 0] / own
+    bend = rise**2 - np.take_along_axis(second, chosen, axis=2)[:, :, 0] / own
+    expected = (first**2 / prob).sum(axis=2)
+    off = theta - prior.mean
+    pull = off @ prior.precision
+    objective = np.where(observed, np.log(own), 0.0).sum(axis=1) - 0.5 * (off * pull).sum(axis=1)
+    gradient = np.where(observed, rise, 0.0) @ slopes - pull
+    outer = (slopes[:, :, None] * slopes[:, None, :]).reshape(len(slopes), -1)
+    D = slopes.shape[1]
+    information = [(np.where(observed, x, 0.0) @ outer).reshape(-1, D, D) + prior.precision for x in (expected, bend)]
+    return _At(objective, gradient, information[0], information[1])

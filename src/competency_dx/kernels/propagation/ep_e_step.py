@@ -19,8 +19,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from competency_dx.arrays import Floats, blocks
-from competency_dx.kernels.blocks import map_pieces
+from competency_dx.arrays import Floats
+from competency_dx.kernels.blocks import map_pieces, taken
 from competency_dx.kernels.grid import JointTerms, indicators, joined
 from competency_dx.kernels.grid.by_dimension import Design, bare_terms
 from competency_dx.kernels.normal_population import Moments
@@ -37,9 +37,7 @@ DEFAULT = SweepControl()
 
 def pieces(design: Design, sites: Sites) -> Iterator[tuple[Design, Sites]]:
     """Yield blocks of persons with their sites, views of the whole; their size depends on D alone."""
-    size = int(np.clip(COVARIANCES // len(design.answers) ** 2, LEAST_BLOCK, BLOCK))
-    for persons in blocks(design.persons, size):
-        yield design.take(persons), sites.take(persons)
+    return taken(design.persons, int(np.clip(COVARIANCES // len(design.answers) ** 2, LEAST_BLOCK, BLOCK)), design, sites)
 
 
 class Model(NamedTuple):
