@@ -6,8 +6,7 @@ are integrated over a few fixed points, which every person's answers weigh by th
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -64,8 +63,8 @@ class LeafPopulations:
         D = len(leaves)
         if self.leaves[:D] != leaves:
             raise DiagnosisError("competencies.population_other", leaves=self.leaves, leaves2=leaves)
-        first = {"mean": self.mean[:D], "covariances": self.covariances[:, :D, :D], "central": self.central[:D, :D]}
-        return replace(self, leaves=leaves, **first)
+        first: dict[str, Any] = {"mean": self.mean[:D], "covariances": self.covariances[:, :D, :D], "central": self.central[:D, :D]}
+        return LeafPopulations(leaves=leaves, log_weight=self.log_weight, **first)
 
 
 class Pattern(NamedTuple):
