@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import string
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ SPELLING: ContextVar[Callable[[str], str]] = ContextVar("SPELLING", default=str)
 NBSP = "\u00a0"
 MINUS = "\u2212"
 NONE = "—"
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""What would break a sentence into lines or command a terminal."""
 
 
 @cache
@@ -108,12 +111,12 @@ class _Wording(string.Formatter):
             return text or ("нет" if self.language == "ru" else "none")
         if isinstance(value, Mapping):
             return str(value[self.language])
-        return "—" if value is None else format(value, format_spec)
+        return "—" if value is None else _CONTROLS.sub(" ", format(value, format_spec))
 
     def _part(self, part: Any) -> str:  # noqa: ANN401 - a JSON value
         """Return an id, or ids that belong together with their number: ``"a + b (0.987)"``."""
         if not isinstance(part, tuple):
-            return str(part) if isinstance(part, str | bool) else self.format_field(part, "")
+            return _CONTROLS.sub(" ", str(part)) if isinstance(part, str | bool) else self.format_field(part, "")
         numbers = ", ".join(self.format_field(x, ".3f" if isinstance(x, float) else "") for x in part if not isinstance(x, str))
-        names = " + ".join(x for x in part if isinstance(x, str))
+        names = _CONTROLS.sub(" ", " + ".join(x for x in part if isinstance(x, str)))
         return f"{names} ({numbers})" if numbers else names

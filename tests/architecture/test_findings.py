@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from competency_dx.findings import Finding, Template
-from competency_dx.wording import listed, plural
+from competency_dx.wording import listed, plural, worded
 
 SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -141,3 +141,15 @@ def test_facts_are_data() -> None:
     with pytest.raises(TypeError):
         found.facts["r"] = 0.0  # type: ignore[index]
     assert len({found, template.of(["a"], r=0.9876, pairs=[("a", "b", 0.5)], missing=None)}) == 1
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\x1b[2J", "\x00", "\x85", "\u2028"])
+@pytest.mark.parametrize("fact", ["{0}", ("{0}", "b"), (("{0}", 0.5),), "a{0}b"], ids=["text", "ids", "pairs", "inside"])
+def test_a_sentence_is_one_line_whatever_its_facts(character: str, fact: Any) -> None:
+    """Names and texts of users break no sentence into lines and command no terminal."""
+
+    def put(x: Any) -> Any:
+        return x.format(character) if isinstance(x, str) else tuple(map(put, x)) if isinstance(x, tuple) else x
+
+    for language in ("ru", "en"):
+        assert worded("of {x}.", {"x": put(fact)}, language).isprintable()

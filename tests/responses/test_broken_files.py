@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import competency_dx as cdx
 from competency_dx.bank import ItemBank
+from competency_dx.errors import ResponsesError
 from competency_dx.responses import Layout, Responses, load_responses
 
 openpyxl = pytest.importorskip("openpyxl")
@@ -149,3 +151,13 @@ def test_cells_under_no_heading_are_told_of(tmp_path: Path, bank: ItemBank) -> N
     with pytest.warns(cdx.CompetencyDxWarning, match="under no heading .*: column 4"):
         found = load_responses(workbook(tmp_path / "a.xlsx", {"Лист": rows}), bank=bank)
     assert found.items == ("M01", "M05")
+
+
+def test_a_sheet_that_the_book_names_and_has_not(tmp_path: Path) -> None:
+    whole = workbook(tmp_path / "a.xlsx", {"Лист": [["id", "Q1"], ["a", "1"]]})
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new:
+        for name in old.namelist():
+            if "worksheets/sheet" not in name:
+                new.writestr(name, old.read(name))
+    with pytest.raises(ResponsesError, match="not readable as a workbook"):
+        load_responses(tmp_path / "b.xlsx")

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from competency_dx.arrays import Bools, Floats, Ints, value
-from competency_dx.bank import ItemBank, ParameterRecord
+from competency_dx.bank import ItemBank, ParameterRecord, ParameterStatus
 from competency_dx.errors import ModelError
 from competency_dx.kernels.families import Groups
 from competency_dx.models.families import FAMILIES, family, kernel_groups
@@ -86,7 +86,7 @@ class ItemParameters:
 
     items: tuple[str, ...]
     families: Annotated[tuple[str, ...], held_to("items")]
-    statuses: Annotated[tuple[str, ...], held_to("items")]
+    statuses: Annotated[tuple[ParameterStatus, ...], held_to("items")]
     n_categories: Annotated[Ints, held_to("items", minimum=2)]
     slopes: Annotated[Floats, held_to("items", "population.dimensions")]
     intercepts: Annotated[Floats, held_to("items", "K")]

@@ -123,10 +123,16 @@ def open_workbook(path: Path) -> Any:  # noqa: ANN401 - a workbook of a library 
     return book
 
 
-def grid_of(sheet: Any, origin: str) -> list[list[object]]:  # noqa: ANN401 - as above
+def grid_of(book: Any, name: str, path: Path) -> list[list[object]]:  # noqa: ANN401 - as above
     """Return the cells of a sheet from its first row and column on."""
-    limits_in_force().check_table(origin, sheet.total_height, sheet.total_width)
-    grid: list[list[object]] = sheet.to_python(skip_empty_area=False)
+    from python_calamine import CalamineError
+
+    try:
+        sheet = book.get_sheet_by_name(name)
+        limits_in_force().check_table(path.name, sheet.total_height, sheet.total_width)
+        grid: list[list[object]] = sheet.to_python(skip_empty_area=False)
+    except CalamineError as fault:  # a sheet that the list of sheets has and the file has not
+        raise _no_workbook(path, read_bytes(path), fault) from None
     return grid
 
 

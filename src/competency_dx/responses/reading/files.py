@@ -290,7 +290,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
         raise ResponsesError("responses.no_sheet", path=path, sheet=sheet, sheet_names=book.sheet_names)
     hidden = {m.name for m in book.sheets_metadata if m.visible != SheetVisibleEnum.Visible}
     names = [sheet] if sheet is not None else book.sheet_names
-    grids = {n: grid for n in names if (grid := grid_of(book.get_sheet_by_name(n), path.name))}
+    grids = {n: grid for n in names if (grid := grid_of(book, n, path))}
     if not (filled := {n: g for n, g in grids.items() if any(c not in {None, ""} for row in g for c in row)}):
         raise ResponsesError("responses.empty_book", path=path)
     fits = {n: _fit(g, ids) for n, g in filled.items()}
