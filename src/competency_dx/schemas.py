@@ -42,6 +42,8 @@ Probability = Annotated[float, held_to(minimum=0, maximum=1)]
 Percent = Annotated[float, held_to(minimum=0, maximum=100)]
 Count = Annotated[int, held_to(minimum=0)]
 Ids = Annotated[tuple[str, ...], held_to(uniqueItems=True)]
+Status = Annotated[str, held_to(enum=("provisional", "pilot", "calibrated"))]
+"""What stands behind the parameters of an item."""
 
 _PLAIN: Mapping[Any, dict[str, Any]] = {
     Any: {},

@@ -7,14 +7,7 @@ from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
 from competency_dx.bank.item import Criterion, FamilyMember, Item, Review, SampleAnswer, Stimulus
 from competency_dx.bank.item_bank import ItemBank, as_bank, save_bank
 from competency_dx.bank.ledger import Ledger, ledger_of
-from competency_dx.bank.parameter_record import (
-    BankPopulation,
-    CorrelationMatrix,
-    Correlations,
-    LeafPopulation,
-    ParameterRecord,
-    ParameterStatus,
-)
+from competency_dx.bank.parameter_record import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation, ParameterRecord
 from competency_dx.bank.registry import BankIndex, BankRegistry
 from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
 from competency_dx.bank.workbook import load_bank_workbook, save_bank_template, save_bank_workbook
@@ -42,7 +35,6 @@ __all__ = [
     "Node",
     "OneError",
     "ParameterRecord",
-    "ParameterStatus",
     "PerElement",
     "Prerequisite",
     "Review",

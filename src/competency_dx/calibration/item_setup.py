@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
-from competency_dx.bank import ItemBank, ParameterStatus
+from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.exploratory import Exploratory
 from competency_dx.classification import read_q_matrix
@@ -132,7 +132,7 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
     return tuple(weak)
 
 
-def statuses_of(n_answers: Ints, anchors: Anchors | None = None) -> tuple[ParameterStatus, ...]:
+def statuses_of(n_answers: Ints, anchors: Anchors | None = None) -> tuple[str, ...]:
     """Return the status of each item by the number of answers to it (I,); anchors keep theirs.
 
     An item is on the scale of its anchors: where some of these are not calibrated, it is a pilot however many answers it has.
@@ -155,7 +155,7 @@ class Anchors(NamedTuple):
     """
 
     fixed: Fixed
-    statuses: tuple[ParameterStatus | None, ...]
+    statuses: tuple[str | None, ...]
     covariance: Floats
 
 

@@ -8,14 +8,13 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from competency_dx.arrays import Z95, Codes, Floats, Ints, value
-from competency_dx.bank import ParameterStatus
 from competency_dx.display import Chart, interval_chart, point_chart, result_words, setting_word
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Count, Ids, held_to
+from competency_dx.schemas import Count, Ids, Status, held_to
 
 SHOWN_PROFILES = 40
 
@@ -45,7 +44,7 @@ class ItemClasses:
 
     items: Ids
     families: Annotated[tuple[str, ...], held_to("items")]
-    statuses: Annotated[tuple[ParameterStatus, ...], held_to("items")]
+    statuses: Annotated[tuple[Status, ...], held_to("items")]
     attributes: Ids
     q_matrix: Annotated[Codes, held_to("items", "attributes", minimum=0, maximum=1)]
     profiles: Annotated[Codes, held_to("C", "attributes", minimum=0, maximum=1)]

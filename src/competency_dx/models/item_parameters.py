@@ -11,11 +11,11 @@ import numpy as np
 from scipy.special import expit
 
 from competency_dx.arrays import Bools, Floats, Ints, value
-from competency_dx.bank import ItemBank, ParameterRecord, ParameterStatus
+from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
 from competency_dx.kernels.families import Groups
 from competency_dx.models.families import FAMILIES, family, kernel_groups
-from competency_dx.schemas import Ids, held_to
+from competency_dx.schemas import Ids, Status, held_to
 
 KEPT = 128
 CALIBRATED_FROM = 200  # answers to an item from which its parameters are no longer called a pilot
@@ -86,7 +86,7 @@ class ItemParameters:
 
     items: tuple[str, ...]
     families: Annotated[tuple[str, ...], held_to("items")]
-    statuses: Annotated[tuple[ParameterStatus, ...], held_to("items")]
+    statuses: Annotated[tuple[Status, ...], held_to("items")]
     n_categories: Annotated[Ints, held_to("items", minimum=2)]
     slopes: Annotated[Floats, held_to("items", "population.dimensions")]
     intercepts: Annotated[Floats, held_to("items", "K")]
