@@ -102,7 +102,7 @@ def _noted(part: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
     if part.get("type") == "null":
         return part
     if part.get("type") != "array":
-        return part | {k: v for k, v in notes.items() if k != "axes"}
+        return part | {k: list(v) if isinstance(v, tuple) else v for k, v in notes.items() if k != "axes"}
     if "prefixItems" in part:
         return part | notes
     cell, axes = part, notes.get("axes", ("",))
