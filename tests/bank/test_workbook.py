@@ -38,7 +38,7 @@ from competency_dx.bank.item import ALLOWED_RULES
 from competency_dx.bank.item_bank import BankRecord
 from competency_dx.bank.workbook import EXAMPLES
 from competency_dx.bank.workbook.sheet_plan import NUMBERED, sheet_plans
-from competency_dx.bank.workbook.xlsx_cells import read_grids
+from competency_dx.bank.workbook.sheet_reading import read_grids
 from competency_dx.errors import BankError, CompetencyDxError, LimitError
 from competency_dx.limits import Limits
 

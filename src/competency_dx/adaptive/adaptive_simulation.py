@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.adaptive.api import excluding
+from competency_dx.adaptive.follow_up import excluding
 from competency_dx.adaptive.selection import LEAST_GAIN, Problem, select
 from competency_dx.arrays import Bools, Floats, Ints, names, value
 from competency_dx.bank import ItemBank

@@ -21,11 +21,21 @@ from competency_dx.limits import limits_in_force, reading
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
-from competency_dx.responses.reading.forms import FormColumn, blank_cells, forms_of, resolve_blanks
-from competency_dx.responses.reading.headers import id_form
-from competency_dx.responses.reading.layout import Layout, refuse_results
-from competency_dx.responses.reading.pivot import best_cells, best_rows, long_columns, numbered, owners, pivot, single_rows
+from competency_dx.responses.reading.layout import Layout, id_form, refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles
+from competency_dx.responses.reading.rows import (
+    FormColumn,
+    best_cells,
+    best_rows,
+    blank_cells,
+    forms_of,
+    long_columns,
+    numbered,
+    owners,
+    pivot,
+    resolve_blanks,
+    single_rows,
+)
 from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.reading.table import Table, in_memory, table
 from competency_dx.responses.reading.unreadable import minus_is_doubtful, strange_values

@@ -10,8 +10,7 @@ from competency_dx.bank.bank_file import read_yaml
 from competency_dx.bank.framework import is_shipped
 from competency_dx.bank.item_bank import ItemBank, as_bank
 from competency_dx.bank.workbook.from_sheets import bank_of
-from competency_dx.bank.workbook.sheet_reading import CellFaults, typed_rows
-from competency_dx.bank.workbook.xlsx_cells import read_grids
+from competency_dx.bank.workbook.sheet_reading import CellFaults, read_grids, typed_rows
 from competency_dx.bank.workbook.xlsx_pages import BookContent
 from competency_dx.documents import encode_fields
 from competency_dx.errors import BankError, wrong_type

@@ -10,7 +10,7 @@ from typing import Any
 from competency_dx.arrays import value
 from competency_dx.bank.framework import SHARED, CompetencyFramework
 from competency_dx.bank.workbook.sheet_plan import NUMBERED, FlatRow, SheetColumn, SheetPlan, sheet_plans
-from competency_dx.bank.workbook.xlsx_cells import address
+from competency_dx.bank.workbook.sheet_reading import address
 from competency_dx.display import toml_content
 from competency_dx.errors import needing
 

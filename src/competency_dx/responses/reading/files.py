@@ -24,8 +24,7 @@ from competency_dx.personal_data import hidden_text
 from competency_dx.responses.normalise import header_form
 from competency_dx.responses.reading.answers import is_answers
 from competency_dx.responses.reading.contents import decode, disguise, grid_of, open_workbook
-from competency_dx.responses.reading.headers import is_id
-from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES, refuse_results
+from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES, is_id, refuse_results
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 from competency_dx.result import DataFrame
 

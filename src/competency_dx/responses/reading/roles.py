@@ -15,11 +15,9 @@ from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
 from competency_dx.responses.normalise import fold_code, read_number, read_points
-from competency_dx.responses.reading.headers import ItemNames, Target, hinted, names_of
-from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, Layout, is_background
-from competency_dx.responses.reading.privacy import ColumnKind, personal_columns, signed_columns
+from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, ItemNames, Layout, Target, hinted, is_background, names_of
+from competency_dx.responses.reading.not_answers import ColumnKind, personal_columns, signed_columns, sum_columns, without_footers
 from competency_dx.responses.reading.table import Column, Table
-from competency_dx.responses.reading.totals import sum_columns, without_footers
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
 PERSON_SHARE = 0.1
