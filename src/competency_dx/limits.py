@@ -22,17 +22,8 @@ from competency_dx.storage import why_of
 
 PIECE = 1 << 20  # bytes decompressed at once
 SMALL_BYTES, SMALL_CELLS = 1 << 25, 1 << 22  # what nobody needs to ask whether it is in proportion
-UNREADABLE = (
-    ArithmeticError,
-    EOFError,
-    MemoryError,
-    NotImplementedError,
-    RecursionError,
-    UnicodeError,
-    csv.Error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+DAMAGED = (csv.Error, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (ArithmeticError, EOFError, MemoryError, NotImplementedError, RecursionError, UnicodeError, *DAMAGED)
 """What damaged and hostile files make the readers of Python raise."""
 PANIC = "PanicException"
 """What readers written in Rust raise, which is no `Exception`."""

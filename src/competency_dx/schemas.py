@@ -45,14 +45,8 @@ Ids = Annotated[tuple[str, ...], held_to(uniqueItems=True)]
 Status = Annotated[str, held_to(enum=("provisional", "pilot", "calibrated"))]
 """What stands behind the parameters of an item."""
 
-_PLAIN: Mapping[Any, dict[str, Any]] = {
-    Any: {},
-    str: {"type": "string"},
-    bool: {"type": "boolean"},
-    int: {"type": "integer"},
-    float: {"type": ["number", "null"]},
-    type(None): {"type": "null"},
-}
+_NAMED = {str: "string", bool: "boolean", int: "integer", float: ["number", "null"], type(None): "null"}
+_PLAIN: Mapping[Any, dict[str, Any]] = {Any: {}, **{of: {"type": name} for of, name in _NAMED.items()}}
 _CELLS = {"f": float, "i": int, "u": int, "b": bool, "O": str}
 
 

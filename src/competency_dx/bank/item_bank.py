@@ -338,13 +338,8 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
 
 
 def _row(item: Item, record: ParameterRecord | None) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "item": item.id,
-        "type": item.type,
-        "competencies": ", ".join(item.competencies),
-        "max_score": item.max_score,
-        "status": None,
-    }
+    row: dict[str, Any] = {"item": item.id, "type": item.type, "competencies": ", ".join(item.competencies)}
+    row |= {"max_score": item.max_score, "status": None}
     return row | {k: v for k, v in parameter_row(record).items() if k != "item"} if record else row
 
 

@@ -84,16 +84,10 @@ def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
 
     language, order = terminal.language, analysis.by_trouble.tolist()
     heads = terminal.words("items_heads").split("|")
-    rows = [
-        [
-            analysis.items[i],
-            VERDICTS[analysis.verdicts[i]].text(language),
-            decimal(100 * float(analysis.share[i]), 0, language),
-            decimal(float(analysis.item_rest[i]), 2, language),
-            str(analysis.n[i]),
-        ]
-        for i in order
-    ]
+    words = [VERDICTS[verdict].text(language) for verdict in analysis.verdicts]
+    shares = [decimal(100 * x, 0, language) for x in analysis.share.tolist()]
+    related = [decimal(r, 2, language) for r in analysis.item_rest.tolist()]
+    rows = [[analysis.items[i], words[i], shares[i], related[i], str(analysis.n[i])] for i in order]
     out, (head, *lines) = [""], table_lines(heads, rows, texts=2)
     for i, line in zip(order, lines, strict=True):
         out.append(line)

@@ -115,11 +115,13 @@ def interval_chart(  # the six columns of an interval table
     return Chart(title=title, x_label=x_label, series=(series,), y_names=tuple(labels), x_lines=tuple(x_lines))
 
 
-def point_chart(names: Sequence[str], columns: Mapping[str, Floats], *, title: str, x_label: str) -> Chart:
+def point_chart(
+    names: Sequence[str], columns: Mapping[str, Floats], *, title: str, x_label: str, x_lines: tuple[float, ...] = ()
+) -> Chart:
     """Return a chart of numbers (N,) by the names of their rows, the first on top; each column is a series."""
     rows = np.arange(len(names), dtype=float)
     series = tuple(Series(name=name, mark="point", x=x[::-1], y=rows) for name, x in columns.items())
-    return Chart(title=title, x_label=x_label, series=series, y_names=tuple(names[::-1]))
+    return Chart(title=title, x_label=x_label, series=series, y_names=tuple(names[::-1]), x_lines=x_lines)
 
 
 def histogram_chart(x: Floats, *, title: str, x_label: str, y_label: str, bins: ArrayLike | None = None, sets: int = 1) -> Chart:

@@ -101,16 +101,10 @@ def find_misconceptions(
     assert data.answers is not None
     ticked, each = found.ticked, found.estimates
     given = gathered(data.findings, () if calibration is None else calibration.findings)
-    inputs = {
-        "bank": f"{bank.id} {bank.version} {bank.digest}",
-        "responses": digest_arrays(data.scores, data.reasons, data.answers.codes),
-        "parameters": source_of(source),
-    }
-    settings = {
-        **{name: f"{getattr(rule, name):g}" for name in ("likely", "unlikely", "least_chances", "significance")},
-        "missing": rule.missing.describe("en"),
-        **MISCONCEPTION_MODEL,
-    }
+    digest = digest_arrays(data.scores, data.reasons, data.answers.codes)
+    inputs = {"bank": f"{bank.id} {bank.version} {bank.digest}", "responses": digest, "parameters": source_of(source)}
+    bounds = {name: f"{getattr(rule, name):g}" for name in ("likely", "unlikely", "least_chances", "significance")}
+    settings = bounds | {"missing": rule.missing.describe("en")} | MISCONCEPTION_MODEL
     numbers: dict[str, Any] = {f.name: tuple(getattr(e, f.name) for e in each) for f in fields(MisconceptionParameters)}
     out = MisconceptionEvidence(
         persons=data.persons,

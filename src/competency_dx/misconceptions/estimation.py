@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from math import log
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,13 +22,7 @@ Standing = Literal["estimated", "no_item", "one_item", "few_answers", "not_seen"
 MOST_OPTIONS = 10  # of a multiple-choice item: 1023 answers are possible then
 MOST_TOGETHER = 8  # misconceptions whose items overlap: 256 states of a person
 LEAST_PERSONS = 20  # who show two choices each, for a test of association to mean anything
-PRIORS = {
-    "level": (-1.0, 1.5),
-    "slope": (0.0, 0.75),
-    "log_strength": (float(np.log(2.0)), 0.75),
-    "base": (0.0, 2.0),
-    "trend": (0.0, 0.5),
-}
+PRIORS = {"level": (-1.0, 1.5), "slope": (0.0, 0.75), "log_strength": (log(2), 0.75), "base": (0.0, 2.0), "trend": (0.0, 0.5)}
 MISCONCEPTION_MODEL = {
     "model": "score by the response model; option given score: conditional logit with a latent misconception",
     "priors": ", ".join(f"{name} N({mean:g}, {sd:g}²)" for name, (mean, sd) in PRIORS.items()),

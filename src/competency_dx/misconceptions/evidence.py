@@ -200,13 +200,8 @@ class MisconceptionEvidence(Result):
         """Return prevalences with 95 % intervals, or a histogram of the probabilities of all estimated misconceptions."""
         say = result_words("misconceptions", language)
         if kind == "probability":
-            return histogram_chart(
-                self.probability[np.isfinite(self.probability)],
-                bins=np.linspace(0, 1, 21),
-                title=say("probability"),
-                x_label="P",
-                y_label=say("probability_axis"),
-            )
+            p, axis = self.probability[np.isfinite(self.probability)], say("probability_axis")
+            return histogram_chart(p, bins=np.linspace(0, 1, 21), title=say("probability"), x_label="P", y_label=axis)
         centre, se = self.parameters.prevalence[::-1].T
         return interval_chart(
             labels=[self.titles[m].text(self.language) for m in self.misconceptions[::-1]],

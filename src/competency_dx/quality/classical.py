@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -199,20 +199,11 @@ def _traces(
     spelled = {fold_code(text): option for option, text in words.items()} | {fold_code(option): option for option in words}
     names = [spelled.get(label, label) for label in labels]  # answers are given as code or in words
     order = [k for k in range(K) if n[k]] if words or item is None else np.argsort(-n, kind="stable")[:SHOWN].tolist()
-    rows = [(names[k], bool(earned[k] > 0), int(n[k]), (p[k], rest[k], r[k], *by_third[k])) for k in order if n[k]]
-    rows += [(o, item is not None and o == item.key, 0, (0.0, np.nan, np.nan, 0.0, 0.0, 0.0)) for o in words if o not in names]
-    numbers = ("share", "rest", "r", "low", "middle", "high")
-    return tuple(
-        OptionTrace(
-            item=data.items[i],
-            option=option,
-            text=words.get(option, ""),
-            credited=credited,
-            n=times,
-            **dict(zip(numbers, map(float, of), strict=True)),
-        )
-        for option, credited, times, of in rows
-    )
+    rows: list[tuple[Any, ...]] = [(names[k], earned[k] > 0, n[k], p[k], rest[k], r[k], *by_third[k]) for k in order if n[k]]
+    rows += [(o, item is not None and o == item.key, 0, 0.0, np.nan, np.nan, 0.0, 0.0, 0.0) for o in words if o not in names]
+    kinds = {"option": str, "credited": bool, "n": int} | dict.fromkeys(("share", "rest", "r", "low", "middle", "high"), float)
+    facts = [{name: of(x) for (name, of), x in zip(kinds.items(), row, strict=True)} for row in rows]
+    return tuple(OptionTrace(item=data.items[i], text=words.get(of["option"], ""), **of) for of in facts)
 
 
 def rivals(options: Sequence[OptionTrace]) -> dict[str, OptionTrace]:

@@ -141,11 +141,8 @@ def _meeting(bank: ItemBank) -> list[set[str]]:
 def overlaps(bank: ItemBank) -> Iterator[Finding]:
     """Gate 7: two items of a form share a fact or four words in a row or one answers the other, and are not enemies."""
     forms, items = _meeting(bank), {i.id: i for i in bank.items}
-    together = [
-        (a, b)
-        for a, b in combinations(items, 2)
-        if any({a, b} <= form for form in forms) and b not in items[a].enemies and a not in items[b].enemies
-    ]
+    pairs = (pair for pair in combinations(items, 2) if any({*pair} <= form for form in forms))
+    together = [(a, b) for a, b in pairs if b not in items[a].enemies and a not in items[b].enemies]
     shared: dict[tuple[str, str], str] = {}
     meeting = set(together)
     for mark, holders in _marks(bank).items():

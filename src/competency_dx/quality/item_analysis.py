@@ -188,13 +188,8 @@ class ItemAnalysis(Result):
                 low, high, r = (x[rows][at] for x in (self.item_rest_low, self.item_rest_high, self.item_rest))
                 name = code_word("verdict", verdict, language)
                 series.append(Series(name=name, mark="interval", style=k, x=r, y=place[at], low=low, high=high))
-        return Chart(
-            title=say("relation"),
-            x_label=say("relation_axis"),
-            series=tuple(series),
-            y_names=tuple(self.items[i] for i in rows),
-            x_lines=(0.0, WEAK),
-        )
+        names, title = tuple(self.items[i] for i in rows), say("relation")
+        return Chart(title=title, x_label=say("relation_axis"), series=tuple(series), y_names=names, x_lines=(0.0, WEAK))
 
 
 def check_items(

@@ -23,7 +23,7 @@ from competency_dx.calibration import (
     refuse_several,
     settled,
 )
-from competency_dx.display import Chart, Series, code_word, result_words, setting_word
+from competency_dx.display import Chart, code_word, point_chart, result_words, setting_word
 from competency_dx.errors import LANGUAGES, CalibrationError
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.models import FAMILIES, ItemParameters
@@ -142,14 +142,9 @@ class CrossCheck(Result):
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the differences in standard errors, one row per judged parameter, the first on top."""
-        say, rows = result_words("quality", language), np.flatnonzero(self.judged)[::-1]
-        return Chart(
-            title=say("differences"),
-            x_label=say("differences_axis"),
-            series=(Series(name="", mark="point", x=self.in_se[rows], y=np.arange(float(len(rows)))),),
-            y_names=tuple(f"{self.items[r]} {self.parameters[r]}" for r in rows),
-            x_lines=(-LIMIT, 0.0, LIMIT),
-        )
+        say, rows = result_words("quality", language), np.flatnonzero(self.judged)
+        names, columns = [f"{self.items[r]} {self.parameters[r]}" for r in rows], {"": self.in_se[rows]}
+        return point_chart(names, columns, title=say("differences"), x_label=say("differences_axis"), x_lines=(-LIMIT, 0.0, LIMIT))
 
 
 def cross_check(

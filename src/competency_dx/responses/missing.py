@@ -39,11 +39,8 @@ ABSENT = 254
 
 _NAMES: tuple[ReasonName, ...] = ("omitted", "not_reached", "invalid", "not_administered")
 _TOKENS: Mapping[str, Sequence[str]] = toml_content("responses.reading", "words")["missing"]
-BUILTIN = {
-    token: BLANK if name == "blank" else ABSENT if name == "absent" else int(Reason[name.upper()])
-    for name, tokens in _TOKENS.items()
-    for token in tokens
-}
+_CODES = {reason.name.lower(): int(reason) for reason in Reason} | {"blank": BLANK, "absent": ABSENT}
+BUILTIN = {token: _CODES[name] for name, tokens in _TOKENS.items() for token in tokens}
 NEGATIVE_CODES = frozenset({"-1", "-9"})
 """Missing in a table of points or of option codes; an answer like any other where the answer is a number."""
 
@@ -76,11 +73,7 @@ class MissingPolicy:
 
     def table(self) -> Bools:
         """Return for each value of `Reason` whether such a cell enters the estimation, shape (5,)."""
-        out = np.zeros(len(Reason), dtype=np.bool_)
-        out[Reason.ANSWERED] = True
-        for name in _NAMES:
-            out[Reason[name.upper()]] = getattr(self, name) == "incorrect"
-        return out
+        return np.array([r is Reason.ANSWERED or getattr(self, r.name.lower()) == "incorrect" for r in Reason], dtype=np.bool_)
 
     def describe(self, language: str = "en") -> str:
         """Return the policy as one sentence."""
@@ -101,7 +94,7 @@ def reason_code(name: str, where: str) -> int:
     """Return the code of a reason given by name, or `BLANK`; raises `ResponsesError` naming the place."""
     if name not in _NAMES and name != "blank":
         raise ResponsesError("responses.reason", where=where, name=name, words=_NAMES)
-    return BLANK if name == "blank" else int(Reason[name.upper()])
+    return _CODES[name]
 
 
 def token_code(text: str, stated: Mapping[str, int], *, usual: bool = True) -> int | None:

@@ -214,11 +214,8 @@ def code_book(codes: Iterable[str], words: Mapping[str, str] | None = None) -> C
 
 @lru_cache(maxsize=KEPT)
 def _book(codes: tuple[str, ...], words: tuple[tuple[str, str], ...]) -> CodeBook:
-    return CodeBook(
-        codes=codes,
-        index=_unambiguous((fold_code(c), c) for c in codes),
-        texts=_unambiguous((fold_text(t), c) for c, t in words if fold_text(t)),
-    )
+    texts = _unambiguous((fold_text(t), c) for c, t in words if fold_text(t))
+    return CodeBook(codes=codes, index=_unambiguous((fold_code(c), c) for c in codes), texts=texts)
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -10,8 +10,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
 from competency_dx.bank import ledger_of
-from competency_dx.display import code_word, result_words
-from competency_dx.display.charts import Chart, Series
+from competency_dx.display import Chart, code_word, point_chart, result_words
 from competency_dx.errors import ResponsesError, repeated, wrong_type
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, provenance
@@ -110,11 +109,8 @@ class Responses(Result):
         columns = slice(None) if items is None else _places(self.items, items, "responses.absent_items")
         places, answers = np.arange(len(self.items))[columns].tolist(), self.answers
         if answers is not None:
-            answers = RawAnswers(
-                codes=answers.codes[rows][:, columns],
-                vocabulary=tuple(answers.vocabulary[k] for k in places),
-                kinds=tuple(answers.kinds[k] for k in places),
-            )
+            words, kinds = tuple(answers.vocabulary[k] for k in places), tuple(answers.kinds[k] for k in places)
+            answers = RawAnswers(codes=answers.codes[rows][:, columns], vocabulary=words, kinds=kinds)
         return replace(
             self,
             persons=self.persons[rows],
@@ -241,16 +237,8 @@ class Responses(Result):
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the mean share of points of the answers to each item, the first item on top."""
-        say = result_words("responses", language)
-        share, order = self.mean_shares()[::-1], np.arange(len(self.items), dtype=np.float64)
-        return Chart(
-            title=say("scores"),
-            x_label=say("scores_axis"),
-            y_label="",
-            series=(Series(name="", mark="point", x=share, y=order),),
-            y_names=self.items[::-1],
-            x_lines=(0.0, 1.0),
-        )
+        say, shares = result_words("responses", language), {"": self.mean_shares()}
+        return point_chart(self.items, shares, title=say("scores"), x_label=say("scores_axis"), x_lines=(0.0, 1.0))
 
     def mean_shares(self) -> Floats:
         """Return the mean points of the answers to each item as a share of its maximum, NaN without answers (I,)."""

@@ -189,12 +189,8 @@ def _evidence(responses: Responses, i: int, others: RestScores, r: float) -> Sus
             risen[label] = chance_of(float(np.corrcoef(took, ability[given])[0, 1]), took.size)
     best = min(risen, key=lambda label: risen[label], default="")
     p_answer = min(1.0, len(risen) * risen[best]) if best else 1.0
-    return SuspectedKey(
-        item=responses.items[i],
-        p=min(1.0, 2 * p, 2 * p_answer),
-        suggestion=best if p_answer <= FALSE_ALARM else "",
-        options=tuple(uses),
-    )
+    suggestion, p = best if p_answer <= FALSE_ALARM else "", min(1.0, 2 * p, 2 * p_answer)
+    return SuspectedKey(item=responses.items[i], p=p, suggestion=suggestion, options=tuple(uses))
 
 
 def chance_of(r: float, n: int) -> float:

@@ -40,15 +40,10 @@ JSON = "application/json"
 EXAMPLE = {"bank": "mathematics", "persons": [{"person": "T-01", "answers": {"MAT-003": "2", "MAT-007": 76}}]}
 OF_THE_CLIENT = (DocumentError, LimitError, ResponsesError, ScoringError, DiagnosisError, RequestError)
 STATUS: Mapping[str, int] = {
-    "result.not_json": 400,
-    "result.names_twice": 400,
-    "result.no_number": 400,
-    "service.no_bank": 404,
-    "service.no_place": 404,
+    **dict.fromkeys(("result.not_json", "result.names_twice", "result.no_number"), 400),
+    **dict.fromkeys(("service.no_bank", "service.no_place"), 404),
+    **dict.fromkeys(("limits.exceeded", "service.too_large", "service.too_many"), 413),
     "service.method": 405,
-    "limits.exceeded": 413,
-    "service.too_large": 413,
-    "service.too_many": 413,
     "service.media_type": 415,
 }
 """The status of faults of the client that is not 422."""

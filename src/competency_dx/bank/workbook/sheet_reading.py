@@ -130,13 +130,9 @@ def _grid(sheet: Element, tree: Element, texts: list[str], dates: frozenset[int]
             if (found := _content(cell, texts, dates)) is not None:
                 cells[at, column] = found
     limits_in_force().check(sheet.get("name"), rows=at, cells=len(cells))
-    return SheetGrid(
-        name=sheet.get("name", ""),
-        visible=sheet.get("state", "visible") == "visible",
-        cells=cells,
-        hidden=frozenset(hidden),
-        merged=tuple(m.get("ref", "") for m in tree.iter("mergeCell")),
-    )
+    name, visible = sheet.get("name", ""), sheet.get("state", "visible") == "visible"
+    merged = tuple(m.get("ref", "") for m in tree.iter("mergeCell"))
+    return SheetGrid(name=name, visible=visible, cells=cells, hidden=frozenset(hidden), merged=merged)
 
 
 def _content(cell: Element, texts: list[str], dates: frozenset[int]) -> SheetCell | None:

@@ -118,10 +118,6 @@ def _marked_cell(cells: Column) -> Column:
 
 def refuse_impossible(responses: Responses, bank: ItemBank) -> None:
     """Refuse answers that no form or rater can have given: options that do not exist, points beyond the maximum."""
-    where = [
-        f"{KIND}.persons[{row}].answers.{responses.items[k]}"
-        for row, k in np.argwhere(responses.reasons == Reason.INVALID).tolist()
-        if bank.item(responses.items[k]).type not in TYPED
-    ]
-    if where:
+    cells = ((row, responses.items[k]) for row, k in np.argwhere(responses.reasons == Reason.INVALID).tolist())
+    if where := [f"{KIND}.persons[{row}].answers.{item}" for row, item in cells if bank.item(item).type not in TYPED]:
         raise DocumentError("responses.no_such_answers", where=where, bank=bank.id)

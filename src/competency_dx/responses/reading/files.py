@@ -313,12 +313,9 @@ def _other_sheets(
         at = header_row(grid[:HEAD], ids)
         heads[name] = {header_form(text) for text in _texts(grid[at]) if text}
         rows[name] = sum(any(c not in {None, ""} for c in row) for row in grid[at + 1 :])
-    enough = max(3, fits[chosen] // 2)
-    alike = [
-        n
-        for n in grids
-        if n != chosen and rows[n] and (fits[n] >= enough or 2 * len(heads[n] & heads[chosen]) >= len(heads[chosen]) > 1)
-    ]
+    enough, wide = max(3, fits[chosen] // 2), len(heads[chosen])
+    others = (n for n in grids if n != chosen and rows[n])
+    alike = [n for n in others if fits[n] >= enough or 2 * len(heads[n] & heads[chosen]) >= wide > 1]
     covered = [(n, rows[n]) for n in alike if n in hidden]
     facts = {"counts": covered, "sheet": chosen, "rows": rows[chosen]}
     return [

@@ -64,15 +64,9 @@ def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -
     if any(map(names.find, table.columns)):
         return False
     if spelled and not any(map(names.find, spelled)):
-        near = hinted({v: meant for v in spelled if (meant := names.near(v))})
-        raise ResponsesError(
-            "responses.long_no_item",
-            origin=table.origin,
-            item=item,
-            bank=bank.id,
-            near=near or spelled,
-            items=[i.id for i in bank.items],
-        )
+        near, items = hinted({v: meant for v in spelled if (meant := names.near(v))}), [i.id for i in bank.items]
+        facts = {"origin": table.origin, "item": item, "bank": bank.id, "near": near or spelled, "items": items}
+        raise ResponsesError("responses.long_no_item", **facts)
     return True
 
 

@@ -236,12 +236,8 @@ def _from_pandas(frame: DataFrame) -> Table:
     cells = frame.index.to_numpy() if default else np.fromiter(named, dtype=object, count=len(frame))
     labels = column("index" if unnamed else str(frame.index.name), cells)
     pairs = ((str(name), frame.iloc[:, k]) for k, name in enumerate(frame.columns))
-    return table(
-        ((n, s.astype(object) if s.dtype.kind == "M" else s) for n, s in pairs),
-        "frame",
-        index=labels,
-        labels="default" if default else "own",
-    )
+    columns = ((n, s.astype(object) if s.dtype.kind == "M" else s) for n, s in pairs)
+    return table(columns, "frame", index=labels, labels="default" if default else "own")
 
 
 def without_labels(table: Table) -> Table:
