@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 import competency_dx as cdx
 from competency_dx.engine import ItemErrors
 from competency_dx.errors import CompetencyDxWarning, LinkingError
-from competency_dx.linking import Haebara, MeanMean, MeanSigma, StockingLord
+from competency_dx.linking import Haebara, MeanMean, MeanSigma, StockingLord, compare_links, equate
 from competency_dx.linking.api import Scale, _covariance, step
 from competency_dx.linking.choices import LinkMethod, by_category, by_test, least
+from competency_dx.linking.equating import equipercentile, observed_scores, true_scores
 from competency_dx.models import ItemParameters, NormalPopulation, expected_scores, moved
 
 Array = NDArray[np.float64]
@@ -136,6 +137,52 @@ def test_six_grades_and_the_book_have_the_constants_of_plink(shared: Callable[[s
         assert apart[2:].max() < 3e-4  # its minimum of the curves is looked for to that
 
 
+@pytest.mark.parametrize("data", ["est2pl", "est3pl"])
+@pytest.mark.parametrize("weight", [None, 0.5, 1.0])
+def test_equivalent_points_and_their_errors_are_those_of_equateirt(
+    data: str, weight: float | None, shared: Callable[[str], Path]
+) -> None:
+    """Theirs turns points of the second form into points of the first: ours with the link turned round."""
+    reference = theirs_of(shared)[data]
+    first, second = (scale(reference["forms"][name]) for name in ("test1", "test2"))
+    linked = step(first.items, second.items, StockingLord(), ())
+    A, B = linked.slope, linked.intercept
+    forms, turned = (second.items, first.items), (1 / A, -B / A)
+    y, by_constants, *sides = true_scores(*forms, turned) if weight is None else observed_scores(*forms, turned, weight)
+    by_constants = by_constants @ np.array([[-1 / A**2, 0], [B / A**2, -1 / A]])
+    for side, rows, gradient in zip(sides[::-1], linked.rows, linked.gradients, strict=True):
+        side[:, rows] += np.tensordot(by_constants, gradient, 1)
+    se = np.sqrt(np.diag(second.errors.variance(sides[0]) + first.errors.variance(sides[1])))
+    table = reference["score_equating"]["Stocking-Lord"]
+    theirs = table["true_score"] if weight is None else table["observed_score"]["table"] if weight < 1 else table["observed_score_w1"]
+    at = np.array(theirs["test2"])
+    np.testing.assert_allclose(y[at], theirs["test1.as.test2"], atol=1e-6)
+    np.testing.assert_allclose(se[at], theirs["StdErr"], rtol=1e-5, atol=1e-9)
+
+
+def test_equivalent_points_of_the_book_are_those_of_plink(shared: Callable[[str], Path]) -> None:
+    book = theirs_of(shared, "plink")["KB04"]
+    x, y = (
+        of_numbers([f"{n}" for n in range(36)], 1.7 * np.array(f["a"]), np.array(f["b"]), np.array(f["c"]), "3PL")
+        for f in (book["form_x"], book["form_y"])
+    )
+    kept = [k for k, n in enumerate(book["common"]["x"]) if n != 27]
+    common = [x.take(np.array(book["common"]["x"])[kept] - 1), y.take(np.array(book["common"]["y"])[kept] - 1)]
+    at = MeanSigma().constants(common[0], common[1])
+    np.testing.assert_allclose(at, [book["constants"]["without_item27"][n][1] for n in "AB"], atol=1e-6)
+    np.testing.assert_allclose(true_scores(x, y, at)[0], book["equating"]["true_score"]["group2"], atol=2e-5)
+
+
+def test_percentile_ranks_are_those_of_r_equate(shared: Callable[[str], Path]) -> None:
+    groups = json.loads(shared("equating_classical.json").read_text(encoding="utf-8"))["random_groups"]
+    smooth = groups["equipercentile_loglinear3"]
+    pairs = [(smooth["smoothed_x"], smooth["smoothed_y"], smooth), (groups["freq_x"], groups["freq_y"], groups["equipercentile"])]
+    for x, y, theirs in pairs:
+        place, part = equipercentile(np.array(x) / np.sum(x), np.array(y) / np.sum(y))
+        first = 0 if x[0] else 1  # of points that nobody has the rank is 0, where any place below the first will do
+        np.testing.assert_allclose((place - 0.5 + part)[first:], theirs["concordance"]["yx"][first:], atol=1e-7)
+
+
 @given(st.floats(0.5, 2), st.floats(-2, 2), st.sampled_from(sorted(METHODS)), st.sampled_from(["2PL", "GPCM", "GRM"]))
 def test_a_known_change_of_scale_is_found_again(A: float, B: float, name: str, family: str) -> None:
     """And what is expected of a person stays the same whatever the scale."""
@@ -212,6 +259,31 @@ def test_a_chain_of_one_more_year_is_the_product_of_its_steps() -> None:
     np.testing.assert_allclose(chain.constants, [[second.slope, second.intercept], [first.slope, first.intercept]])
     assert chain.step.tolist() == [0] * 12 + [1] * 12
     assert chain.error > first.error
+
+
+def test_one_table_of_agreement_with_concurrent_and_fixed_calibration() -> None:
+    """All six are near the truth, .5, and the errors of concurrent calibration are those of a link by curves."""
+    rng = np.random.default_rng(10)
+    a, b = np.linspace(0.8, 1.6, 12), np.linspace(-1.5, 1.5, 12)
+    data = [
+        cdx.load_responses((rng.random((1500, 12)) < 1 / (1 + np.exp(-a * (rng.normal(m, 1, (1500, 1)) - b)))).astype(int))
+        for m in (0.5, 0.0)
+    ]
+    new, old = map(cdx.calibrate, data)
+    table = quietly(lambda: compare_links(new, old, responses=(data[0], data[1]), without=("1",))).set_index("method")
+    assert list(table.index) == ["StockingLord", "Haebara", "MeanSigma", "MeanMean", "concurrent", "fixed"]
+    assert (np.abs(table["mean"] - 0.5) < 3 * table["se_mean"]).all()
+    assert (table["apart"].drop("MeanSigma") < 0.1).all()
+    assert abs(table.loc["concurrent", "se_mean"] / table.loc["StockingLord", "se_mean"] - 1) < 0.15
+    assert table.loc["fixed", "se_mean"] < table.loc["concurrent", "se_mean"]
+
+
+def test_a_form_is_equivalent_to_itself() -> None:
+    rng = np.random.default_rng(8)
+    form = calibrated(0.0, rng)
+    for scores in ("true", "observed"):
+        table = quietly(partial(equate, form, form, scores=scores))
+        np.testing.assert_allclose(table["equivalent"], np.arange(13), atol=1e-6)
 
 
 def test_scales_that_cannot_be_linked() -> None:

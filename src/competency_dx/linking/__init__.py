@@ -1,7 +1,9 @@
-"""One scale from several calibrations: constants of the link, their error, and items that drifted."""
+"""One scale from several calibrations: constants of the link, their error, items that drifted, tables of equivalent points."""
 
 from competency_dx.linking.api import link
 from competency_dx.linking.choices import Haebara, MeanMean, MeanSigma, StockingLord
+from competency_dx.linking.comparison import compare_links
+from competency_dx.linking.equating import equate
 from competency_dx.linking.scale_link import Link
 
-__all__ = ["Haebara", "Link", "MeanMean", "MeanSigma", "StockingLord", "link"]
+__all__ = ["Haebara", "Link", "MeanMean", "MeanSigma", "StockingLord", "compare_links", "equate", "link"]
