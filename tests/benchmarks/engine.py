@@ -262,3 +262,27 @@ def one_person_forty(in_turn: InTurn) -> list[str]:
     asked = {name: int(x) for name, x in data.iloc[7].items()}
     a, b = in_turn(lambda: cdx.score(one, calibration), lambda: cdx.score(asked, calibration), runs=201)
     return [f"| one person, 40 items, `score` in a warm process | {a * 1e3:.2f} ms | {b * 1e3:.2f} ms from a dictionary of points |"]
+
+
+def links(in_turn: InTurn) -> list[str]:
+    """Return the rows for a link of two calibrations and for a table of equivalent points."""
+    rng = np.random.default_rng(11)
+    a, b = rng.uniform(0.7, 1.8, 60), rng.normal(size=60)
+    forms = [slice(0, 50), slice(10, 60)]
+    ids = [[f"q{k}" for k in range(60)[form]] for form in forms]
+    answers = [
+        (rng.random((2_000, 50)) < expit(a[f] * (rng.normal(m, 1, (2_000, 1)) - b[f]))).astype(int)
+        for f, m in zip(forms, (0, 0.5), strict=True)
+    ]
+    old, new = (cdx.calibrate(pd.DataFrame(x, columns=names)) for x, names in zip(answers, ids, strict=True))
+    curves, means, table = in_turn(
+        lambda: cdx.link(new, old),
+        lambda: cdx.link(new, old, method=cdx.linking.MeanSigma()),
+        lambda: cdx.linking.equate(new, old, scores="observed"),
+    )
+    error = cdx.link(new, old).error
+    return [
+        f"| link of two calibrations, 40 common items, errors and effects of items | {curves:.2f} s | by mean and sigma {means:.2f} s; "
+        f"error of the mean {error:.3f} |",
+        f"| equivalent points of two forms of 50 items by observed scores, with errors | {table:.2f} s | |",
+    ]

@@ -247,6 +247,7 @@ def main() -> None:
         lambda: engine.competencies(in_turn, folder),
         engine.sizes,
         lambda: engine.profiles(in_turn, folder),
+        lambda: engine.links(in_turn),
         arrays_beside_peer,
         million_persons,
         lambda: engine.one_person_forty(in_turn),
