@@ -59,13 +59,17 @@ def program(
 def demo(
     folder: Annotated[Path, declared("demo_folder")] = Path("competency-dx-demo"),
     language: arguments.LanguageOption = Language.ru,
-    persons: Annotated[int, declared("persons")] = 240,
+    persons: Annotated[int | None, declared("persons")] = None,
     seed: Annotated[int, declared("seed")] = 20,
+    region: Annotated[bool, declared("region")] = False,
 ) -> None:
-    """Show the whole path on a synthetic region: three subjects, reports, comparison with the known truth."""
-    from competency_dx.cli.demo import run_demo
+    """Show the whole path on a synthetic region: three subjects, or all with routes and growth, against the known truth."""
+    from competency_dx.cli.demo import run_demo, whole_region
 
-    run_demo(folder, persons=persons, seed=seed, terminal=Terminal(language=language.code))
+    if region:
+        whole_region.run_region(folder, persons=persons or 2217, seed=seed, terminal=Terminal(language=language.code))
+    else:
+        run_demo(folder, persons=persons or 240, seed=seed, terminal=Terminal(language=language.code))
 
 
 @app.command(short_help="Check an item bank")

@@ -8,6 +8,7 @@ expected percent on the whole reference set, under the parameters and abilities 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -19,9 +20,10 @@ from competency_dx.adaptive import next_items
 from competency_dx.arrays import Bools, Floats
 from competency_dx.bank import ItemBank, Text, load_bank, save_bank
 from competency_dx.calibration import SuspectedKey, suspected_keys
+from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.demo.raw_answers import words
 from competency_dx.cli.demo.region import RegionCohort, asked_items, make_cohort, plant_wrong_key, with_key, write_cohort
-from competency_dx.cli.steps import advised_model, calibrated
+from competency_dx.cli.steps import ONE_SCALE, advised_model, calibrated
 from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
 from competency_dx.display import FONT, count, decimal, percent
@@ -38,8 +40,8 @@ PLANTED_IN = "mathematics"
 INDENT = 2
 ASKED = 3  # items that a person's page says to ask next
 README = "README.txt"
-WRITTEN = ("data", "index.html", *(name for name, _ in SUBJECTS))
-"""What an earlier demo may have left in its folder."""
+WRITTEN = ("data", "index.html")
+"""What an earlier demo may have left in its folder, beside its subjects."""
 SYNTHETIC_FINDING = Template("cli.synthetic").of()
 LEVELS = ("domain", "cluster", "category")
 LINE = 60.0
@@ -62,13 +64,21 @@ class Study(NamedTuple):
     title: str
     checks: list[KeyCheck]
     counts: DataFrame
+    data: Responses
+    bank: ItemBank
+    profiles: DeficitProfiles
+
+
+def prepared(folder: Path, names: Sequence[str]) -> None:
+    """Refuse a folder that holds more than an earlier demo of these subjects left in it."""
+    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.exists() and (not folder.is_dir() or (held and not (README in held and held <= {*WRITTEN, README, *names}))):
+        raise CommandError("cli.demo_folder", folder=folder, held=sorted(held))
 
 
 def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> None:
     """Run the demo into a folder and tell on stdout which page to open."""
-    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if folder.exists() and (not folder.is_dir() or (held and not (README in held and held <= {*WRITTEN, README}))):
-        raise CommandError("cli.demo_folder", folder=folder, held=sorted(held))
+    prepared(folder, [name for name, _ in SUBJECTS])
     start = time.perf_counter()
     t = words(terminal.language)
     terminal.say(t["start"].format_map(t))
@@ -76,7 +86,9 @@ def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> No
     studies = []
     for place, (name, ending) in enumerate(SUBJECTS):
         rng = np.random.default_rng([seed, place])
-        studies.append(_study(name, folder / "data" / f"{name}{ending}", persons, rng, terminal))
+        cohort = make_cohort(asked_items(load_bank(name)), persons, rng, language=terminal.language)
+        bank = plant_wrong_key(cohort)[0] if name == PLANTED_IN else cohort.bank
+        studies.append(study(cohort, bank, folder / "data" / f"{name}{ending}", terminal))
     rows = comparison_rows(sum((s.counts for s in studies[1:]), studies[0].counts), terminal.language)
     terminal.say()
     terminal.say(t["against_truth"])
@@ -87,35 +99,40 @@ def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> No
     for line in (t["legend"][0], t["legend"][2]):
         inner.say(line)
     terminal.say()
-    write_whole(folder / "README.txt", t["readme"].format(seed=seed).encode())
     checks = [check for study in studies for check in study.checks if check.right != check.key]
-    template = page_templates().from_string(files("competency_dx.cli.demo").joinpath("start.html").read_text("utf-8"))
-    values = {"t": t, "language": terminal.language, "font": FONT, "studies": studies, "checks": checks}
-    text = template.render(values | {"persons": persons, "seed": seed, "comparison": rows})
+    write_page(
+        folder, "start", {"studies": studies, "checks": checks, "persons": persons, "seed": seed, "comparison": rows}, terminal, start
+    )
+
+
+def write_page(folder: Path, name: str, values: Mapping[str, object], terminal: Terminal, start: float) -> None:
+    """Write the page of a template and the file that says what is in the folder, and tell which page to open."""
+    t = words(terminal.language)
+    write_whole(folder / README, t[f"{name}_readme"].format_map(values).encode())
+    template = page_templates().from_string(files("competency_dx.cli.demo").joinpath(f"{name}.html").read_text("utf-8"))
+    text = template.render({"t": t, "language": terminal.language, "font": FONT, **values})
     page = write_whole(folder / "index.html", text.encode())
     terminal.say(t["done"].format(seconds=decimal(time.perf_counter() - start, 0, terminal.language)))
     terminal.result(page)
 
 
-def _study(name: str, path: Path, persons: int, rng: np.random.Generator, terminal: Terminal) -> Study:
-    """Make the cohort of a subject and take it through the whole path."""
-    shipped, folder, language = asked_items(load_bank(name)), path.parents[1] / name, terminal.language
+def study(cohort: RegionCohort, bank: ItemBank, path: Path, terminal: Terminal, *, scale: Estimation = ONE_SCALE) -> Study:
+    """Take the cohort of a subject through the whole path, with the keys of a bank."""
+    shipped, folder, language = cohort.bank, path.parents[1] / path.stem, terminal.language
     terminal.say()
     terminal.say(shipped.title.text(language))
     terminal = terminal.indented(INDENT)
-    cohort = make_cohort(shipped, persons, rng, language=language)
     write_cohort(cohort, path, language)
-    bank = plant_wrong_key(cohort)[0] if name == PLANTED_IN else shipped
     data = _read(path, bank, terminal)
     model = advised_model(data)
-    calibration = calibrated(terminal, data, bank, model=model, priors="weak")
+    calibration = calibrated(terminal, data, bank, model=model, priors="weak", estimation=scale)
     suspected = [s for s in suspected_keys(data) if bank.item(s.item).type == "single"]
     checks = [_key_check(s, bank, shipped, terminal.indented(3)) for s in suspected]
     if any(check.right != check.key for check in checks):
         for check in checks:
             bank = with_key(bank, check.suspected.item, check.right)
         data = heard(terminal, lambda: load_responses(path, bank=bank), known=data.findings)
-        calibration = calibrated(terminal, data, bank, model=model, priors="weak", known=calibration.findings)
+        calibration = calibrated(terminal, data, bank, model=model, priors="weak", estimation=scale, known=calibration.findings)
     labelled = bank.with_calibration(calibration, date="")  # the same bytes on any day
     title = Text(**{lang: f"{bank.title.text(lang)} — {words(lang)['synthetic']}" for lang in ("ru", "en")})
     update = {"id": f"{bank.id}-synthetic", "title": title, "note": Text(ru=SYNTHETIC_FINDING.ru, en=SYNTHETIC_FINDING.en)}
@@ -126,7 +143,7 @@ def _study(name: str, path: Path, persons: int, rng: np.random.Generator, termin
     profiles = _diagnosed(data, labelled, terminal)
     with terminal.stage(words(language)["reporting"]):
         report(profiles, folder, language=language)
-    return Study(name, shipped.title.text(language), checks, compare(cohort, profiles))
+    return Study(path.stem, shipped.title.text(language), checks, compare(cohort, profiles), data, labelled, profiles)
 
 
 def _read(path: Path, bank: ItemBank, terminal: Terminal) -> Responses:
@@ -198,9 +215,7 @@ def compare(cohort: RegionCohort, profiles: DeficitProfiles) -> DataFrame:
     """
     import pandas as pd
 
-    kinds = np.array([c.kind for c in profiles.competencies])
-    of = {fact.item: fact.competencies for fact in profiles.items}
-    member = np.array([[c.code in of[item.id] for item in cohort.bank.items] for c in profiles.competencies])
+    kinds, member = np.array([c.kind for c in profiles.competencies]), members(cohort, profiles)
     truly = true_percent(cohort, member) < LINE
     earned, given = percent_correct(cohort, member)
     flagged = np.isin(profiles.state, (CONFIRMED, LIKELY))
@@ -232,6 +247,12 @@ def shares(counts: DataFrame) -> DataFrame:
         missed=counts["missed"] / deficits,
         open=(counts["deficits"] - hits - counts["missed"]) / deficits,
     )
+
+
+def members(cohort: RegionCohort, profiles: DeficitProfiles) -> Bools:
+    """Return which items belong to which competency (C, I)."""
+    of = {fact.item: fact.competencies for fact in profiles.items}
+    return np.array([[c.code in of[item.id] for item in cohort.bank.items] for c in profiles.competencies])
 
 
 def true_percent(cohort: RegionCohort, member: Bools) -> Floats:

@@ -49,6 +49,24 @@ class Truth(NamedTuple):
     theta: Floats
     ability: Floats
 
+    @property
+    def expected(self) -> Floats:
+        """Return the expected points of each person on each item (P, I)."""
+        return np.stack([expected_scores(self.parameters.take([i]), x)[0] for i, x in enumerate(self.ability.T)], axis=1)
+
+    def of(self, rows: Ints) -> Truth:
+        """Return the truth of some persons."""
+        return self._replace(theta=self.theta[rows], ability=self.ability[rows])
+
+
+class Sitting(NamedTuple):
+    """Who sits a test: ids, places among municipalities and forms (P,), and the programmes since the last one, none at first."""
+
+    persons: Names
+    municipality: Ints
+    form: Ints
+    programme: Names | None = None
+
 
 @value
 class RegionCohort:
@@ -62,6 +80,8 @@ class RegionCohort:
         True expected points of each person on each item of the bank.
     municipality, form, experience : int array (P,)
         Place among the municipalities, place among the forms of the bank, years of work.
+    programme : array (P,) or None
+        The programme since the last diagnosis, "" for none.
     points, reasons, answers : arrays (P, I)
         Points earned, 0 where nothing was answered; `Reason` of each cell; what stands in the table, "" for a blank.
     """
@@ -72,6 +92,7 @@ class RegionCohort:
     municipality: Ints
     form: Ints
     experience: Ints
+    programme: Names | None
     points: Ints
     reasons: Reasons
     answers: Names
@@ -99,28 +120,38 @@ def make_cohort(bank: ItemBank, persons: int, rng: np.random.Generator, *, langu
     municipality = rng.choice(len(MUNICIPAL_MEANS), size=persons, p=MUNICIPAL_SHARES)
     truth = draw_truth(bank, np.array(MUNICIPAL_MEANS)[municipality], rng)
     form = rng.permutation(np.arange(persons) % len(bank.forms))
-    order, points, reasons, answers = papers = _answered(bank, truth, form, rng)
+    names = np.array([f"{bank.header.subject}-T{k + 1:04d}" for k in range(persons)], dtype=object)
+    return cohort_of(bank, truth, Sitting(names, municipality, form), rng, language=language)
+
+
+def cohort_of(bank: ItemBank, truth: Truth, of: Sitting, rng: np.random.Generator, *, language: str) -> RegionCohort:
+    """Draw what persons with these abilities hand in; a few did not come."""
+    persons = len(of.persons)
+    order, points, reasons, answers = papers = _answered(bank, truth, of.form, rng)
     _leave_out(bank, papers, words(language)["omitted"], rng)
     absent = rng.choice(persons, size=max(1, round(ABSENT_SHARE * persons)), replace=False)
     points[absent], answers[absent], reasons[absent] = 0, "", Reason.NOT_ADMINISTERED
     for p in absent.tolist():  # one mark in the first cell of the form, the rest blank
         answers[p, order[p][0]] = words(language)["absent"]
-    expected = [expected_scores(truth.parameters.take([i]), theta)[0] for i, theta in enumerate(truth.ability.T)]
     return RegionCohort(
         bank=bank,
-        expected=np.stack(expected, axis=1),
-        persons=np.array([f"{bank.header.subject}-T{k + 1:04d}" for k in range(persons)], dtype=object),
-        municipality=municipality,
-        form=form,
+        expected=truth.expected,
+        persons=of.persons,
+        municipality=of.municipality,
+        form=of.form,
         experience=np.clip(np.rint(rng.gamma(2.2, 7.0, size=persons)), 0, 45).astype(np.int64),
+        programme=of.programme,
         points=points,
         reasons=reasons,
         answers=answers,
     )
 
 
-def draw_truth(bank: ItemBank, means: Floats, rng: np.random.Generator) -> Truth:
-    """Draw item parameters around those of the bank, steps of an item together, and abilities around the means (P,)."""
+def draw_truth(bank: ItemBank, means: Floats, rng: np.random.Generator, general: Floats | None = None) -> Truth:
+    """Draw item parameters around those of the bank, steps of an item together, and abilities around the means (P,).
+
+    `general` (P,) is what a person has in all domains, where other tests share it.
+    """
     weights, domains = domain_weights(bank)
     records, standing = [], {record.item: record for record in bank.parameters}
     for record in (standing[item.id] for item in bank.items):
@@ -128,9 +159,10 @@ def draw_truth(bank: ItemBank, means: Floats, rng: np.random.Generator) -> Truth
         records.append(record.model_copy(update={"a": record.a * slope, "b": tuple(b + shift for b in record.b)}))
     above = [bank.framework.node(d).parent or "" for d in domains]
     clusters = sorted(set(above))
-    general, apart = rng.normal(size=(len(means), 1)), rng.normal(size=(len(means), len(domains)))
+    everywhere, apart = rng.normal(size=(len(means), 1)), rng.normal(size=(len(means), len(domains)))
+    everywhere = everywhere if general is None else general[:, None]
     shared = rng.normal(size=(len(means), len(clusters)))[:, [clusters.index(a) for a in above]]
-    theta = means[:, None] + np.sqrt(GENERAL) * general + np.sqrt(CLUSTER) * shared + np.sqrt(DOMAIN) * apart
+    theta = means[:, None] + np.sqrt(GENERAL) * everywhere + np.sqrt(CLUSTER) * shared + np.sqrt(DOMAIN) * apart
     return Truth(bank_parameters(replace(bank, parameters=tuple(records))), domains, theta, theta @ weights.T)
 
 
@@ -213,7 +245,9 @@ def cohort_frame(cohort: RegionCohort, language: str) -> DataFrame:
         [forms[f] for f in cohort.form],
         [t["experience"][bisect_right(EXPERIENCE_CUTS, years)] for years in cohort.experience],
     )
-    frame = pd.DataFrame(dict(zip(t["columns"], background, strict=True)), dtype=object)
+    frame = pd.DataFrame(dict(zip(t["columns"], background, strict=False)), dtype=object)
+    if cohort.programme is not None:
+        frame[t["columns"][-1]] = cohort.programme
     return frame.join(pd.DataFrame(cohort.answers, columns=[item.id for item in cohort.bank.items], dtype=object))
 
 
