@@ -1,6 +1,6 @@
 """The regional study: `competency-dx demo --region` with other seeds, each conclusion against the truth.
 
-python tests/recovery/region_study.py [--seeds 10] [--write]
+python tests/recovery/region_study.py [--seeds 6] [--write]
 
 Prints the section of docs/validation.md, or writes it. Reports are not written: they change no figure.
 """
@@ -93,7 +93,7 @@ def section(outcomes: Sequence[Outcome]) -> str:
 def main() -> None:
     """Run the regions and write or print the section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--write", action="store_true", help="write the section into the page")
     asked = parser.parse_args()
     with ProcessPoolExecutor(2) as pool:

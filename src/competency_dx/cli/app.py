@@ -63,7 +63,7 @@ def demo(
     seed: Annotated[int, declared("seed")] = 20,
     region: Annotated[bool, declared("region")] = False,
 ) -> None:
-    """Show the whole path on a synthetic region: three subjects, or all with routes and growth, against the known truth."""
+    """Show the whole path on a synthetic region: three subjects against the known truth, or all with groups and routes."""
     from competency_dx.cli.demo import run_demo, whole_region
 
     if region:

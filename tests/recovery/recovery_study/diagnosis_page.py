@@ -65,12 +65,14 @@ def section(rows: Mapping[Condition, Mapping[str, Figure]], by_bank: Mapping[str
 
 
 def with_section(page: str, text: str) -> str:
-    """Return the page with its last section, that on diagnosis, replaced."""
-    return page.removesuffix(section_of(page)).rstrip() + "\n\n" + text
+    """Return the page with its section on diagnosis replaced."""
+    kept = section_of(page)
+    _, mark, others = kept.partition("\n## ")  # region_study.py writes what follows
+    return page.removesuffix(kept).rstrip() + "\n\n" + text.rstrip() + "\n" + (mark + others)
 
 
 def section_of(page: str) -> str:
-    """Return the section on diagnosis of a page, "" where it has none."""
+    """Return the sections of a page from that on diagnosis on, "" where it has none."""
     _, heading, rest = page.partition(f"\n{HEADING}\n")
     return heading.lstrip() + rest
 
