@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from competency_dx.cli import arguments
+from competency_dx.cli import arguments, steps
 from competency_dx.cli.arguments import Language, LanguageOption, MethodName, ModelName, declared
-from competency_dx.cli.steps import advised_model, calibrated, read_answers, read_result
 from competency_dx.cli.terminal import Terminal, heard, table_lines
 from competency_dx.display import code_word, column_title, decimal
 from competency_dx.errors import BankError, CommandError, DocumentError
@@ -80,17 +79,16 @@ def validate(
 ) -> None:
     """Check an item bank: summary, findings, coverage of the framework."""
     from competency_dx.bank import load_bank
-    from competency_dx.cli.listings import bank_lines, content_lines, refuse_ambiguous
 
     items, terminal = load_bank(bank), Terminal(language=language.code)
     if not content:
-        refuse_ambiguous(items)
-        print("\n".join(bank_lines(items, terminal)))
+        steps.refuse_ambiguous(items)
+        print("\n".join(steps.bank_lines(items, terminal)))
         return
     from competency_dx.quality import check_content
 
     refused = check_content(items)
-    print("\n".join([*bank_lines(items, terminal), *content_lines(refused, terminal)]))
+    print("\n".join([*steps.bank_lines(items, terminal), *steps.content_lines(refused, terminal)]))
     raise typer.Exit(REFUSED if refused else 0)
 
 
@@ -106,15 +104,14 @@ def items(
 ) -> None:
     """Analyse items before any model: what to do with each and why, the worst first; page, workbook, tables."""
     from competency_dx.bank import load_bank
-    from competency_dx.cli.listings import analysis_lines
     from competency_dx.quality import check_items
     from competency_dx.reports import report as write_report
 
     terminal, keys = Terminal(language=language.code), load_bank(bank) if bank else None
-    data = read_answers(terminal, responses, keys, layout)
+    data = steps.read_answers(terminal, responses, keys, layout)
     analysis = heard(terminal, lambda: check_items(data, keys), known=data.findings)
     page = write_report(analysis, out or Path(f"{responses.stem}-items"), language=language.code)
-    print("\n".join(analysis_lines(analysis, terminal)))
+    print("\n".join(steps.analysis_lines(analysis, terminal)))
     terminal.result(page)
 
 
@@ -137,10 +134,10 @@ def calibrate(
     from competency_dx.reports import report as write_report
 
     terminal, items = Terminal(language=language.code), load_bank(bank)
-    data = read_answers(terminal, responses, items, layout)
-    chosen = model.value if model else advised_model(data)
+    data = steps.read_answers(terminal, responses, items, layout)
+    chosen = model.value if model else steps.advised_model(data)
     stated = None if priors == arguments.PriorsName.none else "weak"
-    result = calibrated(terminal, data, items, model=chosen, priors=stated, estimation=estimation)
+    result = steps.calibrated(terminal, data, items, model=chosen, priors=stated, estimation=estimation)
     terminal.result(save_bank(items.with_calibration(result), out / "bank"))
     terminal.result(write_whole(out / "calibration.json", result.to_json().encode()))
     terminal.result(write_report(result, out / "report", language=language.code))
@@ -166,7 +163,7 @@ def score(
     if out.suffix.lower() not in SCORE_FILES:
         raise CommandError("cli.score_files", out=out, score_files=SCORE_FILES)
     terminal, items = Terminal(language=language.code), load_bank(bank)
-    data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
+    data = steps.read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
     chosen: scoring.Method = getattr(scoring, method.value)()
     scores = heard(terminal, lambda: scoring.score(data, items, method=chosen), known=data.findings)
     terminal.result(write_report(scores, out, language=language.code))
@@ -194,7 +191,7 @@ def diagnose(
     from competency_dx.responses import MissingPolicy
 
     terminal, items = Terminal(language=language.code), load_bank(bank)
-    data = read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
+    data = steps.read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
     rule = DeficitRule(missing=MissingPolicy(omitted=cast("Omissions", omitted.value)))
     population = Cohort() if cohort else None
     profiles = heard(terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings)
@@ -215,7 +212,7 @@ def report(
     """Write the report of a result document: bank, responses, calibration, scores or profiles."""
     from competency_dx.reports import report as write_report
 
-    page = write_report(read_result(result), out, language=language.code, show="aggregates" if aggregates_only else "persons")
+    page = write_report(steps.read_result(result), out, language=language.code, show="aggregates" if aggregates_only else "persons")
     Terminal(language=language.code).result(page)
 
 
@@ -229,10 +226,9 @@ def _registry(folder: Path) -> "BankRegistry":
 def publish(bank: Bank, *, registry: Folder, alias: Alias = "latest", language: LanguageOption = RU) -> None:
     """Publish a version of a bank in a registry: it stays as it is, and the alias points to it."""
     from competency_dx.bank import load_bank
-    from competency_dx.cli.listings import refuse_ambiguous
 
     items = load_bank(bank)
-    refuse_ambiguous(items)
+    steps.refuse_ambiguous(items)
     Terminal(language=language.code).findings(items.findings())
     print(_registry(registry).publish(items, alias=alias))
 
@@ -318,7 +314,7 @@ def impact(
     from competency_dx.bank import load_bank
     from competency_dx.competencies import DeficitProfiles, bank_impact
 
-    terminal, found = Terminal(language=language.code), read_result(profiles)
+    terminal, found = Terminal(language=language.code), steps.read_result(profiles)
     if not isinstance(found, DeficitProfiles):
         raise DocumentError("result.kind", found=found.kind, kind=DeficitProfiles.kind)
     _table(heard(terminal, lambda: bank_impact(found, load_bank(bank)), known=found.findings), terminal)

@@ -1,23 +1,32 @@
-"""Steps that several commands share: reading answers, calibrating, documents on disk."""
+"""Steps that several commands share: reading answers, calibrating, documents on disk, and lists that fit a terminal.
+
+Rooms that take long to import are imported where they are used, so that a short command starts quickly.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from competency_dx.cli.arguments import Estimation
-from competency_dx.cli.terminal import Terminal, heard
+from competency_dx.cli.terminal import MARKS, Terminal, folded, heard, table_lines
+from competency_dx.display import decimal
 from competency_dx.errors import CommandError, DocumentError
 from competency_dx.findings import Finding
 from competency_dx.limits import read_bytes, reading
+from competency_dx.wording import SHOWN_IDS
 
 if TYPE_CHECKING:
     from competency_dx.bank import ItemBank
     from competency_dx.calibration import Calibration
+    from competency_dx.quality import ItemAnalysis, OptionTrace
     from competency_dx.responses import Layout, Responses
     from competency_dx.result import Result
 
@@ -34,6 +43,8 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "item_analysis": ("quality", "ItemAnalysis"),
 }
 """Room and class of each kind of document."""
+WIDTH, TITLE = 80, 36
+INDENT = 4
 
 
 def read_answers(terminal: Terminal, path: Path, bank: ItemBank | None, layout: Layout, *, row_numbers: bool = True) -> Responses:
@@ -97,3 +108,93 @@ def read_result(path: Path) -> Result:
         raise DocumentError("cli.no_result", path=path, kind=kind, classes=CLASSES)
     room, name = CLASSES[kind]
     return cast("Result", getattr(import_module(f"competency_dx.{room}"), name).from_json(text))
+
+
+def refuse_ambiguous(bank: ItemBank) -> None:
+    """Refuse a bank with options whose words are the code of another option: whoever answers in words is misread."""
+    from competency_dx.responses import ambiguous_options
+
+    pairs = ((i, code) for i in bank.items for code in ambiguous_options(i))
+    if places := [f"{i.id} {code}: {i.options[code]!r}" for i, code in pairs]:
+        raise CommandError("cli.texts_are_codes", id=bank.id, places=places)
+
+
+def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
+    """Return the whole report as lines of at most 80 characters."""
+    say, language = terminal.words, terminal.language
+    common = len(set.intersection(*(set(f.items) for f in bank.forms))) if len(bank.forms) > 1 else 0
+    findings = [f"{MARKS[f.severity].strip() or '-'} {f.text(language)}" for f in bank.findings()]
+    texts = [
+        f"{bank.id} {bank.version}: {bank.title.text(language)}",
+        say("size", items=len(bank.items), points=sum(i.max_score for i in bank.items)),
+        ", ".join(_counts(i.type for i in bank.items)),
+        say("forms", forms=tuple(f"{f.id} ({len(f.items)})" for f in bank.forms)) + say("common", n=common) * (common > 0),
+        say("framework", id=bank.framework.id, version=bank.framework.version),
+        say("parameters", states=_counts(r.status for r in bank.parameters)),
+        bank.digest[:23] + "…",
+        *(findings or [say("no_findings")]),
+    ]
+    return [*(line for text in texts for line in folded(text, hang=2)), "", *_coverage(bank, terminal)]
+
+
+def content_lines(refused: Iterable[Finding], terminal: Terminal) -> list[str]:
+    """Return what the content gates refuse, a paragraph each: code, sentence, and all the ids where it names only some."""
+    lines = []
+    for finding in refused:
+        ids = ": " + ", ".join(finding.scope) if len(finding.scope) > SHOWN_IDS else ""
+        lines += folded(f"{MARKS['error'].strip()} {finding.text(terminal.language)} [{finding.code}{ids}]", hang=2)
+    return ["", *(lines or [terminal.words("nothing_refused")])]
+
+
+def _counts(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{name} {n}" for name, n in Counter(names).items())
+
+
+def _coverage(bank: ItemBank, terminal: Terminal) -> list[str]:
+    """Return a line for each node of the framework with items: how many, their points, how many in each form."""
+    *heads, title = terminal.words("coverage_heads").split("|")
+    forms, titles, rows = bank.forms[:3], [title], []
+    for node in bank.framework.nodes:
+        items = {i.id: i for i in bank.items if any(bank.framework.within(c, node.code) for c in i.competencies)}
+        if items and node.kind != "topic":
+            numbers = [len(items), sum(i.max_score for i in items.values())]
+            numbers += [len(items.keys() & f.items) for f in forms]
+            rows.append([node.code, *map(str, numbers)])
+            titles.append(node.title.text(terminal.language))
+    lines = table_lines([*heads, *(f.id[:6] for f in forms)], rows, texts=1)
+    width = min(TITLE, WIDTH - len(lines[0]) - 2)
+    return [f"{line}  {textwrap.shorten(s, width, placeholder='…')}" for line, s in zip(lines, titles, strict=True)]
+
+
+def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
+    """Return the whole report as lines that fit the terminal; only items to repair show who chose which answer."""
+    from competency_dx.quality import VERDICTS
+
+    language, order = terminal.language, analysis.by_trouble.tolist()
+    heads = terminal.words("items_heads").split("|")
+    words = [VERDICTS[verdict].text(language) for verdict in analysis.verdicts]
+    shares = [decimal(100 * x, 0, language) for x in analysis.share.tolist()]
+    related = [decimal(r, 2, language) for r in analysis.item_rest.tolist()]
+    rows = [[analysis.items[i], words[i], shares[i], related[i], str(analysis.n[i])] for i in order]
+    out, (head, *lines) = [""], table_lines(heads, rows, texts=2)
+    for i, line in zip(order, lines, strict=True):
+        out.append(line)
+        if analysis.verdicts[i] not in {"keep", "undecided"}:
+            out += folded(analysis.reason(analysis.items[i], language), INDENT, 0)
+        if analysis.verdicts[i] == "repair":
+            named = [o for o in analysis.options if o.item == analysis.items[i]]
+            out += [line for o in named for line in folded(_trace(o, terminal), INDENT, 2)]
+        out += [""] * (analysis.verdicts[i] not in {"keep", "undecided"})
+    whole, given = (decimal(x, 2, language) for x in (analysis.alpha, analysis.alpha_given))
+    alpha = terminal.words("alpha", whole=whole)
+    if not math.isfinite(analysis.alpha_low):  # of booklets also for the number of items that a person got
+        alpha += terminal.words("alpha_given", given=given, n=decimal(analysis.n_given, 0, language))
+    return [head, *out[1:], "", *folded(f"{alpha}.")]
+
+
+def _trace(option: OptionTrace, terminal: Terminal) -> str:
+    """Return who chose an answer: ``"A*: 40 %; weakest 60, middle 40, strongest 20 %"``."""
+    parts = {name: getattr(option, name) for name in ("share", "low", "middle", "high")}
+    shares = {name: decimal(100 * x, 0, terminal.language) for name, x in parts.items()}
+    words = terminal.words("thirds", **shares)
+    return f"{option.option}{'*' * option.credited}: {shares['share']} %; {words}"
