@@ -184,6 +184,7 @@ FRAMEWORK_FAULTS: list[tuple[Change, str]] = [
     (put("nodes", 2, "code", value="S.1"), r"codes must be unique, repeated: S\.1"),
     (put("nodes", 2, "parent", value="T"), r"parents that do not exist or are retired, of: S\.2"),
     (put("nodes", 0, "parent", value="S.2"), r"parents form a cycle through"),
+    (put("nodes", 0, "parent", value="S.1"), r"parents form a cycle through: S, S\.1(?!.*S\.2)"),  # what lies below is not on it
     (put("prerequisites", 0, "origin", value="Q"), r"prerequisites between unknown or retired codes: Q -> S\.2"),
     (
         put("prerequisites", value=[{"origin": "S.1", "destination": "S.2"}, {"origin": "S.2", "destination": "S.1"}]),
