@@ -327,7 +327,7 @@ def test_other_results_become_pages_too(name: str, tmp_path: Path) -> None:
     [
         (lambda p, d: cdx.report(p, d, language=wrong("de")), "choose 'ru' or 'en'"),
         (lambda p, d: cdx.report(wrong(str(p)), d), "Expected a result"),
-        (lambda p, d: cdx.report(p, d / "x.pdf"), "print the HTML page"),
+        (lambda p, d: cdx.report(p, d / "x.doc"), "not written as .doc"),
     ],
 )
 def test_wrong_calls_get_one_sentence(call: Callable[[Any, Path], object], says: str, few: cdx.DeficitProfiles, tmp_path: Path) -> None:

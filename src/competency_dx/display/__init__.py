@@ -32,4 +32,4 @@ from competency_dx.display.words import (
     tied,
 )
 from competency_dx.display.wright import wright_svg
-from competency_dx.wording import MINUS, NBSP, count, number, plural, toml_content
+from competency_dx.wording import MINUS, NBSP, NONE, count, number, plural, toml_content

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -171,8 +172,8 @@ def chart_svg(chart: Chart, prefix: str) -> str:
     body = body.replace('id="', f'id="{prefix}-').replace('="#', f'="#{prefix}-').replace("url(#", f"url(#{prefix}-")
     # rules of a style element would reach the whole page
     body = re.sub(r"<style[^>]*>.*?</style>", "", body, flags=re.DOTALL).replace("xlink:href", "href")
-    head = r'<svg class="picture" role="img" stroke-linejoin="round" stroke-linecap="butt" viewBox=\1>'
-    return re.sub(r"<svg [^>]*viewBox=(\"[^\"]*\")[^>]*>", head, body, count=1)
+    head = f'<svg class="picture" role="img" aria-label="{escape(chart.title)}" stroke-linejoin="round" stroke-linecap="butt" viewBox='
+    return re.sub(r"<svg [^>]*viewBox=(\"[^\"]*\")[^>]*>", lambda found: f"{head}{found[1]}>", body, count=1)
 
 
 def _short(name: str) -> str:

@@ -14,10 +14,10 @@ from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
 from competency_dx.reports.cohort import CELL_NUMBERS, Group, summaries, wilson
-from competency_dx.reports.cohort_page import aggregate_view, background_groups, interval_cell
-from competency_dx.reports.files import Sheet, SheetCell, file_names
+from competency_dx.reports.cohort_page import aggregate_view, background_groups
+from competency_dx.reports.files import Sheet, SheetCell, file_names, sheet_of
 from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, strings
-from competency_dx.reports.profile_report import cohort_sheet, note_sheets, sheet_of
+from competency_dx.reports.profile_report import cohort_sheet, note_sheets
 from competency_dx.reports.report_context import ReportContext, column_title, named, report_context
 from competency_dx.result import frame
 
@@ -45,13 +45,14 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
                 "s": s,
                 "group": f"{column_title(name, s.language)}: {named(group.name, s.language)}",
                 "n": count(group.n, language),
-                "rows": _rows(group, s),
+                "cells": group.cells,
+                "least": SMALLEST,
             }
             yield f"{GROUPS}/{files[f'{name}-{group.name}']}.html", render("group.html", language, values).encode()
 
     table = _table(profiles, found, s)
     sheets: tuple[Sheet, ...] = (cohort_sheet(summaries(profiles, s.tree), s, persons=False),)
-    sheets += (sheet_of(s.t["sheet_groups"], table, s, 2), *note_sheets(s))
+    sheets += (sheet_of(s.t["sheet_groups"], table, s.language, 2), *note_sheets(s))
     return Written(
         table="cohort",
         page=lambda beside: render("cohort.html", language, {"v": aggregate_view(profiles, s, found, links if beside else {}), "s": s}),
@@ -59,19 +60,6 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
         further=further,
         frames=lambda: [frame(**table).astype({"n": "Int64"})],
     )
-
-
-def _rows(group: Group, s: ReportContext) -> list[tuple[str, ...]]:
-    """Return competency, mean percent and share of confirmed deficits of a group."""
-    cells = [(b.competency, group.cells[b.index]) for b in s.tree]
-    return [
-        (
-            f"{s.titles[competency.code]} {competency.code}",
-            interval_cell(c, c.percent, c.percent_low, c.percent_high, s),
-            interval_cell(c, c.share, c.share_low, c.share_high, s),
-        )
-        for competency, c in cells
-    ]
 
 
 def _table(profiles: DeficitProfiles, found: Divisions, s: ReportContext) -> dict[str, list[SheetCell]]:

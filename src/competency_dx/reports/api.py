@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from competency_dx.errors import ReportError, wrong_type
@@ -12,13 +15,24 @@ from competency_dx.result import Result
 from competency_dx.storage import whole_file, whole_folder
 
 if TYPE_CHECKING:
-    from competency_dx.adaptive import NextItems
     from competency_dx.competencies import DeficitProfiles
-    from competency_dx.quality import ItemAnalysis
 
 Shown = Literal["persons", "aggregates"]
-FILES = (".html", ".csv", ".xlsx", ".json")
-NOT_WRITTEN = (".pdf", ".docx", ".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
+FILES = (".html", ".csv", ".xlsx", ".json", ".docx", ".pdf")
+NOT_WRITTEN = (".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
+MAKERS = MappingProxyType(
+    {
+        "decisions": ("outcome_pages", "decision_report"),
+        "deficit_profiles": ("profile_report", "profile_report"),
+        "group_report": ("region_pages", "region_report"),
+        "growth": ("outcome_pages", "growth_report"),
+        "item_analysis": ("items_page", "items_report"),
+        "item_bank": ("result_page", "passport_report"),
+        "next_items": ("follow_up_form", "form_report"),
+        "routes": ("outcome_pages", "route_report"),
+    }
+)
+"""Module and function that write a result of a kind, imported only when there is one; any other has the page of `result_page`."""
 MADE_HERE = 'name="generator" content="competency_dx"'
 
 
@@ -28,13 +42,15 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     Parameters
     ----------
     result : Result
-        `DeficitProfiles` become a cohort page, one page per person and the tables ``profiles.csv``, ``.xlsx`` and
-        ``.json``; `NextItems` become the follow-up form, a page to print and a workbook to fill in; `ItemAnalysis`
-        becomes a page on what to do with each item, and a workbook; any other result becomes one page with its summary,
-        findings, pictures and table, and ``table.csv``, ``table.xlsx`` and ``result.json``.
+        `DeficitProfiles` become a cohort page and one page per person; `GroupReport` the pages of a region, its municipalities
+        and schools; `Routes` the demand for programmes and a draft for each person; `Decisions` the protocol and an extract
+        for each person; `Growth`, `ItemBank` (its technical passport), `ItemAnalysis` and any other result one page; `NextItems`
+        the follow-up form. Tables stand beside them: ``profiles.csv``, ``.xlsx`` and ``.json``, or ``table.csv``,
+        ``table.xlsx`` and ``result.json``.
     folder_or_file : str or Path
         A folder, which may exist, keeps what else is in it and is exchanged as a whole; or a file ending in .html, .csv,
-        .xlsx or .json, and only this one is written.
+        .xlsx, .json, .docx or .pdf, and only this one is written. A .docx or .pdf has all pages one after the other, of
+        `DeficitProfiles` those of the persons.
     language : {"ru", "en"}
         Language of pages and workbook, and decimal comma or point in the CSV.
     show : {"persons", "aggregates"}
@@ -55,7 +71,7 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     StorageError
         When the place cannot be written or another process is writing it; what stood there stands there still.
     MissingDependencyError
-        When jinja2, matplotlib or xlsxwriter is needed and not installed.
+        When jinja2, matplotlib, xlsxwriter, python-docx or typst is needed and not installed.
     """
     target = _check(result, folder_or_file, language, show=show)
     written = _written(result, language, show)
@@ -86,21 +102,9 @@ def _written(result: Result, language: Language, show: Shown) -> Written:
         from competency_dx.reports.aggregates import aggregate_report
 
         return aggregate_report(cast("DeficitProfiles", result), language)
-    if result.kind == "deficit_profiles":
-        from competency_dx.reports.profile_report import profile_report
-
-        return profile_report(cast("DeficitProfiles", result), language)
-    if result.kind == "next_items":
-        from competency_dx.reports.follow_up_form import form_report
-
-        return form_report(cast("NextItems", result), language)
-    if result.kind == "item_analysis":
-        from competency_dx.reports.items_page import items_report
-
-        return items_report(cast("ItemAnalysis", result), language)
-    from competency_dx.reports.result_page import result_report
-
-    return result_report(result, language)
+    module, name = MAKERS.get(result.kind, ("result_page", "result_report"))
+    made: Written = getattr(import_module(f"competency_dx.reports.{module}"), name)(result, language)
+    return made
 
 
 def _is_page(path: Path) -> bool:
@@ -146,6 +150,12 @@ def _write(file: Path, result: Result, suffix: str, language: Language, written:
         elif suffix == ".csv":
             frames = written.frames() if written.frames else [result.to_table(language)]
             out.writelines(csv_parts(frames, language))
+        elif suffix in {".docx", ".pdf"}:
+            from competency_dx.reports.prints import pages_docx, pages_pdf
+
+            first = [written.page(False)] if written.leads else []  # noqa: FBT003 - of a callable
+            pages = chain(first, (content.decode() for _, content in written.further()))
+            out.write((pages_docx if suffix == ".docx" else pages_pdf)(pages, language))
         elif suffix == ".xlsx":
             write_workbook(out, *written.sheets())
         else:

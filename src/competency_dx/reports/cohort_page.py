@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from competency_dx.competencies import STATES, STATUSES, DeficitProfiles
-from competency_dx.display import LOOKS, IntervalRow, count, decimal, interval, interval_table, percent, stacked_bar, wright_svg
+from competency_dx.display import LOOKS, IntervalRow, count, decimal, interval, interval_table, percent, wright_svg
 from competency_dx.groups import SMALLEST
-from competency_dx.reports.cohort import Group, GroupCell, Summary, binned, groups, natural, summaries
-from competency_dx.reports.pages import linked, several
+from competency_dx.reports.cohort import Group, Summary, binned, groups, natural, summaries
+from competency_dx.reports.pages import several
 from competency_dx.reports.person_page import Unconcluded
 from competency_dx.reports.report_context import Branch, ReportContext, clusters, column_key, column_title, false_share, named
 
@@ -27,7 +27,7 @@ def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str,
     rows = [r for r in summaries(profiles, s.tree) if r.n]
     return aggregate_view(profiles, s, background_groups(profiles, s)) | {
         "false_share": false_share(profiles.expected_false_share, s),
-        "lines": [_state_line(row, s) for row in rows],
+        "lines": rows,
         "unconcluded": _unconcluded(profiles, s),
         "means": _means(rows, s, persons=True),
         "map": _map(profiles, s),
@@ -55,7 +55,7 @@ def aggregate_view(
         "with_own": s.t["persons_with_own"].format(n=count(own, s.language)),
         "false_share": false_share(profiles.expected_false_share, s) if deficits >= SMALLEST else "",
         "clusters": [s.titles[b.competency.code] for b in units],
-        "lines": [_state_line(row, s) for row in shown],
+        "lines": shown,
         "unconcluded": [*_unconcluded(profiles, s), *([why] if few else [])],
         "means": _means(shown, s, persons=False),
         "map": "",
@@ -69,17 +69,6 @@ def aggregate_view(
 def top_units(s: ReportContext) -> list[Branch]:
     """Return the whole test and the clusters."""
     return [*s.tree[:1], *(b for b in clusters(s.tree) if b.index != s.tree[0].index)]
-
-
-def _state_line(row: Summary, s: ReportContext) -> dict[str, Any]:
-    """Return one competency for the table of states."""
-    return {
-        "title": s.titles[row.competency.code],
-        "depth": row.depth,
-        "bar": stacked_bar(row.counts),
-        "counts": [count(n, s.language) for n in row.counts],
-        "strong": count(row.n_strong, s.language),
-    }
 
 
 def _unconcluded(profiles: DeficitProfiles, s: ReportContext) -> list[Unconcluded]:
@@ -152,29 +141,10 @@ def _group_table(
         note = f"{several(len(found), 'group', s.language)}. {s.t['all_suppressed'].format(n=SMALLEST)}"
         return {"title": title, "lines": [], "note": note}
     brief = links is not None or len(closed) > MOST_SUPPRESSED_ROWS
-    lines = [_group_line(g, units, s, (links or {}).get((name, g.name), "")) for g in found if g.shown or not brief]
+    lines = [(g, named(g.name, s.language), (links or {}).get((name, g.name), "")) for g in found if g.shown or not brief]
     more = s.t["more_suppressed"].format(groups=several(len(closed), "group", s.language))
     note = f"{more}: {s.t['complementary'].format(n=SMALLEST)}." if brief and closed else ""
-    return {"title": title, "lines": lines, "note": note}
-
-
-def _group_line(g: Group, units: Sequence[Branch], s: ReportContext, link: str) -> tuple[str, ...]:
-    name = named(g.name, s.language)
-    if not g.shown:
-        return (name, s.t["complementary"].format(n=SMALLEST), *("—" for _ in range(len(units) + 1)))
-    at = [g.cells[b.index] for b in units]
-    shares = [interval_cell(c, c.share, c.share_low, c.share_high, s) for c in at]
-    mean = interval_cell(at[0], at[0].percent, at[0].percent_low, at[0].percent_high, s)
-    return (linked(name, link), count(g.n, s.language), mean, *shares)
-
-
-def interval_cell(c: GroupCell, point: float, low: float, high: float, s: ReportContext) -> str:
-    """Return a percent of a group with its interval and n, or why there is none."""
-    if not c.shown:
-        return s.t["complementary"].format(n=SMALLEST)
-    if c.n == 0:
-        return s.t["insufficient_data"]
-    return f"{percent(point, s.language)} ({interval(low, high, s.language)}; n\u00a0=\u00a0{c.n})"
+    return {"title": title, "lines": lines, "note": note, "units": [b.index for b in units], "least": SMALLEST}
 
 
 def _people(profiles: DeficitProfiles, units: Sequence[Branch], s: ReportContext, links: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -3,67 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-from competency_dx.arrays import Floats
-from competency_dx.display import correlation_bar, count, decimal, interval
+from competency_dx.display import NONE, count, decimal
 from competency_dx.quality import LEAST_ANSWERS, VERDICTS, WEAK, ItemAnalysis, OptionTrace
-from competency_dx.reports.files import Sheet
-from competency_dx.reports.pages import Language, Written, engine_line, finding_lines, render, several, strings
+from competency_dx.reports.files import Sheet, findings_sheet
+from competency_dx.reports.pages import Language, Written, about, engine_line, finding_lines, render, several, strings
 
 REMARKS = ("repair", "drop", "look")
-LONGEST, FIXED = 90, 5
-NONE = decimal(float("nan"), 0, "en")
+FIXED, BOUNDS = 5, ("", " ≥", " ≤")
 
 
 def items_report(items: ItemAnalysis, language: Language) -> Written:
     """Return how an item analysis is written: a page, and a workbook of items and answers."""
+    t = strings(language)
+    values = about(items, language) | {"x": items_view(items, language), "facts": _facts(items, language)}
+    values["methods"] = [
+        engine_line(items.provenance, language),
+        (t["items_rule"], t["items_how"].format(least=LEAST_ANSWERS)),
+        (t["missing_answers"], items.missing.describe(language)),
+        *((t.get(f"input_{name}", name), f"{digest[:19]}…") for name, digest in items.provenance.inputs.items()),
+    ]
     return Written(
-        table="table",
-        page=lambda _: render("items.html", language, {"v": items_view(items, language)}),
-        sheets=lambda: (item_sheets(items, language), strings(language)["items_title"]),
+        page=lambda _: render("items.html", language, values), sheets=lambda: (item_sheets(items, language), t["items_title"])
     )
 
 
 def items_view(items: ItemAnalysis, language: Language) -> dict[str, Any]:
-    """Return what the templates show; `lines` begin with the gravest remarks, `todo` are those with any."""
+    """Return what the templates show: `order` begins with the gravest remarks, `todo` are the items with any."""
     t, order = strings(language), items.by_trouble.tolist()
-    shown = _numbers(items, language)
-    lines = [_line(items, i, [column[i] for column in shown.values()], language) for i in order]
-    by_item: dict[str, list[OptionTrace]] = {}
-    for option in items.options:
-        by_item.setdefault(option.item, []).append(option)
-    tables = [
-        {"line": line, "rows": [_option(o, language) for o in by_item[line["item"]]], "open": line["verdict"] in REMARKS}
-        for line in lines
-        if line["item"] in by_item
-    ]
-    others, undecided = items.verdicts.count("keep"), items.verdicts.count("undecided")
-    words = []
-    if undecided:
-        total = several(len(items.items), "item_of", language)
-        words.append(t["items_few"].format(n=undecided, total=total, least=LEAST_ANSWERS))
+    others, few = items.verdicts.count("keep"), items.verdicts.count("undecided")
+    total = several(len(items.items), "item_of", language)
+    words = [t["items_few"].format(n=few, total=total, least=LEAST_ANSWERS)] if few else []
     if others:
-        every = others == len(items.items)
-        words.append(t["items_none" if every else "items_sound"].format(items=several(others, "item", language)))
-    made = items.provenance
+        words.append(t["items_none" if others == len(items.items) else "items_sound"].format(items=several(others, "item", language)))
+    options: dict[str, list[OptionTrace]] = {}
+    for option in items.options:
+        options.setdefault(option.item, []).append(option)
     return {
-        "facts": _facts(items, language),
-        "todo": [line for line in lines if line["verdict"] in REMARKS],
+        "analysis": items,
+        "order": order,
+        "todo": [i for i in order if items.verdicts[i] in REMARKS],
         "others": words,
-        "note": t["items_note"].format(weak=decimal(WEAK, 2, language)),
-        "heads": [*t["items_heads"].split("|")[:FIXED], *shown],
-        "lines": lines,
-        "options": tables,
-        "option_heads": t["options_heads"].split("|"),
-        "findings": finding_lines(items.findings, language),
-        "methods": [
-            engine_line(made, language),
-            (t["items_rule"], t["items_how"].format(least=LEAST_ANSWERS)),
-            (t["missing_answers"], items.missing.describe(language)),
-            *((t.get(f"input_{name}", name), f"{digest[:19]}…") for name, digest in made.inputs.items()),
-        ],
+        "weak": WEAK,
+        "verdicts": {code: text.text(language) for code, text in VERDICTS.items()},
+        "numbers": _numbers(items, language),
+        "options": options,
     }
 
 
@@ -92,61 +77,27 @@ def _numbers(items: ItemAnalysis, language: Language) -> dict[str, list[str]]:
     return {head: column for head, column in zip(heads, columns, strict=True) if set(column) != {NONE}}
 
 
-def _line(items: ItemAnalysis, i: int, numbers: Sequence[str], language: Language) -> dict[str, Any]:
-    """Return an item: its verdict in words, the reasons, a picture of the correlation, numbers as texts."""
-    low, high = (100 * float(x[i]) for x in (items.share_low, items.share_high))
-    r, r_low, r_high = (float(x[i]) for x in (items.item_rest, items.item_rest_low, items.item_rest_high))
-    return {
-        "item": items.items[i],
-        "verdict": items.verdicts[i],
-        "word": VERDICTS[items.verdicts[i]].text(language),
-        "reason": items.reason(items.items[i], language),
-        "share": decimal(100 * float(items.share[i]), 0, language),
-        "limits": interval(low, high, language),
-        "r": decimal(r, 2, language),
-        "bar": correlation_bar(r, r_low, r_high, WEAK),
-        "numbers": numbers,
-    }
-
-
-def _option(o: OptionTrace, language: Language) -> tuple[str, ...]:
-    shares = (o.share, o.low, o.middle, o.high, o.rest)
-    text = o.text if len(o.text) <= LONGEST else o.text[: LONGEST - 1].rstrip() + "…"
-    percents = (decimal(100 * x, 0, language) for x in shares)
-    return (o.option + "*" * o.credited, text, count(o.n, language), *percents, decimal(o.r, 2, language))
-
-
 def item_sheets(items: ItemAnalysis, language: Language) -> tuple[Sheet, ...]:
     """Return the sheets: items, the gravest remarks first, answers, findings."""
     t, order = strings(language), items.by_trouble
     names = t["items_heads"].split("|")
-    verdicts = [VERDICTS[items.verdicts[i]].text(language) for i in order]
-    shares: dict[str, Floats] = {
-        names[2]: items.share,
-        f"{names[2]} ≥": items.share_low,
-        f"{names[2]} ≤": items.share_high,
-        names[7]: items.omitted,
-        names[8]: items.not_reached,
+    columns: dict[str, list[Any]] = {
+        t["head_item"]: [items.items[i] for i in order],
+        t["head_verdict"]: [VERDICTS[items.verdicts[i]].text(language) for i in order],
+        t["head_reason"]: [items.reason(items.items[i], language) for i in order],
+        names[6]: items.n[order].tolist(),
     }
-    relations = {
-        names[3]: items.item_rest,
-        f"{names[3]} ≥": items.item_rest_low,
-        f"{names[3]} ≤": items.item_rest_high,
-        names[5]: items.alpha_without,
-    }
-    numbers = shares | relations
-    first = Sheet(
-        name=t["sheet_items"],
-        heads=(t["head_item"], t["head_verdict"], t["head_reason"], names[6], *numbers),
-        columns=(
-            [items.items[i] for i in order],
-            verdicts,
-            [items.reason(items.items[i], language) for i in order],
-            items.n[order].tolist(),
-            *(x[order].tolist() for x in numbers.values()),
-        ),
-        formats=dict.fromkeys(shares, "0%") | dict.fromkeys(relations, "0.00"),
-    )
+    formats: dict[str, str] = {}
+    for k, pattern, numbers in (
+        (2, "0%", (items.share, items.share_low, items.share_high)),
+        (7, "0%", (items.omitted,)),
+        (8, "0%", (items.not_reached,)),
+        (3, "0.00", (items.item_rest, items.item_rest_low, items.item_rest_high)),
+        (5, "0.00", (items.alpha_without,)),
+    ):
+        columns |= {f"{names[k]}{end}": x[order].tolist() for end, x in zip(BOUNDS, numbers, strict=False)}
+        formats |= {f"{names[k]}{end}": pattern for end in BOUNDS}
+    first = Sheet(name=t["sheet_items"], heads=tuple(columns), columns=tuple(columns.values()), formats=formats)
     heads = t["options_heads"].split("|")
     fields = ("option", "text", "n", "share", "low", "middle", "high", "rest", "r")
     answers = Sheet(
@@ -160,10 +111,4 @@ def item_sheets(items: ItemAnalysis, language: Language) -> tuple[Sheet, ...]:
         formats=dict.fromkeys(heads[3:8], "0%") | {heads[8]: "0.00"},
         frozen=3,
     )
-    lines = finding_lines(items.findings, language)
-    said = Sheet(
-        name=t["sheet_findings"],
-        heads=(t["severity"], t["finding"], t["scope"]),
-        columns=([f.severity for f in lines], [f.text for f in lines], [f.scope for f in lines]),
-    )
-    return (first, *((answers,) if items.options else ()), said)
+    return (first, *((answers,) if items.options else ()), findings_sheet(finding_lines(items.findings, language), language))

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from competency_dx.arrays import value
-from competency_dx.display import FONT, counted, patterns, sentences, setting_name, swatch
+from competency_dx.display import (
+    FONT,
+    NONE,
+    chance,
+    chart_svg,
+    code_word,
+    correlation_bar,
+    count,
+    counted,
+    decimal,
+    interval,
+    patterns,
+    percent,
+    sentences,
+    setting_name,
+    setting_word,
+    stacked_bar,
+    swatch,
+)
 from competency_dx.errors import needing
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, findings_of
 from competency_dx.provenance import Provenance
-from competency_dx.result import DataFrame
+from competency_dx.result import DataFrame, Result
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -29,15 +48,16 @@ class Written(NamedTuple):
 
     `table` names the files of tables; `further` yields paths and bytes, and `page` is told whether they stand beside it.
     `frames` yields the table of the CSV file in blocks of rows, `document` the parts of the JSON file, where these are not of the
-    result as a whole.
+    result as a whole. Where the page does not lead, text documents and prints have the further ones alone.
     """
 
-    table: str
     page: Callable[[bool], str]
     sheets: Callable[[], tuple[Sequence[Sheet], str]]
+    table: str = "table"
     further: Callable[[], Iterable[tuple[str, bytes]]] = tuple
     frames: Callable[[], Iterable[DataFrame]] | None = None
     document: Callable[[], Iterable[str]] | None = None
+    leads: bool = True
 
 
 def strings(language: Language) -> Mapping[str, str]:
@@ -64,6 +84,16 @@ def engine_line(made: Provenance, language: Language) -> tuple[str, str]:
     """Return the first line of a methods note: which version of the library made the result, by which verb."""
     t = strings(language)
     return t["engine"], t["made_by"].format(version=made.library, verb=setting_name(made.verb, language, "verbs"))
+
+
+def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
+    """Return the methods note of a result: its provenance, or its digest where it has none."""
+    made = getattr(result, "provenance", None)
+    if not isinstance(made, Provenance):
+        digest = getattr(result, "digest", "")
+        return (("SHA-256", str(digest)),) if digest else ()
+    written = (*made.inputs.items(), *made.settings.items())
+    return (engine_line(made, language), *((setting_name(name, language), setting_word(text, language)) for name, text in written))
 
 
 def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:
@@ -99,11 +129,19 @@ def environment() -> Environment:
     return out
 
 
-def linked(text: str, link: str) -> str:
-    """Return a text that leads to a page, as a cell of a table; as it is where there is no page."""
-    from markupsafe import Markup
+def coded(column: str, code: str, language: Language) -> str:
+    """Return the words of a code that stands in a column."""
+    return code_word(column, code, language).replace("_", " ")
 
-    return Markup('<a href="{}">{}</a>').format(link, text) if link else text
+
+def bounded(x: float, low: float, high: float, language: Language) -> str:
+    """Return a percent with its interval, a dash where there is none."""
+    return f"{percent(x, language)} ({interval(low, high, language)})" if math.isfinite(x) else NONE
+
+
+def ranged(x: float, low: float, high: float, language: Language) -> str:
+    """Return a number of points, which may be negative, with its interval, a dash where there is none."""
+    return "{} ({}…{})".format(*(decimal(y, 1, language) for y in (x, low, high))) if math.isfinite(x) else NONE
 
 
 @lru_cache(maxsize=4096)
@@ -121,5 +159,25 @@ def macro(name: str, *given: object) -> str:
 
 def render(template: str, language: Language, values: Mapping[str, object]) -> str:
     """Return a page; `t` holds the sentences of the language."""
-    shared = {"t": strings(language), "language": language, "swatch": swatch, "patterns": patterns}
-    return environment().get_template(template).render(shared | dict(values))
+    return environment().get_template(template).render(_shared(language) | dict(values))
+
+
+@cache
+def _shared(language: Language) -> dict[str, object]:
+    """Return what every template has: sentences, pictures, and how numbers and codes are worded in the language."""
+    worded = (bounded, chance, coded, count, decimal, interval, percent, ranged, several)
+    out: dict[str, object] = {say.__name__: partial(say, language=language) for say in worded}
+    out |= {draw.__name__: draw for draw in (chart_svg, correlation_bar, patterns, stacked_bar, swatch)}
+    return {"t": strings(language), "language": language, **out}
+
+
+def pages_of(
+    template: str, files: Iterable[str], language: Language, view: Callable[[int], Mapping[str, object]]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield file and page of each person or group, of which `view` says what the template shows."""
+    return ((file, render(template, language, view(k)).encode()) for k, file in enumerate(files))
+
+
+def about(result: Result, language: Language) -> dict[str, object]:
+    """Return what the template of a report shows of any result: the result, its findings, how it was made."""
+    return {"v": result, "findings": finding_lines(findings_of(result), language), "methods": made_by(result, language)}

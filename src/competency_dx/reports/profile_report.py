@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from urllib.parse import quote
 
 from competency_dx.arrays import blocks
@@ -12,21 +11,14 @@ from competency_dx.competencies import STATES, DeficitProfiles
 from competency_dx.groups import SMALLEST
 from competency_dx.reports.cohort import Summary, summaries
 from competency_dx.reports.cohort_page import cohort_view
-from competency_dx.reports.files import Sheet, SheetCell, file_names
+from competency_dx.reports.files import Sheet, SheetCell, file_names, findings_sheet, sheet_of
 from competency_dx.reports.pages import Language, Written, macro, render
 from competency_dx.reports.person_page import evidence_list, figure_rows, person_view
 from competency_dx.reports.report_context import ReportContext, report_context
 from competency_dx.result import DataFrame
 
-_BY_PATTERN = {
-    "0%": ("p_deficit", "p_strength"),
-    "0.0": ("percent", "percent_low", "percent_high", "mean", "error", "q05", "q95", "share", "share_low", "share_high"),
-    "0.00": ("theta", "se", "reliability", "prmse"),
-    "0": ("n_items", "n", "persons"),
-}
 PERSONS = "persons"
 BLOCK = 250  # persons whose rows are in memory at a time
-FORMATS: Mapping[str, str] = MappingProxyType({key: pattern for pattern, keys in _BY_PATTERN.items() for key in keys})
 
 
 def profile_report(profiles: DeficitProfiles, language: Language) -> Written:
@@ -50,6 +42,7 @@ def profile_report(profiles: DeficitProfiles, language: Language) -> Written:
         further=persons,
         frames=lambda: (block.to_frame() for block in _blocks(profiles)),
         document=lambda: _document(profiles),
+        leads=False,
     )
 
 
@@ -79,32 +72,9 @@ def profile_sheets(profiles: DeficitProfiles, s: ReportContext) -> tuple[Sheet, 
 
 def note_sheets(s: ReportContext) -> tuple[Sheet, Sheet]:
     """Return methods and findings."""
-    return (
-        Sheet(
-            name=s.t["sheet_methods"],
-            heads=(s.t["settings"], ""),
-            columns=tuple(zip(*[*s.methods, (s.t["caveat"], ""), (s.t["purpose"], "")], strict=True)),
-            frozen=0,
-        ),
-        Sheet(
-            name=s.t["sheet_findings"],
-            heads=(s.t["severity"], s.t["finding"], s.t["scope"], s.t["head_code"]),
-            columns=tuple([getattr(f, field) for f in s.findings] for field in ("severity", "text", "scope", "code")),
-            frozen=0,
-        ),
-    )
-
-
-def sheet_of(name: str, columns: Mapping[str, list[SheetCell]], s: ReportContext, frozen: int) -> Sheet:
-    """Return columns as a sheet, their heads and number formats those of this report."""
-    heads = {key: s.t.get(f"head_{key}", key) for key in columns}
-    return Sheet(
-        name=name,
-        heads=tuple(heads.values()),
-        columns=tuple(columns.values()),
-        formats={heads[key]: pattern for key, pattern in FORMATS.items() if key in heads},
-        frozen=frozen,
-    )
+    notes = [*s.methods, (s.t["caveat"], ""), (s.t["purpose"], "")]
+    methods = Sheet(name=s.t["sheet_methods"], heads=(s.t["settings"], ""), columns=tuple(zip(*notes, strict=True)), frozen=0)
+    return methods, findings_sheet(s.findings, s.language)
 
 
 def _long_sheet(
@@ -117,7 +87,7 @@ def _long_sheet(
     first, *_ = rest = [*blocks(len(profiles), BLOCK)] or [slice(0, 0)]
     parts = [profiles.persons[rows] for rows in rest[1:]]
     return replace(
-        sheet_of(name, columns(profiles.select(profiles.persons[first]), s), s, 3),
+        sheet_of(name, columns(profiles.select(profiles.persons[first]), s), s.language, 3),
         further=sum(map(len, parts)) * len(profiles.competencies),
         more=lambda: ([*columns(profiles.select(persons), s).values()] for persons in parts),
     )
@@ -152,4 +122,4 @@ def cohort_sheet(rows: Sequence[Summary], s: ReportContext, *, persons: bool) ->
         columns[s.t[state]] = [row.counts[k] if open_ else None for row, open_ in zip(rows, shown, strict=True)]
     for key in ("n", "mean", "error", "q05", "q95") if persons else ("n", "mean", "error"):
         columns[key] = [getattr(row, key) if open_ else None for row, open_ in zip(rows, shown, strict=True)]
-    return sheet_of(s.t["sheet_cohort"], columns, s, 2)
+    return sheet_of(s.t["sheet_cohort"], columns, s.language, 2)

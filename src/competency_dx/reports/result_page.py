@@ -1,17 +1,21 @@
-"""The page of any other result: summary, findings, pictures, table, and how it was made."""
+"""The technical passport of a bank, and the page of any other result: summary, findings, pictures, table, and how it was made."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
-from competency_dx.display import chart_svg, code_word, column_title, count, number, setting_name, setting_word
-from competency_dx.findings import findings_of
-from competency_dx.provenance import Provenance
+import numpy as np
+
+from competency_dx.bank import Item, ItemBank
+from competency_dx.display import chart_svg, code_word, column_title, count, number
+from competency_dx.findings import findings_of, in_results_only
 from competency_dx.quality import items_of
 from competency_dx.reports.files import frame_sheet
 from competency_dx.reports.items_page import items_view
-from competency_dx.reports.pages import Language, Written, engine_line, finding_lines, render, several, strings
+from competency_dx.reports.pages import Language, Written, about, finding_lines, made_by, render, several, strings
 from competency_dx.result import Result
+from competency_dx.scoring import reliability
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
@@ -23,7 +27,6 @@ def result_report(result: Result, language: Language) -> Written:
     """Return how any result is written: one page, and its table as the only sheet."""
     table = strings(language)["sheet_table"]
     return Written(
-        table="table",
         page=lambda _: render("result.html", language, {"v": result_view(result, language)}),
         sheets=lambda: ([frame_sheet(table, result.to_table(language), language)], result.summary(language)[0]),
     )
@@ -66,11 +69,22 @@ def _text(column: str, cell: object, language: Language) -> str:
     return number(cell, ".3f" if 0.001 <= abs(cell) < 1e5 or cell == 0 else ".3g", language)
 
 
-def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
-    """Return the methods note of a result: its provenance, or its digest where it has none."""
-    made = getattr(result, "provenance", None)
-    if not isinstance(made, Provenance):
-        digest = getattr(result, "digest", "")
-        return (("SHA-256", str(digest)),) if digest else ()
-    written = (*made.inputs.items(), *made.settings.items())
-    return (engine_line(made, language), *((setting_name(name, language), setting_word(text, language)) for name, text in written))
+def passport_report(bank: ItemBank, language: Language) -> Written:
+    """Return how a bank is written: its passport, in which no key stands."""
+    t, of = strings(language), dict[str, list[Item]]()
+    for item in bank.items:
+        of.setdefault(bank.leaves.get(item.id, ""), []).append(item)
+    with in_results_only():
+        found = reliability(bank) if bank.parameters else None
+    values = about(bank, language) | {
+        "of": of,
+        "records": {record.item: record for record in bank.parameters},
+        "states": Counter(record.status for record in bank.parameters),
+        "kinds": Counter(item.type for item in bank.items),
+        "precision": found,
+        "coefficients": [*zip(found.dimensions, np.atleast_1d(found.posterior).tolist(), strict=True)] if found else [],
+    }
+    return Written(
+        page=lambda _: render("passport.html", language, values),
+        sheets=lambda: ([frame_sheet(t["sheet_items"], bank.to_table(language), language)], t["passport_title"]),
+    )

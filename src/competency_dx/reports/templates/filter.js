@@ -1,9 +1,19 @@
-const filter = document.getElementById("filter");
+for (const filter of document.querySelectorAll(".filter")) {
+  const table = document.getElementById(filter.dataset.table);
+  const input = filter.querySelector("input"), select = filter.querySelector("select"), told = filter.querySelector("output");
+  const narrow = () => {
+    const wanted = input.value.toLocaleLowerCase(), rows = [...table.tBodies[0].rows];
+    for (const row of rows) {
+      const chosen = !select || !select.value || row.cells[select.dataset.column].textContent === select.value;
+      row.hidden = !(chosen && row.textContent.toLocaleLowerCase().includes(wanted));
+    }
+    if (told) told.textContent = `${rows.filter(row => !row.hidden).length} / ${rows.length}`;
+  };
+  input.addEventListener("input", narrow);
+  if (select) select.addEventListener("change", narrow);
+  narrow();
+}
 for (const table of document.querySelectorAll("table.sortable")) {
-  filter.addEventListener("input", () => {
-    const wanted = filter.value.toLocaleLowerCase();
-    for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLocaleLowerCase().includes(wanted);
-  });
   table.querySelectorAll("th").forEach((head, k) => {
     const button = document.createElement("button");
     button.className = "sort";

@@ -1,0 +1,88 @@
+"""Pages in a real browser: nothing wider than a telephone, contrast, names of fields and pictures, the search; axe-core where it is.
+
+Chromium is looked for under its usual names, axe-core at `AXE_CORE` or in ``node_modules`` beside the sources; the tests are
+skipped, with the reason, where they are not.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import competency_dx as cdx
+from competency_dx.arrays import names
+from competency_dx.findings import in_results_only
+
+BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+AXE = Path(os.environ.get("AXE_CORE", Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"))
+QUIET = (
+    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync "
+    "--disable-quic --allow-file-access-from-files --virtual-time-budget=8000"
+)
+CHECKS, SEARCH = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("page_checks.js", "page_search.js"))
+BAD = """<!doctype html><html><head></head><body><main><p style="color: #aaa">pale</p><p style="width: 900px">wide</p><input>
+<svg><path/></svg><table><tr><td>1</td></tr></table></main></body></html>"""
+pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
+
+
+def run(page: Path, script: str, folder: Path) -> Any:
+    """Return what a script reports of a page in a frame as wide as a telephone, its policy and nothing else taken out."""
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
+    tell = "const report = found => parent.postMessage(JSON.stringify(found), '*');"
+    shown = text.replace("</body>", f"<script>addEventListener('load', () => {{ {tell} {script} }});</script></body>")
+    frame = f'<iframe srcdoc="{html.escape(shown)}" style="width:360px;height:900px;border:0"></iframe><p id="out"></p>'
+    hear = "<script>addEventListener('message', m => { document.getElementById('out').textContent = m.data; });</script>"
+    (folder / "frame.html").write_text(f"<!doctype html><meta charset=utf-8>{hear}{frame}", encoding="utf-8")
+    command = [BROWSER, *QUIET.split(), f"--user-data-dir={folder / 'profile'}", "--dump-dom", (folder / "frame.html").as_uri()]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
+    found = re.search(r'<p id="out">(.*?)</p>', out, re.DOTALL)
+    assert found, "the browser told nothing"
+    return json.loads(html.unescape(found[1]))
+
+
+@pytest.fixture(scope="module")
+def pages(profiles: cdx.DeficitProfiles, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("browser")
+    places = {"municipality": names(["a"] * 20 + ["b"] * 25 + ["d"] * 15), "school": names([f"s{k % 2}" for k in range(60)])}
+    with in_results_only():
+        groups = cdx.compare_groups(replace(profiles, background=places), ["municipality", "school"], draws=100)
+    cohort = cdx.report(profiles.select([str(p) for p in profiles.persons[4:20]]), folder / "cohort", language="ru")
+    person = next((folder / "cohort" / "persons").iterdir())
+    return {"region": cdx.report(groups, folder / "region.html", language="ru"), "cohort": cohort, "person": person}
+
+
+@pytest.mark.parametrize("name", ["region", "person", "cohort"])
+def test_pages_fit_a_telephone_and_can_be_read(name: str, pages: dict[str, Path], tmp_path: Path) -> None:
+    assert run(pages[name], f"{CHECKS} report(seen);", tmp_path) == []
+
+
+def test_the_checks_see_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "bad.html").write_text(BAD, encoding="utf-8")
+    found = run(tmp_path / "bad.html", f"{CHECKS} report(seen);", tmp_path)
+    kinds = ("wider", "contrast", "picture without", "field without", "table without", "no language")
+    assert [line.startswith(kind) for line, kind in zip(found, kinds, strict=True)] == [True] * 6
+
+
+def test_the_region_is_searched_without_a_server(pages: dict[str, Path], tmp_path: Path) -> None:
+    every, some, level, told = run(pages["region"], SEARCH, tmp_path)
+    assert 0 < some < every
+    assert 0 < level < every
+    assert told == f"{level} / {every}"
+
+
+@pytest.mark.parametrize("name", ["region", "person", "cohort"])
+def test_axe_finds_nothing_serious(name: str, pages: dict[str, Path], tmp_path: Path) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed (npm install axe-core, or AXE_CORE)")
+    grave = "r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => `${v.id}: ${v.nodes[0].html.slice(0, 90)}`)"
+    script = AXE.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    assert run(pages[name], f"{script}; axe.run().then(r => report({grave}));", tmp_path) == []
