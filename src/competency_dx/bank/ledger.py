@@ -11,7 +11,7 @@ from competency_dx.errors import BankError, wrong_type
 from competency_dx.provenance import digest_document
 from competency_dx.result import DataFrame, frame
 
-SHOWN, KEPT = 12, 64
+SHOWN, KEPT = 12, 256
 PARTS: Mapping[str, tuple[str, ...]] = {
     "content": ("title", "stem", "options", "left", "stimulus", "unit"),
     "key": ("type", "key", "scoring", "rubric", "answer_format"),
