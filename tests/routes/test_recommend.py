@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -398,6 +399,31 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BankError, match="no catalogue of programmes 'none'"):
         load_catalogue("none")
     assert {*WHY} >= {"hours", "seats", "ask_again"}
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_a_catalogue_from_a_table_is_that_of_the_document(tmp_path: Path, ending: str) -> None:
+    whole, path = load_catalogue("synthetic"), tmp_path / f"region{ending}"
+    rows = []
+    for one in whole.programmes:
+        titles, groups = {"title_ru": one.title.ru, "title_en": one.title.en}, {"categories": ", ".join(one.categories)}
+        said = one.model_dump(exclude={"title", "categories", "brings"})
+        rows += [{**said, **titles, **groups, **effect.model_dump()} for effect in one.brings]
+    table = pd.DataFrame(rows)
+    if ending == ".csv":
+        table.to_csv(path, index=False, sep=";", decimal=",", encoding="cp1251")
+    else:
+        table.to_excel(path, index=False)
+    found = load_catalogue(path)
+    assert found.programmes == whole.programmes
+    assert found.id == "region"
+
+
+def test_a_table_says_which_cell_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "region.csv"
+    path.write_text("id,title_ru,kind,hours,competency,gain\np,П,programme,8,MAT.S.01,много\n", encoding="utf-8")
+    with pytest.raises(BankError, match=r"programmes\[0\]\.brings\[0\]\.gain"):
+        load_catalogue(path)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,10 +1,10 @@
 """Answers of persons to items: tables in any usual form, scored by the bank's rules, with a reason for every gap."""
 
-from competency_dx.responses.api import load_responses, settle_layout
+from competency_dx.responses.api import load_responses, read_table, settle_layout
 from competency_dx.responses.design import check_design, tail_findings, zero_tails
 from competency_dx.responses.explanation import Explanation, RawAnswers
 from competency_dx.responses.missing import MissingPolicy, Omissions, Reason, Reasons
-from competency_dx.responses.normalise import fold_code
+from competency_dx.responses.normalise import fold_code, read_number
 from competency_dx.responses.reading.answers import answers_schema, parse_answers
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.responses import Responses
@@ -46,6 +46,8 @@ __all__ = [
     "item_rest",
     "load_responses",
     "parse_answers",
+    "read_number",
+    "read_table",
     "score_answers",
     "settle_layout",
     "suspected_keys",

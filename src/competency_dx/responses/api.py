@@ -22,7 +22,7 @@ from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
 from competency_dx.responses.reading.layout import Layout, id_form, refuse_results
-from competency_dx.responses.reading.roles import Roles, find_roles
+from competency_dx.responses.reading.roles import Roles, find_roles, refuse_personal
 from competency_dx.responses.reading.rows import (
     FormColumn,
     best_cells,
@@ -37,7 +37,7 @@ from competency_dx.responses.reading.rows import (
     single_rows,
 )
 from competency_dx.responses.reading.scoring import score_columns
-from competency_dx.responses.reading.table import Table, in_memory, table
+from competency_dx.responses.reading.table import Table, in_memory, table, without_labels
 from competency_dx.responses.reading.unreadable import minus_is_doubtful, strange_values
 from competency_dx.responses.responses import HIGHEST, Responses, emptiness, loaded_from
 
@@ -108,6 +108,22 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     roles = find_roles(table, known, plan)
     mode = score_columns(roles, known, plan).mode
     return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode, unreadable="leave_out")
+
+
+def read_table(source: object) -> Table:
+    """Read a table of anything from a file or from memory, as it stands.
+
+    Raises `ResponsesError` when it cannot be read or holds personal data.
+    """
+    with reading(source if isinstance(source, str | Path) else type(source).__name__, ResponsesError):
+        content = source
+        if isinstance(source, str | Path):
+            from competency_dx.responses.reading.files import read_file
+
+            content = read_file(Path(source), sheet=None, ids=frozenset())
+        out = without_labels(content if isinstance(content, Table) else in_memory(content))
+        refuse_personal(out, set(), None, DEFAULT)
+    return out
 
 
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:

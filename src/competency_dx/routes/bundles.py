@@ -135,9 +135,9 @@ class Bundles:
 
     def _chosen(self, columns: Collection[Column], use: Floats, limit: Floats) -> list[Column]:
         """Return the best whole routes."""
-        from scipy.optimize import Bounds, LinearConstraint, milp
+        from scipy.optimize import LinearConstraint, milp
 
         value, rows, upper = self._program(columns, use, limit)
-        whole, limits = np.ones(len(value), dtype=np.int64), LinearConstraint(rows, -np.inf, upper)
-        found: Any = milp(-value, integrality=whole, bounds=Bounds(0, 1), constraints=limits, options=WHOLE)
+        limits, whole = LinearConstraint(rows, -np.inf, upper), np.ones(len(value), dtype=np.int64)
+        found: Any = milp(-value, integrality=whole, constraints=limits, options=WHOLE)
         return [c for c, x in zip(columns, found.x, strict=True) if round(x)]

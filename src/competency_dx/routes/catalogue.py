@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +13,9 @@ from competency_dx.bank import Document, Text, locate, parse, read_yaml, shipped
 from competency_dx.errors import RouteError, repeated
 from competency_dx.limits import reading
 from competency_dx.provenance import digest_document
+from competency_dx.responses import read_table
+
+DOCUMENTS = (".yaml", ".yml", ".json")
 
 
 class Effect(Document):
@@ -87,11 +91,31 @@ class Catalogue(Document):
 
 
 def load_catalogue(name_or_path: str | Path) -> Catalogue:
-    """Load a catalogue: a shipped one by name (``"synthetic"``), a YAML or JSON document by path.
+    """Load a catalogue: a shipped one by name (``"synthetic"``), a YAML or JSON document or a table (.csv, .xlsx …) by path.
+
+    A table has a row for each competency of each programme: columns are the fields of `Programme` and `Effect`, titles in
+    ``title_ru`` and ``title_en``, several categories in one cell, divided by commas; what a programme has in each row is the same.
 
     Raises `BankError` when there is no such catalogue or it is not well formed; the place is named.
     """
     shipped = tuple(sorted(p.stem for p in (shipped_folder() / "catalogues").glob("*.yaml")))
     path = locate(name_or_path, within="catalogues/{}.yaml", shipped=shipped, what="bank.what_catalogue")
     with reading(path, RouteError):
-        return parse(Catalogue, read_yaml(path), str(path))
+        return parse(Catalogue, read_yaml(path) if path.suffix in DOCUMENTS else _of_table(path), str(path))
+
+
+def _of_table(path: Path) -> dict[str, object]:
+    """Return the document that a table of programmes says, the catalogue named after the file."""
+    columns = {name: [(*c.vocabulary, "")[k] for k in c.codes] for name, c in read_table(path).columns.items()}
+    cells = zip(*columns.values(), strict=True)
+    rows = [{name: cell for name, cell in zip(columns, row, strict=True) if cell} for row in cells]
+    programmes: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        effect = {name: row.pop(name).replace(",", ".") for name in Effect.model_fields if name in row}
+        title = {language: row.pop(f"title_{language}") for language in ("ru", "en") if f"title_{language}" in row}
+        row |= {name: row[name].replace(",", ".") for name in ("hours", "price", "seats") if name in row}
+        groups = {"categories": re.split(r"[,;\s]+", row["categories"])} if "categories" in row else {}
+        one = programmes.setdefault(row.get("id", ""), {**row, **groups, "title": title, "brings": []})
+        one["brings"].append(effect)
+    told = {"id": path.stem, "version": digest_document(rows), "title": {"ru": path.stem}}
+    return {**told, "programmes": [*programmes.values()]}

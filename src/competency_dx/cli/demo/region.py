@@ -133,17 +133,9 @@ def cohort_of(bank: ItemBank, truth: Truth, of: Sitting, rng: np.random.Generato
     points[absent], answers[absent], reasons[absent] = 0, "", Reason.NOT_ADMINISTERED
     for p in absent.tolist():  # one mark in the first cell of the form, the rest blank
         answers[p, order[p][0]] = words(language)["absent"]
+    years = np.clip(np.rint(rng.gamma(2.2, 7.0, size=persons)), 0, 45).astype(np.int64)
     return RegionCohort(
-        bank=bank,
-        expected=truth.expected,
-        persons=of.persons,
-        municipality=of.municipality,
-        form=of.form,
-        experience=np.clip(np.rint(rng.gamma(2.2, 7.0, size=persons)), 0, 45).astype(np.int64),
-        programme=of.programme,
-        points=points,
-        reasons=reasons,
-        answers=answers,
+        bank=bank, expected=truth.expected, points=points, reasons=reasons, answers=answers, experience=years, **of._asdict()
     )
 
 
