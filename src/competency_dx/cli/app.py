@@ -65,10 +65,8 @@ def demo(
     """Show the whole path on a synthetic region: three subjects against the known truth, or all with groups and routes."""
     from competency_dx.cli.demo import run_demo, whole_region
 
-    if region:
-        whole_region.run_region(folder, persons=persons or 2217, seed=seed, terminal=Terminal(language=language.code))
-    else:
-        run_demo(folder, persons=persons or 240, seed=seed, terminal=Terminal(language=language.code))
+    run, usual = (whole_region.run_region, 2217) if region else (run_demo, 240)
+    run(folder, persons=persons or usual, seed=seed, terminal=Terminal(language=language.code))
 
 
 @app.command(short_help="Check an item bank")

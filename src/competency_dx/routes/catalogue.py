@@ -107,15 +107,14 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
 def _of_table(path: Path) -> dict[str, object]:
     """Return the document that a table of programmes says, the catalogue named after the file."""
     columns = {name: [(*c.vocabulary, "")[k] for k in c.codes] for name, c in read_table(path).columns.items()}
-    cells = zip(*columns.values(), strict=True)
-    rows = [{name: cell for name, cell in zip(columns, row, strict=True) if cell} for row in cells]
     programmes: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    for cells in zip(*columns.values(), strict=True):
+        row = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
         effect = {name: row.pop(name).replace(",", ".") for name in Effect.model_fields if name in row}
         title = {language: row.pop(f"title_{language}") for language in ("ru", "en") if f"title_{language}" in row}
         row |= {name: row[name].replace(",", ".") for name in ("hours", "price", "seats") if name in row}
         groups = {"categories": re.split(r"[,;\s]+", row["categories"])} if "categories" in row else {}
         one = programmes.setdefault(row.get("id", ""), {**row, **groups, "title": title, "brings": []})
         one["brings"].append(effect)
-    told = {"id": path.stem, "version": digest_document(rows), "title": {"ru": path.stem}}
-    return {**told, "programmes": [*programmes.values()]}
+    every = [*programmes.values()]
+    return {"id": path.stem, "version": digest_document(every), "title": {"ru": path.stem}, "programmes": every}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Names
-from competency_dx.cli.demo import LEVELS, LINE, members, true_percent
+from competency_dx.cli.demo import LEVELS, LINE, true_percent
 from competency_dx.cli.demo.raw_answers import words
 from competency_dx.cli.demo.whole_region import COMMON, HOURS, Subject, Teachers
 from competency_dx.groups import GroupReport
@@ -65,7 +65,8 @@ def compared(teachers: Teachers, subjects: Sequence[Subject]) -> dict[str, float
     names = np.array(words("en")["municipalities"], dtype=object)
     shares, changes, ways = [], [], []
     for s in subjects:
-        member, codes = members(s.cohort, s.study.profiles), [c.code for c in s.study.profiles.competencies]
+        codes, of = [c.code for c in s.study.profiles.competencies], {x.item: x.competencies for x in s.study.profiles.items}
+        member = np.array([[code in of[item.id] for item in s.cohort.bank.items] for code in codes])
         deficits = true_percent(replace(s.cohort, expected=s.truth.expected), member) < LINE
         shares.append(shares_covered(s.groups, deficits, names[teachers.municipality[s.known]]))
         percents = [true_percent(c, member) for c in (s.cohort, replace(s.second, expected=s.later.expected))]

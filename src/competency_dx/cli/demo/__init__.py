@@ -215,7 +215,9 @@ def compare(cohort: RegionCohort, profiles: DeficitProfiles) -> DataFrame:
     """
     import pandas as pd
 
-    kinds, member = np.array([c.kind for c in profiles.competencies]), members(cohort, profiles)
+    kinds = np.array([c.kind for c in profiles.competencies])
+    of = {fact.item: fact.competencies for fact in profiles.items}
+    member = np.array([[c.code in of[item.id] for item in cohort.bank.items] for c in profiles.competencies])
     truly = true_percent(cohort, member) < LINE
     earned, given = percent_correct(cohort, member)
     flagged = np.isin(profiles.state, (CONFIRMED, LIKELY))
@@ -247,12 +249,6 @@ def shares(counts: DataFrame) -> DataFrame:
         missed=counts["missed"] / deficits,
         open=(counts["deficits"] - hits - counts["missed"]) / deficits,
     )
-
-
-def members(cohort: RegionCohort, profiles: DeficitProfiles) -> Bools:
-    """Return which items belong to which competency (C, I)."""
-    of = {fact.item: fact.competencies for fact in profiles.items}
-    return np.array([[c.code in of[item.id] for item in cohort.bank.items] for c in profiles.competencies])
 
 
 def true_percent(cohort: RegionCohort, member: Bools) -> Floats:

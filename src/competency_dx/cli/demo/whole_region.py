@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,6 @@ from competency_dx.cli.steps import ONE_SCALE, advised_model, calibrated
 from competency_dx.cli.terminal import LanguageCode, Row, Terminal, heard
 from competency_dx.competencies import DeficitProfiles, diagnose
 from competency_dx.display import count, percent
-from competency_dx.findings import Finding
 from competency_dx.groups import GroupReport, compare_groups
 from competency_dx.growth import Growth, measure_growth
 from competency_dx.linking import link
@@ -51,7 +51,7 @@ BETWEEN, SURE = 0.35, 0.7  # SD of municipal means, and of what besides the gene
 BLOCKS = 3  # of items of the test of all; a form has all but one of them
 STAYED, TOOK = 0.85, 0.6  # shares of those who came again, and of those with a route who took its first step
 GAIN, YEAR = 0.5, 0.25  # in θ: what a programme brings in the domains it is for, and the SD of what a year does anyhow
-EASIER = 1.0  # by how much the drifted item became, in θ
+EASIER, HALF = 1.0, 0.5  # by how much the drifted item became, in θ; the coverage below which a municipality has a mark
 
 
 class Teachers(NamedTuple):
@@ -155,16 +155,13 @@ def _subject(name: str, teachers: Teachers, rows: Ints, into: tuple[Path, Termin
     second, later, easier = _a_year_later(cohort, truth.of(here), routes, language, rng)
     profiles, drift = _diagnosed_again(second, done, folder / "data" / f"{name}-2.csv", inner)
     if everybody:
-        placed = tuple(t["municipalities"][m] for m in teachers.volunteers)
-        faults += [Fault("volunteers", placed, _scope(groups.findings, "groups.few_assessed")), Fault("drift", (easier,), drift)]
+        placed, few = [t["municipalities"][m] for m in teachers.volunteers], "groups.few_assessed"
+        named = tuple(x for f in groups.findings if f.code == few for x in f.scope)
+        faults += [Fault("volunteers", tuple(placed), named), Fault("drift", (easier,), drift)]
     growth = heard(inner, lambda: measure_growth(done.profiles, profiles, by=t["columns"][-1]))
     for result, part in ((groups, "groups"), (routes, "routes"), (growth, "growth")):
         report(result, folder / name / part, language=language)
     return Subject(done, groups, routes, growth, tuple(faults), cohort, second, known, truth, later, rng)
-
-
-def _scope(findings: Sequence[Finding], code: str) -> tuple[str, ...]:
-    return tuple(x for f in findings if f.code == code for x in f.scope)
 
 
 def linked_forms(bank: ItemBank) -> ItemBank:
@@ -185,8 +182,7 @@ def _a_year_later(
     later = after_programmes(cohort.bank, truth.of(stayed), [routes.programmes[k].brings if k >= 0 else () for k in step], rng)
     seen, easier = drifted(cohort.bank, later) if cohort.bank.id == COMMON else (later, "")
     taken = np.array([*(one.id for one in routes.programmes), ""], dtype=object)[step]
-    form = (cohort.form[stayed] + 1) % len(cohort.bank.forms)
-    sitting = Sitting(cohort.persons[stayed], cohort.municipality[stayed], form, taken)
+    sitting = Sitting(cohort.persons[stayed], cohort.municipality[stayed], (cohort.form[stayed] + 1) % len(cohort.bank.forms), taken)
     return cohort_of(cohort.bank, seen, sitting, rng, language=language), later, easier
 
 
@@ -214,7 +210,8 @@ def _diagnosed_again(second: RegionCohort, first: Study, path: Path, terminal: T
     data, drift = heard(terminal, lambda: load_responses(path, bank=first.bank)), tuple[str, ...]()
     if first.name == COMMON:
         old, new = (calibrated(terminal, x, first.bank, model=advised_model(x), priors="weak") for x in (first.data, data))
-        drift = _scope(heard(terminal, lambda: link(new, old)).findings, "linking.drift")
+        found = heard(terminal, lambda: link(new, old))
+        drift = tuple(x for f in found.findings if f.code == "linking.drift" for x in f.scope)
         data = data.select(items=[i for i in data.items if i not in drift])
     with terminal.stage(words(terminal.language)["diagnosing"]):
         return heard(terminal, lambda: diagnose(data, first.bank), known=data.findings), drift
@@ -227,12 +224,11 @@ def _line(groups: GroupReport, r: int, language: LanguageCode) -> Row:
         for x in (groups.headcount[r], groups.n[r], groups.need_low[r, 0], groups.need_high[r, 0])
     )
     share, *ends = (percent(100 * float(x[r, 0, 0]), language) for x in (groups.share, groups.share_low, groups.share_high))
-    return groups.groups[r], heads, n, share, " – ".join(ends), f"{low} – {high}"
+    return groups.groups[r] + " *" * bool(groups.coverage[r] < HALF), heads, n, share, " – ".join(ends), f"{low} – {high}"
 
 
 def _sums(routes: Routes, language: LanguageCode) -> Row:
     """Return the steps of all routes, their hours and price, and how many persons wait for a seat."""
     steps = [routes.programmes[k] for k in routes.steps[routes.steps >= 0]]
-    waiting = {p for persons in routes.waiting.values() for p in persons}
-    sums = len(steps), sum(one.hours for one in steps), sum(one.price for one in steps), len(waiting)
-    return tuple(count(int(x), language) for x in sums)
+    hours, price = (sum(getattr(one, what) for one in steps) for what in ("hours", "price"))
+    return tuple(count(int(x), language) for x in (len(steps), hours, price, len({*chain(*routes.waiting.values())})))
