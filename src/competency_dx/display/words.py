@@ -68,7 +68,9 @@ def column_title(name: str, language: str) -> str:
 
 def code_word(column: str, code: str, language: str) -> str:
     """Return how a page shows a code that stands in a column: in Russian by ``columns.toml``."""
-    return str(toml_content("display", "columns").get(column, {}).get(code, code)) if language == "ru" else code
+    if language != "ru":
+        return code
+    return str(toml_content("display", "columns").get(column, {}).get(code, {"True": "да", "False": "нет"}.get(code, code)))
 
 
 def setting_name(name: str, language: str, kind: str = "names") -> str:
