@@ -13,27 +13,3 @@ from competency_dx.models.curves import (
 from competency_dx.models.families import FAMILIES, Family, family, family_for, kernel_groups
 from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, NormalPopulation, bank_parameters, measuring, moved
 from competency_dx.models.simulation import abilities, simulate
-
-__all__ = [
-    "CALIBRATED_FROM",
-    "FAMILIES",
-    "Family",
-    "ItemParameters",
-    "NormalPopulation",
-    "abilities",
-    "averaged_log_probabilities",
-    "bank_parameters",
-    "cubature",
-    "curve_information",
-    "expected_scores",
-    "family",
-    "family_for",
-    "informed_scores",
-    "kernel_groups",
-    "log_probabilities",
-    "measuring",
-    "moved",
-    "score_information",
-    "simulate",
-    "uncertain_scores",
-]
