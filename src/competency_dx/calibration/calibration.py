@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -208,26 +208,16 @@ class Calibration(Result):
         p = p.single()
         se_a, se_b, difficulties = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se(), p.difficulties
         bounds, se_bounds = p.asymptotes, asymptote_errors(p)
-        steps = [slice(int(m) - 1) for m in p.n_categories]
-        return tuple(
-            ParameterRecord(
-                item=item,
-                model=p.families[i],
-                a=float(p.slope[i]),
-                c=float(bounds[i, 0]) if p.families[i] in {"3PL", "4PL"} else None,
-                u=float(bounds[i, 1]) if p.families[i] == "4PL" else None,
-                se_c=_positive(se_bounds[i, 0]),
-                se_u=_positive(se_bounds[i, 1]),
-                b=tuple(difficulties[i, steps[i]].tolist()),
-                se_a=_positive(se_a[i]),
-                se_b=tuple(x if np.isfinite(x) else None for x in se_b[i, steps[i]].tolist()),
-                status=p.statuses[i],
-                calibration=f"{self.model}-{self.digest[7:19]}",
-                n=int(self.n_answers[i]),
-            )
-            for i, item in enumerate(p.items)
-            if np.isfinite(difficulties[i, steps[i]]).all()
-        )
+        steps, out = [slice(int(m) - 1) for m in p.n_categories], list[ParameterRecord]()
+        for i in np.flatnonzero([np.isfinite(b[at]).all() for b, at in zip(difficulties, steps, strict=True)]):
+            model, (c, u) = p.families[i], bounds[i].tolist()
+            said: dict[str, Any] = {"item": p.items[i], "model": model, "status": p.statuses[i], "n": int(self.n_answers[i])}
+            said |= {"a": float(p.slope[i]), "b": tuple(difficulties[i, steps[i]].tolist()), "se_a": _positive(se_a[i])}
+            said |= {"c": c if model in {"3PL", "4PL"} else None, "u": u if model == "4PL" else None}
+            said |= {"se_c": _positive(se_bounds[i, 0]), "se_u": _positive(se_bounds[i, 1])}
+            said["se_b"] = tuple(x if np.isfinite(x) else None for x in se_b[i, steps[i]].tolist())
+            out.append(ParameterRecord(calibration=f"{self.model}-{self.digest[7:19]}", **said))
+        return tuple(out)
 
     def bank_population(self) -> BankPopulation:
         """Return the population for the header of a bank, the reference group's where there are several."""
@@ -243,13 +233,9 @@ class Calibration(Result):
         """Return model, fit, certificate and the number of findings."""
         say, c = result_words("calibration", language), self.certificate
         ends = {"gradient": c.gradient, "step": c.last_step, "eigenvalue": c.smallest_eigenvalue}
+        model, items = say("mixed") if self.model == "mixed" else self.model, len(set(self.parameters.items))
         return [
-            say(
-                "head",
-                model=say("mixed") if self.model == "mixed" else self.model,
-                items=len(set(self.parameters.items)),
-                persons=self.n_persons,
-            ),
+            say("head", model=model, items=items, persons=self.n_persons),
             say("fit", ll=self.log_likelihood, n=self.n_parameters, aic=self.aic, bic=self.bic),
             say("priors", priors=setting_word(self.provenance.settings["priors"], language)),
             _population_line(self, say),

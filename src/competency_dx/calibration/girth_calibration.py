@@ -166,11 +166,3 @@ def doubts(found: GirthEstimates, seen: LikelihoodCheck, items: Sequence[str]) -
     if not found.stopped or abs(seen.drift) > DRIFT:
         out.append(Template("calibration.girth_unsettled").of(iterations=found.iterations, drift=seen.drift))
     return tuple(out)
-
-
-def refuse_several(parameters: ItemParameters, groups: Sequence[str]) -> None:
-    """Refuse several competencies or several populations, which girth cannot estimate."""
-    if len(parameters.dimensions) > 1:
-        raise CalibrationError("calibration.girth_one_competency", dimensions=parameters.dimensions)
-    if len(groups) > 1:
-        raise CalibrationError("calibration.girth_one_population", groups=groups)

@@ -59,9 +59,8 @@ class Girth:
     def __post_init__(self) -> None:
         self.missing.check_scored()
         if self.points < 11 or self.reach < 3 or self.max_iterations < 2:
-            raise CalibrationError(
-                "calibration.girth_settings", points=self.points, reach=self.reach, max_iterations=self.max_iterations
-            )
+            points, reach, most = self.points, self.reach, self.max_iterations
+            raise CalibrationError("calibration.girth_settings", points=points, reach=reach, max_iterations=most)
 
 
 DEFAULT_METHOD = Girth()
@@ -125,15 +124,15 @@ def girth_estimates(
         raise CalibrationError("calibration.girth_no_numbers", function=function)
     low, high = SLOPE_BOUNDS[function]
     far = np.nanmax(np.abs(thresholds), axis=1) > FAR_THRESHOLD
-    return GirthEstimates(
-        function=function,
-        slope=slope,
-        intercepts=_intercepts(slope, thresholds, present, cumulative=family == "GRM"),
-        at_bound=np.asarray((slope < low + NEAR) | (slope > high - NEAR) | far),
-        iterations=iterations,
-        stopped=iterations < method.max_iterations,
-        by_shares=not complete and function != "pcm_mml",
-    )
+    at_bound = np.asarray((slope < low + NEAR) | (slope > high - NEAR) | far)
+    intercepts = np.full(present.shape, np.nan)
+    intercepts[:, 0] = 0.0
+    for i, row in enumerate(present):  # of the categories present, in their order
+        above = np.flatnonzero(row)[1:]
+        steps = -slope[i] * thresholds[i, : len(above)]
+        intercepts[i, above] = steps if family == "GRM" else np.cumsum(steps)
+    stopped, by_shares = iterations < method.max_iterations, not complete and function != "pcm_mml"
+    return GirthEstimates(function, slope, intercepts, at_bound, iterations, stopped, by_shares)
 
 
 def _refuse(present: Bools, n_categories: Ints, family: str, items: Names) -> None:
@@ -184,12 +183,8 @@ def _called(function: str, codes: Codes, observed: Bools, method: Girth) -> tupl
         densities.append(_Density(at=np.exp(-0.5 * theta**2) / np.sqrt(2 * np.pi), uses=[]))
         return densities[-1]
 
-    options = {
-        "max_iteration": method.max_iterations,
-        "quadrature_n": method.points,
-        "quadrature_bounds": (-method.reach, method.reach),
-        "distribution": density,
-    }
+    options = {"max_iteration": method.max_iterations, "quadrature_n": method.points, "distribution": density}
+    options["quadrature_bounds"] = (-method.reach, method.reach)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -197,14 +192,3 @@ def _called(function: str, codes: Codes, observed: Bools, method: Girth) -> tupl
         except FAULTS as fault:
             raise CalibrationError("calibration.girth_failed", function=function, fault=fault) from fault
     return returned, max(1, max(len(d.uses) for d in densities) - 1)
-
-
-def _intercepts(slope: Floats, thresholds: Floats, present: Bools, *, cumulative: bool) -> Floats:
-    """Return kernel intercepts (I, K) from girth's thresholds b of the categories present, in their order."""
-    out = np.full(present.shape, np.nan)
-    out[:, 0] = 0.0
-    for i, row in enumerate(present):
-        above = np.flatnonzero(row)[1:]
-        steps = -slope[i] * thresholds[i, : len(above)]
-        out[i, above] = steps if cumulative else np.cumsum(steps)
-    return out

@@ -218,13 +218,8 @@ def _information(shown: Shown) -> Chart:
     above = tuple(Series(name=n, mark="line", x=theta, y=y) for n, y in zip(names, totals, strict=True))
     below = tuple(Series(name="", mark="line", x=theta, y=y) for y in errors)
     upper = Chart(title=shown.say("test_information"), y_label=shown.say("information_axis"), series=above)
-    lower = Chart(
-        title=shown.say("standard_error"),
-        x_label=shown.say("theta_axis"),
-        y_label=shown.say("error_axis"),
-        series=below,
-        y_range=(0.0, 1.05 * top),
-    )
+    title, x_label, y_label = map(shown.say, ("standard_error", "theta_axis", "error_axis"))
+    lower = Chart(title=title, x_label=x_label, y_label=y_label, series=below, y_range=(0.0, 1.05 * top))
     return Chart(title=shown.say("precision" if p.between else "precision_at_means"), panels=(upper, lower))
 
 
@@ -233,20 +228,16 @@ def _correlations(shown: Shown) -> Chart:
     V, names = shown.populations[0].covariance, shown.parameters.dimensions
     sd, D, se = np.sqrt(np.diag(V)), len(V), shown.errors
     r = np.where(np.tri(D, k=-1, dtype=bool), V / np.outer(sd, sd), np.nan)
-    texts = [
-        [
-            number(r[i, j], ".2f", shown.language) + (f"\n± {number(se[i, j], '.2f', shown.language)}" if np.isfinite(se[i, j]) else "")
-            if j < i
-            else ""
-            for j in range(D)
-        ]
-        for i in range(D)
-    ]
+
+    def text(x: float, error: float) -> str:
+        return number(x, ".2f", shown.language) + (f"\n± {number(error, '.2f', shown.language)}" if np.isfinite(error) else "")
+
+    texts = tuple(tuple(text(r[i, j], se[i, j]) if j < i else "" for j in range(D - 1)) for i in range(1, D))
     return Chart(
         title=shown.say("correlations_in" if len(shown.groups) > 1 else "correlations", group=shown.groups[0]),
         y_names=names[1:],
         x_names=names[:-1],
-        cells=Cells(values=r[1:, :-1], texts=tuple(tuple(row[:-1]) for row in texts[1:])),
+        cells=Cells(values=r[1:, :-1], texts=texts),
         size=(min(1.6 + 1.0 * D, 14.0), min(1.6 + 0.55 * D, 12.0)),
     )
 

@@ -47,17 +47,9 @@ def assembled(
         item_groups=tuple("" if g < 0 else known.group_names[g] for g in known.groups),
     )
     how = likelihood.integral.accuracy(found.at)
-    certificate = Certificate(
-        gradient=found.gradient,
-        last_step=found.step,
-        smallest_eigenvalue=found.information.smallest_eigenvalue,
-        points=found.points,
-        spacing=found.at.spacing,
-        narrowest=found.at.narrowest,
-        integration=how.integration,
-        log_likelihood_error=how.log_likelihood,
-        theta_error=how.theta,
-    )
+    ends = {"gradient": found.gradient, "last_step": found.step, "smallest_eigenvalue": found.information.smallest_eigenvalue}
+    said: dict[str, Any] = {"points": found.points, "spacing": found.at.spacing, "narrowest": found.at.narrowest} | ends
+    said |= {"integration": how.integration, "log_likelihood_error": how.log_likelihood, "theta_error": how.theta}
     return Calibration(
         parameters=parameters,
         population=populations[0],
@@ -72,7 +64,7 @@ def assembled(
         n_persons=int(mask.any(axis=1).sum()),
         n_answers=n_answers,
         share=mean_shares(known),
-        certificate=certificate,
+        certificate=Certificate(**said),
         **stated,
     )
 

@@ -6,7 +6,7 @@ from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate, ItemClasses
 from competency_dx.classification.findings import check_q_matrix
 from competency_dx.classification.posteriors import AttributePosteriors, attribute_posteriors, profile_posteriors
-from competency_dx.classification.q_matrix import read_q_matrix
+from competency_dx.classification.problem import read_q_matrix
 from competency_dx.classification.q_validation import QValidation, validate_q_matrix
 
 __all__ = [

@@ -112,6 +112,7 @@ def classification_accuracy(
         right += (assigned * mastery + (1 - assigned) * lack).sum(axis=0)
         for e, guess in enumerate((1 - assigned, assigned)):
             two[:, e] += np.stack([(guess * lack).sum(axis=0), (guess * mastery).sum(axis=0)], axis=1)
+    settings = {"estimate": estimate, "missing": (missing or MissingPolicy()).describe("en")}
     return ClassificationAccuracy(
         estimate=estimate,
         accuracy=float(np.trace(confusion)),
@@ -121,11 +122,7 @@ def classification_accuracy(
         attribute_consistency=np.array([_consistency(x) for x in two]),
         profiles=calibration.profile_names,
         profile_accuracy=np.diag(confusion) / np.maximum(confusion.sum(axis=0), 1e-300),
-        provenance=provenance(
-            "classification_accuracy",
-            fingerprint(data, calibration),
-            {"estimate": estimate, "missing": (missing or MissingPolicy()).describe("en")},
-        ),
+        provenance=provenance("classification_accuracy", fingerprint(data, calibration), settings),
     )
 
 

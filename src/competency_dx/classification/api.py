@@ -14,8 +14,7 @@ from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.findings import check_q_matrix
 from competency_dx.classification.inference import calibrated
 from competency_dx.classification.maximise_classes import fit
-from competency_dx.classification.problem import FAMILIES, build
-from competency_dx.classification.q_matrix import QMatrix, read_q_matrix
+from competency_dx.classification.problem import FAMILIES, QMatrix, build, read_q_matrix
 from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
@@ -82,14 +81,8 @@ def calibrate_classes(
     out = replace(out, findings=notes + out.findings)
     announce(out.findings, known=data.findings)
     if not out.converged:
-        c = out.certificate
-        raise ConvergenceError(
-            "classification.no_maximum",
-            state=out,
-            iterations=out.iterations,
-            promised_gain=c.promised_gain,
-            smallest_eigenvalue=c.smallest_eigenvalue,
-        )
+        n, gain, least = out.iterations, out.certificate.promised_gain, out.certificate.smallest_eigenvalue
+        raise ConvergenceError("classification.no_maximum", state=out, iterations=n, promised_gain=gain, smallest_eigenvalue=least)
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -240,15 +240,10 @@ class ClassCalibration(Result):
         say, c = result_words("classification", language), self.certificate
         rows = zip(self.attributes, self.prevalence, strict=True)
         ends = {"gain": c.promised_gain, "eigenvalue": c.smallest_eigenvalue, "starts": len(c.starts)}
+        model = say("mixed") if self.model == "mixed" else self.model
+        sizes = {"items": len(self.parameters.items), "attributes": len(self.attributes), "profiles": len(self.profiles)}
         return [
-            say(
-                "head",
-                model=say("mixed") if self.model == "mixed" else self.model,
-                items=len(self.parameters.items),
-                attributes=len(self.attributes),
-                profiles=len(self.profiles),
-                persons=self.n_persons,
-            ),
+            say("head", model=model, persons=self.n_persons, **sizes),
             say("fit", ll=self.log_likelihood, n=self.n_parameters, aic=self.aic, bic=self.bic),
             say("distribution", name=setting_word(self.attribute_distribution, language)),
             say("prevalence", shares=tuple(say("share", attribute=a, share=float(p)) for a, p in rows)),
@@ -260,16 +255,10 @@ class ClassCalibration(Result):
         """Return prevalence with 95 % intervals, P(right) of nothing and all mastered, or the most frequent profiles."""
         say = result_words("classification", language)
         if kind == "prevalence":
-            wide = Z95 * np.nan_to_num(self.prevalence_se[::-1])
-            p = self.prevalence[::-1]
-            return interval_chart(
-                labels=self.attributes[::-1],
-                values=list(p),
-                low=list(np.maximum(p - wide, 0)),
-                high=list(np.minimum(p + wide, 1)),
-                title=say("prevalence_title"),
-                x_label=say("prevalence_axis"),
-            )
+            p, wide = self.prevalence[::-1], Z95 * np.nan_to_num(self.prevalence_se[::-1])
+            shown: dict[str, Any] = {"title": say("prevalence_title"), "x_label": say("prevalence_axis"), "values": list(p)}
+            shown |= {"low": list(np.maximum(p - wide, 0)), "high": list(np.minimum(p + wide, 1))}
+            return interval_chart(labels=self.attributes[::-1], **shown)
         if kind == "items":
             ends, _ = self.parameters.ends()
             columns = {say("nothing"): ends[:, 0], say("everything"): 1 - ends[:, 1]}

@@ -10,8 +10,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from competency_dx.classification.class_calibration import ItemClasses, standard_errors
 from competency_dx.classification.maximise_classes import ClassFit
-from competency_dx.classification.problem import ClassProblem
-from competency_dx.classification.q_matrix import QMatrix
+from competency_dx.classification.problem import ClassProblem, QMatrix
 from competency_dx.findings import Finding, Severity, Template
 from competency_dx.kernels.classes import covering_pairs
 from competency_dx.kernels.classes.attribute_distributions import FARTHEST

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import logit
@@ -12,8 +12,7 @@ from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate, ItemClasses, standard_errors
 from competency_dx.classification.findings import after
 from competency_dx.classification.maximise_classes import ClassFit
-from competency_dx.classification.problem import ClassProblem
-from competency_dx.classification.q_matrix import QMatrix
+from competency_dx.classification.problem import ClassProblem, QMatrix
 from competency_dx.findings import Template
 from competency_dx.kernels.classes import ItemGroups, additive_design, attribute_distributions, saturated_design
 from competency_dx.kernels.classes.item_classes import Predictor
@@ -57,6 +56,10 @@ def calibrated(
     size, persons = problem.n_item_parameters + structural, int(problem.persons)
     crowded = [Template("classification.too_many_parameters").of(parameters=size, persons=persons)] if size > persons else []
     model = problem.families[0] if len(set(problem.families)) == 1 else "mixed"
+    spectrum: dict[str, Any] = {"smallest_eigenvalue": at.smallest_eigenvalue, "flat_directions": at.flat.shape[1]}
+    answers = digest_arrays(np.where(observed, codes, 0), np.packbits(observed))
+    inputs = {"responses": answers, "q_matrix": digest_arrays(q.entries)}
+    settings = {"model": model, **method.describe(), "standard errors": "observed information (Louis), complete"}
     return ClassCalibration(
         model=model,
         parameters=items,
@@ -75,19 +78,9 @@ def calibrated(
         iterations=fit.iterations,
         n_persons=persons,
         n_answers=n_answers,
-        certificate=ClassCertificate(
-            promised_gain=fit.promised,
-            missed_profile=fit.missed,
-            smallest_eigenvalue=fit.at.smallest_eigenvalue,
-            flat_directions=fit.at.flat.shape[1],
-            starts=np.array(fit.starts),
-        ),
+        certificate=ClassCertificate(promised_gain=fit.promised, missed_profile=fit.missed, starts=np.array(fit.starts), **spectrum),
         findings=(*crowded, *after(problem, fit, items)),
-        provenance=provenance(
-            "calibrate",
-            {"responses": digest_arrays(np.where(observed, codes, 0), np.packbits(observed)), "q_matrix": digest_arrays(q.entries)},
-            {"model": model, **method.describe(), "standard errors": "observed information (Louis), complete"},
-        ),
+        provenance=provenance("calibrate", inputs, settings),
     )
 
 
@@ -116,18 +109,11 @@ def _items(
         parts.append(part)
         rows.append(wide)
     probabilities, effects = (_padded([part[k] for part in parts]) for k in (0, 1))
-    out = ItemClasses(
-        items=q.items,
-        families=problem.families,
-        statuses=tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers),
-        attributes=q.attributes,
-        q_matrix=q.entries,
-        profiles=problem.profiles,
-        probabilities=probabilities[0],
-        probability_covariance=probabilities[1],
-        effects=effects[0],
-        effect_covariance=effects[1],
-    )
+    held: dict[str, Any] = {"families": problem.families, "q_matrix": q.entries, "profiles": problem.profiles}
+    held["statuses"] = tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers)
+    held |= dict(zip(("probabilities", "probability_covariance"), probabilities, strict=True))
+    held |= dict(zip(("effects", "effect_covariance"), effects, strict=True))
+    out = ItemClasses(items=q.items, attributes=q.attributes, **held)
     return out, np.concatenate([part[1][0] for part in parts]), np.concatenate(rows)
 
 

@@ -153,6 +153,7 @@ def attribute_posteriors(
     ]
     mastery, both, best, likeliest, sure = (np.concatenate(x) for x in zip(*parts, strict=True))
     covariance = both.reshape(-1, A, A) - mastery[:, :, None] * mastery[:, None, :]
+    settings = {"missing": (missing or MissingPolicy()).describe("en"), "model": calibration.model}
     return AttributePosteriors(
         persons=data.persons,
         dimensions=calibration.attributes,
@@ -163,11 +164,7 @@ def attribute_posteriors(
         mode_probability=sure[who],
         n_items=answers.n_items,
         findings=gathered(data.findings, calibration.findings),
-        provenance=provenance(
-            "attribute_posteriors",
-            fingerprint(data, calibration),
-            {"missing": (missing or MissingPolicy()).describe("en"), "model": calibration.model},
-        ),
+        provenance=provenance("attribute_posteriors", fingerprint(data, calibration), settings),
     )
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from types import ModuleType
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -39,18 +38,6 @@ class Extra(NamedTuple):
 Extras = Callable[[int], tuple[Extra, ...]]
 
 
-def _none(K: int) -> tuple[Extra, ...]:  # noqa: ARG001 - the same for any number of categories
-    return ()
-
-
-def _category_slopes(K: int) -> tuple[Extra, ...]:
-    return tuple(Extra("slope", k, float(k)) for k in range(1, K))
-
-
-def _common_thresholds(K: int) -> tuple[Extra, ...]:
-    return tuple(Extra("threshold", k, 0.0, tied=True) for k in range(1, K - 1))
-
-
 LOWER = Extra("c", 0, -1.7, -np.inf)
 UPPER = Extra("u", 0, 3.0, np.inf)
 
@@ -77,10 +64,8 @@ class Family:
     slope : {"free", "tied", "fixed"}
         Whether the slope is estimated for each item, one for all, or fixed at 1; where no slope of a test is estimated, the
         population variance is.
-    polytomous : bool
-        Whether items may have more than two categories.
     dichotomous_as : str
-        Name under which a two-category item of this family goes.
+        Name under which a two-category item of this family goes; one that keeps its name has no more categories.
     steps : {"adjacent", "cumulative", "category", "location"}
         What the intercepts are about: k against k - 1 (cumulated), k and above against below, k against the lowest category, or
         one location with common thresholds.
@@ -88,18 +73,24 @@ class Family:
         The kernel file.
     extras : callable
         The shape parameters beside the intercepts, by the number of categories.
-    options : bool
-        Whether categories are the options of a keyed multiple choice item rather than scores.
     """
 
     name: str
     slope: Slope
-    polytomous: bool
     dichotomous_as: str
     steps: Steps
     kernel: ItemKernel
-    extras: Extras
-    options: bool
+    extras: Extras = lambda _: ()
+
+    @property
+    def polytomous(self) -> bool:
+        """Return whether items may have more than two categories."""
+        return self.dichotomous_as != self.name
+
+    @property
+    def options(self) -> bool:
+        """Return whether categories are the options of a keyed multiple choice item rather than scores."""
+        return self.kernel is nested_logit
 
     @property
     def free_slope(self) -> bool:
@@ -127,39 +118,27 @@ class Family:
         return out
 
 
-def _family(name: str, slope: Slope, dichotomous_as: str, *, steps: Steps, kernel: ModuleType, extras: Extras) -> Family:
-    """Return a family; one that keeps its name with two categories has no more of them."""
-    return Family(
-        name=name,
-        slope=slope,
-        polytomous=dichotomous_as != name,
-        dichotomous_as=dichotomous_as,
-        steps=steps,
-        kernel=cast("ItemKernel", kernel),
-        extras=extras,
-        options=kernel is nested_logit,
-    )
-
-
-_divide_by_total = partial(_family, steps="adjacent", kernel=partial_credit, extras=_none)
-_asymptotic = partial(_family, steps="adjacent", kernel=asymptotes)
-_keyed_choice = partial(_family, steps="category", kernel=nested_logit)
+_divide_by_total = partial(Family, steps="adjacent", kernel=partial_credit)
+_asymptotic = partial(Family, steps="adjacent", kernel=asymptotes)
+_nominal = partial(Family, steps="category", kernel=nominal, extras=lambda K: tuple(Extra("slope", k, float(k)) for k in range(1, K)))
+_keyed_choice = partial(Family, steps="category", kernel=nested_logit)
+_rating = partial(Family, kernel=rating_scale, extras=lambda K: tuple(Extra("threshold", k, 0.0, tied=True) for k in range(1, K - 1)))
 FAMILIES: dict[str, Family] = {
     f.name: f
     for f in (
-        _divide_by_total("Rasch", "fixed", "Rasch"),
-        _divide_by_total("1PL", "tied", "1PL"),
-        _divide_by_total("2PL", "free", "2PL"),
-        _asymptotic("3PL", "free", "3PL", extras=lambda K: (LOWER,)),  # noqa: ARG005 - the same for any number
-        _asymptotic("4PL", "free", "4PL", extras=lambda K: (LOWER, UPPER)),  # noqa: ARG005
-        _divide_by_total("PCM", "fixed", "Rasch"),
-        _family("RSM", "fixed", "Rasch", steps="location", kernel=rating_scale, extras=_common_thresholds),
-        _divide_by_total("GPCM", "free", "2PL"),
-        _family("GRM", "free", "2PL", steps="cumulative", kernel=graded, extras=_none),
-        _family("NRM", "fixed", "2PL", steps="category", kernel=nominal, extras=_category_slopes),
-        _keyed_choice("2PLNRM", "fixed", "2PL", extras=_nested()),
-        _keyed_choice("3PLNRM", "fixed", "3PL", extras=_nested(LOWER)),
-        _keyed_choice("4PLNRM", "fixed", "4PL", extras=_nested(LOWER, UPPER)),
+        _divide_by_total(name="Rasch", slope="fixed", dichotomous_as="Rasch"),
+        _divide_by_total(name="1PL", slope="tied", dichotomous_as="1PL"),
+        _divide_by_total(name="2PL", slope="free", dichotomous_as="2PL"),
+        _asymptotic(name="3PL", slope="free", dichotomous_as="3PL", extras=lambda _: (LOWER,)),
+        _asymptotic(name="4PL", slope="free", dichotomous_as="4PL", extras=lambda _: (LOWER, UPPER)),
+        _divide_by_total(name="PCM", slope="fixed", dichotomous_as="Rasch"),
+        _rating(name="RSM", slope="fixed", dichotomous_as="Rasch", steps="location"),
+        _divide_by_total(name="GPCM", slope="free", dichotomous_as="2PL"),
+        Family(name="GRM", slope="free", dichotomous_as="2PL", steps="cumulative", kernel=graded),
+        _nominal(name="NRM", slope="fixed", dichotomous_as="2PL"),
+        _keyed_choice(name="2PLNRM", slope="fixed", dichotomous_as="2PL", extras=_nested()),
+        _keyed_choice(name="3PLNRM", slope="fixed", dichotomous_as="3PL", extras=_nested(LOWER)),
+        _keyed_choice(name="4PLNRM", slope="fixed", dichotomous_as="4PL", extras=_nested(LOWER, UPPER)),
     )
 }
 POLYTOMOUS_INSTEAD = {"Rasch": "PCM", "1PL": "PCM"}

@@ -2,12 +2,12 @@
 
 from competency_dx.kernels.persons import filled_table
 from competency_dx.persons.choices import EAP, MAP, ML, WLE, ItemUncertainty, Method, SumScore
-from competency_dx.persons.draws import even_uniforms, inverse_cdf, uniforms
+from competency_dx.persons.draws import MarginalDensity, PersonIntegral, PosteriorMoments, even_uniforms, inverse_cdf, uniforms
 from competency_dx.persons.exact_posterior import ExactPosterior, given_sums, sum_score_table
 from competency_dx.persons.grids import END_MASS, scoring_grid, uncertain_items
-from competency_dx.persons.integral import MarginalDensity, PersonIntegral, PosteriorMoments
 from competency_dx.persons.lattice_posterior import modes
 from competency_dx.persons.matching import (
+    PERSON,
     Matched,
     as_calibration,
     as_responses,
@@ -15,9 +15,9 @@ from competency_dx.persons.matching import (
     check_one_dimension,
     match,
     parameters_of,
+    plain_points,
     reasons_of,
     source_of,
 )
-from competency_dx.persons.plain_table import PERSON, plain_points
 from competency_dx.persons.posterior import Posterior, posterior_of, posterior_on
 from competency_dx.persons.propagated_posterior import EPPosterior, curves_of, propagated_given_sums

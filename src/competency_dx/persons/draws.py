@@ -1,9 +1,11 @@
-"""Draws from densities on a grid: uniforms that belong to a person, and the inverse of the distribution function."""
+"""What every way of integrating over the posterior of persons answers; densities on a grid, and draws from them."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,6 +14,38 @@ from competency_dx.arrays import Floats, Names, readonly
 WORD = 8  # bytes
 FLAT = 1e-9  # rise of the log density within a cell that counts as none
 NOTHING = 1e-300  # density relative to the highest one below which it is taken for this
+
+
+class PosteriorMoments(NamedTuple):
+    """Mean (P, D), covariance (P, D, D), log marginal probability of the answers (P,), mass on the end points (P,)."""
+
+    mean: Floats
+    covariance: Floats
+    log_evidence: Floats
+    end_mass: Floats
+
+
+class MarginalDensity(NamedTuple):
+    """Log densities (p, Q) of one competency up to constants, at uniform points θ (p, Q) of each person."""
+
+    theta: Floats
+    log_density: Floats
+
+
+class PersonIntegral(Protocol):
+    """A way of integrating: one grid, propagation, a lattice for each person, or dimension reduction.
+
+    What it says of a person depends on this person's answers, the items and the population alone.
+    """
+
+    def moments(self) -> PosteriorMoments:
+        """Return the moments of all persons."""
+
+    def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
+        """Call ``function(block, marginal)`` with the marginal posteriors of a competency, block by block of persons."""
+
+    def transformed(self, uniform: Floats) -> Floats:
+        """Return points of the posterior (P, n, D) for uniforms (P, n, D): equally distributed uniforms give such draws."""
 
 
 def uniforms(key: bytes, persons: Names, n: int) -> Floats:

@@ -11,8 +11,7 @@ from competency_dx.arrays import Floats, Ints, value
 from competency_dx.kernels.grid import Answers, Tables
 from competency_dx.kernels.persons import BLOCK, for_each_posterior, sum_score_likelihood, summarise
 from competency_dx.models import ItemParameters
-from competency_dx.persons.draws import NOTHING, inverse_cdf
-from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
+from competency_dx.persons.draws import NOTHING, MarginalDensity, PosteriorMoments, inverse_cdf
 from competency_dx.persons.matching import Matched
 
 

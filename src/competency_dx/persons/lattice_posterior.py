@@ -23,8 +23,7 @@ from competency_dx.kernels.grid import REACH
 from competency_dx.kernels.persons import filled_table
 from competency_dx.kernels.persons.point_estimates import ModePrior, joint_modes
 from competency_dx.models import ItemParameters, averaged_log_probabilities
-from competency_dx.persons.draws import NOTHING, inverse_cdf
-from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
+from competency_dx.persons.draws import NOTHING, MarginalDensity, PosteriorMoments, inverse_cdf
 
 T = TypeVar("T")
 

@@ -1,7 +1,13 @@
-"""Bringing answers and parameters together by item id, in the order of the parameters, whatever the order of columns."""
+"""Bringing answers and parameters together by item id, in the order of the parameters, whatever the order of columns.
+
+A table goes through every question that `load_responses` has for it; a service scoring one person after the other asks none of
+them: numbers under the ids of calibrated items, of one person or of many with plain ids, are points that need no reading. What is
+taken so is what those questions leave alone, so the digits are the same either way.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -9,17 +15,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Ints, Names
+from competency_dx.arrays import Bools, Codes, Ints, Names, names
 from competency_dx.bank import ItemBank, ledger_of
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.models import ItemParameters, bank_parameters
-from competency_dx.persons.plain_table import plain_points
-from competency_dx.responses import MissingPolicy, Reason, Reasons, Responses, chosen_options, load_responses
+from competency_dx.responses import Layout, MissingPolicy, Reason, Reasons, Responses, chosen_options, load_responses
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from competency_dx.calibration import Calibration
     from competency_dx.classification import ClassCalibration
+
+PERSON = "person"
+PLAIN_ID = re.compile(r"[A-Za-z]{0,4}[-_]?\d{1,9}")  # no name, telephone, document or label of totals looks like this
+KEPT = 64
 
 
 class Matched(NamedTuple):
@@ -95,6 +106,39 @@ def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibrat
     return load_responses(source, bank=parameters if isinstance(parameters, ItemBank) else None)
 
 
+def plain_points(source: Any, items: frozenset[str]) -> Responses | None:  # noqa: ANN401 - any table
+    """Return a mapping or a pandas frame of numbers as responses; None when it has to be read as any other table."""
+    if isinstance(source, Mapping):
+        return _record(source, items)
+    import pandas as pd
+
+    return _frame(source, items) if isinstance(source, pd.DataFrame) else None
+
+
+def _record(cells: Mapping[Any, Any], items: frozenset[str]) -> Responses | None:
+    numbers = cells and all(x is None or isinstance(x, int | float | np.number) for x in cells.values())
+    if not numbers or not cells.keys() <= items:
+        return None
+    row = [np.nan if x is None else x for x in cells.values()]
+    return load_responses(np.array([row], dtype=np.float64), layout=Layout(items=tuple(cells)))
+
+
+def _frame(frame: pd.DataFrame, items: frozenset[str]) -> Responses | None:
+    named = PERSON in frame.columns and PERSON not in items
+    points = frame.drop(columns=PERSON) if named else frame
+    plain = points.size and points.columns.is_unique and items.issuperset(points.columns)
+    if not plain or not all(dtype.kind in "biuf" for dtype in points.dtypes):
+        return None
+    index = frame.index if frame.index.nlevels == 1 and frame.index.name in {None, PERSON} else frame.index[:0]
+    ids = (frame[PERSON] if named else index).tolist()
+    texts = [str(i) for i in ids if isinstance(i, str | int) and not isinstance(i, bool)]
+    if not texts or not len(texts) == len(ids) == len(set(texts)) or not all(map(PLAIN_ID.fullmatch, texts)):
+        return None
+    table = points.to_numpy(dtype=np.float64, na_value=np.nan)
+    out = load_responses(table, layout=Layout(items=tuple(points.columns)))
+    return replace(out, persons=names(texts))
+
+
 def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) -> Matched:
     """Match by item id; items without parameters are left out and said so.
 
@@ -155,16 +199,8 @@ def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: Ite
     for i in high:
         who = np.flatnonzero((codes[:, i] == top[i]) & observed[:, i])
         if who.size:
-            raise ScoringError(
-                "persons.score_above",
-                items=parameters.items[i],
-                top=top[i],
-                persons=data.persons[who[0]],
-                value=parameters.n_categories[i] - 1,
-            )
-
-
-KEPT = 64
+            item, most, first = parameters.items[i], parameters.n_categories[i] - 1, data.persons[who[0]]
+            raise ScoringError("persons.score_above", items=item, top=top[i], persons=first, value=most)
 
 
 def by_population(data: Responses, parameters: ItemBank | Calibration) -> Iterator[tuple[Ints | None, ItemParameters]]:

@@ -19,10 +19,9 @@ from competency_dx.errors import ScoringError
 from competency_dx.kernels.grid import Tables, prepare
 from competency_dx.models import ItemParameters
 from competency_dx.persons.choices import EAP
-from competency_dx.persons.draws import cdf, even_uniforms, inverse_cdf
+from competency_dx.persons.draws import MarginalDensity, PersonIntegral, PosteriorMoments, cdf, even_uniforms, inverse_cdf
 from competency_dx.persons.exact_posterior import ExactPosterior
 from competency_dx.persons.grids import scoring_grid, uncertain_items
-from competency_dx.persons.integral import MarginalDensity, PersonIntegral, PosteriorMoments
 from competency_dx.persons.lattice_posterior import FINE, LatticePosterior, lattice_settings
 from competency_dx.persons.matching import Matched
 from competency_dx.persons.propagated_posterior import propagated_posterior

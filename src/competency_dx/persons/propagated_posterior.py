@@ -24,9 +24,8 @@ from competency_dx.kernels.propagation.settled_persons import (
 )
 from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.choices import ItemUncertainty
-from competency_dx.persons.draws import NOTHING, inverse_cdf
+from competency_dx.persons.draws import NOTHING, MarginalDensity, PosteriorMoments, inverse_cdf
 from competency_dx.persons.grids import Trial, axis, normal_tables, passing, uncertain_items
-from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
 T = TypeVar("T")

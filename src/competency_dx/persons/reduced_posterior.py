@@ -18,9 +18,8 @@ from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.product import block_size
 from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities
 from competency_dx.persons.choices import ItemUncertainty
-from competency_dx.persons.draws import NOTHING, inverse_cdf
+from competency_dx.persons.draws import NOTHING, MarginalDensity, PosteriorMoments, inverse_cdf
 from competency_dx.persons.grids import Trial, axis, normal_tables, passing, uncertain_items
-from competency_dx.persons.integral import MarginalDensity, PosteriorMoments
 from competency_dx.persons.matching import Matched
 
 T = TypeVar("T")

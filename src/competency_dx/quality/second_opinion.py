@@ -20,7 +20,6 @@ from competency_dx.calibration import (
     girth_estimates,
     girth_family,
     placed,
-    refuse_several,
     settled,
 )
 from competency_dx.display import Chart, code_word, point_chart, result_words, setting_word
@@ -175,7 +174,10 @@ def cross_check(
         When the responses are others, or girth has no function for the families.
     """
     parameters = calibration.parameters
-    refuse_several(parameters, calibration.groups)
+    if len(parameters.dimensions) > 1:
+        raise CalibrationError("calibration.girth_one_competency", dimensions=parameters.dimensions)
+    if len(calibration.groups) > 1:
+        raise CalibrationError("calibration.girth_one_population", groups=calibration.groups)
     family = girth_family(parameters.families)
     chosen = method or Girth()
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
@@ -196,6 +198,7 @@ def cross_check(
     priors = calibration.provenance.settings.get("priors", "")
     worded = {lang: setting_word(priors, lang) for lang in LANGUAGES}
     pull = [Template("quality.priors").of(priors=worded)] if calibration.penalised else []
+    inputs = {"calibration": calibration.digest, **dict(calibration.provenance.inputs)}
     out = CrossCheck(
         model=calibration.model,
         function=opinion.function,
@@ -206,11 +209,7 @@ def cross_check(
         penalised=calibration.penalised,
         girth_converged=settled(opinion, theirs),
         findings=gathered(given, doubts(opinion, theirs, parameters.items), pull),
-        provenance=provenance(
-            "cross_check",
-            {"calibration": calibration.digest, **dict(calibration.provenance.inputs)},
-            {"method": described(opinion, chosen), "priors": priors},
-        ),
+        provenance=provenance("cross_check", inputs, {"method": described(opinion, chosen), "priors": priors}),
     )
     out = replace(out, findings=out.findings + _verdict_note(out))
     announce(out.findings, known=given)

@@ -15,8 +15,8 @@ from competency_dx.persons import (
     uncertain_items,
 )
 from competency_dx.scoring.api import score
-from competency_dx.scoring.conditioning import LatentRegression
 from competency_dx.scoring.decision_accuracy import CutAccuracy, cut_accuracy
+from competency_dx.scoring.latent_regression import LatentRegression
 from competency_dx.scoring.plausible_draws import PlausibleValues, plausible_values
 from competency_dx.scoring.pooling import Pooled, pool
 from competency_dx.scoring.score_reliability import Reliability, reliability

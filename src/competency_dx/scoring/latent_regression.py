@@ -1,4 +1,4 @@
-"""Latent regression with known item parameters: θ_p ~ N(x_pᵀγ, σ²), estimated from the answers in one stage.
+"""Latent regression with known item parameters: θ_p ~ N(x_pᵀγ, σ²), estimated from the answers in one stage; its covariates.
 
 The marginal likelihood Π_p ∫ f(y_p | θ) N(θ; x_pᵀγ, σ²) dθ is maximised by EM steps (Mislevy 1985,
 doi:10.1080/01621459.1985.10478215, eq. 15-16; Adams, Wilson & Wu 1997, doi:10.3102/10769986022001047) and Newton steps.
@@ -9,20 +9,131 @@ reliability; here no estimate of θ stands between the answers and γ.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats
+from competency_dx.arrays import Floats, value
 from competency_dx.errors import ConvergenceError, ScoringError
-from competency_dx.persons import ExactPosterior
-from competency_dx.scoring.conditioning import Covariates, LatentRegression
+from competency_dx.persons import PERSON, ExactPosterior
+from competency_dx.responses import Responses
+from competency_dx.schemas import Count, Ids, NotNegative, held_to
 
 MOST_STEPS = 200
 TOLERANCE = 1e-8  # squared length of the last Newton step in units of the standard errors
 RANK = 1e-9
 FARTHEST = 1.0  # a Newton step must not change log σ² by more
+
+
+class Covariates(NamedTuple):
+    """Names of the F columns and the design matrix (P, F), a constant first."""
+
+    names: tuple[str, ...]
+    matrix: Floats
+
+
+@value
+class LatentRegression:
+    """Regression of the competency on covariates, θ_p ~ N(x_pᵀγ, σ²), estimated in one stage from the answers.
+
+    Attributes
+    ----------
+    names : tuple of str
+        F columns of the design: the constant, numeric covariates, categories against the first in alphabetical order.
+    coefficients : ndarray, shape (F,)
+        γ in logits.
+    residual_variance : float
+        σ² in squared logits.
+    covariance : ndarray, shape (F + 1, F + 1)
+        Covariance of (γ, log σ²), the inverse of the observed information.
+    log_likelihood : float
+        Marginal, at the estimates; comparable between sets of covariates on the same answers and item parameters.
+    iterations : int
+        EM and Newton steps taken.
+    """
+
+    names: Ids
+    coefficients: Annotated[Floats, held_to("names")]
+    residual_variance: NotNegative
+    covariance: Annotated[Floats, held_to("names+1", "names+1", covariance=True)]
+    log_likelihood: float
+    iterations: Count
+
+    @property
+    def se(self) -> Floats:
+        """Return standard errors of the coefficients (F,)."""
+        return np.asarray(np.sqrt(np.diagonal(self.covariance)[:-1]))
+
+
+def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401 - a frame, or names of background columns
+    """Return the design matrix of the persons of `data`, in their order.
+
+    Parameters
+    ----------
+    conditioning : data frame or sequence of str
+        A frame with a column `person`, or ids in its index (pandas), one row per person, rows in any order, further
+        rows ignored; or names of background columns of the responses.
+    data : Responses
+
+    Raises
+    ------
+    ScoringError
+        When persons or columns are absent, or covariates have missing values.
+    """
+    if isinstance(conditioning, str):
+        raise ScoringError("scoring.conditioning_one_text", conditioning=conditioning)
+    if isinstance(conditioning, Sequence):
+        absent = [name for name in conditioning if name not in data.background]
+        if absent:
+            raise ScoringError("scoring.conditioning_absent", absent=absent, background=data.background)
+        columns = {name: data.background[name].tolist() for name in conditioning}
+    else:
+        columns = _framed(conditioning, data)
+    if not columns:
+        raise ScoringError("scoring.conditioning_empty")
+    names, parts = ["constant"], [np.ones(len(data.persons))]
+    for name, cells in columns.items():
+        for label, part in _coded(name, cells, data):
+            names.append(label)
+            parts.append(part)
+    return Covariates(tuple(names), np.column_stack(parts))
+
+
+def _framed(frame: Any, data: Responses) -> dict[str, list[Any]]:  # noqa: ANN401 - any frame
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        import narwhals.stable.v2 as nw
+
+        try:
+            frame = nw.from_native(frame, eager_only=True).to_pandas()
+        except TypeError:
+            raise ScoringError("scoring.conditioning_type", given=type(frame).__name__) from None
+    ids = frame[PERSON] if PERSON in frame.columns else frame.index
+    row = {str(person): k for k, person in enumerate(ids)}
+    if len(row) < len(frame):
+        raise ScoringError("scoring.conditioning_rows")
+    absent = [p for p in data.persons if p not in row]
+    if absent:
+        raise ScoringError("scoring.conditioning_no_row", absent=absent, person=PERSON)
+    rows = [row[p] for p in data.persons]
+    return {str(n): frame[n].iloc[rows].tolist() for n in frame.columns if n != PERSON}
+
+
+def _coded(name: str, cells: list[Any], data: Responses) -> list[tuple[str, Floats]]:
+    """Return a covariate as columns: numbers as they are, texts as indicators of all categories but the first."""
+    missing = [p for p, cell in zip(data.persons, cells, strict=True) if cell is None or cell == "" or cell != cell]  # noqa: PLR0124 - NaN
+    if missing:
+        raise ScoringError("scoring.covariate_missing", name=name, missing=missing)
+    with suppress(ValueError):
+        numbers = np.array([float(cell) for cell in cells])
+        if np.isfinite(numbers).all():
+            return [(name, numbers)]
+    texts = np.array([str(cell) for cell in cells], dtype=object)
+    return [(f"{name}={level}", (texts == level).astype(float)) for level in sorted(set(texts))[1:]]
 
 
 class RegressionFit(NamedTuple):
@@ -68,15 +179,10 @@ def fit_latent_regression(flat: ExactPosterior, covariates: Covariates) -> Regre
     for step in range(1, MOST_STEPS + 1):
         now, state, length = _next(flat, design, now, state)
         if length < TOLERANCE:
-            regression = LatentRegression(
-                names=names,
-                coefficients=now[:-1],
-                residual_variance=float(np.exp(now[-1])),
-                covariance=np.asarray(np.linalg.inv(state.information), dtype=np.float64),
-                log_likelihood=state.log_likelihood,
-                iterations=step,
-            )
-            return RegressionFit(regression, now, state.narrowest)
+            estimates = {"coefficients": now[:-1], "covariance": np.linalg.inv(state.information).astype(np.float64)}
+            variance, ll = float(np.exp(now[-1])), state.log_likelihood
+            found = LatentRegression(names=names, residual_variance=variance, log_likelihood=ll, iterations=step, **estimates)
+            return RegressionFit(found, now, state.narrowest)
     raise ConvergenceError("scoring.regression_steps", state=state, names=names, most_steps=MOST_STEPS)
 
 

@@ -36,8 +36,14 @@ from competency_dx.persons import (
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
-from competency_dx.scoring.conditioning import Covariates, LatentRegression, design_of
-from competency_dx.scoring.latent_regression import RegressionFit, fit_latent_regression, under_normals
+from competency_dx.scoring.latent_regression import (
+    Covariates,
+    LatentRegression,
+    RegressionFit,
+    design_of,
+    fit_latent_regression,
+    under_normals,
+)
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
@@ -156,7 +162,12 @@ def plausible_values(
     ScoringError
         When covariates are missing, dependent, or belong to other persons; when no item matches.
     """
-    _check(n, rng, method)
+    if not isinstance(n, int) or n < 1:
+        raise ScoringError("scoring.number_of_sets", n=n)
+    if not isinstance(rng, np.random.Generator):
+        raise ScoringError("scoring.rng", given=type(rng).__name__)
+    if not isinstance(method, EAP):
+        raise ScoringError("scoring.no_posterior", method=method)
     if conditioning is not None:
         check_one_dimension(parameters, "plausible_values with conditioning=")
     known = parameters_of(parameters)
@@ -191,15 +202,6 @@ def plausible_values(
     carried = () if isinstance(parameters, ItemBank) else parameters.findings
     announce(out.findings, known=(*matched.data.findings, *carried))
     return out
-
-
-def _check(n: int, rng: object, method: object) -> None:
-    if not isinstance(n, int) or n < 1:
-        raise ScoringError("scoring.number_of_sets", n=n)
-    if not isinstance(rng, np.random.Generator):
-        raise ScoringError("scoring.rng", given=type(rng).__name__)
-    if not isinstance(method, EAP):
-        raise ScoringError("scoring.no_posterior", method=method)
 
 
 def _model(

@@ -92,14 +92,8 @@ class Pooled(Result):
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the estimates with 95 % intervals."""
         say, (low, high) = result_words("scoring", language), self.interval.T
-        return interval_chart(
-            labels=list(self.names),
-            values=list(self.estimate),
-            low=list(low),
-            high=list(high),
-            title=say("pooled_title"),
-            x_label=say("pooled_axis"),
-        )
+        places = {"values": list(self.estimate), "low": list(low), "high": list(high)}
+        return interval_chart(labels=list(self.names), title=say("pooled_title"), x_label=say("pooled_axis"), **places)
 
 
 def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | None = None, df: float = np.inf) -> Pooled:
@@ -146,15 +140,7 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | N
     old = (M - 1) / np.maximum(share, LEAST) ** 2  # degrees of freedom of Rubin, then of Barnard & Rubin
     rest = 0.0 if np.isinf(df) else 1 / np.maximum((df + 1) / (df + 3) * df * (1 - share), LEAST)
     nu = np.minimum(1 / (1 / old + rest), LIMIT)
-    return Pooled(
-        names=labels,
-        sets=M,
-        estimate=Q.mean(axis=0),
-        within=within,
-        between=between,
-        total=total,
-        df=nu,
-        fmi=share + (1 - share) * 2 / (nu + 3),
-        findings=(),
-        provenance=provenance("pool", {"estimates": digest_arrays(Q), "variances": digest_arrays(U)}, {"df": str(df)}),
-    )
+    made = provenance("pool", {"estimates": digest_arrays(Q), "variances": digest_arrays(U)}, {"df": str(df)})
+    parts = {"within": within, "between": between, "total": total}
+    numbers = {"estimate": Q.mean(axis=0), "df": nu, "fmi": share + (1 - share) * 2 / (nu + 3)}
+    return Pooled(names=labels, sets=M, **numbers, **parts, findings=(), provenance=made)

@@ -136,30 +136,19 @@ class Reliability(Result):
     def to_frame(self) -> DataFrame:
         """Return one row per point of the scale: dimension, theta, information, se, posterior_sd, reliability."""
         reached = 1 - self.posterior_sd**2 / np.asarray(self.variance)[..., None]
-        return frame(
-            dimension=np.repeat(np.array(self.dimensions, dtype=object), self.theta.shape[-1]),
-            theta=self.theta.ravel(),
-            information=self.test_information.ravel(),
-            se=self.se.ravel(),
-            posterior_sd=self.posterior_sd.ravel(),
-            reliability=reached.ravel(),
-        )
+        columns = {"theta": self.theta, "information": self.test_information, "se": self.se, "posterior_sd": self.posterior_sd}
+        flat = {name: x.ravel() for name, x in (columns | {"reliability": reached}).items()}
+        return frame(dimension=np.repeat(np.array(self.dimensions, dtype=object), self.theta.shape[-1]), **flat)
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the coefficients and where the test measures best."""
         say = result_words("scoring", language)
         if len(self.dimensions) > 1:
             values = np.array([self.posterior, self.marginal, self.likelihood]).T
-            rows = [
-                say("several", name=d, patterns=patterns, marginal=marginal, ml=ml)
-                for d, (patterns, marginal, ml) in zip(self.dimensions, values.tolist(), strict=True)
-            ]
-            return [
-                say("reliability", items=len(self.items)),
-                *rows[:8],
-                *(["…"] if len(rows) > 8 else []),
-                *worth_a_line(self.findings, 2, language=language),
-            ]
+            each = zip(self.dimensions, values.tolist(), strict=True)
+            rows = [say("several", name=d, patterns=p, marginal=m, ml=ml) for d, (p, m, ml) in each]
+            lines = [say("reliability", items=len(self.items)), *rows[:8], *(["…"] if len(rows) > 8 else [])]
+            return [*lines, *worth_a_line(self.findings, 2, language=language)]
         best = int(self.test_information.argmax())
         given = {"EAP": self.empirical_eap, "WLE": self.empirical_wle}
         empirical = tuple(say("value", name=name, x=x) for name, x in given.items() if x is not None)

@@ -283,14 +283,8 @@ def search(start: Floats, problem: MixtureProblem, most: int) -> tuple[Floats, f
         _, height, slope = log_posterior(psi, problem)
         return -height, -slope
 
-    found = minimize(
-        downhill,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(-REACH, REACH)] * len(start),
-        options={"maxiter": most, "gtol": ROUGH, "ftol": 1e-10},
-    )
+    ends = [(-REACH, REACH)] * len(start)
+    found = minimize(downhill, start, jac=True, method="L-BFGS-B", bounds=ends, options={"maxiter": most, "gtol": ROUGH, "ftol": 1e-10})
     return np.asarray(found.x, dtype=np.float64), -float(found.fun)
 
 

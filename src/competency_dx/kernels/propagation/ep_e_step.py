@@ -128,15 +128,8 @@ def _block_statistics(
         evidence = evidence * design.weight
         tilted *= design.weight.astype(tilted.dtype)
     upper, totals = _counts(design, tilted)
-    return PropagatedExpected(
-        float(evidence.sum()),
-        upper,
-        totals,
-        _moments(design, model, found),
-        float(found.variance.min()),
-        found.sites,
-        int((~found.settled).sum()),
-    )
+    ll, least, unsettled = float(evidence.sum()), float(found.variance.min()), int((~found.settled).sum())
+    return PropagatedExpected(ll, upper, totals, _moments(design, model, found), least, found.sites, unsettled)
 
 
 def _counts(design: Design, tilted: Floats) -> tuple[Floats, Floats]:
