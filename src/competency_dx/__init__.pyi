@@ -11,6 +11,7 @@ from competency_dx import growth as growth
 from competency_dx import linking as linking
 from competency_dx import misconceptions as misconceptions
 from competency_dx import quality as quality
+from competency_dx import raters as raters
 from competency_dx import responses as responses
 from competency_dx import routes as routes
 from competency_dx import scoring as scoring

@@ -83,6 +83,10 @@ class RouteError(CompetencyDxError, ValueError):
     """A catalogue of programmes does not fit together, or routes cannot be made as asked."""
 
 
+class RatersError(CompetencyDxError, ValueError):
+    """Marks of experts cannot be read, or do not allow what was asked of them."""
+
+
 class LinkingError(CompetencyDxError, ValueError):
     """Two scales cannot be linked."""
 

@@ -80,6 +80,7 @@ ROOMS = [
     "linking",
     "misconceptions",
     "quality",
+    "raters",
     "responses",
     "routes",
     "scoring",

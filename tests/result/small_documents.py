@@ -114,6 +114,16 @@ def classes() -> cdx.ClassCalibration:
 
 
 @cache
+def ratings() -> cdx.raters.Ratings:
+    """Return the marks of three experts for the works of 14 persons, one of them unreadable."""
+    rng = np.random.default_rng(4)
+    rows = [(f"w{p}", c, f"e{r}", str(rng.integers(0, 3)), p) for p in range(14) for r in rng.choice(3, 2, replace=False) for c in "kl"]
+    return cdx.raters.load_ratings(
+        pd.DataFrame([*rows, ("w0", "k", "e1", "?", 0)], columns=["person", "criterion", "expert", "mark", "day"])
+    )
+
+
+@cache
 def profiles() -> cdx.DeficitProfiles:
     """Return profiles of three persons with everything that profiles can hold."""
     out = cdx.diagnose(responses().select(persons=["1", "2", "3"], items=bank().forms[0].items), bank())
@@ -160,6 +170,8 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "growth": lambda: cdx.measure_growth(_of_schools(), _of_schools(), by="school", draws=100),
     "routes": lambda: cdx.recommend(_needy(), load_catalogue("synthetic"), budget=9000.0, wishes={"7": ["PHY-01"]}),
     "link": lambda: cdx.link(cdx.calibrate(answers()), cdx.calibrate(answers().iloc[:40])),
+    "ratings": ratings,
+    "agreement": lambda: cdx.raters.check_agreement(ratings()),
     "next_items": lambda: cdx.next_items(profiles(), bank(), n=2),
     "adaptive_simulation": lambda: cdx.adaptive.simulate_adaptive(bank(), 3, rng=np.random.default_rng(8), most=3),
     "deficit_profiles": profiles,

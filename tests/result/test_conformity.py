@@ -66,6 +66,12 @@ def _two() -> cdx.Calibration:
     return cdx.calibrate(_answers(), dimensions={name: name[0] for name in _answers().columns})
 
 
+def _ratings() -> cdx.raters.Ratings:
+    rng = np.random.default_rng(9)
+    rows = [(p, c, r, rng.integers(0, 4), rng.integers(1, 9)) for p in range(40) for r in rng.choice(4, 2, replace=False) for c in "kl"]
+    return cdx.raters.load_ratings(pd.DataFrame(rows, columns=["person", "criterion", "expert", "mark", "day"]))
+
+
 def _grouped() -> cdx.Calibration:
     method = cdx.MarginalML(population=cdx.calibration.Population(by=["a", "b"] * 150))
     return cdx.calibrate(_answers(), method=method)
@@ -177,6 +183,8 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], headcount={"A": 400}),
     "Growth": _growth,
     "Link": lambda: cdx.link(*(cdx.calibrate(_answers(), model="2PL", priors=how) for how in ("weak", None))),
+    "Ratings": _ratings,
+    "Agreement": lambda: cdx.raters.check_agreement(_ratings()),
     "Decisions": lambda: cdx.certify(
         cdx.diagnose(_responses(), _bank()), cdx.competencies.CertificationRule(minimum={_bank().header.subject: 55})
     ),

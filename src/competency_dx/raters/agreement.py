@@ -1,0 +1,270 @@
+"""How far experts agree, by pair and by what they marked; when a third one is called, what that costs, and the marks that count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations, zip_longest
+from typing import Annotated, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Floats, Ints, value
+from competency_dx.display import Chart, interval_chart, result_words
+from competency_dx.errors import RatersError, wrong_type
+from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
+from competency_dx.kernels.agreement import icc_one_way, icc_two_way, table_statistics, wilson
+from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.raters.ratings import Ratings
+from competency_dx.result import DataFrame, Result, frame
+from competency_dx.schemas import Ids, held_to
+
+WORKS = 10  # to be marked once more where experts are not joined
+COLUMNS = ("works", "marks", *(f"{of}{end}" for of in ("exact", "adjacent", "kappa", "icc") for end in ("", "_low", "_high")))
+THIRD = ("difference", "called", "called_low", "called_high", "readings", "cost")
+STATES = ("none", "single", "agreed", "third", "open")
+
+
+@value
+class ThirdExpert:
+    """When two marks of a criterion are too far apart, and which mark then counts.
+
+    Attributes
+    ----------
+    difference : int
+        A third expert is called from this difference of the first two marks.
+    final : {"third", "nearest"}
+        The third mark decides, or the mean of the two marks nearest to each other (the higher pair where both are as near).
+    """
+
+    difference: int = 2
+    final: Literal["third", "nearest"] = "third"
+
+    def __post_init__(self) -> None:
+        if self.difference < 1 or self.final not in {"third", "nearest"}:
+            raise RatersError("raters.third_rule", difference=self.difference, final=repr(self.final))
+
+
+DEFAULT_RULE = ThirdExpert()
+
+
+class SecondReading(NamedTuple):
+    """A work, the expert who marked it, and the expert who should mark it too."""
+
+    person: str
+    expert: str
+    second: str
+
+
+@value
+class Agreement(Result):
+    """Agreement of all marks, of each pair of experts and of each item, S rows; marks that count of P persons on I items.
+
+    Attributes
+    ----------
+    first, second, item : tuple of str (S,)
+        The pair of experts or the item, "" for all; `table` (S, 14) are works and pairs of marks, then exact share, share within
+        one mark, kappa with quadratic weights and ICC with their 95 % intervals, as `to_frame` has them.
+    third : ndarray, shape (D, 6)
+        For each difference from which a third expert could be called: share of the twice marked answers, with interval, number of
+        further marks and what they are in percent of all.
+    final, state : ndarray, shape (P, I)
+        The mark that counts: the mean of the first two where they agree, NaN where a third is due. What became of the answer: 0 not
+        marked, 1 marked once, 2 agreed, 3 settled by a third expert, 4 still open.
+    blocks : tuple of tuple of str
+        Experts joined by works they share, the largest block first; `links` are works whose second mark would join them all.
+    """
+
+    kind: ClassVar[str] = "agreement"
+    pictures: ClassVar[tuple[str, ...]] = ("pairs", "items", "third")
+
+    first: tuple[str, ...]
+    second: Annotated[tuple[str, ...], held_to("first")]
+    item: Annotated[tuple[str, ...], held_to("first")]
+    table: Annotated[Floats, held_to("first", len(COLUMNS))]
+    third: Annotated[Floats, held_to("D", len(THIRD), minimum=0)]
+    rule: ThirdExpert
+    persons: Ids
+    items: Ids
+    final: Annotated[Floats, held_to("persons", "items", minimum=0, maximum=100)]
+    state: Annotated[Ints, held_to("persons", "items", minimum=0, maximum=4)]
+    blocks: tuple[tuple[str, ...], ...]
+    links: tuple[SecondReading, ...]
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def to_frame(self) -> DataFrame:
+        """Return one row for all marks, each pair of experts and each item: statistics with the ends of their intervals."""
+        return frame(first=self.first, second=self.second, item=self.item, **dict(zip(COLUMNS, self.table.T, strict=True)))
+
+    def third_expert(self) -> DataFrame:
+        """Return one row per difference: share of answers sent to a third expert, with interval, and the marks it costs."""
+        return frame(**dict(zip(THIRD, self.third.T, strict=True)))
+
+    def final_marks(self) -> DataFrame:
+        """Return one row per marked answer: person, item, the mark that counts, and what became of it."""
+        at = person, item = np.nonzero(self.state)
+        said = {"person": np.array(self.persons, dtype=object)[person], "item": np.array(self.items, dtype=object)[item]}
+        return frame(**said, mark=self.final[at], state=np.array(STATES, dtype=object)[self.state[at]])
+
+    def second_readings(self) -> DataFrame:
+        """Return the works that should be marked once more so that all experts stand on one scale."""
+        return frame(**{name: [getattr(link, name) for link in self.links] for name in SecondReading._fields})
+
+    def summary(self, language: str = "en") -> Sequence[str]:
+        """Return agreement over all, the worst pair, the third expert and the findings."""
+        say, n = result_words("raters", language), np.bincount(self.state.ravel(), minlength=len(STATES)).tolist()
+        both = dict(zip(COLUMNS, self.table[0].tolist(), strict=True)) | {
+            "works": int(self.table[0, 0]),
+            "marks": int(self.table[0, 1]),
+        }
+        out = [say("agreement", **both), say("shares", **both), say("coefficients", **both)]
+        kappa = np.where([bool(name) for name in self.first], self.table[:, COLUMNS.index("kappa")], np.nan)
+        if np.isfinite(kappa).any():
+            s = int(np.nanargmin(kappa))
+            out.append(say("worst", first=self.first[s], second=self.second[s], kappa=float(kappa[s]), works=int(self.table[s, 0])))
+        _, called, _, _, readings, cost = self.third[min(self.rule.difference, len(self.third)) - 1].tolist()
+        facts = {"called": called, "readings": int(readings), "cost": cost, "settled": n[3], "open": n[4]}
+        return [*out, say("third", difference=self.rule.difference, **facts), *worth_a_line(self.findings, language=language)]
+
+    def chart(self, kind: str, language: str = "en") -> Chart:
+        """Return kappa of pairs of experts or of items with intervals, or the share that each difference sends to a third expert."""
+        say, kappa = result_words("raters", language), COLUMNS.index("kappa")
+        rows = [s for s, name in enumerate(self.first if kind == "pairs" else self.item) if name]
+        labels = [f"{self.first[s]} – {self.second[s]}" if kind == "pairs" else self.item[s] for s in rows]
+        numbers, axis = self.table[rows, kappa : kappa + 3], "kappa_axis"
+        if kind == "third":
+            labels, numbers, axis = [f"{d:.0f}" for d in self.third[:, 0]], self.third[:, 1:4], "third_axis"
+        values, low, high = (x[::-1].tolist() for x in numbers.T)
+        return interval_chart(labels=labels[::-1], values=values, low=low, high=high, title=say(f"title_{kind}"), x_label=say(axis))
+
+
+def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Agreement:
+    """Compare the marks that several experts gave to the same answers.
+
+    Intervals take works as drawn by lot: shares and kappa by leaving out one work at a time, ICC by F. The ICC of a pair, ICC(A,1),
+    and of all, ICC(1), is that of whole works in percent of the maximum, the ICC(1) of an item that of its marks.
+
+    Parameters
+    ----------
+    ratings : Ratings
+    rule : ThirdExpert
+        When a third expert is called, and which mark then counts. The first two marks are those that stand first in the protocol.
+
+    Returns
+    -------
+    Agreement
+
+    Raises
+    ------
+    RatersError
+        When fewer than two experts gave marks that can be used.
+    """
+    for name, given, kind in (("ratings", ratings, Ratings), ("rule", rule, ThirdExpert)):
+        if not isinstance(given, kind):
+            raise wrong_type(RatersError, name, given, kind)
+    links, blocks = joined(ratings)
+    final, far = np.full((len(ratings.persons), len(ratings.items)), np.nan), []
+    state = np.zeros(final.shape, dtype=np.int64)
+    for at, marks in ratings.answers().items():
+        state[at], final[at] = _settled([*marks.values()], rule)
+        far += [abs(np.diff([*marks.values()][:2])[0])] if len(marks) > 1 else []
+    difference = np.arange(1.0, max(far, default=0) + 2)
+    readings, n = (np.array(far, dtype=np.float64) >= difference[:, None]).sum(axis=1), max(len(far), 1)
+    ends = np.clip(wilson(readings / n, np.full(len(difference), float(n))), 0, 1)
+    due = np.nonzero(state == STATES.index("open"))[0]
+    found = [*Template("raters.third_due").about((ratings.persons[p] for p in due), answers=len(due), difference=rule.difference)]
+    found += [] if far else [Template("raters.never_twice").of()]
+    sizes = [(block[0], len(block)) for block in blocks]
+    found += Template("raters.disconnected").about((link.person for link in links), blocks=sizes, parts=len(blocks))
+    announce(found)
+    cases, table = _statistics(ratings)
+    first, second, item = zip(*cases, strict=True)
+    return Agreement(
+        first=first,
+        second=second,
+        item=item,
+        table=table,
+        third=np.stack([difference, readings / n, *ends, readings, 100 * readings / ratings.used.sum()], axis=1),
+        rule=rule,
+        persons=ratings.persons,
+        items=ratings.items,
+        final=final,
+        state=state,
+        blocks=blocks,
+        links=links,
+        findings=gathered(ratings.findings, found),
+        provenance=provenance(
+            "check_agreement", {"ratings": digest_arrays(ratings.rows)}, {"rule": f"{rule.difference}, {rule.final}"}
+        ),
+    )
+
+
+def _statistics(ratings: Ratings) -> tuple[list[tuple[str, str, str]], Floats]:
+    """Return the pairs of experts and items, all marks first, and the table of their agreement."""
+    several = {at: sorted(marks.items()) for at, marks in ratings.answers().items() if len(marks) > 1}
+    pairs = [(*at, a, b, x, y) for at, marks in several.items() for (a, x), (b, y) in combinations(marks, 2)]
+    person, item, low, high, one, other = np.array(pairs, dtype=np.int64).reshape(-1, 6).T
+    given = np.array([(*at, *mark) for at, marks in several.items() for mark in marks], dtype=np.int64).reshape(-1, 4).T
+    experts, top, K = ratings.experts, ratings.max_marks, int(ratings.max_marks.max()) + 1
+    cases = {("", "", ""): np.ones(len(person), dtype=np.bool_)}
+    met = sorted(set(zip(low.tolist(), high.tolist(), strict=True)))
+    cases |= {(experts[a], experts[b], ""): (low == a) & (high == b) for a, b in met}
+    cases |= {("", "", ratings.items[i]): item == i for i in np.unique(item).tolist()}
+    out = np.full((len(cases), len(COLUMNS)), np.nan)
+    for row, ((first, _, name), at) in zip(out, cases.items(), strict=True):
+        work, place = np.unique(person[at], return_inverse=True)
+        row[:2] = len(work), at.sum()
+        tables = np.zeros((len(work), K, K))
+        np.add.at(tables, (place, one[at], other[at]), 1.0)
+        row[2:11] = table_statistics(tables if first else (tables + tables.transpose(0, 2, 1)) / 2).ravel()
+        if first:
+            shares = (np.bincount(place, weights=x[at]) / np.bincount(place, weights=top[item[at]]) for x in (one, other))
+            row[11:] = icc_two_way(np.stack([*shares], axis=1))
+        elif name:
+            mine = given[:, given[1] == item[at][0]]
+            row[11:] = icc_one_way(mine[3].astype(np.float64), mine[0])
+        elif len(work):
+            whole, place = np.unique(given[[0, 2]], axis=1, return_inverse=True)
+            points, most = (np.bincount(place.ravel(), weights=w) for w in (given[3], top[given[1]]))
+            row[11:] = icc_one_way(points / most, whole[0])
+    return list(cases), out
+
+
+def _settled(marks: list[int], rule: ThirdExpert) -> tuple[int, float]:
+    """Return what became of an answer with these marks of different experts, and the mark that counts."""
+    first = marks[:2]
+    if len(marks) == 1 or abs(first[0] - first[1]) < rule.difference:
+        return len(first), sum(first) / len(first)
+    if len(marks) == 2:
+        return STATES.index("open"), np.nan
+    nearest = min(combinations(marks[:3], 2), key=lambda pair: (abs(pair[0] - pair[1]), -sum(pair)))
+    return STATES.index("third"), marks[2] if rule.final == "third" else sum(nearest) / 2
+
+
+def joined(ratings: Ratings) -> tuple[tuple[SecondReading, ...], tuple[tuple[str, ...], ...]]:
+    """Return works that would join all experts if an expert of the largest block marked them too, and the blocks of experts.
+
+    Experts of a block are joined by works they share. Blocks take turns; of each, works with most marks and middling points go first.
+
+    Raises `RatersError` when there are marks of one expert only.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    person, item, expert, mark = ratings.rows
+    work, n = np.unique(person * len(ratings.experts) + expert, return_counts=True)
+    p, r = np.divmod(work, len(ratings.experts))
+    if len(np.unique(r)) < 2:
+        raise RatersError("raters.one_expert", experts=ratings.experts)
+    marked = csr_array((np.ones(len(p)), (p, r)), shape=(len(ratings.persons), len(ratings.experts)))
+    label = connected_components(marked.T @ marked, directed=False)[1]
+    order = np.argsort(-np.bincount(label[r]), kind="stable")
+    members = [[e for e in np.flatnonzero(label == b).tolist() if e in r] for b in order]
+    members = [block for block in members if block]
+    points, top = (np.bincount(person, weights=w) for w in (mark, ratings.max_marks[item]))
+    off = np.abs(points[p] / top[p] - 0.5)
+    queues = [sorted(np.flatnonzero(np.isin(r, block)).tolist(), key=lambda k: (-n[k], off[k])) for block in members[1:]]
+    works = [k for turn in zip_longest(*queues) for k in turn if k is not None][: max(WORKS, len(queues))]
+    asked = [ratings.experts[members[0][k % len(members[0])]] for k in range(len(works))]
+    links = [SecondReading(ratings.persons[p[k]], ratings.experts[r[k]], second) for k, second in zip(works, asked, strict=True)]
+    return tuple(links), tuple(tuple(ratings.experts[e] for e in block) for block in members)

@@ -1,0 +1,249 @@
+"""The protocol of experts: every row of it, with what became of its mark; and how it is read."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
+from competency_dx.bank import ItemBank
+from competency_dx.display import Chart, code_word, interval_chart, result_words
+from competency_dx.errors import RatersError
+from competency_dx.findings import Finding, Template, announce, worth_a_line
+from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.responses import read_number, read_table
+from competency_dx.result import DataFrame, Result, frame
+from competency_dx.schemas import Ids, held_to
+from competency_dx.wording import toml_content
+
+HIGHEST = 100
+
+STATUSES = ("used", "blank", "unreadable", "above", "unknown")
+USED, BLANK, UNREADABLE, ABOVE, UNKNOWN = range(len(STATUSES))
+CASES = (("raters.unreadable", UNREADABLE), ("raters.above_maximum", ABOVE), ("raters.unknown", UNKNOWN))
+
+
+@value
+class Ratings(Result):
+    """N rows of a protocol: who gave which mark to whom for what; make them with `load_ratings`.
+
+    Attributes
+    ----------
+    items : tuple of str (I,)
+        What is marked: a criterion of a task, ``task/criterion``, or a task as a whole; `max_marks` (I,) are the highest marks.
+    person, item, expert : ndarray of int, shape (N,)
+        Places of the row's person, item and expert; -1 where the row does not say.
+    mark : ndarray of int, shape (N,)
+        -1 where there is none that counts; `written` (N,) is what the protocol says, `day` (N,) a number, NaN for none.
+    status : ndarray of int, shape (N,)
+        Of the mark: 0 used, 1 blank, 2 unreadable, 3 above the maximum, 4 person, item or expert unknown.
+    """
+
+    kind: ClassVar[str] = "ratings"
+    pictures: ClassVar[tuple[str, ...]] = ("marks",)
+
+    persons: Ids
+    items: Ids
+    tasks: Annotated[tuple[str, ...], held_to("items")]
+    criteria: Annotated[tuple[str, ...], held_to("items")]
+    experts: Ids
+    max_marks: Annotated[Ints, held_to("items", minimum=1, maximum=100)]
+    person: Annotated[Ints, held_to("N", minimum=-1, placeIn="persons")]
+    item: Annotated[Ints, held_to("N", minimum=-1, placeIn="items")]
+    expert: Annotated[Ints, held_to("N", minimum=-1, placeIn="experts")]
+    mark: Annotated[Ints, held_to("N", minimum=-1, maximum=100)]
+    written: Annotated[Names, held_to("N")]
+    status: Annotated[Ints, held_to("N", minimum=0, maximum=4)]
+    day: Annotated[Floats, held_to("N")]
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        return len(self.mark)
+
+    @property
+    def used(self) -> Bools:
+        """Return the rows whose mark counts (N,)."""
+        return np.asarray(self.status == USED)
+
+    @property
+    def rows(self) -> Ints:
+        """Return person, item, expert and mark of these rows (4, n)."""
+        return np.stack([self.person, self.item, self.expert, self.mark])[:, self.used]
+
+    def answers(self) -> dict[tuple[int, int], dict[int, int]]:
+        """Return the marks of each answer, by person and item: experts in the order of the protocol, of each the last mark."""
+        out = defaultdict[tuple[int, int], dict[int, int]](dict)
+        for person, item, expert, mark in self.rows.T.tolist():
+            out[person, item][expert] = mark
+        return dict(sorted(out.items()))
+
+    def to_frame(self) -> DataFrame:
+        """Return one row per row of the protocol: person, task, criterion, expert, mark, written, status, day."""
+        ids = {"person": self.persons, "task": self.tasks, "criterion": self.criteria, "expert": self.experts}
+        at = {"task": self.item, "criterion": self.item}
+        said = {name: np.array([*of, ""], dtype=object)[at.get(name, getattr(self, name, None))] for name, of in ids.items()}
+        mark, status = np.where(self.used, self.mark, np.nan), np.array(STATUSES, dtype=object)[self.status]
+        return frame(**said, mark=mark, written=self.written, status=status, day=self.day)
+
+    def summary(self, language: str = "en") -> Sequence[str]:
+        """Return how many marks of whom there are, how many are not used and why, and the findings."""
+        say, counts = result_words("raters", language), np.bincount(self.status, minlength=len(STATUSES)).tolist()
+        lost = tuple(f"{code_word('status', s, language)} {n}" for s, n in zip(STATUSES[1:], counts[1:], strict=True) if n)
+        several = [len(marks) > 1 for marks in self.answers().values()]
+        return [
+            say("protocol", rows=len(self), persons=len(self.persons), items=len(self.items), experts=len(self.experts)),
+            say("marks", used=counts[0], twice=sum(several), answers=len(several)),
+            *([say("not_used", lost=lost)] if lost else []),
+            *worth_a_line(self.findings, language=language),
+        ]
+
+    def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
+        """Return the mean mark of each expert in percent of the maximum, with the interval of a mean of works drawn by lot."""
+        say, (_, item, expert, mark) = result_words("raters", language), self.rows
+        share = 100 * mark / self.max_marks[item]
+        n, total, square = (np.bincount(expert, weights=w, minlength=len(self.experts)) for w in (None, share, share**2))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = total / n
+            half = Z95 * np.sqrt(np.maximum(square / n - mean**2, 0) / n)
+        order = np.argsort(mean)
+        values, low, high = (x[order].tolist() for x in (mean, mean - half, mean + half))
+        labels = [self.experts[k] for k in order]
+        return interval_chart(labels=labels, values=values, low=low, high=high, title=say("mean_marks"), x_label=say("percent_axis"))
+
+
+def load_ratings(
+    source: object,
+    *,
+    bank: ItemBank | None = None,
+    maximum: int | Mapping[str, int] | None = None,
+    experts: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Ratings:
+    """Read a protocol with one row per mark: person, task or criterion or both, expert, mark, and the day where it is told.
+
+    Parameters
+    ----------
+    source : path, data frame, list of records, or Ratings
+        What `load_responses` reads as well; usual headings are known in Russian and in English.
+    bank : ItemBank, optional
+        Tells the highest marks: tasks are its items, criteria those of their rubrics.
+    maximum : int or mapping, optional
+        The highest mark of all, or by ``task/criterion`` or task; what nothing tells is the highest mark seen.
+    experts : sequence of str, optional
+        Who the experts are; marks of others are kept and not used.
+    columns : mapping of str to str, optional
+        Headings of ``person``, ``task``, ``criterion``, ``expert``, ``mark``, ``day`` where they are others.
+
+    Returns
+    -------
+    Ratings
+        All rows, with a finding for every mark that cannot be used.
+
+    Raises
+    ------
+    RatersError
+        When a column is missing, or no mark can be used.
+    """
+    if isinstance(source, Ratings):
+        return source
+    table, asked = read_table(source), columns or {}
+    known, headers = toml_content("raters", "words")["columns"], table.headers()
+    heading = {role: asked.get(role) or next((headers[h] for h in usual if h in headers), "") for role, usual in known.items()}
+    absent = [role for role in ("person", "expert", "mark") if heading[role] not in table.columns]
+    if absent or not {heading["task"], heading["criterion"]} & set(table.columns):
+        raise RatersError("raters.columns", origin=table.origin, absent=absent or ["task"], columns=list(table.columns))
+    none = table.columns[heading["mark"]].take(np.zeros(0, dtype=np.int64))
+    column = {role: table.columns.get(name, replace(none, codes=np.full(table.rows, -1))) for role, name in heading.items()}
+    persons, person = column["person"].vocabulary, column["person"].codes.astype(np.int64)
+    people, expert = _places(column["expert"].vocabulary, column["expert"].codes)
+    both, pair = np.unique(np.stack([column[role].codes for role in ("task", "criterion")]), axis=1, return_inverse=True)
+    stated = [tuple((*column[role].vocabulary, "")[k] for role, k in zip(("task", "criterion"), at, strict=True)) for at in both.T]
+    parts = {"/".join(filter(None, dict.fromkeys(of))): (of[0] or of[1], of[1]) for of in stated}
+    items, item = _places(["/".join(filter(None, dict.fromkeys(of))) for of in stated], pair.ravel())
+    numbers = [read_number(t) for t in column["mark"].vocabulary]
+    mark = np.array([int(x) if x is not None and x.denominator == 1 and 0 <= x <= HIGHEST else -1 for x in [*numbers, None]])
+    mark = mark[column["mark"].codes].astype(np.int64)
+    strangers = [k for k, name in enumerate(people) if experts is not None and name not in experts]
+    status = np.where(column["mark"].codes < 0, BLANK, np.where(mark < 0, UNREADABLE, USED))
+    status[((person < 0) | (item < 0) | (expert < 0) | np.isin(expert, strangers)) & (status != BLANK)] = UNKNOWN
+    top = _highest([(name, *parts[name]) for name in items], bank, maximum)
+    seen = [mark[(item == i) & (status == USED)].max(initial=1) for i in range(len(items))]
+    top = np.where(top > 0, top, seen)
+    status[(status == USED) & (mark > top[item])] = ABOVE
+    if not (status == USED).any():
+        raise RatersError("raters.no_marks", origin=table.origin, rows=table.rows)
+    rows = np.stack([person, item, expert, np.where(status == USED, mark, -1), status])
+    days = [_day(t) for t in column["day"].vocabulary]
+    day, written = np.array([*days, np.nan])[column["day"].codes], column["mark"].texts()
+    findings = [*table.findings, *_findings(rows, (persons, items, people), written)]
+    findings += Template("raters.days").about(t for t, x in zip(column["day"].vocabulary, days, strict=True) if np.isnan(x))
+    announce(findings)
+    settings = {"columns": ", ".join(f"{role} = {name}" for role, name in heading.items() if name not in {"", role})}
+    return Ratings(
+        persons=persons,
+        items=items,
+        tasks=tuple(parts[name][0] for name in items),
+        criteria=tuple(parts[name][1] for name in items),
+        experts=people,
+        max_marks=top,
+        **dict(zip(("person", "item", "expert", "mark", "status"), rows, strict=True)),
+        written=written,
+        day=day,
+        findings=tuple(findings),
+        provenance=provenance("load_ratings", {"source": table.origin, "data": digest_arrays(rows, day)}, settings),
+    )
+
+
+def _places(texts: Sequence[str], codes: NDArray[np.integer[Any]]) -> tuple[tuple[str, ...], Ints]:
+    """Return the texts sorted, numbers in them as numbers, and the place of each row's (N,) for its code, -1 where it is empty."""
+    distinct = sorted(filter(None, texts), key=lambda t: [(len(part), part) for part in re.split(r"(\d+)", t)])
+    place = {t: k for k, t in enumerate(distinct)}
+    return tuple(distinct), np.array([*(place.get(t, -1) for t in texts), -1], dtype=np.int64)[codes]
+
+
+def _day(text: str) -> float:
+    """Return a date as its ordinal, a number as it is, NaN for what is neither."""
+    for form in ("%Y-%m-%d", "%d.%m.%Y"):
+        try:
+            return float(datetime.strptime(text[:10].strip(), form).toordinal())
+        except ValueError:
+            continue
+    number = read_number(text)
+    return np.nan if number is None or abs(number) > datetime.max.toordinal() else float(number)
+
+
+def _highest(items: list[tuple[str, str, str]], bank: ItemBank | None, maximum: int | Mapping[str, int] | None) -> Ints:
+    """Return the highest marks of items, given with task and criterion, as they are stated (I,); 0 where nothing states them."""
+    stated: dict[str, Any] = {}
+    for item in bank.items if bank is not None else ():
+        stated |= {item.id: item.max_score} if not item.rubric else {f"{item.id}/{c.id}": c.max_score for c in item.rubric}
+    stated |= maximum if isinstance(maximum, Mapping) else {} if maximum is None else {name: maximum for name, _, _ in items}
+    out = [stated.get(name, stated.get(task, 0)) for name, task, _ in items]
+    if wrong := [f"{name} ({x})" for (name, *_), x in zip(items, out, strict=True) if not 0 <= x <= HIGHEST or x != int(x)]:
+        raise RatersError("raters.maximum", wrong=wrong, most=HIGHEST)
+    return np.array(out, dtype=np.int64)
+
+
+def _findings(rows: Ints, ids: tuple[tuple[str, ...], ...], written: Names) -> list[Finding]:
+    """Return what is to be said of marks that are not used, and of those an expert gave twice and differently."""
+    persons, items, experts = (np.array([*of, "—"], dtype=object) for of in ids)
+    used = rows[4] == USED
+    cell = np.unique(np.ravel_multi_index(tuple(rows[:3] + 1), tuple(rows[:3].max(axis=1) + 2)), return_inverse=True)[1].ravel()
+    low, high = np.full(cell.max() + 1, HIGHEST + 1), np.full(cell.max() + 1, -1)
+    np.minimum.at(low, cell[used], rows[3, used])
+    np.maximum.at(high, cell[used], rows[3, used])
+    cases = {what: rows[4] == code for what, code in CASES}
+    cases["raters.marked_twice"] = used & (low < high)[cell]
+    out: list[Finding] = []
+    for what, at in cases.items():
+        who = [f"{persons[p]}, {items[i]}, {experts[r]}: {w}" for (p, i, r), w in zip(rows[:3, at].T, written[at], strict=True)]
+        out += Template(what).about(persons[rows[0, at]], where=who, rows=len(who))
+    return out
