@@ -20,7 +20,9 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.arrays import names
+from competency_dx.competencies import CertificationRule
 from competency_dx.findings import in_results_only
+from competency_dx.routes import load_catalogue
 
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
 AXE = Path(os.environ.get("AXE_CORE", Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"))
@@ -55,12 +57,20 @@ def pages(profiles: cdx.DeficitProfiles, tmp_path_factory: pytest.TempPathFactor
     places = {"municipality": names(["a"] * 20 + ["b"] * 25 + ["d"] * 15), "school": names([f"s{k % 2}" for k in range(60)])}
     with in_results_only():
         groups = cdx.compare_groups(replace(profiles, background=places), ["municipality", "school"], draws=100)
+        few = profiles.select([str(p) for p in profiles.persons[8:12]])
+        rule = CertificationRule(minimum={"MAT": 60.0}, purpose="certification")
+        protocol = cdx.report(cdx.certify(few, rule), folder / "protocol.html", language="ru")
+        cdx.report(cdx.recommend(few, load_catalogue("synthetic")), folder / "routes", language="ru")
     cohort = cdx.report(profiles.select([str(p) for p in profiles.persons[4:20]]), folder / "cohort", language="ru")
     person = next((folder / "cohort" / "persons").iterdir())
-    return {"region": cdx.report(groups, folder / "region.html", language="ru"), "cohort": cohort, "person": person}
+    return {"region": cdx.report(groups, folder / "region.html", language="ru"), "cohort": cohort, "person": person} | {
+        "protocol": protocol,
+        "demand": folder / "routes" / "index.html",
+        "draft": next((folder / "routes" / "persons").iterdir()),
+    }
 
 
-@pytest.mark.parametrize("name", ["region", "person", "cohort"])
+@pytest.mark.parametrize("name", ["region", "person", "cohort", "protocol", "demand", "draft"])
 def test_pages_fit_a_telephone_and_can_be_read(name: str, pages: dict[str, Path], tmp_path: Path) -> None:
     assert run(pages[name], f"{CHECKS} report(seen);", tmp_path) == []
 

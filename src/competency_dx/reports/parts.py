@@ -89,7 +89,8 @@ def _text(text: str, style: str = "") -> Part:
 
 def _picture(node: ET.Element) -> Part:
     """Return a picture that needs nothing of the page: with its size, its name space and the patterns that fill it."""
-    wide, mark = node.get("width") == "100%", "mark" in node.get("class", "")
+    width = node.get("width", "")
+    wide, mark = width == "100%", "mark" in node.get("class", "") or width.isdigit()  # a swatch is as small as a mark
     node.tail = None
     node.attrib |= {"xmlns": "http://www.w3.org/2000/svg"} | (
         {"width": "260", "height": "28" if node.find("text") is not None else "16"} if wide else {}
