@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from competency_dx.arrays import Floats
@@ -27,12 +29,8 @@ def population_for_bank(population: NormalPopulation, table: ParameterTable, cov
     of_means = errors[table.is_kind("mean") & of_group]
     variances = np.flatnonzero(table.is_kind("variance") & of_group)
     of_sds = errors[variances] / (2 * sd[table.dimension[variances]] ** 2)
-    stated = {
-        "mean_se": float(max(sd.max() / np.sqrt(n), of_means.max(initial=0.0))),
-        "sd_se": float(max(1 / np.sqrt(2 * n), of_sds.max(initial=0.0))),
-        "group": group,
-        "n": n,
-    }
+    stated: dict[str, Any] = {"mean_se": float(max(sd.max() / np.sqrt(n), of_means.max(initial=0.0))), "group": group, "n": n}
+    stated["sd_se"] = float(max(1 / np.sqrt(2 * n), of_sds.max(initial=0.0)))
     if len(mean) == 1:
         return BankPopulation(mean=float(mean[0]), variance=float(V[0, 0]), status="scale", **stated)
     r, lower = np.clip(V / np.outer(sd, sd), -HIGHEST, HIGHEST), np.tril_indices(len(mean), -1)

@@ -119,13 +119,9 @@ def _centred(prior: PriorTerms, free: Bools, D: int) -> PriorTerms:
     precision[:, d, d] = np.where(free[:, :D], 1 / moment, 0.0)
     centre[:, :D] = 0.0
     kept = np.asarray(prior.log_normal[:, 1] >= D) if len(prior.log_normal) else np.zeros(0, dtype=np.bool_)
-    return prior._replace(
-        precision=precision,
-        centre=centre,
-        log_normal=prior.log_normal[kept],
-        log_normal_at=prior.log_normal_at[kept],
-        pools=tuple(pool for pool in prior.pools if not pool.weights[:, :D].any()),
-    )
+    pools = tuple(pool for pool in prior.pools if not pool.weights[:, :D].any())
+    log_normal, at = prior.log_normal[kept], prior.log_normal_at[kept]
+    return prior._replace(precision=precision, centre=centre, log_normal=log_normal, log_normal_at=at, pools=pools)
 
 
 def exploratory_likelihood(

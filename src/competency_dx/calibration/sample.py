@@ -196,16 +196,9 @@ def populations_in(
     reference[moving, np.arange(len(moving))] = 1.0
     later = np.arange(G)[:, None] > 0
     free = anchored | (later & linked)  # means (G, D); a covariate moves all competencies
-    population = populations_of(
-        dimensions,
-        groups=sample.groups,
-        regressors=names,
-        reference=reference,
-        free_variance=free | ~sloped,
-        free_coefficients=np.concatenate([free[moving], np.ones((len(sample.covariate_names), len(dimensions)), bool)]),
-        correlation_sd=correlation_sd,
-    )
-    return population, regressors
+    effects = np.concatenate([free[moving], np.ones((len(sample.covariate_names), len(dimensions)), bool)])
+    who: dict[str, Any] = {"groups": sample.groups, "regressors": names, "reference": reference, "correlation_sd": correlation_sd}
+    return populations_of(dimensions, free_variance=free | ~sloped, free_coefficients=effects, **who), regressors
 
 
 def sandwich(covariance: Floats, scores: Floats, sample: Sample) -> Floats:

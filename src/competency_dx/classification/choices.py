@@ -54,9 +54,8 @@ class ClassificationML:
             if getattr(self, name) not in get_args(choices):
                 raise CalibrationError("classification.setting", name=name, given=getattr(self, name), choices=get_args(choices))
         if self.starts < 1 or self.max_iterations < 1 or not self.tolerance > 0:
-            raise CalibrationError(
-                "classification.settings", starts=self.starts, max_iterations=self.max_iterations, tolerance=self.tolerance
-            )
+            starts, most, tolerance = self.starts, self.max_iterations, self.tolerance
+            raise CalibrationError("classification.settings", starts=starts, max_iterations=most, tolerance=tolerance)
 
     def describe(self) -> dict[str, str]:
         """Return every choice that decides a number, in words."""

@@ -93,22 +93,17 @@ class Standards:
         return head + "; ".join(f"{cut:g} % → {owner}" for cut, owner in zip(self.cuts, owners, strict=True))
 
 
-_ROUTE_PLAN = Text(ru="индивидуальный план (маршрут) профессионального развития", en="individual plan of professional development")
+_PLAN = Text(ru="индивидуальный план (маршрут) профессионального развития", en="individual plan of professional development")
+_PROGRAMME = Text(
+    ru="индивидуальный план или программа повышения квалификации по предмету",
+    en="individual plan or an in-service programme in the subject",
+)
+_INFORMAL = Text(ru="неформальное и информальное обучение", en="non-formal and informal learning")
+_MINIMAL = Text(ru="минимальный уровень или отсутствие дефицита", en="minimal or no deficit")
 _R201_LEVELS = (
-    Level(code="high", title=Text(ru="высокий уровень дефицита", en="high deficit"), route=_ROUTE_PLAN),
-    Level(
-        code="medium",
-        title=Text(ru="средний уровень дефицита", en="medium deficit"),
-        route=Text(
-            ru="индивидуальный план или программа повышения квалификации по предмету",
-            en="individual plan or an in-service programme in the subject",
-        ),
-    ),
-    Level(
-        code="minimal",
-        title=Text(ru="минимальный уровень или отсутствие дефицита", en="minimal or no deficit"),
-        route=Text(ru="неформальное и информальное обучение", en="non-formal and informal learning"),
-    ),
+    Level(code="high", title=Text(ru="высокий уровень дефицита", en="high deficit"), route=_PLAN),
+    Level(code="medium", title=Text(ru="средний уровень дефицита", en="medium deficit"), route=_PROGRAMME),
+    Level(code="minimal", title=_MINIMAL, route=_INFORMAL),
 )
 
 

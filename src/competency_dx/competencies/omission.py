@@ -73,13 +73,9 @@ def _with_propensity(populations: LeafPopulations) -> LeafPopulations:
     """Return populations of D + 1 dimensions, each at two values of the correlation."""
     z = np.arctanh(CORRELATION) + CORRELATION_SE * np.array([-1.0, 1.0])
     wide = [_wider(covariance, float(np.tanh(x))) for covariance in populations.covariances for x in z]
-    return LeafPopulations(
-        leaves=(*populations.leaves, PROPENSITY),
-        mean=np.append(populations.mean, 0.0),
-        covariances=np.stack(wide),
-        log_weight=np.repeat(populations.log_weight, 2) - np.log(2),
-        central=_wider(populations.central, CORRELATION),
-    )
+    leaves, log_weight = (*populations.leaves, PROPENSITY), np.repeat(populations.log_weight, 2) - np.log(2)
+    mean, central = np.append(populations.mean, 0.0), _wider(populations.central, CORRELATION)
+    return LeafPopulations(leaves=leaves, mean=mean, covariances=np.stack(wide), log_weight=log_weight, central=central)
 
 
 def _wider(covariance: Floats, correlation: float) -> Floats:

@@ -148,14 +148,9 @@ def propagated_given_sums(matched: Matched, known: ItemParameters, points: int, 
     size, floor = POSTERIOR_BLOCK, lowest_precision(population.covariance[None])
     for block in blocks(P, size):
         n, rows = block.stop - block.start, np.minimum(np.arange(block.start, block.start + size), P - 1)
-        piece = Block(
-            theta=theta,
-            log_likelihood=np.stack([x.table[x.row[rows]].T for x in tables]),
-            mean=np.repeat(population.mean[:, None], size, axis=1),
-            covariance=np.repeat(population.covariance[:, :, None], size, axis=2),
-            floor=np.repeat(floor, size),
-            answered=np.stack([x.answered[rows] for x in tables]),
-        )
+        log_likelihood, answered = np.stack([x.table[x.row[rows]].T for x in tables]), np.stack([x.answered[rows] for x in tables])
+        prior = np.repeat(population.mean[:, None], size, axis=1), np.repeat(population.covariance[:, :, None], size, axis=2)
+        piece = Block(theta, log_likelihood, *prior, np.repeat(floor, size), answered)
         settled = settle(piece, Sites(np.zeros((D, size)), np.zeros((D, size))), SweepControl())
         mean[block], covariance[block] = settled.mean.T[:n], settled.covariance.transpose(2, 0, 1)[:n]
     return mean, covariance

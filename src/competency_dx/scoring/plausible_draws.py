@@ -228,8 +228,5 @@ def _drawn(flat: ExactPosterior, known: ItemParameters, uniform: Floats, design:
     """Return draws (P, n, 1): under the population of the item parameters, or every set under its own draw of (γ, log σ²)."""
     if design is None or drawn is None:
         return under_normals(flat, np.full(len(uniform), known.mean), known.variance).transformed(uniform)
-    each = [
-        under_normals(flat, design.matrix @ at[:-1], float(np.exp(at[-1]))).transformed(uniform[:, m : m + 1])
-        for m, at in enumerate(drawn)
-    ]
-    return np.concatenate(each, axis=1)
+    sets = (under_normals(flat, design.matrix @ at[:-1], float(np.exp(at[-1]))) for at in drawn)
+    return np.concatenate([one.transformed(uniform[:, m : m + 1]) for m, one in enumerate(sets)], axis=1)

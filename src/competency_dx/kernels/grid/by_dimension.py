@@ -71,9 +71,5 @@ def bare_terms(part: Answers, log_prob: Floats) -> JointTerms:
 def _part(answers: Answers, items: Ints, columns: Ints) -> Answers:
     """Return the answers to some of the items, items numbered anew."""
     seen = None if answers.observed is None else np.ascontiguousarray(answers.observed[:, items])
-    return Answers(
-        np.ascontiguousarray(answers.codes[:, items]),
-        None if seen is None or seen.all() else seen,
-        np.searchsorted(items, answers.item[columns]),
-        answers.category[columns],
-    )
+    observed, codes = None if seen is None or seen.all() else seen, np.ascontiguousarray(answers.codes[:, items])
+    return Answers(codes, observed, np.searchsorted(items, answers.item[columns]), answers.category[columns])

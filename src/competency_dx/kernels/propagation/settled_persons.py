@@ -161,14 +161,9 @@ def _settled(model: EvenModel, control: SweepControl, function: Callable[[Mixtur
     rows, codes, observed = piece
     H, p = len(model.floor), len(rows)
     log_likelihood = even_product(model.answers.chosen(codes, observed), model.log_prob)
-    several = Block(
-        theta=model.theta,
-        log_likelihood=np.ascontiguousarray(log_likelihood.transpose(0, 2, 1)),
-        mean=np.repeat(model.mean[:, None], H * p, axis=1),
-        covariance=np.repeat(model.covariances.transpose(1, 2, 0), p, axis=2),
-        floor=np.repeat(model.floor, p),
-        answered=np.tile(model.touched @ observed.T > 0, H),
-    )
+    mean, covariance = np.repeat(model.mean[:, None], H * p, axis=1), np.repeat(model.covariances.transpose(1, 2, 0), p, axis=2)
+    floor, answered = np.repeat(model.floor, p), np.tile(model.touched @ observed.T > 0, H)
+    several = Block(model.theta, np.ascontiguousarray(log_likelihood.transpose(0, 2, 1)), mean, covariance, floor, answered)
     start = single_sites(several.first(p), even=control.even)
     found = settle(several, Sites(np.tile(start.tau, H), np.tile(start.nu, H)), control)
     parts = [found.take(slice(h * p, (h + 1) * p)) for h in range(H)] if H > 1 else [found]
