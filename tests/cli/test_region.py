@@ -61,7 +61,7 @@ def test_a_small_region_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFi
         teachers, subjects = whole_region.run_region(tmp_path / "r", persons=560, seed=2, terminal=Terminal(language="en"))
     assert capsys.readouterr().out.strip() == str(tmp_path / "r" / "index.html")
     faults = [fault for subject in subjects for fault in subject.faults]
-    assert {f.kind for f in faults} == {"key", "volunteers", "drift"}
+    assert {f.kind for f in faults} == {"key", "volunteers", "drift", "expert"}
     assert all({*f.planted} <= {*f.named} for f in faults)
     assert [len(s.cohort.persons) for s in subjects] == [560, 560]
     assert {"GEN-", "HED-"} == {one.id[:4] for s in subjects for one in s.routes.programmes}

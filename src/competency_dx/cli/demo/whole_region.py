@@ -6,6 +6,7 @@ assessed, those who are sure of themselves; elsewhere most were, by lot. Between
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,11 +40,13 @@ from competency_dx.groups import GroupReport, compare_groups
 from competency_dx.growth import Growth, measure_growth
 from competency_dx.linking import link
 from competency_dx.models import moved
+from competency_dx.raters import check_agreement, load_ratings
 from competency_dx.reports import report
-from competency_dx.responses import load_responses
+from competency_dx.responses import Reason, load_responses
 from competency_dx.routes import Effect, Routes, load_catalogue, recommend
 
 COMMON, HOURS, BY_COMPETENCY = "common", 72.0, Estimation(dimensions="competencies")
+EXPERTS, SLIPS, FAR = 24, 0.1, 5.0
 MUNICIPALITIES, VOLUNTEERS = 26, 2
 ASSESSED, SELECTED = 0.85, 0.35
 """Shares of the teachers of a municipality who were assessed, by lot and as volunteers."""
@@ -158,10 +161,36 @@ def _subject(name: str, teachers: Teachers, rows: Ints, into: tuple[Path, Termin
         placed, few = [t["municipalities"][m] for m in teachers.volunteers], "groups.few_assessed"
         named = tuple(x for f in groups.findings if f.code == few for x in f.scope)
         faults += [Fault("volunteers", tuple(placed), named), Fault("drift", (easier,), drift)]
+        faults.append(protocol(cohort, folder / "data" / "ratings.csv", rng.spawn(1)[0]))
     growth = heard(inner, lambda: measure_growth(done.profiles, profiles, by=t["columns"][-1]))
     for result, part in ((groups, "groups"), (routes, "routes"), (growth, "growth")):
         report(result, folder / name / part, language=language)
     return Subject(done, groups, routes, growth, tuple(faults), cohort, second, known, truth, later, rng)
+
+
+def protocol(cohort: RegionCohort, path: Path, rng: np.random.Generator) -> Fault:
+    """Write what two experts of each work marked, of whom a careless one gives all criteria one mark; and who is named for it."""
+    import pandas as pd
+
+    pairs, careless = np.array([rng.choice(EXPERTS, size=2, replace=False) for _ in cohort.persons]), int(rng.integers(EXPERTS))
+    marks = []
+    for i, item in ((i, item) for i, item in enumerate(cohort.bank.items) if item.rubric):
+        for k in np.flatnonzero(np.repeat(cohort.reasons[:, i] == Reason.ANSWERED, 2)).tolist():
+            p, expert = k // 2, int(pairs.ravel()[k])
+            levels = [int(level) for level in re.findall(r"(\d+)(?=;|$)", cohort.answers[p, i])]
+            one = rng.random()  # how good the work looks to somebody who does not read it
+            for c, level in zip(item.rubric, levels, strict=True):
+                slip = int(rng.integers(c.max_score + 1)) if rng.random() < SLIPS else level
+                mark = round(one * c.max_score) if expert == careless else slip
+                marks.append((cohort.persons[p], item.id, c.id, f"E{expert + 1:02d}", mark))
+    pd.DataFrame(marks, columns=["person", "task", "criterion", "expert", "mark"]).to_csv(path, index=False)
+    table = check_agreement(load_ratings(path, bank=cohort.bank)).to_frame()
+    pairs_met = table[table["first"] != ""]
+    codes = sorted({*pairs_met["first"], *pairs_met["second"]})
+    of = [pairs_met[(pairs_met["first"] == code) | (pairs_met["second"] == code)] for code in codes]
+    exact = np.array([float(np.average(rows["exact"], weights=rows["marks"])) for rows in of])
+    low = exact < np.median(exact) - FAR * 1.4826 * np.median(np.abs(exact - np.median(exact)))
+    return Fault("expert", (f"E{careless + 1:02d}",), tuple(code for code, far in zip(codes, low, strict=True) if far))
 
 
 def linked_forms(bank: ItemBank) -> ItemBank:
