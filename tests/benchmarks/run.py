@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import engine
+import facets
 import numpy as np
 import persons
 import tables
@@ -243,6 +244,7 @@ def main() -> None:
         calibration_beside_peer,
         lambda: engine.em_beside_products(two_pl_data(), in_turn),
         lambda: engine.families(in_turn),
+        lambda: facets.experts_beside_peer(in_turn),
         lambda: timss(folder / "data" / "timss07_g8_rus"),
         lambda: engine.competencies(in_turn, folder),
         engine.sizes,

@@ -1,7 +1,8 @@
-"""Protocols of experts: what is read and refused, agreement, the third expert."""
+"""Protocols of experts: what is read and refused, agreement, severity, and marks as answers of a diagnosis."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
@@ -14,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import competency_dx as cdx
+from competency_dx.engine import Control
 from competency_dx.errors import CompetencyDxWarning, RatersError
-from competency_dx.raters import Ratings, ThirdExpert, check_agreement, load_ratings
+from competency_dx.raters import Facets, RaterCalibration, Ratings, ThirdExpert, calibrate_raters, check_agreement, load_ratings
+from competency_dx.raters.facets import facet_model, fitted
 
 Quiet = Callable[[], AbstractContextManager[None]]
 STEPS = np.array([-1.2, 0.0, 1.2])
@@ -48,10 +51,12 @@ def drawn(
 
 
 @cache
-def study() -> tuple[Ratings, np.ndarray]:
+def study() -> tuple[Ratings, np.ndarray, RaterCalibration]:
     table, severity = drawn()
     ratings = load_ratings(table, maximum=3)
-    return ratings, severity
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        return ratings, severity, calibrate_raters(ratings)
 
 
 def test_headings_are_known_and_every_mark_is_kept() -> None:
@@ -113,6 +118,16 @@ def test_what_cannot_be_used_is_refused(quiet: Quiet) -> None:
         check_agreement(load_ratings(BAD.iloc[[0, 4]]))
     with pytest.raises(RatersError, match="from 1 to 100"):
         load_ratings(BAD.iloc[:1], maximum=1000)
+    with pytest.raises(RatersError, match="one of PCM, RSM"):
+        Facets(model="2PL")  # type: ignore[arg-type]
+    with pytest.raises(RatersError, match="All marks are the same on"), quiet():
+        calibrate_raters(load_ratings(drawn(20)[0].assign(Балл=1)))
+    with pytest.raises(RatersError, match="two different days"):
+        calibrate_raters(load_ratings(drawn(20)[0].drop(columns="Дата проверки")), facets=Facets(drift="linear"))
+    table = drawn(60)[0]
+    bare = load_ratings(table[(table["Эксперт"] != "e1") | (table["Критерий"] != "k1")])
+    with pytest.raises(RatersError, match="on every criterion"):
+        calibrate_raters(bare, facets=Facets(severity="criterion"))
 
 
 def test_names_of_experts_are_personal_data() -> None:
@@ -131,10 +146,17 @@ def test_blocks_without_common_works_are_named_with_the_works_that_would_join_th
     assert agreement.blocks == (("e1", "e2", "e3", "e4"), ("e5", "e6", "e7", "e8"))
     assert len(agreement.links) == 10
     assert {link.second for link in agreement.links} <= set(agreement.blocks[0])
+    with pytest.raises(RatersError, match="2 blocks without common works") as fault:
+        calibrate_raters(ratings)
+    assert agreement.links[0].person in fault.value.text("ru")
+    with quiet():
+        loose = calibrate_raters(ratings, facets=Facets(experts="random"))
+    assert "raters.disconnected" in {f.code for f in loose.findings}
     mended = [(link.person, "T1", f"k{c}", link.second, 1, "01.03.2026") for link in agreement.links for c in range(1, 5)]
     with quiet():
         joined = load_ratings(pd.concat([table, pd.DataFrame(mended, columns=table.columns)]))
         assert len(check_agreement(joined).blocks) == 1
+        calibrate_raters(joined)
 
 
 def test_agreement_of_a_small_table_by_hand() -> None:
@@ -167,3 +189,176 @@ def test_the_order_of_rows_and_names_of_experts_change_no_coefficient(order: lis
     first, names = check_agreement(load_ratings(table)), {"x": "z", "y": "y"}
     moved = table.iloc[[2 * k + side for k in order for side in (0, 1)]].assign(expert=lambda t: t["expert"].map(names))
     np.testing.assert_allclose(check_agreement(load_ratings(moved)).table[[0, -1]], first.table[[0, -1]], atol=1e-12)
+
+
+def test_severities_are_found_again_and_persons_are_adjusted() -> None:
+    ratings, severity, out = study()
+    frame = out.to_frame()
+    assert abs(out.severity.sum()) < 1e-9
+    assert (np.abs(out.severity - severity) < 3.2 * frame["se_severity"]).all()
+    assert np.corrcoef(out.severity, severity)[0, 1] > 0.97
+    persons = out.person_frame().set_index("person")
+    by_expert = pd.Series(
+        {p: out.severity[list(experts)].mean() for p, experts in zip(ratings.persons, _experts(ratings), strict=True)}
+    )
+    moved = persons["percent_fair"] - persons["percent_unadjusted"]
+    assert np.corrcoef(moved, by_expert[persons.index])[0, 1] > 0.95  # who met severe experts gains
+    assert (persons["se"] > persons["se_known"]).all()
+    assert (persons["percent_low"] < persons["percent_fair"]).all()
+    assert persons["percent_raw"].between(0, 100).all()
+
+
+def _experts(ratings: Ratings) -> list[set[int]]:
+    out: list[set[int]] = [set() for _ in ratings.persons]
+    for p, _, r, _ in ratings.rows.T.tolist():
+        out[p].add(r)
+    return out
+
+
+def test_one_likelihood_whatever_the_parameters_are_called() -> None:
+    """Thresholds by expert contain common ones; severity by criterion contains that of experts; equal experts are one item."""
+    ratings = study()[0]
+    models = {"PCM": Facets(), "RSM": Facets(model="RSM"), "GPCM": Facets(model="GPCM")}
+    models |= {"criterion": Facets(severity="criterion"), "thresholds": Facets(thresholds="expert")}
+    found = {name: fitted(facet_model(ratings, None, facets), Control())[1] for name, facets in models.items()}
+    assert all(one.converged for one in found.values())
+    ll = {name: one.log_likelihood for name, one in found.items()}
+    assert ll["RSM"] < ll["PCM"] < min(ll["criterion"], ll["thresholds"], ll["GPCM"])
+    extra = {name: len(one.phi) - len(found["PCM"].phi) for name, one in found.items()}
+    assert extra == {"PCM": 0, "RSM": -6, "GPCM": 3, "criterion": 21, "thresholds": 14}
+    assert ll["criterion"] - ll["PCM"] < 25  # 21 parameters that say nothing: half a chi-square
+
+
+def test_one_expert_leaves_the_partial_credit_model() -> None:
+    """And two who mark alike, half of the works each, change nothing but the error."""
+    table = drawn(400, experts=lambda p, _: [4 + p % 2])[0]
+    one = cdx.calibrate(table.pivot_table(index="Шифр работы", columns="Критерий", values="Балл").astype(int), model="PCM", priors=None)
+    alone = fitted(facet_model(load_ratings(table.assign(Эксперт="x")), None, Facets()), Control())[1]
+    assert abs(alone.log_likelihood - one.log_likelihood) < 1e-6
+    np.testing.assert_allclose(alone.phi[-1], one.population.covariance[0, 0], atol=1e-5)
+
+
+def test_gradient_and_information_of_a_design_are_finite_differences() -> None:
+    model = facet_model(load_ratings(drawn(40, 3, 4)[0]), None, Facets(severity="criterion", experts="random", drift="linear"))
+    of, rng = model.likelihood, np.random.default_rng(3)
+    phi = of.start + rng.normal(0, 0.1, len(of.start))
+    phi[-1] = 1.3
+    now, h = of.evaluate(phi, 121), 1e-5
+    ends = [[of.evaluate(phi + s * h * e, 121) for s in (1, -1)] for e in np.eye(len(phi))]
+    np.testing.assert_allclose(of.gradient(now), [(a.objective - b.objective) / (2 * h) for a, b in ends], atol=2e-5)
+    second = np.array([(of.gradient(a) - of.gradient(b)) / (2 * h) for a, b in ends])
+    np.testing.assert_allclose(of.information(now).matrix, -second, atol=2e-4)
+
+
+def test_an_expert_without_a_mark_that_counts_changes_nothing(quiet: Quiet) -> None:
+    ratings, _, fixed = study()
+    bad = ratings.to_frame().iloc[:3].assign(expert="e0", written="?")
+    with quiet():
+        out = calibrate_raters(
+            load_ratings(pd.concat([ratings.to_frame(), bad]).drop(columns="mark").rename(columns={"written": "mark"}))
+        )
+    assert out.experts[0] == "e0"
+    assert np.isnan(out.severity[0])
+    np.testing.assert_allclose(out.severity[1:], fixed.severity, atol=1e-6)
+    assert "e1" in out.summary()[2]
+
+
+def test_random_experts_are_pulled_to_the_mean_by_few_marks(quiet: Quiet) -> None:
+    ratings, severity, fixed = study()
+    with quiet():
+        out = calibrate_raters(ratings, facets=Facets(experts="random"))
+    assert abs(out.spread[0] - severity.std(ddof=1)) < 0.25
+    assert np.isnan(fixed.spread).all()
+    assert np.abs(out.severity).sum() < np.abs(fixed.severity).sum()
+    assert "raters.few_experts" in {f.code for f in out.findings}
+
+
+@pytest.mark.parametrize(
+    ("habit", "column", "finding"), [({"halo": 2.0}, "z_halo", "halo"), ({"stretch": 2.2}, "z_spread", "central"), ({}, "", "")]
+)
+def test_habits_of_an_expert_are_named(habit: dict[str, Any], column: str, finding: str, quiet: Quiet) -> None:
+    with quiet():
+        out = calibrate_raters(load_ratings(drawn(400, **habit)[0]))
+    named = {f.code: f.scope for f in out.findings if f.code in {"raters.halo", "raters.central"}}
+    assert bool(named) == bool(finding)
+    if finding:
+        assert "e1" in named[f"raters.{finding}"]
+        assert np.abs(out.to_frame()[column]).idxmax() == 0
+
+
+def test_drift_is_found(quiet: Quiet) -> None:
+    with quiet():
+        out = calibrate_raters(load_ratings(drawn(400, drift=2.5)[0]), facets=Facets(drift="linear"))
+    frame = out.to_frame()
+    assert [f.scope for f in out.findings if f.code == "raters.drift"] == [("e1",)]
+    change, error = frame[["severity_change", "se_severity_change"]].to_numpy()[0]
+    assert abs(change - 2.5 * 7 / 8) < 3 * error
+    assert out.chart_kinds() == ("severity", "persons", "drift")
+
+
+def test_keyed_items_place_persons_and_join_experts(quiet: Quiet) -> None:
+    """Each expert marked other works: the keyed items that all answered put them on one scale."""
+    table, severity = drawn(400, experts=lambda p, _: [p % 8])
+    with quiet():
+        alone = calibrate_raters(load_ratings(table), facets=Facets(experts="random"))
+        rng, marks = np.random.default_rng(4), table.groupby("Шифр работы")["Балл"].mean()
+        ability = marks.to_numpy() - marks.mean() + severity[[int(w[1:]) % 8 for w in marks.index]] * 0.6
+        keyed = (rng.random((400, 15)) < 1 / (1 + np.exp(-2 * ability[:, None] - np.linspace(-1, 1, 15)))).astype(int)
+        answers = cdx.load_responses(pd.DataFrame(keyed, index=marks.index).add_prefix("q").rename_axis("person").reset_index())
+        out = calibrate_raters(load_ratings(table), answers)
+    assert out.parameters.items[4:] == answers.items
+    assert not any(f.code == "raters.disconnected" for f in out.findings)
+    assert np.corrcoef(out.severity, severity)[0, 1] > max(0.9, np.corrcoef(alone.severity, severity)[0, 1])
+
+
+def test_a_teacher_of_a_severe_expert_gets_the_profile_of_one_of_a_mild_one(quiet: Quiet) -> None:
+    """An answer a point lower by an expert as much more severe: the same profile, and a wider interval than if that were known."""
+    bank = cdx.load_bank("mathematics")
+    open_items = [i for i in bank.items if i.rubric][:3]
+    points = [(i.id, c.id, c.max_score) for i in open_items for c in i.rubric]
+    rng, rows = np.random.default_rng(6), []
+    severity = {"mild": -0.9, "even": 0.0, "severe": 0.9}
+    for p in range(240):
+        theta, pair = rng.normal(), [list(severity)[k] for k in rng.choice(3, 2, replace=False)]
+        for item, criterion, top in points:
+            for e in pair:
+                log_p = np.arange(top + 1) * (theta - severity[e])
+                mark = int((rng.random() > np.cumsum(np.exp(log_p) / np.exp(log_p).sum())).sum())
+                rows.append((f"t{p}", item, criterion, e, mark))
+    table = pd.DataFrame(rows, columns=["person", "task", "criterion", "expert", "mark"])
+    with quiet():
+        calibration = calibrate_raters(load_ratings(table, bank=bank))
+        found = dict(zip(calibration.experts, calibration.severity, strict=True))
+        assert found["mild"] < -0.6 < 0.6 < found["severe"]
+        half = [(p, i, c, e, max(0, min(t, t // 2 + (t % 2) * (e == "mild"))))
+                for p, e in (("of severe", "severe"), ("of mild", "mild")) for i, c, t in points]  # fmt: skip
+        ratings = load_ratings(pd.DataFrame(half, columns=table.columns), bank=bank)
+        marked = cdx.raters.adjust_marks(ratings, calibration, bank=bank)
+        assert marked.responses.items == tuple(sorted(f"{i.id}@{e}" for i in open_items for e in ("mild", "severe")))
+        assert marked.bank.reference_set == bank.reference_set
+        profiles = cdx.diagnose(marked.responses, marked.bank)
+        plain = ratings.to_frame().groupby(["person", "task"])["mark"].sum().unstack().astype(int)
+        before = cdx.diagnose(cdx.load_responses(plain, bank=bank, layout=cdx.Layout(cells="scored")), bank)
+    subject = [c.code for c in profiles.competencies].index(bank.header.subject)
+    place = {p: k for k, p in enumerate(profiles.persons)}
+    gap = profiles.percent[place["of severe"], subject] - profiles.percent[place["of mild"], subject]
+    raw = (
+        before.percent[list(before.persons).index("of severe"), subject]
+        - before.percent[list(before.persons).index("of mild"), subject]
+    )
+    assert gap > raw
+    record = {r.item: r for r in marked.bank.parameters}
+    for one in open_items:
+        severe, mild, own = (record[name] for name in (f"{one.id}@severe", f"{one.id}@mild", one.id))
+        np.testing.assert_allclose(np.array(severe.b) - np.array(mild.b), (found["severe"] - found["mild"]) / own.a, atol=1e-9)
+        assert all((new or 0.0) > (old or 0.0) for new, old in zip(severe.se_b, own.se_b, strict=True))
+        assert severe.status == "provisional"
+
+
+def test_protocols_of_another_calibration_or_bank_are_refused() -> None:
+    ratings, _, calibration = study()
+    with pytest.raises(RatersError, match="No task of the protocol"):
+        cdx.raters.adjust_marks(ratings, calibration, bank=cdx.load_bank("mathematics"))
+    other = load_ratings(drawn(5, R=9)[0].replace("e9", "new"), maximum=3)
+    with pytest.raises(RatersError, match="not one of the calibration"):
+        cdx.raters.adjust_marks(other, calibration, bank=cdx.load_bank("mathematics"))

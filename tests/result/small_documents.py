@@ -172,6 +172,7 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "link": lambda: cdx.link(cdx.calibrate(answers()), cdx.calibrate(answers().iloc[:40])),
     "ratings": ratings,
     "agreement": lambda: cdx.raters.check_agreement(ratings()),
+    "rater_calibration": lambda: cdx.raters.calibrate_raters(ratings()),
     "next_items": lambda: cdx.next_items(profiles(), bank(), n=2),
     "adaptive_simulation": lambda: cdx.adaptive.simulate_adaptive(bank(), 3, rng=np.random.default_rng(8), most=3),
     "deficit_profiles": profiles,

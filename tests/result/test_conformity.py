@@ -185,6 +185,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "Link": lambda: cdx.link(*(cdx.calibrate(_answers(), model="2PL", priors=how) for how in ("weak", None))),
     "Ratings": _ratings,
     "Agreement": lambda: cdx.raters.check_agreement(_ratings()),
+    "RaterCalibration": lambda: cdx.raters.calibrate_raters(_ratings(), facets=cdx.raters.Facets(drift="linear", thresholds="expert")),
     "Decisions": lambda: cdx.certify(
         cdx.diagnose(_responses(), _bank()), cdx.competencies.CertificationRule(minimum={_bank().header.subject: 55})
     ),

@@ -1,8 +1,8 @@
 """The items of a calibration: which parameters are free, fixed, equal to one another, and what a given table of counts says.
 
 Parameters of items are beta (I, F): slopes a_1 … a_D, intercepts e_1 … e_{K-1}, extras
-(kernels/families/item_kernel.py). Free ones are collected in the vector φ; parameters constrained to be equal share one
-entry of it.
+(kernels/families/item_kernel.py). Free ones are collected in a vector of entries; parameters constrained to be equal share
+one of them. The entries are φ, or linear in φ where there is a design (Adams, Wilson & Wang 1997, doi:10.1177/0146621697211001).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Items(NamedTuple):
     """Items with their free parameters.
 
     `groups` are kernels with the positions of their items, `allowed` (I, K) the categories the model admits. `place` (I, F) is
-    the entry of φ that holds each parameter, -1 where it is fixed; `base` (I, F) holds values of fixed parameters and starting
-    values of free ones. `cumulative` (I,) says whose intercepts must descend; in `prior`, parameters that are equal carry theirs
-    once; `n_slopes` is the number D of slope columns.
+    the entry that holds each parameter, -1 where it is fixed; entries are `design` (N, n) φ, φ itself without a design. `base`
+    (I, F) holds values of fixed parameters and starting values of free ones. `cumulative` (I,) says whose intercepts must descend;
+    in `prior`, parameters that are equal carry theirs once; `n_slopes` is the number D of slope columns.
     """
 
     groups: Groups
@@ -42,11 +42,12 @@ class Items(NamedTuple):
     cumulative: Bools
     prior: PriorTerms
     n_slopes: int
+    design: Floats | None = None
 
     @property
     def size(self) -> int:
         """Return the number of free parameters of the items."""
-        return int(self.place.max(initial=-1)) + 1
+        return int(self.place.max(initial=-1)) + 1 if self.design is None else self.design.shape[1]
 
     @property
     def free(self) -> Bools:
@@ -56,14 +57,14 @@ class Items(NamedTuple):
     @property
     def linked(self) -> bool:
         """Return whether some parameters are equal to one another."""
-        return int(self.free.sum()) > self.size
+        return self.design is not None or int(self.free.sum()) > self.size
 
     @property
     def start(self) -> Floats:
         """Return starting values of the free parameters."""
-        out = np.zeros(self.size)
+        out = np.zeros(int(self.place.max(initial=-1)) + 1)
         out[self.place[self.free]] = self.base[self.free]
-        return out
+        return out if self.design is None else np.asarray(np.linalg.lstsq(self.design, out, rcond=None)[0])
 
 
 def items_at(parameters: ItemParameters) -> Items:
@@ -84,21 +85,25 @@ def holding(items: Items, fixed: Bools, base: Floats) -> Items:
 
 def beta_of(items: Items, phi: Floats) -> Floats:
     """Return the parameters (I, F) at free values φ; entries of φ after the items' are left alone."""
-    out = items.base.copy()
-    free = items.free
-    out[free] = phi[items.place[free]]
+    out, free = items.base.copy(), items.free
+    entries = phi if items.design is None else items.design @ phi[: items.size]
+    out[free] = entries[items.place[free]]
     return out
 
 
 def gathered(items: Items, values: Floats) -> Floats:
     """Return values of parameters (I, F) added up by entry of φ."""
     free = items.free
-    return np.bincount(items.place[free], weights=values[free], minlength=items.size).astype(np.float64)
+    out = np.bincount(items.place[free], weights=values[free], minlength=int(items.place.max(initial=-1)) + 1)
+    return out.astype(np.float64) if items.design is None else out @ items.design
 
 
 def assembled(items: Items, blocks: Floats) -> Floats:
     """Return the matrix of φ (n, n) that blocks (I, F, F) of the items add up to."""
     n = items.size
+    if items.design is not None:
+        rows = np.where(items.free[:, :, None], items.design[items.place], 0.0)
+        return np.asarray(rows.reshape(-1, n).T @ (blocks @ rows).reshape(-1, n))
     pairs = items.free[:, :, None] & items.free[:, None, :]
     flat = (items.place[:, :, None] * n + items.place[:, None, :])[pairs]
     return np.bincount(flat, weights=blocks[pairs], minlength=n * n).reshape(n, n).astype(np.float64)
@@ -144,9 +149,12 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
             worse = ~(reached >= value - SLACK * np.abs(value))
             if not worse.any():
                 break
-            moved, last = (moved if items.linked else worse), attempt >= HALVINGS - 2
-            move, at = move.copy(), items.place[moved]
-            move[at[at >= 0]] *= 0.0 if last and not items.linked else 0.5
+            if items.linked:
+                move = 0.5 * move
+                continue
+            moved, at = worse, items.place[worse]
+            move = move.copy()
+            move[at[at >= 0]] *= 0.0 if attempt >= HALVINGS - 2 else 0.5
         else:
             return phi
         phi, value, log_prob = further, reached, after
@@ -193,9 +201,9 @@ def in_order(items: Items, phi: Floats, move: Floats) -> Floats:
             return out
         touched = np.unique(items.place[crossed])
         move = move.copy()
-        move[touched[touched >= 0]] /= 2
+        move[touched[touched >= 0] if items.design is None else slice(None)] /= 2
         out = phi + move
-    return np.where(np.isin(np.arange(len(phi)), items.place[crossing(items, out)]), phi, out)
+    return phi if items.design is not None else np.where(np.isin(np.arange(len(phi)), items.place[crossing(items, out)]), phi, out)
 
 
 def crossing(items: Items, phi: Floats) -> Bools:

@@ -278,7 +278,7 @@ class Marginal:
         """Return the matrix that adds parameters one by one up to φ: equal ones share an entry, fixed ones vanish."""
         place, free = self.projected.place[self.projected.free], np.flatnonzero(self.population.free)
         T = np.zeros((len(place) + len(self.population.free), self.items.size + len(free)))
-        T[np.arange(len(place)), place] = 1.0
+        T[: len(place), : self.items.size] = (np.eye(self.items.size) if self.items.design is None else self.items.design)[place]
         T[len(place) + free, self.items.size + np.arange(len(free))] = 1.0
         return T
 

@@ -1,0 +1,220 @@
+"""Severity of experts and persons as an expert of mean severity would have marked them; marks as answers for `score` and `diagnose`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Floats, names
+from competency_dx.bank import ItemBank
+from competency_dx.engine import Control
+from competency_dx.errors import ConvergenceError, RatersError, wrong_type
+from competency_dx.findings import Finding, Template, announce, gathered
+from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.raters.agreement import joined
+from competency_dx.raters.estimates import Effects, Fitted, effects_of, persons_of, scale_use
+from competency_dx.raters.facets import EFFECTS, facet_model, fitted
+from competency_dx.raters.rater_calibration import Facets, RaterCalibration
+from competency_dx.raters.ratings import Ratings
+from competency_dx.responses import Reason, Responses
+
+DEFAULT = Facets()
+Cell = tuple[str, tuple[int, ...]]
+"""A task and the experts who marked it."""
+FEW_EXPERTS, SEVERE, ERRATIC, SURE, WORTH = 10, 1.0, 1.5, 3.0, 0.3
+
+
+def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, facets: Facets = DEFAULT) -> RaterCalibration:
+    """Estimate how severe experts are, and persons as an expert of mean severity would have marked them.
+
+    Marginal maximum likelihood of the many-facet model with the engine of `calibrate`: normal persons, every mark one answer.
+
+    Parameters
+    ----------
+    ratings : Ratings
+    responses : Responses, optional
+        Answers of the same persons to keyed items, which then place persons too.
+    facets : Facets
+        Model, severity by criterion, thresholds by expert, drift over days, fixed or random experts.
+
+    Returns
+    -------
+    RaterCalibration
+
+    Raises
+    ------
+    RatersError
+        When there are fewer than two experts, or fixed experts share no works, do not mark every criterion where severity is by
+        criterion, or a criterion has one mark only.
+    ConvergenceError
+        When the maximum was not reached; `state` is where the estimation stood.
+    """
+    for name, given, kind in (("ratings", ratings, Ratings), ("facets", facets, Facets)):
+        if not isinstance(given, kind):
+            raise wrong_type(RatersError, name, given, kind)
+    if not isinstance(responses, Responses | None):
+        raise wrong_type(RatersError, "responses", responses, Responses)
+    apart, R = _checked(ratings, facets, keyed=responses is not None), len(ratings.experts)
+    with one_blas_thread():
+        model = facet_model(ratings, responses, facets)
+        likelihood, found, spread = fitted(model, Control())
+        if found.information.covariance is None or not found.converged:
+            raise ConvergenceError("raters.no_maximum", state=found, iterations=found.iterations, step=found.step)
+        fit = Fitted(model, likelihood, found, found.information.covariance)
+        effects = effects_of(fit, ratings, facets)
+        persons = persons_of(fit, ratings, effects.criteria)
+        use = scale_use(fit, persons, R)
+    marks, works = (np.bincount(x, minlength=R) for x in (model.mark[2], np.unique(model.mark[0] * R + model.mark[2]) % R))
+    findings = gathered(ratings.findings, apart, _findings(ratings, effects, use, facets))
+    announce(findings, known=ratings.findings)
+    inputs = {"ratings": digest_arrays(ratings.rows, ratings.day)}
+    inputs |= {} if responses is None else {"responses": digest_arrays(responses.scores, responses.reasons)}
+    return RaterCalibration(
+        facets=facets,
+        experts=ratings.experts,
+        items=ratings.items,
+        of_experts=np.column_stack([marks, works, effects.severity, effects.drift, use]),
+        by_item=effects.by_item,
+        thresholds=effects.thresholds,
+        spread=np.sqrt([spread.get(kind, np.nan) for kind in EFFECTS]),
+        parameters=effects.criteria,
+        persons=model.persons,
+        of_persons=persons.table,
+        log_likelihood=found.log_likelihood,
+        n_parameters=len(found.phi) - len(model.random) + len(spread),
+        iterations=found.iterations,
+        gradient=found.gradient,
+        findings=findings,
+        provenance=provenance("calibrate_raters", inputs, facets.stated()),
+    )
+
+
+def _checked(ratings: Ratings, facets: Facets, *, keyed: bool) -> tuple[Finding, ...]:
+    """Return what stands against comparing the experts; raises where it cannot be done."""
+    links, blocks = joined(ratings)
+    if facets.drift != "none" and len(np.unique(ratings.day[ratings.used & np.isfinite(ratings.day)])) < 2:
+        raise RatersError("raters.no_days")
+    _, item, expert, _ = ratings.rows
+    if facets.severity == "criterion" and facets.experts == "fixed":
+        absent = {(r, i) for r in expert.tolist() for i in range(len(ratings.items))} - set(
+            zip(expert.tolist(), item.tolist(), strict=True)
+        )
+        if absent:
+            raise RatersError("raters.not_crossed", cells=[f"{ratings.experts[r]} × {ratings.items[i]}" for r, i in sorted(absent)])
+    sizes = [(block[0], len(block)) for block in blocks]
+    if links and not keyed and facets.experts == "fixed":
+        shown = [f"{link.person} → {link.second}" for link in links]
+        raise RatersError("raters.disconnected", parts=len(blocks), blocks=sizes, works=len(links), links=shown)
+    return () if keyed else Template("raters.disconnected").about((link.person for link in links), parts=len(blocks), blocks=sizes)
+
+
+def _findings(ratings: Ratings, effects: Effects, use: Floats, facets: Facets) -> list[Finding]:
+    def of(what: str, which: Bools) -> tuple[Finding, ...]:
+        return Template(what).about(ratings.experts[r] for r in np.flatnonzero(which))
+
+    few = facets.experts == "random" and len(ratings.experts) < FEW_EXPERTS
+    far = [np.abs(x[:, 0]) > np.maximum(SURE * x[:, 1], least) for x, least in ((effects.severity, SEVERE), (effects.drift, WORTH))]
+    return [
+        *([Template("raters.few_experts").of(experts=len(ratings.experts))] if few else []),
+        *of("raters.severe", far[0]),
+        *of("raters.misfit", np.fmax(use[:, 0], use[:, 1]) > ERRATIC),
+        *of("raters.central", use[:, 3] < -SURE),
+        *of("raters.halo", use[:, 5] > SURE),
+        *of("raters.drift", far[1]),
+    ]
+
+
+class AdjustedAnswers(NamedTuple):
+    """Answers of P persons to tasks, each under the item as its experts mark it, and a bank that has these items too."""
+
+    responses: Responses
+    bank: ItemBank
+
+
+def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemBank) -> AdjustedAnswers:
+    """Bring marks into `score` and `diagnose`: a task becomes an item for each set of experts, as hard as they are severe.
+
+    An answer counts once, however many experts marked it: its points are the sum over criteria of the mean of their marks, rounded,
+    a half upwards. Difficulties of ``task@experts`` are those of the task in the bank plus the mean severity over the slope; their
+    errors contain that of the severity, times the root of the number of tasks these experts marked of a work, for it is the same in
+    all of them and the parameters of a bank err independently. Percents stay those of the bank's reference set.
+
+    Returns
+    -------
+    AdjustedAnswers
+        ``responses`` and ``bank`` to diagnose with; `Responses.joined` adds them to answers to keyed items.
+
+    Raises
+    ------
+    RatersError
+        When the protocol is not that of the calibration, or no task is an item of the bank with parameters and as many points.
+    """
+    asked = {"ratings": (ratings, Ratings), "calibration": (calibration, RaterCalibration), "bank": (bank, ItemBank)}
+    for name, (given, kind) in asked.items():
+        if not isinstance(given, kind):
+            raise wrong_type(RatersError, name, given, kind)
+    if strange := [x for x in (*ratings.experts, *ratings.items) if x not in {*calibration.experts, *calibration.items}]:
+        raise RatersError("raters.other_ratings", strange=strange)
+    records, top = {r.item: r for r in bank.parameters}, {i.id: i.max_score for i in bank.items}
+    tasks = {task: [i for i, t in enumerate(ratings.tasks) if t == task] for task in dict.fromkeys(ratings.tasks)}
+    parts = {task: of for task, of in tasks.items() if task in records and top[task] == ratings.max_marks[of].sum()}
+    if not parts:
+        raise RatersError("raters.not_in_bank", tasks=list(tasks), bank=bank.id)
+    cells, incomplete = _answers(ratings, parts)
+    items, parameters = [], []
+    order, column = ({name: k for k, name in enumerate(of)} for of in (calibration.experts, calibration.items))
+    for (task, team), answers in cells.items():
+        at = np.ix_([order[ratings.experts[r]] for r in team], [column[ratings.items[i]] for i in parts[task]])
+        weighted = np.einsum("rij,i->rj", calibration.by_item[at], ratings.max_marks[parts[task]] / top[task])
+        together = np.mean([sum(p in others for (_, same), others in cells.items() if same == team) for p in answers])
+        shift, error = float(weighted[:, 0].mean()), float(np.sqrt((weighted[:, 1] ** 2).sum() * together) / len(team))
+        record, name = records[task], "_".join(f"{task}@{'+'.join(ratings.experts[r] for r in team)}".split())
+        b, se = np.array(record.b) + shift / record.a, np.hypot([x or 0.0 for x in record.se_b or record.b], error / record.a)
+        items.append(bank.item(task).model_copy(update={"id": name, "enemies": (), "family": None}))
+        new = {"item": name, "b": tuple(b.tolist()), "se_b": tuple(se.tolist()), "status": "provisional"}
+        parameters.append(record.model_copy(update=new))
+    ids = tuple(i.id for i in items)
+    scores = np.zeros((len(ratings.persons), len(ids)), dtype=np.int8)
+    reasons = np.full(scores.shape, Reason.NOT_ADMINISTERED, dtype=np.uint8)
+    for j, answers in enumerate(cells.values()):
+        scores[list(answers), j], reasons[list(answers), j] = list(answers.values()), Reason.ANSWERED
+    findings = Template("raters.incomplete").about(f"{ratings.persons[p]}, {task}" for p, task in incomplete)
+    announce(findings)
+    inputs = {
+        "calibration": digest_arrays(calibration.by_item),
+        "bank": f"{bank.id} {bank.version} {bank.digest}",
+        "data": digest_arrays(scores, reasons),
+    }
+    responses = Responses(
+        persons=names(ratings.persons),
+        items=ids,
+        scores=scores,
+        reasons=reasons,
+        max_scores=np.array([i.max_score for i in items]),
+        findings=findings,
+        provenance=provenance("adjust_marks", inputs, {}),
+    )
+    header = bank.header.model_copy(update={"reference_set": bank.reference_set})
+    whole = replace(bank, header=header, items=(*bank.items, *items), parameters=(*bank.parameters, *parameters))
+    return AdjustedAnswers(responses, whole)
+
+
+def _answers(ratings: Ratings, parts: dict[str, list[int]]) -> tuple[dict[Cell, dict[int, int]], list[tuple[int, str]]]:
+    """Return the points of each person under each task and set of experts, and the answers with a criterion that nobody marked.
+
+    The last mark of an expert counts; experts who did not mark all criteria of the task are left out of the answer.
+    """
+    marks, cells, incomplete = ratings.answers(), defaultdict[Cell, dict[int, int]](dict), []
+    for p in range(len(ratings.persons)):
+        for task, of in parts.items():
+            mine = [marks.get((p, i), {}) for i in of]
+            team = tuple(sorted(set(mine[0]).intersection(*mine[1:])))
+            if team:
+                cells[task, team][p] = int(sum(sum(m[r] for r in team) for m in mine) / len(team) + 0.5)
+            elif any(mine):
+                incomplete.append((p, task))
+    return dict(sorted(cells.items())), incomplete
