@@ -23,7 +23,7 @@ _MOVED = {  # once at the root: the error says where they are
     "classification": "AttributePosteriors ClassificationAccuracy ClassificationML QValidation attribute_posteriors "
     "classification_accuracy validate_q_matrix",
     "competencies": "Level",
-    "bank": "Item",
+    "bank": "Item shipped_banks",
     "errors": "ConvergenceError",
     "groups": "GroupReport",
     "misconceptions": "MisconceptionEvidence MisconceptionRule",

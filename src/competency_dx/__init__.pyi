@@ -5,6 +5,7 @@ from competency_dx import bank as bank
 from competency_dx import calibration as calibration
 from competency_dx import classification as classification
 from competency_dx import competencies as competencies
+from competency_dx import dif as dif
 from competency_dx import errors as errors
 from competency_dx import groups as groups
 from competency_dx import growth as growth
@@ -23,7 +24,6 @@ from competency_dx.bank import ItemBank as ItemBank
 from competency_dx.bank import load_bank as load_bank
 from competency_dx.bank import load_framework as load_framework
 from competency_dx.bank import save_bank as save_bank
-from competency_dx.bank import shipped_banks as shipped_banks
 from competency_dx.calibration import Calibration as Calibration
 from competency_dx.calibration import MarginalML as MarginalML
 from competency_dx.calibration import calibrate as calibrate
@@ -37,6 +37,7 @@ from competency_dx.competencies import Standards as Standards
 from competency_dx.competencies import certify as certify
 from competency_dx.competencies import diagnose as diagnose
 from competency_dx.competencies import diagnose_file as diagnose_file
+from competency_dx.dif import check_dif as check_dif
 from competency_dx.errors import CompetencyDxError as CompetencyDxError
 from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
 from competency_dx.findings import Finding as Finding

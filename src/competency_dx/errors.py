@@ -91,6 +91,10 @@ class LinkingError(CompetencyDxError, ValueError):
     """Two scales cannot be linked."""
 
 
+class DIFError(CompetencyDxError, ValueError):
+    """Items cannot be compared between groups as asked."""
+
+
 class ReportError(CompetencyDxError, ValueError):
     """A report or a picture cannot be made as asked."""
 

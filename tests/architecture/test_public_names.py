@@ -18,6 +18,7 @@ MOST_PARAMETERS = 7
 VERBS = [
     "calibrate",
     "certify",
+    "check_dif",
     "check_items",
     "compare_groups",
     "diagnose",
@@ -36,7 +37,6 @@ VERBS = [
     "save_bank",
     "score",
     "score_file",
-    "shipped_banks",
     "simulate",
 ]
 TYPES = [
@@ -74,6 +74,7 @@ ROOMS = [
     "calibration",
     "classification",
     "competencies",
+    "dif",
     "errors",
     "groups",
     "growth",

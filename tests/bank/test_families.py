@@ -92,7 +92,7 @@ def test_numbers_are_printed_as_in_a_school_text(value: int | Fraction | str, te
 def test_shipped_members_are_what_their_family_writes() -> None:
     """An item with a seed has the stem, the options and the key of the draw; at most 30 % of a bank come from families."""
     known = {family.name: family for family in FAMILIES}
-    for name in cdx.shipped_banks():
+    for name in cdx.bank.shipped_banks():
         bank = cdx.load_bank(name)
         members = [item for item in bank.items if item.family is not None and item.family.seed is not None]
         assert len(members) <= 0.3 * len(bank.items)

@@ -63,7 +63,7 @@ def test_a_retired_subject_names_those_that_replaced_it() -> None:
     assert "PEO.S.03 → PHE.S.03" in told
 
 
-@pytest.mark.parametrize("name", cdx.shipped_banks())
+@pytest.mark.parametrize("name", cdx.bank.shipped_banks())
 def test_shipped_banks_use_codes_in_force(name: str) -> None:
     bank = cdx.load_bank(name)
     assert remarks(bank) == []

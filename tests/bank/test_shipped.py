@@ -39,7 +39,7 @@ def bank(request: pytest.FixtureRequest) -> cdx.ItemBank:
 
 
 def test_these_banks_are_shipped() -> None:
-    assert cdx.shipped_banks() == NAMES
+    assert cdx.bank.shipped_banks() == NAMES
 
 
 def test_the_framework_has_its_nodes_and_edges() -> None:

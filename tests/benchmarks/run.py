@@ -250,6 +250,7 @@ def main() -> None:
         engine.sizes,
         lambda: engine.profiles(in_turn, folder),
         lambda: engine.links(in_turn),
+        engine.differences,
         arrays_beside_peer,
         million_persons,
         lambda: engine.one_person_forty(in_turn),

@@ -22,7 +22,7 @@ def refusals(bank: ItemBank) -> dict[str, list[str]]:
     return {code: sorted(ids) for code, ids in sorted(out.items())}
 
 
-@pytest.mark.parametrize("name", cdx.shipped_banks())
+@pytest.mark.parametrize("name", cdx.bank.shipped_banks())
 def test_no_gate_refuses_anything_in_a_shipped_bank(name: str) -> None:
     assert refusals(cdx.load_bank(name)) == {}
 

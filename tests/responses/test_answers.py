@@ -21,7 +21,7 @@ from competency_dx.errors import CompetencyDxError, DocumentError
 from competency_dx.responses import Reason, answers_schema, parse_answers
 
 WIDE = cdx.Layout(cells="raw", kind="wide", person="person")
-BANKS = [cdx.load_bank(name) for name in cdx.shipped_banks()]
+BANKS = [cdx.load_bank(name) for name in cdx.bank.shipped_banks()]
 MATHEMATICS = cdx.load_bank("mathematics")
 FIRST = {item.type: item.id for item in reversed(MATHEMATICS.items)}
 

@@ -14,7 +14,7 @@ import competency_dx as cdx
 from competency_dx.responses.api import load_responses
 from competency_dx.responses.reading import scoring, table
 
-BANKS = [cdx.load_bank(name) for name in cdx.shipped_banks()]
+BANKS = [cdx.load_bank(name) for name in cdx.bank.shipped_banks()]
 ODD = st.one_of(
     st.none(),
     st.booleans(),

@@ -169,6 +169,7 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     ),
     "growth": lambda: cdx.measure_growth(_of_schools(), _of_schools(), by="school", draws=100),
     "routes": lambda: cdx.recommend(_needy(), load_catalogue("synthetic"), budget=9000.0, wishes={"7": ["PHY-01"]}),
+    "dif": lambda: cdx.check_dif(answers(), ["a", "b"] * (len(answers()) // 2), model="Rasch", explanations={"x1": "!"}),
     "link": lambda: cdx.link(cdx.calibrate(answers()), cdx.calibrate(answers().iloc[:40])),
     "ratings": ratings,
     "agreement": lambda: cdx.raters.check_agreement(ratings()),

@@ -182,6 +182,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "FileProfiles": _file_profiles,
     "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], headcount={"A": 400}),
     "Growth": _growth,
+    "DIF": lambda: cdx.check_dif(_answers(), ["A", "B", "C"] * 100, model="Rasch", explanations={"x1": "Q1"}),
     "Link": lambda: cdx.link(*(cdx.calibrate(_answers(), model="2PL", priors=how) for how in ("weak", None))),
     "Ratings": _ratings,
     "Agreement": lambda: cdx.raters.check_agreement(_ratings()),

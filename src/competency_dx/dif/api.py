@@ -1,0 +1,206 @@
+"""`check_dif`: which items work differently in groups of equally able persons, and what that does to the conclusions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2, false_discovery_control
+
+from competency_dx.arrays import Names
+from competency_dx.calibration import MarginalML, Population, calibrate
+from competency_dx.dif.item_differences import DIF, classes, crossing
+from competency_dx.dif.strata import Strata, association, log_odds, regressions, standardised, strata_of
+from competency_dx.dif.tied_groups import DELTA, Difference, Free, Maximum, TiedGroups, tied_groups
+from competency_dx.errors import DIFError, wrong_type
+from competency_dx.findings import Finding, Template, announce
+from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.responses import Responses, load_responses
+
+MODELS = ("Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM")
+SMALLEST, SMALL = 10, 100
+LEAST_ANCHORS = 0.25
+MOST_VALUES = 10
+WORTH = 2.0  # percentage points
+
+
+def check_dif(
+    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    by: str | Mapping[str, object] | Sequence[object],
+    *,
+    reference: str | None = None,
+    model: str = "GPCM",
+    dimensions: Mapping[str, str] | None = None,
+    cut: float = 60.0,
+    explanations: Mapping[str, str] | None = None,
+) -> DIF:
+    """Test each item for differential functioning: equally able persons of different groups should do equally well on it.
+
+    One calibration of all groups holds items the same. Items that differ, by score tests in this calibration and by size, stop
+    being anchors until no more do; each item is then freed beside the others that differ (likelihood ratio, Wald). Persons with
+    as many points on the anchors are compared without any model of ability (Mantel and Haenszel, standardisation, logistic
+    regression). What an item does to the conclusions is by how much the deficit rate of a group changes when it is freed.
+
+    Parameters
+    ----------
+    responses : Responses, data frame, array or path
+        Booklets are fine.
+    by : str, mapping or sequence
+        Groups: a background column, the group of each person by id, or one label for each person. A column of many numbers, such
+        as years of experience, is cut into thirds. Groups under ten persons are left out.
+    reference : str, optional
+        The group that others are compared with; the largest without it.
+    model : {"Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM"}
+        By maximum likelihood. Small groups bear Rasch and PCM.
+    dimensions : mapping of str to str, optional
+        The competency of each item, one for all without it: persons are then as able in the item's own.
+    cut : float
+        A deficit is less than this percent of the points.
+    explanations : mapping of str to str, optional
+        A reviewer's words on items.
+
+    Raises
+    ------
+    DIFError
+        When groups cannot be told or compared; `CalibrationError` when the model cannot be fitted.
+    """
+    data = responses if isinstance(responses, Responses) else load_responses(responses)
+    if model not in MODELS or not 0 < cut < 100:
+        raise DIFError("dif.settings", model=model, models=MODELS, cut=cut)
+    if not isinstance(dimensions, Mapping | None):
+        raise wrong_type(DIFError, "dimensions", dimensions, dict)
+    data, labels, notes = _grouped(data, by)
+    names, sizes = np.unique(labels, return_counts=True)
+    reference = str(names[np.argmax(sizes)]) if reference is None and len(names) else reference
+    if reference not in names or len(names) < 2:
+        raise DIFError("dif.groups", reference=reference, groups=names.tolist(), least=SMALLEST)
+    groups = (str(reference), *(g for g in names.tolist() if g != reference))
+    flat = [item for item, x, at in zip(data.items, *(part.T for part in data.effective()), strict=True) if len(np.unique(x[at])) < 2]
+    data, said = data.select(items=[item for item in data.items if item not in flat]), explanations or {}
+    if absent := [item for item in said if item not in data.items]:
+        raise DIFError("dif.explained", absent=absent, items=data.items)
+    population = Population(by=labels.tolist(), reference=reference)
+    common = calibrate(data, model=model, dimensions=dimensions, priors=None, method=MarginalML(population=population))
+    (codes, observed), group = data.effective(), np.array([groups.index(g) for g in labels])
+    with one_blas_thread():
+        of = tied_groups(common, codes, observed, group)
+        base = of.maximum((), of.start, of.information(of.start))
+        if base is None:
+            raise DIFError("dif.no_maximum")
+        free, now = _purified(of, base)
+        found = [of.freed(i, now, free, cut) for i in range(len(data.items))]
+        rate, rate_freed = of.rates(base.phi, cut), of.rates(now.phi, cut)
+    anchor, alike = ~np.isin(np.arange(len(found)), free), of.known.dimension[:, None] == of.known.dimension
+    strata = [strata_of(codes, observed, group, i, anchor & alike[i]) for i in range(len(found))]
+    numbers = _by_model(found) | _matched(strata)
+    judged = numbers["delta"], numbers["se"], numbers["q"]
+    worst, crosses = classes(*judged).max(axis=1), crossing(*judged, numbers["gap"])
+    scopes = {
+        "dif.large": compress(data.items, worst == "C"),
+        "dif.crossing": compress(data.items, crosses),
+        "dif.few_anchors": compress(data.items, anchor & (crosses | (worst > "A"))),
+        "dif.untested": [*flat, *compress(data.items, worst == "")],
+        "dif.small_groups": compress(groups, np.bincount(group) < SMALL),
+        "dif.rates": compress(groups, np.abs(rate_freed - rate).max(axis=1) > WORTH),
+        "dif.rare_forms": compress(data.items, [s.left_out > 0 for s in strata]),
+    }
+    notes += tuple(one for code, scope in scopes.items() for one in Template(code).about(scope))
+    announce(notes)
+    settings = {
+        "model": model,
+        "by": by if isinstance(by, str) else "given for each person",
+        "reference": groups[0],
+        "cut": f"{cut:g} %",
+    }
+    return DIF(
+        groups=groups,
+        n=np.bincount(group),
+        items=data.items,
+        anchor=anchor,
+        explanation=tuple(said.get(item, "") for item in data.items),
+        competencies=common.population.dimensions,
+        cut=cut,
+        rate=rate,
+        rate_freed=rate_freed,
+        findings=notes,
+        provenance=provenance("check_dif", {"responses": digest_arrays(codes, np.packbits(observed), group)}, settings),
+        **numbers,
+    )
+
+
+def _grouped(data: Responses, by: str | Mapping[str, object] | Sequence[object]) -> tuple[Responses, Names, tuple[Finding, ...]]:
+    """Return the persons of groups that are large enough, the label of each, and what is to be said of the others."""
+    if isinstance(by, str) and by not in data.background:
+        raise DIFError("dif.no_column", by=by, columns=list(data.background))
+    given = data.background[by] if isinstance(by, str) else [by.get(p) for p in data.persons] if isinstance(by, Mapping) else list(by)
+    if len(given) != len(data.persons):
+        raise DIFError("dif.labels", labels=len(given), persons=len(data.persons))
+    labels = np.array(["" if x is None or x != x else str(x).strip() for x in given], dtype=object)  # noqa: PLR0124 - NaN
+    notes: list[Finding] = []
+    try:
+        numbers = np.array([float(x.replace(",", ".")) if x else np.nan for x in labels])
+    except ValueError:
+        numbers = np.zeros(0)
+    if len(np.unique(numbers[np.isfinite(numbers)])) > MOST_VALUES:
+        low, high = np.nanquantile(numbers, [1 / 3, 2 / 3]).tolist()
+        bands = np.array([f"< {low:g}", f"{low:g}–{high:g}", f"> {high:g}", ""], dtype=object)
+        labels = bands[np.where(np.isnan(numbers), 3, (numbers >= low).astype(int) + (numbers > high))]
+        notes.append(Template("dif.thirds").of(low=low, high=high))
+    names, n = np.unique(labels[labels != ""], return_counts=True)
+    kept = np.isin(labels, names[n >= SMALLEST])
+    notes += [Template("dif.suppressed").of(groups=int((n < SMALLEST).sum()), least=SMALLEST)] if (n < SMALLEST).any() else []
+    notes += [Template("dif.blanks").of(persons=int((labels == "").sum()))] if (labels == "").any() else []
+    return data.select(persons=data.persons[kept]), labels[kept], tuple(notes)
+
+
+def _purified(of: TiedGroups, now: Maximum) -> tuple[Free, Maximum]:
+    """Return the items that differ, and the maximum with these freed, from the one with all items the same.
+
+    Round by round those are freed whose statistic is at least half of the largest, until none differs of the rest: what others do
+    to an item's statistic goes first. A quarter of the items of each competency stay anchors.
+    """
+    free, dimension, left = Free(), of.known.dimension, ((1 - LEAST_ANCHORS) * of.known.loads.sum(axis=0)).astype(int)
+    while tested := [i for i, one in enumerate(of.apart) if one.columns.size and i not in free and left[dimension[i]] > 0]:
+        found = _by_model([of.difference(i, now, free) for i in tested])
+        p = np.concatenate([chi2.sf(found["wald"], found["df"]), np.zeros(len(free))])
+        found["q"] = false_discovery_control(p)[: len(tested)]
+        judged = found["delta"], found["se"], found["q"]
+        differs = (classes(*judged) > "A").any(axis=1) | crossing(*judged, found["gap"])
+        size = found["wald"] * differs
+        more = [i for i, large in zip(tested, (size > 0) & (size >= size.max() / 2), strict=True) if large]
+        more = [i for k, i in enumerate(more) if sum(dimension[j] == dimension[i] for j in more[:k]) < left[dimension[i]]]
+        further = of.maximum((*free, *more), now.phi, now.information) if more else None
+        if further is None:
+            break
+        free, now = (*free, *more), further
+        np.subtract.at(left, dimension[more], 1)
+    return free, now
+
+
+def _by_model(found: Sequence[Difference]) -> dict[str, Any]:
+    """Return tests and sizes by the model, of all items together."""
+    out = {name: np.array([getattr(d, name) for d in found]) for name in Difference._fields}
+    p, tested = chi2.sf(out["lr"], np.maximum(out["df"], 1)), np.isfinite(out["lr"])
+    q = np.full(len(p), np.nan)
+    q[tested] = false_discovery_control(p[tested]) if tested.any() else np.nan
+    return out | {"p": p, "q": q}
+
+
+def _matched(strata: Sequence[Strata]) -> dict[str, Any]:
+    """Return tests and sizes without the model."""
+    mh, df = (np.array(x) for x in zip(*(association(s.n) for s in strata), strict=True))
+    fits = np.array([regressions(s) if one else np.full(4, np.nan) for s, one in zip(strata, df, strict=True)])
+    chance = chi2.sf(2 * np.diff(fits), strata[0].n.shape[1] - 1)
+    unexplained = np.exp(2 * (fits[:, :1] - fits * (np.arange(4) > 0)) / np.maximum([s.n.sum() for s in strata], 1.0)[:, None])
+    return {
+        "mh": mh,
+        "mh_p": chi2.sf(mh, np.maximum(df, 1)),
+        "mh_delta": np.stack([DELTA * log_odds(s.n) for s in strata]),
+        "standardised": np.stack([standardised(s.n) for s in strata]),
+        "p_uniform": chance[:, 1],
+        "p_crossing": chance[:, 2],
+        "r2": (unexplained[:, 1] - unexplained[:, 3]) / (1 - unexplained[:, 0]),  # of Nagelkerke (1991, doi:10.1093/biomet/78.3.691)
+    }

@@ -1,0 +1,148 @@
+"""What is known of items in several groups: tests, sizes, classes, and what the differences do to the conclusions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+import numpy as np
+
+from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
+from competency_dx.display import Chart, Series, interval_chart, result_words
+from competency_dx.findings import Finding, worth_a_line
+from competency_dx.provenance import Provenance
+from competency_dx.result import MAX_LINES, DataFrame, Result, frame
+from competency_dx.schemas import Ids, Percent, held_to
+
+OfItems = Annotated[Floats, held_to("items")]
+OfGroups = Annotated[Floats, held_to("items", "groups")]
+Chances = Annotated[Floats, held_to("items", minimum=0, maximum=1)]
+Rates = Annotated[Floats, held_to("groups", "competencies", minimum=0, maximum=100)]
+LEVEL = 0.05
+MODERATE, LARGE, ONE_SIDED = 1.0, 1.5, 1.645
+CROSSING = 0.05
+LINES = (-LARGE, -MODERATE, 0.0, MODERATE, LARGE)
+SHOWN = 4
+SIZES = ("delta", "se", "gap", "mh_delta", "standardised", "rate_change")
+TESTS = ("lr", "df", "p", "q", "wald", "mh", "mh_p", "p_uniform", "p_crossing", "r2", "anchor", "explanation")
+
+
+def classes(delta: Floats, se: Floats, q: Floats) -> Names:
+    """Return the class of each item in each group (I, G) by the rule of ETS (Zieky 1993): A negligible, B moderate, C large.
+
+    "" where there is no delta. What chance may explain is A; C is a delta from 1.5, above 1 beyond chance.
+    """
+    size = np.abs(delta)
+    with np.errstate(invalid="ignore"):
+        small, large = (q[:, None] >= LEVEL) | (size < MODERATE), (size >= LARGE) & (size - MODERATE > ONE_SIDED * se)
+    return np.select([np.isnan(delta + q[:, None]), small, large], ["", "A", "C"], "B").astype(object)
+
+
+def crossing(delta: Floats, se: Floats, q: Floats, gap: Floats) -> Bools:
+    """Return which items (I,) differ though their mean difference is negligible: one way for the weak, the other for the strong."""
+    with np.errstate(invalid="ignore"):
+        return (classes(delta, se, q) <= "A").all(axis=1) & (q < LEVEL) & (gap >= CROSSING).any(axis=1)
+
+
+@value
+class DIF(Result):
+    """Differential item functioning of I items in G groups, the reference first, in which n (G,) persons are.
+
+    Attributes
+    ----------
+    delta, se, gap : ndarray, shape (I, G)
+        By the model: 2.35 times the mean logit of the item's steps less that in the reference, at the middle of the group, above 0
+        where the item is easier for the group than for others as able; its standard error; root mean square difference of the
+        expected shares of points, over the group.
+    lr, wald, df, p, q : ndarray, shape (I,)
+        Likelihood ratio and Wald's statistic of parameters of the item's own in each group, degrees of freedom, probability of a
+        larger ratio by chance, and the same adjusted for the share of false alarms (Benjamini & Hochberg 1995).
+    mh, mh_p, mh_delta, standardised : ndarray, shape (I,), (I,), (I, G), (I, G)
+        Of persons with as many points on the anchors: the statistic of Mantel and Haenszel, generalised, and its probability;
+        delta from common odds; mean difference of points.
+    p_uniform, p_crossing, r2 : ndarray, shape (I,)
+        Logistic regression: probabilities of a difference, of one that changes with ability, and what both add to R².
+    rate, rate_freed, rate_change : ndarray, shape (G, D), (G, D), (I, G)
+        Percent of a group below `cut` percent of the points, with all items the same, and with all freed but the anchors; by how
+        many percentage points it changes when the item is freed.
+    anchor, explanation : ndarray of bool, tuple of str (I,)
+        Whether an item is held the same in all groups while others are tested; what a reviewer says of it.
+    """
+
+    kind: ClassVar[str] = "dif"
+    pictures: ClassVar[tuple[str, ...]] = ("delta", "rates")
+
+    groups: Ids
+    n: Annotated[Ints, held_to("groups", minimum=1)]
+    items: Ids
+    delta: OfGroups
+    se: OfGroups
+    gap: OfGroups
+    lr: OfItems
+    df: Annotated[Ints, held_to("items", minimum=0)]
+    p: Chances
+    q: Chances
+    wald: OfItems
+    mh: OfItems
+    mh_p: Chances
+    mh_delta: OfGroups
+    standardised: OfGroups
+    p_uniform: Chances
+    p_crossing: Chances
+    r2: OfItems
+    rate_change: OfGroups
+    anchor: Annotated[Bools, held_to("items")]
+    explanation: Annotated[tuple[str, ...], held_to("items")]
+    competencies: Ids
+    cut: Percent
+    rate: Rates
+    rate_freed: Rates
+    findings: tuple[Finding, ...]
+    provenance: Provenance
+
+    @property
+    def ets(self) -> Names:
+        """Return the class of each item in each group, "A", "B", "C" or "" (I, G)."""
+        return classes(self.delta, self.se, self.q)
+
+    def to_frame(self) -> DataFrame:
+        """Return one row per item and group other than the reference; tests are of all groups together."""
+        n = len(self.groups) - 1
+        rows = {"item": np.repeat(self.items, n), "group": self.groups[1:] * len(self.items), "ets": self.ets[:, 1:].ravel()}
+        sizes = {name: getattr(self, name)[:, 1:].ravel() for name in SIZES}
+        return frame(**rows, **sizes, **{name: np.repeat(getattr(self, name), n) for name in TESTS})
+
+    def summary(self, language: str = "en") -> Sequence[str]:
+        """Return groups, classes, the items that differ most, and what they do to the deficit rates."""
+        say, worst = result_words("dif", language), self.ets.max(axis=1).tolist()
+        out = [
+            say("head", items=len(worst), groups=tuple(zip(self.groups, self.n.tolist(), strict=True))),
+            say("classes", **{x or "none": worst.count(x) for x in ("A", "B", "C", "")}, anchors=int(self.anchor.sum())),
+        ]
+        size = np.where(self.ets > "A", np.abs(self.delta), 0.0)
+        for i, g in zip(*np.unravel_index(np.argsort(-size, axis=None, kind="stable")[:SHOWN], size.shape), strict=True):
+            facts = {name: float(getattr(self, name)[i, g]) for name in ("delta", "se")} | {
+                "q": float(self.q[i]),
+                "ets": self.ets[i, g],
+            }
+            of = {"item": self.items[i], "group": self.groups[g]}
+            out += [say("easier" if facts["delta"] > 0 else "harder", **of, **facts)] if size[i, g] else []
+        change = np.abs(self.rate_freed - self.rate)
+        for g, d in zip(range(min(len(change), 3)), change.argmax(axis=1).tolist(), strict=False):
+            before, after = float(self.rate[g, d]), float(self.rate_freed[g, d])
+            out.append(say("rates", cut=self.cut, group=self.groups[g], before=before, after=after, change=after - before))
+        return [*out, *worth_a_line(self.findings, MAX_LINES - len(out) - 1, language=language)]
+
+    def chart(self, kind: str, language: str = "en") -> Chart:
+        """Return the deltas with 95 % intervals, or the changes of deficit rates, of every item, the first on top."""
+        say, names = result_words("dif", language), self.items[::-1]
+        if kind == "rates":
+            rows, columns = np.arange(float(len(names))), self.rate_change[::-1].T
+            series = tuple(Series(name=g, mark="point", x=x, y=rows) for g, x in zip(self.groups, columns, strict=True))
+            return Chart(title=say("rate_title", cut=self.cut), x_label=say("rate_axis"), series=series, y_names=names, x_lines=(0.0,))
+        several, (reference, *others) = len(self.groups) > 2, self.groups
+        x, half = self.delta[::-1, 1:].ravel(), Z95 * self.se[::-1, 1:].ravel()
+        labels = [f"{item}, {g}" if several else item for item in names for g in others]
+        title, axis = say("title", groups=tuple(others), reference=reference), say("axis")
+        low, high = (x - half).tolist(), (x + half).tolist()
+        return interval_chart(labels=labels, values=x.tolist(), low=low, high=high, title=title, x_label=axis, x_lines=LINES)
