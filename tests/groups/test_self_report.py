@@ -53,7 +53,7 @@ def test_twelve_statements_pass_the_gates_and_half_of_each_scale_is_reversed_or_
     assert not check_content(bank)
     assert {i.part for i in bank.items} == {"self_report"}
     assert {len(i.options) for i in bank.items} == {4}
-    assert bank.id not in cdx.shipped_banks()
+    assert bank.id not in cdx.bank.shipped_banks()
     for scale in ("W.M", "W.L"):
         statements = [i for i in bank.items if scale in i.competencies]
         assert len(statements) == 6

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2, false_discovery_control
 
-from competency_dx.arrays import Names
+from competency_dx.arrays import Ints
 from competency_dx.calibration import MarginalML, Population, calibrate
 from competency_dx.dif.item_differences import DIF, classes, crossing
 from competency_dx.dif.strata import Strata, association, log_odds, regressions, standardised, strata_of
@@ -72,19 +72,14 @@ def check_dif(
         raise DIFError("dif.settings", model=model, models=MODELS, cut=cut)
     if not isinstance(dimensions, Mapping | None):
         raise wrong_type(DIFError, "dimensions", dimensions, dict)
-    data, labels, notes = _grouped(data, by)
-    names, sizes = np.unique(labels, return_counts=True)
-    reference = str(names[np.argmax(sizes)]) if reference is None and len(names) else reference
-    if reference not in names or len(names) < 2:
-        raise DIFError("dif.groups", reference=reference, groups=names.tolist(), least=SMALLEST)
-    groups = (str(reference), *(g for g in names.tolist() if g != reference))
+    (data, groups, group), notes = _grouped(data, by, reference)
     flat = [item for item, x, at in zip(data.items, *(part.T for part in data.effective()), strict=True) if len(np.unique(x[at])) < 2]
     data, said = data.select(items=[item for item in data.items if item not in flat]), explanations or {}
     if absent := [item for item in said if item not in data.items]:
         raise DIFError("dif.explained", absent=absent, items=data.items)
-    population = Population(by=labels.tolist(), reference=reference)
+    population = Population(by=np.array(groups)[group].tolist(), reference=groups[0])
     common = calibrate(data, model=model, dimensions=dimensions, priors=None, method=MarginalML(population=population))
-    (codes, observed), group = data.effective(), np.array([groups.index(g) for g in labels])
+    codes, observed = data.effective()
     with one_blas_thread():
         of = tied_groups(common, codes, observed, group)
         base = of.maximum((), of.start, of.information(of.start))
@@ -109,12 +104,8 @@ def check_dif(
     }
     notes += tuple(one for code, scope in scopes.items() for one in Template(code).about(scope))
     announce(notes)
-    settings = {
-        "model": model,
-        "by": by if isinstance(by, str) else "given for each person",
-        "reference": groups[0],
-        "cut": f"{cut:g} %",
-    }
+    how = by if isinstance(by, str) else "given for each person"
+    settings = {"model": model, "by": how, "reference": groups[0], "cut": f"{cut:g} %"}
     return DIF(
         groups=groups,
         n=np.bincount(group),
@@ -131,8 +122,10 @@ def check_dif(
     )
 
 
-def _grouped(data: Responses, by: str | Mapping[str, object] | Sequence[object]) -> tuple[Responses, Names, tuple[Finding, ...]]:
-    """Return the persons of groups that are large enough, the label of each, and what is to be said of the others."""
+def _grouped(
+    data: Responses, by: str | Mapping[str, object] | Sequence[object], reference: str | None
+) -> tuple[tuple[Responses, tuple[str, ...], Ints], tuple[Finding, ...]]:
+    """Return the persons of groups that are large enough, the groups, the place of each, and what is to be said of the others."""
     if isinstance(by, str) and by not in data.background:
         raise DIFError("dif.no_column", by=by, columns=list(data.background))
     given = data.background[by] if isinstance(by, str) else [by.get(p) for p in data.persons] if isinstance(by, Mapping) else list(by)
@@ -150,10 +143,15 @@ def _grouped(data: Responses, by: str | Mapping[str, object] | Sequence[object])
         labels = bands[np.where(np.isnan(numbers), 3, (numbers >= low).astype(int) + (numbers > high))]
         notes.append(Template("dif.thirds").of(low=low, high=high))
     names, n = np.unique(labels[labels != ""], return_counts=True)
-    kept = np.isin(labels, names[n >= SMALLEST])
-    notes += [Template("dif.suppressed").of(groups=int((n < SMALLEST).sum()), least=SMALLEST)] if (n < SMALLEST).any() else []
+    large = names[n >= SMALLEST].tolist()
+    notes += [Template("dif.suppressed").of(groups=len(n) - len(large), least=SMALLEST)] if len(large) < len(n) else []
     notes += [Template("dif.blanks").of(persons=int((labels == "").sum()))] if (labels == "").any() else []
-    return data.select(persons=data.persons[kept]), labels[kept], tuple(notes)
+    reference = str(names[n.argmax()]) if reference is None and len(n) else reference
+    if reference not in large or len(large) < 2:
+        raise DIFError("dif.groups", reference=reference, groups=large, least=SMALLEST)
+    groups = (str(reference), *(g for g in large if g != reference))
+    kept = np.isin(labels, large)
+    return (data.select(persons=data.persons[kept]), groups, np.array([groups.index(x) for x in labels[kept]])), tuple(notes)
 
 
 def _purified(of: TiedGroups, now: Maximum) -> tuple[Free, Maximum]:

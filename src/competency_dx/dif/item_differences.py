@@ -52,21 +52,16 @@ class DIF(Result):
     ----------
     delta, se, gap : ndarray, shape (I, G)
         By the model: 2.35 times the mean logit of the item's steps less that in the reference, at the middle of the group, above 0
-        where the item is easier for the group than for others as able; its standard error; root mean square difference of the
-        expected shares of points, over the group.
+        where the item is easier for the group than for others as able; its standard error; root mean square gap of the curves.
     lr, wald, df, p, q : ndarray, shape (I,)
-        Likelihood ratio and Wald's statistic of parameters of the item's own in each group, degrees of freedom, probability of a
-        larger ratio by chance, and the same adjusted for the share of false alarms (Benjamini & Hochberg 1995).
+        Tests of parameters of the item's own in each group; p of the likelihood ratio, and adjusted (Benjamini & Hochberg 1995).
     mh, mh_p, mh_delta, standardised : ndarray, shape (I,), (I,), (I, G), (I, G)
-        Of persons with as many points on the anchors: the statistic of Mantel and Haenszel, generalised, and its probability;
-        delta from common odds; mean difference of points.
+        Among persons with as many points on the anchors: Mantel and Haenszel's test, generalised, delta from odds, points apart.
     p_uniform, p_crossing, r2 : ndarray, shape (I,)
-        Logistic regression: probabilities of a difference, of one that changes with ability, and what both add to R².
+        Logistic regression: of a difference, of one that changes with ability, and what both add to R².
     rate, rate_freed, rate_change : ndarray, shape (G, D), (G, D), (I, G)
-        Percent of a group below `cut` percent of the points, with all items the same, and with all freed but the anchors; by how
-        many percentage points it changes when the item is freed.
-    anchor, explanation : ndarray of bool, tuple of str (I,)
-        Whether an item is held the same in all groups while others are tested; what a reviewer says of it.
+        Percent of a group below `cut` percent of the points, with all items the same and with the `anchor` ones alone; change
+        in percentage points when the item is freed.
     """
 
     kind: ClassVar[str] = "dif"
