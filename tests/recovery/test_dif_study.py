@@ -1,4 +1,4 @@
-"""False alarms keep their rate, items that differ are found and deficit rates come nearer the truth; docs/dif.md has the whole study."""
+"""False alarms keep their rate, items that differ are found, deficit rates come nearer the truth; docs/dif.md has the study."""
 
 from __future__ import annotations
 

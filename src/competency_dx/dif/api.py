@@ -90,7 +90,7 @@ def check_dif(
         rate, rate_freed = of.rates(base.phi, cut), of.rates(now.phi, cut)
     anchor, alike = ~np.isin(np.arange(len(found)), free), of.known.dimension[:, None] == of.known.dimension
     strata = [strata_of(codes, observed, group, i, anchor & alike[i]) for i in range(len(found))]
-    numbers = _by_model(found) | _matched(strata)
+    numbers = _numbers(found, strata)
     judged = numbers["delta"], numbers["se"], numbers["q"]
     worst, crosses = classes(*judged).max(axis=1), crossing(*judged, numbers["gap"])
     scopes = {
@@ -162,12 +162,9 @@ def _purified(of: TiedGroups, now: Maximum) -> tuple[Free, Maximum]:
     """
     free, dimension, left = Free(), of.known.dimension, ((1 - LEAST_ANCHORS) * of.known.loads.sum(axis=0)).astype(int)
     while tested := [i for i, one in enumerate(of.apart) if one.columns.size and i not in free and left[dimension[i]] > 0]:
-        found = _by_model([of.difference(i, now, free) for i in tested])
-        p = np.concatenate([chi2.sf(found["wald"], found["df"]), np.zeros(len(free))])
-        found["q"] = false_discovery_control(p)[: len(tested)]
-        judged = found["delta"], found["se"], found["q"]
-        differs = (classes(*judged) > "A").any(axis=1) | crossing(*judged, found["gap"])
-        size = found["wald"] * differs
+        wald, delta, se, gap, _, df, _ = map(np.array, zip(*(of.difference(i, now, free) for i in tested), strict=True))
+        q = false_discovery_control(np.append(chi2.sf(wald, df), np.zeros(len(free))))[: len(tested)]
+        size = wald * ((classes(delta, se, q) > "A").any(axis=1) | crossing(delta, se, q, gap))
         more = [i for i, large in zip(tested, (size > 0) & (size >= size.max() / 2), strict=True) if large]
         more = [i for k, i in enumerate(more) if sum(dimension[j] == dimension[i] for j in more[:k]) < left[dimension[i]]]
         further = of.maximum((*free, *more), now.phi, now.information) if more else None
@@ -178,22 +175,18 @@ def _purified(of: TiedGroups, now: Maximum) -> tuple[Free, Maximum]:
     return free, now
 
 
-def _by_model(found: Sequence[Difference]) -> dict[str, Any]:
-    """Return tests and sizes by the model, of all items together."""
+def _numbers(found: Sequence[Difference], strata: Sequence[Strata]) -> dict[str, Any]:
+    """Return tests and sizes of all items, by the model and without it."""
     out = {name: np.array([getattr(d, name) for d in found]) for name in Difference._fields}
-    p, tested = chi2.sf(out["lr"], np.maximum(out["df"], 1)), np.isfinite(out["lr"])
-    q = np.full(len(p), np.nan)
+    p, tested, q = chi2.sf(out["lr"], np.maximum(out["df"], 1)), np.isfinite(out["lr"]), np.full(len(found), np.nan)
     q[tested] = false_discovery_control(p[tested]) if tested.any() else np.nan
-    return out | {"p": p, "q": q}
-
-
-def _matched(strata: Sequence[Strata]) -> dict[str, Any]:
-    """Return tests and sizes without the model."""
     mh, df = (np.array(x) for x in zip(*(association(s.n) for s in strata), strict=True))
     fits = np.array([regressions(s) if one else np.full(4, np.nan) for s, one in zip(strata, df, strict=True)])
     chance = chi2.sf(2 * np.diff(fits), strata[0].n.shape[1] - 1)
     unexplained = np.exp(2 * (fits[:, :1] - fits * (np.arange(4) > 0)) / np.maximum([s.n.sum() for s in strata], 1.0)[:, None])
-    return {
+    return out | {
+        "p": p,
+        "q": q,
         "mh": mh,
         "mh_p": chi2.sf(mh, np.maximum(df, 1)),
         "mh_delta": np.stack([DELTA * log_odds(s.n) for s in strata]),

@@ -62,14 +62,13 @@ class Difference(NamedTuple):
 
 
 class Apart(NamedTuple):
-    """How an item differs from the `first` group: it moves along `columns` (N, m), by `contrast` (m, N) times φ.
+    """How an item differs from the `first` group: it moves along `columns` (N, m).
 
     `steps` and `slopes` (G, m) are what a column adds to the mean logit of the item's steps in each group, and to the slope.
     """
 
     first: int
     columns: Floats
-    contrast: Floats
     steps: Floats
     slopes: Floats
 
@@ -95,9 +94,9 @@ class TiedGroups(NamedTuple):
 
         `guide` (N, N) is the information nearby; a new one is taken where steps with it do not get there.
         """
-        for i in set(range(len(self.apart))) - set(free):
-            phi = phi - self.apart[i].columns @ (self.apart[i].contrast @ phi)
-        T, (total, slope) = self.columns(free), self.evaluated(phi)
+        T = self.columns(free)
+        phi = self.start + T @ self.coefficients(T, phi)
+        total, slope = self.evaluated(phi)
         for _ in range(ROUNDS):
             bend = T.T @ guide @ T
             short = max(DEFINITE - float(np.linalg.eigvalsh(bend)[0]), 0.0)
@@ -123,6 +122,10 @@ class TiedGroups(NamedTuple):
     def columns(self, free: Free) -> Floats:
         """Return the columns (N, M) of the model in which these items differ, theirs after the others in this order."""
         return np.concatenate([self.common, *(self.apart[i].columns for i in free)], axis=1)
+
+    def coefficients(self, T: Floats, phi: Floats) -> Floats:
+        """Return how far φ is along the columns of a model, by least squares where it is not in the model."""
+        return np.asarray(np.linalg.solve(T.T @ T, T.T @ (phi - self.start)))
 
     def parts(self, phi: Floats) -> list[tuple[Marginal, Floats]]:
         """Return the likelihood and the part of φ of each group."""
@@ -153,11 +156,11 @@ class TiedGroups(NamedTuple):
         """
         of, T = self.apart[item], self.columns((*others, item))
         inverse, m, d = np.linalg.inv(T.T @ at.information @ T), of.columns.shape[1], self.known.dimension[item]
-        phi = at.phi + T @ (inverse @ (T.T @ at.slope))
-        mean, sd, theta, share = self.curves(phi, at.phi)
+        along = self.coefficients(T, at.phi) + inverse @ (T.T @ at.slope)
+        mean, sd, theta, share = self.curves(self.start + T @ along, at.phi)
         density = np.exp(-0.5 * ((theta - mean[:, d, None]) / sd[:, d, None]) ** 2)
         gap = np.sqrt((density * (share[:, item] - share[of.first, item]) ** 2).sum(axis=1) / density.sum(axis=1))
-        moved, covariance, weight = of.contrast @ phi, inverse[-m:, -m:], DELTA * (of.steps + mean[:, d, None] * of.slopes)
+        moved, covariance, weight = along[-m:], inverse[-m:, -m:], DELTA * (of.steps + mean[:, d, None] * of.slopes)
         if np.linalg.eigvalsh(covariance)[0] <= 0:  # nothing is known this far from the maximum
             moved, gap, covariance = 0 * moved, 0 * gap, np.eye(m)
         se = np.sqrt(np.einsum("gm,mn,gn->g", weight, covariance, weight))
@@ -232,10 +235,6 @@ def _apart(items: Items, known: Known, i: int, counts: Ints, unit: Floats) -> Ap
         ways = np.vstack([ways[own < n], whole @ ways[own >= n]])
     if len(within) < 2 or known.loads[:, known.dimension[i]].sum() < 2:
         within = within[:1]
-    move: Any = unit[:, place[own]] @ ways[:, own].T
-    back: Any = np.linalg.pinv(move)
-    group = np.eye(len(counts))
-    there, other = group[:, within[1:]], group[within[1:]] - group[within[:1]]
-    steps, slopes = ways[:, n:] @ matrix.mean(axis=0), ways[:, :n].sum(axis=1)
-    first = int(within[0]) if len(within) else 0
-    return Apart(first, np.kron(there, move), np.kron(other, back), np.kron(there, steps), np.kron(there, slopes))
+    there, steps, slopes = np.eye(len(counts))[:, within[1:]], ways[:, n:] @ matrix.mean(axis=0), ways[:, :n].sum(axis=1)
+    columns: Any = np.kron(there, unit[:, place[own]] @ ways[:, own].T)
+    return Apart(int(within[0]) if len(within) else 0, columns, np.kron(there, steps), np.kron(there, slopes))
