@@ -25,7 +25,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "dif.md"
 HEADING = "## What to expect"
 I, MEAN, DELTA, LEVEL, CUT = 20, -0.5, 1.5, 0.05, 60.0
 DIFFERENT = np.isin(np.arange(I), (3, 8, 13, 18))
-REPLICATES = 100
+REPLICATES = 50
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -134,9 +134,13 @@ def tables(replicates: int) -> str:
         print(out[of.differ][-1], file=sys.stderr, flush=True)
     none, four = ("\n".join(lines) for lines in out.values())
     return (
-        f"{replicates} replicates of each row, in per cent of items. No item differs:\n\n{none}\n\n"
+        f"{replicates} replicates of each row (`python tests/recovery/dif_study.py --write`): twenty items, the second group half a "
+        f"standard deviation less able, tests at the level of 5 %, in per cent of items; *any by q* of replicates. No item differs:\n\n"
+        f"{none}\n\n"
         f"Four of twenty items are harder for the second group by {DELTA} points of the delta scale; bias is that of the difference "
-        f"of the deficit rates of the groups, in percentage points:\n\n{four}\n"
+        f"of the deficit rates of the groups, in percentage points:\n\n{four}\n\n"
+        "The likelihood ratio keeps its level; tests without a model find too much where groups differ in ability and items in slope, "
+        "and see a uniform difference somewhat better. Groups of a hundred find one large difference in three.\n"
     )
 
 
