@@ -28,7 +28,7 @@ _MOVED = {  # once at the root: the error says where they are
     "groups": "GroupReport",
     "misconceptions": "MisconceptionEvidence MisconceptionRule",
     "quality": "CrossCheck ItemAnalysis cross_check",
-    "scoring": "FileScores LatentRegression PlausibleValues Pooled Reliability pool",
+    "scoring": "FileScores LatentRegression PlausibleValues Pooled Reliability pool score_file",
 }
 _LISTED = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
 _HOME = {name: module for module, name in re.findall(r"^from (\S+) import (\w+) as", _LISTED, re.MULTILINE)}

@@ -7,6 +7,7 @@ from competency_dx import classification as classification
 from competency_dx import competencies as competencies
 from competency_dx import dif as dif
 from competency_dx import errors as errors
+from competency_dx import fit as fit
 from competency_dx import groups as groups
 from competency_dx import growth as growth
 from competency_dx import linking as linking
@@ -41,6 +42,7 @@ from competency_dx.dif import check_dif as check_dif
 from competency_dx.errors import CompetencyDxError as CompetencyDxError
 from competency_dx.errors import CompetencyDxWarning as CompetencyDxWarning
 from competency_dx.findings import Finding as Finding
+from competency_dx.fit import check_fit as check_fit
 from competency_dx.groups import compare_groups as compare_groups
 from competency_dx.growth import measure_growth as measure_growth
 from competency_dx.limits import Limits as Limits
@@ -65,7 +67,6 @@ from competency_dx.scoring import SumScore as SumScore
 from competency_dx.scoring import plausible_values as plausible_values
 from competency_dx.scoring import reliability as reliability
 from competency_dx.scoring import score as score
-from competency_dx.scoring import score_file as score_file
 
 __all__: list[str]
 __version__: str

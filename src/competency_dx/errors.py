@@ -95,6 +95,10 @@ class DIFError(CompetencyDxError, ValueError):
     """Items cannot be compared between groups as asked."""
 
 
+class FitError(CompetencyDxError, ValueError):
+    """Fit cannot be checked, or calibrations cannot be compared, as asked."""
+
+
 class ReportError(CompetencyDxError, ValueError):
     """A report or a picture cannot be made as asked."""
 

@@ -19,6 +19,7 @@ VERBS = [
     "calibrate",
     "certify",
     "check_dif",
+    "check_fit",
     "check_items",
     "compare_groups",
     "diagnose",
@@ -36,7 +37,6 @@ VERBS = [
     "report",
     "save_bank",
     "score",
-    "score_file",
     "simulate",
 ]
 TYPES = [
@@ -76,6 +76,7 @@ ROOMS = [
     "competencies",
     "dif",
     "errors",
+    "fit",
     "groups",
     "growth",
     "linking",
@@ -94,6 +95,7 @@ MOVED = {
     "MisconceptionRule": "misconceptions",
     "CrossCheck": "quality",
     "cross_check": "quality",
+    "score_file": "scoring",
 }
 
 
@@ -169,7 +171,7 @@ print(json.dumps([name for name in sys.modules]))
 """
 HEAVY = {"pandas", "narwhals", "pyarrow", "matplotlib", "ruamel", "girth", "dask"}
 HEAVY_SCIPY = {"scipy.optimize", "scipy.stats", "scipy.sparse", "scipy.linalg", "scipy.interpolate", "scipy.spatial"}
-NOT_NEEDED = {"adaptive", "assembly", "calibration", "classification", "cli", "engine", "groups", "growth", "interop"}
+NOT_NEEDED = {"adaptive", "assembly", "calibration", "classification", "cli", "engine", "fit", "groups", "growth", "interop"}
 NOT_NEEDED |= {"linking", "misconceptions", "quality", "raters", "reports", "routes", "scoring", "service"}
 
 

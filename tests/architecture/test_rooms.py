@@ -52,10 +52,10 @@ def test_every_module_imports_on_its_own() -> None:
 
 
 def test_posteriors_of_persons_are_integrated_in_the_room_of_persons() -> None:
-    """Their kernels serve `persons`, the maxima of `scoring`, and `linking` with the distribution of points, which is of no person."""
+    """Their kernels serve `persons`, the maxima of `scoring` and `fit`, and `linking` with the distribution of points, of no person."""
     name = f"{PACKAGE}.kernels.persons"
     users = {p.relative_to(SOURCE).parts[0] for p in modules() if name in p.read_text(encoding="utf-8")}
-    assert users <= {"kernels", "linking", "persons", "scoring"}
+    assert users <= {"fit", "kernels", "linking", "persons", "scoring"}
 
 
 def test_no_module_is_called_like_what_its_room_exports() -> None:

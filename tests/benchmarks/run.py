@@ -248,6 +248,7 @@ def main() -> None:
         lambda: timss(folder / "data" / "timss07_g8_rus"),
         lambda: engine.competencies(in_turn, folder),
         engine.sizes,
+        engine.fit,
         lambda: engine.profiles(in_turn, folder),
         lambda: engine.links(in_turn),
         engine.differences,

@@ -20,7 +20,7 @@ from competency_dx.engine import populations as of_population
 from competency_dx.engine.items import Items
 from competency_dx.engine.items_setup import Known, build_items, category_counts
 from competency_dx.engine.marginal import Evaluation, Marginal
-from competency_dx.engine.maximise import Fit, fit
+from competency_dx.engine.maximise import Maximised, fit
 from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.populations import Populations, inseparable, populations_of
 from competency_dx.engine.priors import Priors
@@ -306,7 +306,7 @@ class Reference(NamedTuple):
     """A fit to shared data beside what R mirt 1.47 finds."""
 
     likelihood: Marginal
-    found: Fit
+    found: Maximised
     results: dict[str, Any]
     dimension: NDArray[np.int64]
 

@@ -21,7 +21,7 @@ from competency_dx.engine import Constraints, Control
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Known, build_items, category_counts
 from competency_dx.engine.marginal import Marginal
-from competency_dx.engine.maximise import Fit, fit
+from competency_dx.engine.maximise import Maximised, fit
 from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import prepare
@@ -187,7 +187,7 @@ class Found:
 
     case: Case
     likelihood: Marginal
-    fit: Fit
+    fit: Maximised
 
     @property
     def slopes(self) -> Floats:
@@ -213,7 +213,7 @@ def test_two_dimensions_are_recovered(two: Found) -> None:
     assert found.correlations[0, 1] == pytest.approx(0.4, abs=0.1)
 
 
-def calibrated(case: Case, likelihood: Marginal, found: Fit) -> cdx.Calibration:
+def calibrated(case: Case, likelihood: Marginal, found: Maximised) -> cdx.Calibration:
     """Return the fit as a calibration."""
     sample = Sample(None, ("",), np.zeros((len(case.codes), 0)), ())
     return assembled(

@@ -137,7 +137,7 @@ def test_files_in_blocks_and_lines(sound: dict[str, bytes], tmp_path: Path) -> N
     pages = whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :]
     for content in [*damaged(whole, np.random.default_rng(2)).values(), pages]:
         path.write_bytes(content)
-        for verb, target in ((cdx.score_file, "s.parquet"), (cdx.diagnose_file, "p.parquet"), (cdx.diagnose_file, "p.jsonl")):
+        for verb, target in ((cdx.scoring.score_file, "s.parquet"), (cdx.diagnose_file, "p.parquet"), (cdx.diagnose_file, "p.jsonl")):
             with pytest.raises(CompetencyDxError):
                 verb(path, tmp_path / target, bank)
         (tmp_path / "lines.jsonl").write_bytes(content)

@@ -100,7 +100,7 @@ def _file_scores() -> cdx.scoring.FileScores:
     source, target = Path(FOLDER.name) / "answers.parquet", Path(FOLDER.name) / "scores.parquet"
     _responses().to_frame().to_parquet(source)
     target.unlink(missing_ok=True)
-    return cdx.score_file(source, target, _bank(), person="person")
+    return cdx.scoring.score_file(source, target, _bank(), person="person")
 
 
 def _file_profiles() -> cdx.competencies.FileProfiles:
@@ -183,6 +183,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], headcount={"A": 400}),
     "Growth": _growth,
     "DIF": lambda: cdx.check_dif(_answers(), ["A", "B", "C"] * 100, model="Rasch", explanations={"x1": "Q1"}),
+    "Fit": lambda: cdx.check_fit(_answers(), cdx.calibrate(_answers())),
     "Link": lambda: cdx.link(*(cdx.calibrate(_answers(), model="2PL", priors=how) for how in ("weak", None))),
     "Ratings": _ratings,
     "Agreement": lambda: cdx.raters.check_agreement(_ratings()),

@@ -51,7 +51,7 @@ WRITE = {
     "result": lambda k: cdx.report(profiles[k], place / "result.json"),
     "workbook": lambda k: cdx.report(profiles[k], place / "result.xlsx"),
     "lines": lambda k: profiles[k].to_jsonl(place / "lines.jsonl"),
-    "scores": lambda k: cdx.score_file(aside / f"{k}.parquet", place / "s.parquet", one),
+    "scores": lambda k: cdx.scoring.score_file(aside / f"{k}.parquet", place / "s.parquet", one),
     "profiles": lambda k: cdx.diagnose_file(aside / f"{k}.parquet", place / "p.parquet", one),
 }
 write = WRITE[kind]

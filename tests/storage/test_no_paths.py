@@ -64,7 +64,7 @@ def _written(out: Path) -> Path:
         "profiles": profiles,
         "next": cdx.next_items(profiles, bank, n=2),
         "items": cdx.check_items(tables[0], bank),
-        "score_file": cdx.score_file(place / "answers.parquet", out / "scores.parquet", bank),
+        "score_file": cdx.scoring.score_file(place / "answers.parquet", out / "scores.parquet", bank),
         "diagnose_file": cdx.diagnose_file(place / "answers.parquet", out / "profiles.parquet", bank),
     }
     for name, result in results.items():
@@ -92,7 +92,7 @@ def test_what_names_a_file_still_opens_it(tmp_path: Path) -> None:
     """In memory the path is whole; the document has the name."""
     bank = cdx.load_bank("physics")
     cdx.simulate(bank, 20, rng=np.random.default_rng(1)).to_frame().to_parquet(tmp_path / "a.parquet")
-    made = cdx.score_file(tmp_path / "a.parquet", tmp_path / "b.parquet", bank)
+    made = cdx.scoring.score_file(tmp_path / "a.parquet", tmp_path / "b.parquet", bank)
     assert len(pd.read_parquet(made.path)) == 20 * len(made.dimensions)
     assert json.loads(made.to_json())["target"] == "b.parquet"
     assert type(made).from_json(made.to_json()).to_json() == made.to_json()

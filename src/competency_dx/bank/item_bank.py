@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date as date_of
 from functools import lru_cache
@@ -193,12 +193,24 @@ class ItemBank(Result):
             as_before = LeafPopulation(mean=before.mean, sd=float(before.variance) ** 0.5)
             leaves = {self.leaves[i]: before.leaves.get(self.leaves[i], as_before) for i in others if i in self.leaves}
             population = population.model_copy(update={"correlations": before.correlations, "leaves": leaves})
-        head, _, last = self.version.rpartition(".")
-        version = f"{head}.{int(last) + 1}" if head and last.isdigit() else f"{self.version}.1"
-        new = {"schema_version": max(2, self.header.schema_version), "version": version, "population": population}
+        new = {"schema_version": max(2, self.header.schema_version), "version": self._next_version, "population": population}
         new["epoch"] = self.epoch if held else ""
         header = self.header.model_copy(update=new)
         return replace(self, header=header, parameters=records)
+
+    def without(self, items: Collection[str]) -> Self:
+        """Return a new version with items set aside: they keep their content and lose their parameters, so that nothing rests on them.
+
+        Raises `BankError` when the bank does not have one of them.
+        """
+        gone = {self.item(item).id for item in items}
+        header = self.header.model_copy(update={"version": self._next_version})
+        return replace(self, header=header, parameters=tuple(r for r in self.parameters if r.item not in gone))
+
+    @property
+    def _next_version(self) -> str:
+        head, _, last = self.version.rpartition(".")
+        return f"{head}.{int(last) + 1}" if head and last.isdigit() else f"{self.version}.1"
 
     def _subject(self, item: str) -> str:
         """Return the topmost node above the competencies of an item: subjects may have scales of their own."""

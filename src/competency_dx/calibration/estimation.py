@@ -19,9 +19,9 @@ from competency_dx.calibration.item_setup import Anchors, anchored, by_option, f
 from competency_dx.calibration.report import assembled, remarks, unfinished
 from competency_dx.calibration.sample import Sample, populations_in, sample_of, sandwich
 from competency_dx.engine import (
-    Fit,
     Known,
     Marginal,
+    Maximised,
     Priors,
     build_items,
     category_counts,
@@ -200,7 +200,7 @@ def _strategy(scene: Scene, method: MarginalML, *, between: bool) -> tuple[Calla
     return partial(propagation_likelihood, dimension=known.dimension), True
 
 
-def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[Marginal, Fit, tuple[Finding, ...]]:
+def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[Marginal, Maximised, tuple[Finding, ...]]:
     """Return the likelihood with its maximum and what is to be said of the way there."""
     if method.population.shape == "normal":
         return within_bounds(likelihood, known, method.control)
@@ -210,7 +210,7 @@ def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[
     return shaped, found, (note,)
 
 
-def _settings(request: Request, method: MarginalML, found: Fit, likelihood: Marginal) -> dict[str, str]:
+def _settings(request: Request, method: MarginalML, found: Maximised, likelihood: Marginal) -> dict[str, str]:
     out = {
         "model": request.model_name,
         "priors": "none (maximum likelihood)" if request.priors is None else request.priors.describe(),

@@ -20,9 +20,9 @@ from competency_dx.calibration.report import assembled
 from competency_dx.calibration.sample import sample_of
 from competency_dx.engine import (
     Constraints,
-    Fit,
     Information,
     Known,
+    Maximised,
     build_items,
     category_counts,
     items_at,
@@ -86,7 +86,9 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     out = assembled(
         Scene(known, ("theta",), sample_of(data, Population(), None), None, None, exploring=False),
         likelihood,
-        Fit(phi, likelihood.evaluate(phi, LEAST_POINTS), opinion.iterations, LEAST_POINTS, np.nan, np.nan, unknown, converged=False),
+        Maximised(
+            phi, likelihood.evaluate(phi, LEAST_POINTS), opinion.iterations, LEAST_POINTS, np.nan, np.nan, unknown, converged=False
+        ),
         None,
         model=model,
         grouping=None,

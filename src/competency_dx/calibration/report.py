@@ -10,7 +10,7 @@ from competency_dx.arrays import Floats
 from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.item_setup import Anchors, statuses_of
-from competency_dx.engine import Fit, Items, Known, Marginal, beta_of, parameters_of_items, table_of
+from competency_dx.engine import Items, Known, Marginal, Maximised, beta_of, parameters_of_items, table_of
 from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Severity, Template
 from competency_dx.models import FAMILIES, ItemParameters
@@ -24,7 +24,7 @@ COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid o
 def assembled(
     scene: Scene,
     likelihood: Marginal,
-    found: Fit,
+    found: Maximised,
     covariance: Floats | None,
     **stated: Any,  # noqa: ANN401 - fields of a Calibration
 ) -> Calibration:
@@ -110,7 +110,7 @@ def _arrays(items: Items, known: Known, phi: Floats, full: Floats, held: Anchors
     return {"slopes": shifted[:, :D], "intercepts": e, "extras": extras, "covariance": within}
 
 
-def unfinished(out: Calibration, likelihood: Marginal, found: Fit, *, priors: bool, most: int) -> dict[str, Any]:
+def unfinished(out: Calibration, likelihood: Marginal, found: Maximised, *, priors: bool, most: int) -> dict[str, Any]:
     """Return where the estimation stands and what may be the matter, the facts of the error.
 
     What was done is not advised: to take `priors`, or to allow more than the `most` E-steps where they did not run out.

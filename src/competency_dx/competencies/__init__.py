@@ -21,6 +21,7 @@ from competency_dx.competencies.conclusion import (
     ItemFact,
     Misconception,
     State,
+    one_option,
 )
 from competency_dx.competencies.impact import bank_impact
 from competency_dx.competencies.person_profile import Profile
@@ -64,6 +65,7 @@ __all__ = [
     "diagnose_file",
     "diagnosed",
     "leaf_outlook",
+    "one_option",
     "outlook_of",
     "own_evidence",
     "plan_of",

@@ -11,7 +11,7 @@ from competency_dx.engine.choices import Control
 from competency_dx.engine.items import Items, beta_of, holding
 from competency_dx.engine.items_setup import Known
 from competency_dx.engine.marginal import Marginal
-from competency_dx.engine.maximise import Fit, best_of
+from competency_dx.engine.maximise import Maximised, best_of
 from competency_dx.engine.populations import holding_variances, vanishing
 from competency_dx.findings import Finding, Template, gathered
 from competency_dx.models import FAMILIES
@@ -23,7 +23,7 @@ FIRST_ITERATIONS = 150
 LEAST_VARIANCE = 0.01
 
 
-def within_bounds(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Fit, tuple[Finding, ...]]:
+def within_bounds(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Maximised, tuple[Finding, ...]]:
     """Return likelihood, fit and findings, with what runs to its bound held there.
 
     Where few persons differ no more than chance has it, the likelihood falls with the variance of the population all the way
@@ -49,7 +49,7 @@ def within_bounds(likelihood: Marginal, known: Known, method: Control) -> tuple[
     return likelihood, found, gathered(notes, more, vanished)
 
 
-def _asymptotes_held(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Fit, tuple[Finding, ...]]:
+def _asymptotes_held(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Maximised, tuple[Finding, ...]]:
     """Return likelihood, fit and findings, with asymptotes without a prior held at 0 or 1 where they run there."""
     loose = _loose(likelihood.items, known)
     if not loose.any():

@@ -15,7 +15,7 @@ from competency_dx.arrays import Floats
 from competency_dx.engine.choices import Control
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.marginal import Marginal
-from competency_dx.engine.maximise import Fit, fit
+from competency_dx.engine.maximise import Maximised, fit
 from competency_dx.engine.one_dimension import Histogram, OneDimension
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, Template
@@ -27,7 +27,7 @@ SETTLED = 1e-7  # relative change of the log-likelihood
 LEAST_MASS = 1e-12
 
 
-def fit_histogram(start: Marginal, families: list[str], method: Control) -> tuple[Marginal, Fit, Finding]:
+def fit_histogram(start: Marginal, families: list[str], method: Control) -> tuple[Marginal, Maximised, Finding]:
     """Return the likelihood with its histogram, the fit, and what is to be said of it.
 
     Raises `CalibrationError` for families other than those whose predictor is a θ + d.

@@ -43,7 +43,7 @@ COARSE = 1.4  # spacing of the grid of EM in units of the narrowest posterior SD
 LONGEST_EXTRAPOLATION = 32.0
 
 
-class Fit(NamedTuple):
+class Maximised(NamedTuple):
     """Where an estimation ended, with its certificate.
 
     `information` is that of φ. `gradient` is the largest component in units of one over the parameter's standard error,
@@ -90,7 +90,7 @@ class _Run:
         return self.done < self.method.max_iterations
 
 
-def fit(likelihood: Marginal, method: Control, start: Floats | None = None) -> Fit:
+def fit(likelihood: Marginal, method: Control, start: Floats | None = None) -> Maximised:
     """Maximise the (penalised) marginal likelihood; the grid is refined until it suits the narrowest posterior.
 
     Where Newton does not certify a maximum, EM goes on with a gate ten times narrower.
@@ -146,7 +146,7 @@ def _extrapolated(likelihood: Marginal, zero: Floats, one: Floats, two: Floats) 
     return out if likelihood.feasible(out) else None
 
 
-def _newton(run: _Run, phi: Floats, coarse: int, points: int) -> Fit:
+def _newton(run: _Run, phi: Floats, coarse: int, points: int) -> Maximised:
     """Take Newton steps to the maximum and certify it by the exact information.
 
     The exact information is that of the estimates, or of a point no farther from them than 5e-5, or 2e-4 of its standard
@@ -214,14 +214,14 @@ def _after_step(covariance: Floats, s: Floats, y: Floats) -> Floats:
     return out
 
 
-def _certified(run: _Run, now: Evaluation, information: Information, points: int) -> Fit:
+def _certified(run: _Run, now: Evaluation, information: Information, points: int) -> Maximised:
     """Return the fit at an evaluation: converged where gradient and Newton step vanish and the information is definite."""
     step_size, gradient_size = np.inf, np.inf
     if information.covariance is not None:
         slope, se = run.likelihood.gradient(now), np.sqrt(np.diag(information.covariance))
         step_size, gradient_size = _largest(information.covariance @ slope / se), _largest(slope * se)
     converged = step_size <= run.method.tolerance
-    return Fit(now.phi, now, run.done, points, gradient_size, step_size, information, converged)
+    return Maximised(now.phi, now, run.done, points, gradient_size, step_size, information, converged)
 
 
 def _guarded(run: _Run, now: Evaluation, step: Floats, points: int, precision: Precision = "double") -> tuple[Evaluation, float]:
@@ -247,7 +247,7 @@ SAME = 0.01
 SEED = 20_071_969
 
 
-def best_of(likelihood: Marginal, method: Control) -> tuple[Fit, tuple[Finding, ...]]:
+def best_of(likelihood: Marginal, method: Control) -> tuple[Maximised, tuple[Finding, ...]]:
     """Return the fit with the highest objective over `method.starts` starting points, and what is to be said of the others.
 
     The first start is the usual one; the others lie around it, the same ones in every run.

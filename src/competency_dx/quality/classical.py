@@ -31,8 +31,14 @@ class PairMoments(NamedTuple):
     covariance: Floats
     complete: bool
 
+    @property
+    def correlation(self) -> Floats:
+        """Return the correlations (I, I)."""
+        sd = np.sqrt(np.diag(self.covariance))
+        return np.asarray(self.covariance / np.outer(sd, sd))
+
     @classmethod
-    def of(cls, codes: Codes, observed: Bools) -> PairMoments:
+    def of(cls, codes: Codes | Floats, observed: Bools) -> PairMoments:
         """Return the covariances with divisor n - 1; those of complete data are the usual ones."""
         I, complete = codes.shape[1], bool(observed.all())
         n, first, product = np.zeros((I, I)), np.zeros((I, I)), np.zeros((I, I))

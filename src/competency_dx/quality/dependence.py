@@ -24,11 +24,15 @@ MAD_TO_SD = 1.4826
 
 
 class Dependence(NamedTuple):
-    """Excess of pairs in standard errors (I, I), NaN where few answered both; how many are high, and how many by chance."""
+    """Excess of pairs in standard errors (I, I), NaN where few answered both; how many are high, and how many by chance.
+
+    `stretch` is by how much the middle half of the pairs widened the standard errors.
+    """
 
     excess: Floats
     high: int
     by_chance: float
+    stretch: float = 1.0
 
     @property
     def evident(self) -> bool:
@@ -84,4 +88,4 @@ def local_dependence(codes: Codes, observed: Bools, implied: Floats, cluster: In
     pairs = excess[first, second]
     scale = max(1.0, MAD_TO_SD * float(np.median(np.abs(pairs))))
     excess[first, second] = excess[second, first] = pairs / scale
-    return Dependence(excess, int((pairs / scale > HIGH).sum()), float(pairs.size * ndtr(-HIGH)))
+    return Dependence(excess, int((pairs / scale > HIGH).sum()), float(pairs.size * ndtr(-HIGH)), scale)

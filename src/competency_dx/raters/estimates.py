@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Z95, Floats, Ints, blocks, evenly
-from competency_dx.engine import Fit, Marginal
+from competency_dx.engine import Marginal, Maximised
 from competency_dx.kernels.blocks import BLOCK
 from competency_dx.kernels.grid import Tables, indicators, joint_terms, log_joint, normalise, standard_nodes
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
@@ -24,7 +24,7 @@ class Fitted(NamedTuple):
 
     model: FacetModel
     likelihood: Marginal
-    at: Fit
+    at: Maximised
     V: Floats
 
     def told(self, rows: Floats) -> Floats:

@@ -18,10 +18,10 @@ from competency_dx.arrays import Floats, Ints
 from competency_dx.engine import (
     Constraints,
     Control,
-    Fit,
     Items,
     Known,
     Marginal,
+    Maximised,
     build_items,
     fit,
     one_dimension_likelihood,
@@ -197,7 +197,7 @@ def _effects(at: tuple[int, int, float], shift: Floats, facets: Facets, held: in
             yield from ((("x", r, k), one[k]) for k in range(1, len(shift) - 1))
 
 
-def fitted(model: FacetModel, control: Control) -> tuple[Marginal, Fit, dict[str, float]]:
+def fitted(model: FacetModel, control: Control) -> tuple[Marginal, Maximised, dict[str, float]]:
     """Return likelihood and maximum, and the variances of random effects by kind; there are none where experts are fixed."""
     of, phi, n = model.likelihood, None, len(model.random)
     rows = np.arange(len(of.items.place) - n, len(of.items.place))

@@ -35,7 +35,7 @@ def result_report(result: Result, language: Language) -> Written:
 def result_view(result: Result, language: Language) -> dict[str, Any]:
     """Return what the template shows; `findings` is None for results that carry none, `analysis` for all but calibrations."""
     head, *rest = result.summary(language)
-    frame = result.to_frame()
+    frame = result.to_table(language)
     shown = frame.head(MOST_ROWS)
     cells = [[_text(str(name), cell, language) for cell in shown[name].tolist()] for name in shown.columns]
     analysis = items_of(cast("Calibration", result)) if result.kind == "calibration" else None

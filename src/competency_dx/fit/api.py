@@ -1,0 +1,137 @@
+"""`check_fit`: whether items, the model and persons hold, and what it does to conclusions where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from competency_dx.bank import ItemBank
+from competency_dx.calibration import Calibration
+from competency_dx.errors import FitError
+from competency_dx.findings import Template, announce, gathered, in_results_only
+from competency_dx.fit.item_statistics import Part, free_columns, item_statistics
+from competency_dx.fit.item_verdicts import adjusted, judged, tied_items
+from competency_dx.fit.model_fit import Fit
+from competency_dx.fit.person_statistics import changed_states, person_statistics
+from competency_dx.fit.whole_model import MOST_ITEMS, left_over, limited, of_sums
+from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.residual_fit import detect
+from competency_dx.persons import Matched, as_calibration, as_responses, by_population, match, parameters_of
+from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.quality import ItemAnalysis, check_items
+from competency_dx.responses import MissingPolicy
+
+LEAST_PERSONS, LEAST_ITEMS, TRIED = 30, 3, 12
+SUMS, LIMITED = ("s_x2", "s_df", "s_p"), ("m2", "c2")
+TROUBLE = ("repair", "drop", "look")
+
+
+def check_fit(
+    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    parameters: ItemBank | Calibration,
+    *,
+    clusters: Mapping[str, str] | None = None,
+    tried: int = TRIED,
+    missing: MissingPolicy | None = None,
+) -> Fit:
+    """Check whether answers follow the model: each item, the model as a whole, each person.
+
+    Items and persons are compared with what the person's other answers let expect, so that booklets need nothing special and the
+    distributions hold. Where the answers are those of the calibration, what they gave to the parameters is taken into account;
+    parameters from elsewhere come with their standard errors.
+
+    Parameters
+    ----------
+    responses : Responses, data frame, array or path
+    parameters : ItemBank or Calibration
+    clusters : mapping of item to cluster, optional
+        For DETECT; without it the leaves of a bank, or the competencies of a calibration.
+    tried : int, default 12
+        For how many items, those with the most trouble, it is worked out which conclusions change without them.
+    missing : MissingPolicy, optional
+        Which missing answers count as wrong, as in `calibrate`.
+
+    Raises
+    ------
+    ScoringError, FitError
+        When answers and parameters do not fit together, or there are fewer than 30 persons or 3 items.
+    """
+    policy = missing or MissingPolicy()
+    policy.check_scored()
+    data, calibration = as_responses(responses, parameters), as_calibration(parameters)
+    matched = match(data, parameters_of(parameters), policy)
+    digest = digest_arrays(matched.codes, np.packbits(matched.observed))
+    own = calibration if calibration is not None and calibration.provenance.inputs["responses"] == digest else None
+    asked, there = (np.flatnonzero(matched.observed.any(axis=axis)) for axis in (0, 1))
+    if len(there) < LEAST_PERSONS or len(asked) < LEAST_ITEMS:
+        raise FitError("fit.too_few", persons=len(there), items=len(asked), least=LEAST_PERSONS, least_items=LEAST_ITEMS)
+    some = data.select(persons=list(matched.persons[there]))
+    matched = matched._replace(data=some, codes=matched.codes[:, asked], observed=matched.observed[:, asked]).rows(there)
+    rows = [np.arange(len(there)) if who is None else np.flatnonzero(np.isin(there, who)) for who, _ in by_population(data, parameters)]
+    known = [of.take(asked) for _, of in by_population(data, parameters)]
+    parts = [Part(at, matched.rows(at), of) for at, of in zip(rows, known, strict=True) if len(at)]
+    with one_blas_thread(), in_results_only():
+        before = check_items(data, parameters if isinstance(parameters, ItemBank) else None, missing=policy)
+        out = _checked(parameters, own, parts, matched, before, clusters)
+        inputs = {"responses": digest, "parameters": parameters.digest}
+        made = provenance("check_fit", inputs, {"missing": policy.describe("en"), "tried": str(tried)})
+        worst, changed = [i for i in out.by_trouble if out.verdicts[i] in TROUBLE][:tried], out.states_changed.copy()
+        changed[worst] = [*changed_states(parameters, data, parts, [out.items[i] for i in worst])]
+    out = replace(out, states_changed=changed, findings=gathered(data.findings, out.findings), provenance=made)
+    announce(out.findings, known=data.findings)
+    return out
+
+
+def _checked(
+    source: ItemBank | Calibration,
+    own: Calibration | None,
+    parts: list[Part],
+    matched: Matched,
+    before: ItemAnalysis,
+    clusters: Mapping[str, str] | None,
+) -> Fit:
+    """Return the fit without what it does to conclusions."""
+    known, I, bank = parts[0].known, len(parts[0].known.items), source if isinstance(source, ItemBank) else None
+    free = free_columns(own, known) if own is not None else None
+    columns, groups, prob = item_statistics(parts, free)
+    left = left_over(parts)
+    whole: dict[str, Any] = dict.fromkeys(SUMS, np.full(I, np.nan)) | dict.fromkeys(LIMITED, np.full(6, np.nan))
+    simple = len(parts) == 1 and bool(matched.observed.all()) and not any(known.options)
+    if own is not None and free is not None and simple and "coefficient" not in own.table.kind:
+        whole |= dict(zip(SUMS, of_sums(parts[0], [len(at) for at in free]), strict=True))
+        whole |= dict(zip(LIMITED, limited(own, parts[0]), strict=True)) if I <= MOST_ITEMS else {}
+    single = {item.id for item in bank.items if item.type == "single"} if bank is not None else set()
+    lz_star, infit, flags = person_statistics(parts, matched, prob, np.array([i in single for i in matched.data.items]))
+    verdicts, reasons = judged(known.items, columns, left, before)
+    sets = tied_items(left, [bank.item(item).stimulus if bank is not None else None for item in known.items])
+    named = dict(zip(known.items, (known.dimensions[d] for d in known.dimension_index), strict=True))
+    of = clusters if clusters is not None else named if bank is None else bank.leaves
+    names = tuple(of.get(item, "") for item in known.items)
+    findings = [*before.findings, *Template("fit.testlets").about(known.items[i] for s in sets for i in s)]
+    findings += Template("fit.alike").about(matched.persons[flags["alike"]])
+    return Fit(
+        items=known.items,
+        verdicts=tuple(verdicts),
+        reasons=tuple(reasons),
+        n=matched.observed.sum(axis=0),
+        **columns,
+        **left._asdict(),
+        **whole,
+        p_adjusted=adjusted(columns["p"]),
+        groups=groups,
+        states_changed=np.full(I, np.nan),
+        testlets=tuple(tuple(known.items[i] for i in s) for s in sets),
+        clusters=names,
+        detect=np.array(
+            detect(matched.codes, np.unique(names, return_inverse=True)[1]) if simple and len(set(names)) > 1 else [np.nan] * 3
+        ),
+        persons=matched.persons,
+        lz_star=lz_star,
+        person_infit=infit,
+        flags=tuple(", ".join(name for name, who in flags.items() if who[p]) for p in range(len(lz_star))),
+        findings=(*findings, *([Template("fit.other_sample").of()] if own is None and bank is None else [])),
+        provenance=before.provenance,
+    )

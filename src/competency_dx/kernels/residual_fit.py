@@ -1,0 +1,87 @@
+"""What is left when the model has said its part: between items, and in the answers of single persons."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks
+from competency_dx.kernels.persons.point_estimates import Curves
+
+TINY, BLOCK = 1e-300, 512
+SLACK = 0.7  # of the standard errors of pairs of persons, for the first look at them
+
+
+def components(correlations: Floats) -> Floats:
+    """Return the eigenvalues (I,) of correlations, the largest first."""
+    return np.asarray(np.linalg.eigvalsh(correlations)[::-1])
+
+
+def chance_components(I: int, n: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Return eigenvalues (draws, I) of correlations of independent normal variables of n persons (Horn 1965).
+
+    The triangular root of their covariance is drawn itself (Bartlett 1933): χ of n - 1, n - 2 … and normal numbers below.
+    """
+    out = np.empty((draws, I))
+    for k in range(draws):
+        root = np.tril(rng.standard_normal((I, I)), -1) + np.diag(np.sqrt(rng.chisquare(np.maximum(n - 1 - np.arange(I), 1))))
+        root /= np.sqrt((root**2).sum(axis=1, keepdims=True))
+        out[k] = components(root @ root.T)
+    return out
+
+
+def detect(codes: Codes, cluster: Ints, *, corrected: bool = True) -> tuple[float, float, float]:
+    """Return DETECT, ASSI and RATIO of a clustering of complete answers (P, I) (Zhang & Stout 1999, doi:10.1007/BF02294536).
+
+    100 times the mean of covariances given the sum of points, those between clusters with the other sign. Given the sum of all
+    points pairs covary less than given θ, given that of the other items more: corrected is their mean.
+    """
+    x, sums, (i, j) = codes.astype(np.float64), codes.sum(axis=1, dtype=np.int64), np.triu_indices(codes.shape[1], 1)
+    covariance = np.zeros(len(i))
+    for pair, (a, b) in enumerate(zip(x.T[i], x.T[j], strict=True)):
+        levels = [sums, sums - codes[:, i[pair]] - codes[:, j[pair]]] if corrected else [sums]
+        for level in levels:
+            n = np.maximum(np.bincount(level), 1)
+            of_a, of_b, both = (np.bincount(level, v) for v in (a, b, a * b))
+            covariance[pair] += (both - of_a * of_b / n).sum() / len(x) / len(levels)
+    signed = np.where(cluster[i] == cluster[j], covariance, -covariance)
+    return 100 * float(signed.mean()), float(np.sign(signed).mean()), float(signed.sum() / np.abs(covariance).sum())
+
+
+def standardised_parts(curves: Curves, codes: Codes, observed: Bools, theta: Floats, added: Floats) -> Floats:
+    """Return numerator and variance of lz* and of lz (4, P) at estimates θ (P,); they add up over competencies.
+
+    W = Σ_i (log P_x - Σ_k P_k log P_k) is too narrow at an estimate. With c the regression of its terms on those of the score and
+    r_0 (`added`) what the estimating equation adds to the score, 0 for ML and (m - θ) / v for MAP, the weights log P_k - c P'_k / P_k
+    and c r_0 set it right (Snijders 2001, doi:10.1007/BF02294437; any categories: Sinharay 2016, doi:10.3102/1076998615621297).
+    """
+    prob, first, _ = curves(theta)
+    log_prob, score = np.log(np.maximum(prob, TINY)), first / np.maximum(prob, TINY)
+    at, seen = codes.astype(np.int64)[:, :, None], observed[:, :, None]
+    below = np.maximum(np.where(seen, first * score, 0.0).sum(axis=(1, 2)), TINY)
+    c = np.where(seen, first * log_prob, 0.0).sum(axis=(1, 2)) / below
+    out = []
+    for weight in (log_prob - c[:, None, None] * score, log_prob):
+        mean = (prob * weight).sum(axis=2, keepdims=True)
+        chosen, spread = np.take_along_axis(weight, at, axis=2) - mean, (prob * (weight - mean) ** 2).sum(axis=2, keepdims=True)
+        out += [np.where(seen, x, 0.0).sum(axis=(1, 2)) for x in (chosen, spread)]
+    out[0] += c * (added + np.where(seen, np.take_along_axis(score, at, axis=2), 0.0).sum(axis=(1, 2)))
+    return np.stack(out)
+
+
+def alike(codes: Codes, observed: Bools, prob: Floats, bound: float) -> list[tuple[int, int]]:
+    """Return pairs of persons who gave the same answers more often than `bound` standard errors above expectation.
+
+    Under the model answers of two persons to an item agree with the probability Σ_k P_k P'_k, independently over items.
+    """
+    (P, I, K), found = prob.shape, []
+    chances = np.where(observed[:, :, None], prob, 0.0).reshape(P, I * K)
+    answers = (np.eye(K)[codes] * observed[:, :, None]).reshape(P, I * K)
+    for rows in blocks(P, BLOCK):
+        expected = chances[rows] @ chances.T
+        excess = answers[rows] @ answers.T - expected
+        near = np.nonzero(excess > SLACK * bound * np.sqrt(np.maximum(expected * (1 - expected / I), TINY)))
+        for p, q in zip((near[0] + rows.start).tolist(), near[1].tolist(), strict=True):
+            m = (prob[p] * prob[q]).sum(axis=1)[observed[p] & observed[q]]
+            if p < q and excess[p - rows.start, q] > bound * np.sqrt((m * (1 - m)).sum()):
+                found.append((p, q))
+    return found

@@ -1,0 +1,100 @@
+"""How often items, pairs and models that follow the model are said not to: what `docs/quality.md` quotes.
+
+Run: python tests/recovery/fit_study.py     (three to five minutes)
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+import competency_dx as cdx
+from competency_dx.findings import in_results_only
+from competency_dx.fit.item_statistics import Part, free_columns, item_statistics
+from competency_dx.fit.whole_model import left_over, limited, of_sums
+from competency_dx.persons import match
+from competency_dx.responses import MissingPolicy
+
+LEVEL = 0.05
+HEADS = ("persons × items", "model", "X²", "S-X²", "infit", "outfit", "C2", "any pair")
+
+
+class Condition(NamedTuple):
+    """Persons and items, the model, whether a third of the items is missing by design, replicates."""
+
+    persons: int
+    items: int
+    model: str = "2PL"
+    booklets: bool = False
+    replicates: int = 20
+
+
+CONDITIONS = (
+    *(Condition(P, I, replicates=R) for P, I, R in ((300, 20, 80), (300, 60, 25), (1000, 20, 80), (1000, 60, 25), (5000, 20, 60))),
+    Condition(5000, 60, replicates=20),
+    *(Condition(P, I, booklets=True, replicates=R) for P, I, R in ((300, 30, 50), (1000, 60, 25), (5000, 60, 15))),
+    *(Condition(1000, 20, model, replicates=40) for model in ("Rasch", "GPCM", "GRM")),
+    Condition(1000, 30, "GPCM", booklets=True, replicates=25),
+)
+
+
+def drawn(c: Condition, rng: np.random.Generator) -> cdx.Responses:
+    """Return answers that follow the model; items of several scores have four."""
+    theta, b = rng.normal(size=c.persons), rng.normal(size=c.items)
+    a = np.ones(c.items) if c.model == "Rasch" else rng.lognormal(0, 0.3, c.items)
+    if c.model in {"GPCM", "GRM"}:
+        steps = np.sort(b[:, None] + np.array([-1.0, 0.0, 1.0]) + rng.normal(0, 0.2, (c.items, 3)), axis=1)
+        logit = a[:, None] * (theta[:, None, None] - steps)
+        if c.model == "GRM":
+            above = 1 / (1 + np.exp(-logit))
+        else:
+            weight = np.exp(np.concatenate([np.zeros((*logit.shape[:2], 1)), np.cumsum(logit, axis=2)], axis=2))
+            above = 1 - np.cumsum(weight / weight.sum(axis=2, keepdims=True), axis=2)[:, :, :-1]
+        x = (rng.random((c.persons, c.items))[:, :, None] < above).sum(axis=2).astype(float)
+    else:
+        x = (rng.random((c.persons, c.items)) < 1 / (1 + np.exp(-a * (theta[:, None] - b)))).astype(float)
+    if c.booklets:
+        x[(np.arange(c.items) * 3 // c.items)[None] == (np.arange(c.persons) % 3)[:, None]] = np.nan
+    return cdx.load_responses(x, layout=cdx.Layout(items=tuple(f"i{k}" for k in range(c.items))))
+
+
+def rates(c: Condition, seed: int = 1) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the shares (6,) of items or tests below .05: X², S-X², infit, outfit, C2, any dependent pair; NaN where there is none."""
+    by_item, by_test = [], []
+    for replicate in range(c.replicates):
+        data = drawn(c, np.random.default_rng([seed, replicate]))
+        with warnings.catch_warnings(), in_results_only():
+            warnings.simplefilter("ignore")
+            fitted = cdx.calibrate(data, model=c.model)
+            known = fitted.parameters
+            part = Part(np.arange(c.persons), match(data, known, MissingPolicy()), known)
+            free = free_columns(fitted, known)
+            found = item_statistics([part], free)[0]
+            sums = np.full(c.items, np.nan) if c.booklets else of_sums(part, [len(at) for at in free])[2]
+            p = np.nan if c.booklets else limited(fitted, part)[1, 2]
+            left = left_over([part])
+        z = [np.abs(found[name]) > 1.96 for name in ("infit_z", "outfit_z")]
+        below = np.where(np.isnan(sums), np.nan, sums < LEVEL)
+        by_item.append(np.stack([found["p"] < LEVEL, below, *z]))
+        tied = np.nan_to_num(left.q3_z[np.triu_indices(c.items, 1)]) > left.q3_bound
+        by_test.append([np.nan if np.isnan(p) else float(p < LEVEL), float(tied.any())])
+    whole = np.concatenate(by_item, axis=1)
+    missing = np.isnan(whole).all(axis=1)
+    return np.concatenate(
+        [np.where(missing, np.nan, np.nanmean(np.where(missing[:, None], 0.0, whole), axis=1)), np.mean(by_test, axis=0)]
+    )
+
+
+def row(c: Condition) -> str:
+    """Return a row of the table."""
+    cells = ["–" if np.isnan(x) else f"{100 * x:.1f}" for x in rates(c)]
+    return f"| {c.persons:,} × {c.items}{', booklets' if c.booklets else ''} | {c.model} | {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    print(f"| {' | '.join(HEADS)} |")
+    print("| --- " * len(HEADS) + "|")
+    for condition in CONDITIONS:
+        print(row(condition), flush=True)
