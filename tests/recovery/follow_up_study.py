@@ -195,12 +195,12 @@ def section(divisor: int = 1) -> str:
     return f"""{HEADING}
 
 {replicates * PERSONS:,} persons a bank, θ of all domains correlated .8, true items drawn from what the bank says of them (all
-provisional); written by `python tests/recovery/follow_up_study.py --write`. They answer the 30 items of form A, then 12 more.
+provisional); written by `python tests/recovery/follow_up_study.py --write`. They answer the 32 items of form A, then 12 more.
 *Open*: domains of a person that are not concluded on with P(deficit) of at least .8 or at most .2. *Decided*: the share of these
 that are decided then; *error*: false ones among them. *Fewer*: by how much open domains get fewer, those counted that open
-up again. Ratios are to random items, ± one Monte-Carlo standard error. The shipped banks have 18 items left, of which at most
-12 are asked, and domains of one item that stay open whatever is asked: the last line of each bank shows what all 18 would do.
-No choice of 12 decides much more than all 18 do: there the pool and not the choice bounds the ratio. With three times as many
+up again. Ratios are to random items, ± one Monte-Carlo standard error. The shipped banks have 32 items left, of which at most
+12 are asked: the last line of each bank shows what all 32 would do, and no choice of 12 decides much more: there the pool and
+not the choice bounds the ratio. With three times as many
 items (the same domains, difficulties moved, percent on the same reference set) there is something to choose from. Choosing by
 the expected number of conclusions in place of the expected loss was tried and decides no more (ratios lower by 0.01 to 0.05).
 
