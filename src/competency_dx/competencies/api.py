@@ -23,7 +23,7 @@ from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Template, announce, gathered
-from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.blocks import in_turn, one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Omissions, Reason, Responses
@@ -74,8 +74,8 @@ def diagnose(
         raise wrong_type(DiagnosisError, "population", population, Cohort, *get_args(Stated)[:-1])
     if not isinstance(rule, DeficitRule):
         raise DiagnosisError("competencies.rule_type", rule=rule)
-    with one_blas_thread():  # its products are small: threads would cost more than they give
-        data = as_responses(responses, bank)
+    data = as_responses(responses, bank)
+    with one_blas_thread(), in_turn(len(data.persons)):  # its products are small: threads would cost more than they give
         out = diagnosed(data, bank, standards, rule, population)
     announce(out.findings, known=data.findings)
     return out
