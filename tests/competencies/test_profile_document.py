@@ -125,3 +125,16 @@ def test_lines_hold_one_profile_each(profiles: cdx.DeficitProfiles, tmp_path: Pa
         list(cdx.Profile.from_jsonl(file))
     with pytest.raises(DocumentError, match="cannot be read"):
         list(cdx.Profile.from_jsonl(tmp_path / "none.jsonl"))
+
+
+@pytest.mark.filterwarnings("ignore::competency_dx.errors.CompetencyDxWarning")
+def test_profiles_of_extreme_persons_come_back() -> None:
+    """Sums of probabilities are no more than one, however they are rounded, and no document holds one below zero."""
+    shipped = cdx.load_bank("physics")
+    sure = [r.model_copy(update={"se_a": None, "se_b": (), "status": "calibrated", "a": 3 * r.a}) for r in shipped.parameters]
+    bank = replace(shipped, parameters=tuple(sure))
+    persons = np.linspace(-6, 6, 100)[:, None]
+    found = cdx.diagnose(cdx.simulate(bank, persons, rng=np.random.default_rng(1)), bank)
+    assert found.p_strength.min() >= 0
+    assert found.p_deficit.max() <= 1
+    assert cdx.DeficitProfiles.from_json(found.to_json()).to_json() == found.to_json()
