@@ -89,8 +89,9 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     misfit = _normal_score(*misfit_moments(tables, weight, chosen))
     units, (own, lean) = _units(settled, made, leaves, rule), _own_share(settled, made, leaves)
     theta, se, (percent, low, high, below) = units
+    below = np.clip(below, 0.0, 1.0)  # of sums that rounding moves
     return UnitEstimates(
-        theta, se, percent, low, high, np.clip(below, 0.0, 1.0), own, lean, np.where(observed, tables.of_answers(moved, codes), 0.0), misfit
+        theta, se, percent, low, high, below, own, lean, np.where(observed, tables.of_answers(moved, codes), 0.0), misfit
     )
 
 
