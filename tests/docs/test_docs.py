@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pkgutil
 import re
 import warnings
 from collections.abc import Iterator
@@ -135,3 +136,12 @@ def test_every_page_is_in_a_table_of_contents_and_every_entry_is_a_page() -> Non
     docs = {p for p in pages() if p.is_relative_to(ROOT / "docs")}
     written_by_a_command = ROOT / "docs" / "benchmarks.md"
     assert listed - {written_by_a_command} == docs - {written_by_a_command, ROOT / "docs" / "index.md"}
+
+
+def test_what_the_reference_describes_is_there() -> None:
+    named = {
+        n for p in (ROOT / "docs" / "reference").glob("*.md") for n in re.findall(r"auto\w+:: ([\w.]+)", p.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 100
+    for name in sorted(named):
+        pkgutil.resolve_name(name)
