@@ -155,7 +155,7 @@ def test_c2_of_items_of_several_scores_is_right_where_it_differs(calibrated: Cal
     data, c = calibrated("science", "GPCM")
     p, told = c.parameters, results("fit_model")["science_gpcm"]["C2"]["M2"]
     matched = match(cdx.load_responses(data), p, MissingPolicy())
-    assert limited(c, Part(np.arange(len(data)), matched, p))[1, 0] == pytest.approx(19.0394, abs=1e-3)
+    assert limited(c, Part.of(np.arange(len(data)), matched, p))[1, 0] == pytest.approx(19.0394, abs=1e-3)
     assert told == pytest.approx(16.3396, abs=1e-3)
     theta, weight = _points(p)
     log_prob, of = log_probabilities(p, theta), LimitedMoments.of(p.n_categories, categories=True)
@@ -181,7 +181,7 @@ def test_expected_score_residuals_need_no_table(calibrated: Calibrated) -> None:
     """The sum of residuals at given sums of points is zero for Rasch: the sum is sufficient."""
     data, c = calibrated("lsat6", "Rasch")
     matched = match(cdx.load_responses(data), c.parameters, MissingPolicy())
-    statistic, df, p = of_sums(Part(np.arange(len(data)), matched, c.parameters), [1] * 5)
+    statistic, df, p = of_sums(Part.of(np.arange(len(data)), matched, c.parameters), [1] * 5)
     assert np.isfinite(statistic).all()
     assert (df > 0).all()
     assert ((p > 0) & (p < 1)).all()

@@ -319,7 +319,7 @@ def fit() -> list[str]:
     responses = cdx.load_responses(x)
     calibration = cdx.calibrate(responses)
     known = calibration.parameters
-    part = Part(np.arange(5_000), match(responses, known, MissingPolicy()), known)
+    part = Part.of(np.arange(5_000), match(responses, known, MissingPolicy()), known)
     free = [len(columns) for columns in free_columns(calibration, known)]
 
     def cpu(action: Callable[[], object]) -> float:

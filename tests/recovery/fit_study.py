@@ -69,7 +69,7 @@ def rates(c: Condition, seed: int = 1) -> np.ndarray[tuple[int], np.dtype[np.flo
             warnings.simplefilter("ignore")
             fitted = cdx.calibrate(data, model=c.model)
             known = fitted.parameters
-            part = Part(np.arange(c.persons), match(data, known, MissingPolicy()), known)
+            part = Part.of(np.arange(c.persons), match(data, known, MissingPolicy()), known)
             free = free_columns(fitted, known)
             found = item_statistics([part], free)[0]
             sums = np.full(c.items, np.nan) if c.booklets else of_sums(part, [len(at) for at in free])[2]

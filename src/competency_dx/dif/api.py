@@ -7,7 +7,7 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2, false_discovery_control
+from scipy.stats import chi2
 
 from competency_dx.arrays import Ints
 from competency_dx.calibration import MarginalML, Population, calibrate
@@ -17,6 +17,7 @@ from competency_dx.dif.tied_groups import DELTA, Difference, Free, Maximum, Tied
 from competency_dx.errors import DIFError, wrong_type
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.item_fit import adjusted
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, load_responses
 
@@ -163,7 +164,7 @@ def _purified(of: TiedGroups, now: Maximum) -> tuple[Free, Maximum]:
     free, dimension, left = Free(), of.known.dimension, ((1 - LEAST_ANCHORS) * of.known.loads.sum(axis=0)).astype(int)
     while tested := [i for i, one in enumerate(of.apart) if one.columns.size and i not in free and left[dimension[i]] > 0]:
         wald, delta, se, gap, _, df, _ = map(np.array, zip(*(of.difference(i, now, free) for i in tested), strict=True))
-        q = false_discovery_control(np.append(chi2.sf(wald, df), np.zeros(len(free))))[: len(tested)]
+        q = adjusted(np.append(chi2.sf(wald, df), np.zeros(len(free))))[: len(tested)]
         size = wald * ((classes(delta, se, q) > "A").any(axis=1) | crossing(delta, se, q, gap))
         more = [i for i, large in zip(tested, (size > 0) & (size >= size.max() / 2), strict=True) if large]
         more = [i for k, i in enumerate(more) if sum(dimension[j] == dimension[i] for j in more[:k]) < left[dimension[i]]]
@@ -178,15 +179,14 @@ def _purified(of: TiedGroups, now: Maximum) -> tuple[Free, Maximum]:
 def _numbers(found: Sequence[Difference], strata: Sequence[Strata]) -> dict[str, Any]:
     """Return tests and sizes of all items, by the model and without it."""
     out = {name: np.array([getattr(d, name) for d in found]) for name in Difference._fields}
-    p, tested, q = chi2.sf(out["lr"], np.maximum(out["df"], 1)), np.isfinite(out["lr"]), np.full(len(found), np.nan)
-    q[tested] = false_discovery_control(p[tested]) if tested.any() else np.nan
+    p = chi2.sf(out["lr"], np.maximum(out["df"], 1))
     mh, df = (np.array(x) for x in zip(*(association(s.n) for s in strata), strict=True))
     fits = np.array([regressions(s) if one else np.full(4, np.nan) for s, one in zip(strata, df, strict=True)])
     chance = chi2.sf(2 * np.diff(fits), strata[0].n.shape[1] - 1)
     unexplained = np.exp(2 * (fits[:, :1] - fits * (np.arange(4) > 0)) / np.maximum([s.n.sum() for s in strata], 1.0)[:, None])
     return out | {
         "p": p,
-        "q": q,
+        "q": adjusted(p),
         "mh": mh,
         "mh_p": chi2.sf(mh, np.maximum(df, 1)),
         "mh_delta": np.stack([DELTA * log_odds(s.n) for s in strata]),

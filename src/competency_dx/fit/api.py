@@ -13,11 +13,12 @@ from competency_dx.calibration import Calibration
 from competency_dx.errors import FitError
 from competency_dx.findings import Template, announce, gathered, in_results_only
 from competency_dx.fit.item_statistics import Part, free_columns, item_statistics
-from competency_dx.fit.item_verdicts import adjusted, judged, tied_items
+from competency_dx.fit.item_verdicts import judged, tied_items
 from competency_dx.fit.model_fit import Fit
 from competency_dx.fit.person_statistics import changed_states, person_statistics
 from competency_dx.fit.whole_model import MOST_ITEMS, left_over, limited, of_sums
 from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.item_fit import adjusted
 from competency_dx.kernels.residual_fit import detect
 from competency_dx.persons import Matched, as_calibration, as_responses, by_population, match, parameters_of
 from competency_dx.provenance import digest_arrays, provenance
@@ -70,10 +71,12 @@ def check_fit(
         raise FitError("fit.too_few", persons=len(there), items=len(asked), least=LEAST_PERSONS, least_items=LEAST_ITEMS)
     some = data.select(persons=list(matched.persons[there]))
     matched = matched._replace(data=some, codes=matched.codes[:, asked], observed=matched.observed[:, asked]).rows(there)
-    rows = [np.arange(len(there)) if who is None else np.flatnonzero(np.isin(there, who)) for who, _ in by_population(data, parameters)]
-    known = [of.take(asked) for _, of in by_population(data, parameters)]
-    parts = [Part(at, matched.rows(at), of) for at, of in zip(rows, known, strict=True) if len(at)]
+    populations = [
+        (np.arange(len(there)) if who is None else np.flatnonzero(np.isin(there, who)), of.take(asked))
+        for who, of in by_population(data, parameters)
+    ]
     with one_blas_thread(), in_results_only():
+        parts = [Part.of(rows, matched.rows(rows), of) for rows, of in populations if len(rows)]
         before = check_items(data, parameters if isinstance(parameters, ItemBank) else None, missing=policy)
         out = _checked(parameters, own, parts, matched, before, clusters)
         inputs = {"responses": digest, "parameters": parameters.digest}
@@ -97,6 +100,7 @@ def _checked(
     known, I, bank = parts[0].known, len(parts[0].known.items), source if isinstance(source, ItemBank) else None
     free = free_columns(own, known) if own is not None else None
     columns, groups, prob = item_statistics(parts, free)
+    columns["p_adjusted"] = adjusted(columns["p"])
     left = left_over(parts)
     whole: dict[str, Any] = dict.fromkeys(SUMS, np.full(I, np.nan)) | dict.fromkeys(LIMITED, np.full(6, np.nan))
     simple = len(parts) == 1 and bool(matched.observed.all()) and not any(known.options)
@@ -120,7 +124,6 @@ def _checked(
         **columns,
         **left._asdict(),
         **whole,
-        p_adjusted=adjusted(columns["p"]),
         groups=groups,
         states_changed=np.full(I, np.nan),
         testlets=tuple(tuple(known.items[i] for i in s) for s in sets),

@@ -12,7 +12,7 @@ from competency_dx.calibration import Calibration
 from competency_dx.kernels import families
 from competency_dx.kernels.item_fit import item_misfit
 from competency_dx.models import ItemParameters, log_probabilities
-from competency_dx.persons import EAP, MarginalDensity, Matched, posterior_of
+from competency_dx.persons import EAP, MarginalDensity, Matched, Posterior, posterior_of
 from competency_dx.responses import LEAST_ANSWERS
 
 METHOD = EAP(item_uncertainty="none")
@@ -22,11 +22,17 @@ FLOOR, DRAWS, ROWS = 1e-200, 256, 64
 
 
 class Part(NamedTuple):
-    """Persons of one population: their rows (p,) in the table, their answers, and the parameters that hold for them."""
+    """Persons of one population: their rows (p,) in the table, their answers, the parameters that hold for them, their posterior."""
 
     rows: Ints
     matched: Matched
     known: ItemParameters
+    posterior: Posterior
+
+    @classmethod
+    def of(cls, rows: Ints, matched: Matched, known: ItemParameters) -> Part:
+        """Return the persons with their posterior, which all statistics ask."""
+        return cls(rows, matched, known, posterior_of(matched, known, METHOD))
 
 
 def free_columns(calibration: Calibration, known: ItemParameters) -> list[Ints]:
@@ -77,12 +83,12 @@ def _expected(part: Part) -> Iterator[tuple[int, Floats]]:
     """
     matched, known = part.matched, part.known
     if not known.between:
-        yield from _by_draws(matched, known)
+        yield from _by_draws(part)
         return
-    single, posterior = known.single(), posterior_of(matched, known, METHOD)
+    single = known.single()
     for d in range(len(known.dimensions)):
         held: list[tuple[int, MarginalDensity]] = []
-        posterior.integral.marginals(d, lambda block, marginal, held=held: held.append((block.start, marginal)))  # type: ignore[misc]
+        part.posterior.integral.marginals(d, lambda block, marginal, held=held: held.append((block.start, marginal)))  # type: ignore[misc]
         density = np.concatenate([marginal.log_density for _, marginal in sorted(held, key=lambda pair: pair[0])])
         weight = np.exp(density - density.max(axis=1, keepdims=True))
         at, theta = np.flatnonzero(known.dimension_index == d), held[0][1].theta[0]
@@ -101,10 +107,10 @@ def _tables(known: ItemParameters, theta: Floats) -> Floats:
     return np.concatenate([prob, prob * families.derivatives(known.groups, known.beta, log_prob, theta, known.allowed)], axis=1)
 
 
-def _by_draws(matched: Matched, known: ItemParameters) -> Iterator[tuple[int, Floats]]:
-    draws, (P, I), pieces = posterior_of(matched, known, METHOD).draws(DRAWS), matched.codes.shape, []
+def _by_draws(part: Part) -> Iterator[tuple[int, Floats]]:
+    matched, draws, (P, I), pieces = part.matched, part.posterior.draws(DRAWS), part.matched.codes.shape, []
     for rows in blocks(P, ROWS):
-        tables = _tables(known, draws[rows].reshape(-1, draws.shape[2]))
+        tables = _tables(part.known, draws[rows].reshape(-1, draws.shape[2]))
         tables = tables.reshape(*tables.shape[:3], -1, DRAWS)
         own = np.take_along_axis(tables[:, 0], matched.codes[rows].T[:, None, :, None].astype(np.int64), axis=1)[:, 0]
         rest = 1 / np.maximum(own, FLOOR)

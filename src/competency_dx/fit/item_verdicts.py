@@ -23,15 +23,6 @@ _GRAVE: dict[str, Verdict] = {"fit.item_far": "repair", "fit.item_sound": "keep"
 _FOLLOWS: Mapping[str, Verdict] = FrozenDict(dict.fromkeys(_LOOK, ORDER[2]) | _GRAVE)
 
 
-def adjusted(p: Floats) -> Floats:
-    """Return p of I tests such that of those below a level at most this share is false (Benjamini & Hochberg 1995); NaN stays."""
-    out, known = np.full(len(p), np.nan), np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    steps = p[order] * len(order) / np.arange(1, len(order) + 1)
-    out[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
-    return out
-
-
 def dependent(left: Left) -> list[tuple[int, int]]:
     """Return the pairs of items whose residuals are correlated beyond chance and worth a look."""
     far = left.q3 - np.nanmedian(left.q3[np.triu_indices(len(left.q3), 1)]) > DEPENDENT
@@ -61,7 +52,7 @@ def judged(
     Misfit: the adjusted p is below .05, and an RMSD of .10 or more asks for repair. Noise and its contrary: infit differs from 1 by
     .15 and by more standard errors than one of the items does in 20 tests. Dependence: see `dependent`.
     """
-    q, bound, verdicts, reasons = adjusted(columns["p"]), float(ndtri(1 - LEVEL / (2 * len(items)))), list[Verdict](), list[Finding]()
+    q, bound, verdicts, reasons = columns["p_adjusted"], float(ndtri(1 - LEVEL / (2 * len(items)))), list[Verdict](), list[Finding]()
     pairs, known = dependent(left), dict(zip(before.items, before.verdicts, strict=True))
     for i, item in enumerate(items):
         p, rmsd, infit, z = (float(columns[name][i]) for name in ("p", "rmsd", "infit", "infit_z"))

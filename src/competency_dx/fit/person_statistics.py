@@ -16,7 +16,7 @@ from competency_dx.fit.item_statistics import METHOD, Part
 from competency_dx.kernels import families
 from competency_dx.kernels.persons.point_estimates import solve
 from competency_dx.kernels.residual_fit import alike, standardised_parts
-from competency_dx.models import expected_scores
+from competency_dx.models import ItemParameters, expected_scores
 from competency_dx.persons import Matched, posterior_of
 from competency_dx.responses import Responses
 
@@ -79,19 +79,26 @@ def changed_states(source: ItemBank | Calibration, data: Responses, parts: Seque
             yield len(bank_impact(before, source.without([item]))) / max(int((before.state != NONE).sum()), 1)
         return
     chosen = [part.matched.rows(evenly(len(part.rows), TRIED // len(parts))) for part in parts]
+    asked = [(part.known, m, _cuts(part.known)) for part, m in zip(parts, chosen, strict=True)]
+    whole = np.concatenate([_states(*one, "") for one in asked])
     for item in items:
-        states = [[_states(part, m, without) for part, m in zip(parts, chosen, strict=True)] for without in ("", item)]
-        yield float(np.mean(np.concatenate(states[0]) != np.concatenate(states[1])))
+        yield float(np.mean(whole != np.concatenate([_states(*one, item) for one in asked])))
 
 
-def _states(part: Part, matched: Matched, without: str) -> Floats:
-    """Return the states (p, D) when an item is set aside."""
-    known, mean = part.known, part.known.population.mean
-    kept, cuts = matched.observed & np.array([item != without for item in known.items]), np.empty(len(mean))
+def _cuts(known: ItemParameters) -> Floats:
+    """Return θ (D,) at which so many points of the competency's items are expected as the first cut asks for."""
+    mean = known.population.mean
+    cuts = np.empty(len(mean))
     for d, sd in enumerate(np.sqrt(np.diag(known.population.covariance))):
         own, theta = known.loads[:, d], np.tile(mean, (241, 1))
         theta[:, d] += sd * np.linspace(-6, 6, 241)
         score = expected_scores(known, theta if len(mean) > 1 else theta[:, 0])[own].sum(axis=0)
         cuts[d] = np.interp(R201().deficit_cut / 100, score / known.points[own].max(axis=1).sum(), theta[:, d])
+    return cuts
+
+
+def _states(known: ItemParameters, matched: Matched, cuts: Floats, without: str) -> Floats:
+    """Return the states (p, D) when an item is set aside."""
+    kept = matched.observed & np.array([item != without for item in known.items])
     below = posterior_of(matched._replace(observed=kept), known, METHOD).below(cuts)
     return np.asarray(DeficitRule().state_index(below, np.ones(below.shape, dtype=np.bool_)))

@@ -12,13 +12,13 @@ from scipy.special import chdtrc, ndtri
 from competency_dx.arrays import Floats
 from competency_dx.calibration import Calibration
 from competency_dx.errors import FitError
-from competency_dx.fit.item_statistics import METHOD, Part
+from competency_dx.fit.item_statistics import Part
 from competency_dx.kernels import families
 from competency_dx.kernels.item_fit import s_x2
 from competency_dx.kernels.limited_information import LimitedMoments, limited_fit
 from competency_dx.kernels.residual_fit import chance_components, components
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
-from competency_dx.persons import even_uniforms, posterior_of
+from competency_dx.persons import even_uniforms
 from competency_dx.quality import PairMoments, local_dependence
 from competency_dx.result import DataFrame, frame
 
@@ -108,7 +108,7 @@ def left_over(parts: Sequence[Part]) -> Left:
         square = (mean * weight) @ mean.T
         np.fill_diagonal(square, np.einsum("ik,ikq,q->i", known.points**2, prob, weight))
         first, product = first + share * (mean @ weight), product + share * square
-        estimate = posterior_of(part.matched, known, METHOD).moments().mean
+        estimate = part.posterior.moments().mean
         x[part.rows] = known.points[np.arange(I), part.matched.codes.astype(np.int64)]
         residual[part.rows] = x[part.rows] - expected_scores(known, estimate if estimate.shape[1] > 1 else estimate[:, 0]).T
         observed[part.rows] = part.matched.observed

@@ -115,3 +115,12 @@ def item_misfit(
         spread, excess = weight**2 @ (fourth - variance**2) + J @ B @ J, weight @ ((x - mean) ** 2 - variance)
         out += [1 + excess / (weight @ variance), (excess + J @ shift) / np.sqrt(spread) if spread > TINY * n else 0.0]
     return np.array(out), np.stack([size, rows @ mean / size, rows @ x / size, np.sqrt(noise)])
+
+
+def adjusted(p: Floats) -> Floats:
+    """Return p of I tests such that of those below a level at most this share is false (Benjamini & Hochberg 1995); NaN stays."""
+    from scipy.stats import false_discovery_control  # slow to import
+
+    out, known = np.full(len(p), np.nan), np.isfinite(p)
+    out[known] = false_discovery_control(p[known]) if known.any() else np.nan
+    return out

@@ -9,6 +9,7 @@ import numpy as np
 
 from competency_dx.arrays import Z95, Bools, Codes, Floats, Ints, blocks, value
 from competency_dx.bank import ItemBank
+from competency_dx.kernels.agreement import wilson
 from competency_dx.responses import FALSE_ALARM, Responses, RestScores, chance_of, fold_code
 from competency_dx.schemas import Count, Probability
 
@@ -99,12 +100,10 @@ def mean_limits(mean: Floats, variance: Floats, highest: Floats, n: Ints) -> tup
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         p = mean / highest
-        spread = p * (1 - p)
-        several = variance / (highest**2 * spread)
+        several = variance / (highest**2 * p * (1 - p))
         size = n / np.where(np.isfinite(several) & (several > 0), np.minimum(several, 1.0), 1.0)
-        centre = (p + Z95**2 / (2 * size)) / (1 + Z95**2 / size)
-        half = Z95 * np.sqrt(spread / size + Z95**2 / (4 * size**2)) / (1 + Z95**2 / size)
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+        low, high = wilson(p, size)
+    return np.maximum(low, 0.0), np.minimum(high, 1.0)
 
 
 def correlation_limits(r: Floats, n: Ints) -> tuple[Floats, Floats]:
