@@ -178,10 +178,10 @@ def _has_plain_lines(text: str, mark: str) -> bool:
     """Tell whether every row is a line, and every quotation mark the first or the last sign of a cell."""
     signs = np.frombuffer(f"\n{text}\n".encode(), dtype=np.uint8)
     lines, quotes = np.flatnonzero(signs == ord("\n")), np.flatnonzero(signs == ord('"'))
-    opened, closed, ends = quotes[::2], quotes[1::2], np.isin(signs, [*b"\r\n", ord(mark)])
+    opened, closed, ends = quotes[::2], quotes[1::2], [*b"\r\n", ord(mark)]
     if len(opened) > len(closed) or text.count("\r") > text.count("\r\n"):
         return False
-    at_ends = ends[opened - 1].all() and ends[closed + 1].all()
+    at_ends = np.isin(np.concatenate([signs[opened - 1], signs[closed + 1]]), ends).all()
     return bool(at_ends and np.array_equal(np.searchsorted(lines, opened), np.searchsorted(lines, closed)))
 
 
