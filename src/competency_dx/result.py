@@ -53,7 +53,7 @@ class Result(JsonDocument):
         chosen = kinds[0] if kind is None else kind
         if chosen not in kinds:
             raise ReportError("result.picture", given=type(self).__name__, chosen=chosen, kinds=kinds)
-        return draw(self.chart(chosen, language))
+        return draw(self.chart(chosen, language), language)
 
     def _try_out(self) -> None:
         self.to_frame()

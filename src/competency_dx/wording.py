@@ -75,7 +75,7 @@ def number(x: float, form: str, language: str) -> str:
         return NONE if math.isnan(x) else f"{MINUS * (x < 0)}∞"
     text = format(x, form)
     text = text.replace("-", "" if not text.strip(" -0.") else MINUS)
-    return text.replace(".", ",") if language == "ru" else text
+    return text.replace(".", ",").replace("%", f"{NBSP}%") if language == "ru" else text
 
 
 def worded(template: str, facts: Mapping[str, Any], language: str) -> str:

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 import competency_dx as cdx
 from competency_dx.documents import decode, encode
-from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, DocumentError
+from competency_dx.errors import LANGUAGES, CompetencyDxError, CompetencyDxWarning, DocumentError
+from competency_dx.reports.result_page import result_view
 from competency_dx.result import MAX_LINES, Result
 from competency_dx.routes import load_catalogue
 
@@ -339,6 +340,7 @@ def test_text_is_short_and_says_something(result: Result) -> None:
     assert 1 <= len(lines) <= MAX_LINES
     assert all(line.strip() for line in lines)
     assert repr(result) == str(result)
+    assert not any(result.summary(language)[0][0].islower() for language in LANGUAGES)  # it is the title of a page
 
 
 def test_html_is_a_table_without_scripts(result: Result) -> None:
@@ -354,11 +356,20 @@ def test_every_kind_of_picture_draws(result: Result) -> None:
 
     assert result.chart_kinds()
     for kind in (None, *result.chart_kinds()[1:]):
-        figure = result.plot(kind)
+        figure = result.plot(kind, language="ru")
         assert isinstance(figure, Figure)
         assert figure.axes
         assert figure.axes[0].has_data()
         figure.canvas.draw()
+        named = _words_of(result.chart(kind or result.chart_kinds()[0], "ru"))
+        ticks = [
+            label.get_text()
+            for axes in figure.axes
+            if axes.get_visible()
+            for axis in (axes.xaxis, axes.yaxis)
+            for label in axis.get_ticklabels()
+        ]
+        assert not [text for text in ticks if re.search(r"\d\.\d", text) and text not in named]
         plt.close(figure)
 
 
@@ -388,11 +399,13 @@ def test_nothing_is_english_on_a_russian_page(result: Result, tmp_path: Path, mo
 
     said = "\n".join(result.summary("ru"))
     drawn = "\n".join(word for kind in result.chart_kinds() for word in _words_of(result.chart(kind, "ru")))
-    monkeypatch.setattr("competency_dx.reports.result_page.chart_svg", lambda *_: "")  # whose words are in `drawn`
+    monkeypatch.setattr("competency_dx.reports.result_page.chart_svg", lambda *_, **__: "")  # whose words are in `drawn`
     page = cdx.report(result, tmp_path / "page.html").read_text(encoding="utf-8")
     seen = html.unescape(re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]+>", " ", page, flags=re.DOTALL))
     book = load_workbook(cdx.report(result, tmp_path / "book.xlsx"))
     cells = "\n".join(str(c) for sheet in book for row in sheet.iter_rows(values_only=True) for c in row if c)
+    columns = [[text for text in column if text] for column in zip(*result_view(result, "ru")["rows"], strict=True)]
+    assert not [column for column in columns if all(text.endswith(",000") for text in column) and column]  # counts are whole
     for text in (said, drawn, seen, cells):
         assert not _latin(text)
         assert text is cells or not re.search(r"(?<![^\W\d]-)(?<![\w.])-\d", text)

@@ -132,16 +132,27 @@ def histogram_chart(x: Floats, *, title: str, x_label: str, y_label: str, bins: 
     return Chart(title=title, x_label=x_label, y_label=y_label, series=(bars,))
 
 
-def draw(chart: Chart) -> Figure:
-    """Draw a chart; the figure belongs to no window and is never shown by itself."""
+def draw(chart: Chart, language: str = "en") -> Figure:
+    """Draw a chart, numbers in the notation of the language; the figure belongs to no window and is never shown by itself."""
     with needing("matplotlib", "plot", "plot()"):
         from matplotlib.figure import Figure
+        from matplotlib.ticker import ScalarFormatter
+
+    class Comma(ScalarFormatter):
+        """Numbers as Russian writes them."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return super().__call__(x, pos).replace(".", ",")
+
     figure = Figure(figsize=chart.size or _size(chart), layout="constrained")
     panels = chart.panels or (chart,)
     across = min(chart.across, len(panels))
     places = figure.subplots(-(-len(panels) // across), across, squeeze=False).ravel()
     for axes, panel in zip(places, panels, strict=False):
         _paint(axes, panel, title_size=9 if chart.panels else 11)
+        for axis, named in ((axes.xaxis, panel.x_names), (axes.yaxis, panel.y_names)):
+            if language == "ru" and not named and panel.cells is None:
+                axis.set_major_formatter(Comma())
     for axes in places[len(panels) :]:
         axes.set_visible(False)
     if chart.panels:
@@ -149,7 +160,7 @@ def draw(chart: Chart) -> Figure:
     return figure
 
 
-def chart_svg(chart: Chart, prefix: str) -> str:
+def chart_svg(chart: Chart, prefix: str, language: str = "en") -> str:
     """Draw a chart as inline SVG: text as outlines, no date, no reference to the network.
 
     The prefix is put before every id, so that several pictures can stand on one page.
@@ -159,7 +170,7 @@ def chart_svg(chart: Chart, prefix: str) -> str:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
     out = io.StringIO()
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": prefix}):
-        figure = draw(chart)
+        figure = draw(chart, language)
         FigureCanvasSVG(figure)
         layout = figure.get_layout_engine()
         assert layout is not None

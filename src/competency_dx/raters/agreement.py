@@ -94,7 +94,9 @@ class Agreement(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row for all marks, each pair of experts and each item: statistics with the ends of their intervals."""
-        return frame(first=self.first, second=self.second, item=self.item, **dict(zip(COLUMNS, self.table.T, strict=True)))
+        return frame(first=self.first, second=self.second, item=self.item, **dict(zip(COLUMNS, self.table.T, strict=True))).astype(
+            {"works": int, "marks": int}
+        )
 
     def third_expert(self) -> DataFrame:
         """Return one row per difference: share of answers sent to a third expert, with interval, and the marks it costs."""

@@ -135,7 +135,7 @@ class RaterCalibration(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per expert: severity with its interval, drift, fit, spread and halo."""
-        out = frame(expert=self.experts, **dict(zip(EXPERTS, self.of_experts.T, strict=True)))
+        out = frame(expert=self.experts, **dict(zip(EXPERTS, self.of_experts.T, strict=True))).astype({"marks": int, "works": int})
         for place, (end, sign) in enumerate((("low", -1), ("high", 1)), start=5):
             out.insert(place, f"severity_{end}", out["severity"] + sign * Z95 * out["se_severity"])
         return out

@@ -165,9 +165,9 @@ def render(template: str, language: Language, values: Mapping[str, object]) -> s
 @cache
 def _shared(language: Language) -> dict[str, object]:
     """Return what every template has: sentences, pictures, and how numbers and codes are worded in the language."""
-    worded = (bounded, chance, coded, count, decimal, interval, percent, ranged, several)
+    worded = (bounded, chance, chart_svg, coded, count, decimal, interval, percent, ranged, several)
     out: dict[str, object] = {say.__name__: partial(say, language=language) for say in worded}
-    out |= {draw.__name__: draw for draw in (chart_svg, correlation_bar, patterns, stacked_bar, swatch)}
+    out |= {draw.__name__: draw for draw in (correlation_bar, patterns, stacked_bar, swatch)}
     return {"t": strings(language), "language": language, **out}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -37,13 +38,13 @@ def result_view(result: Result, language: Language) -> dict[str, Any]:
     head, *rest = result.summary(language)
     frame = result.to_table(language)
     shown = frame.head(MOST_ROWS)
-    cells = [[_text(str(name), cell, language) for cell in shown[name].tolist()] for name in shown.columns]
+    cells = [_texts(str(name), shown[name].tolist(), language) for name in shown.columns]
     analysis = items_of(cast("Calibration", result)) if result.kind == "calibration" else None
     return {
         "head": head,
         "summary": "\n".join(rest),
         "findings": finding_lines(findings_of(result), language) if hasattr(result, "findings") else None,
-        "charts": [chart_svg(result.chart(kind, language), f"c{k}") for k, kind in enumerate(result.chart_kinds())],
+        "charts": [chart_svg(result.chart(kind, language), f"c{k}", language) for k, kind in enumerate(result.chart_kinds())],
         "columns": [(column_title(str(name), language), frame[name].dtype.kind in "fiu") for name in frame.columns],
         "rows": tuple(zip(*cells, strict=True)),
         "note": _note(len(frame), language),
@@ -58,15 +59,20 @@ def _note(total: int, language: Language) -> str:
     return strings(language)["shown_rows"].format(shown=count(MOST_ROWS, language), total=count(total, language))
 
 
-def _text(column: str, cell: object, language: Language) -> str:
-    """Return a cell as text: numbers in the notation of the language, a missing one empty."""
-    if cell is None or cell != cell:  # noqa: PLR0124 - NaN and NaT
-        return ""
-    if isinstance(cell, bool) or not isinstance(cell, int | float):
-        return code_word(column, str(cell), language)
-    if isinstance(cell, int):
-        return number(cell, "d", language)
-    return number(cell, ".3f" if 0.001 <= abs(cell) < 1e5 or cell == 0 else ".3g", language)
+def _texts(column: str, cells: Sequence[object], language: Language) -> list[str]:
+    """Return cells as texts: numbers in the notation of the language, counts without decimals, a missing one empty."""
+    whole = all(float(x).is_integer() for x in cells if isinstance(x, int | float) and x == x)  # noqa: PLR0124 - NaN
+
+    def text(cell: object) -> str:
+        if cell is None or cell != cell:  # noqa: PLR0124 - NaN and NaT
+            return ""
+        if isinstance(cell, bool) or not isinstance(cell, int | float):
+            return code_word(column, str(cell), language)
+        if whole:
+            return count(int(cell), language)
+        return number(cell, ".3f" if 0.001 <= abs(cell) < 1e5 or cell == 0 else ".3g", language)
+
+    return [*map(text, cells)]
 
 
 def passport_report(bank: ItemBank, language: Language) -> Written:
