@@ -4,24 +4,21 @@ Each command imports the rooms it needs, so that a short one starts quickly.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from competency_dx.cli import arguments, steps
-from competency_dx.cli.arguments import Language, LanguageOption, MethodName, ModelName, declared
-from competency_dx.cli.terminal import Terminal, heard, table_lines
-from competency_dx.display import code_word, column_title, decimal
+from competency_dx.cli import steps
+from competency_dx.cli.arguments import Estimation, command
+from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import BankError, CommandError, DocumentError
 from competency_dx.provenance import library_version
 from competency_dx.storage import write_whole
 
 if TYPE_CHECKING:
-    from competency_dx.bank import BankRegistry
-    from competency_dx.responses import Layout, Omissions
-    from competency_dx.result import DataFrame
+    from competency_dx.responses import Layout
 
-REFUSED = 1  # exit code
+BAD_INPUT, REFUSED = 2, 1  # exit codes
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
 
 app = typer.Typer(
@@ -33,12 +30,6 @@ app = typer.Typer(
 )
 bank_app = typer.Typer(short_help="Write and publish banks", help="Banks as workbooks and by version: write, read, publish.")
 app.add_typer(bank_app, name="bank")
-BAD_INPUT = 2  # exit code
-Bank = Annotated[str, declared("shipped_or_folder")]
-Folder = Annotated[Path, declared("registry")]
-Alias = Annotated[str, declared("published_alias")]
-NewBook = Annotated[Path, declared("new_workbook")]
-RU = Language.ru
 
 
 def _version(wanted: bool) -> None:
@@ -54,31 +45,21 @@ def program(
     """Read the options that stand before the command."""
 
 
-@app.command(short_help="Whole path on a synthetic region")
+@command(app, "Whole path on a synthetic region", folder="demo_folder")
 def demo(
-    folder: Annotated[Path, declared("demo_folder")] = Path("competency-dx-demo"),
-    language: arguments.LanguageOption = Language.ru,
-    persons: Annotated[int | None, declared("persons")] = None,
-    seed: Annotated[int, declared("seed")] = 20,
-    region: Annotated[bool, declared("region")] = False,
+    folder: Path = Path("competency-dx-demo"), *, terminal: Terminal, persons: int | None = None, seed: int = 20, region: bool = False
 ) -> None:
     """Show the whole path on a synthetic region: three subjects against the known truth, or all with groups and routes."""
     from competency_dx.cli.demo import run_demo, whole_region
 
     run, usual = (whole_region.run_region, 2217) if region else (run_demo, 240)
-    run(folder, persons=persons or usual, seed=seed, terminal=Terminal(language=language.code))
+    run(folder, persons=persons or usual, seed=seed, terminal=terminal)
 
 
-@app.command(short_help="Check an item bank")
-def validate(
-    bank: Annotated[str, declared("shipped_or_folder")],
-    content: Annotated[bool, declared("content")] = False,
-    language: arguments.LanguageOption = Language.ru,
-) -> None:
+@command(app, "Check an item bank", bank="shipped_or_folder")
+def validate(bank: str, *, content: bool = False, terminal: Terminal) -> None:
     """Check an item bank: summary, findings, coverage of the framework."""
-    from competency_dx.bank import load_bank
-
-    items, terminal = load_bank(bank), Terminal(language=language.code)
+    items = steps.bank_of(bank)
     if not content:
         steps.refuse_ambiguous(items)
         print("\n".join(steps.bank_lines(items, terminal)))
@@ -90,239 +71,174 @@ def validate(
     raise typer.Exit(REFUSED if refused else 0)
 
 
-@app.command(short_help="Analyse items before any model")
-@arguments.with_table_options
-def items(
-    responses: arguments.ResponsesFile,
-    *,
-    bank: arguments.BankIfAny = None,
-    out: arguments.OutIfNamed = None,
-    language: arguments.LanguageOption = Language.ru,
-    layout: "Layout",
-) -> None:
+@command(app, "Analyse items before any model", bank="bank_if_any", out="out_if_named")
+def items(responses: Path, *, bank: str | None = None, out: Path | None = None, terminal: Terminal, layout: "Layout") -> None:
     """Analyse items before any model: what to do with each and why, the worst first; page, workbook, tables."""
-    from competency_dx.bank import load_bank
     from competency_dx.quality import check_items
-    from competency_dx.reports import report as write_report
 
-    terminal, keys = Terminal(language=language.code), load_bank(bank) if bank else None
+    keys = steps.bank_of(bank) if bank else None
     data = steps.read_answers(terminal, responses, keys, layout)
     analysis = heard(terminal, lambda: check_items(data, keys), known=data.findings)
-    page = write_report(analysis, out or Path(f"{responses.stem}-items"), language=language.code)
+    page = steps.reported(analysis, out or Path(f"{responses.stem}-items"), terminal)
     print("\n".join(steps.analysis_lines(analysis, terminal)))
     terminal.result(page)
 
 
-@app.command(short_help="Calibrate items on answers")
-@arguments.with_table_options
-@arguments.with_estimation_options
+@command(app, "Calibrate items on answers", out="out_folder")
 def calibrate(
-    responses: arguments.ResponsesFile,
+    responses: Path,
     *,
-    bank: arguments.BankName,
-    out: arguments.OutFolder,
-    model: Annotated[ModelName | None, declared("model")] = None,
-    priors: Annotated[arguments.PriorsName, declared("priors")] = arguments.PriorsName.weak,
-    language: arguments.LanguageOption = Language.ru,
+    bank: str,
+    out: Path,
+    model: Literal["Rasch", "2PL", "PCM", "GPCM", "GRM"] | None = None,
+    priors: Literal["weak", "none"] = "weak",
+    terminal: Terminal,
+    estimation: Estimation,
     layout: "Layout",
-    estimation: arguments.Estimation,
 ) -> None:
     """Calibrate the items of a bank on answers: new bank, calibration.json, report."""
-    from competency_dx.bank import load_bank, save_bank
-    from competency_dx.reports import report as write_report
+    from competency_dx.bank import save_bank
 
-    terminal, items = Terminal(language=language.code), load_bank(bank)
+    items = steps.bank_of(bank)
     data = steps.read_answers(terminal, responses, items, layout)
-    chosen = model.value if model else steps.advised_model(data)
-    stated = None if priors == arguments.PriorsName.none else "weak"
-    result = steps.calibrated(terminal, data, items, model=chosen, priors=stated, estimation=estimation)
+    stated = None if priors == "none" else priors
+    result = steps.calibrated(terminal, data, items, model=model or steps.advised_model(data), priors=stated, estimation=estimation)
     terminal.result(save_bank(items.with_calibration(result), out / "bank"))
     terminal.result(write_whole(out / "calibration.json", result.to_json().encode()))
-    terminal.result(write_report(result, out / "report", language=language.code))
+    terminal.result(steps.reported(result, out / "report", terminal))
 
 
-@app.command(short_help="Estimate abilities with errors")
-@arguments.with_table_options
+@command(app, "Estimate abilities with errors", out="out_file")
 def score(
-    responses: arguments.ResponsesFile,
+    responses: Path,
     *,
-    bank: arguments.BankName,
-    out: arguments.OutFile,
-    method: Annotated[MethodName, declared("method")] = MethodName.EAP,
-    language: arguments.LanguageOption = Language.ru,
+    bank: str,
+    out: Path,
+    method: Literal["EAP", "MAP", "ML", "WLE", "SumScore"] = "EAP",
+    terminal: Terminal,
+    row_numbers: bool = False,
     layout: "Layout",
-    row_numbers: arguments.RowNumbers = False,
 ) -> None:
     """Estimate every person's ability with its error: one table."""
     from competency_dx import scoring
-    from competency_dx.bank import load_bank
-    from competency_dx.reports import report as write_report
 
     if out.suffix.lower() not in SCORE_FILES:
         raise CommandError("cli.score_files", out=out, score_files=SCORE_FILES)
-    terminal, items = Terminal(language=language.code), load_bank(bank)
+    items = steps.bank_of(bank)
     data = steps.read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
-    chosen: scoring.Method = getattr(scoring, method.value)()
+    chosen: scoring.Method = getattr(scoring, method)()
     scores = heard(terminal, lambda: scoring.score(data, items, method=chosen), known=data.findings)
-    terminal.result(write_report(scores, out, language=language.code))
+    terminal.result(steps.reported(scores, out, terminal))
 
 
-@app.command(short_help="Write deficit profiles")
-@arguments.with_table_options
+@command(app, "Write deficit profiles", out="out_folder")
 def diagnose(
-    responses: arguments.ResponsesFile,
+    responses: Path,
     *,
-    bank: arguments.BankName,
-    out: arguments.OutFolder,
-    language: arguments.LanguageOption = Language.ru,
+    bank: str,
+    out: Path,
+    terminal: Terminal,
+    row_numbers: bool = False,
+    cohort: bool = False,
+    omitted: Literal["incorrect", "ignore", "modelled"] = "incorrect",
+    aggregates_only: bool = False,
     layout: "Layout",
-    row_numbers: arguments.RowNumbers = False,
-    cohort: arguments.FromCohort = False,
-    omitted: arguments.Omitted = arguments.OmittedChoice.incorrect,
-    aggregates_only: arguments.AggregatesOnly = False,
 ) -> None:
     """Write deficit profiles: profiles.json, tables, a page for the cohort and one for each person."""
-    from competency_dx.bank import load_bank
     from competency_dx.competencies import Cohort, DeficitRule
     from competency_dx.competencies import diagnose as diagnose_persons
-    from competency_dx.reports import report as write_report
     from competency_dx.responses import MissingPolicy
 
-    terminal, items = Terminal(language=language.code), load_bank(bank)
+    items = steps.bank_of(bank)
     data = steps.read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
-    rule = DeficitRule(missing=MissingPolicy(omitted=cast("Omissions", omitted.value)))
-    population = Cohort() if cohort else None
+    rule, population = DeficitRule(missing=MissingPolicy(omitted=omitted)), Cohort() if cohort else None
     profiles = heard(terminal, lambda: diagnose_persons(data, items, rule=rule, population=population), known=data.findings)
     with terminal.stage(terminal.words("report")):
-        page = write_report(profiles, out, language=language.code, show="aggregates" if aggregates_only else "persons")
+        page = steps.reported(profiles, out, terminal, aggregates_only=aggregates_only)
     if (document := out / "profiles.json").is_file():
         terminal.result(document)
     terminal.result(page)
 
 
-@app.command(short_help="Report of any result document")
-def report(
-    result: Annotated[Path, declared("result")],
-    out: Annotated[Path, declared("out")],
-    language: arguments.LanguageOption = Language.ru,
-    aggregates_only: arguments.AggregatesOnly = False,
-) -> None:
+@command(app, "Report of any result document")
+def report(result: Path, *, out: Path, terminal: Terminal, aggregates_only: bool = False) -> None:
     """Write the report of a result document: bank, responses, calibration, scores or profiles."""
-    from competency_dx.reports import report as write_report
-
-    page = write_report(steps.read_result(result), out, language=language.code, show="aggregates" if aggregates_only else "persons")
-    Terminal(language=language.code).result(page)
+    terminal.result(steps.reported(steps.read_result(result), out, terminal, aggregates_only=aggregates_only))
 
 
-def _registry(folder: Path) -> "BankRegistry":
-    from competency_dx.bank import BankRegistry
-
-    return BankRegistry(folder=folder)
-
-
-@bank_app.command(short_help="Publish a version of a bank")
-def publish(bank: Bank, *, registry: Folder, alias: Alias = "latest", language: LanguageOption = RU) -> None:
+@command(bank_app, "Publish a version of a bank", bank="shipped_or_folder", alias="published_alias")
+def publish(bank: str, *, registry: Path, alias: str = "latest", terminal: Terminal) -> None:
     """Publish a version of a bank in a registry: it stays as it is, and the alias points to it."""
-    from competency_dx.bank import load_bank
-
-    items = load_bank(bank)
+    items = steps.bank_of(bank)
     steps.refuse_ambiguous(items)
-    Terminal(language=language.code).findings(items.findings())
-    print(_registry(registry).publish(items, alias=alias))
+    terminal.findings(items.findings())
+    print(steps.registry_of(registry).publish(items, alias=alias))
 
 
-@bank_app.command(short_help="Let an alias point to a version")
-def alias(
-    name: Annotated[str, declared("alias_name")],
-    reference: Annotated[str, declared("reference")],
-    *,
-    registry: Folder,
-    language: LanguageOption = RU,  # noqa: ARG001 - read before commands are
-) -> None:
+@command(bank_app, "Let an alias point to a version", name="alias_name")
+def alias(name: str, reference: str, *, registry: Path) -> None:
     """Let an alias point to a published version."""
-    print(_registry(registry).move_alias(name, reference))
+    print(steps.registry_of(registry).move_alias(name, reference))
 
 
-@bank_app.command(short_help="Let an alias point where it pointed before")
-def rollback(
-    bank: Annotated[str, declared("bank_id")],
-    *,
-    registry: Folder,
-    alias: Alias = "latest",
-    language: LanguageOption = RU,  # noqa: ARG001 - as above
-) -> None:
+@command(bank_app, "Let an alias point where it pointed before", bank="bank_id", alias="published_alias")
+def rollback(bank: str, *, registry: Path, alias: str = "latest") -> None:
     """Let an alias point where it pointed before."""
-    print(_registry(registry).roll_back(bank, alias=alias))
+    print(steps.registry_of(registry).roll_back(bank, alias=alias))
 
 
-@bank_app.command("list", short_help="Published versions")
-def published(*, registry: Folder, language: LanguageOption = RU) -> None:  # noqa: ARG001 - as above
+@command(bank_app, "Published versions", called="list")
+def published(*, registry: Path) -> None:
     """List the published versions, and the aliases that point to them."""
-    for index in _registry(registry).banks():
+    for index in steps.registry_of(registry).banks():
         for version, digest in index.versions.items():
             print(f"{index.id}@{version}  {digest[:23]}…  {', '.join(index.aliases_of(version))}".rstrip())
 
 
-@bank_app.command(short_help="Empty workbook for a new bank")
-def template(file: NewBook, *, subject: Annotated[str, declared("subject")] = "", language: LanguageOption = RU) -> None:
+@command(bank_app, "Empty workbook for a new bank", file="new_workbook")
+def template(file: Path, *, subject: str = "", terminal: Terminal) -> None:
     """Write an empty workbook for a new bank: sheets, lists to choose from, an example of each type."""
     from competency_dx.bank import save_bank_template
 
-    Terminal(language=language.code).result(save_bank_template(file, subject=subject, language=language.code))
+    terminal.result(save_bank_template(file, subject=subject, language=terminal.language))
 
 
-@bank_app.command("from-xlsx", short_help="Bank out of a workbook")
-def from_xlsx(
-    file: Annotated[Path, declared("bank_workbook")], folder: Annotated[Path, declared("bank_folder")], *, language: LanguageOption = RU
-) -> None:
+@command(bank_app, "Bank out of a workbook", called="from-xlsx", file="bank_workbook", folder="bank_folder")
+def from_xlsx(file: Path, folder: Path, *, terminal: Terminal) -> None:
     """Read the bank of a workbook and write its folder; with faults they are listed by cell and nothing is written."""
     from competency_dx.bank import load_bank_workbook, save_bank
 
-    terminal = Terminal(language=language.code)
     try:
         bank = load_bank_workbook(file)
     except BankError as fault:  # a line for each cell
-        terminal.lines(fault.text(language.code).splitlines())
+        terminal.lines(fault.text(terminal.language).splitlines())
         raise typer.Exit(BAD_INPUT) from None
     terminal.findings(bank.findings())
     terminal.result(save_bank(bank, folder))
 
 
-@bank_app.command("to-xlsx", short_help="Bank as a workbook")
-def to_xlsx(bank: Bank, file: NewBook, *, language: LanguageOption = RU) -> None:
+@command(bank_app, "Bank as a workbook", called="to-xlsx", bank="shipped_or_folder", file="new_workbook")
+def to_xlsx(bank: str, file: Path, *, terminal: Terminal) -> None:
     """Write a bank as a workbook, from which from-xlsx reads the same bank."""
-    from competency_dx.bank import load_bank, save_bank_workbook
+    from competency_dx.bank import save_bank_workbook
 
-    Terminal(language=language.code).result(save_bank_workbook(load_bank(bank), file, language=language.code))
+    terminal.result(save_bank_workbook(steps.bank_of(bank), file, language=terminal.language))
 
 
-@bank_app.command(short_help="What changed between two versions")
-def diff(bank: Bank, other: Annotated[str, declared("other_version")], *, language: LanguageOption = RU) -> None:
+@command(bank_app, "What changed between two versions", bank="shipped_or_folder", other="other_version")
+def diff(bank: str, other: str, *, terminal: Terminal) -> None:
     """List what changed between two versions of a bank: content, keys, competencies and parameters apart."""
-    from competency_dx.bank import ledger_of, load_bank
+    from competency_dx.bank import ledger_of
 
-    _table(ledger_of(load_bank(other)).changes(ledger_of(load_bank(bank))), Terminal(language=language.code))
+    steps.print_table(ledger_of(steps.bank_of(other)).changes(ledger_of(steps.bank_of(bank))), terminal)
 
 
-@bank_app.command(short_help="Whose conclusions would change")
-def impact(
-    profiles: Annotated[Path, declared("profiles")], bank: Annotated[str, declared("other_version")], *, language: LanguageOption = RU
-) -> None:
+@command(bank_app, "Whose conclusions would change", bank="other_version")
+def impact(profiles: Path, bank: str, *, terminal: Terminal) -> None:
     """List whose conclusions another version of the bank would change, from the answers that profiles.json keeps."""
-    from competency_dx.bank import load_bank
     from competency_dx.competencies import DeficitProfiles, bank_impact
 
-    terminal, found = Terminal(language=language.code), steps.read_result(profiles)
+    found = steps.read_result(profiles)
     if not isinstance(found, DeficitProfiles):
         raise DocumentError("result.kind", found=found.kind, kind=DeficitProfiles.kind)
-    _table(heard(terminal, lambda: bank_impact(found, load_bank(bank)), known=found.findings), terminal)
-
-
-def _table(rows: "DataFrame", terminal: Terminal) -> None:
-    """Print a table, its numbers with two decimal places, or that there is nothing to print."""
-    language = terminal.language
-    for name in rows.columns:
-        code = name.removesuffix("_after")
-        rows[name] = [decimal(x, 2, language) if isinstance(x, float) else code_word(code, str(x), language) for x in rows[name]]
-    heads = [column_title(name, language) for name in rows.columns]
-    print("\n".join(table_lines(heads, rows.to_numpy().tolist(), len(heads))) if len(rows) else terminal.words("nothing_changed"))
+    steps.print_table(heard(terminal, lambda: bank_impact(found, steps.bank_of(bank)), known=found.findings), terminal)

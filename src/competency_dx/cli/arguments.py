@@ -1,72 +1,27 @@
-"""The arguments and options the commands share. Declared for typer, which reads the annotations at run time."""
+"""Commands with the arguments and options that ``options.toml`` declares. They are for typer, which reads annotations at run time."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from functools import wraps
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
-from competency_dx.cli.terminal import LanguageCode
+from competency_dx.cli.terminal import Terminal
 from competency_dx.errors import CommandError
 from competency_dx.wording import toml_content
 
 if TYPE_CHECKING:
     from competency_dx.responses import Layout
 
-Wrapper = Callable[[Callable[..., None]], Callable[..., None]]
-
-
-class Language(StrEnum):
-    """Language of messages and reports."""
-
-    ru = "ru"
-    en = "en"
-
-    @property
-    def code(self) -> LanguageCode:
-        """Return the language as reports take it."""
-        return "ru" if self is Language.ru else "en"
-
-
-ModelName = StrEnum("ModelName", {"Rasch": "Rasch", "TwoPL": "2PL", "PCM": "PCM", "GPCM": "GPCM", "GRM": "GRM"})
-PriorsName = StrEnum("PriorsName", {"weak": "weak", "none": "none"})
-MethodName = StrEnum("MethodName", {"EAP": "EAP", "MAP": "MAP", "ML": "ML", "WLE": "WLE", "SumScore": "SumScore"})
-OmittedChoice = StrEnum("OmittedChoice", ["incorrect", "ignore", "modelled"])
-
-
+Command = Callable[..., None]
 NOT_FOR_TYPER = {"flag", "ru", "en", "kind", "choices", "default"}
 KINDS: Mapping[str, Any] = {"text": str, "texts": list[str], "whole": int, "switch": bool}
 OF_TABLE = (
     *("person", "form", "sheet", "drop_personal_data", "attempts", "alias", "item", "answer", "items"),
     *("cells", "blank", "missing", "unreadable"),
 )
-OF_ESTIMATION = ("dimensions", "anchors", "points", "max_iterations")
-
-
-def declared(name: str) -> Any:  # noqa: ANN401 - of typer, which reads it from an annotation
-    """Return the option or, without a flag, the argument of this name in ``options.toml``."""
-    declaration = toml_content("cli", "options")[name]
-    facts = {key: fact for key, fact in declaration.items() if key not in NOT_FOR_TYPER}
-    if "flag" in declaration:
-        return typer.Option(declaration["flag"], help=declaration["en"], **facts)
-    return typer.Argument(help=declaration["en"], **facts)
-
-
-ResponsesFile = Annotated[Path, declared("responses")]
-BankName = Annotated[str, declared("bank")]
-BankIfAny = Annotated[str | None, declared("bank_if_any")]
-OutIfNamed = Annotated[Path | None, declared("out_if_named")]
-OutFolder = Annotated[Path, declared("out_folder")]
-OutFile = Annotated[Path, declared("out_file")]
-LanguageOption = Annotated[Language, declared("language")]
-Omitted = Annotated[OmittedChoice, declared("omitted")]
-FromCohort = Annotated[bool, declared("cohort")]
-AggregatesOnly = Annotated[bool, declared("aggregates_only")]
-RowNumbers = Annotated[bool, declared("row_numbers")]
 
 
 class Estimation(NamedTuple):
@@ -100,33 +55,57 @@ def _estimation(given: Mapping[str, Any]) -> Estimation:
     return Estimation(given["dimensions"], given["anchors"], limits)
 
 
+MADE: Mapping[str, tuple[Callable[[Mapping[str, Any]], object], Sequence[str]]] = {
+    "terminal": (lambda given: Terminal(**given), ("language",)),
+    "layout": (_layout, OF_TABLE),
+    "estimation": (_estimation, ("dimensions", "anchors", "points", "max_iterations")),
+}
+"""Parameters in place of which a command has several options, how they are made of these, and which."""
+
+
+def _declared(name: str, kind: Any) -> Any:  # noqa: ANN401 - of typer, which reads both
+    """Return the annotation of an option or, without a flag, an argument of this kind, as ``options.toml`` declares it."""
+    declaration = toml_content("cli", "options")[name]
+    facts = {key: fact for key, fact in declaration.items() if key not in NOT_FOR_TYPER}
+    if "flag" in declaration:
+        return cast("Any", Annotated)[kind, typer.Option(declaration["flag"], help=declaration["en"], **facts)]
+    return cast("Any", Annotated)[kind, typer.Argument(help=declaration["en"], **facts)]
+
+
 def _shared(name: str) -> inspect.Parameter:
     """Return an option that many commands have, declared in ``options.toml`` as a whole, as a parameter of a command."""
-    declaration, enumeration = toml_content("cli", "options")[name], cast("Any", StrEnum)
-    kind = KINDS[declaration.get("kind", "text")] if "choices" not in declaration else enumeration(name, declaration["choices"])
-    default = kind(declaration["default"]) if "default" in declaration else False if kind is bool else None
-    annotation = cast("Any", Annotated)[kind if default is not None else kind | None, declared(name)]
+    declaration = toml_content("cli", "options")[name]
+    choices, default = declaration.get("choices"), declaration.get("default")
+    kind = cast("Any", Literal)[tuple(choices)] if choices else KINDS[declaration.get("kind", "text")]
+    default = False if kind is bool else default
+    annotation = _declared(name, kind | None if default is None else kind)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _with_options(parameter: str, make: Callable[[Mapping[str, Any]], object], names: Sequence[str]) -> Wrapper:
-    """Return what gives a command shared options in place of a parameter, which is made of what they say."""
+def command(app: typer.Typer, short_help: str, called: str | None = None, **declarations: str) -> Callable[[Command], Command]:
+    """Return what adds a command to a program, its parameters declared in ``options.toml`` by their names or those given here.
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @wraps(command)
+    Every command has a language, and in place of each parameter of `MADE` the options of which it is made.
+    """
+
+    def add(function: Command) -> Command:
+        signature = inspect.signature(function)
+        made = {key: MADE[key] for key in MADE if key == "terminal" or key in signature.parameters}
+
+        @wraps(function)
         def run(**given: Any) -> None:  # noqa: ANN401 - whatever the options hold
-            told = {name: given.pop(name) for name in names}
-            made = make({name: x.value if isinstance(x, StrEnum) else x for name, x in told.items()})
-            command(**{parameter: made}, **given)
+            values = {key: make({option: given.pop(option) for option in options}) for key, (make, options) in made.items()}
+            function(**given, **{key: x for key, x in values.items() if key in signature.parameters})
 
-        signature = inspect.signature(command)
-        parameters = [*(p for p in signature.parameters.values() if p.name != parameter), *map(_shared, names)]
+        parameters: list[inspect.Parameter] = []
+        for p in signature.parameters.values():
+            declared = [] if p.name in made else [p.replace(annotation=_declared(declarations.get(p.name, p.name), p.annotation))]
+            parameters += declared or map(_shared, made[p.name][1])
+        if "terminal" not in signature.parameters:
+            parameters.append(_shared("language"))
         run.__dict__["__signature__"] = signature.replace(parameters=parameters)  # which typer reads, as it does the next
         run.__annotations__ = {p.name: p.annotation for p in parameters}
-        return run
+        app.command(called, short_help=short_help)(run)
+        return function
 
-    return decorate
-
-
-with_table_options = _with_options("layout", _layout, OF_TABLE)
-with_estimation_options = _with_options("estimation", _estimation, OF_ESTIMATION)
+    return add

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.terminal import MARKS, Terminal, folded, heard, table_lines
-from competency_dx.display import decimal
+from competency_dx.display import code_word, column_title, decimal
 from competency_dx.errors import CommandError, DocumentError
 from competency_dx.findings import Finding
 from competency_dx.limits import read_bytes, reading
 from competency_dx.wording import SHOWN_IDS
 
 if TYPE_CHECKING:
-    from competency_dx.bank import ItemBank
+    from competency_dx.bank import BankRegistry, ItemBank
     from competency_dx.calibration import Calibration
     from competency_dx.quality import ItemAnalysis, OptionTrace
     from competency_dx.responses import Layout, Responses
-    from competency_dx.result import Result
+    from competency_dx.result import DataFrame, Result
 
 ONE_SCALE = Estimation()
 HALF_A_SIGN = re.compile(r"\\u[dD][89a-fA-F]")
@@ -45,6 +45,37 @@ CLASSES: Mapping[str, tuple[str, str]] = {
 """Room and class of each kind of document."""
 WIDTH, TITLE = 80, 36
 INDENT = 4
+
+
+def bank_of(name: str) -> ItemBank:
+    """Load a shipped bank by name or one of a folder."""
+    from competency_dx.bank import load_bank
+
+    return load_bank(name)
+
+
+def registry_of(folder: Path) -> BankRegistry:
+    """Return the published banks of a folder."""
+    from competency_dx.bank import BankRegistry
+
+    return BankRegistry(folder=folder)
+
+
+def reported(result: Result, out: Path, terminal: Terminal, *, aggregates_only: bool = False) -> Path:
+    """Write the report of a result and return what to open."""
+    from competency_dx.reports import report
+
+    return report(result, out, language=terminal.language, show="aggregates" if aggregates_only else "persons")
+
+
+def print_table(rows: DataFrame, terminal: Terminal) -> None:
+    """Print a table, its numbers with two decimal places, or that there is nothing to print."""
+    language = terminal.language
+    for name in rows.columns:
+        code = name.removesuffix("_after")
+        rows[name] = [decimal(x, 2, language) if isinstance(x, float) else code_word(code, str(x), language) for x in rows[name]]
+    heads = [column_title(name, language) for name in rows.columns]
+    print("\n".join(table_lines(heads, rows.to_numpy().tolist(), len(heads))) if len(rows) else terminal.words("nothing_changed"))
 
 
 def read_answers(terminal: Terminal, path: Path, bank: ItemBank | None, layout: Layout, *, row_numbers: bool = True) -> Responses:
