@@ -28,8 +28,8 @@ def test_numbers_follow_the_language() -> None:
 
 
 def test_interval_table_escapes_holds_its_scale_and_marks_what_is_borrowed() -> None:
-    row = partial(IntervalRow, depth=0, look=LOOKS[0], figures="40 %", words="yes", point=40.0, low=30.0)
-    rows = [row(label="A <b>", high=155.0), row(label="B", high=55.0, borrowed=True)]
+    row = partial(IntervalRow, depth=0, look=LOOKS[0], figures="40 %", words="yes")
+    rows = [row(label="A <b>", at=(40.0, 30.0, 155.0)), row(label="B", at=(40.0, 30.0, 55.0), borrowed=True)]
     table = interval_table(rows, (60.0, 80.0), ("below", "above"), "<t>")
     assert "<b>" not in table
     assert "A &lt;b&gt;" in table

@@ -126,19 +126,17 @@ def _short(cell: object) -> str:
 
 @value
 class IntervalRow:
-    """One row: label, indent, estimate with bounds in percent, what stands beside it in figures and words.
+    """One row: label, indent, estimate with its bounds in percent, what stands beside it in figures and words.
 
     `borrowed` draws the interval as a broken line: it rests on other rows more than on its own.
     """
 
     label: str
     depth: int
-    point: float
-    low: float
-    high: float
-    look: Look
+    at: tuple[float, float, float]
     figures: str
-    words: str
+    words: str = ""
+    look: Look = "open"
     borrowed: bool = False
 
 
@@ -171,7 +169,7 @@ def _zones(cuts: Sequence[float], zones: tuple[str, str]) -> str:
 
 
 def _scale(row: IntervalRow, cuts: Sequence[float]) -> str:
-    low, high, point = (min(max(x, 0.0), 100.0) for x in (row.low, row.high, row.point))
+    point, low, high = (min(max(x, 0.0), 100.0) for x in row.at)
     ends = "".join(
         f'<svg x="{x:.1f}%" y="50%" overflow="visible"><path d="M0-4V4" stroke="{ACCENT}" stroke-width="1.4"/></svg>'
         for x in (low, high)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote
 
 from competency_dx.competencies import DeficitProfiles
@@ -13,7 +11,7 @@ from competency_dx.display import count
 from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
-from competency_dx.reports.cohort import CELL_NUMBERS, Group, summaries, wilson
+from competency_dx.reports.cohort import CELL_NUMBERS, Group, conclusions, everybody, summaries
 from competency_dx.reports.cohort_page import aggregate_view, background_groups
 from competency_dx.reports.files import Sheet, SheetCell, file_names, sheet_of
 from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, render, strings
@@ -64,30 +62,18 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
 
 def _table(profiles: DeficitProfiles, found: Divisions, s: ReportContext) -> dict[str, list[SheetCell]]:
     """Return the columns of a table with one row per group and competency, the cohort first; what is not shown is empty."""
-    rows: list[dict[str, Any]] = []
-    for row in summaries(profiles, s.tree):
-        numbers = [math.nan] * 6
-        if row.n >= SMALLEST:
-            share = 100 * row.counts[0] / row.n, *wilson(row.counts[0], row.n)
-            numbers = [row.mean, row.mean - row.error, row.mean + row.error, *share]
-        known = row.n if row.n >= SMALLEST or not row.n else None
-        rows.append(_line("", "", len(profiles), row.competency.code, s, known, numbers))
-    for name, members in found:
-        for group in members:
-            for b in s.tree if group.shown else ():
-                cell = group.cells[b.index]
-                numbers = [getattr(cell, number) for number in CELL_NUMBERS]
-                known = cell.n if cell.shown else None
-                rows.append(_line(name, group.name, group.n, b.competency.code, s, known, numbers))
-    return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def _line(
-    column: str, group: str, persons: int, code: str, s: ReportContext, n: int | None, numbers: Sequence[float]
-) -> dict[str, Any]:
-    rounded = (round(x, 1) if math.isfinite(x) else math.nan for x in numbers)
-    head = {"column": column, "group": group, "persons": persons, "competency": code, "title": s.titles[code]}
-    return head | {"n": n} | dict(zip(CELL_NUMBERS, rounded, strict=True))
+    divisions = [("", (everybody(*conclusions(profiles)),)), *found]
+    rows = [(name, group, b) for name, members in divisions for group in members if group.shown for b in s.tree]
+    cells = [group.cells[b.index] for _, group, b in rows]
+    return {
+        "column": [name for name, _, _ in rows],
+        "group": [group.name for _, group, _ in rows],
+        "persons": [group.n for _, group, _ in rows],
+        "competency": [b.competency.code for _, _, b in rows],
+        "title": [s.titles[b.competency.code] for _, _, b in rows],
+        "n": [cell.n if cell.shown else None for cell in cells],
+        **{number: [round(getattr(cell, number), 1) for cell in cells] for number in CELL_NUMBERS},
+    }
 
 
 def _impersonal(profiles: DeficitProfiles, language: Language) -> tuple[FindingLine, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from competency_dx.arrays import Z95, Bools, Floats, value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles
 from competency_dx.groups import SMALLEST, suppressed
+from competency_dx.kernels.agreement import wilson
 from competency_dx.reports.report_context import Branch
 
 CELL_NUMBERS = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high")
@@ -65,39 +66,21 @@ class Group:
 
 def summaries(profiles: DeficitProfiles, tree: Sequence[Branch]) -> tuple[Summary, ...]:
     """Return the summary of every competency in the order of the tree."""
-    return tuple(_summary(profiles, branch) for branch in tree)
+    out, percents = [], conclusions(profiles)[0]
+    for b in tree:
+        x = percents[np.isfinite(percents[:, b.index]), b.index]
+        numbers = [math.nan] * 4
+        if x.size >= SMALLEST:
+            numbers = [float(x.mean()), Z95 * float(x.std(ddof=1)) / math.sqrt(x.size), *np.quantile(x, [0.05, 0.95]).tolist()]
+        counts = np.bincount(profiles.state[:, b.index], minlength=len(STATES)).tolist()
+        strong, of = int((profiles.strength[:, b.index] < 2).sum()), dict(zip(("mean", "error", "q05", "q95"), numbers, strict=True))
+        out.append(Summary(competency=b.competency, depth=b.depth, counts=tuple(counts), n=x.size, n_strong=strong, **of))
+    return tuple(out)
 
 
-def _summary(profiles: DeficitProfiles, branch: Branch) -> Summary:
-    c = branch.index
-    state = profiles.state[:, c]
-    counts = np.bincount(state, minlength=len(STATES))
-    percent = profiles.percent[:, c][state < len(STATES) - 1]
-    percent = percent[np.isfinite(percent)]
-    n = int(percent.size)
-    mean, error, q05, q95 = math.nan, math.nan, math.nan, math.nan
-    if n >= SMALLEST:
-        mean, error = float(percent.mean()), Z95 * float(percent.std(ddof=1)) / math.sqrt(n)
-        q05, q95 = (float(q) for q in np.quantile(percent, [0.05, 0.95]))
-    return Summary(
-        competency=branch.competency,
-        depth=branch.depth,
-        counts=tuple(counts.tolist()),
-        n=n,
-        n_strong=int((profiles.strength[:, c] < 2).sum()),
-        mean=mean,
-        error=error,
-        q05=q05,
-        q95=q95,
-    )
-
-
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share in percent (Wilson 1927)."""
-    p, z2 = k / n, Z95**2
-    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
+def conclusions(profiles: DeficitProfiles) -> tuple[Floats, Bools]:
+    """Return the percents (P, C) of conclusions, NaN where nothing is concluded, and which deficits are confirmed."""
+    return np.where(profiles.state < len(STATES) - 1, profiles.percent, np.nan), profiles.state == 0
 
 
 def natural(text: str) -> list[str | int]:
@@ -155,6 +138,13 @@ def groups(labels: Sequence[Sequence[str]], percent: Floats, confirmed: Bools) -
     )
 
 
+def everybody(percent: Floats, confirmed: Bools) -> Group:
+    """Return all persons as one group; cells with fewer than `SMALLEST` of them are not shown."""
+    n, all_ = np.isfinite(percent).sum(axis=0), np.ones(len(percent), dtype=np.bool_)
+    cells = _cells(percent, confirmed, all_, ((n > 0) & (n < SMALLEST)).tolist())
+    return Group(name="", n=len(percent), shown=True, cells=tuple(cells))
+
+
 def _cells(percent: Floats, confirmed: Bools, members: Bools, hidden: Sequence[bool]) -> Iterator[GroupCell]:
     """Yield the cells of a group by competency."""
     for c, closed in enumerate(hidden):
@@ -164,5 +154,6 @@ def _cells(percent: Floats, confirmed: Bools, members: Bools, hidden: Sequence[b
         numbers = [math.nan] * 6
         if n:
             mean, half = float(x[there].mean()), Z95 * float(x[there].std(ddof=1)) / math.sqrt(n)
-            numbers = [mean, mean - half, mean + half, 100 * k / n, *wilson(k, n)]
+            numbers = [mean, mean - half, mean + half, 100 * k / n]
+            numbers += (100 * np.clip(wilson(np.array([k / n]), np.array([float(n)])), 0, 1)).ravel().tolist()
         yield GroupCell(n=n, shown=not closed, **dict(zip(CELL_NUMBERS, numbers, strict=True)))

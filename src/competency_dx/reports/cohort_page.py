@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from competency_dx.competencies import STATES, STATUSES, DeficitProfiles
-from competency_dx.display import LOOKS, IntervalRow, count, decimal, interval, interval_table, percent, wright_svg
+from competency_dx.display import IntervalRow, count, decimal, interval, interval_table, percent, wright_svg
 from competency_dx.groups import SMALLEST
-from competency_dx.reports.cohort import Group, Summary, binned, groups, natural, summaries
+from competency_dx.reports.cohort import Group, Summary, binned, conclusions, groups, natural, summaries
 from competency_dx.reports.pages import several
 from competency_dx.reports.person_page import Unconcluded
 from competency_dx.reports.report_context import Branch, ReportContext, clusters, column_key, column_title, false_share, named
@@ -93,10 +93,7 @@ def _means(rows: Sequence[Summary], s: ReportContext, *, persons: bool) -> str:
         IntervalRow(
             label=s.titles[row.competency.code],
             depth=row.depth,
-            point=row.mean,
-            low=low,
-            high=high,
-            look=LOOKS[3],
+            at=(row.mean, low, high),
             figures=f"{decimal(row.mean, 1, s.language)} ± {percent(row.error, s.language, 1)}",
             words=f"{interval(low, high, s.language)}; n\u00a0=\u00a0{count(row.n, s.language)}",
         )
@@ -126,8 +123,7 @@ def background_groups(profiles: DeficitProfiles, s: ReportContext) -> tuple[tupl
         texts = texts if column_key(name) in PLACES else binned(texts, s.language)
         if len(set(texts)) > 1:
             labels[name] = texts
-    drawn = profiles.state < len(STATES) - 1
-    found = groups([*labels.values()], np.where(drawn, profiles.percent, np.nan), profiles.state == 0) if labels else ()
+    found = groups([*labels.values()], *conclusions(profiles)) if labels else ()
     return tuple(zip(labels, found, strict=True))
 
 

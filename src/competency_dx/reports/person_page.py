@@ -8,8 +8,8 @@ from typing import Any
 
 from competency_dx.arrays import value
 from competency_dx.competencies import Conclusion, Evidence, Profile
-from competency_dx.display import IntervalRow, chance, decimal, interval, interval_table, percent
-from competency_dx.reports.pages import plain, several
+from competency_dx.display import IntervalRow, chance, decimal, interval_table, percent
+from competency_dx.reports.pages import bounded, plain, several
 from competency_dx.reports.report_context import Branch, ReportContext, Sign, column_key, column_title, false_share, named
 
 FOUND = ("confirmed", "likely")
@@ -95,7 +95,7 @@ def _statement(c: Conclusion, name: str, sign: Sign | None, p: float, rests: Seq
         "name": name,
         "sign": sign,
         "chance": chance(p, s.language),
-        "estimate": f"{percent(c.percent, s.language)} ({interval(c.percent_low, c.percent_high, s.language)})",
+        "estimate": bounded(c.percent, c.percent_low, c.percent_high, s.language),
         "rests": [f"{e.title.text(s.language)} ({e.points} {s.t['of']} {e.max_score})" for e in rests],
         "leans": s.titles.get(c.leans_on, ""),
     }
@@ -109,15 +109,13 @@ def _misconceptions(profile: Profile, s: ReportContext) -> Iterator[str]:
 
 
 def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow:
-    sign = s.signs[c.state]
+    sign, at = s.signs[c.state], (c.percent, c.percent_low, c.percent_high)
     return IntervalRow(
         label=s.titles[c.competency.code],
         depth=depth,
-        point=c.percent,
-        low=c.percent_low,
-        high=c.percent_high,
+        at=at,
         look=sign.look,
-        figures=f"{percent(c.percent, s.language)} ({interval(c.percent_low, c.percent_high, s.language)})",
+        figures=bounded(*at, s.language),
         words=s.t[f"strength_{c.strength}"] if c.strength in FOUND else sign.name,
         borrowed=c.own_share < BORROWED,
     )

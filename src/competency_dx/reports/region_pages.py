@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from competency_dx.display import LOOKS, IntervalRow, interval_table
+from competency_dx.display import IntervalRow, interval_table
 from competency_dx.groups import GroupReport
 from competency_dx.reports.files import file_names, frame_sheet
 from competency_dx.reports.pages import Language, Written, about, bounded, pages_of, render, strings
@@ -66,21 +66,11 @@ def _view(groups: GroupReport, r: int, links: Mapping[int, str], language: Langu
 
 def _means(groups: GroupReport, r: int, language: Language) -> str:
     """Return the picture of the mean percents."""
-    t = strings(language)
-    numbers = np.stack([groups.percent[r], groups.percent_low[r], groups.percent_high[r]])
+    t, means = strings(language), np.stack([groups.percent[r], groups.percent_low[r], groups.percent_high[r]], axis=1).tolist()
     rows = [
-        IntervalRow(
-            label=unit_title(b.competency, language),
-            depth=b.depth,
-            point=point,
-            low=low,
-            high=high,
-            look=LOOKS[3],
-            figures=bounded(point, low, high, language),
-            words="",
-        )
+        IntervalRow(label=unit_title(b.competency, language), depth=b.depth, at=(x, low, high), figures=bounded(x, low, high, language))
         for b in branches(groups.competencies)
-        for point, low, high in [numbers[:, b.index].tolist()]
-        if np.isfinite(point)
+        for x, low, high in [means[b.index]]
+        if np.isfinite(x)
     ]
     return interval_table(rows, groups.standards.cuts, (t["zone_deficit"], t["zone_strength"]), t["means"])
