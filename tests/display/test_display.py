@@ -55,7 +55,7 @@ def test_every_mark_is_drawn(mark: charts.Mark) -> None:
 
 
 def test_interval_chart_has_a_row_for_each_label() -> None:
-    chart = interval_chart(labels=["a", "b"], values=[1, 2], low=[0, 1], high=[2, 3], title="t", x_label="x")
+    chart = interval_chart(["a", "b"], ([1, 2], [0, 1], [2, 3]), title="t", x_label="x")
     assert chart.y_names == ("a", "b")
     assert chart.series[0].x.tolist() == [1.0, 2.0]
     assert not chart.series[0].x.flags.writeable

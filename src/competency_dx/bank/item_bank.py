@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, Self, TypedDict
 
+import numpy as np
+
 from competency_dx.arrays import Z95, FrozenDict, value
 from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_path, inconsistencies, write_yaml
 from competency_dx.bank.document import Text, parse
@@ -248,16 +250,10 @@ class ItemBank(Result):
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return difficulties, of several steps their mean, with 95 % intervals, hardest item on top."""
         say, rows = result_words("bank", language), sorted(self.parameters, key=lambda r: sum(r.b) / len(r.b))
-        centre = [sum(r.b) / len(r.b) for r in rows]
-        half = [Z95 * math.hypot(*(s or 0.0 for s in r.se_b)) / len(r.b) for r in rows]  # of the mean of the steps
-        return interval_chart(
-            labels=[r.item for r in rows],
-            values=centre,
-            low=[c - h for c, h in zip(centre, half, strict=True)],
-            high=[c + h for c, h in zip(centre, half, strict=True)],
-            title=say("difficulty", title=self.title.text(language)),
-            x_label=say("difficulty_axis"),
-        )
+        centre = np.array([sum(r.b) / len(r.b) for r in rows])
+        half = np.array([Z95 * math.hypot(*(s or 0.0 for s in r.se_b)) / len(r.b) for r in rows])  # of the mean of the steps
+        title, x_label = say("difficulty", title=self.title.text(language)), say("difficulty_axis")
+        return interval_chart([r.item for r in rows], (centre, centre - half, centre + half), title=title, x_label=x_label)
 
     @classmethod
     def _document_type(cls) -> type:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -256,9 +256,8 @@ class ClassCalibration(Result):
         say = result_words("classification", language)
         if kind == "prevalence":
             p, wide = self.prevalence[::-1], Z95 * np.nan_to_num(self.prevalence_se[::-1])
-            shown: dict[str, Any] = {"title": say("prevalence_title"), "x_label": say("prevalence_axis"), "values": list(p)}
-            shown |= {"low": list(np.maximum(p - wide, 0)), "high": list(np.minimum(p + wide, 1))}
-            return interval_chart(labels=self.attributes[::-1], **shown)
+            at = p, np.maximum(p - wide, 0), np.minimum(p + wide, 1)
+            return interval_chart(self.attributes[::-1], at, title=say("prevalence_title"), x_label=say("prevalence_axis"))
         if kind == "items":
             ends, _ = self.parameters.ends()
             columns = {say("nothing"): ends[:, 0], say("everything"): 1 - ends[:, 1]}

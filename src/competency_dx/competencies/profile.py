@@ -302,7 +302,7 @@ class DeficitProfiles(Result):
         low, high = ([float(s[end]) for s in spread] for end in (0, 1))
         means = [float(np.nanmean(self.percent[:, c])) for c in range(len(labels))]
         titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}
-        return interval_chart(labels=labels, values=means, low=low, high=high, x_lines=self.standards.cuts, **titles)
+        return interval_chart(labels, (means, low, high), x_lines=self.standards.cuts, **titles)
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:

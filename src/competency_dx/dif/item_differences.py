@@ -139,5 +139,4 @@ class DIF(Result):
         x, half = self.delta[::-1, 1:].ravel(), Z95 * self.se[::-1, 1:].ravel()
         labels = [f"{item}, {g}" if several else item for item in names for g in others]
         title, axis = say("title", groups=tuple(others), reference=reference), say("axis")
-        low, high = (x - half).tolist(), (x + half).tolist()
-        return interval_chart(labels=labels, values=x.tolist(), low=low, high=high, title=title, x_label=axis, x_lines=LINES)
+        return interval_chart(labels, (x, x - half, x + half), title=title, x_label=axis, x_lines=LINES)

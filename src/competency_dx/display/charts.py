@@ -100,19 +100,10 @@ class Chart:
     size: tuple[float, float] | None = None
 
 
-def interval_chart(  # the six columns of an interval table
-    *,
-    labels: Sequence[str],
-    values: Sequence[float],
-    low: Sequence[float],
-    high: Sequence[float],
-    title: str,
-    x_label: str,
-    x_lines: Sequence[float] = (),
-) -> Chart:
-    """Return a chart of estimates with intervals, one row per label, the first label at the bottom."""
-    rows = [float(k) for k in range(len(labels))]
-    series = Series(name="", mark="interval", x=values, y=rows, low=low, high=high)  # type: ignore[arg-type]
+def interval_chart(labels: Sequence[str], at: ArrayLike, *, title: str, x_label: str, x_lines: Sequence[float] = ()) -> Chart:
+    """Return a chart of estimates with the ends of their intervals (3, N), a row for each label, the first at the bottom."""
+    x, low, high = np.asarray(at, dtype=np.float64)
+    series = Series(name="", mark="interval", x=x, y=np.arange(float(len(labels))), low=low, high=high)
     return Chart(title=title, x_label=x_label, series=(series,), y_names=tuple(labels), x_lines=tuple(x_lines))
 
 

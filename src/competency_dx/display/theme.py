@@ -1,7 +1,7 @@
 """How pictures look: one dark ink and greys, five marks told apart by shape and pattern, never by colour alone.
 
-What is drawn by hand stands here too, every text through `escape`: the few SVG elements that pictures are made of, pictures that fit
-a row of a table and are as wide as their cell is (intervals on the percent scale, stacked bars), and the notebook form of results.
+What is drawn by hand stands here too, every text through `escape`: pictures that fit a row of a table and are as wide as their cell is
+(intervals on the percent scale, stacked bars), and the notebook form of results.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ _PATTERNS: Mapping[Look, str] = MappingProxyType(
         "none": f'<rect width="6" height="6" fill="{FAINT}"/>',
     }
 )
-Anchor = Literal["start", "middle", "end"]
 SHOWN_ROWS = 10
 SHOWN_CHARS = 60
 
@@ -80,28 +79,6 @@ def marker(look: Look, x: float, y: float, r: float = 5.0) -> str:
 def symbol(look: Look) -> str:
     """Return the mark of a look as a small inline picture for running text and tables."""
     return f'<svg class="mark" viewBox="-8 -8 16 16" width="12" height="12" aria-hidden="true">{marker(look, 0, 0)}</svg>'
-
-
-def text(  # the attributes of a text element
-    x: float, y: float, words: str, *, anchor: Anchor = "start", size: float = 11.5, fill: str = INK
-) -> str:
-    """Return one line of text whose baseline is at `y`."""
-    side = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill}"{side}>{escape(words)}</text>'
-
-
-def rule(x1: float, y1: float, x2: float, y2: float, *, stroke: str = PALE) -> str:
-    """Return a straight line."""
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}" stroke-width="1"/>'
-
-
-def picture(width: float, height: float, body: str, title: str) -> str:
-    """Return a scalable picture with a title for screen readers."""
-    label = escape(title)
-    return (
-        f'<svg class="picture" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{label}" '
-        f'font-family="{escape(FONT)}"><title>{label}</title>{body}</svg>'
-    )
 
 
 def notebook(summary: Sequence[str], frame: pd.DataFrame) -> str:

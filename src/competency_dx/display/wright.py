@@ -1,18 +1,16 @@
-"""Item map (Wright map): persons left, items by difficulty right, on one vertical scale; as a chart and as an SVG."""
+"""Item map (Wright map): persons left, items by difficulty right, on one vertical scale."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Bools, Floats
+from competency_dx.arrays import Floats
 from competency_dx.display.charts import Chart, Series
-from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PALE, PAPER, picture, rule, text
-from competency_dx.display.words import decimal
 
 LEVELS = 34  # rows of names
 SHEET, NARROWEST = 100, 34  # width of all columns, and the least of one, in characters
@@ -20,17 +18,7 @@ PEOPLE = 0.26  # share of a column that the densities take
 LONGEST, GAP, MORE = 16, 2, 4  # characters of a name, between names, and of "+12"
 CHARACTER, LEVEL = 0.066, 0.17  # inches
 BEYOND = 2.0
-WIDTH, AXIS, TOP, ROW = 780.0, 250.0, 34.0, 15.0
-BINS = 28
-CHAR = 5.6
-
-
-def by_row(places: Floats, edges: Floats) -> Iterator[tuple[int, list[int]]]:
-    """Yield the rows between `edges` that hold a place, with the places of each in ascending order; NaN are left out."""
-    rows = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, len(edges) - 2)
-    ascending = [i for i in np.argsort(places, kind="stable").tolist() if not np.isnan(places[i])]
-    for row, members in groupby(ascending, key=lambda i: int(rows[i])):
-        yield row, list(members)
+LEAST = (-1.0, 1.0)  # what a map of persons shows in any case
 
 
 class WrightColumn(NamedTuple):
@@ -80,7 +68,9 @@ def wright_chart(columns: Sequence[WrightColumn], theta: Floats, groups: Sequenc
 def _names(column: WrightColumn, edges: Floats, left: float, right: float) -> Series:
     """Return names side by side in the row of their place; an arrow marks those beyond the ends, +n those without room."""
     x, y, labels = [], [], []
-    for row, members in by_row(column.places, edges):
+    rows = np.clip(np.searchsorted(edges, column.places, side="right") - 1, 0, len(edges) - 2).tolist()
+    ascending = [i for i in np.argsort(column.places, kind="stable").tolist() if not np.isnan(column.places[i])]
+    for row, members in groupby(ascending, key=rows.__getitem__):
         words = [_marked(column.words[k], float(column.places[k]), edges) for k in members]
         for start, word in _side_by_side(words, right - left):
             x.append(left + start)
@@ -106,69 +96,14 @@ def _side_by_side(words: Sequence[str], room: float) -> Iterator[tuple[float, st
         start += len(word) + GAP
 
 
-def wright_svg(
-    theta: ArrayLike,
-    difficulty: ArrayLike,
-    items: Sequence[str],
-    *,
-    provisional: ArrayLike,
-    words: tuple[str, str, str, str],
-    language: str,
-) -> str:
-    """Return the item map as inline SVG.
-
-    Positions of persons `theta` (P,) and difficulties (I,) are on one scale, NaN are left out; `provisional` items (I,) are drawn
-    hollow, as no data stand behind their difficulty. `words` are the title, the heads of the left and the right side, and a
-    template for what does not fit (``"+{n}"``); the language is that of the numbers on the axis.
-    """
-    title, left, right, more = words
-    persons, b = np.asarray(theta, dtype=np.float64), np.asarray(difficulty, dtype=np.float64)
-    persons = persons[np.isfinite(persons)]
-    values, hollow = np.concatenate([persons, b[np.isfinite(b)]]), np.asarray(provisional, dtype=np.bool_)
-    low, high = (values.min(), values.max()) if values.size else (-3.0, 3.0)
-    edges = np.linspace(np.floor(min(low, -1.0) * 2) / 2, np.ceil(max(high, 1.0) * 2) / 2, BINS + 1)
-    body = [
-        _axis(edges, language),
-        _histogram(persons, edges),
-        *(_item_row(i, items, hollow, TOP + (BINS - 1 - k) * ROW, more) for k, i in by_row(b, edges)),
-        text(AXIS - 8, TOP - 16, left, anchor="end", size=11, fill=GREY),
-        text(AXIS + 44, TOP - 16, right, size=11, fill=GREY),
-    ]
-    return picture(WIDTH, TOP + BINS * ROW + 12, "".join(body), title)
-
-
-def _axis(edges: Floats, language: str) -> str:
-    out = [rule(AXIS, TOP, AXIS, TOP + BINS * ROW, stroke=INK), rule(AXIS + 36, TOP, AXIS + 36, TOP + BINS * ROW)]
-    for tick in range(int(np.ceil(edges[0])), int(np.floor(edges[-1])) + 1):
-        y = TOP + BINS * ROW * float((edges[-1] - tick) / (edges[-1] - edges[0]))
-        out.append(rule(0, y, WIDTH, y, stroke=FAINT))
-        out.append(text(AXIS + 18, y + 4, decimal(tick, 0, language), anchor="middle", size=11))
-    return "".join(out)
-
-
-def _histogram(persons: Floats, edges: Floats) -> str:
-    counts = np.histogram(persons, edges)[0]
-    top = max(int(counts.max(initial=0)), 1)
-    out = []
-    for k, n in enumerate(counts.tolist()):
-        if not n:
-            continue
-        width, y = (AXIS - 40) * n / top, TOP + (BINS - 1 - k) * ROW
-        bar = f'x="{AXIS - width:.1f}" y="{y + 1:.1f}" width="{width:.1f}" height="{ROW - 2:.1f}"'
-        out.append(f'<rect {bar} fill="{PALE}" stroke="{GREY}" stroke-width="0.8"/>')
-        out.append(text(AXIS - width - 4, y + 11.5, str(n), anchor="end", size=9.5, fill=GREY))
-    return "".join(out)
-
-
-def _item_row(members: list[int], items: Sequence[str], provisional: Bools, y: float, more: str) -> str:
-    out, x = [], AXIS + 48.0
-    for done, i in enumerate(members):
-        needed = 14 + CHAR * len(items[i]) + 8
-        if x + needed > WIDTH - 34 and done < len(members):
-            out.append(text(x, y + 11, more.format(n=len(members) - done), size=9.5, fill=GREY))
-            break
-        fill = PAPER if provisional[i] else ACCENT
-        out.append(f'<circle cx="{x + 4:.1f}" cy="{y + 7.5:.1f}" r="3.6" fill="{fill}" stroke="{ACCENT}" stroke-width="1.3"/>')
-        out.append(text(x + 11, y + 11, items[i], size=9.5))
-        x += needed
-    return "".join(out)
+def persons_map(theta: Floats, names: Sequence[str], places: Floats, words: Sequence[str]) -> Chart:
+    """Return the map of persons `theta` (P,), counted by row, and items with their names and places (N,); NaN are left out."""
+    low, high = (end([*theta[np.isfinite(theta)], *places[np.isfinite(places)], *LEAST]) for end in (min, max))
+    edges = np.linspace(np.floor(low), np.ceil(high), LEVELS + 1)
+    counts = np.histogram(theta, edges)[0]
+    column = WrightColumn("", np.maximum(np.repeat(counts, 2), 1e-9)[None], names, places)
+    chart = wright_chart([column], np.repeat(edges, 2)[1:-1], [""], words)
+    shown = [(row, str(n)) for row, n in enumerate(counts.tolist()) if n]
+    x = np.array([PEOPLE * SHEET - len(text) - 0.5 for _, text in shown])
+    y = np.array([edges[row : row + 2].mean() for row, _ in shown])
+    return replace(chart, series=(*chart.series, Series(name="", mark="text", x=x, y=y, labels=tuple(text for _, text in shown))))

@@ -142,8 +142,5 @@ class GroupReport(Result):
         else:
             labels = [c.code for c in self.competencies]
             values = [100 * x[0, :, 0] for x in (self.share, self.share_low, self.share_high)]
-        share, low, high = (x[::-1].tolist() for x in values)
-        return interval_chart(
-            labels=labels[::-1], values=share, low=low, high=high,
-            title=say(f"{kind}_title{self._kind}", code=self.competencies[0].code), x_label=say(f"share_axis{self._kind}"),
-        )  # fmt: skip
+        title = say(f"{kind}_title{self._kind}", code=self.competencies[0].code)
+        return interval_chart(labels[::-1], np.stack(values)[:, ::-1], title=title, x_label=say(f"share_axis{self._kind}"))

@@ -136,9 +136,7 @@ class Growth(Result):
         """Return the mean change of all persons shown by competency, with its interval."""
         say = result_words("growth", language)
         g = int(np.argmax(self.n))
-        change, low, high = (x[g][::-1].tolist() for x in (self.mean_change, self.mean_low, self.mean_high))
+        at = np.stack([self.mean_change[g], self.mean_low[g], self.mean_high[g]])[:, ::-1]
         programme = self.groups[g] or say("without" if len(self.groups) > 1 else "whole")
-        return interval_chart(
-            labels=[c.code for c in self.competencies][::-1], values=change, low=low, high=high,
-            title=say("title", programme=programme), x_label=say("axis"),
-        )  # fmt: skip
+        labels = [c.code for c in self.competencies][::-1]
+        return interval_chart(labels, at, title=say("title", programme=programme), x_label=say("axis"))

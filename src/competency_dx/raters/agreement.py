@@ -136,8 +136,7 @@ class Agreement(Result):
         numbers, axis = self.table[rows, kappa : kappa + 3], "kappa_axis"
         if kind == "third":
             labels, numbers, axis = [f"{d:.0f}" for d in self.third[:, 0]], self.third[:, 1:4], "third_axis"
-        values, low, high = (x[::-1].tolist() for x in numbers.T)
-        return interval_chart(labels=labels[::-1], values=values, low=low, high=high, title=say(f"title_{kind}"), x_label=say(axis))
+        return interval_chart(labels[::-1], numbers[::-1].T, title=say(f"title_{kind}"), x_label=say(axis))
 
 
 def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Agreement:

@@ -180,9 +180,9 @@ class RaterCalibration(Result):
             ends, (raw, fair) = np.array([0.0, 100.0]), self.of_persons[:, [1, 3]].T
             series = Series(name="", mark="thin", x=ends, y=ends), Series(name="", mark="point", x=raw, y=fair)
             return Chart(title=say("title_persons"), x_label=say("raw_axis"), y_label=say("fair_axis"), series=series)
-        at = EXPERTS.index("severity" if kind == "severity" else "severity_change")
-        x, se = self.of_experts[:, [at, at + 1]].T
+        column = EXPERTS.index("severity" if kind == "severity" else "severity_change")
+        x, se = self.of_experts[:, [column, column + 1]].T
         order = np.argsort(x)[: np.isfinite(x).sum()]
-        values, low, high = (v[order].tolist() for v in (x, x - Z95 * se, x + Z95 * se))
+        at = np.stack([x, x - Z95 * se, x + Z95 * se])[:, order]
         labels, title, axis = [self.experts[r] for r in order], say(f"title_{kind}"), say("severity_axis")
-        return interval_chart(labels=labels, values=values, low=low, high=high, title=title, x_label=axis, x_lines=(0.0,))
+        return interval_chart(labels, at, title=title, x_label=axis, x_lines=(0.0,))

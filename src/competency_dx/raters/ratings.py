@@ -114,9 +114,9 @@ class Ratings(Result):
             mean = total / n
             half = Z95 * np.sqrt(np.maximum(square / n - mean**2, 0) / n)
         order = np.argsort(mean)
-        values, low, high = (x[order].tolist() for x in (mean, mean - half, mean + half))
         labels = [self.experts[k] for k in order]
-        return interval_chart(labels=labels, values=values, low=low, high=high, title=say("mean_marks"), x_label=say("percent_axis"))
+        at = np.stack([mean, mean - half, mean + half])[:, order]
+        return interval_chart(labels, at, title=say("mean_marks"), x_label=say("percent_axis"))
 
 
 def load_ratings(

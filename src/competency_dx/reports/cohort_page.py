@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from competency_dx.competencies import STATES, STATUSES, DeficitProfiles
-from competency_dx.display import IntervalRow, count, decimal, interval, interval_table, percent, wright_svg
+from competency_dx.display import IntervalRow, chart_svg, count, decimal, interval, interval_table, percent, persons_map
 from competency_dx.groups import SMALLEST
 from competency_dx.reports.cohort import Group, Summary, binned, conclusions, groups, natural, summaries
 from competency_dx.reports.pages import several
@@ -104,15 +104,12 @@ def _means(rows: Sequence[Summary], s: ReportContext, *, persons: bool) -> str:
 
 
 def _map(profiles: DeficitProfiles, s: ReportContext) -> str:
-    items, root = profiles.items, [b.index for b in s.tree[:1]]
-    return wright_svg(
-        profiles.theta[:, root][profiles.n_items[:, root] > 0],
-        [fact.difficulty for fact in items],
-        [fact.item for fact in items],
-        provisional=[fact.status == "provisional" for fact in items],
-        words=(s.t["map"], s.t["map_left"], s.t["map_right"], s.t["map_more"]),
-        language=s.language,
-    )
+    """Return the item map, the items without data behind their difficulty with a hollow mark."""
+    root, items = s.tree[0].index, profiles.items
+    names = [f"{'○' if fact.status == 'provisional' else '●'} {fact.item}" for fact in items]
+    words = (s.t["map"], "", s.t["head_theta"], s.t["map_left"], s.t["map_right"])
+    places = np.array([fact.difficulty for fact in items])
+    return chart_svg(persons_map(profiles.theta[profiles.n_items[:, root] > 0, root], names, places, words), "map")
 
 
 def background_groups(profiles: DeficitProfiles, s: ReportContext) -> tuple[tuple[str, tuple[Group, ...]], ...]:

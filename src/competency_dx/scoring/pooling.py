@@ -91,9 +91,8 @@ class Pooled(Result):
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the estimates with 95 % intervals."""
-        say, (low, high) = result_words("scoring", language), self.interval.T
-        places = {"values": list(self.estimate), "low": list(low), "high": list(high)}
-        return interval_chart(labels=list(self.names), title=say("pooled_title"), x_label=say("pooled_axis"), **places)
+        say, at = result_words("scoring", language), (self.estimate, *self.interval.T)
+        return interval_chart(self.names, at, title=say("pooled_title"), x_label=say("pooled_axis"))
 
 
 def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | None = None, df: float = np.inf) -> Pooled:
