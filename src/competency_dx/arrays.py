@@ -21,8 +21,7 @@ Codes = NDArray[np.int8]
 Bools = NDArray[np.bool_]
 Names = NDArray[np.object_]
 
-Z95 = 1.959963984540054
-"""Half a 95 % interval in standard errors: the .975 quantile of a standard normal."""
+Z95 = 1.959963984540054  # half a 95 % interval in standard errors: the .975 quantile of a standard normal
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)

@@ -15,12 +15,9 @@ from competency_dx.errors import DocumentError, Verbatim, phrase, repeated
 from competency_dx.personal_data import masked
 
 Json = Any
-LARGEST = 1e15
-"""Numbers of a document are not beyond it, on either side."""
-DEEPEST = 32
-"""Levels of lists and objects in what may be anything."""
-SLACK = 1e-6
-"""Rounding that a correlation matrix, a sum or an order may have."""
+LARGEST = 1e15  # numbers of a document are not beyond it, on either side
+DEEPEST = 32  # levels of lists and objects in what may be anything
+SLACK = 1e-6  # rounding that a correlation matrix, a sum or an order may have
 Part = Mapping[str, Any]
 Scopes = tuple[tuple[dict[str, Json], dict[str, Json]], ...]
 """The objects around a value, the innermost last, each with the sizes and ids looked up in it."""

@@ -20,8 +20,7 @@ from competency_dx.checking import Check, check_document, compiled
 from competency_dx.errors import CompetencyDxError, DocumentError, LimitError, repeated
 from competency_dx.schemas import document_schema, object_schema
 
-BARE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What Python raises at contents that no check foresaw."""
+BARE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what Python raises at contents that no check foresaw
 
 
 class JsonDocument(ABC):

@@ -25,8 +25,7 @@ SMALL_BYTES, SMALL_CELLS = 1 << 25, 1 << 22  # what nobody needs to ask whether 
 DAMAGED = (csv.Error, zipfile.BadZipFile, zlib.error)
 UNREADABLE = (ArithmeticError, EOFError, MemoryError, NotImplementedError, RecursionError, UnicodeError, *DAMAGED)
 """What damaged and hostile files make the readers of Python raise."""
-PANIC = "PanicException"
-"""What readers written in Rust raise, which is no `Exception`."""
+PANIC = "PanicException"  # what readers written in Rust raise, which is no `Exception`
 
 
 @value

@@ -32,8 +32,7 @@ _WORTH_A_LOOK = re.compile(r"[^\W\d_]{3}|\d(?:\D{0,3}\d){5}|@|/")
 _CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
 _LATIN = "a b v g d e e zh z i i k l m n o p r s t u f h ts ch sh sch  i  e iu ia"
 _FOLDS = str.maketrans(dict(zip(_CYRILLIC, re.split(" ", _LATIN), strict=True)) | {"y": "i", "j": "i", "x": "ks", "'": ""})
-BEFORE = 60
-"""So many signs before a name are looked at."""
+BEFORE = 60  # so many signs before a name are looked at
 
 
 class _NameWord(NamedTuple):

@@ -80,8 +80,7 @@ def _shown(text: str) -> str:
     return text if _hidden(rest) == rest else f"{text[:1]}…"
 
 
-_hidden = lru_cache(maxsize=KEPT)(hidden_text)
-"""Settings and names of banks come again and again."""
+_hidden = lru_cache(maxsize=KEPT)(hidden_text)  # settings and names of banks come again and again
 
 
 def provenance(verb: str, inputs: Mapping[str, str], settings: Mapping[str, str]) -> Provenance:

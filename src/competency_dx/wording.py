@@ -22,8 +22,7 @@ SPELLING: ContextVar[Callable[[str], str]] = ContextVar("SPELLING", default=str)
 NBSP = "\u00a0"
 MINUS = "\u2212"
 NONE = "—"
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-"""What would break a sentence into lines or command a terminal."""
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # what would break a sentence into lines or command a terminal
 
 
 @cache

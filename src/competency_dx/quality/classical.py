@@ -16,8 +16,7 @@ from competency_dx.schemas import Count, Probability
 ROWS = 1 << 12
 SHOWN = 8  # answers of an item without options
 SHORTEST, MOST_CODES = 3, 12  # where no bank says so: answers this short and few are options
-FREE = {"text", "open", "scored"}
-"""Types whose answers are words of persons, which may name somebody, or no answers."""
+FREE = {"text", "open", "scored"}  # types whose answers are words of persons, which may name somebody, or no answers
 LEAST_CHOSEN, LEAST_PERSONS = 0.05, 10
 LEAST_TRACED = 9  # persons, for thirds
 

@@ -16,8 +16,7 @@ from competency_dx.quality.classical import OptionTrace, correlation_limits
 from competency_dx.responses import LEAST_ANSWERS, tail_findings
 
 Verdict = Literal["repair", "drop", "look", "undecided", "keep"]
-ORDER: tuple[Verdict, ...] = get_args(Verdict)
-"""The verdicts, the most urgent first."""
+ORDER: tuple[Verdict, ...] = get_args(Verdict)  # the verdicts, the most urgent first
 VERDICTS: Mapping[Verdict, Text] = FrozenDict(
     repair=Text(ru="исправить", en="repair"),
     drop=Text(ru="исключить", en="drop"),

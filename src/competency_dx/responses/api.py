@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Codes, Ints, Names, blocks
+from competency_dx.arrays import Codes, Ints, blocks
 from competency_dx.bank import ItemBank, as_bank
 from competency_dx.errors import ResponsesError, phrase, wrong_type
 from competency_dx.findings import Finding, Template, announce
@@ -24,8 +24,6 @@ from competency_dx.responses.reading.answers import answer_roles, is_answers, re
 from competency_dx.responses.reading.layout import Layout, id_form, refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles, refuse_personal
 from competency_dx.responses.reading.rows import (
-    FormColumn,
-    best_cells,
     best_rows,
     blank_cells,
     forms_of,
@@ -160,12 +158,10 @@ def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> R
 def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses:
     """Make responses of a table, wide or long."""
     refuse_results(table.columns, table.origin)
-    long = long_columns(table, bank, layout)
-    plan = layout
+    long, plan = long_columns(table, bank, layout), layout
     if long is not None:
-        table, items = pivot(_with_blank_answers(table, long.answer, layout), long, bank, layout)
-        wanted = items if bank is None and layout.items is None else layout.items
-        plan = replace(layout, person=long.person, items=wanted)
+        table, items = pivot(_with_blank_answers(table, long[2], layout), long, bank, layout)
+        plan = replace(layout, person=long[0], items=items if bank is None and layout.items is None else layout.items)
     return _scored(single_rows(find_roles(table, bank, plan), layout), bank, layout, pivoted=long is not None)
 
 
@@ -191,27 +187,26 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
         rows = np.stack([c.codes for c in scored.columns.values()], axis=1) >= 0
         status, stated = np.where((status == BLANK) & rows, stated, status), np.full_like(stated, BLANK)
     status, notes = resolve_blanks(ids[row], list(roles.items), status, stated, forms)
-    source = None
-    if len(ids) < len(row):
-        source = (best_cells if pivoted else best_rows)(row, scored.scores, status)
-    reasons = picked(status, source)
+    source = best_rows(row, scored.scores, status, each=pivoted) if len(ids) < len(row) else None
+    reasons, items = picked(status, source), tuple(roles.items)
     scores = np.where(reasons == Reason.ANSWERED, picked(scored.scores, source), np.int8(0)).astype(np.int8)
     answers = None
     if scored.mode == "raw":
         codes, vocabulary, kinds = zip(*((c.codes, c.vocabulary, c.kinds) for c in scored.columns.values()), strict=True)
         answers = RawAnswers(codes=picked(np.stack(codes, axis=1), source), vocabulary=vocabulary, kinds=kinds)
-    suspicious = strange_values(list(roles.items), scores, reasons) if bank is None else ()
-    empty = emptiness(ids, list(roles.items), reasons)
-    findings = (*roles.table.findings, *scored.findings, *suspicious, *notes, *empty)
+    suspicious = strange_values(items, scores, reasons) if bank is None else ()
+    at = None if source is None else source.min(axis=1)
+    background = {name: picked(roles.table.columns[name].texts(), at) for name in roles.background}
+    background |= {} if forms is None else {forms.column.name: picked(forms.ids, at)}
     return Responses(
         persons=ids,
-        items=tuple(roles.items),
+        items=items,
         scores=scores,
         reasons=reasons,
         max_scores=scored.max_scores,
-        background=_background(roles, forms, source),
+        background=background,
         answers=answers,
-        findings=findings,
+        findings=(*roles.table.findings, *scored.findings, *suspicious, *notes, *emptiness(ids, items, reasons)),
         provenance=loaded_from(roles.table.origin, bank, layout, scored.mode, (scores, reasons)),
     )
 
@@ -226,16 +221,8 @@ def _with_blank_answers(table: Table, answer: str, layout: Layout) -> Table:
 
 
 def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
-    """Return the rows (or, cell by cell, the rows of each column) that count; everything when `source` is None."""
-    if source is None:
-        return array
-    return array[source] if source.ndim == 1 else np.take_along_axis(array, source, axis=0)
-
-
-def _background(roles: Roles, forms: FormColumn | None, source: Ints | None) -> dict[str, Names]:
-    rows = None if source is None else source if source.ndim == 1 else source.min(axis=1)
-    out = {name: picked(roles.table.columns[name].texts(), rows) for name in roles.background}
-    return out if forms is None else out | {forms.column.name: picked(forms.ids, rows)}
+    """Return the rows of all columns, or of each, that count; everything when `source` is None."""
+    return array if source is None else np.take_along_axis(array, source, axis=0)
 
 
 def from_points(array: NDArray[Any], layout: Layout) -> Responses:
@@ -248,7 +235,6 @@ def from_points(array: NDArray[Any], layout: Layout) -> Responses:
     for part in (scores, reasons):
         part.flags.writeable = False
     ids = numbered(P)
-    empty = emptiness(ids, list(items), reasons) if reasons.any() else []
     return Responses(
         persons=ids,
         items=items,
@@ -257,7 +243,7 @@ def from_points(array: NDArray[Any], layout: Layout) -> Responses:
         max_scores=np.maximum(scores.max(axis=0), 1).astype(np.int64),
         background={},
         answers=None,
-        findings=(*coded, *strange_values(items, scores, reasons), *empty),
+        findings=(*coded, *strange_values(items, scores, reasons), *(emptiness(ids, items, reasons) if reasons.any() else ())),
         provenance=loaded_from("array", None, layout, "scored", (scores, reasons)),
     )
 
@@ -285,23 +271,21 @@ def _points(array: NDArray[Any], items: tuple[str, ...]) -> tuple[Codes, Reasons
 def _refuse(values: NDArray[Any], items: tuple[str, ...]) -> None:
     finite = np.isfinite(values)
     faults = (
-        ((finite & (values != np.floor(values))).any(axis=0), phrase("responses.numbers_not_whole")),
-        ((values > HIGHEST).any(axis=0), phrase("responses.numbers_above", highest=HIGHEST)),
-        ((finite & (values < 0) & ~np.isin(values, MISSING_NUMBERS)).any(axis=0), phrase("responses.numbers_negative")),
+        (finite & (values != np.floor(values)), phrase("responses.numbers_not_whole")),
+        (values > HIGHEST, phrase("responses.numbers_above", highest=HIGHEST)),
+        (finite & (values < 0) & ~np.isin(values, MISSING_NUMBERS), phrase("responses.numbers_negative")),
     )
     for bad, what in faults:
         if bad.any():
-            named = [items[k] for k in np.flatnonzero(bad).tolist()]
-            raise ResponsesError("responses.array_values", what=what, items=named)
+            raise ResponsesError("responses.array_values", what=what, items=[items[k] for k in np.flatnonzero(bad.any(axis=0))])
 
 
 def _coded(counts: Ints, items: tuple[str, ...], scores: Codes, reasons: Reasons) -> list[Finding]:
     """Return findings about codes of missing answers and, where -1 is frequent beside 0 and 1, about -1; `counts` (2, I)."""
     coded, minus = counts
-    at = np.flatnonzero(coded).tolist()
+    at, left = np.flatnonzero(coded).tolist(), np.zeros(len(Reason), dtype=np.int64)
+    left[Reason.NOT_ADMINISTERED] = (reasons != Reason.ANSWERED).sum() - coded.sum()
     where = [f"{items[k]} ({coded[k]})" for k in at]
     doubtful = [items[k] for k in at if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))]
     tokens = Template("responses.missing_tokens").about([items[k] for k in at], where=where, cells=int(coded.sum()))
-    blanks = int((reasons != Reason.ANSWERED).sum() - coded.sum())
-    left = np.bincount([Reason.NOT_ADMINISTERED], weights=[blanks], minlength=len(Reason)).astype(np.int64)
     return [*tokens, *Template("responses.minus_one").about(doubtful), *blank_cells(left)]

@@ -26,16 +26,13 @@ class Reason(IntEnum):
 
 
 ReasonName = Literal["not_administered", "omitted", "not_reached", "invalid"]
-Meaning = ReasonName | Literal["blank"]
-"""What a token stands for: a reason, or what an empty cell stands for."""
+Meaning = ReasonName | Literal["blank"]  # what a token stands for: a reason, or what an empty cell stands for
 Treatment = Literal["ignore", "incorrect"]
 Omissions = Literal["ignore", "incorrect", "modelled"]
 Reasons = NDArray[np.uint8]
 
-BLANK = 255
-"""While a table is read: an empty cell whose reason follows from the person's form. Never in a result."""
-ABSENT = 254
-"""While a table is read: a token that says the person did not come. Never in a result."""
+BLANK = 255  # while a table is read: an empty cell whose reason follows from the person's form. Never in a result
+ABSENT = 254  # while a table is read: a token that says the person did not come. Never in a result
 
 _NAMES: tuple[ReasonName, ...] = ("omitted", "not_reached", "invalid", "not_administered")
 _TOKENS: Mapping[str, Sequence[str]] = toml_content("responses.reading", "words")["missing"]

@@ -58,8 +58,7 @@ Judge = Callable[[str], Judgement]
 
 KEPT = 1 << 14  # items
 UNREADABLE = Judgement(points=0, readable=False, normalised="")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"
-"""Signs of options, look-alikes once."""
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"  # signs of options, look-alikes once
 
 
 def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:

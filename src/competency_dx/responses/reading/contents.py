@@ -27,11 +27,9 @@ _FREQUENCIES = (
 )
 _PER_MILLE = {pair[0]: int(pair[1:]) for pair in _FREQUENCIES.split()}
 """How often each letter stands in a thousand of Russian text, rounded."""
-_SIGNS = frozenset("№«»—–…“”„’°±·\u00a0")
-"""Signs beyond ASCII that Russian texts have besides letters."""
+_SIGNS = frozenset("№«»—–…“”„’°±·\u00a0")  # signs beyond ASCII that Russian texts have besides letters
 _CODE_PAGES = ("cp1251", "koi8-r", "cp866")
-ENOUGH = 1 << 16
-"""Bytes that are enough to tell a code page."""
+ENOUGH = 1 << 16  # bytes that are enough to tell a code page
 _CASE, _SIGN, _FOREIGN = -3.0, -4.0, -9.0
 
 _KINDS: Mapping[bytes, str] = {
@@ -41,8 +39,7 @@ _KINDS: Mapping[bytes, str] = {
     b"%PDF": "responses.is_pdf",
     b"\x1f\x8b": "responses.is_gzip",
 }
-ADDRESS_SPACE = 1 << 31
-"""Bytes that a reader may take for a format which is not looked into here."""
+ADDRESS_SPACE = 1 << 31  # bytes that a reader may take for a format which is not looked into here
 _REFERENCE = re.compile(r"([A-Za-z]{1,7})(\d{1,10})")
 _LETTERS, _DIGITS = ascii_uppercase.encode(), digits.encode()
 _PLAIN_CELL = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"')

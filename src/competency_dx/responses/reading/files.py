@@ -28,8 +28,7 @@ from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAME
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 from competency_dx.result import DataFrame
 
-HEAD = 40
-"""Rows in which the header is looked for."""
+HEAD = 40  # rows in which the header is looked for
 TWO_COLUMNS = 2
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 DELIMITERS = (";", "\t", ",", "|")

@@ -53,12 +53,9 @@ _QUESTION = re.compile(
     r"(?:вопрос|задани[ея]|задача|question|task|problem|item|ответ|response|answer|в|q|№)[\W_]*\d[\d\W_]*", re.IGNORECASE
 )
 KEPT = 32  # banks
-LONGEST_MENTION = 4
-"""Words of a header, at most, that are an id together: ``"MAT S 01 003"``."""
-MOST_WORDS = 40
-"""So many words at the beginning and at the end of a header are looked through for an id."""
-SURE = 4
-"""An id of so many signs is one wherever it stands in a header; a shorter one needs a letter and a digit."""
+LONGEST_MENTION = 4  # words of a header, at most, that are an id together: ``"MAT S 01 003"``
+MOST_WORDS = 40  # so many words at the beginning and at the end of a header are looked through for an id
+SURE = 4  # an id of so many signs is one wherever it stands in a header; a shorter one needs a letter and a digit
 
 
 @value
@@ -131,14 +128,14 @@ class Layout:
             for text, reason in codes.items():
                 reason_code(reason, f"Layout(missing_codes={{{item!r}: {{{text!r}: …}}}})")
 
-    def user_reasons(self, item: str) -> dict[str, int]:
+    def user_reasons(self, item: str) -> FrozenDict[str, int]:
         """Return the user's own tokens for an item: text in the form of `fold_text` or `tidy` to reason code."""
         out: dict[str, int] = {}
         codes = self.missing_codes or {}
         for source in (self.missing_tokens or {}, codes.get("*", {}), codes.get(item, {})):
             for text, reason in source.items():
                 out |= dict.fromkeys((tidy(text), fold_text(text) or tidy(text)), reason_code(reason, ""))
-        return out
+        return FrozenDict(out)
 
     def settings(self) -> dict[str, str]:
         """Return every choice that was made, in words, for the provenance."""

@@ -32,25 +32,18 @@ from competency_dx.responses.reading.table import Column, Table
 from competency_dx.wording import toml_content
 
 _ROWS = toml_content("responses.reading", "words")["rows"]
-LABEL = 400
-"""A text as long as this is no label."""
-_WORD = re.compile(r"[^\W\d_]{3}|%")
-"""What every label has."""
+LABEL = 400  # a text as long as this is no label
+_WORD = re.compile(r"[^\W\d_]{3}|%")  # what every label has
 FEW, SOME, ENOUGH = 4, 6, 20
 """Rows in which a column must be the sum of all others, of columns beside it, of any run of columns: the more runs may be
 meant, the easier it is by chance."""
 PART_NAMES = ("часть", "части", "раздел", "блок", "модуль", "подытог", "part", "section", "block", "module", "subtotal")
 """Where few names have such a word, a column with one is the sum of the run it equals in FEW rows already."""
-ROUNDED = 10
-"""A column that is a multiple of the sum, rounded to whole numbers, reaches this at least."""
-SAMPLE = 200
-"""So many rows are enough to see that a column is no sum."""
-CONTENTS = 2000
-"""Distinct contents looked at per column where a share of them decides."""
-LONGEST_NAME = 40
-"""A heading as long as this is a question, in which persons of history may be named."""
-YEARS, ADULT = 5, 2000
-"""Dates that lie so many years apart, most of them before this year, are birth dates."""
+ROUNDED = 10  # a column that is a multiple of the sum, rounded to whole numbers, reaches this at least
+SAMPLE = 200  # so many rows are enough to see that a column is no sum
+CONTENTS = 2000  # distinct contents looked at per column where a share of them decides
+LONGEST_NAME = 40  # a heading as long as this is a question, in which persons of history may be named
+YEARS, ADULT = 5, 2000  # dates that lie so many years apart, most of them before this year, are birth dates
 _SHORT = re.compile(r"(?:[^\W\d_]{0,2}\d{0,5}(?:\n|\Z))*+")  # cells in which nothing personal has room
 _BARE_PHONE = re.compile(r"[78]?9\d{9}")
 _DIGITS = re.compile(r"\D*+(?:\d\D*+){10,12}")
@@ -263,10 +256,9 @@ def _share(cells: Sequence[str], test: Callable[[str], object]) -> float:
     return sum(bool(test(c)) for c in cells) / len(cells)
 
 
-def signed_columns(columns: Iterable[Column]) -> tuple[tuple[str, ColumnKind], ...]:
+def signed_columns(columns: Iterable[Column]) -> dict[str, ColumnKind]:
     """Return the columns with a name in what starts like a line of signatures, once such lines are off the table."""
-    signed = [c for c in columns if any(is_signature(v) and names_a_person(v) for v in c.vocabulary)]
-    return tuple((c.name, "name in a comment") for c in signed)
+    return {c.name: "name in a comment" for c in columns if any(is_signature(v) and names_a_person(v) for v in c.vocabulary)}
 
 
 def _may_be_snils(cell: str) -> bool:

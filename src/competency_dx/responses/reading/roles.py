@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -20,14 +21,11 @@ from competency_dx.responses.reading.not_answers import ColumnKind, personal_col
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
-PERSON_SHARE = 0.1
-"""A person column has at least this share of distinct ids; several attempts lower it, and are asked about."""
-NUMERIC_SHARE = 0.5
-"""Without a bank a column of which most cells are whole numbers is an item."""
+PERSON_SHARE = 0.1  # a person column has at least this share of distinct ids; several attempts lower it, and are asked about
+NUMERIC_SHARE = 0.5  # without a bank a column of which most cells are whole numbers is an item
 
 
-UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})
-"""What an index becomes that was written to a file without a name."""
+UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})  # what an index becomes that was written to a file without a name
 
 
 class Roles(NamedTuple):
@@ -43,11 +41,8 @@ class Roles(NamedTuple):
 def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     """Find the role of every column of a wide table; findings are added to the table in the result."""
     names = names_of(bank, layout.aliases) if bank else None
-    if bank is not None and names is not None:
-        items, notes = _bank_items(table, names, bank, layout)
-    else:
-        items, notes = _named_items(table, layout), []
-    used = {name for parts in items.values() for name in parts}
+    items, notes = _bank_items(table, names, bank, layout) if bank and names else (_named_items(table, layout), [])
+    used = set(chain.from_iterable(items.values()))
     personal = refuse_personal(table, used, names, layout)
     full, table = table.columns, _without(table, personal, layout)
     table, person = _person(table, used, layout)
@@ -56,7 +51,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     free = rest if bank is None and layout.items is None else []
     answers = used.union(name for name in free if _kind(table.columns[name], layout) != "other")
     table = without_footers(table, person, answers, {**table.columns, **{n: full[n] for n in personal if n in full}})
-    signed = dict(signed_columns(table.columns[name] for name in rest))
+    signed = signed_columns(table.columns[name] for name in rest)
     personal |= _allowed(table, signed, layout)
     table, rest = _without(table, signed, layout), [name for name in rest if name not in signed]
     if free:
@@ -66,7 +61,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         notes += Template("responses.sums").about(sums)
     if not items:
         raise _no_items(table, bank, names)
-    strange = {} if names is None else _strange(table, rest, names, items, bank)
+    strange = _strange(table, rest, names, items, bank) if bank and names else {}
     background = tuple(name for name in rest if name not in strange)
     notes += Template("responses.personal_data").about(sorted(personal), kinds=[list(pair) for pair in personal.items()])
     notes += Template("responses.background").about([*background, *([form] if form else [])])
@@ -124,20 +119,18 @@ def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) 
 
 
 def _strange(
-    table: Table, rest: Sequence[str], names: ItemNames, items: Mapping[str, tuple[str, ...]], bank: ItemBank | None
+    table: Table, rest: Sequence[str], names: ItemNames, items: Mapping[str, tuple[str, ...]], bank: ItemBank
 ) -> dict[str, tuple[str, ...]]:
     """Return the columns left over that may be items, by their names or by cells that are all codes of options."""
-    options = {fold_code(o) for i in bank.items if i.id in items for o in i.options} if bank else set()
+    options = {fold_code(o) for i in bank.items if i.id in items for o in i.options}
     letters = {o for o in options if len(o) == 1 and o.isalpha()}
     out: dict[str, tuple[str, ...]] = {}
     for name in rest:
-        column = table.columns[name]
-        target = names.find(name)
+        cells, target = table.columns[name].vocabulary, names.find(name)
         if is_background(name) or (target is not None and target.item not in items):
             continue  # the latter are items that the layout leaves out
         meant = names.near(name, items)
-        coded = 1 < len(column.vocabulary) <= len(letters) and letters.issuperset(map(fold_code, column.vocabulary))
-        if meant is not None or coded:
+        if meant is not None or (1 < len(cells) <= len(letters) and letters.issuperset(map(fold_code, cells))):
             out[name] = meant or ()
     return out
 
@@ -163,10 +156,8 @@ def refuse_personal(table: Table, used: set[str], names: ItemNames | None, layou
 def _allowed(table: Table, personal: dict[str, ColumnKind], layout: Layout) -> dict[str, ColumnKind]:
     if personal and layout.pii == "refuse":
         codes = {name: f"responses.kind_{re.sub('[ -]', '_', kind).lower()}" for name, kind in personal.items()}
-        shown = [
-            phrase(code, column=name) if has_sentence(code) else f"{hidden_text(name)} ({personal[name]})"
-            for name, code in codes.items()
-        ]
+        others = {name: f"{hidden_text(name)} ({kind})" for name, kind in personal.items()}
+        shown = [phrase(code, column=name) if has_sentence(code) else others[name] for name, code in codes.items()]
         raise ResponsesError("responses.personal_data", origin=table.origin, items=shown)
     return personal
 
@@ -188,26 +179,16 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
         _present(table, [layout.person], "person")
         return table, layout.person
     headers = replace(table, columns={n: c for n, c in table.columns.items() if n not in used}).headers()
-    for candidate in PERSON_NAMES:
-        name = headers.get(candidate)
-        if name is not None and len(table.columns[name].vocabulary) >= PERSON_SHARE * _filled(table.columns[name]):
+    for name in filter(None, map(headers.get, PERSON_NAMES)):
+        if len(table.columns[name].vocabulary) >= PERSON_SHARE * (table.columns[name].codes >= 0).sum():
             return table, name
-    first = next(iter(table.columns), None)
-    if (
-        first is not None
-        and (table.index is None or table.labels == "default")
-        and first not in used
-        and table.columns[first].header in UNNAMED
-        and _filled(table.columns[first]) == table.rows == len(table.columns[first].vocabulary) > 1
-    ):  # every row has a content of its own, as ids do
-        return table, first
-    if table.origin != "array" and (table.index is None or table.labels == "default"):
+    unlabelled, first = table.index is None or table.labels == "default", next(iter(table.columns.values()), None)
+    distinct = first is not None and table.rows == len(first.vocabulary) > 1  # every row has a content of its own, as ids do
+    if first is not None and unlabelled and distinct and first.name not in used and first.header in UNNAMED:
+        return table, first.name
+    if unlabelled and table.origin != "array":
         table = replace(table, findings=(*table.findings, Template("responses.row_numbers").of()))
     return _index_as_column(table) if table.index is not None else (table, None)
-
-
-def _filled(column: Column) -> int:
-    return int((column.codes >= 0).sum())
 
 
 def _index_as_column(table: Table) -> tuple[Table, str]:
@@ -243,9 +224,8 @@ def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "oth
     if is_background(column.name):
         return "other"
     own = layout.user_reasons(column.name)
-    counts = column.counts()
     whole = broken = rest = 0
-    for text, n in zip(column.vocabulary, counts.tolist(), strict=True):
+    for text, n in zip(column.vocabulary, column.counts().tolist(), strict=True):
         if text in NEGATIVE_CODES or token_code(text, own) is not None:
             continue
         if read_points(text) is not None:

@@ -27,14 +27,7 @@ from competency_dx.responses.reading.table import Column, Table
 from competency_dx.wording import LOOKALIKES
 
 MANY = 1 << 17  # persons
-
-
-class LongColumns(NamedTuple):
-    """The three columns that make a table long."""
-
-    person: str
-    item: str
-    answer: str
+LongColumns = tuple[str, str, str]  # of persons, of items and of answers
 
 
 def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongColumns | None:
@@ -51,7 +44,7 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
             raise ResponsesError("responses.no_column", origin=table.origin, name=name, columns=table.columns)
     if person and item and answer:
         certain = layout.kind == "long" or layout.item is not None
-        return LongColumns(person, item, answer) if certain or _holds_ids(table, item, bank, layout) else None
+        return (person, item, answer) if certain or _holds_ids(table, item, bank, layout) else None
     if layout.kind == "long":
         raise ResponsesError("responses.long_roles", origin=table.origin, columns=table.columns)
     return None
@@ -155,18 +148,15 @@ def owners(roles: Roles) -> tuple[Names, Ints]:
     """
     if roles.person is None:
         return numbered(roles.table.rows), np.arange(roles.table.rows)
-    column = roles.table.columns[roles.person]
-    bare = np.flatnonzero(column.codes < 0)
+    column, row = roles.table.columns[roles.person], np.arange(roles.table.rows)
+    present, bare = column.codes, np.flatnonzero(column.codes < 0)
     if len(bare):
         raise ResponsesError("responses.rows_without_id", origin=roles.table.origin, value=(bare + 1).tolist(), column=column.name)
-    if len(column.vocabulary) == roles.table.rows:  # each row is of another person
-        row, present = np.arange(roles.table.rows), column.codes
-    else:
+    if len(column.vocabulary) < len(row):  # else each row is of another person
         import pandas as pd
 
         row, present = pd.factorize(column.codes)
-    ids: Names = np.array(column.vocabulary, dtype=object)[present]
-    return ids, row
+    return np.array(column.vocabulary, dtype=object)[present], row
 
 
 def single_rows(roles: Roles, layout: Layout) -> Roles:
@@ -186,20 +176,13 @@ def single_rows(roles: Roles, layout: Layout) -> Roles:
     return roles._replace(table=roles.table.take(chosen, finding))
 
 
-def best_rows(row: Ints, scores: Codes, status: Reasons) -> Ints:
-    """Return for each person the row with the most points, the first of equals, shape (P,)."""
+def best_rows(row: Ints, scores: Codes, status: Reasons, *, each: bool) -> Ints:
+    """Return for each person and item the row with the most points, the first of equals (P, I): for this item or, (P, 1), for all."""
     answered = status == Reason.ANSWERED
-    merit = np.where(answered.any(axis=1), np.where(answered, scores, 0).sum(axis=1, dtype=np.int64), -1)
-    return _highest(row, merit[:, None])[:, 0]
-
-
-def best_cells(row: Ints, scores: Codes, status: Reasons) -> Ints:
-    """Return for each person and item the row with the most points for that item, the first of equals (P, I)."""
-    return _highest(row, np.where(status == Reason.ANSWERED, scores, np.int8(-1)))
-
-
-def _highest(row: Ints, merit: NDArray[np.integer]) -> Ints:
-    """Return for each person and column of merit (R, M) the place of the highest, the first of equals (P, M)."""
+    merit: NDArray[np.integer] = np.where(answered, scores, np.int8(-1))
+    if not each:
+        sums = np.where(answered, scores, 0).sum(axis=1, dtype=np.int64)
+        merit = np.where(answered.any(axis=1), sums, -1)[:, None]
     order = np.lexsort((-merit, np.broadcast_to(row[:, None], merit.shape)), axis=0)
     return order[np.unique(np.sort(row), return_index=True)[1]]
 
@@ -231,13 +214,11 @@ def resolve_blanks(
     where the form is not known, a blank was not administered. Where the user has `stated` (I,) what an empty cell is, it is
     that in rows with any content, but not outside the form. Whoever did not come was administered nothing.
     """
-    blank, out = status == BLANK, status.copy()
-    there = (status == Reason.ANSWERED) | (status == Reason.INVALID)
-    absent = (status == ABSENT).any(axis=1) & ~there.any(axis=1)
+    blank = status == BLANK
+    absent = (status == ABSENT).any(axis=1) & ~((status == Reason.ANSWERED) | (status == Reason.INVALID)).any(axis=1)
     out = np.where(blank & ~blank.all(axis=1, keepdims=True), stated.astype(np.uint8), status)
     notes = [*Template("responses.absent").about(persons[absent].tolist()), *(_by_form(forms, items, out, blank) if forms else [])]
-    out[(out == BLANK) | (out == ABSENT)] = Reason.NOT_ADMINISTERED
-    out[absent] = Reason.NOT_ADMINISTERED
+    out[(out == BLANK) | (out == ABSENT) | absent[:, None]] = Reason.NOT_ADMINISTERED
     return out, [*notes, *blank_cells(np.bincount(out[blank & ~absent[:, None]], minlength=len(Reason)))]
 
 
@@ -261,31 +242,23 @@ def _by_form(given: FormColumn, items: Sequence[str], out: Reasons, blank: Bools
     """Write the reasons of blanks inside forms into `out`, and return what is to be said of the forms."""
     column, forms, _ = given
     place = {name: k for k, name in enumerate(items)}
-    outside: list[str] = []
-    n_outside, unknown = 0, [v for v, f in zip(column.vocabulary, forms, strict=True) if f is None]
+    outside, n_outside = list[str](), 0
     for code, form in enumerate(forms):
         if form is None:
             continue
         rows = np.flatnonzero(column.codes == code)
         inside = np.array([place[i] for i in form.items if i in place], dtype=np.int64)
-        out[np.ix_(rows, inside)] = reached(out[np.ix_(rows, inside)])
-        beyond = np.setdiff1d(np.arange(len(items)), inside)
-        answered = out[np.ix_(rows, beyond)] == Reason.ANSWERED
-        out[np.ix_(rows, beyond)] = np.where(blank[np.ix_(rows, beyond)], BLANK, out[np.ix_(rows, beyond)])
+        within, without = np.ix_(rows, inside), np.ix_(rows, beyond := np.setdiff1d(np.arange(len(items)), inside))
+        left = out[within] == BLANK  # items in the order of presentation
+        tail = np.logical_and.accumulate(left[:, ::-1], axis=1)[:, ::-1]
+        out[within] = np.where(tail, Reason.NOT_REACHED, np.where(left, Reason.OMITTED, out[within]))
+        answered = out[without] == Reason.ANSWERED
+        out[without] = np.where(blank[without], BLANK, out[without])
         n_outside += int(answered.sum())
         outside += [items[k] for k in beyond[answered.any(axis=0)].tolist()]
-    n_unknown = int(np.isin(column.codes, [k for k, f in enumerate(forms) if f is None]).sum())
+    unknown = [k for k, f in enumerate(forms) if f is None]
+    of_unknown = {"persons": int(np.isin(column.codes, unknown).sum())}
     return [
-        *Template("responses.unknown_form").about(unknown, persons=n_unknown),
+        *Template("responses.unknown_form").about((column.vocabulary[k] for k in unknown), **of_unknown),
         *Template("responses.outside_form").about(outside, cells=n_outside),
     ]
-
-
-def reached(status: Reasons) -> Reasons:
-    """Return the reasons within a form, items in the order of presentation (persons × items of the form)."""
-    blank = status == BLANK
-    tail = np.logical_and.accumulate(blank[:, ::-1], axis=1)[:, ::-1]
-    out = status.copy()
-    out[blank] = Reason.OMITTED
-    out[tail] = Reason.NOT_REACHED
-    return out

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain, compress
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Ints
+from competency_dx.arrays import Bools, Codes, Ints, value
 from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
@@ -26,12 +27,9 @@ from competency_dx.responses.rules import ambiguous_options, judge_of, written
 
 T = TypeVar("T")
 Mode = Literal["raw", "scored"]
-Tokens = tuple[tuple[str, int], ...]
-Remark = tuple[str, str, str, int]
-"""Code of a finding, the column or item it is about, with which content, and how often."""
+Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
 
-CLEARLY = 2
-"""Cells that speak for a reading must be this many times as many as those that speak against it."""
+CLEARLY = 2  # cells that speak for a reading must be this many times as many as those that speak against it
 MONTHS = "янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 DATE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?|\d{1,2}[./]\d\d?[./]\d{2,4}"
@@ -39,8 +37,7 @@ DATE = re.compile(
     re.IGNORECASE,
 )
 """What spreadsheets make of ``1/2`` and ``1.2``."""
-MANY = 5
-"""So many cells that look like points, none of them a right answer, are worth a remark."""
+MANY = 5  # so many cells that look like points, none of them a right answer, are worth a remark
 
 
 class Verdicts(NamedTuple):
@@ -88,64 +85,42 @@ def joined(item: Item, columns: Sequence[Column], own: Mapping[str, int]) -> Col
     return Column(name=item.id, codes=place[inverse.ravel()], vocabulary=tuple(kept), kinds=tuple("text" for _ in kept))
 
 
-class ReadColumn(NamedTuple):
-    """The contents of a column as answers and as points, None where they are not asked for; both as counts."""
+@value
+class ReadColumn:
+    """The contents of a column as answers and as points, None where they are not asked for; both as counts (`tally`)."""
 
     raw: Verdicts | None
     points: Verdicts | None
-    tally: Tally | None
-
-
-class JudgedColumn(NamedTuple):
-    """A column as it is kept, points and status of its contents (with those of an empty cell last), and what is to be said."""
-
-    column: Column
-    points: Ints
-    status: Reasons
-    highest: int
-    unread: Unread
-    remarks: tuple[Remark, ...]
+    tally: tuple[int, ...] | None
 
 
 def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored:
     """Score the columns of all items, after it is clear whether the cells hold answers or points."""
     items = {i.id: i for i in bank.items} if bank else {}
-    columns, stated = {}, layout.user_reasons("")
-    own = [stated if not layout.missing_codes else layout.user_reasons(name) for name in roles.items]
-    for (name, parts), tokens in zip(roles.items.items(), own, strict=True):
-        several = [roles.table.columns[part] for part in parts]
-        columns[name] = joined(items[name], several, tokens) if len(several) > 1 else several[0]
-    asked = [(c, name, items.get(name), tuple(u.items())) for (name, c), u in zip(columns.items(), own, strict=True)]
+    asked, stated = [], layout.user_reasons("")
+    for name, parts in roles.items.items():
+        own, several = layout.user_reasons(name) if layout.missing_codes else stated, [roles.table.columns[part] for part in parts]
+        asked.append((joined(items[name], several, own) if len(several) > 1 else several[0], name, items.get(name), own))
     read = [_once(_read, *one, layout.cells) for one in asked]
-    mode, found = decide(items, dict(zip(columns, read, strict=True)))
-    judged = [
-        _known(_judged_again, *one, layout.cells, mode) if _is_short(one[0]) else _judged(*one, mode, r)
-        for one, r in zip(asked, read, strict=True)
-    ]
-    refuse_unreadable([j.unread for j in judged], mode, layout, known=bool(items))
-    scores = np.zeros((roles.table.rows, len(columns)), dtype=np.int8)
-    status = np.empty(scores.shape, dtype=np.uint8)
-    for k, j in enumerate(judged):
-        scores[:, k], status[:, k] = j.points[j.column.codes], j.status[j.column.codes]
+    mode, found = decide(items, dict(zip(roles.items, read, strict=True)))
+    judged = [_once(_judged, *one, mode, r) for one, r in zip(asked, read, strict=True)]
+    kept, points, status, highest, unread, remarks = zip(*judged, strict=True)
+    refuse_unreadable(unread, mode, layout, known=bool(items))
     return Scored(
-        columns=dict(zip(columns, (j.column for j in judged), strict=True)),
+        columns=dict(zip(roles.items, kept, strict=True)),
         mode=mode,
-        scores=scores,
-        status=status,
-        blanks=np.array([u.get("", BLANK) for u in own], dtype=np.int64),
-        max_scores=np.array([j.highest for j in judged], dtype=np.int64),
-        findings=(*found, *gather(remark for j in judged for remark in j.remarks)),
+        scores=np.stack([of_contents[c.codes] for of_contents, c in zip(points, kept, strict=True)], axis=1),
+        status=np.stack([of_contents[c.codes] for of_contents, c in zip(status, kept, strict=True)], axis=1),
+        blanks=np.array([own.get("", BLANK) for *_, own in asked], dtype=np.int64),
+        max_scores=np.array(highest, dtype=np.int64),
+        findings=(*found, *gather(chain.from_iterable(remarks))),
     )
 
 
-def _is_short(column: Column) -> bool:
-    """Tell whether a column is one short cell, which is the same values again: what is said of it is remembered."""
-    return len(column.codes) <= 1 and sum(map(len, column.vocabulary)) <= SHORT_TEXT
-
-
 def _once(function: Callable[..., T], column: Column, *rest: object) -> T:
-    """Return what a function says of a column; of one short cell it is asked once."""
-    return _known(function, column, *rest) if _is_short(column) else function(column, *rest)
+    """Return what a function says of a column; of one short cell, which is the same values again, it is asked once."""
+    short = len(column.codes) <= 1 and sum(map(len, column.vocabulary)) <= SHORT_TEXT
+    return _known(function, column, *rest) if short else function(column, *rest)
 
 
 @lru_cache(maxsize=KEPT_CELLS)
@@ -153,33 +128,25 @@ def _known(function: Callable[..., Any], *about: object) -> Any:  # noqa: ANN401
     return function(*about)
 
 
-def _read(column: Column, _: str, item: Item | None, own: Tokens, cells: Cells) -> ReadColumn:
-    tokens = dict(own)
-    raw = raw_verdicts(item, column, tokens) if item and cells != "scored" else None
-    points = point_verdicts(item.max_score if item else None, column, tokens) if not item or cells != "raw" else None
-    return ReadColumn(raw, points, tally(item, column, raw, points) if item and raw and points else None)
+def _read(column: Column, _: str, item: Item | None, own: Mapping[str, int], cells: Cells) -> ReadColumn:
+    raw = raw_verdicts(item, column, own) if item and cells != "scored" else None
+    points = point_verdicts(item.max_score if item else None, column, own) if not item or cells != "raw" else None
+    return ReadColumn(raw=raw, points=points, tally=tally(item, column, raw, points) if item and raw and points else None)
 
 
-def _judged_again(column: Column, name: str, item: Item | None, own: Tokens, cells: Cells, mode: Mode) -> JudgedColumn:
-    return _judged(column, name, item, own, mode, _once(_read, column, name, item, own, cells))
-
-
-def _judged(column: Column, name: str, item: Item | None, own: Tokens, mode: Mode, read: ReadColumn) -> JudgedColumn:
+def _judged(
+    column: Column, name: str, item: Item | None, own: Mapping[str, int], mode: Mode, read: ReadColumn
+) -> tuple[Column, Codes, Reasons, int, Unread, list[Remark]]:
+    """Return a column as it is kept, points and status of its contents (of an empty cell last), its maximum, what is to be said."""
     v = read.raw if mode == "raw" else read.points
     assert v is not None
     answered = item if mode == "raw" else None
-    remarks = remarks_of(name, column, v, answered, dict(own))
+    remarks = remarks_of(name, column, v, answered, own)
     kept, hidden = _without_texts(column, v, answered) if answered else (column, 0)
-    if hidden:
-        remarks.append(("responses.personal_answers", name, "", hidden))
-    return JudgedColumn(
-        kept,
-        np.append(v.points, 0),
-        np.append(v.status, np.uint8(BLANK)),
-        item.max_score if item else v.maximum or max(1, int(v.points.max(initial=0))),
-        unread_of(name, item, column, v, points=item is None or mode == "scored" or isinstance(item.rule, Given | Rubric)),
-        tuple(remarks),
-    )
+    remarks += [("responses.personal_answers", name, "", hidden)] if hidden else []
+    highest = item.max_score if item else v.maximum or max(1, int(v.points.max(initial=0)))
+    unread = unread_of(name, item, column, v, points=item is None or mode == "scored" or isinstance(item.rule, Given | Rubric))
+    return kept, np.append(v.points, 0).astype(np.int8), np.append(v.status, np.uint8(BLANK)), highest, unread, remarks
 
 
 def _without_texts(column: Column, v: Verdicts, item: Item) -> tuple[Column, int]:
@@ -198,17 +165,11 @@ def _without_texts(column: Column, v: Verdicts, item: Item) -> tuple[Column, int
 
 def gather(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
     """Gather remarks into one finding per code, in the order in which they first appear."""
-    groups: dict[str, list[tuple[str, str, int]]] = {}
-    for code, item, what, times in remarks:
-        groups.setdefault(code, []).append((item, what, times))
-    return tuple(
-        Template(code).of(
-            (item for item, _, _ in group),
-            where=[f"{item} {what} ({times})" for item, what, times in group],
-            cells=sum(times for _, _, times in group),
-        )
-        for code, group in groups.items()
-    )
+    groups: dict[str, list[Remark]] = {}
+    for remark in remarks:
+        groups.setdefault(remark[0], []).append(remark)
+    parts = ((Template(code), group, [f"{item} {what} ({n})" for _, item, what, n in group]) for code, group in groups.items())
+    return tuple(about.of((r[1] for r in group), where=where, cells=sum(r[3] for r in group)) for about, group, where in parts)
 
 
 def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts:
@@ -257,52 +218,36 @@ def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: f
     return read._replace(tokens=tokens)
 
 
-class Tally(NamedTuple):
-    """Cells of a column by what they can be.
-
-    `alike` tells of a column that looks like points among answers, `twos` of one with the first two of several options only.
-    """
-
-    cells: int
-    no_points: int
-    no_answers: int
-    unread: int
-    differ: int
-    of_maximum: int
-    alike: bool
-    twos: bool
-
-
 def decide(items: Mapping[str, Item], read: Mapping[str, ReadColumn]) -> tuple[Mode, list[Finding]]:
     """Tell answers from points by the cells that can only be one of them; raises where both readings are possible.
 
     Points of a maximum (``"1 / 1"``) in nearly all cells are points, of the maximum of the item or of one in a column. Where a
     column is of answers and none is of points that cannot be answers, cells that are hardly answers do not count.
     """
-    tallies = {name: r.tally for name, r in read.items() if r.tally is not None}
+    tallies, names = [r.tally for r in read.values() if r.tally is not None], np.array([*read], dtype=object)
     if len(tallies) < len(read):
         return ("raw" if all(r.raw for r in read.values()) else "scored"), []
-    if all(items[name].type == "scored" for name in tallies):
+    if all(items[name].type == "scored" for name in read):
         return "scored", []
-    every = list(tallies.values())
-    no_points, no_answers = sum(t.no_points for t in every), sum(t.no_answers for t in every)
-    differ, of_maximum = sum(t.differ for t in every), sum(t.of_maximum for t in every)
-    if of_maximum > CLEARLY * (sum(t.cells for t in every) - of_maximum):
-        return "scored", [Template("responses.scored_cells").of(tallies)]
-    letters = any(2 * t.no_points > t.cells for t in every)
-    alone = letters and not any(2 * t.unread > t.cells for t in every)
-    if no_answers > CLEARLY * no_points and not alone:
-        return "scored", [Template("responses.scored_cells").of(name for name, t in tallies.items() if t.no_answers)]
-    if no_points > CLEARLY * no_answers or differ == 0 or letters:
-        alike = [name for name, t in tallies.items() if t.alike]
-        twos = [name for name, t in tallies.items() if t.twos]
-        shifted = Template("responses.starts_at_one").about(twos) if 2 * len(twos) > len(every) else ()
-        return "raw", [*Template("responses.points_among_answers").about(alike), *shifted]
-    raise ResponsesError("responses.raw_or_scored", differ=differ)
+    cells, no_points, no_answers, unread, differ, of_maximum, alike, twos = np.array(tallies).T
+    if of_maximum.sum() > CLEARLY * (cells - of_maximum).sum():
+        return "scored", [Template("responses.scored_cells").of(names)]
+    letters = (2 * no_points > cells).any()
+    alone = letters and not (2 * unread > cells).any()
+    if no_answers.sum() > CLEARLY * no_points.sum() and not alone:
+        return "scored", [Template("responses.scored_cells").of(names[no_answers > 0])]
+    if no_points.sum() > CLEARLY * no_answers.sum() or not differ.any() or letters:
+        shifted = Template("responses.starts_at_one").about(names[twos > 0]) if 2 * twos.sum() > len(twos) else ()
+        return "raw", [*Template("responses.points_among_answers").about(names[alike > 0]), *shifted]
+    raise ResponsesError("responses.raw_or_scored", differ=differ.sum())
 
 
-def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
-    """Count the cells of a column that can only be answers (`r`), only points (`p`), or both with different results."""
+def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> tuple[int, ...]:
+    """Count the cells of a column, read as answers (`r`) and as points (`p`).
+
+    All; those that cannot be points, cannot be answers, can be neither; worth different points; points of a stated maximum. Then
+    whether the column looks like points among answers, and whether it has the first two of several options only.
+    """
     real = ~(r.tokens | p.tokens)
     counts = np.where(real, column.counts(), 0)
     earned, given = (np.where(v.status == Reason.INVALID, -1, v.points).tolist() for v in (r, p))
@@ -312,19 +257,11 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     one_top = tops[real].any() and np.unique(tops[real]).size == 1 and item.type not in {"number", "text"}
     whole = bool(one_top) and counts.sum() >= MANY
     no_answer = r.several | (r.status == Reason.INVALID) | (item.type not in {"single", "text"})
-    values = np.unique(p.points[real]).size
-    return Tally(
-        cells=int(counts.sum()),
-        no_points=int(counts[no_points].sum()),
-        no_answers=int(counts[no_answers].sum()),
-        unread=int(counts[unread].sum()),
-        differ=int(counts[differ].sum()),
-        of_maximum=int(counts[no_answer & (tops > 0) & (~high | whole)].sum()),
-        twos={v for v, k in zip(column.vocabulary, real, strict=True) if k} == {"1", "2"}
-        and len(item.options) > 2
-        and counts.sum() >= SEVERAL,
-        alike=values > 1 and counts.sum() >= MANY and not high[real].any() and not r.points[real].any(),
-    )
+    parts = np.ones_like(real), no_points, no_answers, unread, differ, no_answer & (tops > 0) & (~high | whole)
+    several = np.unique(p.points[real]).size > 1
+    alike = several and counts.sum() >= MANY and not high[real].any() and not r.points[real].any()
+    twos = set(compress(column.vocabulary, real)) == {"1", "2"} and len(item.options) > 2 and counts.sum() >= SEVERAL
+    return *(int(counts[part].sum()) for part in parts), int(alike), int(twos)
 
 
 def _signs(item: Item, text: str, earned: int, given: int) -> tuple[bool, bool, bool, bool, bool]:
@@ -344,7 +281,7 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
     out: list[Remark] = [("responses.ambiguous_options", name, "", 1)] if item and ambiguous_options(item) else []
     key = str(item.key) if item is not None and item.type == "digits" else ""
     counts = column.counts().tolist()
-    given = sum(n for n, token in zip(counts, verdicts.tokens, strict=True) if not token)
+    given = sum(compress(counts, ~verdicts.tokens))
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
         code, shown = "", masked(text)
         if verdicts.tokens[k]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -24,16 +24,12 @@ if TYPE_CHECKING:
 
 MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
 """Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""
-SHORT = 5
-"""Columns with fewer filled cells are judged together, by the larger share."""
-ENOUGH = 5
-"""So many marks without a zero say that a scale starts at 1."""
+SHORT = 5  # columns with fewer filled cells are judged together, by the larger share
+ENOUGH = 5  # so many marks without a zero say that a scale starts at 1
 USUAL_CODES = frozenset({7, 8, 9, *range(77, 80), *range(87, 90), *range(95, 100)})
 """What questionnaires write for refused, not applicable, missing."""
-WIDE = 3
-"""So far above the other values are codes of missing answers."""
-FEWEST, SEVERAL = 5, 50
-"""Cells from which codes are doubtful; answers from which a score that nobody has is, where others have it."""
+WIDE = 3  # so far above the other values are codes of missing answers
+FEWEST, SEVERAL = 5, 50  # cells from which codes are doubtful; answers from which a score that nobody has is, where others have it
 MINUS_SHARE = 0.1
 
 
@@ -50,19 +46,11 @@ class Unread(NamedTuple):
 
 def unread_of(name: str, item: Item | None, column: Column, v: Verdicts, *, points: bool) -> Unread:
     """Return what cannot be read in a column; refuse points that are negative or very high, and marks that begin at 1."""
-    if item is None:
-        _check_range(column, v)
-    elif points:
-        _check_start(item, column, v)
+    if points:
+        _refuse_scale(item, column, v)
     bad, counts = ~v.tokens & ((v.status == Reason.INVALID) | v.several), column.counts()
-    return Unread(
-        content="points" if points else "answers",
-        name=name,
-        cells=int(counts[bad].sum()),
-        filled=int(counts[~v.tokens].sum()),
-        contents=tuple(text for text, b in zip(column.vocabulary, bad, strict=True) if b),
-        item=item,
-    )
+    cells, filled = int(counts[bad].sum()), int(counts[~v.tokens].sum())
+    return Unread("points" if points else "answers", name, cells, filled, tuple(compress(column.vocabulary, bad)), item)
 
 
 def refuse_unreadable(judged: Sequence[Unread], mode: Mode, layout: Layout, *, known: bool) -> None:
@@ -113,32 +101,26 @@ def _expected(item: Item | None, *, points: bool) -> Mapping[str, str]:
     return phrase(code, options=item.options)
 
 
-def _check_start(item: Item, column: Column, v: Verdicts) -> None:
-    """Refuse marks from 1 to one more than the maximum: a scale that starts at 1."""
-    marks = [read_points(text) for text, token in zip(column.vocabulary, v.tokens, strict=True) if not token]
-    values = {m[0] for m in marks if m is not None and m[1] is None}
-    top = item.max_score
+def _refuse_scale(item: Item | None, column: Column, v: Verdicts) -> None:
+    """Refuse a scale that starts at 1; negative and very high scores where no bank says what is possible."""
+    texts = list(compress(column.vocabulary, ~v.tokens))
+    if item is None:
+        numbers = [n for n in map(read_integer, texts) if n is not None]
+        if low := sorted(n for n in numbers if n < 0):
+            raise ResponsesError("responses.negative", column=column.name, low=low)
+        if high := [n for n in numbers if n > HIGHEST]:
+            raise ResponsesError("responses.too_high", column=column.name, high=high, highest=HIGHEST)
+        return
+    values, top = {m[0] for m in map(read_points, texts) if m is not None and m[1] is None}, item.max_score
     if min(values, default=0) == 1 and max(values) == top + 1 and int(column.counts()[~v.tokens].sum()) >= ENOUGH:
         raise ResponsesError("responses.marks_from_one", column=column.name, value=top + 1, item=item.id, top=top)
 
 
-def _check_range(column: Column, v: Verdicts) -> None:
-    """Refuse negative and very high scores where no bank says what is possible."""
-    numbers = [read_integer(text) for text, token in zip(column.vocabulary, v.tokens, strict=True) if not token]
-    if low := sorted(n for n in numbers if n is not None and n < 0):
-        raise ResponsesError("responses.negative", column=column.name, low=low)
-    if high := [n for n in numbers if n is not None and n > HIGHEST]:
-        raise ResponsesError("responses.too_high", column=column.name, high=high, highest=HIGHEST)
-
-
 def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tuple[Finding, ...]:
     """Return findings about values after a gap and about items without a zero, items of more than one point only."""
-    codes: list[str] = []
-    gaps: dict[str, str] = {}
-    shifted: list[str] = []
-    where: list[str] = []
     if not (several := np.flatnonzero(scores.max(axis=0, initial=0) > 1).tolist()):
         return ()
+    codes, gaps, shifted, where = list[str](), dict[str, str](), list[str](), list[str]()
     answered = reasons == Reason.ANSWERED
     nowhere = not (answered & (scores == 0)).any()
     for k in several:
@@ -146,8 +128,7 @@ def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tup
         values, n = np.flatnonzero(counts).tolist(), int(counts.sum())
         breaks = [(before, v) for before, v in pairwise(values) if v - before > 1]
         start = next((v for before, v in reversed(breaks) if v - before >= WIDE), values[-1] + 1)
-        after = [v for v in values if v >= start and v in USUAL_CODES] if n >= FEWEST else []
-        if after:
+        if after := [v for v in values if v >= start and v in USUAL_CODES] if n >= FEWEST else []:
             codes.append(items[k])
             where += [f"{items[k]} {v} ({counts[v]})" for v in after]
         elif breaks and n >= SEVERAL:
