@@ -63,27 +63,25 @@ def alpha(moments: PairMoments, persons: int, n_given: float) -> tuple[float, fl
     doi:10.1007/BF02310555), eq. 2, where all pairs met; pairs of items that nobody got together are left out of the mean. Limits,
     of complete data alone: log(1 - α) has the variance 2 k / ((k - 1) (n - 2)) (Bonett 2002, doi:10.3102/10769986027004335).
     """
-    C, I = moments.covariance, len(moments.covariance)
-    variance = np.diag(C)
+    C, variance = moments.covariance, np.diag(moments.covariance)
     there = np.isfinite(variance)
-    pairs = np.isfinite(C) & ~np.eye(I, dtype=np.bool_)
+    pairs = np.isfinite(C) & ~np.eye(len(C), dtype=np.bool_)
     row = np.where(pairs, C, 0.0).sum(axis=1)
     total, n = row.sum(), pairs.sum()
     v, k = np.where(there, variance, 0.0), int(there.sum())
 
     def stepped(items: float | Floats, covariance: float | Floats, mean_variance: float | Floats) -> Floats:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(items * covariance / (mean_variance + (items - 1) * covariance))
+        return np.asarray(items * covariance / (mean_variance + (items - 1) * covariance))
 
     with np.errstate(divide="ignore", invalid="ignore"):
         c, mean = np.divide(total, n), np.divide(v.sum(), k)
         without = stepped(k - 1, (total - 2 * row) / (n - 2 * pairs.sum(axis=1)), (v.sum() - v) / (k - 1))
-    whole, low, high = float(stepped(k, c, mean)), np.nan, np.nan
+        whole, given = (float(stepped(items, c, mean)) for items in (k, min(n_given, k)))
+    low = high = np.nan
     if moments.complete and np.isfinite(whole) and persons > 2 and k > 1:
         half = Z95 * np.sqrt(2 * k / ((k - 1) * (persons - 2)))
         low, high = (float(1 - (1 - whole) * np.exp(sign * half)) for sign in (1, -1))
-    out = np.where(there & np.isfinite(without), without, np.nan)
-    return whole, float(stepped(min(n_given, k), c, mean)), out, (low, high)
+    return whole, given, np.where(there & np.isfinite(without), without, np.nan), (low, high)
 
 
 def mean_limits(mean: Floats, variance: Floats, highest: Floats, n: Ints) -> tuple[Floats, Floats]:
@@ -114,8 +112,7 @@ def correlation_limits(r: Floats, n: Ints) -> tuple[Floats, Floats]:
 
 def thirds(level: Floats) -> Ints:
     """Return 0, 1 or 2 for each person (P,): lower, middle or upper third; persons of one level stay together."""
-    out, n = np.zeros(len(level), dtype=np.int64), len(level)
-    rounded = np.round(level, 9)
+    out, n, rounded = np.zeros(len(level), dtype=np.int64), len(level), np.round(level, 9)
     for k in (1, 2):
         cut = np.partition(rounded, k * n // 3)[k * n // 3]
         below, at = int((rounded < cut).sum()), int((rounded == cut).sum())
@@ -184,11 +181,10 @@ def _traces(
     if data.answers is None or (item is not None and item.type in FREE):
         return ()
     labels, chosen = data.answers.spelled(i)
-    if item is None and (len(labels) > MOST_CODES or max(map(len, labels), default=0) > SHORTEST):
-        return ()
     code = chosen[found[0]]
     given = data.observed[found[0], i] & (code >= 0)
-    if not given.any():
+    words_of_persons = item is None and (len(labels) > MOST_CODES or max(map(len, labels), default=0) > SHORTEST)
+    if words_of_persons or not given.any():
         return ()
     code, level, mean, points, third = (a[given] for a in (code, *found[1:], third))
     size, K = len(code), len(labels)
@@ -226,6 +222,5 @@ def rivals(options: Sequence[OptionTrace]) -> dict[str, OptionTrace]:
 
 def missing_shares(data: Responses, reason: int, given: Bools) -> Floats:
     """Return the share (I,) of those who were given an item whose cell has this reason, NaN where nobody was."""
-    n = given.sum(axis=0)
-    count = (data.reasons == reason).sum(axis=0)
+    n, count = given.sum(axis=0), (data.reasons == reason).sum(axis=0)
     return np.asarray(np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0))

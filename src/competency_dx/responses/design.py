@@ -8,6 +8,7 @@ their own, on which many earn nothing, look the same.
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -47,21 +48,16 @@ def check_design(responses: Responses, policy: MissingPolicy | None = None) -> t
     scores, seen = responses.effective(policy)
     top = np.where(seen, scores, -1).max(axis=0, initial=-1)
     low = np.where(seen, scores, np.int8(127)).min(axis=0, initial=127)
-    empty = [i for i, t in zip(responses.items, top, strict=True) if t < 0]
-    constant = [i for i, t, b in zip(responses.items, top, low, strict=True) if t >= 0 and t == b]
-    silent = responses.persons[~seen.any(axis=1)].tolist()
-    together = meetings(seen)
-    block, names = components(together), np.array(responses.items, dtype=object)
+    together, names = meetings(seen), np.array(responses.items, dtype=object)
+    block = components(together)
     parts = [names[block == k].tolist() for k in range(int(block.max(initial=0)) + 1)]
-    apart = Template("responses.disconnected").about(
-        names[block > 0], parts=len(parts), blocks=[(part[0], len(part)) for part in parts if part]
-    )
+    blocks = [(part[0], len(part)) for part in parts if part]
+    apart = Template("responses.disconnected").about(names[block > 0], parts=len(parts), blocks=blocks)
     return (
-        *Template("responses.empty_items").about(empty, severity="warning"),
-        *Template("responses.constant_items").about(constant),
-        *Template("responses.empty_persons").about(silent, severity="warning"),
-        *apart,
-        *(() if apart else _weak_links(seen, components(together, least=LEAST_LINK), names)),
+        *Template("responses.empty_items").about(names[top < 0], severity="warning"),
+        *Template("responses.constant_items").about(names[(top >= 0) & (top == low)]),
+        *Template("responses.empty_persons").about(responses.persons[~seen.any(axis=1)], severity="warning"),
+        *(apart or _weak_links(seen, components(together, least=LEAST_LINK), names)),
     )
 
 
@@ -131,20 +127,17 @@ def tail_findings(items: tuple[str, ...], dropped: Floats) -> tuple[Finding, ...
     """Return the finding about zeros at the end, with the items that many seem not to have reached."""
     if not dropped.any():
         return ()
-    late = [item for item, share in zip(items, dropped.tolist(), strict=True) if share > LEAST_NAMED]
-    return Template("responses.zero_tails").about(late or [items[int(dropped.argmax())]], share=100 * dropped.max())
+    late = [*compress(items, dropped > LEAST_NAMED)] or [items[int(dropped.argmax())]]
+    return Template("responses.zero_tails").about(late, share=100 * dropped.max())
 
 
 def _booklets(observed: Bools) -> list[tuple[Ints, Ints]]:
     """Return persons and items of the largest groups that got the same items."""
-    if observed.all():
-        groups = [np.arange(len(observed))]
-    else:
+    groups = [np.arange(len(observed))]
+    if not observed.all():
         packed = np.packbits(observed, axis=1)
-        keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel() if packed.size else np.zeros(0, dtype="V1")
-        _, place, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        largest = np.argsort(-counts, kind="stable")[:MOST_BOOKLETS]
-        groups = [np.flatnonzero(place == k) for k in largest]
+        _, place, counts = np.unique(packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_inverse=True, return_counts=True)
+        groups = [np.flatnonzero(place == k) for k in np.argsort(-counts, kind="stable")[:MOST_BOOKLETS]]
     out = [(rows, np.flatnonzero(observed[rows[0]])) for rows in groups if len(rows) >= LEAST_PERSONS]
     return [(rows, items) for rows, items in out if len(items) >= LEAST_ITEMS]
 
@@ -153,8 +146,7 @@ def _compared(x: Floats) -> tuple[float, Floats]:
     """Return 2 Δ log L of answers (P, I), and the shares of persons who dropped 0, 1 … items."""
     P, I = x.shape
     most = min(I // 2, MOST_DROPPED)
-    tail = np.where(x.any(axis=1), x[:, ::-1].argmax(axis=1), I)
-    tail = np.minimum(tail, most)
+    tail = np.minimum(np.where(x.any(axis=1), x[:, ::-1].argmax(axis=1), I), most)
     place = np.empty(P, dtype=np.int64)
     place[np.argsort(x.sum(axis=1), kind="stable")] = np.arange(P) * CLASSES // P
     start: NDArray[Any] = (np.eye(CLASSES)[:, place] * 0.8 + 0.2 / CLASSES).astype(np.float32)

@@ -59,9 +59,8 @@ class MissingPolicy:
 
     def __post_init__(self) -> None:
         for name in _NAMES:
-            possible = get_args(Omissions if name == "omitted" else Treatment)
-            if getattr(self, name) not in possible:
-                raise ResponsesError("responses.policy", name=name, given=getattr(self, name), choices=possible)
+            if (given := getattr(self, name)) not in (possible := get_args(Omissions if name == "omitted" else Treatment)):
+                raise ResponsesError("responses.policy", name=name, given=given, choices=possible)
 
     def check_scored(self) -> None:
         """Refuse omissions that are modelled: an estimation other than a diagnosis needs to know how they count."""

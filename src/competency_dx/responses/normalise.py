@@ -147,10 +147,9 @@ def points_within(text: str, maximum: int) -> int | None:
 
 def plain(number: Fraction) -> str:
     """Return a number as text: decimal where that is exact, otherwise a fraction."""
-    if number.denominator == 1:
-        return str(number.numerator)
     exact = Decimal(number.numerator) / Decimal(number.denominator)
-    return format(exact.normalize(), "f") if Fraction(exact) == number else f"{number.numerator}/{number.denominator}"
+    decimal = number.denominator != 1 and Fraction(exact) == number
+    return format(exact.normalize(), "f") if decimal else str(number)
 
 
 @value
@@ -207,13 +206,9 @@ class CodeBook:
 
 def code_book(codes: Iterable[str], words: Mapping[str, str] | None = None) -> CodeBook:
     """Make the book of an item's codes and, where they are known, the words of its options."""
-    return _book(tuple(codes), tuple((words or {}).items()))
-
-
-@lru_cache(maxsize=KEPT)
-def _book(codes: tuple[str, ...], words: tuple[tuple[str, str], ...]) -> CodeBook:
-    texts = _unambiguous((fold_text(t), c) for c, t in words if fold_text(t))
-    return CodeBook(codes=codes, index=_unambiguous((fold_code(c), c) for c in codes), texts=texts)
+    every, texts = tuple(codes), ((fold_text(text), code) for code, text in (words or {}).items())
+    index = _unambiguous((fold_code(c), c) for c in every)
+    return CodeBook(codes=every, index=index, texts=_unambiguous(pair for pair in texts if pair[0]))
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -241,15 +236,12 @@ def read_pairs(raw: str, left: CodeBook, options: CodeBook) -> tuple[str | None,
     if (paired := _explicit_pairs(raw, left, options)) is not None:
         return tuple(paired.get(code) for code in left.codes)
     row = options.split(raw, order="kept")
-    if row is None or len(row) > len(left.codes):
-        return None
-    return row + (None,) * (len(left.codes) - len(row))
+    return None if row is None or len(row) > len(left.codes) else row + (None,) * (len(left.codes) - len(row))
 
 
 def _explicit_pairs(raw: str, left: CodeBook, options: CodeBook) -> dict[str, str] | None:
     text = fold_look(raw)
-    linked = re.search(r"[-=:)>→]", text) is not None
-    if len(text) > LONGEST or not (linked or set(left.index).isdisjoint(options.index)):
+    if len(text) > LONGEST or not (re.search(r"[-=:)>→]", text) or set(left.index).isdisjoint(options.index)):
         return None
     first, second = ("|".join(map(re.escape, sorted(book.index, key=len, reverse=True))) for book in (left, options))
     pair = rf"(?>({first}){_LINKS}({second})[\s;,.|/()]*)"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self, cast
+from itertools import compress
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, va
 from competency_dx.bank import ledger_of
 from competency_dx.display import Chart, code_word, point_chart, result_words
 from competency_dx.errors import ResponsesError, repeated, wrong_type
-from competency_dx.findings import Finding, Template
+from competency_dx.findings import Finding, Severity, Template
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswers, State, key_text, rule_text
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from competency_dx.responses.reading.layout import Layout
 
 HIGHEST = 127
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 IRW_COLUMNS = frozenset(("rater", "date", "wave", "rt", "treat", "block", "item_family"))
 """Columns besides covariates that a table of the Item Response Warehouse may have."""
 
@@ -77,8 +80,7 @@ class Responses(Result):
         if top > HIGHEST:
             raise ResponsesError("responses.highest_score", top=top, highest=HIGHEST)
         object.__setattr__(self, "background", {k: readonly(v, object) for k, v in self.background.items()})
-        if fault := next(_faults(self), None):
-            raise fault
+        _check(self)
 
     @property
     def observed(self) -> Bools:
@@ -111,16 +113,10 @@ class Responses(Result):
         if answers is not None:
             words, kinds = tuple(answers.vocabulary[k] for k in places), tuple(answers.kinds[k] for k in places)
             answers = RawAnswers(codes=answers.codes[rows][:, columns], vocabulary=words, kinds=kinds)
-        return replace(
-            self,
-            persons=self.persons[rows],
-            items=tuple(self.items[k] for k in places),
-            scores=self.scores[rows][:, columns],
-            reasons=self.reasons[rows][:, columns],
-            max_scores=self.max_scores[columns],
-            background={k: v[rows] for k, v in self.background.items()},
-            answers=answers,
-        )
+        cells: dict[str, Any] = {name: getattr(self, name)[rows][:, columns] for name in ("scores", "reasons")}
+        background = {k: v[rows] for k, v in self.background.items()}
+        ids, top = tuple(self.items[k] for k in places), self.max_scores[columns]
+        return replace(self, persons=self.persons[rows], items=ids, max_scores=top, background=background, answers=answers, **cells)
 
     def joined(self, follow_up: Responses) -> Responses:
         """Return these responses with those of the same persons to further items, as after `next_items`.
@@ -137,8 +133,7 @@ class Responses(Result):
         scores, reasons = np.pad(self.scores, beyond), np.pad(self.reasons, beyond, constant_values=Reason.NOT_ADMINISTERED)
         before, answered = reasons[at], follow_up.observed
         unlike = np.argwhere(answered & (before == Reason.ANSWERED) & (scores[at] != follow_up.scores))
-        if len(unlike):
-            cells = [f"{follow_up.persons[p]} on {follow_up.items[i]}" for p, i in unlike]
+        if cells := [f"{follow_up.persons[p]} on {follow_up.items[i]}" for p, i in unlike]:
             raise ResponsesError("responses.joined_twice", cells=cells)
         taken = (before == Reason.NOT_ADMINISTERED) | (answered & (before != Reason.ANSWERED))
         scores[at], reasons[at] = np.where(taken, follow_up.scores, scores[at]), np.where(taken, follow_up.reasons, before)
@@ -225,14 +220,13 @@ class Responses(Result):
         """Return counts of persons, items, answers and of each reason, and the findings by severity."""
         say, cells = result_words("responses", language), self.reasons.size
         counts = np.bincount(self.reasons.ravel(), minlength=len(Reason)).tolist()
-        levels = [f.severity for f in self.findings]
-        found = [(s, levels.count(s)) for s in ("error", "warning", "info") if s in levels]
+        levels = Counter(f.severity for f in self.findings)
         return [
             say("head", persons=len(self.persons), items=len(self.items), points=int(self.max_scores.sum())),
             say("answered", n=counts[0], cells=cells, share=100 * counts[0] / max(1, cells)),
             *(f"{say(f'reason_{r.name.lower()}')} {counts[r]}" for r in Reason if r != Reason.ANSWERED and counts[r]),
             say("background", columns=tuple(self.background)),
-            say("findings", findings=tuple(f"{n} {code_word('severity', s, language)}" for s, n in found)),
+            say("findings", findings=tuple(f"{levels[s]} {code_word('severity', s, language)}" for s in SEVERITIES if s in levels)),
         ]
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
@@ -242,16 +236,15 @@ class Responses(Result):
 
     def mean_shares(self) -> Floats:
         """Return the mean points of the answers to each item as a share of its maximum, NaN without answers (I,)."""
-        n = self.observed.sum(axis=0)
-        total = self.scores.sum(axis=0, dtype=np.int64)
+        n, total = self.observed.sum(axis=0), self.scores.sum(axis=0, dtype=np.int64)
         return np.asarray(np.divide(total, n * self.max_scores, out=np.full(len(n), np.nan), where=n > 0))
 
 
 def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Finding]:
     """Return findings for items and for persons without a single answer."""
     seen = reasons == Reason.ANSWERED
-    bare = [item for item, any_answer in zip(items, seen.any(axis=0), strict=True) if not any_answer]
-    return [*Template("responses.empty_items").about(bare), *Template("responses.empty_persons").about(ids[~seen.any(axis=1)].tolist())]
+    bare = Template("responses.empty_items").about(compress(items, ~seen.any(axis=0)))
+    return [*bare, *Template("responses.empty_persons").about(ids[~seen.any(axis=1)].tolist())]
 
 
 def loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]) -> Provenance:
@@ -263,31 +256,27 @@ def loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, 
     return provenance("load_responses", inputs, layout.settings() | {"cells": cells})
 
 
-def _faults(responses: Responses) -> Iterator[ResponsesError]:
-    """Yield what is wrong with shapes, then with values and ids."""
+def _check(responses: Responses) -> None:
+    """Refuse shapes, then values and ids that do not fit together."""
     shape, top = (len(responses.persons), len(responses.items)), responses.max_scores
     for name in ("scores", "reasons"):
-        found = getattr(responses, name).shape
-        if found != shape:
-            yield ResponsesError("responses.shape", name=name, found=str(found), shape=str(shape))
+        if (found := getattr(responses, name).shape) != shape:
+            raise ResponsesError("responses.shape", name=name, found=str(found), shape=str(shape))
     if top.shape != shape[1:]:
-        yield ResponsesError("responses.shape_max", found=str(top.shape), shape=str(shape[1:]))
+        raise ResponsesError("responses.shape_max", found=str(top.shape), shape=str(shape[1:]))
     if (highest := int(responses.reasons.max(initial=0))) > max(Reason):
-        yield ResponsesError("responses.reason_value", found=highest, most=int(max(Reason)))
+        raise ResponsesError("responses.reason_value", found=highest, most=int(max(Reason)))
     if responses.scores.min(initial=0) < 0:
-        yield ResponsesError("responses.score_negative")
-    if responses.scores.max(initial=0) > top.min(initial=HIGHEST):
-        high = np.flatnonzero(responses.scores.max(axis=0, initial=0) > top)
-        if len(high):
-            yield ResponsesError("responses.score_above", items=[responses.items[k] for k in high])
+        raise ResponsesError("responses.score_negative")
+    if high := [*compress(responses.items, responses.scores.max(axis=0, initial=0) > top)]:
+        raise ResponsesError("responses.score_above", items=high)
     for code, ids in (("person_ids_twice", responses.persons.tolist()), ("item_ids_twice", responses.items)):
         if twice := repeated(ids):
-            yield ResponsesError(f"responses.{code}", twice=twice)
+            raise ResponsesError(f"responses.{code}", twice=twice)
 
 
 def _places(known: Sequence[str], wanted: Iterable[str], code: str) -> Ints:
-    index = {name: k for k, name in enumerate(known)}
-    chosen = list(wanted)
+    index, chosen = {name: k for k, name in enumerate(known)}, list(wanted)
     if absent := [w for w in chosen if w not in index]:
         raise ResponsesError(code, absent=absent, known=known)
     return np.array([index[w] for w in chosen], dtype=np.int64)

@@ -67,18 +67,14 @@ def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
     The status is `Reason.ANSWERED`, or `Reason.INVALID` where the answer cannot be one to this item.
     """
     verdicts = list(map(judge_of(item), answers))
-    points = np.array([v.points for v in verdicts], dtype=np.int64)
-    status = np.array([Reason.ANSWERED if v.readable else Reason.INVALID for v in verdicts], dtype=np.uint8)
-    return points, status
+    status = np.where([v.readable for v in verdicts], Reason.ANSWERED, Reason.INVALID)
+    return np.array([v.points for v in verdicts], dtype=np.int64), status.astype(np.uint8)
 
 
 def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
     """Return answers with the leading zeros of digit strings restored that were stored as numbers."""
-    key = str(item.key)
-    if item.type != "digits" or not key.startswith("0"):
-        return tuple(answers)
-    stored = zip(answers, kinds, strict=True)
-    return tuple(a.zfill(len(key)) if kind == "number" and a.isdigit() else a for a, kind in stored)
+    size = len(str(item.key)) if item.type == "digits" and str(item.key).startswith("0") else 0
+    return tuple(a.zfill(size) if kind == "number" and a.isdigit() else a for a, kind in zip(answers, kinds, strict=True))
 
 
 @lru_cache(maxsize=KEPT)
@@ -99,23 +95,22 @@ def judge_of(item: Item) -> Judge:
         return partial(_one_code, code_book([*rule.scores, *rule.zero], words), rule.scores, choice=item.type == "single")
     if isinstance(rule, Given):
         return partial(_given, rule.points)
-    if isinstance(rule, Rubric):
-        return _rated(item)
-    if isinstance(rule, Tolerance):
-        return _measured(item, rule)
-    if isinstance(rule, Synonyms):
-        return _worded(item, rule)
-    choices = {"single": _single, "multiple": _multiple}
-    return partial(_digits, item) if item.type == "digits" else choices.get(item.type, _sequence)(item)
+    if isinstance(rule, Tolerance | Synonyms):
+        return _measured(item, rule) if isinstance(rule, Tolerance) else _worded(item, rule)
+    if item.type == "single":
+        key = str(item.key)
+        return partial(_one_code, code_book(_codes(item, (key,)), item.options), {key: item.max_score})
+    if item.type == "digits":
+        return partial(_digits, item)
+    return _rated(item) if isinstance(rule, Rubric) else _multiple(item) if item.type == "multiple" else _sequence(item)
 
 
 def _amount(item: Item, *, hits: int, extras: int, errors: int, size: int) -> int:
     """Return the points of an answer of several elements under the item's rule."""
-    rule = item.rule
-    if isinstance(rule, PerElement):
+    if isinstance(item.rule, PerElement):
         return max(0, hits - extras)
-    if isinstance(rule, OneError):
-        return max(0, rule.points - errors)
+    if isinstance(item.rule, OneError):
+        return max(0, item.rule.points - errors)
     return item.max_score if errors == 0 and hits == size else 0
 
 
@@ -134,11 +129,6 @@ def _one_code(book: CodeBook, points: Mapping[str, int], raw: str, *, choice: bo
         return Judgement(points.get(code, 0), readable=True, normalised=code)
     codes = dict.fromkeys(c for c in (book.split(raw) if choice else None) or () if c is not None)
     return Judgement(0, readable=True, normalised=" ".join(codes), several=True) if len(codes) > 1 else UNREADABLE
-
-
-def _single(item: Item) -> Judge:
-    key = str(item.key)
-    return partial(_one_code, code_book(_codes(item, (key,)), item.options), {key: item.max_score})
 
 
 def _multiple(item: Item) -> Judge:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import accumulate
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -76,12 +77,9 @@ def suspected_keys(
     if not (places := np.flatnonzero(tested & (r < 0)).tolist()):
         return ()
     others = RestScores.of(codes, observed, responses.max_scores)
-    evidence = [_evidence(responses, i, others, float(r[i])) for i in places]
-    suspected, adjusted = [], 0.0
-    for k, one in enumerate(sorted(evidence, key=lambda e: e.p)):
-        adjusted = max(adjusted, (int(tested.sum()) - k) * one.p)
-        if adjusted <= FALSE_ALARM:
-            suspected.append(replace(one, p=adjusted))
+    evidence = sorted((_evidence(responses, i, others, float(r[i])) for i in places), key=lambda e: e.p)
+    adjusted = accumulate(((int(tested.sum()) - k) * one.p for k, one in enumerate(evidence)), max)
+    suspected = [replace(one, p=p) for one, p in zip(evidence, adjusted, strict=True) if p <= FALSE_ALARM]
     return tuple(sorted(suspected, key=lambda e: responses.items.index(e.item)))
 
 
@@ -180,13 +178,13 @@ def _evidence(responses: Responses, i: int, others: RestScores, r: float) -> Sus
         return SuspectedKey(item=responses.items[i], p=p)
     labels, chosen = responses.answers.spelled(i)
     given = responses.observed[who, i] & (chosen[who] >= 0)
-    uses, risen = [], {}
+    uses, risen, chosen, ability, mean, credit = [], {}, chosen[who][given], ability[given], mean[given], credit[given]
     for k, label in enumerate(labels):
-        took = chosen[who][given] == k
+        took = chosen == k
         if took.any():
-            uses.append(OptionUse(code=label, share=float(took.mean()), rest=float(mean[given][took].mean())))
-        if max(LEAST_CHOSEN * took.size, LEAST_APART) <= took.sum() < took.size and not credit[given][took].any():
-            risen[label] = chance_of(float(np.corrcoef(took, ability[given])[0, 1]), took.size)
+            uses.append(OptionUse(code=label, share=float(took.mean()), rest=float(mean[took].mean())))
+        if max(LEAST_CHOSEN * took.size, LEAST_APART) <= took.sum() < took.size and not credit[took].any():
+            risen[label] = chance_of(float(np.corrcoef(took, ability)[0, 1]), took.size)
     best = min(risen, key=lambda label: risen[label], default="")
     p_answer = min(1.0, len(risen) * risen[best]) if best else 1.0
     suggestion, p = best if p_answer <= FALSE_ALARM else "", min(1.0, 2 * p, 2 * p_answer)
@@ -233,21 +231,15 @@ def chosen_options(data: Responses, item: int, labels: tuple[str, ...] | None = 
     spelled, codes = data.answers.spelled(item)
     given: Ints = np.where(data.observed[:, item], codes, -1).astype(np.int64)
     if labels is None:
-        labels = _labels(data, item, spelled, given)
+        seen = {spelled[k] for k in np.unique(given[given >= 0])}
+        right = {spelled[k] for k in np.unique(given[(given >= 0) & (data.scores[:, item] > 0)])}
+        if not right:
+            raise ResponsesError("responses.no_key", name=name)
+        if len(right) > 1:
+            raise ResponsesError("responses.several_keys", name=name, options=sorted(right))
+        if len(seen) > MOST_OPTIONS:
+            raise ResponsesError("responses.options_many", name=name, n_seen=len(seen))
+        labels = (*sorted(seen - right), *right)
     place = {label: k for k, label in enumerate(labels)}
     found = np.array([*(place.get(label, -1) for label in spelled), -1])[given]
     return Options(labels, np.maximum(found, 0).astype(np.int8), np.asarray(found >= 0))
-
-
-def _labels(data: Responses, item: int, spelled: tuple[str, ...], given: Ints) -> tuple[str, ...]:
-    """Return the labels that occur, the one that earns the points last."""
-    name = data.items[item]
-    seen = {spelled[k] for k in np.unique(given[given >= 0])}
-    right = {spelled[k] for k in np.unique(given[(given >= 0) & (data.scores[:, item] > 0)])}
-    if len(right) != 1:
-        if not right:
-            raise ResponsesError("responses.no_key", name=name)
-        raise ResponsesError("responses.several_keys", name=name, options=sorted(right))
-    if len(seen) > MOST_OPTIONS:
-        raise ResponsesError("responses.options_many", name=name, n_seen=len(seen))
-    return (*sorted(seen - right), *right)

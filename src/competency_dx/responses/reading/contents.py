@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from string import ascii_uppercase, digits
 from typing import Any, Literal
@@ -89,9 +90,8 @@ def russian(text: str) -> float:
 
 def disguise(data: bytes) -> str | None:
     """Return the phrase for what the bytes are when they are no table in plain text, None when they may be one."""
-    for start, what in _KINDS.items():
-        if data.startswith(start):
-            return what
+    if what := next((what for start, what in _KINDS.items() if data.startswith(start)), None):
+        return what
     head = data[:4096].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if re.match(rb"<(?:!doctype html|html|head|body|table|meta|style|div)", head) or b"<html" in head:
         return "responses.is_html"
@@ -112,12 +112,11 @@ def open_workbook(path: Path) -> Any:  # noqa: ANN401 - a workbook of a library 
             content = _repacked(path, content)
         elif content.startswith(b"\xd0\xcf\x11\xe0"):
             _read_alone(path, content)
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        return CalamineWorkbook.from_filelike(io.BytesIO(content))
     except CompetencyDxError:
         raise
     except (CalamineError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, expat.ExpatError) as fault:
         raise _no_workbook(path, data, fault) from None
-    return book
 
 
 def grid_of(book: Any, name: str, path: Path) -> list[list[object]]:  # noqa: ANN401 - as above
@@ -149,9 +148,7 @@ def _repacked(path: Path, data: bytes) -> bytes:
         names = dict.fromkeys(archive.namelist())
         ours = "xl/workbook.xml" in names
         kept = (".xml", ".rels") if ours else (".xml", ".rels", ".bin", "mimetype")
-        chosen = [n for n in names if n.lower().endswith(kept) and not (ours and n == "content.xml")]
-
-        for name in chosen:
+        for name in (n for n in names if n.lower().endswith(kept) and not (ours and n == "content.xml")):
             start = archive.getinfo(name).header_offset
             with archive.open(name) as file:
                 part = b"".join(decompressed(path, file.read, lambda start=start: packed.tell() - start))  # type: ignore[misc]
@@ -184,9 +181,8 @@ def _refuse_sheet(path: Path, part: bytes) -> None:
     limits_in_force().check_table(path.name, sheet.rows, sheet.columns, len(part))
     for fault, cells in sheet.broken.items():
         if cells:
-            raise ResponsesError(
-                "responses.broken_cells", path=path, n=len(cells), cells=cells, what=phrase(fault), remedy=phrase(f"{fault}_remedy")
-            )
+            facts = {"n": len(cells), "cells": cells, "what": phrase(fault), "remedy": phrase(f"{fault}_remedy")}
+            raise ResponsesError("responses.broken_cells", path=path, **facts)
 
 
 class _FilledCells:
@@ -236,10 +232,7 @@ class _FilledCells:
 
 
 def _column(letters: str) -> int:
-    column = 0
-    for letter in letters:
-        column = 26 * column + ord(letter) - ord("A") + 1
-    return column
+    return reduce(lambda column, letter: 26 * column + ord(letter) - ord("A") + 1, letters, 0)
 
 
 def _read_alone(path: Path, data: bytes) -> None:

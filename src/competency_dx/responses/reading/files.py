@@ -9,7 +9,7 @@ import json
 import re
 import warnings
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,18 +112,15 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         raise ResponsesError("responses.empty", path=path)
     mark = delimiter_of([line for line in lines if line.strip()])
     reader = csv.reader(lines, delimiter=mark)
-    head: list[list[str]] = []
-    ends: list[int] = []
-    for row in reader:
-        head.append([unguarded(cell) for cell in row])
-        ends.append(reader.line_num)
+    head, ends = zip(*(([*map(unguarded, row)], reader.line_num) for row in reader), strict=True)
     limits_in_force().check(path.name, columns=max(map(len, head)))
     at = header_row(head, ids)
     columns = len(head[at])
     for before, row in zip([0, *ends][at:], head[at:], strict=False):
         _refuse_swallowed(path, row, mark, columns, before + 1)
         if any(cell.strip() for cell in row[columns:]):
-            raise _too_long(path, phrase("responses.line_cells", line=before + 1, cells=len(row), header=columns), mark)
+            sizes = phrase("responses.line_cells", line=before + 1, cells=len(row), header=columns)
+            raise ResponsesError("responses.row_too_long", path=path, sizes=sizes, shown=_shown_mark(mark))
     width = max(len(row) for row in head[at:])
     limits_in_force().check_table(path.name, max(map(text.count, "\r\n")), width, len(text))
     skip = sum(map(len, lines[: ends[at]]))
@@ -151,8 +148,7 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> Dat
 
     if not text:
         return pd.DataFrame(columns=range(width), dtype=object)
-    quick = _plain_body(text, mark, width) if _has_plain_lines(text, mark) else None
-    if quick is not None:
+    if _has_plain_lines(text, mark) and (quick := _plain_body(text, mark, width)) is not None:
         return quick
     shape: dict[str, Any] = {"header": None, "names": range(width), "index_col": False, "dtype": object}
     try:
@@ -161,15 +157,15 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> Dat
             body = io.BytesIO(text.encode())
             frame: DataFrame = pd.read_csv(body, sep=mark, keep_default_na=False, na_filter=False, **shape)
     except (pd.errors.ParserError, pd.errors.ParserWarning) as fault:
-        words = str(fault)
+        words, sizes = str(fault), phrase("responses.a_row_longer")
         if opened := re.search(r"EOF inside string starting at row (\d+)", words):
-            raise _unclosed(path, skip + 1 + int(opened[1])) from None
+            raise ResponsesError("responses.quote_open", path=path, line=skip + 1 + int(opened[1])) from None
         if longer := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", words):
+            line = skip + int(longer[2])
             if text.splitlines()[int(longer[2]) - 1].count('"') % 2:
-                raise _unclosed(path, skip + int(longer[2])) from None
-            sizes = phrase("responses.line_cells", line=skip + int(longer[2]), cells=longer[3], header=longer[1])
-            raise _too_long(path, sizes, mark) from None
-        raise _too_long(path, phrase("responses.a_row_longer"), mark) from None
+                raise ResponsesError("responses.quote_open", path=path, line=line) from None
+            sizes = phrase("responses.line_cells", line=line, cells=longer[3], header=longer[1])
+        raise ResponsesError("responses.row_too_long", path=path, sizes=sizes, shown=_shown_mark(mark)) from None
     return frame
 
 
@@ -205,13 +201,8 @@ def _plain_body(text: str, mark: str, width: int) -> DataFrame | None:
     return frame.set_axis(range(width), axis=1)
 
 
-def _too_long(path: Path, sizes: Mapping[str, str], mark: str) -> ResponsesError:
-    shown = phrase("responses.tab") if mark == "\t" else repr(mark)
-    return ResponsesError("responses.row_too_long", path=path, sizes=sizes, shown=shown)
-
-
-def _unclosed(path: Path, line: int) -> ResponsesError:
-    return ResponsesError("responses.quote_open", path=path, line=line)
+def _shown_mark(mark: str) -> Mapping[str, str] | str:
+    return phrase("responses.tab") if mark == "\t" else repr(mark)
 
 
 def _refuse_other_mark(path: Path, frame: DataFrame, mark: str, columns: int, skip: int) -> None:
@@ -221,9 +212,8 @@ def _refuse_other_mark(path: Path, frame: DataFrame, mark: str, columns: int, sk
     for row, (cell, *rest) in zip(alone.index, alone.itertuples(index=False), strict=True):
         other = next((d for d in DELIMITERS if d != mark and str(cell).count(d) == columns - 1), None)
         if other and not any(isinstance(c, str) and c for c in rest):
-            line, found = skip + 1 + row, phrase("responses.tab") if other == "\t" else repr(other)
-            shown = phrase("responses.tab") if mark == "\t" else repr(mark)
-            raise ResponsesError("responses.other_delimiter", path=path, line=line, found=found, shown=shown)
+            facts = {"line": skip + 1 + row, "found": _shown_mark(other), "shown": _shown_mark(mark)}
+            raise ResponsesError("responses.other_delimiter", path=path, **facts)
 
 
 def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, line: int) -> None:
@@ -231,22 +221,20 @@ def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, l
     for cell in row:
         rows = sum(inner.count(mark) >= columns - 1 for inner in cell.splitlines()[1:]) if "\n" in cell else 0
         if columns > 1 and rows >= (1 if columns > TWO_COLUMNS else TWO_COLUMNS):
-            raise _unclosed(path, line)
+            raise ResponsesError("responses.quote_open", path=path, line=line)
 
 
 def header_row(head: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     """Return the place of the header: most item ids and known names, else the first row that is nearly full."""
-    texts = [*map(_texts, head)]
-    known = [sum(is_id(c, ids) for c in row if c) for row in texts]
-    roles = [sum(header_form(c) in _ROLE_NAMES for c in row if c) for row in texts]
-    if max(known, default=0) > 1 or (ids and max(known, default=0) and max(roles) <= 1):
+    if not (texts := [[*filter(None, _texts(row))] for row in head]):
+        return 0
+    known = [sum(is_id(c, ids) for c in row) for row in texts]
+    roles = [sum(header_form(c) in _ROLE_NAMES for c in row) for row in texts]
+    if max(known) > 1 or (max(known) and max(roles) <= 1):
         return known.index(max(known))
-    filled = [sum(bool(c) for c in row) for row in texts]
-    full = 0.8 * max(filled, default=0)
-    nearly = [k for k, n in enumerate(filled) if n >= full]
-    if max(roles, default=0) > 1 and filled[roles.index(max(roles))] >= full:
-        return roles.index(max(roles))
-    return nearly[0] if nearly else 0
+    filled, richest = [*map(len, texts)], roles.index(max(roles))
+    full = 0.8 * max(filled)
+    return richest if roles[richest] > 1 and filled[richest] >= full else next(k for k, n in enumerate(filled) if n >= full)
 
 
 def _texts(row: Sequence[object]) -> list[str]:
@@ -264,13 +252,10 @@ def _with_header(origin: str, head: Sequence[Sequence[object]], cells: Sequence[
         if name or any(cell_text(c)[0] for c in content):
             named.append((name or f"column {k + 1}", content))
             headless += [f"column {k + 1}"] if not name and k else []
-    raw = table(named, origin)
-    shown = [hidden_text(s)[:60] for row in texts[:-1] if (s := " ".join(filter(None, row)))]
-    findings = [
-        *notes,
-        *([Template("responses.header_rows").of(where=shown, rows=len(shown))] if shown else []),
-        *Template("responses.no_heading").about(headless),
-    ]
+    raw, findings = table(named, origin), [*notes]
+    if shown := [hidden_text(s)[:60] for row in texts[:-1] if (s := " ".join(filter(None, row)))]:
+        findings.append(Template("responses.header_rows").of(where=shown, rows=len(shown)))
+    findings += Template("responses.no_heading").about(headless)
     blank = np.all([c.codes < 0 for c in raw.columns.values()], axis=0) if raw.rows else np.zeros(0, dtype=np.bool_)
     between = blank & ~np.logical_and.accumulate(blank[::-1])[::-1]
     if between.any():
@@ -291,41 +276,23 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     grids = {n: grid for n in names if (grid := grid_of(book, n, path))}
     if not (filled := {n: g for n, g in grids.items() if any(c not in {None, ""} for row in g for c in row)}):
         raise ResponsesError("responses.empty_book", path=path)
-    fits = {n: _fit(g, ids) for n, g in filled.items()}
+    at = {n: header_row(g[:HEAD], ids) for n, g in filled.items()}
+    heads = {n: [text for text in _texts(g[at[n]]) if text] for n, g in filled.items()}
+    fits = {n: 2 * sum(is_id(c, ids) for c in row) + sum(header_form(c) in _ROLE_NAMES for c in row) for n, row in heads.items()}
     seen = {n for n in filled if n not in hidden and fits[n]} or set(filled)  # a hidden sheet only where no other fits
     chosen = max(seen, key=lambda n: (fits[n], n not in hidden, -names.index(n)))
-    grid = filled[chosen]
-    at = header_row(grid[:HEAD], ids)
-    body = grid[at + 1 :]
-    cells = [pd.Series([None if row[k] == "" else row[k] for row in body], dtype=object) for k in range(len(grid[0]))]
+    grid, body = filled[chosen], {n: g[at[n] + 1 :] for n, g in filled.items()}
+    cells = [pd.Series([None if row[k] == "" else row[k] for row in body[chosen]], dtype=object) for k in range(len(grid[0]))]
     notes = [Template("responses.sheet").of(where=[hidden_text(chosen)], sheet=chosen)] if len(filled) > 1 else []
-    notes += _other_sheets(filled, fits, chosen, hidden, ids)
-    return _with_header(path.name, grid[: at + 1], cells, notes)
-
-
-def _other_sheets(
-    grids: Mapping[str, Sequence[Sequence[object]]], fits: Mapping[str, int], chosen: str, hidden: Collection[str], ids: frozenset[str]
-) -> list[Finding]:
-    """Return what is to be said of sheets that look as if they held answers and were not read."""
-    heads, rows = {}, {}
-    for name, grid in grids.items():
-        at = header_row(grid[:HEAD], ids)
-        heads[name] = {header_form(text) for text in _texts(grid[at]) if text}
-        rows[name] = sum(any(c not in {None, ""} for c in row) for row in grid[at + 1 :])
-    enough, wide = max(3, fits[chosen] // 2), len(heads[chosen])
-    others = (n for n in grids if n != chosen and rows[n])
-    alike = [n for n in others if fits[n] >= enough or 2 * len(heads[n] & heads[chosen]) >= wide > 1]
+    rows = {n: sum(any(c not in {None, ""} for c in row) for row in part) for n, part in body.items()}
+    same = {n: {*map(header_form, row)} & {*map(header_form, heads[chosen])} for n, row in heads.items()}
+    enough, wide = max(3, fits[chosen] // 2), len(same[chosen])  # what looks as if it held answers and was not read
+    alike = [n for n in filled if n != chosen and rows[n] and (fits[n] >= enough or 2 * len(same[n]) >= wide > 1)]
+    notes += Template("responses.more_sheets").about(n for n in alike if n not in hidden)
     covered = [(n, rows[n]) for n in alike if n in hidden]
     facts = {"counts": covered, "sheet": chosen, "rows": rows[chosen]}
-    return [
-        *Template("responses.more_sheets").about(n for n in alike if n not in hidden),
-        *Template("responses.hidden_sheets").about((n for n, _ in covered), **facts),
-    ]
-
-
-def _fit(grid: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
-    row = _texts(grid[header_row(grid[:HEAD], ids)])
-    return 2 * sum(is_id(c, ids) for c in row if c) + sum(header_form(c) in _ROLE_NAMES for c in row if c)
+    notes += Template("responses.hidden_sheets").about((n for n, _ in covered), **facts)
+    return _with_header(path.name, grid[: at[chosen] + 1], cells, notes)
 
 
 def _parquet(path: Path) -> Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Literal, NamedTuple, get_args
 
 from competency_dx.arrays import FrozenDict, value
@@ -130,21 +131,18 @@ class Layout:
 
     def user_reasons(self, item: str) -> FrozenDict[str, int]:
         """Return the user's own tokens for an item: text in the form of `fold_text` or `tidy` to reason code."""
-        out: dict[str, int] = {}
         codes = self.missing_codes or {}
-        for source in (self.missing_tokens or {}, codes.get("*", {}), codes.get(item, {})):
-            for text, reason in source.items():
-                out |= dict.fromkeys((tidy(text), fold_text(text) or tidy(text)), reason_code(reason, ""))
-        return FrozenDict(out)
+        sources = [s.items() for s in (self.missing_tokens or {}, codes.get("*", {}), codes.get(item, {}))]
+        stated = [(text, reason_code(reason, "")) for text, reason in chain.from_iterable(sources)]
+        return FrozenDict({form: code for text, code in stated for form in (tidy(text), fold_text(text) or tidy(text))})
 
     def settings(self) -> dict[str, str]:
         """Return every choice that was made, in words, for the provenance."""
-        chosen = {"kind": self.kind, "cells": self.cells, "attempts": self.attempts, "pii": self.pii}
-        named = {n: getattr(self, n) for n in ("person", "item", "answer", "form", "sheet") if getattr(self, n)}
-        tokens = {n: getattr(self, n) for n in ("aliases", "missing_tokens", "missing_codes")}
+        named = {n: getattr(self, n) for n in ("kind", "cells", "attempts", "pii", "person", "item", "answer", "form", "sheet")}
         listed = {"items": ", ".join(self.items)} if self.items is not None else {}
+        tokens = {n: str(t) for n in ("aliases", "missing_tokens", "missing_codes") if (t := getattr(self, n))}
         left_out = {"unreadable": "left out"} if self.unreadable == "leave_out" else {}
-        return {**chosen, **named, **listed, **{n: str(t) for n, t in tokens.items() if t}, **left_out}
+        return {**{n: t for n, t in named.items() if t}, **listed, **tokens, **left_out}
 
 
 def _one_line(name: object) -> str:
@@ -154,11 +152,8 @@ def _one_line(name: object) -> str:
 def is_total(text: str) -> bool:
     """Tell whether a cell is the label of a row of totals, or a header that of a column of them; an id has digits."""
     words = re.findall(r"[^\W\d_]+", header_form(text))
-    first = words[0] if words else ""
-    if first in _ROWS["signature"]:
-        return True
-    anywhere = len(words) <= 4 and any(word in _ROWS["total_anywhere"] for word in words)
-    return (anywhere or first in _ROWS["total"]) and not any(c.isdigit() for c in text)
+    first, anywhere = next(iter(words), ""), len(words) <= 4 and any(word in _ROWS["total_anywhere"] for word in words)
+    return first in _ROWS["signature"] or ((anywhere or first in _ROWS["total"]) and not any(c.isdigit() for c in text))
 
 
 def is_background(header: str) -> bool:
@@ -249,8 +244,8 @@ class ItemNames:
                 meant += [t.item for t in self.forms.get(part, ()) if sure and not (remark and t.item in taken)]
         numbers, letters = _parts(form)
         meant += [item for item, other in self.alike.get(numbers, ()) if _slip(letters, other, numbered=bool(numbers))]
-        whole = ("".join(numbers),)
-        meant += [item for item, other in self.alike.get(whole, ()) if len(numbers) > 1 and other == letters]
+        whole = self.alike.get(("".join(numbers),), ()) if len(numbers) > 1 else ()
+        meant += [item for item, other in whole if other == letters]
         shaped = any(len(n) == len(numbers) > 0 and any(w == letters for _, w in kept) for n, kept in self.alike.items())
         question = _QUESTION.fullmatch(code)
         if question and not meant:
@@ -266,11 +261,10 @@ def names_of(bank: ItemBank, aliases: Mapping[str, str] | None) -> ItemNames:
         raise ResponsesError("responses.aliases_unknown", strange=strange, bank=bank.id)
     exact = {i: Target(i) for i in ids} | {name: Target(i) for name, i in (aliases or {}).items()}
     criteria = {f"{i.id}.{c.id}": Target(i.id, c.id) for i in bank.items if isinstance(i.rule, Rubric) for c in i.rubric}
-    forms: dict[str, tuple[Target, ...]] = {}
+    forms, alike = dict[str, tuple[Target, ...]](), dict[tuple[str, ...], tuple[tuple[str, str], ...]]()
     for name, target in (*exact.items(), *criteria.items()):
         form = id_form(name)
         forms[form] = tuple(dict.fromkeys((*forms.get(form, ()), target)))
-    alike: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {}
     for item in bank.items:
         numbers, letters = _parts(id_form(item.id))
         alike[numbers] = (*alike.get(numbers, ()), (item.id, letters))

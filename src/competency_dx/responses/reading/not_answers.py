@@ -67,8 +67,8 @@ ColumnKind = Personal | Literal["name in a comment"]
 
 def is_signature(text: str) -> bool:
     """Tell whether a text starts a line of signatures."""
-    words = header_form(text).replace(",", " ").split() if len(text) < LABEL else []
-    return bool(words) and words[0].rstrip(":") in _ROWS["signed"]
+    first = next(iter(header_form(text).replace(",", " ").split()), "") if len(text) < LABEL else ""
+    return first.rstrip(":") in _ROWS["signed"]
 
 
 def strength_of_label(text: str) -> int:
@@ -91,45 +91,34 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
     """
     if not table.rows:
         return table
-    id_column = labels.get(person) if person is not None else None
-    blank = id_column.codes < 0 if id_column is not None else np.zeros(table.rows, dtype=np.bool_)
+    ids = labels.get(person) if person is not None else None
+    nowhere, certain, ends = np.zeros((3, table.rows), dtype=np.bool_)
+    blank = ids.codes < 0 if ids is not None else nowhere
     cells = [c for name, c in table.columns.items() if (name in answers if answers else name != person)]
-    bare = np.all([c.codes < 0 for c in cells], axis=0) if cells else np.zeros(table.rows, dtype=np.bool_)
-    certain, ends = np.zeros((2, table.rows), dtype=np.bool_)
+    bare = np.all([c.codes < 0 for c in cells], axis=0) if cells else nowhere
     shown: Names = np.full(table.rows, "", dtype=object)
     for place, (name, column) in enumerate(labels.items()):
-        if name in answers:
+        if name in answers or not _WORD.search("\n".join(column.vocabulary)):
             continue
-        if not _WORD.search("\n".join(column.vocabulary)):
-            continue
-        own = name == person or (person is None and place == 0)
+        own = blank | (name == person or (person is None and place == 0))
         strength = np.array([*map(strength_of_label, column.vocabulary), 0])[column.codes]
-        certain |= (strength == 2) & (blank | own)
-        here = (strength == 2) | ((strength == 1) & (blank | own))
-        ends |= here
+        certain |= (strength == 2) & own
+        ends |= (here := (strength == 2) | ((strength == 1) & own))
         for row in np.flatnonzero(here & (shown == "")):
             shown[row] = _shown(column.vocabulary[column.codes[row]])
-    if id_column is not None and person is not None:
-        letters = set(id_column.header) - {" "}  # a quick look spares most ids the slow one
-        header = id_column.where(
-            lambda text: (
-                len(letters) <= len(text) < LABEL
-                and letters <= set(text.casefold().replace("ё", "е"))
-                and header_form(text) == id_column.header
-            )
-        )
-        certain |= header
-        shown[header] = id_column.texts()[header]
-    lost = blank & bare if id_column is not None else np.zeros(table.rows, dtype=np.bool_)
+    if ids is not None:
+        letters = set(ids.header) - {" "}  # a quick look spares most ids the slow one
+        likely = (len(letters) <= len(t) < LABEL and letters <= set(t.casefold().replace("ё", "е")) for t in ids.vocabulary)
+        heads = [near and header_form(text) == ids.header for near, text in zip(likely, ids.vocabulary, strict=True)]
+        certain |= (header := np.array([*heads, False])[ids.codes])
+        shown[header] = ids.texts()[header]
+    lost = blank & bare
     flags = certain | ends | lost
     top, tail = np.logical_and.accumulate(flags), np.logical_and.accumulate((flags | bare)[::-1])[::-1]
-    first = np.flatnonzero(tail & flags)
-    tail &= np.arange(table.rows) >= (first[0] if len(first) else table.rows)
+    tail &= np.logical_or.accumulate(tail & flags)  # from the first of them on
     gone = certain | lost | top | tail
-    if not gone.any():
-        return table
     rows = [str(shown[k]) or f"#{k + 1}" for k in np.flatnonzero(gone).tolist()]
-    return table.take(~gone, Template("responses.total_rows").of(where=rows, rows=len(rows)))
+    return table.take(~gone, Template("responses.total_rows").of(where=rows, rows=len(rows))) if rows else table
 
 
 def _shown(text: str) -> str:
@@ -152,12 +141,10 @@ def sum_columns(columns: Sequence[Column]) -> list[int]:
         least = tops[tops > 0].min(initial=np.inf)
         places = [k for k in np.argsort(-tops, kind="stable").tolist() if not whole[k] or tops[k] > least]
         sums = (k for k in places if _sums_up(some[:, rest], k) and _sums_up(cells[:, rest], k))
-        runs = (
-            k
-            for k, start, end in _runs(some[:, rest], places, {k for k in places if named[rest[k]]})
-            if (np.isnan(cells[:, rest[k]]) | (filled[:, rest[start:end]].sum(axis=1) == cells[:, rest[k]])).all()
-        )
-        if (place := next(chain(sums, runs), None)) is None:
+        runs = _runs(some[:, rest], places, {k for k in places if named[rest[k]]})
+        equal = ((k, filled[:, rest[start:end]].sum(axis=1) == cells[:, rest[k]]) for k, start, end in runs)
+        of_runs = (k for k, same in equal if (same | np.isnan(cells[:, rest[k]])).all())
+        if (place := next(chain(sums, of_runs), None)) is None:
             return sorted(set(range(len(columns))) - set(rest.tolist()))
         rest = np.delete(rest, place)
 
@@ -194,11 +181,9 @@ def _runs(cells: Floats, places: Sequence[int], named: Container[int]) -> Iterat
         if rows.sum() < (FEW if place in named else SOME) or filled[rows, place].min() == filled[rows, place].max():
             continue  # a constant is the sum of constants by chance
         if (key := rows.tobytes()) not in seen:
-            sums = np.concatenate([[0.0], np.cumsum((weights * rows) @ filled)])
-            ends: dict[float, list[int]] = {}
-            for end, mark in enumerate(sums.tolist()):
-                ends.setdefault(mark, []).append(end)
-            seen[key] = sums, ends
+            seen[key] = np.concatenate([[0.0], np.cumsum((weights * rows) @ filled)]), {}
+            for end, mark in enumerate(seen[key][0].tolist()):
+                seen[key][1].setdefault(mark, []).append(end)
         sums, ends = seen[key]
         tops = filled[rows].max(axis=0)
         for start, mark in enumerate((sums + (sums[place + 1] - sums[place])).tolist()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -52,10 +52,6 @@ class Column:
         """Return what stands for each content row by row, "" where empty."""
         return np.asarray(np.array([*values, ""], dtype=object)[self.codes])
 
-    def where(self, test: Callable[[str], bool]) -> Bools:
-        """Return the rows whose content passes a test, shape (R,); empty cells do not."""
-        return np.asarray(np.array([*map(test, self.vocabulary), False])[self.codes])
-
     def texts(self) -> Names:
         """Return the contents row by row, "" where empty."""
         return self.spread(self.vocabulary)
@@ -77,10 +73,8 @@ class Column:
         used = np.unique(codes[codes >= 0])
         place = np.full(len(self.vocabulary) + 1, -1, dtype=np.int32)
         place[used] = np.arange(len(used), dtype=np.int32)
-        kept = used.tolist()
-        return replace(
-            self, codes=place[codes], vocabulary=tuple(self.vocabulary[k] for k in kept), kinds=tuple(self.kinds[k] for k in kept)
-        )
+        vocabulary, kinds = (tuple(of[k] for k in used.tolist()) for of in (self.vocabulary, self.kinds))
+        return replace(self, codes=place[codes], vocabulary=vocabulary, kinds=kinds)
 
 
 @value
@@ -137,15 +131,14 @@ def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a
 
 def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pandas series of anything
     """Factorise cells; empty texts, None, NaN and NA are empty cells."""
-    if isinstance(cells, list) and len(cells) == 1 and _is_short(cells[0]):
+    if isinstance(cells, list) and len(cells) == 1 and type(cells[0]) in SINGLE and _is_short(cells[0]):
         limits_in_force().check(name, cell_length=len(str(cells[0])))
         return _one_cell(name, cells[0])
     return fresh_column(name, cells)
 
 
 def _is_short(cell: object) -> bool:
-    plain = type(cell) in SINGLE
-    return plain and (not isinstance(cell, str | int) or len(cell if isinstance(cell, str) else f"{cell:x}") <= SHORT_TEXT)
+    return not isinstance(cell, str | int) or len(cell if isinstance(cell, str) else f"{cell:x}") <= SHORT_TEXT
 
 
 @lru_cache(maxsize=KEPT_CELLS, typed=True)
