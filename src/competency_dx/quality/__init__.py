@@ -6,9 +6,9 @@ What needs calibrations or scipy is imported when it is first asked for: item an
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from competency_dx.quality.api import check_items, items_of
 from competency_dx.quality.classical import OptionTrace, PairMoments
-from competency_dx.quality.item_analysis import ItemAnalysis, check_items, items_of
-from competency_dx.quality.verdicts import VERDICTS, WEAK, Verdict
+from competency_dx.quality.item_analysis import VERDICTS, WEAK, ItemAnalysis, Verdict
 from competency_dx.responses import LEAST_ANSWERS
 
 if TYPE_CHECKING:

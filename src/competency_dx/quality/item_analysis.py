@@ -1,38 +1,34 @@
-"""Item analysis before any model: what each item is worth, in numbers and in words, and what to do with it."""
+"""The noun of item analysis before any model: what each item is worth, in numbers and in words, and what to do with it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import shorten
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, value
-from competency_dx.bank import ItemBank, as_bank
+from competency_dx.arrays import Floats, FrozenDict, Ints, value
+from competency_dx.bank import Text
 from competency_dx.display import Chart, Series, code_word, result_words
-from competency_dx.errors import ResponsesError
-from competency_dx.findings import Finding, announce, gathered, worth_a_line
-from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.quality.classical import (
-    OptionTrace,
-    PairMoments,
-    alpha,
-    correlation_limits,
-    mean_limits,
-    missing_shares,
-    rivals,
-    traced,
-)
-from competency_dx.quality.verdicts import ORDER, WEAK, ItemFacts, Verdict, of_the_test, reasons_of, verdict_of
-from competency_dx.responses import MissingPolicy, Reason, Responses, RestScores, load_responses, suspected_keys, zero_tails
+from competency_dx.findings import Finding, worth_a_line
+from competency_dx.provenance import Provenance
+from competency_dx.quality.classical import OptionTrace
+from competency_dx.responses import MissingPolicy
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, held_to
 
-if TYPE_CHECKING:
-    from competency_dx.calibration import Calibration
-
+Verdict = Literal["repair", "drop", "look", "undecided", "keep"]
+ORDER: tuple[Verdict, ...] = get_args(Verdict)  # the verdicts, the most urgent first
+VERDICTS: Mapping[Verdict, Text] = FrozenDict(
+    repair=Text(ru="исправить", en="repair"),
+    drop=Text(ru="исключить", en="drop"),
+    look=Text(ru="посмотреть", en="look"),
+    undecided=Text(ru="вывода нет", en="no verdict"),
+    keep=Text(ru="оставить", en="keep"),
+)
+WEAK = 0.20  # correlation with the rest
 LINES, PANELS = 5, 9
 
 
@@ -190,161 +186,3 @@ class ItemAnalysis(Result):
                 series.append(Series(name=name, mark="interval", style=k, x=r, y=place[at], low=low, high=high))
         names, title = tuple(self.items[i] for i in rows), say("relation")
         return Chart(title=title, x_label=say("relation_axis"), series=tuple(series), y_names=names, x_lines=(0.0, WEAK))
-
-
-def check_items(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    bank: ItemBank | None = None,
-    *,
-    missing: MissingPolicy | None = None,
-) -> ItemAnalysis:
-    """Analyse items before any model: how hard, how related, who chose what, and what to do with each.
-
-    Parameters
-    ----------
-    responses : Responses, data frame, array or path
-        Persons by items; raw answers with a bank or as `load_responses` kept them, otherwise points.
-    bank : ItemBank, optional
-        Keys for raw answers, the highest points of every item, the options with their words.
-    missing : MissingPolicy, optional
-        Which missing answers count as wrong, as in `calibrate`.
-
-    Returns
-    -------
-    ItemAnalysis
-        Booklets are analysed by what each person got; see its attributes for how.
-
-    Raises
-    ------
-    ResponsesError
-        When the table cannot be read without guessing, or holds no persons or no items.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> right = np.random.default_rng(1).random((200, 8)) < np.linspace(0.2, 0.9, 200)[:, None]
-    >>> set(check_items(right.astype(int)).verdicts)
-    {'keep'}
-    """
-    known = None if bank is None else as_bank(bank)
-    data = responses if isinstance(responses, Responses) else load_responses(responses, bank=known)
-    if not data.scores.size:
-        raise ResponsesError("quality.no_table", persons=len(data.persons), items=len(data.items))
-    policy = missing or MissingPolicy()
-    policy.check_scored()
-    codes, observed = data.effective(policy)
-    others = RestScores.of(codes, observed, data.max_scores)
-    highest, n, r = others.highest, observed.sum(axis=0), others.correlations()
-    answered = observed.any(axis=1)
-    moments = PairMoments.of(codes[answered], observed[answered])
-    mean, variance = moments.mean, np.diag(moments.covariance) * (n - 1) / np.maximum(n, 1)
-    by_third, options = traced(data, others, known)
-    given = data.reasons != Reason.NOT_ADMINISTERED
-    tails = zero_tails(codes, observed)
-    facts = ItemFacts(
-        items=data.items,
-        n=n,
-        share=mean / highest,
-        limits=mean_limits(mean, variance, highest, n),
-        constant=np.asarray((n > 0) & (variance <= 0)),
-        rest=r,
-        omitted=missing_shares(data, Reason.OMITTED, given),
-        not_reached=missing_shares(data, Reason.NOT_REACHED, given),
-        in_tail=tails,
-        suspected={s.item: s.suggestion for s in suspected_keys(data, policy=missing, rest=r)},
-        rivals=rivals(options),
-    )
-    persons = int(answered.sum())
-    n_given = float(given.sum(axis=1)[answered].mean()) if persons else 0.0
-    whole, given_items, without, limits = alpha(moments, persons, n_given)
-    out = judged(
-        facts,
-        max_scores=data.max_scores,
-        alpha=whole,
-        alpha_low=limits[0],
-        alpha_high=limits[1],
-        alpha_given=given_items,
-        n_given=n_given,
-        alpha_without=without,
-        thirds=by_third,
-        options=options,
-        n_persons=persons,
-        missing=policy,
-        findings=gathered(data.findings, of_the_test(facts, others.earned, others.possible)),
-        provenance=provenance(
-            "check_items",
-            {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {}),
-            {"missing": policy.describe("en")},
-        ),
-    )
-    announce(out.findings, known=data.findings)
-    return out
-
-
-def judged(f: ItemFacts, **more: Any) -> ItemAnalysis:  # noqa: ANN401 - the fields that `f` has not
-    """Return the analysis with a verdict on each item."""
-    reasons = reasons_of(f)
-    by_item: dict[str, list[Finding]] = {item: [] for item in f.items}
-    for reason in reasons:
-        by_item[reason.scope[0]].append(reason)
-    low, high = correlation_limits(f.rest, f.n)
-    as_known = ("items", "n", "share", "omitted", "not_reached", "in_tail")
-    return ItemAnalysis(
-        verdicts=tuple(verdict_of(by_item[item]) for item in f.items),
-        reasons=reasons,
-        mean=f.share * np.maximum(more["max_scores"], 1),
-        share_low=f.limits[0],
-        share_high=f.limits[1],
-        item_rest=f.rest,
-        item_rest_low=low,
-        item_rest_high=high,
-        suspected_keys=tuple(f.suspected),
-        **{name: getattr(f, name) for name in as_known},
-        **more,
-    )
-
-
-def items_of(calibration: Calibration) -> ItemAnalysis:
-    """Return the item analysis that a calibration carries: answers, shares of points, correlations with the rest, doubtful keys.
-
-    What only the answers say is NaN or empty: alpha, thirds, options, what was left out. Items with parameters of their own in
-    groups have a row in each.
-    """
-    p, n = calibration.parameters, calibration.n_answers
-    items, unknown = p.labels, np.full(len(n), np.nan)
-    highest = (p.n_categories - 1).astype(np.float64)
-    share = calibration.share if calibration.share.size else unknown
-    flat: set[str] = set()
-    doubted: dict[str, str] = {}
-    for finding in calibration.findings:
-        if finding.code == "calibration.constant_item":
-            flat |= set(finding.scope)
-        elif finding.code == "calibration.probable_wrong_key":
-            doubted |= dict.fromkeys(finding.scope, "")
-        elif finding.code == "calibration.other_key":
-            doubted |= finding.facts["answers"]
-    facts = ItemFacts(
-        items=items,
-        n=n,
-        share=share,
-        limits=mean_limits(share * highest, share * (1 - share) * highest**2, highest, n),
-        constant=np.array([item in flat for item in p.items], dtype=np.bool_),
-        rest=calibration.item_rest,
-        omitted=unknown,
-        not_reached=unknown,
-        in_tail=unknown,
-        suspected={label: doubted[item] for label, item in zip(items, p.items, strict=True) if item in doubted},
-        rivals={},
-    )
-    return judged(
-        facts,
-        max_scores=p.n_categories - 1,
-        **dict.fromkeys(("alpha", "alpha_low", "alpha_high", "alpha_given", "n_given"), np.nan),
-        alpha_without=unknown,
-        thirds=np.full((len(n), 3), np.nan),
-        options=(),
-        n_persons=calibration.n_persons,
-        missing=MissingPolicy(),
-        findings=(),
-        provenance=calibration.provenance,
-    )
