@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -114,30 +115,29 @@ def read_table(source: object) -> Table:
     Raises `ResponsesError` when it cannot be read or holds personal data.
     """
     with reading(source if isinstance(source, str | Path) else type(source).__name__, ResponsesError):
-        content = source
-        if isinstance(source, str | Path):
-            from competency_dx.responses.reading.files import read_file
-
-            content = read_file(Path(source), sheet=None, ids=frozenset())
+        content = _content(source, None, DEFAULT)
         out = without_labels(content if isinstance(content, Table) else in_memory(content))
         refuse_personal(out, set(), None, DEFAULT)
     return out
 
 
+def _content(source: object, bank: ItemBank | None, layout: Layout) -> object:
+    """Return what a path leads to, anything else as it is."""
+    from competency_dx.responses.reading.files import read_file
+
+    ids = frozenset(id_form(i.id) for i in bank.items) if bank and isinstance(source, str | Path) else frozenset()
+    return read_file(Path(source), sheet=layout.sheet, ids=ids) if isinstance(source, str | Path) else source
+
+
 def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
     if isinstance(source, np.ndarray):
         return _read_array(source, bank, layout)
-    from competency_dx.responses.reading.files import read_file
-
-    content = source
-    if isinstance(source, str | Path):
-        ids = frozenset(id_form(i.id) for i in bank.items) if bank else frozenset()
-        content = read_file(Path(source), sheet=layout.sheet, ids=ids)
+    content = _content(source, bank, layout)
     if is_answers(content):
         return from_answers(cast("Mapping[str, Any]", content), bank, layout)
-    if not isinstance(content, str | Table):
-        content = in_memory(content)
-    return Responses.from_json(content) if isinstance(content, str) else from_table(content, bank, layout)
+    if isinstance(content, str):
+        return Responses.from_json(content)
+    return from_table(content if isinstance(content, Table) else in_memory(content), bank, layout)
 
 
 def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> Responses:
@@ -160,7 +160,10 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
     refuse_results(table.columns, table.origin)
     long, plan = long_columns(table, bank, layout), layout
     if long is not None:
-        table, items = pivot(_with_blank_answers(table, long[2], layout), long, bank, layout)
+        answers, codes = table.columns[long[2]], (layout.missing_codes or {}).values()
+        if "" in {*(layout.missing_tokens or {}), *chain.from_iterable(codes)}:  # said to mean something, as no missing row does
+            table = replace(table, columns={**table.columns, long[2]: answers.marked(answers.codes < 0)})
+        table, items = pivot(table, long, bank, layout)
         plan = replace(layout, person=long[0], items=items if bank is None and layout.items is None else layout.items)
     return _scored(single_rows(find_roles(table, bank, plan), layout), bank, layout, pivoted=long is not None)
 
@@ -209,15 +212,6 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
         findings=(*roles.table.findings, *scored.findings, *suspicious, *notes, *emptiness(ids, items, reasons)),
         provenance=loaded_from(roles.table.origin, bank, layout, scored.mode, (scores, reasons)),
     )
-
-
-def _with_blank_answers(table: Table, answer: str, layout: Layout) -> Table:
-    """Mark the blank cells of a long table as contents where the user says what they are: a missing row is none of them."""
-    column = table.columns[answer]
-    codes = layout.missing_codes or {}
-    if "" not in {*(layout.missing_tokens or {}), *(text for of_item in codes.values() for text in of_item)}:
-        return table
-    return replace(table, columns={**table.columns, answer: column.marked(column.codes < 0)})
 
 
 def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:

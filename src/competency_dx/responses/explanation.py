@@ -97,12 +97,15 @@ class Explanation:
         """Return the explanation as a few lines."""
         say = result_words("responses", language)
         read = say("read_as", normalised=self.normalised) if self.normalised else ""
-        lines = [f"{self.person}, {self.item}: {say(f'state_{self.state}')}"]
-        lines += [say("answer", raw=self.raw) + read] if self.raw is not None else []
-        lines += [say("key", key=self.key)] if self.key else []
-        lines += [say("rule", rule=self.rule.text(language))]
-        lines += [f"  {e.label}: {e.given} → {e.points}" for e in self.elements]
-        return "\n".join([*lines, say("points", points=str(self.points), most=str(self.max_score))])
+        lines = [
+            f"{self.person}, {self.item}: {say(f'state_{self.state}')}",
+            say("answer", raw=self.raw) + read if self.raw is not None else "",
+            say("key", key=self.key) if self.key else "",
+            say("rule", rule=self.rule.text(language)),
+            *(f"  {e.label}: {e.given} → {e.points}" for e in self.elements),
+            say("points", points=str(self.points), most=str(self.max_score)),
+        ]
+        return "\n".join(filter(None, lines))
 
     def __str__(self) -> str:
         return self.text("en")

@@ -140,8 +140,8 @@ def _multiple(item: Item) -> Judge:
             return UNREADABLE
         chosen = [c for c in dict.fromkeys(codes) if c is not None]
         hits = sum(c in key for c in chosen)
-        extras, missed = len(chosen) - hits, len(key) - hits
-        points = _amount(item, hits=hits, extras=extras, errors=max(extras, missed), size=len(key))
+        extras = len(chosen) - hits
+        points = _amount(item, hits=hits, extras=extras, errors=max(extras, len(key) - hits), size=len(key))
         elements = tuple(Element(c, c, 1 if c in key else -1, int(c in key)) for c in chosen)
         return _judgement(item, points, " ".join(chosen), elements)
 
@@ -243,11 +243,10 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
         raise ResponsesError("responses.pattern", item=item.id, pattern=rule.pattern, fault=fault) from None
 
     def judge(raw: str) -> Judgement:
-        if not (text := fold_text(raw)):
-            return UNREADABLE
-        by_pattern = pattern is not None and len(text) <= rule.longest and pattern.fullmatch(text) is not None
-        hit = fold(raw) in right or by_pattern
-        return Judgement(rule.points if hit else 0, readable=True, normalised=text)
+        text = fold_text(raw)
+        fits = pattern is not None and len(text) <= rule.longest and pattern.fullmatch(text) is not None
+        points = rule.points if fits or fold(raw) in right else 0
+        return Judgement(points, readable=True, normalised=text) if text else UNREADABLE
 
     return judge
 
@@ -259,7 +258,6 @@ def _given(maximum: int, raw: str) -> Judgement:
 
 def _rated(item: Item) -> Judge:
     criteria = {fold_code(c.id): c.max_score for c in item.rubric}
-    names = [c.id for c in item.rubric]
 
     def judge(raw: str) -> Judgement:
         whole, (points, top) = _given(item.max_score, raw), read_points(raw) or (0, None)
@@ -267,13 +265,11 @@ def _rated(item: Item) -> Judge:
             return whole  # "1 / 1" is more likely 1 of 1 than two marks
         marks = _marks(tidy(raw), list(criteria))
         levels = [points_within(mark, top) for mark, top in zip(marks, criteria.values(), strict=False)]
-        readable = [x for x in levels if x is not None]
-        if not len(readable) == len(marks) == len(criteria):
+        if not len(levels) == len(marks) == len(criteria) or None in levels:
             return UNREADABLE
-        parts = zip(names, readable, criteria.values(), strict=True)
-        elements = tuple(Element(name, str(x), x, top) for name, x, top in parts)
+        elements = tuple(Element(c.id, str(x), x or 0, c.max_score) for c, x in zip(item.rubric, levels, strict=True))
         written = "; ".join(f"{e.label}={e.given}" for e in elements)
-        return Judgement(sum(readable), readable=True, normalised=written, elements=elements)
+        return Judgement(sum(e.points for e in elements), readable=True, normalised=written, elements=elements)
 
     return judge
 

@@ -71,10 +71,10 @@ def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) ->
         raise DocumentError("responses.no_answers", where=f"{KIND}.persons")
     for item in items:  # under a name that no other column has
         given = [p["answers"].get(item, ABSENT) for p in persons]
-        cells = [None if g is ABSENT else cell_text(g)[0] if isinstance(g, dict | list) else g for g in given]
+        texts = [None if g is ABSENT else cell_text(g)[0] if isinstance(g, dict | list) else g for g in given]
         blank = [not form and g is None for form, g in zip(forms, given, strict=True)]
-        cells_of = column(item, cells)  # what is not marked was not shown
-        columns[f"answers.{item}"] = _marked_cell(cells_of) if blank == [True] else cells_of.marked(np.array(blank))
+        cells = column(item, texts)  # what is not marked was not shown
+        columns[f"answers.{item}"] = _marked_cell(cells) if blank == [True] else cells.marked(np.array(blank))
     table = Table(columns=columns, rows=len(persons), origin=KIND)
     refuse_personal(table, set(columns) - {"person"}, None, layout)
     return Roles(table, "person", "form" if any(forms) else None, {i: (f"answers.{i}",) for i in items}, ())
@@ -104,11 +104,9 @@ def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
     if places := [f"{KIND}.persons[{k}].person" for k, i in enumerate(ids) if i in twice or not i]:
         raise DocumentError("responses.persons_of_answers", where=places)
     for k, person in enumerate(document["persons"]):
-        for item, answer in person["answers"].items():
-            place = f"{KIND}.persons[{k}].answers.{item}"
-            negative = isinstance(answer, int) and answer < 0  # no code of a missing answer
-            if negative and bank.item(item).type != "number":
-                raise DocumentError("responses.no_such_answers", where=place, bank=bank.id)
+        for item, answer in person["answers"].items():  # a negative number is no code of a missing answer
+            if isinstance(answer, int) and answer < 0 and bank.item(item).type != "number":
+                raise DocumentError("responses.no_such_answers", where=f"{KIND}.persons[{k}].answers.{item}", bank=bank.id)
 
 
 @lru_cache(maxsize=KEPT_CELLS)

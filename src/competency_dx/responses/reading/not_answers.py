@@ -194,12 +194,8 @@ def _runs(cells: Floats, places: Sequence[int], named: Container[int]) -> Iterat
                     yield place, start, end
 
 
-def personal_columns(columns: Mapping[str, Column]) -> dict[str, ColumnKind]:
-    """Return the columns with personal data and what they hold."""
-    return {name: what for name, c in columns.items() if (what := _verdict(c)) is not None}
-
-
-def _verdict(column: Column) -> ColumnKind | None:
+def personal_kind(column: Column) -> ColumnKind | None:
+    """Return which personal data a column holds, None where it holds none."""
     header, cells = column.header, column.vocabulary[:CONTENTS]
     if not cells:
         return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from competency_dx.personal_data import hidden_text
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
 from competency_dx.responses.normalise import fold_code, read_number, read_points
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, ItemNames, Layout, Target, hinted, is_background, names_of
-from competency_dx.responses.reading.not_answers import ColumnKind, personal_columns, signed_columns, sum_columns, without_footers
+from competency_dx.responses.reading.not_answers import ColumnKind, personal_kind, signed_columns, sum_columns, without_footers
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
@@ -70,12 +70,12 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
 
 
 def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> ResponsesError:
+    facts: dict[str, Any] = {"origin": table.origin, "columns": table.columns}
     if bank is None or names is None:
-        return ResponsesError("responses.no_points", origin=table.origin, columns=table.columns)
+        return ResponsesError("responses.no_points", **facts)
     near = {n: meant for n in table.columns if (meant := names.near(n))}
     hint = phrase("responses.look_like_items", near=hinted(near)) if near else ""
-    items = [i.id for i in bank.items]
-    return ResponsesError("responses.no_items", origin=table.origin, bank=bank.id, items=items, columns=table.columns, hint=hint)
+    return ResponsesError("responses.no_items", bank=bank.id, items=[i.id for i in bank.items], hint=hint, **facts)
 
 
 def _present(table: Table, names: Iterable[str], setting: str) -> None:
@@ -150,7 +150,8 @@ def refuse_personal(table: Table, used: set[str], names: ItemNames | None, layou
     further = {name: c for name, c in {**table.columns, **labels}.items() if name not in used}
     # a heading like that of an item is no name
     columns = {n: replace(c, name="item") if names and names.near(n) else c for n, c in further.items()}
-    return _allowed(table, personal_columns(columns), layout)
+    personal = {name: what for name, c in columns.items() if (what := personal_kind(c)) is not None}
+    return _allowed(table, personal, layout)
 
 
 def _allowed(table: Table, personal: dict[str, ColumnKind], layout: Layout) -> dict[str, ColumnKind]:

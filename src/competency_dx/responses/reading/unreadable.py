@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress, pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -58,20 +58,15 @@ def refuse_unreadable(judged: Sequence[Unread], mode: Mode, layout: Layout, *, k
     if layout.unreadable != "refuse" or not (guilty := list(_guilty(judged))):
         return
     worst, *others = guilty
-    shown = [repr(masked(text)) for text in worst.contents]
+    facts: dict[str, Any] = {"column": worst.name, "shown": [repr(masked(text)) for text in worst.contents]}
     if not known and worst.cells == worst.filled:
-        raise ResponsesError("responses.points_only_texts", column=worst.name, shown=shown)
+        raise ResponsesError("responses.points_only_texts", **facts)
     other = "raw" if mode == "scored" else "scored" if worst.content == "answers" else ""
-    raise ResponsesError(
-        "responses.unreadable_column",
-        column=worst.name,
-        others=phrase("responses.likewise", columns=[u.name for u in others]) if others else "",
-        cells=worst.cells,
-        filled=worst.filled,
-        shown=shown,
-        expected=_expected(worst.item, points=worst.content == "points"),
-        say=phrase("responses.say_cells", other=other) if known and other else "",
-    )
+    facts |= {"cells": worst.cells, "filled": worst.filled}
+    facts["others"] = phrase("responses.likewise", columns=[u.name for u in others]) if others else ""
+    facts["expected"] = _expected(worst.item, points=worst.content == "points")
+    facts["say"] = phrase("responses.say_cells", other=other) if known and other else ""
+    raise ResponsesError("responses.unreadable_column", **facts)
 
 
 def _guilty(judged: Sequence[Unread]) -> Iterator[Unread]:
