@@ -146,13 +146,13 @@ def works_on_a_flight(item: Item) -> Answer:
 
 
 def equator(item: Item) -> Answer:
-    def answers(text: str) -> set[int]:
+    def first_alone_errs(text: str) -> bool:
         (a, east_a), (b, east_b) = re.findall(r"(\d+)° ([вз])", text)
         one, other = int(a), int(b)
-        apart = abs((one if east_a == "в" else -one) - (other if east_b == "в" else -other))
-        return {abs(one - other), one + other, min(apart, 360 - apart)}
+        second = abs((one if east_a == "в" else -one) - (other if east_b == "в" else -other))
+        return abs(one - other) != min(second, 360 - second) == second
 
-    return only(item, lambda text: len(answers(text)) == 3)
+    return only(item, first_alone_errs)
 
 
 def globe(item: Item) -> Answer:

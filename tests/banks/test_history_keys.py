@@ -216,13 +216,14 @@ def test_a_pupil_who_always_subtracts_5508() -> None:
     assert ITEMS["HIS-069"]["key"] == "".join(str(int(rules[1](y, m) == from_creation(y, m))) for y, m in asked)
 
 
-def test_a_date_that_shows_a_pupil_who_always_adds_13_days() -> None:
-    def betrays(text: str) -> bool:
+def test_a_date_that_tells_two_wrong_rules_and_the_right_one_apart() -> None:
+    def tells(text: str) -> bool:
         day, month, year = text.removesuffix(" г.").split()
         as_written = date(int(year), month_of(month), int(day))
-        return as_written + timedelta(13) != new_style(int(year), month_of(month), int(day))
+        by_century = as_written + timedelta(12 if 1800 <= int(year) <= 1899 else 13)
+        return len({new_style(int(year), month_of(month), int(day)), as_written + timedelta(13), by_century}) == 3
 
-    keyed("HIS-085", betrays)
+    keyed("HIS-085", tells)
 
 
 # Years before Christ are negative.
@@ -252,11 +253,11 @@ def test_pairs_that_reveal_a_pupil_who_ignores_the_era() -> None:
     keyed("HIS-039", reveals)
 
 
-def test_days_around_autumn_saint_georges_day() -> None:
-    first, last = (date(1500, 11, 26) + timedelta(d) for d in (-7, 7))
-    names = {11: "ноября", 12: "декабря"}
-    span = f"с {first.day} {names[first.month]} по {last.day} {names[last.month]}."
-    keyed("HIS-095", lambda text: text.endswith(span) and "крестьянин может уйти" in text)
+def test_the_one_day_of_leaving_in_pskov() -> None:
+    """The eve of Advent, and no other notice "neither from the lord nor from the peasant"."""
+    eve = date(1467, 12, 25) - timedelta(40 + 1)
+    assert eve == date(1467, 11, 14)
+    keyed("HIS-095", lambda text: f"только {eve.day} ноября" in text and "лишь тогда же" in text)
 
 
 # --- norms that are applied -------------------------------------------------------------------------------------------------
@@ -534,14 +535,34 @@ def test_words_that_date_a_text() -> None:
     )
 
 
-def test_a_generalisation_with_a_counter_example() -> None:
-    holds = {
-        "Романовых": [age < 30 for age in (16, 16, 14, 15, 9)],  # Michael, Alexis, Theodore, Ivan, Peter
-        "Разделы": [1762 <= year <= 1796 for year in (1772, 1793, 1795)],
-        "Русско-турецкие": [gain for _, gain in ((1713, False), (1739, True), (1774, True), (1791, True))],
-        "Императоры": [True] * 5,  # Alexander I, Nicholas I, Alexander II, Alexander III, Nicholas II
+def test_a_generalisation_with_a_counter_example_from_the_topic() -> None:
+    wars = {  # first year, Russia gained, the other side began
+        "турецкие": ((1710, False, True), (1735, True, False), (1768, True, True), (1787, True, True)),
+        "шведские": ((1700, True, False), (1741, True, True), (1788, False, True)),
     }
-    keyed("HIS-093", lambda text: not all(next(v for word, v in holds.items() if word in text)))
+
+    def refuted(text: str) -> list[int]:
+        (of,) = [found for who, found in wars.items() if who in text]
+        return [year for year, gained, begun_by_them in of if not (gained if "завершались" in text else begun_by_them)]
+
+    assert all(len(refuted(text)) == 1 for text in ITEMS["HIS-093"]["options"].values())
+    keyed("HIS-093", lambda text: 1762 <= refuted(text)[0] <= 1796)
+
+
+def test_what_a_scheme_of_vassals_shows_though_it_was_not_so() -> None:
+    truth = {  # agrees with the scheme, was so in the West
+        "сеньором каждого рыцаря был только король": (False, False),
+        "сеньор у каждого рыцаря был только один": (True, False),
+        "вассалы у каждого рыцаря были свои": (False, False),
+        "сеньор рыцаря мог сам быть вассалом": (True, True),
+    }
+    keyed("HIS-088", lambda text: truth[text] == (True, False))
+
+
+def test_a_fact_for_a_conception_and_one_against() -> None:
+    speaks = {1: 1, 2: -1, 3: 0, 4: 1}  # for, against, not about princes
+    assert set(lines("HIS-094")) == set(speaks)
+    keyed("HIS-094", lambda text: {speaks[int(n)] for n in re.findall(r"\d", text)} == {1, -1})
 
 
 def test_facts_that_refute_a_thesis() -> None:

@@ -12,6 +12,7 @@ import math
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
 from functools import cache
 from itertools import combinations, pairwise, permutations, product
 from pathlib import Path
@@ -293,9 +294,34 @@ def predicted_truth(item: Item) -> Answer:
 
 
 def leap_years(item: Item) -> Answer:
-    wrong = [y for y in range(1, 2801) if (run(code(item)[0], y=y) == "True") != ((y % 4 == 0 and y % 100 != 0) or y % 400 == 0)]
-    (found,) = options(item, lambda text: text.startswith("Верна" if not wrong else "Неверна"))
-    return found
+    program = code(item)[0]
+    wrong = [y for y in range(1, 2801) if (run(program, y=y) == "True") != ((y % 4 == 0 and y % 100 != 0) or y % 400 == 0)]
+    total = program.replace(" == 1)", ")")
+    assert {run(total, y=y) for y in (1900, 2100, 2023, 2026)} == {"0"}
+    assert {run(total, y=y) for y in (2000, 2400, 2024)} == {"1"}
+    return option(item, f"{'Неверна' if wrong else 'Верна'}: сумма равна 1 у високосных лет и 0 у остальных.")
+
+
+def why_the_sum_is_equal(item: Item) -> Answer:
+    stored = {n: Fraction(float(n)) for n in ("0.1", "0.2", "0.25", "0.3", "0.4", "0.5", "0.6", "0.75", "1.0")}
+    off = {n: stored[n] - Fraction(n) for n in stored}
+    holds: dict[str, Callable[[str, str, str], bool]] = {
+        "противоположны": lambda x, y, z: off[x] == -off[y] != 0 == off[z],
+        "округляют": lambda x, y, z: stored[x] + stored[y] != stored[z],
+        "вдвое больше": lambda x, y, z: off[z] == 2 * off[x] == 2 * off[y] != 0 and stored[x] + stored[y] == stored[z],
+        "Отклонений нет": lambda x, y, z: off[x] == off[y] == off[z] == 0,
+    }
+
+    def explains(x: str, y: str, z: str) -> str:
+        assert float(x) + float(y) == float(z)
+        (word,) = [w for w, rule in holds.items() if rule(x, y, z)]
+        (found,) = options(item, lambda t: word in t)
+        return found
+
+    elsewhere = re.findall(r"(\d) — для ([\d.]+) \+ ([\d.]+) == (\d+\.\d+)", item["solution"])
+    assert [n == explains(*numbers) for n, *numbers in elsewhere] == [True] * 3
+    (asked,) = re.findall(r"([\d.]+) \+ ([\d.]+) == ([\d.]+) даёт True", item["stem"])
+    return explains(*asked)
 
 
 def sorting(item: Item) -> Answer:
@@ -355,19 +381,23 @@ def the_long_program_is_faster(item: Item) -> Answer:
 
 
 def what_shows_the_missing_one(item: Item) -> Answer:
-    (written,) = (int(n, 2) for n in re.findall(r"записал как ([01]+)", item["stem"]))
+    def written(n: int) -> int:
+        return n if n >= 0 else ~-n & 0b1111_1111
 
-    def invert(x: int) -> int:
-        return ~x & 0b1111_1111
+    def differs(text: str) -> bool:
+        one, other = (int(n) for n in text.replace("−", "-").split(" и "))
+        return (written(one) + written(other)) & 0b1111_1111 != written(one + other)
 
-    assert written == invert(12)
-    seems_right = {
-        "1": written >> 7 == 1 and 12 >> 7 == 0,
-        "2": invert(written) == 12,
-        "3": written - invert(13) == -12 - -13,
-        "4": (written + 12) & 0b1111_1111 == 0,
-    }
-    (found,) = (c for c, right in seems_right.items() if not right)
+    (found,) = options(item, differs)
+    return found
+
+
+def a_program_with_an_error_to_find(item: Item) -> Answer:
+    first, last = (int(n) for n in re.findall(r"от (\d+) до (\d+)", item["stem"])[0])
+    cases = range(first, last + 1)
+    wrong: dict[str, int] = {c: sum(run(t.strip("`"), n=n) != str(len(str(n))) for n in cases) for c, t in item["options"].items()}
+    (found,) = (c for c, n in wrong.items() if n)
+    assert wrong[found] < len(cases)
     return found
 
 
@@ -530,8 +560,10 @@ ANSWERS: dict[str, Callable[[Item], Answer]] = {
     "INF-050": one_value_for_both,
     "INF-052": lambda item: options(item, lambda t: f"{int(t):b}" != f"{int(t):b}"[::-1])[0],
     "INF-053": the_long_program_is_faster,
+    "INF-054": why_the_sum_is_equal,
     "INF-056": what_shows_the_missing_one,
     "INF-057": lambda _: str(max(n for n in range(2, 70_000) if (n - 1).bit_length() == 2 * (256 - 1).bit_length())),
+    "INF-059": a_program_with_an_error_to_find,
     "INF-061": cards,
     "INF-063": flags,
     "INF-064": lambda _: str((96 - 90) // (92 - 90)),

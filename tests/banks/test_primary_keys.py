@@ -172,13 +172,17 @@ def test_ways_of_computing_are_right_when_their_rule_holds_for_all_numbers() -> 
     assert (12 + 3) * (15 - 3) == 12 * 15  # way 4: a right answer by a wrong rule
 
 
-def test_the_one_problem_where_the_signal_word_misleads() -> None:
-    right = {"1": 7 - 2, "2": 7 - 2, "3": 7 - 2, "4": 7 - 2}
-    options = BANK.item("PRI-045").options
-    signals = {k: [w for w in ("больше", "всего", "меньше", "осталось") if w in t] for k, t in options.items()}
-    assert all(len(words) == 1 for words in signals.values())
-    by_word = {k: 7 + 2 if words[0] in {"больше", "всего"} else 7 - 2 for k, words in signals.items()}
-    assert [k for k in options if by_word[k] != right[k]] == [key(45)]
+def test_the_one_problem_where_the_signal_word_misleads_and_the_verb_does_not() -> None:
+    options = {k: t.lower() for k, t in BANK.item("PRI-045").options.items()}  # all of them are solved by 7 − 2
+
+    def subtracts(text: str, add: set[str], take: set[str]) -> bool:
+        (word,) = [w for w in add | take if w in text]
+        return word in take
+
+    by_word = {k: subtracts(t, {"больше", "всего"}, {"меньше", "осталось"}) for k, t in options.items()}
+    by_verb = {k: subtracts(t, {"подарили"}, {"отдала"}) for k, t in options.items()}
+    assert len(set(zip(by_word.values(), by_verb.values(), strict=True))) == 4
+    assert [k for k in options if by_verb[k] and not by_word[k]] == [key(45)]
 
 
 def test_the_only_classification_that_lacks_a_group() -> None:
