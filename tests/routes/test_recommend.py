@@ -24,8 +24,7 @@ from competency_dx.bank import Text
 from competency_dx.competencies import STATES
 from competency_dx.errors import BankError, CompetencyDxWarning, RouteError
 from competency_dx.routes import WHY, Catalogue, Effect, Programme, load_catalogue
-from competency_dx.routes.allocation import HOUR, RouteProblem, best, expected_below
-from competency_dx.routes.bundles import Bundles, allocate
+from competency_dx.routes.allocation import HOUR, Bundles, RouteProblem, allocate, best, expected_below
 
 Array = NDArray[np.float64]
 FIRST = date(2027, 1, 1)

@@ -6,10 +6,9 @@ Files larger than memory are imported when they are first asked for.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from competency_dx.competencies.answer_sites import OwnEvidence, own_evidence
-from competency_dx.competencies.api import diagnose, diagnosed
+from competency_dx.competencies.api import bank_impact, diagnose, diagnosed
 from competency_dx.competencies.certification import OUTCOMES, CertificationRule, Decisions, certify
-from competency_dx.competencies.choices import R201, DeficitRule, Level, Standards
+from competency_dx.competencies.choices import R201, DeficitRule, Level, Standards, standards_of
 from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import (
     STATES,
@@ -23,12 +22,11 @@ from competency_dx.competencies.conclusion import (
     State,
     one_option,
 )
-from competency_dx.competencies.impact import bank_impact
+from competency_dx.competencies.evidence import LeafOutlook, OwnEvidence, leaf_outlook, outlook_of, own_evidence
 from competency_dx.competencies.person_profile import Profile
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.plan import plan as plan_of
 from competency_dx.competencies.population import LeafPopulations
-from competency_dx.competencies.preposterior import LeafOutlook, leaf_outlook, outlook_of
 from competency_dx.competencies.profile import DeficitProfiles
 
 if TYPE_CHECKING:
@@ -69,6 +67,7 @@ __all__ = [
     "outlook_of",
     "own_evidence",
     "plan_of",
+    "standards_of",
 ]
 
 

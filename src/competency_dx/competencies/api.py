@@ -1,23 +1,20 @@
-"""The verb of this room: diagnose."""
+"""The verb of this room, diagnose, and whose conclusions another version of the bank would change."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.arrays import Bools, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.choices import R201, DeficitRule, Standards
 from competency_dx.competencies.cohort_population import Cohort, cohort_populations
-from competency_dx.competencies.conclusion import REPORTED, levels, one_option, roll_up, statuses
+from competency_dx.competencies.conclusion import REPORTED, STATES, levels, one_option, roll_up, statuses
 from competency_dx.competencies.findings import Diagnosed, remarks
 from competency_dx.competencies.form_quality import form_quality
-from competency_dx.competencies.joint import UnitEstimates, estimates
-from competency_dx.competencies.omission import joint_answers
+from competency_dx.competencies.joint import estimates, joint_answers
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
@@ -26,7 +23,8 @@ from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import in_turn, one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses import Omissions, Reason, Responses
+from competency_dx.responses import Omissions, Reason, Reasons, Responses
+from competency_dx.result import DataFrame, frame
 
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
@@ -86,72 +84,63 @@ def diagnosed(
 ) -> DeficitProfiles:
     """Return the profiles with their findings, none of which is a Python warning yet."""
     made = plan(bank, standards, None if isinstance(population, Cohort) else population)
-    units, stated = made.units, population
-    matched = match(responses, made.parameters, rule.missing)
+    stated, matched = population, match(responses, made.parameters, rule.missing)
     reasons = reasons_of(matched.data, made.parameters.items)
     if isinstance(population, Cohort):
         population = cohort_populations(joint_answers(matched, reasons, made, rule.missing), made, population)
         made = plan(bank, standards, population)  # a grid that suits it
-    answers = joint_answers(matched, reasons, made, rule.missing, population)
-    at = estimates(answers, matched, made, rule)
     closed = {item.id for item in bank.items if item.type == "single"}
     effortless = one_option(matched.data, np.flatnonzero([item in closed for item in matched.data.items]))
-    n_items, status, state = _judged(at, matched, made, rule, effortless)
-    level, level_probability = levels(at.below, state)
-    strength = rule.state_index(1 - at.below[:, :, -1], status == REPORTED)
+    judged = _judged(matched, reasons, made, rule, population, effortless)
+
+    def again(some: Ints, treatment: Omissions) -> Diagnosed:
+        other = replace(rule, missing=replace(rule.missing, omitted=treatment))
+        few = match(matched.data.select(persons=matched.persons[some]), made.parameters, other.missing)
+        return _judged(few, reasons[some], made, other, population, np.zeros(len(some), dtype=np.bool_))
+
+    at, level, level_probability = judged.at, *levels(judged.at.below, judged.state)
     evident = matched.observed | ((rule.missing.omitted == "modelled") & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
-    judged = Diagnosed(matched, reasons, made, at, state, status)
-    found = remarks(judged, from_bank=stated is None, again=partial(_again, judged, rule, population))
+    found = remarks(judged, from_bank=stated is None, again=again)
     if isinstance(stated, LeafPopulations) and stated.epoch not in {"", bank.epoch}:
         found = (*found, Template("competencies.other_epoch").of(population=stated.epoch, bank=bank.epoch))
     return DeficitProfiles(
         persons=matched.data.persons,
         background=matched.data.background,
-        competencies=units.competencies,
+        competencies=made.units.competencies,
         items=made.facts,
         standards=standards,
         rule=rule,
         language=bank.header.language,
-        state=state,
-        strength=strength,
+        state=judged.state,
+        strength=rule.state_index(1 - at.below[:, :, -1], judged.status == REPORTED),
         level=level,
         level_probability=level_probability,
         p_deficit=at.below[:, :, 0],
         p_strength=1 - at.below[:, :, -1],
-        n_items=n_items,
-        status=status,
-        reported_at=roll_up(status, units.parent),
+        n_items=judged.n_items,
+        status=judged.status,
+        reported_at=roll_up(judged.status, made.units.parent),
         **form_quality(made.moments, matched.observed)._asdict(),
         points=matched.codes,
         reasons=np.where(evident, reasons, np.uint8(Reason.NOT_ADMINISTERED)),
         grid=made.theta,
         curves=made.score,
         bank=bank.title,
-        population=replace(answers.populations, epoch=bank.epoch),
+        population=replace(judged.populations, epoch=bank.epoch),
         findings=gathered(matched.data.findings, bank.findings(), matched.findings, found),
         provenance=_provenance(bank, matched, made, rule),
         **{name: getattr(at, name) for name in AS_ESTIMATED},
     )
 
 
-def _judged(
-    at: UnitEstimates, matched: Matched, made: Plan, rule: DeficitRule, effortless: Bools
-) -> tuple[Ints, NDArray[np.int8], NDArray[np.int8]]:
-    """Return the number of items answered, the status and the state of each person and unit (P, C)."""
-    n_items = matched.observed.astype(np.int64) @ made.units.member.T
+def _judged(matched: Matched, reasons: Reasons, made: Plan, rule: DeficitRule, population: object, effortless: Bools) -> Diagnosed:
+    """Return what the answers say of each person and unit, and what is concluded; `effortless` (P,) answered without reading."""
+    answers = joint_answers(matched, reasons, made, rule.missing, population)
+    at, n_items = estimates(answers, matched, made, rule), matched.observed.astype(np.int64) @ made.units.member.T
     covered = (n_items[:, made.units.leaves] > 0) @ made.share.T
     status = statuses(n_items, at.own_share, covered, (at.misfit, effortless), rule)
-    return n_items, status, rule.state_index(at.below[:, :, 0], status == REPORTED)
-
-
-def _again(d: Diagnosed, rule: DeficitRule, population: object, some: Ints, treatment: Omissions) -> tuple[Floats, NDArray[np.int8]]:
-    """Return percent and states of some persons under another treatment of omissions."""
-    data = d.matched.data.select(persons=d.matched.persons[some])
-    other = replace(rule, missing=replace(rule.missing, omitted=treatment))
-    matched = match(data, d.made.parameters, other.missing)
-    answers = joint_answers(matched, d.reasons[some], d.made, other.missing, population)
-    at = estimates(answers, matched, d.made, other)
-    return at.percent, _judged(at, matched, d.made, other, np.zeros(len(some), dtype=np.bool_))[2]
+    state = rule.state_index(at.below[:, :, 0], status == REPORTED)
+    return Diagnosed(matched, reasons, made, answers.populations, at, n_items, status, state)
 
 
 def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule) -> Provenance:
@@ -175,3 +164,27 @@ def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule)
         "population": digest_arrays(made.populations.mean, made.populations.covariances),
     }
     return provenance("diagnose", inputs, settings)
+
+
+def bank_impact(profiles: DeficitProfiles, bank: ItemBank) -> DataFrame:
+    """Diagnose the kept points with another version of the bank, whose population is taken, and return what changes.
+
+    Points stay as they were given: of items whose key changed, which `ledger_of` names, the raw answers have to be scored anew.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per person and competency with another state: person, competency, state, state_after, and p_deficit and percent
+        with what they would be after.
+    """
+    if not isinstance(profiles, DeficitProfiles):
+        raise wrong_type(DiagnosisError, "profiles", profiles, DeficitProfiles)
+    after = diagnose(profiles.answers(), bank, standards=profiles.standards, rule=profiles.rule)
+    codes, now = ([c.code for c in x.competencies] for x in (profiles, after))
+    old, new = np.array([(codes.index(c), now.index(c)) for c in codes if c in now], dtype=np.int64).reshape(-1, 2).T
+    p, c = np.nonzero(profiles.state[:, old] != after.state[:, new])
+    words, columns = np.array(STATES, dtype=object), {}
+    for name in ("state", "p_deficit", "percent"):
+        both = getattr(profiles, name)[p, old[c]], getattr(after, name)[p, new[c]]
+        columns[name], columns[f"{name}_after"] = (words[x] for x in both) if name == "state" else both
+    return frame(person=profiles.persons[p], competency=[codes[k] for k in old[c]], **columns)

@@ -11,8 +11,8 @@ from scipy.special import ndtri
 
 from competency_dx.arrays import Floats, FrozenDict, Names, names, value
 from competency_dx.bank import Text
-from competency_dx.competencies.answer_sites import own_evidence
 from competency_dx.competencies.conclusion import STATUSES
+from competency_dx.competencies.evidence import own_evidence
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import DiagnosisError, wrong_type

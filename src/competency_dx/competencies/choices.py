@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.bank import Text
+from competency_dx.documents import decode
 from competency_dx.errors import DiagnosisError
 from competency_dx.responses import MissingPolicy
 from competency_dx.schemas import Finite, held_to
+from competency_dx.wording import toml_content
 
 Boundary = Literal["upper", "lower"]
 
@@ -93,18 +96,11 @@ class Standards:
         return head + "; ".join(f"{cut:g} % → {owner}" for cut, owner in zip(self.cuts, owners, strict=True))
 
 
-_PLAN = Text(ru="индивидуальный план (маршрут) профессионального развития", en="individual plan of professional development")
-_PROGRAMME = Text(
-    ru="индивидуальный план или программа повышения квалификации по предмету",
-    en="individual plan or an in-service programme in the subject",
-)
-_INFORMAL = Text(ru="неформальное и информальное обучение", en="non-formal and informal learning")
-_MINIMAL = Text(ru="минимальный уровень или отсутствие дефицита", en="minimal or no deficit")
-_R201_LEVELS = (
-    Level(code="high", title=Text(ru="высокий уровень дефицита", en="high deficit"), route=_PLAN),
-    Level(code="medium", title=Text(ru="средний уровень дефицита", en="medium deficit"), route=_PROGRAMME),
-    Level(code="minimal", title=_MINIMAL, route=_INFORMAL),
-)
+def standards_of(name: str) -> Standards:
+    """Return the standards of a section of the room's ``standards.toml``."""
+    out = decode(Standards, toml_content("competencies", "standards")[name], name)
+    assert isinstance(out, Standards)
+    return out
 
 
 @lru_cache(maxsize=4)
@@ -115,16 +111,7 @@ def R201(*, boundaries: tuple[Boundary, Boundary] = ("upper", "lower")) -> Stand
     as below 60 | 60 to 80 | above 80: a percent of exactly 60 belongs to the level above it ("upper"), exactly 80 to
     the level below it ("lower").
     """
-    return Standards(
-        id="r201",
-        cuts=(60.0, 80.0),
-        levels=_R201_LEVELS,
-        boundaries=boundaries,
-        source=Text(
-            ru="Распоряжение Минпросвещения России от 27.08.2021 № Р-201, таблица 1",
-            en="Order of the Ministry of Education of Russia of 27.08.2021 No. R-201, table 1",
-        ),
-    )
+    return replace(standards_of("r201"), boundaries=boundaries)
 
 
 @value

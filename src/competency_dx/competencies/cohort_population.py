@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, evenly, value
-from competency_dx.competencies.omission import JointAnswers
+from competency_dx.competencies.joint import JointAnswers
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints, evenly
+from competency_dx.arrays import Ints, evenly
 from competency_dx.competencies.conclusion import STATUSES
 from competency_dx.competencies.joint import UnitEstimates
 from competency_dx.competencies.plan import Plan
-from competency_dx.competencies.population import clusters
+from competency_dx.competencies.population import LeafPopulations, clusters
 from competency_dx.findings import Finding, Template
 from competency_dx.persons import Matched
 from competency_dx.responses import Omissions, Reason, Reasons
@@ -26,28 +26,22 @@ NAMED_PAIRS = 3
 
 
 class Diagnosed(NamedTuple):
-    """What the findings are about: answers, reasons (P, I), plan, estimates, states and statuses (P, C)."""
+    """Answers, reasons (P, I), plan, populations, estimates, numbers of items answered, statuses and states (P, C)."""
 
     matched: Matched
     reasons: Reasons
     made: Plan
+    populations: LeafPopulations
     at: UnitEstimates
-    state: NDArray[np.int8]
+    n_items: Ints
     status: NDArray[np.int8]
+    state: NDArray[np.int8]
 
 
-def remarks(
-    d: Diagnosed, *, from_bank: bool, again: Callable[[Ints, Omissions], tuple[Floats, NDArray[np.int8]]]
-) -> tuple[Finding, ...]:
+def remarks(d: Diagnosed, *, from_bank: bool, again: Callable[[Ints, Omissions], Diagnosed]) -> tuple[Finding, ...]:
     """Return the findings of a diagnosis.
 
-    Parameters
-    ----------
-    d : Diagnosed
-    from_bank : bool
-        Whether the persons were taken to come from the bank's population.
-    again : callable
-        Diagnoses some persons (n,) under another treatment of omissions; returns percent (n, C) and states (n, C).
+    The persons were taken to come `from_bank` or not; `again` diagnoses some (n,) under another treatment of omissions.
     """
     persons = d.matched.persons
     stopped = [
@@ -78,7 +72,7 @@ def _population(d: Diagnosed) -> tuple[Finding, ...]:
     return (Template("competencies.population_differs").of(persons=int(who.sum()), shift=shift, spread=spread),)
 
 
-def _omissions(d: Diagnosed, again: Callable[[Ints, Omissions], tuple[Floats, NDArray[np.int8]]]) -> tuple[Finding, ...]:
+def _omissions(d: Diagnosed, again: Callable[[Ints, Omissions], Diagnosed]) -> tuple[Finding, ...]:
     omitted = d.reasons == Reason.OMITTED
     shown = omitted | (d.reasons == Reason.ANSWERED)
     share = float(omitted.sum() / max(shown.sum(), 1))
@@ -89,15 +83,15 @@ def _omissions(d: Diagnosed, again: Callable[[Ints, Omissions], tuple[Floats, ND
     root, changed = d.made.units.parent.index(-1), 0.0
     percent: dict[str, float] = {}
     for treatment in treatments:
-        other, state = again(some, treatment)
-        percent[treatment] = float(other[:, root].mean())
-        changed = max(changed, float((state != d.state[some]).mean()))
+        other = again(some, treatment)
+        percent[treatment] = float(other.at.percent[:, root].mean())
+        changed = max(changed, float((other.state != d.state[some]).mean()))
     facts: dict[str, Any] = {"omitted": 100 * share, "changed": 100 * changed, **percent}
     return (Template("competencies.omissions").of(**facts),)
 
 
 def _dependence(d: Diagnosed) -> tuple[Finding, ...]:
-    observed: Bools = d.matched.observed
+    observed = d.matched.observed
     if len(observed) < LEAST_PERSONS:
         return ()
     from competency_dx.quality import local_dependence
@@ -106,9 +100,6 @@ def _dependence(d: Diagnosed) -> tuple[Finding, ...]:
     implied = np.zeros((len(leaf), len(leaf)))
     for r, power in enumerate(moments.powers):
         implied += power[np.ix_(leaf, leaf)] * np.outer(moments.coefficients[:, r], moments.coefficients[:, r])
-    out = local_dependence(d.matched.codes, observed, implied, clusters(d.made.units)[leaf])
-    if not out.evident:
-        return ()
-    names = d.made.parameters.items
-    pairs = [f"{names[i]} – {names[j]}" for i, j in out.strongest(NAMED_PAIRS)]
-    return (Template("competencies.local_dependence").of(pairs, high=out.high, chance=out.by_chance),)
+    out, names = local_dependence(d.matched.codes, observed, implied, clusters(d.made.units)[leaf]), d.made.parameters.items
+    pairs = [f"{names[i]} – {names[j]}" for i, j in out.strongest(NAMED_PAIRS)] if out.evident else []
+    return Template("competencies.local_dependence").about(pairs, high=out.high, chance=out.by_chance)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, blocks, value
-from competency_dx.competencies.units import Units
+from competency_dx.competencies.population import Units
 
 ORDERS = 5
 BLOCK = 256

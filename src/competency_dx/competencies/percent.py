@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
-from competency_dx.competencies.units import Units
+from competency_dx.competencies.population import Units
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation.settled_persons import PossibleAnswers, possible_answers
 

@@ -13,8 +13,15 @@ from competency_dx.competencies.choices import Standards
 from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.form_quality import ItemMoments, item_moments
 from competency_dx.competencies.percent import LeafTables, leaf_tables
-from competency_dx.competencies.population import LeafPopulations, Pattern, Stated, correlation_pattern, leaf_populations
-from competency_dx.competencies.units import Units, reporting_units
+from competency_dx.competencies.population import (
+    LeafPopulations,
+    Pattern,
+    Stated,
+    Units,
+    correlation_pattern,
+    leaf_populations,
+    reporting_units,
+)
 from competency_dx.kernels.propagation.settled_persons import EvenModel, even_model
 from competency_dx.models import ItemParameters, NormalPopulation, bank_parameters, informed_scores, measuring, uncertain_scores
 from competency_dx.persons import curves_of, uncertain_items

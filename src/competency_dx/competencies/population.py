@@ -1,27 +1,97 @@
-"""The joint population of a bank's leaves: what the bank states, what it leaves open, and how that is integrated over.
+"""Reporting units, which are the nodes of the framework above a bank's items, topics excepted; the joint population of the leaves.
 
-Means that are uncertain by σ² make the prior of one person N(μ, Σ + σ² I), exactly. SDs and correlations change its form; they
-are integrated over a few fixed points, which every person's answers weigh by their probability.
+What a bank leaves open of its population is integrated over. Means that are uncertain by σ² make the prior of one person
+N(μ, Σ + σ² I), exactly. SDs and correlations change its form; they are integrated over a few fixed points, which every person's
+answers weigh by their probability.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, Ints, value
+from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
-from competency_dx.competencies.units import Units
+from competency_dx.competencies.conclusion import Competency
 from competency_dx.errors import DiagnosisError
-from competency_dx.models import NormalPopulation
+from competency_dx.models import ItemParameters, NormalPopulation
 from competency_dx.schemas import Ids, held_to
 
 HIGHEST = 0.98  # correlation: leaves stay distinct
 SMALLEST = 1e-4  # eigenvalue of a correlation matrix
 TRIANGLE = np.sqrt(2) * np.array([[0.0, 1.0], [-np.sqrt(0.75), -0.5], [np.sqrt(0.75), -0.5]])
 """Points of equal weight, exact for means and covariances of two standard normals (Stroud 1971, formula E_2^{r²} 2-1)."""
+
+
+@value
+class Units:
+    """Reporting units of a bank. Every item counts for one leaf and for what lies above it: sums of leaves contradict no parent.
+
+    Attributes
+    ----------
+    competencies : tuple of Competency
+        C units in the order of the framework, parents before children.
+    member : ndarray of bool, shape (C, I)
+        Whether an item (in the order of the parameters) is evidence for a unit.
+    reference : ndarray of bool, shape (C, I)
+        Whether an item belongs to the reference set that the unit's percent is defined on.
+    parent : tuple of int
+        Position of each unit's nearest ancestor among the units, -1 for a root.
+    leaves : ndarray of int, shape (D,)
+        Positions of the units that own items: the deepest reported node above an item's competency of greatest weight.
+    leaf : ndarray of int, shape (I,)
+        The leaf, 0 … D - 1, of each item.
+    below : ndarray of bool, shape (C, D)
+        Which leaves a unit consists of.
+    """
+
+    competencies: tuple[Competency, ...]
+    member: Bools
+    reference: Bools
+    parent: tuple[int, ...]
+    leaves: Ints
+    leaf: Ints
+    below: Bools
+
+    @property
+    def leaf_codes(self) -> tuple[str, ...]:
+        """Return the codes of the D leaves."""
+        return tuple(self.competencies[c].code for c in self.leaves)
+
+
+def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
+    """Return the units of a bank; a leaf without items in the reference set uses all its items.
+
+    Raises `DiagnosisError` when no item with parameters carries a competency that can be reported.
+    """
+    leaf_of = [bank.leaves.get(item) for item in parameters.items]
+    lines = [[n.code for n in bank.framework.lineage(code)] if code else [] for code in leaf_of]
+    carried = [set(line) for line in lines]
+    place = {node.code: k for k, node in enumerate(bank.framework.nodes)}
+    above = {code: [n.code for n in bank.framework.lineage(code)] for code in {*chain(*carried)}}
+    nodes = [bank.framework.node(code) for code in sorted(above, key=lambda code: [place[up] for up in reversed(above[code])])]
+    if not nodes:
+        raise DiagnosisError("competencies.topics_only", bank=bank.id)
+    if any(not line for line in lines):
+        bare = [item for item, line in zip(parameters.items, lines, strict=True) if not line]
+        raise DiagnosisError("competencies.no_domain", bank=bank.id, bare=bare)
+    member = np.array([[node.code in codes for codes in carried] for node in nodes])
+    codes = [n.code for n in nodes]
+    leaves, leaf = np.unique([codes.index(line[0]) for line in lines], return_inverse=True)
+    frozen = np.array([item in set(bank.reference_set) for item in parameters.items])
+    held = np.bincount(leaf, weights=frozen)[leaf] > 0
+    reference = member & (frozen | ~held)
+    sizes = member.sum(axis=1).tolist(), (reference @ (parameters.n_categories - 1)).tolist()
+    competencies = tuple(
+        Competency(code=node.code, title=node.title, kind=node.kind, parent=node.parent, n_items=n, reference_points=worth)
+        for node, n, worth in zip(nodes, *sizes, strict=True)
+    )
+    parent, below = tuple(codes.index(node.parent) if node.parent else -1 for node in nodes), member @ np.eye(len(leaves))[leaf] > 0
+    of_items = {"member": member, "reference": reference, "leaf": leaf}
+    return Units(competencies=competencies, parent=parent, leaves=leaves, below=below, **of_items)
 
 
 @value

@@ -15,9 +15,7 @@ from competency_dx.arrays import Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.choices import DeficitRule, Standards
 from competency_dx.competencies.conclusion import (
-    NUMBERS,
     STATES,
-    STATUSES,
     TREATED,
     Competency,
     Conclusion,
@@ -31,7 +29,7 @@ from competency_dx.competencies.conclusion import (
 )
 from competency_dx.competencies.person_profile import Profile
 from competency_dx.competencies.population import LeafPopulations
-from competency_dx.competencies.profile_document import ProfilesRecord, digest_of, profiles_document, profiles_fields
+from competency_dx.competencies.profile_document import ProfilesRecord, concluded, digest_of, profiles_document, profiles_fields
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding, Template
@@ -45,8 +43,11 @@ if TYPE_CHECKING:
     from competency_dx.misconceptions import MisconceptionEvidence
 
 
-INDICES = ("state", "strength", "level", "reported_at", "status", "leans_on", "n_items")
-SHOWN_NUMBERS = ("p_deficit", "percent", "percent_low", "percent_high", "theta", "se", "n_items", "reliability", "prmse")
+SHOWN = (
+    "state", "level", "p_deficit", "percent", "percent_low", "percent_high", "theta", "se", "n_items", "reliability", "prmse",
+    "reported_at", "status", "level_probability", "own_share", "leans_on",
+)  # fmt: skip
+"""Columns of the public contract, after person, competency and title."""
 
 
 @lru_cache(maxsize=8)
@@ -198,16 +199,12 @@ class DeficitProfiles(Result):
 
     def _conclusions(self, p: int) -> Iterator[Conclusion]:
         """Yield what is concluded of one person by competency."""
-        of_person = {name: getattr(self, name)[p].tolist() for name in (*NUMBERS, *INDICES)}
-        for c, (evidence, row) in enumerate(zip(self._evidence(p), zip(*of_person.values(), strict=True), strict=True)):
-            at = dict(zip(of_person, row, strict=True))
-            status, target = STATUSES[at["status"]], at["reported_at"]
-            there = self.competencies[target] if target >= 0 else None
-            at |= {"state": STATES[at["state"]], "strength": STATES[at["strength"]], "status": status}
-            at["reported_at"], why = there.code if there else "", reason(status, self.rule, there)
-            at["level"] = self.standards.levels[at["level"]].code if at["level"] >= 0 else ""
-            at["leans_on"] = self.competencies[at["leans_on"]].code if at["leans_on"] >= 0 else ""
-            yield Conclusion(competency=self.competencies[c], reason=why, evidence=tuple(evidence), **at)
+        columns, unit = concluded(self, "", p), {c.code: c for c in self.competencies}
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        for competency, evidence, row in zip(self.competencies, self._evidence(p), rows, strict=True):
+            at: dict[str, Any] = dict(zip(columns, row, strict=True))
+            why = reason(at["status"], self.rule, unit.get(at["reported_at"]))
+            yield Conclusion(competency=competency, reason=why, evidence=tuple(evidence), **at)
 
     def _evidence(self, p: int) -> list[list[Evidence]]:
         """Return the evidence of one person by competency."""
@@ -257,31 +254,17 @@ class DeficitProfiles(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per person and competency, persons in input order; the columns of the public contract."""
-        P, C = self.p_deficit.shape
-        codes = np.array([*(c.code for c in self.competencies), ""], dtype=object)
-        titles = [c.title.text(self.language) for c in self.competencies]
-        level_codes = np.array([*(level.code for level in self.standards.levels), ""], dtype=object)
-        columns = {
-            "person": np.repeat(self.persons, C),
-            "competency": np.tile(codes[:-1], P),
-            "title": np.tile(np.array(titles, dtype=object), P),
-            "state": np.array(STATES, dtype=object)[self.state.ravel()],
-            "level": level_codes[self.level.ravel()],
-            **{name: getattr(self, name).ravel() for name in SHOWN_NUMBERS},
-            "reported_at": codes[self.reported_at.ravel()],
-            "status": np.array(STATUSES, dtype=object)[self.status.ravel()],
-            "level_probability": self.level_probability.ravel(),
-            "own_share": self.own_share.ravel(),
-            "leans_on": codes[self.leans_on.ravel()],
-        }
-        return frame(**columns)
+        return self._frame(SHOWN)
 
     def strengths_frame(self) -> DataFrame:
         """Return one row per person and competency: person, competency, title, strength, p_strength, percent."""
-        out = self.to_frame()[["person", "competency", "title", "percent"]]
-        out.insert(3, "strength", np.array(STATES, dtype=object)[self.strength.ravel()])
-        out.insert(4, "p_strength", self.p_strength.ravel())
-        return out
+        return self._frame(("strength", "p_strength", "percent"))
+
+    def _frame(self, columns: Sequence[str]) -> DataFrame:
+        P, C = self.state.shape
+        codes, titles = [c.code for c in self.competencies] * P, [c.title.text(self.language) for c in self.competencies] * P
+        of_units, cells = {"person": np.repeat(self.persons, C), "competency": codes, "title": titles}, concluded(self, "")
+        return frame(**of_units, **{name: cells[name].ravel() for name in columns})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the size of the cohort and, for each reporting unit, how many persons are in each state."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_type_hints
 
 import numpy as np
 
-from competency_dx.arrays import Floats, names
+from competency_dx.arrays import Floats, Names, names
 from competency_dx.bank import Text
 from competency_dx.competencies.choices import DeficitRule, Standards
 from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, Misconception, State, Status
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 
 ANSWERS = ("points", "reasons", "influence")
+CONCLUDED = ("state", "strength", "level", *NUMBERS, "n_items", "reported_at", "leans_on", "status")
+"""Arrays with a cell for each conclusion, in the order of its record."""
 OF_BANK = ("items", "competencies", "population")
 KEPT = 128
 
@@ -111,12 +114,26 @@ class ProfilesRecord(SharedRecord):
     profiles: Annotated[tuple[ProfileRecord, ...], held_to(key="person")]
 
 
+def meanings(competencies: Sequence[Competency], standards: Standards, none: str | None) -> Mapping[str, Names]:
+    """Return what the whole numbers of conclusions stand for, by array; the last is for -1."""
+    levels, codes = [*(level.code for level in standards.levels), none], [*(c.code for c in competencies), none]
+    words = {"state": STATES, "strength": STATES, "level": levels, "reported_at": codes, "leans_on": codes, "status": STATUSES}
+    return {name: np.array(of, dtype=object) for name, of in words.items()}
+
+
+def concluded(profiles: DeficitProfiles, none: str | None, of: slice | int = slice(None)) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the arrays of conclusions (…, C) of some persons, words in place of what stands for them."""
+    words = meanings(profiles.competencies, profiles.standards, none)
+    cells = {name: getattr(profiles, name)[of] for name in CONCLUDED}
+    return {name: words[name][x] if name in words else x for name, x in cells.items()}
+
+
 def profiles_document(profiles: DeficitProfiles) -> dict[str, Any]:
     """Return profiles as plain data."""
     shared = {name: (_encoded if name in OF_BANK else encode)(getattr(profiles, name)) for name in get_type_hints(SharedRecord)}
     shared["curves"] = {"theta": encode(profiles.grid), "expected": encode(profiles.curves)}
-    numbers = {name: encode(getattr(profiles, name)) for name in NUMBERS}
-    return shared | {"profiles": [_person(profiles, numbers, p) for p in range(len(profiles))]}
+    columns = {name: encode(x) for name, x in concluded(profiles, None).items()}
+    return shared | {"profiles": [_person(profiles, columns, p) for p in range(len(profiles))]}
 
 
 @lru_cache(maxsize=KEPT)
@@ -131,25 +148,12 @@ def digest_of(choice: Hashable) -> str:
     return digest_document(encode(choice))
 
 
-def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> dict[str, Any]:
-    levels, codes = profiles.standards.levels, [c.code for c in profiles.competencies]
-    conclusions = []
-    for c, code in enumerate(codes):
-        at = int(profiles.reported_at[p, c])
-        row: dict[str, Any] = {
-            "competency": code,
-            "state": STATES[profiles.state[p, c]],
-            "strength": STATES[profiles.strength[p, c]],
-            "level": levels[profiles.level[p, c]].code if profiles.level[p, c] >= 0 else None,
-        }
-        row |= {name: numbers[name][p][c] for name in NUMBERS}
-        row |= {"n_items": int(profiles.n_items[p, c]), "reported_at": codes[at] if at >= 0 else None}
-        row["leans_on"] = codes[at] if (at := int(profiles.leans_on[p, c])) >= 0 else None
-        conclusions.append(row | {"status": STATUSES[profiles.status[p, c]]})
+def _person(profiles: DeficitProfiles, columns: Mapping[str, Any], p: int) -> dict[str, Any]:
+    rows = zip(profiles.competencies, *(column[p] for column in columns.values()), strict=True)
     return {
         "person": str(profiles.persons[p]),
         "background": {name: str(column[p]) for name, column in profiles.background.items()},
-        "conclusions": conclusions,
+        "conclusions": [{"competency": c.code} | dict(zip(columns, row, strict=True)) for c, *row in rows],
         "answers": {name: encode(getattr(profiles, name)[p]) for name in ANSWERS},
         "p_misconception": encode(profiles.p_misconception[p]) if profiles.misconceptions else [],
         "ask_next": [profiles.items[k].item for k in (profiles.ask_next[p] if len(profiles.ask_next) else ()) if k >= 0],
@@ -159,36 +163,23 @@ def _person(profiles: DeficitProfiles, numbers: Mapping[str, Any], p: int) -> di
 def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """Rebuild the fields of `DeficitProfiles` from plain data."""
     fields = {name: decode(hint, document[name], name) for name, hint in get_type_hints(SharedRecord).items()}
-    people = document["profiles"]
-    order = [c.code for c in fields["competencies"]]
-    choices: Mapping[str, Sequence[str]] = {
-        **dict.fromkeys(("state", "strength"), STATES),
-        "level": [level.code for level in fields["standards"].levels],
-        **dict.fromkeys(("reported_at", "leans_on"), order),
-        "status": STATUSES,
-    }
+    people, words = document["profiles"], meanings(fields["competencies"], fields["standards"], None)
     by_code = ({row["competency"]: row for row in person["conclusions"]} for person in people)
-    rows = [found[code] for found in by_code for code in order]
-
-    def column(name: str, convert: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
-        return np.array([convert(row[name]) for row in rows]).reshape(len(people), len(order))
-
-    for name in NUMBERS:
-        fields[name] = column(name, lambda x: np.nan if x is None else x).astype(np.float64)
-    for name, known in choices.items():
-        fields[name] = column(name, ({code: k for k, code in enumerate(known)} | {None: -1}).__getitem__)
-    fields["n_items"] = column("n_items", int)
+    rows = [found[c.code] for found in by_code for c in fields["competencies"]]
+    for name in CONCLUDED:
+        place = {word: k for k, word in enumerate(words[name])} | {None: -1} if name in words else {None: np.nan}
+        cells = np.array([place.get(row[name], row[name]) for row in rows])
+        fields[name] = cells.reshape(len(people), len(fields["competencies"]))
     keys = list(people[0]["background"]) if people else []
     fields["background"] = {k: names([person["background"][k] for person in people]) for k in keys}
     fields["persons"] = names([person["person"] for person in people])
     for name in ANSWERS:
         fields[name] = np.array([person["answers"][name] for person in people]).reshape(len(people), len(fields["items"]))
-    held = [[np.nan if x is None else x for x in person["p_misconception"]] for person in people]
-    fields["p_misconception"] = np.array(held, dtype=np.float64).reshape(len(people), len(fields["misconceptions"]))
+    held = decode(Floats, [person["p_misconception"] for person in people], "p_misconception")
+    fields["p_misconception"] = held.reshape(len(people), len(fields["misconceptions"]))
     place = {fact.item: k for k, fact in enumerate(fields["items"])}
     asked = [[place[item] for item in person.get("ask_next", ())] for person in people]
-    if most := max(map(len, asked), default=0):
-        fields["ask_next"] = np.array([[*row, *[-1] * (most - len(row))] for row in asked], dtype=np.int64)
-    fields["grid"] = decode(Floats, document["curves"]["theta"], "curves.theta")
-    fields["curves"] = decode(Floats, document["curves"]["expected"], "curves.expected")
-    return fields
+    if any(asked):
+        fields["ask_next"] = np.array([*zip_longest(*asked, fillvalue=-1)]).T
+    curves = {"grid": "theta", "curves": "expected"}
+    return fields | {name: decode(Floats, document["curves"][key], f"curves.{key}") for name, key in curves.items()}

@@ -9,24 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from competency_dx.bank import ItemBank, Text, load_bank, locate, shipped_folder
-from competency_dx.competencies import DeficitRule, Level, Standards, diagnosed
+from competency_dx.bank import ItemBank, load_bank, locate, shipped_folder
+from competency_dx.competencies import DeficitRule, diagnosed, standards_of
 from competency_dx.errors import GroupError
 from competency_dx.groups.api import DRAWS, compare_groups
 from competency_dx.groups.group_report import SELF_REPORT, GroupReport
 from competency_dx.groups.suppression import SMALLEST
 from competency_dx.persons import as_responses
 
-MIDDLE = Standards(
-    id=SELF_REPORT,
-    cuts=(50.0,),
-    levels=(
-        Level(code="below_middle", title=Text(ru="ниже середины шкалы", en="below the middle of the scale"), route=Text(ru="", en="")),
-        Level(code="above_middle", title=Text(ru="не ниже середины шкалы", en="at or above the middle"), route=Text(ru="", en="")),
-    ),
-    boundaries=("upper",),
-    source=Text(ru="Середина шкалы ответов: половина возможных баллов", en="The middle of the answer scale: half of the points"),
-)
+MIDDLE = standards_of(SELF_REPORT)
 
 
 def load_self_report(name_or_path: str | Path = "wellbeing") -> ItemBank:

@@ -18,8 +18,7 @@ from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_text, provenance
 from competency_dx.responses import Reason
 from competency_dx.result import DataFrame, Result, frame
-from competency_dx.routes.allocation import RouteProblem, expected_below, ordered
-from competency_dx.routes.bundles import allocate
+from competency_dx.routes.allocation import RouteProblem, allocate, expected_below, ordered
 from competency_dx.routes.catalogue import Catalogue, Programme
 from competency_dx.schemas import Probability, held_to
 
