@@ -22,7 +22,7 @@ from competency_dx.competencies.conclusion import (
     State,
     one_option,
 )
-from competency_dx.competencies.evidence import LeafOutlook, OwnEvidence, leaf_outlook, outlook_of, own_evidence
+from competency_dx.competencies.outlook import LeafOutlook, OwnEvidence, leaf_outlook, outlook_of, own_evidence
 from competency_dx.competencies.person_profile import Profile
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.plan import plan as plan_of

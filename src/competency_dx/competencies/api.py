@@ -11,7 +11,7 @@ from competency_dx.arrays import Bools, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.choices import R201, DeficitRule, Standards
 from competency_dx.competencies.cohort_population import Cohort, cohort_populations
-from competency_dx.competencies.conclusion import REPORTED, STATES, levels, one_option, roll_up, statuses
+from competency_dx.competencies.conclusion import OF_THE_FORM, REPORTED, STATES, levels, one_option, roll_up, statuses
 from competency_dx.competencies.findings import Diagnosed, remarks
 from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import estimates, joint_answers
@@ -120,7 +120,7 @@ def diagnosed(
         n_items=judged.n_items,
         status=judged.status,
         reported_at=roll_up(judged.status, made.units.parent),
-        **form_quality(made.moments, matched.observed)._asdict(),
+        **dict(zip(OF_THE_FORM, form_quality(made.moments, matched.observed), strict=True)),
         points=matched.codes,
         reasons=np.where(evident, reasons, np.uint8(Reason.NOT_ADMINISTERED)),
         grid=made.theta,

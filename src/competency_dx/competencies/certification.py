@@ -12,14 +12,14 @@ from scipy.special import ndtri
 from competency_dx.arrays import Floats, FrozenDict, Names, names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import STATUSES
-from competency_dx.competencies.evidence import own_evidence
+from competency_dx.competencies.outlook import own_evidence
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import even_uniforms
-from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.provenance import Provenance, provenance
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Finite, Ids, held_to
 
@@ -169,13 +169,12 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     unfit = np.isin(profiles.status[:, at], [STATUSES.index(s) for s in UNFIT]).any(axis=1) | (profiles.n_items[:, at] == 0).any(axis=1)
     outcome = np.where(unfit | ((p_all < rule.certain) & (p_all > 1 - rule.certain)), 2, np.where(p_all >= rule.certain, 0, 1))
     decided, p_right = outcome < 2, np.maximum(p_all, 1 - p_all)
-    near = max(len(profiles) // 10, 1)
-    nearest = [np.argsort(np.abs(profiles.percent[:, c] - rule.minimum[profiles.competencies[c].code]))[:near] for c in at]
+    off = np.abs(profiles.percent[:, at] - [*rule.minimum.values()])
+    nearest = np.argsort(off, axis=0)[: max(len(profiles) // 10, 1)]
     findings = [Template("competencies.support_only").of()] if rule.purpose == "support" else []
     findings += [Template("competencies.judged_items").of()] if any(i.status == "provisional" for i in profiles.items) else []
     announce(findings)
     chosen = [profiles.competencies[c] for c in at]
-    inputs = {**profiles.provenance.inputs, "profiles": digest_arrays(profiles.theta, profiles.se, profiles.own_share)}
     minima = ", ".join(f"{code} {least:g}" for code, least in rule.minimum.items())
     settings = {"minima": minima, "certain": f"{rule.certain:g}", "purpose": rule.purpose}
     return Decisions(
@@ -187,12 +186,12 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
         p_reached=p_all,
         p_each=p_each,
         **{name: getattr(profiles, name)[:, at] for name in (*FROM_PROFILES, "n_items", "status")},
-        se_at_minimum=np.array([sd[rows, k].mean() for k, rows in enumerate(nearest)]),
+        se_at_minimum=np.take_along_axis(sd, nearest, axis=0).mean(axis=0),
         accuracy=float(p_right[decided].mean()) if decided.any() else np.nan,
         consistency=float((p_all**2 + (1 - p_all) ** 2).mean()),
         confusion=np.array([[p_all[outcome == k].sum(), (1 - p_all[outcome == k]).sum()] for k in range(3)]),
         findings=tuple(findings),
-        provenance=provenance("certify", inputs, settings),
+        provenance=provenance("certify", profiles.inputs, settings),
     )
 
 

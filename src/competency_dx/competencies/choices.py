@@ -63,14 +63,8 @@ class Standards:
         if not self.cuts or not inside or list(self.cuts) != sorted(set(self.cuts)):
             raise DiagnosisError("competencies.cuts", id=self.id, cuts=self.cuts)
         if len(self.levels) != len(self.cuts) + 1 or len(self.boundaries) != len(self.cuts):
-            raise DiagnosisError(
-                "competencies.levels",
-                id=self.id,
-                n_cuts=len(self.cuts),
-                value=len(self.cuts) + 1,
-                n_levels=len(self.levels),
-                n_boundaries=len(self.boundaries),
-            )
+            n = {"n_cuts": len(self.cuts), "n_levels": len(self.levels), "n_boundaries": len(self.boundaries)}
+            raise DiagnosisError("competencies.levels", id=self.id, value=len(self.cuts) + 1, **n)
 
     @property
     def deficit_cut(self) -> float:
@@ -158,18 +152,12 @@ class DeficitRule:
 
     def __post_init__(self) -> None:
         if not 0 < self.indeterminate <= self.likely <= self.confirmed <= 1:
-            raise DiagnosisError(
-                "competencies.rule_thresholds", indeterminate=self.indeterminate, likely=self.likely, confirmed=self.confirmed
-            )
+            thresholds = {name: getattr(self, name) for name in ("indeterminate", "likely", "confirmed")}
+            raise DiagnosisError("competencies.rule_thresholds", **thresholds)
         shares = 0 <= self.own_share < 1 and 0 <= self.coverage <= 1 and 0 < self.interval < 1
         if not (shares and self.min_items >= 1):
-            raise DiagnosisError(
-                "competencies.rule_settings",
-                own_share=self.own_share,
-                coverage=self.coverage,
-                interval=self.interval,
-                min_items=self.min_items,
-            )
+            settings = {name: getattr(self, name) for name in ("own_share", "coverage", "interval", "min_items")}
+            raise DiagnosisError("competencies.rule_settings", **settings)
         if self.false_share is not None and not 0 < self.false_share < 1:
             raise DiagnosisError("competencies.rule_false_share", false_share=self.false_share)
 

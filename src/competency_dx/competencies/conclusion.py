@@ -125,6 +125,7 @@ class Conclusion:
 
 
 NUMBERS = tuple(f.name for f in fields(Conclusion) if f.type == "float")
+OF_THE_FORM = ("reliability", "prmse_total", "prmse")
 
 
 @lru_cache(maxsize=KEPT)

@@ -9,7 +9,6 @@ population: with Hermite coefficients f_r = E[f(μ + σz) He_r(z)] / √r! of ea
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -38,14 +37,6 @@ class ItemMoments:
     below: Bools
 
 
-class FormQuality(NamedTuple):
-    """PRMSE (P, C) of the separate, the total and the augmented score as predictors of a unit's percent."""
-
-    reliability: Floats
-    prmse_total: Floats
-    prmse: Floats
-
-
 def item_moments(theta: Floats, log_prob: Floats, score: Floats, units: Units, population: tuple[Floats, Floats]) -> ItemMoments:
     """Return the moments of items (I) measuring one leaf each, curves on θ (Q,), under N(mean (D,), covariance (D, D))."""
     mean, covariance = population
@@ -70,21 +61,21 @@ def item_moments(theta: Floats, log_prob: Floats, score: Floats, units: Units, p
     return ItemMoments(**of_items, powers=powers, across=across, spread=spread, below=units.below)
 
 
-def form_quality(moments: ItemMoments, observed: Bools) -> FormQuality:
-    """Return what the items that each person answered (P, I) can tell; one evaluation for each distinct set.
+def form_quality(moments: ItemMoments, observed: Bools) -> Floats:
+    """Return PRMSE (3, P, C) of the separate, the total and the augmented score on the items that each person answered (P, I).
 
-    NaN where none of a unit's items was answered (separate) or none at all.
+    One evaluation for each distinct set. NaN where none of a unit's items was answered (separate) or none at all.
     """
     return _of_one(moments, observed.tobytes()) if len(observed) == 1 else _of_many(moments, observed)
 
 
 @lru_cache(maxsize=KEPT)
-def _of_one(moments: ItemMoments, observed: bytes) -> FormQuality:
+def _of_one(moments: ItemMoments, observed: bytes) -> Floats:
     """Return the quality of one set of items: the same forms are given again and again."""
     return _of_many(moments, np.frombuffer(observed, dtype=np.bool_)[None])
 
 
-def _of_many(moments: ItemMoments, observed: Bools) -> FormQuality:
+def _of_many(moments: ItemMoments, observed: Bools) -> Floats:
     _, first, group = np.unique(np.packbits(observed, axis=1), axis=0, return_index=True, return_inverse=True)
     patterns = observed[first]
     out = np.full((3, len(patterns), len(moments.below)), np.nan)
@@ -98,7 +89,7 @@ def _of_many(moments: ItemMoments, observed: Bools) -> FormQuality:
                 sums[:, :, -1:] * np.eye(sums.shape[1]),
             )
             out[:, block] = prmse(covariance, shared / moments.spread[:, None], moments.below)
-    return FormQuality(*out[:, group.ravel()])
+    return out[:, group.ravel()]
 
 
 def prmse(observed: Floats, shared: Floats, below: Bools) -> Floats:

@@ -12,6 +12,7 @@ from competency_dx.arrays import value
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import (
     NUMBERS,
+    OF_THE_FORM,
     SEE,
     Competency,
     Conclusion,
@@ -19,54 +20,37 @@ from competency_dx.competencies.conclusion import (
     HeldMisconception,
     ItemFact,
     Misconception,
-    State,
     Status,
     UnitKind,
 )
+from competency_dx.competencies.profile_document import JudgedRecord
+from competency_dx.display import result_words
 from competency_dx.documents import JsonDocument, decode, encode
 from competency_dx.errors import DiagnosisError, DocumentError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, digest_text
-from competency_dx.schemas import Count, Finite, Ids, NotNegative, Percent, Probability, held_to
-from competency_dx.wording import worded
+from competency_dx.schemas import Count, Finite, Ids, NotNegative, Probability, held_to
 
 Standing = Literal["draft", "final", "amended", "withdrawn"]
 AS_THEY_ARE = ("person", "background", "language", "status", "standing", "issued", "supersedes")
 PERCENTS = ("percent", "percent_low", "percent_high")
-OF_THE_FORM = ("reliability", "prmse_total", "prmse")
 OF_THE_PERSON = tuple(name for name in NUMBERS if name not in OF_THE_FORM)
-EVIDENCE = {
-    "ru": "{n:задание|задания|заданий}: {points:балл|балла|баллов} из {most}",
-    "en": "{n:item|items}: {points:point|points} of {most}",
-}
+CONCLUDED = ("state", "strength", "level", *OF_THE_PERSON, "n_items", "leans_on", "reported_at", "status")
 
 
 EvidenceRow = tuple[Count, Count, NotNegative, Finite, Literal["answered", "omitted", "not_reached", "invalid"]]
 Unit = Annotated[str | None, held_to(among="conclusions")]
 
 
-class PersonConclusionRecord(TypedDict):
+class PersonConclusionRecord(JudgedRecord):
     """What is concluded about one competency; why it is reported where it is, `reasons` say in words."""
 
     title: str
     kind: UnitKind
     parent: str | None
-    state: State
-    strength: State
     level: str | None
-    p_deficit: Annotated[Probability, "P(percent below the lowest cut)"]
-    p_strength: Annotated[Probability, "P(percent above the highest cut)"]
-    percent: Annotated[Percent, "expected percent of the reference set"]
-    percent_low: Percent
-    percent_high: Annotated[Percent, held_to(notBelow="percent_low")]
-    theta: float
-    se: NotNegative
-    level_probability: Probability
-    own_share: Annotated[Probability, "share of the variance given the other answers that the own answers take away"]
-    n_items: Count
     leans_on: Unit
     reported_at: Unit
-    status: Status
     evidence: Annotated[
         Mapping[str, Annotated[EvidenceRow, held_to(minItems=4)]],
         "by item, with the narrowest competency: points, of how many, points expected, P(deficit) less what it would be without "
@@ -200,11 +184,10 @@ class Profile(JsonDocument):
             unit, deeper = c.competency, below.get(c.competency.code, set())
             earned = {"points": sum(e.points for e in c.evidence), "most": sum(e.max_score for e in c.evidence)}
             row: dict[str, Any] = {"title": unit.title.text(self.language), "kind": unit.kind, "parent": unit.parent}
-            row |= {name: getattr(c, name) or None for name in ("state", "strength", "level")}
-            row |= {name: _short(getattr(c, name), 2 if name in PERCENTS else 4) for name in OF_THE_PERSON}
-            row |= {"n_items": c.n_items} | {name: getattr(c, name) or None for name in ("leans_on", "reported_at", "status")}
+            row |= {name: None if (x := getattr(c, name)) == "" else x for name in CONCLUDED}
+            row |= {name: _short(row[name], 2 if name in PERCENTS else 4) for name in OF_THE_PERSON}
             row["evidence"] = {e.item: _row(e) for e in c.evidence if e.item not in deeper}
-            row["evidence_text"] = worded(EVIDENCE[self.language], earned | {"n": len(c.evidence)}, self.language)
+            row["evidence_text"] = result_words("competencies", self.language)("evidence", n=len(c.evidence), **earned)
             yield unit.code, row
 
     @classmethod
@@ -269,13 +252,8 @@ def _lineage(code: str, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _conclusion(code: str, document: Mapping[str, Any], evidence: tuple[Evidence, ...]) -> Conclusion:
     language, row = document["language"], document["conclusions"][code]
-    title, why = _text(row["title"], language), document["reasons"].get(row["status"], "")
-    kept: dict[str, Any] = {name: row[name] for name in ("state", "strength", "status", "n_items")}
-    kept |= {name: row[name] or "" for name in ("level", "leans_on", "reported_at")}
+    title, why = _text(row["title"], language), _text(document["reasons"].get(row["status"], ""), language)
+    unit = Competency(code=code, title=title, kind=row["kind"], parent=row["parent"], n_items=0, reference_points=0)
+    kept: dict[str, Any] = {name: "" if row[name] is None else row[name] for name in CONCLUDED}
     kept |= {name: _number(row.get(name)) for name in NUMBERS}
-    return Conclusion(
-        competency=Competency(code=code, title=title, kind=row["kind"], parent=row["parent"], n_items=0, reference_points=0),
-        reason=_text(why, language),
-        evidence=evidence,
-        **kept,
-    )
+    return Conclusion(competency=unit, reason=why, evidence=evidence, **kept)

@@ -33,7 +33,7 @@ from competency_dx.competencies.profile_document import ProfilesRecord, conclude
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding, Template
-from competency_dx.provenance import Provenance, digest_document
+from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.responses import Reason, Responses
 from competency_dx.result import MAX_LINES, DataFrame, Result, frame
 from competency_dx.storage import whole_file
@@ -152,6 +152,11 @@ class DeficitProfiles(Result):
         with whole_file(file) as draft, draft.open("w", encoding="utf-8", newline="\n") as lines:
             lines.writelines(f"{profile.to_json()}\n" for profile in self)
         return Path(file)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Return what a result made of the profiles stands on: their own inputs, and the digest of what was estimated."""
+        return {**self.provenance.inputs, "profiles": digest_arrays(self.theta, self.se, self.own_share)}
 
     def answers(self) -> Responses:
         """Return the points that the profiles keep, to be diagnosed anew."""
@@ -281,11 +286,9 @@ class DeficitProfiles(Result):
         labels = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
         if kind == "states":
             return deficits_chart(labels, 100 * np.isin(self.state, (0, 1)).mean(axis=0), language)
-        spread = [np.nanquantile(self.percent[:, c], [0.05, 0.95]) for c in range(len(labels))]
-        low, high = ([float(s[end]) for s in spread] for end in (0, 1))
-        means = [float(np.nanmean(self.percent[:, c])) for c in range(len(labels))]
+        spread = np.nanmean(self.percent, axis=0), *np.nanquantile(self.percent, [0.05, 0.95], axis=0)
         titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}
-        return interval_chart(labels, (means, low, high), x_lines=self.standards.cuts, **titles)
+        return interval_chart(labels, [x.tolist() for x in spread], x_lines=self.standards.cuts, **titles)
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:

@@ -33,18 +33,11 @@ KEPT = 128
 Unit = Annotated[str | None, held_to(among="competencies.code")]
 
 
-class ConclusionRecord(TypedDict):
-    """What is concluded about one competency of one person."""
+class JudgedRecord(TypedDict):
+    """What is concluded about a competency, whatever the document."""
 
-    competency: str
     state: State
     strength: State
-    level: Annotated[
-        str | None,
-        held_to(among="standards.levels.code"),
-        "code of the most probable level that the state allows; null where nothing is concluded",
-    ]
-    level_probability: Probability
     p_deficit: Annotated[Probability, "P(percent below the lowest cut)"]
     p_strength: Annotated[Probability, "P(percent above the highest cut)"]
     percent: Annotated[Percent, "expected percent of the reference set"]
@@ -52,14 +45,26 @@ class ConclusionRecord(TypedDict):
     percent_high: Annotated[Percent, held_to(notBelow="percent_low")]
     theta: float
     se: NotNegative
+    level_probability: Probability
     own_share: Annotated[Probability, "share of the variance given the other answers that the own answers take away"]
+    n_items: Count
+    status: Status
+
+
+class ConclusionRecord(JudgedRecord):
+    """What is concluded about one competency of one person."""
+
+    competency: str
+    level: Annotated[
+        str | None,
+        held_to(among="standards.levels.code"),
+        "code of the most probable level that the state allows; null where nothing is concluded",
+    ]
     leans_on: Annotated[Unit, "competency whose answers move this one most beside its own"]
     reliability: Annotated[float, "PRMSE of the own sum of points"]
     prmse_total: Annotated[float, "PRMSE of the sum of the whole test"]
     prmse: Annotated[float, "PRMSE of the sums of all leaves together"]
-    n_items: Count
     reported_at: Annotated[Unit, "competency whose conclusion is to be read; null when there is none"]
-    status: Status
 
 
 class AnswersRecord(TypedDict):

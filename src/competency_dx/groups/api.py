@@ -15,7 +15,7 @@ from competency_dx.groups.group_report import ALL, ENDS, SEPARATOR, GroupReport
 from competency_dx.groups.suppression import SMALLEST, suppressed
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import group_draws, newcomers, person_draws
-from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.provenance import provenance
 
 DRAWS = 400
 INTERVAL = 0.95
@@ -96,8 +96,7 @@ def compare_groups(
     shown = _shown(tree, n, smallest)
     with one_blas_thread():
         found = _drawn(own_evidence(profiles), tree, weight, heads, np.array(profiles.standards.cuts), (draws, linking_error))
-    _, low, high = ends = _intervals(found, shown)
-    people = np.where(np.isfinite(heads), heads, n)[:, None]
+    ends, people = _intervals(found, shown), np.where(np.isfinite(heads), heads, n)[:, None]
     findings = _findings(profiles, tree, shown, n / heads, smallest, blank)
     announce(findings)
     return GroupReport(
@@ -113,12 +112,12 @@ def compare_groups(
         standards=profiles.standards,
         **{f"percent{end}": x[:, :, 0] for end, x in zip(ENDS, ends, strict=True)},
         **{f"share{end}": x[:, :, 1:] for end, x in zip(ENDS, ends, strict=True)},
-        need_low=np.floor(low[:, :, 1] * people + 1e-9),
-        need_high=np.ceil(high[:, :, 1] * people - 1e-9),
+        need_low=np.floor(ends[1, :, :, 1] * people + 1e-9),
+        need_high=np.ceil(ends[2, :, :, 1] * people - 1e-9),
         findings=findings,
         provenance=provenance(
             "compare_groups",
-            {**profiles.provenance.inputs, "profiles": digest_arrays(profiles.theta, profiles.se, profiles.own_share)},
+            profiles.inputs,
             {"by": SEPARATOR.join(columns), "weights": weights or "none", "smallest": str(smallest), "draws": str(draws)}
             | ({"linking_error": f"{linking_error:g}"} if linking_error else {}),
         ),
@@ -212,13 +211,11 @@ def _statistics(percent: Floats, cuts: Floats) -> Floats:
     return np.concatenate([percent[..., None], level[..., None] == np.arange(len(cuts) + 1)], axis=-1)
 
 
-def _intervals(found: Floats, shown: Bools) -> tuple[Floats, Floats, Floats]:
-    tail = (1 - INTERVAL) / 2
-    low, high = np.quantile(found, [tail, 1 - tail], axis=0)
-    scale = np.array([100.0, *np.ones(found.shape[-1] - 1)])
-    return tuple(  # type: ignore[return-value]
-        np.where(shown[:, None, None], np.clip(x, 0.0, scale), np.nan) for x in (found.mean(axis=0), low, high)
-    )
+def _intervals(found: Floats, shown: Bools) -> Floats:
+    """Return mean and ends of the interval of all numbers (3, R, C, 1 + L), NaN of groups that are not shown."""
+    tail, top = (1 - INTERVAL) / 2, np.array([100.0, *np.ones(found.shape[-1] - 1)])
+    ends = np.stack([found.mean(axis=0), *np.quantile(found, [tail, 1 - tail], axis=0)])
+    return np.where(shown[:, None, None], np.clip(ends, 0.0, top), np.nan)
 
 
 def _findings(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.linalg import block_diag
 
@@ -12,7 +14,7 @@ from competency_dx.findings import Finding, Template, announce
 from competency_dx.growth.changes import OF_PROGRAMMES, WITHOUT, Growth
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import group_draws, person_draws
-from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.provenance import provenance
 
 DRAWS = 400
 SEED = 20261130
@@ -98,9 +100,7 @@ def measure_growth(
         p_before=was,
         p_after=left,
         p_closed=np.clip(was - still, 0.0, 1.0),
-        **{
-            name: x for names, of in zip(OF_PROGRAMMES, zip(*ends, strict=True), strict=True) for name, x in zip(names, of, strict=True)
-        },
+        **{name: x for names, of in zip(OF_PROGRAMMES, ends, strict=True) for name, x in zip(names, of, strict=True)},
         regression=_regression(first),
         only_before=len(before) - len(both),
         only_after=len(after) - len(both),
@@ -109,7 +109,7 @@ def measure_growth(
         findings=findings,
         provenance=provenance(
             "measure_growth",
-            {name: digest_arrays(x.theta, x.se, x.own_share) for name, x in (("before", first), ("after", second))},
+            {"before": first.inputs["profiles"], "after": second.inputs["profiles"]},
             {"by": by or "none", "linking_error": f"{linking_error:g}", "smallest": str(smallest), "draws": str(draws)},
         ),
     )
@@ -130,9 +130,8 @@ def _refuse_other_scale(before: DeficitProfiles, after: DeficitProfiles) -> None
 
 def _groups(column: Names | None, P: int) -> tuple[tuple[str, ...], Ints]:
     """Return the programmes, those without one first, and the place of each person's (P,)."""
-    labels = [WITHOUT] * P if column is None else [str(x).strip() for x in column]
-    names = tuple(sorted(set(labels)))
-    return names, np.array([names.index(x) for x in labels])
+    names, group = np.unique([WITHOUT] * P if column is None else [str(x).strip() for x in column], return_inverse=True)
+    return tuple(names.tolist()), group
 
 
 def _shown(n: Ints, smallest: int) -> Bools:
@@ -191,13 +190,13 @@ def _differences(start: Floats, change: Floats, rows: Floats, rng: np.random.Gen
     return np.asarray(mean_change - mean_change[0] - slope * gap + np.sqrt(variance) * rng.standard_normal(gap.shape))
 
 
-def _intervals(found: Floats, shown: Bools) -> tuple[Floats, Floats, Floats]:
-    """Return mean and 95 % interval of change, closed share and difference (3, G, C), NaN where not shown."""
+def _intervals(found: Floats, shown: Bools) -> Floats:
+    """Return of change, closed share and difference the mean and the ends of the 95 % interval (3, 3, G, C), NaN where not shown."""
     found[:, :, ~shown] = np.nan
     some = np.isfinite(found).any(axis=0)
     filled = np.where(some, found, 0.0)
-    low, high = np.nanquantile(filled, [0.025, 0.975], axis=0)
-    return tuple(np.where(some, x, np.nan) for x in (np.nanmean(filled, axis=0), low, high))  # type: ignore[return-value]
+    ends = np.nanmean(filled, axis=0), *np.nanquantile(filled, [0.025, 0.975], axis=0)
+    return np.where(some, ends, np.nan).swapaxes(0, 1)
 
 
 def _regression(first: DeficitProfiles) -> Floats:
@@ -221,13 +220,14 @@ def _findings(
     first: DeficitProfiles, second: DeficitProfiles, n_before: int, hidden: int, smallest: int, *, compared: bool
 ) -> tuple[Finding, ...]:
     place = {fact.item: k for k, fact in enumerate(first.items)}
-    at = [place[fact.item] for fact in second.items]
-    later = second.reasons == 0
-    again = float((later & (first.reasons[:, at] == 0)).sum() / max(later.sum(), 1))
-    lost = 1 - len(first) / n_before
+    later, sooner = second.reasons == 0, first.reasons[:, [place[fact.item] for fact in second.items]] == 0
+    again, lost = (later & sooner).sum() / max(later.sum(), 1), 1 - len(first) / n_before
     keys = {x.provenance.inputs.get("keys") for x in (first, second)} - {None}
-    out = [Template("growth.other_keys").of()] if len(keys) > 1 else []
-    out += [Template("growth.items_again").of(share=round(100 * again))] if again > AGAIN else []
-    out += [Template("growth.attrition").of(share=round(100 * lost))] if lost > AGAIN else []
-    out += [Template("growth.suppressed").of(groups=hidden, smallest=smallest)] if hidden else []
-    return (*out, *([Template("growth.no_experiment").of()] if compared else []))
+    told: dict[str, tuple[bool, dict[str, Any]]] = {
+        "other_keys": (len(keys) > 1, {}),
+        "items_again": (again > AGAIN, {"share": round(100 * float(again))}),
+        "attrition": (lost > AGAIN, {"share": round(100 * lost)}),
+        "suppressed": (hidden > 0, {"groups": hidden, "smallest": smallest}),
+        "no_experiment": (compared, {}),
+    }
+    return tuple(Template(f"growth.{code}").of(**facts) for code, (holds, facts) in told.items() if holds)

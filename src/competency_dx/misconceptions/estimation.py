@@ -8,6 +8,7 @@ from math import log
 from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.special import ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints
@@ -124,38 +125,28 @@ def estimate_misconceptions(
 
 def read_marked(data: Responses, bank: ItemBank) -> tuple[tuple[Marked, ...], tuple[Ticked, ...], tuple[str, ...]]:
     """Return the marked items that have raw answers, who ticked each marked option, and the items with too many options."""
-    codes = tuple(bank.misconceptions)
-    chosen = [bank.item(i) for i in data.items if i in {x.id for x in bank.items if x.misconception_codes}]
+    codes, marked = tuple(bank.misconceptions), {item.id: item for item in bank.items if item.misconception_codes}
+    chosen = [marked[name] for name in data.items if name in marked]
     wide = tuple(x.id for x in chosen if x.type == "multiple" and len(x.options) > MOST_OPTIONS)
-    read = dict(_answers_read(data, bank, [x.id for x in chosen]))
     items, ticked = [], []
-    for item in chosen:
-        answers, column = read[item.id]
-        ticked += [
-            Ticked(item.id, o, code, np.array([o in a for a in (*answers, ())], dtype=np.bool_)[column])
-            for o, code in item.misconception_codes.items()
-        ]
-        if item.id not in wide:
-            items.append(_marked(item, codes, answers, column))
+    for item, (answers, column) in zip(chosen, _answers_read(data, bank, [x.id for x in chosen]), strict=True):
+        of_options = {o: np.array([o in a for a in (*answers, ())], dtype=np.bool_)[column] for o in item.misconception_codes}
+        ticked += [Ticked(item.id, o, item.misconception_codes[o], persons) for o, persons in of_options.items()]
+        items += [_marked(item, codes, answers, column)] if item.id not in wide else []
     return tuple(items), tuple(ticked), wide
 
 
-def _answers_read(
-    data: Responses, bank: ItemBank, items: Sequence[str]
-) -> Iterator[tuple[str, tuple[tuple[tuple[str, ...], ...], Ints]]]:
+def _answers_read(data: Responses, bank: ItemBank, items: Sequence[str]) -> Iterator[tuple[list[tuple[str, ...]], Ints]]:
     """Yield of each item the distinct answers as option codes and the place (P,) of each person's, -1 where there is none."""
     assert data.answers is not None
-    found = {}
-    for item in items:
-        j = data.items.index(item)
-        codes = np.where(data.reasons[:, j] == Reason.ANSWERED, data.answers.codes[:, j], -1)
-        words, who, column = np.unique(codes, return_index=True, return_inverse=True)
-        found[item] = who[words >= 0], column.astype(np.int64) - int((words < 0).any())
-    rows = np.unique(np.concatenate([who for who, _ in found.values()])) if found else np.zeros(0, dtype=np.int64)
-    few = data.select(items=items, persons=[str(data.persons[p]) for p in rows])
-    for item, (who, column) in found.items():
-        given = [few.explain(str(data.persons[p]), item, bank).normalised for p in who]
-        yield item, (tuple(tuple(g.split(" ")) for g in given), column)
+    at = [data.items.index(item) for item in items]
+    codes = np.where(data.reasons[:, at] == Reason.ANSWERED, data.answers.codes[:, at], -1)
+    found = [np.unique(column, return_index=True, return_inverse=True) for column in codes.T]
+    persons = [data.persons[who[words >= 0]].astype(str).tolist() for words, who, _ in found]
+    few = data.select(items=items, persons=np.unique([p for some in persons for p in some]).tolist())
+    for item, some, (words, _, place) in zip(items, persons, found, strict=True):
+        given = [few.explain(person, item, bank).normalised for person in some]
+        yield [tuple(g.split(" ")) for g in given], place.astype(np.int64) - int((words < 0).any())
 
 
 def _marked(item: Item, codes: Sequence[str], answers: Sequence[tuple[str, ...]], column: Ints) -> Marked:
@@ -211,12 +202,11 @@ def _residuals(item: Marked, code: int, ability: Floats) -> tuple[Ints, Floats]:
 def _first_look(items: Sequence[Marked], code: int, ability: Floats, significance: float) -> MisconceptionEstimate:
     telling = [i for i in items if i.tells([code]).any()]
     chances = sum((item.chances(code).astype(np.int64) for item in telling), np.zeros(len(ability), dtype=np.int64))
-    z, n = association(telling, code, ability) if telling else (0.0, 0)
-    standing: Standing = "estimated" if z > -ndtri(significance) else "not_seen"
-    standing = "few_answers" if n < LEAST_PERSONS else standing
-    standing = "one_item" if len(telling) == 1 else standing if telling else "no_item"
-    blank = np.full(len(ability), np.nan)
-    known = z if standing in {"estimated", "not_seen"} else np.nan
+    z, n = association(telling, code, ability)
+    rules: dict[Standing, bool] = {"no_item": not telling, "one_item": len(telling) == 1, "few_answers": n < LEAST_PERSONS}
+    known = z if not any(rules.values()) else np.nan
+    rules |= {"not_seen": bool(z <= -ndtri(significance)), "estimated": True}
+    standing, blank = next(name for name, holds in rules.items() if holds), np.full(len(ability), np.nan)
     return MisconceptionEstimate(standing, len(telling), n, known, *((np.nan, np.nan),) * 4, np.nan, chances, blank, blank)
 
 
@@ -237,26 +227,17 @@ def stack(items: Sequence[Marked], codes: Sequence[int]) -> tuple[kernel.Choices
     """Return the choices that tell of some codes, and the persons (p,) who made any."""
     from scipy.sparse import csr_array
 
-    ticks, marks, first, rows, columns, start = [], [], [], [], [], 0
-    V = sum(len(i.options) for i in items)
-    before = np.cumsum([0, *(len(i.options) for i in items)])
-    for item, left in zip(items, before, strict=False):
-        keep = item.tells(list(codes))
-        place = np.append(np.where(keep, np.cumsum(keep) - 1 + start, -1), -1)
-        wide = np.zeros((int(keep.sum()), V))
-        wide[:, left : left + len(item.options)] = item.ticks[keep]
-        ticks.append(wide)
-        marks.append(item.marks[keep][:, codes])
-        first.append(place[item.first][place[item.first] >= 0])
-        who = np.flatnonzero(place[item.picked] >= 0)
-        rows.append(who)
-        columns.append(place[item.picked[who]])
-        start += len(wide)
-    table, row, column = np.concatenate(ticks), np.concatenate(rows), np.concatenate(columns)
-    used = table.any(axis=0)
-    persons, at = np.unique(row, return_inverse=True)
-    chosen = csr_array((np.ones(len(row)), (at, column)), shape=(len(persons), start))
-    return kernel.Choices(table[:, used], np.concatenate(marks), np.concatenate(first), chosen), persons
+    kept = [item.tells(list(codes)) for item in items]
+    starts = np.cumsum([0, *(keep.sum() for keep in kept)])
+    places = [np.append(np.where(keep, start + np.cumsum(keep) - 1, -1), -1) for keep, start in zip(kept, starts, strict=False)]
+    ticks = block_diag(*(item.ticks[keep] for item, keep in zip(items, kept, strict=True)))
+    marks = np.concatenate([item.marks[keep][:, codes] for item, keep in zip(items, kept, strict=True)])
+    first = np.concatenate([place[item.first] for item, place in zip(items, places, strict=True)])
+    picked = np.stack([place[item.picked] for item, place in zip(items, places, strict=True)], axis=1)
+    persons = np.flatnonzero((picked >= 0).any(axis=1))
+    row, item_of = np.nonzero(picked[persons] >= 0)
+    chosen = csr_array((np.ones(len(row)), (row, picked[persons][row, item_of])), shape=(len(persons), len(ticks)))
+    return kernel.Choices(ticks[:, ticks.any(axis=0)], marks, first[first >= 0], chosen), persons
 
 
 def _estimated(

@@ -67,18 +67,12 @@ def own_evidence(profiles: DeficitProfiles) -> OwnEvidence:
     precision = inverse + tau[:, :, None] * np.eye(D)
     nu = np.matmul(precision, profiles.theta[:, at, None])[:, :, 0] - inverse @ population.mean
     nu[tau == 0] = 0.0
-    inside = [[k for k, fact in enumerate(profiles.items) if leaf in fact.competencies] for leaf in leaves]
-    points = [sum(profiles.items[k].max_score for k in held) for held in inside]
-    curves = np.stack([100 * profiles.curves[held].sum(axis=0) / p for held, p in zip(inside, points, strict=True)])
-    above = {c.code: c.parent for c in profiles.competencies}
-    weight = np.array([profiles.competencies[c].reference_points for c in at], dtype=np.float64)
-    below = np.zeros((len(codes), D))
-    for d, leaf in enumerate(leaves):
-        code: str | None = leaf
-        while code is not None:
-            below[codes.index(code), d] = weight[d]
-            code = above[code]
-    share = below / below.sum(axis=1, keepdims=True)
+    inside = np.array([[code in fact.competencies for code in codes] for fact in profiles.items])
+    points = np.array([fact.max_score for fact in profiles.items]) @ inside[:, at]
+    curves = np.stack([100 * profiles.curves[held].sum(axis=0) / p for held, p in zip(inside[:, at].T, points, strict=True)])
+    below = inside.T.astype(np.int64) @ inside[:, at] > 0  # an item counts for one leaf and for what lies above it
+    weight = below * np.array([profiles.competencies[c].reference_points for c in at], dtype=np.float64)
+    share = weight / weight.sum(axis=1, keepdims=True)
     return OwnEvidence(tau, nu, population.mean, population.central, profiles.grid, curves, share)
 
 
