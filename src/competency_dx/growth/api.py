@@ -224,10 +224,10 @@ def _findings(
     again, lost = (later & sooner).sum() / max(later.sum(), 1), 1 - len(first) / n_before
     keys = {x.provenance.inputs.get("keys") for x in (first, second)} - {None}
     told: dict[str, tuple[bool, dict[str, Any]]] = {
-        "other_keys": (len(keys) > 1, {}),
-        "items_again": (again > AGAIN, {"share": round(100 * float(again))}),
-        "attrition": (lost > AGAIN, {"share": round(100 * lost)}),
-        "suppressed": (hidden > 0, {"groups": hidden, "smallest": smallest}),
-        "no_experiment": (compared, {}),
+        "growth.other_keys": (len(keys) > 1, {}),
+        "growth.items_again": (again > AGAIN, {"share": round(100 * float(again))}),
+        "growth.attrition": (lost > AGAIN, {"share": round(100 * lost)}),
+        "growth.suppressed": (hidden > 0, {"groups": hidden, "smallest": smallest}),
+        "growth.no_experiment": (compared, {}),
     }
-    return tuple(Template(f"growth.{code}").of(**facts) for code, (holds, facts) in told.items() if holds)
+    return tuple(Template(code).of(**facts) for code, (holds, facts) in told.items() if holds)
