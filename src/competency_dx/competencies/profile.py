@@ -288,7 +288,7 @@ class DeficitProfiles(Result):
             return deficits_chart(labels, 100 * np.isin(self.state, (0, 1)).mean(axis=0), language)
         spread = np.nanmean(self.percent, axis=0), *np.nanquantile(self.percent, [0.05, 0.95], axis=0)
         titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}
-        return interval_chart(labels, [x.tolist() for x in spread], x_lines=self.standards.cuts, **titles)
+        return interval_chart(labels, spread, x_lines=self.standards.cuts, **titles)
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
