@@ -49,7 +49,9 @@ def results(profiles: cdx.DeficitProfiles) -> dict[str, Result]:
         first = profiles.select([str(p) for p in profiles.persons[8:12]])
         return {
             "groups": cdx.compare_groups(placed, ["municipality", "school"], headcount={"": 300, "b": 50}, draws=100),
-            "routes": cdx.recommend(first, load_catalogue("synthetic"), hours=48, wishes={str(first.persons[0]): ["MAT-06"]}),
+            "routes": cdx.recommend(
+                first, load_catalogue("synthetic"), hours=48, wishes={str(first.persons[0]): ["MAT-06"]}
+            ).with_mentors(first, map(str, first.persons)),
             "decisions": cdx.certify(first, rule),
             "growth": cdx.measure_growth(profiles.select([str(p) for p in profiles.persons[8:]]), after, by="programme", draws=100),
             "bank": bank,

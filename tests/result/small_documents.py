@@ -168,7 +168,7 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
         _of_schools(), cdx.competencies.CertificationRule(minimum={bank().header.subject: 55}, purpose="certification")
     ),
     "growth": lambda: cdx.measure_growth(_of_schools(), _of_schools(), by="school", draws=100),
-    "routes": lambda: cdx.recommend(_needy(), load_catalogue("synthetic"), budget=9000.0, wishes={"7": ["PHY-01"]}),
+    "routes": lambda: _routes(_needy()),
     "dif": lambda: cdx.check_dif(answers(), ["a", "b"] * (len(answers()) // 2), model="Rasch", explanations={"x1": "!"}),
     "fit": lambda: cdx.check_fit(answers(), cdx.calibrate(answers())),
     "link": lambda: cdx.link(cdx.calibrate(answers()), cdx.calibrate(answers().iloc[:40])),
@@ -192,7 +192,13 @@ def _of_schools() -> cdx.DeficitProfiles:
 def _needy() -> cdx.DeficitProfiles:
     """Return profiles of two persons with deficits and of one without."""
     drawn = cdx.simulate(cdx.load_bank("physics"), 40, rng=np.random.default_rng(1))
-    return cdx.diagnose(drawn.select(persons=["1", "7", "13"]), cdx.load_bank("physics"))
+    return cdx.diagnose(drawn.select(persons=["1", "7", "31"]), cdx.load_bank("physics"))
+
+
+def _routes(needy: cdx.DeficitProfiles) -> cdx.routes.Routes:
+    """Return routes in which the person without a deficit is a mentor."""
+    out = cdx.recommend(needy, load_catalogue("synthetic"), budget=9000.0, wishes={"7": ["PHY-01"]})
+    return out.with_mentors(needy, {"31": 1, "1": 2})
 
 
 def _thin(found: Reliability) -> Reliability:

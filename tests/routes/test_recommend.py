@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 import competency_dx as cdx
+from competency_dx.arrays import names
 from competency_dx.bank import Text
 from competency_dx.competencies import STATES
 from competency_dx.errors import BankError, CompetencyDxWarning, RouteError
 from competency_dx.routes import WHY, Catalogue, Effect, Programme, load_catalogue
 from competency_dx.routes.allocation import HOUR, Bundles, RouteProblem, allocate, best, expected_below
+from competency_dx.routes.mentors import matched
 
 Array = NDArray[np.float64]
 FIRST = date(2027, 1, 1)
@@ -439,3 +441,112 @@ def test_prices_divide_seats_and_budget_as_well_as_one_program_over_all(seed: in
     seats, budget = problem.left(chosen)
     assert (seats >= 0).all()
     assert budget >= 0
+
+
+def cohort(n: int = 6) -> tuple[cdx.DeficitProfiles, cdx.routes.Routes]:
+    """Return persons of whom every second has a deficit in PHY.S.01 and the others a strength, with routes that have no programme."""
+    found = profiles(PHY_S_01=["confirmed", "not_found"] * (n // 2))
+    at = found.index("PHY.S.01")
+    strength = np.full(found.state.shape, STATES.index("not_found"))
+    strength[1::2, at] = STATES.index("confirmed")
+    strength[0, found.index("PHY.S.02")] = STATES.index("confirmed")
+    town = np.array(["a", "a", "b", "b", "", ""] * (n // 6), dtype=object)
+    found = replace(
+        found, strength=strength, background={"town": town, "agrees": np.array(["", "да", "нет", "2", "-", "+"] * (n // 6))}
+    )
+    return found, cdx.recommend(found, catalogue(programme("other", ("PHY.S.02", 5))))
+
+
+def mentors(routes: cdx.routes.Routes) -> dict[str, str]:
+    return dict(routes.mentors_frame()[["person", "mentor"]].values.tolist())
+
+
+def test_a_mentor_is_strong_where_the_person_has_a_deficit_and_agreed_to_it() -> None:
+    found, routes = cohort()
+    assert routes.mentors_frame().empty
+    out = routes.with_mentors(found, ["2", "4"], mentees=1)
+    assert mentors(out).keys() <= {"1", "3", "5"}
+    assert sorted(mentors(out).values()) == ["2", "4"]
+    assert set(out.mentors_frame()["competencies"]) == {"PHY.S.01"}
+    assert mentors(routes.with_mentors(found, [])) == {}
+    assert mentors(routes.with_mentors(found, ["1", "3", "5"])) == {}  # strong in what nobody needs, or in nothing
+    assert out.to_frame().equals(routes.to_frame())
+    assert (out.closes == routes.closes).all()
+
+
+def test_no_mentor_has_more_mentees_than_agreed_and_neighbours_come_first() -> None:
+    found, routes = cohort(12)
+    for taken in range(4):
+        out = routes.with_mentors(found, {"2": taken, "4": 1})
+        counts = pd.Series(mentors(out)).value_counts()
+        assert counts.get("2", 0) == min(taken, 5)
+        assert counts.get("4", 0) == 1
+    near = mentors(cohort()[1].with_mentors(cohort()[0], {"2": 1, "4": 1, "6": 1}, near=["town"]))
+    assert near == {"1": "2", "3": "4", "5": "6"}
+    by_column = mentors(cohort()[1].with_mentors(cohort()[0], "agrees", mentees=1))
+    assert set(by_column.values()) <= {"2", "4", "6"}
+    assert len(by_column) == 3
+
+
+def test_mentors_do_not_depend_on_the_order_of_the_table() -> None:
+    found, _ = cohort(12)
+    programmes = catalogue(programme("other", ("PHY.S.02", 5)))
+    shuffled = found.select([str(p) for p in np.random.default_rng(0).permutation(found.persons)])
+    agreed = {"2": 1, "4": 2, "6": 1}
+    one, two = (cdx.recommend(x, programmes).with_mentors(x, agreed, near=["town"]) for x in (found, shuffled))
+    assert mentors(one) == mentors(two)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_other_mentors_could_help_with_more(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    need, strong = rng.gamma(1, 9, (4, 3)) * (rng.random((4, 3)) < 0.7), rng.random((4, 3)) < 0.4
+    room, persons, town = rng.integers(0, 3, 4), names(range(4)), names(rng.integers(0, 2, 4))
+    worth = (need @ strong.T) * (1 + 0.5 * (town[:, None] == town)) * ~np.eye(4, dtype=bool)
+
+    def total(mentor: tuple[int, ...]) -> float:
+        return float(sum(worth[p, m] for p, m in enumerate(mentor) if m >= 0))
+
+    able = [m for m in product(range(-1, 4), repeat=4) if all(m.count(k) <= room[k] for k in range(4))]
+    assert total(tuple(matched(need, strong, room, [town], persons).tolist())) == pytest.approx(max(map(total, able)))
+
+
+def test_consent_that_cannot_be_read_and_names_are_refused() -> None:
+    found, routes = cohort()
+    named = replace(found, persons=names(["1", "Мария Ивановна Петрова", "3", "4", "5", "6"]))
+    of_named = cdx.recommend(named, catalogue(programme("other", ("PHY.S.02", 5))))
+    unsure = replace(found, background={"agrees": np.array(["", "может быть", "", "", "", ""], dtype=object)})
+    calls: list[tuple[str, Any]] = [
+        ("routes.unknown", lambda: routes.with_mentors(found, ["nobody"])),
+        ("routes.agreed", lambda: routes.with_mentors(found, {"2": -1})),
+        ("routes.agreed", lambda: routes.with_mentors(unsure, "agrees")),
+        ("routes.no_column", lambda: routes.with_mentors(found, "consent")),
+        ("routes.no_column", lambda: routes.with_mentors(found, ["2"], near=["school"])),
+        ("routes.other_profiles", lambda: routes.with_mentors(found.select(["2"]), ["2"])),
+        ("routes.mentor_named", lambda: of_named.with_mentors(named, ["Мария Ивановна Петрова"])),
+        ("errors.argument", lambda: routes.with_mentors(routes, ["2"])),  # type: ignore[arg-type]
+    ]
+    for code, call in calls:
+        with pytest.raises(RouteError) as caught:
+            call()
+        assert caught.value.code == code
+
+
+def test_a_draft_names_the_mentor_alone_and_the_mentor_how_many(tmp_path: Path) -> None:
+    found, routes = cohort()
+    ids = names([f"teacher-{p}" for p in "abcdef"])
+    found, routes = replace(found, persons=ids), replace(routes, persons=ids, waiting={}, unmet={})
+    out = routes.with_mentors(found, ["teacher-b"])
+    assert out.findings[-1].facts == {"agreed": 1, "strong": 1, "persons": 2}
+    cdx.report(out, tmp_path, language="en")
+    pages = {p.stem: p.read_text(encoding="utf-8") for p in (tmp_path / "persons").iterdir()}
+    for person in set(ids) - {"teacher-b"}:
+        others = {other for other in ids if other != person and other in pages[person]}
+        offered = person in mentors(out)
+        assert others == ({"teacher-b"} if offered else set())
+        assert ("need not say why" in pages[person]) == offered
+    assert "is offered to 2 persons" in pages["teacher-b"].replace("\u00a0", " ")
+    assert not [other for other in ids if other != "teacher-b" and other in pages["teacher-b"]]
+    assert "a mentor is offered to 2 persons" in str(out)
+    again = type(out).from_json(out.to_json())
+    assert again.to_json() == out.to_json()

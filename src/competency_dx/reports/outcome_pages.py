@@ -32,6 +32,7 @@ def route_report(routes: Routes, language: Language) -> Written:
             [
                 frame_sheet(t["route_steps"], routes.to_table(language), language),
                 frame_sheet(t["route_why"], routes.reasons_frame(), language),
+                *([frame_sheet(t["route_mentor"], routes.mentors_frame(), language)] if (routes.mentor >= 0).any() else []),
             ],
             t["demand_title"],
         ),

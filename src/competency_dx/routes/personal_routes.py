@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, replace
 from itertools import chain
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from scipy.special import ndtri
@@ -20,6 +21,7 @@ from competency_dx.responses import Reason
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.routes.allocation import RouteProblem, allocate, expected_below, ordered
 from competency_dx.routes.catalogue import Catalogue, Programme
+from competency_dx.routes.mentors import column_of, matched, room_of
 from competency_dx.schemas import Probability, held_to
 
 Why = Literal[
@@ -28,6 +30,7 @@ Why = Literal[
 ]  # fmt: skip
 """Why a deficit or a wish has no step: the one limit that binds, several of them, or another reason."""
 WHY: tuple[Why, ...] = get_args(Why)
+ASK_AGAIN = WHY.index("ask_again")
 CONFIRMED, LIKELY, UNDECIDED, _, UNTOLD = range(len(STATES))
 LEAST = 0.1  # points of percent: what closes less of a deficit is not for it
 WISHED = 1.1  # what a programme closes counts for so much where the person asked for it
@@ -42,10 +45,13 @@ class Routes(Result):
     how many of them the route closes; `chosen`, by which programme; `instead`, the two that would close most in its place; `why`,
     the place in `WHY`; `unseen`, the number of items not given yet. No programme and no level are -1. `unmet` are the wishes
     without a step, by person and programme; `waiting` who would take a programme if it had more seats, the largest shortfall
-    first. `gap` is the share of what can be closed that the routes may miss.
+    first. `gap` is the share of what can be closed that the routes may miss. `mentor` (P,) is the place in `persons` of who is
+    offered as a mentor, -1 for nobody, `mentored` (P, D) says in which competencies; both are empty before `with_mentors`.
     """
 
     kind: ClassVar[str] = "routes"
+    schema_version: ClassVar[int] = 2
+    earlier_versions: ClassVar[tuple[int, ...]] = (1,)  # without mentors
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)
 
     persons: Annotated[Names, held_to(uniqueItems=True)]
@@ -67,6 +73,8 @@ class Routes(Result):
     language: str
     findings: tuple[Finding, ...]
     provenance: Provenance
+    mentor: Annotated[Ints, held_to("persons?", minimum=-1, placeIn="persons")] = field(default_factory=lambda: np.zeros(0, np.int64))
+    mentored: Annotated[Bools, held_to("persons?", "competencies")] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "unmet", FrozenDict({p: FrozenDict(wishes) for p, wishes in self.unmet.items()}))
@@ -102,17 +110,67 @@ class Routes(Result):
             why=[WHY[k] for k in self.why[p, d]],
         )  # fmt: skip
 
+    def mentors_frame(self) -> DataFrame:
+        """Return one row per person with a mentor: who it is, and in which competencies."""
+        p = np.flatnonzero(self.mentor >= 0)
+        codes = [", ".join(self.competencies[d].code for d in np.flatnonzero(row)) for row in self.mentored[p]]
+        return frame(person=self.persons[p], mentor=self.persons[self.mentor[p]], competencies=codes)
+
+    def with_mentors(
+        self, profiles: DeficitProfiles, agreed: str | Mapping[str, int] | Iterable[str], *, mentees: int = 2, near: Sequence[str] = ()
+    ) -> Self:
+        """Return the routes with mentors offered: other persons who agreed to it and are sure to be strong where one has a deficit.
+
+        A strength is sure where the rule of the profiles calls it confirmed. Each person is offered one mentor at most, so that all
+        together can help with as many points of shortfall as possible. It is an offer, which closes nothing in the numbers.
+
+        Parameters
+        ----------
+        profiles : DeficitProfiles
+            Those that the routes were made of.
+        agreed : str, mapping of str to int or iterable of str
+            Who agreed to be a mentor: ids, ids with the number of mentees each takes, or a background column with such numbers or
+            yes and no. Nobody else is offered.
+        mentees : int
+            How many mentees one takes at most where no number is said.
+        near : sequence of str
+            Background columns, a mentor with the same value is preferred: ``["municipality", "school"]``.
+
+        Raises
+        ------
+        RouteError
+            When the profiles are of others, a column or a person is not there, what is said of consent cannot be read, or the id of
+            a mentor is a name: a teacher's page would show it to another.
+        """
+        if not isinstance(profiles, DeficitProfiles):
+            raise wrong_type(RouteError, "profiles", profiles, DeficitProfiles)
+        if profiles.persons.tolist() != self.persons.tolist():
+            raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
+        room, shared = room_of(profiles, agreed, mentees), [column_of(profiles, name) for name in near]
+        strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self.chosen >= 0
+        needed |= (self.why > 0) & (self.why != ASK_AGAIN)
+        strong = (strength == CONFIRMED) & (room > 0)[:, None]
+        mentor = matched(np.where(needed, self.shortfall, 0.0), strong, room, shared, self.persons)
+        n_agreed, n_strong, offered = (int(x.sum()) for x in (room > 0, strong.any(axis=1), mentor >= 0))
+        told = Template("routes.mentors").of(agreed=n_agreed, strong=n_strong, persons=offered)
+        findings = (*(f for f in self.findings if f.code != told.code), told)
+        inputs = {**self.provenance.inputs, "agreed": digest_arrays(room)}
+        settings = {**self.provenance.settings, "mentees": f"{mentees}", "near": ", ".join(near) or "none"}
+        made, mentored = replace(self.provenance, inputs=inputs, settings=settings), needed & strong[mentor] & (mentor >= 0)[:, None]
+        return replace(self, mentor=mentor, mentored=mentored, findings=findings, provenance=made)
+
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return how much the steps close, what they take, and what stays open for which reason."""
         say, taken = result_words("routes", language), [self.programmes[k] for k in self.steps[self.steps >= 0]]
         hours, price = float(sum(one.hours for one in taken)), float(sum(one.price for one in taken))
-        counts, asked = np.bincount(self.why.ravel()), self.why == WHY.index("ask_again")
+        counts, asked = np.bincount(self.why.ravel()), self.why == ASK_AGAIN
         needed = self.shortfall[((self.chosen >= 0) | (self.why > 0)) & ~asked].sum()
         return [
             say("head", persons=len(self), steps=len(taken), hours=hours, price=price),
             say("closed", closed=float(self.closes.sum()), needed=float(needed), gap=100 * self.gap),
             *(say(WHY[k], n=int(counts[k])) for k in np.flatnonzero(counts) if k),
             *([say("waiting", programmes=len(self.waiting))] if self.waiting else []),
+            *([say("mentors", persons=offered)] if (offered := int((self.mentor >= 0).sum())) else []),
         ]
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - there is one
@@ -170,7 +228,7 @@ def recommend(
     chosen, alone, gap = allocate(problem)
     steps, left = [ordered(problem, row)[0] for row in chosen], problem.left(chosen)
     instead, why = _reasons(problem, points, chosen, steps, left)
-    why[np.isin(state, (UNDECIDED, UNTOLD)) & (profiles.p_deficit[:, at] > 1 - profiles.rule.confirmed)] = WHY.index("ask_again")
+    why[np.isin(state, (UNDECIDED, UNTOLD)) & (profiles.p_deficit[:, at] > 1 - profiles.rule.confirmed)] = ASK_AGAIN
     order = sorted(range(len(persons)), key=lambda p: (-shortfall[p] @ problem.open[p], digest_text(persons[p])))
     waiting = {k: tuple(persons[p] for p in order if i in alone[p] and i not in chosen[p]) for i, k in enumerate(ids)}
     unmet: dict[str, dict[str, Why]] = {person: {} for person in wishes}
