@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from competency_dx.display import Chart, draw, notebook
 from competency_dx.documents import JsonDocument
@@ -77,3 +79,11 @@ def frame(**columns: Any) -> DataFrame:  # noqa: ANN401 - whatever pandas takes 
     import pandas as pd
 
     return pd.DataFrame(columns)
+
+
+def crossed(rows: Mapping[str, Any], columns: Mapping[str, Any], cells: Mapping[str, Any]) -> DataFrame:
+    """Return a table with a row for each pair of R rows and C columns: what is said of the one, of the other, and arrays (R, C)."""
+    R, C = (len(next(iter(of.values()))) for of in (rows, columns))
+    of_rows = {name: np.repeat(x if isinstance(x, np.ndarray) else np.array(x, dtype=object), C) for name, x in rows.items()}
+    of_columns = {name: list(x) * R for name, x in columns.items()}
+    return frame(**of_rows, **of_columns, **{name: np.ravel(x) for name, x in cells.items()})

@@ -20,7 +20,7 @@ from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import even_uniforms
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.result import DataFrame, Result, frame
+from competency_dx.result import DataFrame, Result, crossed
 from competency_dx.schemas import Finite, Ids, held_to
 
 OUTCOMES = ("passed", "not_passed", "more_evidence")
@@ -108,16 +108,10 @@ class Decisions(Result):
 
     def to_frame(self) -> DataFrame:
         """Return the log of decisions: one row per person and minimum."""
-        P, M = self.percent.shape
-        return frame(
-            person=np.repeat(self.persons, M),
-            outcome=np.repeat(np.array(OUTCOMES, dtype=object)[self.outcome], M),
-            p_reached=np.repeat(self.p_reached, M),
-            competency=list(self.minima) * P,
-            minimum=[self.rule.minimum[code] for code in self.minima] * P,
-            **{name: getattr(self, name).ravel() for name in (*FROM_PROFILES, "p_each", "n_items")},
-            status=np.array(STATUSES, dtype=object)[self.status].ravel(),
-        )
+        persons = {"person": self.persons, "outcome": np.array(OUTCOMES, dtype=object)[self.outcome], "p_reached": self.p_reached}
+        minima = {"competency": self.minima, "minimum": [self.rule.minimum[code] for code in self.minima]}
+        cells = {name: getattr(self, name) for name in (*FROM_PROFILES, "p_each", "n_items")}
+        return crossed(persons, minima, cells | {"status": np.array(STATUSES, dtype=object)[self.status]})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the numbers of outcomes, how right they are, and the error at each minimum."""

@@ -213,8 +213,7 @@ def levels(below: Floats, state: NDArray[np.int8]) -> tuple[NDArray[np.int8], Fl
 
     `below` (P, C, cuts) are P(percent below each cut). A deficit has the lowest level, a deficit not found any other.
     """
-    ends = np.zeros((*state.shape, 1))
-    probability = np.diff(np.concatenate([ends, below, 1 + ends], axis=2), axis=2)
+    probability = np.diff(below, axis=2, prepend=0.0, append=1.0)
     allowed = np.ones(probability.shape, dtype=np.bool_)
     allowed[:, :, 0] = state != NOT_FOUND
     allowed[:, :, 1:] = ~np.isin(state, (CONFIRMED, LIKELY))[:, :, None]

@@ -81,21 +81,19 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
     tables = leaf_tables(units, points, log_prob, (score, variance), by_answer)
     moments = item_moments(theta, log_prob, score, units, (populations.mean, populations.central))
     model = even_model((points + 1, units.leaf), (theta, log_prob), populations.mixture())
-    facts = tuple(_fact(bank.item(item), single, k, units, score, theta) for k, item in enumerate(single.items))
+    facts = tuple(_fact(bank.item(item), single, k, units, score[k], theta) for k, item in enumerate(single.items))
     answered = (theta, log_prob, score, variance, tables, share, moments, model)
     return Plan(parameters, units, populations, correlation_pattern(bank.header.population, units), *answered, standards, facts)
 
 
-def _fact(item: Item, parameters: ItemParameters, k: int, units: Units, score: Floats, theta: Floats) -> ItemFact:
+def _fact(item: Item, parameters: ItemParameters, k: int, units: Units, curve: Floats, theta: Floats) -> ItemFact:
     half = (parameters.n_categories[k] - 1) / 2
-    curve = score[k]
-    inside = curve[0] <= half <= curve[-1]
     return ItemFact(
         item=item.id,
         title=item.title or Text(ru=item.id, en=item.id),
         topics=tuple(item.competencies),
         competencies=tuple(u.code for u, has in zip(units.competencies, units.member[:, k], strict=True) if has),
         max_score=item.max_score,
-        difficulty=float(np.interp(half, curve, theta)) if inside else float("nan"),
+        difficulty=float(np.interp(half, curve, theta, left=np.nan, right=np.nan)),
         status=parameters.statuses[k],
     )

@@ -35,7 +35,7 @@ from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.responses import Reason, Responses
-from competency_dx.result import MAX_LINES, DataFrame, Result, frame
+from competency_dx.result import MAX_LINES, DataFrame, Result, crossed
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
@@ -266,10 +266,9 @@ class DeficitProfiles(Result):
         return self._frame(("strength", "p_strength", "percent"))
 
     def _frame(self, columns: Sequence[str]) -> DataFrame:
-        P, C = self.state.shape
-        codes, titles = [c.code for c in self.competencies] * P, [c.title.text(self.language) for c in self.competencies] * P
-        of_units, cells = {"person": np.repeat(self.persons, C), "competency": codes, "title": titles}, concluded(self, "")
-        return frame(**of_units, **{name: cells[name].ravel() for name in columns})
+        units = {"competency": [c.code for c in self.competencies], "title": [c.title.text(self.language) for c in self.competencies]}
+        cells = concluded(self, "")
+        return crossed({"person": self.persons}, units, {name: cells[name] for name in columns})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the size of the cohort and, for each reporting unit, how many persons are in each state."""

@@ -13,7 +13,7 @@ from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import GroupError
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.result import MAX_LINES, DataFrame, Result, frame
+from competency_dx.result import MAX_LINES, DataFrame, Result, crossed
 from competency_dx.schemas import Count, Ids, Probability, held_to
 
 ALL = ""
@@ -91,18 +91,13 @@ class GroupReport(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per group and competency; numbers that are not shown are NaN."""
-        R, C = self.percent.shape
-        levels = {f"at_{level.code}": self.share[:, :, k].ravel() for k, level in enumerate(self.standards.levels)}
+        levels = {f"at_{level.code}": self.share[:, :, k] for k, level in enumerate(self.standards.levels)}
         if not self._kind:
-            needs = {f"deficit{end}": getattr(self, f"share{end}")[:, :, 0].ravel() for end in ENDS}
-            levels = needs | {f"need{end}": getattr(self, f"need{end}").ravel() for end in ENDS[1:]} | levels
-        return frame(
-            group=np.repeat(np.array(self.groups, dtype=object), C),
-            **{name: np.repeat(getattr(self, name), C) for name in ("level", "n", "headcount", "coverage")},
-            competency=[c.code for c in self.competencies] * R,
-            **{f"percent{end}": getattr(self, f"percent{end}").ravel() for end in ENDS},
-            **levels,
-        )
+            needs = {f"deficit{end}": getattr(self, f"share{end}")[:, :, 0] for end in ENDS}
+            levels = needs | {f"need{end}": getattr(self, f"need{end}") for end in ENDS[1:]} | levels
+        groups = {"group": self.groups} | {name: getattr(self, name) for name in ("level", "n", "headcount", "coverage")}
+        percents = {f"percent{end}": getattr(self, f"percent{end}") for end in ENDS}
+        return crossed(groups, {"competency": [c.code for c in self.competencies]}, percents | levels)
 
     def of(self, group: str = ALL) -> DataFrame:
         """Return the rows of one group, the whole by default.

@@ -12,7 +12,7 @@ from competency_dx.competencies import Competency
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance
-from competency_dx.result import MAX_LINES, DataFrame, Result, frame
+from competency_dx.result import MAX_LINES, DataFrame, Result, crossed
 from competency_dx.schemas import Count, Ids, held_to
 
 WITHOUT = ""
@@ -92,26 +92,15 @@ class Growth(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per person and competency."""
-        P, C = self.change.shape
-        return frame(
-            person=np.repeat(self.persons, C),
-            programme=np.repeat(np.array(self.groups, dtype=object)[self.group], C),
-            competency=[c.code for c in self.competencies] * P,
-            **{name: getattr(self, name).ravel() for name in ("change", "change_low", "change_high", "p_gain")},
-            p_deficit_before=self.p_before.ravel(),
-            p_deficit_after=self.p_after.ravel(),
-            p_closed=self.p_closed.ravel(),
-        )
+        persons = {"person": self.persons, "programme": np.array(self.groups, dtype=object)[self.group]}
+        cells = {name: getattr(self, name) for name in ("change", "change_low", "change_high", "p_gain")}
+        cells |= {"p_deficit_before": self.p_before, "p_deficit_after": self.p_after, "p_closed": self.p_closed}
+        return crossed(persons, {"competency": [c.code for c in self.competencies]}, cells)
 
     def programmes(self) -> DataFrame:
         """Return one row per programme and competency; numbers that are not shown are NaN."""
-        G, C = self.mean_change.shape
-        return frame(
-            programme=np.repeat(np.array(self.groups, dtype=object), C),
-            n=np.repeat(self.n, C),
-            competency=[c.code for c in self.competencies] * G,
-            **{name: getattr(self, name).ravel() for names in OF_PROGRAMMES for name in names},
-        )
+        cells = {name: getattr(self, name) for names in OF_PROGRAMMES for name in names}
+        return crossed({"programme": self.groups, "n": self.n}, {"competency": [c.code for c in self.competencies]}, cells)
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return who was there, the change in the whole test, of each programme, and the return to the mean."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from math import log
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -212,15 +212,14 @@ def _first_look(items: Sequence[Marked], code: int, ability: Floats, significanc
 
 def _groups(items: Sequence[Marked], codes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """Return the codes in groups that share no item, each in ascending order."""
-    groups = [{m} for m in codes]
-    for item in items:
-        here = {m for m in codes if item.tells([m]).any()}
-        touched = [g for g in groups if g & here]
-        if len(touched) > 1:
-            groups = [g for g in groups if not g & here] + [set().union(*touched)]
-    if max(map(len, groups), default=0) > MOST_TOGETHER:
-        raise CalibrationError("misconceptions.too_many_together", groups=max(map(len, groups)), most_together=MOST_TOGETHER)
-    return tuple(sorted(tuple(sorted(g)) for g in groups))
+    from scipy.sparse.csgraph import connected_components
+
+    shown = np.array([[item.tells([m]).any() for m in codes] for item in items]).reshape(len(items), len(codes)).astype(np.int64)
+    label = connected_components(shown.T @ shown)[1] if codes else ()
+    groups = [tuple(m for m, at in zip(codes, label, strict=True) if at == k) for k in {*label}]
+    if (most := max(map(len, groups), default=0)) > MOST_TOGETHER:
+        raise CalibrationError("misconceptions.too_many_together", groups=most, most_together=MOST_TOGETHER)
+    return tuple(sorted(groups))
 
 
 def stack(items: Sequence[Marked], codes: Sequence[int]) -> tuple[kernel.Choices, Ints]:
@@ -256,20 +255,13 @@ def _estimated(
     before = persons.weights[:, at] @ curve
     full = before.copy()
     full[who] = after
-    prevalence = np.stack(kernel.mean_prevalence(best, M, persons), axis=1)
     found = np.stack([best.psi, np.sqrt(np.diag(best.covariance))], axis=1)[: 3 * M].reshape(3, M, 2)
     found[2] = np.exp(found[2, :, :1]) * np.stack([np.ones(M), found[2, :, 1]], axis=1)
+    pairs = np.concatenate([found, np.stack(kernel.mean_prevalence(best, M, persons), axis=1)[None]])
     for k, m in enumerate(codes):
-        level, slope, strength = ((float(x), float(se)) for x, se in found[:, k])
-        yield plain[m]._replace(
-            level=level,
-            slope=slope,
-            strength=strength,
-            prevalence=(float(prevalence[k, 0]), float(prevalence[k, 1])),
-            prior_share=float(best.prior_share[[k, k + 2 * M]].max()),
-            before=before[:, k],
-            after=full[:, k],
-        )
+        numbers: dict[str, Any] = dict(zip(("level", "slope", "strength", "prevalence"), map(tuple, pairs[:, k].tolist()), strict=True))
+        prior_share = float(best.prior_share[[k, k + 2 * M]].max())
+        yield plain[m]._replace(**numbers, prior_share=prior_share, before=before[:, k], after=full[:, k])
 
 
 def best_fit(problem: kernel.MixtureProblem) -> kernel.MixtureFit:

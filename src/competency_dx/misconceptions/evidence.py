@@ -14,7 +14,7 @@ from competency_dx.display import Chart, code_word, histogram_chart, interval_ch
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
-from competency_dx.result import DataFrame, Result, frame
+from competency_dx.result import DataFrame, Result, crossed, frame
 from competency_dx.schemas import Count, Ids, Probability, held_to
 
 STATES = ("not enough evidence", "unlikely", "likely")
@@ -125,19 +125,20 @@ class MisconceptionEvidence(Result):
         Columns are person, misconception, title, probability, prior, evidence (items and options chosen that name it),
         n_chances, state, and reason: why there is not enough evidence.
         """
-        P, M = self.probability.shape
-        names = [self.titles[m].text(self.language) for m in self.misconceptions]
-        return frame(
-            person=np.repeat(self.persons, M),
-            misconception=np.tile(np.array(self.misconceptions, dtype=object), P),
-            title=np.tile(np.array(names, dtype=object), P),
-            probability=self.probability.ravel(),
-            prior=self.prior.ravel(),
-            evidence=[self.evidence(p, m) for p in range(P) for m in self.misconceptions],
-            n_chances=self.n_chances.ravel(),
-            state=np.array(STATES, dtype=object)[self.state.ravel()],
-            reason=self._reasons().ravel(),
-        )
+        P, of = len(self.persons), {"misconception": self.misconceptions, "title": self._titles}
+        cells = {
+            "probability": self.probability,
+            "prior": self.prior,
+            "evidence": [self.evidence(p, m) for p in range(P) for m in self.misconceptions],
+            "n_chances": self.n_chances,
+            "state": np.array(STATES, dtype=object)[self.state],
+            "reason": self._reasons(),
+        }
+        return crossed({"person": self.persons}, of, cells)
+
+    @property
+    def _titles(self) -> list[str]:
+        return [self.titles[m].text(self.language) for m in self.misconceptions]
 
     def _reasons(self) -> Names:
         """Return a key of `REASONS` of every person and misconception (P, M), "" where there is a conclusion."""
@@ -153,7 +154,7 @@ class MisconceptionEvidence(Result):
         named = {f"{head}{k}": x[:, j] for k, x in pairs.items() for j, head in enumerate(("", "se_"))}
         return frame(
             misconception=list(self.misconceptions),
-            title=[self.titles[m].text(self.language) for m in self.misconceptions],
+            title=self._titles,
             standing=list(p.standing),
             n_items=p.n_items,
             n_persons=p.n_persons,
@@ -203,6 +204,6 @@ class MisconceptionEvidence(Result):
             p, axis = self.probability[np.isfinite(self.probability)], say("probability_axis")
             return histogram_chart(p, bins=np.linspace(0, 1, 21), title=say("probability"), x_label="P", y_label=axis)
         centre, se = self.parameters.prevalence[::-1].T
-        labels, ends = [self.titles[m].text(self.language) for m in self.misconceptions[::-1]], (0.0, 1.0)
+        labels, ends = self._titles[::-1], (0.0, 1.0)
         at = centre, np.maximum(centre - Z95 * se, 0), np.minimum(centre + Z95 * se, 1)
         return interval_chart(labels, at, title=say("prevalence"), x_label=say("prevalence_axis"), x_lines=ends)
