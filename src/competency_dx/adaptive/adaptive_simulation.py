@@ -155,11 +155,8 @@ def simulate_adaptive(
 def _sequence(
     bank: ItemBank, made: Plan, truth: _Truth, rule: DeficitRule, ways: tuple[Way, ...], stop: tuple[int, float]
 ) -> tuple[Ints, Floats, Floats, Floats]:
-    """Return the length (S, P), and by number of items (S, N + 1) the share decided, the false share and the error of θ.
-
-    The persons of all S ways are in one table, way by way.
-    """
-    (most, least_gain), S = stop, len(ways)
+    """Return the length (S, P), and by number of items (S, N + 1) the share decided, the false share and the error of θ."""
+    (most, least_gain), S = stop, len(ways)  # the persons of all S ways are in one table, way by way
     (P, I), D = truth.answers.scores.shape, len(made.units.leaves)
     excluded, on_leaf = excluding(bank, truth.answers.items), made.units.leaf[:, None] == np.arange(D)
     asked, p = np.zeros((S * P, I), dtype=np.bool_), np.full((S * P, D), 0.5)

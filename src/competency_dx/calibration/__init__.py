@@ -9,33 +9,8 @@ from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_
 from competency_dx.engine import Beta, Constraints, LogitNormal, LogNormal, Normal, PooledNormal, Priors
 from competency_dx.responses import OptionUse, SuspectedKey, suspected_keys
 
-__all__ = [
-    "Beta",
-    "Calibration",
-    "Certificate",
-    "Constraints",
-    "Exploratory",
-    "FactorSolution",
-    "Girth",
-    "GirthEstimates",
-    "LogNormal",
-    "LogitNormal",
-    "MarginalML",
-    "Normal",
-    "OptionUse",
-    "PooledNormal",
-    "Population",
-    "Priors",
-    "SurveyDesign",
-    "SuspectedKey",
-    "calibrate",
-    "described",
-    "doubts",
-    "evidence",
-    "girth_estimates",
-    "girth_family",
-    "placed",
-    "rotated",
-    "settled",
-    "suspected_keys",
-]
+__all__ = ["Calibration", "Certificate", "MarginalML", "Population", "SurveyDesign", "calibrate"]
+__all__ += ["Beta", "Constraints", "LogNormal", "LogitNormal", "Normal", "PooledNormal", "Priors"]
+__all__ += ["Exploratory", "FactorSolution", "rotated"]
+__all__ += ["Girth", "GirthEstimates", "described", "doubts", "evidence", "girth_estimates", "girth_family", "placed", "settled"]
+__all__ += ["OptionUse", "SuspectedKey", "suspected_keys"]

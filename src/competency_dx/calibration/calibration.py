@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike
 from competency_dx.arrays import Z95, Floats, Ints, value
 from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration import pictures
-from competency_dx.calibration.estimated_population import population_for_bank
-from competency_dx.calibration.frames import asymptote_errors, parameter_frame, threshold_frame
+from competency_dx.calibration.frames import asymptote_errors, parameter_frame, population_for_bank, threshold_frame
 from competency_dx.display import Chart, result_words, setting_word
 from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError

@@ -122,8 +122,7 @@ def girth_estimates(
     thresholds = np.asarray(returned["Difficulty"], dtype=np.float64).reshape(len(n_categories), -1)
     if not (np.isfinite(slope).all() and np.isfinite(thresholds[:, 0]).all()):
         raise CalibrationError("calibration.girth_no_numbers", function=function)
-    low, high = SLOPE_BOUNDS[function]
-    far = np.nanmax(np.abs(thresholds), axis=1) > FAR_THRESHOLD
+    (low, high), far = SLOPE_BOUNDS[function], np.nanmax(np.abs(thresholds), axis=1) > FAR_THRESHOLD
     at_bound = np.asarray((slope < low + NEAR) | (slope > high - NEAR) | far)
     intercepts = np.full(present.shape, np.nan)
     intercepts[:, 0] = 0.0
@@ -169,11 +168,7 @@ class _Density:
 
 
 def _called(function: str, codes: Codes, observed: Bools, method: Girth) -> tuple[dict[str, Any], int]:
-    """Return what a function of girth returns, and after how many iterations; its warnings stay inside.
-
-    girth reads items by persons, missing answers tagged. It reports neither convergence nor iterations; its result needs one
-    more multiplication than there were iterations.
-    """
+    """Return what a function of girth returns, and after how many iterations, which it does not tell; its warnings stay inside."""
     library, answered = _library(), observed.any(axis=1)
     tagged = np.where(observed[answered], codes[answered].astype(np.int64), library.INVALID_RESPONSE)
     table = np.ascontiguousarray(tagged.T, dtype=np.int64)
@@ -191,4 +186,4 @@ def _called(function: str, codes: Codes, observed: Bools, method: Girth) -> tupl
             returned: dict[str, Any] = getattr(library, function)(table, options=options)
         except FAULTS as fault:
             raise CalibrationError("calibration.girth_failed", function=function, fault=fault) from fault
-    return returned, max(1, max(len(d.uses) for d in densities) - 1)
+    return returned, max(1, max(len(d.uses) for d in densities) - 1)  # its result needs one more multiplication than iterations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,9 +63,8 @@ def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] 
         if unknown:
             raise CalibrationError("calibration.picture_items", unknown=unknown, items=parameters.items)
         parameters = parameters.take([i for item in items for i, name in enumerate(parameters.items) if name == item])
-    p = along(parameters)
-    prob = np.exp(log_probabilities(p, at))
-    score, information = expected_scores(p, at), score_information(p, at)
+    p = parameters.single()
+    prob, score, information = np.exp(log_probabilities(p, at)), expected_scores(p, at), score_information(p, at)
     item, category = np.nonzero(p.allowed)
     named = {"item": p.items} | group_column(p)
     return frame(
@@ -78,17 +77,11 @@ def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] 
     )
 
 
-def along(p: ItemParameters) -> ItemParameters:
-    """Return the items as functions of their own direction, one slope each."""
-    return p if p.slopes.shape[1] == 1 else p.single()
-
-
 def scale_of(populations: Sequence[NormalPopulation]) -> Floats:
     """Return points (Q,) on which curves are shown: four logits or SD on either side of the means, whatever is wider."""
     means = np.concatenate([p.mean for p in populations])
     reach = REACH * np.concatenate([np.sqrt(np.diag(p.covariance)) for p in populations])
-    low, high = min(-REACH, float((means - reach).min())), max(REACH, float((means + reach).max()))
-    low, high = np.floor(low), np.ceil(high)
+    low, high = np.floor(min(-REACH, (means - reach).min())), np.ceil(max(REACH, (means + reach).max()))
     return np.asarray(np.linspace(low, high, round((high - low) / STEP) + 1))
 
 
@@ -99,8 +92,7 @@ def axis_information(p: ItemParameters, dimension: int, theta: Floats) -> Floats
     points = np.tile(p.population.mean, (len(theta), 1))
     points[:, dimension] = theta
     prob, first, _ = families.predictor_curves(p.groups, p.beta, points, p.allowed)
-    total = (first**2 / np.maximum(prob, TINY)).sum(axis=2).T
-    return np.asarray(p.slopes[:, dimension, None] ** 2 * total)
+    return np.asarray(p.slopes[:, dimension, None] ** 2 * (first**2 / np.maximum(prob, TINY)).sum(axis=2).T)
 
 
 def locations(p: ItemParameters) -> tuple[Floats, Floats]:
@@ -123,7 +115,7 @@ def locations(p: ItemParameters) -> tuple[Floats, Floats]:
     V = np.where(weight[:, :, None] * weight[:, None, :] == 0, 0.0, p.step_covariance())
     with np.errstate(invalid="ignore"):
         se = np.sqrt(np.maximum(np.einsum("if,ifg,ig->i", weight, V, weight), 0.0))
-    return np.where(free, place, _half_way(along(p))), np.where(free & (se > 0), se, np.nan)
+    return np.where(free, place, _half_way(p.single())), np.where(free & (se > 0), se, np.nan)
 
 
 def _half_way(p: ItemParameters) -> Floats:
@@ -145,9 +137,8 @@ def _shares(p: ItemParameters, theta: Floats) -> Floats:
 
 def _strands(p: ItemParameters) -> list[_Strand]:
     """Return the items by the competencies they measure; a strand that is the only one needs no label."""
-    names = np.array(dimension_names(p), dtype=object)
-    labels, out = dict.fromkeys(names), []
-    for label in labels:
+    names, out = np.array(dimension_names(p), dtype=object), []
+    for label in (labels := dict.fromkeys(names)):
         at = np.flatnonzero(names == label)
         direction = np.abs(np.where(p.loads[at], p.slopes[at], 0.0)).mean(axis=0)
         direction /= max(float(np.sqrt((direction**2).sum())), TINY)
@@ -159,8 +150,7 @@ def _difficulty(shown: Shown) -> Chart:
     """Return the places of items with intervals, the items of the first strand on top."""
     p = shown.parameters
     place, se = locations(p)
-    series: list[Series] = []
-    names: list[str] = []
+    series, names = list[Series](), list[str]()
     for style, strand in reversed(list(enumerate(_strands(p)))):
         at = strand.items[np.isfinite(place[strand.items])]
         at = at[np.argsort(place[at], kind="stable")]
@@ -179,7 +169,7 @@ def _difficulty(shown: Shown) -> Chart:
 def _panels(shown: Shown, curves: Callable[[ItemParameters, Floats], Floats], kind: str, axis: str) -> Chart:
     """Return a line per item, curves (I, Q) along its own direction, a panel for each strand."""
     theta, title, y_label = scale_of(shown.populations), shown.say(kind), shown.say(axis)
-    table, labels, panels = curves(along(shown.parameters), theta), shown.parameters.labels, []
+    table, labels, panels = curves(shown.parameters.single(), theta), shown.parameters.labels, []
     for strand in _strands(shown.parameters):
         few = len(strand.items) <= FEW_LINES
         mark: Mark = "line" if few else "thin"
@@ -191,7 +181,7 @@ def _panels(shown: Shown, curves: Callable[[ItemParameters, Floats], Floats], ki
 def _categories(shown: Shown) -> Chart:
     """Return a panel for each of the first items; of options, the key is starred."""
     total, theta = len(shown.parameters.items), scale_of(shown.populations)
-    p = along(shown.parameters).take(range(min(total, SMALL_PICTURES)))
+    p = shown.parameters.single().take(range(min(total, SMALL_PICTURES)))
     prob, panels = np.exp(log_probabilities(p, theta)), []
     for i, item in enumerate(p.labels):
         words = [str(k) for k in range(int(p.n_categories[i]))]
@@ -199,9 +189,8 @@ def _categories(shown: Shown) -> Chart:
             words = [*p.options[i][:-1], f"{p.options[i][-1]}*"]
         there = np.flatnonzero(p.allowed[i]).tolist()
         lines = tuple(Series(name=words[k], mark="line", x=theta, y=prob[i, k], style=k) for k in there)
-        x_label, y_label = shown.say("theta_axis"), shown.say("probability_axis")
-        look = Chart(title=item, x_label=x_label, y_label=y_label, y_range=(-0.05, 1.05), naming="beside")
-        panels.append(replace(look, series=lines))
+        look: dict[str, Any] = {"x_label": shown.say("theta_axis"), "y_label": shown.say("probability_axis"), "naming": "beside"}
+        panels.append(Chart(title=item, series=lines, y_range=(-0.05, 1.05), **look))
     title = shown.say("categories_part" if total > len(panels) else "categories", shown=len(panels), n=total)
     return Chart(title=title, panels=tuple(panels), across=min(3, len(panels)))
 

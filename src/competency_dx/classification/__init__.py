@@ -9,20 +9,6 @@ from competency_dx.classification.posteriors import AttributePosteriors, attribu
 from competency_dx.classification.problem import read_q_matrix
 from competency_dx.classification.q_validation import QValidation, validate_q_matrix
 
-__all__ = [
-    "AttributePosteriors",
-    "ClassCalibration",
-    "ClassCertificate",
-    "ClassificationAccuracy",
-    "ClassificationML",
-    "ItemClasses",
-    "QValidation",
-    "attribute_posteriors",
-    "calibrate_classes",
-    "check_q_matrix",
-    "classification_accuracy",
-    "classify",
-    "profile_posteriors",
-    "read_q_matrix",
-    "validate_q_matrix",
-]
+__all__ = ["ClassCalibration", "ClassCertificate", "ClassificationML", "ItemClasses", "calibrate_classes", "classify"]
+__all__ += ["AttributePosteriors", "ClassificationAccuracy", "attribute_posteriors", "classification_accuracy", "profile_posteriors"]
+__all__ += ["QValidation", "check_q_matrix", "read_q_matrix", "validate_q_matrix"]

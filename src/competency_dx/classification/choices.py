@@ -53,9 +53,9 @@ class ClassificationML:
         for name, choices in (("attribute_distribution", AttributeDistribution), ("monotone", Order)):
             if getattr(self, name) not in get_args(choices):
                 raise CalibrationError("classification.setting", name=name, given=getattr(self, name), choices=get_args(choices))
+        limits = {name: getattr(self, name) for name in ("starts", "max_iterations", "tolerance")}
         if self.starts < 1 or self.max_iterations < 1 or not self.tolerance > 0:
-            starts, most, tolerance = self.starts, self.max_iterations, self.tolerance
-            raise CalibrationError("classification.settings", starts=starts, max_iterations=most, tolerance=tolerance)
+            raise CalibrationError("classification.settings", **limits)
 
     def describe(self) -> dict[str, str]:
         """Return every choice that decides a number, in words."""

@@ -80,8 +80,8 @@ class ItemClasses:
         low, high = self.probabilities[:, 0], self.probabilities[at, last]
         V = self.probability_covariance
         v_low, v_high, both = V[:, 0, 0], V[at, last, last], V[at, 0, last]
-        estimates = np.stack([low, 1 - high, high - low], axis=1)
-        return estimates, standard_errors(np.stack([v_low, v_high, v_low + v_high - 2 * both], axis=1))
+        variance = np.stack([v_low, v_high, v_low + v_high - 2 * both], axis=1)
+        return np.stack([low, 1 - high, high - low], axis=1), standard_errors(variance)
 
     def to_frame(self) -> DataFrame:
         """Return one row per item: family, attributes, effects, probabilities of patterns, guessing, slip, discrimination."""
@@ -98,11 +98,8 @@ class ItemClasses:
         """Return a column (I,) per pattern label that some item has."""
         labels = [self.labels(i) for i in range(len(self.items))]
         order = {x: (len(x), x.count("1"), [-int(b) for b in x]) for own in labels for x in own}
-        out = {f"{prefix}{x}": np.full(len(self.items), np.nan) for x in sorted(order, key=lambda x: order[x])}
-        for i, own in enumerate(labels):
-            for w, x in enumerate(own):
-                out[f"{prefix}{x}"][i] = values[i, w]
-        return out
+        rows = [dict(zip(own, of_item, strict=False)) for own, of_item in zip(labels, values, strict=True)]
+        return {f"{prefix}{x}": np.array([row.get(x, np.nan) for row in rows]) for x in sorted(order, key=lambda x: order[x])}
 
 
 def standard_errors(variance: Floats) -> Floats:

@@ -43,15 +43,15 @@ class Curved(NamedTuple):
     reference: int
     empty: Bools
 
-    def free(self, vector: Floats) -> Floats:
-        """Return a vector (Y,) along the free directions (Y',)."""
-        return np.asarray(self.basis.T @ vector)
+    @property
+    def free_gradient(self) -> Floats:
+        """Return the gradient along the free directions (Y',)."""
+        return np.asarray(self.basis.T @ self.gradient)
 
     @property
     def promised_gain(self) -> float:
         """Return the gain in log-likelihood that the quadratic model promises: gᵀ I⁻¹ g / 2."""
-        g = self.free(self.gradient)
-        return float(g @ self.covariance @ g) / 2
+        return float(self.free_gradient @ self.covariance @ self.free_gradient) / 2
 
 
 def curved(problem: ClassProblem, now: ClassEvaluation) -> Curved:
@@ -69,9 +69,8 @@ def curved(problem: ClassProblem, now: ClassEvaluation) -> Curved:
     point = Point(problem.probabilities(state), problem.place[:, now.active], probability, scores)
     found = louis(problem.patterns, point, problem.executor)
     if not distribution.saturated:
-        found.information[problem.n_groups :, problem.n_groups :] -= attribute_distributions.curvature(
-            distribution, state.distribution, found.nodes
-        )
+        bend = attribute_distributions.curvature(distribution, state.distribution, found.nodes)
+        found.information[problem.n_groups :, problem.n_groups :] -= bend
     gradient, information = _by_item_parameters(problem, state, found)
     basis, empty = _free_directions(problem, state, found)
     covariance, flat, smallest = inverse(np.asarray(basis.T @ np.asarray(basis.T @ information).T))
@@ -126,14 +125,13 @@ def inverse(information: Floats) -> tuple[Floats, Floats, float]:
 def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tuple[Floats, Floats]:
     """Return the Newton step of the item parameters (F,) and of the distribution's parameters.
 
-    Probabilities, shares of classes, intercepts and slopes that the step would take over a restriction are taken to it,
-    and the others step given that.
+    What the step would take over a restriction is taken to it, and the others step given that.
     """
-    F, state, g = problem.n_item_parameters, now.state, at.free(at.gradient)
+    F, state, g = problem.n_item_parameters, now.state, at.free_gradient
     information = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
     step, far = at.covariance @ g, attribute_distributions.FARTHEST
-    own = state.distribution[at.shares if problem.distribution.saturated else _inner(state)]
-    room = (-own, np.full(len(own), np.inf)) if problem.distribution.saturated else (-far - own, far - own)
+    share = state.distribution[at.shares if problem.distribution.saturated else _inner(state)]
+    room = (-share, np.full(len(share), np.inf)) if problem.distribution.saturated else (-far - share, far - share)
     parts = [restrictions(item) for item in problem.items]
     slack = np.concatenate([h - G @ state.items[item.at] for item, (G, h) in zip(problem.items, parts, strict=True)])
     slack, S = np.minimum(slack, 0.0), at.basis.shape[0] - F
@@ -143,12 +141,12 @@ def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tupl
     else:
         B, b = box(len(step), *room)
         step = restricted_step(information, step, np.concatenate([G.toarray(), B]), np.concatenate([slack, b]))
-    full = np.asarray(at.basis @ step)
+    of_items, own = np.split(np.asarray(at.basis @ step), [F])
     if not problem.distribution.saturated:
-        return full[:F], full[F:]
+        return of_items, own
     out = np.zeros(problem.distribution.n_classes)
-    out[at.shares], out[at.reference] = full[F:], -full[F:].sum()
-    return full[:F], out
+    out[at.shares], out[at.reference] = own, -own.sum()
+    return of_items, out
 
 
 def _inner(state: State) -> Bools:

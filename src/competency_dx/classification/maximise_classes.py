@@ -100,10 +100,9 @@ def _climbed(problem: ClassProblem, now: ClassEvaluation, gate: float, left: int
 
 
 def extrapolate(problem: ClassProblem, zero: State, one: State, two: State) -> State:
-    """Return the SQUAREM point of three successive EM states (Varadhan & Roland 2008, scheme S3).
+    """Return the SQUAREM point of three successive EM states (Varadhan & Roland 2008, S3, doi:10.1111/j.1467-9469.2007.00585.x).
 
     Shares of classes stay positive; items that would leave the range of probabilities keep the last EM step.
-    doi:10.1111/j.1467-9469.2007.00585.x
     """
     flat = [np.concatenate(state) for state in (zero, one, two)]
     r, v = flat[1] - flat[0], flat[2] - 2 * flat[1] + flat[0]

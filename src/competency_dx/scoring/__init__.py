@@ -23,33 +23,8 @@ from competency_dx.scoring.score_reliability import Reliability, reliability
 from competency_dx.scoring.scores import Scores
 from competency_dx.scoring.streaming import FileScores, answer_blocks, complete_file, parquet_writer, score_file
 
-__all__ = [
-    "EAP",
-    "MAP",
-    "ML",
-    "WLE",
-    "CutAccuracy",
-    "FileScores",
-    "LatentRegression",
-    "Matched",
-    "Method",
-    "PlausibleValues",
-    "Pooled",
-    "Reliability",
-    "Scores",
-    "SumScore",
-    "answer_blocks",
-    "as_responses",
-    "complete_file",
-    "cut_accuracy",
-    "match",
-    "parameters_of",
-    "parquet_writer",
-    "plausible_values",
-    "pool",
-    "reliability",
-    "score",
-    "score_file",
-    "scoring_grid",
-    "uncertain_items",
-]
+__all__ = ["EAP", "MAP", "ML", "WLE", "Method", "Scores", "SumScore", "score"]
+__all__ += ["CutAccuracy", "Reliability", "cut_accuracy", "reliability"]
+__all__ += ["LatentRegression", "PlausibleValues", "Pooled", "plausible_values", "pool"]
+__all__ += ["FileScores", "answer_blocks", "complete_file", "parquet_writer", "score_file"]
+__all__ += ["Matched", "as_responses", "match", "parameters_of", "scoring_grid", "uncertain_items"]

@@ -64,29 +64,21 @@ def cut_accuracy(
     mean, sd = known.mean, float(np.sqrt(known.variance))
     points = mean + sd * np.linspace(-REACH, REACH, POINTS) if theta is None else np.asarray(theta, dtype=np.float64).ravel()
     weight = np.exp(-0.5 * ((points - mean) / sd) ** 2) if theta is None else np.ones(len(points))
-    inside = _by_sum(known, at, points) if by == "sum" else _by_estimate(known, at, points)
+    inside = _inside(known, at, points, by)
     rows = [*((at[c : c + 1], np.stack([inside[: c + 1].sum(axis=0), inside[c + 1 :].sum(axis=0)])) for c in range(len(at)))]
     rows.append((at, inside))
-    right = [np.average(_right(p, cut, points), weights=weight) for cut, p in rows]
+    true = [p[np.searchsorted(cut, points, side="right"), np.arange(len(points))] for cut, p in rows]  # P of the true category
     same = [np.average((p**2).sum(axis=0), weights=weight) for _, p in rows]
-    return CutAccuracy(np.array(right), np.array(same))
+    return CutAccuracy(np.array([np.average(p, weights=weight) for p in true]), np.array(same))
 
 
-def _right(inside: Floats, cuts: Floats, theta: Floats) -> Floats:
-    """Return the probability (Q,) of the true category."""
-    return inside[np.searchsorted(cuts, theta, side="right"), np.arange(len(theta))]
-
-
-def _by_sum(known: ItemParameters, cuts: Floats, theta: Floats) -> Floats:
-    """Return P(category | θ) (C + 1, Q) of the sum of points."""
-    likelihood = sum_score_likelihood(np.exp(log_probabilities(known, theta)), known.n_categories)
-    from_sum = np.ceil(expected_scores(known, cuts).sum(axis=0) - 1e-9)
-    category = np.searchsorted(from_sum, np.arange(len(likelihood)), side="right")
-    return np.stack([likelihood[category == c].sum(axis=0) for c in range(len(cuts) + 1)])
-
-
-def _by_estimate(known: ItemParameters, cuts: Floats, theta: Floats) -> Floats:
-    """Return P(category | θ) (C + 1, Q) of an estimate of θ that is normal with the standard error of the information."""
+def _inside(known: ItemParameters, cuts: Floats, theta: Floats, by: str) -> Floats:
+    """Return P(category | θ) (C + 1, Q) of the sum of points, or of an estimate that is normal with the error of the information."""
+    if by == "sum":
+        likelihood = sum_score_likelihood(np.exp(log_probabilities(known, theta)), known.n_categories)
+        from_sum = np.ceil(expected_scores(known, cuts).sum(axis=0) - 1e-9)
+        category = np.searchsorted(from_sum, np.arange(len(likelihood)), side="right")
+        return np.stack([likelihood[category == c].sum(axis=0) for c in range(len(cuts) + 1)])
     se = 1 / np.sqrt(score_information(known, theta).sum(axis=0))
     below = ndtr((cuts[:, None] - theta) / se)
     return np.diff(np.vstack([np.zeros(len(theta)), below, np.ones(len(theta))]), axis=0)

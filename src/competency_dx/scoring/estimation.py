@@ -60,19 +60,18 @@ def estimates(
     """Return the estimates of all persons, with what is to be said of them; `shared` are errors that items have in common."""
     if method.item_uncertainty == "all" and np.isnan(known.covariance).any():
         raise ScoringError("scoring.no_item_errors")
-    found, notes = _values(matched, known, method, shared)
-    sums = [_sums(matched, known, None if len(found.theta[0]) == 1 else np.flatnonzero(x)) for x in known.loads.T]
+    theta, covariance, notes = _values(matched, known, method, shared)
+    sums = [_sums(matched, known, None if len(theta[0]) == 1 else np.flatnonzero(x)) for x in known.loads.T]
     status = np.stack(
         [np.select([n == 0, earned == 0, earned == possible], [NO_RESPONSES, 1, 2], 0) for n, earned, possible in sums], axis=1
     ).astype(np.int8)
-    if found.reach is not None:
+    if isinstance(method, ML | WLE | MAP):  # estimates within bounds
         sd = np.sqrt(np.diag(known.population.covariance))
-        far = (found.theta - known.population.mean) / (found.reach * sd)
+        far = (theta - known.population.mean) / (reach_of(type(method).__name__) * sd)
         edge = np.where(far > 1 - EDGE, 2, np.where(far < EDGE - 1, 1, status))
         status = np.where(status == NO_RESPONSES, status, edge).astype(np.int8)
     n_items = np.stack([n for n, _, _ in sums], axis=1)
-    digest = digest_arrays(matched.codes, np.packbits(matched.observed))
-    return Estimates(found.theta, found.covariance, n_items, status, digest), notes
+    return Estimates(theta, covariance, n_items, status, digest_arrays(matched.codes, np.packbits(matched.observed))), notes
 
 
 def joined(parts: list[Estimates], rows: list[Ints | None]) -> Estimates:
@@ -82,16 +81,10 @@ def joined(parts: list[Estimates], rows: list[Ints | None]) -> Estimates:
     return Estimates(theta, covariance, n_items, status, digest_text(" ".join(part.digest for part in parts)))
 
 
-class _Values(NamedTuple):
-    """Estimates (P, D), covariances (P, D, D), and how many population SD from the mean a method's bounds lie."""
-
-    theta: Floats
-    covariance: Floats
-    reach: float | None = None
-
-
-def _values(matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None) -> tuple[_Values, tuple[Finding, ...]]:
-    """Return the estimates of a method."""
+def _values(
+    matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None
+) -> tuple[Floats, Floats, tuple[Finding, ...]]:
+    """Return the estimates (P, D) of a method, their covariances (P, D, D) and what is to be said of them."""
     D, name = len(known.dimensions), type(method).__name__
     if isinstance(method, EAP):
         posterior = posterior_of(matched, known, method)
@@ -100,26 +93,20 @@ def _values(matched: Matched, known: ItemParameters, method: Method, shared: Ite
         if shared is not None:
             covariance = covariance + shared_covariance(posterior, covariance, matched, known, shared)
         far = np.flatnonzero(out.end_mass > END_MASS)
-        return _Values(out.mean, covariance), Template("scoring.end_of_grid").about(matched.persons[p] for p in far)
+        return out.mean, covariance, Template("scoring.end_of_grid").about(matched.persons[p] for p in far)
     if D > 1 and isinstance(method, MAP):
         if uncertain_items(known, method.item_uncertainty).any():
             raise ScoringError("scoring.map_uncertainty")
-        return _Values(*modes(known, matched.codes, matched.observed), reach_of("MAP")), ()
+        return *modes(known, matched.codes, matched.observed), ()
     if not known.between:
         raise ScoringError("scoring.one_competency_each", name=name)
     if isinstance(method, SumScore):
         if D > 1:
-            return _Values(*propagated_given_sums(matched, known, method.points, method.item_uncertainty)), ()
-        theta, se = given_sums(matched, known, scoring_grid(known, method.points, method.item_uncertainty))
-        return _Values(theta[:, None], (se**2)[:, None, None]), ()
-    return _one_by_one(matched, known, method), ()
-
-
-def _one_by_one(matched: Matched, known: ItemParameters, method: ML | WLE | MAP) -> _Values:
-    """Return point estimates of each competency; with several their errors are independent."""
-    P, D, name = len(matched.codes), len(known.dimensions), type(method).__name__
-    theta, covariance = np.empty((P, D)), np.zeros((P, D, D))
-    for d in range(D):
+            return *propagated_given_sums(matched, known, method.points, method.item_uncertainty), ()
+        sums, se = given_sums(matched, known, scoring_grid(known, method.points, method.item_uncertainty))
+        return sums[:, None], (se**2)[:, None, None], ()
+    theta, covariance = np.empty((len(matched.codes), D)), np.zeros((len(matched.codes), D, D))
+    for d in range(D):  # with several competencies their errors are independent
         part, single = matched, known
         if D > 1:
             items = np.flatnonzero(known.loads[:, d])
@@ -127,7 +114,7 @@ def _one_by_one(matched: Matched, known: ItemParameters, method: ML | WLE | MAP)
             single = known.take(items).single(d)
         x, se = point_estimates(part, single, name, uncertain_items(single, method.item_uncertainty))
         theta[:, d], covariance[:, d, d] = x, se**2
-    return _Values(theta, covariance, reach_of(name))
+    return theta, covariance, ()
 
 
 def _sums(matched: Matched, known: ItemParameters, items: Ints | None) -> tuple[Ints, Ints, Ints]:
@@ -190,11 +177,8 @@ def reach_of(name: str) -> float:
 
 
 def _carried(known: ItemParameters, codes: Codes, counted: Bools, theta: Floats, steep: tuple[Floats, Floats]) -> Floats:
-    """Return Σ_i g_iᵀ V_i g_i (P,) with g_i = ∂ l'(θ) / ∂ beta_i: the variance that item errors add to l'.
-
-    `steep` are points (Q,) and ∂² log P(X = k) / ∂θ ∂beta_f (I, F, K, Q) there.
-    """
-    (grid, tables), out = steep, np.zeros(len(theta))
+    """Return Σ_i g_iᵀ V_i g_i (P,) with g_i = ∂ l'(θ) / ∂ beta_i: the variance that item errors add to l'."""
+    (grid, tables), out = steep, np.zeros(len(theta))  # points (Q,) and ∂² log P(X = k) / ∂θ ∂beta_f (I, F, K, Q) there
     at = np.clip(np.searchsorted(grid, theta) - 1, 0, len(grid) - 2)
     share = (theta - grid[at]) / (grid[1] - grid[0])
     for i in np.flatnonzero(counted.any(axis=0)):

@@ -71,17 +71,8 @@ class LatentRegression:
 def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401 - a frame, or names of background columns
     """Return the design matrix of the persons of `data`, in their order.
 
-    Parameters
-    ----------
-    conditioning : data frame or sequence of str
-        A frame with a column `person`, or ids in its index (pandas), one row per person, rows in any order, further
-        rows ignored; or names of background columns of the responses.
-    data : Responses
-
-    Raises
-    ------
-    ScoringError
-        When persons or columns are absent, or covariates have missing values.
+    A frame has a column `person`, or ids in its index (pandas), one row per person, in any order; further rows are ignored.
+    Raises `ScoringError` when persons or columns are absent, or covariates have missing values.
     """
     if isinstance(conditioning, str):
         raise ScoringError("scoring.conditioning_one_text", conditioning=conditioning)
@@ -112,8 +103,7 @@ def _framed(frame: Any, data: Responses) -> dict[str, list[Any]]:  # noqa: ANN40
             frame = nw.from_native(frame, eager_only=True).to_pandas()
         except TypeError:
             raise ScoringError("scoring.conditioning_type", given=type(frame).__name__) from None
-    ids = frame[PERSON] if PERSON in frame.columns else frame.index
-    row = {str(person): k for k, person in enumerate(ids)}
+    row = {str(person): k for k, person in enumerate(frame[PERSON] if PERSON in frame.columns else frame.index)}
     if len(row) < len(frame):
         raise ScoringError("scoring.conditioning_rows")
     absent = [p for p in data.persons if p not in row]
@@ -160,12 +150,9 @@ class _State(NamedTuple):
 
 
 def fit_latent_regression(flat: ExactPosterior, covariates: Covariates) -> RegressionFit:
-    """Return the maximum likelihood estimates of γ (F,) and σ² for a design matrix (P, F).
+    """Return the maximum likelihood estimates of γ (F,) and σ² for a design matrix (P, F) and the posterior under a flat population.
 
-    `flat` is the posterior under a flat population: its log weights are 0.
-
-    Raises `ScoringError` when covariates are linearly dependent. Raises `ConvergenceError` when 200 steps do not reach the
-    maximum.
+    Raises `ScoringError` when covariates are linearly dependent, `ConvergenceError` when 200 steps do not reach the maximum.
     """
     names, design = covariates
     scale = np.sqrt((design**2).sum(axis=0))
@@ -188,16 +175,12 @@ def fit_latent_regression(flat: ExactPosterior, covariates: Covariates) -> Regre
 
 def _next(flat: ExactPosterior, design: Floats, now: Floats, state: _State) -> tuple[Floats, _State, float]:
     """Return the point, state and squared length of a Newton step where it climbs, else of an EM step."""
-    try:
+    with suppress(np.linalg.LinAlgError):
         np.linalg.cholesky(state.information)
         move = np.linalg.solve(state.information, state.score)
-        length = float(state.score @ move)
-    except np.linalg.LinAlgError:
-        return state.em, _evaluate(flat, design, state.em), np.inf
-    tried = _evaluate(flat, design, now + move) if abs(move[-1]) < FARTHEST else None
-    slack = 1e-9 * abs(state.log_likelihood)
-    if tried is not None and tried.log_likelihood >= state.log_likelihood - slack:
-        return now + move, tried, length
+        tried = _evaluate(flat, design, now + move) if abs(move[-1]) < FARTHEST else None
+        if tried is not None and tried.log_likelihood >= state.log_likelihood - 1e-9 * abs(state.log_likelihood):
+            return now + move, tried, float(state.score @ move)
     return state.em, _evaluate(flat, design, state.em), np.inf
 
 
@@ -236,10 +219,7 @@ def _derivatives(moments: Floats, design: Floats, mean: Floats, variance: float)
     by_gamma = (X * (1 / v - spread / v**2)[:, None]).T @ X
     cross = X.T @ (first / v**2 - (third - first * second) / (2 * v**3))
     by_tau = float((second / v**3 - 1 / (2 * v**2) - (fourth - second**2) / (4 * v**4)).sum())
-    information = np.empty((len(score), len(score)))
-    information[:-1, :-1] = by_gamma
-    information[-1, :-1] = information[:-1, -1] = v * cross
-    information[-1, -1] = v**2 * by_tau - v * g_tau
+    information = np.block([[by_gamma, v * cross[:, None]], [v * cross[None], v**2 * by_tau - v * g_tau]])
     gamma = np.linalg.lstsq(X, mean + first, rcond=None)[0]
     shift = mean - X @ gamma
     em = np.append(gamma, np.log(float((second + 2 * shift * first + shift**2).mean())))

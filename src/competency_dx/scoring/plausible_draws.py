@@ -175,8 +175,7 @@ def plausible_values(
     design = None if conditioning is None else design_of(conditioning, matched.data)
     D, key = len(known.dimensions), rng.bytes(KEY_BYTES)
     uniform = uniforms(key, matched.persons, n * D).reshape(-1, n, D)
-    settings = {"n": str(n), "stream": key.hex(), "item_uncertainty": method.item_uncertainty}
-    settings |= {"missing": method.missing.describe("en")}
+    settings = {"n": str(n), "stream": key.hex(), "item_uncertainty": method.item_uncertainty, "missing": method.missing.describe("en")}
     settings |= {"conditioning": "none" if design is None else ", ".join(design.names)}
     fit, ends = None, DRAWS_AT_THE_END.about(())
     if D > 1:
@@ -188,8 +187,7 @@ def plausible_values(
         values = _drawn(flat, known, uniform, design, None if fit is None else fit.drawn(n, rng))
         far = (values < theta[0] + EDGE * np.ptp(theta)) | (values > theta[-1] - EDGE * np.ptp(theta))
         ends = DRAWS_AT_THE_END.about(matched.persons[far.any(axis=(1, 2))])
-    inputs = {"responses": digest_arrays(matched.codes, np.packbits(matched.observed))}
-    inputs |= {"parameters": source_of(parameters)}
+    inputs = {"responses": digest_arrays(matched.codes, np.packbits(matched.observed)), "parameters": source_of(parameters)}
     inputs |= {} if design is None else {"covariates": digest_arrays(design.matrix)}
     out = PlausibleValues(
         persons=matched.data.persons,
@@ -207,10 +205,8 @@ def plausible_values(
 def _model(
     matched: Matched, known: ItemParameters, method: EAP, design: Covariates | None
 ) -> tuple[ExactPosterior, RegressionFit | None]:
-    """Return the posterior under a flat population on a grid fine enough for draws, and the latent regression on covariates.
-
-    The grid is that of scoring with its spacing halved, again as long as it is above half the narrowest posterior SD.
-    """
+    """Return the posterior under a flat population on a grid fine enough for draws, and the latent regression on covariates."""
+    # the grid is that of scoring with its spacing halved, again as long as it is above half the narrowest posterior SD
     intervals = len(scoring_grid(known, method.points, method.item_uncertainty).theta) - 1
     for doublings in (1, 2, 3, 4):
         tables = scoring_grid(known, intervals * 2**doublings + 1, method.item_uncertainty)

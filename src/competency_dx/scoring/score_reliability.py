@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -144,9 +145,8 @@ class Reliability(Result):
         """Return the coefficients and where the test measures best."""
         say = result_words("scoring", language)
         if len(self.dimensions) > 1:
-            values = np.array([self.posterior, self.marginal, self.likelihood]).T
-            each = zip(self.dimensions, values.tolist(), strict=True)
-            rows = [say("several", name=d, patterns=p, marginal=m, ml=ml) for d, (p, m, ml) in each]
+            each = zip(self.dimensions, *np.array([self.posterior, self.marginal, self.likelihood]).tolist(), strict=True)
+            rows = [say("several", name=d, patterns=p, marginal=m, ml=ml) for d, p, m, ml in each]
             lines = [say("reliability", items=len(self.items)), *rows[:8], *(["…"] if len(rows) > 8 else [])]
             return [*lines, *worth_a_line(self.findings, 2, language=language)]
         best = int(self.test_information.argmax())
@@ -207,8 +207,7 @@ def reliability(
     measured |= {f"empirical_{k}": x.reliability for k, x in (("eap", eap), ("wle", wle)) if x is not None}
     if not several:
         measured = {name: x[0] if x.ndim > 1 else float(x[0]) for name, x in measured.items()}
-    settings = {"points": str(method.points), "item_uncertainty": method.item_uncertainty}
-    settings |= {"missing": method.missing.describe("en")}
+    settings = {"points": str(method.points), "item_uncertainty": method.item_uncertainty, "missing": method.missing.describe("en")}
     settings |= {"simulated": f"{SEVERAL if several else SIMULATED} persons, seed {SEED}"}
     inputs = {"parameters": source_of(parameters)}
     inputs |= {} if eap is None else {"responses": eap.provenance.inputs["responses"]}
@@ -226,12 +225,10 @@ def reliability(
 def _given(data: Responses | None, known: ItemParameters) -> Bools:
     """Return sets of items (N, I) that persons got, evenly chosen among persons; all items where nobody is told of."""
     every = np.ones((1, len(known.items)), dtype=np.bool_)
-    if data is None:
-        return every
-    sets = reasons_of(data, known.items) != Reason.NOT_ADMINISTERED
+    sets = every if data is None else reasons_of(data, known.items) != Reason.NOT_ADMINISTERED
     sets = sets[sets.any(axis=1)]
     sets = sets[np.lexsort(sets.T)]  # whatever the order of persons
-    return every if not len(sets) or sets.all() else sets[evenly(len(sets), MOST_SETS)]
+    return every if sets.all() else sets[evenly(len(sets), MOST_SETS)]
 
 
 def _measured(known: ItemParameters, method: EAP, given: Bools) -> dict[str, Floats]:
@@ -255,9 +252,8 @@ def _measured(known: ItemParameters, method: EAP, given: Bools) -> dict[str, Flo
         if known.between:
             sums = np.einsum("pdd->pd", propagated_given_sums(matched, known, method.points, choice)[1]).mean(axis=0)
         weight, parts = np.ones(len(persons)), blocks(len(persons), BLOCK)
-        J = np.concatenate(
-            [np.einsum("ipde,pi->pde", _information(known, persons[b], uncertain), sets[b].astype(float)) for b in parts]
-        )
+        each = ((_information(known, persons[b], uncertain), sets[b].astype(float)) for b in parts)
+        J = np.concatenate([np.einsum("ipde,pi->pde", information, given_to) for information, given_to in each])
     errors = [np.einsum("pdd->pd", np.linalg.inv(J + more)) for more in (np.linalg.inv(V), LEAST * np.eye(D))]
     marginal, likelihood = (1 - weight / weight.sum() @ error / s2 for error in errors)
     return {
@@ -299,9 +295,7 @@ def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floa
             curves = averaged_log_probabilities(known, theta[:, 0], uncertain)
             out = np.where(uncertain[:, None], curve_information(curves, theta[:, 0]), out)
         return np.asarray(out[:, :, None, None])
-    step = STEP * np.eye(theta.shape[1])
-    rise = [
-        averaged_log_probabilities(known, theta + h, uncertain) - averaged_log_probabilities(known, theta - h, uncertain) for h in step
-    ]
-    prob, slope = np.exp(averaged_log_probabilities(known, theta, uncertain)), np.stack(rise) / (2 * STEP)
+    at = partial(averaged_log_probabilities, known, uncertain=uncertain)
+    slope = np.stack([at(theta + h) - at(theta - h) for h in STEP * np.eye(theta.shape[1])]) / (2 * STEP)
+    prob = np.exp(at(theta))
     return np.asarray(np.einsum("ikq,dikq,eikq->iqde", prob, slope, slope, optimize=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -156,7 +156,7 @@ def score_file(
     """
     if block < 1:
         raise ScoringError("scoring.block", block=block)
-    plan = layout if layout is not None else Layout()
+    plan = layout or Layout()
     plan = plan if person is None else replace(plan, person=person)
     digests, findings = list[str](), dict[str, Finding]()
     statuses, sums = np.zeros((1, len(STATUSES)), dtype=np.int64), np.zeros((3, 1))
@@ -170,7 +170,7 @@ def score_file(
             findings = {f.code: f for f in part.findings} | findings
     inputs = {"responses": digest_document(digests), "parameters": source_of(parameters)}
     settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "block": str(block)}
-    settings |= {"missing": method.missing.describe("en")}
+    settings["missing"] = method.missing.describe("en")
     persons = int(statuses[0].sum())
     mean, square, error = sums / persons
     return FileScores(
@@ -217,23 +217,19 @@ def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, 
                 layout = replace(layout, items=items)
             plan = settle_layout(_table(table.head(SETTLED)), bank=bank, layout=layout)
         data = _responses(table, bank, plan)
-        if plan.person is None:
-            data = replace(data, persons=names(range(first, first + len(data.persons))))
+        yield data if plan.person is not None else replace(data, persons=names(range(first, first + len(data.persons))))
         first += len(data.persons)
-        yield data
     if plan is None:
         raise ScoringError("scoring.no_rows", source=source.name)
 
 
 def _responses(frame: DataFrame, bank: ItemBank | None, plan: Layout) -> Responses:
     """Return the answers of a block, read by the settled layout."""
-    items, own = list(plan.items or ()), plan.missing_tokens or plan.missing_codes
-    if bank is None and not own and set(items) <= set(frame.columns):
+    items, points = list(plan.items or ()), None
+    if bank is None and not (plan.missing_tokens or plan.missing_codes) and set(items) <= set(frame.columns):
         chosen = [*([plan.person] if plan.person in frame.columns else []), *items]
         points = plain_points(frame[chosen].rename(columns={plan.person: PERSON}), frozenset(items))
-        if points is not None:
-            return points
-    return load_responses(_table(frame), bank=bank, layout=plan)
+    return load_responses(_table(frame), bank=bank, layout=plan) if points is None else points
 
 
 def _table(frame: DataFrame) -> object:
@@ -249,16 +245,14 @@ def _frames(source: Path, block: int) -> Iterator[DataFrame]:
     pa, parquet = pyarrow_for(source.name)
     if not source.exists():
         raise ScoringError("scoring.no_parquet_file", source=source)
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER))
-            batches = file.iter_batches(batch_size=block)
-            while (batch := next(batches, None)) is not None:
+    try:
+        with parquet.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER) as file:
+            for batch in file.iter_batches(batch_size=block):
                 yield pa.Table.from_batches([batch]).to_pandas()
-        except CompetencyDxError:
-            raise
-        except (pa.ArrowException, OSError) as fault:
-            raise ScoringError("scoring.not_parquet", source=source.name, fault=fault) from fault
+    except CompetencyDxError:
+        raise
+    except (pa.ArrowException, OSError) as fault:
+        raise ScoringError("scoring.not_parquet", source=source.name, fault=fault) from fault
 
 
 @contextmanager
