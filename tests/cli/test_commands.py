@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from competency_dx.bank import load_bank, save_bank
+from competency_dx.bank.item import Stimulus
 from competency_dx.calibration import Calibration
 from competency_dx.cli.demo.region import RegionCohort
 from competency_dx.competencies import DeficitProfiles
@@ -70,6 +71,23 @@ def test_calibrate_takes_a_model(command: Command, tmp_path: Path, answers: Path
     assert result.model == model
     assert f"калибровка {model}" in err
     assert load_bank(tmp_path / "bank").version == "2.0.1"
+
+
+def test_calibrate_takes_items_on_one_stimulus_as_testlets(command: Command, tmp_path: Path, answers: Path, asked: Path) -> None:
+    bank, text = load_bank(asked), Stimulus(text="One text for three items")
+    tied = {item.id for item in bank.items[:3]}
+    items = tuple(i.model_copy(update={"stimulus": text}) if i.id in tied else i for i in bank.items)
+    folder = save_bank(replace(bank, items=items), tmp_path / "tied")
+    base = ("calibrate", answers, "--bank", folder, "--out", tmp_path, "--dimensions", "testlets", "--language", "en")
+    code, out, err = command(*base)
+    assert code == 0
+    assert [Path(p).name for p in out.splitlines()] == ["calibration.json", "index.html"]
+    result = Calibration.from_json((tmp_path / "calibration.json").read_text(encoding="utf-8"))
+    assert result.population.dimensions == ("theta", "testlet1")
+    assert "calibration.testlets" in {f.code for f in result.findings}
+    code, _, err = command("calibrate", answers, "--bank", asked, "--out", tmp_path, "--dimensions", "testlets", "--language", "en")
+    assert code == 2
+    assert "--dimensions testlets" in " ".join(err.split())
 
 
 @pytest.mark.usefixtures("without_pages")

@@ -55,6 +55,11 @@ class Request(NamedTuple):
         """Return the model of all items, or "mixed"."""
         return self.model if isinstance(self.model, str) else "mixed"
 
+    @property
+    def testlets(self) -> bool:
+        """Return whether items of one stimulus are to be testlets."""
+        return isinstance(self.dimensions, str) and self.dimensions == "testlets"
+
 
 class Scene(NamedTuple):
     """What a likelihood is made of besides answers: items, competencies, persons, priors, items held, links that are weak."""
@@ -70,6 +75,8 @@ class Scene(NamedTuple):
 
 def estimate(data: Responses, request: Request, method: MarginalML) -> Calibration:
     """Calibrate by marginal maximum likelihood; raises what `calibrate` raises."""
+    if request.testlets:
+        method = replace(method, integration="bifactor")
     codes, observed = data.effective(method.missing)
     top = highest_scores(data, request.bank)
     kept, families = families_of(data, observed, request.model, top)
@@ -79,8 +86,7 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
     at = kept[columns]
     codes, observed = codes[:, at], observed[:, at]
     if sample.group is not None and groups:
-        of = np.array(groups)
-        observed = observed & ((of < 0) | (sample.group[:, None] == of))
+        observed = observed & ((np.array(groups) < 0) | (sample.group[:, None] == groups))
         codes = np.where(observed, codes, np.int8(0))
     ids, families, top = tuple(data.items[i] for i in at), [families[i] for i in columns], np.maximum(top[at], 1)
     dimensions, loads = loadings(ids, request.dimensions, request.bank)
@@ -91,8 +97,7 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
     anchors = None
     if request.anchors is not None:
         anchors, known = anchored(request.anchors, known, dimensions)
-    sample = sample.among(np.asarray(observed.any(axis=1)))
-    exploring = isinstance(request.dimensions, Exploratory)
+    sample, exploring = sample.among(np.asarray(observed.any(axis=1))), isinstance(request.dimensions, Exploratory)
     scene = Scene(known, dimensions, sample, request.priors, anchors, exploring, weak)
     return _estimated(data, (codes, observed), scene, request, method)
 
@@ -131,8 +136,10 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
     sloped = likelihood.items.free[:, : likelihood.items.n_slopes].any(axis=1)
     alone = np.flatnonzero(known.loads[:, lone].any(axis=1) & sloped)
     notes += Template("calibration.lone_slope").about(known.ids[i] for i in alone)
-    by = method.population.by
-    given = {"bank": request.bank, "anchors": request.anchors}
+    if request.testlets:
+        sets = [tuple(np.array(known.ids, dtype=object)[column]) for column in known.loads.T[1:]]
+        notes += Template("calibration.testlets").about((item for tied in sets for item in tied), sets=sets, n_sets=len(sets))
+    by, given = method.population.by, {"bank": request.bank, "anchors": request.anchors}
     inputs = {"responses": digest_arrays(codes, np.packbits(observed))}
     inputs |= {name: source.digest for name, source in given.items() if source is not None}
     with one_blas_thread():
@@ -158,10 +165,7 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
 
 
 def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Marginal:
-    """Return the likelihood to maximise.
-
-    Raises `CalibrationError` when the way of integrating asked for does not fit the items.
-    """
+    """Return the likelihood to maximise; raises `CalibrationError` when the way of integrating does not fit the items."""
     known, sample = scene.known, scene.sample
     between = bool((known.loads.sum(axis=1) == 1).all())
     make, propagated = _strategy(scene, method, between=between)

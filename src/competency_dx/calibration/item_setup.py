@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -17,9 +18,10 @@ from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, Template
 from competency_dx.models import CALIBRATED_FROM, FAMILIES, ItemParameters, bank_parameters, family, family_for
 from competency_dx.responses import Responses, check_design, chosen_options
+from competency_dx.result import frame
 
 LEAST_FREE_SLOPES = 3
-BankLevel = Literal["competencies", "clusters"]
+BankLevel = Literal["competencies", "clusters", "testlets"]
 
 
 def highest_scores(data: Responses, bank: ItemBank | None) -> Ints:
@@ -68,26 +70,30 @@ def by_option(
     return codes, observed, top, tuple(labels)
 
 
-def level_of_bank(bank: ItemBank | None, level: str) -> dict[str, str]:
-    """Return the competency of each item of a bank, or the node that this stands below."""
+def level_of_bank(bank: ItemBank | None, level: str, items: Sequence[str]) -> Any:  # noqa: ANN401
+    """Return the competency of each item of a bank, or the node that this stands below, or the Q-matrix of items and stimuli."""
     if level not in get_args(BankLevel):
         raise CalibrationError("calibration.level", level=level, choices=get_args(BankLevel))
     if bank is None:
         raise CalibrationError("calibration.level_without_bank", level=level)
     if level == "competencies":
         return dict(bank.leaves)
+    if level == "testlets":
+        of = {item.id: item.stimulus for item in bank.items}
+        shown = [of.get(item) for item in items]
+        shared = [stimulus for stimulus, n in Counter(shown).items() if stimulus is not None and n > 1]
+        if not shared:
+            raise CalibrationError("calibration.no_testlets", id=bank.id)
+        columns = {f"testlet{k + 1}": [int(s == stimulus) for s in shown] for k, stimulus in enumerate(shared)}
+        return frame(theta=1, item=items, **columns)
     above = {leaf: bank.framework.node(leaf).parent or leaf for leaf in bank.leaves.values()}
     return {item: above[leaf] for item, leaf in bank.leaves.items()}
 
 
-def loadings(
-    items: tuple[str, ...],
-    dimensions: Any,  # noqa: ANN401
-    bank: ItemBank | None = None,
-) -> tuple[tuple[str, ...], Bools]:
+def loadings(items: tuple[str, ...], dimensions: Any, bank: ItemBank | None = None) -> tuple[tuple[str, ...], Bools]:  # noqa: ANN401
     """Return the names of the competencies and which of them each item measures (I, D)."""
     if isinstance(dimensions, str):
-        dimensions = level_of_bank(bank, dimensions)
+        dimensions = level_of_bank(bank, dimensions, items)
     if dimensions is None:
         return ("theta",), np.ones((len(items), 1), dtype=np.bool_)
     if isinstance(dimensions, Exploratory):
@@ -133,11 +139,9 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
 
 
 def statuses_of(n_answers: Ints, anchors: Anchors | None = None) -> tuple[str, ...]:
-    """Return the status of each item by the number of answers to it (I,); anchors keep theirs.
-
-    An item is on the scale of its anchors: where some of these are not calibrated, it is a pilot however many answers it has.
-    """
+    """Return the status of each item by the number of answers to it (I,); anchors keep theirs."""
     kept = (None,) * len(n_answers) if anchors is None else anchors.statuses
+    # an item is on the scale of its anchors: where some are not calibrated, it is a pilot however many answers it has
     least = np.inf if set(kept) - {None, "calibrated"} else CALIBRATED_FROM
     return tuple(s or ("calibrated" if n >= least else "pilot") for s, n in zip(kept, n_answers, strict=True))
 
@@ -185,10 +189,7 @@ def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[st
 
 
 def _anchor_values(given: ItemParameters, known: Known, held: list[int]) -> tuple[Floats, Floats]:
-    """Return the anchors' parameters in the columns of this calibration (I, F) and the covariance of each item (I, F, F).
-
-    `held` are the rows of the anchors, -1 for none. A single slope is that of the competency the item measures.
-    """
+    """Return the parameters of the anchors in rows `held` (-1: none) in the columns of this calibration, and their covariance."""
     D, K, E = known.loads.shape[1], int(known.n_categories.max()), extra_width(known.families, known.n_categories)
     own, width = given.slopes.shape[1], given.intercepts.shape[1] - 1
     I, n = len(known.ids), min(E, given.extras.shape[1])

@@ -103,7 +103,8 @@ def calibrate(
     data = steps.read_answers(terminal, responses, items, layout)
     stated = None if priors == "none" else priors
     result = steps.calibrated(terminal, data, items, model=model or steps.advised_model(data), priors=stated, estimation=estimation)
-    terminal.result(save_bank(items.with_calibration(result), out / "bank"))
+    if result.parameters.between:  # a bank keeps items of one competency each, not those of testlets
+        terminal.result(save_bank(items.with_calibration(result), out / "bank"))
     terminal.result(write_whole(out / "calibration.json", result.to_json().encode()))
     terminal.result(steps.reported(result, out / "report", terminal))
 

@@ -27,7 +27,7 @@ OF_TABLE = (
 class Estimation(NamedTuple):
     """How to calibrate: competencies of the bank, whether its parameters hold, fields of `MarginalML`."""
 
-    dimensions: Literal["competencies", "clusters"] | None = None
+    dimensions: Literal["competencies", "clusters", "testlets"] | None = None
     anchors: bool = False
     limits: Mapping[str, int] = MappingProxyType({})
 
