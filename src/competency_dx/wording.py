@@ -19,7 +19,7 @@ SHOWN_IDS = 5
 LONGEST = 120
 SPELLING: ContextVar[Callable[[str], str]] = ContextVar("SPELLING", default=str)
 """How a sentence names arguments: as Python does, unless a program with switches says otherwise."""
-NBSP = "\u00a0"
+NBSP, THIN = "\u00a0", "\u202f"  # spaces at which no line is broken
 MINUS = "\u2212"
 NONE = "—"
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # what would break a sentence into lines or command a terminal
@@ -63,9 +63,9 @@ def plural(n: int, forms: Sequence[str], language: str) -> str:
 
 
 def count(n: int, language: str) -> str:
-    """Return a whole number, grouped in threes: from five digits in Russian, from four in English."""
+    """Return a whole number, grouped in threes: by thin spaces from five digits in Russian, by commas from four in English."""
     text = f"{n:,}" if language != "ru" or abs(n) >= 10_000 else str(n)
-    return text.replace("-", MINUS).replace(",", NBSP if language == "ru" else ",")
+    return text.replace("-", MINUS).replace(",", THIN if language == "ru" else ",")
 
 
 def number(x: float, form: str, language: str) -> str:
@@ -82,7 +82,8 @@ def worded(template: str, facts: Mapping[str, Any], language: str) -> str:
 
     A tuple names at most five ids, or the number after the colon, and counts the rest. A whole number takes its noun from the
     forms after the colon (``{n:задание|задания|заданий}``), and after a tilde only the form is written; other numbers take a
-    usual format, a true minus sign and, in Russian, a decimal comma. A mapping holds the texts of both languages.
+    usual format, a true minus sign and, in Russian, a decimal comma; with a comma for the format they are whole and grouped in threes.
+    A mapping holds the texts of both languages.
     """
     return _Wording(language).vformat(template, (), facts)
 
@@ -102,6 +103,8 @@ class _Wording(string.Formatter):
         if "|" in format_spec:
             form = plural(value, format_spec.removeprefix("~").split("|"), self.language)
             return form if format_spec.startswith("~") else f"{count(value, self.language)} {form}"
+        if format_spec == ",":
+            return count(round(value), self.language)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return number(value, format_spec or ("g" if isinstance(value, float) else "d"), self.language)
         if isinstance(value, tuple):

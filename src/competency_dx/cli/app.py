@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from competency_dx.responses import Layout
 
 BAD_INPUT, REFUSED = 2, 1  # exit codes
+Model = Literal["Rasch", "2PL", "PCM", "GPCM", "GRM"]
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
 
 app = typer.Typer(
@@ -90,7 +91,7 @@ def calibrate(
     *,
     bank: str,
     out: Path,
-    model: Literal["Rasch", "2PL", "PCM", "GPCM", "GRM"] | None = None,
+    model: Model | None = None,
     priors: Literal["weak", "none"] = "weak",
     terminal: Terminal,
     estimation: Estimation,
@@ -107,6 +108,51 @@ def calibrate(
         terminal.result(save_bank(items.with_calibration(result), out / "bank"))
     terminal.result(write_whole(out / "calibration.json", result.to_json().encode()))
     terminal.result(steps.reported(result, out / "report", terminal))
+
+
+@command(app, "Check items, model and persons", out="out_fit")
+def fit(responses: Path, *, bank: str, out: Path | None = None, terminal: Terminal, layout: "Layout") -> None:
+    """Check whether answers follow the parameters of a bank: each item, the model, each person, and what it does to conclusions."""
+    from competency_dx.fit import check_fit
+
+    items = steps.bank_of(bank)
+    data = steps.read_answers(terminal, responses, items, layout)
+    found = heard(terminal, lambda: check_fit(data, items), known=data.findings)
+    steps.summarised(found, out or Path(f"{responses.stem}-fit"), terminal)
+
+
+@command(app, "Compare items between groups", bank="bank_if_any", out="out_dif")
+def dif(
+    responses: Path,
+    *,
+    by: str,
+    reference: str | None = None,
+    bank: str | None = None,
+    out: Path | None = None,
+    model: Model | None = None,
+    terminal: Terminal,
+    layout: "Layout",
+) -> None:
+    """Find items that work differently in groups of equally able persons, and what that does to the deficit rates of the groups."""
+    from competency_dx.dif import check_dif
+
+    data = steps.read_answers(terminal, responses, steps.bank_of(bank) if bank else None, layout)
+    chosen = model or steps.advised_model(data)
+    found = heard(terminal, lambda: check_dif(data, by, reference=reference, model=chosen), known=data.findings)
+    steps.summarised(found, out or Path(f"{responses.stem}-dif"), terminal)
+
+
+@command(app, "Compare experts who mark", bank="bank_of_rubrics", out="out_raters")
+def raters(marks: Path, *, bank: str | None = None, out: Path | None = None, severity: bool = False, terminal: Terminal) -> None:
+    """Compare the marks of experts: how far they agree, when a third one is called; with --severity how severe each of them is."""
+    from competency_dx.raters import calibrate_raters, check_agreement, load_ratings
+
+    items, folder = steps.bank_of(bank) if bank else None, out or Path(f"{marks.stem}-raters")
+    ratings = heard(terminal, lambda: load_ratings(marks, bank=items))
+    steps.summarised(heard(terminal, lambda: check_agreement(ratings), known=ratings.findings), folder, terminal)
+    if severity:
+        found = heard(terminal, lambda: calibrate_raters(ratings), known=ratings.findings)
+        steps.summarised(found, folder / "severity", terminal)
 
 
 @command(app, "Estimate abilities with errors", out="out_file")
@@ -176,7 +222,7 @@ def publish(bank: str, *, registry: Path, alias: str = "latest", terminal: Termi
     print(steps.registry_of(registry).publish(items, alias=alias))
 
 
-@command(bank_app, "Let an alias point to a version", name="alias_name")
+@command(bank_app, "Let an alias point to a version", name="alias_name", reference="published_version")
 def alias(name: str, reference: str, *, registry: Path) -> None:
     """Let an alias point to a published version."""
     print(steps.registry_of(registry).move_alias(name, reference))

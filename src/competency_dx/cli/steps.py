@@ -41,6 +41,10 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "scores": ("scoring", "Scores"),
     "deficit_profiles": ("competencies", "DeficitProfiles"),
     "item_analysis": ("quality", "ItemAnalysis"),
+    "fit": ("fit", "Fit"),
+    "dif": ("dif", "DIF"),
+    "agreement": ("raters", "Agreement"),
+    "rater_calibration": ("raters", "RaterCalibration"),
 }
 """Room and class of each kind of document."""
 WIDTH, TITLE = 80, 36
@@ -66,6 +70,13 @@ def reported(result: Result, out: Path, terminal: Terminal, *, aggregates_only: 
     from competency_dx.reports import report
 
     return report(result, out, language=terminal.language, show="aggregates" if aggregates_only else "persons")
+
+
+def summarised(result: Result, out: Path, terminal: Terminal) -> None:
+    """Write the report of a result, print what it says and name what to open."""
+    page = reported(result, out, terminal)
+    print("\n".join(line for text in result.summary(terminal.language) for line in folded(text, hang=2)))
+    terminal.result(page)
 
 
 def print_table(rows: DataFrame, terminal: Terminal) -> None:

@@ -33,9 +33,10 @@ class PairMoments(NamedTuple):
 
     @property
     def correlation(self) -> Floats:
-        """Return the correlations (I, I)."""
+        """Return the correlations (I, I), NaN of items that all answered alike."""
         sd = np.sqrt(np.diag(self.covariance))
-        return np.asarray(self.covariance / np.outer(sd, sd))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.covariance / np.outer(sd, sd))
 
     @classmethod
     def of(cls, codes: Codes | Floats, observed: Bools) -> PairMoments:
