@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 import warnings
 from types import SimpleNamespace
 
 import pytest
 
-from competency_dx.cli.terminal import ProgressLine, Terminal, folded, heard, table_lines
+from competency_dx.cli.terminal import Terminal, folded, heard, table_lines
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.findings import Finding, announce
 
@@ -57,13 +58,14 @@ def test_a_log_file_gets_only_the_end_of_a_stage(capsys: pytest.CaptureFixture[s
 def test_a_terminal_line_is_written_over_and_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "40")
-    line = ProgressLine(head="Work")
-    line.show("x" * 100)
-    line.done("done")
+    with Terminal(language="en").stage("Work") as show:
+        time.sleep(0.1)
+        show("x" * 100)
     shown = capsys.readouterr().err
-    _, first, second = shown.split("\r\x1b[K")
+    _, begun, first, second = shown.split("\r\x1b[K")
+    assert begun == "Work: …"
     assert len(first) == 39
-    assert second == "Work: done\n"
+    assert second == "Work: 0.1 s\n"
 
 
 def test_a_stage_that_fails_leaves_nothing_behind(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,10 +22,9 @@ from competency_dx.arrays import names
 from competency_dx.competencies import CertificationRule
 from competency_dx.errors import MissingDependencyError
 from competency_dx.findings import in_results_only
-from competency_dx.reports.outcome_pages import change_said
+from competency_dx.reports.outcome_pages import change_said, part_of
 from competency_dx.reports.pages import strings
-from competency_dx.reports.parts import page_parts
-from competency_dx.reports.region_pages import part_of
+from competency_dx.reports.prints import page_parts
 from competency_dx.result import Result
 from competency_dx.routes import load_catalogue
 

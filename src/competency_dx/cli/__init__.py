@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from typing import Any
 
 from competency_dx.cli.terminal import LanguageCode, every_command, help_in, help_page_in, in_switches, language_of, usage_in
 from competency_dx.display import result_words
@@ -49,7 +50,7 @@ def _call(arguments: Sequence[str], language: LanguageCode) -> int:
 
     from competency_dx.cli.app import app
 
-    misuse: type[Exception] = typer.BadParameter.__mro__[2]  # ClickException, which typer does not export
+    misuse: Any = typer.BadParameter.__mro__[2]  # ClickException, which typer does not export
     command, page = typer.main.get_command(app), io.StringIO()
     help_in(language, command)
     try:
@@ -64,17 +65,11 @@ def _call(arguments: Sequence[str], language: LanguageCode) -> int:
     except typer.Abort:
         return INTERRUPTED
     except misuse as fault:
-        return _fault(_usage(fault, language))
+        told, context = fault.format_message(), getattr(fault, "ctx", None)
+        sentence = usage_in(language, " ".join(told.replace("Value error, ", "").split()).rstrip("."))
+        path = context.command_path if context is not None else NAME
+        return _fault(result_words("cli", language)("see", sentence=sentence, path=path))
     return code if isinstance(code, int) else 0
-
-
-def _usage(fault: Exception, language: LanguageCode) -> str:
-    words = str(getattr(fault, "message", "") or fault).strip()
-    told = getattr(fault, "format_message", lambda: words)()
-    context = getattr(fault, "ctx", None)
-    path = context.command_path if context is not None else NAME
-    sentence = usage_in(language, " ".join(told.replace("Value error, ", "").split()).rstrip("."))
-    return result_words("cli", language)("see", sentence=sentence, path=path)
 
 
 def _fault(sentence: str) -> int:

@@ -137,47 +137,30 @@ class Terminal:
 
     @contextmanager
     def stage(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Announce a stage while it runs and tell its time when it is done; yields a function to tell what goes on."""
-        line = ProgressLine(head=" " * self.indent + text)
-        start = time.perf_counter()
-        line.show("…")
+        """Announce a stage while it runs and tell its time when it is done; yields a function to tell what goes on.
+
+        A terminal has one line that is written over, at most ten times a second; a file has only its end.
+        """
+        head, start, live, last = " " * self.indent + text, time.perf_counter(), sys.stderr.isatty(), 0.0
+
+        def write(line: str) -> None:
+            if live:
+                columns = shutil.get_terminal_size().columns
+                print("\r\x1b[K" + line[: max(1, columns - 1)], end="", file=sys.stderr, flush=True)
+
+        def show(what: str) -> None:
+            nonlocal last
+            if (now := time.perf_counter()) - last >= TICK_SECONDS:
+                last = now
+                write(f"{head}: {what}")
+
+        show("…")
         try:
-            yield line.show
-        except BaseException:
-            line.clear()
-            raise
-        line.done(f"{decimal(time.perf_counter() - start, 1, self.language)} {'с' if self.language == 'ru' else 's'}")
-
-
-class ProgressLine:
-    """One line that is written over on a terminal; where stderr is a file only its end is written."""
-
-    __slots__ = ("_head", "_last", "_live")
-
-    def __init__(self, *, head: str) -> None:
-        self._head, self._last = head, 0.0
-        self._live = sys.stderr.isatty()
-
-    def show(self, what: str) -> None:
-        """Write the state of things, at most ten times a second."""
-        now = time.perf_counter()
-        if self._live and now - self._last >= TICK_SECONDS:
-            self._last = now
-            self._write(f"{self._head}: {what}")
-
-    def done(self, what: str) -> None:
-        """Write the end."""
-        self.clear()
-        print(f"{self._head}: {what}", file=sys.stderr)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self._live:
-            self._write("")
-
-    def _write(self, line: str) -> None:
-        columns = shutil.get_terminal_size().columns
-        print("\r\x1b[K" + line[: max(1, columns - 1)], end="", file=sys.stderr, flush=True)
+            yield show
+        finally:
+            write("")
+        seconds = decimal(time.perf_counter() - start, 1, self.language)
+        print(f"{head}: {seconds} {'с' if self.language == 'ru' else 's'}", file=sys.stderr)
 
 
 def folded(text: str, indent: int = 0, hang: int = 0) -> list[str]:

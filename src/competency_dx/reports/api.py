@@ -24,11 +24,11 @@ MAKERS = MappingProxyType(
     {
         "decisions": ("outcome_pages", "decision_report"),
         "deficit_profiles": ("profile_report", "profile_report"),
-        "group_report": ("region_pages", "region_report"),
+        "group_report": ("outcome_pages", "region_report"),
         "growth": ("outcome_pages", "growth_report"),
         "item_analysis": ("items_page", "items_report"),
         "item_bank": ("result_page", "passport_report"),
-        "next_items": ("follow_up_form", "form_report"),
+        "next_items": ("outcome_pages", "form_report"),
         "routes": ("outcome_pages", "route_report"),
     }
 )
@@ -99,7 +99,7 @@ def _written(result: Result, language: Language, show: Shown) -> Written:
     if show == "aggregates":
         if result.kind != "deficit_profiles":
             raise ReportError("reports.aggregates_of", given=type(result).__name__)
-        from competency_dx.reports.aggregates import aggregate_report
+        from competency_dx.reports.profile_report import aggregate_report
 
         return aggregate_report(cast("DeficitProfiles", result), language)
     module, name = MAKERS.get(result.kind, ("result_page", "result_report"))

@@ -1,24 +1,29 @@
-"""The report on deficit profiles: cohort page, a page for each person, and the sheets of the workbook."""
+"""The report on deficit profiles: cohort page, pages of persons, or of groups alone with nothing about a few, sheets of a workbook."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
 from competency_dx.arrays import blocks
 from competency_dx.competencies import STATES, DeficitProfiles
+from competency_dx.display import count
+from competency_dx.errors import ReportError
+from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
-from competency_dx.reports.cohort import Summary, summaries
-from competency_dx.reports.cohort_page import cohort_view
+from competency_dx.reports.cohort import CELL_NUMBERS, Group, Summary, conclusions, everybody, summaries
+from competency_dx.reports.cohort_page import aggregate_view, background_groups, cohort_view
 from competency_dx.reports.files import Sheet, SheetCell, file_names, findings_sheet, sheet_of
-from competency_dx.reports.pages import Language, Written, macro, render
+from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, macro, render, strings
 from competency_dx.reports.person_page import evidence_list, figure_rows, person_view
-from competency_dx.reports.report_context import ReportContext, report_context
-from competency_dx.result import DataFrame
+from competency_dx.reports.report_context import ReportContext, column_title, named, report_context
+from competency_dx.result import DataFrame, frame
 
-PERSONS = "persons"
+PERSONS, GROUPS = "persons", "groups"
 BLOCK = 250  # persons whose rows are in memory at a time
+WORDED = {"state": "{}", "status": "status_{}", "strength": "strength_state_{}"}  # sentences of codes by their column
+Divisions = Sequence[tuple[str, Sequence[Group]]]
 
 
 def profile_report(profiles: DeficitProfiles, language: Language) -> Written:
@@ -63,8 +68,8 @@ def _document(profiles: DeficitProfiles) -> Iterator[str]:
 def profile_sheets(profiles: DeficitProfiles, s: ReportContext) -> tuple[Sheet, ...]:
     """Return profiles, strengths, cohort summary, methods and findings."""
     return (
-        _long_sheet(s.t["sheet_profiles"], profiles, s, _profile_columns),
-        _long_sheet(s.t["sheet_strengths"], profiles, s, _strength_columns),
+        _long_sheet(s.t["sheet_profiles"], profiles, s, DeficitProfiles.to_frame),
+        _long_sheet(s.t["sheet_strengths"], profiles, s, DeficitProfiles.strengths_frame),
         cohort_sheet(summaries(profiles, s.tree), s, persons=True),
         *note_sheets(s),
     )
@@ -77,38 +82,21 @@ def note_sheets(s: ReportContext) -> tuple[Sheet, Sheet]:
     return methods, findings_sheet(s.findings, s.language)
 
 
-def _long_sheet(
-    name: str,
-    profiles: DeficitProfiles,
-    s: ReportContext,
-    columns: Callable[[DeficitProfiles, ReportContext], dict[str, list[SheetCell]]],
-) -> Sheet:
-    """Return a sheet with a row per person and competency; its columns are made for so many persons at a time."""
-    first, *_ = rest = [*blocks(len(profiles), BLOCK)] or [slice(0, 0)]
-    parts = [profiles.persons[rows] for rows in rest[1:]]
-    return replace(
-        sheet_of(name, columns(profiles.select(profiles.persons[first]), s), s.language, 3),
-        further=sum(map(len, parts)) * len(profiles.competencies),
-        more=lambda: ([*columns(profiles.select(persons), s).values()] for persons in parts),
-    )
+def _long_sheet(name: str, profiles: DeficitProfiles, s: ReportContext, table: Callable[[DeficitProfiles], DataFrame]) -> Sheet:
+    """Return a sheet with a row per person and competency, its codes in words; columns are made for so many persons at a time."""
+    titles = [c.title.text(s.language) for c in profiles.competencies]
 
+    def columns(rows: slice) -> dict[str, list[SheetCell]]:
+        rows_of = profiles.select(profiles.persons[rows])
+        frame = table(rows_of)
+        out = {str(name): frame[name].tolist() for name in frame.columns} | {"title": titles * len(rows_of)}
+        worded = {column: [s.t[key.format(code)] for code in out[column]] for column, key in WORDED.items() if column in out}
+        return out | worded | ({"level": [s.levels.get(str(code), "") for code in out["level"]]} if "level" in out else {})
 
-def _profile_columns(profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
-    columns = _columns(profiles.to_frame(), profiles, s)
-    columns["state"] = [s.t[str(state)] for state in columns["state"]]
-    columns["level"] = [s.levels.get(str(code), "") for code in columns["level"]]
-    return columns | {"status": [s.t[f"status_{status}"] for status in columns["status"]]}
-
-
-def _strength_columns(profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
-    columns = _columns(profiles.strengths_frame(), profiles, s)
-    return columns | {"strength": [s.t[f"strength_state_{state}"] for state in columns["strength"]]}
-
-
-def _columns(frame: DataFrame, profiles: DeficitProfiles, s: ReportContext) -> dict[str, list[SheetCell]]:
-    """Return the columns of a table with a row per person and competency, titles in the language of the report."""
-    columns = {str(name): frame[name].tolist() for name in frame.columns}
-    return columns | {"title": [c.title.text(s.language) for c in profiles.competencies] * len(profiles)}
+    first, *rest = [*blocks(len(profiles), BLOCK)] or [slice(0, 0)]
+    further = (len(profiles) - len(profiles.persons[first])) * len(titles)
+    sheet = sheet_of(name, columns(first), s.language, 3)
+    return replace(sheet, further=further, more=lambda: ([*columns(rows).values()] for rows in rest))
 
 
 def cohort_sheet(rows: Sequence[Summary], s: ReportContext, *, persons: bool) -> Sheet:
@@ -123,3 +111,85 @@ def cohort_sheet(rows: Sequence[Summary], s: ReportContext, *, persons: bool) ->
     for key in ("n", "mean", "error", "q05", "q95") if persons else ("n", "mean", "error"):
         columns[key] = [getattr(row, key) if open_ else None for row, open_ in zip(rows, shown, strict=True)]
     return sheet_of(s.t["sheet_cohort"], columns, s.language, 2)
+
+
+def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
+    """Return how a cohort is written without its persons.
+
+    Raises `ReportError` when there are conclusions about too few persons for anything to be shown.
+    """
+    concluded = int((profiles.n_items > 0).any(axis=1).sum())
+    if concluded < SMALLEST:
+        raise ReportError("reports.too_few", n=concluded, least=SMALLEST)
+    s = replace(report_context(profiles, language), findings=_impersonal(profiles, language))
+    found = background_groups(profiles, s)
+    shown = [(name, group) for name, members in found for group in members if group.shown]
+    files = file_names(f"{name}-{group.name}" for name, group in shown)
+    links = {(name, g.name): f"{GROUPS}/{quote(files[f'{name}-{g.name}'])}.html" for name, g in shown}
+
+    def further() -> Iterator[tuple[str, bytes]]:
+        for name, group in shown:
+            values = {
+                "s": s,
+                "group": f"{column_title(name, s.language)}: {named(group.name, s.language)}",
+                "n": count(group.n, language),
+                "cells": group.cells,
+                "least": SMALLEST,
+            }
+            yield f"{GROUPS}/{files[f'{name}-{group.name}']}.html", render("group.html", language, values).encode()
+
+    table = _table(profiles, found, s)
+    sheets: tuple[Sheet, ...] = (cohort_sheet(summaries(profiles, s.tree), s, persons=False),)
+    sheets += (sheet_of(s.t["sheet_groups"], table, s.language, 2), *note_sheets(s))
+    return Written(
+        table="cohort",
+        page=lambda beside: render("cohort.html", language, {"v": aggregate_view(profiles, s, found, links if beside else {}), "s": s}),
+        sheets=lambda: (sheets, s.t["cohort_title"]),
+        further=further,
+        frames=lambda: [frame(**table).astype({"n": "Int64"})],
+    )
+
+
+def _table(profiles: DeficitProfiles, found: Divisions, s: ReportContext) -> dict[str, list[SheetCell]]:
+    """Return the columns of a table with one row per group and competency, the cohort first; what is not shown is empty."""
+    divisions = [("", (everybody(*conclusions(profiles)),)), *found]
+    rows = [(name, group, b) for name, members in divisions for group in members if group.shown for b in s.tree]
+    cells = [group.cells[b.index] for _, group, b in rows]
+    return {
+        "column": [name for name, _, _ in rows],
+        "group": [group.name for _, group, _ in rows],
+        "persons": [group.n for _, group, _ in rows],
+        "competency": [b.competency.code for _, _, b in rows],
+        "title": [s.titles[b.competency.code] for _, _, b in rows],
+        "n": [cell.n if cell.shown else None for cell in cells],
+        **{number: [round(getattr(cell, number), 1) for cell in cells] for number in CELL_NUMBERS},
+    }
+
+
+def _impersonal(profiles: DeficitProfiles, language: Language) -> tuple[FindingLine, ...]:
+    """Return the findings, the words of those that name a person left out."""
+    persons = frozenset(map(str, profiles.persons))
+    lines = finding_lines(profiles.findings, language)
+    silent = strings(language)["finding_of_persons"]
+    return tuple(
+        replace(line, text=silent, scope="") if _names_one(finding, persons) else line
+        for finding, line in zip(profiles.findings, lines, strict=True)
+    )
+
+
+def _names_one(finding: Finding, persons: frozenset[str]) -> bool:
+    """Tell whether an id of a person stands in a finding, as a word of its sentence or among its facts."""
+    words = {w.strip(".,;:()«»'\"") for text in (finding.ru, finding.en) for w in text.split()}
+    if not persons.isdisjoint(words | set(finding.scope) | set(_texts(finding.facts))):
+        return True
+    return any(person in finding.en for person in persons if " " in person)
+
+
+def _texts(fact: object) -> Iterator[str]:
+    if isinstance(fact, Mapping):
+        fact = list(fact.values())
+    if isinstance(fact, str):
+        yield fact
+    elif isinstance(fact, Iterable):
+        for part in fact:
+            yield from _texts(part)
