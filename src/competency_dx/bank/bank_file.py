@@ -200,7 +200,7 @@ def inconsistencies(bank: ItemBank) -> Iterator[BankError]:
     if faults := tuple(_check_codes(bank)):
         yield from faults
         return  # what follows looks codes up
-    for check in (_check_misconceptions, _check_enemies, _check_forms, _check_parameters, _check_population):
+    for check in (_check_items, _check_forms, _check_parameters, _check_population):
         yield from check(bank)
 
 
@@ -225,16 +225,12 @@ def _check_codes(bank: ItemBank) -> Iterator[BankError]:
         yield BankError("bank.subject_code", subject=bank.header.subject, reference=reference.id)
 
 
-def _check_misconceptions(bank: ItemBank) -> Iterator[BankError]:
-    declared = bank.header.misconceptions
+def _check_items(bank: ItemBank) -> Iterator[BankError]:
+    declared, known = bank.header.misconceptions, {i.id for i in bank.items}
     for k, item in enumerate(bank.items):
         for option, code in item.misconception_codes.items():
             if code not in declared:
                 yield BankError("bank.misconception_undeclared", k=k, item=item.id, option=option, name=code, declared=declared)
-
-
-def _check_enemies(bank: ItemBank) -> Iterator[BankError]:
-    known = {i.id for i in bank.items}
     for k, item in enumerate(bank.items):
         if stray := [i for i in item.enemies if i not in known or i == item.id]:
             yield BankError("bank.enemies", k=k, item=item.id, stray=stray)

@@ -105,10 +105,9 @@ class CompetencyFramework(Document):
 
     def node(self, code: str) -> Node:
         """Return the node with this code; raises `BankError` when there is none."""
-        try:
-            return self._by_code[code]
-        except KeyError:
-            raise BankError("bank.no_code", name=code, id=self.id, version=self.version) from None
+        if code not in self:
+            raise BankError("bank.no_code", name=code, id=self.id, version=self.version)
+        return self._by_code[code]
 
     def replacements(self, code: str) -> tuple[str, ...]:
         """Return the codes to use in place of a retired one; none for a code in force and for one that is not there."""
@@ -146,11 +145,11 @@ class CompetencyFramework(Document):
 
 def _on_a_cycle(edges: Sequence[tuple[str, str]]) -> list[str]:
     """Return the codes of a cycle, none where there is no cycle."""
-    before: dict[str, list[str]] = {}
+    sorter = TopologicalSorter[str]()
     for origin, destination in edges:
-        before.setdefault(destination, []).append(origin)
+        sorter.add(destination, origin)
     try:
-        TopologicalSorter(before).prepare()
+        sorter.prepare()
     except CycleError as fault:
         return sorted({*fault.args[1]})
     return []

@@ -226,8 +226,9 @@ class ItemBank(Result):
         """Return one row per item: item, type, competencies, max_score, model, status and the parameters with se_."""
         import pandas as pd
 
-        records = {r.item: r for r in self.parameters}
-        frame = pd.DataFrame([_row(item, records.get(item.id)) for item in self.items])
+        parameters, names = {r.item: parameter_row(r) for r in self.parameters}, ("item", "type", "competencies", "max_score", "status")
+        facts = [(i.id, i.type, ", ".join(i.competencies), i.max_score, None) for i in self.items]
+        frame = pd.DataFrame([dict(zip(names, row, strict=True)) | parameters.get(row[0], {}) for row in facts])
         steps = sorted(c for c in frame.columns if c[:1] == "b" and c[1:].isdigit())
         head = ["item", "type", "competencies", "max_score", "model", "status", "a", "b", *steps, "c", "u"]
         loose = [c for c in ("se_c", "se_u") if c in frame.columns]
@@ -343,12 +344,6 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
             compiled_path(path).write_text(compiled(text, document), encoding="utf-8")
         (out / "parameters.csv").write_text(write_parameters(bank.parameters), encoding="utf-8")
     return Path(folder)
-
-
-def _row(item: Item, record: ParameterRecord | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"item": item.id, "type": item.type, "competencies": ", ".join(item.competencies)}
-    row |= {"max_score": item.max_score, "status": None}
-    return row | {k: v for k, v in parameter_row(record).items() if k != "item"} if record else row
 
 
 def as_bank(candidate: object) -> ItemBank:

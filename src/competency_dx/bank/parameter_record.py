@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -51,9 +52,8 @@ class ParameterRecord(Document):
 
     def has_numbers_of(self, other: ParameterRecord) -> bool:
         """Return whether both have the same slope, difficulties and asymptotes, to the last digits of a change of form."""
-        mine, theirs = ((r.a, *r.b, r.c or 0.0, 1.0 if r.u is None else r.u) for r in (self, other))
-        same = len(mine) == len(theirs)
-        return same and all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9) for x, y in zip(mine, theirs, strict=True))
+        mine, theirs = ([r.a, *r.b, r.c or 0.0, 1.0 if r.u is None else r.u] for r in (self, other))
+        return len(mine) == len(theirs) and all(map(partial(math.isclose, rel_tol=1e-9, abs_tol=1e-9), mine, theirs))
 
 
 def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
@@ -118,8 +118,7 @@ def write_parameters(records: Sequence[ParameterRecord]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
-    for r in records:
-        writer.writerow(parameter_row(r))
+    writer.writerows(map(parameter_row, records))
     return out.getvalue()
 
 

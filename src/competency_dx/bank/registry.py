@@ -116,8 +116,7 @@ class BankRegistry:
 
     def banks(self) -> tuple[BankIndex, ...]:
         """Return the index of every published bank, by id."""
-        names = sorted(p.parent.name for p in Path(self.folder).glob("*/index.json"))
-        return tuple(self._index(name) for name in names)
+        return tuple(self._index(path.parent.name) for path in sorted(Path(self.folder).glob("*/index.json")))
 
     def find(self, reference: object) -> tuple[str, Path, str]:
         """Return the version that a reference means, its folder, and the digest that its content has."""

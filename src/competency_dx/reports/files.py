@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import math
@@ -52,23 +51,10 @@ def csv_parts(frames: Iterable[DataFrame], language: Language) -> Iterator[bytes
     """
     separator, comma = (";", ",") if language == "ru" else (",", ".")
     for k, frame in enumerate(frames):
-        out = io.StringIO(newline="")
-        rows = csv.writer(out, delimiter=separator, lineterminator="\r\n")
-        if k == 0:
-            rows.writerow([_guarded(str(name)) for name in frame.columns])
-        rows.writerows(zip(*(_csv_cells(frame[name], comma) for name in frame.columns), strict=True))
-        yield out.getvalue().encode("utf-8-sig" if k == 0 else "utf-8")
-
-
-def _csv_cells(column: Any, comma: str) -> list[Any]:  # noqa: ANN401 - of pandas
-    """Return a column as cells of text, missing ones empty."""
-    missing = column.isna().tolist()
-    if column.dtype.kind == "f":
-        texts = [str(x) for x in column.tolist()]
-        texts = texts if comma == "." else [text.replace(".", comma) for text in texts]
-    else:
-        texts = [_guarded(cell) for cell in column.tolist()]
-    return ["" if gap else text for gap, text in zip(missing, texts, strict=True)]
+        texts = {name: frame[name].map(_guarded) for name in frame.columns if frame[name].dtype.kind not in "fiub"}
+        safe = frame.assign(**texts).rename(columns=lambda name: _guarded(str(name)))
+        text = safe.to_csv(sep=separator, decimal=comma, index=False, header=k == 0, lineterminator="\r\n")
+        yield text.encode("utf-8-sig" if k == 0 else "utf-8")
 
 
 def _guarded(cell: Any) -> Any:  # noqa: ANN401

@@ -37,19 +37,22 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
     at = profile.conclusions
     deficits = sorted(_narrowest(s.tree, {k for k in drawn if at[k].state in FOUND}), key=lambda k: (at[k].state, -at[k].p_deficit))
     strong = sorted(_narrowest(s.tree, {k for k in drawn if at[k].strength in FOUND}), key=lambda k: -at[k].p_strength)
+    held = sorted((m for m in profile.misconceptions if m.probability >= s.rule.likely), key=lambda m: -m.probability)
     unsure = _narrowest(s.tree, {k for k in drawn if at[k].state == "indeterminate"})
     return {
         "person": profile.person,
         "facts": list(_facts(profile, s)),
         "remarks": [finding.text(s.language) for finding in profile.findings],
         "stopped": _stopped(profile, s),
-        "priorities": [_deficit(at[k], s) for k in deficits[:PRIORITIES]],
+        "priorities": [
+            _statement(at[k], s.signs[at[k].state].name, at[k].p_deficit, s, s.signs[at[k].state]) for k in deficits[:PRIORITIES]
+        ],
         "other_deficits": [f"{s.titles[at[k].competency.code]} ({chance(at[k].p_deficit, s.language)})" for k in deficits[PRIORITIES:]],
         "unsure": [s.titles[at[k].competency.code] for k in unsure],
-        "misconceptions": list(_misconceptions(profile, s)),
+        "misconceptions": [f"{m.misconception.title.text(s.language)} ({chance(m.probability, s.language)})" for m in held],
         "ask_next": [f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next],
         "route": s.standards.levels[0].route.text(s.language),
-        "strengths": [_statement(at[k], s.t[f"strength_{at[k].strength}"], None, at[k].p_strength, (), s) for k in strong],
+        "strengths": [_statement(at[k], s.t[f"strength_{at[k].strength}"], at[k].p_strength, s) for k in strong],
         "picture": interval_table(
             [_interval_row(at[b.index], b.depth, s) for b in s.tree if b.index in drawn], s.standards.cuts, s.zones, s.t["picture"]
         ),
@@ -82,30 +85,20 @@ def _stopped(profile: Profile, s: ReportContext) -> str:
     return reasons[0] if reasons else "" if "reported" in statuses else s.t["nothing_concluded"]
 
 
-def _deficit(c: Conclusion, s: ReportContext) -> dict[str, Any]:
-    answers = sorted(c.evidence, key=lambda e: -e.influence)
-    rests = [e for e in answers[:CARRIERS] if e.influence >= FELT]
-    return _statement(c, s.signs[c.state].name, s.signs[c.state], c.p_deficit, rests, s)
-
-
-def _statement(c: Conclusion, name: str, sign: Sign | None, p: float, rests: Sequence[Evidence], s: ReportContext) -> dict[str, Any]:
-    """Return a deficit or strength: how sure it is, the estimate, the answers it rests on, and whose answers support it."""
+def _statement(c: Conclusion, name: str, p: float, s: ReportContext, sign: Sign | None = None) -> dict[str, Any]:
+    """Return a strength, or a deficit by its sign: how sure it is, the estimate, the answers it rests on, and whose support it."""
+    answers = sorted(c.evidence, key=lambda e: -e.influence) if sign else []
     return {
         "title": s.titles[c.competency.code],
         "name": name,
         "sign": sign,
         "chance": chance(p, s.language),
         "estimate": bounded(c.percent, c.percent_low, c.percent_high, s.language),
-        "rests": [f"{e.title.text(s.language)} ({e.points} {s.t['of']} {e.max_score})" for e in rests],
+        "rests": [
+            f"{e.title.text(s.language)} ({e.points} {s.t['of']} {e.max_score})" for e in answers[:CARRIERS] if e.influence >= FELT
+        ],
         "leans": s.titles.get(c.leans_on, ""),
     }
-
-
-def _misconceptions(profile: Profile, s: ReportContext) -> Iterator[str]:
-    """Yield the misconceptions that are held rather likely, the surest first."""
-    for held in sorted(profile.misconceptions, key=lambda held: -held.probability):
-        if held.probability >= s.rule.likely:
-            yield f"{held.misconception.title.text(s.language)} ({chance(held.probability, s.language)})"
 
 
 def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow:

@@ -115,10 +115,8 @@ def _plain(part: Part) -> str:
 
 def _widths(rows: Sequence[Sequence[Part]]) -> list[int]:
     """Return how wide the columns of a table are, by the letters in them."""
-    pictured, head = (
-        WIDEST // 2 * " ",
-        [max(_plain(cell).split(), key=len, default="") for cell in rows[0]],
-    )  # it is parted between words
+    pictured = WIDEST // 2 * " "
+    head = [max(_plain(cell).split(), key=len, default="") for cell in rows[0]]  # it is parted between words
     cells = [
         [pictured if any(run.get("style") == "wide" for run in cell["runs"]) else _plain(cell) for cell in row] for row in rows[1:]
     ]

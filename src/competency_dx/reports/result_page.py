@@ -39,6 +39,7 @@ def result_view(result: Result, language: Language) -> dict[str, Any]:
     frame = result.to_table(language)
     shown = frame.head(MOST_ROWS)
     cells = [_texts(str(name), shown[name].tolist(), language) for name in shown.columns]
+    cut = strings(language)["shown_rows"].format(shown=count(MOST_ROWS, language), total=count(len(frame), language))
     analysis = items_of(cast("Calibration", result)) if result.kind == "calibration" else None
     return {
         "head": head,
@@ -47,16 +48,10 @@ def result_view(result: Result, language: Language) -> dict[str, Any]:
         "charts": [chart_svg(result.chart(kind, language), f"c{k}", language) for k, kind in enumerate(result.chart_kinds())],
         "columns": [(column_title(str(name), language), frame[name].dtype.kind in "fiu") for name in frame.columns],
         "rows": tuple(zip(*cells, strict=True)),
-        "note": _note(len(frame), language),
+        "note": several(len(frame), "row", language) if len(frame) <= MOST_ROWS else cut,
         "methods": made_by(result, language),
         "analysis": analysis and items_view(analysis, language),
     }
-
-
-def _note(total: int, language: Language) -> str:
-    if total <= MOST_ROWS:
-        return several(total, "row", language)
-    return strings(language)["shown_rows"].format(shown=count(MOST_ROWS, language), total=count(total, language))
 
 
 def _texts(column: str, cells: Sequence[object], language: Language) -> list[str]:

@@ -161,10 +161,8 @@ def _read(path: Path, bank: ItemBank, terminal: Terminal) -> Responses:
 def _key_check(suspected: SuspectedKey, bank: ItemBank, shipped: ItemBank, terminal: Terminal) -> KeyCheck:
     """Show a doubtful key and the use of its options, and look the right one up with the author of the item."""
     t, key, right = words(terminal.language), *(str(b.item(suspected.item).key) for b in (bank, shipped))
-    rows: list[Row] = []
-    for use in suspected.options:
-        numbers = (percent(100 * x, terminal.language) for x in (use.share, use.rest))
-        rows.append((use.code + "*" * (use.code == key), *numbers))
+    shares = {use.code: [percent(100 * x, terminal.language) for x in (use.share, use.rest)] for use in suspected.options}
+    rows: list[Row] = [(code + "*" * (code == key), *texts) for code, texts in shares.items()]
     seen = t["suggested" if suspected.suggestion else "nothing_suggested"].format(suggestion=suspected.suggestion)
     terminal.say(t["key_check"].format(item=suspected.item, key=key, seen=seen))
     terminal.table(t["key_heads"], rows, texts=1)
@@ -186,12 +184,9 @@ def _diagnosed(data: Responses, bank: ItemBank, terminal: Terminal) -> DeficitPr
     given = profiles.n_items > 0
     drawn = given & (profiles.state != STATES.index("insufficient_data"))
     kinds = np.array([c.kind for c in profiles.competencies])
-    levels = []
-    for k in reversed(LEVELS):
-        n = {"drawn": drawn[:, kinds == k].sum(), "given": given[:, kinds == k].sum()}
-        levels.append(t["concluded"].format(level=t["levels"][k], **n))
-    confirmed = int((profiles.state == STATES.index("confirmed")).sum())
-    terminal.say(t["conclusions"].format(levels=", ".join(levels), confirmed=confirmed))
+    counts = {k: {"drawn": drawn[:, kinds == k].sum(), "given": given[:, kinds == k].sum()} for k in reversed(LEVELS)}
+    levels = [t["concluded"].format(level=t["levels"][k], **n) for k, n in counts.items()]
+    terminal.say(t["conclusions"].format(levels=", ".join(levels), confirmed=(profiles.state == CONFIRMED).sum()))
     return replace(profiles, findings=(SYNTHETIC_FINDING, *profiles.findings))
 
 
