@@ -55,11 +55,10 @@ def check_content(bank: ItemBank) -> tuple[Finding, ...]:
 def options_that_are_codes(bank: ItemBank) -> Iterator[Finding]:
     """Gate 1: the words of an option, or the value in them, are the code of another option."""
     for item in bank.items:
-        misread = set(ambiguous_options(item))
         for code, text in item.options.items():
             value = _VALUE.fullmatch(text.strip())
             number = f"{float(value[1].replace(',', '.')):g}" if value else ""
-            if code in misread or (number in item.options and number != code):
+            if code in ambiguous_options(item) or (number in item.options and number != code):
                 yield Template("quality.option_is_code").of([item.id], option=code, words=text)
 
 
@@ -67,8 +66,7 @@ def key_sets(bank: ItemBank) -> Iterator[Finding]:
     """Gate 2: the number of right options can be guessed."""
     sizes = {i.id: len(i.key or ()) for i in bank.items if i.type == "multiple"}
     counts = Counter(sizes.values())
-    most = max(counts.values(), default=0)
-    if len(sizes) >= LEAST_SETS and (len(counts) < LEAST_SETS or most > len(sizes) / 2):
+    if len(sizes) >= LEAST_SETS and (len(counts) < LEAST_SETS or max(counts.values()) > len(sizes) / 2):
         yield Template("quality.key_sizes").of(sizes, counts=[f"{size}: {n}" for size, n in sorted(counts.items())])
 
 
@@ -127,10 +125,10 @@ def expected_answers(bank: ItemBank) -> Iterator[Finding]:
     """Gate 6: an answer to accept does not earn all the points, or one to reject earns some."""
     for item in bank.items:
         earned, _ = score_answers(item, [*item.accept, *item.reject])
-        low = [a for a, x in zip(item.accept, earned, strict=False) if x < item.max_score]
-        high = [a for a, x in zip(item.reject, earned[len(item.accept) :], strict=True) if x]
-        yield from Template("quality.answer_refused").about([item.id] * bool(low), answers=low)
-        yield from Template("quality.answer_credited").about([item.id] * bool(high), answers=high)
+        if low := [a for a, x in zip(item.accept, earned, strict=False) if x < item.max_score]:
+            yield Template("quality.answer_refused").of([item.id], answers=low)
+        if high := [a for a, x in zip(item.reject, earned[len(item.accept) :], strict=True) if x]:
+            yield Template("quality.answer_credited").of([item.id], answers=high)
 
 
 def _meeting(bank: ItemBank) -> list[set[str]]:
@@ -143,11 +141,7 @@ def overlaps(bank: ItemBank) -> Iterator[Finding]:
     forms, items = _meeting(bank), {i.id: i for i in bank.items}
     pairs = (pair for pair in combinations(items, 2) if any({*pair} <= form for form in forms))
     together = [(a, b) for a, b in pairs if b not in items[a].enemies and a not in items[b].enemies]
-    shared: dict[tuple[str, str], str] = {}
-    meeting = set(together)
-    for mark, holders in _marks(bank).items():
-        for pair in meeting.intersection(combinations(holders, 2)):
-            shared.setdefault(pair, mark)
+    shared = {pair: mark for mark, holders in reversed(_marks(bank).items()) for pair in combinations(holders, 2)}  # the first mark
     for pair in filter(shared.__contains__, together):
         yield Template("quality.items_overlap").of(pair, words=shared[pair])
     read = {i: [(s, stems(s), telling(s)) for s in sentences(shown(item))] for i, item in items.items()}
@@ -205,8 +199,7 @@ def parallel(bank: ItemBank) -> Iterator[Finding]:
     """Gate 10: forms differ in points of a part, open items, number of items, minutes or expected points, or lack an anchor."""
     if len(bank.forms) < 2:
         return
-    ids = [form.id for form in bank.forms]
-    items = {i.id: i for i in bank.items}
+    ids, items = [form.id for form in bank.forms], {i.id: i for i in bank.items}
     groups = [[items[i] for i in form.items] for form in bank.forms]
     measures = {
         "items": ([float(len(group)) for group in groups], 0.0),
@@ -221,10 +214,9 @@ def parallel(bank: ItemBank) -> Iterator[Finding]:
             pairs = [(i, int(v) if v.is_integer() else v) for i, v in zip(ids, values, strict=True)]
             yield Template("quality.forms_differ").of(ids, what=PATTERNS["measures"][name], pairs=pairs, allowed=int(allowed))
     common = [items[i] for i in set.intersection(*_meeting(bank))]
-    methodical = sum(map(is_methodical, common))
-    opened = sum(i.type == "open" for i in common)
-    if min(methodical, len(common) - methodical) < ANCHOR or not opened:
-        subject = len(common) - methodical
+    methodical, opened = sum(map(is_methodical, common)), sum(i.type == "open" for i in common)
+    subject = len(common) - methodical
+    if min(methodical, subject) < ANCHOR or not opened:
         yield Template("quality.form_anchor").of(ids, least=ANCHOR, methodical=methodical, subject=subject, open=opened)
 
 
@@ -258,13 +250,10 @@ def orders(bank: ItemBank) -> Iterator[Finding]:
         numbers = [re.search(r"\d+", t) for t in labels]
         worded = all(re.search(r"[^\W\d_]{3,}", t) for t in labels)
         values = [int(n[0]) for n in numbers if n] if worded and all(numbers) else []
-        runs = any(map(_runs, ([[*item.options].index(code) for code in item.key], values)))
+        rows = (row for row in ([[*item.options].index(code) for code in item.key], values) if len(row) > 1)
+        runs = any(row in (sorted(row), sorted(row, reverse=True)) for row in rows)
         if runs or any(re.search(PATTERNS["linking"], t, re.IGNORECASE) for t in labels):
             yield Template("quality.order_shown").of([item.id])
-
-
-def _runs(values: list[int]) -> bool:
-    return len(values) > 1 and values in (sorted(values), sorted(values, reverse=True))
 
 
 def repealed(bank: ItemBank) -> Iterator[Finding]:

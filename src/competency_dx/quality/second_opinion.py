@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -91,8 +92,8 @@ class CrossCheck(Result):
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
         """Read from a finding of schema 1 that the calibration has priors."""
-        penalised = any(finding["code"] == "quality.priors" for finding in document["findings"]) if version == 1 else None
-        return document if penalised is None else document | {"penalised": penalised}
+        first = {"penalised": any(f["code"] == "quality.priors" for f in document["findings"])} if version == 1 else {}
+        return document | first
 
     @property
     def in_se(self) -> Floats:
@@ -121,9 +122,8 @@ class CrossCheck(Result):
         words = np.where(np.abs(self.in_se) <= LIMIT, "agrees", "differs").astype(object)
         words[~np.isfinite(self.in_se)] = "no standard error"
         words[self.at_bound] = "girth at its bound"
-        names = {"item": self.items, "family": self.families, "parameter": self.parameters}
-        estimates = {"ours": self.ours, "girth": self.girth, "difference": self.girth - self.ours}
-        return frame(**names, **estimates, se=self.se, in_se=self.in_se, verdict=words)
+        columns = {"item": self.items, "family": self.families, "parameter": self.parameters, "ours": self.ours, "girth": self.girth}
+        return frame(**columns, difference=self.girth - self.ours, se=self.se, in_se=self.in_se, verdict=words)
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the verdict, the largest difference and the likelihoods."""
@@ -178,27 +178,23 @@ def cross_check(
         raise CalibrationError("calibration.girth_one_competency", dimensions=parameters.dimensions)
     if len(calibration.groups) > 1:
         raise CalibrationError("calibration.girth_one_population", groups=calibration.groups)
-    family = girth_family(parameters.families)
-    chosen = method or Girth()
+    family, chosen = girth_family(parameters.families), method or Girth()
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
     given = gathered(data.findings, calibration.findings)
     table = data.select(items=parameters.items).effective(chosen.missing)
-    above = table[0].max(axis=0, initial=0) >= parameters.n_categories
-    if above.any():
-        high = listed(np.array(parameters.items, dtype=object)[above])
-        raise CalibrationError("quality.scores_above", high=high)
+    if above := [*compress(parameters.items, table[0].max(axis=0, initial=0) >= parameters.n_categories)]:
+        raise CalibrationError("quality.scores_above", high=listed(above))
     mine = evidence(*table, parameters, points=calibration.certificate.points)
     if not abs(mine.log_likelihood - calibration.log_likelihood) <= SAME_DATA:
-        raise CalibrationError(
-            "quality.other_responses", log_likelihood=mine.log_likelihood, log_likelihood2=calibration.log_likelihood
-        )
+        levels = {"log_likelihood": mine.log_likelihood, "log_likelihood2": calibration.log_likelihood}
+        raise CalibrationError("quality.other_responses", **levels)
     opinion = girth_estimates(*table, parameters.n_categories, family, items=parameters.items, method=chosen)
     other = placed(opinion, parameters)
     theirs = evidence(*table, other, points=mine.points)
     priors = calibration.provenance.settings.get("priors", "")
     worded = {lang: setting_word(priors, lang) for lang in LANGUAGES}
     pull = [Template("quality.priors").of(priors=worded)] if calibration.penalised else []
-    inputs = {"calibration": calibration.digest, **dict(calibration.provenance.inputs)}
+    inputs = {"calibration": calibration.digest, **calibration.provenance.inputs}
     out = CrossCheck(
         model=calibration.model,
         function=opinion.function,
@@ -211,7 +207,11 @@ def cross_check(
         findings=gathered(given, doubts(opinion, theirs, parameters.items), pull),
         provenance=provenance("cross_check", inputs, {"method": described(opinion, chosen), "priors": priors}),
     )
-    out = replace(out, findings=out.findings + _verdict_note(out))
+    far = np.array(out.items, dtype=object)[out.judged & (np.abs(out.in_se) > LIMIT)]
+    if out.verdict != "agrees":  # what the verdict asks to be done
+        higher = out.verdict == "girth is higher"
+        note = Template("quality.girth_higher").of() if higher else Template(f"quality.{out.verdict}").of(far, limit=LIMIT)
+        out = replace(out, findings=(*out.findings, note))
     announce(out.findings, known=given)
     return out
 
@@ -228,18 +228,7 @@ def _rows(calibration: Calibration, other: ItemParameters, opinion: GirthEstimat
             name = "b" if m == 2 else f"b{k + 1}"
             rows.append((item, family, name, ours.difficulties[i, k], other.difficulties[i, k], at[f"se_{name}"], bound))
     if ours.variance != other.variance:
-        free = calibration.standard_errors[calibration.table.is_kind("variance")]
-        se = free[0] if free.size else np.nan
+        se, *_ = *calibration.standard_errors[calibration.table.is_kind("variance")], np.nan
         rows.append(("population", "normal", "variance", ours.variance, other.variance, se, False))
     names = "items", "families", "parameters", "ours", "girth", "se", "at_bound"
     return dict(zip(names, zip(*rows, strict=True), strict=True))
-
-
-def _verdict_note(check: CrossCheck) -> tuple[Finding, ...]:
-    """Return what the verdict asks to be done."""
-    if check.verdict == "agrees":
-        return ()
-    if check.verdict == "girth is higher":
-        return (Template("quality.girth_higher").of(),)
-    far = np.array(check.items, dtype=object)[check.judged & (np.abs(check.in_se) > LIMIT)]
-    return (Template(f"quality.{check.verdict}").of(far, limit=LIMIT),)

@@ -186,17 +186,13 @@ class CodeBook:
         code, kept = self._code(raw), order == "kept"
         out: list[str | None] = [] if code is None else [code]
         for token in () if out else filter(None, (_ORDER_SEPARATORS if kept else _SEPARATORS).split(raw)):
-            if (parts := self._parts(fold_code(token), NOTHING if kept else ())) is None:
+            form = fold_code(token)
+            pieces = (form,) if form in self.index else segment(form, [*self.index, *(NOTHING if kept else ())])
+            if pieces is None:
                 whole = self.find(raw)
                 return (whole,) if whole is not None else None if kept else self._by_words(raw)
-            out += parts
+            out += map(self.index.get, pieces)
         return tuple(out) or None
-
-    def _parts(self, token: str, blanks: Sequence[str]) -> list[str | None] | None:
-        if token in self.index:
-            return [self.index[token]]
-        pieces = segment(token, [*self.index, *blanks])
-        return None if pieces is None else [self.index.get(p) for p in pieces]
 
     def _by_words(self, raw: str) -> tuple[str, ...] | None:
         ends = {f"{words}{end}": code for words, code in self.texts.items() for end in (", ", "; ", ",", ";", "., ", ".; ")}

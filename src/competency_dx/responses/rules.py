@@ -133,7 +133,7 @@ def _one_code(book: CodeBook, points: Mapping[str, int], raw: str, *, choice: bo
 
 def _multiple(item: Item) -> Judge:
     key = tuple(cast("tuple[str, ...]", item.key))
-    book = code_book(_codes(item, key), item.options)
+    book, parts_count = code_book(_codes(item, key), item.options), isinstance(item.rule, PerElement)
 
     def judge(raw: str) -> Judgement:
         if (codes := book.split(raw)) is None:
@@ -142,19 +142,16 @@ def _multiple(item: Item) -> Judge:
         hits = sum(c in key for c in chosen)
         extras = len(chosen) - hits
         points = _amount(item, hits=hits, extras=extras, errors=max(extras, len(key) - hits), size=len(key))
-        elements = tuple(Element(c, c, 1 if c in key else -1, int(c in key)) for c in chosen)
-        return _judgement(item, points, " ".join(chosen), elements)
+        elements = tuple(Element(c, c, 1 if c in key else -1, int(c in key)) for c in chosen) if parts_count else ()
+        return Judgement(points, readable=True, normalised=" ".join(chosen), elements=elements)
 
     return judge
 
 
 def _sequence(item: Item) -> Judge:
     """Judge matching (one option per left entry) and ordering (codes in order)."""
-    if isinstance(item.key, dict):
-        labels, key = tuple(item.key), tuple(item.key.values())
-    else:
-        key = tuple(cast("tuple[str, ...]", item.key))
-        labels = tuple(str(k + 1) for k in range(len(key)))
+    pairs = item.key if isinstance(item.key, dict) else {str(k): code for k, code in enumerate(item.key or (), start=1)}
+    labels, key, parts_count = tuple(pairs), tuple(pairs.values()), isinstance(item.rule, PerElement)
     options = code_book(_codes(item, key), item.options)
     left = code_book(labels, item.left) if isinstance(item.key, dict) else None
 
@@ -166,17 +163,11 @@ def _sequence(item: Item) -> Judge:
         errors = edit_distance(row, key) if left is None else len(key) - sum(right)
         extras = max(0, len(row) - len(key))
         points = _amount(item, hits=sum(right), extras=extras, errors=errors, size=len(key))
-        given = zip_longest(labels, row[: len(key)], key)
+        given = zip_longest(labels, row[: len(key)], key) if parts_count else ()
         elements = tuple(Element(label, a or "_", int(a == k), 1) for label, a, k in given)
-        return _judgement(item, points, " ".join(a or "_" for a in row), elements)
+        return Judgement(points, readable=True, normalised=" ".join(a or "_" for a in row), elements=elements)
 
     return judge
-
-
-def _judgement(item: Item, points: int, normalised: str, elements: tuple[Element, ...]) -> Judgement:
-    """Return a readable answer; its elements earn points of their own only where the rule says so."""
-    kept = elements if isinstance(item.rule, PerElement) else ()
-    return Judgement(points, readable=True, normalised=normalised, elements=kept)
 
 
 def edit_distance(row: Sequence[str | None], key: Sequence[str]) -> int:
@@ -207,8 +198,7 @@ def _digits(item: Item, raw: str) -> Judgement:
 
 
 def _measured(item: Item, rule: Tolerance) -> Judge:
-    units = ("%", *filter(None, (item.unit.ru, item.unit.en))) if item.unit else ("%",)
-    form = item.answer_format
+    units, form = ("%", *filter(None, (item.unit.ru, item.unit.en) if item.unit else ())), item.answer_format
 
     def numbers(raw: str) -> tuple[Fraction, ...] | None:
         if form is not None and (parts := read_parts(raw, form, units)) is not None:

@@ -7,7 +7,7 @@ cells look like.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Literal
 
@@ -237,9 +237,9 @@ def _share(cells: Sequence[str], test: Callable[[str], object]) -> float:
     return sum(bool(test(c)) for c in cells) / len(cells)
 
 
-def signed_columns(columns: Iterable[Column]) -> dict[str, ColumnKind]:
-    """Return the columns with a name in what starts like a line of signatures, once such lines are off the table."""
-    return {c.name: "name in a comment" for c in columns if any(is_signature(v) and names_a_person(v) for v in c.vocabulary)}
+def is_signed(text: str) -> bool:
+    """Tell whether a text starts like a line of signatures and holds a name."""
+    return is_signature(text) and names_a_person(text)
 
 
 def _may_be_snils(cell: str) -> bool:

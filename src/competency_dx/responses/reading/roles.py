@@ -10,14 +10,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from competency_dx.bank import Item, ItemBank
+from competency_dx.bank import ItemBank
 from competency_dx.errors import ResponsesError, has_sentence, phrase, repeated
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
 from competency_dx.responses.normalise import fold_code, read_number, read_points
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, ItemNames, Layout, Target, hinted, is_background, names_of
-from competency_dx.responses.reading.not_answers import ColumnKind, personal_kind, signed_columns, sum_columns, without_footers
+from competency_dx.responses.reading.not_answers import ColumnKind, is_signed, personal_kind, sum_columns, without_footers
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
@@ -51,7 +51,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     free = rest if bank is None and layout.items is None else []
     answers = used.union(name for name in free if _kind(table.columns[name], layout) != "other")
     table = without_footers(table, person, answers, {**table.columns, **{n: full[n] for n in personal if n in full}})
-    signed = signed_columns(table.columns[name] for name in rest)
+    signed: dict[str, ColumnKind] = {n: "name in a comment" for n in rest if any(map(is_signed, table.columns[n].vocabulary))}
     personal |= _allowed(table, signed, layout)
     table, rest = _without(table, signed, layout), [name for name in rest if name not in signed]
     if free:
@@ -105,8 +105,10 @@ def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) 
         if len(several) > 1 and len(exact) != 1:
             raise ResponsesError("responses.one_item_twice", origin=table.origin, several=several, item=target.item)
         columns[target] = exact or several
-    items: dict[str, tuple[str, ...]] = {}
-    for item in _wanted(bank, layout):
+    known, items = {i.id: i for i in bank.items}, dict[str, tuple[str, ...]]()
+    if absent := [i for i in layout.items or () if i not in known]:
+        raise ResponsesError("responses.items_unknown", absent=absent, bank=bank.id)
+    for item in bank.items if layout.items is None else map(known.__getitem__, layout.items):
         parts = [columns.get(Target(item.id, c.id), [""])[0] for c in item.rubric]
         if whole := columns.get(Target(item.id)):
             items[item.id] = (whole[0],)
@@ -133,15 +135,6 @@ def _strange(
         if meant is not None or (1 < len(cells) <= len(letters) and letters.issuperset(map(fold_code, cells))):
             out[name] = meant or ()
     return out
-
-
-def _wanted(bank: ItemBank, layout: Layout) -> Sequence[Item]:
-    if layout.items is None:
-        return bank.items
-    known = {i.id: i for i in bank.items}
-    if absent := [i for i in layout.items if i not in known]:
-        raise ResponsesError("responses.items_unknown", absent=absent, bank=bank.id)
-    return [known[i] for i in layout.items]
 
 
 def refuse_personal(table: Table, used: set[str], names: ItemNames | None, layout: Layout) -> dict[str, ColumnKind]:
