@@ -145,10 +145,9 @@ class _Compiler:
             if not least <= len(item) <= most:
                 raise _wrong(item, part)
             if scalar:
-                return _check_cells(item, cell, depth, each)
-            for k, one in enumerate(item):
+                _check_cells(item, cell, depth, each)
+            for k, one in enumerate(() if scalar else item):
                 _at(f"[{k}]", places[k] if places else each, one, scopes)
-            return None
 
         return check
 

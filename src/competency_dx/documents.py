@@ -115,11 +115,10 @@ def _check_of(cls: type[JsonDocument]) -> Check:
 
 def check_head(document: object, kind: str, versions: Sequence[int]) -> int:
     """Return the schema version of a document; refuse another kind or version, saying what was expected."""
-    found = document.get("kind") if isinstance(document, dict) else None
-    if found != kind:
+    head: Mapping[str, Any] = document if isinstance(document, dict) else {}
+    if (found := head.get("kind")) != kind:
         raise DocumentError("result.kind", found=found, kind=kind)
-    assert isinstance(document, dict)
-    version = document.get("schema_version")
+    version = head.get("schema_version")
     if type(version) is not int or version not in versions:
         raise DocumentError("result.schema_version", kind=kind, get=version, version=list(versions))
     return version

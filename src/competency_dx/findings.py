@@ -61,14 +61,7 @@ class Template:
 
     ``{scope}`` names at most five ids and counts the rest, ``{n}`` is how many there are; a fact has its own name. A whole
     number takes its noun from the forms after the colon (``{n:задание|задания|заданий}``), and after a tilde only the form is
-    written; other numbers take a usual format and, in Russian, a decimal comma.
-
-    Attributes
-    ----------
-    code : str
-        ``room.what``.
-    severity : {"info", "warning", "error"}
-    ru, en : str
+    written; other numbers take a usual format and, in Russian, a decimal comma. The code is ``room.what``.
     """
 
     code: str

@@ -107,12 +107,7 @@ def limits_in_force() -> Limits:
 def reading(source: object, error: type[CompetencyDxError]) -> Iterator[None]:
     """Read a source within the time there is; what it makes Python or a reader stumble over becomes one sentence.
 
-    Raises
-    ------
-    StorageError
-        When the system does not hand the file out.
-    CompetencyDxError
-        Of the class given, when the content is damaged.
+    Raises `StorageError` when the system does not hand the file out, and the error given when the content is damaged.
     """
     before = _DEADLINE.set(_DEADLINE.get() or (source, time.monotonic() + limits_in_force().seconds))
     try:

@@ -119,8 +119,7 @@ def is_snils(digits: str) -> bool:
     """Tell whether eleven digits end in the control number of a СНИЛС."""
     if len(digits) != 11 or len(set(digits)) == 1:
         return False
-    control = sum(int(d) * (9 - k) for k, d in enumerate(digits[:9])) % 101 % 100
-    return control == int(digits[9:])
+    return sum(int(d) * (9 - k) for k, d in enumerate(digits[:9])) % 101 % 100 == int(digits[9:])
 
 
 def is_tax_number(digits: str) -> bool:

@@ -115,10 +115,8 @@ def _keep_others(old: Path, new: Path, replaced: Callable[[str], bool]) -> None:
     """Bring the other files of the old folder into the new one."""
     for source in sorted(old.rglob("*")) if old.is_dir() else ():
         place = source.relative_to(old)
-        copy = new / place
-        if source.is_dir() and not source.is_symlink():
-            continue
-        if not replaced(place.as_posix()) and not copy.exists():
+        copy, folder = new / place, source.is_dir() and not source.is_symlink()
+        if not folder and not replaced(place.as_posix()) and not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.link(source, copy, follow_symlinks=False)
@@ -129,13 +127,12 @@ def _keep_others(old: Path, new: Path, replaced: Callable[[str], bool]) -> None:
 def _move_files(new: Path, old: Path, replaced: Callable[[str], bool]) -> None:
     """Put each file of the new folder in its place in the old one, the page that links to the others last."""
     files = sorted((p for p in new.rglob("*") if p.is_file()), key=lambda p: (p.name == "index.html", p))
-    for file in files:
-        place = old / file.relative_to(new)
+    places = {file: old / file.relative_to(new) for file in files}
+    for file, place in places.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         file.replace(place)
-    stay = {file.relative_to(new) for file in files}
-    for left in [p for p in old.rglob("*") if p.is_file() and new not in p.parents]:
-        if replaced(left.relative_to(old).as_posix()) and left.relative_to(old) not in stay:
+    for left in [p for p in old.rglob("*") if p.is_file() and new not in p.parents and p not in places.values()]:
+        if replaced(left.relative_to(old).as_posix()):
             left.unlink()
 
 
@@ -145,16 +142,14 @@ def _exchange(new: Path, old: Path) -> None:
         new.rename(old)
         return
     shutil.copymode(old, new)
-    if _swapped(new, old):
-        return
-    aside = new.with_name(f"{new.name}-old")
-    old.rename(aside)
-    try:
-        new.rename(old)
-    except OSError:
-        aside.rename(old)
-        raise
-    aside.rename(new)
+    if not _swapped(new, old):
+        aside = old.rename(new.with_name(f"{new.name}-old"))
+        try:
+            new.rename(old)
+        except OSError:
+            aside.rename(old)
+            raise
+        aside.rename(new)
 
 
 def _swapped(first: Path, second: Path) -> bool:

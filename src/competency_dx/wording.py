@@ -36,29 +36,18 @@ def listed(ids: Iterable[object], shown: int = SHOWN_IDS, *, language: str = "en
     """Name at most `shown` ids and count the rest: ``"a, b, c and 12 more"``, ``"a, b, c и ещё 12"``."""
     names = [str(i) for i in ids]
     head, rest = ", ".join(names[:shown]), len(names) - shown
-    if rest <= 0:
-        return head
-    return f"{head} и ещё {rest}" if language == "ru" else f"{head} and {rest} more"
+    more = f" и ещё {rest}" if language == "ru" else f" and {rest} more"
+    return head + more if rest > 0 else head
 
 
 def plural(n: int, forms: Sequence[str], language: str) -> str:
-    """Return the form of a noun after a whole number.
+    """Return the form of a noun after a whole number, whose sign is ignored.
 
-    Parameters
-    ----------
-    n : int
-        The number; its sign is ignored.
-    forms : sequence of str
-        Russian: the forms after 1, 2 and 5 (``задание, задания, заданий``); English: singular and plural.
-    language : str
-        ``"ru"`` or ``"en"``.
+    Russian `forms` are those after 1, 2 and 5 (``задание, задания, заданий``), English ones singular and plural.
     """
-    n = abs(n)
     if language != "ru":
-        return forms[0] if n == 1 else forms[-1]
-    tens, ones = n % 100, n % 10
-    if 11 <= tens <= 14:
-        return forms[2]
+        return forms[0] if abs(n) == 1 else forms[-1]
+    ones = 5 if 11 <= abs(n) % 100 <= 14 else abs(n) % 10
     return forms[0] if ones == 1 else forms[1] if 2 <= ones <= 4 else forms[2]
 
 

@@ -1,19 +1,18 @@
 """Checks of an instrument against the data and against other programs.
 
-What needs calibrations or scipy is imported when it is first asked for: item analysis does without.
+What needs calibrations is imported when it is first asked for: item analysis does without.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from competency_dx.quality.api import check_items, items_of
-from competency_dx.quality.classical import OptionTrace, PairMoments
+from competency_dx.quality.classical import Dependence, OptionTrace, PairMoments, local_dependence
 from competency_dx.quality.item_analysis import VERDICTS, WEAK, ItemAnalysis, Verdict
 from competency_dx.responses import LEAST_ANSWERS
 
 if TYPE_CHECKING:
     from competency_dx.quality.content_gates import check_content
-    from competency_dx.quality.dependence import Dependence, local_dependence
     from competency_dx.quality.second_opinion import CrossCheck, cross_check
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
 ]
 
 _LATER = {"CrossCheck": "second_opinion", "cross_check": "second_opinion", "check_content": "content_gates"}
-_LATER |= dict.fromkeys(("Dependence", "local_dependence"), "dependence")
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,7 @@
-"""Classical numbers of items, options and test, of whatever part of the items each person got: shares, alpha, thirds of the rest."""
+"""Classical numbers of items, options and test, of whatever part of the items each person got: shares, alpha, thirds of the rest.
+
+And of pairs of items: those whose covariance exceeds what a model implies.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,11 @@ SHORTEST, MOST_CODES = 3, 12  # where no bank says so: answers this short and fe
 FREE = {"text", "open", "scored"}  # types whose answers are words of persons, which may name somebody, or no answers
 LEAST_CHOSEN, LEAST_PERSONS = 0.05, 10
 LEAST_TRACED = 9  # persons, for thirds
+SWEEPS = 20
+HIGH = 2.5  # standard errors
+MANY = 3.5  # standard deviations of the number of high pairs
+LEAST_COMMON = 50  # persons who answered both
+MAD_TO_SD = 1.4826
 
 
 class PairMoments(NamedTuple):
@@ -86,15 +94,10 @@ def alpha(moments: PairMoments, persons: int, n_given: float) -> tuple[float, fl
 
 
 def mean_limits(mean: Floats, variance: Floats, highest: Floats, n: Ints) -> tuple[Floats, Floats]:
-    """Return 95 % limits of the mean share of points, by Wilson (1927, doi:10.1080/01621459.1927.10502953), eq. 4.
+    """Return 95 % limits (I,) of the mean share of points, by Wilson (1927, doi:10.1080/01621459.1927.10502953), eq. 4.
 
-    Points of several steps vary less than right and wrong with the same mean: n counts for n p (1 - p) / variance answers.
-
-    Parameters
-    ----------
-    mean, variance : ndarray, shape (I,)
-        Of the points, the variance with divisor n.
-    highest, n : ndarray, shape (I,)
+    Points of several steps vary less than right and wrong with the same mean: n counts for n p (1 - p) / variance answers. Mean and
+    variance, with divisor n, are of the points.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         p = mean / highest
@@ -225,3 +228,72 @@ def missing_shares(data: Responses, reason: int, given: Bools) -> Floats:
     """Return the share (I,) of those who were given an item whose cell has this reason, NaN where nobody was."""
     n, count = given.sum(axis=0), (data.reasons == reason).sum(axis=0)
     return np.asarray(np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0))
+
+
+class Dependence(NamedTuple):
+    """Excess of pairs in standard errors (I, I), NaN where few answered both; how many are high, and how many by chance.
+
+    `stretch` is by how much the middle half of the pairs widened the standard errors.
+    """
+
+    excess: Floats
+    high: int
+    by_chance: float
+    stretch: float = 1.0
+
+    @property
+    def evident(self) -> bool:
+        """Return whether there are more high pairs than chance makes."""
+        return bool(self.high > self.by_chance + MANY * np.sqrt(self.by_chance + 1))
+
+    def strongest(self, n: int) -> list[tuple[int, int]]:
+        """Return the n pairs with the highest excess."""
+        pairs = np.argwhere(np.triu(np.ones_like(self.excess), 1))
+        order = np.argsort(-np.nan_to_num(self.excess[tuple(pairs.T)], nan=-np.inf), kind="stable")[:n]
+        return [(i, j) for i, j in pairs[order].tolist()]
+
+
+def local_dependence(codes: Codes, observed: Bools, implied: Floats, cluster: Ints) -> Dependence:
+    """Return which pairs of items depend on each other beyond their competencies (Yen 1984, doi:10.1177/014662168400800201).
+
+    The points of two items covary because of what they measure. What is left over is local dependence: a shared text, a picture,
+    one item giving away another. Covariances of pairs are compared with g_i g_j C_ij, C the ones implied by items and population,
+    g factors by least squares: wrong slopes and spreads are no dependence. A median above or below 0 between two clusters is a
+    wrong level of correlation and no dependence either. Where dependence is, the upper tail is heavy.
+
+    `codes` and `observed` (P, I) are points and whether they count, `implied` (I, I) covariances of the points under the model,
+    `cluster` (I,) clusters of the items' competencies: pairs of one cluster, or of the same two, share the level of correlation.
+    """
+    from scipy.special import ndtr
+
+    seen = observed.astype(np.float64)
+    n = seen.T @ seen
+    points = np.where(observed, codes, 0).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = points.sum(axis=0) / seen.sum(axis=0)
+        centred = np.where(observed, points - mean, 0.0)
+        covariance = centred.T @ centred / n
+        spread = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
+        weight = np.where((n >= LEAST_COMMON) & ~np.eye(len(n), dtype=np.bool_) & (spread > 0), n / spread**2, 0.0)
+    weight, known = np.nan_to_num(weight), np.nan_to_num(covariance)
+    g = np.ones(len(n))
+    for _ in range(SWEEPS):
+        for i in range(len(n)):
+            line = g * implied[i]
+            below = float(weight[i] @ line**2)
+            g[i] = float(weight[i] @ (line * known[i])) / below if below > 0 else g[i]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = np.where(weight > 0, (covariance - np.outer(g, g) * implied) / spread * np.sqrt(n), np.nan)
+    first, second = np.triu_indices(len(n), 1)
+    first, second = (x[np.isfinite(excess[first, second])] for x in (first, second))
+    if not first.size:
+        return Dependence(excess, 0, 0.0)
+    low, high = np.minimum(cluster[first], cluster[second]), np.maximum(cluster[first], cluster[second])
+    kinds = low * (cluster.max() + 1) + high
+    for kind in np.unique(kinds):
+        i, j = first[kinds == kind], second[kinds == kind]
+        excess[i, j] -= np.median(excess[i, j])
+    pairs = excess[first, second]
+    scale = max(1.0, MAD_TO_SD * float(np.median(np.abs(pairs))))
+    excess[first, second] = excess[second, first] = pairs / scale
+    return Dependence(excess, int((pairs / scale > HIGH).sum()), float(pairs.size * ndtr(-HIGH)), scale)

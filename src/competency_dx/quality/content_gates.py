@@ -38,14 +38,7 @@ _DASHES = {"—": re.compile(r"\s—(?:\s|$)", re.MULTILINE), "–": re.compile(
 def check_content(bank: ItemBank) -> tuple[Finding, ...]:
     """Return what the twelve gates refuse in a bank, gate by gate; nothing for a bank that passes.
 
-    Parameters
-    ----------
-    bank : ItemBank
-
-    Returns
-    -------
-    tuple of Finding
-        One for each refusal, of severity "error": the code of the gate, the items (or forms) in `scope`, and what to do.
+    A finding for each refusal, of severity "error": the code of the gate, the items (or forms) in `scope`, and what to do.
     """
     of_items = options_that_are_codes, key_sets, key_cues, titles, points, expected_answers
     of_forms, of_texts = (overlaps, families, parallel), (typography, orders, repealed)

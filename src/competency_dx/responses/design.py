@@ -31,19 +31,10 @@ MOST_BOOKLETS = 12
 
 
 def check_design(responses: Responses, policy: MissingPolicy | None = None) -> tuple[Finding, ...]:
-    """Return what stands against a calibration of these responses on one scale.
+    """Return what stands against a calibration of these responses on one scale, where the cells count that the policy says.
 
-    Parameters
-    ----------
-    responses : Responses
-    policy : MissingPolicy or None
-        Which cells count; the default policy when None.
-
-    Returns
-    -------
-    tuple of Finding
-        Severity "error" when items and persons fall into blocks that no answer connects: difficulties of different
-        blocks cannot be compared; "warning" where fewer than ten persons link some items with the others.
+    Severity "error" when items and persons fall into blocks that no answer connects: difficulties of different blocks cannot be
+    compared; "warning" where fewer than ten persons link some items with the others.
     """
     scores, seen = responses.effective(policy)
     top = np.where(seen, scores, -1).max(axis=0, initial=-1)

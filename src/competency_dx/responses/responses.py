@@ -88,19 +88,12 @@ class Responses(Result):
         return np.asarray(self.reasons == Reason.ANSWERED)
 
     def effective(self, policy: MissingPolicy | None = None) -> tuple[Codes, Bools]:
-        """Return scores and the cells that enter an estimation under a policy (the default one when None).
+        """Return scores (P, I), 0 where a reason makes them wrong, and the cells (P, I) that enter an estimation under a policy.
 
-        Returns
-        -------
-        scores : int8 array (P, I)
-            0 in the cells that a reason makes wrong.
-        observed : bool array (P, I)
-            Cells that enter the estimation.
+        The policy is the default one when None.
         """
         counts = (policy or MissingPolicy()).table()
-        if not self.reasons.any():
-            return self.scores, np.broadcast_to(counts[0], self.scores.shape)
-        return self.scores, counts[self.reasons]
+        return self.scores, counts[self.reasons] if self.reasons.any() else np.broadcast_to(counts[0], self.scores.shape)
 
     def select(self, items: Iterable[str] | None = None, persons: Iterable[str] | None = None) -> Self:
         """Return the responses of chosen persons to chosen items, in the order given (all when None)."""
@@ -196,12 +189,9 @@ class Responses(Result):
     def to_irw(self) -> DataFrame:
         """Return one row per answer as the Item Response Warehouse has it: `id`, `item`, `resp`, and background as `cov_…`.
 
-        `resp` is empty where an item was given and there is no answer that counts; what was not administered has no row. Whoever
-        was given nothing has one empty row, so that nobody is lost. `load_responses` reads the table back.
-
-        References
-        ----------
-        The data standard of the Item Response Warehouse, https://itemresponsewarehouse.org/standard.html
+        Its standard: https://itemresponsewarehouse.org/standard.html. `resp` is empty where an item was given and there is no answer
+        that counts; what was not administered has no row. Whoever was given nothing has one empty row, so that nobody is lost.
+        `load_responses` reads the table back.
         """
         import pandas as pd
 

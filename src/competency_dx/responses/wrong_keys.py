@@ -62,14 +62,8 @@ def suspected_keys(
     one-sided tests by t = r √((n - 2)/(1 - r²)): that the credit falls with the points on the other items, and, where
     raw answers were kept, that one of the answers without credit rises with them. Half of the error goes to each of the
     two, the second half in equal parts to the answers, and over the items of the test it is held by Holm's procedure
-    (1979): however many items measure nothing at all, a false alarm in any of them has the probability .01 at most.
-
-    Parameters
-    ----------
-    policy : MissingPolicy, optional
-        Which missing answers count as wrong, as in `calibrate`.
-    rest : ndarray, shape (I,), optional
-        `item_rest` of the same answers where it is known already.
+    (1979): however many items measure nothing at all, a false alarm in any of them has the probability .01 at most. The policy says
+    which missing answers count as wrong, as in `calibrate`; `rest` (I,) is `item_rest` of the same answers where it is known already.
     """
     codes, observed = responses.effective(policy)
     r = item_rest(codes, observed, responses.max_scores) if rest is None else rest

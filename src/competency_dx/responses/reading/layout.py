@@ -48,7 +48,7 @@ _MAXIMUM = re.compile(
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"(?<![\s\-_:(\[])[\s\-_:(\[]++(?:response|answer|ответ)[)\]]?$", re.IGNORECASE)
-_SEPARATORS = re.compile(r"[\s_.\-]+")
+_SEPARATORS = re.compile(r"(?P<joint>(?<=\d)[\s_.\-]+(?=\d))|[\s_.\-]+")
 _TOKENS = re.compile(r"[^\W_]+")
 _QUESTION = re.compile(
     r"(?:вопрос|задани[ея]|задача|question|task|problem|item|ответ|response|answer|в|q|№)[\W_]*\d[\d\W_]*", re.IGNORECASE
@@ -165,12 +165,8 @@ def is_background(header: str) -> bool:
 @cache
 def _headings() -> tuple[tuple[str, frozenset[str]], ...]:
     """Return the headings of each table in the form in which they are compared."""
-    return tuple(
-        (kind, frozenset(header_form(column_title(column, language)) for column in columns))
-        for kind, tables in _RESULTS.items()
-        for columns in tables
-        for language in LANGUAGES
-    )
+    tables = [(kind, columns, language) for kind, tables in _RESULTS.items() for columns in tables for language in LANGUAGES]
+    return tuple((kind, frozenset(header_form(column_title(column, lang)) for column in columns)) for kind, columns, lang in tables)
 
 
 def refuse_results(names: Iterable[str], origin: str) -> None:
@@ -193,13 +189,7 @@ def id_form(text: str) -> str:
 
     ``"MAT 004"`` and ``"МАТ_004"`` are one; ``"Q1.1"``, ``"Q1 1"`` and ``"Q1-1"`` are one and never ``"Q11"``.
     """
-    code = fold_code(text)
-
-    def joint(match: re.Match[str]) -> str:
-        sides = code[match.start() - 1 : match.start()] + code[match.end() : match.end() + 1]
-        return "." if len(sides) == 2 and sides.isdigit() else ""
-
-    return _SEPARATORS.sub(joint, code)
+    return _SEPARATORS.sub(lambda match: "." if match["joint"] else "", fold_code(text))
 
 
 def undecorated(text: str) -> str:
@@ -294,6 +284,5 @@ def _parts(form: str) -> tuple[tuple[str, ...], str]:
 
 def _slip(one: str, other: str, *, numbered: bool) -> bool:
     """Tell whether the letters of two ids differ by one at most; words without numbers must be long for that."""
-    if abs(len(one) - len(other)) > 1 or not (numbered or min(len(one), len(other)) > SURE):
-        return False
-    return edit_distance(one, other) <= 1
+    near = abs(len(one) - len(other)) <= 1 and (numbered or min(len(one), len(other)) > SURE)
+    return near and edit_distance(one, other) <= 1
