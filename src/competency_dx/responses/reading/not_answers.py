@@ -31,7 +31,8 @@ from competency_dx.responses.reading.layout import PERSON_NAMES, is_total
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.wording import toml_content
 
-_ROWS = toml_content("responses.reading", "words")["rows"]
+_WORDS = toml_content("responses.reading", "words")
+_ROWS = _WORDS["rows"]
 LABEL = 400  # a text as long as this is no label
 _WORD = re.compile(r"[^\W\d_]{3}|%")  # what every label has
 FEW, SOME, ENOUGH = 4, 6, 20
@@ -45,23 +46,7 @@ CONTENTS = 2000  # distinct contents looked at per column where a share of them 
 LONGEST_NAME = 40  # a heading as long as this is a question, in which persons of history may be named
 YEARS, ADULT = 5, 2000  # dates that lie so many years apart, most of them before this year, are birth dates
 _SHORT = re.compile(r"(?:[^\W\d_]{0,2}\d{0,5}(?:\n|\Z))*+")  # cells in which nothing personal has room
-_BARE_PHONE = re.compile(r"[78]?9\d{9}")
-_DIGITS = re.compile(r"\D*+(?:\d\D*+){10,12}")
-_NAME = r"[A-ZА-ЯЁ][a-zа-яё]+(?:-[A-ZА-ЯЁ][a-zа-яё]+)?"
-_INITIALS = re.compile(rf"{_NAME}\s+[А-ЯЁA-Z]\.\s*[А-ЯЁA-Z]\.?|[А-ЯЁA-Z]\.\s*[А-ЯЁA-Z]\.\s*{_NAME}")
-_FULL_NAME = re.compile(rf"{_NAME}\s+{_NAME}(?:\s+{_NAME})?")
-_LETTERS = re.compile(r"[^\W\d_]{2,}\D*")
-_DATE = re.compile(
-    r"(?:(?P<y1>\d{4})[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?P<y2>\d{4}))(?:[ T]\d{1,2}:\d{2}.{0,12})?(?:\s*г\.?)?"
-    r"|\d{1,2}\s[а-яёa-z]{3,9}\s(?P<y3>\d{4})(?:\s*г\.?)?"
-)
-_IP = re.compile(
-    r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d+)?|(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}"
-    r"|(?=.*::)[0-9a-f:]{3,39}",
-    re.IGNORECASE,
-)
-_HANDLE = re.compile(r"@?[\w.]{4,}|[^\s/]*/\S+")
-_ANY_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[ T].{0,20})?")
+_CELLS = {kind: re.compile(text.replace("{name}", _WORDS["name"])) for kind, text in _WORDS["cells"].items()}
 ColumnKind = Personal | Literal["name in a comment"]
 
 
@@ -203,17 +188,17 @@ def personal_kind(column: Column) -> ColumnKind | None:
     tests: tuple[tuple[ColumnKind, Callable[[], object]], ...] = (
         ("СНИЛС", lambda: _share(cells, _may_be_snils) > (0 if HEADINGS["СНИЛС"].search(header) else 0.5)),
         ("ИНН", lambda: _share(cells, is_tax_number) > 0.5),
-        ("ИНН", lambda: HEADINGS["ИНН"].search(header) and _share(cells, _DIGITS.fullmatch) > 0.5),
-        ("phone", lambda: _share(cells, _BARE_PHONE.fullmatch) > 0.5),
-        ("phone", lambda: HEADINGS["phone"].search(header) and _share(cells, _DIGITS.fullmatch) > 0.3),
-        ("passport", lambda: HEADINGS["passport"].search(header) and _share(cells, _DIGITS.fullmatch) > 0.3),
-        ("IP address", lambda: _share(cells, _IP.fullmatch) > (0.1 if HEADINGS["IP address"].search(header) else 0.5)),
-        ("account", lambda: HEADINGS["account"].search(header) and _share(cells, _HANDLE.match) > 0.3),
+        ("ИНН", lambda: HEADINGS["ИНН"].search(header) and _share(cells, _CELLS["digits"].fullmatch) > 0.5),
+        ("phone", lambda: _share(cells, _CELLS["bare phone"].fullmatch) > 0.5),
+        ("phone", lambda: HEADINGS["phone"].search(header) and _share(cells, _CELLS["digits"].fullmatch) > 0.3),
+        ("passport", lambda: HEADINGS["passport"].search(header) and _share(cells, _CELLS["digits"].fullmatch) > 0.3),
+        ("IP address", lambda: _share(cells, _CELLS["IP address"].fullmatch) > (0.1 if HEADINGS["IP address"].search(header) else 0.5)),
+        ("account", lambda: HEADINGS["account"].search(header) and _share(cells, _CELLS["handle"].match) > 0.3),
         ("birth date", lambda: HEADINGS["birth date"].search(header) and _share(cells, _full_date) > 0.3),
         ("birth date", lambda: not HEADINGS["other date"].search(header) and _are_births(cells)),
-        ("name", lambda: _share(cells, _INITIALS.fullmatch) > 0.3),
-        ("name", lambda: HEADINGS["name"].search(header) and _share(cells, _LETTERS.fullmatch) > 0.5),
-        ("name", lambda: of_persons and _share(cells, _FULL_NAME.fullmatch) > 0.5),
+        ("name", lambda: _share(cells, _CELLS["initials"].fullmatch) > 0.3),
+        ("name", lambda: HEADINGS["name"].search(header) and _share(cells, _CELLS["letters"].fullmatch) > 0.5),
+        ("name", lambda: of_persons and _share(cells, _CELLS["full name"].fullmatch) > 0.5),
         ("name", lambda: of_persons and _share(cells, may_be_a_name) > 0.5),
     )
     certain = _inside(column)
@@ -251,10 +236,10 @@ def _may_be_snils(cell: str) -> bool:
 def _full_date(cell: str) -> bool:
     """Tell whether a cell is a full date, also one that a spreadsheet keeps as a number of days."""
     days = len(cell) == 5 and cell.isascii() and cell.isdigit()
-    return days or _ANY_DATE.fullmatch(cell) is not None or _DATE.fullmatch(cell) is not None
+    return days or _CELLS["any date"].fullmatch(cell) is not None or _CELLS["date"].fullmatch(cell) is not None
 
 
 def _are_births(cells: Sequence[str]) -> bool:
-    years = sorted(int(m["y1"] or m["y2"] or m["y3"]) for c in cells if (m := _DATE.fullmatch(c)))
+    years = sorted(int(m["y1"] or m["y2"] or m["y3"]) for c in cells if (m := _CELLS["date"].fullmatch(c)))
     past = sum(1920 < y < ADULT for y in years)
     return len(years) > len(cells) / 2 and past > len(years) / 2 and years[-1] - years[0] >= YEARS

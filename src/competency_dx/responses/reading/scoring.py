@@ -24,19 +24,14 @@ from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column
 from competency_dx.responses.reading.unreadable import SEVERAL, Unread, minus_is_doubtful, refuse_unreadable, unread_of
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, written
+from competency_dx.wording import toml_content
 
 T = TypeVar("T")
 Mode = Literal["raw", "scored"]
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
 
 CLEARLY = 2  # cells that speak for a reading must be this many times as many as those that speak against it
-MONTHS = "янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-DATE = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?|\d{1,2}[./]\d\d?[./]\d{2,4}"
-    rf"|(?:\d{{1,2}}[.\- ]?)?(?:{MONTHS})[а-яa-z]*[.\- ]?(?:\d{{2,4}})?",
-    re.IGNORECASE,
-)
-"""What spreadsheets make of ``1/2`` and ``1.2``."""
+DATE = re.compile(toml_content("responses.reading", "words")["spreadsheet_date"], re.IGNORECASE)
 MANY = 5  # so many cells that look like points, none of them a right answer, are worth a remark
 
 
