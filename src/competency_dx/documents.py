@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NoReturn, Self
 import numpy as np
 
 from competency_dx.arrays import dtype_of
-from competency_dx.checking import Check, check_document, compiled
+from competency_dx.checking import check_document, compiled
 from competency_dx.errors import CompetencyDxError, DocumentError, LimitError, repeated
 from competency_dx.schemas import document_schema, object_schema
 
@@ -108,9 +108,7 @@ class JsonDocument(ABC):
         return out
 
 
-@cache
-def _check_of(cls: type[JsonDocument]) -> Check:
-    return compiled(cls.json_schema())
+_check_of = cache(lambda cls: compiled(cls.json_schema()))  # making it takes longer than running it
 
 
 def check_head(document: object, kind: str, versions: Sequence[int]) -> int:

@@ -21,9 +21,9 @@ from competency_dx.quality.classical import (
     alpha,
     correlation_limits,
     mean_limits,
-    missing_shares,
     rivals,
     traced,
+    with_reason,
 )
 from competency_dx.quality.item_analysis import ORDER, WEAK, ItemAnalysis, Verdict
 from competency_dx.responses import (
@@ -125,8 +125,8 @@ def check_items(
         alpha_given=given_items,
         n_given=n_given,
         alpha_without=without,
-        omitted=missing_shares(data, Reason.OMITTED, given),
-        not_reached=missing_shares(data, Reason.NOT_REACHED, given),
+        omitted=with_reason(data, Reason.OMITTED, given),
+        not_reached=with_reason(data, Reason.NOT_REACHED, given),
         in_tail=tails,
         thirds=by_third,
         options=options,

@@ -224,7 +224,7 @@ def rivals(options: Sequence[OptionTrace]) -> dict[str, OptionTrace]:
     return out
 
 
-def missing_shares(data: Responses, reason: int, given: Bools) -> Floats:
+def with_reason(data: Responses, reason: int, given: Bools) -> Floats:
     """Return the share (I,) of those who were given an item whose cell has this reason, NaN where nobody was."""
     n, count = given.sum(axis=0), (data.reasons == reason).sum(axis=0)
     return np.asarray(np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0))

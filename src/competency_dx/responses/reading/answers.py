@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from competency_dx.bank import CodeMap, ItemBank
-from competency_dx.checking import Check, check_document, compiled
+from competency_dx.checking import check_document, compiled
 from competency_dx.documents import parse_json
 from competency_dx.errors import DocumentError, repeated
 from competency_dx.responses.missing import Reason
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.roles import Roles, refuse_personal
-from competency_dx.responses.reading.table import KEPT_CELLS, Column, Table, cell_text, column, fresh_column
+from competency_dx.responses.reading.table import KEPT_CELLS, Table, cell_text, column, fresh_column
 from competency_dx.responses.responses import Responses
 
 KIND = "answers"
@@ -80,9 +80,7 @@ def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) ->
     return Roles(table, "person", "form" if any(forms) else None, {i: (f"answers.{i}",) for i in items}, ())
 
 
-@lru_cache(maxsize=KEPT)
-def _check_of(bank: ItemBank) -> Check:
-    return compiled(answers_schema(bank))
+_check_of = lru_cache(maxsize=KEPT)(lambda bank: compiled(answers_schema(bank)))
 
 
 def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
@@ -109,9 +107,7 @@ def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
                 raise DocumentError("responses.no_such_answers", where=f"{KIND}.persons[{k}].answers.{item}", bank=bank.id)
 
 
-@lru_cache(maxsize=KEPT_CELLS)
-def _marked_cell(cells: Column) -> Column:
-    return cells.marked(np.ones(1, dtype=np.bool_))
+_marked_cell = lru_cache(maxsize=KEPT_CELLS)(lambda cells: cells.marked(np.ones(1, dtype=np.bool_)))
 
 
 def refuse_impossible(responses: Responses, bank: ItemBank) -> None:

@@ -22,12 +22,9 @@ from xml.parsers import expat
 
 from competency_dx.errors import CompetencyDxError, ResponsesError, needing, phrase
 from competency_dx.limits import PIECE, check_time, decompressed, limits_in_force, read_bytes
+from competency_dx.wording import toml_content
 
-_FREQUENCIES = (
-    "о109 е85 а80 и74 н67 т63 с55 р47 в45 л44 к35 м32 д30 п28 у26 я20 ы19 ь17 г17 з16 б16 ч14 й12 х10 ж9 ш7 ю6 ц5 щ4 э3 ф3 ъ1 ё1"
-)
-_PER_MILLE = {pair[0]: int(pair[1:]) for pair in _FREQUENCIES.split()}
-"""How often each letter stands in a thousand of Russian text, rounded."""
+_PER_MILLE = {pair[0]: int(pair[1:]) for pair in toml_content("responses.reading", "words")["letters"].split()}
 _SIGNS = frozenset("№«»—–…“”„’°±·\u00a0")  # signs beyond ASCII that Russian texts have besides letters
 _CODE_PAGES = ("cp1251", "koi8-r", "cp866")
 ENOUGH = 1 << 16  # bytes that are enough to tell a code page

@@ -27,7 +27,8 @@ Attempts = Literal["error", "first", "last", "best"]
 Privacy = Literal["refuse", "drop"]
 Unreadable = Literal["refuse", "leave_out"]
 
-_COLUMNS, _ROWS, _RESULTS = (toml_content("responses.reading", "words")[part] for part in ("columns", "rows", "results"))
+_WORDS = toml_content("responses.reading", "words")
+_COLUMNS, _ROWS, _RESULTS = (_WORDS[part] for part in ("columns", "rows", "results"))
 PERSON_NAMES: Sequence[str] = (
     *_COLUMNS["person"],
     *(f"{key} {who}" for who in _COLUMNS["who_ru"] for key in _COLUMNS["key_ru"]),
@@ -50,9 +51,7 @@ _MAXIMUM = re.compile(
 _ANSWER = re.compile(r"(?<![\s\-_:(\[])[\s\-_:(\[]++(?:response|answer|ответ)[)\]]?$", re.IGNORECASE)
 _SEPARATORS = re.compile(r"(?P<joint>(?<=\d)[\s_.\-]+(?=\d))|[\s_.\-]+")
 _TOKENS = re.compile(r"[^\W_]+")
-_QUESTION = re.compile(
-    r"(?:вопрос|задани[ея]|задача|question|task|problem|item|ответ|response|answer|в|q|№)[\W_]*\d[\d\W_]*", re.IGNORECASE
-)
+_QUESTION = re.compile(_WORDS["question"], re.IGNORECASE)
 KEPT = 32  # banks
 LONGEST_MENTION = 4  # words of a header, at most, that are an id together: ``"MAT S 01 003"``
 MOST_WORDS = 40  # so many words at the beginning and at the end of a header are looked through for an id

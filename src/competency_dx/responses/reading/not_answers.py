@@ -38,8 +38,6 @@ _WORD = re.compile(r"[^\W\d_]{3}|%")  # what every label has
 FEW, SOME, ENOUGH = 4, 6, 20
 """Rows in which a column must be the sum of all others, of columns beside it, of any run of columns: the more runs may be
 meant, the easier it is by chance."""
-PART_NAMES = ("часть", "части", "раздел", "блок", "модуль", "подытог", "part", "section", "block", "module", "subtotal")
-"""Where few names have such a word, a column with one is the sum of the run it equals in FEW rows already."""
 ROUNDED = 10  # a column that is a multiple of the sum, rounded to whole numbers, reaches this at least
 SAMPLE = 200  # so many rows are enough to see that a column is no sum
 CONTENTS = 2000  # distinct contents looked at per column where a share of them decides
@@ -118,8 +116,9 @@ def sum_columns(columns: Sequence[Column]) -> list[int]:
     numbers = [[np.nan if (x := read_number(v)) is None else float(x) for v in c.vocabulary] for c in columns]
     cells = np.stack([np.array([*n, np.nan])[c.codes] for n, c in zip(numbers, columns, strict=True)], axis=1)
     some = cells[:: max(1, len(cells) // SAMPLE)]
-    named = [any(word in c.name.casefold() for word in PART_NAMES) for c in columns]
-    named = named if 2 * sum(named) < len(columns) else [False] * len(columns)
+    named = [any(word in c.name.casefold() for word in _ROWS["part"]) for c in columns]
+    if 2 * sum(named) >= len(columns):  # where few names have such a word, one is the sum of the run it equals in FEW rows already
+        named = [False] * len(columns)
     filled, rest = np.nan_to_num(cells), np.arange(len(columns))
     while True:
         tops, whole = filled[:, rest].max(axis=0), (np.nan_to_num(some[:, rest]) % 1 == 0).all(axis=0)

@@ -132,13 +132,10 @@ def alike(ids: Sequence[str]) -> list[str]:
 def numbered(n: int) -> Names:
     """Return the ids "1" … "n", read-only."""
     size = 1 << max(n - 1, 0).bit_length()
-    return _first(size)[:n] if size <= MANY else names(range(1, n + 1))
+    return names(range(1, n + 1)) if size > MANY else _first(size)[:n]
 
 
-@lru_cache(maxsize=MANY.bit_length())
-def _first(n: int) -> Names:
-    """Return the ids of so many persons: writing them takes longer than reading their answers, and they are the same again."""
-    return names(range(1, n + 1))
+_first = lru_cache(maxsize=MANY.bit_length())(lambda n: names(range(1, n + 1)))  # writing them takes longer than reading answers
 
 
 def owners(roles: Roles) -> tuple[Names, Ints]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, compress
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -118,9 +118,7 @@ def _once(function: Callable[..., T], column: Column, *rest: object) -> T:
     return _known(function, column, *rest) if short else function(column, *rest)
 
 
-@lru_cache(maxsize=KEPT_CELLS)
-def _known(function: Callable[..., Any], *about: object) -> Any:  # noqa: ANN401 - what the function returns
-    return function(*about)
+_known = lru_cache(maxsize=KEPT_CELLS)(lambda function, *about: function(*about))
 
 
 def _read(column: Column, _: str, item: Item | None, own: Mapping[str, int], cells: Cells) -> ReadColumn:

@@ -141,9 +141,7 @@ def _is_short(cell: object) -> bool:
     return not isinstance(cell, str | int) or len(cell if isinstance(cell, str) else f"{cell:x}") <= SHORT_TEXT
 
 
-@lru_cache(maxsize=KEPT_CELLS, typed=True)
-def _one_cell(name: str, cell: object) -> Column:
-    return fresh_column(name, [cell])
+_one_cell = lru_cache(maxsize=KEPT_CELLS, typed=True)(lambda name, cell: fresh_column(name, [cell]))
 
 
 def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
