@@ -39,8 +39,7 @@ def value(cls: type[T]) -> type[T]:
             held = getattr(instance, name)
             if held is not None and not isinstance(held, float):
                 array, whole = readonly(held, dtype), dtype.kind in "iu" and getattr(held, "dtype", None) != dtype
-                fits = not whole or np.array_equal(array, held)
-                object.__setattr__(instance, name, array if fits else readonly(held))
+                object.__setattr__(instance, name, array if not whole or np.array_equal(array, held) else readonly(held))
         if checks is not None:
             checks(instance)
 

@@ -39,8 +39,7 @@ class CompetencyDxError(Exception):
 
     def text(self, language: str) -> str:
         """Return the sentence in the language asked for."""
-        sentence = worded(_template(self.code)[language], self.facts, language) if has_sentence(self.code) else self.code
-        return SPELLING.get()(sentence)
+        return SPELLING.get()(worded(_template(self.code)[language], self.facts, language) if has_sentence(self.code) else self.code)
 
 
 class BankError(CompetencyDxError, ValueError):
@@ -178,8 +177,7 @@ def needing(package: str, extra: str, purpose: str) -> Iterator[None]:
 
 def wrong_type(error: type[CompetencyDxError], argument: str, value: object, *kinds: type) -> CompetencyDxError:
     """Make the error for an argument that is none of these classes."""
-    expected = " | ".join(kind.__name__ for kind in kinds)
-    return error("errors.argument", name=argument, expected=expected, given=type(value).__name__)
+    return error("errors.argument", name=argument, expected=" | ".join(kind.__name__ for kind in kinds), given=type(value).__name__)
 
 
 def repeated(ids: Iterable[str]) -> list[str]:

@@ -70,8 +70,7 @@ class Provenance:
 
     def __post_init__(self) -> None:
         for name in ("inputs", "settings"):
-            texts = {key: _shown(text) for key, text in getattr(self, name).items()}
-            object.__setattr__(self, name, FrozenDict(texts))
+            object.__setattr__(self, name, FrozenDict({key: _shown(text) for key, text in getattr(self, name).items()}))
 
 
 def _shown(text: str) -> str:

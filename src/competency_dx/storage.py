@@ -217,5 +217,4 @@ def _as_storage_error(target: Path) -> Iterator[None]:
 def why_of(fault: OSError) -> dict[str, str]:
     """Return in both languages what the system says of a file."""
     code = f"storage.why_{errno.errorcode.get(fault.errno or 0, 'other')}"
-    words = fault.strerror or str(fault)
-    return phrase(code) if has_sentence(code) else phrase("storage.why_other", words=Verbatim(words))
+    return phrase(code) if has_sentence(code) else phrase("storage.why_other", words=Verbatim(fault.strerror or str(fault)))

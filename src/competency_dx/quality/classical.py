@@ -102,8 +102,7 @@ def mean_limits(mean: Floats, variance: Floats, highest: Floats, n: Ints) -> tup
     with np.errstate(divide="ignore", invalid="ignore"):
         p = mean / highest
         several = variance / (highest**2 * p * (1 - p))
-        size = n / np.where(np.isfinite(several) & (several > 0), np.minimum(several, 1.0), 1.0)
-        low, high = wilson(p, size)
+        low, high = wilson(p, n / np.where(np.isfinite(several) & (several > 0), np.minimum(several, 1.0), 1.0))
     return np.maximum(low, 0.0), np.minimum(high, 1.0)
 
 
@@ -270,8 +269,7 @@ def local_dependence(codes: Codes, observed: Bools, implied: Floats, cluster: In
     n = seen.T @ seen
     points = np.where(observed, codes, 0).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = points.sum(axis=0) / seen.sum(axis=0)
-        centred = np.where(observed, points - mean, 0.0)
+        centred = np.where(observed, points - points.sum(axis=0) / seen.sum(axis=0), 0.0)
         covariance = centred.T @ centred / n
         spread = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
         weight = np.where((n >= LEAST_COMMON) & ~np.eye(len(n), dtype=np.bool_) & (spread > 0), n / spread**2, 0.0)

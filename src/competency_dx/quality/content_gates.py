@@ -32,7 +32,7 @@ _VALUE = re.compile(r"(?:[^\W\d_]+[\s=:]+){0,2}(\d+(?:[.,]\d+)?)(?:\s*[%°‰]|(
 _CODE = re.compile(r"`[^`]*`|^ {4}.*$", re.MULTILINE)
 _ENDING = re.compile(r"(?<=\w{3})(?:[аеиоуыэюя]м?и?|[аеиоуыэюя]?[йхв]|[ое](?:го|му)|[ыи]ми|[аяоеыиую][яеюй]|ь[юя]?|ями?|ing|ed|e?s)$")
 PATTERNS = toml_content("quality", "content")
-_DASHES = {"—": re.compile(r"\s—(?:\s|$)", re.MULTILINE), "–": re.compile(r"\s–(?:\s|$)", re.MULTILINE)}
+_DASHES = [re.compile(rf"\s{dash}(?:\s|$)", re.MULTILINE) for dash in "—–"]
 
 
 def check_content(bank: ItemBank) -> tuple[Finding, ...]:
@@ -229,8 +229,7 @@ def _expected(bank: ItemBank) -> list[list[float]]:
 def typography(bank: ItemBank) -> Iterator[Finding]:
     """Gate 8: minus, dashes, no-break spaces, quotes; one style of dash in a bank."""
     yield from _misprinted(bank, "quality.typography")
-    users = {d: [i.id for i in bank.items if any(map(p.search, all_texts(i)))] for d, p in _DASHES.items()}
-    rarer = min(users.values(), key=len)
+    rarer = min(([i.id for i in bank.items if any(map(dash.search, all_texts(i)))] for dash in _DASHES), key=len)
     yield from Template("quality.dash_styles").about(rarer)
 
 
@@ -260,8 +259,7 @@ def _misprinted(bank: ItemBank, code: str) -> Iterator[Finding]:
         places: dict[tuple[str, str], str] = {}
         for text, rule in product([_CODE.sub(" ", t) for t in all_texts(item)], PATTERNS[code.partition(".")[2]]):
             if hit := re.search(rule["pattern"], text, re.MULTILINE):
-                around = text[max(0, hit.start() - 8) : hit.end() + 8]
-                places[rule["ru"], rule["en"]] = around.replace("\n", " ").strip(" ")
+                places[rule["ru"], rule["en"]] = text[max(0, hit.start() - 8) : hit.end() + 8].replace("\n", " ").strip(" ")
         for (ru, en), place in places.items():
             yield Template(code).of([item.id], remark={"ru": ru, "en": en}, place=place)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from textwrap import shorten
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from competency_dx.arrays import Floats, FrozenDict, Ints, value
 from competency_dx.bank import Text
 from competency_dx.display import Chart, Series, code_word, result_words
+from competency_dx.errors import LANGUAGES
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
 from competency_dx.quality.classical import OptionTrace
@@ -106,8 +107,7 @@ class ItemAnalysis(Result):
     @property
     def by_trouble(self) -> Ints:
         """Return the places of the items (I,): the most urgent verdict first, within it the lowest correlation."""
-        urgent = np.array([ORDER.index(v) for v in self.verdicts])
-        return np.lexsort((np.nan_to_num(self.item_rest, nan=2.0), urgent))
+        return np.lexsort((np.nan_to_num(self.item_rest, nan=2.0), np.array([ORDER.index(v) for v in self.verdicts])))
 
     def reason(self, item: str, language: str = "en") -> str:
         """Return the reasons of the verdict on an item in one language."""
@@ -117,14 +117,10 @@ class ItemAnalysis(Result):
         """Return one row per item, in their order: item, verdict, reasons, and the numbers by the names of the attributes."""
         numbers = ("n", "max_scores", "mean", "share", "share_low", "share_high", "item_rest", "item_rest_low")
         more = ("item_rest_high", "alpha_without", "omitted", "not_reached", "in_tail")
-        return frame(
-            item=self.items,
-            verdict=self.verdicts,
-            reason_ru=[self.reason(item, "ru") for item in self.items],
-            reason_en=[self.reason(item, "en") for item in self.items],
-            **{name: getattr(self, name) for name in (*numbers, *more)},
-            **dict(zip(("low_third", "middle_third", "high_third"), self.thirds.T, strict=True)),
-        )
+        why = {f"reason_{language}": [self.reason(item, language) for item in self.items] for language in LANGUAGES}
+        thirds = dict(zip(("low_third", "middle_third", "high_third"), self.thirds.T, strict=True))
+        columns = {name: getattr(self, name) for name in (*numbers, *more)}
+        return frame(item=self.items, verdict=self.verdicts, **why, **columns, **thirds)
 
     def options_frame(self) -> DataFrame:
         """Return one row per answer of each item: the fields of `OptionTrace`."""
@@ -132,17 +128,16 @@ class ItemAnalysis(Result):
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return how many items have which verdict, alpha, and the items with the most trouble."""
-        counts = Counter(self.verdicts)
-        say = result_words("quality", language)
+        counts, say = Counter(self.verdicts), result_words("quality", language)
         words = {v: code_word("verdict", v, language) for v in ORDER}
-        limits, given = {"low": self.alpha_low, "high": self.alpha_high}, {"given": self.alpha_given, "n": self.n_given}
         whole = np.isfinite(self.alpha_low)
+        facts = {"low": self.alpha_low, "high": self.alpha_high} if whole else {"given": self.alpha_given, "n": self.n_given}
         worst = [i for i in self.by_trouble if self.verdicts[i] in {"repair", "drop", "look"}]
         told = [f"{words[self.verdicts[i]]} {self.items[i]}: {self.reason(self.items[i], language)}" for i in worst]
         return [
             say("head", items=len(self.items), persons=self.n_persons),
             say("verdicts", verdicts=tuple(f"{words[v]} {counts[v]}" for v in ORDER if counts[v])),
-            say("alpha" if whole else "alpha_given", alpha=self.alpha, **(limits if whole else given)),
+            say("alpha" if whole else "alpha_given", alpha=self.alpha, **facts),
             *(shorten(line, 150, placeholder=" …") for line in told[:LINES]),
             *([say("more", n=len(worst) - LINES)] if len(worst) > LINES else []),
             *worth_a_line(self.findings, 2, language=language),
@@ -156,33 +151,26 @@ class ItemAnalysis(Result):
         """Return the picture of a kind, the items with the most trouble on top."""
         if kind == "relation":
             return self._relation(language)
-        steps, shown = np.arange(3.0), self.by_trouble
-        if kind == "options":
-            shown = np.array([i for i in shown if any(o.item == self.items[i] for o in self.options)])
-        panels = []
+        say, panels = result_words("quality", language), list[Chart]()
+        shown = [i for i in self.by_trouble if kind == "thirds" or any(o.item == self.items[i] for o in self.options)]
         for i in shown[:PANELS]:
-            lines = [("", self.thirds[i])]
-            if kind == "options":
-                few = [o for o in self.options if o.item == self.items[i]][: len(ORDER)]
-                lines = [(o.option + "*" * o.credited, np.array([o.low, o.middle, o.high])) for o in few]
-            series = tuple(Series(name=name, mark="line", x=steps, y=np.nan_to_num(y)) for name, y in lines)
-            panels.append(
-                Chart(title=self.items[i], series=series, x_names=("1/3", "2/3", "3/3"), y_range=(-0.05, 1.05), naming="beside")
-            )
-        say = result_words("quality", language)
-        title, part = say(kind), {"shown": len(panels), "n": len(shown)}
-        title = say("part", title=title, **part) if len(shown) > len(panels) else title
+            few = [o for o in self.options if o.item == self.items[i]][: len(ORDER)]
+            lines = [(o.option + "*" * o.credited, np.array([o.low, o.middle, o.high])) for o in few]
+            lines = [("", self.thirds[i])] if kind == "thirds" else lines
+            series = tuple(Series(name=name, mark="line", x=np.arange(3.0), y=np.nan_to_num(y)) for name, y in lines)
+            look: dict[str, Any] = {"x_names": ("1/3", "2/3", "3/3"), "y_range": (-0.05, 1.05), "naming": "beside"}
+            panels.append(Chart(title=self.items[i], series=series, **look))
+        part = {"title": say(kind), "shown": len(panels), "n": len(shown)}
+        title = say("part", **part) if len(shown) > len(panels) else say(kind)
         return Chart(title=title, panels=tuple(panels), across=min(3, len(panels)))
 
     def _relation(self, language: str) -> Chart:
-        say = result_words("quality", language)
-        rows = self.by_trouble[::-1]
-        place, series = np.arange(float(len(rows))), []
+        say, rows, series = result_words("quality", language), self.by_trouble[::-1], list[Series]()
         for k, verdict in enumerate(ORDER):
-            at = np.array([self.verdicts[i] == verdict for i in rows], dtype=np.bool_)
-            if at.any():
-                low, high, r = (x[rows][at] for x in (self.item_rest_low, self.item_rest_high, self.item_rest))
-                name = code_word("verdict", verdict, language)
-                series.append(Series(name=name, mark="interval", style=k, x=r, y=place[at], low=low, high=high))
+            place = np.flatnonzero([self.verdicts[i] == verdict for i in rows])
+            if place.size:
+                low, high, r = (x[rows[place]] for x in (self.item_rest_low, self.item_rest_high, self.item_rest))
+                name, y = code_word("verdict", verdict, language), place.astype(np.float64)
+                series.append(Series(name=name, mark="interval", style=k, x=r, y=y, low=low, high=high))
         names, title = tuple(self.items[i] for i in rows), say("relation")
         return Chart(title=title, x_label=say("relation_axis"), series=tuple(series), y_names=names, x_lines=(0.0, WEAK))

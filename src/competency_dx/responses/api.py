@@ -144,13 +144,13 @@ def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> R
     if array.ndim != 2 or not array.shape[1]:
         raise ResponsesError("responses.array_shape", shape=array.shape)
     limits_in_force().check_table("array", *array.shape)
-    if bank is None and array.dtype.kind in "biuf" and not layout.missing_tokens and not layout.missing_codes:
-        return from_points(array, layout)
     ids = [i.id for i in bank.items] if bank else [f"item{k + 1}" for k in range(array.shape[1])]
-    names = list(layout.items) if layout.items is not None else ids
+    names = tuple(ids) if layout.items is None else layout.items
+    if bank is None and array.dtype.kind in "biuf" and not layout.missing_tokens and not layout.missing_codes:
+        return from_points(array, names, layout)
     if len(names) != array.shape[1]:
         raise ResponsesError("responses.array_columns", shape=array.shape[1], n_names=len(names))
-    plan = replace(layout, kind="wide", items=tuple(names) if bank is None else layout.items)
+    plan = replace(layout, kind="wide", items=names if bank is None else layout.items)
     columns = ((name, np.ascontiguousarray(array[:, k])) for k, name in enumerate(names))
     return from_table(table(columns, "array"), bank, plan)
 
@@ -219,16 +219,14 @@ def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
     return array if source is None else np.take_along_axis(array, source, axis=0)
 
 
-def from_points(array: NDArray[Any], layout: Layout) -> Responses:
+def from_points(array: NDArray[Any], items: tuple[str, ...], layout: Layout) -> Responses:
     """Make responses of a numeric array (P, I) of points; NaN and the usual negative codes are missing."""
-    P, I = array.shape
-    items = layout.items if layout.items is not None else tuple(f"item{k + 1}" for k in range(I))
-    if len(items) != I or not P:
+    if len(items) != array.shape[1] or not len(array):
         raise ResponsesError("responses.array_fit", shape=array.shape, n_items=len(items))
     scores, reasons, coded = _points(array, items)
     for part in (scores, reasons):
         part.flags.writeable = False
-    ids = numbered(P)
+    ids = numbered(len(array))
     return Responses(
         persons=ids,
         items=items,

@@ -105,8 +105,7 @@ def zero_tails(codes: Codes, observed: Bools) -> Floats:
     dropped, weights = np.zeros(codes.shape[1]), np.zeros(codes.shape[1])
     for rows, items in _booklets(observed):
         some = rows[evenly(len(rows), PERSONS)]
-        x = (codes[np.ix_(some, items)] > 0).astype(np.float64)
-        gain, left = _compared(x)
+        gain, left = _compared((codes[np.ix_(some, items)] > 0).astype(np.float64))
         if gain > LIMIT and left[0] < 1 - LEAST_SHARE:
             after = np.cumsum(left[:0:-1])[::-1]  # P(at least d dropped), d = 1 …
             dropped[items[::-1][: len(after)]] += after * len(rows)

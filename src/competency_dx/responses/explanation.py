@@ -46,10 +46,9 @@ class RawAnswers:
 
     def spelled(self, place: int) -> tuple[tuple[str, ...], NDArray[np.int32]]:
         """Return the answers to an item in one spelling each, sorted, and which of them each person gave (P,), or -1."""
-        folded = [fold_code(text) for text in self.vocabulary[place]]
+        folded = [*map(fold_code, self.vocabulary[place])]
         labels = tuple(sorted(set(folded)))
-        table = np.array([*(labels.index(text) for text in folded), -1], dtype=np.int32)
-        return labels, table[self.codes[:, place]]
+        return labels, np.array([*(labels.index(text) for text in folded), -1], dtype=np.int32)[self.codes[:, place]]
 
     def joined(self, later: Self, at: tuple[Ints, Ints], taken: Bools, n: int) -> Self:
         """Return answers to `n` items: these, and those `taken` from further ones, which stand `at` rows and columns."""
@@ -129,7 +128,6 @@ def rule_text(item: Item) -> Text:
     kind: str = rule.rule
     if isinstance(rule, Tolerance):
         kind = "relative" if rule.relative not in {"0", ""} else "absolute" if rule.absolute not in {"0", ""} else "equal"
-    criteria = ", ".join(f"{c.id} 0-{c.max_score}" for c in item.rubric)
-    facts = rule.model_dump() | {"top": item.max_score, "criteria": criteria}
+    facts = rule.model_dump() | {"top": item.max_score, "criteria": ", ".join(f"{c.id} 0-{c.max_score}" for c in item.rubric)}
     ru, en = (result_words("responses", language)(f"rule_{kind}", **facts) for language in LANGUAGES)
     return Text(ru=ru, en=en)

@@ -82,8 +82,7 @@ class MissingPolicy:
 
 def cell_word(reason: Reason, language: str) -> str:
     """Return the text that a table has in a cell without an answer for this reason, empty where nothing was given."""
-    tokens = _TOKENS.get(reason.name.lower(), ())
-    return next((t for t in tokens if t[0].isalpha() and t.isascii() == (language != "ru")), "")
+    return next((t for t in _TOKENS.get(reason.name.lower(), ()) if t[0].isalpha() and t.isascii() == (language != "ru")), "")
 
 
 def reason_code(name: str, where: str) -> int:

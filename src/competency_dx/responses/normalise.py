@@ -50,8 +50,7 @@ def tidy(text: str) -> str:
 
 def fold_text(text: str) -> str:
     """Return the form in which words are compared: `tidy`, lower case, ё as е, no outer quotes, no end punctuation."""
-    out = tidy(text).casefold().replace("ё", "е")
-    return out.strip("\"'").rstrip(".,;:!? ").strip("\"' ")
+    return tidy(text).casefold().replace("ё", "е").strip("\"'").rstrip(".,;:!? ").strip("\"' ")
 
 
 def fold_look(text: str) -> str:
@@ -61,8 +60,7 @@ def fold_look(text: str) -> str:
 
 def fold_code(text: str) -> str:
     """Return the form in which option codes are compared: capitals, look-alikes in Latin, no brackets or full stop."""
-    out = tidy(text).upper().replace("Ё", "Е").translate(LOOKALIKES)
-    return out.strip("\"'([{<").rstrip("\"')]}>.:;, ").strip()
+    return tidy(text).upper().replace("Ё", "Е").translate(LOOKALIKES).strip("\"'([{<").rstrip("\"')]}>.:;, ").strip()
 
 
 @lru_cache(maxsize=1024)

@@ -19,7 +19,7 @@ from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswers, State, key_text, rule_text
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
-from competency_dx.result import DataFrame, Result
+from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
 
 if TYPE_CHECKING:
@@ -200,11 +200,10 @@ class Responses(Result):
         rows, columns = np.nonzero(given)
         resp = pd.array(self.scores[rows, columns], dtype="Int64")
         resp[~self.observed[rows, columns]] = pd.NA
-        known = {name: name for name in self.background if name in IRW_COLUMNS or name.startswith(("cov_", "itemcov_"))}
-        out = pd.DataFrame({"id": self.persons[rows], "item": np.array(self.items, dtype=object)[columns], "resp": resp})
-        for name, cells in self.background.items():
-            out[known.get(name, "cov_" + "_".join(name.split()))] = cells[rows]
-        return out
+        usual = {name: name in IRW_COLUMNS or name.startswith(("cov_", "itemcov_")) for name in self.background}
+        further = {name if kept else "cov_" + "_".join(name.split()): self.background[name][rows] for name, kept in usual.items()}
+        items = np.array(self.items, dtype=object)[columns]
+        return frame(**{"id": self.persons[rows], "item": items, "resp": resp} | further)
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return counts of persons, items, answers and of each reason, and the findings by severity."""

@@ -161,8 +161,7 @@ def _sequence(item: Item) -> Judge:
             return UNREADABLE
         right = [a == k for a, k in zip(row, key, strict=False)]
         errors = edit_distance(row, key) if left is None else len(key) - sum(right)
-        extras = max(0, len(row) - len(key))
-        points = _amount(item, hits=sum(right), extras=extras, errors=errors, size=len(key))
+        points = _amount(item, hits=sum(right), extras=max(0, len(row) - len(key)), errors=errors, size=len(key))
         given = zip_longest(labels, row[: len(key)], key) if parts_count else ()
         elements = tuple(Element(label, a or "_", int(a == k), 1) for label, a, k in given)
         return Judgement(points, readable=True, normalised=" ".join(a or "_" for a in row), elements=elements)
@@ -216,8 +215,7 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
     def judge(raw: str) -> Judgement:
         if (given := numbers(raw)) is None:
             return UNREADABLE
-        near = (abs(g - k) <= a for g, k, a in zip(given, key, allowed, strict=False))
-        right = len(given) == len(key) and all(near)
+        right = len(given) == len(key) and all(abs(g - k) <= a for g, k, a in zip(given, key, allowed, strict=False))
         text = (" ± " if form == "uncertainty" else "–").join(map(plain, given))
         return Judgement(rule.points if right else 0, readable=True, normalised=text)
 
@@ -235,8 +233,7 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
     def judge(raw: str) -> Judgement:
         text = fold_text(raw)
         fits = pattern is not None and len(text) <= rule.longest and pattern.fullmatch(text) is not None
-        points = rule.points if fits or fold(raw) in right else 0
-        return Judgement(points, readable=True, normalised=text) if text else UNREADABLE
+        return Judgement(rule.points if fits or fold(raw) in right else 0, readable=True, normalised=text) if text else UNREADABLE
 
     return judge
 
@@ -269,6 +266,5 @@ def _marks(text: str, criteria: Sequence[str]) -> list[str]:
     if re.search(r"[=:]", text):
         head, *parts = re.split(r"(?:^|(?<=[\s;,]))([^\s=:;,]+)\s*[=:]", text)
         marks = dict(zip(map(fold_code, parts[::2]), (p.strip(" ;,") for p in parts[1::2]), strict=True))
-        whole = not head and len(marks) == len(parts) // 2 and set(marks) == set(criteria)
-        return [marks[c] for c in criteria] if whole else []
+        return [marks[c] for c in criteria] if not head and len(marks) == len(parts) // 2 and set(marks) == set(criteria) else []
     return [text] if len(criteria) == 1 else re.split(r"\s*;\s*" if ";" in text else r"\s*[/|+]\s*|,\s+|\s+", text)

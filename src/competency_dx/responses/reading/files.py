@@ -32,8 +32,6 @@ HEAD = 40  # rows in which the header is looked for
 TWO_COLUMNS = 2
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 DELIMITERS = (";", "\t", ",", "|")
-WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-
 GUARDED = re.compile(r"'+ *[=+\-@\t\r\n＝＋－＠]")
 """Begin texts in which spreadsheets would see a formula: an apostrophe stands before each of them."""
 _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUND_NAMES
@@ -50,7 +48,7 @@ def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | 
     suffix = Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     if suffix in {".csv", ".tsv", ".txt"}:
         return _csv(path, ids)
-    if suffix in WORKBOOKS:
+    if suffix in {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}:
         return _workbook(path, sheet, ids)
     if suffix in {".parquet", ".pq"}:
         return _parquet(path)
@@ -103,8 +101,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     text, encoding = decode(data)
     del data
     first, _, rest = text.partition("\n")
-    if first.strip().lower().startswith("sep="):
-        text = rest
+    text = rest if first.strip().lower().startswith("sep=") else text
     lines = [match[0] for _, match in zip(range(HEAD), _LINE.finditer(text), strict=False) if match[0]]
     if "\0" in text:
         raise ResponsesError("responses.not_text", path=path)
@@ -123,8 +120,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
             raise ResponsesError("responses.row_too_long", path=path, sizes=sizes, shown=_shown_mark(mark))
     width = max(len(row) for row in head[at:])
     limits_in_force().check_table(path.name, max(map(text.count, "\r\n")), width, len(text))
-    skip = sum(map(len, lines[: ends[at]]))
-    frame = _csv_body(path, text[skip:], skip=ends[at], mark=mark, width=width)
+    frame = _csv_body(path, text[sum(map(len, lines[: ends[at]])) :], skip=ends[at], mark=mark, width=width)
     if text.count("\n", 0, -1) > ends[at] + len(frame):  # cells of several lines, or empty lines
         for k, cells in enumerate(frame.to_numpy()):
             _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
@@ -154,8 +150,7 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> Dat
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            body = io.BytesIO(text.encode())
-            frame: DataFrame = pd.read_csv(body, sep=mark, keep_default_na=False, na_filter=False, **shape)
+            frame: DataFrame = pd.read_csv(io.BytesIO(text.encode()), sep=mark, keep_default_na=False, na_filter=False, **shape)
     except (pd.errors.ParserError, pd.errors.ParserWarning) as fault:
         words, sizes = str(fault), phrase("responses.a_row_longer")
         if opened := re.search(r"EOF inside string starting at row (\d+)", words):
@@ -322,8 +317,7 @@ def _json(path: Path, *, lines: bool) -> Table | str | Mapping[str, Any]:
     except (ValueError, RecursionError) as fault:  # numbers of thousands of digits are refused too
         if not lines and text.lstrip().startswith("{") and "Extra data" in str(fault):
             return _json(path, lines=True)
-        code = "responses.json_lines" if lines else "responses.json_list"
-        raise ResponsesError(code, path=path, fault=fault) from None
+        raise ResponsesError("responses.json_lines" if lines else "responses.json_list", path=path, fault=fault) from None
     if isinstance(document, dict) and document.get("kind") == "responses":
         return text
     check_nesting(path.name, document)

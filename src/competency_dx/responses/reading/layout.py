@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import chain
+from itertools import chain, combinations
 from typing import Literal, NamedTuple, get_args
 
 from competency_dx.arrays import FrozenDict, value
@@ -221,24 +221,22 @@ class ItemNames:
         Words beside the id of an item in `taken`, which has a column already, make a remark on it ("Q1 time") and no item.
         """
         code = undecorated(name)
-        form = id_form(code)
         meant = [t.item for f in _forms_of(name) for t in self.forms.get(f, ())]
         words = _TOKENS.findall(fold_code(code))
         words = words if len(words) <= 2 * MOST_WORDS else words[:MOST_WORDS] + words[-MOST_WORDS:]
-        for start in range(len(words)):
-            for end in range(start + 1, min(len(words), start + LONGEST_MENTION) + 1):
-                part, rest = id_form("-".join(words[start:end])), words[:start] + words[end:]
-                remark = rest and all(w.isalpha() and len(w) > 1 for w in rest)
-                sure = len(part) >= SURE or not (part.isdigit() or part.isalpha())
-                meant += [t.item for t in self.forms.get(part, ()) if sure and not (remark and t.item in taken)]
-        numbers, letters = _parts(form)
+        ends = ((start, end) for start, end in combinations(range(len(words) + 1), 2) if end - start <= LONGEST_MENTION)
+        for start, end in ends:
+            part, rest = id_form("-".join(words[start:end])), words[:start] + words[end:]
+            remark = rest and all(w.isalpha() and len(w) > 1 for w in rest)
+            sure = len(part) >= SURE or not (part.isdigit() or part.isalpha())
+            meant += [t.item for t in self.forms.get(part, ()) if sure and not (remark and t.item in taken)]
+        numbers, letters = _parts(id_form(code))
         meant += [item for item, other in self.alike.get(numbers, ()) if _slip(letters, other, numbered=bool(numbers))]
         whole = self.alike.get(("".join(numbers),), ()) if len(numbers) > 1 else ()
         meant += [item for item, other in whole if other == letters]
         shaped = any(len(n) == len(numbers) > 0 and any(w == letters for _, w in kept) for n, kept in self.alike.items())
         question = _QUESTION.fullmatch(code)
-        if question and not meant:
-            meant = [item for item, _ in self.alike.get(numbers, ())]
+        meant = meant or [item for item, _ in self.alike.get(numbers, ()) if question]
         return tuple(dict.fromkeys(meant)) if meant or shaped or question else None
 
 
@@ -277,8 +275,7 @@ def _forms_of(name: str) -> tuple[str, str]:
 
 def _parts(form: str) -> tuple[tuple[str, ...], str]:
     """Return the numbers of an id without leading zeros, and its letters."""
-    numbers = re.findall(r"\d+", form)
-    return tuple(n.lstrip("0") for n in numbers), "".join(re.findall(r"[^\W\d_]+", form))
+    return tuple(n.lstrip("0") for n in re.findall(r"\d+", form)), "".join(re.findall(r"[^\W\d_]+", form))
 
 
 def _slip(one: str, other: str, *, numbered: bool) -> bool:

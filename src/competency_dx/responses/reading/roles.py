@@ -143,8 +143,7 @@ def refuse_personal(table: Table, used: set[str], names: ItemNames | None, layou
     further = {name: c for name, c in {**table.columns, **labels}.items() if name not in used}
     # a heading like that of an item is no name
     columns = {n: replace(c, name="item") if names and names.near(n) else c for n, c in further.items()}
-    personal = {name: what for name, c in columns.items() if (what := personal_kind(c)) is not None}
-    return _allowed(table, personal, layout)
+    return _allowed(table, {name: what for name, c in columns.items() if (what := personal_kind(c)) is not None}, layout)
 
 
 def _allowed(table: Table, personal: dict[str, ColumnKind], layout: Layout) -> dict[str, ColumnKind]:
@@ -160,8 +159,7 @@ def _without(table: Table, personal: Mapping[str, ColumnKind], layout: Layout) -
     columns = {name: c for name, c in table.columns.items() if name not in personal}
     if layout.person is not None and layout.person in personal and layout.person in table.columns:
         ids = table.columns[layout.person]  # numbers in the order of the first row stand for them
-        numbers = replace(ids, vocabulary=tuple(str(k + 1) for k in range(len(ids.vocabulary))))
-        columns = {layout.person: numbers, **columns}
+        columns = {layout.person: replace(ids, vocabulary=tuple(str(k + 1) for k in range(len(ids.vocabulary)))), **columns}
     index = table.index if table.index is not None and table.index.name not in personal else None
     return replace(table, columns=columns, index=index)
 
@@ -199,8 +197,7 @@ def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -
         return layout.form
     if bank is None or not bank.forms:
         return None
-    named = (n for n, c in table.columns.items() if n not in used and c.header in FORM_NAMES and c.vocabulary)
-    return next(named, None)
+    return next((n for n, c in table.columns.items() if n not in used and c.header in FORM_NAMES and c.vocabulary), None)
 
 
 def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[list[str], list[str]]:

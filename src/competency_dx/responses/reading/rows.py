@@ -82,8 +82,7 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     attempt = np.zeros(table.rows, dtype=np.int64)
     attempt[kept] = cell.groupby(cell).cumcount()  # how many earlier rows have the same person and item
     if attempt.any() and layout.attempts == "error":
-        twice = np.flatnonzero(attempt)
-        shown = [f"{person.vocabulary[person.codes[r]]}/{item.vocabulary[item.codes[r]]}" for r in twice]
+        shown = [f"{person.vocabulary[person.codes[r]]}/{item.vocabulary[item.codes[r]]}" for r in np.flatnonzero(attempt)]
         apart = [n for n, c in rest.items() if not pd.DataFrame({"cell": cell, "by": c.codes[kept]}).duplicated().any()]
         by = phrase("responses.apart_by", column=apart[0]) if apart else phrase("responses.remove_some")
         raise ResponsesError("responses.answers_twice", origin=table.origin, shown=dict.fromkeys(shown), by=by)
@@ -114,8 +113,7 @@ def _items(spelled: Column, bank: ItemBank | None, layout: Layout) -> tuple[Colu
         targets = {v: names.find(v) for v in spelled.vocabulary}
         ids = ["" if t is None else f"{t.item}.{t.criterion}" if t.criterion else t.item for t in targets.values()]
         strange = {v: names.near(v) or () for v, t in targets.items() if t is None}
-        loose = [v for v, t in targets.items() if t is not None and v not in names.exact]
-        notes = Template("responses.header_matched").about(loose)
+        notes = Template("responses.header_matched").about([v for v, t in targets.items() if t is not None and v not in names.exact])
         notes += Template("responses.unknown_items").about(strange, where=hinted(strange))
     place = {i: k for k, i in enumerate(dict.fromkeys(filter(None, ids)))}
     codes = np.array([place.get(i, -1) for i in ids], dtype=np.int32)[spelled.codes]
@@ -159,8 +157,7 @@ def owners(roles: Roles) -> tuple[Names, Ints]:
 def single_rows(roles: Roles, layout: Layout) -> Roles:
     """Keep one row per person under the policies "first" and "last"; "error" raises, "best" waits for the points."""
     ids, row = owners(roles)
-    counts = np.bincount(row, minlength=len(ids))
-    if not (twice := ids[counts > 1].tolist()):
+    if not (twice := ids[np.bincount(row, minlength=len(ids)) > 1].tolist()):
         return roles
     if layout.attempts == "error":
         raise ResponsesError("responses.persons_twice", origin=roles.table.origin, twice=twice)
@@ -198,8 +195,7 @@ def forms_of(roles: Roles, bank: ItemBank | None) -> FormColumn | None:
         return None
     column, index = roles.table.columns[roles.form], _form_index(bank.forms)
     forms = [index.get(fold_text(v)) or index.get(fold_code(v).casefold()) for v in column.vocabulary]
-    ids = column.spread(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True))
-    return FormColumn(column, forms, ids)
+    return FormColumn(column, forms, column.spread(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True)))
 
 
 def resolve_blanks(

@@ -66,8 +66,7 @@ class Scored(NamedTuple):
 
 def joined(item: Item, columns: Sequence[Column], own: Mapping[str, int]) -> Column:
     """Join the columns of an item's criteria into one of contents like ``"К1=2; К2=1"``; `own` are the user's tokens."""
-    codes = np.stack([c.codes for c in columns], axis=1)
-    rows, inverse = np.unique(codes, axis=0, return_inverse=True)
+    rows, inverse = np.unique(np.stack([c.codes for c in columns], axis=1), axis=0, return_inverse=True)
     texts = []
     for row in rows:
         parts = [c.vocabulary[k] if k >= 0 else "" for c, k in zip(columns, row, strict=True)]
@@ -251,8 +250,7 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> tuple[int, ..
     whole = bool(one_top) and counts.sum() >= MANY
     no_answer = r.several | (r.status == Reason.INVALID) | (item.type not in {"single", "text"})
     parts = np.ones_like(real), no_points, no_answers, unread, differ, no_answer & (tops > 0) & (~high | whole)
-    several = np.unique(p.points[real]).size > 1
-    alike = several and counts.sum() >= MANY and not high[real].any() and not r.points[real].any()
+    alike = np.unique(p.points[real]).size > 1 and counts.sum() >= MANY and not high[real].any() and not r.points[real].any()
     twos = set(compress(column.vocabulary, real)) == {"1", "2"} and len(item.options) > 2 and counts.sum() >= SEVERAL
     return *(int(counts[part].sum()) for part in parts), int(alike), int(twos)
 

@@ -92,8 +92,7 @@ def _expected(item: Item | None, *, points: bool) -> Mapping[str, str]:
         return phrase(f"responses.expected_{item.type}")
     if not item.options:
         return phrase("responses.expected_codes")
-    code = "responses.expected_option" if item.type == "single" else "responses.expected_options"
-    return phrase(code, options=item.options)
+    return phrase("responses.expected_option" if item.type == "single" else "responses.expected_options", options=item.options)
 
 
 def _refuse_scale(item: Item | None, column: Column, v: Verdicts) -> None:
