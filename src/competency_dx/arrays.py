@@ -93,15 +93,12 @@ def dtype_of(hint: Any) -> np.dtype[Any]:  # noqa: ANN401 - a type
 
 def names(ids: ArrayLike) -> Names:
     """Return ids as a read-only object array of strings."""
-    out = np.array([str(i) for i in np.asarray(ids, dtype=object).ravel()], dtype=object)
-    out.flags.writeable = False
-    return out
+    return readonly(np.array([str(i) for i in np.asarray(ids, dtype=object).ravel()], dtype=object))
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:
     """Cut ``range(n)`` into consecutive slices of at most `size`."""
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 def everywhere(mask: Bools) -> bool:

@@ -37,10 +37,7 @@ class _FaultError(Exception):
 
 
 def check_document(document: object, check: Check, where: str) -> None:
-    """Refuse a document that is not as its schema says.
-
-    Raises `DocumentError` with the path of the first field that is not so.
-    """
+    """Refuse a document that is not as its schema says by a `DocumentError` with the path of the first field that is not so."""
     try:
         check(document, ())
     except _FaultError as fault:

@@ -135,12 +135,9 @@ def names_a_person(text: str) -> bool:
     """Tell whether a text holds the name of a person, other than one that a school or a street is called after."""
     text = spelled(text)
     words = list(map(_part, _WORD.finditer(text)))
-    for k, first in enumerate(words[:-1]):
-        if first.part == "word" and not first.capital and words[k + 1].part != "father":
-            continue
-        if _is_name(text, words[k : k + 3]) and not _PATTERNS["in_honour"].search(text[max(0, first.start - BEFORE) : first.start]):
-            return True
-    return False
+    likely = [k for k, w in enumerate(words[:-1]) if w.part != "word" or w.capital or words[k + 1].part == "father"]
+    starts = (words[k].start for k in likely if _is_name(text, words[k : k + 3]))
+    return any(not _PATTERNS["in_honour"].search(text[max(0, start - BEFORE) : start]) for start in starts)
 
 
 def may_be_a_name(text: str) -> bool:

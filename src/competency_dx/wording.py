@@ -97,7 +97,7 @@ class _Wording(string.Formatter):
         if isinstance(value, int | float) and not isinstance(value, bool):
             return number(value, format_spec or ("g" if isinstance(value, float) else "d"), self.language)
         if isinstance(value, tuple):
-            text = listed((self._part(part) for part in value), int(format_spec or SHOWN_IDS), language=self.language)
+            text = listed(map(self._part, value), int(format_spec or SHOWN_IDS), language=self.language)
             return text or ("нет" if self.language == "ru" else "none")
         if isinstance(value, Mapping):
             return str(value[self.language])

@@ -1,7 +1,4 @@
-"""Checks of an instrument against the data and against other programs.
-
-What needs calibrations is imported when it is first asked for: item analysis does without.
-"""
+"""Checks of an instrument against data and other programs; what needs calibrations is imported when it is first asked for."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -1,7 +1,4 @@
-"""Classical numbers of items, options and test, of whatever part of the items each person got: shares, alpha, thirds of the rest.
-
-And of pairs of items: those whose covariance exceeds what a model implies.
-"""
+"""Classical numbers of items, options, pairs and test, of whatever part of the items each person got: shares, alpha, thirds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What refuses an item or a bank before anybody has answered it: one function a gate.
-
-The patterns of typography and repealed acts stand in ``content.toml``.
-"""
+"""What refuses an item or a bank before anybody has answered it: one function a gate, patterns of texts in ``content.toml``."""
 
 from __future__ import annotations
 

@@ -221,12 +221,10 @@ def _rows(calibration: Calibration, other: ItemParameters, opinion: GirthEstimat
     ours, frame = calibration.parameters, calibration.to_frame()
     rows: list[tuple[Any, ...]] = []
     for i, (item, family, m) in enumerate(zip(ours.items, ours.families, ours.n_categories, strict=True)):
-        at, bound = frame.iloc[i], opinion.at_bound[i]
-        if FAMILIES[family].slope != "fixed":
-            rows.append((item, family, "a", ours.slope[i], other.slope[i], at["se_a"], bound))
-        for k in np.flatnonzero(np.isfinite(ours.difficulties[i]) & np.isfinite(other.difficulties[i])):
-            name = "b" if m == 2 else f"b{k + 1}"
-            rows.append((item, family, name, ours.difficulties[i, k], other.difficulties[i, k], at[f"se_{name}"], bound))
+        both = np.flatnonzero(np.isfinite(ours.difficulties[i]) & np.isfinite(other.difficulties[i]))
+        pairs = {"a": (ours.slope[i], other.slope[i])} if FAMILIES[family].slope != "fixed" else {}
+        pairs |= {"b" if m == 2 else f"b{k + 1}": (ours.difficulties[i, k], other.difficulties[i, k]) for k in both}
+        rows += [(item, family, name, *pair, frame.iloc[i][f"se_{name}"], opinion.at_bound[i]) for name, pair in pairs.items()]
     if ours.variance != other.variance:
         se, *_ = *calibration.standard_errors[calibration.table.is_kind("variance")], np.nan
         rows.append(("population", "normal", "variance", ours.variance, other.variance, se, False))

@@ -1,7 +1,4 @@
-"""The verb of this room: a table of answers in any usual form becomes `Responses`.
-
-What tables alone need is imported when the first one is read.
-"""
+"""The verb of this room: a table of answers in any usual form becomes `Responses`; what files alone need is imported late."""
 
 from __future__ import annotations
 

@@ -54,22 +54,15 @@ def check_design(responses: Responses, policy: MissingPolicy | None = None) -> t
 
 def _weak_links(seen: Bools, block: Ints, names: Names) -> tuple[Finding, ...]:
     """Return the finding about blocks of items, each linked firmly within, that few persons link with the others."""
-    weak, scope = [], []
-    for k in range(int(block.max(initial=0)) + 1):
-        inside = block == k
-        if 2 <= inside.sum() <= len(block) / 2:
-            persons = int((seen[:, inside].any(axis=1) & seen[:, ~inside].any(axis=1)).sum())
-            if persons < LEAST_LINK:
-                weak.append((names[inside][0], int(inside.sum()), persons))
-                scope += names[inside].tolist()
-    return Template("responses.weakly_linked").about(scope, least=LEAST_LINK, blocks=weak)
+    parts = [inside for k in range(int(block.max(initial=0)) + 1) if 2 <= (inside := block == k).sum() <= len(block) / 2]
+    persons = [int((seen[:, inside].any(axis=1) & seen[:, ~inside].any(axis=1)).sum()) for inside in parts]
+    weak = [(names[inside], n) for inside, n in zip(parts, persons, strict=True) if n < LEAST_LINK]
+    blocks = [(part[0], len(part), n) for part, n in weak]
+    return Template("responses.weakly_linked").about((i for part, _ in weak for i in part), least=LEAST_LINK, blocks=blocks)
 
 
 def meetings(seen: Bools) -> Floats:
-    """Return how many persons answered both of two items (I, I).
-
-    Counting stops, after some thousands of persons, where all items with answers are linked firmly: more persons only add.
-    """
+    """Return how many persons answered both of two items (I, I), of so many persons as link all items with answers firmly."""
     out, answered = np.zeros((seen.shape[1], seen.shape[1])), seen.any(axis=0)
     for rows in blocks(len(seen), PERSONS_AT_ONCE):
         weights = seen[rows].astype(np.float32)
@@ -150,13 +143,10 @@ def _compared(x: Floats) -> tuple[float, Floats]:
 
 
 def _fitted(x: Floats, tail: Ints, posterior: Floats, left: Floats) -> tuple[float, Floats, Floats]:
-    """Return log-likelihood of answers (I, P), classes of persons (C, P) and shares of items dropped (most + 1,) by EM.
-
-    Given the class, how many items were dropped depends on a person through the zeros at the end alone.
-    """
+    """Return log-likelihood of answers (I, P), classes of persons (C, P) and shares of items dropped (most + 1,) by EM."""
     I, P = x.shape
     most, old, value = len(left) - 1, -np.inf, -np.inf
-    by_tail = np.eye(most + 1, dtype=x.dtype)[tail]
+    by_tail = np.eye(most + 1, dtype=x.dtype)[tail]  # given the class, all that tells how many items a person dropped
     gone = np.zeros((len(posterior), most + 1))  # expected numbers of persons who dropped d items, by class
     for _ in range(STEPS):
         size = posterior.sum(axis=1, dtype=np.float64)

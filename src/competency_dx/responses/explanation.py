@@ -112,14 +112,12 @@ class Explanation:
 
 def key_text(item: Item) -> str:
     """Return the right answer in one line."""
-    rule, key = item.rule, item.key
-    if isinstance(rule, CodeMap):
-        return "; ".join(f"{code} = {points}" for code, points in rule.scores.items())
+    key = item.key
+    if isinstance(item.rule, CodeMap):
+        return "; ".join(f"{code} = {points}" for code, points in item.rule.scores.items())
     if isinstance(key, dict):
         return "; ".join(f"{left} - {option}" for left, option in key.items())
-    if isinstance(key, tuple):
-        return (" | " if item.type == "text" else " ").join(key)
-    return key or ""
+    return (" | " if item.type == "text" else " ").join(key) if isinstance(key, tuple) else key or ""
 
 
 def rule_text(item: Item) -> Text:

@@ -75,9 +75,8 @@ class MissingPolicy:
         """Return the policy as one sentence."""
         say = result_words("responses", language)
         groups = {t: [say(f"reason_{n}") for n in _NAMES if getattr(self, n) == t] for t in get_args(Omissions)}
-        wrong, left = ", ".join(groups["incorrect"]), ", ".join(groups["ignore"] + groups["modelled"])
-        out = say("policy", wrong=wrong or say("policy_none"), left=left or say("policy_none"))
-        return out + say("policy_modelled") if groups["modelled"] else out
+        wrong, left = (", ".join(part) or say("policy_none") for part in (groups["incorrect"], groups["ignore"] + groups["modelled"]))
+        return say("policy", wrong=wrong, left=left) + (say("policy_modelled") if groups["modelled"] else "")
 
 
 def cell_word(reason: Reason, language: str) -> str:

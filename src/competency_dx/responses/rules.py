@@ -42,10 +42,7 @@ class Element(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What an answer is worth; `readable` is False when the rule cannot say what was meant.
-
-    `several` tells that several options are marked where one is asked for: plainly an answer, and a wrong one.
-    """
+    """What an answer is worth; not `readable` when the rule cannot say what was meant, `several` options where one is asked: wrong."""
 
     points: int
     readable: bool

@@ -1,7 +1,4 @@
-"""What the bytes of a file are: text in which encoding, a workbook of bounded size, or something else than its name says.
-
-Workbooks are looked into before a reader makes grids of them: where the filled cells of each sheet lie.
-"""
+"""What the bytes of a file are: text in which encoding, a workbook whose sheets are of bounded size, or something else."""
 
 from __future__ import annotations
 

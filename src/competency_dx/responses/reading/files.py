@@ -238,10 +238,9 @@ def _texts(row: Sequence[object]) -> list[str]:
 
 def _with_header(origin: str, head: Sequence[Sequence[object]], cells: Sequence[Any], notes: Sequence[Finding]) -> Table:
     """Name the columns by the last row of `head`; a cell merged downwards stands in a row above."""
-    texts = [*map(_texts, head)]
+    texts, named, headless = [*map(_texts, head)], [], []
     for row in texts:
         refuse_results(row, origin)
-    named, headless = [], []
     for k, content in enumerate(cells):
         name = next(filter(None, (row[k] for row in reversed(texts) if k < len(row))), "")
         if name or any(cell_text(c)[0] for c in content):

@@ -1,7 +1,4 @@
-"""How a table of answers is laid out: what the user says about it, the column names people use, tables that hold no answers.
-
-And which name is which item: the exact id, a declared alias, or the one spelling that only a single item can have.
-"""
+"""How a table of answers is laid out: what the user says about it, the names people use, and which name is which item."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What in a table is no answer: rows that are no persons, columns that are the sum of others, and personal data.
-
-The rows are totals, maxima, keys, signatures, the header once more; personal data are told by words of the header and by what the
-cells look like.
-"""
+"""What is no answer: rows that are no persons (totals, maxima, keys, signatures, the header again), sums of others, personal data."""
 
 from __future__ import annotations
 
@@ -153,11 +149,8 @@ def _sums_up(cells: Floats, place: int) -> bool:
 
 
 def _runs(cells: Floats, places: Sequence[int], named: Container[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield columns with a run [start, end) of two or more others whose sum they are, reaching more than any of them.
-
-    A column is looked for by one number: the sum of its rows with random weights.
-    """
-    weights = np.random.default_rng(1).integers(1, 1 << 20, len(cells)).astype(np.float64)
+    """Yield columns with a run [start, end) of two or more others whose sum they are, reaching more than any of them."""
+    weights = np.random.default_rng(1).integers(1, 1 << 20, len(cells)).astype(np.float64)  # a column is found by one weighted sum
     filled, missing = np.nan_to_num(cells), np.isnan(cells)
     seen: dict[bytes, tuple[Floats, dict[float, list[int]]]] = {}
     for place in places:

@@ -1,7 +1,4 @@
-"""Rows as persons: a long table (person, item, answer) as a wide one, whose rows they are, and which of several counts.
-
-And what an empty cell means, omitted, not reached or not administered, by the form the person was given.
-"""
+"""Rows as persons: a long table as a wide one, whose rows they are, which of several counts, and what an empty cell means."""
 
 from __future__ import annotations
 
@@ -54,13 +51,12 @@ def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -
     if bank is None:
         return True
     names, spelled = names_of(bank, layout.aliases), table.columns[item].vocabulary
-    if any(map(names.find, table.columns)):
-        return False
-    if spelled and not any(map(names.find, spelled)):
+    wide = any(map(names.find, table.columns))
+    if spelled and not wide and not any(map(names.find, spelled)):
         near, items = hinted({v: meant for v in spelled if (meant := names.near(v))}), [i.id for i in bank.items]
         facts = {"origin": table.origin, "item": item, "bank": bank.id, "near": near or spelled, "items": items}
         raise ResponsesError("responses.long_no_item", **facts)
-    return True
+    return not wide
 
 
 def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layout) -> tuple[Table, tuple[str, ...]]:
@@ -72,9 +68,8 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     import pandas as pd
 
     person, spelled, answer = (table.columns[n] for n in roles)
-    if (person.codes < 0).any() or (spelled.codes < 0).any():
-        rows = np.flatnonzero((person.codes < 0) | (spelled.codes < 0)) + 1
-        raise ResponsesError("responses.long_gaps", origin=table.origin, rows=rows.tolist())
+    if (gaps := (person.codes < 0) | (spelled.codes < 0)).any():
+        raise ResponsesError("responses.long_gaps", origin=table.origin, rows=np.flatnonzero(gaps) + 1)
     item, notes = _items(spelled, bank, layout)
     rest = {name: c for name, c in table.columns.items() if name not in roles}
     kept = np.flatnonzero(item.codes >= 0)
@@ -137,10 +132,7 @@ _first = lru_cache(maxsize=MANY.bit_length())(lambda n: names(range(1, n + 1))) 
 
 
 def owners(roles: Roles) -> tuple[Names, Ints]:
-    """Return the ids (P,) of persons in the order of their first row, and the place of its person per row of the table (R,).
-
-    An id is never empty.
-    """
+    """Return the ids (P,) of persons, never empty, in the order of their first row, and the place of its person per row (R,)."""
     if roles.person is None:
         return numbered(roles.table.rows), np.arange(roles.table.rows)
     column, row = roles.table.columns[roles.person], np.arange(roles.table.rows)
@@ -161,13 +153,11 @@ def single_rows(roles: Roles, layout: Layout) -> Roles:
         return roles
     if layout.attempts == "error":
         raise ResponsesError("responses.persons_twice", origin=roles.table.origin, twice=twice)
-    finding = Template("responses.attempts").of(twice)
-    if layout.attempts == "best":
-        return roles._replace(table=roles.table.take(np.arange(len(row)), finding))
-    chosen = np.zeros(len(ids), dtype=np.int64)
-    order = np.arange(len(row)) if layout.attempts == "last" else np.arange(len(row))[::-1]
-    chosen[row[order]] = order
-    return roles._replace(table=roles.table.take(chosen, finding))
+    chosen = np.arange(len(row))
+    if layout.attempts != "best":
+        order, chosen = chosen if layout.attempts == "last" else chosen[::-1], np.zeros(len(ids), dtype=np.int64)
+        chosen[row[order]] = order
+    return roles._replace(table=roles.table.take(chosen, Template("responses.attempts").of(twice)))
 
 
 def best_rows(row: Ints, scores: Codes, status: Reasons, *, each: bool) -> Ints:

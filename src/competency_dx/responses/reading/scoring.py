@@ -142,10 +142,7 @@ def _judged(
 
 
 def _without_texts(column: Column, v: Verdicts, item: Item) -> tuple[Column, int]:
-    """Return a column of answers as it is kept, and how many cells held personal data.
-
-    Of what cannot be read and of personal data in wrong answers only the beginning is kept.
-    """
+    """Return a column as it is kept, of unreadable and of wrong personal answers their beginning, and how many cells were personal."""
     unread = (v.status == Reason.INVALID) & ~v.tokens
     free = (v.points == 0) & ~v.tokens & (not item.options)
     texts = list(column.vocabulary)
