@@ -65,8 +65,7 @@ def answer_roles(document: Mapping[str, Any], bank: ItemBank, layout: Layout) ->
     named = set().union(*shown)
     columns = {"person": fresh_column("person", [p["person"] for p in persons])}  # who they are is not remembered
     forms = [p.get("form") for p in persons]
-    if any(forms):
-        columns["form"] = column("form", forms)
+    columns |= {"form": column("form", forms)} if any(forms) else {}
     if not (items := [item.id for item in bank.items if item.id in named]):
         raise DocumentError("responses.no_answers", where=f"{KIND}.persons")
     for item in items:  # under a name that no other column has

@@ -201,12 +201,11 @@ def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -
 
 def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[list[str], list[str]]:
     """Return the columns that hold points in a table without a bank, and those that are the sum of others."""
-    kinds = {name: _kind(table.columns[name], layout) for name in rest}
-    numeric = [name for name, kind in kinds.items() if kind != "other"]
-    sums = [numeric[k] for k in sum_columns([table.columns[name] for name in numeric])]
-    if broken := [name for name in numeric if kinds[name] == "fractions" and name not in sums]:
+    kinds = {name: kind for name in rest if (kind := _kind(table.columns[name], layout)) != "other"}
+    sums = [[*kinds][k] for k in sum_columns([table.columns[name] for name in kinds])]
+    if broken := [name for name, kind in kinds.items() if kind == "fractions" and name not in sums]:
         raise ResponsesError("responses.not_whole", broken=broken[0])
-    return [name for name in numeric if name not in sums], sums
+    return [name for name in kinds if name not in sums], sums
 
 
 def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "other"]:

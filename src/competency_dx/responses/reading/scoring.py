@@ -213,22 +213,22 @@ def decide(items: Mapping[str, Item], read: Mapping[str, ReadColumn]) -> tuple[M
     Points of a maximum (``"1 / 1"``) in nearly all cells are points, of the maximum of the item or of one in a column. Where a
     column is of answers and none is of points that cannot be answers, cells that are hardly answers do not count.
     """
-    tallies, names = [r.tally for r in read.values() if r.tally is not None], np.array([*read], dtype=object)
+    tallies = [r.tally for r in read.values() if r.tally is not None]
     if len(tallies) < len(read):
         return ("raw" if all(r.raw for r in read.values()) else "scored"), []
     if all(items[name].type == "scored" for name in read):
         return "scored", []
-    cells, no_points, no_answers, unread, differ, of_maximum, alike, twos = np.array(tallies).T
-    if of_maximum.sum() > CLEARLY * (cells - of_maximum).sum():
-        return "scored", [Template("responses.scored_cells").of(names)]
-    letters = (2 * no_points > cells).any()
-    alone = letters and not (2 * unread > cells).any()
-    if no_answers.sum() > CLEARLY * no_points.sum() and not alone:
-        return "scored", [Template("responses.scored_cells").of(names[no_answers > 0])]
-    if no_points.sum() > CLEARLY * no_answers.sum() or not differ.any() or letters:
-        shifted = Template("responses.starts_at_one").about(names[twos > 0]) if 2 * twos.sum() > len(twos) else ()
-        return "raw", [*Template("responses.points_among_answers").about(names[alike > 0]), *shifted]
-    raise ResponsesError("responses.raw_or_scored", differ=differ.sum())
+    cells, no_points, no_answers, unread, differ, of_maximum, alike, twos = zip(*tallies, strict=True)
+    if sum(of_maximum) > CLEARLY * (sum(cells) - sum(of_maximum)):
+        return "scored", [Template("responses.scored_cells").of(read)]
+    letters = any(2 * n > of for n, of in zip(no_points, cells, strict=True))
+    alone = letters and not any(2 * n > of for n, of in zip(unread, cells, strict=True))
+    if sum(no_answers) > CLEARLY * sum(no_points) and not alone:
+        return "scored", [Template("responses.scored_cells").of(compress(read, no_answers))]
+    if sum(no_points) > CLEARLY * sum(no_answers) or not any(differ) or letters:
+        shifted = Template("responses.starts_at_one").about(compress(read, twos)) if 2 * sum(twos) > len(twos) else ()
+        return "raw", [*Template("responses.points_among_answers").about(compress(read, alike)), *shifted]
+    raise ResponsesError("responses.raw_or_scored", differ=sum(differ))
 
 
 def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> tuple[int, ...]:

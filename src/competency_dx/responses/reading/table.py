@@ -222,12 +222,12 @@ def _from_pandas(frame: DataFrame) -> Table:
 
     limits_in_force().check_table("frame", *frame.shape)
     unnamed = frame.index.name is None
-    default = unnamed and isinstance(frame.index, pd.RangeIndex)
-    named, n = ("/".join(map(str, label)) if isinstance(label, tuple) else label for label in frame.index), len(frame)
+    default, n = unnamed and isinstance(frame.index, pd.RangeIndex), len(frame)
     if default:
         kind: Kind = "number"
         labels = Column(name="index", codes=np.arange(n, dtype=np.int32), vocabulary=tuple(map(str, frame.index)), kinds=(kind,) * n)
     else:
+        named = ("/".join(map(str, label)) if isinstance(label, tuple) else label for label in frame.index)
         labels = column("index" if unnamed else str(frame.index.name), np.fromiter(named, dtype=object, count=n))
     pairs = ((str(name), frame.iloc[:, k]) for k, name in enumerate(frame.columns))
     columns = ((n, s.astype(object) if s.dtype.kind == "M" else s) for n, s in pairs)

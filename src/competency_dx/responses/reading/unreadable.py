@@ -71,8 +71,7 @@ def refuse_unreadable(judged: Sequence[Unread], mode: Mode, layout: Layout, *, k
 
 def _guilty(judged: Sequence[Unread]) -> Iterator[Unread]:
     """Yield the columns without any reading, and with too many unreadable cells: each by itself, short ones together."""
-    short = [u for u in judged if u.filled < SHORT]
-    filled, cells = sum(u.filled for u in short), sum(u.cells for u in short)
+    filled, cells = (sum(getattr(u, name) for u in judged if u.filled < SHORT) for name in ("filled", "cells"))
     together = filled >= SHORT and cells > MOST_UNREADABLE["answers"] * filled
     for u in judged:
         nothing = u.cells == u.filled > 1 and u.content == "points"
