@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import lru_cache
@@ -194,16 +195,14 @@ def roll_up(status: NDArray[np.int8], parent: tuple[int, ...]) -> NDArray[np.int
 
 def one_option(data: Responses, columns: Ints) -> Bools:
     """Return who gave one and the same answer (P,) to nearly all of the items with options at these columns, mostly wrong."""
-    counts: dict[str, Ints] = {}
+    counts: dict[str, Ints] = defaultdict(lambda: np.zeros(len(data.persons), dtype=np.int64))
     answers, answered = data.answers, data.reasons[:, columns] == Reason.ANSWERED
     if answers is None:
         return np.zeros(len(answered), dtype=np.bool_)
     total, right = answered.sum(axis=1), (answered & (data.scores[:, columns] > 0)).sum(axis=1)
     for j, given in zip(columns, answered.T, strict=True):
         for v, text in enumerate(answers.vocabulary[j]):
-            word = text.strip().casefold()
-            counts.setdefault(word, np.zeros(len(total), dtype=np.int64))
-            counts[word] += given & (answers.codes[:, j] == v)
+            counts[text.strip().casefold()] += given & (answers.codes[:, j] == v)
     most = np.max(list(counts.values()), axis=0, initial=0) if counts else np.zeros_like(total)
     return np.asarray((total >= LEAST_CHOICES) & (most >= SAME * total) & (2 * right < total))
 

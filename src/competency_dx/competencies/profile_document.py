@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_type_hints
@@ -119,7 +119,8 @@ class ProfilesRecord(SharedRecord):
     profiles: Annotated[tuple[ProfileRecord, ...], held_to(key="person")]
 
 
-def meanings(competencies: Sequence[Competency], standards: Standards, none: str | None) -> Mapping[str, Names]:
+@lru_cache(maxsize=KEPT)
+def meanings(competencies: tuple[Competency, ...], standards: Standards, none: str | None) -> Mapping[str, Names]:
     """Return what the whole numbers of conclusions stand for, by array; the last is for -1."""
     levels, codes = [*(level.code for level in standards.levels), none], [*(c.code for c in competencies), none]
     words = {"state": STATES, "strength": STATES, "level": levels, "reported_at": codes, "leans_on": codes, "status": STATUSES}

@@ -1,8 +1,7 @@
 """From persons to groups: means, levels and the posterior of true shares, with suppression of what few persons would show."""
 
-from competency_dx.groups.api import compare_groups
+from competency_dx.groups.api import compare_groups, compare_self_reports, load_self_report
 from competency_dx.groups.group_report import GroupReport
-from competency_dx.groups.self_report import compare_self_reports, load_self_report
 from competency_dx.groups.suppression import SMALLEST, suppressed
 
 __all__ = ["SMALLEST", "GroupReport", "compare_groups", "compare_self_reports", "load_self_report", "suppressed"]

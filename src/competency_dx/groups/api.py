@@ -1,20 +1,27 @@
-"""`compare_groups`: a hierarchy of groups from the profiles of their persons."""
+"""`compare_groups`: a hierarchy of groups from the profiles of their persons; `compare_self_reports`: from statements about oneself.
+
+Such statements are a graded scale of its own, compared between groups and never said of a person.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints, Names
-from competency_dx.competencies import DeficitProfiles, OwnEvidence, own_evidence
+from competency_dx.bank import ItemBank, load_bank, locate, shipped_folder
+from competency_dx.competencies import DeficitProfiles, DeficitRule, OwnEvidence, diagnosed, own_evidence, standards_of
 from competency_dx.errors import GroupError, wrong_type
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.groups.group_report import ALL, ENDS, SEPARATOR, GroupReport
+from competency_dx.groups.group_report import ALL, ENDS, SELF_REPORT, SEPARATOR, GroupReport
 from competency_dx.groups.suppression import SMALLEST, suppressed
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import group_draws, newcomers, person_draws
+from competency_dx.persons import as_responses
 from competency_dx.provenance import provenance
 
 DRAWS = 400
@@ -122,6 +129,66 @@ def compare_groups(
             | ({"linking_error": f"{linking_error:g}"} if linking_error else {}),
         ),
     )
+
+
+def load_self_report(name_or_path: str | Path = "wellbeing") -> ItemBank:
+    """Load a bank of statements about oneself: a shipped one by name, a folder by path; no verb says anything of a person by it.
+
+    Raises `BankError` when there is no such bank or it is not well formed.
+    """
+    shipped = tuple(sorted(p.parent.name for p in (shipped_folder() / "surveys").glob("*/bank.yaml")))
+    return load_bank(locate(name_or_path, within="surveys/{}", shipped=shipped, what="bank.what_bank"))
+
+
+def compare_self_reports(
+    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    by: str | Sequence[str],
+    *,
+    bank: ItemBank | None = None,
+    headcount: Mapping[str, int] | None = None,
+    weights: str | None = None,
+    smallest: int = SMALLEST,
+    draws: int = DRAWS,
+) -> GroupReport:
+    """Compare groups by what their members say of themselves: mean percent of each scale, and the share below its middle.
+
+    Answers are scored by the graded model (Samejima 1969) of the bank and compared as `compare_groups` does, scale by scale: there
+    is no total, nothing joins the competencies, and nothing about a person leaves this function.
+
+    Parameters
+    ----------
+    responses : Responses, data frame, array or path
+        Answers to the statements, with the background columns of `by`.
+    by, headcount, weights, smallest, draws
+        As in `compare_groups`; `smallest` is at least 10.
+    bank : ItemBank, optional
+        The statements; `load_self_report()` by default.
+
+    Raises
+    ------
+    GroupError
+        When the bank holds other items than statements about oneself, or `smallest` is below 10; and as `compare_groups`.
+    """
+    bank = load_self_report() if bank is None else bank
+    if any(item.part != SELF_REPORT for item in bank.items):
+        raise GroupError("groups.not_self_report", bank=bank.id)
+    if smallest < SMALLEST:
+        raise GroupError("groups.self_report_smallest", least=SMALLEST, smallest=smallest)
+    data = as_responses(responses, bank)
+    statements = tuple(item.model_copy(update={"part": None}) for item in bank.items)
+    plain = replace(bank, items=statements, header=bank.header.model_copy(update={"forms": ()}))
+    report = compare_groups(
+        diagnosed(data, plain, standards_of(SELF_REPORT), DeficitRule()),
+        by,
+        headcount=headcount,
+        weights=weights,
+        smallest=smallest,
+        draws=draws,
+    )
+    scales = np.array([c.parent is not None for c in report.competencies])
+    kept = [c for c, scale in zip(report.competencies, scales, strict=True) if scale]
+    arrays = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high", "need_low", "need_high")
+    return replace(report, competencies=tuple(kept), **{name: getattr(report, name)[:, scales] for name in arrays})
 
 
 def _hierarchy(columns: Sequence[Names]) -> tuple[_Hierarchy, int]:

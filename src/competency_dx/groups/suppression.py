@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -66,12 +67,11 @@ def suppressed(codes: Ints, values: Floats, closed: Sequence[Bools], smallest: i
 
 def _tables(codes: Ints, values: Floats, lengths: Sequence[int]) -> _Tables:
     inside, T = {}, codes.shape[1]
-    for t in range(T):
-        for u in range(T):
-            pairs = np.unique(codes[:, [t, u]], axis=0)
-            if t != u and len(np.unique(pairs[:, 0])) == len(pairs):
-                inside[t, u] = np.full(lengths[t], -1, dtype=np.int64)
-                inside[t, u][pairs[:, 0]] = pairs[:, 1]
+    for t, u in permutations(range(T), 2):
+        pairs = np.unique(codes[:, [t, u]], axis=0)
+        if len(np.unique(pairs[:, 0])) == len(pairs):
+            inside[t, u] = np.full(lengths[t], -1, dtype=np.int64)
+            inside[t, u][pairs[:, 0]] = pairs[:, 1]
     weights = [(codes[:, t], lengths[t]) for t in range(T)]
     return _Tables(
         sizes=[np.bincount(code, minlength=G) for code, G in weights],

@@ -17,13 +17,6 @@ NEAR = 0.5  # so much more counts what a mentor can help with, for each backgrou
 AGREED = dict.fromkeys(("да", "yes", "true", "+"), 1) | dict.fromkeys(("", "нет", "no", "false", "-", "—"), 0)
 
 
-def column_of(profiles: DeficitProfiles, name: str) -> Names:
-    """Return a background column; raises `RouteError` when there is none of this name."""
-    if name not in profiles.background:
-        raise RouteError("routes.no_column", absent=[name], columns=list(profiles.background))
-    return profiles.background[name]
-
-
 def room_of(profiles: DeficitProfiles, agreed: str | Mapping[str, int] | Iterable[str], mentees: int) -> Ints:
     """Return how many mentees each person takes (P,), 0 for everybody who did not agree.
 
@@ -31,7 +24,7 @@ def room_of(profiles: DeficitProfiles, agreed: str | Mapping[str, int] | Iterabl
     """
     persons = [str(p) for p in profiles.persons]
     if isinstance(agreed, str):
-        cells = [str(cell).strip().casefold() for cell in column_of(profiles, agreed)]
+        cells = [str(cell).strip().casefold() for cell in profiles.background[agreed]]
         said = {p: int(x) if x.isdecimal() else AGREED.get(x, -1) * mentees for p, x in zip(persons, cells, strict=True)}
     else:
         said = dict(agreed) if isinstance(agreed, Mapping) else dict.fromkeys(map(str, agreed), mentees)

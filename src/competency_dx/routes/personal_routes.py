@@ -21,7 +21,7 @@ from competency_dx.responses import Reason
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.routes.allocation import RouteProblem, allocate, expected_below, ordered
 from competency_dx.routes.catalogue import Catalogue, Programme
-from competency_dx.routes.mentors import column_of, matched, room_of
+from competency_dx.routes.mentors import matched, room_of
 from competency_dx.schemas import Probability, held_to
 
 Why = Literal[
@@ -146,7 +146,9 @@ class Routes(Result):
             raise wrong_type(RouteError, "profiles", profiles, DeficitProfiles)
         if profiles.persons.tolist() != self.persons.tolist():
             raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
-        room, shared = room_of(profiles, agreed, mentees), [column_of(profiles, name) for name in near]
+        if absent := {*near, *([agreed] if isinstance(agreed, str) else [])} - profiles.background.keys():
+            raise RouteError("routes.no_column", absent=sorted(absent), columns=list(profiles.background))
+        room, shared = room_of(profiles, agreed, mentees), [profiles.background[name] for name in near]
         strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self.chosen >= 0
         needed |= (self.why > 0) & (self.why != ASK_AGAIN)
         strong = (strength == CONFIRMED) & (room > 0)[:, None]
