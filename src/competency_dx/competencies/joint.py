@@ -13,8 +13,9 @@ shipped banks: P off by .003 to .009 RMS and .03 at most, ends of the interval b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +51,11 @@ class JointAnswers(NamedTuple):
     pattern: Pattern
     model: EvenModel
 
-    def posterior(self) -> EPPosterior:
-        """Return the joint posterior."""
-        return EPPosterior(model=self.model, given=(self.matched.codes, self.matched.observed))
+    def of_blocks(self, function: Callable[[Mixture], tuple[Any, ...]]) -> Iterator[Any]:
+        """Yield each array that a function returns of the joint posterior of a block of persons, for all persons."""
+        codes, observed = self.matched.codes, self.matched.observed
+        parts = list(EPPosterior(model=self.model, given=(codes, observed)).each(function))
+        return (np.concatenate(column)[: len(codes)] for column in zip(*parts, strict=True))
 
 
 def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: MissingPolicy, population: object = None) -> JointAnswers:
@@ -131,9 +134,7 @@ class UnitEstimates(NamedTuple):
 
 def estimates(answers: JointAnswers, matched: Matched, made: Plan, rule: DeficitRule) -> UnitEstimates:
     """Return what the posterior given the answers says of each person; the same for one person alone and in any company."""
-    parts = list(answers.posterior().each(partial(_block, matched, made, rule)))
-    P = len(matched.codes)
-    return UnitEstimates(*(np.concatenate(column)[:P] for column in zip(*parts, strict=True)))
+    return UnitEstimates(*answers.of_blocks(partial(_block, matched, made, rule)))
 
 
 class _Leaves(NamedTuple):

@@ -113,8 +113,7 @@ def leaf_outlook(data: Responses, made: Plan, rule: DeficitRule, population: Lea
     """Return the outlook given answers to the items of a plan, in their order."""
     matched = match(data, made.parameters, rule.missing)
     answers = joint_answers(matched, data.reasons, made, rule.missing, population)
-    parts = list(answers.posterior().each(partial(_block, matched, made)))
-    return LeafOutlook(*(np.concatenate(column)[: len(matched.codes)] for column in zip(*parts, strict=True)))
+    return LeafOutlook(*answers.of_blocks(partial(_block, matched, made)))
 
 
 def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:

@@ -12,6 +12,7 @@ uncertain, and θ is any value in the cell of a support point. The distribution 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -62,10 +63,7 @@ def leaf_tables(
     D, (I, K) = len(units.leaves), log_prob.shape[:2]
     item, category = np.nonzero(np.arange(K) <= points[:, None])
     leaf, answers = units.leaf[item], possible_answers(units.leaf, points + 1)
-
-    def stacked(values: Floats) -> Floats:
-        return answers.stacked(values, item, category)
-
+    stacked = partial(answers.stacked, item=item, category=category)
     reference = units.reference[units.leaves[units.leaf], np.arange(I)]
     top = np.bincount(units.leaf, weights=points * reference, minlength=D)
     scale = (100 * reference / top[units.leaf])[:, None]

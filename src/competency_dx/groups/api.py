@@ -177,18 +177,12 @@ def compare_self_reports(
     data = as_responses(responses, bank)
     statements = tuple(item.model_copy(update={"part": None}) for item in bank.items)
     plain = replace(bank, items=statements, header=bank.header.model_copy(update={"forms": ()}))
-    report = compare_groups(
-        diagnosed(data, plain, standards_of(SELF_REPORT), DeficitRule()),
-        by,
-        headcount=headcount,
-        weights=weights,
-        smallest=smallest,
-        draws=draws,
-    )
+    persons = diagnosed(data, plain, standards_of(SELF_REPORT), DeficitRule())
+    report = compare_groups(persons, by, headcount=headcount, weights=weights, smallest=smallest, draws=draws)
     scales = np.array([c.parent is not None for c in report.competencies])
-    kept = [c for c, scale in zip(report.competencies, scales, strict=True) if scale]
+    kept = tuple(c for c in report.competencies if c.parent is not None)
     arrays = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high", "need_low", "need_high")
-    return replace(report, competencies=tuple(kept), **{name: getattr(report, name)[:, scales] for name in arrays})
+    return replace(report, competencies=kept, **{name: getattr(report, name)[:, scales] for name in arrays})
 
 
 def _hierarchy(columns: Sequence[Names]) -> tuple[_Hierarchy, int]:

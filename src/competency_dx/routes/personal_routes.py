@@ -161,6 +161,10 @@ class Routes(Result):
         made, mentored = replace(self.provenance, inputs=inputs, settings=settings), needed & strong[mentor] & (mentor >= 0)[:, None]
         return replace(self, mentor=mentor, mentored=mentored, findings=findings, provenance=made)
 
+    def _try_out(self) -> None:
+        Result._try_out(self)  # noqa: SLF001 - what it is for
+        self.mentors_frame()
+
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return how much the steps close, what they take, and what stays open for which reason."""
         say, taken = result_words("routes", language), [self.programmes[k] for k in self.steps[self.steps >= 0]]
