@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ WORLDS = 32  # draws of the parameters of uncertain items, shared out among the 
 STANDARDS = R201()
 RULE = DeficitRule()
 Way = Callable[[Problem, Ints], Ints]  # the next item of some persons, who are at these rows of the simulated table
+Truth = tuple[Floats, Responses, Bools]  # θ (P, D), answers to every item, whether the true percent of a leaf is below the cut (P, D)
 
 
 @value
@@ -86,14 +87,6 @@ class AdaptiveSimulation(Result):
         return Chart(title=say("simulation_title"), x_label=say("items_axis"), y_label=say(kind), series=series)
 
 
-class _Truth(NamedTuple):
-    """Simulated persons: θ (P, D), points of every item (P, I), whether the true percent of a leaf is below the cut (P, D)."""
-
-    theta: Floats
-    answers: Responses
-    deficit: Bools
-
-
 def simulate_adaptive(
     bank: ItemBank,
     persons: int | Floats,
@@ -130,17 +123,17 @@ def simulate_adaptive(
     whole = plan_of(bank, standards)
     central = whole.populations.central
     made = whole._replace(populations=replace(whole.populations, covariances=central[None], log_weight=np.zeros(1)))
-    truth = _truth(bank, made, persons, rng)
-    order = rng.random(truth.answers.scores.shape)
+    theta, answers, deficit = _truth(bank, made, persons, rng)
+    order = rng.random(answers.scores.shape)
     info = curve_information(made.log_prob, made.theta)
     ways: Mapping[str, Way] = {
         "expected_loss": lambda problem, _: select(problem, 1, together=False)[:, 0],
         "random": lambda problem, rows: np.where(problem.allowed, order[rows], np.inf).argmin(axis=1),
         "information": lambda problem, _: _most_informative(problem, made, info),
     }
-    found: Any = _sequence(bank, made, truth, rule, tuple(ways.values()), (most, least_gain))
+    found: Any = _sequence(bank, made, (theta, answers, deficit), rule, tuple(ways.values()), (most, least_gain))
     settings = {
-        "persons": str(len(truth.theta)),
+        "persons": str(len(theta)),
         "stop": f"nothing undecided, less than {least_gain:g} to gain, or {most} items",
         "rule": f"confirmed {rule.confirmed:g}, items {rule.min_items}, share of the own answers {rule.own_share:g}",
         "standards": standards.id,
@@ -153,26 +146,25 @@ def simulate_adaptive(
 
 
 def _sequence(
-    bank: ItemBank, made: Plan, truth: _Truth, rule: DeficitRule, ways: tuple[Way, ...], stop: tuple[int, float]
+    bank: ItemBank, made: Plan, truth: Truth, rule: DeficitRule, ways: tuple[Way, ...], stop: tuple[int, float]
 ) -> tuple[Ints, Floats, Floats, Floats]:
     """Return the length (S, P), and by number of items (S, N + 1) the share decided, the false share and the error of θ."""
-    (most, least_gain), S = stop, len(ways)  # the persons of all S ways are in one table, way by way
-    (P, I), D = truth.answers.scores.shape, len(made.units.leaves)
-    excluded, on_leaf = excluding(bank, truth.answers.items), made.units.leaf[:, None] == np.arange(D)
+    (most, least_gain), (theta, answers, deficit), S = stop, truth, len(ways)  # persons of all S ways in one table, way by way
+    (P, I), D = answers.scores.shape, len(made.units.leaves)
+    excluded, on_leaf = excluding(bank, answers.items), made.units.leaf[:, None] == np.arange(D)
     asked, p = np.zeros((S * P, I), dtype=np.bool_), np.full((S * P, D), 0.5)
     mean, share = np.zeros((2, S * P, D))
     going, length, path = np.arange(S * P), np.zeros(S * P, dtype=np.int64), np.zeros((3, S, most + 1))
     for k in range(most + 1):
         if len(going):
-            given = _given(truth.answers, going % P, asked[going])
-            outlook = leaf_outlook(given, made, rule, made.populations)
+            outlook = leaf_outlook(_given(answers, going % P, asked[going]), made, rule, made.populations)
             mean[going], p[going] = outlook.mean, outlook.p_deficit
             share[going] = outlook.precision * np.diagonal(outlook.covariance, axis1=1, axis2=2)
         answered = asked.astype(np.int64) @ on_leaf
         sure = (np.maximum(p, 1 - p) >= rule.confirmed) & (answered >= rule.min_items) & (share >= rule.own_share)
         for s, rows in enumerate(np.arange(S * P).reshape(S, P)):
-            false = ((p[rows] > 0.5) != truth.deficit)[sure[rows]]
-            error = np.sqrt(np.mean((mean[rows] - truth.theta) ** 2))
+            false = ((p[rows] > 0.5) != deficit)[sure[rows]]
+            error = np.sqrt(np.mean((mean[rows] - theta) ** 2))
             path[:, s, k] = sure[rows].mean(), false.mean() if len(false) else np.nan, error
         if k == most or not len(going):
             continue
@@ -206,7 +198,7 @@ def _given(answers: Responses, rows: Ints, asked: Bools) -> Responses:
     return replace(answers, persons=names(np.arange(len(rows))), scores=scores, reasons=reasons)
 
 
-def _truth(bank: ItemBank, made: Plan, persons: int | Floats, rng: np.random.Generator) -> _Truth:
+def _truth(bank: ItemBank, made: Plan, persons: int | Floats, rng: np.random.Generator) -> Truth:
     """Draw persons, items and answers."""
     single, population = bank_parameters(bank), made.parameters.population
     theta = np.reshape(abilities(made.parameters, persons, rng), (-1, len(population.dimensions)))
@@ -229,15 +221,13 @@ def _truth(bank: ItemBank, made: Plan, persons: int | Floats, rng: np.random.Gen
         max_scores=points,
         provenance=provenance("simulate_adaptive", {}, {}),
     )
-    return _Truth(theta, answers, percent < made.standards.deficit_cut)
+    return theta, answers, percent < made.standards.deficit_cut
 
 
 def _drawn(single: ItemParameters, uncertain: Bools, rng: np.random.Generator) -> ItemParameters:
     """Return items whose uncertain parameters are drawn from their distribution."""
     values, vectors = np.linalg.eigh(single.covariance)
     z = rng.normal(size=values.shape) * np.sqrt(np.maximum(values, 0.0)) * uncertain[:, None]
-    off = np.einsum("ifg,ig->if", vectors, z)
-    K = single.intercepts.shape[1]
-    intercepts = single.intercepts.copy()
-    intercepts[:, 1:] += off[:, 1:K]
+    off, K = np.einsum("ifg,ig->if", vectors, z), single.intercepts.shape[1]
+    intercepts = np.concatenate([single.intercepts[:, :1], single.intercepts[:, 1:] + off[:, 1:K]], axis=1)
     return replace(single, slopes=single.slopes + off[:, :1], intercepts=intercepts, extras=single.extras + off[:, K:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -147,8 +148,7 @@ class NextItems(Result):
         asked, open_ = (self.chosen >= 0).sum(axis=1), self.undecided.sum()
         say, P = result_words("adaptive", language), len(self)
         whose = say("one_form") if self.form == "group" else say("a_person", n=float(asked.mean()) if P else 0.0)
-        decided, loss = float(np.nansum(self.p_decided)), (self.loss_before, self.loss_after)
-        before, after = (float(x.sum()) for x in loss)
+        decided, before, after = (float(np.nansum(x)) for x in (self.p_decided, self.loss_before, self.loss_after))
         lines = [
             say("head", persons=P, bank=self.bank.text(language), whose=whose, most=int(asked.max(initial=0))),
             say("undecided", n=int(open_), decided=decided, confirmed=self.confirmed),
@@ -164,8 +164,7 @@ class NextItems(Result):
         if kind == "decisions":
             names = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
             before = 100 * self.undecided.mean(axis=0)
-            after = before - 100 * np.nan_to_num(self.p_decided).mean(axis=0)
-            columns = {say("before"): before, say("after"): after}
+            columns = {say("before"): before, say("after"): before - 100 * np.nan_to_num(self.p_decided).mean(axis=0)}
             return point_chart(names, columns, title=say("decisions"), x_label=say("decisions_axis"))
         loss = self.expected_loss.mean(axis=0)
         line = Series(name="", mark="line", x=np.arange(len(loss), dtype=np.float64), y=loss)
@@ -262,12 +261,8 @@ def excluding(bank: ItemBank, items: Sequence[str]) -> Bools:
 
 
 def _result(profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Problem, chosen: Ints, form: FormKind) -> NextItems:
-    left = problem.start()
-    losses = [problem.cost(left)]
-    for column in chosen.T:
-        left = problem.absorb(left, column)
-        losses.append(problem.cost(left))
-    asked = np.unique(chosen[chosen >= 0])
+    steps = [*accumulate(chosen.T, problem.absorb, initial=problem.start())]
+    losses, asked = [problem.cost(left) for left in steps], np.unique(chosen[chosen >= 0])
     place = np.full(len(made.parameters.items) + 1, -1)
     place[asked] = np.arange(len(asked))
     leaf = [made.units.leaf_codes[d] for d in made.units.leaf]
@@ -294,7 +289,7 @@ def _result(profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Prob
         undecided=problem.open,
         loss_before=losses[0],
         loss_after=losses[-1],
-        p_decided=np.where(problem.open, problem.decided(left), np.nan),
+        p_decided=np.where(problem.open, problem.decided(steps[-1]), np.nan),
         confirmed=problem.rule.confirmed,
         bank=bank.title,
         language=bank.header.language,

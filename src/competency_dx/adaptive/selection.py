@@ -13,7 +13,7 @@ decided counts all.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -118,9 +118,8 @@ class Problem(NamedTuple):
         with_percent = s[:, None] * left.percent[rows, :, d]
         with_percent[rows, d] += shared
         total = s * with_theta[rows, d] + noise
-        answered = left.answered.copy()
+        answered, precision = left.answered.copy(), left.precision.copy()
         answered[rows, d] += asked
-        precision = left.precision.copy()
         precision[rows, d] += s**2 / noise
         return Remaining(
             left.theta - with_theta[:, :, None] * (with_theta / total[:, None])[:, None],
@@ -132,10 +131,7 @@ class Problem(NamedTuple):
 
     def after(self, items: Ints) -> Remaining:
         """Return what is open after items (P, n)."""
-        left = self.start()
-        for column in items.T:
-            left = self.absorb(left, column)
-        return left
+        return reduce(self.absorb, items.T, self.start())
 
     def loss(self, left: Remaining) -> Floats:
         """Return the expected loss of each leaf to decide (P, D), 0 elsewhere; a part of it while its own answers are too few."""
@@ -219,16 +215,14 @@ def select(problem: Problem, n: int, *, together: bool) -> Ints:
 
 
 def _greedy(problem: Problem, n: int, *, together: bool) -> Ints:
-    chosen = np.full((len(problem.allowed), n), -1)
-    left = problem.start()
-    before = problem.loss(left).sum(axis=1)
+    chosen, left = np.full((len(problem.allowed), n), -1), problem.start()
     for k in range(n):
+        before = problem.loss(left).sum(axis=1)
         best, loss = _best(problem, left, chosen[:, :k], together=together)
         chosen[:, k] = np.where((before.sum() if together else before) - loss > LEAST_GAIN, best, -1)
         if not (chosen[:, k] >= 0).any():
             break
         left = problem.absorb(left, chosen[:, k])
-        before = problem.loss(left).sum(axis=1)
     return chosen
 
 

@@ -11,12 +11,11 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import Exploratory, exploratory_likelihood
 from competency_dx.calibration.item_setup import Anchors, anchored, by_option, families_of, highest_scores, left_out, loadings, refuse
-from competency_dx.calibration.report import assembled, remarks, unfinished
+from competency_dx.calibration.report import assembled, before, near_duplicates, remarks, unfinished
 from competency_dx.calibration.sample import Sample, populations_in, sample_of, sandwich
 from competency_dx.engine import (
     Known,
@@ -127,11 +126,11 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
         rest = item_rest(codes, observed, known.n_categories - 1)
         whole = known.ids == data.items and not known.options and (known.n_categories - 1 == data.max_scores).all()
         suspected = suspected_keys(data, policy=method.missing, rest=rest if whole else None)
-        repeats = screen.near_duplicates(known.ids, codes, observed)
+        repeats = near_duplicates(known.ids, codes, observed)
         late = tail_findings(data.items, zero_tails(*data.effective(method.missing)))
     carried = gathered(data.findings, findings_of(request.anchors))
     notes = gathered(carried, scene.weak_links, left_out(data, known.ids), repeats, late, others, likelihood.findings(found.at))
-    notes += screen.before(known.ids, known.counts, known.n_categories, rest, suspected)
+    notes += before(known, rest, suspected)
     lone = (known.loads.sum(axis=0) == 1) & (known.loads.shape[1] > 1)
     sloped = likelihood.items.free[:, : likelihood.items.n_slopes].any(axis=1)
     alone = np.flatnonzero(known.loads[:, lone].any(axis=1) & sloped)

@@ -112,12 +112,10 @@ def _principal_slopes(codes: Codes, observed: Bools, D: int) -> Floats:
 
 def _centred(prior: PriorTerms, free: Bools, D: int) -> PriorTerms:
     """Return the prior with that of slopes about zero, second moments kept; lognormal and pooled ones are dropped."""
-    own = np.einsum("iff->if", prior.precision)[:, :D]
+    own, d = np.einsum("iff->if", prior.precision)[:, :D], np.arange(D)
     moment = np.where(own > 0, 1 / np.maximum(own, 1e-300) + prior.centre[:, :D] ** 2, np.inf)
     precision, centre = prior.precision.copy(), prior.centre.copy()
-    d = np.arange(D)
-    precision[:, d, d] = np.where(free[:, :D], 1 / moment, 0.0)
-    centre[:, :D] = 0.0
+    precision[:, d, d], centre[:, :D] = np.where(free[:, :D], 1 / moment, 0.0), 0.0
     kept = np.asarray(prior.log_normal[:, 1] >= D) if len(prior.log_normal) else np.zeros(0, dtype=np.bool_)
     pools = tuple(pool for pool in prior.pools if not pool.weights[:, :D].any())
     log_normal, at = prior.log_normal[kept], prior.log_normal_at[kept]
@@ -171,18 +169,17 @@ class FactorSolution(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per item: item, loadings, se_ of loadings, communality."""
-        errors = {f"se_{name}": column for name, column in zip(self.dimensions, self.standard_errors.T, strict=True)}
-        loadings = dict(zip(self.dimensions, self.loadings.T, strict=True))
-        return frame(**{"item": self.items} | loadings | errors | {"communality": self.communalities})
+        names = (*self.dimensions, *(f"se_{name}" for name in self.dimensions))
+        columns = dict(zip(names, [*self.loadings.T, *self.standard_errors.T], strict=True))
+        return frame(**{"item": self.items} | columns | {"communality": self.communalities})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return size, rotation, correlations of the dimensions and the items that lead each of them."""
         r, h = self.correlations[np.triu_indices(len(self.dimensions), 1)], self.communalities
-        say, ends = result_words("calibration", language), (r.min(), r.max(), h.min(), h.max())
-        low, high, least, most = map(float, ends)
+        say, ends = result_words("calibration", language), {"low": r.min(), "high": r.max(), "least": h.min(), "most": h.max()}
         lines = [
             say("loadings", rotation=self.rotation, items=len(self.items), dimensions=len(self.dimensions)),
-            say("loadings_ranges", low=low, high=high, least=least, most=most),
+            say("loadings_ranges", **{name: float(x) for name, x in ends.items()}),
         ]
         for name, column in zip(self.dimensions, self.loadings.T, strict=True):
             first = np.argsort(-np.abs(column))[:LEADING]
@@ -194,8 +191,7 @@ class FactorSolution(Result):
         """Return the loadings of each item on each dimension."""
         at, columns = np.arange(1.0, len(self.items) + 1), zip(self.dimensions, self.loadings.T, strict=True)
         marks = tuple(Series(name=name, mark="point", x=at, y=column) for name, column in columns)
-        words = map(result_words("calibration", language), ("loadings_title", "loadings_x", "loadings_y"))
-        title, x_label, y_label = words
+        title, x_label, y_label = map(result_words("calibration", language), ("loadings_title", "loadings_x", "loadings_y"))
         return Chart(title=title, x_label=x_label, y_label=y_label, series=marks)
 
 
@@ -236,12 +232,10 @@ def loadings_of(slopes: Floats) -> Floats:
 
 def _jacobian(slopes: Floats, free: list[tuple[int, int]], turned: Rotation, rotation: Method) -> Floats:
     """Return derivatives (I D, F) of rotated loadings by the free slopes, rotation included, by central differences."""
-    columns = []
-    for place in free:
-        ends = []
-        for change in (DIFFERENCE, -DIFFERENCE):
-            moved = slopes.copy()
-            moved[place] += change
-            ends.append(rotate_again(loadings_of(moved), rotation, turned).loadings)
-        columns.append((ends[0] - ends[1]).ravel() / (2 * DIFFERENCE))
-    return np.stack(columns, axis=1)
+
+    def at(place: tuple[int, int], change: float) -> Floats:
+        moved = slopes.copy()
+        moved[place] += change
+        return rotate_again(loadings_of(moved), rotation, turned).loadings
+
+    return np.stack([(at(place, DIFFERENCE) - at(place, -DIFFERENCE)).ravel() / (2 * DIFFERENCE) for place in free], axis=1)

@@ -10,13 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes
-from competency_dx.calibration import findings as screen
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.choices import Population
 from competency_dx.calibration.estimation import Request, Scene
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
-from competency_dx.calibration.report import assembled
+from competency_dx.calibration.report import assembled, before
 from competency_dx.calibration.sample import sample_of
 from competency_dx.engine import (
     Constraints,
@@ -77,7 +76,7 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     phi = np.concatenate([items._replace(base=base).start, np.full(population.free.sum(), sd**2)])
     rest = item_rest(codes, observed, data.max_scores)
     suspected = suspected_keys(data, policy=method.missing, rest=rest)
-    notes = screen.before(data.items, counts, n_categories, rest, suspected)
+    notes = before(known, rest, suspected)
     notes += tail_findings(data.items, zero_tails(codes, observed))
     notes += (Template("calibration.second_opinion").of(function=opinion.function),)
     unknown = Information(np.zeros((0, 0)), None, np.nan)

@@ -144,17 +144,6 @@ def _refuse(present: Bools, n_categories: Ints, family: str, items: Names) -> No
         raise CalibrationError("calibration.girth_gaps", gaps=gaps, family=family)
 
 
-def _library() -> Any:  # noqa: ANN401 - girth has no types
-    """Import girth when it is needed; its import may warn or, beside a new scipy, fail."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import girth
-    except ImportError as fault:
-        raise MissingDependencyError("calibration.girth_missing", fault=fault) from fault
-    return girth
-
-
 @value
 class _Density:
     """The population density at girth's points (Q,); girth multiplies it by its weights once an iteration, which is counted."""
@@ -169,8 +158,14 @@ class _Density:
 
 def _called(function: str, codes: Codes, observed: Bools, method: Girth) -> tuple[dict[str, Any], int]:
     """Return what a function of girth returns, and after how many iterations, which it does not tell; its warnings stay inside."""
-    library, answered = _library(), observed.any(axis=1)
-    tagged = np.where(observed[answered], codes[answered].astype(np.int64), library.INVALID_RESPONSE)
+    try:
+        with warnings.catch_warnings():  # the import may warn or, beside a new scipy, fail
+            warnings.simplefilter("ignore")
+            import girth
+    except ImportError as fault:
+        raise MissingDependencyError("calibration.girth_missing", fault=fault) from fault
+    answered = observed.any(axis=1)
+    tagged = np.where(observed[answered], codes[answered].astype(np.int64), girth.INVALID_RESPONSE)
     table = np.ascontiguousarray(tagged.T, dtype=np.int64)
     densities: list[_Density] = []
 
@@ -183,7 +178,7 @@ def _called(function: str, codes: Codes, observed: Bools, method: Girth) -> tupl
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            returned: dict[str, Any] = getattr(library, function)(table, options=options)
+            returned: dict[str, Any] = getattr(girth, function)(table, options=options)
         except FAULTS as fault:
             raise CalibrationError("calibration.girth_failed", function=function, fault=fault) from fault
     return returned, max(1, max(len(d.uses) for d in densities) - 1)  # its result needs one more multiplication than iterations

@@ -41,8 +41,7 @@ def families_of(data: Responses, observed: Bools, model: str | Mapping[str, str]
         raise CalibrationError("calibration.no_answers", n_items=len(data.items))
     ids, families = [data.items[i] for i in kept], []
     asked = dict.fromkeys(ids, model) if isinstance(model, str) else model
-    bare = [item for item in ids if item not in asked]
-    if bare:
+    if bare := [item for item in ids if item not in asked]:
         raise CalibrationError("calibration.no_family", bare=bare)
     for item, m in zip(ids, np.maximum(top[kept] + 1, 2).tolist(), strict=True):
         by_option = data.answers is not None and family(asked[item]).options
@@ -99,16 +98,14 @@ def loadings(items: tuple[str, ...], dimensions: Any, bank: ItemBank | None = No
     if isinstance(dimensions, Exploratory):
         return dimensions.dimensions, np.ones((len(items), dimensions.n), dtype=np.bool_)
     if isinstance(dimensions, Mapping):
-        bare = [item for item in items if item not in dimensions]
-        if bare:
+        if bare := [item for item in items if item not in dimensions]:
             raise CalibrationError("calibration.no_competency", bare=bare)
         competencies = np.array([str(dimensions[item]) for item in items], dtype=object)
         names = tuple(dict.fromkeys(competencies))
         return names, competencies[:, None] == np.array(names, dtype=object)
     if hasattr(dimensions, "columns"):
         q = read_q_matrix(dimensions).take(items)
-        thin = [name for name, column in zip(q.attributes, q.entries.T, strict=True) if not column.any()]
-        if thin:
+        if thin := [name for name, column in zip(q.attributes, q.entries.T, strict=True) if not column.any()]:
             raise CalibrationError("calibration.competency_without_items", thin=thin)
         return q.attributes, q.entries.astype(np.bool_)
     raise CalibrationError("calibration.dimensions_type", given=type(dimensions).__name__)

@@ -44,14 +44,6 @@ class Shown(NamedTuple):
         return result_words("calibration", self.language)(key, **facts)
 
 
-class _Strand(NamedTuple):
-    """Items that measure the same competencies: their label, their places, the mean direction of their slopes (D,)."""
-
-    label: str
-    items: Ints
-    direction: Floats
-
-
 def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] | None) -> DataFrame:
     """Return the table of `Calibration.curves` at points (Q,) along each item's own direction, in logits."""
     at = np.atleast_1d(theta)
@@ -59,8 +51,7 @@ def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] 
         raise CalibrationError("calibration.theta")
     if items is not None:
         items = [items] if isinstance(items, str) else items
-        unknown = [item for item in items if item not in parameters.items]
-        if unknown:
+        if unknown := [item for item in items if item not in parameters.items]:
             raise CalibrationError("calibration.picture_items", unknown=unknown, items=parameters.items)
         parameters = parameters.take([i for item in items for i, name in enumerate(parameters.items) if name == item])
     p = parameters.single()
@@ -135,15 +126,11 @@ def _shares(p: ItemParameters, theta: Floats) -> Floats:
     return np.asarray(expected_scores(p, theta) / p.points.max(axis=1, where=p.allowed, initial=1)[:, None])
 
 
-def _strands(p: ItemParameters) -> list[_Strand]:
-    """Return the items by the competencies they measure; a strand that is the only one needs no label."""
-    names, out = np.array(dimension_names(p), dtype=object), []
-    for label in (labels := dict.fromkeys(names)):
-        at = np.flatnonzero(names == label)
-        direction = np.abs(np.where(p.loads[at], p.slopes[at], 0.0)).mean(axis=0)
-        direction /= max(float(np.sqrt((direction**2).sum())), TINY)
-        out.append(_Strand(str(label) if len(labels) > 1 else "", at, direction))
-    return out
+def _strands(p: ItemParameters) -> dict[str, Ints]:
+    """Return the places of items that measure the same competencies by their label; a strand that is the only one needs none."""
+    names = np.array(dimension_names(p), dtype=object)
+    out = {str(label): np.flatnonzero(names == label) for label in dict.fromkeys(names)}
+    return out if len(out) > 1 else {"": np.arange(len(names))}
 
 
 def _difficulty(shown: Shown) -> Chart:
@@ -151,12 +138,12 @@ def _difficulty(shown: Shown) -> Chart:
     p = shown.parameters
     place, se = locations(p)
     series, names = list[Series](), list[str]()
-    for style, strand in reversed(list(enumerate(_strands(p)))):
-        at = strand.items[np.isfinite(place[strand.items])]
+    for style, (label, items) in reversed(list(enumerate(_strands(p).items()))):
+        at = items[np.isfinite(place[items])]
         at = at[np.argsort(place[at], kind="stable")]
         rows = len(names) + np.arange(len(at), dtype=float)
         low, high = place[at] - Z95 * se[at], place[at] + Z95 * se[at]
-        series.append(Series(name=strand.label, mark="interval", x=place[at], y=rows, low=low, high=high, style=style))
+        series.append(Series(name=label, mark="interval", x=place[at], y=rows, low=low, high=high, style=style))
         names += [p.labels[i] for i in at]
     return Chart(
         title=shown.say("difficulty_intervals" if np.isfinite(se).any() else "difficulty"),
@@ -170,11 +157,11 @@ def _panels(shown: Shown, curves: Callable[[ItemParameters, Floats], Floats], ki
     """Return a line per item, curves (I, Q) along its own direction, a panel for each strand."""
     theta, title, y_label = scale_of(shown.populations), shown.say(kind), shown.say(axis)
     table, labels, panels = curves(shown.parameters.single(), theta), shown.parameters.labels, []
-    for strand in _strands(shown.parameters):
-        few = len(strand.items) <= FEW_LINES
+    for label, items in _strands(shown.parameters).items():
+        few = len(items) <= FEW_LINES
         mark: Mark = "line" if few else "thin"
-        lines = tuple(Series(name=labels[i] if few else "", mark=mark, x=theta, y=table[i]) for i in strand.items)
-        panels.append(Chart(title=strand.label, x_label=shown.say("theta_axis"), y_label=y_label, series=lines))
+        lines = tuple(Series(name=labels[i] if few else "", mark=mark, x=theta, y=table[i]) for i in items)
+        panels.append(Chart(title=label, x_label=shown.say("theta_axis"), y_label=y_label, series=lines))
     return replace(panels[0], title=title) if len(panels) == 1 else Chart(title=title, panels=tuple(panels), across=2)
 
 
@@ -233,11 +220,13 @@ def _correlations(shown: Shown) -> Chart:
 
 def _wright(shown: Shown) -> Chart:
     p, theta, columns = shown.parameters, scale_of(shown.populations), []
-    for strand in _strands(p):
-        means = np.array([[q.mean @ strand.direction] for q in shown.populations])
-        variances = np.array([[strand.direction @ q.covariance @ strand.direction] for q in shown.populations])
+    for label, items in _strands(p).items():
+        direction = np.abs(np.where(p.loads[items], p.slopes[items], 0.0)).mean(axis=0)  # the mean one of their slopes (D,)
+        direction /= max(float(np.sqrt((direction**2).sum())), TINY)
+        means = np.array([[q.mean @ direction] for q in shown.populations])
+        variances = np.array([[direction @ q.covariance @ direction] for q in shown.populations])
         densities = np.exp(-0.5 * (theta - means) ** 2 / variances) / np.sqrt(2 * np.pi * variances)
-        columns.append(WrightColumn(strand.label, densities, *_steps(p, strand.items)))
+        columns.append(WrightColumn(label, densities, *_steps(p, items)))
     words = ("wright", "wright_sides", "theta_axis", "wright_population", "wright_items")
     return wright_chart(columns, theta, shown.groups, [shown.say(key) for key in words])
 

@@ -1,23 +1,30 @@
-"""Putting a fit together as a Calibration: parameters in slope-step form, covariance, certificate, findings."""
+"""Putting a fit together as a Calibration: parameters in slope-step form, covariance, certificate; what is to be said of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import ndtr
 
-from competency_dx.arrays import Floats
-from competency_dx.calibration import findings as screen
+from competency_dx.arrays import Bools, Codes, Floats
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.item_setup import Anchors, statuses_of
 from competency_dx.engine import Items, Known, Marginal, Maximised, beta_of, parameters_of_items, table_of
 from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Severity, Template
 from competency_dx.models import FAMILIES, ItemParameters
+from competency_dx.responses import FALSE_ALARM, SuspectedKey
 
 if TYPE_CHECKING:
     from competency_dx.calibration.estimation import Scene
 
+THIN_RASCH, THIN_2PL = 100, 300
+LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
+ALIKE = 0.95  # correlation of two items among the persons who answered both
+LEAST_COMMON = 30
+PERSONS = 4_000  # spread over the table; a repetition shows itself in them
 COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
 
 
@@ -70,11 +77,66 @@ def assembled(
 
 
 def remarks(out: Calibration, items: Items) -> tuple[Finding, ...]:
-    """Return what the estimates and their certificate say."""
-    c, free_slope = out.certificate, np.asarray(items.free[:, : items.n_slopes].any(axis=1))
-    severity: Severity = "error" if len(out.parameters.dimensions) == 1 or c.spacing > COARSE * c.narrowest else "warning"
+    """Return what the estimates and their certificate say of the items."""
+    parameters, n_answers, c = out.parameters, out.n_answers, out.certificate
+    free = np.asarray(items.free[:, : items.n_slopes].any(axis=1))  # whose slopes are estimated
+    a, b = parameters.slope, parameters.difficulties
+    ids = np.array(parameters.items, dtype=object)
+    variances = np.diagonal(parameters.covariance, axis1=1, axis2=2)
+    se = np.sqrt(np.take_along_axis(variances, parameters.dimension_index[:, None], axis=1)[:, 0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        negative = free & (a < 0) & ~(ndtr(a / se) > FALSE_ALARM / max(1, int(free.sum())))
+    far = np.nanmax(np.abs(np.where(np.isfinite(b), b, 0.0)), axis=1) > FARTHEST
+    least = THIN_2PL if free.any() else THIN_RASCH
+    few = n_answers < least
+    if free.any():
+        thin = Template("calibration.thin_sample").about(ids[few], least=least, model=out.model)
+    else:
+        within = np.median(1.96 * np.sqrt(variances[few, parameters.slopes.shape[1]])) if few.any() else 0.0
+        thin = Template("calibration.imprecise_difficulties").about(ids[few], least=least, within=float(within))
+    severity: Severity = "error" if len(parameters.dimensions) == 1 or c.spacing > COARSE * c.narrowest else "warning"
     coarse = Template("calibration.coarse_grid").of(severity=severity, points=c.points, spacing=c.spacing, narrowest=c.narrowest)
-    return screen.after(out.parameters, out.model, out.n_answers, free_slope) + (() if c.grid_suits else (coarse,))
+    return (
+        *Template("calibration.negative_slope").about(ids[negative]),
+        *Template("calibration.steep_slope").about(ids[free & (a > LARGEST_SLOPE)], limit=LARGEST_SLOPE),
+        *Template("calibration.flat_slope").about(ids[free & (a < SMALLEST_SLOPE) & ~negative], limit=SMALLEST_SLOPE),
+        *Template("calibration.far_difficulty").about(ids[far], limit=FARTHEST),
+        *thin,
+        *(() if c.grid_suits else (coarse,)),
+    )
+
+
+def before(known: Known, rest: Floats, suspected: Sequence[SuspectedKey]) -> tuple[Finding, ...]:
+    """Return what the counts of categories and the correlations with the rest of the test (I,) say of the items."""
+    constant = (known.counts > 0).sum(axis=1) <= 1
+    unused = (np.arange(known.counts.shape[1]) < known.n_categories[:, None]) & (known.counts == 0)
+    gaps = unused.any(axis=1) & ~constant
+    rest = np.nan_to_num(rest, nan=1.0)
+    wrong, other = [s.item for s in suspected], {s.item: s.suggestion for s in suspected if s.suggestion}
+    weak, ids = (rest < 0) & ~np.isin(known.ids, wrong), np.array(known.ids, dtype=object)
+    return (
+        *Template("calibration.constant_item").about(ids[constant]),
+        *Template("calibration.empty_category").about(ids[gaps]),
+        *Template("calibration.probable_wrong_key").about(wrong),
+        *Template("calibration.other_key").about(other, where=[f"{i}: {answer}" for i, answer in other.items()], answers=other),
+        *Template("calibration.low_item_rest").about(ids[weak]),
+    )
+
+
+def near_duplicates(items: tuple[str, ...], codes: Codes, observed: Bools) -> tuple[Finding, ...]:
+    """Return a warning about pairs of items whose answers correlate above .95 among at least 30 of 4,000 persons."""
+    some = slice(None, None, max(1, len(codes) // PERSONS))
+    x, seen = codes[some].astype(np.float32), observed[some].astype(np.float32)
+    x = x * seen
+    n = seen.T @ seen
+    sum_i, sum_ij, square = x.T @ seen, x.T @ x, (x**2).T @ seen
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cov = sum_ij - sum_i * sum_i.T / n
+        var = square - sum_i**2 / n
+        r = cov / np.sqrt(var * var.T)
+    pairs = np.argwhere(np.triu((n >= LEAST_COMMON) & (np.nan_to_num(r) > ALIKE), 1))
+    twins = [(items[i], items[j]) for i, j in pairs]
+    return Template("calibration.near_duplicate").about([items[k] for k in np.unique(pairs)], pairs=twins, limit=ALIKE)
 
 
 def mean_shares(known: Known) -> Floats:

@@ -59,8 +59,7 @@ def _groups(data: Responses, population: Population) -> tuple[Ints | None, tuple
     names = [reference, *(name for name in names if name != reference)]
     place = {name: g for g, name in enumerate(names)}
     group = np.array([place[x] for x in labels], dtype=np.int64)
-    small = [name for name, size in zip(names, np.bincount(group), strict=True) if size < LEAST_IN_GROUP]
-    if small:
+    if small := [name for name, size in zip(names, np.bincount(group), strict=True) if size < LEAST_IN_GROUP]:
         raise CalibrationError("calibration.groups_small", small=small, least_in_group=LEAST_IN_GROUP)
     return (None, ("",)) if len(names) == 1 else (group, tuple(names))
 
@@ -75,8 +74,7 @@ def column(data: Responses, source: Any, what: object) -> list[Any]:  # noqa: AN
         values = list(source)
     if len(values) != len(data.persons):
         raise CalibrationError("calibration.column_length", what=what, n_values=len(values), n_persons=len(data.persons))
-    gaps = [str(p) for p, x in zip(data.persons, values, strict=True) if x is None or x == "" or x != x]  # noqa: PLR0124
-    if gaps:
+    if gaps := [str(p) for p, x in zip(data.persons, values, strict=True) if x is None or x == "" or x != x]:  # noqa: PLR0124 - NaN
         raise CalibrationError("calibration.column_gaps", what=what, gaps=gaps)
     return values
 
@@ -84,11 +82,9 @@ def column(data: Responses, source: Any, what: object) -> list[Any]:  # noqa: AN
 def numbers(data: Responses, source: Any, what: object) -> Floats:  # noqa: ANN401 - a name or any sequence
     """Return a column as numbers (P,)."""
     values = column(data, source, what)
-    read = [_number(x) for x in values]
-    bad = [x for x, number in zip(values, read, strict=True) if number is None]
-    if bad:
+    if bad := [x for x in values if _number(x) is None]:
         raise CalibrationError("calibration.column_not_numbers", what=what, bad=bad)
-    out = np.array(read, dtype=np.float64)
+    out = np.array([_number(x) for x in values], dtype=np.float64)
     if not np.isfinite(out).all():
         raise CalibrationError("calibration.column_not_finite", what=what)
     return out
@@ -113,8 +109,7 @@ def _covariates(data: Responses, on: Any) -> tuple[Floats, tuple[str, ...]]:  # 
             continue
         labels = np.array([str(x) for x in values], dtype=object)
         out |= {f"{name}={label}": (labels == label).astype(float) for label in sorted(set(labels))[1:]}
-    still = [name for name, x in out.items() if np.ptp(x) == 0]
-    if still:
+    if still := [name for name, x in out.items() if np.ptp(x) == 0]:
         raise CalibrationError("calibration.covariates_constant", still=still)
     table = np.stack(list(out.values()), axis=1)
     if np.linalg.matrix_rank(table - table.mean(axis=0)) < table.shape[1]:
@@ -135,22 +130,19 @@ def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
     weight = np.ones(len(data.persons))
     if survey.weights is not None:
         weight = numbers(data, survey.weights, "SurveyDesign(weights=…)")
-        low = [str(p) for p, w in zip(data.persons, weight, strict=True) if w <= 0]
-        if low:
+        if low := [str(p) for p, w in zip(data.persons, weight, strict=True) if w <= 0]:
             raise CalibrationError("calibration.weights_positive", low=low)
-    strata = clusters = replicates = None
+    clusters = replicates = None
     names = [] if survey.strata is None else column(data, survey.strata, "SurveyDesign(strata=…)")
-    if survey.strata is not None:
-        strata = _labels(names)
+    strata = _labels(names) if names else None
     if survey.clusters is not None:
         labels = column(data, survey.clusters, "SurveyDesign(clusters=…)")
         clusters = _labels(labels if strata is None else list(zip(strata, labels, strict=True)))
     if survey.replicates is not None:
-        parts = _columns(survey.replicates) if not isinstance(survey.replicates, np.ndarray) else None
-        table = (
-            [numbers(data, x, phrase("calibration.what_replicate", name=n)) for n, x in parts.items()] if parts else survey.replicates.T
-        )
-        replicates = np.stack(list(table), axis=1)
+        replicates = survey.replicates
+        if not isinstance(replicates, np.ndarray):
+            parts = _columns(replicates).items()
+            replicates = np.stack([numbers(data, x, phrase("calibration.what_replicate", name=n)) for n, x in parts], axis=1)
         if len(replicates) != len(weight):
             raise CalibrationError("calibration.replicates", n_replicates=len(replicates), n_weight=len(weight))
     if strata is not None:
@@ -159,9 +151,8 @@ def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
         if lone:
             words = sorted({str(name) for name, h in zip(names, strata, strict=True) if h in lone})
             raise CalibrationError("calibration.strata", words=words)
-    return bare._replace(
-        weight=weight, stratum=strata, cluster=clusters, replicates=replicates, replicate_factor=survey.replicate_factor
-    )
+    factor = survey.replicate_factor
+    return bare._replace(weight=weight, stratum=strata, cluster=clusters, replicates=replicates, replicate_factor=factor)
 
 
 def _labels(values: list[Any]) -> Ints:

@@ -128,5 +128,4 @@ def classification_accuracy(
 
 def _consistency(confusion: Floats) -> float:
     """Return Σ_truth P(truth) Σ_estimate P(estimate | truth)² from joint probabilities (estimate, truth)."""
-    truth = confusion.sum(axis=0)
-    return float((confusion**2).sum(axis=0) @ (1 / np.maximum(truth, 1e-300)))
+    return float((confusion**2).sum(axis=0) @ (1 / np.maximum(confusion.sum(axis=0), 1e-300)))

@@ -88,27 +88,21 @@ def calibrate_classes(
 
 def _families(families: Mapping[str, str] | str, ids: list[str]) -> list[str]:
     """Return the family of each item by its name in `FAMILIES`; "G-DINA" is "GDINA"."""
-    if not isinstance(families, str):
-        bare = [item for item in ids if item not in families]
-        if bare:
-            raise CalibrationError("classification.no_family", bare=bare)
-    out = [families if isinstance(families, str) else families[item] for item in ids]
-    out = [name.upper().replace("-", "") for name in out]
-    odd = [f"{item} ({name})" for item, name in zip(ids, out, strict=True) if name not in FAMILIES]
-    if odd:
+    asked = dict.fromkeys(ids, families) if isinstance(families, str) else families
+    if bare := [item for item in ids if item not in asked]:
+        raise CalibrationError("classification.no_family", bare=bare)
+    out = [asked[item].upper().replace("-", "") for item in ids]
+    if odd := [f"{item} ({name})" for item, name in zip(ids, out, strict=True) if name not in FAMILIES]:
         raise CalibrationError("classification.not_families", odd=odd, families=FAMILIES)
     return out
 
 
 def _refuse(codes: Codes, observed: Bools, q: QMatrix) -> None:
     """Raise where no honest calibration exists."""
-    high = [item for i, item in enumerate(q.items) if codes[:, i].max(initial=0) > 1]
-    if high:
+    if high := [item for i, item in enumerate(q.items) if codes[:, i].max(initial=0) > 1]:
         raise CalibrationError("classification.scores_above_one", high=high)
     right, answers = ((codes > 0) & observed).sum(axis=0), observed.sum(axis=0)
-    constant = [item for i, item in enumerate(q.items) if right[i] in {0, answers[i]}]
-    if constant:
+    if constant := [item for i, item in enumerate(q.items) if right[i] in {0, answers[i]}]:
         raise CalibrationError("classification.constant", constant=constant)
-    bare = [a for a, n in zip(q.attributes, q.entries.sum(axis=0), strict=True) if not n]
-    if bare:
+    if bare := [a for a, n in zip(q.attributes, q.entries.sum(axis=0), strict=True) if not n]:
         raise CalibrationError("classification.attribute_without_items", bare=bare)

@@ -66,17 +66,15 @@ def _inseparable(problem: ClassProblem, items: ItemClasses) -> tuple[Finding, ..
     members, of_class = problem.distribution.members, problem.distribution.of_class
     if not (members > 1).any():
         return ()
-    masters = [np.bincount(of_class, weights=a) for a in problem.profiles.T]
-    split = [((n > 0) & (n < members)).any() for n in masters]
-    names = [a for a, divided in zip(items.attributes, split, strict=True) if divided]
+    masters = zip(items.attributes, (np.bincount(of_class, weights=a) for a in problem.profiles.T), strict=True)
+    names = [a for a, n in masters if ((n > 0) & (n < members)).any()]
     of_data, by_model = Template("classification.inseparable_profiles"), Template("classification.profiles_by_model")
     template = of_data if problem.distribution.saturated else by_model
     return (template.of(names, classes=len(members), profiles=len(problem.profiles)),)
 
 
 def _not_identified(fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
-    directions = fit.at.flat.shape[1]
-    if not directions:
+    if not (directions := fit.at.flat.shape[1]):
         return ()
     lost = np.isnan(np.einsum("iww->iw", items.probability_covariance)) & np.isfinite(items.probabilities)
     names = [items.items[i] for i in np.flatnonzero(lost.any(axis=1))]
@@ -112,7 +110,7 @@ def _equal_columns(q: QMatrix) -> list[str]:
         own = np.flatnonzero((q.entries.sum(axis=1) == 1) & (q.entries[:, a] == 1))
         if len(own):
             rest[own[0]] = 0
-    columns = [tuple(c) for c in rest.T]
+    columns = rest.T.tolist()
     return [a for a, c in zip(q.attributes, columns, strict=True) if columns.count(c) > 1]
 
 

@@ -51,7 +51,7 @@ def calibrated(
     items, effects, rows = _items(problem, fit, q, uncertain, n_answers)
     pi = attribute_distributions.profile_probabilities(problem.distribution, fit.state.distribution)
     own, J = _distribution(problem, fit, pi, Y)
-    profiles, mean, estimates = (problem.profiles.astype(np.float64), pi @ problem.profiles, np.concatenate([effects, own]))
+    profiles, mean, estimates = problem.profiles.astype(np.float64), pi @ problem.profiles, np.concatenate([effects, own])
     structural = len(pi) - 1 if problem.distribution.saturated else len(fit.state.distribution)
     size, persons = problem.n_item_parameters + structural, int(problem.persons)
     crowded = [Template("classification.too_many_parameters").of(parameters=size, persons=persons)] if size > persons else []
@@ -111,8 +111,8 @@ def _items(
     probabilities, effects = (_padded([part[k] for part in parts]) for k in (0, 1))
     held: dict[str, Any] = {"families": problem.families, "q_matrix": q.entries, "profiles": problem.profiles}
     held["statuses"] = tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers)
-    held |= dict(zip(("probabilities", "probability_covariance"), probabilities, strict=True))
-    held |= dict(zip(("effects", "effect_covariance"), effects, strict=True))
+    columns = ("probabilities", "probability_covariance", "effects", "effect_covariance")
+    held |= dict(zip(columns, (*probabilities, *effects), strict=True))
     out = ItemClasses(items=q.items, attributes=q.attributes, **held)
     return out, np.concatenate([part[1][0] for part in parts]), np.concatenate(rows)
 

@@ -175,8 +175,7 @@ def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy | N
     codes, observed = data.effective(policy)
     place = {item: i for i, item in enumerate(parameters.items)}
     answered = np.asarray(observed.any(axis=0))
-    strange = [item for i, item in enumerate(data.items) if answered[i] and item not in place]
-    if strange:
+    if strange := [item for i, item in enumerate(data.items) if answered[i] and item not in place]:
         raise ScoringError("classification.unknown_items", strange=strange)
     columns = np.array([i for i, item in enumerate(data.items) if item in place], dtype=np.int64)
     if not len(columns):

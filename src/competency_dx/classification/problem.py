@@ -30,7 +30,6 @@ from competency_dx.kernels.classes.item_classes import ExpectedClasses, Link, Pa
 from competency_dx.result import DataFrame
 
 FAMILIES = ("DINA", "DINO", "ACDM", "LLM", "GDINA")
-ADDITIVE = {"ACDM": "identity", "LLM": "logit"}
 MOST_PROFILES = 1 << 16
 LOW, HIGH = 0.2, 0.8
 NOBODY = 1e-9  # expected persons below which a class of a saturated distribution is left out of the E-step
@@ -48,8 +47,7 @@ class QMatrix:
     def take(self, items: Sequence[str]) -> QMatrix:
         """Return the rows of some items, in their order."""
         place = {item: i for i, item in enumerate(self.items)}
-        bare = [item for item in items if item not in place]
-        if bare:
+        if bare := [item for item in items if item not in place]:
             raise CalibrationError("classification.q_rows_missing", bare=bare, items=self.items)
         return QMatrix(items=tuple(items), attributes=self.attributes, entries=self.entries[[place[item] for item in items]])
 
@@ -69,8 +67,7 @@ def read_q_matrix(frame: DataFrame) -> QMatrix:
         if twice := repeated(ids):
             raise CalibrationError(code, twice=twice)
     entries = numbers.astype(np.int8)
-    empty = [item for item, row in zip(items, entries, strict=True) if not row.any()]
-    if empty:
+    if empty := [item for item, row in zip(items, entries, strict=True) if not row.any()]:
         raise CalibrationError("classification.q_row_empty", empty=empty)
     return QMatrix(items=tuple(items), attributes=tuple(attributes), entries=entries)
 
@@ -78,8 +75,7 @@ def read_q_matrix(frame: DataFrame) -> QMatrix:
 def prerequisites(attributes: Sequence[str], hierarchy: Sequence[tuple[str, str]]) -> Bools:
     """Return the matrix (A, A) of direct prerequisites, or say which names or circles are in the way."""
     place = {a: k for k, a in enumerate(attributes)}
-    unknown = [name for pair in hierarchy for name in pair if name not in place]
-    if unknown:
+    if unknown := [name for pair in hierarchy for name in pair if name not in place]:
         raise CalibrationError("classification.hierarchy_unknown", unknown=dict.fromkeys(unknown), attributes=attributes)
     needs = prerequisite_matrix(len(attributes), [(place[a], place[b]) for a, b in hierarchy])
     order = mastery_order(needs)
@@ -186,12 +182,9 @@ def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str],
 
     Raises `CalibrationError` when there are too many permissible profiles, or too few attributes for the distribution.
     """
-    A = len(q.attributes)
-    least = LEAST_ATTRIBUTES[method.attribute_distribution]
-    if least > A:
-        raise CalibrationError(
-            "classification.attribute_distribution", attribute_distribution=method.attribute_distribution, least=least, a=A
-        )
+    A, kind = len(q.attributes), method.attribute_distribution
+    if (least := LEAST_ATTRIBUTES[kind]) > A:
+        raise CalibrationError("classification.attribute_distribution", attribute_distribution=kind, least=least, a=A)
     needs = prerequisites(q.attributes, method.hierarchy)
     profiles = permissible_profiles(needs, MOST_PROFILES)
     if profiles is None:
@@ -200,7 +193,7 @@ def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str],
     items = _layout(groups, families, method)
     place = np.stack([g.of_pattern[g.of_profile] + item.where.start for g, item in zip(groups, items, strict=True)])
     first, of_class = distinct_columns(place)
-    distribution = Distribution(method.attribute_distribution, profiles.astype(np.float64), eligible(profiles, needs), of_class)
+    distribution = Distribution(kind, profiles.astype(np.float64), eligible(profiles, needs), of_class)
     answered = observed.any(axis=1)
     patterns, _ = distinct_patterns(codes[answered], observed[answered])
     place = place[:, first]
@@ -213,22 +206,17 @@ def _layout(groups: Sequence[ItemGroups], families: Sequence[str], method: Class
     g = f = 0
     for own, family in zip(groups, families, strict=True):
         W, k = own.size, own.patterns.shape[1]
-        saturated = family not in ADDITIVE or k == 1
+        saturated = family not in {"ACDM", "LLM"} or k == 1
         design = np.eye(W) if saturated else additive_design(own.patterns)
         F = design.shape[1]
-        below = _order(own, F, saturated) if method.monotone == "monotone" else np.zeros((0, F))
+        below = np.zeros((0, F))  # restrictions that make the probability increase with mastery
+        if method.monotone == "monotone":
+            low, high = (covering_pairs(own.patterns) if own.size == len(own.patterns) else np.array([[0, 1]])).T
+            below = np.eye(F)[high] - np.eye(F)[low] if saturated else np.eye(F)[1:]
         link: Link = "logit" if family == "LLM" and not saturated else "identity"
         out.append(Predictor(slice(g, g + W), slice(f, f + F), design, link, saturated, below))
         g, f = g + W, f + F
     return tuple(out)
-
-
-def _order(own: ItemGroups, F: int, saturated: bool) -> Floats:  # noqa: FBT001 - the two parametrisations of an item
-    """Return the rows of restrictions that make the probability increase with mastery."""
-    if not saturated:
-        return np.eye(F)[1:]
-    low, high = (covering_pairs(own.patterns) if own.size == len(own.patterns) else np.array([[0, 1]])).T
-    return np.asarray(np.eye(F)[high] - np.eye(F)[low])
 
 
 def start(problem: ClassProblem, number: int) -> State:

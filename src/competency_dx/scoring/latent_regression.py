@@ -77,8 +77,7 @@ def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401
     if isinstance(conditioning, str):
         raise ScoringError("scoring.conditioning_one_text", conditioning=conditioning)
     if isinstance(conditioning, Sequence):
-        absent = [name for name in conditioning if name not in data.background]
-        if absent:
+        if absent := [name for name in conditioning if name not in data.background]:
             raise ScoringError("scoring.conditioning_absent", absent=absent, background=data.background)
         columns = {name: data.background[name].tolist() for name in conditioning}
     else:
@@ -106,8 +105,7 @@ def _framed(frame: Any, data: Responses) -> dict[str, list[Any]]:  # noqa: ANN40
     row = {str(person): k for k, person in enumerate(frame[PERSON] if PERSON in frame.columns else frame.index)}
     if len(row) < len(frame):
         raise ScoringError("scoring.conditioning_rows")
-    absent = [p for p in data.persons if p not in row]
-    if absent:
+    if absent := [p for p in data.persons if p not in row]:
         raise ScoringError("scoring.conditioning_no_row", absent=absent, person=PERSON)
     rows = [row[p] for p in data.persons]
     return {str(n): frame[n].iloc[rows].tolist() for n in frame.columns if n != PERSON}
@@ -115,8 +113,7 @@ def _framed(frame: Any, data: Responses) -> dict[str, list[Any]]:  # noqa: ANN40
 
 def _coded(name: str, cells: list[Any], data: Responses) -> list[tuple[str, Floats]]:
     """Return a covariate as columns: numbers as they are, texts as indicators of all categories but the first."""
-    missing = [p for p, cell in zip(data.persons, cells, strict=True) if cell is None or cell == "" or cell != cell]  # noqa: PLR0124 - NaN
-    if missing:
+    if missing := [p for p, cell in zip(data.persons, cells, strict=True) if cell is None or cell == "" or cell != cell]:  # noqa: PLR0124 - NaN
         raise ScoringError("scoring.covariate_missing", name=name, missing=missing)
     with suppress(ValueError):
         numbers = np.array([float(cell) for cell in cells])
