@@ -19,7 +19,7 @@ from competency_dx.models import ItemParameters, abilities, bank_parameters, cur
 from competency_dx.persons import uncertain_items
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Reason, Responses
-from competency_dx.result import DataFrame, Result, frame
+from competency_dx.result import DataFrame, Result, crossed
 from competency_dx.schemas import Ids, held_to
 
 WORLDS = 32  # draws of the parameters of uncertain items, shared out among the persons
@@ -59,14 +59,10 @@ class AdaptiveSimulation(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per way of choosing and number of items: `strategy, n_items, going_on, decided, false, rmse`."""
-        S, N = self.decided.shape
-        n = np.arange(N)
-        return frame(
-            strategy=np.repeat(np.array(self.strategies, dtype=object), N),
-            n_items=np.tile(n, S),
-            going_on=np.concatenate([(length[:, None] >= n).mean(axis=0) for length in self.length]),
-            **{name: getattr(self, name).ravel() for name in ("decided", "false", "rmse")},
-        )
+        n = np.arange(self.decided.shape[1])
+        columns = {name: getattr(self, name) for name in ("decided", "false", "rmse")}
+        going_on = (self.length[:, :, None] >= n).mean(axis=1)
+        return crossed({"strategy": self.strategies}, {"n_items": n}, {"going_on": going_on} | columns)
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return for each way of choosing the length of the test, the share decided, false conclusions and error of θ."""

@@ -212,8 +212,7 @@ def next_items(
         raise DiagnosisError("adaptive.form", form=form, n=n)
     outlook, made = outlook_of(profiles, bank)
     in_use = np.array([bank.item(item).status != "retired" for item in made.parameters.items])
-    met = profiles.reasons != Reason.NOT_ADMINISTERED
-    excluded = excluding(bank, made.parameters.items)
+    met, excluded = profiles.reasons != Reason.NOT_ADMINISTERED, excluding(bank, made.parameters.items)
     answered, borrowed = (x[:, made.units.leaves] for x in (profiles.n_items, profiles.status == BORROWED))
     problem = Problem(
         outlook=outlook,
@@ -266,8 +265,7 @@ def _result(profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Prob
     place = np.full(len(made.parameters.items) + 1, -1)
     place[asked] = np.arange(len(asked))
     leaf = [made.units.leaf_codes[d] for d in made.units.leaf]
-    helpless = problem.open.any(axis=1) & (chosen < 0).all(axis=1)
-    findings = Template("adaptive.no_items").about(profiles.persons[helpless])
+    helpless = profiles.persons[problem.open.any(axis=1) & (chosen < 0).all(axis=1)]
     settings = {
         "items": f"at most {chosen.shape[1]}, {'one form for all' if form == 'group' else 'a form for each person'}",
         "loss": f"false conclusion 1, no conclusion {1 - problem.rule.confirmed:g}; conclusions from "
@@ -293,6 +291,6 @@ def _result(profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Prob
         confirmed=problem.rule.confirmed,
         bank=bank.title,
         language=bank.header.language,
-        findings=findings,
+        findings=Template("adaptive.no_items").about(helpless),
         provenance=provenance("next_items", inputs, settings),
     )

@@ -63,10 +63,9 @@ def look_up(table: Floats, z: Floats, r: Floats) -> Floats:
 
 
 class Remaining(NamedTuple):
-    """What a set of items leaves open.
+    """What a set of items leaves open: Cov(θ, θ) and Cov(percent, θ) (P, D, D).
 
-    Cov(θ, θ) and Cov(percent, θ) (P, D, D), the variance of percents taken away, the answered items of each leaf and the
-    precision that they give its θ (P, D).
+    By leaf (P, D): the variance of percents taken away, answered items and the precision that they give θ.
     """
 
     theta: Floats

@@ -199,8 +199,7 @@ class Calibration(Result):
         p = self.parameters
         if not p.between:
             raise CalibrationError("calibration.bank_one_competency")
-        if any(p.item_groups):
-            own = dict.fromkeys(item for item, group in zip(p.items, p.item_groups, strict=True) if group)
+        if own := dict.fromkeys(item for item, group in zip(p.items, p.item_groups, strict=False) if group):
             raise CalibrationError("calibration.bank_one_set", own=own)
         if np.isnan(self.covariance).any():
             raise CalibrationError("calibration.bank_errors")
@@ -225,8 +224,7 @@ class Calibration(Result):
     def bank_dimensions(self) -> Mapping[str, str]:
         """Return the competency that each item measures; empty where there is one for all."""
         p = self.parameters
-        names = [p.dimensions[d] for d in p.dimension_index]
-        return dict(zip(p.items, names, strict=True)) if len(p.dimensions) > 1 else {}
+        return {item: p.dimensions[d] for item, d in zip(p.items, p.dimension_index, strict=True)} if len(p.dimensions) > 1 else {}
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return model, fit, certificate and the number of findings."""
@@ -307,6 +305,4 @@ def _population_line(c: Calibration, say: Callable[..., str]) -> str:
         return say("population", mean=float(c.population.mean[0]), variance=float(V[0, 0]))
     sd = np.sqrt(np.diag(V))
     r = (V / np.outer(sd, sd))[np.triu_indices(len(V), 1)]
-    if not r.any():
-        return say("independent", n=len(V))
-    return say("correlated", n=len(V), low=float(r.min()), high=float(r.max()))
+    return say("correlated", n=len(V), low=float(r.min()), high=float(r.max())) if r.any() else say("independent", n=len(V))

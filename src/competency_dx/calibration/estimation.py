@@ -89,8 +89,7 @@ def estimate(data: Responses, request: Request, method: MarginalML) -> Calibrati
         codes = np.where(observed, codes, np.int8(0))
     ids, families, top = tuple(data.items[i] for i in at), [families[i] for i in columns], np.maximum(top[at], 1)
     dimensions, loads = loadings(ids, request.dimensions, request.bank)
-    counts = category_counts(codes, observed, int(top.max()) + 1)
-    options = tuple(options[i] for i in columns) if options else ()
+    counts, options = category_counts(codes, observed, int(top.max()) + 1), tuple(options[i] for i in columns) if options else ()
     known = Known(ids, families, top + 1, counts, loads, options, groups, sample.groups)
     weak = refuse(data, known, request.priors, anchored=request.anchors is not None)
     anchors = None
@@ -135,9 +134,8 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
     sloped = likelihood.items.free[:, : likelihood.items.n_slopes].any(axis=1)
     alone = np.flatnonzero(known.loads[:, lone].any(axis=1) & sloped)
     notes += Template("calibration.lone_slope").about(known.ids[i] for i in alone)
-    if request.testlets:
-        sets = [tuple(np.array(known.ids, dtype=object)[column]) for column in known.loads.T[1:]]
-        notes += Template("calibration.testlets").about((item for tied in sets for item in tied), sets=sets, n_sets=len(sets))
+    sets = [tuple(np.array(known.ids, dtype=object)[column]) for column in known.loads.T[1:]] if request.testlets else []
+    notes += Template("calibration.testlets").about((item for tied in sets for item in tied), sets=sets, n_sets=len(sets))
     by, given = method.population.by, {"bank": request.bank, "anchors": request.anchors}
     inputs = {"responses": digest_arrays(codes, np.packbits(observed))}
     inputs |= {name: source.digest for name, source in given.items() if source is not None}

@@ -82,10 +82,8 @@ def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
     pivots = qr(a.T, mode="economic", pivoting=True)[2][:D]  # whose lower triangle, its diagonal positive, fixes the rotation
     Q, R = np.linalg.qr(a[pivots].T)
     a = a @ (Q * np.where(np.diag(R) < 0, -1.0, 1.0))
-    fixed = np.zeros(items.place.shape, dtype=np.bool_)
-    for j, i in enumerate(pivots):
-        fixed[i, j + 1 : D] = True
-    base = items.base.copy()
+    fixed, base = np.zeros(items.place.shape, dtype=np.bool_), items.base.copy()
+    fixed[pivots, :D] = np.triu(np.ones((D, D), dtype=np.bool_), 1)
     base[:, :D] = np.where(fixed[:, :D], 0.0, a)
     return holding(items, fixed, base)._replace(prior=_centred(items.prior, ~fixed, D))
 

@@ -173,10 +173,7 @@ def _arrays(items: Items, known: Known, phi: Floats, full: Floats, held: Anchors
 
 
 def unfinished(out: Calibration, likelihood: Marginal, found: Maximised, *, priors: bool, most: int) -> dict[str, Any]:
-    """Return where the estimation stands and what may be the matter, the facts of the error.
-
-    What was done is not advised: to take `priors`, or to allow more than the `most` E-steps where they did not run out.
-    """
+    """Return where the estimation stands and what may be the matter, the facts of the error; what was done is not advised."""
     beta = np.where(likelihood.items.free, beta_of(likelihood.items, found.phi), 0.0)
     twins = next((f.scope for f in out.findings if f.code == "calibration.near_duplicate"), ())
     pairs = "; ".join(", ".join(f.scope) for f in out.findings if f.code == "engine.inseparable")

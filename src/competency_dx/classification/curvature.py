@@ -123,10 +123,7 @@ def inverse(information: Floats) -> tuple[Floats, Floats, float]:
 
 
 def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tuple[Floats, Floats]:
-    """Return the Newton step of the item parameters (F,) and of the distribution's parameters.
-
-    What the step would take over a restriction is taken to it, and the others step given that.
-    """
+    """Return the Newton step of items (F,) and distribution; what would leave its restrictions goes to them, the others given that."""
     F, state, g = problem.n_item_parameters, now.state, at.free_gradient
     information = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
     step, far = at.covariance @ g, attribute_distributions.FARTHEST
@@ -155,10 +152,7 @@ def _inner(state: State) -> Bools:
 
 
 def moved(problem: ClassProblem, state: State, at: Curved, step: tuple[Floats, Floats], share: float) -> State:
-    """Return a state a share of a step on; items that leave their restrictions go to the nearest point within.
-
-    Near is measured by the item's own information; shares of classes stop at zero.
-    """
+    """Return a state a share of a step on; items beyond their restrictions go to the nearest point within, by their information."""
     items = state.items + share * step[0]
     for item in problem.items:
         G, h = restrictions(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -11,7 +12,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from competency_dx.classification.class_calibration import ItemClasses, standard_errors
 from competency_dx.classification.maximise_classes import ClassFit
 from competency_dx.classification.problem import ClassProblem, QMatrix
-from competency_dx.findings import Finding, Severity, Template
+from competency_dx.findings import Finding, Template
 from competency_dx.kernels.classes import covering_pairs
 from competency_dx.kernels.classes.attribute_distributions import FARTHEST
 from competency_dx.kernels.classes.item_classes import BOUND
@@ -33,9 +34,8 @@ def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Fin
     reached, several_starts = np.array(fit.starts), list[Finding]()
     if len(reached) > 1:
         best, gap = int((reached > reached.max() - SAME_MAXIMUM).sum()), float(reached.max() - reached.min())
-        severity: Severity = "info" if best > 1 else "warning"
-        template = Template("classification.local_maxima")
-        several_starts.append(template.of(severity=severity, best=best, starts=len(reached), gap=gap))
+        facts: dict[str, Any] = {"best": best, "starts": len(reached), "gap": gap}
+        several_starts.append(Template("classification.local_maxima").of(severity="info" if best > 1 else "warning", **facts))
     return (
         *_inseparable(problem, items),
         *Template("classification.negative_discrimination").about(items.items[i] for i in np.flatnonzero(ends[:, 2] < 0)),
@@ -98,9 +98,8 @@ def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
     if not conjunctive:
         return found + Template("classification.q_not_generic").about(_unmatched(q))
     single = q.entries[q.entries.sum(axis=1) == 1].any(axis=0)
-    bare = [a for a, has in zip(q.attributes, single, strict=True) if not has]
-    equal = Template("classification.q_equal_columns").about(_equal_columns(q))
-    return found + Template("classification.q_incomplete").about(bare) + equal
+    bare = Template("classification.q_incomplete").about(a for a, has in zip(q.attributes, single, strict=True) if not has)
+    return found + bare + Template("classification.q_equal_columns").about(_equal_columns(q))
 
 
 def _equal_columns(q: QMatrix) -> list[str]:

@@ -90,8 +90,7 @@ def _climbed(problem: ClassProblem, now: ClassEvaluation, gate: float, left: int
         one = problem.evaluate(problem.m_step(now))
         two = problem.m_step(one)
         further, steps = problem.evaluate(extrapolate(problem, now.state, one.state, two)), 2
-        raised = further.log_likelihood >= one.log_likelihood
-        if not raised:
+        if not further.log_likelihood >= one.log_likelihood:  # lower, or no number
             further, steps = problem.evaluate(two), 3
         gain, now, done = further.log_likelihood - now.log_likelihood, further, done + steps
         if gain < gate:

@@ -19,7 +19,7 @@ from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_join
 from competency_dx.kernels.grid import normalise
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import DataFrame, Result, frame
+from competency_dx.result import DataFrame, Result, crossed
 from competency_dx.schemas import Ids, held_to
 
 LEVELS = 20
@@ -81,17 +81,11 @@ class AttributePosteriors(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per person and attribute: person, dimension, theta (P(mastery)), se, map, mle, n_items, status."""
-        P, A = self.theta.shape
-        return frame(
-            person=np.repeat(self.persons, A),
-            dimension=list(self.dimensions) * P,
-            theta=self.theta.ravel(),
-            se=np.sqrt(np.maximum(np.einsum("paa->pa", self.covariance), 0.0)).ravel(),
-            map=self.modes.ravel(),
-            mle=self.likeliest.ravel(),
-            n_items=np.repeat(self.n_items, A),
-            status=np.repeat(np.where(self.n_items > 0, "ok", "no_responses"), A),
-        )
+        se = np.sqrt(np.maximum(np.einsum("paa->pa", self.covariance), 0.0))
+        n_items = np.tile(self.n_items[:, None], len(self.dimensions))
+        cells = {"theta": self.theta, "se": se, "map": self.modes, "mle": self.likeliest, "n_items": n_items}
+        cells["status"] = np.where(n_items > 0, "ok", "no_responses")
+        return crossed({"person": self.persons}, {"dimension": self.dimensions}, cells)
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the number of persons, and mean mastery and the share of unsure persons for each attribute."""
@@ -142,15 +136,11 @@ def attribute_posteriors(
     ScoringError
         When answers belong to items that the calibration does not know.
     """
-    answers = matched(data, calibration.parameters, missing)
-    who = answers.of_person
-    profiles = calibration.profiles.astype(np.float64)
-    C, A = profiles.shape
+    answers, profiles = matched(data, calibration.parameters, missing), calibration.profiles.astype(np.float64)
+    (C, A), who = profiles.shape, answers.of_person
     pairs = (profiles[:, :, None] * profiles[:, None, :]).reshape(C, A * A)
-    parts = [
-        (b.posterior @ profiles, b.posterior @ pairs, b.best, b.likeliest, b.posterior[np.arange(len(b.best)), b.best])
-        for b in posterior_blocks(answers, calibration)
-    ]
+    found = posterior_blocks(answers, calibration)
+    parts = [(b.posterior @ profiles, b.posterior @ pairs, b.best, b.likeliest, b.posterior.max(axis=1)) for b in found]
     mastery, both, best, likeliest, sure = (np.concatenate(x) for x in zip(*parts, strict=True))
     covariance = both.reshape(-1, A, A) - mastery[:, :, None] * mastery[:, None, :]
     settings = {"missing": (missing or MissingPolicy()).describe("en"), "model": calibration.model}
@@ -189,13 +179,10 @@ def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy | N
 
 
 def posterior_blocks(answers: MatchedClasses, calibration: ClassCalibration) -> Iterator[PosteriorBlock]:
-    """Yield posteriors of profiles, and MAP and MLE profiles, block by block of answer patterns.
-
-    Profiles that the items do not tell apart are worked out once, so that ties between them are exact.
-    """
+    """Yield posteriors of profiles, and MAP and MLE profiles, block by block of answer patterns."""
     table = calibration.parameters.table()[answers.items]
     _, first, inverse = np.unique(table, axis=1, return_index=True, return_inverse=True)
-    of_profile, alike = inverse.ravel(), table[:, first]
+    of_profile, alike = inverse.ravel(), table[:, first]  # profiles not told apart are worked out once, so that ties are exact
     prior, even = np.log(np.maximum(calibration.profile_probabilities, 1e-300)), np.zeros(len(first))
     with one_blas_thread():
         sizes = blocks(len(answers.patterns.weight), BLOCK)

@@ -102,11 +102,7 @@ class ClassEvaluation(NamedTuple):
 
 
 class ClassProblem(NamedTuple):
-    """What an estimation works on.
-
-    `profiles` (C, A) are the permissible ones; `place` (I, C') is the latent group of each class of profiles on each
-    item in the vector of all groups.
-    """
+    """What an estimation works on: permissible `profiles` (C, A), the latent group of each class of them on each item (I, C')."""
 
     patterns: Patterns
     items: tuple[Predictor, ...]
@@ -178,10 +174,7 @@ def distinct_patterns(codes: Codes, observed: Bools) -> tuple[Patterns, Ints]:
 
 
 def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str], method: ClassificationML) -> ClassProblem:
-    """Return the problem of scores (P, I) of 0 and 1 with the mask of answers; persons without answers are left out.
-
-    Raises `CalibrationError` when there are too many permissible profiles, or too few attributes for the distribution.
-    """
+    """Return the problem of scores (P, I) of 0 and 1; raises `CalibrationError` for too many profiles or too few attributes."""
     A, kind = len(q.attributes), method.attribute_distribution
     if (least := LEAST_ATTRIBUTES[kind]) > A:
         raise CalibrationError("classification.attribute_distribution", attribute_distribution=kind, least=least, a=A)
@@ -220,10 +213,7 @@ def _layout(groups: Sequence[ItemGroups], families: Sequence[str], method: Class
 
 
 def start(problem: ClassProblem, number: int) -> State:
-    """Return a starting point: number 0 is fixed, others are drawn with their number as seed.
-
-    The probability of a right answer grows with the share of the item's attributes that are mastered.
-    """
+    """Return a starting point, where mastery helps: number 0 is fixed, others are drawn with their number as seed."""
     rng = np.random.default_rng(number)
     items = np.empty(problem.n_item_parameters)
     for item, own, family in zip(problem.items, problem.groups, problem.families, strict=True):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.errors import ScoringError
 from competency_dx.findings import announce, findings_of, gathered
@@ -65,9 +64,8 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
     if source is None:
         return _mastery(data, parameters, method)
     parts: list[Estimates] = []
-    findings = gathered(data.findings, findings_of(parameters))
-    rows, whole = [], isinstance(method, EAP) and method.item_uncertainty == "all"
-    calibration = as_calibration(source)
+    findings, rows = gathered(data.findings, findings_of(parameters)), []
+    calibration, whole = as_calibration(source), isinstance(method, EAP) and method.item_uncertainty == "all"
     shared = shared_errors(calibration) if whole and calibration is not None and len(calibration.groups) == 1 else None
     for persons, known in by_population(data, source):
         matched = match(data, known, method.missing)
@@ -77,8 +75,7 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         rows.append(persons)
         findings = gathered(findings, matched.findings, notes)
     found = parts[0] if len(parts) == 1 and rows[0] is None else joined(parts, rows)
-    missing = method.missing.describe("en")
-    settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "missing": missing}
+    settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "missing": method.missing.describe("en")}
     settings |= {"points": str(method.points)} if isinstance(method, EAP | SumScore) else {}
     return Scores(
         method=type(method).__name__,
@@ -122,13 +119,10 @@ def _mastery(data: Responses, calibration: object, method: Method) -> Scores:
 
 def _reliability(found: Estimates, d: int, method: Method) -> float:
     """Return the empirical reliability of dimension d."""
-    status = found.status[:, d]
-    theta: Floats = found.theta[:, d]
-    variance: Floats = found.covariance[:, d, d]
-    scored = status == 0 if isinstance(method, ML) else status != 3
-    if scored.sum() < 2:
+    counted = found.status[:, d] == 0 if isinstance(method, ML) else found.status[:, d] != 3
+    if counted.sum() < 2:
         return float("nan")
-    spread, error = float(theta[scored].var(ddof=1)), float(variance[scored].mean())
+    spread, error = float(found.theta[counted, d].var(ddof=1)), float(found.covariance[counted, d, d].mean())
     if isinstance(method, ML | WLE):
         return 1 - error / spread if spread > 0 else float("nan")
     return spread / (spread + error)

@@ -34,7 +34,7 @@ from competency_dx.persons import (
     uniforms,
 )
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.result import DataFrame, Result, frame
+from competency_dx.result import DataFrame, Result, crossed, frame
 from competency_dx.schemas import Ids, held_to
 from competency_dx.scoring.latent_regression import (
     Covariates,
@@ -90,26 +90,21 @@ class PlausibleValues(Result):
         """Return one row per person, set and dimension (long), or one per person with columns ``theta_pv1`` … (wide)."""
         if shape not in get_args(Shape):
             raise ScoringError("scoring.shape", shape=shape)
-        P, n, D = self.values.shape
         if shape == "wide":
-            sets = {f"{d}_pv{m + 1}": self.values[:, m, k] for k, d in enumerate(self.dimensions) for m in range(n)}
+            sets = {f"{d}_pv{m + 1}": self.values[:, m, k] for k, d in enumerate(self.dimensions) for m in range(self.n)}
             return frame(person=self.persons, **sets)
-        return frame(
-            person=np.repeat(self.persons, n * D),
-            set=np.tile(np.repeat(np.arange(1, n + 1), D), P),
-            dimension=np.tile(np.array(self.dimensions, dtype=object), P * n),
-            value=self.values.ravel(),
-        )
+        P, n, D = self.values.shape
+        persons, number = np.repeat(self.persons, n), np.tile(np.arange(1, n + 1), P)
+        return crossed({"person": persons, "set": number}, {"dimension": self.dimensions}, {"value": self.values.reshape(P * n, D)})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return size, spread of the draws and the conditioning model."""
-        say, (P, n, D) = result_words("scoring", language), self.values.shape
-        lines = [say("plausible", n=n, persons=P)]
-        for d in range(min(D, 4)):
-            x, name = self.values[:, :, d], code_word("dimension", self.dimensions[d], language)
-            lines.append(say("plausible_moments", name=name, mean=float(x.mean()), sd=float(x.std())))
-        model = self.regression
-        if model is None:
+        say = result_words("scoring", language)
+        lines = [say("plausible", n=self.n, persons=len(self.persons))]
+        for name, x in zip(self.dimensions[:4], self.values.transpose(2, 0, 1), strict=False):
+            word = code_word("dimension", name, language)
+            lines.append(say("plausible_moments", name=word, mean=float(x.mean()), sd=float(x.std())))
+        if (model := self.regression) is None:
             lines.append(say("unconditional"))
         else:
             names = (say("constant") if name == "constant" else name for name in model.names)
@@ -121,8 +116,7 @@ class PlausibleValues(Result):
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the histogram of all draws (first dimension), as persons per set."""
         say, draws = result_words("scoring", language), self.values[:, :, 0].ravel()
-        words = {"title": say("plausible_title"), "x_label": "θ", "y_label": say("persons_axis")}
-        return histogram_chart(draws, **words, sets=self.n)
+        return histogram_chart(draws, title=say("plausible_title"), x_label="θ", y_label=say("persons_axis"), sets=self.n)
 
 
 def plausible_values(

@@ -149,8 +149,7 @@ class Reliability(Result):
             rows = [say("several", name=d, patterns=p, marginal=m, ml=ml) for d, p, m, ml in each]
             lines = [say("reliability", items=len(self.items)), *rows[:8], *(["…"] if len(rows) > 8 else [])]
             return [*lines, *worth_a_line(self.findings, 2, language=language)]
-        best = int(self.test_information.argmax())
-        given = {"EAP": self.empirical_eap, "WLE": self.empirical_wle}
+        best, given = int(self.test_information.argmax()), {"EAP": self.empirical_eap, "WLE": self.empirical_wle}
         empirical = tuple(say("value", name=name, x=x) for name, x in given.items() if x is not None)
         at = {"information": self.test_information, "theta": self.theta, "se": self.se}
         return [

@@ -14,7 +14,7 @@ from competency_dx.display import Chart, Series, code_word, histogram_chart, res
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.result import DataFrame, Result, frame
+from competency_dx.result import DataFrame, Result, crossed
 from competency_dx.schemas import Ids, held_to
 
 if TYPE_CHECKING:
@@ -87,18 +87,9 @@ class Scores(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per person and dimension, input order, with 95 % intervals and status."""
-        D = len(self.dimensions)
-        theta, se = self.theta.ravel(), self.se.ravel()
-        return frame(
-            person=np.repeat(self.persons, D),
-            dimension=np.tile(np.array(self.dimensions, dtype=object), len(self.persons)),
-            theta=theta,
-            se=se,
-            ci_low=theta - Z95 * se,
-            ci_high=theta + Z95 * se,
-            n_items=self.n_items.ravel(),
-            status=np.array(STATUSES, dtype=object)[self.status.ravel()],
-        )
+        theta, se, status = self.theta, self.se, np.array(STATUSES, dtype=object)[self.status]
+        columns = {"theta": theta, "se": se, "ci_low": theta - Z95 * se, "ci_high": theta + Z95 * se, "n_items": self.n_items}
+        return crossed({"person": self.persons}, {"dimension": self.dimensions}, columns | {"status": status})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return size, spread, precision and statuses."""

@@ -19,7 +19,7 @@ from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
-from competency_dx.result import DataFrame, Result, frame
+from competency_dx.result import DataFrame, Result, crossed
 from competency_dx.schemas import Count, Ids, held_to
 from competency_dx.scoring.api import score
 from competency_dx.scoring.scores import STATUSES, status_line
@@ -90,9 +90,7 @@ class FileScores(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per dimension and status with the number of persons; read `path` for the estimates."""
-        D = len(self.dimensions)
-        dimension = np.repeat(np.array(self.dimensions, dtype=object), len(STATUSES))
-        return frame(dimension=dimension, status=STATUSES * D, persons=self.statuses.ravel())
+        return crossed({"dimension": self.dimensions}, {"status": STATUSES}, {"persons": self.statuses})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return where the scores are, how many there are and how they are spread."""
@@ -110,8 +108,7 @@ class FileScores(Result):
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the number of persons by status."""
-        at = np.arange(len(STATUSES), dtype=float)
-        rows = zip(self.dimensions, self.statuses.astype(float), strict=True)
+        at, rows = np.arange(len(STATUSES), dtype=float), zip(self.dimensions, self.statuses.astype(float), strict=True)
         marks = tuple(Series(name=name if len(self.dimensions) > 1 else "", mark="point", x=n, y=at) for name, n in rows)
         say, names = result_words("scoring", language), tuple(code_word("status", s, language) for s in STATUSES)
         return Chart(title=say("by_status"), x_label=say("persons_axis"), y_label="", series=marks, y_names=names)
