@@ -29,7 +29,7 @@ class Estimation(NamedTuple):
 
     dimensions: Literal["competencies", "clusters", "testlets"] | None = None
     anchors: bool = False
-    limits: Mapping[str, int] = MappingProxyType({})
+    limits: Mapping[str, Any] = MappingProxyType({})
 
 
 def _layout(given: Mapping[str, Any]) -> "Layout":

@@ -124,11 +124,9 @@ def calibrated(
 
     def verb() -> Calibration:
         with terminal.stage(terminal.words("calibration", model=model, persons=n)) as show:
-            limits: dict[str, Any] = dict(estimation.limits)
-            method = MarginalML(progress=lambda step, value, _: show(f"{step}, log L {value:.1f}"), **limits)
-            scale: dict[str, Any] = {"dimensions": estimation.dimensions}
-            scale["anchors"] = bank if estimation.anchors else None
-            return calibrate(data, model=model, bank=bank, priors=priors, method=method, **scale)
+            method = MarginalML(progress=lambda step, value, _: show(f"{step}, log L {value:.1f}"), **estimation.limits)
+            held: dict[str, Any] = {"dimensions": estimation.dimensions, "anchors": bank if estimation.anchors else None}
+            return calibrate(data, model=model, bank=bank, priors=priors, method=method, **held)
 
     return heard(terminal, verb, known=[*data.findings, *known])
 
