@@ -150,17 +150,15 @@ class ItemBank(Result):
 
     def item(self, item_id: str) -> Item:
         """Return the item with this id."""
-        for item in self.items:
-            if item.id == item_id:
-                return item
-        raise BankError("bank.no_item", id=self.id, item_id=item_id)
+        if (found := next((item for item in self.items if item.id == item_id), None)) is None:
+            raise BankError("bank.no_item", id=self.id, item_id=item_id)
+        return found
 
     def form(self, form_id: str) -> Form:
         """Return the form with this id."""
-        for form in self.forms:
-            if form.id == form_id:
-                return form
-        raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
+        if (found := next((form for form in self.forms if form.id == form_id), None)) is None:
+            raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
+        return found
 
     def with_calibration(self, calibration: Calibration, *, date: str | None = None) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
@@ -295,10 +293,8 @@ def _leaves(bank: ItemBank) -> Mapping[str, str]:
 
 @lru_cache(maxsize=256)
 def _findings(bank: ItemBank) -> tuple[Finding, ...]:
-    loose = [r.item for r in bank.parameters if r.status == "provisional"]
-    scored = {r.item for r in bank.parameters}
-    odd = {r.item: fault for r in bank.parameters if (fault := _odd_number(r))}
-    subject = bank.header.subject
+    loose, scored = [r.item for r in bank.parameters if r.status == "provisional"], {r.item for r in bank.parameters}
+    odd, subject = {r.item: fault for r in bank.parameters if (fault := _odd_number(r))}, bank.header.subject
     used = (subject, *(code for item in bank.items for code in item.competencies))
     old = {code: new[0] for code in used if (new := bank.framework.replacements(code))}
     strange = [i.id for i in bank.items if not any(bank.framework.within(code, subject) for code in i.competencies)]

@@ -64,15 +64,13 @@ class Ledger:
 def ledger_of(bank: ItemBank) -> Ledger:
     """Return the ledger of a bank."""
     records = {r.item: r for r in as_bank(bank).parameters}
-    out = {}
+    out, framework = {}, f"{bank.framework.id} {bank.framework.version}"
     for item in bank.items:
         whole = item.model_dump(mode="json")
         parts = {part: _short({name: whole.pop(name, None) for name in names}) for part, names in PARTS.items()}
         parts["parameters"] = _short(records[item.id].model_dump(mode="json")) if item.id in records else ""
         out[item.id] = parts | {"notes": _short(whole)}
-    return Ledger(
-        bank=f"{bank.id} {bank.version}", framework=f"{bank.framework.id} {bank.framework.version}", epoch=bank.epoch, items=out
-    )
+    return Ledger(bank=f"{bank.id} {bank.version}", framework=framework, epoch=bank.epoch, items=out)
 
 
 def _short(document: object) -> str:

@@ -6,7 +6,7 @@ from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import Literal, get_args
 
 from competency_dx.errors import ReportError, wrong_type
 from competency_dx.reports.files import csv_parts, write_workbook
@@ -14,14 +14,12 @@ from competency_dx.reports.pages import Language, Written, environment
 from competency_dx.result import Result
 from competency_dx.storage import whole_file, whole_folder
 
-if TYPE_CHECKING:
-    from competency_dx.competencies import DeficitProfiles
-
 Shown = Literal["persons", "aggregates"]
 FILES = (".html", ".csv", ".xlsx", ".json", ".docx", ".pdf")
 NOT_WRITTEN = (".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
 MAKERS = MappingProxyType(
     {
+        "aggregates": ("profile_report", "aggregate_report"),
         "decisions": ("outcome_pages", "decision_report"),
         "deficit_profiles": ("profile_report", "profile_report"),
         "group_report": ("outcome_pages", "region_report"),
@@ -96,13 +94,9 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
 
 def _written(result: Result, language: Language, show: Shown) -> Written:
     """Return how a result of this kind is written; what that takes is imported only when there is such a result."""
-    if show == "aggregates":
-        if result.kind != "deficit_profiles":
-            raise ReportError("reports.aggregates_of", given=type(result).__name__)
-        from competency_dx.reports.profile_report import aggregate_report
-
-        return aggregate_report(cast("DeficitProfiles", result), language)
-    module, name = MAKERS.get(result.kind, ("result_page", "result_report"))
+    if show == "aggregates" and result.kind != "deficit_profiles":
+        raise ReportError("reports.aggregates_of", given=type(result).__name__)
+    module, name = MAKERS.get(show if show == "aggregates" else result.kind, ("result_page", "result_report"))
     made: Written = getattr(import_module(f"competency_dx.reports.{module}"), name)(result, language)
     return made
 

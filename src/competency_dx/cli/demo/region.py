@@ -108,9 +108,8 @@ def asked_items(bank: ItemBank) -> ItemBank:
     asked = {item for form in bank.forms for item in form.items}
     items = (i.model_copy(update={"enemies": tuple(e for e in i.enemies if e in asked)}) for i in bank.items if i.id in asked)
     named = bank.header.reference_set
-    header = bank.header.model_copy(
-        update={"reference_set": named if isinstance(named, str) else tuple(i for i in named if i in asked)}
-    )
+    left = named if isinstance(named, str) else tuple(i for i in named if i in asked)
+    header = bank.header.model_copy(update={"reference_set": left})
     parameters = tuple(record for record in bank.parameters if record.item in asked)
     return replace(bank, header=header, items=tuple(items), parameters=parameters)
 
