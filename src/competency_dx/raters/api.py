@@ -25,7 +25,7 @@ from competency_dx.responses import Reason, Responses
 DEFAULT = Facets()
 Cell = tuple[str, tuple[int, ...]]
 """A task and the experts who marked it."""
-FEW_EXPERTS, SEVERE, ERRATIC, SURE, WORTH = 10, 1.0, 1.5, 3.0, 0.3
+FEW_EXPERTS, SEVERE, ERRATIC, LOOSE, SURE, WORTH = 10, 1.0, 1.5, 0.5, 3.0, 0.3
 
 
 def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, facets: Facets = DEFAULT) -> RaterCalibration:
@@ -68,7 +68,8 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         effects = effects_of(fit, ratings, facets)
         persons = persons_of(fit, ratings, effects.criteria)
         use = scale_use(fit, persons, R)
-    marks, works = (np.bincount(x, minlength=R) for x in (model.mark[2], np.unique(model.mark[0] * R + model.mark[2]) % R))
+    person, _, expert, _ = ratings.rows
+    marks, works = (np.bincount(x, minlength=R) for x in (expert, np.unique(person * R + expert) % R))
     findings = gathered(ratings.findings, apart, _findings(ratings, effects, use, facets))
     announce(findings, known=ratings.findings)
     inputs = {"ratings": digest_arrays(ratings.rows, ratings.day)}
@@ -77,7 +78,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         facets=facets,
         experts=ratings.experts,
         items=ratings.items,
-        of_experts=np.column_stack([marks, works, effects.severity, effects.drift, use]),
+        of_experts=np.column_stack([marks, works, effects.severity, effects.drift, use[:, :6]]),
         by_item=effects.by_item,
         thresholds=effects.thresholds,
         spread=np.sqrt([spread.get(kind, np.nan) for kind in EFFECTS]),
@@ -85,7 +86,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         persons=model.persons,
         of_persons=persons.table,
         log_likelihood=found.log_likelihood,
-        n_parameters=len(found.phi) - len(model.random) + len(spread),
+        n_parameters=len(found.phi) - sum(int((at >= 0).sum()) for at in model.place.values()) * model.random + len(spread),
         iterations=found.iterations,
         gradient=found.gradient,
         findings=findings,
@@ -116,12 +117,13 @@ def _findings(ratings: Ratings, effects: Effects, use: Floats, facets: Facets) -
     def of(what: str, which: Bools) -> tuple[Finding, ...]:
         return Template(what).about(ratings.experts[r] for r in np.flatnonzero(which))
 
+    by_lot = (use[:, 6] < LOOSE) & (use[:, 7] < -SURE) & ~(use[:, 3] < -SURE)  # mean squares of 0/1 marks reach 1.5 by no means
     few = facets.experts == "random" and len(ratings.experts) < FEW_EXPERTS
     far = [np.abs(x[:, 0]) > np.maximum(SURE * x[:, 1], least) for x, least in ((effects.severity, SEVERE), (effects.drift, WORTH))]
     return [
         *([Template("raters.few_experts").of(experts=len(ratings.experts))] if few else []),
         *of("raters.severe", far[0]),
-        *of("raters.misfit", np.fmax(use[:, 0], use[:, 1]) > ERRATIC),
+        *of("raters.misfit", (np.fmax(use[:, 0], use[:, 1]) > ERRATIC) | by_lot),
         *of("raters.central", use[:, 3] < -SURE),
         *of("raters.halo", use[:, 5] > SURE),
         *of("raters.drift", far[1]),

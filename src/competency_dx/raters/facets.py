@@ -8,36 +8,33 @@ from the effects and their errors (MacKay 1992, doi:10.1162/neco.1992.4.3.415; L
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints
+from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.engine import (
     Constraints,
     Control,
-    Items,
     Known,
     Marginal,
     Maximised,
     build_items,
+    category_counts,
     fit,
     one_dimension_likelihood,
     populations_of,
 )
 from competency_dx.errors import RatersError
-from competency_dx.kernels.grid import prepare
+from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import family_for
 from competency_dx.raters.rater_calibration import Facets
 from competency_dx.raters.ratings import Ratings
 from competency_dx.responses import Responses
 
-Key = tuple[str, int, int]
-"""A parameter: "a", "e" slope and intercepts of a criterion, "b" its place among common thresholds "t", "k" of a keyed item;
-"s", "c", "x", "d" severity, that on one criterion, thresholds and drift of an expert."""
 EFFECTS = ("s", "c", "x", "d")
+"""Severity of an expert, that on one criterion, thresholds, drift."""
 PERIODS = 4  # into which days are put
 START, LEAST, SETTLED = 0.25, 1e-3, 1e-3  # variances of random effects
 
@@ -45,74 +42,82 @@ START, LEAST, SETTLED = 0.25, 1e-3, 1e-3  # variances of random effects
 class FacetModel(NamedTuple):
     """The likelihood of marks and keyed answers, and what it is made of.
 
-    `keys` are the places of parameters in φ, `random` those with a prior; `mark` are person, criterion, expert, mark and column (5, M);
-    `families` are those of the columns, `lowest` the lowest marks of the criteria (I,).
+    Its items are U columns of marks, an `expert` (U,) each, then keyed ones; `of` (U + J,) are their places among the I criteria and
+    J keyed items, whose parameters are `common` (I + J, F, n) φ but for effects of experts. Of these `place` holds the places in φ,
+    by kind and expert: (R, 1), (R, I), (R, K), (R,), -1 where there is none; with a prior where `random`. `shift` (I, F) is how many
+    times a shift of all log odds is in a parameter of a criterion, `inner` (I, F) are those of inner marks.
     """
 
     likelihood: Marginal
-    keys: dict[Key, int]
-    random: tuple[Key, ...]
-    mark: Ints
     persons: tuple[str, ...]
-    keyed: tuple[str, ...]
+    items: tuple[str, ...]
     families: tuple[str, ...]
-    lowest: Ints
+    expert: Ints
+    of: Ints
+    common: Floats
+    place: dict[str, Ints]
+    random: bool
+    shift: Floats
+    inner: Bools
 
-    def row(self, kind: str, one: int, other: int = 0) -> Floats:
-        """Return the vector (F,) that picks a parameter out of φ, all zero where there is none."""
-        out = np.zeros(len(self.keys) + int(self.likelihood.population.free.sum()))
-        out[[self.keys[key] for key in [(kind, one, other)] if key in self.keys]] = 1.0
-        return out
-
-
-class _Column(NamedTuple):
-    """An item of the likelihood: its id, family, how often each category was seen (K,), what its parameters are made of."""
-
-    item: str
-    family: str
-    counts: Ints
-    terms: dict[Key, Floats]
+    def rows(self, kind: str) -> Floats:
+        """Return the vectors (…, n) that pick effects of a kind out of φ, all zero where there is none."""
+        return np.eye(self.common.shape[2] + 1)[self.place[kind], :-1]
 
 
 def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -> FacetModel:
     """Return the model of marks and keyed answers, without priors."""
-    (person, item, expert, mark), top = ratings.rows, ratings.max_marks.tolist()
+    (person, item, expert, mark), top, I = ratings.rows, ratings.max_marks, len(ratings.items)
     period = _periods(ratings.day[ratings.used]) if facets.drift != "none" else np.zeros(len(mark))
-    first, column = _places(np.stack([item, expert, np.unique(period, return_inverse=True)[1].ravel()]), person)
-    counts = np.zeros((len(top), max(top) + 1), dtype=np.int64)
+    times, place_in_time = np.unique(period, return_inverse=True)
+    column, (criterion, by, time) = _columns(np.stack([item, expert, place_in_time.ravel()]), person)
+    counts = np.zeros((I, int(top.max()) + 1), dtype=np.int64)
     np.add.at(counts, (item, mark), 1)
     if facets.model == "RSM":  # criteria of as many marks share thresholds, and so what marks there are
-        counts = np.stack([counts[ratings.max_marks == t].sum(axis=0) for t in top])
+        counts = np.stack([counts[top == t].sum(axis=0) for t in top])
     if (constant := (counts > 0).sum(axis=1) < 2).any():
         raise RatersError("raters.one_mark", items=[ratings.items[i] for i in np.flatnonzero(constant)])
-    lowest, held = (counts > 0).argmax(axis=1), int(np.bincount(expert).argmax()) if facets.experts == "fixed" else -1
-    name, columns = "PCM" if facets.model == "RSM" else facets.model, []
-    for i, r, t in zip(item[first].tolist(), expert[first].tolist(), period[first].tolist(), strict=True):
-        own = dict(_effects((i, r, t), times(top[i], int(lowest[i]), facets), facets, held))
-        family = family_for(name, top[i] + 1, ratings.items[i]).name
-        columns.append(_Column(ratings.items[i], family, counts[i, : top[i] + 1], dict(common_terms(i, top[i], facets)) | own))
-    keyed, answered = (
-        _keyed_columns(responses, facets, len(columns)) if responses is not None else ([], np.zeros((0, 0), dtype=np.int64))
+    keyed, answered = _keyed(responses)
+    names, sizes = (*ratings.items, *(name for name, _ in keyed)), np.array([*(top + 1), *(K for _, K in keyed)])
+    kinds = ["PCM" if facets.model == "RSM" else facets.model] * I + [facets.keyed] * len(keyed)
+    families = tuple(family_for(kind, K, name).name for kind, K, name in zip(kinds, sizes.tolist(), names, strict=True))
+    F, U = int(sizes.max()), len(by)
+    counts = np.pad(counts, ((0, 0), (0, F - counts.shape[1])))
+    counts = np.concatenate([counts, category_counts(np.maximum(answered, 0), answered >= 0, F)])
+    of, k = np.concatenate([criterion, np.arange(I, len(names))]), np.arange(F)
+    lowest, inside = (counts[:I] > 0).argmax(axis=1)[:, None], (k > 0) & (k <= top[:, None])
+    shift, inner = np.where(inside, 1.0 if facets.model == "GRM" else np.maximum(k - lowest, 0), 0.0), inside & (k < top[:, None])
+    held = int(np.bincount(expert).argmax()) if facets.experts == "fixed" else -1
+    shared = _common(top, facets, len(names), F)
+    effects, place = _effects((criterion, by, times[time]), (shift, inner), facets, (len(ratings.experts), held))
+    random = np.eye(effects.shape[2])[effects.any(axis=(0, 1)) & (held < 0)]
+    every, K = np.concatenate([of, np.full(len(random), len(names))]), np.append(sizes, 2)
+    known = Known(
+        ids=tuple([*names, ""][i] for i in every),
+        families=[[*families, "Rasch"][i] for i in every],
+        n_categories=K[every],
+        counts=np.vstack([counts, k < 2])[every],
+        loads=np.ones((len(every), 1), dtype=np.bool_),
     )
+    items = build_items(known, priors=None, constraints=Constraints())
+    free, n = items.free[: len(of)], shared.shape[2]
+    design = np.zeros((items.size, n + effects.shape[2]))
+    design[: free.sum(), :n], design[: free[:U].sum(), n:], design[free.sum() :, n:] = shared[of][free], effects[free[:U]], random
+    used = design.any(axis=0)
+    population = populations_of(("theta",), free_variance=np.array([facets.model in {"PCM", "RSM"}]))
     persons = tuple(dict.fromkeys((*ratings.persons, *(responses.persons if responses is not None else ()))))
-    random = () if held >= 0 else tuple(sorted({key for c in columns for key in c.terms if key[0] in EFFECTS}))
-    prior = [_Column("", "Rasch", np.ones(2, dtype=np.int64), {key: np.eye(2)[1]}) for key in random]
-    codes = np.full((len(persons), len(columns) + len(keyed) + len(prior)), -1, dtype=np.int8)
+    codes = np.full((len(persons), len(every)), -1, dtype=np.int8)
     codes[person, column] = mark
     if responses is not None:
-        place = {p: k for k, p in enumerate(persons)}
-        codes[[place[p] for p in responses.persons], len(columns) : len(columns) + len(keyed)] = answered
-    columns = [*columns, *keyed, *prior]
-    K, sizes = max(len(c.counts) for c in columns), np.array([len(c.counts) for c in columns])
-    families, seen = tuple(c.family for c in columns), np.stack([np.pad(c.counts, (0, K - len(c.counts))) for c in columns])
-    known = Known(tuple(c.item for c in columns), list(families), sizes, seen, np.ones((len(columns), 1), dtype=np.bool_))
-    items = build_items(known, priors=None, constraints=Constraints())
-    keys, design = _design(items, [c.terms for c in columns])
-    population = populations_of(("theta",), free_variance=np.array([facets.model in {"PCM", "RSM"}]))
-    answers = prepare(np.maximum(codes, 0), codes >= 0, sizes)
-    likelihood = one_dimension_likelihood(items._replace(design=design), answers, population=population)
-    marked = np.stack([person, item, expert, mark, column])
-    return FacetModel(likelihood, keys, random, marked, persons, tuple(c.item for c in keyed), families, lowest)
+        at = {p: row for row, p in enumerate(persons)}
+        codes[[at[p] for p in responses.persons], U : len(of)] = answered
+    answers = prepare(np.maximum(codes, 0), codes >= 0, K[every])
+    likelihood = one_dimension_likelihood(items._replace(design=design[:, used]), answers, population=population)
+    phi = np.append(np.where(used, np.cumsum(used) - 1, -1), -1)
+    place = {kind: phi[np.where(at < 0, -1, n + at)] for kind, at in place.items()}
+    common = np.zeros((len(names), F, len(likelihood.start)))
+    common[:, :, : used[:n].sum()] = shared[:, :, used[:n]]
+    return FacetModel(likelihood, persons, names, families, by, of, common, place, held < 0, shift, inner)
 
 
 def _periods(day: Floats) -> Floats:
@@ -124,85 +129,77 @@ def _periods(day: Floats) -> Floats:
     return out
 
 
-def _places(kind: Ints, person: Ints) -> tuple[Ints, Ints]:
-    """Return one mark of each column and the column of each mark (M,).
+def _columns(kind: Ints, person: Ints) -> tuple[Ints, Ints]:
+    """Return the column of each mark (M,) and the kinds (N, U) of the columns.
 
     Marks of a kind (N, M) share a column; a person's further marks of a kind stand in columns of their own.
     """
-    code = np.unique(np.ravel_multi_index(tuple(kind), tuple(kind.max(axis=1) + 1)), return_inverse=True)[1].ravel()
-    cell = person * (int(code.max()) + 1) + code
-    order, n = np.argsort(cell, kind="stable"), np.arange(len(person))
-    again = np.empty_like(person)
-    again[order] = n - np.maximum.accumulate(np.where(np.r_[True, np.diff(cell[order]) != 0], n, 0))
-    _, first, column = np.unique(code + (int(code.max()) + 1) * again, return_index=True, return_inverse=True)
-    return first, column.ravel()
+    import pandas as pd
+
+    shape = tuple(kind.max(axis=1) + 1)
+    code, n = np.ravel_multi_index(tuple(kind), shape), int(np.prod(shape))
+    again = pd.Series(person).groupby(person * n + code).cumcount().to_numpy()
+    column, of = pd.factorize(code + n * again, sort=True)
+    return column, np.stack(np.unravel_index(of % n, shape))
 
 
-def _keyed_columns(responses: Responses, facets: Facets, before: int) -> tuple[list[_Column], Ints]:
-    """Return keyed items of more than one score, which stand behind others, and the scores (P, J), -1 where there is none."""
+def _keyed(responses: Responses | None) -> tuple[list[tuple[str, int]], Ints]:
+    """Return keyed items of more than one score with their numbers of scores, and the scores (P, J), -1 where there is none."""
+    if responses is None:
+        return [], np.zeros((0, 0), dtype=np.int64)
     scores, seen = responses.effective()
-    codes, out = np.where(seen, scores, -1), []
     kept = [j for j in range(len(responses.items)) if len(np.unique(scores[seen[:, j], j])) > 1]
-    for n, j in enumerate(kept, start=before):
-        K, item = int(responses.max_scores[j]) + 1, responses.items[j]
-        own = {("k", n, f): one for f, one in enumerate(np.eye(K))}
-        out.append(_Column(item, family_for(facets.keyed, K, item).name, np.bincount(scores[seen[:, j], j], minlength=K), own))
-    return out, codes[:, kept]
+    return [(responses.items[j], int(responses.max_scores[j]) + 1) for j in kept], np.where(seen, scores, -1)[:, kept]
 
 
-def _design(items: Items, terms: list[dict[Key, Floats]]) -> tuple[dict[Key, int], Floats]:
-    """Return the places of the parameters in φ and the design (N, n); what no free parameter of an item depends on has no place."""
-    keys: dict[Key, int] = {}
-    cells = [
-        (entry, keys.setdefault(key, len(keys)), weight)
-        for place, of in zip(items.place.tolist(), terms, strict=True)
-        for key, weights in of.items()
-        for entry, weight in zip(place, weights.tolist(), strict=False)
-        if entry >= 0 and weight
-    ]
-    out = np.zeros((int(items.place.max()) + 1, len(keys)))
-    rows, columns, values = zip(*cells, strict=True)
-    out[list(rows), list(columns)] = values
-    return keys, out
+def _common(top: Ints, facets: Facets, n: int, F: int) -> Floats:
+    """Return what parameters (a, e_1 …) of n criteria and keyed items are made of whoever marks them (n, F, n F)."""
+    out = np.eye(n * F).reshape(n, F, -1)
+    if facets.model != "RSM":
+        return out
+    out[: len(top)] = 0.0
+    for i, t in enumerate(top.tolist()):  # a place of its own, and thresholds of the first criterion with as many marks
+        out[i, : t + 1, i * F] = -np.arange(t + 1.0)
+        out[i, 1:t, int(np.argmax(top == t)) * F + 1 :][:, : t - 1] += np.eye(t - 1)
+    return out
 
 
-def times(top: int, lowest: int, facets: Facets) -> Floats:
-    """Return how many times a shift of all log odds is in the parameters (a, e_1 …) of a criterion."""
-    k = np.arange(top + 1.0)
-    return np.where(k > 0, 1.0 if facets.model == "GRM" else np.maximum(k - lowest, 0), 0.0)
+def _effects(
+    columns: tuple[Ints, Ints, Floats], by_item: tuple[Floats, Bools], facets: Facets, experts: tuple[int, int]
+) -> tuple[Floats, dict[str, Ints]]:
+    """Return what effects (m) add to the parameters of columns (U, F, m), and the place of each by kind, -1 where it is not asked for.
 
-
-def common_terms(i: int, top: int, facets: Facets) -> Iterator[tuple[Key, Floats]]:
-    """Yield the parameters that those (a, e_1 …) of criterion i are made of whoever marks it, with their weights."""
-    one = np.eye(top + 1)
-    if facets.model == "RSM":
-        yield ("b", i, 0), -np.arange(top + 1.0)
-        yield from ((("t", top, k), one[k]) for k in range(1, top))
-    else:
-        yield ("a", i, 0), one[0]
-        yield from ((("e", i, k), one[k]) for k in range(1, top + 1))
-
-
-def _effects(at: tuple[int, int, float], shift: Floats, facets: Facets, held: int) -> Iterator[tuple[Key, Floats]]:
-    """Yield the effects of expert r on criterion i at time t; those of the expert `held` are zero."""
-    (i, r, t), one = at, np.eye(len(shift))
-    if facets.drift != "none":
-        yield ("d", r, 0), -shift * t
-    if r != held:
-        if facets.severity == "expert" or held < 0:
-            yield ("s", r, 0), -shift
-        if facets.severity == "criterion":
-            yield ("c", r, i), -shift
-        if facets.thresholds == "expert":
-            yield from ((("x", r, k), one[k]) for k in range(1, len(shift) - 1))
+    Columns have item, expert and time (U,), items `shift` and `inner`. Of R `experts` the one `held` has no effect but drift.
+    """
+    (item, expert, time), (shift, inner), (R, held) = columns, by_item, experts
+    (I, F), free, down = shift.shape, (expert != held)[:, None], -shift[item]
+    kinds = {
+        "s": (facets.severity == "expert" or held < 0, (R, 1), expert[:, None], free * down),
+        "c": (facets.severity == "criterion", (R, I), (expert * I + item)[:, None], free * down),
+        "x": (facets.thresholds == "expert", (R, F), expert[:, None] * F + np.arange(F), free * inner[item]),
+        "d": (facets.drift != "none", (R,), expert[:, None], down * time[:, None]),
+    }
+    place, n = {kind: np.full(shape, -1) for kind, (_, shape, _, _) in kinds.items()}, 0
+    for kind, (asked, shape, _, _) in kinds.items():
+        if asked:
+            place[kind] = n + np.arange(place[kind].size).reshape(shape)
+            n += place[kind].size
+    out = np.zeros((len(item), F, n))
+    for kind, (asked, _, at, weight) in kinds.items():
+        if asked:
+            out[np.arange(len(item))[:, None], np.arange(F), place[kind].ravel()[at]] = weight
+    return out, place
 
 
 def fitted(model: FacetModel, control: Control) -> tuple[Marginal, Maximised, dict[str, float]]:
     """Return likelihood and maximum, and the variances of random effects by kind; there are none where experts are fixed."""
-    of, phi, n = model.likelihood, None, len(model.random)
-    rows = np.arange(len(of.items.place) - n, len(of.items.place))
-    at = np.array([model.keys[key] for key in model.random], dtype=np.int64)
-    kinds, kind = np.unique(np.array([key[0] for key in model.random], dtype=object), return_inverse=True)
+    of, phi = model.likelihood, None
+    narrowest = of.evaluate(of.start, control.points, precision="single").narrowest
+    control = control._replace(points=max(control.points, points_needed(narrowest)))
+    kinds = [kind for kind in EFFECTS if model.random and (model.place[kind] >= 0).any()]
+    effects = [model.place[kind][model.place[kind] >= 0] for kind in kinds]
+    at, kind = np.concatenate([np.zeros(0, dtype=np.int64), *effects]), np.repeat(np.arange(len(kinds)), [len(x) for x in effects])
+    rows = np.arange(len(of.items.place) - len(at), len(of.items.place))
     path = [np.full(len(kinds), np.log(START))]
     while True:
         spread, precision = np.exp(path[-1]), of.items.prior.precision.copy()
@@ -210,7 +207,7 @@ def fitted(model: FacetModel, control: Control) -> tuple[Marginal, Maximised, di
         of = replace(of, items=of.items._replace(prior=of.items.prior._replace(precision=precision)))
         found = fit(of, control, phi)
         phi, V = found.phi, found.information.covariance
-        if V is None or not n or not found.converged:
+        if V is None or not len(at) or not found.converged:
             break
         told = np.bincount(kind) - np.bincount(kind, weights=np.diag(V)[at]) / spread  # of so many effects the marks tell
         path.append(np.log(np.maximum(np.bincount(kind, weights=phi[at] ** 2) / np.maximum(told, LEAST), LEAST)))
@@ -220,4 +217,4 @@ def fitted(model: FacetModel, control: Control) -> tuple[Marginal, Maximised, di
             first, second = path[-2] - path[-3], path[-1] - path[-2]
             ratio = np.clip(np.divide(second, first, out=np.zeros_like(first), where=first != 0), 0.0, 0.9)
             path.append(np.maximum(path[-1] + second * ratio / (1 - ratio), np.log(LEAST)))
-    return of, found, dict(zip(kinds.tolist(), np.exp(path[-1]).tolist(), strict=True))
+    return of, found, dict(zip(kinds, np.exp(path[-1]).tolist(), strict=True))
