@@ -18,7 +18,7 @@ from competency_dx.engine import Control
 from competency_dx.engine.one_dimension import OneDimension
 from competency_dx.kernels.agreement import icc_one_way, icc_two_way, kappa, table_statistics
 from competency_dx.raters import Facets, Ratings
-from competency_dx.raters.estimates import Fitted, effects_of, persons_of
+from competency_dx.raters.estimates import effects_of, persons_of
 from competency_dx.raters.facets import facet_model, fitted
 
 Quiet = Callable[[], AbstractContextManager[None]]
@@ -56,10 +56,9 @@ def test_models_are_those_of_tam(name: str, shared: Shared, results: Results) ->
     assert isinstance(integral, OneDimension)
     grid = TamGrid(answers=integral.answers, persons=integral.persons, order=integral.order)
     model = model._replace(likelihood=replace(model.likelihood, integral=grid))
-    likelihood, found, _ = fitted(model, Control())
-    assert found.converged
+    fit = fitted(model, Control())
+    likelihood, found = fit.model.likelihood, fit.at
     assert len(found.phi) == theirs["n_par"]
-    fit = Fitted(model, likelihood, found, np.asarray(found.information.covariance))
     effects = effects_of(fit, ratings, facets)
     x = dict(zip(theirs["xsi_facets"]["parameter"], theirs["xsi_facets"]["xsi"], strict=True))
     assert 0 <= found.log_likelihood - theirs["loglik"] < 1e-4  # on their grid, at a maximum no lower than theirs
@@ -93,21 +92,21 @@ def test_errors_of_tam_are_those_of_one_parameter_with_all_else_and_the_persons_
     """The errors reported here are larger: they follow from the whole observed information."""
     theirs, ratings = results("raters")["ex10_item_rater"], load("ex10", shared)
     model = facet_model(ratings, None, Facets())
-    likelihood, found, _ = fitted(model, Control())
-    fit = Fitted(model, likelihood, found, np.asarray(found.information.covariance))
-    held = next(r for r in range(3) if ("s", r, 0) not in model.keys)
+    fit = fitted(model, Control())
+    at = model.place["s"][:, 0].tolist()
+    held = at.index(-1)
     zero_sum = np.vstack([np.eye(2), [-1, -1]])  # the last expert is minus the sum of the others
-    A = np.zeros((len(found.phi), 2))
+    A = np.zeros((len(fit.at.phi), 2))
     for r in range(3):
         if r != held:
-            A[model.keys["s", r, 0]] = zero_sum[r] - zero_sum[held]
+            A[at[r]] = zero_sum[r] - zero_sum[held]
     for i in range(5):
-        A[model.keys["e", i, 1]] = -zero_sum[held]
-    complete = np.diag(A.T @ likelihood._complete(found.at) @ A)
+        A[model.common[i, 1].argmax()] = -zero_sum[held]
+    complete = np.diag(A.T @ model.likelihood._complete(fit.at.at) @ A)
     xsi = dict(zip(theirs["xsi"]["parameter"], theirs["xsi"]["se.xsi"], strict=True))
     np.testing.assert_allclose(1 / np.sqrt(complete), [xsi["rater1"], xsi["rater2"]], rtol=1e-5)
     assert (effects_of(fit, ratings, Facets()).severity[:2, 1] > 1.2 / np.sqrt(complete)).all()
-    assert persons_of(fit, ratings, effects_of(fit, ratings, Facets()).criteria).table.shape == (398, 10)
+    assert persons_of(fit, ratings, effects_of(fit, ratings, Facets()).criteria)[1].shape == (398, 10)
 
 
 @pytest.mark.parametrize("name", ["anxiety", "video", "diagnoses"])

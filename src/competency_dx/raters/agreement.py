@@ -10,11 +10,11 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.display import Chart, interval_chart, result_words
-from competency_dx.errors import RatersError, wrong_type
+from competency_dx.errors import RatersError
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.kernels.agreement import icc_one_way, icc_two_way, table_statistics, wilson
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.raters.ratings import Ratings
+from competency_dx.raters.ratings import Ratings, of_classes
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
 
@@ -160,9 +160,7 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
     RatersError
         When fewer than two experts gave marks that can be used.
     """
-    for name, given, kind in (("ratings", ratings, Ratings), ("rule", rule, ThirdExpert)):
-        if not isinstance(given, kind):
-            raise wrong_type(RatersError, name, given, kind)
+    of_classes(ratings=(ratings, Ratings), rule=(rule, ThirdExpert))
     links, blocks = joined(ratings)
     final, far = np.full((len(ratings.persons), len(ratings.items)), np.nan), []
     state = np.zeros(final.shape, dtype=np.int64)

@@ -11,15 +11,15 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, names
 from competency_dx.bank import ItemBank
 from competency_dx.engine import Control
-from competency_dx.errors import ConvergenceError, RatersError, wrong_type
+from competency_dx.errors import RatersError
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.raters.agreement import joined
-from competency_dx.raters.estimates import Effects, Fitted, effects_of, persons_of, scale_use
+from competency_dx.raters.estimates import Effects, effects_of, persons_of, scale_use
 from competency_dx.raters.facets import EFFECTS, facet_model, fitted
 from competency_dx.raters.rater_calibration import Facets, RaterCalibration
-from competency_dx.raters.ratings import Ratings
+from competency_dx.raters.ratings import Ratings, of_classes
 from competency_dx.responses import Reason, Responses
 
 DEFAULT = Facets()
@@ -53,27 +53,20 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     ConvergenceError
         When the maximum was not reached; `state` is where the estimation stood.
     """
-    for name, given, kind in (("ratings", ratings, Ratings), ("facets", facets, Facets)):
-        if not isinstance(given, kind):
-            raise wrong_type(RatersError, name, given, kind)
-    if not isinstance(responses, Responses | None):
-        raise wrong_type(RatersError, "responses", responses, Responses)
+    of_classes(ratings=(ratings, Ratings), facets=(facets, Facets), responses=(responses, Responses | None))
     apart, R = _checked(ratings, facets, keyed=responses is not None), len(ratings.experts)
     with one_blas_thread():
-        model = facet_model(ratings, responses, facets)
-        likelihood, found, spread = fitted(model, Control())
-        if found.information.covariance is None or not found.converged:
-            raise ConvergenceError("raters.no_maximum", state=found, iterations=found.iterations, step=found.step)
-        fit = Fitted(model, likelihood, found, found.information.covariance)
+        fit = fitted(facet_model(ratings, responses, facets), Control())
         effects = effects_of(fit, ratings, facets)
-        persons = persons_of(fit, ratings, effects.criteria)
-        use = scale_use(fit, persons, R)
-    person, _, expert, _ = ratings.rows
+        log_posterior, persons = persons_of(fit, ratings, effects.criteria)
+        use = scale_use(fit, log_posterior, R)
+    (person, _, expert, _), found = ratings.rows, fit.at
     marks, works = (np.bincount(x, minlength=R) for x in (expert, np.unique(person * R + expert) % R))
     findings = gathered(ratings.findings, apart, _findings(ratings, effects, use, facets))
     announce(findings, known=ratings.findings)
     inputs = {"ratings": digest_arrays(ratings.rows, ratings.day)}
     inputs |= {} if responses is None else {"responses": digest_arrays(responses.scores, responses.reasons)}
+    random = sum(int((at >= 0).sum()) for at in fit.model.place.values()) * fit.model.random
     return RaterCalibration(
         facets=facets,
         experts=ratings.experts,
@@ -81,12 +74,12 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         of_experts=np.column_stack([marks, works, effects.severity, effects.drift, use[:, :6]]),
         by_item=effects.by_item,
         thresholds=effects.thresholds,
-        spread=np.sqrt([spread.get(kind, np.nan) for kind in EFFECTS]),
+        spread=np.sqrt([fit.spread.get(kind, np.nan) for kind in EFFECTS]),
         parameters=effects.criteria,
-        persons=model.persons,
-        of_persons=persons.table,
+        persons=fit.model.persons,
+        of_persons=persons,
         log_likelihood=found.log_likelihood,
-        n_parameters=len(found.phi) - sum(int((at >= 0).sum()) for at in model.place.values()) * model.random + len(spread),
+        n_parameters=len(found.phi) - random + len(fit.spread),
         iterations=found.iterations,
         gradient=found.gradient,
         findings=findings,
@@ -155,10 +148,7 @@ def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemB
     RatersError
         When the protocol is not that of the calibration, or no task is an item of the bank with parameters and as many points.
     """
-    asked = {"ratings": (ratings, Ratings), "calibration": (calibration, RaterCalibration), "bank": (bank, ItemBank)}
-    for name, (given, kind) in asked.items():
-        if not isinstance(given, kind):
-            raise wrong_type(RatersError, name, given, kind)
+    of_classes(ratings=(ratings, Ratings), calibration=(calibration, RaterCalibration), bank=(bank, ItemBank))
     if strange := [x for x in (*ratings.experts, *ratings.items) if x not in {*calibration.experts, *calibration.items}]:
         raise RatersError("raters.other_ratings", strange=strange)
     records, top = {r.item: r for r in bank.parameters}, {i.id: i.max_score for i in bank.items}

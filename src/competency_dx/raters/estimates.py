@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Bools, Floats, Ints, blocks, evenly
-from competency_dx.engine import Marginal, Maximised
+from competency_dx.arrays import Z95, Bools, Codes, Floats, Ints, blocks, evenly
 from competency_dx.kernels.blocks import BLOCK
 from competency_dx.kernels.grid import Tables, indicators, joint_terms, log_joint, normalise, standard_nodes
 from competency_dx.kernels.grid.louis import Projection, split_scores
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
-from competency_dx.raters.facets import FacetModel
+from competency_dx.raters.facets import Fitted
 from competency_dx.raters.rater_calibration import Facets
 from competency_dx.raters.ratings import Ratings
 
 WORKS = 400  # of an expert, at most: enough to see habits
 TINY = 1e-12
-
-
-class Fitted(NamedTuple):
-    """A model with its likelihood at the maximum φ and the covariance V (F, F) of φ."""
-
-    model: FacetModel
-    likelihood: Marginal
-    at: Maximised
-    V: Floats
-
-    def told(self, rows: Floats) -> Floats:
-        """Return linear functions of φ, rows (…, F), with their standard errors (…, 2)."""
-        variance = np.einsum("...n,...n->...", rows @ self.V, rows)
-        return np.stack([rows @ self.at.phi, np.sqrt(np.maximum(variance, 0.0))], axis=-1)
 
 
 class Effects(NamedTuple):
@@ -51,7 +37,9 @@ def effects_of(fit: Fitted, ratings: Ratings, facets: Facets) -> Effects:
     marked[model.expert, model.of[: len(model.expert)]] = True
     at, all_of = marked.any(axis=1), (model.rows("s") + model.rows("c"), model.rows("x"), model.rows("d"))
     means = [x[at].mean(axis=0) for x in all_of]
-    cell, steps, drift = (np.where(at.reshape(-1, *[1] * (x.ndim - 1)), x - mean, np.nan) for x, mean in zip(all_of, means, strict=True))
+    cell, steps, drift = (x - mean for x, mean in zip(all_of, means, strict=True))
+    for x in (cell, steps, drift):
+        x[~at] = np.nan
     by_item = np.where((marked | (not asked[0]))[:, :, None], fit.told(cell), np.nan)
     thresholds = fit.told(steps[:, 1 : int(ratings.max_marks.max())]) * (1.0 if asked[1] else np.nan)
     change = fit.told(drift) * (1.0 if asked[2] else np.nan)
@@ -60,7 +48,7 @@ def effects_of(fit: Fitted, ratings: Ratings, facets: Facets) -> Effects:
 
 def _criteria(fit: Fitted, centre: Floats, middle: Floats) -> ItemParameters:
     """Return the criteria with the `centre` (I, n) of severities and the `middle` (F, n) of thresholds, then the keyed items."""
-    model, items, I = fit.model, fit.likelihood.items, len(fit.model.shift)
+    model, items, I = fit.model, fit.model.likelihood.items, len(fit.model.shift)
     first = np.unique(model.of, return_index=True)[1]
     rows, free, allowed = model.common.copy(), items.free[first], items.allowed[first]
     rows[:I] += model.inner[:, :, None] * middle - model.shift[:, :, None] * centre[:, None]
@@ -75,24 +63,17 @@ def _criteria(fit: Fitted, centre: Floats, middle: Floats) -> ItemParameters:
         intercepts=np.where(allowed, np.hstack([np.zeros((len(values), 1)), values[:, 1:]]), np.nan),
         extras=np.zeros((len(values), 0)),
         covariance=rows @ fit.V @ rows.transpose(0, 2, 1),
-        population=fit.likelihood.populations(fit.at.phi)[0],
+        population=fit.model.likelihood.populations(fit.at.phi)[0],
     )
 
 
-class PersonEstimates(NamedTuple):
-    """Log posterior (P, Q) up to constants, at the points of the maximum, and the columns `PERSONS` of a calibration (P, 10)."""
-
-    log_posterior: Floats
-    table: Floats
-
-
-def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> PersonEstimates:
-    """Return what marks say of persons, as they stand and adjusted for severity.
+def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple[Floats, Floats]:
+    """Return the log posterior (P, Q) up to constants, at the points of the maximum, and what is said of persons (P, 10): `PERSONS`.
 
     The last SE adds the error of all estimated parameters to the posterior variance by the delta method: the mean of θ changes with
     a parameter by its covariance with the score. Percents are expected points on all criteria as an expert of mean severity marks.
     """
-    of, phi, item, theta = fit.likelihood, fit.at.phi, fit.model.of[: len(fit.model.expert)], fit.at.at.step.theta
+    of, phi, item, theta = fit.model.likelihood, fit.at.phi, fit.model.of[: len(fit.model.expert)], fit.at.at.step.theta
     log_weight, variance = standard_nodes(len(theta))[1], float(of.normals(phi)[1][0, 0, 0])
     tables = of.tables(phi, theta)
     curves, codes, I = tables.log_prob.copy(), of.answers.coded(-1), len(ratings.items)
@@ -118,10 +99,10 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> Perso
     ends = [np.interp(mean + sign * Z95 * se, theta, fair) for sign in (-1, 1)]
     percent = 100 * np.divide(points, most, out=np.full(len(most), np.nan), where=most > 0)
     columns = [seen.sum(axis=1), percent, raw @ fair, W @ fair, *ends, raw @ theta, mean, np.sqrt(known), se]
-    return PersonEstimates(joint, np.stack(columns, axis=1))
+    return joint, np.stack(columns, axis=1)
 
 
-def scale_use(fit: Fitted, persons: PersonEstimates, R: int) -> Floats:
+def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
     """Return infit and outfit of each expert's marks, how spread and how alike across criteria they are, each with its z (R, 8).
 
     Infit and outfit are means over the posterior of θ. The rest is by what all other marks and answers say of θ (a predictive check
@@ -129,7 +110,7 @@ def scale_use(fit: Fitted, persons: PersonEstimates, R: int) -> Floats:
     product of standardised residuals of two criteria of a work less that of the model, and the last two are the slope of marks on
     what is expected of the work, 1 by the model and 0 for marks by lot.
     """
-    model, codes, (theta, log_prob) = fit.model, fit.likelihood.answers.coded(-1), (fit.at.at.step.theta, fit.at.at.step.log_prob)
+    model, codes, log_prob = fit.model, fit.model.likelihood.answers.coded(-1), fit.at.at.step.log_prob
     U, prob, k, out = len(model.expert), np.exp(log_prob), np.arange(log_prob.shape[1])[:, None], np.full((R, 8), np.nan)
     first, second = (np.einsum("k,ikq->iq", k[:, 0] ** power, prob)[:U, None] for power in (1, 2))
     variance, counts = np.maximum(second - first**2, TINY), fit.at.at.counts[:U]
@@ -141,15 +122,16 @@ def scale_use(fit: Fitted, persons: PersonEstimates, R: int) -> Floats:
         columns = np.flatnonzero(model.expert == r)
         works = np.flatnonzero((codes[:, columns] >= 0).any(axis=1))
         works = works[evenly(len(works), WORKS)]
-        x, joint = codes[np.ix_(works, columns)], persons.log_posterior[works]
+        x, joint = codes[np.ix_(works, columns)], log_posterior[works]
         for marks, curves in zip(x.T, log_prob[columns], strict=True):
             joint -= np.where((marks >= 0)[:, None], curves[marks], 0.0)
         out[r, 2:] = _habits(normalise(joint)[1], x, prob[columns], model.of[columns])
     return out
 
 
-def _spread(W: Floats, first: Floats, second: Floats, seen: Bools) -> tuple[Floats, Floats]:
+def _spread(W: Floats, moments: Sequence[Floats], seen: Bools) -> tuple[Floats, Floats]:
     """Return means (P, C) and covariances (P, C, C) of numbers that are independent given θ, by their first two moments (C, Q)."""
+    first, second = moments
     mean, products, diagonal = W @ first.T, (first[:, None] * first).reshape(-1, W.shape[1]), np.arange(len(first))
     out = (W @ products.T).reshape(len(W), len(first), len(first))
     out[:, diagonal, diagonal] = W @ second.T
@@ -158,19 +140,19 @@ def _spread(W: Floats, first: Floats, second: Floats, seen: Bools) -> tuple[Floa
     return mean, out * (seen[:, :, None] & seen[:, None])
 
 
-def _habits(W: Floats, x: Floats, prob: Floats, item: Ints) -> tuple[float, ...]:
+def _habits(W: Floats, x: Codes, prob: Floats, item: Ints) -> tuple[float, ...]:
     """Return spread, halo and slope with their z of marks (P, C), -1 where there is none, for posteriors (P, Q) given other marks."""
     k, seen = np.arange(prob.shape[1]), x >= 0
-    mean, V = _spread(W, *(np.einsum("k,ckq->cq", k**power, prob) for power in (1, 2)), seen)
+    mean, V = _spread(W, [np.einsum("k,ckq->cq", k**power, prob) for power in (1, 2)], seen)
     variance, e = np.einsum("pcc->pc", V), np.where(seen, x - mean, 0.0)
     at = np.unique(item, return_inverse=True)[1]
-    n, total, expected = (np.bincount(at, weights=(seen * y).sum(axis=0))[at] for y in (1.0, x, mean))
-    level, middle = total / n, expected / n
+    n, total, expected, spread = (np.bincount(at, weights=(seen * y).sum(axis=0)) for y in (1.0, x, mean, variance))
+    level, middle, share = (total / n)[at], (expected / n)[at], (1 - 1 / n)[at]
     within = (seen * (x - level) ** 2).sum()
-    known = (seen * ((mean - middle) ** 2 + variance * (1 - 1 / n))).sum()
+    known = (seen * ((mean - middle) ** 2 + variance * share)).sum()
     off = (k - middle[:, None]) ** 2
-    _, squares = _spread(W, *(np.einsum("ck,ckq->cq", off**power, prob) for power in (1, 2)), seen)
-    z = (within - known) / np.sqrt(squares.sum())
+    _, squares = _spread(W, [np.einsum("ck,ckq->cq", off**power, prob) for power in (1, 2)], seen)
+    z = (within - known) / np.sqrt(squares.sum() + 2 * ((spread / n) ** 2).sum())  # the mean of a criterion varies too
     sd = np.sqrt(np.where(seen, variance, 1.0))
     R, u = V / (sd[:, :, None] * sd[:, None]), e / sd
     pairs, shared = (seen.sum(axis=1) * (seen.sum(axis=1) - 1)).sum(), R.sum(axis=1, keepdims=True) - R

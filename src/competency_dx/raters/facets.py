@@ -26,15 +26,14 @@ from competency_dx.engine import (
     one_dimension_likelihood,
     populations_of,
 )
-from competency_dx.errors import RatersError
+from competency_dx.errors import ConvergenceError, RatersError
 from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import family_for
 from competency_dx.raters.rater_calibration import Facets
 from competency_dx.raters.ratings import Ratings
 from competency_dx.responses import Responses
 
-EFFECTS = ("s", "c", "x", "d")
-"""Severity of an expert, that on one criterion, thresholds, drift."""
+EFFECTS = ("s", "c", "x", "d")  # severity of an expert, that on one criterion, thresholds, drift
 PERIODS = 4  # into which days are put
 START, LEAST, SETTLED = 0.25, 1e-3, 1e-3  # variances of random effects
 
@@ -44,8 +43,8 @@ class FacetModel(NamedTuple):
 
     Its items are U columns of marks, an `expert` (U,) each, then keyed ones; `of` (U + J,) are their places among the I criteria and
     J keyed items, whose parameters are `common` (I + J, F, n) φ but for effects of experts. Of these `place` holds the places in φ,
-    by kind and expert: (R, 1), (R, I), (R, K), (R,), -1 where there is none; with a prior where `random`. `shift` (I, F) is how many
-    times a shift of all log odds is in a parameter of a criterion, `inner` (I, F) are those of inner marks.
+    by kind (`EFFECTS`) and expert: (R, 1), (R, I), (R, F), (R,), -1 where there is none; with a prior where `random`. `shift` (I, F)
+    is how many times a shift of all log odds is in a parameter of a criterion, `inner` (I, F) are those of inner marks.
     """
 
     likelihood: Marginal
@@ -103,7 +102,7 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
     free, n = items.free[: len(of)], shared.shape[2]
     design = np.zeros((items.size, n + effects.shape[2]))
     design[: free.sum(), :n], design[: free[:U].sum(), n:], design[free.sum() :, n:] = shared[of][free], effects[free[:U]], random
-    used = design.any(axis=0)
+    used = np.asarray(design.any(axis=0))
     population = populations_of(("theta",), free_variance=np.array([facets.model in {"PCM", "RSM"}]))
     persons = tuple(dict.fromkeys((*ratings.persons, *(responses.persons if responses is not None else ()))))
     codes = np.full((len(persons), len(every)), -1, dtype=np.int8)
@@ -191,23 +190,39 @@ def _effects(
     return out, place
 
 
-def fitted(model: FacetModel, control: Control) -> tuple[Marginal, Maximised, dict[str, float]]:
-    """Return likelihood and maximum, and the variances of random effects by kind; there are none where experts are fixed."""
+class Fitted(NamedTuple):
+    """A model with its maximum, the covariance V (n, n) of φ there, and the variances of random effects by kind."""
+
+    model: FacetModel
+    at: Maximised
+    V: Floats
+    spread: dict[str, float]
+
+    def told(self, rows: Floats) -> Floats:
+        """Return linear functions of φ, rows (…, n), with their standard errors (…, 2)."""
+        variance = np.einsum("...n,...n->...", rows @ self.V, rows)
+        return np.stack([rows @ self.at.phi, np.sqrt(np.maximum(variance, 0.0))], axis=-1)
+
+
+def fitted(model: FacetModel, control: Control) -> Fitted:
+    """Return the maximum; raises `ConvergenceError` when it was not reached."""
     of, phi = model.likelihood, None
     narrowest = of.evaluate(of.start, control.points, precision="single").narrowest
     control = control._replace(points=max(control.points, points_needed(narrowest)))
-    kinds = [kind for kind in EFFECTS if model.random and (model.place[kind] >= 0).any()]
-    effects = [model.place[kind][model.place[kind] >= 0] for kind in kinds]
-    at, kind = np.concatenate([np.zeros(0, dtype=np.int64), *effects]), np.repeat(np.arange(len(kinds)), [len(x) for x in effects])
+    effects = {kind: at[at >= 0] for kind, at in model.place.items() if model.random and (at >= 0).any()}
+    at = np.array([f for places in effects.values() for f in places], dtype=np.int64)
+    kind = np.repeat(np.arange(len(effects)), [len(places) for places in effects.values()])
     rows = np.arange(len(of.items.place) - len(at), len(of.items.place))
-    path = [np.full(len(kinds), np.log(START))]
+    path = [np.full(len(effects), np.log(START))]
     while True:
         spread, precision = np.exp(path[-1]), of.items.prior.precision.copy()
         precision[rows, 1, 1] = 1 / spread[kind]
         of = replace(of, items=of.items._replace(prior=of.items.prior._replace(precision=precision)))
         found = fit(of, control, phi)
         phi, V = found.phi, found.information.covariance
-        if V is None or not len(at) or not found.converged:
+        if V is None or not found.converged:
+            raise ConvergenceError("raters.no_maximum", state=found, iterations=found.iterations, step=found.step)
+        if not len(at):
             break
         told = np.bincount(kind) - np.bincount(kind, weights=np.diag(V)[at]) / spread  # of so many effects the marks tell
         path.append(np.log(np.maximum(np.bincount(kind, weights=phi[at] ** 2) / np.maximum(told, LEAST), LEAST)))
@@ -217,4 +232,4 @@ def fitted(model: FacetModel, control: Control) -> tuple[Marginal, Maximised, di
             first, second = path[-2] - path[-3], path[-1] - path[-2]
             ratio = np.clip(np.divide(second, first, out=np.zeros_like(first), where=first != 0), 0.0, 0.9)
             path.append(np.maximum(path[-1] + second * ratio / (1 - ratio), np.log(LEAST)))
-    return of, found, dict(zip(kinds, np.exp(path[-1]).tolist(), strict=True))
+    return Fitted(model._replace(likelihood=of), found, V, dict(zip(effects, np.exp(path[-1]).tolist(), strict=True)))

@@ -92,8 +92,8 @@ class RaterCalibration(Result):
         As `to_frame` has it: marks and works; severity in logits, by which an expert lowers the log odds of each further mark,
         against the mean of all experts; its change from the first day to the last, against theirs (NaN where not asked for);
         mean squares infit and outfit; `spread`, the SD of marks over what the model expects (below 1: the ends of the scale are
-        avoided); `halo`, the mean product of residuals of two criteria of a work beyond what it expects; each z is against marks
-        drawn from the model.
+        avoided); `halo`, the mean product of residuals of two criteria of a work beyond what it expects; each z is by the
+        moments of the model given all other marks.
     by_item : ndarray, shape (R, I, 2)
         Severity on each criterion with its SE; NaN where severity is by criterion and the expert did not mark it.
     thresholds : ndarray, shape (R, K, 2)
