@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations, zip_longest
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -115,11 +115,8 @@ class Agreement(Result):
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return agreement over all, the worst pair, the third expert and the findings."""
         say, n = result_words("raters", language), np.bincount(self.state.ravel(), minlength=len(STATES)).tolist()
-        both = dict(zip(COLUMNS, self.table[0].tolist(), strict=True)) | {
-            "works": int(self.table[0, 0]),
-            "marks": int(self.table[0, 1]),
-        }
-        out = [say("agreement", **both), say("shares", **both), say("coefficients", **both)]
+        both = dict(zip(COLUMNS, [*map(int, self.table[0, :2]), *self.table[0, 2:].tolist()], strict=True))
+        out = [say(line, **both) for line in ("agreement", "shares", "coefficients")]
         kappa = np.where([bool(name) for name in self.first], self.table[:, COLUMNS.index("kappa")], np.nan)
         if np.isfinite(kappa).any():
             s = int(np.nanargmin(kappa))
@@ -162,27 +159,25 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
     """
     of_classes(ratings=(ratings, Ratings), rule=(rule, ThirdExpert))
     links, blocks = joined(ratings)
-    final, far = np.full((len(ratings.persons), len(ratings.items)), np.nan), []
-    state = np.zeros(final.shape, dtype=np.int64)
-    for at, marks in ratings.answers().items():
+    answers, shape = ratings.answers(), (len(ratings.persons), len(ratings.items))
+    state, final = np.zeros(shape, dtype=np.int64), np.full(shape, np.nan)
+    for at, marks in answers.items():
         state[at], final[at] = _settled([*marks.values()], rule)
-        far += [abs(np.diff([*marks.values()][:2])[0])] if len(marks) > 1 else []
-    difference = np.arange(1.0, max(far, default=0) + 2)
-    readings, n = (np.array(far, dtype=np.float64) >= difference[:, None]).sum(axis=1), max(len(far), 1)
+    pairs = (marks.values() for marks in answers.values() if len(marks) > 1)
+    far = np.array([abs(first - second) for first, second, *_ in pairs], dtype=np.float64)
+    difference = np.arange(1.0, far.max(initial=0) + 2)
+    readings, n = (far >= difference[:, None]).sum(axis=1), max(len(far), 1)
     ends = np.clip(wilson(readings / n, np.full(len(difference), float(n))), 0, 1)
     due = np.nonzero(state == STATES.index("open"))[0]
-    found = [*Template("raters.third_due").about((ratings.persons[p] for p in due), answers=len(due), difference=rule.difference)]
-    found += [] if far else [Template("raters.never_twice").of()]
-    sizes = [(block[0], len(block)) for block in blocks]
-    found += Template("raters.disconnected").about((link.person for link in links), blocks=sizes, parts=len(blocks))
+    found = [
+        *Template("raters.third_due").about((ratings.persons[p] for p in due), answers=len(due), difference=rule.difference),
+        *([] if len(far) else [Template("raters.never_twice").of()]),
+        *apart(links, blocks),
+    ]
     announce(found)
-    cases, table = _statistics(ratings)
-    first, second, item = zip(*cases, strict=True)
+    settings = {"rule": f"{rule.difference}, {rule.final}"}
     return Agreement(
-        first=first,
-        second=second,
-        item=item,
-        table=table,
+        **_statistics(ratings),
         third=np.stack([difference, readings / n, *ends, readings, 100 * readings / ratings.used.sum()], axis=1),
         rule=rule,
         persons=ratings.persons,
@@ -192,13 +187,11 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
         blocks=blocks,
         links=links,
         findings=gathered(ratings.findings, found),
-        provenance=provenance(
-            "check_agreement", {"ratings": digest_arrays(ratings.rows)}, {"rule": f"{rule.difference}, {rule.final}"}
-        ),
+        provenance=provenance("check_agreement", {"ratings": digest_arrays(ratings.rows)}, settings),
     )
 
 
-def _statistics(ratings: Ratings) -> tuple[list[tuple[str, str, str]], Floats]:
+def _statistics(ratings: Ratings) -> dict[str, Any]:
     """Return the pairs of experts and items, all marks first, and the table of their agreement."""
     several = {at: sorted(marks.items()) for at, marks in ratings.answers().items() if len(marks) > 1}
     pairs = [(*at, a, b, x, y) for at, marks in several.items() for (a, x), (b, y) in combinations(marks, 2)]
@@ -206,11 +199,10 @@ def _statistics(ratings: Ratings) -> tuple[list[tuple[str, str, str]], Floats]:
     given = np.array([(*at, *mark) for at, marks in several.items() for mark in marks], dtype=np.int64).reshape(-1, 4).T
     experts, top, K = ratings.experts, ratings.max_marks, int(ratings.max_marks.max()) + 1
     cases = {("", "", ""): np.ones(len(person), dtype=np.bool_)}
-    met = sorted(set(zip(low.tolist(), high.tolist(), strict=True)))
-    cases |= {(experts[a], experts[b], ""): (low == a) & (high == b) for a, b in met}
-    cases |= {("", "", ratings.items[i]): item == i for i in np.unique(item).tolist()}
+    cases |= {(experts[a], experts[b], ""): (low == a) & (high == b) for a, b in np.unique([low, high], axis=1).T}
+    cases |= {("", "", ratings.items[i]): item == i for i in np.unique(item)}
     out = np.full((len(cases), len(COLUMNS)), np.nan)
-    for row, ((first, _, name), at) in zip(out, cases.items(), strict=True):
+    for row, ((first, _, _), at) in zip(out, cases.items(), strict=True):
         work, place = np.unique(person[at], return_inverse=True)
         row[:2] = len(work), at.sum()
         tables = np.zeros((len(work), K, K))
@@ -219,14 +211,12 @@ def _statistics(ratings: Ratings) -> tuple[list[tuple[str, str, str]], Floats]:
         if first:
             shares = (np.bincount(place, weights=x[at]) / np.bincount(place, weights=top[item[at]]) for x in (one, other))
             row[11:] = icc_two_way(np.stack([*shares], axis=1))
-        elif name:
-            mine = given[:, given[1] == item[at][0]]
-            row[11:] = icc_one_way(mine[3].astype(np.float64), mine[0])
         elif len(work):
-            whole, place = np.unique(given[[0, 2]], axis=1, return_inverse=True)
-            points, most = (np.bincount(place.ravel(), weights=w) for w in (given[3], top[given[1]]))
+            mine = given[:, np.isin(given[1], item[at])]
+            whole, place = np.unique(mine[[0, 2]], axis=1, return_inverse=True)
+            points, most = (np.bincount(place.ravel(), weights=w) for w in (mine[3], top[mine[1]]))
             row[11:] = icc_one_way(points / most, whole[0])
-    return list(cases), out
+    return {**dict(zip(("first", "second", "item"), zip(*cases, strict=True), strict=True)), "table": out}
 
 
 def _settled(marks: list[int], rule: ThirdExpert) -> tuple[int, float]:
@@ -238,6 +228,12 @@ def _settled(marks: list[int], rule: ThirdExpert) -> tuple[int, float]:
         return STATES.index("open"), np.nan
     nearest = min(combinations(marks[:3], 2), key=lambda pair: (abs(pair[0] - pair[1]), -sum(pair)))
     return STATES.index("third"), marks[2] if rule.final == "third" else sum(nearest) / 2
+
+
+def apart(links: Sequence[SecondReading], blocks: Sequence[Sequence[str]]) -> tuple[Finding, ...]:
+    """Return what is to be said of blocks of experts without common works."""
+    sizes = [(block[0], len(block)) for block in blocks]
+    return Template("raters.disconnected").about((link.person for link in links), blocks=sizes, parts=len(blocks))
 
 
 def joined(ratings: Ratings) -> tuple[tuple[SecondReading, ...], tuple[tuple[str, ...], ...]]:

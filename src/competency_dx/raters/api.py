@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, names
+from competency_dx.arrays import Floats, names
 from competency_dx.bank import ItemBank
 from competency_dx.engine import Control
 from competency_dx.errors import RatersError
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.provenance import digest_arrays, provenance
-from competency_dx.raters.agreement import joined
+from competency_dx.raters.agreement import apart, joined
 from competency_dx.raters.estimates import Effects, effects_of, persons_of, scale_use
 from competency_dx.raters.facets import EFFECTS, facet_model, fitted
 from competency_dx.raters.rater_calibration import Facets, RaterCalibration
@@ -54,7 +55,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         When the maximum was not reached; `state` is where the estimation stood.
     """
     of_classes(ratings=(ratings, Ratings), facets=(facets, Facets), responses=(responses, Responses | None))
-    apart, R = _checked(ratings, facets, keyed=responses is not None), len(ratings.experts)
+    loose, R = _checked(ratings, facets, keyed=responses is not None), len(ratings.experts)
     with one_blas_thread():
         fit = fitted(facet_model(ratings, responses, facets), Control())
         effects = effects_of(fit, ratings, facets)
@@ -62,7 +63,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         use = scale_use(fit, log_posterior, R)
     (person, _, expert, _), found = ratings.rows, fit.at
     marks, works = (np.bincount(x, minlength=R) for x in (expert, np.unique(person * R + expert) % R))
-    findings = gathered(ratings.findings, apart, _findings(ratings, effects, use, facets))
+    findings = gathered(ratings.findings, loose, _findings(ratings, effects, use, facets))
     announce(findings, known=ratings.findings)
     inputs = {"ratings": digest_arrays(ratings.rows, ratings.day)}
     inputs |= {} if responses is None else {"responses": digest_arrays(responses.scores, responses.reasons)}
@@ -92,34 +93,34 @@ def _checked(ratings: Ratings, facets: Facets, *, keyed: bool) -> tuple[Finding,
     links, blocks = joined(ratings)
     if facets.drift != "none" and len(np.unique(ratings.day[ratings.used & np.isfinite(ratings.day)])) < 2:
         raise RatersError("raters.no_days")
-    _, item, expert, _ = ratings.rows
     if facets.severity == "criterion" and facets.experts == "fixed":
-        absent = {(r, i) for r in expert.tolist() for i in range(len(ratings.items))} - set(
-            zip(expert.tolist(), item.tolist(), strict=True)
-        )
-        if absent:
-            raise RatersError("raters.not_crossed", cells=[f"{ratings.experts[r]} × {ratings.items[i]}" for r, i in sorted(absent)])
-    sizes = [(block[0], len(block)) for block in blocks]
+        marked = np.zeros((len(ratings.experts), len(ratings.items)), dtype=np.bool_)
+        marked[ratings.rows[2], ratings.rows[1]] = True
+        if absent := [f"{ratings.experts[r]} × {ratings.items[i]}" for r, i in np.argwhere(~marked) if marked[r].any()]:
+            raise RatersError("raters.not_crossed", cells=absent)
     if links and not keyed and facets.experts == "fixed":
-        shown = [f"{link.person} → {link.second}" for link in links]
+        shown, sizes = [f"{link.person} → {link.second}" for link in links], [(block[0], len(block)) for block in blocks]
         raise RatersError("raters.disconnected", parts=len(blocks), blocks=sizes, works=len(links), links=shown)
-    return () if keyed else Template("raters.disconnected").about((link.person for link in links), parts=len(blocks), blocks=sizes)
+    return () if keyed else apart(links, blocks)
 
 
 def _findings(ratings: Ratings, effects: Effects, use: Floats, facets: Facets) -> list[Finding]:
-    def of(what: str, which: Bools) -> tuple[Finding, ...]:
-        return Template(what).about(ratings.experts[r] for r in np.flatnonzero(which))
-
-    by_lot = (use[:, 6] < LOOSE) & (use[:, 7] < -SURE) & ~(use[:, 3] < -SURE)  # mean squares of 0/1 marks reach 1.5 by no means
+    lot = (use[:, 6] < LOOSE) & (use[:, 7] < -SURE) & ~(use[:, 3] < -SURE)  # mean squares of 0/1 marks hardly reach 1.5
+    severe, drift = (
+        np.abs(x[:, 0]) > np.maximum(SURE * x[:, 1], least) for x, least in ((effects.severity, SEVERE), (effects.drift, WORTH))
+    )
+    erratic = (np.fmax(use[:, 0], use[:, 1]) > ERRATIC) | lot
+    named = {
+        "raters.severe": severe,
+        "raters.misfit": erratic,
+        "raters.central": use[:, 3] < -SURE,
+        "raters.halo": use[:, 5] > SURE,
+        "raters.drift": drift,
+    }
     few = facets.experts == "random" and len(ratings.experts) < FEW_EXPERTS
-    far = [np.abs(x[:, 0]) > np.maximum(SURE * x[:, 1], least) for x, least in ((effects.severity, SEVERE), (effects.drift, WORTH))]
     return [
         *([Template("raters.few_experts").of(experts=len(ratings.experts))] if few else []),
-        *of("raters.severe", far[0]),
-        *of("raters.misfit", (np.fmax(use[:, 0], use[:, 1]) > ERRATIC) | by_lot),
-        *of("raters.central", use[:, 3] < -SURE),
-        *of("raters.halo", use[:, 5] > SURE),
-        *of("raters.drift", far[1]),
+        *(one for code, who in named.items() for one in Template(code).about(compress(ratings.experts, who))),
     ]
 
 

@@ -33,9 +33,10 @@ class Effects(NamedTuple):
 def effects_of(fit: Fitted, ratings: Ratings, facets: Facets) -> Effects:
     """Return the effects of experts, which sum to zero over those with marks (NaN for others), and what criteria are then."""
     model, asked = fit.model, (facets.severity == "criterion", facets.thresholds == "expert", facets.drift != "none")
-    marked = np.zeros((len(ratings.experts), len(ratings.items)), dtype=np.bool_)
-    marked[model.expert, model.of[: len(model.expert)]] = True
-    at, all_of = marked.any(axis=1), (model.rows("s") + model.rows("c"), model.rows("x"), model.rows("d"))
+    marked = np.zeros((len(ratings.experts) + 1, len(model.items)), dtype=np.bool_)
+    marked[model.expert, model.of] = True
+    marked, cell = marked[:-1, : len(ratings.items)], (model.rows("s") + model.rows("c"))[:, : len(ratings.items)]
+    at, all_of = marked.any(axis=1), (cell, model.rows("x"), model.rows("d"))
     means = [x[at].mean(axis=0) for x in all_of]
     cell, steps, drift = (x - mean for x, mean in zip(all_of, means, strict=True))
     for x in (cell, steps, drift):
@@ -48,10 +49,10 @@ def effects_of(fit: Fitted, ratings: Ratings, facets: Facets) -> Effects:
 
 def _criteria(fit: Fitted, centre: Floats, middle: Floats) -> ItemParameters:
     """Return the criteria with the `centre` (I, n) of severities and the `middle` (F, n) of thresholds, then the keyed items."""
-    model, items, I = fit.model, fit.model.likelihood.items, len(fit.model.shift)
+    model, items, I = fit.model, fit.model.likelihood.items, len(centre)
     first = np.unique(model.of, return_index=True)[1]
     rows, free, allowed = model.common.copy(), items.free[first], items.allowed[first]
-    rows[:I] += model.inner[:, :, None] * middle - model.shift[:, :, None] * centre[:, None]
+    rows[:I] += model.inner[:I, :, None] * middle - model.shift[:I, :, None] * centre[:, None]
     rows[~free] = 0.0
     values = np.where(free, rows @ fit.at.phi, items.base[first])
     return ItemParameters(
@@ -73,7 +74,12 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
     The last SE adds the error of all estimated parameters to the posterior variance by the delta method: the mean of θ changes with
     a parameter by its covariance with the score. Percents are expected points on all criteria as an expert of mean severity marks.
     """
-    of, phi, item, theta = fit.model.likelihood, fit.at.phi, fit.model.of[: len(fit.model.expert)], fit.at.at.step.theta
+    of, phi, theta, mine = (
+        fit.model.likelihood,
+        fit.at.phi,
+        fit.at.at.step.theta,
+        np.flatnonzero(fit.model.expert < len(ratings.experts)),
+    )
     log_weight, variance = standard_nodes(len(theta))[1], float(of.normals(phi)[1][0, 0, 0])
     tables = of.tables(phi, theta)
     curves, codes, I = tables.log_prob.copy(), of.answers.coded(-1), len(ratings.items)
@@ -93,8 +99,8 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
         G[rows] = Projection(np.ascontiguousarray(codes[rows].T)[scores.owner], scores, theta)(off) @ to_phi
     mean, known = W @ theta, W @ theta**2 - (W @ theta) ** 2
     se = np.sqrt(known + np.einsum("pn,pn->p", G @ fit.V, G))
-    seen, marks = codes[:, : len(item)] >= 0, np.maximum(codes[:, : len(item)], 0)
-    points, most = marks.sum(axis=1), seen @ ratings.max_marks[item]
+    seen, marks = codes[:, mine] >= 0, np.maximum(codes[:, mine], 0)
+    points, most = marks.sum(axis=1), seen @ ratings.max_marks[fit.model.of[mine]]
     fair = 100 * expected_scores(criteria.take(range(I)), theta).sum(axis=0) / ratings.max_marks.sum()
     ends = [np.interp(mean + sign * Z95 * se, theta, fair) for sign in (-1, 1)]
     percent = 100 * np.divide(points, most, out=np.full(len(most), np.nan), where=most > 0)
@@ -115,10 +121,10 @@ def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
     first, second = (np.einsum("k,ikq->iq", k[:, 0] ** power, prob)[:U, None] for power in (1, 2))
     variance, counts = np.maximum(second - first**2, TINY), fit.at.at.counts[:U]
     sums = counts * (k - first) ** 2, counts * variance, counts * (k - first) ** 2 / variance, counts
-    squares, known, standard, n = (np.bincount(model.expert, weights=x.sum(axis=(1, 2)), minlength=R) for x in sums)
+    squares, known, standard, n = (np.bincount(model.expert, weights=x.sum(axis=(1, 2)), minlength=R)[:R] for x in sums)
     with np.errstate(invalid="ignore"):
         out[:, 0], out[:, 1] = squares / known, standard / n
-    for r in np.unique(model.expert).tolist():
+    for r in np.unique(model.expert[model.expert < R]).tolist():
         columns = np.flatnonzero(model.expert == r)
         works = np.flatnonzero((codes[:, columns] >= 0).any(axis=1))
         works = works[evenly(len(works), WORKS)]

@@ -21,7 +21,6 @@ from competency_dx.engine import (
     Marginal,
     Maximised,
     build_items,
-    category_counts,
     fit,
     one_dimension_likelihood,
     populations_of,
@@ -41,10 +40,10 @@ START, LEAST, SETTLED = 0.25, 1e-3, 1e-3  # variances of random effects
 class FacetModel(NamedTuple):
     """The likelihood of marks and keyed answers, and what it is made of.
 
-    Its items are U columns of marks, an `expert` (U,) each, then keyed ones; `of` (U + J,) are their places among the I criteria and
-    J keyed items, whose parameters are `common` (I + J, F, n) φ but for effects of experts. Of these `place` holds the places in φ,
-    by kind (`EFFECTS`) and expert: (R, 1), (R, I), (R, F), (R,), -1 where there is none; with a prior where `random`. `shift` (I, F)
-    is how many times a shift of all log odds is in a parameter of a criterion, `inner` (I, F) are those of inner marks.
+    Its U items are what one expert marks, `expert` (U,), R for keyed items; `of` (U,) are their places among the I criteria and J keyed
+    items, whose parameters are `common` (I + J, F, n) φ but for effects of experts. Of these `place` holds the places in φ, by kind
+    (`EFFECTS`) and expert: (R, 1), (R, I + J), (R, F), (R,), -1 where there is none; with a prior where `random`. `shift` (I + J, F)
+    is how many times a shift of all log odds is in a parameter, `inner` (I + J, F) are those of inner marks.
     """
 
     likelihood: Marginal
@@ -66,51 +65,53 @@ class FacetModel(NamedTuple):
 
 def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -> FacetModel:
     """Return the model of marks and keyed answers, without priors."""
-    (person, item, expert, mark), top, I = ratings.rows, ratings.max_marks, len(ratings.items)
-    period = _periods(ratings.day[ratings.used]) if facets.drift != "none" else np.zeros(len(mark))
-    times, place_in_time = np.unique(period, return_inverse=True)
-    column, (criterion, by, time) = _columns(np.stack([item, expert, place_in_time.ravel()]), person)
-    counts = np.zeros((I, int(top.max()) + 1), dtype=np.int64)
+    persons = tuple(dict.fromkeys((*ratings.persons, *(responses.persons if responses is not None else ()))))
+    (person, item, expert, mark), time = (
+        ratings.rows,
+        _periods(ratings.day[ratings.used]) if facets.drift != "none" else np.zeros(ratings.used.sum()),
+    )
+    names, top, I, R = ratings.items, ratings.max_marks, len(ratings.items), len(ratings.experts)
+    held = int(np.bincount(expert).argmax()) if facets.experts == "fixed" else -1
+    if responses is not None:  # keyed items are marked by nobody, R; one score alone says nothing
+        scores, seen = responses.effective()
+        kept = [j for j in range(len(responses.items)) if len(np.unique(scores[seen[:, j], j])) > 1]
+        at, (p, j) = {name: k for k, name in enumerate(persons)}, np.nonzero(seen[:, kept])
+        more = np.array([at[name] for name in responses.persons])[p], I + j, np.full(len(p), R), scores[:, kept][p, j]
+        (person, item, expert, mark), time = np.hstack([ratings.rows, more]), np.append(time, np.zeros(len(p)))
+        names, top = (*names, *(responses.items[j] for j in kept)), np.append(top, responses.max_scores[kept])
+    F, k = int(top.max()) + 1, np.arange(top.max() + 1)
+    counts = np.zeros((len(top), F), dtype=np.int64)
     np.add.at(counts, (item, mark), 1)
     if facets.model == "RSM":  # criteria of as many marks share thresholds, and so what marks there are
-        counts = np.stack([counts[top == t].sum(axis=0) for t in top])
+        counts[:I] = [counts[:I][top[:I] == t].sum(axis=0) for t in top[:I]]
     if (constant := (counts > 0).sum(axis=1) < 2).any():
-        raise RatersError("raters.one_mark", items=[ratings.items[i] for i in np.flatnonzero(constant)])
-    keyed, answered = _keyed(responses)
-    names, sizes = (*ratings.items, *(name for name, _ in keyed)), np.array([*(top + 1), *(K for _, K in keyed)])
-    kinds = ["PCM" if facets.model == "RSM" else facets.model] * I + [facets.keyed] * len(keyed)
-    families = tuple(family_for(kind, K, name).name for kind, K, name in zip(kinds, sizes.tolist(), names, strict=True))
-    F, U = int(sizes.max()), len(by)
-    counts = np.pad(counts, ((0, 0), (0, F - counts.shape[1])))
-    counts = np.concatenate([counts, category_counts(np.maximum(answered, 0), answered >= 0, F)])
-    of, k = np.concatenate([criterion, np.arange(I, len(names))]), np.arange(F)
-    lowest, inside = (counts[:I] > 0).argmax(axis=1)[:, None], (k > 0) & (k <= top[:, None])
+        raise RatersError("raters.one_mark", items=[names[i] for i in np.flatnonzero(constant)])
+    kinds = ["PCM" if facets.model == "RSM" else facets.model] * I + [facets.keyed] * (len(top) - I)
+    families = tuple(family_for(kind, t + 1, name).name for kind, t, name in zip(kinds, top.tolist(), names, strict=True))
+    inside, lowest = (k > 0) & (k <= top[:, None]), (counts > 0).argmax(axis=1)[:, None]
     shift, inner = np.where(inside, 1.0 if facets.model == "GRM" else np.maximum(k - lowest, 0), 0.0), inside & (k < top[:, None])
-    held = int(np.bincount(expert).argmax()) if facets.experts == "fixed" else -1
-    shared = _common(top, facets, len(names), F)
-    effects, place = _effects((criterion, by, times[time]), (shift, inner), facets, (len(ratings.experts), held))
-    random = np.eye(effects.shape[2])[effects.any(axis=(0, 1)) & (held < 0)]
-    every, K = np.concatenate([of, np.full(len(random), len(names))]), np.append(sizes, 2)
+    times, time = np.unique(time, return_inverse=True)
+    column, (of, by, period) = _columns(np.stack([item, expert, time.ravel()]), person)
+    shared = _common(top, I, facets)
+    effects, place = _effects((of, by, times[period]), (shift, inner), facets, (R, held))
+    random = np.eye(effects.shape[2])[: effects.shape[2] * (held < 0)]
+    every, sizes = np.append(of, np.full(len(random), len(names))), np.append(top + 1, 2)
     known = Known(
         ids=tuple([*names, ""][i] for i in every),
         families=[[*families, "Rasch"][i] for i in every],
-        n_categories=K[every],
+        n_categories=sizes[every],
         counts=np.vstack([counts, k < 2])[every],
         loads=np.ones((len(every), 1), dtype=np.bool_),
     )
     items = build_items(known, priors=None, constraints=Constraints())
     free, n = items.free[: len(of)], shared.shape[2]
     design = np.zeros((items.size, n + effects.shape[2]))
-    design[: free.sum(), :n], design[: free[:U].sum(), n:], design[free.sum() :, n:] = shared[of][free], effects[free[:U]], random
+    design[: free.sum()], design[free.sum() :, n:] = np.hstack([shared[of][free], effects[free]]), random
     used = np.asarray(design.any(axis=0))
-    population = populations_of(("theta",), free_variance=np.array([facets.model in {"PCM", "RSM"}]))
-    persons = tuple(dict.fromkeys((*ratings.persons, *(responses.persons if responses is not None else ()))))
     codes = np.full((len(persons), len(every)), -1, dtype=np.int8)
     codes[person, column] = mark
-    if responses is not None:
-        at = {p: row for row, p in enumerate(persons)}
-        codes[[at[p] for p in responses.persons], U : len(of)] = answered
-    answers = prepare(np.maximum(codes, 0), codes >= 0, K[every])
+    population = populations_of(("theta",), free_variance=np.array([facets.model in {"PCM", "RSM"}]))
+    answers = prepare(np.maximum(codes, 0), codes >= 0, sizes[every])
     likelihood = one_dimension_likelihood(items._replace(design=design[:, used]), answers, population=population)
     phi = np.append(np.where(used, np.cumsum(used) - 1, -1), -1)
     place = {kind: phi[np.where(at < 0, -1, n + at)] for kind, at in place.items()}
@@ -142,22 +143,12 @@ def _columns(kind: Ints, person: Ints) -> tuple[Ints, Ints]:
     return column, np.stack(np.unravel_index(of % n, shape))
 
 
-def _keyed(responses: Responses | None) -> tuple[list[tuple[str, int]], Ints]:
-    """Return keyed items of more than one score with their numbers of scores, and the scores (P, J), -1 where there is none."""
-    if responses is None:
-        return [], np.zeros((0, 0), dtype=np.int64)
-    scores, seen = responses.effective()
-    kept = [j for j in range(len(responses.items)) if len(np.unique(scores[seen[:, j], j])) > 1]
-    return [(responses.items[j], int(responses.max_scores[j]) + 1) for j in kept], np.where(seen, scores, -1)[:, kept]
-
-
-def _common(top: Ints, facets: Facets, n: int, F: int) -> Floats:
-    """Return what parameters (a, e_1 …) of n criteria and keyed items are made of whoever marks them (n, F, n F)."""
-    out = np.eye(n * F).reshape(n, F, -1)
-    if facets.model != "RSM":
-        return out
-    out[: len(top)] = 0.0
-    for i, t in enumerate(top.tolist()):  # a place of its own, and thresholds of the first criterion with as many marks
+def _common(top: Ints, I: int, facets: Facets) -> Floats:
+    """Return what parameters (a, e_1 …) of I criteria, then keyed items, are made of whoever marks them (I + J, F, (I + J) F)."""
+    F = int(top.max()) + 1
+    out = np.eye(len(top) * F).reshape(len(top), F, -1)
+    for i, t in enumerate(top[:I].tolist() if facets.model == "RSM" else ()):
+        out[i] = 0.0  # a place of its own, and thresholds of the first criterion with as many marks
         out[i, : t + 1, i * F] = -np.arange(t + 1.0)
         out[i, 1:t, int(np.argmax(top == t)) * F + 1 :][:, : t - 1] += np.eye(t - 1)
     return out
@@ -166,28 +157,31 @@ def _common(top: Ints, facets: Facets, n: int, F: int) -> Floats:
 def _effects(
     columns: tuple[Ints, Ints, Floats], by_item: tuple[Floats, Bools], facets: Facets, experts: tuple[int, int]
 ) -> tuple[Floats, dict[str, Ints]]:
-    """Return what effects (m) add to the parameters of columns (U, F, m), and the place of each by kind, -1 where it is not asked for.
+    """Return what effects (m) add to the parameters of columns (U, F, m), and the place of each by kind, -1 where there is none.
 
     Columns have item, expert and time (U,), items `shift` and `inner`. Of R `experts` the one `held` has no effect but drift.
     """
     (item, expert, time), (shift, inner), (R, held) = columns, by_item, experts
-    (I, F), free, down = shift.shape, (expert != held)[:, None], -shift[item]
-    kinds = {
-        "s": (facets.severity == "expert" or held < 0, (R, 1), expert[:, None], free * down),
-        "c": (facets.severity == "criterion", (R, I), (expert * I + item)[:, None], free * down),
-        "x": (facets.thresholds == "expert", (R, F), expert[:, None] * F + np.arange(F), free * inner[item]),
-        "d": (facets.drift != "none", (R,), expert[:, None], down * time[:, None]),
-    }
-    place, n = {kind: np.full(shape, -1) for kind, (_, shape, _, _) in kinds.items()}, 0
-    for kind, (asked, shape, _, _) in kinds.items():
-        if asked:
-            place[kind] = n + np.arange(place[kind].size).reshape(shape)
-            n += place[kind].size
-    out = np.zeros((len(item), F, n))
-    for kind, (asked, _, at, weight) in kinds.items():
-        if asked:
-            out[np.arange(len(item))[:, None], np.arange(F), place[kind].ravel()[at]] = weight
-    return out, place
+    (I, F), down = shift.shape, -shift[item]
+    free, at = (
+        ((expert != held) & (expert < R))[:, None],
+        (expert[:, None], (expert * I + item)[:, None], expert[:, None] * F + np.arange(F)),
+    )
+    weight = (
+        free * down * (facets.severity == "expert" or held < 0),
+        free * down * (facets.severity == "criterion"),
+        free * inner[item] * (facets.thresholds == "expert"),
+        (expert < R)[:, None] * down * time[:, None] * (facets.drift != "none"),
+    )
+    shapes = (R, 1), (R, I), (R, F), (R,)
+    ends = np.cumsum([np.prod(shape) for shape in shapes])
+    all_at = np.stack([np.broadcast_to(x, down.shape) + start for x, start in zip((*at, at[0]), [0, *ends], strict=False)])
+    kind, u, f = np.nonzero(weight)
+    used, where = np.unique(all_at[kind, u, f], return_inverse=True)
+    out, place = np.zeros((*down.shape, len(used))), np.full(ends[-1], -1)
+    out[u, f, where], place[used] = np.stack(weight)[kind, u, f], np.arange(len(used))
+    parts = zip(EFFECTS, np.split(place, ends[:-1]), shapes, strict=True)
+    return out, {kind: part.reshape(shape) for kind, part, shape in parts}
 
 
 class Fitted(NamedTuple):

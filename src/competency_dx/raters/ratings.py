@@ -164,10 +164,13 @@ def load_ratings(
     column = {role: table.columns.get(name, replace(none, codes=np.full(table.rows, -1))) for role, name in heading.items()}
     persons, person = column["person"].vocabulary, column["person"].codes.astype(np.int64)
     people, expert = _places(column["expert"].vocabulary, column["expert"].codes)
-    both, pair = np.unique(np.stack([column[role].codes for role in ("task", "criterion")]), axis=1, return_inverse=True)
-    stated = [tuple((*column[role].vocabulary, "")[k] for role, k in zip(("task", "criterion"), at, strict=True)) for at in both.T]
-    parts = {"/".join(filter(None, dict.fromkeys(of))): (of[0] or of[1], of[1]) for of in stated}
-    items, item = _places(["/".join(filter(None, dict.fromkeys(of))) for of in stated], pair.ravel())
+    tasks, criteria = ((*column[role].vocabulary, "") for role in ("task", "criterion"))
+    task, criterion = column["task"].codes.astype(np.int64) % len(tasks), column["criterion"].codes % len(criteria)
+    both, pair = np.unique(task * len(criteria) + criterion, return_inverse=True)
+    stated = [(tasks[k // len(criteria)], criteria[k % len(criteria)]) for k in both.tolist()]
+    named = ["/".join(filter(None, dict.fromkeys(of))) for of in stated]
+    parts = {name: (of[0] or of[1], of[1]) for name, of in zip(named, stated, strict=True)}
+    items, item = _places(named, pair)
     numbers = [read_number(t) for t in column["mark"].vocabulary]
     mark = np.array([int(x) if x is not None and x.denominator == 1 and 0 <= x <= HIGHEST else -1 for x in [*numbers, None]])
     mark = mark[column["mark"].codes].astype(np.int64)
@@ -175,7 +178,8 @@ def load_ratings(
     status = np.where(column["mark"].codes < 0, BLANK, np.where(mark < 0, UNREADABLE, USED))
     status[((person < 0) | (item < 0) | (expert < 0) | np.isin(expert, strangers)) & (status != BLANK)] = UNKNOWN
     top = _highest([(name, *parts[name]) for name in items], bank, maximum)
-    seen = [mark[(item == i) & (status == USED)].max(initial=1) for i in range(len(items))]
+    seen = np.ones(len(items), dtype=np.int64)
+    np.maximum.at(seen, item[status == USED], mark[status == USED])
     top = np.where(top > 0, top, seen)
     status[(status == USED) & (mark > top[item])] = ABOVE
     if not (status == USED).any():
@@ -241,14 +245,12 @@ def _highest(items: list[tuple[str, str, str]], bank: ItemBank | None, maximum: 
 
 def _findings(rows: Ints, ids: tuple[tuple[str, ...], ...], written: Names) -> list[Finding]:
     """Return what is to be said of marks that are not used, and of those an expert gave twice and differently."""
+    import pandas as pd
+
     persons, items, experts = (np.array([*of, "—"], dtype=object) for of in ids)
-    used = rows[4] == USED
-    cell = np.unique(np.ravel_multi_index(tuple(rows[:3] + 1), tuple(rows[:3].max(axis=1) + 2)), return_inverse=True)[1].ravel()
-    low, high = np.full(cell.max() + 1, HIGHEST + 1), np.full(cell.max() + 1, -1)
-    np.minimum.at(low, cell[used], rows[3, used])
-    np.maximum.at(high, cell[used], rows[3, used])
+    marks, used = pd.Series(rows[3]).groupby([*rows[:3], rows[4]]), rows[4] == USED
     cases = {what: rows[4] == code for what, code in CASES}
-    cases["raters.marked_twice"] = used & (low < high)[cell]
+    cases["raters.marked_twice"] = used & (marks.transform("min") < marks.transform("max")).to_numpy()
     out: list[Finding] = []
     for what, at in cases.items():
         who = [f"{persons[p]}, {items[i]}, {experts[r]}: {w}" for (p, i, r), w in zip(rows[:3, at].T, written[at], strict=True)]
