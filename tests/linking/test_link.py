@@ -298,3 +298,26 @@ def test_scales_that_cannot_be_linked() -> None:
             with pytest.raises(LinkingError) as caught:
                 cdx.link(new, old)
             assert caught.value.code == code
+
+
+def test_a_link_to_a_bank_returns_into_it_and_keeps_what_it_rests_on() -> None:
+    """The new form has none of the bank's items of three and four points, so that its tables are narrower."""
+    bank, rng = cdx.load_bank("mathematics"), np.random.default_rng(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        calibration = cdx.calibrate(cdx.simulate(bank, 600, rng=rng), model="GPCM")
+        known = bank.with_calibration(calibration)
+        some = [item.id for item in known.items if item.max_score == 1][:30]
+        new = cdx.calibrate(cdx.simulate(known, 600, rng=rng).select(items=some), model="GPCM")
+        link = cdx.link(new, known, without=tuple(some[:2]))
+        later = known.with_calibration(link, date="2027-01-01")
+    assert (later.epoch, len(later.parameters)) == (known.epoch, len(known.parameters))
+    changed = [r for r, before in zip(later.parameters, known.parameters, strict=True) if r != before]
+    assert [r.item for r in changed] == some[:2]
+    at = link.parameters.items.index(some[0])
+    assert changed[0].a == pytest.approx(link.parameters.slope[at])
+    assert changed[0].b[0] == pytest.approx(link.parameters.difficulties[at, 0])
+    assert changed[0].date == "2027-01-01"
+    assert later.header.population.mean_se == pytest.approx(link.error)
+    with pytest.raises(cdx.errors.BankError, match="another scale"):
+        bank.with_calibration(link)

@@ -30,6 +30,7 @@ from competency_dx.storage import whole_folder
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
+    from competency_dx.linking import Link
 
 FARTHEST = 10.0
 """Difficulties beyond so many logits are mistakes."""
@@ -160,14 +161,14 @@ class ItemBank(Result):
             raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
         return found
 
-    def with_calibration(self, calibration: Calibration, *, date: str | None = None) -> Self:
+    def with_calibration(self, calibration: Calibration | Link, *, date: str | None = None) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
 
         Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and
         correlations with standard errors. One competency brings mean and variance, and correlations stay as they were.
         Parameters that the calibration left as they were, those of anchors, keep their record: status, standard errors, number
-        of answers, date. Items of another subject keep their parameters and their population. New records get a date: the one
-        given, today's without one.
+        of answers, date; and so do the items by which a `Link` to this bank puts a new calibration on its scale. Items of another
+        subject keep their parameters and their population. New records get a date: the one given, today's without one.
 
         Raises `BankError` when the calibration has other items or competencies than the bank, or would leave parameters of two
         scales in it.
@@ -181,7 +182,8 @@ class ItemBank(Result):
         if stray := [i for i, code in calibration.bank_dimensions().items() if self.leaves.get(i) != code]:
             raise BankError("bank.calibration_other_leaves", id=self.id, stray=stray)
         kept = {r.item: r for r in self.parameters}
-        held = {i: kept[i] for i, record in fresh.items() if i in kept and kept[i].has_numbers_of(record)}
+        links = getattr(calibration, "linked_by", {}).get(self.digest, ())
+        held = {i: kept[i] for i, record in fresh.items() if i in kept and (i in links or kept[i].has_numbers_of(record))}
         others = [i for i in kept if i not in fresh]
         if not held and {self._subject(i) for i in others} & {self._subject(i) for i in fresh}:
             raise BankError("bank.calibration_misses_items", id=self.id, others=others)

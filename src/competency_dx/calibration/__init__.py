@@ -1,7 +1,7 @@
 """Marginal maximum likelihood calibration of item parameters."""
 
 from competency_dx.calibration.api import calibrate
-from competency_dx.calibration.calibration import Calibration, Certificate
+from competency_dx.calibration.calibration import Calibration, Certificate, bank_records
 from competency_dx.calibration.choices import MarginalML, Population, SurveyDesign
 from competency_dx.calibration.exploratory import Exploratory, FactorSolution, rotated
 from competency_dx.calibration.girth_calibration import described, doubts, evidence, placed, settled
@@ -9,7 +9,7 @@ from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_
 from competency_dx.engine import Beta, Constraints, LogitNormal, LogNormal, Normal, PooledNormal, Priors
 from competency_dx.responses import OptionUse, SuspectedKey, suspected_keys
 
-__all__ = ["Calibration", "Certificate", "MarginalML", "Population", "SurveyDesign", "calibrate"]
+__all__ = ["Calibration", "Certificate", "MarginalML", "Population", "SurveyDesign", "bank_records", "calibrate"]
 __all__ += ["Beta", "Constraints", "LogNormal", "LogitNormal", "Normal", "PooledNormal", "Priors"]
 __all__ += ["Exploratory", "FactorSolution", "rotated"]
 __all__ += ["Girth", "GirthEstimates", "described", "doubts", "evidence", "girth_estimates", "girth_family", "placed", "settled"]

@@ -203,19 +203,7 @@ class Calibration(Result):
             raise CalibrationError("calibration.bank_one_set", own=own)
         if np.isnan(self.covariance).any():
             raise CalibrationError("calibration.bank_errors")
-        p = p.single()
-        se_a, se_b, difficulties = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se(), p.difficulties
-        bounds, se_bounds = p.asymptotes, asymptote_errors(p)
-        steps, out = [slice(int(m) - 1) for m in p.n_categories], list[ParameterRecord]()
-        for i in np.flatnonzero([np.isfinite(b[at]).all() for b, at in zip(difficulties, steps, strict=True)]):
-            model, (c, u) = p.families[i], bounds[i].tolist()
-            said: dict[str, Any] = {"item": p.items[i], "model": model, "status": p.statuses[i], "n": int(self.n_answers[i])}
-            said |= {"a": float(p.slope[i]), "b": tuple(difficulties[i, steps[i]].tolist()), "se_a": _positive(se_a[i])}
-            said |= {"c": c if model in {"3PL", "4PL"} else None, "u": u if model == "4PL" else None}
-            said |= {"se_c": _positive(se_bounds[i, 0]), "se_u": _positive(se_bounds[i, 1])}
-            said["se_b"] = tuple(x if np.isfinite(x) else None for x in se_b[i, steps[i]].tolist())
-            out.append(ParameterRecord(calibration=f"{self.model}-{self.digest[7:19]}", **said))
-        return tuple(out)
+        return bank_records(p.single(), f"{self.model}-{self.digest[7:19]}", self.n_answers)
 
     def bank_population(self) -> BankPopulation:
         """Return the population for the header of a bank, the reference group's where there are several."""
@@ -288,6 +276,22 @@ def _digest(c: Calibration) -> str:
     reals += [q.histogram for q in c.populations if q.histogram.size]
     whole = digest_arrays(*numbers, *(np.where(np.isfinite(x), x, np.nan) for x in reals))
     return digest_document([words, whole])
+
+
+def bank_records(p: ItemParameters, calibration: str, n: Ints) -> tuple[ParameterRecord, ...]:
+    """Return items of one slope each, of n (I,) answers, as records of a bank; those with a category never observed are left out."""
+    se_a, se_b, difficulties = np.sqrt(p.covariance[:, 0, 0]), p.difficulty_se(), p.difficulties
+    bounds, se_bounds = p.asymptotes, asymptote_errors(p)
+    steps, out = [slice(int(m) - 1) for m in p.n_categories], list[ParameterRecord]()
+    for i in np.flatnonzero([np.isfinite(b[at]).all() for b, at in zip(difficulties, steps, strict=True)]):
+        model, (c, u) = p.families[i], bounds[i].tolist()
+        said: dict[str, Any] = {"item": p.items[i], "model": model, "status": p.statuses[i], "n": int(n[i])}
+        said |= {"a": float(p.slope[i]), "b": tuple(difficulties[i, steps[i]].tolist()), "se_a": _positive(se_a[i])}
+        said |= {"c": c if model in {"3PL", "4PL"} else None, "u": u if model == "4PL" else None}
+        said |= {"se_c": _positive(se_bounds[i, 0]), "se_u": _positive(se_bounds[i, 1])}
+        said["se_b"] = tuple(x if np.isfinite(x) else None for x in se_b[i, steps[i]].tolist())
+        out.append(ParameterRecord(calibration=calibration, **said))
+    return tuple(out)
 
 
 def _positive(x: float) -> float | None:

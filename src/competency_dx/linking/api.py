@@ -74,6 +74,24 @@ def scale_of(name: str, source: ItemBank | Calibration) -> Scale:
     return Scale(source.digest, known, errors)
 
 
+def alike(scales: Sequence[Scale]) -> list[Scale]:
+    """Return scales whose tables have as many columns, those of the item with most categories in any of them."""
+    K, E = (max(getattr(s.items, name).shape[1] for s in scales) for name in ("intercepts", "extras"))
+    return [_widened(s, K, E) for s in scales]
+
+
+def _widened(scale: Scale, K: int, E: int) -> Scale:
+    p = scale.items
+    (I, old), few = p.intercepts.shape, p.extras.shape[1]
+    at = np.append(np.arange(old), K + np.arange(few))
+    covariance = np.zeros((I, K + E, K + E))
+    covariance[:, at[:, None], at] = p.covariance
+    intercepts = np.pad(p.intercepts, ((0, 0), (0, K - old)), constant_values=np.nan)
+    extras = np.pad(p.extras, ((0, 0), (0, E - few)), constant_values=np.nan)
+    items = replace(p, intercepts=intercepts, extras=extras, covariance=covariance)
+    return scale._replace(items=items, errors=scale.errors._replace(column=at[scale.errors.column]))
+
+
 def step(here: ItemParameters, there: ItemParameters, method: LinkMethod, without: Without) -> Step:
     """Link two scales; where drifted items are to go, the one farthest off goes until none is."""
     common = [i for i in here.items if i in there.items]
@@ -144,7 +162,7 @@ def link(
     if not isinstance(taken, tuple | list):
         raise wrong_type(LinkingError, "without", without, tuple)
     sources = {"new": new, **{f"through {k + 1}": source for k, source in enumerate(through)}, "old": old}
-    scales = [scale_of(name, source) for name, source in sources.items()]
+    scales = alike([scale_of(name, source) for name, source in sources.items()])
     steps = [step(a.items, b.items, method, without) for a, b in pairwise(scales)]
     slopes, intercepts = np.array([[s.slope, s.intercept] for s in steps]).T
     later = np.append(np.cumprod(slopes[:0:-1])[::-1], 1.0)  # what a shift after each step is on the old scale

@@ -14,7 +14,7 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import LinkingError
 from competency_dx.kernels.persons import sum_score_likelihood
-from competency_dx.linking.api import DEFAULT_METHOD, Without, scale_of, step
+from competency_dx.linking.api import DEFAULT_METHOD, Without, alike, scale_of, step
 from competency_dx.linking.choices import Constants, LinkMethod, curve_gradients
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
 from competency_dx.result import DataFrame, frame
@@ -55,7 +55,7 @@ def equate(
     """
     if scores not in {"true", "observed"} or not 0 <= weight <= 1:
         raise LinkingError("linking.scores", scores=scores, weight=weight)
-    here, there = scale_of("new", new), scale_of("old", old)
+    here, there = alike([scale_of("new", new), scale_of("old", old)])
     linked = step(here.items, there.items, method, without)
     at = linked.slope, linked.intercept
     found = true_scores(here.items, there.items, at) if scores == "true" else observed_scores(here.items, there.items, at, weight)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.bank import BankPopulation, ParameterRecord
+from competency_dx.calibration import bank_records
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.models import ItemParameters
-from competency_dx.provenance import Provenance
+from competency_dx.provenance import Provenance, digest_arrays
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import held_to
 
@@ -76,6 +79,26 @@ class Link(Result):
     def theta(self, new: ArrayLike) -> Floats:
         """Return θ of the new scale on the old one."""
         return self.slope * np.asarray(new, dtype=np.float64) + self.intercept
+
+    @property
+    def linked_by(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the items on the old scale that the last step rests on, by the digest of the old bank or calibration."""
+        last = self.used & (self.step == self.step.max())
+        return {self.provenance.inputs["old"]: tuple(compress(self.items, last))}
+
+    def bank_records(self) -> tuple[ParameterRecord, ...]:
+        """Return the items of the new calibration as records of a bank on the old scale; the error of the link is not in theirs."""
+        p = self.parameters
+        return bank_records(p, f"link-{digest_arrays(p.beta)[7:19]}", np.zeros(len(p.items), dtype=np.int64))
+
+    def bank_population(self) -> BankPopulation:
+        """Return the new population on the old scale; `error` is that of its mean."""
+        mean, variance = self.parameters.mean, self.parameters.variance
+        return BankPopulation(mean=mean, variance=variance, mean_se=self.error, status="scale")
+
+    def bank_dimensions(self) -> Mapping[str, str]:
+        """Return nothing: all items measure one competency."""
+        return {}
 
     def to_frame(self) -> DataFrame:
         """Return one row per common item and step: item, step, used, drift, robust_z, effect, effect_percent."""
