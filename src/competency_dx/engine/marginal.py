@@ -127,7 +127,10 @@ class Integral(ABC):
 
     @abstractmethod
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
-        """Return Σ_p Cov[S_p | x_p] over the parameters of the items one by one, then all of the populations."""
+        """Return Σ_p Cov[S_p | x_p] over the parameters of the items one by one, then all of the populations.
+
+        Where items have a design it may be that over φ, which is smaller.
+        """
 
     @abstractmethod
     def scores(self, of: Marginal, now: Evaluation) -> Floats:
@@ -268,13 +271,13 @@ class Marginal:
 
     def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
         """Return the observed information of the objective (Louis 1982), prior curvature included."""
-        T, missing = self._collector(), self.integral.missing(self, now, depth)
+        T, missing = self.collector(), self.integral.missing(self, now, depth)
         if self.items.linked:
-            return inverted(self._complete(now) - T.T @ missing @ T)
+            return inverted(self._complete(now) - (T.T @ missing @ T if len(missing) == len(T) else missing))
         at = T.argmax(axis=0)
         return inverted(self._complete(now) - missing[np.ix_(at, at)])
 
-    def _collector(self) -> Floats:
+    def collector(self) -> Floats:
         """Return the matrix that adds parameters one by one up to φ: equal ones share an entry, fixed ones vanish."""
         place, free = self.projected.place[self.projected.free], np.flatnonzero(self.population.free)
         T = np.zeros((len(place) + len(self.population.free), self.items.size + len(free)))
@@ -295,7 +298,7 @@ class Marginal:
 
     def person_scores(self, now: Evaluation) -> Floats:
         """Return the gradient of each person's log-likelihood (P, F), case weights and priors left aside."""
-        return np.asarray(self.integral.scores(self, now) @ self._collector())
+        return np.asarray(self.integral.scores(self, now) @ self.collector())
 
     def findings(self, now: Evaluation) -> tuple[Finding, ...]:
         """Return what is to be said of the integral, and of competencies that the data do not tell apart."""

@@ -127,8 +127,12 @@ class OneDimension(Integral):
         population = by_power[slice(None) if self.persons.shared else self.order][:, free]
         scores = louis.split_scores(curves.derivatives, curves.owner, population, theta)
         answers, tables = self._placed(kept.mean, kept.variance), Tables(theta, log_weight, curves.log_prob)
-        missing, n = louis.missing_information(answers, tables, scores, depth=depth, executor=self.executor), len(curves.owner)
+        n = len(curves.owner)
         at = np.concatenate([np.arange(n), n + free])
+        design = None if of.items.design is None else of.collector()[at]
+        missing = louis.missing_information(answers, tables, scores, depth=depth, design=design, executor=self.executor)
+        if design is not None:
+            return missing
         out = np.zeros((n + len(of.population.free),) * 2)
         out[np.ix_(at, at)] = missing
         return out

@@ -88,9 +88,15 @@ def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Fl
 
 
 def missing_information(
-    answers: Answers, tables: Tables, scores: SplitScores, *, depth: Depth = "exact", executor: Executor | None = None
+    answers: Answers,
+    tables: Tables,
+    scores: SplitScores,
+    *,
+    depth: Depth = "exact",
+    design: Floats | None = None,
+    executor: Executor | None = None,
 ) -> Floats:
-    """Return Σ_p Cov[S_p | x_p] (F, F).
+    """Return Σ_p Cov[S_p | x_p] (F, F), of scores by what the parameters are linear in where there is a design (F, n).
 
     A ``"guide"`` is made of two terms and of a few thousand persons for all: it is good enough for the direction of a Newton
     step. Terms after the first are a few per cent of the whole or less; single precision of them is plenty. With many
@@ -100,25 +106,28 @@ def missing_information(
     terms = joint_terms(answers, tables.single() if single else tables)
     order, most = by_pattern((answers,), depth), GUIDE_TERMS if depth == "guide" else MAX_TERMS
     pieces = ((answers.take(order[b]), scores.of(order[b])) for b in blocks(len(order), even_size(len(order))))
-    parts = map_pieces(partial(_missing_of_block, terms, tables.theta, most), pieces, executor=executor)
+    parts = map_pieces(partial(_missing_of_block, terms, tables.theta, (most, design)), pieces, executor=executor)
     return np.asarray(sum(parts) * (len(answers.codes) / len(order)))
 
 
-def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[Answers, SplitScores]) -> Floats:
+def _missing_of_block(terms: JointTerms, theta: Floats, how: tuple[int, Floats | None], piece: tuple[Answers, SplitScores]) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (F, F) of one block of persons."""
-    answers, scores = piece
+    (answers, scores), (most, design) = piece, how
     _, posterior, points = posteriors(answers, terms, *indicators(answers, slice(None), terms.base.dtype))
     codes, theta = answers.coded(-1), theta[points]
     met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
     place, some = np.concatenate([met, np.arange(len(scores.owner), scores.size)]), scores.take(met, points)
     own = np.ascontiguousarray(codes.T)[some.owner]
     if some.bent is None and len(some.population) == 1 and (own >= 0).all():
-        return _spread(_straight(posterior, theta, some, own, answers.weight), place, scores.size)
+        straight = _straight(posterior, theta, some, own, answers.weight)
+        return _spread(straight, place, scores.size) if design is None else design[place].T @ straight @ design[place]
     project = Projection(own, some, theta, posterior.dtype)
     root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
-    out, total, size = np.zeros((project.size, project.size)), 0.0, np.inf
+    out, total, size = np.zeros((project.size if design is None else design.shape[1],) * 2), 0.0, np.inf
     for weighted in weighted_polynomials(posterior, theta, most):
         term = project(weighted)
+        if design is not None:
+            term = term @ design[place].astype(term.dtype)
         if root is not None:
             term = term * root.astype(term.dtype)
         product = term.T @ term
@@ -128,7 +137,7 @@ def _missing_of_block(terms: JointTerms, theta: Floats, most: int, piece: tuple[
         if size <= NEGLIGIBLE * total:
             out += product * (size / max(before - size, size))  # later terms, which shrink at the same rate
             break
-    return _spread(out, place, scores.size)
+    return _spread(out, place, scores.size) if design is None else out
 
 
 def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes, weight: Floats | None) -> Floats:
