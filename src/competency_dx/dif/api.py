@@ -19,7 +19,7 @@ from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.item_fit import adjusted
 from competency_dx.provenance import digest_arrays, provenance
-from competency_dx.responses import Responses, load_responses
+from competency_dx.responses import Responses, load_responses, read_number
 
 MODELS = ("Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM")
 SMALLEST, SMALL = 10, 100
@@ -134,10 +134,8 @@ def _grouped(
         raise DIFError("dif.labels", labels=len(given), persons=len(data.persons))
     labels = np.array(["" if x is None or x != x else str(x).strip() for x in given], dtype=object)  # noqa: PLR0124 - NaN
     notes: list[Finding] = []
-    try:
-        numbers = np.array([float(x.replace(",", ".")) if x else np.nan for x in labels])
-    except ValueError:
-        numbers = np.zeros(0)
+    read = {x: read_number(x) if x else np.nan for x in set(labels)}
+    numbers = np.array([] if None in read.values() else [read[x] for x in labels], dtype=np.float64)
     if len(np.unique(numbers[np.isfinite(numbers)])) > MOST_VALUES:
         low, high = np.nanquantile(numbers, [1 / 3, 2 / 3]).tolist()
         bands = np.array([f"< {low:g}", f"{low:g}–{high:g}", f"> {high:g}", ""], dtype=object)

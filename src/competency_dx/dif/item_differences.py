@@ -116,10 +116,7 @@ class DIF(Result):
         ]
         size = np.where(self.ets > "A", np.abs(self.delta), 0.0)
         for i, g in zip(*np.unravel_index(np.argsort(-size, axis=None, kind="stable")[:SHOWN], size.shape), strict=True):
-            facts = {name: float(getattr(self, name)[i, g]) for name in ("delta", "se")} | {
-                "q": float(self.q[i]),
-                "ets": self.ets[i, g],
-            }
+            facts = {"delta": float(self.delta[i, g]), "se": float(self.se[i, g]), "q": float(self.q[i]), "ets": self.ets[i, g]}
             of = {"item": self.items[i], "group": self.groups[g]}
             out += [say("easier" if facts["delta"] > 0 else "harder", **of, **facts)] if size[i, g] else []
         change = np.abs(self.rate_freed - self.rate)

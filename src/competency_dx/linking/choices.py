@@ -7,8 +7,10 @@ the gradient g at the minimum, hence ∂(A, B) / ∂ξ = -H⁻¹ ∂g / ∂ξ (O
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Callable
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import root
@@ -22,6 +24,16 @@ Grid = tuple[Floats, Floats]  # points of the old scale and their weights
 Pool = Callable[[Floats, Floats], Floats]
 """What a gap (…, I, K, Q) weighs in, given the points of the categories (I, K): the criterion is ½ Σ w gap pool(gap)."""
 POINTS, STEP = 30, 1e-4
+
+
+def by_test(gap: Floats, points: Floats) -> Floats:
+    """Return what counts where expected points of the whole test are compared."""
+    return np.asarray(points[:, :, None] * np.einsum("ik,...ikq->...q", points, gap)[..., None, None, :])
+
+
+def by_category(gap: Floats, points: Floats) -> Floats:
+    """Return what counts where every category but the lowest of every item is compared."""
+    return np.asarray(gap * (np.arange(points.shape[1]) > 0)[:, None])
 
 
 @value
@@ -58,33 +70,33 @@ class MeanSigma:
 
 
 @value
-class StockingLord:
-    """Least squares of the test characteristic curves (Stocking & Lord 1983), over a normal population of the old scale."""
+class Curves(ABC):
+    """Least squares of curves at `points` of a normal population of the old scale; `pool` says which."""
 
+    pool: ClassVar[Pool]
     points: int = POINTS
 
     def constants(self, new: ItemParameters, old: ItemParameters, near: Constants | None = None) -> Constants:
         """Return A and B at the minimum."""
-        return least(new, old, _grid(old, self.points), by_test, near)
+        return least(new, old, _grid(old, self.points), type(self).pool, near)
 
     def gradients(self, new: ItemParameters, old: ItemParameters, at: Constants) -> tuple[Floats, Floats]:
         """Return ∂(A, B) by the parameters of the items."""
-        return _least_gradients(new, old, _grid(old, self.points), by_test, at)
+        return _least_gradients(new, old, _grid(old, self.points), type(self).pool, at)
 
 
 @value
-class Haebara:
+class StockingLord(Curves):
+    """Least squares of the test characteristic curves (Stocking & Lord 1983), over a normal population of the old scale."""
+
+    pool: ClassVar[Pool] = by_test
+
+
+@value
+class Haebara(Curves):
     """Least squares of the curves of all categories of every item (Haebara 1980), over a normal population of the old scale."""
 
-    points: int = POINTS
-
-    def constants(self, new: ItemParameters, old: ItemParameters, near: Constants | None = None) -> Constants:
-        """Return A and B at the minimum."""
-        return least(new, old, _grid(old, self.points), by_category, near)
-
-    def gradients(self, new: ItemParameters, old: ItemParameters, at: Constants) -> tuple[Floats, Floats]:
-        """Return ∂(A, B) by the parameters of the items."""
-        return _least_gradients(new, old, _grid(old, self.points), by_category, at)
+    pool: ClassVar[Pool] = by_category
 
 
 LinkMethod = MeanMean | MeanSigma | StockingLord | Haebara
@@ -116,16 +128,6 @@ def _by_means(new: ItemParameters, old: ItemParameters, A: float, of_slope: Floa
 def _grid(old: ItemParameters, n: int) -> Grid:
     nodes, weight = _nodes(n)
     return nodes * np.sqrt(old.variance) + old.mean, weight / weight.sum()
-
-
-def by_test(gap: Floats, points: Floats) -> Floats:
-    """Return what counts where expected points of the whole test are compared."""
-    return np.asarray(points[:, :, None] * np.einsum("ik,...ikq->...q", points, gap)[..., None, None, :])
-
-
-def by_category(gap: Floats, points: Floats) -> Floats:
-    """Return what counts where every category but the lowest of every item is compared."""
-    return np.asarray(gap * (np.arange(points.shape[1]) > 0)[:, None])
 
 
 def _criterion(new: ItemParameters, there: Floats, grid: Grid, pool: Pool, at: Floats) -> tuple[Floats, Floats, Floats, Floats]:

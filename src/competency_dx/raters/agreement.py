@@ -148,10 +148,6 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
     rule : ThirdExpert
         When a third expert is called, and which mark then counts. The first two marks are those that stand first in the protocol.
 
-    Returns
-    -------
-    Agreement
-
     Raises
     ------
     RatersError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.raters.agreement import apart, joined
-from competency_dx.raters.estimates import Effects, effects_of, persons_of, scale_use
+from competency_dx.raters.estimates import effects_of, persons_of, scale_use
 from competency_dx.raters.facets import EFFECTS, facet_model, fitted
 from competency_dx.raters.rater_calibration import Facets, RaterCalibration
 from competency_dx.raters.ratings import Ratings, of_classes
@@ -42,10 +42,6 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     facets : Facets
         Model, severity by criterion, thresholds by expert, drift over days, fixed or random experts.
 
-    Returns
-    -------
-    RaterCalibration
-
     Raises
     ------
     RatersError
@@ -59,7 +55,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     with one_blas_thread():
         fit = fitted(facet_model(ratings, responses, facets), Control())
         effects = effects_of(fit, ratings, facets)
-        log_posterior, persons = persons_of(fit, ratings, effects.criteria)
+        log_posterior, persons = persons_of(fit, ratings, effects["parameters"])
         use = scale_use(fit, log_posterior, R)
     (person, _, expert, _), found = ratings.rows, fit.at
     marks, works = (np.bincount(x, minlength=R) for x in (expert, np.unique(person * R + expert) % R))
@@ -72,11 +68,9 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         facets=facets,
         experts=ratings.experts,
         items=ratings.items,
-        of_experts=np.column_stack([marks, works, effects.severity, effects.drift, use[:, :6]]),
-        by_item=effects.by_item,
-        thresholds=effects.thresholds,
+        of_experts=np.column_stack([marks, works, effects.pop("severity"), effects.pop("drift"), use[:, :6]]),
+        **effects,
         spread=np.sqrt([fit.spread.get(kind, np.nan) for kind in EFFECTS]),
-        parameters=effects.criteria,
         persons=fit.model.persons,
         of_persons=persons,
         log_likelihood=found.log_likelihood,
@@ -104,10 +98,10 @@ def _checked(ratings: Ratings, facets: Facets, *, keyed: bool) -> tuple[Finding,
     return () if keyed else apart(links, blocks)
 
 
-def _findings(ratings: Ratings, effects: Effects, use: Floats, facets: Facets) -> list[Finding]:
+def _findings(ratings: Ratings, effects: dict[str, Any], use: Floats, facets: Facets) -> list[Finding]:
     lot = (use[:, 6] < LOOSE) & (use[:, 7] < -SURE) & ~(use[:, 3] < -SURE)  # mean squares of 0/1 marks hardly reach 1.5
     severe, drift = (
-        np.abs(x[:, 0]) > np.maximum(SURE * x[:, 1], least) for x, least in ((effects.severity, SEVERE), (effects.drift, WORTH))
+        np.abs(x[:, 0]) > np.maximum(SURE * x[:, 1], least) for x, least in ((effects["severity"], SEVERE), (effects["drift"], WORTH))
     )
     erratic = (np.fmax(use[:, 0], use[:, 1]) > ERRATIC) | lot
     named = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,19 +20,12 @@ WORKS = 400  # of an expert, at most: enough to see habits
 TINY = 1e-12
 
 
-class Effects(NamedTuple):
-    """Severity, drift (R, 2), severity on criteria (R, I, 2), thresholds (R, K, 2), each with SE; criteria at mean severity."""
+def effects_of(fit: Fitted, ratings: Ratings, facets: Facets) -> dict[str, Any]:
+    """Return the effects of experts, which sum to zero over those with marks (NaN for others), and what criteria are then.
 
-    severity: Floats
-    drift: Floats
-    by_item: Floats
-    thresholds: Floats
-    criteria: ItemParameters
-
-
-def effects_of(fit: Fitted, ratings: Ratings, facets: Facets) -> Effects:
-    """Return the effects of experts, which sum to zero over those with marks (NaN for others), and what criteria are then."""
-    model, asked = fit.model, (facets.severity == "criterion", facets.thresholds == "expert", facets.drift != "none")
+    Severity, drift (R, 2), `by_item` (R, I, 2), `thresholds` (R, K, 2), each with SE, and `parameters`.
+    """
+    model = fit.model
     marked = np.zeros((len(ratings.experts) + 1, len(model.items)), dtype=np.bool_)
     marked[model.expert, model.of] = True
     marked, cell = marked[:-1, : len(ratings.items)], (model.rows("s") + model.rows("c"))[:, : len(ratings.items)]
@@ -41,10 +34,13 @@ def effects_of(fit: Fitted, ratings: Ratings, facets: Facets) -> Effects:
     cell, steps, drift = (x - mean for x, mean in zip(all_of, means, strict=True))
     for x in (cell, steps, drift):
         x[~at] = np.nan
-    by_item = np.where((marked | (not asked[0]))[:, :, None], fit.told(cell), np.nan)
-    thresholds = fit.told(steps[:, 1 : int(ratings.max_marks.max())]) * (1.0 if asked[1] else np.nan)
-    change = fit.told(drift) * (1.0 if asked[2] else np.nan)
-    return Effects(fit.told(cell.mean(axis=1)), change, by_item, thresholds, _criteria(fit, means[0], means[1]))
+    return {
+        "severity": fit.told(cell.mean(axis=1)),
+        "drift": fit.told(drift) * (1.0 if facets.drift != "none" else np.nan),
+        "by_item": np.where((marked | (facets.severity != "criterion"))[:, :, None], fit.told(cell), np.nan),
+        "thresholds": fit.told(steps[:, 1 : int(ratings.max_marks.max())]) * (1.0 if facets.thresholds == "expert" else np.nan),
+        "parameters": _criteria(fit, means[0], means[1]),
+    }
 
 
 def _criteria(fit: Fitted, centre: Floats, middle: Floats) -> ItemParameters:

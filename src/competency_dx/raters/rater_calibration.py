@@ -16,20 +16,8 @@ from competency_dx.provenance import Provenance
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Ids, held_to
 
-EXPERTS = (
-    "marks",
-    "works",
-    "severity",
-    "se_severity",
-    "severity_change",
-    "se_severity_change",
-    "infit",
-    "outfit",
-    "spread",
-    "z_spread",
-    "halo",
-    "z_halo",
-)
+USE = ("infit", "outfit", "spread", "z_spread", "halo", "z_halo")
+EXPERTS = ("marks", "works", "severity", "se_severity", "severity_change", "se_severity_change", *USE)
 PERCENTS = ("percent_raw", "percent_unadjusted", "percent_fair", "percent_low", "percent_high")
 PERSONS = ("marks", *PERCENTS, "theta_raw", "theta", "se_known", "se")
 
@@ -152,11 +140,8 @@ class RaterCalibration(Result):
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the model, the range of severities, how far persons move, and the findings."""
         say, order = result_words("raters", language), np.argsort(self.severity)[: np.isfinite(self.severity).sum()]
-        moved, (low, high), marks = (
-            self.of_persons[:, 3] - self.of_persons[:, 2],
-            order[[0, -1]].tolist(),
-            int(self.of_experts[:, 0].sum()),
-        )
+        (low, high), marks = order[[0, -1]].tolist(), int(self.of_experts[:, 0].sum())
+        moved = self.of_persons[:, 3] - self.of_persons[:, 2]
         ends = {"low": float(self.severity[low]), "high": float(self.severity[high]), "error": float(np.nanmax(self.of_experts[:, 3]))}
         moves = {"low": float(moved.min()), "high": float(moved.max()), "mean": float(np.abs(moved).mean())}
         variance, model = self.parameters.variance, self.facets.model
