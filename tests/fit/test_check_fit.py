@@ -13,7 +13,7 @@ from scipy.stats import kstest
 
 import competency_dx as cdx
 from competency_dx.errors import FitError
-from competency_dx.fit.item_verdicts import tied_items
+from competency_dx.fit.api import tied_items
 from competency_dx.fit.whole_model import Left
 from competency_dx.kernels.item_fit import adjusted, cells, given_sum, item_misfit, pearson
 from competency_dx.kernels.residual_fit import alike, chance_components, components, detect

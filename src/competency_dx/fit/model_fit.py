@@ -13,13 +13,13 @@ from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.fit.item_statistics import COLUMNS
-from competency_dx.fit.item_verdicts import ORDER
 from competency_dx.provenance import Provenance
-from competency_dx.quality import Verdict
+from competency_dx.quality import VERDICTS, Verdict
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
 
 OfItems = Annotated[Floats, held_to("items")]
+ORDER: tuple[Verdict, ...] = tuple(VERDICTS)
 PANELS, LINES, SHOWN = 9, 3, 12
 PARTS = ("statistic", "df", "p", "rmsea", "rmsea_low", "rmsea_high")
 

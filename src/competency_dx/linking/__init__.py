@@ -1,8 +1,7 @@
 """One scale from several calibrations: constants of the link, their error, items that drifted, tables of equivalent points."""
 
-from competency_dx.linking.api import link
+from competency_dx.linking.api import compare_links, link
 from competency_dx.linking.choices import Haebara, MeanMean, MeanSigma, StockingLord
-from competency_dx.linking.comparison import compare_links
 from competency_dx.linking.equating import equate
 from competency_dx.linking.scale_link import Link
 

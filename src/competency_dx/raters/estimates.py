@@ -82,17 +82,14 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
     curves[: len(fit.model.of)] = log_probabilities(criteria, theta)[fit.model.of]
     joint, W, raw = (np.zeros((len(codes), len(theta))) for _ in range(3))
     G = np.zeros((len(codes), len(phi)))
-    scores = split_scores(tables.derivatives, tables.owner, np.array([[[0.0, 0.5 / variance**2]]])[:, of.population.free], theta)
-    to_phi = np.zeros((scores.size, len(phi)))
-    to_phi[: len(tables.owner), : of.items.size] = np.asarray(of.items.design)[of.items.place[of.items.free]]
-    to_phi[len(tables.owner) :, of.items.size :] = 1.0
+    scores = split_scores(tables.derivatives, tables.owner, np.array([[[0.0, 0.5 / variance**2]]]), theta)
     for rows in blocks(len(codes), BLOCK):
         part = of.answers.take(rows)
         Z = indicators(part, slice(None))
         joint[rows], other = (log_joint(part, joint_terms(part, Tables(theta, log_weight, x)), *Z) for x in (tables.log_prob, curves))
         W[rows], raw[rows] = normalise(joint[rows].copy())[1], normalise(other)[1]
         off = W[rows] * (theta - (W[rows] @ theta)[:, None])
-        G[rows] = Projection(np.ascontiguousarray(codes[rows].T)[scores.owner], scores, theta)(off) @ to_phi
+        G[rows] = Projection(np.ascontiguousarray(codes[rows].T)[scores.owner], scores, theta)(off) @ of.collector()
     mean, known = W @ theta, W @ theta**2 - (W @ theta) ** 2
     se = np.sqrt(known + np.einsum("pn,pn->p", G @ fit.V, G))
     seen, marks = codes[:, mine] >= 0, np.maximum(codes[:, mine], 0)
