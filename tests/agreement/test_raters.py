@@ -63,15 +63,15 @@ def test_models_are_those_of_tam(name: str, shared: Shared, results: Results) ->
     x = dict(zip(theirs["xsi_facets"]["parameter"], theirs["xsi_facets"]["xsi"], strict=True))
     assert 0 <= found.log_likelihood - theirs["loglik"] < 1e-4  # on their grid, at a maximum no lower than theirs
     np.testing.assert_allclose(likelihood.normals(found.phi)[1].item(), theirs["variance"], atol=2e-5)
-    np.testing.assert_allclose(effects.severity[:, 0], [x[f"rater{expert}"] for expert in ratings.experts], atol=slack)
-    np.testing.assert_allclose(np.nanmean(effects.criteria.difficulties, axis=1), [x[i] for i in ratings.items], atol=1e-5)
-    steps = effects.criteria.difficulties - np.nanmean(effects.criteria.difficulties, axis=1, keepdims=True)
+    np.testing.assert_allclose(effects["severity"][:, 0], [x[f"rater{expert}"] for expert in ratings.experts], atol=slack)
+    np.testing.assert_allclose(np.nanmean(effects["parameters"].difficulties, axis=1), [x[i] for i in ratings.items], atol=1e-5)
+    steps = effects["parameters"].difficulties - np.nanmean(effects["parameters"].difficulties, axis=1, keepdims=True)
     for k in range(steps.shape[1] if steps.shape[1] > 1 else 0):
         of_items = [x.get(f"{i}:step{k + 1}", x.get(f"step{k + 1}")) for i in ratings.items]
         np.testing.assert_allclose(steps[:, k], np.array(of_items, dtype=np.float64), atol=3e-5)
     for i, item in enumerate(ratings.items if facets.severity == "criterion" else ()):
         own = [x[f"{item}:rater{expert}"] + x[f"rater{expert}"] for expert in ratings.experts]
-        np.testing.assert_allclose(effects.by_item[:, i, 0], own, atol=2e-3)
+        np.testing.assert_allclose(effects["by_item"][:, i, 0], own, atol=2e-3)
 
 
 @pytest.mark.parametrize("name", ["ex10_item_rater", "ratings2_item_step_rater"])
@@ -105,8 +105,8 @@ def test_errors_of_tam_are_those_of_one_parameter_with_all_else_and_the_persons_
     complete = np.diag(A.T @ model.likelihood._complete(fit.at.at) @ A)
     xsi = dict(zip(theirs["xsi"]["parameter"], theirs["xsi"]["se.xsi"], strict=True))
     np.testing.assert_allclose(1 / np.sqrt(complete), [xsi["rater1"], xsi["rater2"]], rtol=1e-5)
-    assert (effects_of(fit, ratings, Facets()).severity[:2, 1] > 1.2 / np.sqrt(complete)).all()
-    assert persons_of(fit, ratings, effects_of(fit, ratings, Facets()).criteria)[1].shape == (398, 10)
+    assert (effects_of(fit, ratings, Facets())["severity"][:2, 1] > 1.2 / np.sqrt(complete)).all()
+    assert persons_of(fit, ratings, effects_of(fit, ratings, Facets())["parameters"])[1].shape == (398, 10)
 
 
 @pytest.mark.parametrize("name", ["anxiety", "video", "diagnoses"])
