@@ -70,12 +70,8 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
     The last SE adds the error of all estimated parameters to the posterior variance by the delta method: the mean of θ changes with
     a parameter by its covariance with the score. Percents are expected points on all criteria as an expert of mean severity marks.
     """
-    of, phi, theta, mine = (
-        fit.model.likelihood,
-        fit.at.phi,
-        fit.at.at.step.theta,
-        np.flatnonzero(fit.model.expert < len(ratings.experts)),
-    )
+    of, phi, theta = fit.model.likelihood, fit.at.phi, fit.at.at.step.theta
+    mine, to_phi = np.flatnonzero(fit.model.expert < len(ratings.experts)), of.collector()
     log_weight, variance = standard_nodes(len(theta))[1], float(of.normals(phi)[1][0, 0, 0])
     tables = of.tables(phi, theta)
     curves, codes, I = tables.log_prob.copy(), of.answers.coded(-1), len(ratings.items)
@@ -89,7 +85,7 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
         joint[rows], other = (log_joint(part, joint_terms(part, Tables(theta, log_weight, x)), *Z) for x in (tables.log_prob, curves))
         W[rows], raw[rows] = normalise(joint[rows].copy())[1], normalise(other)[1]
         off = W[rows] * (theta - (W[rows] @ theta)[:, None])
-        G[rows] = Projection(np.ascontiguousarray(codes[rows].T)[scores.owner], scores, theta)(off) @ of.collector()
+        G[rows] = Projection(np.ascontiguousarray(codes[rows].T)[scores.owner], scores, theta)(off) @ to_phi
     mean, known = W @ theta, W @ theta**2 - (W @ theta) ** 2
     se = np.sqrt(known + np.einsum("pn,pn->p", G @ fit.V, G))
     seen, marks = codes[:, mine] >= 0, np.maximum(codes[:, mine], 0)
@@ -146,6 +142,7 @@ def _habits(W: Floats, x: Codes, prob: Floats, item: Ints) -> tuple[float, ...]:
     variance, e = np.einsum("pcc->pc", V), np.where(seen, x - mean, 0.0)
     at = np.unique(item, return_inverse=True)[1]
     n, total, expected, spread = (np.bincount(at, weights=(seen * y).sum(axis=0)) for y in (1.0, x, mean, variance))
+    n = np.maximum(n, 1.0)
     level, middle, share = (total / n)[at], (expected / n)[at], (1 - 1 / n)[at]
     within = (seen * (x - level) ** 2).sum()
     known = (seen * ((mean - middle) ** 2 + variance * share)).sum()

@@ -66,10 +66,8 @@ class FacetModel(NamedTuple):
 def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -> FacetModel:
     """Return the model of marks and keyed answers, without priors."""
     persons = tuple(dict.fromkeys((*ratings.persons, *(responses.persons if responses is not None else ()))))
-    (person, item, expert, mark), time = (
-        ratings.rows,
-        _periods(ratings.day[ratings.used]) if facets.drift != "none" else np.zeros(ratings.used.sum()),
-    )
+    person, item, expert, mark = ratings.rows
+    time = _periods(ratings.day[ratings.used]) if facets.drift != "none" else np.zeros(len(mark))
     names, top, I, R = ratings.items, ratings.max_marks, len(ratings.items), len(ratings.experts)
     held = int(np.bincount(expert).argmax()) if facets.experts == "fixed" else -1
     if responses is not None:  # keyed items are marked by nobody, R; one score alone says nothing
@@ -163,19 +161,17 @@ def _effects(
     """
     (item, expert, time), (shift, inner), (R, held) = columns, by_item, experts
     (I, F), down = shift.shape, -shift[item]
-    free, at = (
-        ((expert != held) & (expert < R))[:, None],
-        (expert[:, None], (expert * I + item)[:, None], expert[:, None] * F + np.arange(F)),
-    )
+    free, r = ((expert != held) & (expert < R))[:, None], expert[:, None]
+    at = r, r * I + item[:, None], r * F + np.arange(F), r
     weight = (
         free * down * (facets.severity == "expert" or held < 0),
         free * down * (facets.severity == "criterion"),
         free * inner[item] * (facets.thresholds == "expert"),
-        (expert < R)[:, None] * down * time[:, None] * (facets.drift != "none"),
+        (r < R) * down * time[:, None] * (facets.drift != "none"),
     )
     shapes = (R, 1), (R, I), (R, F), (R,)
     ends = np.cumsum([np.prod(shape) for shape in shapes])
-    all_at = np.stack([np.broadcast_to(x, down.shape) + start for x, start in zip((*at, at[0]), [0, *ends], strict=False)])
+    all_at = np.stack([np.broadcast_to(x, down.shape) + start for x, start in zip(at, [0, *ends], strict=False)])
     kind, u, f = np.nonzero(weight)
     used, where = np.unique(all_at[kind, u, f], return_inverse=True)
     out, place = np.zeros((*down.shape, len(used))), np.full(ends[-1], -1)
