@@ -88,10 +88,10 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
     families = tuple(family_for(kind, t + 1, name).name for kind, t, name in zip(kinds, top.tolist(), names, strict=True))
     inside, lowest = (k > 0) & (k <= top[:, None]), (counts > 0).argmax(axis=1)[:, None]
     shift, inner = np.where(inside, 1.0 if facets.model == "GRM" else np.maximum(k - lowest, 0), 0.0), inside & (k < top[:, None])
-    times, time = np.unique(time, return_inverse=True)
-    column, (of, by, period) = _columns(np.stack([item, expert, time.ravel()]), person)
+    times, period = np.unique(time, return_inverse=True)
+    column, (of, by, when) = _columns(np.stack([item, expert, period.ravel()]), person)
     shared = _common(top, I, facets)
-    effects, place = _effects((of, by, times[period]), (shift, inner), facets, (R, held))
+    effects, place = _effects((of, by, times[when]), (shift, inner), facets, (R, held))
     random = np.eye(effects.shape[2])[: effects.shape[2] * (held < 0)]
     every, sizes = np.append(of, np.full(len(random), len(names))), np.append(top + 1, 2)
     known = Known(
