@@ -91,9 +91,9 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
     times, period = np.unique(time, return_inverse=True)
     column, (of, by, when) = _columns(np.stack([item, expert, period.ravel()]), person)
     shared = _common(top, I, facets)
-    effects, place = _effects((of, by, times[when]), (shift, inner), facets, (R, held))
-    random = np.eye(effects.shape[2])[: effects.shape[2] * (held < 0)]
-    every, sizes = np.append(of, np.full(len(random), len(names))), np.append(top + 1, 2)
+    (u, f, effect, weight), place = _effects((of, by, times[when]), (shift, inner), facets, (R, held))
+    n, m = shared.shape[2], int(effect.max(initial=-1)) + 1
+    every, sizes = np.append(of, np.full(m * (held < 0), len(names))), np.append(top + 1, 2)
     known = Known(
         ids=tuple([*names, ""][i] for i in every),
         families=[[*families, "Rasch"][i] for i in every],
@@ -102,9 +102,10 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
         loads=np.ones((len(every), 1), dtype=np.bool_),
     )
     items = build_items(known, priors=None, constraints=Constraints())
-    free, n = items.free[: len(of)], shared.shape[2]
-    design = np.zeros((items.size, n + effects.shape[2]))
-    design[: free.sum()], design[free.sum() :, n:] = np.hstack([shared[of][free], effects[free]]), random
+    design, entry, own = np.zeros((items.size, n + m)), items.place[u, f], items.place[: len(of)]
+    design[own[own >= 0], :n] = shared[of][own >= 0]
+    design[entry[entry >= 0], n + effect[entry >= 0]] = weight[entry >= 0]
+    design[own.max() + 1 :, n:] = np.eye(m)[: m * (held < 0)]
     used = np.asarray(design.any(axis=0))
     codes = np.full((len(persons), len(every)), -1, dtype=np.int8)
     codes[person, column] = mark
@@ -113,7 +114,7 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
     likelihood = one_dimension_likelihood(items._replace(design=design[:, used]), answers, population=population)
     phi = np.append(np.where(used, np.cumsum(used) - 1, -1), -1)
     place = {kind: phi[np.where(at < 0, -1, n + at)] for kind, at in place.items()}
-    common = np.zeros((len(names), F, len(likelihood.start)))
+    common = np.zeros((len(names), F, int(used.sum() + population.free.sum())))
     common[:, :, : used[:n].sum()] = shared[:, :, used[:n]]
     return FacetModel(likelihood, persons, names, families, by, of, common, place, held < 0, shift, inner)
 
@@ -154,10 +155,11 @@ def _common(top: Ints, I: int, facets: Facets) -> Floats:
 
 def _effects(
     columns: tuple[Ints, Ints, Floats], by_item: tuple[Floats, Bools], facets: Facets, experts: tuple[int, int]
-) -> tuple[Floats, dict[str, Ints]]:
-    """Return what effects (m) add to the parameters of columns (U, F, m), and the place of each by kind, -1 where there is none.
+) -> tuple[tuple[Ints, Ints, Ints, Floats], dict[str, Ints]]:
+    """Return what effects add to the parameters of columns: column, parameter, effect and weight; and the place of each by kind.
 
-    Columns have item, expert and time (U,), items `shift` and `inner`. Of R `experts` the one `held` has no effect but drift.
+    It is -1 where there is none. Columns have item, expert and time (U,), items `shift` and `inner`. Of R `experts` the one `held`
+    has no effect but drift.
     """
     (item, expert, time), (shift, inner), (R, held) = columns, by_item, experts
     (I, F), down = shift.shape, -shift[item]
@@ -174,10 +176,10 @@ def _effects(
     all_at = np.stack([np.broadcast_to(x, down.shape) + start for x, start in zip(at, [0, *ends], strict=False)])
     kind, u, f = np.nonzero(weight)
     used, where = np.unique(all_at[kind, u, f], return_inverse=True)
-    out, place = np.zeros((*down.shape, len(used))), np.full(ends[-1], -1)
-    out[u, f, where], place[used] = np.stack(weight)[kind, u, f], np.arange(len(used))
+    place = np.full(ends[-1], -1)
+    place[used] = np.arange(len(used))
     parts = zip(EFFECTS, np.split(place, ends[:-1]), shapes, strict=True)
-    return out, {kind: part.reshape(shape) for kind, part, shape in parts}
+    return (u, f, where, np.stack(weight)[kind, u, f]), {kind: part.reshape(shape) for kind, part, shape in parts}
 
 
 class Fitted(NamedTuple):
@@ -196,8 +198,8 @@ class Fitted(NamedTuple):
 
 def fitted(model: FacetModel, control: Control) -> Fitted:
     """Return the maximum; raises `ConvergenceError` when it was not reached."""
-    of, phi = model.likelihood, None
-    narrowest = of.evaluate(of.start, control.points, precision="single").narrowest
+    of, phi = model.likelihood, model.likelihood.start
+    narrowest = of.evaluate(phi, control.points, precision="single").narrowest
     control = control._replace(points=max(control.points, points_needed(narrowest)))
     effects = {kind: at[at >= 0] for kind, at in model.place.items() if model.random and (at >= 0).any()}
     at = np.array([f for places in effects.values() for f in places], dtype=np.int64)
