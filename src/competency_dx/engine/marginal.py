@@ -105,6 +105,7 @@ class Integral(ABC):
     """A way of taking the integral over competencies, named `integration`: populations of persons, and where blocks are mapped."""
 
     integration: ClassVar[str]
+    by_design: ClassVar[bool] = False
     persons: Persons
     executor: Executor | None = None
 
@@ -129,7 +130,7 @@ class Integral(ABC):
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
         """Return Σ_p Cov[S_p | x_p] over the parameters of the items one by one, then all of the populations.
 
-        Where items have a design it may be that over φ, which is smaller.
+        Where items have a design, an integral that goes `by_design` returns that over φ, which is smaller.
         """
 
     @abstractmethod
@@ -273,7 +274,8 @@ class Marginal:
         """Return the observed information of the objective (Louis 1982), prior curvature included."""
         T, missing = self.collector(), self.integral.missing(self, now, depth)
         if self.items.linked:
-            return inverted(self._complete(now) - (T.T @ missing @ T if len(missing) == len(T) else missing))
+            over_phi = self.integral.by_design and self.items.design is not None
+            return inverted(self._complete(now) - (missing if over_phi else T.T @ missing @ T))
         at = T.argmax(axis=0)
         return inverted(self._complete(now) - missing[np.ix_(at, at)])
 

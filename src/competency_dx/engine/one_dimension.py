@@ -47,6 +47,7 @@ class OneDimension(Integral):
     """
 
     integration: ClassVar[str] = "grid"
+    by_design: ClassVar[bool] = True
     answers: Answers
     order: Ints
     histogram: Histogram | None = None
