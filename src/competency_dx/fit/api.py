@@ -182,9 +182,11 @@ def judged(
         partners = [items[sum(pair) - i] for pair in pairs if i in pair]
         told = [] if np.isfinite(p) else [Template("fit.item_few").of([item], least=LEAST_ANSWERS)]
         if q[i] < LEVEL:
-            told.append(Template("fit.item_far" if rmsd >= FAR else "fit.item_misfit").of([item], p=float(q[i]), rmsd=rmsd))
+            far = "fit.item_far" if rmsd >= FAR else "fit.item_misfit"
+            told.append(Template(far).of([item], p=float(q[i]), rmsd=rmsd))
         if abs(z) > bound and abs(infit - 1) > NOISE:
-            told.append(Template("fit.item_noisy" if infit > 1 else "fit.item_sharp").of([item], infit=infit))
+            off = "fit.item_noisy" if infit > 1 else "fit.item_sharp"
+            told.append(Template(off).of([item], infit=infit))
         told += Template("fit.item_dependent").about([item] if partners else [], partners=partners)
         classical = [r for r in before.reasons if item in r.scope and r.code != "quality.item_sound"]
         if not told and not classical:
