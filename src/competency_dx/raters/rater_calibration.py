@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args, get_type_hints
 
 import numpy as np
 
@@ -20,12 +20,6 @@ USE = ("infit", "outfit", "spread", "z_spread", "halo", "z_halo")
 EXPERTS = ("marks", "works", "severity", "se_severity", "severity_change", "se_severity_change", *USE)
 PERCENTS = ("percent_raw", "percent_unadjusted", "percent_fair", "percent_low", "percent_high")
 PERSONS = ("marks", *PERCENTS, "theta_raw", "theta", "se_known", "se")
-
-Model = Literal["PCM", "RSM", "GPCM", "GRM"]
-Severity = Literal["expert", "criterion"]
-Thresholds = Literal["item", "expert"]
-Drift = Literal["none", "linear"]
-Experts = Literal["fixed", "random"]
 
 
 @value
@@ -48,21 +42,20 @@ class Facets:
         pull less, and experts who never met can stand on one scale.
     """
 
-    model: Model = "PCM"
-    severity: Severity = "expert"
-    thresholds: Thresholds = "item"
-    drift: Drift = "none"
-    experts: Experts = "fixed"
+    model: Literal["PCM", "RSM", "GPCM", "GRM"] = "PCM"
+    severity: Literal["expert", "criterion"] = "expert"
+    thresholds: Literal["item", "expert"] = "item"
+    drift: Literal["none", "linear"] = "none"
+    experts: Literal["fixed", "random"] = "fixed"
 
     def __post_init__(self) -> None:
-        kinds = {"model": Model, "severity": Severity, "thresholds": Thresholds, "drift": Drift, "experts": Experts}
-        for name, given in self.stated().items():
-            if given not in get_args(kinds[name]):
-                raise RatersError("raters.choice", name=name, given=repr(given), kinds=get_args(kinds[name]))
+        for name, hint in get_type_hints(Facets).items():
+            if (given := getattr(self, name)) not in get_args(hint):
+                raise RatersError("raters.choice", name=name, given=repr(given), kinds=get_args(hint))
 
     def stated(self) -> dict[str, str]:
         """Return the choices by name."""
-        return {name: getattr(self, name) for name in ("model", "severity", "thresholds", "drift", "experts")}
+        return {name: getattr(self, name) for name in get_type_hints(Facets)}
 
     @property
     def keyed(self) -> str:
