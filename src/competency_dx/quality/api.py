@@ -152,18 +152,14 @@ def _judged(
     **facts: Any,  # noqa: ANN401 - the other fields
 ) -> ItemAnalysis:
     """Return the analysis of these facts, `limits` those of the shares of points, with reasons and the verdict on each item."""
-    low, high = correlation_limits(facts["item_rest"], facts["n"])
-    out = ItemAnalysis(
-        verdicts=(),
-        reasons=(),
-        mean=facts["share"] * np.maximum(facts["max_scores"], 1),
-        share_low=limits[0],
-        share_high=limits[1],
-        item_rest_low=low,
-        item_rest_high=high,
-        suspected_keys=tuple(suspected),
-        **facts,
-    )
+    ends = zip(("item_rest_low", "item_rest_high"), correlation_limits(facts["item_rest"], facts["n"]), strict=True)
+    facts |= {
+        "mean": facts["share"] * np.maximum(facts["max_scores"], 1),
+        "share_low": limits[0],
+        "share_high": limits[1],
+        **dict(ends),
+    }
+    out = ItemAnalysis(verdicts=(), reasons=(), suspected_keys=tuple(suspected), **facts)
     reasons = [_reasons(out, i, rivals.get(item), suspected.get(item), constant[i]) for i, item in enumerate(out.items)]
     verdicts = tuple(min((_FOLLOWS.get(r.code, "look") for r in of_item), key=ORDER.index) for of_item in reasons)
     return replace(out, verdicts=verdicts, reasons=tuple(chain.from_iterable(reasons)))

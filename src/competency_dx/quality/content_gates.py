@@ -167,11 +167,10 @@ def _answers(item: Item) -> list[tuple[str, ...]]:
 
 def _cue(answers: list[tuple[str, ...]], question: set[str], read: list[tuple[str, tuple[str, ...], set[str]]]) -> str:
     """Return a sentence that holds the answer with words of the question, an empty text where there is none."""
-    for row in answers:
-        for sentence, words, said in read:
-            starts = (k for k, w in enumerate(words) if w == row[0])
-            if any(words[k : k + len(row)] == row for k in starts) and len(said & question - set(row)) >= CUE_WORDS:
-                return sentence
+    for row, (sentence, words, said) in product(answers, read):
+        starts = (k for k, w in enumerate(words) if w == row[0])
+        if any(words[k : k + len(row)] == row for k in starts) and len(said & question - set(row)) >= CUE_WORDS:
+            return sentence
     return ""
 
 

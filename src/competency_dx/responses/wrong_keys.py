@@ -19,8 +19,7 @@ FALSE_ALARM = 0.01  # probability that any key of a test is suspected although a
 LEAST_ANSWERS, LEAST_APART = 30, 5  # answers to an item, and of these other than the most frequent, to suspect anything
 LEAST_CHOSEN = 0.05  # share of the answers below which an option is not compared with the key
 MOST_OPTIONS = 26
-SETTLES = 1e-10
-NO_VARIANCE = 1e-10  # variance that is rounding
+SETTLES = NO_VARIANCE = 1e-10  # part of a diagonal; variance that is rounding
 
 
 @value
@@ -97,8 +96,8 @@ class RestScores(NamedTuple):
     @classmethod
     def of(cls, codes: Codes, observed: Bools, max_scores: Ints) -> Self:
         """Return the sums over a person's answers, v from the sums (I, I) that a pass over persons leaves."""
-        m = np.maximum(max_scores, 1).astype(np.float64)
-        earned, possible, complete = np.zeros(len(codes)), np.full(len(codes), m.sum()), everywhere(observed)
+        m, complete = np.maximum(max_scores, 1).astype(np.float64), everywhere(observed)
+        earned, possible = np.zeros(len(codes)), np.full(len(codes), m.sum())
 
         def sums(block: slice) -> tuple[Ints, Floats, Floats | float]:
             seen = observed[block]
@@ -142,7 +141,6 @@ class RestScores(NamedTuple):
         u = (self.earned - self.expected) * w
         u -= u.mean()
         some = np.stack([self.possible > m, u, u * u, w, u * w, w * w], axis=1)
-
         which, complete = slice(None) if len(items) == len(self.highest) else items, everywhere(self.observed)
 
         def sums(block: slice) -> Floats:

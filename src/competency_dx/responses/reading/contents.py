@@ -127,9 +127,7 @@ def grid_of(book: Any, name: str, path: Path) -> list[list[object]]:  # noqa: AN
 
 
 def _no_workbook(path: Path, data: bytes, fault: Exception) -> ResponsesError:
-    kind = disguise(data)
-    if kind is None and not data[:ENOUGH].count(0) and data.strip():
-        kind = "responses.is_text"
+    kind = disguise(data) or ("responses.is_text" if not data[:ENOUGH].count(0) and data.strip() else None)
     if kind is None or kind == "responses.is_workbook":
         return ResponsesError("responses.not_workbook", path=path, fault=fault)
     return ResponsesError("responses.no_workbook_but", path=path, what=phrase(kind))
@@ -183,12 +181,10 @@ class _FilledCells:
     """What the XML of a sheet says of its cells: how far they reach, and which hold no value that can be read."""
 
     def __init__(self) -> None:
-        self.rows = self.columns = 0
+        self.rows = self.columns = self._row = self._column = 0  # the latter of the cell last begun, from 1
         self.broken: dict[Fault, list[str]] = {"responses.formulas": [], "responses.sheet_errors": []}
-        self._row = self._column = 0  # of the cell last begun, from 1
         self._cell: dict[str, str] | None = None
-        self._parts: set[str] = set()
-        self._value = ""
+        self._parts, self._value = set[str](), ""
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         tag = name.rpartition(":")[2]

@@ -189,14 +189,14 @@ def _index_as_column(table: Table) -> tuple[Table, str]:
 
 
 def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -> str | None:
+    known = bank is not None and bool(bank.forms)
     if layout.form is not None:
         _present(table, [layout.form], "form")
-        if bank is None or not bank.forms:
+        if not known:
             raise ResponsesError("responses.form_without_bank")
         return layout.form
-    if bank is None or not bank.forms:
-        return None
-    return next((n for n, c in table.columns.items() if n not in used and c.header in FORM_NAMES and c.vocabulary), None)
+    named = (n for n, c in table.columns.items() if n not in used and c.header in FORM_NAMES and c.vocabulary)
+    return next(named, None) if known else None
 
 
 def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[list[str], list[str]]:

@@ -92,8 +92,8 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     notes += Template("responses.spellings").about(alike(person.vocabulary))
     columns = {name: c.take(first) for name, c in rest.items()}
     columns[person.name] = replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))
-    for k, name in enumerate(item.vocabulary):
-        columns[name] = replace(answer, name=name, codes=codes[:, k]).take(np.arange(len(ids)))
+    every = np.arange(len(ids))
+    columns |= {n: replace(answer, name=n, codes=codes[:, k]).take(every) for k, n in enumerate(item.vocabulary)}
     return replace(table, columns=columns, rows=len(ids), index=None, findings=(*table.findings, *notes)), item.vocabulary
 
 

@@ -62,11 +62,10 @@ def refuse_unreadable(judged: Sequence[Unread], mode: Mode, layout: Layout, *, k
     if not known and worst.cells == worst.filled:
         raise ResponsesError("responses.points_only_texts", **facts)
     other = "raw" if mode == "scored" else "scored" if worst.content == "answers" else ""
-    facts |= {"cells": worst.cells, "filled": worst.filled}
     facts["others"] = phrase("responses.likewise", columns=[u.name for u in others]) if others else ""
     facts["expected"] = _expected(worst.item, points=worst.content == "points")
     facts["say"] = phrase("responses.say_cells", other=other) if known and other else ""
-    raise ResponsesError("responses.unreadable_column", **facts)
+    raise ResponsesError("responses.unreadable_column", cells=worst.cells, filled=worst.filled, **facts)
 
 
 def _guilty(judged: Sequence[Unread]) -> Iterator[Unread]:
