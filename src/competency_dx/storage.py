@@ -127,11 +127,11 @@ def _keep_others(old: Path, new: Path, replaced: Callable[[str], bool]) -> None:
 def _move_files(new: Path, old: Path, replaced: Callable[[str], bool]) -> None:
     """Put each file of the new folder in its place in the old one, the page that links to the others last."""
     files = sorted((p for p in new.rglob("*") if p.is_file()), key=lambda p: (p.name == "index.html", p))
-    places = {file: old / file.relative_to(new) for file in files}
-    for file, place in places.items():
+    places = {old / file.relative_to(new): file for file in files}
+    for place, file in places.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         file.replace(place)
-    for left in [p for p in old.rglob("*") if p.is_file() and new not in p.parents and p not in places.values()]:
+    for left in [p for p in old.rglob("*") if p.is_file() and new not in p.parents and p not in places]:
         if replaced(left.relative_to(old).as_posix()):
             left.unlink()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations, product
 
 import numpy as np
@@ -38,7 +38,7 @@ def check_content(bank: ItemBank) -> tuple[Finding, ...]:
     A finding for each refusal, of severity "error": the code of the gate, the items (or forms) in `scope`, and what to do.
     """
     of_items = options_that_are_codes, key_sets, key_cues, titles, points, expected_answers
-    of_forms, of_texts = (overlaps, families, parallel), (typography, orders, repealed)
+    of_forms, of_texts = (overlaps, families, parallel), (typography, orders, partial(_misprinted, code="quality.repealed"))
     return tuple(finding for gate in (*of_items, *of_forms, *of_texts) for finding in gate(as_bank(bank)))
 
 
@@ -244,13 +244,8 @@ def orders(bank: ItemBank) -> Iterator[Finding]:
             yield Template("quality.order_shown").of([item.id])
 
 
-def repealed(bank: ItemBank) -> Iterator[Finding]:
-    """Gate 12: names of acts and subjects that are no longer in force."""
-    return _misprinted(bank, "quality.repealed")
-
-
 def _misprinted(bank: ItemBank, code: str) -> Iterator[Finding]:
-    """Yield what texts may not hold, typography or names of what is repealed, each remark once for an item, with a place."""
+    """Gates 8 and 12: typography, or acts and subjects no longer in force; each remark once for an item, with a place."""
     for item in bank.items:
         places: dict[tuple[str, str], str] = {}
         for text, rule in product([_CODE.sub(" ", t) for t in all_texts(item)], PATTERNS[code.partition(".")[2]]):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,6 @@ from competency_dx.responses.responses import HIGHEST, Responses, emptiness, loa
 DEFAULT = Layout()
 ROWS_AT_ONCE = 1 << 15
 MISSING_NUMBERS = (-1, -9, -99, -999)
-Cellwise = TypeVar("Cellwise", bound=np.generic)
 
 
 def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layout | None = None) -> Responses:
@@ -211,7 +210,7 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
     )
 
 
-def picked(array: NDArray[Cellwise], source: Ints | None) -> NDArray[Cellwise]:
+def picked(array: NDArray[Any], source: Ints | None) -> NDArray[Any]:
     """Return the rows of all columns, or of each, that count; everything when `source` is None."""
     return array if source is None else np.take_along_axis(array, source, axis=0)
 

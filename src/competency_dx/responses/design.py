@@ -121,7 +121,7 @@ def _booklets(observed: Bools) -> list[tuple[Ints, Ints]]:
         packed = np.packbits(observed, axis=1)
         _, place, counts = np.unique(packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_inverse=True, return_counts=True)
         groups = [np.flatnonzero(place == k) for k in np.argsort(-counts, kind="stable")[:MOST_BOOKLETS]]
-    out = [(rows, np.flatnonzero(observed[rows[0]])) for rows in groups if len(rows) >= LEAST_PERSONS]
+    out = ((rows, np.flatnonzero(observed[rows[0]])) for rows in groups if len(rows) >= LEAST_PERSONS)
     return [(rows, items) for rows, items in out if len(items) >= LEAST_ITEMS]
 
 

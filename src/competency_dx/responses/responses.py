@@ -155,8 +155,7 @@ class Responses(Result):
     def explain(self, person: str, item: str, bank: ItemBank, *, key: KeyShown = "hidden") -> Explanation:
         """Explain the points of one answer; the key is shown only when asked for."""
         row = int(_places(self.persons.tolist(), [person], "responses.absent_persons")[0])
-        place = int(_places(self.items, [item], "responses.absent_items")[0])
-        definition = bank.item(item)
+        place, definition = int(_places(self.items, [item], "responses.absent_items")[0]), bank.item(item)
         stored = None if self.answers is None else self.answers.of(row, place)
         verdict = judge_of(definition)(*written(definition, stored[:1], stored[1:])) if stored else UNREADABLE
         answered = self.reasons[row, place] == Reason.ANSWERED

@@ -164,8 +164,8 @@ class RestScores(NamedTuple):
 def _evidence(responses: Responses, i: int, others: RestScores, r: float) -> SuspectedKey:
     """Return the evidence against the key of one item, p for this item alone."""
     who, ability, mean, credit = others.without(i)
-    enough = len(credit) - np.unique(credit, return_counts=True)[1].max() >= LEAST_APART
-    p = chance_of(-r, len(credit)) if enough else 1.0
+    apart = len(credit) - np.unique(credit, return_counts=True)[1].max()
+    p = chance_of(-r, len(credit)) if apart >= LEAST_APART else 1.0
     if responses.answers is None:
         return SuspectedKey(item=responses.items[i], p=p)
     labels, chosen = responses.answers.spelled(i)
