@@ -106,6 +106,7 @@ def check_items(
     by_third, options = traced(data, others, known)
     tails = zero_tails(codes, observed)
     suspected = {s.item: s.suggestion for s in suspected_keys(data, policy=missing, rest=r)}
+    inputs = {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {})
     persons = int(answered.sum())
     n_given = float(given.sum(axis=1)[answered].mean()) if persons else 0.0
     whole, given_items, without, limits = alpha(moments, persons, n_given)
@@ -133,11 +134,7 @@ def check_items(
         n_persons=persons,
         missing=policy,
         findings=gathered(data.findings, _of_the_test(others, suspected, tails, data.items)),
-        provenance=provenance(
-            "check_items",
-            {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {}),
-            {"missing": policy.describe("en")},
-        ),
+        provenance=provenance("check_items", inputs, {"missing": policy.describe("en")}),
     )
     announce(out.findings, known=data.findings)
     return out

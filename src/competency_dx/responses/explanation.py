@@ -127,5 +127,4 @@ def rule_text(item: Item) -> Text:
     if isinstance(rule, Tolerance):
         kind = "relative" if rule.relative not in {"0", ""} else "absolute" if rule.absolute not in {"0", ""} else "equal"
     facts = rule.model_dump() | {"top": item.max_score, "criteria": ", ".join(f"{c.id} 0-{c.max_score}" for c in item.rubric)}
-    ru, en = (result_words("responses", language)(f"rule_{kind}", **facts) for language in LANGUAGES)
-    return Text(ru=ru, en=en)
+    return Text(**{language: result_words("responses", language)(f"rule_{kind}", **facts) for language in LANGUAGES})

@@ -29,7 +29,6 @@ from competency_dx.responses.reading.table import Table, cell_text, from_frame, 
 from competency_dx.result import DataFrame
 
 HEAD = 40  # rows in which the header is looked for
-TWO_COLUMNS = 2
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 DELIMITERS = (";", "\t", ",", "|")
 GUARDED = re.compile(r"'+ *[=+\-@\t\r\n＝＋－＠]")
@@ -202,7 +201,7 @@ def _shown_mark(mark: str) -> Mapping[str, str] | str:
 
 def _refuse_other_mark(path: Path, frame: DataFrame, mark: str, columns: int, skip: int) -> None:
     """Raise when a row is one cell that another delimiter splits into the columns of the header."""
-    alone = frame[frame[1].to_numpy() == ""] if columns > TWO_COLUMNS else frame[:0]
+    alone = frame[frame[1].to_numpy() == ""] if columns > 2 else frame[:0]
     alone = alone[[len(str(cell)) >= columns - 1 for cell in alone[0]]]
     for row, (cell, *rest) in zip(alone.index, alone.itertuples(index=False), strict=True):
         other = next((d for d in DELIMITERS if d != mark and str(cell).count(d) == columns - 1), None)
@@ -215,7 +214,7 @@ def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, l
     """Raise when a cell of several lines holds whole rows of the table."""
     for cell in row:
         rows = sum(inner.count(mark) >= columns - 1 for inner in cell.splitlines()[1:]) if "\n" in cell else 0
-        if columns > 1 and rows >= (1 if columns > TWO_COLUMNS else TWO_COLUMNS):
+        if columns > 1 and rows >= (1 if columns > 2 else 2):
             raise ResponsesError("responses.quote_open", path=path, line=line)
 
 
