@@ -233,6 +233,8 @@ def test_a_text_document_has_the_words_of_its_pages(
     kind: str, results: dict[str, Result], profiles: cdx.DeficitProfiles, tmp_path: Path
 ) -> None:
     docx = pytest.importorskip("docx", reason="python-docx is not installed")
+    from docx.oxml.ns import qn
+
     pytest.importorskip("typst", reason="typst is not installed")
     result = profiles.select([str(p) for p in profiles.persons[:1]]) if kind == "profiles" else results[kind]
     first = written(result, tmp_path / "a.docx")
@@ -247,6 +249,16 @@ def test_a_text_document_has_the_words_of_its_pages(
     tables = book.element.body.xpath("//w:tbl")
     assert len(book.element.body.xpath("//w:tblHeader")) == len(tables)
     assert all(picture.get("descr") is not None for picture in book.element.body.xpath("//wp:docPr"))
+    for table in tables:  # as wide as between the margins; no picture is wider than its cell, no word of a head is parted
+        wide = [int(column.get(qn("w:w"))) for column in table.xpath("./w:tblGrid/w:gridCol")]
+        assert sum(wide) == pytest.approx((21 - 2 * 1.5) * 1440 / 2.54, rel=0.01)
+        for picture in table.xpath(".//w:tc[.//wp:extent]"):
+            room = int(picture.xpath("./w:tcPr/w:tcW")[0].get(qn("w:w")))
+            assert sum(int(x.get("cx")) for x in picture.xpath(".//wp:extent")) / 635 <= room - 100
+        for room, head in zip(wide, table.xpath("./w:tr[1]/w:tc"), strict=True):
+            points = int((head.xpath(".//w:sz") or table.xpath(".//w:sz"))[0].get(qn("w:val"))) / 2
+            longest = max("".join(node.text or "" for node in head.iter(qn("w:t"))).split(), key=len, default="")
+            assert len(longest) * 0.58 * points * 20 <= room - 100
 
 
 @pytest.mark.parametrize(("kind", "language"), [("groups", "ru"), ("routes", "en"), ("form", "ru"), ("profiles", "ru")])

@@ -16,7 +16,10 @@ from itertools import chain, count
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
+
 from competency_dx.display import patterns
+from competency_dx.display.theme import ACCENT
 from competency_dx.errors import needing
 from competency_dx.reports.files import EPOCH, UNWRITABLE
 from competency_dx.reports.pages import Language, environment
@@ -29,9 +32,11 @@ EMPTY = re.compile(r"<(br|input)\b([^>]*)>")
 DEPTH = re.compile(r"[rd](\d)")
 LINE = "_" * 24
 Part = dict[str, Any]
-PAPER, DENSITY = 9800, 160  # twentieths of a point between the margins; dots to the inch
-NARROWEST, WIDEST = 6, 40  # letters that a column is given
-ROOM = {"mark": 0.35, "wide": 4.6, "": 15.0}  # centimetres of a picture
+PAPER, DENSITY = 10_200, 160  # twentieths of a point between the margins; dots to the inch
+NARROWEST, WIDEST, FEW = 4, 50, 7  # letters that a column is given; columns that have small type
+ROOM = {"mark": 0.3, "wide": 5.2, "": 15.0}  # centimetres of a picture
+WIDE = 3100  # the column of a wide one
+HEADINGS = {"Heading 1": 15, "Heading 2": 10.5, "Heading 3": 8.5}
 
 
 def pages_pdf(pages: Iterable[str], language: Language) -> bytes:
@@ -49,14 +54,22 @@ def pages_docx(pages: Iterable[str], language: Language) -> bytes:
         from docx.opc.constants import RELATIONSHIP_TYPE
         from docx.opc.packuri import PackURI
         from docx.oxml import parse_xml
+        from docx.oxml.ns import qn
         from docx.parts.image import ImagePart
-        from docx.shared import Cm, Pt
+        from docx.shared import Cm, Pt, RGBColor
     book, parts = Document(), [[*_in_sections(page_parts(page))] for page in pages]
     sheet, style = book.sections[0], book.styles["Normal"]
     sheet.start_type = WD_SECTION_START.CONTINUOUS
     sheet.page_width, sheet.page_height = Cm(21), Cm(29.7)
-    sheet.left_margin = sheet.right_margin = sheet.top_margin = sheet.bottom_margin = Cm(1.8)
-    style.font.name, style.font.size, style.paragraph_format.space_after = "Arial", Pt(9.5), Pt(3)
+    sheet.left_margin = sheet.right_margin = sheet.top_margin = sheet.bottom_margin = Cm(1.5)
+    style.font.name, style.font.size, style.paragraph_format.space_after = "Arial", Pt(8.5), Pt(2)
+    style.paragraph_format.line_spacing = 1.0
+    for name, size in HEADINGS.items():
+        heading = book.styles[name]
+        heading.font.size, heading.font.color.rgb = Pt(size), RGBColor.from_string(ACCENT[1:].upper())
+        heading.paragraph_format.space_before, heading.paragraph_format.space_after = Pt(7), Pt(3)
+        heading.element.rPr.rFonts.attrib.clear()  # the fonts of a theme, which would go before the name
+        heading.element.rPr.rFonts.attrib.update({qn(f"w:{of}"): "Arial" for of in ("ascii", "hAnsi", "cs", "eastAsia")})
     book.core_properties.title = next((_plain(part) for part in chain(*parts) if part["kind"] == "h1"), "")
     placed: dict[str, tuple[str, int, int]] = {}
     for k, (run, dots) in enumerate(_drawn(parts)):  # `get_or_add_image` would look through all for each
@@ -69,6 +82,7 @@ def pages_docx(pages: Iterable[str], language: Language) -> bytes:
         "pages": parts,
         "placed": placed,
         "widths": _widths,
+        "few": FEW,
         "number": count(1).__next__,
         "said": "ru-RU" if language == "ru" else "en-GB",
     }
@@ -114,14 +128,16 @@ def _plain(part: Part) -> str:
 
 
 def _widths(rows: Sequence[Sequence[Part]]) -> list[int]:
-    """Return how wide the columns of a table are, by the letters in them."""
-    pictured = WIDEST // 2 * " "
+    """Return how wide the columns of a table are: those of pictures have one, others room for a word of the head, and for text."""
     head = [max(_plain(cell).split(), key=len, default="") for cell in rows[0]]  # it is parted between words
-    cells = [
-        [pictured if any(run.get("style") == "wide" for run in cell["runs"]) else _plain(cell) for cell in row] for row in rows[1:]
-    ]
-    longest = [2 + min(max(map(len, (*column, NARROWEST * " "))), WIDEST) for column in zip(head, *cells, strict=True)]
-    return [round(PAPER * n / sum(longest)) for n in longest]
+    texts = zip(head, *([_plain(cell) for cell in row] for row in rows[1:]), strict=True)
+    pictured = np.array([any(run.get("style") == "wide" for run in cell["runs"]) for cell in rows[-1]])
+    letter = 93 if len(head) > FEW else 110  # bold, in small type and smaller
+    words = np.maximum([*map(len, head)], NARROWEST)
+    least = np.where(pictured, WIDE, 100 + letter * words)
+    more = np.where(pictured, 0, np.maximum([min(max(map(len, column)), WIDEST) for column in texts] - words, 0.1))
+    wide = least + (PAPER - least.sum()) * more / more.sum() if least.sum() < PAPER else least * PAPER / least.sum()
+    return [round(x) for x in wide.tolist()]
 
 
 def page_parts(page: str) -> list[Part]:
@@ -143,13 +159,13 @@ def _parts(node: ET.Element) -> Iterator[Part]:
         yield from ({"kind": "p", "look": look, "sign": "", "runs": [_text(line)]} for line in (node.text or "").splitlines())
     elif tag in {"ul", "ol"}:
         for k, item in enumerate(node, start=1):
-            yield {"kind": "li", "look": look, "sign": f"{k}." if tag == "ol" else "•", "runs": _runs(item)}
+            yield {"kind": "li", "look": look, "sign": f"{k}." if tag == "ol" else "•", "runs": _without_end(_runs(item))}
     elif tag == "dl":
         between, pairs = _text("\u2003 " if "facts" in look else "\n"), zip(node.iter("dt"), node.iter("dd"), strict=True)
         facts = [[*_runs(name, "strong"), _text(" " if "facts" in look else ": "), *_runs(said), between] for name, said in pairs]
         yield {"kind": "p", "look": look, "sign": "", "runs": [run for fact in facts for run in fact][:-1]}
     elif tag == "table":
-        rows = [[_cell(cell, row.get("class", "")) for cell in row] for row in node.iter("tr")]
+        rows = [[_cell(cell, row.get("class", "") if k == 0 else "") for k, cell in enumerate(row)] for row in node.iter("tr")]
         yield {"kind": "table", "look": look, "rows": rows}
     elif tag == "svg":
         yield {"kind": "picture", "look": look, "sign": "", "runs": [_picture(node)]}
@@ -181,6 +197,13 @@ def _runs(node: ET.Element, style: str = "") -> list[Part]:
             out += [_text("\n")] if child.tag == "br" else _runs(child, STYLES.get(look, STYLES.get(child.tag, style)))
         out += [_text(tail, style)] if tail else []
     return out
+
+
+def _without_end(runs: list[Part]) -> list[Part]:
+    """Return runs without the blanks and line breaks at their end."""
+    while runs and not runs[-1].get("text", "picture").strip():
+        runs.pop()
+    return runs
 
 
 def _text(text: str, style: str = "") -> Part:
