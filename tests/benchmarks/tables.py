@@ -13,7 +13,7 @@ import pandas as pd
 from memory import measured
 
 import competency_dx as cdx
-from competency_dx.cli.demo.region import make_cohort
+from competency_dx_demo.region import make_cohort
 
 InTurn = Callable[..., list[float]]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import competency_dx_demo as demo_run
 from competency_dx import reports
 from competency_dx.__main__ import main
 from competency_dx.bank import ItemBank, load_bank, save_bank
-from competency_dx.cli import demo as demo_run
-from competency_dx.cli.demo.region import RegionCohort, asked_items, make_cohort, write_cohort
 from competency_dx.result import Result
+from competency_dx_demo.region import RegionCohort, asked_items, make_cohort, write_cohort
 
 Shipped = Callable[[str], ItemBank]
 

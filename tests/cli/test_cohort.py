@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from competency_dx.bank import ItemBank, shipped_banks
-from competency_dx.cli.demo import compare, percent_correct, shares, true_percent
-from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable
-from competency_dx.cli.demo.region import RegionCohort, domain_weights, draw_truth, make_cohort, write_cohort
 from competency_dx.competencies import diagnose
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.responses import Reason, Responses, load_responses, score_answers
+from competency_dx_demo import compare, percent_correct, shares, true_percent
+from competency_dx_demo.raw_answers import answer_pools, draw_answers, reachable
+from competency_dx_demo.region import RegionCohort, domain_weights, draw_truth, make_cohort, write_cohort
 
 Shipped = Callable[[str], ItemBank]
 

@@ -17,11 +17,11 @@ import pytest
 from competency_dx.bank import load_bank, save_bank
 from competency_dx.bank.item import Stimulus
 from competency_dx.calibration import Calibration
-from competency_dx.cli.demo.region import RegionCohort
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.responses import load_responses
 from competency_dx.scoring import Scores
 from competency_dx.storage import write_whole
+from competency_dx_demo.region import RegionCohort
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -11,10 +11,10 @@ from typing import Literal
 
 import pytest
 
+import competency_dx_demo as demo_run
 from competency_dx.__main__ import main
 from competency_dx.bank import load_bank
 from competency_dx.calibration import Calibration
-from competency_dx.cli import demo as demo_run
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.reports import report
 from competency_dx.result import Result

@@ -10,8 +10,8 @@ import pytest
 
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import suspected_keys
-from competency_dx.cli.demo.region import make_cohort, plant_wrong_key, with_key, write_cohort
 from competency_dx.responses import load_responses
+from competency_dx_demo.region import make_cohort, plant_wrong_key, with_key, write_cohort
 
 
 @pytest.mark.parametrize("seed", [1, 20])

@@ -8,14 +8,14 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+import competency_dx_demo as demo
 from competency_dx.bank import load_bank
-from competency_dx.cli import demo
-from competency_dx.cli.demo import whole_region
-from competency_dx.cli.demo.region import asked_items, draw_truth
-from competency_dx.cli.demo.whole_region import BLOCKS, GAIN, after_programmes, draw_teachers, drifted, linked_forms
 from competency_dx.cli.steps import ONE_SCALE
 from competency_dx.cli.terminal import Terminal
 from competency_dx.routes import Effect
+from competency_dx_demo import whole_region
+from competency_dx_demo.region import asked_items, draw_truth
+from competency_dx_demo.whole_region import BLOCKS, GAIN, after_programmes, draw_teachers, drifted, linked_forms
 
 COMMON = linked_forms(asked_items(load_bank("common")))
 TEACHERS = draw_teachers(1000, 3, np.random.default_rng(1))

@@ -55,9 +55,9 @@ def outcome(seed: int) -> Outcome:
     """Return the figures of a region, and of each fault whether it was named and how much else was."""
     from recovery_study.regional_truth import compared
 
-    from competency_dx.cli import demo
-    from competency_dx.cli.demo import whole_region
+    import competency_dx_demo as demo
     from competency_dx.cli.terminal import Terminal
+    from competency_dx_demo import whole_region
 
     begin, quiet = time.process_time(), io.StringIO()
     with ExitStack() as stack:
@@ -77,7 +77,7 @@ def outcome(seed: int) -> Outcome:
 
 def section(outcomes: Sequence[Outcome]) -> str:
     """Return the section of the page."""
-    from competency_dx.cli.demo.raw_answers import words
+    from competency_dx_demo.raw_answers import words
 
     n = len(outcomes)
     lines = [TITLE, "", INTRODUCTION.format(n=n, persons=PERSONS), ""]

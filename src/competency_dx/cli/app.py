@@ -51,7 +51,7 @@ def demo(
     folder: Path = Path("competency-dx-demo"), *, terminal: Terminal, persons: int | None = None, seed: int = 20, region: bool = False
 ) -> None:
     """Show the whole path on a synthetic region: three subjects against the known truth, or all with groups and routes."""
-    from competency_dx.cli.demo import run_demo, whole_region
+    from competency_dx_demo import run_demo, whole_region
 
     run, usual = (whole_region.run_region, 2217) if region else (run_demo, 240)
     run(folder, persons=persons or usual, seed=seed, terminal=terminal)

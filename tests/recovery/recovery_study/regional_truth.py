@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Names
-from competency_dx.cli.demo import LEVELS, LINE, true_percent
-from competency_dx.cli.demo.raw_answers import words
-from competency_dx.cli.demo.whole_region import COMMON, HOURS, Subject, Teachers
 from competency_dx.groups import GroupReport
 from competency_dx.growth import Growth
 from competency_dx.routes import Programme, Routes, load_catalogue
+from competency_dx_demo import LEVELS, LINE, true_percent
+from competency_dx_demo.raw_answers import words
+from competency_dx_demo.whole_region import COMMON, HOURS, Subject, Teachers
 
 
 def shares_covered(groups: GroupReport, deficits: Bools, place: Names) -> Floats:

@@ -19,19 +19,6 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, Ints, Names
 from competency_dx.bank import Form, ItemBank, Text, load_bank, shipped_banks
 from competency_dx.cli.arguments import Estimation
-from competency_dx.cli.demo import INDENT, Study, prepared, study, write_page
-from competency_dx.cli.demo.raw_answers import words
-from competency_dx.cli.demo.region import (
-    RegionCohort,
-    Sitting,
-    Truth,
-    asked_items,
-    cohort_of,
-    domain_weights,
-    draw_truth,
-    plant_wrong_key,
-    write_cohort,
-)  # fmt: skip
 from competency_dx.cli.steps import ONE_SCALE, advised_model, calibrated
 from competency_dx.cli.terminal import LanguageCode, Row, Terminal, heard
 from competency_dx.competencies import DeficitProfiles, diagnose
@@ -44,6 +31,19 @@ from competency_dx.raters import check_agreement, load_ratings
 from competency_dx.reports import report
 from competency_dx.responses import Reason, load_responses
 from competency_dx.routes import Effect, Routes, load_catalogue, recommend
+from competency_dx_demo import INDENT, Study, prepared, study, write_page
+from competency_dx_demo.raw_answers import words
+from competency_dx_demo.region import (
+    RegionCohort,
+    Sitting,
+    Truth,
+    asked_items,
+    cohort_of,
+    domain_weights,
+    draw_truth,
+    plant_wrong_key,
+    write_cohort,
+)  # fmt: skip
 
 COMMON, HOURS, BY_COMPETENCY = "common", 72.0, Estimation(dimensions="competencies")
 EXPERTS, SLIPS, FAR = 24, 0.1, 5.0

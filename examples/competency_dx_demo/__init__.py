@@ -21,8 +21,6 @@ from competency_dx.arrays import Bools, Floats
 from competency_dx.bank import ItemBank, Text, load_bank, save_bank
 from competency_dx.calibration import SuspectedKey, suspected_keys
 from competency_dx.cli.arguments import Estimation
-from competency_dx.cli.demo.raw_answers import words
-from competency_dx.cli.demo.region import RegionCohort, asked_items, make_cohort, plant_wrong_key, with_key, write_cohort
 from competency_dx.cli.steps import ONE_SCALE, advised_model, calibrated
 from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
@@ -34,6 +32,8 @@ from competency_dx.reports import page_templates, report
 from competency_dx.responses import Reason, Responses, check_design, load_responses
 from competency_dx.result import DataFrame
 from competency_dx.storage import write_whole
+from competency_dx_demo.raw_answers import words
+from competency_dx_demo.region import RegionCohort, asked_items, make_cohort, plant_wrong_key, with_key, write_cohort
 
 SUBJECTS = (("mathematics", ".xlsx"), ("history", ".csv"), ("physics", ".parquet"))
 PLANTED_IN = "mathematics"
@@ -109,7 +109,7 @@ def write_page(folder: Path, name: str, values: Mapping[str, object], terminal: 
     """Write the page of a template and the file that says what is in the folder, and tell which page to open."""
     t = words(terminal.language)
     write_whole(folder / README, t[f"{name}_readme"].format_map(values).encode())
-    template = page_templates().from_string(files("competency_dx.cli.demo").joinpath(f"{name}.html").read_text("utf-8"))
+    template = page_templates().from_string(files("competency_dx_demo").joinpath(f"{name}.html").read_text("utf-8"))
     text = template.render({"t": t, "language": terminal.language, "font": FONT, **values})
     page = write_whole(folder / "index.html", text.encode())
     terminal.say(t["done"].format(seconds=decimal(time.perf_counter() - start, 0, terminal.language)))

@@ -18,11 +18,11 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import ItemBank
-from competency_dx.cli.demo.raw_answers import answer_pools, draw_answers, reachable, words
 from competency_dx.errors import needing
 from competency_dx.models import ItemParameters, bank_parameters, expected_scores, simulate
 from competency_dx.responses import Reason, Reasons
 from competency_dx.result import DataFrame
+from competency_dx_demo.raw_answers import answer_pools, draw_answers, reachable, words
 
 Papers = tuple[list[Ints], Ints, Reasons, Names]
 """What the persons hand in: columns of each form, points, `Reason` and answers (P, I)."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import itertools
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.bank import CodeMap, Given, Item, Rubric
-from competency_dx.display import sentences, toml_content
 from competency_dx.responses import Reason, score_answers
 
 MOST_CANDIDATES = 1500
@@ -25,11 +26,20 @@ OFTEN_WRONG = 2
 MISCONCEPTION = 3.0
 """How much oftener a wrong option is chosen when a misconception leads to it."""
 
-words = partial(sentences, "cli.demo", "words")
-"""What the files, the pages and the messages of the demo say in a language."""
-
 Written = Iterator[tuple[str, float]]
 """Ways to answer, and how often each occurs relative to others that earn as much."""
+
+
+@cache
+def content(name: str) -> Mapping[str, Any]:
+    """Return what a TOML file of the demo holds."""
+    return tomllib.loads(files("competency_dx_demo").joinpath(f"{name}.toml").read_text("utf-8"))
+
+
+@cache
+def words(language: str) -> Mapping[str, Any]:
+    """Return what the files, the pages and the messages of the demo say in a language."""
+    return {key: both[language] for key, both in content("words").items()}
 
 
 class AnswerPool(NamedTuple):
@@ -168,7 +178,7 @@ def _words(item: Item, key: tuple[str, ...], rng: np.random.Generator) -> Writte
     for k, word in enumerate(key):
         for spelled in (word, word.capitalize(), word.upper(), f"{word}.", f" {word} ", word.replace("ё", "е")):
             yield spelled, 1.0 / (k + 1)
-    wrong = toml_content("cli.demo", "wrong_words")
+    wrong = content("wrong_words")
     for word in wrong.get(item.id, wrong["any"]):
         weight = float(rng.gamma(2.0))
         yield from ((word, weight), (word.capitalize(), 0.3 * weight))
