@@ -21,6 +21,7 @@ from competency_dx.cli.terminal import in_switches
 from competency_dx.errors import LANGUAGES, CompetencyDxError, ScoringError, has_sentence, phrase
 
 SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
+DEMO = SOURCE.parents[1] / "examples" / "competency_dx_demo"
 CLASSES = {name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, CompetencyDxError)}
 MAKERS = CLASSES | {"phrase", "CommandError"}
 LATER = re.compile("responses/none")
@@ -107,7 +108,7 @@ def test_sentences_are_bilingual(code: str) -> None:
 
 
 def test_no_sentence_is_left_over() -> None:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
+    text = "\n".join(path.read_text(encoding="utf-8") for folder in (SOURCE, DEMO) for path in folder.rglob("*.py"))
     unused = [code for code in ALL if f'"{code}"' not in text and not FIELD.fullmatch(code)]
     assert not unused
 

@@ -17,6 +17,7 @@ from competency_dx.findings import Finding, Template
 from competency_dx.wording import listed, plural, worded
 
 SOURCE = Path(__file__).parents[2] / "src" / "competency_dx"
+DEMO = SOURCE.parents[1] / "examples" / "competency_dx_demo"
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = {"girth", "PRMSE", "SD", "Rasch", "PCM"}  # of programs, coefficients and models
 CODE = re.compile(r"[A-Za-z_]\w*\([^)]*\)|[a-z_]+=(?:\"\w+\")?|--[a-z-]+|\bid\d+\b|\d+PL|\bword\b")
@@ -81,7 +82,7 @@ def test_codes_are_unique() -> None:
 
 
 def test_no_sentence_is_left_over() -> None:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
+    text = "\n".join(path.read_text(encoding="utf-8") for folder in (SOURCE, DEMO) for path in folder.rglob("*.py"))
     assert not [t.code for _, t in ALL if f'"{t.code}"' not in text and not PUT_TOGETHER.fullmatch(t.code)]
 
 
@@ -95,7 +96,7 @@ def test_nouns_have_the_forms_of_their_language(room: str, template: Template) -
 
 def test_findings_come_from_the_catalogues_by_their_codes() -> None:
     codes = {t.code for _, t in ALL}
-    for path in SOURCE.rglob("*.py"):
+    for path in [*SOURCE.rglob("*.py"), *DEMO.rglob("*.py")]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if path == SOURCE / "findings.py":
             continue
