@@ -146,7 +146,7 @@ def test_grids_of_several_competencies_move_their_ends_out_too(kind: str) -> Non
     known = of_kind(kind, 30, 3.0)
     hard = replace(known, intercepts=np.stack([np.zeros(30), np.full(30, -21.0)], axis=1))
     right = cdx.load_responses(pd.DataFrame(np.ones((1, 30)), columns=list(hard.items), index=["p1"]))
-    integral = posterior_of(match(right, hard, cdx.MissingPolicy()), hard).integral
+    integral = posterior_of(match(right, hard, cdx.MissingPolicy()), hard)
     ends: list[float] = []
     for d in range(3):
         integral.marginals(d, lambda _, marginal: ends.append(float(np.exp(marginal.log_density)[0, -1])))

@@ -53,9 +53,9 @@ class JointAnswers(NamedTuple):
 
     def of_blocks(self, function: Callable[[Mixture], tuple[Any, ...]]) -> Iterator[Any]:
         """Yield each array that a function returns of the joint posterior of a block of persons, for all persons."""
-        codes, observed = self.matched.codes, self.matched.observed
-        parts = list(EPPosterior(model=self.model, given=(codes, observed)).each(function))
-        return (np.concatenate(column)[: len(codes)] for column in zip(*parts, strict=True))
+        of, leaves = self.matched, self.populations.leaves
+        joint = EPPosterior(persons=of.persons, dimensions=leaves, model=self.model, given=(of.codes, of.observed))
+        return (np.concatenate(column)[: len(of.codes)] for column in zip(*joint.each(function), strict=True))
 
 
 def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: MissingPolicy, population: object = None) -> JointAnswers:

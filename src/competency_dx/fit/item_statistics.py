@@ -88,7 +88,7 @@ def _expected(part: Part) -> Iterator[tuple[int, Floats]]:
     single = known.single()
     for d in range(len(known.dimensions)):
         held: list[tuple[int, MarginalDensity]] = []
-        part.posterior.integral.marginals(d, lambda block, marginal, held=held: held.append((block.start, marginal)))  # type: ignore[misc]
+        part.posterior.marginals(d, lambda block, marginal, held=held: held.append((block.start, marginal)))  # type: ignore[misc]
         density = np.concatenate([marginal.log_density for _, marginal in sorted(held, key=lambda pair: pair[0])])
         weight = np.exp(density - density.max(axis=1, keepdims=True))
         at, theta = np.flatnonzero(known.dimension_index == d), held[0][1].theta[0]

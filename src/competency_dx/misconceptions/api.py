@@ -96,7 +96,7 @@ def find_misconceptions(
     known, choice = parameters_of(source), EAP()
     matched, grid = match(data, known, rule.missing), scoring_grid(known, choice.points, choice.item_uncertainty)
     z = (grid.theta - known.mean) / np.sqrt(known.variance)
-    ability = AbilityWeights(z, posterior_on(matched, known.n_categories, grid).weights())
+    ability = AbilityWeights(z, posterior_on(matched, known, grid).weights())
     found = estimate_misconceptions(data, bank, ability, rule.significance)
     assert data.answers is not None
     ticked, each = found.ticked, found.estimates

@@ -2,8 +2,7 @@
 
 from competency_dx.kernels.persons import filled_table
 from competency_dx.persons.choices import EAP, MAP, ML, WLE, ItemUncertainty, Method, SumScore
-from competency_dx.persons.draws import MarginalDensity, PersonIntegral, PosteriorMoments, even_uniforms, inverse_cdf, uniforms
-from competency_dx.persons.exact_posterior import ExactPosterior, given_sums, sum_score_table
+from competency_dx.persons.draws import MarginalDensity, Posterior, PosteriorMoments, even_uniforms, inverse_cdf, uniforms
 from competency_dx.persons.grids import END_MASS, scoring_grid, uncertain_items
 from competency_dx.persons.lattice_posterior import modes
 from competency_dx.persons.matching import (
@@ -19,5 +18,5 @@ from competency_dx.persons.matching import (
     reasons_of,
     source_of,
 )
-from competency_dx.persons.posterior import Posterior, posterior_of, posterior_on
+from competency_dx.persons.posterior import ExactPosterior, given_sums, posterior_of, posterior_on, sum_score_table
 from competency_dx.persons.propagated_posterior import EPPosterior, curves_of, propagated_given_sums

@@ -1,16 +1,20 @@
-"""What every way of integrating over the posterior of persons answers; densities on a grid, and draws from them."""
+"""What the posterior of persons answers, however it is integrated; densities on a grid, and draws from them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, Names, readonly
+from competency_dx.arrays import Bools, Floats, Names, readonly, value
 
+DRAWS = 1024  # a power of two, as Sobol points like it
 WORD = 8  # bytes
 FLAT = 1e-9  # rise of the log density within a cell that counts as none
 NOTHING = 1e-300  # density relative to the highest one below which it is taken for this
@@ -31,21 +35,89 @@ class MarginalDensity(NamedTuple):
     theta: Floats
     log_density: Floats
 
+    @classmethod
+    def of(cls, theta: Floats, weight: Floats) -> MarginalDensity:
+        """Return the densities that weights (p, Q) of points θ (Q,) stand for."""
+        log_density = np.log(np.maximum(weight, NOTHING))
+        return cls(np.broadcast_to(theta, log_density.shape), log_density)
 
-class PersonIntegral(Protocol):
-    """A way of integrating: one grid, propagation, a lattice for each person, or dimension reduction.
+
+@value
+class Posterior(ABC):
+    """Posterior of P persons on D competencies, taken on one grid, by propagation, on a lattice for each person, or by reduction.
 
     What it says of a person depends on this person's answers, the items and the population alone.
+
+    Attributes
+    ----------
+    persons : ndarray of str, shape (P,)
+    dimensions : tuple of str
+        D names.
+    executor : concurrent.futures.Executor or None
+        Where blocks of persons are processed; None is a thread pool over the cores.
     """
 
-    def moments(self) -> PosteriorMoments:
-        """Return the moments of all persons."""
+    persons: Names
+    dimensions: tuple[str, ...]
+    executor: Executor | None = None
 
+    @abstractmethod
+    def moments(self) -> PosteriorMoments:
+        """Return mean (P, D), covariance (P, D, D), log marginal probability of the answers (P,), mass at the ends (P,)."""
+
+    @abstractmethod
     def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the marginal posteriors of a competency, block by block of persons."""
 
+    @abstractmethod
     def transformed(self, uniform: Floats) -> Floats:
         """Return points of the posterior (P, n, D) for uniforms (P, n, D): equally distributed uniforms give such draws."""
+
+    def below(self, cuts: ArrayLike) -> Floats:
+        """Return P(θ_d < cut) (P, D) for cuts of the competencies (D,), or of each person (P, D)."""
+        P, D = len(self.persons), len(self.dimensions)
+        at, out = np.broadcast_to(np.asarray(cuts, dtype=np.float64), (P, D)), np.empty((P, D))
+
+        def one(d: int, block: slice, marginal: MarginalDensity) -> None:
+            out[block, d] = cdf(marginal.log_density, marginal.theta, at[block, d])
+
+        self._over_marginals(one)
+        return out
+
+    def quantiles(self, probabilities: Sequence[float]) -> Floats:
+        """Return the quantiles of each competency (P, D, N) at N probabilities."""
+        out = np.empty((len(self.persons), len(self.dimensions), len(probabilities)))
+
+        def one(d: int, block: slice, marginal: MarginalDensity) -> None:
+            levels = np.broadcast_to(np.asarray(probabilities, dtype=np.float64), (block.stop - block.start, len(probabilities)))
+            out[block, d] = inverse_cdf(marginal.log_density, marginal.theta, levels)
+
+        self._over_marginals(one)
+        return out
+
+    def _over_marginals(self, function: Callable[[int, slice, MarginalDensity], None]) -> None:
+        for d in range(len(self.dimensions)):
+            self.marginals(d, lambda block, marginal, d=d: function(d, block, marginal))  # type: ignore[misc]
+
+    def draws(self, n: int = DRAWS, *, key: bytes = b"") -> Floats:
+        """Return n draws of every person (P, n, D), evenly spread: averages over them are near expectations.
+
+        They follow from the key, the person's id and answers alone; a power of two serves best.
+        """
+        return self.transformed(even_uniforms(key, self.persons, n, len(self.dimensions)))
+
+    def expected(self, function: Callable[[Floats], Floats], n: int = DRAWS) -> Floats:
+        """Return E[f(θ)] (P, F) for ``function``, which maps points (P, n, D) to values (P, n, F), by draws."""
+        return np.asarray(function(self.draws(n)).mean(axis=1))
+
+    def probability(self, region: Callable[[Floats], Bools], n: int = DRAWS) -> Floats:
+        """Return P(θ in region) (P,) for ``region``, which maps points (P, n, D) to truth (P, n), by draws."""
+        return np.asarray(region(self.draws(n)).mean(axis=1))
+
+    def half_space(self, direction: ArrayLike, cut: float, n: int = DRAWS) -> Floats:
+        """Return P(Σ_d direction_d θ_d < cut) (P,), by draws."""
+        along = np.asarray(direction, dtype=np.float64)
+        return self.probability(lambda theta: theta @ along < cut, n)
 
 
 def uniforms(key: bytes, persons: Names, n: int) -> Floats:
@@ -74,23 +146,23 @@ def sobol(n: int, D: int) -> Floats:
 
 
 def inverse_cdf(log_density: Floats, theta: Floats, uniform: Floats) -> Floats:
-    """Return the quantiles (p,) of densities given by their logarithms (p, Q) on a uniform grid θ (Q,) or (p, Q).
+    """Return quantiles (p,) or (p, n) of densities given by their logarithms (p, Q) on a uniform grid θ (Q,) or (p, Q).
 
     Between points the log density is linear, so cells have their masses and inverses in closed form. A normal density
     so interpolated differs by a factor that repeats from cell to cell: with spacing h below half its SD s it is within
     h²/8s² = 3 % of the truth everywhere, and its mean and variance are exact to exp(-2π²s²/h²).
     """
     rise, mass = _cells(log_density)
-    cumulative = np.cumsum(mass, axis=1)
-    target = uniform * cumulative[:, -1]
-    cell = np.minimum((cumulative < target[:, None]).sum(axis=1), mass.shape[1] - 1)
-    at = np.arange(len(cell))
-    share = np.clip((target - cumulative[at, cell]) / mass[at, cell] + 1.0, 0.0, 1.0)
-    slope, level_here = rise[at, cell], np.abs(rise[at, cell]) < FLAT
-    steep = np.where(level_here, 1.0, slope)
-    inside = np.where(level_here, share, _within(share, steep))
-    left = theta[cell] if theta.ndim == 1 else theta[at, cell]
-    return np.asarray(left + (theta[..., 1] - theta[..., 0]) * inside)
+    cumulative, at, quantiles = np.cumsum(mass, axis=1), np.arange(len(mass)), []
+    for level in uniform.reshape(len(mass), -1).T:
+        target = level * cumulative[:, -1]
+        cell = np.minimum((cumulative < target[:, None]).sum(axis=1), mass.shape[1] - 1)
+        share = np.clip((target - cumulative[at, cell]) / mass[at, cell] + 1.0, 0.0, 1.0)
+        slope, flat = rise[at, cell], np.abs(rise[at, cell]) < FLAT
+        inside = np.where(flat, share, _within(share, np.where(flat, 1.0, slope)))
+        left = theta[cell] if theta.ndim == 1 else theta[at, cell]
+        quantiles.append(left + (theta[..., 1] - theta[..., 0]) * inside)
+    return np.stack(quantiles, axis=1).reshape(uniform.shape)
 
 
 def cdf(log_density: Floats, theta: Floats, point: Floats) -> Floats:

@@ -10,20 +10,23 @@ have one size, so a person has the same digits in any company.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, readonly, value
+from competency_dx.errors import ScoringError
 from competency_dx.kernels import families
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import REACH
 from competency_dx.kernels.persons import filled_table
 from competency_dx.kernels.persons.point_estimates import ModePrior, joint_modes
 from competency_dx.models import ItemParameters, averaged_log_probabilities
-from competency_dx.persons.draws import NOTHING, MarginalDensity, PosteriorMoments, inverse_cdf
+from competency_dx.persons.choices import EAP
+from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, inverse_cdf
+from competency_dx.persons.grids import uncertain_items
+from competency_dx.persons.matching import Matched
 
 T = TypeVar("T")
 
@@ -75,24 +78,23 @@ def lattice(D: int, spacing: float, steps: int) -> Lattice:
 
 
 @value
-class LatticePosterior:
+class LatticePosterior(Posterior):
     """Posterior of persons given codes and mask (P, I), on lattices of their own."""
 
     codes: Codes
     observed: Bools
     settings: Settings
-    executor: Executor | None = None
 
     def moments(self) -> PosteriorMoments:
         """Return means, covariances and evidence."""
-        P, order = len(self.codes), range(self.settings.known.slopes.shape[1])
+        P, order = len(self.codes), range(len(self.dimensions))
         parts = [found for _, found in self._mapped(_moments, self.settings.fine, order)]
         mean, covariance, evidence = (np.concatenate(x)[:P] for x in zip(*parts, strict=True))
         return PosteriorMoments(mean, covariance, evidence, np.zeros(P))
 
     def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)``: the lattice with this competency's axis first, summed over the others."""
-        order = [dimension, *(d for d in range(self.settings.known.slopes.shape[1]) if d != dimension)]
+        order = [dimension, *(d for d in range(len(self.dimensions)) if d != dimension)]
         for block, marginal in self._mapped(_first_marginal, self.settings.dense, order):
             function(block, MarginalDensity(*(x[: block.stop - block.start] for x in marginal)))
 
@@ -132,11 +134,24 @@ def modes(known: ItemParameters, codes: Codes, observed: Bools) -> tuple[Floats,
     return theta, covariance
 
 
-def lattice_settings(known: ItemParameters, uncertain: Bools) -> Settings:
-    """Return what all blocks share."""
-    D = known.slopes.shape[1]
+def lattice_posterior(matched: Matched, known: ItemParameters, method: EAP) -> LatticePosterior:
+    """Return the posterior given answers to items of up to three competencies each.
+
+    Raises `ScoringError` with more than three.
+    """
+    D = len(known.dimensions)
+    if D not in FINE:
+        raise ScoringError("persons.lattice_too_large", d=D, dimensions=known.dimensions)
     precision = np.asarray(np.linalg.inv(known.population.covariance), dtype=np.float64)
-    return Settings(known, uncertain, precision, lattice(D, *COARSE[D]), lattice(D, *FINE[D]), lattice(D, *DENSE[D]))
+    passes = (lattice(D, *how[D]) for how in (COARSE, FINE, DENSE))
+    return LatticePosterior(
+        persons=matched.persons,
+        dimensions=known.dimensions,
+        executor=method.executor,
+        codes=matched.codes,
+        observed=matched.observed,
+        settings=Settings(known, uncertain_items(known, method.item_uncertainty), precision, *passes),
+    )
 
 
 def _block(

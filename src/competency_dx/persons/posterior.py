@@ -8,100 +8,70 @@ nobody's numbers depend on who else is in the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Bools, Floats, Ints, Names, value
-from competency_dx.errors import ScoringError
-from competency_dx.kernels.grid import Tables, prepare
+from competency_dx.arrays import Floats, Ints, value
+from competency_dx.kernels.grid import Answers, Tables, prepare
+from competency_dx.kernels.persons import BLOCK, for_each_posterior, sum_score_likelihood, summarise
 from competency_dx.models import ItemParameters
 from competency_dx.persons.choices import EAP
-from competency_dx.persons.draws import MarginalDensity, PersonIntegral, PosteriorMoments, cdf, even_uniforms, inverse_cdf
-from competency_dx.persons.exact_posterior import ExactPosterior
-from competency_dx.persons.grids import scoring_grid, uncertain_items
-from competency_dx.persons.lattice_posterior import FINE, LatticePosterior, lattice_settings
+from competency_dx.persons.draws import MarginalDensity, Posterior, PosteriorMoments, inverse_cdf
+from competency_dx.persons.grids import scoring_grid
+from competency_dx.persons.lattice_posterior import lattice_posterior
 from competency_dx.persons.matching import Matched
 from competency_dx.persons.propagated_posterior import propagated_posterior
 from competency_dx.persons.reduced_posterior import reduced_posterior, reduces
 
 DEFAULT_METHOD = EAP()
-DRAWS = 1024  # a power of two, as Sobol points like it
 
 
 @value
-class Posterior:
-    """Posterior of P persons on D competencies.
+class ExactPosterior(Posterior):
+    """Posterior of one competency on the points of `tables`, whose log weights are the population.
 
-    Attributes
-    ----------
-    persons : ndarray of str, shape (P,)
-    dimensions : tuple of str
-        D names.
-    integral : PersonIntegral
-        The way of integrating.
+    Where the answers carry a normal population of each person (`Answers.normal`), the log weights are zero.
     """
 
-    persons: Names
-    dimensions: tuple[str, ...]
-    integral: PersonIntegral
+    answers: Answers
+    tables: Tables
 
     def moments(self) -> PosteriorMoments:
-        """Return mean (P, D), covariance (P, D, D), log marginal probability of the answers (P,), mass at the ends (P,)."""
-        return self.integral.moments()
+        """Return mean and variance (Bock & Mislevy 1982), evidence and the mass at the ends."""
+        out = summarise(self.answers, self.tables, self.executor)
+        return PosteriorMoments(out.mean[:, None], (out.sd**2)[:, None, None], out.log_evidence, out.end_mass)
 
-    def below(self, cuts: ArrayLike) -> Floats:
-        """Return P(θ_d < cut) (P, D) for cuts of the competencies (D,), or of each person (P, D)."""
-        P, D = len(self.persons), len(self.dimensions)
-        at, out = np.broadcast_to(np.asarray(cuts, dtype=np.float64), (P, D)), np.empty((P, D))
+    def each(self, function: Callable[[slice, Floats, Floats], None], *, size: int = BLOCK) -> None:
+        """Call ``function(block, weight, log_scale)`` with weights (size, Q) up to a factor; see `for_each_posterior`."""
+        for_each_posterior(self.answers, self.tables, function, size=size)
 
-        def one(d: int, block: slice, marginal: MarginalDensity) -> None:
-            out[block, d] = cdf(marginal.log_density, marginal.theta, at[block, d])
+    def weights(self) -> Floats:
+        """Return the posterior weights of the points (P, Q)."""
+        out = np.empty((len(self.answers.codes), len(self.tables.theta)))
 
-        self._over_marginals(one)
+        def one(block: slice, weight: Floats, _: Floats) -> None:
+            kept = weight[: block.stop - block.start]
+            out[block] = kept / kept.sum(axis=1, keepdims=True)
+
+        self.each(one)
         return out
 
-    def quantiles(self, probabilities: Sequence[float]) -> Floats:
-        """Return the quantiles of each competency (P, D, N) at N probabilities."""
-        out = np.empty((len(self.persons), len(self.dimensions), len(probabilities)))
-
-        def one(d: int, block: slice, marginal: MarginalDensity) -> None:
-            for n, probability in enumerate(probabilities):
-                level = np.full(block.stop - block.start, probability)
-                out[block, d, n] = inverse_cdf(marginal.log_density, marginal.theta, level)
-
-        self._over_marginals(one)
-        return out
-
-    def _over_marginals(self, function: Callable[[int, slice, MarginalDensity], None]) -> None:
-        for d in range(len(self.dimensions)):
-            self.integral.marginals(d, lambda block, marginal, d=d: function(d, block, marginal))  # type: ignore[misc]
-
-    def draws(self, n: int = DRAWS, *, key: bytes = b"") -> Floats:
-        """Return n draws of every person (P, n, D), evenly spread: averages over them are near expectations.
-
-        They follow from the key, the person's id and answers alone; a power of two serves best.
-        """
-        return self.integral.transformed(even_uniforms(key, self.persons, n, len(self.dimensions)))
+    def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:  # noqa: ARG002 - the only one
+        """Call ``function(block, marginal)`` for blocks of persons."""
+        theta = self.tables.theta
+        self.each(lambda block, weight, _: function(block, MarginalDensity.of(theta, weight[: block.stop - block.start])))
 
     def transformed(self, uniform: Floats) -> Floats:
-        """Return points (P, n, D) of the posterior for uniforms (P, n, D)."""
-        return self.integral.transformed(uniform)
+        """Return points (P, n, 1) of the posterior for uniforms (P, n, 1): quantiles."""
+        out = np.empty_like(uniform)
 
-    def expected(self, function: Callable[[Floats], Floats], n: int = DRAWS) -> Floats:
-        """Return E[f(θ)] (P, F) for ``function``, which maps points (P, n, D) to values (P, n, F), by draws."""
-        return np.asarray(function(self.draws(n)).mean(axis=1))
+        def one(block: slice, marginal: MarginalDensity) -> None:
+            out[block, :, 0] = inverse_cdf(marginal.log_density, self.tables.theta, uniform[block, :, 0])
 
-    def probability(self, region: Callable[[Floats], Bools], n: int = DRAWS) -> Floats:
-        """Return P(θ in region) (P,) for ``region``, which maps points (P, n, D) to truth (P, n), by draws."""
-        return np.asarray(region(self.draws(n)).mean(axis=1))
-
-    def half_space(self, direction: ArrayLike, cut: float, n: int = DRAWS) -> Floats:
-        """Return P(Σ_d direction_d θ_d < cut) (P,), by draws."""
-        along = np.asarray(direction, dtype=np.float64)
-        return self.probability(lambda theta: theta @ along < cut, n)
+        self.marginals(0, one)
+        return out
 
 
 def posterior_of(matched: Matched, known: ItemParameters, method: EAP = DEFAULT_METHOD) -> Posterior:
@@ -109,23 +79,37 @@ def posterior_of(matched: Matched, known: ItemParameters, method: EAP = DEFAULT_
 
     Raises `ScoringError` when items measure several of more than three competencies and no dimension reduction fits.
     """
-    D, points, choice, executor = len(known.dimensions), method.points, method.item_uncertainty, method.executor
-    integral: PersonIntegral
-    if D == 1:
-        integral = posterior_on(matched, known.n_categories, scoring_grid(known, points, choice), executor=executor)
-    elif known.between:
-        integral = propagated_posterior(matched, known, points, choice, executor)
-    elif reduces(known):
-        integral = reduced_posterior(matched, known, points, choice, executor)
-    elif D in FINE:
-        settings = lattice_settings(known, uncertain_items(known, choice))
-        integral = LatticePosterior(codes=matched.codes, observed=matched.observed, settings=settings, executor=executor)
-    else:
-        raise ScoringError("persons.lattice_too_large", d=D, dimensions=known.dimensions)
-    return Posterior(persons=matched.persons, dimensions=known.dimensions, integral=integral)
+    if len(known.dimensions) == 1:
+        grid = scoring_grid(known, method.points, method.item_uncertainty)
+        return posterior_on(matched, known, grid, executor=method.executor)
+    if known.between:
+        return propagated_posterior(matched, known, method)
+    return (reduced_posterior if reduces(known) else lattice_posterior)(matched, known, method)
 
 
-def posterior_on(matched: Matched, n_categories: Ints, grid: Tables, *, executor: Executor | None = None) -> ExactPosterior:
-    """Return the posterior of one competency on given tables, for items with these numbers of categories (I,)."""
-    answers = prepare(matched.codes, matched.observed, n_categories)
-    return ExactPosterior(answers=answers, tables=grid, executor=executor)
+def posterior_on(matched: Matched, known: ItemParameters, grid: Tables, *, executor: Executor | None = None) -> ExactPosterior:
+    """Return the posterior of one competency on given tables."""
+    answers = prepare(matched.codes, matched.observed, known.n_categories)
+    return ExactPosterior(persons=matched.persons, dimensions=known.dimensions, answers=answers, tables=grid, executor=executor)
+
+
+def given_sums(matched: Matched, known: ItemParameters, grid: Tables) -> tuple[Floats, Floats]:
+    """Return EAP and SD given the sum of points (P,) (Thissen et al. 1995), a table for every set of items answered."""
+    theta, sd = np.empty(len(matched.codes)), np.empty(len(matched.codes))
+    patterns, group = np.unique(matched.observed, axis=0, return_inverse=True)
+    sums = matched.codes.sum(axis=1, dtype=np.int64)
+    for g, pattern in enumerate(patterns):
+        mean, spread, _ = sum_score_table(known, grid, np.flatnonzero(pattern))
+        who = group.ravel() == g
+        theta[who], sd[who] = mean[sums[who]], spread[sums[who]]
+    return theta, sd
+
+
+def sum_score_table(known: ItemParameters, grid: Tables, items: Ints) -> tuple[Floats, Floats, Floats]:
+    """Return EAP, SD and probability (S + 1,) of every sum of points on the items with these positions."""
+    likelihood = sum_score_likelihood(np.exp(grid.log_prob[items]), known.n_categories[items])
+    weight = likelihood * np.exp(grid.log_weight)
+    probability = weight.sum(axis=1)
+    weight /= probability[:, None]
+    mean = weight @ grid.theta
+    return mean, np.sqrt(np.maximum(weight @ grid.theta**2 - mean**2, 0.0)), probability / probability.sum()

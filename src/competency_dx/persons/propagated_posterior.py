@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -23,8 +22,8 @@ from competency_dx.kernels.propagation.settled_persons import (
     settled_blocks,
 )
 from competency_dx.models import ItemParameters, averaged_log_probabilities
-from competency_dx.persons.choices import ItemUncertainty
-from competency_dx.persons.draws import NOTHING, MarginalDensity, PosteriorMoments, inverse_cdf
+from competency_dx.persons.choices import EAP, ItemUncertainty
+from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, inverse_cdf
 from competency_dx.persons.grids import Trial, axis, normal_tables, passing, uncertain_items
 from competency_dx.persons.matching import Matched
 
@@ -35,7 +34,7 @@ SETTLED = 1e-2  # of a posterior SD: the sweep after would move by a tenth of it
 
 
 @value
-class EPPosterior:
+class EPPosterior(Posterior):
     """Posterior of D competencies with one Gaussian site for each person and competency, under one or several populations.
 
     `given` are the categories and the mask of the answers (P, I). Where the model has several populations, everything is averaged
@@ -44,12 +43,6 @@ class EPPosterior:
 
     model: EvenModel
     given: tuple[Codes, Bools]
-    executor: Executor | None = None
-
-    @property
-    def theta(self) -> Floats:
-        """Return the points (Q,) of the tilted marginals."""
-        return self.model.theta
 
     def moments(self) -> PosteriorMoments:
         """Return means and covariances; those of single competencies are those of the tilted marginals."""
@@ -70,13 +63,11 @@ class EPPosterior:
             level = ndtr(ndtri(uniform[block]) @ root.transpose(0, 2, 1))
             for d in range(uniform.shape[2]):
                 theta, log_density = self._marginal(settled, d, block)
-                for m in range(uniform.shape[1]):
-                    out[block, m, d] = inverse_cdf(log_density, theta, level[:, m, d])
+                out[block, :, d] = inverse_cdf(log_density, theta, level[:, :, d])
         return out
 
     def _blocks(self) -> Iterator[tuple[slice, Settled]]:
-        for rows, settled in self.each(_joined):
-            yield slice(int(rows[0]), int(rows[-1]) + 1), settled
+        return ((slice(int(rows[0]), int(rows[-1]) + 1), settled) for rows, settled in self.each(_joined))
 
     def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
         """Yield a function of each block of persons, computed where the blocks are."""
@@ -87,24 +78,19 @@ class EPPosterior:
         return EVEN if len(self.model.floor) == 1 else EVEN._replace(tolerance=SETTLED)
 
     def _marginal(self, settled: Settled, d: int, block: slice) -> MarginalDensity:
-        weight = np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start])
-        log_density = np.log(np.maximum(weight, NOTHING))
-        return MarginalDensity(np.broadcast_to(self.theta, log_density.shape), log_density)
+        return MarginalDensity.of(self.model.theta, np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start]))
 
 
 def _joined(mixture: Mixture) -> tuple[Ints, Settled]:
     return mixture.rows, mixture.joined()
 
 
-def propagated_posterior(
-    matched: Matched, known: ItemParameters, points: int, choice: ItemUncertainty, executor: Executor | None
-) -> EPPosterior:
+def propagated_posterior(matched: Matched, known: ItemParameters, method: EAP) -> EPPosterior:
     """Return the posterior given answers to items that measure one competency each."""
-    theta, log_prob = curves_of(known, points, choice)
-    mean, covariance = known.population.mean, known.population.covariance
-    items, population = (known.n_categories, known.dimension_index), (mean, covariance[None], np.zeros(1))
-    model = even_model(items, (theta, log_prob), population)
-    return EPPosterior(model=model, given=(matched.codes, matched.observed), executor=executor)
+    population = known.population.mean, known.population.covariance[None], np.zeros(1)
+    curves = curves_of(known, method.points, method.item_uncertainty)
+    model, given = even_model((known.n_categories, known.dimension_index), curves, population), (matched.codes, matched.observed)
+    return EPPosterior(persons=matched.persons, dimensions=known.dimensions, executor=method.executor, model=model, given=given)
 
 
 @lru_cache(maxsize=8)

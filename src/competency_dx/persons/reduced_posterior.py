@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TypeVar
@@ -17,8 +16,8 @@ from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, Independent
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.product import block_size
 from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities
-from competency_dx.persons.choices import ItemUncertainty
-from competency_dx.persons.draws import NOTHING, MarginalDensity, PosteriorMoments, inverse_cdf
+from competency_dx.persons.choices import EAP, ItemUncertainty
+from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, inverse_cdf
 from competency_dx.persons.grids import Trial, axis, normal_tables, passing, uncertain_items
 from competency_dx.persons.matching import Matched
 
@@ -28,32 +27,30 @@ LEAST_POINTS, MOST_POINTS = 31, 201
 
 
 @value
-class ReducedPosterior:
+class ReducedPosterior(Posterior):
     """Posterior of the general competency on one axis and of each specific one given it on another."""
 
     design: Design
     terms: BifactorTerms
     populations: IndependentNormals
-    executor: Executor | None = None
 
     def moments(self) -> PosteriorMoments:
         """Return means, covariances and evidence."""
-        parts = list(self._mapped(_moments))
+        parts = [found for _, found in self._mapped(_moments)]
         mean, covariance, evidence = (np.concatenate(x)[: self.design.persons] for x in zip(*parts, strict=True))
         return PosteriorMoments(mean, covariance, evidence, np.zeros(len(mean)))
 
     def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the marginals of a competency."""
         theta = self.terms.axes.specific if dimension else self.terms.axes.general
-        for block, found in self._settled():
+        for block, found in self._mapped(_as_it_is):
             weight = found.general if not dimension else np.einsum("pq,pqa->pa", found.general, found.given[dimension - 1])
-            log_density = np.log(np.maximum(weight[: block.stop - block.start], NOTHING))
-            function(block, MarginalDensity(np.broadcast_to(theta, log_density.shape), log_density))
+            function(block, MarginalDensity.of(theta, weight[: block.stop - block.start]))
 
     def transformed(self, uniform: Floats) -> Floats:
         """Return points (P, n, D): the general competency, then the specific ones given it."""
         out, at = np.empty_like(uniform), self.terms.axes
-        for block, found in self._settled():
+        for block, found in self._mapped(_as_it_is):
             n = block.stop - block.start
             rows = np.arange(n)
             general = np.log(np.maximum(found.general[:n], NOTHING))
@@ -69,19 +66,12 @@ class ReducedPosterior:
                     out[block, m, s + 1] = inverse_cdf(between, at.specific, uniform[block, m, s + 1])
         return out
 
-    def _settled(self) -> Iterator[tuple[slice, Reduced]]:
-        return zip(blocks(self.design.persons, self._size), self._mapped(_as_it_is), strict=True)
-
-    @property
-    def _size(self) -> int:
-        A = len(self.terms.axes.points)
-        return block_size(A * max(1, len(self.terms.testlets) // 2))
-
-    def _mapped(self, function: Callable[[BifactorTerms, Reduced], T]) -> Iterator[T]:
-        P, size = self.design.persons, self._size
+    def _mapped(self, function: Callable[[BifactorTerms, Reduced], T]) -> Iterator[tuple[slice, T]]:
+        """Yield blocks of persons with a function of their posteriors; the last block is filled up by its last person."""
+        P, size = self.design.persons, block_size(len(self.terms.axes.points) * max(1, len(self.terms.testlets) // 2))
         rows = (np.minimum(np.arange(at, at + size), P - 1) for at in range(0, P, size))
         one = partial(_block, self.terms, self.populations, function)
-        return map_pieces(one, (self.design.take(some) for some in rows), executor=self.executor)
+        return zip(blocks(P, size), map_pieces(one, map(self.design.take, rows), executor=self.executor), strict=True)
 
 
 def _block(terms: BifactorTerms, populations: IndependentNormals, function: Callable[[BifactorTerms, Reduced], T], design: Design) -> T:
@@ -112,16 +102,14 @@ def reduces(known: ItemParameters) -> bool:
     return independent and bool(known.loads[:, 0].all()) and bool((known.loads[:, 1:].sum(axis=1) <= 1).all())
 
 
-def reduced_posterior(
-    matched: Matched, known: ItemParameters, points: int, choice: ItemUncertainty, executor: Executor | None
-) -> ReducedPosterior:
+def reduced_posterior(matched: Matched, known: ItemParameters, method: EAP) -> ReducedPosterior:
     """Return the posterior given answers to items of a general and at most one specific competency."""
-    at, log_prob, specific = _plane(known, points, choice)
-    answers = prepare(matched.codes, matched.observed, known.n_categories)
+    at, log_prob, specific = _plane(known, method.points, method.item_uncertainty)
+    answers, populations = prepare(matched.codes, matched.observed, known.n_categories), _populations(known)
     design = by_dimension(answers, specific, parts=len(known.dimensions))
-    populations = _populations(known)
+    terms, D, executor = bifactor_terms(design, at, log_prob, populations), known.dimensions, method.executor
     return ReducedPosterior(
-        design=design, terms=bifactor_terms(design, at, log_prob, populations), populations=populations, executor=executor
+        persons=matched.persons, dimensions=D, design=design, terms=terms, populations=populations, executor=executor
     )
 
 

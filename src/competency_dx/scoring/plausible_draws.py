@@ -205,7 +205,7 @@ def _model(
     for doublings in (1, 2, 3, 4):
         tables = scoring_grid(known, intervals * 2**doublings + 1, method.item_uncertainty)
         tables = tables._replace(log_weight=np.zeros_like(tables.log_weight))
-        flat = posterior_on(matched, known.n_categories, tables, executor=method.executor)
+        flat = posterior_on(matched, known, tables, executor=method.executor)
         if design is None:
             return flat, None
         fit = fit_latent_regression(flat, design)

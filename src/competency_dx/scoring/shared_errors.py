@@ -48,10 +48,10 @@ def shared_covariance(posterior: Posterior, covariance: Floats, matched: Matched
 
     if not known.between:
         _by_draws(posterior, matched, known, shared, add)
-    elif isinstance(posterior.integral, ExactPosterior):
-        theta = posterior.integral.tables.theta
+    elif isinstance(posterior, ExactPosterior):
+        theta = posterior.tables.theta
         slopes = _slopes(known, theta, shared)
-        posterior.integral.each(
+        posterior.each(
             lambda block, weight, _: add(block, _gradients(theta, weight, slopes, matched, shared, block)[:, None]), size=BLOCK
         )
     else:
@@ -103,7 +103,7 @@ def _by_marginals(
                 weight = np.concatenate([density[cut], np.ones((BLOCK - cut.stop + cut.start, len(theta)))])
                 g[rows, at] = _gradients(theta, weight, slopes, matched, part, rows)[: cut.stop - cut.start]
 
-        posterior.integral.marginals(e, one)
+        posterior.marginals(e, one)
     for block in blocks(len(g), BLOCK):
         V = covariance[block]
         share = (V / np.einsum("pee->pe", V)[:, None])[:, :, dimension]
