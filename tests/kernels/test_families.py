@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from competency_dx.kernels import families
 from competency_dx.kernels.families import Groups, KernelGroup, graded, partial_credit
-from competency_dx.kernels.families.item_kernel import FLOOR, expected_curvature, information_by_parameters
+from competency_dx.kernels.families.item_kernel import FLOOR
 
 Floats = NDArray[np.float64]
 THETA = np.linspace(-3, 3, 9)
@@ -122,9 +122,8 @@ def test_expected_information_is_information_at_expected_counts(kernel: ModuleTy
     totals = np.random.default_rng(1).gamma(2.0, size=(len(some.beta), len(THETA)))
     log_prob = families.log_probabilities(only(kernel, len(some.beta)), some.beta, THETA, some.allowed)
     prob = np.where(some.allowed[:, :, None], np.exp(log_prob), 0.0)
-    D = families.by_predictor(only(kernel, len(some.beta)), some.beta, log_prob, THETA, some.allowed)
-    expected = information_by_parameters(expected_curvature(totals, prob, D), THETA[:, None])
-    observed = families.information(only(kernel, len(some.beta)), some.beta, totals[:, None] * prob, log_prob, THETA, some.allowed)
+    at = only(kernel, len(some.beta)), some.beta, totals[:, None] * prob, log_prob, THETA, some.allowed
+    expected, observed = families.scoring_step(*at)[1], families.information(*at)
     for i, f in free(some):
         for j, g in free(some):
             if i == j:

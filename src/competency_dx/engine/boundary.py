@@ -14,7 +14,7 @@ from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Maximised, best_of
 from competency_dx.engine.populations import holding_variances, vanishing
 from competency_dx.findings import Finding, Template, gathered
-from competency_dx.models import FAMILIES
+from competency_dx.models import extras_of
 
 FAR = 5.5  # logit beyond which an asymptote is on its bound: c < .004
 BOUND = 30.0
@@ -75,9 +75,8 @@ def _loose(items: Items, known: Known) -> Bools:
     out = np.zeros(items.place.shape, dtype=np.bool_)
     first = items.n_slopes + items.allowed.shape[1] - 1
     by_beta = {tuple(at) for at in items.prior.beta.tolist()}
-    for i, (name, m) in enumerate(zip(known.families, known.n_categories, strict=True)):
-        for j, extra in enumerate(FAMILIES[name].extras(int(m))):
-            f = first + j
-            penalised = items.prior.precision[i, f, f] > 0 or (i, f) in by_beta
-            out[i, f] = extra.kind in {"c", "u"} and items.place[i, f] >= 0 and not penalised
+    for i, j, extra in extras_of(known.families, known.n_categories):
+        f = first + j
+        penalised = items.prior.precision[i, f, f] > 0 or (i, f) in by_beta
+        out[i, f] = extra.kind in {"c", "u"} and items.place[i, f] >= 0 and not penalised
     return out

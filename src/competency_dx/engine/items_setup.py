@@ -13,7 +13,7 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.parameter_table import Kind, Parameter, item_name, shape_kinds
 from competency_dx.engine.priors import Priors, prior_terms
 from competency_dx.errors import CalibrationError, phrase
-from competency_dx.models import FAMILIES, Family, kernel_groups
+from competency_dx.models import FAMILIES, Family, Steps, extras_of, kernel_groups
 
 STRETCH = 1.2
 
@@ -80,9 +80,8 @@ def build_items(
     E = extra_width(known.families, known.n_categories)
     chosen = [FAMILIES[f] for f in known.families]
     exists = np.arange(K) < known.n_categories[:, None]
-    held = np.array([f.steps != "cumulative" and priors is not None for f in chosen])
+    held = (~_stepped(chosen, "cumulative") & (priors is not None)) | _stepped(chosen, "location")
     allowed = exists & (held[:, None] | (known.counts > 0))
-    allowed |= exists & np.array([f.steps == "location" for f in chosen])[:, None]
     if fixed is not None and single_slopes:
         slope = fixed.values[np.arange(len(asked.ids)), asked.dimension][:, None]
         fixed = fixed._replace(values=np.concatenate([slope, fixed.values[:, asked.loads.shape[1] :]], axis=1))
@@ -94,9 +93,13 @@ def build_items(
         free[fixed.items], base = False, np.where(fixed.items[:, None], fixed.values, base)
     free, base, tie = _constrained(constraints, known, free, base, tie)
     place, owner = _places(free, tie)
-    cumulative, named = np.array([f.steps == "cumulative" for f in chosen]), (known.ids, known.families)
-    prior = prior_terms(priors, named, known.n_categories, owner, n_slopes=D, dimension=asked.dimension)
-    return Items(kernel_groups(known.families), allowed, known.n_categories, place, base, cumulative, prior, D)
+    prior = prior_terms(priors, (known.ids, known.families), known.n_categories, owner, n_slopes=D, dimension=asked.dimension)
+    return Items(kernel_groups(known.families), allowed, known.n_categories, place, base, _stepped(chosen, "cumulative"), prior, D)
+
+
+def _stepped(chosen: list[Family], steps: Steps) -> Bools:
+    """Return which families have such steps (I,)."""
+    return np.array([f.steps == steps for f in chosen])
 
 
 def _free(chosen: list[Family], allowed: Bools, known: Known, E: int) -> Bools:
@@ -105,17 +108,12 @@ def _free(chosen: list[Family], allowed: Bools, known: Known, E: int) -> Bools:
     D = known.loads.shape[1]
     used = allowed.copy()
     used[np.arange(I), allowed.argmax(axis=1)] = False
-    out = np.zeros((I, D + K - 1 + E), dtype=np.bool_)
-    out[:, D : D + K - 1] = used[:, 1:]
-    for i, (f, m) in enumerate(zip(chosen, known.n_categories, strict=True)):
-        out[i, :D] = known.loads[i] & (f.slope != "fixed")
-        if f.steps == "location":
-            out[i, D : D + K - 1] = np.arange(K - 1) == 0
-        for j, extra in enumerate(f.extras(int(m))):
-            on = np.isfinite(extra.start)
-            if f.steps == "category" and not f.options:
-                on = on and bool(used[i, j + 1])
-            out[i, D + K - 1 + j] = on
+    sloped = np.array([f.slope != "fixed" for f in chosen])[:, None]
+    intercepts = np.where(_stepped(chosen, "location")[:, None], np.arange(K - 1) == 0, used[:, 1:])
+    out = np.concatenate([known.loads & sloped, intercepts, np.zeros((I, E), dtype=np.bool_)], axis=1)
+    for i, j, extra in extras_of(known.families, known.n_categories):
+        answered = chosen[i].steps != "category" or chosen[i].options or used[i, j + 1]
+        out[i, D + K - 1 + j] = np.isfinite(extra.start) and answered
     return out
 
 
@@ -125,21 +123,18 @@ def _starting_values(chosen: list[Family], allowed: Bools, known: Known, E: int)
     lowest = smooth[np.arange(len(smooth)), allowed.argmax(axis=1)][:, None]
     upwards = np.cumsum(smooth[:, ::-1], axis=1)[:, ::-1]
     below = np.maximum(smooth.sum(axis=1, keepdims=True) - upwards, 0.25)
-    cumulative = np.array([f.steps == "cumulative" for f in chosen])
     with np.errstate(divide="ignore"):
-        e = STRETCH * np.where(cumulative[:, None], np.log(upwards / below), np.log(smooth / lowest))
+        e = STRETCH * np.where(_stepped(chosen, "cumulative")[:, None], np.log(upwards / below), np.log(smooth / lowest))
     e = np.where(allowed, e, 0.0)[:, 1:]
     D, K = known.loads.shape[1], allowed.shape[1]
-    out = np.zeros((len(chosen), D + K - 1 + E))
-    out[:, :D], out[:, D : D + K - 1] = known.loads, e
+    out = np.concatenate([known.loads, e, np.zeros((len(chosen), E))], axis=1)
+    for i, j, extra in extras_of(known.families, known.n_categories):
+        out[i, D + K - 1 + j] = extra.start
     for i, (f, m) in enumerate(zip(chosen, known.n_categories, strict=True)):
-        extras = f.extras(int(m))
-        for j, extra in enumerate(extras):
-            out[i, D + K - 1 + j] = extra.start
         if f.steps == "location":
             out[i, D : D + K - 1] = np.where(np.arange(K - 1) == 0, e[i, m - 2] / (m - 1), 0.0)
         if f.name in {"3PL", "4PL"}:
-            out[i, D + K - 1 + len(extras) :] = np.inf
+            out[i, D + K - 1 + len(f.extras(2)) :] = np.inf
             right = upwards[i, 1] / smooth[i].sum()
             c = 0.7 * min(0.2, right)
             out[i, D], out[i, D + K - 1] = STRETCH * np.log((right - c) / (1 - right)), np.log(c / (1 - c))
@@ -156,16 +151,13 @@ def _family_ties(chosen: list[Family], known: Known, free: Bools, dimension: Int
 
     A common slope is common to the items of one competency.
     """
-    K, D = int(known.n_categories.max()), known.loads.shape[1]
-    out = np.full(free.shape, -1, dtype=np.int64)
-    labels: dict[tuple[str, int, int], int] = {}
-    for i, (f, m) in enumerate(zip(chosen, known.n_categories, strict=True)):
-        if f.slope == "tied":
-            for d in np.flatnonzero(known.loads[i]):
-                out[i, d] = labels.setdefault((f.name, int(dimension[i]), int(d)), len(labels))
-        for j, extra in enumerate(f.extras(int(m))):
-            if extra.tied:
-                out[i, D + K - 1 + j] = labels.setdefault((f"{f.name} {dimension[i]}", int(m), j), len(labels))
+    out, first = np.full(free.shape, -1, dtype=np.int64), known.loads.shape[1] + int(known.n_categories.max()) - 1
+    labels: dict[tuple[object, ...], int] = {}
+    for i, d in np.argwhere(known.loads & np.array([f.slope == "tied" for f in chosen])[:, None]).tolist():
+        out[i, d] = labels.setdefault((chosen[i].name, dimension[i], d), len(labels))
+    for i, j, extra in extras_of(known.families, known.n_categories):
+        if extra.tied:
+            out[i, first + j] = labels.setdefault((chosen[i].name, dimension[i], known.n_categories[i], j), len(labels))
     return out
 
 

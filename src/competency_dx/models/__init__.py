@@ -10,6 +10,6 @@ from competency_dx.models.curves import (
     score_information,
     uncertain_scores,
 )
-from competency_dx.models.families import FAMILIES, Family, family, family_for, kernel_groups
+from competency_dx.models.families import FAMILIES, Family, Steps, extras_of, family, family_for, kernel_groups
 from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, NormalPopulation, bank_parameters, measuring, moved
 from competency_dx.models.simulation import abilities, simulate

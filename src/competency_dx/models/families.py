@@ -5,13 +5,13 @@ Adding a family means one kernel file and one row here; see docs/contributing.md
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, value
+from competency_dx.arrays import Floats, Ints, value
 from competency_dx.errors import ModelError
 from competency_dx.kernels.families import Groups, KernelGroup, asymptotes, graded, nested_logit, nominal, partial_credit, rating_scale
 from competency_dx.kernels.families.item_kernel import ItemKernel
@@ -104,17 +104,11 @@ class Family:
 
     def step_matrix(self, K: int, width: int, S: int) -> Floats:
         """Return the matrix (K - 1, S) from shape parameters, the first `width` of them intercepts, to step intercepts d_k."""
-        out = np.zeros((K - 1, S))
-        k = np.arange(K - 1)
-        if self.steps == "location":
-            out[:, 0] = 1.0
-            inner = np.arange(K - 2)
-            out[inner, width + inner] = 1.0
-            out[inner + 1, width + inner] = -1.0
-            return out
-        out[k, k] = 1.0
-        if self.steps == "adjacent":
-            out[k[1:], k[1:] - 1] = -1.0
+        if self.steps != "location":
+            return np.eye(K - 1, S) - (np.eye(K - 1, S, -1) if self.steps == "adjacent" else 0.0)
+        out, inner = np.zeros((K - 1, S)), np.arange(K - 2)
+        out[:, 0] = out[inner, width + inner] = 1.0
+        out[inner + 1, width + inner] = -1.0
         return out
 
 
@@ -167,6 +161,12 @@ def family_for(name: str, n_categories: int, item: str) -> Family:
         fitting = POLYTOMOUS_INSTEAD.get(name, "GPCM")
         raise ModelError("models.dichotomous_only", item=item, value=n_categories - 1, name=name, fitting=fitting)
     return chosen
+
+
+def extras_of(families: Sequence[str], n_categories: Ints) -> Iterator[tuple[int, int, Extra]]:
+    """Yield item and place of each extra parameter of items of so many categories."""
+    for i, (name, m) in enumerate(zip(families, n_categories.tolist(), strict=True)):
+        yield from ((i, j, extra) for j, extra in enumerate(FAMILIES[name].extras(m)))
 
 
 def kernel_groups(families: Sequence[str]) -> Groups:

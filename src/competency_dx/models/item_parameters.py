@@ -14,10 +14,11 @@ from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
 from competency_dx.kernels.families import Groups
-from competency_dx.models.families import FAMILIES, family, kernel_groups
+from competency_dx.models.families import FAMILIES, extras_of, family, kernel_groups
 from competency_dx.schemas import Ids, Status, held_to
 
 KEPT = 128
+ASYMPTOTES = {"3PL": 1, "4PL": 2}
 CALIBRATED_FROM = 200  # answers to an item from which its parameters are no longer called a pilot
 
 
@@ -126,12 +127,8 @@ class ItemParameters:
     @property
     def points(self) -> Floats:
         """Return the points of each category (I, K): its number, or for items of options 1 for the key alone."""
-        K = self.intercepts.shape[1]
-        out = np.tile(np.arange(K, dtype=float), (len(self.items), 1))
-        for i, (name, m) in enumerate(zip(self.families, self.n_categories, strict=True)):
-            if FAMILIES[name].options:
-                out[i] = np.arange(K) == m - 1
-        return out
+        k, options = np.arange(self.intercepts.shape[1], dtype=float), np.array([FAMILIES[f].options for f in self.families])
+        return np.asarray(np.where(options[:, None], k == self.n_categories[:, None] - 1, k))
 
     @property
     def between(self) -> bool:
@@ -158,20 +155,16 @@ class ItemParameters:
 
     def _absent(self) -> Floats:
         out = np.zeros(self.extras.shape)
-        if not out.size:
-            return out
-        for i, (name, m) in enumerate(zip(self.families, self.n_categories, strict=True)):
-            for j, extra in enumerate(FAMILIES[name].extras(int(m))):
+        if out.size:
+            out[np.array(self.families) == "3PL", 1:2] = np.inf
+            for i, j, extra in extras_of(self.families, self.n_categories):
                 out[i, j] = extra.absent
-            if name == "3PL" and out[i].size > 1:
-                out[i, 1] = np.inf
         return out
 
     @property
     def allowed(self) -> Bools:
         """Return which categories the model admits (I, K)."""
-        out: Bools = np.isfinite(self.intercepts)
-        return out
+        return np.asarray(np.isfinite(self.intercepts))
 
     @property
     def groups(self) -> Groups:
@@ -182,10 +175,9 @@ class ItemParameters:
     def asymptotes(self) -> Floats:
         """Return lower and upper asymptotes c and u (I, 2), 0 and 1 where a family has none."""
         out = np.tile([0.0, 1.0], (len(self.items), 1))
-        for i, (name, m) in enumerate(zip(self.families, self.n_categories, strict=True)):
-            for j, extra in enumerate(FAMILIES[name].extras(int(m))):
-                if extra.kind in {"c", "u"} and not np.isnan(self.extras[i, j]):
-                    out[i, int(extra.kind == "u")] = expit(self.extras[i, j])
+        for i, j, extra in extras_of(self.families, self.n_categories):
+            if extra.kind in {"c", "u"} and not np.isnan(self.extras[i, j]):
+                out[i, int(extra.kind == "u")] = expit(self.extras[i, j])
         return out
 
     @property
@@ -323,57 +315,40 @@ def bank_parameters(bank: ItemBank) -> ItemParameters:
         if family(record.model).slope_in_extras:
             raise ModelError("models.not_kept_by_banks", bank=bank.id, item=record.item, model=record.model)
     K = max(len(r.b) for r in records) + 1
-    E = max(_n_asymptotes(r.model) for r in records)
+    E = max(ASYMPTOTES.get(r.model, 0) for r in records)
     population = bank.header.population
+    intercepts, extras, covariance = (np.array(x) for x in zip(*(_in_kernel_form(r, K, E) for r in records), strict=True))
     return ItemParameters(
         items=tuple(r.item for r in records),
         families=tuple("PCM" if r.model == "RSM" else r.model for r in records),
         statuses=tuple(r.status for r in records),
         n_categories=np.array([len(r.b) + 1 for r in records]),
         slopes=np.array([[r.a] for r in records]),
-        intercepts=np.array([_intercepts(r, K) for r in records]),
-        extras=np.array([_logits(r, E) for r in records]).reshape(len(records), E),
-        covariance=np.array([_covariance(r, K, E) for r in records]),
+        intercepts=intercepts,
+        extras=extras,
+        covariance=covariance,
         population=NormalPopulation(
             dimensions=("theta",), mean=np.array([population.mean]), covariance=np.array([[population.variance]])
         ),
     )
 
 
-def _n_asymptotes(model: str) -> int:
-    return {"3PL": 1, "4PL": 2}.get(model, 0)
+def _in_kernel_form(record: ParameterRecord, K: int, E: int) -> tuple[Floats, Floats, Floats]:
+    """Return intercepts (K,), logits of the asymptotes (E,), both NaN where there are none, and the covariance of (a, e_1 …, logits).
 
-
-def _logits(record: ParameterRecord, E: int) -> Floats:
-    """Return the logits (E,) of the asymptotes, NaN where the family has none."""
-    given = [record.c, record.u][: _n_asymptotes(record.model)]
-    out = np.full(E, np.nan)
-    for j, x in enumerate(given):
-        if x is not None and 0 < x < 1:
-            out[j] = np.log(x / (1 - x))
-    return out
-
-
-def _intercepts(record: ParameterRecord, K: int) -> Floats:
-    out = np.full(K, np.nan)
-    steps = -record.a * np.array(record.b)
-    adjacent = family(record.model).steps in {"adjacent", "location"}
-    out[: len(record.b) + 1] = np.concatenate([[0.0], np.cumsum(steps) if adjacent else steps])
-    return out
-
-
-def _covariance(record: ParameterRecord, K: int, E: int) -> Floats:
-    """Return the covariance of (a, e_1 …) for d_k = -a b_k with independent a and b_k; e_k adds up d_1 to d_k or is d_k."""
+    The steps are d_k = -a b_k with independent a and b_k; e_k adds up d_1 to d_k or is d_k.
+    """
     m, b = len(record.b), np.array(record.b)
-    jacobian = np.zeros((m + 1, m + 1))
-    jacobian[0, 0] = 1.0
-    adds = np.tri(m) if family(record.model).steps in {"adjacent", "location"} else np.eye(m)
-    jacobian[1:, 0] = -adds @ b
-    jacobian[1:, 1:] = -record.a * adds
+    adds, steps = np.eye(m), -record.a * b
+    if family(record.model).steps in {"adjacent", "location"}:
+        adds, steps = np.tri(m), np.cumsum(steps)
+    intercepts, extras, jacobian, covariance = np.full(K, np.nan), np.full(E, np.nan), np.eye(m + 1), np.zeros((K + E, K + E))
+    intercepts[: m + 1] = np.concatenate([[0.0], steps])
+    jacobian[1:, 0], jacobian[1:, 1:] = -adds @ b, -record.a * adds
     se = np.array([record.se_a or 0.0, *((s or 0.0) for s in record.se_b)])
-    out = np.zeros((K + E, K + E))
-    out[: m + 1, : m + 1] = (jacobian * se**2) @ jacobian.T
-    for j, (x, own) in enumerate(((record.c, record.se_c), (record.u, record.se_u))[:E]):
-        if x is not None and 0 < x < 1 and own:
-            out[K + j, K + j] = (own / (x * (1 - x))) ** 2
-    return out
+    covariance[: m + 1, : m + 1] = (jacobian * se**2) @ jacobian.T
+    asymptotes = ((record.c, record.se_c), (record.u, record.se_u))[: ASYMPTOTES.get(record.model, 0)]
+    for j, (x, own) in enumerate(asymptotes):
+        if x is not None and 0 < x < 1:
+            extras[j], covariance[K + j, K + j] = np.log(x / (1 - x)), ((own or 0.0) / (x * (1 - x))) ** 2
+    return intercepts, extras, covariance

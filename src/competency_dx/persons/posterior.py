@@ -40,8 +40,8 @@ class ExactPosterior(Posterior):
 
     def moments(self) -> PosteriorMoments:
         """Return mean and variance (Bock & Mislevy 1982), evidence and the mass at the ends."""
-        out = summarise(self.answers, self.tables, self.executor)
-        return PosteriorMoments(out.mean[:, None], (out.sd**2)[:, None, None], out.log_evidence, out.end_mass)
+        mean, sd, end_mass, log_evidence = summarise(self.answers, self.tables, self.executor)
+        return PosteriorMoments(mean[:, None], (sd**2)[:, None, None], log_evidence, end_mass)
 
     def each(self, function: Callable[[slice, Floats, Floats], None], *, size: int = BLOCK) -> None:
         """Call ``function(block, weight, log_scale)`` with weights (size, Q) up to a factor; see `for_each_posterior`."""

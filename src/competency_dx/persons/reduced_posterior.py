@@ -150,7 +150,6 @@ def _plane(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple
         for s in range(S):
             middle = table[specific == s][:, :, len(general) // 2]
             tried.append(normal_tables(special / sd[s + 1], 0.0, 1.0, middle))
-        spacing = max((general[1] - general[0]) / sd[0], (special[1] - special[0]) / sd[1:].min())
-        return Trial((at, log_prob, specific), spacing, len(general) < MOST_POINTS, 1.0, tried)
+        return Trial((at, log_prob, specific), at.spacing, len(general) < MOST_POINTS, 1.0, tried)
 
     return passing(build, min(points, LEAST_POINTS))

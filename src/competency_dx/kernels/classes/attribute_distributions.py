@@ -47,7 +47,7 @@ class Distribution(NamedTuple):
     @property
     def n_classes(self) -> int:
         """Return the number of classes C'."""
-        return int(self.of_class.max()) + 1
+        return len(self.members)
 
     @property
     def members(self) -> Ints:
@@ -74,21 +74,18 @@ def profile_probabilities(distribution: Distribution, parameters: Floats) -> Flo
 
 def class_probabilities(distribution: Distribution, parameters: Floats) -> Floats:
     """Return the probability of each class (C',)."""
-    if distribution.saturated:
-        return parameters
-    return by_class(distribution, profile_probabilities(distribution, parameters))
+    return parameters if distribution.saturated else by_class(distribution, profile_probabilities(distribution, parameters))
 
 
 def by_class(distribution: Distribution, of_profiles: Floats) -> Floats:
     """Add up a number per profile (C,) by class (C',)."""
-    return np.bincount(distribution.of_class, weights=of_profiles, minlength=distribution.n_classes).astype(np.float64)
+    return np.bincount(distribution.of_class, weights=of_profiles).astype(np.float64)
 
 
 def spread(distribution: Distribution, parameters: Floats, of_classes: Floats) -> Floats:
     """Divide a number per class (C',) among its profiles (C,) by their probabilities."""
     share = profile_probabilities(distribution, parameters)
-    total = by_class(distribution, share)
-    return np.asarray(share * (of_classes / np.maximum(total, TINY))[distribution.of_class])
+    return np.asarray(share * (of_classes / np.maximum(by_class(distribution, share), TINY))[distribution.of_class])
 
 
 def update(distribution: Distribution, parameters: Floats, expected: Floats) -> Floats:
@@ -100,9 +97,7 @@ def update(distribution: Distribution, parameters: Floats, expected: Floats) -> 
         return np.asarray(expected / expected.sum())
     counts = spread(distribution, parameters, expected)
     if distribution.kind == "independent":
-        possible = counts @ distribution.open
-        share = (counts @ distribution.profiles) / np.maximum(possible, TINY)
-        limit = float(expit(-FARTHEST))
+        share, limit = (counts @ distribution.profiles) / np.maximum(counts @ distribution.open, TINY), float(expit(-FARTHEST))
         return np.asarray(logit(np.clip(share, limit, 1 - limit)))
     return _scored(distribution, parameters, counts)
 
@@ -170,8 +165,7 @@ def class_scores(distribution: Distribution, parameters: Floats) -> Floats:
     """Return ∂ log π / ∂λ of each class (C', F): for profiles of one class the mean by their probabilities."""
     pi, t = profile_probabilities(distribution, parameters), profile_scores(distribution, parameters)
     total = np.maximum(by_class(distribution, pi), TINY)
-    columns = [by_class(distribution, pi * t[:, f]) / total for f in range(t.shape[1])]
-    return np.stack(columns, axis=1)
+    return np.stack([by_class(distribution, pi * column) / total for column in t.T], axis=1)
 
 
 def curvature(distribution: Distribution, parameters: Floats, expected: Floats) -> Floats:

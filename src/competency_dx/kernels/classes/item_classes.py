@@ -85,10 +85,7 @@ def log_joint(patterns: Patterns, table: Floats, log_weight: Floats) -> Floats:
     """Return log P(answers, class) (u, C) for probabilities (I, C) of a right answer."""
     low = np.log1p(-table)
     joint = patterns.right @ (np.log(table) - low)
-    if patterns.given is None:
-        joint += low.sum(axis=0)
-    else:
-        joint += patterns.given @ low
+    joint += low.sum(axis=0) if patterns.given is None else patterns.given @ low
     joint += log_weight
     return np.asarray(joint)
 
@@ -96,8 +93,7 @@ def log_joint(patterns: Patterns, table: Floats, log_weight: Floats) -> Floats:
 def e_step(patterns: Patterns, table: Floats, probability: Floats, executor: Executor | None = None) -> ExpectedClasses:
     """Return marginal log-likelihood and expected counts for probabilities (I, C) and class probabilities (C,)."""
     one = partial(_block_statistics, table, np.log(np.maximum(probability, 1e-300)))
-    parts = map_pieces(one, patterns.pieces(BLOCK), executor=executor)
-    ll, right, given, persons = summed(parts)
+    ll, right, given, persons = summed(map_pieces(one, patterns.pieces(BLOCK), executor=executor))
     return ExpectedClasses(float(ll), right, np.broadcast_to(persons, right.shape) if patterns.given is None else given, persons)
 
 
@@ -106,8 +102,7 @@ def _block_statistics(table: Floats, log_weight: Floats, patterns: Patterns) -> 
     evidence, posterior = normalise(log_joint(patterns, table, log_weight))
     posterior *= patterns.weight[:, None]
     given = np.zeros((0, 0)) if patterns.given is None else patterns.given.T @ posterior
-    likelihood = float(patterns.weight @ evidence)
-    return ExpectedClasses(likelihood, patterns.right.T @ posterior, given, posterior.sum(axis=0))
+    return ExpectedClasses(float(patterns.weight @ evidence), patterns.right.T @ posterior, given, posterior.sum(axis=0))
 
 
 def class_gradient(patterns: Patterns, table: Floats, evidence: Floats, executor: Executor | None = None) -> Floats:
@@ -141,8 +136,7 @@ def group_probabilities(items: tuple[Predictor, ...], parameters: Floats) -> Flo
     """Return the probability of a right answer in every latent group (G,)."""
     out = np.empty(items[-1].where.stop)
     for item in items:
-        own = parameters[item.at]
-        eta = own if item.saturated else item.design @ own
+        eta = parameters[item.at] if item.saturated else item.design @ parameters[item.at]
         out[item.where] = eta if item.link == "identity" else expit(eta)
     return out
 

@@ -13,13 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.kernels.families.item_kernel import (
-    ItemKernel,
-    by_parameters,
-    expected_curvature,
-    gradient,
-    information_by_parameters,
-)
+from competency_dx.kernels.families.item_kernel import ItemKernel
 
 
 class KernelGroup(NamedTuple):
@@ -74,25 +68,42 @@ def scoring_step(
 ) -> tuple[Floats, Floats]:
     """Return gradient (I, F) and Fisher information (I, F, F) of Σ counts log P for expected counts (I, K, Q)."""
     by_eta, at = by_predictor(groups, beta, log_prob, theta, allowed), points(theta)
-    fisher = expected_curvature(counts.sum(axis=1), np.exp(log_prob), by_eta)
-    return by_parameters(gradient(counts, by_eta), at), information_by_parameters(fisher, at)
+    weighted = by_eta * (counts.sum(axis=1)[:, None, :] * np.exp(log_prob))[:, None]
+    fisher = np.einsum("nfkq,ngkq->nfgq", weighted, by_eta)
+    return _gradient(counts, by_eta, at), information_by_parameters(fisher, at)
 
 
 def gradients(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return the gradient (I, F) of Σ counts log P for expected counts (I, K, Q)."""
-    return by_parameters(gradient(counts, by_predictor(groups, beta, log_prob, theta, allowed)), points(theta))
+    return _gradient(counts, by_predictor(groups, beta, log_prob, theta, allowed), points(theta))
+
+
+def _gradient(counts: Floats, by_eta: Floats, theta: Floats) -> Floats:
+    """Return the gradient (I, D + S) by (slopes, shape) from derivatives by (η, shape) (I, 1 + S, K, Q) at points θ (Q, D)."""
+    slope = np.einsum("nkq,nfkq->nfq", counts, by_eta)
+    return np.concatenate([slope[:, 0] @ theta, slope[:, 1:].sum(axis=2)], axis=1)
 
 
 def information(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return the complete-data information (I, F, F), observed, for expected counts (I, K, Q)."""
-    eta, shape = predictors(beta, theta), _shape(beta, theta)
+    of = _shape(beta, theta), predictors(beta, theta), counts, log_prob
 
     def one(g: KernelGroup) -> Floats:
-        at = g.items
-        bend = g.kernel.curvature(shape[at], eta[at], counts[at], log_prob[at], allowed[at])
+        bend = g.kernel.curvature(*(x[g.items] for x in of), allowed[g.items])
         return information_by_parameters(bend, points(theta))
 
     return _merged(groups, one)
+
+
+def information_by_parameters(curvature: Floats, theta: Floats) -> Floats:
+    """Return the information (n, D + S, D + S) by (slopes, shape) from the curvature by (η, shape) at points θ (Q, D)."""
+    n, D, S = len(curvature), theta.shape[1], curvature.shape[1] - 1
+    out = np.empty((n, D + S, D + S))
+    out[:, :D, :D] = (curvature[:, 0, 0, None, :] * theta.T) @ theta
+    cross = curvature[:, 0, 1:] @ theta
+    out[:, D:, :D], out[:, :D, D:] = cross, cross.transpose(0, 2, 1)
+    out[:, D:, D:] = curvature[:, 1:, 1:].sum(axis=3)
+    return out
 
 
 def person_curves(groups: Groups, beta: Floats, theta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:

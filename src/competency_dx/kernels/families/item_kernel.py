@@ -1,4 +1,4 @@
-"""What a family's kernel file offers, and what follows from it for every family alike.
+"""What a family's kernel file offers.
 
 An item is a response model of its linear predictor η = Σ_d a_d θ_d and of shape parameters. For n items of one family with
 K categories at most, `shape` (n, S) holds the intercepts e_1 … e_{K-1} in columns 0 … K-2 and whatever else the family
@@ -9,8 +9,6 @@ use has zero derivatives. `eta` is (n, Q), `allowed` (n, K) marks the categories
 from __future__ import annotations
 
 from typing import Protocol
-
-import numpy as np
 
 from competency_dx.arrays import Bools, Floats
 
@@ -35,31 +33,3 @@ class ItemKernel(Protocol):
     def person_curves(self, shape: Floats, eta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
         """Return P, ∂P/∂η and ∂²P/∂η² (P, n, K) at predictors (P, n)."""
         ...
-
-
-def gradient(counts: Floats, derivatives: Floats) -> Floats:
-    """Return the gradient (n, 1 + S, Q) of Σ_k counts log P_k by (η, shape), point by point."""
-    return np.asarray(np.einsum("nkq,nfkq->nfq", counts, derivatives))
-
-
-def expected_curvature(totals: Floats, prob: Floats, derivatives: Floats) -> Floats:
-    """Return the Fisher information (n, 1 + S, 1 + S, Q) by (η, shape) for expected totals (n, Q), point by point."""
-    weighted = derivatives * (totals[:, None, :] * prob)[:, None]
-    return np.asarray(np.einsum("nfkq,ngkq->nfgq", weighted, derivatives))
-
-
-def by_parameters(gradient_by_eta: Floats, theta: Floats) -> Floats:
-    """Return the gradient (n, D + S) by (slopes, shape) from that by (η, shape) (n, 1 + S, Q) at points θ (Q, D)."""
-    slopes = gradient_by_eta[:, 0] @ theta
-    return np.concatenate([slopes, gradient_by_eta[:, 1:].sum(axis=2)], axis=1)
-
-
-def information_by_parameters(curvature: Floats, theta: Floats) -> Floats:
-    """Return the information (n, D + S, D + S) by (slopes, shape) from the curvature by (η, shape) at points θ (Q, D)."""
-    n, D, S = len(curvature), theta.shape[1], curvature.shape[1] - 1
-    out = np.empty((n, D + S, D + S))
-    out[:, :D, :D] = (curvature[:, 0, 0, None, :] * theta.T) @ theta
-    cross = curvature[:, 0, 1:] @ theta
-    out[:, D:, :D], out[:, :D, D:] = cross, cross.transpose(0, 2, 1)
-    out[:, D:, D:] = curvature[:, 1:, 1:].sum(axis=3)
-    return out

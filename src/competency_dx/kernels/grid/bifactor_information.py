@@ -44,16 +44,6 @@ class _TestletFrame(NamedTuple):
     rows: tuple[Singles, ...]
     width: int
     N: int
-    groups: int
-
-
-class _Scores(NamedTuple):
-    """Of a block: general posteriors (p, Q), E[S | θ] (p, F, Q), its place among all, Σ E Cov[S | θ] of each testlet."""
-
-    general: Floats
-    given: Floats
-    place: Ints
-    within: list[tuple[Ints, Floats]]
 
 
 def bifactor_missing_information(
@@ -68,8 +58,7 @@ def bifactor_missing_information(
     """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H of the populations."""
     order = by_pattern(design.answers, depth)
     frame = _frame(design, axes, tables, populations)
-    F = frame.N + _population_size(design, populations)
-    out = np.zeros((F, F))
+    out = np.zeros((frame.N + size(design.regressors.shape[1], *populations.variance.shape),) * 2)
     chosen = taken(order, BLOCK, design, populations)
     for parts in map_pieces(partial(_block_information, frame), chosen, executor=executor):
         for place, part in parts:
@@ -86,10 +75,6 @@ def bifactor_person_scores(
     return np.concatenate(list(map_pieces(partial(_block_means, frame), chosen, executor=executor)))
 
 
-def _population_size(design: Design, populations: IndependentNormals) -> int:
-    return size(design.regressors.shape[1], *populations.variance.shape)
-
-
 def _frame(design: Design, axes: Axes, tables: ItemTables, populations: IndependentNormals) -> _TestletFrame:
     """Return what blocks share."""
     terms = bifactor_terms(design, axes, tables.log_prob, populations)
@@ -99,44 +84,41 @@ def _frame(design: Design, axes: Axes, tables: ItemTables, populations: Independ
     for s, at in enumerate(place):
         table = np.zeros((len(at), K + 1, points))
         table[:, :K] = tables.derivatives[:, at].transpose(1, 0, 2)
-        rows.append(_with_variances(table.reshape(-1, points), axes, populations, s).astype(np.float32))
-    return _TestletFrame(terms, place, owner, tuple(rows), K + 1, N, len(populations.variance))
-
-
-def _with_variances(table: Floats, axes: Axes, populations: IndependentNormals, s: int) -> Floats:
-    """Return a table of scores with those of the testlet's variance in each group and a row of zeros, or by θ alone."""
-    if s + 1 == populations.variance.shape[1]:
-        return np.ascontiguousarray(table[:, :: len(axes.specific)])
-    v = populations.variance[:, s + 1, None]
-    bent = 0.5 * (axes.specific**2 / v**2 - 1 / v)
-    return np.concatenate([table, np.tile(bent, len(axes.general)), np.zeros((1, table.shape[1]))])
+        table = table.reshape(-1, points)
+        if s < len(terms.testlets):
+            v = populations.variance[:, s + 1, None]
+            bent = 0.5 * (axes.specific**2 / v**2 - 1 / v)
+            table = np.concatenate([table, np.tile(bent, len(axes.general)), np.zeros((1, points))])
+        else:
+            table = np.ascontiguousarray(table[:, :: len(axes.specific)])
+        rows.append(table.astype(np.float32))
+    return _TestletFrame(terms, place, owner, tuple(rows), K + 1, N)
 
 
 def _block_information(frame: _TestletFrame, piece: tuple[Design, IndependentNormals]) -> list[tuple[Ints, Floats]]:
     """Return the parts that Σ_p Cov[S_p | x_p] of a block is the sum of, with the parameters they concern."""
-    design, _ = piece
-    scores = _scores(frame, *piece)
-    weight = np.ones(design.persons) if design.weight is None else design.weight
-    mean = np.einsum("pfq,pq->pf", scores.given, scores.general)
-    off = (scores.given - mean[:, :, None]) * np.sqrt(scores.general * weight[:, None])[:, None]
+    weight, (general, given, place, within) = piece[0].weight, _scores(frame, *piece)
+    mean = np.einsum("pfq,pq->pf", given, general)
+    off = (given - mean[:, :, None]) * np.sqrt(general if weight is None else general * weight[:, None])[:, None]
     flat = off.transpose(1, 0, 2).reshape(off.shape[1], -1)
-    return [(scores.place, flat @ flat.T), *scores.within]
+    return [(place, flat @ flat.T), *within]
 
 
 def _block_means(frame: _TestletFrame, piece: tuple[Design, IndependentNormals]) -> Floats:
     """Return E[S_p | x_p] (p, N + H)."""
-    scores = _scores(frame, *piece)
-    out = np.zeros((len(scores.general), frame.N + _population_size(*piece)))
-    out[:, scores.place] = np.einsum("pfq,pq->pf", scores.given, scores.general)
+    (design, populations), (general, given, place, _) = piece, _scores(frame, *piece)
+    out = np.zeros((len(general), frame.N + size(design.regressors.shape[1], *populations.variance.shape)))
+    out[:, place] = np.einsum("pfq,pq->pf", given, general)
     return out
 
 
-def _scores(frame: _TestletFrame, design: Design, populations: IndependentNormals) -> _Scores:
-    """Return the scores of a block given the general dimension."""
+def _scores(
+    frame: _TestletFrame, design: Design, populations: IndependentNormals
+) -> tuple[Floats, Floats, Ints, list[tuple[Ints, Floats]]]:
+    """Return general posteriors (p, Q), E[S | θ] (p, F, Q), its place among all, and Σ E Cov[S | θ] of each testlet, of a block."""
     found = reduced(frame.terms, design, populations)
     p, Q = found.general.shape
-    weight = np.ones(p) if design.weight is None else design.weight
-    root = np.sqrt(found.general * weight[:, None]).astype(np.float32)
+    root = np.sqrt(found.general if design.weight is None else found.general * design.weight[:, None]).astype(np.float32)
     linear, place = _general_scores(frame, design, populations)
     given, places, within = [linear], [place], []
     for s, posterior in enumerate(found.given):
@@ -150,10 +132,8 @@ def _scores(frame: _TestletFrame, design: Design, populations: IndependentNormal
         within.append((place, np.matmul(flat, flat.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)))
         given.append(mean.astype(np.float64))
         places.append(place)
-    last = frame.rows[-1][_rows(frame, design, len(found.given))]
-    given.append(last.astype(np.float64))
-    places.append(frame.place[-1])
-    return _Scores(found.general, np.concatenate(given, axis=1), np.concatenate(places), within)
+    given.append(frame.rows[-1][_rows(frame, design, len(found.given))].astype(np.float64))
+    return found.general, np.concatenate(given, axis=1), np.concatenate([*places, frame.place[-1]]), within
 
 
 def _rows(frame: _TestletFrame, design: Design, s: int) -> Ints:
@@ -164,27 +144,22 @@ def _rows(frame: _TestletFrame, design: Design, s: int) -> Ints:
 
 def _testlet_scores(frame: _TestletFrame, design: Design, populations: IndependentNormals, s: int) -> tuple[Singles, Ints]:
     """Return the scores (p, F_s + G, Q A) of a testlet's items and of its variance in each group, and their place."""
-    rows, G = _rows(frame, design, s), frame.groups
-    first = len(frame.owner[s]) * frame.width
-    group = np.broadcast_to(populations.group, (len(rows),))
+    rows, (G, D), R = _rows(frame, design, s), populations.variance.shape, design.regressors.shape[1]
+    first, group = len(frame.owner[s]) * frame.width, np.broadcast_to(populations.group, (len(rows),))
     own = np.where(group[:, None] == np.arange(G), first + np.arange(G), first + G)
-    D, R = populations.variance.shape[1], design.regressors.shape[1]
     place = np.concatenate([frame.place[s], frame.N + _variance_places(R, G, D)[:, s + 1]])
     return frame.rows[s][np.concatenate([rows, own], axis=1)], place
 
 
 def _general_scores(frame: _TestletFrame, design: Design, populations: IndependentNormals) -> tuple[Floats, Ints]:
     """Return the scores (p, R + G, Q) of the general dimension's coefficients and variances, and their place."""
-    p, R, D = design.persons, design.regressors.shape[1], populations.variance.shape[1]
+    p, R, (G, D) = design.persons, design.regressors.shape[1], populations.variance.shape
     group = np.broadcast_to(populations.group, (p,))
     off = frame.terms.axes.general - np.broadcast_to(populations.mean, (p,))[:, None]
     v = populations.variance[group, 0][:, None]
-    out = np.zeros((p, R + frame.groups, off.shape[1]))
-    out[:, :R] = design.regressors[:, :, None] * (off / v)[:, None]
-    bent = 0.5 * (off**2 / v**2 - 1 / v)
-    for g in range(frame.groups):
-        out[:, R + g] = (group == g)[:, None] * bent
-    return out, frame.N + np.concatenate([np.arange(R) * D, _variance_places(R, frame.groups, D)[:, 0]])
+    bent = (group[:, None] == np.arange(G))[:, :, None] * (0.5 * (off**2 / v**2 - 1 / v))[:, None]
+    out = np.concatenate([design.regressors[:, :, None] * (off / v)[:, None], bent], axis=1)
+    return out, frame.N + np.concatenate([np.arange(R) * D, _variance_places(R, G, D)[:, 0]])
 
 
 def _variance_places(R: int, G: int, D: int) -> NDArray[Any]:

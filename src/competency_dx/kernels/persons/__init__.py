@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +21,6 @@ from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, 
 BLOCK = 512
 NO_MASS = -37.0  # log of a weight beside 1 that double precision does not see
 STRETCH = 4  # blocks to a task, so few that some thousand persons are work for two cores
-
-
-class GridPosterior(NamedTuple):
-    """Posterior mean, standard deviation, mass on the two end points and log evidence, all (P,)."""
-
-    mean: Floats
-    sd: Floats
-    end_mass: Floats
-    log_evidence: Floats
 
 
 def filled(answers: Answers, block: slice, size: int) -> Answers:
@@ -66,18 +57,17 @@ def for_each_posterior(
         pass
 
 
-def summarise(answers: Answers, tables: Tables, executor: Executor | None = None) -> GridPosterior:
-    """Return expected a posteriori estimates with their standard deviations (Bock & Mislevy 1982), on any executor."""
+def summarise(answers: Answers, tables: Tables, executor: Executor | None = None) -> Floats:
+    """Return EAP estimates, their SD (Bock & Mislevy 1982), mass on the end points and log evidence (4, P), on any executor."""
     powers = np.stack([np.ones_like(tables.theta), tables.theta, tables.theta**2], axis=1)
     one = partial(_summary, joint_terms(answers, tables), powers)
-    parts = list(map_pieces(one, answers.pieces(STRETCH * BLOCK), executor=executor))
-    return parts[0] if len(parts) == 1 else GridPosterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return np.concatenate(list(map_pieces(one, answers.pieces(STRETCH * BLOCK), executor=executor)), axis=1)
 
 
-def _summary(terms: JointTerms, powers: Floats, answers: Answers) -> GridPosterior:
-    """Return the summary of the persons of one task."""
+def _summary(terms: JointTerms, powers: Floats, answers: Answers) -> Floats:
+    """Return the summary (4, p) of the persons of one task."""
     P = len(answers.codes)
-    mean, sd, ends, evidence = np.empty((4, P))
+    mean, sd, ends, evidence = out = np.empty((4, P))
     for block in blocks(P, BLOCK):
         n = block.stop - block.start
         weight, top = _weight(answers, block, terms, BLOCK)
@@ -86,7 +76,7 @@ def _summary(terms: JointTerms, powers: Floats, answers: Answers) -> GridPosteri
         sd[block] = np.sqrt(np.maximum(second / total - (first / total) ** 2, 0.0))
         ends[block] = (weight[:n, 0] + weight[:n, -1]) / total
         evidence[block] = np.log(total) + top[:n]
-    return GridPosterior(mean, sd, ends, evidence)
+    return out
 
 
 def _weight(answers: Answers, block: slice, terms: JointTerms, size: int) -> tuple[Floats, Floats]:

@@ -15,18 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats
-from competency_dx.kernels.blocks import map_pieces, taken
+from competency_dx.kernels.blocks import map_pieces, summed, taken
 from competency_dx.kernels.grid import JointTerms, indicators, joined
 from competency_dx.kernels.grid.by_dimension import Design, bare_terms
 from competency_dx.kernels.normal_population import Moments
 from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, hermite_coefficients, lowest_precision, settle
-
-T = TypeVar("T")
 
 BLOCK = 1024
 LEAST_BLOCK = 128
@@ -68,10 +66,6 @@ class PropagatedExpected(NamedTuple):
     sites: Sites
     unsettled: int
 
-    def additive(self) -> tuple[Floats, ...]:
-        """Return what adds up over blocks of persons."""
-        return (np.array(self.log_likelihood), self.upper, self.totals, *self.moments)
-
 
 def no_sites(design: Design) -> Sites:
     """Return sites that say nothing: a start from the population."""
@@ -103,18 +97,17 @@ def ep_e_step(
     With curves in single precision the likelihoods are too; moments of the populations are always in double.
     """
     one = partial(_block_statistics, model, likelihood_terms(design, model), control)
-    parts = map_pieces(one, pieces(design, sites), executor=executor)
-    first = next(parts)
-    sums, new = [np.array(x, dtype=np.float64) for x in first.additive()], [first.sites]
-    narrowest, unsettled = first.narrowest, first.unsettled
-    for part in parts:
-        sums = [np.add(total, x, out=total) for total, x in zip(sums, part.additive(), strict=True)]
-        new.append(part.sites)
-        narrowest, unsettled = min(narrowest, part.narrowest), unsettled + part.unsettled
-    ll, upper, totals, *moments = sums
-    sites = Sites(*(np.concatenate(each, axis=1) for each in zip(*new, strict=True)))
-    sd = float(np.sqrt(max(narrowest, 0.0)))
-    return PropagatedExpected(float(ll), upper, totals, Moments(*moments), sd, sites, unsettled)
+    rest = []
+
+    def additive() -> Iterator[tuple[Any, ...]]:
+        for part in map_pieces(one, pieces(design, sites), executor=executor):
+            rest.append((part.narrowest, *part.sites))
+            yield part.unsettled, part.log_likelihood, part.upper, part.totals, *part.moments
+
+    unsettled, ll, upper, totals, *moments = summed(additive())
+    narrowest, tau, nu = zip(*rest, strict=True)
+    new, sd = Sites(np.concatenate(tau, axis=1), np.concatenate(nu, axis=1)), float(np.sqrt(max(min(narrowest), 0.0)))
+    return PropagatedExpected(float(ll), upper, totals, Moments(*moments), sd, new, int(unsettled))
 
 
 def _block_statistics(
@@ -177,8 +170,8 @@ class EPError(NamedTuple):
 def ep_error(design: Design, model: Model, sites: Sites, *, executor: Executor | None = None) -> EPError:
     """Return the estimated error of EP for every person, at the given sites or those they settle at."""
     one = partial(_block_error, model, likelihood_terms(design, model))
-    parts = list(map_pieces(one, pieces(design, sites), executor=executor))
-    return EPError(np.concatenate([p.log_likelihood for p in parts]), np.concatenate([p.mean for p in parts]))
+    parts = map_pieces(one, pieces(design, sites), executor=executor)
+    return EPError(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _block_error(model: Model, terms: tuple[JointTerms, ...], piece: tuple[Design, Sites]) -> EPError:
