@@ -82,12 +82,7 @@ def two_groups(sample: Sample) -> Marginal:
     indicator = (sample.group == 1).astype(float)[:, None]
     population = populations_of(("A", "B", "C"), groups=("one", "two"), regressors=("mean.two",), reference=np.array([[0.0], [1.0]]))
     return propagation_likelihood(
-        items_of(sample.answers),
-        sample.answers,
-        dimension=sample.dimension,
-        population=population,
-        group=sample.group,
-        regressors=indicator,
+        items_of(sample.answers), sample.answers, dimension=sample.dimension, population=population, origin=(sample.group, indicator)
     )
 
 
@@ -98,7 +93,7 @@ def test_one_competency_is_the_likelihood_of_one_dimension(sample: Sample, prior
     answers = prepare(sample.answers.codes[:, own], sample.answers.observed[:, own], np.full(len(own), 2))
     items, indicator = items_of(answers, priors=priors), (sample.group == 1).astype(float)[:, None]
     population = populations_of(("A",), groups=("one", "two"), regressors=("mean.two",))
-    persons: dict[str, Any] = {"population": population, "group": sample.group, "regressors": indicator}
+    persons: dict[str, Any] = {"population": population, "origin": (sample.group, indicator)}
     usual = fit(one_dimension_likelihood(items, answers, **persons), TIGHT)
     several = propagation_likelihood(items, answers, dimension=np.zeros(len(own), dtype=np.int64), **persons)
     found = fit(several, TIGHT)
@@ -373,7 +368,7 @@ def test_groups_without_common_items_keep_scales_of_their_own(sample: Sample) ->
         answers,
         dimension=np.tile(sample.dimension, 2),
         population=populations_of(("A", "B", "C"), groups=("one", "two"), free_variance=np.zeros((2, 3), dtype=bool)),
-        group=sample.group,
+        origin=(sample.group, None),
     )
     found = fit(apart, Control())
     assert found.converged

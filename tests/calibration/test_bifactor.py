@@ -70,7 +70,7 @@ def likelihoods(case: Case, *, priors: Any = None, groups: bool = False) -> tupl
     if groups:
         group = np.arange(P) % 2
         population = populations_of(names, groups=("a", "b"), regressors=("mean.b",), reference=np.array([[0.0], [1.0]]))
-        kind = {"group": group, "regressors": group[:, None].astype(float)}
+        kind = {"origin": (group, group[:, None].astype(float))}
     items = build_items(case.known, priors=priors, constraints=Constraints())
     weight = RNG(1).uniform(0.5, 1.5, P) if groups else None
     answers = prepare(case.codes, case.observed, case.known.n_categories)._replace(weight=weight)
@@ -121,8 +121,7 @@ def four() -> tuple[Marginal, Floats]:
         items,
         answers._replace(weight=RNG(1).uniform(0.5, 1.5, 120)),
         population=population,
-        group=group,
-        regressors=group[:, None].astype(float),
+        origin=(group, group[:, None].astype(float)),
     )
     return likelihood, phi_near(likelihood, 7)
 

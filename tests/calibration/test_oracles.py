@@ -160,7 +160,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     sloped = np.array([any(FAMILIES[f].free_slope for f in setup.families)])
     population, regressors = populations_in(sample, ("theta",), anchored=np.array([bool(fixed.any())]), sloped=sloped, linked=True)
     answers = prepare(codes, observed, n_categories)._replace(weight=weight)
-    likelihood = one_dimension_likelihood(items, answers, population=population, group=group, regressors=regressors)
+    likelihood = one_dimension_likelihood(items, answers, population=population, origin=(group, regressors))
     phi = likelihood.start.copy()
     phi[items.place[items.free]] = beta[items.free]
     R = len(population.regressors)

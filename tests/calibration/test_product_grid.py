@@ -90,7 +90,7 @@ def mixed() -> tuple[Marginal, Floats]:
     items = build_items(data.known, priors=cdx.calibration.Priors(), constraints=Constraints())
     answers = prepare(data.codes, data.observed, data.known.n_categories)._replace(weight=rng.uniform(0.5, 1.5, 160))
     likelihood = product_grid_likelihood(
-        items, answers, population=population, group=group, regressors=np.stack([group, x], axis=1).astype(float)
+        items, answers, population=population, origin=(group, np.stack([group, x], axis=1).astype(float))
     )
     start = likelihood.em_step(likelihood.evaluate(likelihood.start, 21))
     return likelihood, start
@@ -120,8 +120,7 @@ def test_person_scores_add_up_to_the_gradient(mixed: tuple[Marginal, Floats]) ->
         likelihood.items._replace(prior=build_no_prior(likelihood)),
         likelihood.answers,
         population=likelihood.population._replace(correlation_sd=None),
-        group=persons.group,
-        regressors=persons.regressors,
+        origin=(persons.group, persons.regressors),
     )
     now = plain.evaluate(phi, 25)
     assert plain.answers.weight is not None

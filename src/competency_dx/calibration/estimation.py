@@ -184,7 +184,7 @@ def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Margina
         linked=method.population.free_items != "all",
         correlation_sd=scene.priors.correlation_sd if scene.priors and len(scene.dimensions) > 1 else None,
     )
-    return make(items, answers, population=population, group=sample.group, regressors=regressors, executor=method.executor)
+    return make(items, answers, population=population, origin=(sample.group, regressors), executor=method.executor)
 
 
 def _strategy(scene: Scene, method: MarginalML, *, between: bool) -> tuple[Callable[..., Marginal], bool]:

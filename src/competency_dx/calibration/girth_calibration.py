@@ -130,7 +130,7 @@ def evidence(codes: Codes, observed: Bools, parameters: ItemParameters, *, point
     answers, of = prepare(codes, observed, parameters.n_categories), parameters.population
     moving = populations_of(of.dimensions, regressors=("",), reference=np.ones((1, 1)))
     moving = moving._replace(start=np.concatenate([of.mean, of.covariance.ravel()]))
-    likelihood = one_dimension_likelihood(items_at(parameters), answers, population=moving, regressors=np.ones((1, 1)))
+    likelihood = one_dimension_likelihood(items_at(parameters), answers, population=moving, origin=(None, np.ones((1, 1))))
     now = likelihood.evaluate(likelihood.start, points)
     needed = min(points_needed(now.narrowest), MOST_POINTS)
     if needed > points:

@@ -201,7 +201,7 @@ def tied_groups(common: Calibration, codes: Codes, observed: Bools, group: Ints)
     items = build_items(known, single_slopes=D > 1, priors=None, constraints=Constraints())
     one, (a, b), S = np.ones((1, 1)), np.triu_indices(D), items.size
     population = populations_of(p.dimensions, regressors=("mean",), reference=one, free_variance=np.ones(D, dtype=np.bool_))
-    given: dict[str, Any] = {"population": population, "regressors": one} | ({"dimension": known.dimension} if D > 1 else {})
+    given: dict[str, Any] = {"population": population, "origin": (None, one)} | ({"dimension": known.dimension} if D > 1 else {})
     make: Any = propagation_likelihood if D > 1 else one_dimension_likelihood
     answers = [prepare(codes[group == g], observed[group == g], p.n_categories) for g in range(G)]
     start, unit = np.zeros(S), np.eye(S + D + len(a))

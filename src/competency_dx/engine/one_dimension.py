@@ -14,7 +14,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
-from competency_dx.engine.populations import Populations, persons_of
+from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
 from competency_dx.kernels.grid import REACH, Answers, Expected, Tables, e_step, louis, points_needed, standard_nodes
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments, moments_of_groups
@@ -153,20 +153,13 @@ class OneDimension(Integral):
 
 
 def one_dimension_likelihood(
-    items: Items,
-    answers: Answers,
-    *,
-    population: Populations,
-    group: Ints | None = None,
-    regressors: Floats | None = None,
-    executor: Executor | None = None,
+    items: Items, answers: Answers, *, population: Populations, origin: Origin = ALIKE, executor: Executor | None = None
 ) -> Marginal:
     """Return the likelihood of answers to items that all measure one competency.
 
-    Persons may have a group (P,), and regressors (P, R), or (1, R) where they are the same for everybody: indicators of groups
-    whose mean is free, and covariates.
+    Persons may have a group and regressors, their `origin`: indicators of groups whose mean is free, and covariates.
     """
     seen = answers.codes.shape[1] if answers.observed is None else np.maximum(answers.observed.sum(axis=1), 1)
     order = np.argsort(answers.codes.sum(axis=1) / seen, kind="stable")
-    integral = OneDimension(answers=answers.take(order), persons=persons_of(answers, group, regressors), order=order, executor=executor)
+    integral = OneDimension(answers=answers.take(order), persons=persons_of(answers, origin), order=order, executor=executor)
     return Marginal(items=items, answers=answers, population=population, integral=integral)

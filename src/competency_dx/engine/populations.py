@@ -302,8 +302,14 @@ class Persons(NamedTuple):
         return len(self.group) == 1
 
 
-def persons_of(answers: Answers, group: Ints | None, regressors: Floats | None) -> Persons:
-    """Return where persons come from; regressors are (P, R), or (1, R) where they are the same for everybody."""
+Origin = tuple[Ints | None, Floats | None]
+"""Groups (P,) and regressors (P, R) of persons, (1, R) where they are the same for everybody; None where there are none."""
+ALIKE: Origin = (None, None)
+
+
+def persons_of(answers: Answers, origin: Origin) -> Persons:
+    """Return where persons come from."""
+    group, regressors = origin
     P, w = len(answers.codes), np.zeros((1, 0)) if regressors is None else regressors
     if group is None and (len(w) == 1 or not w.shape[1]):
         return Persons(w[:1], np.zeros(1, dtype=np.int64), answers.weight)

@@ -11,10 +11,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, value
+from competency_dx.arrays import Floats, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
-from competency_dx.engine.populations import Populations, persons_of
+from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers, points_needed
 from competency_dx.kernels.grid.louis import Depth
@@ -113,13 +113,7 @@ def refuse_confounded(items: Items, population: Populations) -> None:
 
 
 def product_grid_likelihood(
-    items: Items,
-    answers: Answers,
-    *,
-    population: Populations,
-    group: Ints | None = None,
-    regressors: Floats | None = None,
-    executor: Executor | None = None,
+    items: Items, answers: Answers, *, population: Populations, origin: Origin = ALIKE, executor: Executor | None = None
 ) -> Marginal:
     """Return the likelihood of answers to items with D ≤ 4 slopes a row, on a product grid, as `one_dimension_likelihood`.
 
@@ -129,5 +123,5 @@ def product_grid_likelihood(
     if D not in POINTS:
         raise CalibrationError("engine.grid_dimensions", points=max(POINTS), d=D)
     refuse_confounded(items, population)
-    integral = ProductGrid(answers=answers, persons=persons_of(answers, group, regressors), executor=executor)
+    integral = ProductGrid(answers=answers, persons=persons_of(answers, origin), executor=executor)
     return Marginal(items=items, answers=answers, population=population, integral=integral)

@@ -14,7 +14,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.marginal import Accuracy, EStep, Evaluation, Integral, Marginal, Precision
-from competency_dx.engine.populations import Populations, persons_of
+from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.grid import REACH, Answers, points_needed
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
@@ -108,16 +108,15 @@ def propagation_likelihood(
     *,
     dimension: Ints,
     population: Populations,
-    group: Ints | None = None,
-    regressors: Floats | None = None,
+    origin: Origin = ALIKE,
     executor: Executor | None = None,
 ) -> Marginal:
     """Return the likelihood of answers to items that measure one competency each, `dimension` (I,).
 
     The rest is as for `one_dimension_likelihood`.
     """
-    persons = persons_of(answers, group, regressors)
-    design = by_dimension(answers, dimension, group=group, regressors=persons.regressors)
+    persons = persons_of(answers, origin)
+    design = by_dimension(answers, dimension, group=origin[0], regressors=persons.regressors)
     integral = Propagation(design=design, persons=persons, executor=executor)
     return Marginal(items=items, answers=answers, population=population, dimension=dimension, integral=integral)
 

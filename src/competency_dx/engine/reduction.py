@@ -15,7 +15,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
-from competency_dx.engine.populations import Populations, persons_of
+from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.grid import bifactor as kernel
@@ -126,13 +126,7 @@ def orthogonal(of: Populations) -> Populations:
 
 
 def reduction_likelihood(
-    items: Items,
-    answers: Answers,
-    *,
-    population: Populations,
-    group: Ints | None = None,
-    regressors: Floats | None = None,
-    executor: Executor | None = None,
+    items: Items, answers: Answers, *, population: Populations, origin: Origin = ALIKE, executor: Executor | None = None
 ) -> Marginal:
     """Return the likelihood of answers to items on a general and specific competencies, independent of one another.
 
@@ -147,7 +141,7 @@ def reduction_likelihood(
     if D < 2 or len(wrong):
         raise CalibrationError("engine.reduction_rows", d=D, wrong=[str(i + 1) for i in wrong])
     testlet = np.where(loads[:, 1:].any(axis=1), loads[:, 1:].argmax(axis=1), D - 1)
-    persons = persons_of(answers, group, regressors)  # in the design items without a testlet come last
-    design = by_dimension(answers, testlet, parts=D, group=group, regressors=persons.regressors)
+    persons = persons_of(answers, origin)  # in the design items without a testlet come last
+    design = by_dimension(answers, testlet, parts=D, group=origin[0], regressors=persons.regressors)
     integral = Reduction(design=design, persons=persons, testlet=testlet, executor=executor)
     return Marginal(items=items, answers=answers, population=orthogonal(population), integral=integral)

@@ -86,10 +86,11 @@ def _gradient(counts: Floats, by_eta: Floats, theta: Floats) -> Floats:
 
 def information(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return the complete-data information (I, F, F), observed, for expected counts (I, K, Q)."""
-    of = _shape(beta, theta), predictors(beta, theta), counts, log_prob
+    eta, shape = predictors(beta, theta), _shape(beta, theta)
 
     def one(g: KernelGroup) -> Floats:
-        bend = g.kernel.curvature(*(x[g.items] for x in of), allowed[g.items])
+        at = g.items
+        bend = g.kernel.curvature(shape[at], eta[at], counts[at], log_prob[at], allowed[at])
         return information_by_parameters(bend, points(theta))
 
     return _merged(groups, one)
