@@ -61,7 +61,8 @@ def by_loops(case: Case) -> Expected:
                 totals[i] += posterior
                 upper[(answers.item == i) & (answers.category == case.codes[p, i])] += posterior
     narrowest = float(np.sqrt(min(variance for _, variance in moments)))
-    return Expected(ll, upper, totals, nodes, narrowest, np.array(moments))
+    first, second = np.array(moments).T[:, :, None]
+    return Expected(ll, upper, totals, nodes, first, second, narrowest)
 
 
 def test_e_step_is_what_loops_give(case: Case) -> None:

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from competency_dx.arrays import Bools
-from competency_dx.engine.choices import Control
 from competency_dx.engine.items import Items, beta_of, holding
 from competency_dx.engine.items_setup import Known
 from competency_dx.engine.marginal import Marginal
-from competency_dx.engine.maximise import Maximised, best_of
+from competency_dx.engine.maximise import Control, Maximised, best_of
 from competency_dx.engine.populations import holding_variances, vanishing
 from competency_dx.findings import Finding, Template, gathered
 from competency_dx.models import extras_of

@@ -12,10 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from competency_dx.arrays import Floats
-from competency_dx.engine.choices import Control
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.marginal import Marginal
-from competency_dx.engine.maximise import Maximised, fit
+from competency_dx.engine.maximise import Control, Maximised, fit
 from competency_dx.engine.one_dimension import Histogram, OneDimension
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, Template

@@ -129,7 +129,7 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
     """Return the items' free values (n,) after scoring steps for all items at once, none of which lowers the expectation."""
     phi = phi[: items.size]
     pull = items.prior.pull(beta_of(items, phi))
-    value = _penalised(items, beta_of(items, phi), _expected(counts, log_prob), pull)
+    value = _penalised(items, beta_of(items, phi), np.einsum("ikq,ikq->i", counts, log_prob), pull)
     for _ in range(INNER_STEPS):
         beta = beta_of(items, phi)
         slope, fisher = families.scoring_step(items.groups, beta, counts, log_prob, theta, items.allowed)
@@ -144,7 +144,7 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
             beta = beta_of(items, further)
             groups = families.restricted(items.groups, moved)
             after[moved] = families.log_probabilities(groups, beta[moved], theta, items.allowed[moved])
-            explained[moved] = _expected(counts[moved], after[moved])
+            explained[moved] = np.einsum("ikq,ikq->i", counts[moved], after[moved])
             reached = _penalised(items, beta, explained, pull)
             worse = ~(reached >= value - SLACK * np.abs(value))
             if not worse.any():
@@ -163,13 +163,8 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
     return phi
 
 
-def _expected(counts: Floats, log_prob: Floats) -> Floats:
-    """Return the expected log-likelihood of each item (I,)."""
-    return np.asarray(np.einsum("ikq,ikq->i", counts, log_prob))
-
-
 def _penalised(items: Items, beta: Floats, expected: Floats, pull: Floats) -> Floats:
-    """Return the penalised expected log-likelihood of each item (I,), of all together (1,) where items are linked.
+    """Return the penalised `expected` log-likelihood of each item (I,), of all together (1,) where items are linked.
 
     Pools enter by the tangent `pull` (I, F), a lower bound.
     """

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints
-from competency_dx.engine.choices import Constraints
+from competency_dx.arrays import Bools, Codes, Floats, FrozenDict, Ints, value
 from competency_dx.engine.items import Items
 from competency_dx.engine.parameter_table import Kind, Parameter, item_name, shape_kinds
 from competency_dx.engine.priors import Priors, prior_terms
@@ -16,6 +16,29 @@ from competency_dx.errors import CalibrationError, phrase
 from competency_dx.models import FAMILIES, Family, Steps, extras_of, kernel_groups
 
 STRETCH = 1.2
+
+
+@value
+class Constraints:
+    """Fixed values, equalities and starting values of item parameters.
+
+    Parameters are named ``"item.a"``, ``"item.d"`` (``"item.d1"`` … for several steps), ``"item.c"``, ``"item.u"``; with
+    items that measure several competencies ``"item.a1"`` …. Steps of GPCM and PCM items are fixed or made equal from the
+    first one upwards.
+
+    Attributes
+    ----------
+    fixed : mapping of str to float
+        Parameters that are not estimated, and their values.
+    equal : sequence of sequences of str
+        Parameters that share one value.
+    start : mapping of str to float
+        Starting values.
+    """
+
+    fixed: Mapping[str, float] = field(default_factory=FrozenDict)
+    equal: Sequence[Sequence[str]] = ()
+    start: Mapping[str, float] = field(default_factory=FrozenDict)
 
 
 class Known(NamedTuple):

@@ -9,15 +9,14 @@ information, both at the reported estimates.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats
-from competency_dx.engine.choices import Control, Progress
 from competency_dx.engine.marginal import Evaluation, Information, Marginal, Precision
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, Template
@@ -41,6 +40,19 @@ ROUGH = 0.01  # in standard errors: the last step in single precision
 ROUNDING = 1e-9
 COARSE = 1.4  # spacing of the grid of EM in units of the narrowest posterior SD
 LONGEST_EXTRAPOLATION = 32.0
+
+
+Progress = Callable[[int, float, float], None]
+
+
+class Control(NamedTuple):
+    """How to maximise: points of the grid, tolerance in standard errors, most E-steps, starting points, telling of progress."""
+
+    points: int = 61
+    tolerance: float = 1e-4
+    max_iterations: int = 500
+    starts: int = 1
+    progress: Progress | Literal["bar"] | None = None
 
 
 class Maximised(NamedTuple):

@@ -99,12 +99,17 @@ class OneDimension(Integral):
         if self.persons.shared:
             point, spread, weight = kept.tables.theta, np.zeros(1), kept.expected.nodes
         else:
-            point, spread = kept.expected.moments[np.argsort(self.order)].T
+            point, spread = self._posterior(kept.expected)
             weight = self.persons.weight  # type: ignore[assignment]
         off = (point - kept.mean)[:, None]
         square = (off**2 + spread[:, None])[:, :, None]
         G, (w, group, _) = len(kept.variance), self.persons
         return moments_of_groups(off, square, groups=G, group=group, regressors=w, weight=weight)
+
+    def _posterior(self, expected: Expected) -> tuple[Floats, Floats]:
+        """Return posterior means and variances (P,) in the order of the persons."""
+        back = np.argsort(self.order)
+        return expected.mean[back, 0], expected.second[back, 0]
 
     def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
         """Return the missing information.
@@ -143,9 +148,8 @@ class OneDimension(Integral):
         kept: _OnLine = now.step.kept
         answers, curves = self._placed(kept.mean, kept.variance), of.tables(now.phi, kept.tables.theta)
         items = louis.item_scores(answers, kept.tables, curves.derivatives, curves.owner, executor=self.executor)
-        back = np.argsort(self.order)
-        items, (mean, spread) = items[back], kept.expected.moments[back].T
-        group, off = self.persons.group, mean - kept.mean
+        mean, spread = self._posterior(kept.expected)
+        items, group, off = items[np.argsort(self.order)], self.persons.group, mean - kept.mean
         v = kept.variance[group]
         member = group[:, None] == np.arange(len(kept.variance))
         by_variance = member * (((off**2 + spread) / v - 1) / (2 * v))[:, None]

@@ -16,9 +16,9 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
 from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.grid import Answers, points_needed
+from competency_dx.kernels.grid import Answers, Expected, points_needed
 from competency_dx.kernels.grid.louis import Depth
-from competency_dx.kernels.grid.product import Grid, GridExpected, Normals, grid_e_step, posterior_covariance, product_grid
+from competency_dx.kernels.grid.product import Grid, Normals, grid_e_step, posterior_covariance, product_grid
 from competency_dx.kernels.grid.product_information import grid_missing_information, grid_person_scores
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
@@ -35,7 +35,7 @@ class _OnGrid(NamedTuple):
 
     grid: Grid
     normals: Normals
-    expected: GridExpected
+    expected: Expected
 
 
 @value

@@ -17,13 +17,12 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
 from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.grid import Answers
+from competency_dx.kernels.grid import Answers, Expected
 from competency_dx.kernels.grid import bifactor as kernel
 from competency_dx.kernels.grid.bifactor import Axes, bifactor_e_step
 from competency_dx.kernels.grid.bifactor_information import bifactor_missing_information, bifactor_person_scores
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.louis import Depth
-from competency_dx.kernels.grid.product import GridExpected
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
 USUAL, POINTS, ON_THE_WAY, MOST_POINTS = 61, 31, 21, 121
@@ -35,7 +34,7 @@ class _OnAxes(NamedTuple):
     axes: Axes
     normals: kernel.IndependentNormals
     gamma: Floats
-    expected: GridExpected
+    expected: Expected
 
 
 @value

@@ -21,7 +21,7 @@ from competency_dx.kernels import families
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import REACH
 from competency_dx.kernels.persons import filled_table
-from competency_dx.kernels.persons.point_estimates import ModePrior, joint_modes
+from competency_dx.kernels.persons.point_estimates import joint_modes
 from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.choices import EAP
 from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, inverse_cdf
@@ -119,7 +119,7 @@ class LatticePosterior(Posterior):
 def modes(known: ItemParameters, codes: Codes, observed: Bools) -> tuple[Floats, Floats]:
     """Return joint modes (P, D) with the inverse observed information (P, D, D), block by block of one size."""
     groups, beta, allowed, population = known.groups, known.beta, known.allowed, known.population
-    prior = ModePrior(population.mean, np.asarray(np.linalg.inv(population.covariance), dtype=np.float64))
+    prior = population.mean, np.asarray(np.linalg.inv(population.covariance), dtype=np.float64)
     reach = REACH * np.sqrt(np.diag(population.covariance))
 
     def curves(at: Floats) -> tuple[Floats, Floats, Floats]:

@@ -11,7 +11,7 @@ sec. 5). At h = s that is 5e-9, at h = 1.5 s 3e-4: `points_needed` keeps h below
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import NamedTuple
@@ -85,16 +85,30 @@ class Tables(NamedTuple):
 class Expected(NamedTuple):
     """What an E-step leaves.
 
-    Log-likelihood, counts (C, Q) above base, totals (I, Q), weights of the population (Q,), SD of the narrowest posterior,
-    posterior means and variances (P, 2).
+    Log-likelihood, counts (C, Q) above base, totals (I, Q), weights of the points (Q,), posterior means (P, D), `second` moments and
+    the SD of the narrowest posterior. With one dimension and under dimension reduction `second` are the variances (P, D), else
+    E[θ_a θ_b], a <= b (P, T); with several dimensions the SD is that along the dual of the grid, in units of its axes.
     """
 
     log_likelihood: float
     upper: Floats
     totals: Floats
     nodes: Floats
+    mean: Floats
+    second: Floats
     narrowest: float
-    moments: Floats
+
+
+def added(parts: Iterable[Expected]) -> Expected:
+    """Return the statistics of all persons from those of blocks, in which `narrowest` is a variance, in their order."""
+    ll, upper, totals, nodes = 0.0, np.zeros(()), np.zeros(()), np.zeros(())
+    rest = []
+    for part in parts:
+        ll, upper, totals, nodes = ll + part.log_likelihood, upper + part.upper, totals + part.totals, nodes + part.nodes
+        rest.append((part.mean, part.second, part.narrowest))
+    mean, second, narrowest = zip(*rest, strict=True)
+    sd = float(np.sqrt(max(min(narrowest), 0.0)))
+    return Expected(ll, upper, totals, nodes, np.concatenate(mean), np.concatenate(second), sd)
 
 
 def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:
@@ -200,45 +214,31 @@ def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -
     Blocks are added up in double precision, in their order.
     """
     one, size = partial(_block_statistics, joint_terms(answers, tables)), even_size(len(answers.codes))
-    return _added(map_pieces(one, answers.pieces(size), executor=executor), len(tables.log_prob))
+    return added(map_pieces(one, answers.pieces(size), executor=executor))
 
 
 def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
-    """Return the statistics of one block of persons."""
+    """Return the statistics of one block of persons, its `narrowest` a variance."""
     Z, absent = indicators(answers, slice(None), terms.base.dtype)
     evidence, posterior, points = posteriors(answers, terms, Z, absent)
     first, second = terms.powers[1:, points] @ posterior.T
     variance = second - first**2
-    moments = np.stack([first, variance], axis=1).astype(np.float64)
+    mean, second = (x[:, None].astype(np.float64) for x in (first, variance))
     if answers.weight is not None:
         evidence = evidence * answers.weight
         posterior *= answers.weight.astype(posterior.dtype)[:, None]
     nodes = posterior.sum(axis=0)
-    totals = np.zeros((0, 0)) if absent is None else nodes - absent.T @ posterior
+    totals = np.broadcast_to(nodes, (len(terms.base), len(nodes))) if absent is None else nodes - absent.T @ posterior
     likelihood = float(evidence.sum(dtype=np.float64))
-    upper = (posterior.T @ Z).T
-    upper, totals, nodes = (_spread(x, points, terms.powers.shape[1]) for x in (upper, totals, nodes))
-    return Expected(likelihood, upper, totals, nodes, float(variance.min()), moments)
+    upper, totals, nodes = (_spread(x, points, terms.powers.shape[1]) for x in ((posterior.T @ Z).T, totals, nodes))
+    return Expected(likelihood, upper, totals, nodes, mean, second, float(variance.min()))
 
 
 def _spread(x: Floats, points: slice, Q: int) -> Floats:
     """Return a table (…, Q) that holds x at some of the points and is 0 at the others."""
-    out = np.zeros((*x.shape[:-1], Q if x.size else 0))
+    out = np.zeros((*x.shape[:-1], Q))
     out[..., points] = x
     return out
-
-
-def _added(parts: Iterator[Expected], I: int) -> Expected:
-    """Add block statistics in block order."""
-    ll, narrowest, moments = 0.0, np.inf, []
-    upper = totals = nodes = np.zeros(())
-    for part in parts:
-        ll, narrowest = ll + part.log_likelihood, min(narrowest, part.narrowest)
-        upper, totals, nodes = upper + part.upper, totals + part.totals, nodes + part.nodes
-        moments.append(part.moments)
-    if not totals.size:
-        totals = np.broadcast_to(nodes, (I, len(nodes))).copy()
-    return Expected(ll, upper, totals, nodes, float(np.sqrt(max(narrowest, 0.0))), np.concatenate(moments))
 
 
 def standard_nodes(points: int, reach: float = REACH) -> tuple[Floats, Floats]:

@@ -18,9 +18,9 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces, taken
-from competency_dx.kernels.grid import REACH, JointTerms, indicators, joined, normalise
+from competency_dx.kernels.grid import REACH, Expected, JointTerms, added, indicators, joined, normalise
 from competency_dx.kernels.grid.by_dimension import Design, bare_terms
-from competency_dx.kernels.grid.product import GridExpected, added, block_size
+from competency_dx.kernels.grid.product import block_size
 
 MOST_POINTS = 401
 
@@ -113,7 +113,7 @@ def bifactor_terms(design: Design, axes_: Axes, log_prob: Floats, populations: I
 
 def bifactor_e_step(
     design: Design, axes_: Axes, log_prob: Floats, populations: IndependentNormals, *, executor: Executor | None = None
-) -> GridExpected:
+) -> Expected:
     """Return marginal log-likelihood, expected counts and posterior moments, in the precision of the tables (I, K, Q A).
 
     The last part of the design, perhaps empty, are items that measure the general dimension alone.
@@ -142,7 +142,7 @@ def reduced(terms: BifactorTerms, design: Design, populations: IndependentNormal
     return Reduced(*normalise(total), tuple(given))
 
 
-def _block_statistics(terms: BifactorTerms, piece: tuple[Design, IndependentNormals]) -> GridExpected:
+def _block_statistics(terms: BifactorTerms, piece: tuple[Design, IndependentNormals]) -> Expected:
     """Return the statistics of one block, its `narrowest` a variance."""
     design, populations = piece
     found = reduced(terms, design, populations)
@@ -164,7 +164,7 @@ def _block_statistics(terms: BifactorTerms, piece: tuple[Design, IndependentNorm
         upper[design.columns[s]] = np.kron(above, prior) if alone else above
         totals[design.items[s]] = np.kron(own, prior) if alone else own
     likelihood = float((found.evidence * weight).sum(dtype=np.float64))
-    return GridExpected(likelihood, upper, totals, mean, variance, narrowest)
+    return Expected(likelihood, upper, totals, general.sum(axis=0), mean, variance, narrowest)
 
 
 def _moments(axes_: Axes, found: Reduced) -> tuple[Floats, Floats, float]:

@@ -9,7 +9,6 @@ posterior and h the spacing (Trefethen & Weideman 2014, doi:10.1137/130932132): 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import lru_cache, partial
 from itertools import product
@@ -19,7 +18,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces, taken
-from competency_dx.kernels.grid import REACH, Answers, JointTerms, Tables, indicators, joined, joint_terms, normalise
+from competency_dx.kernels.grid import REACH, Answers, Expected, JointTerms, Tables, added, indicators, joined, joint_terms, normalise
 from competency_dx.kernels.normal_population import pairs
 
 MOST_PERSONS, LEAST_PERSONS = 256, 16  # of a block
@@ -70,34 +69,6 @@ class Normals(NamedTuple):
         return Normals(self.group[persons], self.regressors[persons], self.mean[persons], self.covariance)
 
 
-class GridExpected(NamedTuple):
-    """What an E-step leaves.
-
-    Log-likelihood, counts (C, Q) above base, totals (I, Q), posterior means (P, D), the moments `second` E[θ_a θ_b], a <= b
-    (P, T), and the SD of the narrowest posterior along the dual of the grid, in units of u. Under dimension reduction `second`
-    are the variances (P, D), and the unit is the SD of the narrowest population.
-    """
-
-    log_likelihood: float
-    upper: Floats
-    totals: Floats
-    mean: Floats
-    second: Floats
-    narrowest: float
-
-
-def added(parts: Iterator[GridExpected]) -> GridExpected:
-    """Return the statistics of all persons from those of blocks, in which `narrowest` is a variance, in their order."""
-    ll, upper, totals = 0.0, np.zeros(()), np.zeros(())
-    rest = []
-    for part in parts:
-        ll, upper, totals = ll + part.log_likelihood, upper + part.upper, totals + part.totals
-        rest.append((part.mean, part.second, part.narrowest))
-    mean, second, narrowest = zip(*rest, strict=True)
-    sd = float(np.sqrt(max(min(narrowest), 0.0)))
-    return GridExpected(ll, upper, totals, np.concatenate(mean), np.concatenate(second), sd)
-
-
 def product_grid(points: int, means: tuple[Floats, Floats], covariance: Floats) -> Grid:
     """Return a grid with `points` to ±6 SD of the narrowest population along the axes of u; points far from all are left out.
 
@@ -115,7 +86,8 @@ def product_grid(points: int, means: tuple[Floats, Floats], covariance: Floats) 
     unit = float(sd.min())
     spacing = 2 * REACH * unit / (points - 1)
     reach = np.stack([(low - REACH * sd).min(axis=0), (high + REACH * sd).max(axis=0)])
-    axes = [_axis(a, b, spacing) for a, b in reach.T]
+    steps = np.ceil((reach[1] - reach[0]) / spacing - SLACK).astype(np.int64)  # of axes symmetric about the middle of a range
+    axes = [(a + b) / 2 + spacing * (np.arange(n + 1) - n / 2) for a, b, n in zip(*reach, steps.tolist(), strict=True)]
     u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
     if len(axes) == CHEQUERED:
         u = u[np.indices([len(axis) for axis in axes]).sum(axis=0).ravel() % 2 == 0]
@@ -124,12 +96,6 @@ def product_grid(points: int, means: tuple[Floats, Floats], covariance: Floats) 
         off = u - np.clip(u, at, to)
         near |= np.einsum("qa,qa->q", off @ precision, off) <= REACH**2 * (1 + SLACK)
     return Grid(centre + u[near] @ root, root, spacing, unit)
-
-
-def _axis(low: float, high: float, spacing: float) -> Floats:
-    """Return coordinates symmetric about the middle of a range, `spacing` apart."""
-    steps = int(np.ceil((high - low) / spacing - SLACK))
-    return np.asarray((low + high) / 2 + spacing * (np.arange(steps + 1) - steps / 2))
 
 
 @lru_cache(maxsize=8)
@@ -194,7 +160,7 @@ def block_size(points: int) -> int:
     return int(np.clip(MOST_NUMBERS // points, LEAST_PERSONS, MOST_PERSONS))
 
 
-def grid_e_step(answers: Answers, grid: Grid, log_prob: Floats, normals: Normals, *, executor: Executor | None = None) -> GridExpected:
+def grid_e_step(answers: Answers, grid: Grid, log_prob: Floats, normals: Normals, *, executor: Executor | None = None) -> Expected:
     """Return marginal log-likelihood, expected counts and posterior moments, in the precision of the tables (I, K, Q).
 
     Blocks are added up in double precision, in their order.
@@ -206,7 +172,7 @@ def grid_e_step(answers: Answers, grid: Grid, log_prob: Floats, normals: Normals
     return added(map_pieces(partial(_block_statistics, bare, dual), parts, executor=executor))
 
 
-def _block_statistics(terms: GridTerms, dual: Floats, piece: tuple[Answers, Floats | None]) -> GridExpected:
+def _block_statistics(terms: GridTerms, dual: Floats, piece: tuple[Answers, Floats | None]) -> Expected:
     """Return the statistics of one block of persons, its `narrowest` a variance."""
     answers, prior = piece
     evidence, posterior, Z, absent = posterior_of(terms, answers, prior)
@@ -222,7 +188,7 @@ def _block_statistics(terms: GridTerms, dual: Floats, piece: tuple[Answers, Floa
     I = answers.codes.shape[1]
     totals = np.broadcast_to(nodes, (I, len(nodes))) if absent is None else nodes - absent.T @ posterior
     upper = (Z.T @ posterior).astype(np.float64)
-    return GridExpected(float(evidence.sum(dtype=np.float64)), upper, totals, mean, second, narrowest)
+    return Expected(float(evidence.sum(dtype=np.float64)), upper, totals, nodes, mean, second, narrowest)
 
 
 def posterior_covariance(mean: Floats, second: Floats) -> Floats:

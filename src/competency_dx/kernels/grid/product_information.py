@@ -102,8 +102,7 @@ def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:
 
     Second moments are added up in single precision person by person, in double over persons.
     """
-    (answers, normals, _), (posterior, met, rows) = piece, _met(frame, piece)
-    means = np.concatenate([_item_means(frame, posterior, rows), _population_means(frame, normals, posterior)], axis=1)
+    (answers, normals, _), (posterior, met, rows, means) = piece, _met(frame, piece)
     weight = np.ones(len(posterior)) if answers.weight is None else answers.weight
     inverse = np.asarray(np.linalg.inv(normals.covariance), dtype=np.float64)
     H = means.shape[1] - len(met)
@@ -124,33 +123,28 @@ def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:
 
 def _block_scores(frame: _Frame, piece: _Piece) -> Floats:
     """Return E[S_p | x_p] (p, N + H) of a block."""
-    posterior, met, rows = _met(frame, piece)
-    items = np.zeros((len(posterior), len(frame.owner)))
-    items[:, met] = _item_means(frame, posterior, rows)
-    return np.concatenate([items, _population_means(frame, piece[1], posterior)], axis=1)
+    _, met, _, means = _met(frame, piece)
+    items = np.zeros((len(means), len(frame.owner)))
+    items[:, met] = means[:, : len(met)]
+    return np.concatenate([items, means[:, len(met) :]], axis=1)
 
 
-def _met(frame: _Frame, piece: _Piece) -> tuple[Floats, Ints, Ints]:
-    """Return posteriors (p, Q), the item parameters a block meets (F,) and the rows of derivatives for each answer (p, F)."""
-    (answers, _, prior), none = piece, frame.width - 1
+def _met(frame: _Frame, piece: _Piece) -> tuple[Floats, Ints, Ints, Floats]:
+    """Return posteriors (p, Q), the item parameters that a block meets (F,), the rows of derivatives for each answer (p, F).
+
+    Then come the expected scores (p, F + H) of these parameters and of the populations.
+    """
+    (answers, (group, w, mean, covariance), prior), none, D = piece, frame.width - 1, frame.theta.shape[1]
     _, posterior, _, _ = posterior_of(frame.terms, answers, prior)
     codes = answers.coded(none)
     met = np.flatnonzero(np.asarray((codes != none).any(axis=0))[frame.owner])
-    return posterior, met, met * frame.width + codes[:, frame.owner[met]]
-
-
-def _item_means(frame: _Frame, posterior: Floats, rows: Ints) -> Floats:
-    """Return the expected scores (p, F) of the item parameters a block meets."""
+    rows = met * frame.width + codes[:, frame.owner[met]]
     used, place = np.unique(rows, return_inverse=True)
-    return np.take_along_axis(posterior @ frame.derivatives[used].T, place.reshape(rows.shape), axis=1)
-
-
-def _population_means(frame: _Frame, normals: Normals, posterior: Floats) -> Floats:
-    """Return the expected scores (p, H) of the populations."""
-    D, (group, w, mean, covariance) = frame.theta.shape[1], normals
+    items = np.take_along_axis(posterior @ frame.derivatives[used].T, place.reshape(rows.shape), axis=1)
     moments = posterior @ features(frame.theta)[1:].T
     spread = posterior_covariance(moments[:, :D], moments[:, D:])
-    return expected_scores(moments[:, :D] - mean, spread, covariance=covariance, group=group, regressors=w)
+    population = expected_scores(moments[:, :D] - mean, spread, covariance=covariance, group=group, regressors=w)
+    return posterior, met, rows, np.concatenate([items, population], axis=1)
 
 
 def _population_scores(off: Floats, inverse: Floats, g: int, w: Floats) -> Floats:

@@ -87,13 +87,6 @@ def _equation(target: Target, m: ScoreSums, theta: Floats, prior: tuple[float, f
     return value, np.clip(value / information, -LONGEST, LONGEST)
 
 
-class ModePrior(NamedTuple):
-    """Normal prior: mean (D,), precision (D, D); a precision of zero is maximum likelihood."""
-
-    mean: Floats
-    precision: Floats
-
-
 class _At(NamedTuple):
     """Objective (p,), gradient (p, D), expected and observed information (p, D, D)."""
 
@@ -104,14 +97,15 @@ class _At(NamedTuple):
 
 
 def joint_modes(
-    curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: ModePrior, reach: Floats
+    curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: tuple[Floats, Floats], reach: Floats
 ) -> tuple[Floats, Floats]:
     """Return modes (P, D), no farther than `reach` (D,) from the prior mean, and covariances (P, D, D).
 
-    `curves` gives probabilities and their first two derivatives by η (P, I, K) at points (P, D); `slopes` are (I, D).
+    The normal prior is its mean (D,) and precision (D, D), a precision of zero is maximum likelihood; `curves` gives probabilities
+    and their first two derivatives by η (P, I, K) at points (P, D); `slopes` are (I, D).
     """
-    P, D = len(codes), slopes.shape[1]
-    theta, done = np.tile(prior.mean, (P, 1)), np.zeros(P, dtype=np.bool_)
+    (P, D), (centre, _) = (len(codes), slopes.shape[1]), prior
+    theta, done = np.tile(centre, (P, 1)), np.zeros(P, dtype=np.bool_)
     now = _evaluated(curves, slopes, codes, observed, prior, theta)
     ridge = 1e-9 * np.eye(D)
     for _ in range(JOINT_STEPS):
@@ -119,7 +113,7 @@ def joint_modes(
         step *= np.minimum(1.0, LONGEST / np.maximum(np.abs(step).max(axis=1), TINY))[:, None]
         step[done] = 0.0
         for _ in range(HALVINGS):
-            further = np.clip(theta + step, prior.mean - reach, prior.mean + reach)
+            further = np.clip(theta + step, centre - reach, centre + reach)
             after = _evaluated(curves, slopes, codes, observed, prior, further)
             worse = after.objective < now.objective - 1e-12 * np.abs(now.objective)
             if not worse.any():
@@ -134,7 +128,8 @@ def joint_modes(
     return theta, np.asarray(np.linalg.inv(information + ridge))
 
 
-def _evaluated(curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: ModePrior, theta: Floats) -> _At:
+def _evaluated(curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: tuple[Floats, Floats], theta: Floats) -> _At:
+    mean, precision = prior
     prob, first, second = curves(theta)
     prob = np.maximum(prob, TINY)
     chosen = codes.astype(np.int64)[:, :, None]
@@ -142,11 +137,11 @@ def _evaluated(curves: Curves, slopes: Floats, codes: Codes, observed: Bools, pr
     rise = np.take_along_axis(first, chosen, axis=2)[:, :, 0] / own
     bend = rise**2 - np.take_along_axis(second, chosen, axis=2)[:, :, 0] / own
     expected = (first**2 / prob).sum(axis=2)
-    off = theta - prior.mean
-    pull = off @ prior.precision
+    off = theta - mean
+    pull = off @ precision
     objective = np.where(observed, np.log(own), 0.0).sum(axis=1) - 0.5 * (off * pull).sum(axis=1)
     gradient = np.where(observed, rise, 0.0) @ slopes - pull
     outer = (slopes[:, :, None] * slopes[:, None, :]).reshape(len(slopes), -1)
     D = slopes.shape[1]
-    information = [(np.where(observed, x, 0.0) @ outer).reshape(-1, D, D) + prior.precision for x in (expected, bend)]
-    return _At(objective, gradient, information[0], information[1])
+    information = [(np.where(observed, x, 0.0) @ outer).reshape(-1, D, D) + precision for x in (expected, bend)]
+    return _At(objective, gradient, *information)
