@@ -115,7 +115,10 @@ def build_items(
     if fixed is not None:
         free[fixed.items], base = False, np.where(fixed.items[:, None], fixed.values, base)
     free, base, tie = _constrained(constraints, known, free, base, tie)
-    place, owner = _places(free, tie)
+    place, owner, entries = np.full(free.shape, -1, dtype=np.int64), np.zeros_like(free), dict[object, int]()
+    for i, f in np.argwhere(free).tolist():
+        name = tie[i, f] if tie[i, f] >= 0 else (i, f)
+        owner[i, f], place[i, f] = name not in entries, entries.setdefault(name, len(entries))
     prior = prior_terms(priors, (known.ids, known.families), known.n_categories, owner, n_slopes=D, dimension=asked.dimension)
     return Items(kernel_groups(known.families), allowed, known.n_categories, place, base, _stepped(chosen, "cumulative"), prior, D)
 
@@ -182,16 +185,6 @@ def _family_ties(chosen: list[Family], known: Known, free: Bools, dimension: Int
         if extra.tied:
             out[i, first + j] = labels.setdefault((chosen[i].name, dimension[i], known.n_categories[i], j), len(labels))
     return out
-
-
-def _places(free: Bools, tie: Ints) -> tuple[Ints, Bools]:
-    """Return entries of φ (I, F), -1 where fixed, and which of the parameters own their entry."""
-    place, owner = np.full(free.shape, -1, dtype=np.int64), np.zeros_like(free)
-    entries: dict[object, int] = {}
-    for i, f in zip(*np.nonzero(free), strict=True):
-        name = int(tie[i, f]) if tie[i, f] >= 0 else (i, f)
-        owner[i, f], place[i, f] = name not in entries, entries.setdefault(name, len(entries))
-    return place, owner
 
 
 def _constrained(constraints: Constraints, known: Known, free: Bools, base: Floats, tie: Ints) -> tuple[Bools, Floats, Ints]:

@@ -123,18 +123,18 @@ class Integral(ABC):
         """Return the E-step at φ with `points` to ±6 SD on each axis; an E-step nearby may serve as a start."""
 
     @abstractmethod
-    def moments(self, step: EStep) -> Moments:
+    def moments(self, kept: Any) -> Moments:  # noqa: ANN401 - what an E-step of its own keeps
         """Return the moments of the populations."""
 
     @abstractmethod
-    def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
+    def missing(self, of: Marginal, now: Evaluation, kept: Any, depth: Depth) -> Floats:  # noqa: ANN401
         """Return Σ_p Cov[S_p | x_p] over the parameters of the items one by one, then all of the populations.
 
         Where items have a design, an integral that goes `by_design` returns that over φ, which is smaller.
         """
 
     @abstractmethod
-    def scores(self, of: Marginal, now: Evaluation) -> Floats:
+    def scores(self, of: Marginal, now: Evaluation, kept: Any) -> Floats:  # noqa: ANN401
         """Return E[S_p | x_p] (P, …) of the same parameters, case weights left aside."""
 
     def accuracy(self, now: Evaluation) -> Accuracy:  # noqa: ARG002 - grids suit the posteriors
@@ -221,7 +221,7 @@ class Marginal:
         step = now.step
         phi = of_items.m_step(self.projected, now.phi, now.counts, step.log_prob, step.theta)
         pull = self._pull(phi)
-        psi = of_population.m_step(self.population, self.psi(now.phi), self.integral.moments(step), pull)
+        psi = of_population.m_step(self.population, self.psi(now.phi), self.integral.moments(step.kept), pull)
         gamma, sigma = of_population.unpacked(self.population, psi)
         scale = np.where(pull.loose, np.sqrt(np.diagonal(sigma[0])), 1.0)
         for d in np.flatnonzero(scale != 1.0):
@@ -266,13 +266,13 @@ class Marginal:
         """Return the gradient (F,) of the objective by Fisher's identity."""
         step, beta = now.step, of_items.beta_of(self.projected, now.phi)
         items = of_items.gradient(self.projected, beta, now.counts, step.log_prob, step.theta)
-        population = population_gradient(self.integral.moments(step), self.normals(now.phi)[1])
+        population = population_gradient(self.integral.moments(step.kept), self.normals(now.phi)[1])
         population += of_population.prior(self.population, self.psi(now.phi)).gradient
         return np.concatenate([items, population[self.population.free]])
 
     def information(self, now: Evaluation, depth: Depth = "exact") -> Information:
         """Return the observed information of the objective (Louis 1982), prior curvature included."""
-        T, missing = self.collector(), self.integral.missing(self, now, depth)
+        T, missing = self.collector(), self.integral.missing(self, now, now.step.kept, depth)
         if self.items.linked:
             over_phi = self.integral.by_design and self.items.design is not None
             return inverted(self._complete(now) - (missing if over_phi else T.T @ missing @ T))
@@ -293,14 +293,14 @@ class Marginal:
         beta = of_items.beta_of(self.projected, now.phi)
         out = np.zeros((len(now.phi),) * 2)
         out[:n, :n] = of_items.complete_information(self.projected, beta, now.counts, step.log_prob, step.theta)
-        population = population_information(self.integral.moments(step), self.normals(now.phi)[1])
+        population = population_information(self.integral.moments(step.kept), self.normals(now.phi)[1])
         population += of_population.prior(self.population, self.psi(now.phi)).curvature
         out[n:, n:] = population[np.ix_(free, free)]
         return out
 
     def person_scores(self, now: Evaluation) -> Floats:
         """Return the gradient of each person's log-likelihood (P, F), case weights and priors left aside."""
-        return np.asarray(self.integral.scores(self, now) @ self.collector())
+        return np.asarray(self.integral.scores(self, now, now.step.kept) @ self.collector())
 
     def findings(self, now: Evaluation) -> tuple[Finding, ...]:
         """Return what is to be said of the integral, and of competencies that the data do not tell apart."""

@@ -93,9 +93,8 @@ class OneDimension(Integral):
         normal = np.stack([mean, np.sqrt(variance)[self.persons.group]], axis=1)
         return self.answers._replace(normal=normal[self.order])
 
-    def moments(self, step: EStep) -> Moments:
+    def moments(self, kept: _OnLine) -> Moments:
         """Return the moments of the populations: sums over persons, or over nodes where persons share a population."""
-        kept: _OnLine = step.kept
         if self.persons.shared:
             point, spread, weight = kept.tables.theta, np.zeros(1), kept.expected.nodes
         else:
@@ -111,13 +110,12 @@ class OneDimension(Integral):
         back = np.argsort(self.order)
         return expected.mean[back, 0], expected.second[back, 0]
 
-    def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
+    def missing(self, of: Marginal, now: Evaluation, kept: _OnLine, depth: Depth) -> Floats:
         """Return the missing information.
 
         Expectations over posteriors use a grid as coarse as the narrowest of them allows, and no coarser than item curves of
         usual slopes bear (they have poles at a distance of π/a from the real line).
         """
-        kept: _OnLine = now.step.kept
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
         coarser = self.histogram is None and now.spacing < 2 * REACH / (needed - 1)
         theta, log_weight, _ = kept.tables
@@ -143,9 +141,8 @@ class OneDimension(Integral):
         out[np.ix_(at, at)] = missing
         return out
 
-    def scores(self, of: Marginal, now: Evaluation) -> Floats:
+    def scores(self, of: Marginal, now: Evaluation, kept: _OnLine) -> Floats:
         """Return the expected scores of persons."""
-        kept: _OnLine = now.step.kept
         answers, curves = self._placed(kept.mean, kept.variance), of.tables(now.phi, kept.tables.theta)
         items = louis.item_scores(answers, kept.tables, curves.derivatives, curves.owner, executor=self.executor)
         mean, spread = self._posterior(kept.expected)

@@ -63,27 +63,24 @@ class ProductGrid(Integral):
         low, high = (np.stack([f(m, axis=0) for m in by_group]) for f in (np.min, np.max))
         return product_grid(points, (low, high), sigma), Normals(group, regressors, means, sigma)
 
-    def moments(self, step: EStep) -> Moments:
+    def moments(self, kept: _OnGrid) -> Moments:
         """Return the moments of the populations."""
-        kept: _OnGrid = step.kept
         found, (group, w, mean, covariance) = kept.expected, kept.normals
         off = found.mean - mean
         square = posterior_covariance(found.mean, found.second) + off[:, :, None] * off[:, None, :]
         G, weight = len(covariance), self.answers.weight
         return moments_of_groups(off, square, groups=G, group=group, regressors=w, weight=weight)
 
-    def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
+    def missing(self, of: Marginal, now: Evaluation, kept: _OnGrid, depth: Depth) -> Floats:
         """Return the missing information, on a grid of `COARSE` times the narrowest posterior where that is coarser."""
-        kept: _OnGrid = now.step.kept
         grid = kept.grid
         if now.spacing < COARSE * now.narrowest / FINE:
             grid, _ = self._grid(of.normals(now.phi), points_needed(COARSE * now.narrowest))
         tables = of.tables(now.phi, grid.theta)
         return grid_missing_information(self.answers, grid, tables, kept.normals, depth=depth, executor=self.executor)
 
-    def scores(self, of: Marginal, now: Evaluation) -> Floats:
+    def scores(self, of: Marginal, now: Evaluation, kept: _OnGrid) -> Floats:
         """Return the expected scores of persons."""
-        kept: _OnGrid = now.step.kept
         tables = of.tables(now.phi, kept.grid.theta)
         return grid_person_scores(self.answers, kept.grid, tables, kept.normals, executor=self.executor)
 

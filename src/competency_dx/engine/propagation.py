@@ -64,23 +64,20 @@ class Propagation(Integral):
         theta = np.linspace(low, high, min(round((high - low) / spacing) + 1, MOST_POINTS))
         return Model(theta, of.curves(phi, theta), gamma, sigma)
 
-    def moments(self, step: EStep) -> Moments:
+    def moments(self, kept: _Propagated) -> Moments:
         """Return the moments of the populations."""
-        kept: _Propagated = step.kept
         return kept.expected.moments
 
-    def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
+    def missing(self, of: Marginal, now: Evaluation, kept: _Propagated, depth: Depth) -> Floats:
         """Return the missing information, on a grid as coarse as the narrowest posterior allows."""
-        kept: _Propagated = now.step.kept
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
         coarser = now.spacing < 2 * REACH / (needed - 1)
         model = self._model(of, now.phi, needed) if coarser else kept.model
         tables, sites = of.tables(now.phi, model.theta), kept.expected.sites
         return ep_missing_information(self.design, model, tables, sites=sites, depth=depth, executor=self.executor)
 
-    def scores(self, of: Marginal, now: Evaluation) -> Floats:
+    def scores(self, of: Marginal, now: Evaluation, kept: _Propagated) -> Floats:
         """Return the expected scores of persons."""
-        kept: _Propagated = now.step.kept
         tables = of.tables(now.phi, kept.model.theta)
         return ep_person_scores(self.design, kept.model, tables, sites=kept.expected.sites, executor=self.executor)
 
@@ -98,8 +95,8 @@ class Propagation(Integral):
 
     def error(self, now: Evaluation) -> EPError:
         """Return the estimated error of expectation propagation for every person."""
-        kept: _Propagated = now.step.kept
-        return ep_error(self.design, kept.model, kept.expected.sites, executor=self.executor)
+        model, x = now.step.kept
+        return ep_error(self.design, model, x.sites, executor=self.executor)
 
 
 def propagation_likelihood(

@@ -90,23 +90,20 @@ class Reduction(Integral):
         kept = _OnAxes(axes, normals, gamma, x)
         return EStep(x.log_likelihood, x.upper, x.totals, axes.points, curves, axes.spacing, x.narrowest, kept)
 
-    def moments(self, step: EStep) -> Moments:
+    def moments(self, kept: _OnAxes) -> Moments:
         """Return the moments of each group; covariances, which are not free, are left at zero."""
-        kept: _OnAxes = step.kept
         expected, off = kept.expected, kept.expected.mean - self.design.regressors @ kept.gamma
         square, of = (off**2 + expected.second)[:, :, None] * np.eye(off.shape[1]), self.design
         G = len(kept.normals.variance)
         return moments_of_groups(off, square, groups=G, group=of.group, regressors=of.regressors, weight=of.weight)
 
-    def missing(self, of: Marginal, now: Evaluation, depth: Depth) -> Floats:
+    def missing(self, of: Marginal, now: Evaluation, kept: _OnAxes, depth: Depth) -> Floats:
         """Return the missing information."""
-        kept: _OnAxes = now.step.kept
         tables = of.tables(now.phi, kept.axes.points)
         return bifactor_missing_information(self.design, kept.axes, tables, kept.normals, depth=depth, executor=self.executor)
 
-    def scores(self, of: Marginal, now: Evaluation) -> Floats:
+    def scores(self, of: Marginal, now: Evaluation, kept: _OnAxes) -> Floats:
         """Return the expected scores of persons."""
-        kept: _OnAxes = now.step.kept
         tables = of.tables(now.phi, kept.axes.points)
         return bifactor_person_scores(self.design, kept.axes, tables, kept.normals, executor=self.executor)
 

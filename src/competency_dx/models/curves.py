@@ -101,13 +101,11 @@ def informed_scores(parameters: ItemParameters, theta: Floats, uncertain: Bools)
     for chosen, K, tables in _tables_by_size(parameters, theta, uncertain):
         total, first, second = np.zeros((3, len(chosen), K, len(theta)))
         for prob, weight in tables:
-            score = np.einsum("k,nkq->nq", np.arange(K, dtype=float), prob)[:, None]
-            likelihood = weight * prob
+            score, likelihood = np.einsum("k,nkq->nq", np.arange(K, dtype=float), prob)[:, None], weight * prob
             total += likelihood
             first += likelihood * score
             second += likelihood * score**2
-        average = first / np.maximum(total, TINY)
-        mean[chosen, :K] = average
+        mean[chosen, :K] = average = first / np.maximum(total, TINY)
         variance[chosen, :K] = np.maximum(second / np.maximum(total, TINY) - average**2, 0.0)
     return mean, variance
 

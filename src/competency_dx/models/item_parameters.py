@@ -236,19 +236,18 @@ class ItemParameters:
 
         The population is that of `dimension`; without one it is standard normal and stands for nothing.
         """
-        D, at = self.slopes.shape[1], self.dimension_index
-        keep = np.concatenate([at[:, None], np.tile(np.arange(D, self.covariance.shape[1]), (len(at), 1))], axis=1)
-        rows = np.arange(len(at))[:, None, None]
-        d = () if dimension is None else (dimension,)
-        mean = self.population.mean[list(d)] if d else np.zeros(1)
-        variance = self.population.covariance[np.ix_(d, d)] if d else np.eye(1)
-        name = "theta" if dimension is None else self.dimensions[dimension]
-        return replace(
-            self,
-            slopes=self.slope[:, None],
-            covariance=self.covariance[rows, keep[:, :, None], keep[:, None, :]],
-            population=NormalPopulation(dimensions=(name,), mean=mean, covariance=variance),
-        )
+        name, mean, variance = "theta", np.zeros(1), np.eye(1)
+        if (d := dimension) is not None:
+            name, mean, variance = self.dimensions[d], self.population.mean[[d]], self.population.covariance[np.ix_([d], [d])]
+        out = self.seen_along(self.dimension_index[:, None], NormalPopulation(dimensions=(name,), mean=mean, covariance=variance))
+        return replace(out, slopes=self.slope[:, None])
+
+    def seen_along(self, columns: Ints, population: NormalPopulation) -> ItemParameters:
+        """Return the items with some columns (I, d) of their slopes, each its own, under a population of as many competencies."""
+        rest = np.tile(np.arange(self.slopes.shape[1], self.covariance.shape[1]), (len(columns), 1))
+        rows, keep = np.arange(len(columns))[:, None, None], np.concatenate([columns, rest], axis=1)
+        covariance = self.covariance[rows, keep[:, :, None], keep[:, None, :]]
+        return replace(self, slopes=np.take_along_axis(self.slopes, columns, axis=1), covariance=covariance, population=population)
 
     def in_group(self, name: str | None = None) -> ItemParameters:
         """Return the parameters that hold in a group, the reference group without a name: one row an item."""

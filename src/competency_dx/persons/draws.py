@@ -7,12 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Bools, Floats, Names, readonly, value
+
+T = TypeVar("T")
 
 DRAWS = 1024  # a power of two, as Sobol points like it
 WORD = 8  # bytes
@@ -120,6 +122,11 @@ class Posterior(ABC):
         return self.probability(lambda theta: theta @ along < cut, n)
 
 
+def as_it_is(_: object, found: T) -> T:
+    """Return what was found of a block as it is, where a function of the frame and of this is asked for."""
+    return found
+
+
 def uniforms(key: bytes, persons: Names, n: int) -> Floats:
     """Return n uniform numbers in (0, 1) for every person (P, n), decided by the key and the person's id alone."""
     words = b"".join(hashlib.shake_128(key + str(p).encode()).digest(WORD * n) for p in persons)
@@ -158,8 +165,11 @@ def inverse_cdf(log_density: Floats, theta: Floats, uniform: Floats) -> Floats:
         target = level * cumulative[:, -1]
         cell = np.minimum((cumulative < target[:, None]).sum(axis=1), mass.shape[1] - 1)
         share = np.clip((target - cumulative[at, cell]) / mass[at, cell] + 1.0, 0.0, 1.0)
-        slope, flat = rise[at, cell], np.abs(rise[at, cell]) < FLAT
-        inside = np.where(flat, share, _within(share, np.where(flat, 1.0, slope)))
+        flat = np.abs(rise[at, cell]) < FLAT
+        slope = np.where(flat, 1.0, rise[at, cell])
+        falling = np.log1p(share * np.expm1(np.minimum(slope, 0.0))) / np.where(slope < 0, slope, 1.0)
+        rising = 1 + np.log(share + (1 - share) * np.exp(-np.maximum(slope, 0.0))) / np.where(slope > 0, slope, 1.0)
+        inside = np.where(flat, share, np.where(slope < 0, falling, rising))
         left = theta[cell] if theta.ndim == 1 else theta[at, cell]
         quantiles.append(left + (theta[..., 1] - theta[..., 0]) * inside)
     return np.stack(quantiles, axis=1).reshape(uniform.shape)
@@ -187,12 +197,3 @@ def _cells(log_density: Floats) -> tuple[Floats, Floats]:
     rise = np.diff(level, axis=1)
     flat = np.abs(rise) < FLAT
     return rise, np.where(flat, density[:, :-1], np.diff(density, axis=1) / np.where(flat, 1.0, rise))
-
-
-def _within(share: Floats, rise: Floats) -> Floats:
-    """Return where in a unit cell the share of the mass lies, for a log density rising by `rise`."""
-    down = np.minimum(rise, 0.0)
-    up = np.maximum(rise, 0.0)
-    falling = np.log1p(share * np.expm1(down)) / np.where(rise < 0, rise, 1.0)
-    rising = 1 + np.log(share + (1 - share) * np.exp(-up)) / np.where(rise > 0, rise, 1.0)
-    return np.where(rise < 0, falling, rising)

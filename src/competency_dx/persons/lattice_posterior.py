@@ -24,7 +24,7 @@ from competency_dx.kernels.persons import filled_table
 from competency_dx.kernels.persons.point_estimates import joint_modes
 from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.choices import EAP
-from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, inverse_cdf
+from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, as_it_is, inverse_cdf
 from competency_dx.persons.grids import uncertain_items
 from competency_dx.persons.matching import Matched
 
@@ -101,7 +101,7 @@ class LatticePosterior(Posterior):
     def transformed(self, uniform: Floats) -> Floats:
         """Return points (P, n, D): the first competency, then each given those before it (Rosenblatt 1952)."""
         out = np.empty_like(uniform)
-        for block, placed in self._mapped(_as_it_is, self.settings.dense, range(uniform.shape[2])):
+        for block, placed in self._mapped(as_it_is, self.settings.dense, range(uniform.shape[2])):
             some = Placed(*(x[: block.stop - block.start] for x in placed))
             out[block] = _transformed(some, self.settings.dense, uniform[block])
         return out
@@ -203,10 +203,6 @@ def _spread(lattice_: Lattice, placed: Placed) -> tuple[Floats, Floats]:
 
 def _moments(lattice_: Lattice, placed: Placed) -> tuple[Floats, Floats, Floats]:
     return (*_spread(lattice_, placed), placed.log_total)
-
-
-def _as_it_is(_: Lattice, placed: Placed) -> Placed:
-    return placed
 
 
 def _first_marginal(lattice_: Lattice, placed: Placed) -> MarginalDensity:

@@ -11,16 +11,8 @@ from scipy.special import ndtr, ndtri
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, value
 from competency_dx.kernels.persons import sum_score_likelihood
-from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, lowest_precision, settle
-from competency_dx.kernels.propagation.settled_persons import (
-    EVEN,
-    POSTERIOR_BLOCK,
-    EvenModel,
-    Mixture,
-    ep_posterior,
-    even_model,
-    settled_blocks,
-)
+from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, lowest_precision, settle, settled_persons
+from competency_dx.kernels.propagation.settled_persons import EvenModel, Mixture
 from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.choices import EAP, ItemUncertainty
 from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, inverse_cdf
@@ -46,7 +38,7 @@ class EPPosterior(Posterior):
 
     def moments(self) -> PosteriorMoments:
         """Return means and covariances; those of single competencies are those of the tilted marginals."""
-        out = ep_posterior(self.model, *self.given, control=self._control, executor=self.executor)
+        out = settled_persons.ep_posterior(self.model, *self.given, control=self._control, executor=self.executor)
         mean, covariance = np.ascontiguousarray(out.mean), np.ascontiguousarray(out.covariance)  # sums keep their order
         return PosteriorMoments(mean, covariance, out.evidence, np.zeros(len(mean)))
 
@@ -71,11 +63,11 @@ class EPPosterior(Posterior):
 
     def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
         """Yield a function of each block of persons, computed where the blocks are."""
-        return settled_blocks(self.model, self.given, function, control=self._control, executor=self.executor)
+        return settled_persons.settled_blocks(self.model, self.given, function, control=self._control, executor=self.executor)
 
     @property
     def _control(self) -> SweepControl:
-        return EVEN if len(self.model.floor) == 1 else EVEN._replace(tolerance=SETTLED)
+        return settled_persons.EVEN if len(self.model.floor) == 1 else settled_persons.EVEN._replace(tolerance=SETTLED)
 
     def _marginal(self, settled: Settled, d: int, block: slice) -> MarginalDensity:
         return MarginalDensity.of(self.model.theta, np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start]))
@@ -89,8 +81,9 @@ def propagated_posterior(matched: Matched, known: ItemParameters, method: EAP) -
     """Return the posterior given answers to items that measure one competency each."""
     population = known.population.mean, known.population.covariance[None], np.zeros(1)
     curves = curves_of(known, method.points, method.item_uncertainty)
-    model, given = even_model((known.n_categories, known.dimension_index), curves, population), (matched.codes, matched.observed)
-    return EPPosterior(persons=matched.persons, dimensions=known.dimensions, executor=method.executor, model=model, given=given)
+    model = settled_persons.even_model((known.n_categories, known.dimension_index), curves, population)
+    given, how = (matched.codes, matched.observed), method.executor
+    return EPPosterior(persons=matched.persons, dimensions=known.dimensions, executor=how, model=model, given=given)
 
 
 @lru_cache(maxsize=8)
@@ -131,7 +124,7 @@ def propagated_given_sums(matched: Matched, known: ItemParameters, points: int, 
     P, D, population = len(matched.codes), len(known.dimensions), known.population
     tables = [_sum_tables(matched, known, np.exp(log_prob), d) for d in range(D)]
     mean, covariance = np.empty((P, D)), np.empty((P, D, D))
-    size, floor = POSTERIOR_BLOCK, lowest_precision(population.covariance[None])
+    size, floor = settled_persons.POSTERIOR_BLOCK, lowest_precision(population.covariance[None])
     for block in blocks(P, size):
         n, rows = block.stop - block.start, np.minimum(np.arange(block.start, block.start + size), P - 1)
         log_likelihood, answered = np.stack([x.table[x.row[rows]].T for x in tables]), np.stack([x.answered[rows] for x in tables])

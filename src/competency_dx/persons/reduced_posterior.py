@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.product import block_size
 from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities
 from competency_dx.persons.choices import EAP, ItemUncertainty
-from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, inverse_cdf
+from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, as_it_is, inverse_cdf
 from competency_dx.persons.grids import Trial, axis, normal_tables, passing, uncertain_items
 from competency_dx.persons.matching import Matched
 
@@ -43,14 +42,14 @@ class ReducedPosterior(Posterior):
     def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the marginals of a competency."""
         theta = self.terms.axes.specific if dimension else self.terms.axes.general
-        for block, found in self._mapped(_as_it_is):
+        for block, found in self._mapped(as_it_is):
             weight = found.general if not dimension else np.einsum("pq,pqa->pa", found.general, found.given[dimension - 1])
             function(block, MarginalDensity.of(theta, weight[: block.stop - block.start]))
 
     def transformed(self, uniform: Floats) -> Floats:
         """Return points (P, n, D): the general competency, then the specific ones given it."""
         out, at = np.empty_like(uniform), self.terms.axes
-        for block, found in self._mapped(_as_it_is):
+        for block, found in self._mapped(as_it_is):
             n = block.stop - block.start
             rows = np.arange(n)
             general = np.log(np.maximum(found.general[:n], NOTHING))
@@ -76,10 +75,6 @@ class ReducedPosterior(Posterior):
 
 def _block(terms: BifactorTerms, populations: IndependentNormals, function: Callable[[BifactorTerms, Reduced], T], design: Design) -> T:
     return function(terms, reduced(terms, design, populations))
-
-
-def _as_it_is(_: BifactorTerms, found: Reduced) -> Reduced:
-    return found
 
 
 def _moments(terms: BifactorTerms, found: Reduced) -> tuple[Floats, Floats, Floats]:
@@ -127,15 +122,7 @@ def _plane(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple
     S, rest = len(known.dimensions) - 1, known.loads[:, 1:]
     specific = np.where(rest.any(axis=1), rest.argmax(axis=1), S)
     columns = np.stack([np.zeros(len(specific), dtype=np.int64), np.where(specific < S, specific + 1, 1)], axis=1)
-    D, total = known.slopes.shape[1], known.covariance.shape[1]
-    keep = np.concatenate([columns, np.tile(np.arange(D, total), (len(columns), 1))], axis=1)
-    rows = np.arange(len(columns))[:, None, None]
-    plane = replace(
-        known,
-        slopes=np.take_along_axis(known.slopes, columns, axis=1),
-        covariance=known.covariance[rows, keep[:, :, None], keep[:, None, :]],
-        population=NormalPopulation(dimensions=known.dimensions[:2], mean=np.zeros(2), covariance=np.eye(2)),
-    )
+    plane = known.seen_along(columns, NormalPopulation(dimensions=known.dimensions[:2], mean=np.zeros(2), covariance=np.eye(2)))
     populations = _populations(known)
     uncertain, sd = uncertain_items(plane, choice), np.sqrt(populations.variance[0])
     mean, wide = float(populations.mean[0]), float(sd[1:].max())

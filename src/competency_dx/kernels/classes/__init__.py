@@ -46,14 +46,12 @@ def prerequisite_matrix(A: int, pairs: Pairs) -> Bools:
 
 def mastery_order(needs: Bools) -> list[int]:
     """Return the attributes in an order that puts prerequisites first; shorter than A where they form a circle."""
-    done: list[int] = []
-    left = list(range(len(needs)))
-    while True:
-        ready = [a for a in left if all(b in done for b in np.flatnonzero(needs[a]))]
-        if not ready:
-            return done
-        done += ready
-        left = [a for a in left if a not in ready]
+    done = np.zeros(len(needs), dtype=np.bool_)
+    out: list[int] = []
+    while ready := np.flatnonzero(~done & ~(needs & ~done).any(axis=1)).tolist():
+        done[ready] = True
+        out += ready
+    return out
 
 
 def permissible_profiles(needs: Bools, limit: int) -> Binary | None:
@@ -95,13 +93,8 @@ def attribute_patterns(profiles: Binary, attributes: Ints) -> tuple[Binary, Ints
 def item_groups(profiles: Binary, attributes: Ints, family: str) -> ItemGroups:
     """Return the latent groups of an item: all attributes or not (DINA), any or none (DINO), every pattern (others)."""
     patterns, of_profile = attribute_patterns(profiles, attributes)
-    if family == "DINA":
-        of_pattern = patterns.all(axis=1).astype(np.int64)
-    elif family == "DINO":
-        of_pattern = patterns.any(axis=1).astype(np.int64)
-    else:
-        of_pattern = np.arange(len(patterns), dtype=np.int64)
-    return ItemGroups(patterns, of_profile, np.asarray(of_pattern))
+    kinds = {"DINA": patterns.all(axis=1), "DINO": patterns.any(axis=1)}
+    return ItemGroups(patterns, of_profile, np.asarray(kinds.get(family, np.arange(len(patterns))), dtype=np.int64))
 
 
 def saturated_design(patterns: Binary) -> Floats:

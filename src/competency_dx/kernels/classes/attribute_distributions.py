@@ -16,13 +16,13 @@ import numpy as np
 from scipy.special import expit, logit
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.kernels.classes.least_distance import boxed_step
+from competency_dx.kernels.classes.least_distance import boxed_step, climbed
 
 Kind = Literal["saturated", "independent", "higher_order", "higher_order_1pl"]
 
 POINTS, REACH = 81, 6.0
 FARTHEST = 8.0  # bound of intercepts and slopes: beyond it an attribute is a step function of the ability
-SCORING_STEPS, HALVINGS = 8, 12
+SCORING_STEPS = 8
 TINY = 1e-300
 
 
@@ -104,25 +104,19 @@ def update(distribution: Distribution, parameters: Floats, expected: Floats) -> 
 
 def _scored(distribution: Distribution, parameters: Floats, counts: Floats) -> Floats:
     """Return parameters after Fisher scoring steps, halved until they do not lower Σ_c N_c log π_c."""
-    pi = profile_probabilities(distribution, parameters)
-    now = counts @ np.log(np.maximum(pi, TINY))
+
+    def height(at: Floats) -> float:
+        return float(counts @ np.log(np.maximum(profile_probabilities(distribution, at), TINY)))
+
+    now = height(parameters)
     for _ in range(SCORING_STEPS):
-        t = profile_scores(distribution, parameters)
+        t, pi = profile_scores(distribution, parameters), profile_probabilities(distribution, parameters)
         information = counts.sum() * (t.T * pi) @ t
         information[np.diag_indices_from(information)] += 1e-8 * np.trace(information) + 1e-12
         slope, room = t.T @ counts, (-FARTHEST - parameters, FARTHEST - parameters)
-        step, share = boxed_step(information, slope, np.linalg.solve(information, slope), *room), 1.0
-        for _ in range(HALVINGS):
-            trial = parameters + share * step
-            pi = profile_probabilities(distribution, trial)
-            after = counts @ np.log(np.maximum(pi, TINY))
-            if after >= now:
-                break
-            share /= 2
-        else:
-            return parameters
-        gain, parameters, now = after - now, trial, after
-        if gain < 1e-14 * counts.sum():
+        step, before = boxed_step(information, slope, np.linalg.solve(information, slope), *room), now
+        parameters, now = climbed(height, parameters, step, before)
+        if now - before < 1e-14 * counts.sum():
             break
     return parameters
 

@@ -26,14 +26,14 @@ from scipy.special import expit, logit
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces, summed, taken
-from competency_dx.kernels.classes.least_distance import nearest
+from competency_dx.kernels.classes.least_distance import climbed, nearest
 from competency_dx.kernels.grid import normalise
 
 Link = Literal["identity", "logit"]
 
 BOUND = 1e-4  # probabilities stay in [BOUND, 1 - BOUND]
 BLOCK, LARGE_BLOCK = 512, 4096
-NEWTON_STEPS, HALVINGS = 4, 12
+NEWTON_STEPS = 4
 LEAST = 1e-8
 FAINTEST = 1e-10
 NOBODY = 1e-12
@@ -172,8 +172,13 @@ def restrictions(item: Predictor) -> tuple[Floats, Floats]:
 
 def _newton(item: Predictor, start: Floats, R: Floats, N: Floats) -> Floats:
     """Return the parameters of an item with an additive predictor after a few guarded Newton steps."""
-    G, h = restrictions(item)
-    beta, now = start, _objective(item, start, R, N)
+    (G, h), beta = restrictions(item), start
+
+    def height(at: Floats) -> float:
+        p = _probability(item, at)
+        return float(R @ np.log(p) + (N - R) @ np.log1p(-p))
+
+    now = height(beta)
     for _ in range(NEWTON_STEPS):
         p = _probability(item, beta)  # then slope and information of the objective by the predictor of each group
         if item.link == "logit":
@@ -182,18 +187,9 @@ def _newton(item: Predictor, start: Floats, R: Floats, N: Floats) -> Floats:
             score, weight = (R - N * p) / (p * (1 - p)), R / p**2 + (N - R) / (1 - p) ** 2
         H = (item.design.T * weight) @ item.design
         H[np.diag_indices_from(H)] += 1e-10 * np.trace(H) + LEAST
-        target = nearest(H, beta + np.linalg.solve(H, item.design.T @ score), G, h)
-        step, share = target - beta, 1.0
-        for _ in range(HALVINGS):
-            trial = beta + share * step
-            after = _objective(item, trial, R, N)
-            if after >= now:
-                break
-            share /= 2
-        else:
-            break
-        gain, beta, now = after - now, trial, after
-        if gain < 1e-12 * (1 + abs(now)):
+        target, before = nearest(H, beta + np.linalg.solve(H, item.design.T @ score), G, h), now
+        beta, now = climbed(height, beta, target - beta, before)
+        if now - before < 1e-12 * (1 + abs(now)):
             break
     return beta
 
@@ -201,11 +197,6 @@ def _newton(item: Predictor, start: Floats, R: Floats, N: Floats) -> Floats:
 def _probability(item: Predictor, beta: Floats) -> Floats:
     eta = item.design @ beta
     return np.clip(eta if item.link == "identity" else expit(eta), BOUND / 2, 1 - BOUND / 2)
-
-
-def _objective(item: Predictor, beta: Floats, R: Floats, N: Floats) -> float:
-    p = _probability(item, beta)
-    return float(R @ np.log(p) + (N - R) @ np.log1p(-p))
 
 
 class Point(NamedTuple):

@@ -7,11 +7,14 @@ both together. Steps in a box are cheaper and need no more than a direction uphi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from competency_dx.arrays import Floats, Ints
 
+HALVINGS = 12
 SLACK = 1e-12
 RIDGE = 1e-10
 RIDGES, OPTIMAL = (0.0, 1e-6, 1e-5), 1e-8
@@ -46,6 +49,16 @@ def nearest(metric: Floats, target: Floats, G: Floats, h: Floats) -> Floats:
             break
     move = -residual[:-1] / residual[-1]
     return np.asarray(target + scale * solve_triangular(root, move, lower=True, trans="T"))
+
+
+def climbed(objective: Callable[[Floats], float], at: Floats, step: Floats, now: float) -> tuple[Floats, float]:
+    """Return the point after a step, its half … that does not lower an objective, with its value; the point itself where none is."""
+    for _ in range(HALVINGS):
+        after = objective(at + step)
+        if after >= now:
+            return at + step, after
+        step = step / 2
+    return at, now
 
 
 def boxed_step(information: Floats, gradient: Floats, step: Floats, low: Floats, high: Floats) -> Floats:

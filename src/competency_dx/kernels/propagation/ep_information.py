@@ -26,19 +26,9 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid import JointTerms
+from competency_dx.kernels.grid import JointTerms, louis
 from competency_dx.kernels.grid.by_dimension import Design
-from competency_dx.kernels.grid.louis import (
-    GUIDE_TERMS,
-    MAX_TERMS,
-    NEGLIGIBLE,
-    Depth,
-    Projection,
-    SplitScores,
-    by_pattern,
-    split_scores,
-    weighted_polynomials,
-)
+from competency_dx.kernels.grid.louis import Depth, SplitScores
 from competency_dx.kernels.grid.product_information import ItemTables
 from competency_dx.kernels.normal_population import expected_scores, halves, pairs, size
 from competency_dx.kernels.propagation import Settled, Sites, hermite_coefficients, settle
@@ -151,10 +141,10 @@ def ep_missing_information(
 
     A ``"guide"`` is made of two terms and a few thousand persons: good enough for the direction of a Newton step.
     """
-    order, most = by_pattern(design.answers, depth), GUIDE_TERMS if depth == "guide" else MAX_TERMS
+    order, most = louis.by_pattern(design.answers, depth), louis.GUIDE_TERMS if depth == "guide" else louis.MAX_TERMS
     none, (place, owner) = np.zeros((1, 0, 2)), design.parameters(tables.owner)
     each = zip(place, owner, strict=True)
-    scores = tuple(split_scores(tables.derivatives[:, at], own, none, model.theta) for at, own in each)
+    scores = tuple(louis.split_scores(tables.derivatives[:, at], own, none, model.theta) for at, own in each)
     one = partial(_block_information, model, likelihood_terms(design, model), (scores, place), most)
     parts = map_pieces(one, pieces(design.take(order), sites.take(order)), executor=executor)
     return np.asarray(sum(parts) * (design.persons / len(order)))
@@ -189,8 +179,8 @@ def _item_terms(
     for part, own, at, tilted in zip(design.answers, *scores, found.tilted, strict=True):
         codes = part.coded(-1)
         met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[own.owner])
-        project = Projection(np.ascontiguousarray(codes.T)[own.owner[met]], own.take(met), model.theta)
-        terms.append(map(project, weighted_polynomials(tilted.T, model.theta, most)))
+        project = louis.Projection(np.ascontiguousarray(codes.T)[own.owner[met]], own.take(met), model.theta)
+        terms.append(map(project, louis.weighted_polynomials(tilted.T, model.theta, most)))
         place.append(at[met])
     return terms, np.concatenate(place)
 
@@ -214,7 +204,7 @@ def _sums(
                 cross[g] = cross[g] + np.concatenate(along, axis=1)
         size = float(np.trace(product))
         total += size
-        if r >= 2 and size <= NEGLIGIBLE * total:
+        if r >= 2 and size <= louis.NEGLIGIBLE * total:
             break
     return out, cross
 
