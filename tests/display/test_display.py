@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from competency_dx.display import LOOKS, IntervalRow, charts, decimal, interval_table, percent, plural, stacked_bar
+from competency_dx.display import LOOKS, IntervalRow, charts, count, decimal, interval_table, percent, persons_map, plural, stacked_bar
 from competency_dx.display.charts import Chart, Series, interval_chart
+from competency_dx.wording import worded
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,21 @@ def test_numbers_follow_the_language() -> None:
     assert decimal(0.456, 2, "ru") == "0,46"
     assert decimal(0.456, 2, "en") == "0.46"
     assert percent(60, "ru") == "60\u00a0%"
+
+
+def test_whole_numbers_are_grouped_in_threes_as_a_language_does() -> None:
+    assert [count(n, "ru") for n in (1234, 12345, -1234567)] == ["1234", "12\u202f345", "−1\u202f234\u202f567"]
+    assert [count(n, "en") for n in (999, 1234, -1234567)] == ["999", "1,234", "−1,234,567"]
+    assert worded("{hours:,} h", {"hours": 14984.4}, "en") == "14,984 h"
+    assert worded("{hours:,} ч", {"hours": 14984.4}, "ru") == "14\u202f984 ч"
+
+
+def test_a_map_counts_persons_where_items_stand() -> None:
+    words = ("map", "", "θ", "persons", "items")
+    chart = persons_map(np.array([-0.1, -0.1, 2.3, np.nan]), ["○ a", "● b"], np.array([0.4, np.nan]), words)
+    assert [s.labels for s in chart.series if s.mark == "text"] == [("○ a",), ("2", "1")]
+    assert chart.y_range == (-1.0, 3.0)
+    assert persons_map(np.zeros(0), [], np.zeros(0), words).y_range == (-1.0, 1.0)
 
 
 def test_interval_table_escapes_holds_its_scale_and_marks_what_is_borrowed() -> None:

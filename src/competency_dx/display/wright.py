@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import compress, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -98,7 +98,9 @@ def _side_by_side(words: Sequence[str], room: float) -> Iterator[tuple[float, st
 
 def persons_map(theta: Floats, names: Sequence[str], places: Floats, words: Sequence[str]) -> Chart:
     """Return the map of persons `theta` (P,), counted by row, and items with their names and places (N,); NaN are left out."""
-    low, high = (end([*theta[np.isfinite(theta)], *places[np.isfinite(places)], *LEAST]) for end in (min, max))
+    there = np.isfinite(places)
+    theta, places, names = theta[np.isfinite(theta)], places[there], [*compress(names, there)]
+    low, high = (end([*theta, *places, *LEAST]) for end in (min, max))
     edges = np.linspace(np.floor(low), np.ceil(high), LEVELS + 1)
     counts = np.histogram(theta, edges)[0]
     column = WrightColumn("", np.maximum(np.repeat(counts, 2), 1e-9)[None], names, places)
