@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date as date_of
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, Self, TypedDict
+from typing import Annotated, Any, ClassVar, NotRequired, Self, TypedDict
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_
 from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
-from competency_dx.bank.parameter_record import LeafPopulation, ParameterRecord, parameter_row, write_parameters
+from competency_dx.bank.parameter_record import Calibrated, LeafPopulation, ParameterRecord, parameter_row, write_parameters
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode, encode_fields
 from competency_dx.errors import BankError, DocumentError, wrong_type
@@ -27,10 +27,6 @@ from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import DataFrame, Result
 from competency_dx.schemas import held_to
 from competency_dx.storage import whole_folder
-
-if TYPE_CHECKING:
-    from competency_dx.calibration import Calibration
-    from competency_dx.linking import Link
 
 FARTHEST = 10.0
 """Difficulties beyond so many logits are mistakes."""
@@ -161,7 +157,7 @@ class ItemBank(Result):
             raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
         return found
 
-    def with_calibration(self, calibration: Calibration | Link, *, date: str | None = None) -> Self:
+    def with_calibration(self, calibration: Calibrated, *, date: str | None = None) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
 
         Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -207,3 +207,16 @@ class BankPopulation(Document):
         out: dict[str, Any] = written(self)
         fresh = self.model_fields_set
         return {name: v for name, v in out.items() if name in OF_EVERY_SCHEMA or name in fresh}
+
+
+class Calibrated(Protocol):
+    """What a bank takes of a calibration."""
+
+    def bank_records(self) -> tuple[ParameterRecord, ...]:
+        """Return a record of each item."""
+
+    def bank_dimensions(self) -> Mapping[str, str]:
+        """Return the competency of each item, empty where there is one for all."""
+
+    def bank_population(self) -> BankPopulation:
+        """Return the population for the header of a bank."""

@@ -14,8 +14,8 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.exploratory import Exploratory, exploratory_likelihood
-from competency_dx.calibration.item_setup import Anchors, anchored, by_option, families_of, highest_scores, left_out, loadings, refuse
-from competency_dx.calibration.report import assembled, before, near_duplicates, remarks, unfinished
+from competency_dx.calibration.item_setup import anchored, by_option, families_of, highest_scores, left_out, loadings, refuse
+from competency_dx.calibration.report import Scene, assembled, before, near_duplicates, remarks, unfinished
 from competency_dx.calibration.sample import Sample, populations_in, sample_of, sandwich
 from competency_dx.engine import (
     Known,
@@ -58,18 +58,6 @@ class Request(NamedTuple):
     def testlets(self) -> bool:
         """Return whether items of one stimulus are to be testlets."""
         return isinstance(self.dimensions, str) and self.dimensions == "testlets"
-
-
-class Scene(NamedTuple):
-    """What a likelihood is made of besides answers: items, competencies, persons, priors, items held, links that are weak."""
-
-    known: Known
-    dimensions: tuple[str, ...]
-    sample: Sample
-    priors: Priors | None
-    anchors: Anchors | None
-    exploring: bool
-    weak_links: tuple[Finding, ...] = ()
 
 
 def estimate(data: Responses, request: Request, method: MarginalML) -> Calibration:

@@ -12,10 +12,10 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.choices import Population
-from competency_dx.calibration.estimation import Request, Scene
+from competency_dx.calibration.estimation import Request
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
-from competency_dx.calibration.report import assembled, before
+from competency_dx.calibration.report import Scene, assembled, before
 from competency_dx.calibration.sample import sample_of
 from competency_dx.engine import (
     Constraints,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
@@ -11,14 +11,12 @@ from scipy.special import ndtr
 from competency_dx.arrays import Bools, Codes, Floats
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.item_setup import Anchors, statuses_of
-from competency_dx.engine import Items, Known, Marginal, Maximised, beta_of, parameters_of_items, table_of
+from competency_dx.calibration.sample import Sample
+from competency_dx.engine import Items, Known, Marginal, Maximised, Priors, beta_of, parameters_of_items, table_of
 from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Severity, Template
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.responses import FALSE_ALARM, SuspectedKey
-
-if TYPE_CHECKING:
-    from competency_dx.calibration.estimation import Scene
 
 THIN_RASCH, THIN_2PL = 100, 300
 LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
@@ -26,6 +24,18 @@ ALIKE = 0.95  # correlation of two items among the persons who answered both
 LEAST_COMMON = 30
 PERSONS = 4_000  # spread over the table; a repetition shows itself in them
 COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
+
+
+class Scene(NamedTuple):
+    """What a likelihood is made of besides answers: items, competencies, persons, priors, items held, links that are weak."""
+
+    known: Known
+    dimensions: tuple[str, ...]
+    sample: Sample
+    priors: Priors | None
+    anchors: Anchors | None
+    exploring: bool
+    weak_links: tuple[Finding, ...] = ()
 
 
 def assembled(

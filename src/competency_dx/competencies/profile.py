@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,6 @@ from competency_dx.result import MAX_LINES, DataFrame, Result, crossed
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
-    from competency_dx.adaptive import NextItems
     from competency_dx.misconceptions import MisconceptionEvidence
 
 
@@ -56,6 +55,22 @@ def _placed(items: tuple[ItemFact, ...], competencies: tuple[Competency, ...]) -
     place, names = {competency.code: c for c, competency in enumerate(competencies)}, ("item", "title", "topics", "max_score")
     at = ([place[code] for code in fact.competencies if code in place] for fact in items)
     return tuple((places, {name: getattr(fact, name) for name in names}) for places, fact in zip(at, items, strict=True))
+
+
+class AskedNext(Protocol):
+    """What profiles take of `NextItems`."""
+
+    @property
+    def persons(self) -> Names:
+        """Return the persons (P,)."""
+
+    @property
+    def questions(self) -> Sequence[Any]:
+        """Return all questions, each with the id of its `item`."""
+
+    @property
+    def chosen(self) -> Ints:
+        """Return the places of the questions of each person (P, n), -1 for none."""
 
 
 @value
@@ -246,7 +261,7 @@ class DeficitProfiles(Result):
         titles = tuple(Misconception(code=code, title=found.titles[code]) for code in found.misconceptions)
         return replace(self, misconceptions=titles, p_misconception=probability)
 
-    def with_next_items(self, found: NextItems) -> Self:
+    def with_next_items(self, found: AskedNext) -> Self:
         """Return the profiles with the items that `next_items` would ask these persons.
 
         Raises `DiagnosisError` when they are those of other persons or of another bank.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -14,13 +14,18 @@ from competency_dx.models.item_parameters import ItemParameters, bank_parameters
 from competency_dx.provenance import provenance
 from competency_dx.responses import Reason, Responses
 
-if TYPE_CHECKING:
-    from competency_dx.calibration import Calibration
-
 BLOCK = 4096
 
 
-def simulate(parameters: ItemBank | Calibration | ItemParameters, persons: int | Floats, *, rng: np.random.Generator) -> Responses:
+class Parametrised(Protocol):
+    """What has item parameters, as a calibration."""
+
+    @property
+    def parameters(self) -> ItemParameters:
+        """Return the item parameters."""
+
+
+def simulate(parameters: ItemBank | Parametrised | ItemParameters, persons: int | Floats, *, rng: np.random.Generator) -> Responses:
     """Draw complete scored answers from the model.
 
     Parameters

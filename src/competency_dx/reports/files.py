@@ -7,20 +7,19 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from itertools import chain
 from typing import IO, Any
 
-from competency_dx.arrays import FrozenDict, value
+from competency_dx.arrays import FrozenDict
 from competency_dx.display import code_word, column_title
 from competency_dx.errors import needing
-from competency_dx.reports.pages import FindingLine, Language, strings
+from competency_dx.reports.pages import FindingLine, Language, Sheet, SheetCell, strings
 from competency_dx.result import DataFrame
 
 RISKY = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
-SheetCell = str | float | int | bool | None
 WIDEST, NARROWEST = 60, 8
 SAMPLE = 200
 FORMATS: Mapping[str, tuple[str, ...]] = FrozenDict(
@@ -59,22 +58,6 @@ def csv_parts(frames: Iterable[DataFrame], language: Language) -> Iterator[bytes
 
 def _guarded(cell: Any) -> Any:  # noqa: ANN401
     return f"'{cell}" if isinstance(cell, str) and RISKY.match(cell) else cell
-
-
-@value
-class Sheet:
-    """One sheet: name, heads, columns of cells, number format of each head, freeze after so many columns.
-
-    A long sheet has its first rows in `columns`; `more` yields the columns of further rows, so many as `further`.
-    """
-
-    name: str
-    heads: tuple[str, ...]
-    columns: tuple[Sequence[SheetCell], ...]
-    formats: Mapping[str, str] = FrozenDict()
-    frozen: int = 1
-    further: int = 0
-    more: Callable[[], Iterable[Sequence[Sequence[SheetCell]]]] = tuple
 
 
 def frame_sheet(name: str, frame: DataFrame, language: Language) -> Sheet:

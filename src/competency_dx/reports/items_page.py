@@ -7,8 +7,8 @@ from typing import Any
 
 from competency_dx.display import NONE, count, decimal
 from competency_dx.quality import LEAST_ANSWERS, VERDICTS, WEAK, ItemAnalysis, OptionTrace
-from competency_dx.reports.files import Sheet, findings_sheet
-from competency_dx.reports.pages import Language, Written, about, engine_line, finding_lines, render, several, strings
+from competency_dx.reports.files import findings_sheet
+from competency_dx.reports.pages import Language, Sheet, Written, about, engine_line, finding_lines, render, several, strings
 
 REMARKS = ("repair", "drop", "look")
 FIXED, BOUNDS = 5, ("", " ≥", " ≤")

@@ -13,8 +13,8 @@ from competency_dx.competencies import OUTCOMES, STATUSES, Decisions
 from competency_dx.display import IntervalRow, interval_table, percent
 from competency_dx.groups import GroupReport
 from competency_dx.growth import SURE, Growth
-from competency_dx.reports.files import Sheet, file_names, frame_sheet, sheet_of
-from competency_dx.reports.pages import Language, Written, about, bounded, pages_of, render, strings
+from competency_dx.reports.files import file_names, frame_sheet, sheet_of
+from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, pages_of, render, strings
 from competency_dx.reports.report_context import branches, column_key, column_title, level_ranges, unit_title
 from competency_dx.routes import WHY, Programme, Routes
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from competency_dx.arrays import value
+from competency_dx.arrays import FrozenDict, value
 from competency_dx.display import (
     FONT,
     NONE,
@@ -37,10 +37,28 @@ from competency_dx.result import DataFrame, Result
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from competency_dx.reports.files import Sheet
 
 Language = Literal["ru", "en"]
 SHOWN_SCOPE = 5
+
+
+SheetCell = str | float | int | bool | None
+
+
+@value
+class Sheet:
+    """One sheet: name, heads, columns of cells, number format of each head, freeze after so many columns.
+
+    A long sheet has its first rows in `columns`; `more` yields the columns of further rows, so many as `further`.
+    """
+
+    name: str
+    heads: tuple[str, ...]
+    columns: tuple[Sequence[SheetCell], ...]
+    formats: Mapping[str, str] = FrozenDict()
+    frozen: int = 1
+    further: int = 0
+    more: Callable[[], Iterable[Sequence[Sequence[SheetCell]]]] = tuple
 
 
 class Written(NamedTuple):

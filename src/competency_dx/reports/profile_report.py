@@ -14,8 +14,8 @@ from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
 from competency_dx.reports.cohort import CELL_NUMBERS, Group, Summary, conclusions, everybody, summaries
 from competency_dx.reports.cohort_page import aggregate_view, background_groups, cohort_view
-from competency_dx.reports.files import Sheet, SheetCell, file_names, findings_sheet, sheet_of
-from competency_dx.reports.pages import FindingLine, Language, Written, finding_lines, macro, render, strings
+from competency_dx.reports.files import file_names, findings_sheet, sheet_of
+from competency_dx.reports.pages import FindingLine, Language, Sheet, SheetCell, Written, finding_lines, macro, render, strings
 from competency_dx.reports.person_page import evidence_list, figure_rows, person_view
 from competency_dx.reports.report_context import ReportContext, column_title, named, report_context
 from competency_dx.result import DataFrame, frame

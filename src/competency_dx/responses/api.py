@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Ints, blocks
-from competency_dx.bank import ItemBank, as_bank
+from competency_dx.bank import ItemBank, as_bank, ledger_of
 from competency_dx.errors import ResponsesError, phrase, wrong_type
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.limits import limits_in_force, reading
+from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
@@ -35,7 +36,7 @@ from competency_dx.responses.reading.rows import (
 from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.reading.table import Table, in_memory, table, without_labels
 from competency_dx.responses.reading.unreadable import minus_is_doubtful, strange_values
-from competency_dx.responses.responses import HIGHEST, Responses, emptiness, loaded_from
+from competency_dx.responses.responses import HIGHEST, Responses, emptiness
 
 DEFAULT = Layout()
 ROWS_AT_ONCE = 1 << 15
@@ -206,7 +207,7 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
         background=background,
         answers=answers,
         findings=(*roles.table.findings, *scored.findings, *suspicious, *notes, *emptiness(ids, items, reasons)),
-        provenance=loaded_from(roles.table.origin, bank, layout, scored.mode, (scores, reasons)),
+        provenance=_loaded_from(roles.table.origin, bank, layout, scored.mode, (scores, reasons)),
     )
 
 
@@ -232,7 +233,7 @@ def from_points(array: NDArray[Any], items: tuple[str, ...], layout: Layout) -> 
         background={},
         answers=None,
         findings=(*coded, *strange_values(items, scores, reasons), *(emptiness(ids, items, reasons) if reasons.any() else ())),
-        provenance=loaded_from("array", None, layout, "scored", (scores, reasons)),
+        provenance=_loaded_from("array", None, layout, "scored", (scores, reasons)),
     )
 
 
@@ -277,3 +278,12 @@ def _coded(counts: Ints, items: tuple[str, ...], scores: Codes, reasons: Reasons
     doubtful = [items[k] for k in at if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))]
     tokens = Template("responses.missing_tokens").about([items[k] for k in at], where=where, cells=int(coded.sum()))
     return [*tokens, *Template("responses.minus_one").about(doubtful), *blank_cells(left)]
+
+
+def _loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]) -> Provenance:
+    """Return how scores and reasons came about; `cells` is "raw" or "scored"."""
+    inputs = {"source": origin, "data": digest_arrays(data[0] - data[1].astype(np.int8))}
+    if bank is not None:
+        inputs["bank"] = f"{bank.id} {bank.version} {bank.digest}"
+        inputs |= {"keys": ledger_of(bank).digest("key")} if cells == "raw" else {}
+    return provenance("load_responses", inputs, layout.settings() | {"cells": cells})

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
-from competency_dx.bank import ledger_of
 from competency_dx.display import Chart, code_word, point_chart, result_words
 from competency_dx.errors import ResponsesError, repeated, wrong_type
 from competency_dx.findings import Finding, Severity, Template
@@ -24,7 +23,6 @@ from competency_dx.schemas import Ids, held_to
 
 if TYPE_CHECKING:
     from competency_dx.bank import ItemBank
-    from competency_dx.responses.reading.layout import Layout
 
 HIGHEST = 127
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -233,15 +231,6 @@ def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Findin
     seen = reasons == Reason.ANSWERED
     bare = Template("responses.empty_items").about(compress(items, ~seen.any(axis=0)))
     return [*bare, *Template("responses.empty_persons").about(ids[~seen.any(axis=1)].tolist())]
-
-
-def loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]) -> Provenance:
-    """Return how scores and reasons came about; `cells` is "raw" or "scored"."""
-    inputs = {"source": origin, "data": digest_arrays(data[0] - data[1].astype(np.int8))}
-    if bank is not None:
-        inputs["bank"] = f"{bank.id} {bank.version} {bank.digest}"
-        inputs |= {"keys": ledger_of(bank).digest("key")} if cells == "raw" else {}
-    return provenance("load_responses", inputs, layout.settings() | {"cells": cells})
 
 
 def _check(responses: Responses) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, compress
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Ints, value
+from competency_dx.arrays import Codes, Ints, value
 from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
@@ -20,33 +20,18 @@ from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reaso
 from competency_dx.responses.normalise import read_points
 from competency_dx.responses.reading.layout import Cells, Layout
 from competency_dx.responses.reading.roles import Roles
-from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column
+from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column, Mode, Verdicts
 from competency_dx.responses.reading.unreadable import SEVERAL, Unread, minus_is_doubtful, refuse_unreadable, unread_of
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, written
 from competency_dx.wording import toml_content
 
 T = TypeVar("T")
-Mode = Literal["raw", "scored"]
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
 
 CLEARLY = 2  # cells that speak for a reading must be this many times as many as those that speak against it
 DATE = re.compile(toml_content("responses.reading", "words")["spreadsheet_date"], re.IGNORECASE)
 MANY = 5  # so many cells that look like points, none of them a right answer, are worth a remark
-
-
-class Verdicts(NamedTuple):
-    """Points and status of each distinct content of a column; `tokens` marks those that stand for a missing answer.
-
-    `several` marks wrong answers of more options than are asked for, `maximum` is what a column of points says itself, as in
-    ``"3 / 4"``.
-    """
-
-    points: Ints
-    status: Reasons
-    tokens: Bools
-    several: Bools
-    maximum: int | None = None
 
 
 class Scored(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,13 @@ from competency_dx.arrays import Bools, Ints, Names, value
 from competency_dx.errors import ResponsesError, repeated
 from competency_dx.findings import Finding
 from competency_dx.limits import check_time, limits_in_force
+from competency_dx.responses.missing import Reasons
 from competency_dx.responses.normalise import header_form
 from competency_dx.result import DataFrame
 
 Kind = Literal["text", "number", "date"]
 Labels = Literal["own", "default"]
+Mode = Literal["raw", "scored"]
 Factors = NDArray[np.int32]
 LISTS = (list, tuple, set, frozenset, np.ndarray)
 
@@ -75,6 +77,20 @@ class Column:
         place[used] = np.arange(len(used), dtype=np.int32)
         vocabulary, kinds = (tuple(of[k] for k in used.tolist()) for of in (self.vocabulary, self.kinds))
         return replace(self, codes=place[codes], vocabulary=vocabulary, kinds=kinds)
+
+
+class Verdicts(NamedTuple):
+    """Points and status of each distinct content of a column; `tokens` marks those that stand for a missing answer.
+
+    `several` marks wrong answers of more options than are asked for, `maximum` is what a column of points says itself, as in
+    ``"3 / 4"``.
+    """
+
+    points: Ints
+    status: Reasons
+    tokens: Bools
+    several: Bools
+    maximum: int | None = None
 
 
 @value

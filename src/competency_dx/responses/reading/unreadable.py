@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress, pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,8 @@ from competency_dx.personal_data import masked
 from competency_dx.responses.missing import Reason, Reasons
 from competency_dx.responses.normalise import read_integer, read_points
 from competency_dx.responses.reading.layout import Layout
-from competency_dx.responses.reading.table import Column
+from competency_dx.responses.reading.table import Column, Mode, Verdicts
 from competency_dx.responses.responses import HIGHEST
-
-if TYPE_CHECKING:
-    from competency_dx.responses.reading.scoring import Mode, Verdicts
 
 MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
 """Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""
