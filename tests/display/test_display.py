@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from competency_dx.display import LOOKS, IntervalRow, charts, count, decimal, interval_table, percent, persons_map, plural, stacked_bar
+from competency_dx.display import LOOKS, IntervalRow, charts, count, decimal, interval_table, map_svg, percent, plural, stacked_bar
 from competency_dx.display.charts import Chart, Series, interval_chart
 from competency_dx.wording import worded
 
@@ -36,11 +36,12 @@ def test_whole_numbers_are_grouped_in_threes_as_a_language_does() -> None:
 
 
 def test_a_map_counts_persons_where_items_stand() -> None:
-    words = ("map", "", "θ", "persons", "items")
-    chart = persons_map(np.array([-0.1, -0.1, 2.3, np.nan]), ["○ a", "● b"], np.array([0.4, np.nan]), words)
-    assert [s.labels for s in chart.series if s.mark == "text"] == [("○ a",), ("2", "1")]
-    assert chart.y_range == (-1.0, 3.0)
-    assert persons_map(np.zeros(0), [], np.zeros(0), words).y_range == (-1.0, 1.0)
+    drawn = partial(map_svg, words=("map", "persons", "items"), language="ru")
+    text = drawn(np.array([-0.1, -0.1, 2.3, np.nan]), np.array([0.4, np.nan]), ["a<b", "c"], hollow=[True, False])
+    said = re.findall(r">([^<]+)</text>", text)
+    assert [*said] == ["−1", "0", "1", "2", "2", "1", "a&lt;b", "persons", "items"]
+    assert text.count("<circle") == 1
+    assert drawn(np.zeros(0), np.zeros(0), [], hollow=[]).count("<rect") == 0
 
 
 def test_interval_table_escapes_holds_its_scale_and_marks_what_is_borrowed() -> None:

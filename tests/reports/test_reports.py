@@ -235,8 +235,7 @@ def test_both_languages_have_the_same_sections(few: cdx.DeficitProfiles, tmp_pat
         cdx.report(few, tmp_path / name, language=name)
         found[name] = [Page((tmp_path / name / "index.html").read_text(encoding="utf-8")).ids]
         found[name].append(Page(page_of(tmp_path / name, PERSON)).ids)
-    sections = {at: [[name for name in ids if not name.startswith("map-")] for ids in pages] for at, pages in found.items()}
-    assert sections["ru"] == sections["en"]
+    assert found["ru"] == found["en"]
     assert all(len(ids) >= 5 for ids in found["ru"])
 
 

@@ -31,5 +31,5 @@ from competency_dx.display.words import (
     setting_word,
     tied,
 )
-from competency_dx.display.wright import persons_map
+from competency_dx.display.wright import map_svg
 from competency_dx.wording import MINUS, NBSP, NONE, count, number, plural, toml_content

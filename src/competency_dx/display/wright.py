@@ -1,16 +1,18 @@
-"""Item map (Wright map): persons left, items by difficulty right, on one vertical scale."""
+"""Item map (Wright map): persons left, items by difficulty right, on one vertical scale; as a chart, and by hand for pages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import compress, groupby
+from html import escape
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.display.charts import Chart, Series
+from competency_dx.display.theme import ACCENT, FAINT, FONT, GREY, INK, PALE, PAPER
+from competency_dx.display.words import decimal
 
 LEVELS = 34  # rows of names
 SHEET, NARROWEST = 100, 34  # width of all columns, and the least of one, in characters
@@ -18,7 +20,8 @@ PEOPLE = 0.26  # share of a column that the densities take
 LONGEST, GAP, MORE = 16, 2, 4  # characters of a name, between names, and of "+12"
 CHARACTER, LEVEL = 0.066, 0.17  # inches
 BEYOND = 2.0
-LEAST = (-1.0, 1.0)  # what a map of persons shows in any case
+WIDTH, AXIS, TOP, ROW, BINS = 780.0, 250.0, 34.0, 15.0, 28  # of the map of pages, in units of its own
+LETTER = 5.6
 
 
 class WrightColumn(NamedTuple):
@@ -68,9 +71,7 @@ def wright_chart(columns: Sequence[WrightColumn], theta: Floats, groups: Sequenc
 def _names(column: WrightColumn, edges: Floats, left: float, right: float) -> Series:
     """Return names side by side in the row of their place; an arrow marks those beyond the ends, +n those without room."""
     x, y, labels = [], [], []
-    rows = np.clip(np.searchsorted(edges, column.places, side="right") - 1, 0, len(edges) - 2).tolist()
-    ascending = [i for i in np.argsort(column.places, kind="stable").tolist() if not np.isnan(column.places[i])]
-    for row, members in groupby(ascending, key=rows.__getitem__):
+    for row, members in _by_row(column.places, edges):
         words = [_marked(column.words[k], float(column.places[k]), edges) for k in members]
         for start, word in _side_by_side(words, right - left):
             x.append(left + start)
@@ -96,16 +97,55 @@ def _side_by_side(words: Sequence[str], room: float) -> Iterator[tuple[float, st
         start += len(word) + GAP
 
 
-def persons_map(theta: Floats, names: Sequence[str], places: Floats, words: Sequence[str]) -> Chart:
-    """Return the map of persons `theta` (P,), counted by row, and items with their names and places (N,); NaN are left out."""
-    there = np.isfinite(places)
-    theta, places, names = theta[np.isfinite(theta)], places[there], [*compress(names, there)]
-    low, high = (end([*theta, *places, *LEAST]) for end in (min, max))
-    edges = np.linspace(np.floor(low), np.ceil(high), LEVELS + 1)
-    counts = np.histogram(theta, edges)[0]
-    column = WrightColumn("", np.maximum(np.repeat(counts, 2), 1e-9)[None], names, places)
-    chart = wright_chart([column], np.repeat(edges, 2)[1:-1], [""], words)
-    shown = [(row, str(n)) for row, n in enumerate(counts.tolist()) if n]
-    x = np.array([PEOPLE * SHEET - len(text) - 0.5 for _, text in shown])
-    y = np.array([edges[row : row + 2].mean() for row, _ in shown])
-    return replace(chart, series=(*chart.series, Series(name="", mark="text", x=x, y=y, labels=tuple(text for _, text in shown))))
+def _by_row(places: Floats, edges: Floats) -> Iterator[tuple[int, list[int]]]:
+    """Yield the rows between `edges` that hold a place, with the places of each in ascending order; NaN are left out."""
+    rows = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, len(edges) - 2).tolist()
+    ascending = [i for i in np.argsort(places, kind="stable").tolist() if not np.isnan(places[i])]
+    for row, members in groupby(ascending, key=rows.__getitem__):
+        yield row, list(members)
+
+
+def map_svg(
+    theta: Floats, difficulty: Floats, items: Sequence[str], *, hollow: Sequence[bool], words: Sequence[str], language: str
+) -> str:
+    """Return the item map as inline SVG, drawn in milliseconds.
+
+    Positions of persons `theta` (P,) and difficulties (I,) are on one scale, NaN are left out; items without data behind their
+    difficulty are `hollow` (I,). `words` are the title and the heads of the left and the right side.
+    """
+    theta, there = theta[np.isfinite(theta)], difficulty[np.isfinite(difficulty)]
+    edges = np.linspace(np.floor(min([*theta, *there, -1.0]) * 2) / 2, np.ceil(max([*theta, *there, 1.0]) * 2) / 2, BINS + 1)
+    bottom, counts = TOP + BINS * ROW, np.histogram(theta, edges)[0].tolist()
+    out = [_rule(x, TOP, x, bottom, ink) for x, ink in ((AXIS, INK), (AXIS + 36, PALE))]
+    for tick in range(int(np.ceil(edges[0])), int(np.floor(edges[-1])) + 1):
+        y = TOP + BINS * ROW * float((edges[-1] - tick) / (edges[-1] - edges[0]))
+        out += [_rule(0, y, WIDTH, y, FAINT), _said(AXIS + 18, y + 4, decimal(tick, 0, language), "middle", fill=INK)]
+    for k, n in enumerate(counts):
+        width, y = (AXIS - 40) * n / max(*counts, 1), bottom - (k + 1) * ROW
+        at = f'x="{AXIS - width:.1f}" y="{y + 1:.1f}" width="{width:.1f}" height="{ROW - 2:.1f}"'
+        out += (
+            [f'<rect {at} fill="{PALE}" stroke="{GREY}" stroke-width="0.8"/>', _said(AXIS - width - 4, y + 11.5, str(n), "end", 9.5)]
+            if n
+            else []
+        )
+    for k, members in _by_row(difficulty, edges):
+        x, y = AXIS + 48.0, bottom - (k + 1) * ROW
+        for done, i in enumerate(members):
+            if x + 22 + LETTER * len(items[i]) > WIDTH - 34:
+                out.append(_said(x, y + 11, f"+{len(members) - done}", size=9.5))
+                break
+            at = f'cx="{x + 4:.1f}" cy="{y + 7.5:.1f}" r="3.6" fill="{PAPER if hollow[i] else ACCENT}"'
+            out += [f'<circle {at} stroke="{ACCENT}" stroke-width="1.3"/>', _said(x + 11, y + 11, items[i], size=9.5, fill=INK)]
+            x += 22 + LETTER * len(items[i])
+    title, left, right = words
+    out += [_said(AXIS - 8, TOP - 16, left, "end"), _said(AXIS + 44, TOP - 16, right)]
+    size, label = f'viewBox="0 0 {WIDTH:.0f} {bottom + 12:.0f}" font-family="{escape(FONT)}"', escape(title)
+    return f'<svg class="picture" {size} role="img" aria-label="{label}"><title>{label}</title>{"".join(out)}</svg>'
+
+
+def _said(x: float, y: float, words: str, anchor: str = "start", size: float = 11, *, fill: str = GREY) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill}" text-anchor="{anchor}">{escape(words)}</text>'
+
+
+def _rule(x1: float, y1: float, x2: float, y2: float, ink: str) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{ink}" stroke-width="1"/>'

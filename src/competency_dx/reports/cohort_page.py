@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from competency_dx.competencies import STATES, STATUSES, DeficitProfiles
-from competency_dx.display import IntervalRow, chart_svg, count, decimal, interval, interval_table, percent, persons_map
+from competency_dx.display import IntervalRow, count, decimal, interval, interval_table, map_svg, percent
 from competency_dx.groups import SMALLEST
 from competency_dx.reports.cohort import Group, Summary, binned, conclusions, groups, natural, summaries
 from competency_dx.reports.pages import several
@@ -104,12 +104,11 @@ def _means(rows: Sequence[Summary], s: ReportContext, *, persons: bool) -> str:
 
 
 def _map(profiles: DeficitProfiles, s: ReportContext) -> str:
-    """Return the item map, the items without data behind their difficulty with a hollow mark."""
+    """Return the item map, the items without data behind their difficulty hollow."""
     root, items = s.tree[0].index, profiles.items
-    names = [f"{'○' if fact.status == 'provisional' else '●'} {fact.item}" for fact in items]
-    words = (s.t["map"], "", s.t["head_theta"], s.t["map_left"], s.t["map_right"])
-    places = np.array([fact.difficulty for fact in items])
-    return chart_svg(persons_map(profiles.theta[profiles.n_items[:, root] > 0, root], names, places, words), "map")
+    theta, difficulty = profiles.theta[profiles.n_items[:, root] > 0, root], np.array([fact.difficulty for fact in items])
+    words, hollow = [s.t[name] for name in ("map", "map_left", "map_right")], [fact.status == "provisional" for fact in items]
+    return map_svg(theta, difficulty, [fact.item for fact in items], hollow=hollow, words=words, language=s.language)
 
 
 def background_groups(profiles: DeficitProfiles, s: ReportContext) -> tuple[tuple[str, tuple[Group, ...]], ...]:
