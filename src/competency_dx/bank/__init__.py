@@ -12,50 +12,11 @@ from competency_dx.bank.registry import BankIndex, BankRegistry
 from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
 from competency_dx.bank.workbook import load_bank_workbook, save_bank_template, save_bank_workbook
 
-__all__ = [
-    "BankDocument",
-    "BankIndex",
-    "BankPopulation",
-    "BankRegistry",
-    "CodeMap",
-    "CompetencyFramework",
-    "CorrelationMatrix",
-    "Correlations",
-    "Criterion",
-    "Document",
-    "Exact",
-    "FamilyMember",
-    "Form",
-    "FrameworkReference",
-    "Given",
-    "Item",
-    "ItemBank",
-    "LeafPopulation",
-    "Ledger",
-    "Node",
-    "OneError",
-    "ParameterRecord",
-    "PerElement",
-    "Prerequisite",
-    "Review",
-    "Rubric",
-    "SampleAnswer",
-    "ScoringRule",
-    "Stimulus",
-    "Synonyms",
-    "Text",
-    "Tolerance",
-    "as_bank",
-    "ledger_of",
-    "load_bank",
-    "load_bank_workbook",
-    "load_framework",
-    "locate",
-    "parse",
-    "read_yaml",
-    "save_bank",
-    "save_bank_template",
-    "save_bank_workbook",
-    "shipped_banks",
-    "shipped_folder",
-]
+__all__ = ["ItemBank", "as_bank", "load_bank", "locate", "read_yaml", "save_bank", "shipped_banks", "shipped_folder"]
+__all__ += ["BankDocument", "Document", "Form", "FrameworkReference", "Text", "parse"]
+__all__ += ["CompetencyFramework", "Node", "Prerequisite", "load_framework"]
+__all__ += ["Criterion", "FamilyMember", "Item", "Review", "SampleAnswer", "Stimulus"]
+__all__ += ["CodeMap", "Exact", "Given", "OneError", "PerElement", "Rubric", "ScoringRule", "Synonyms", "Tolerance"]
+__all__ += ["BankPopulation", "CorrelationMatrix", "Correlations", "LeafPopulation", "ParameterRecord"]
+__all__ += ["BankIndex", "BankRegistry", "Ledger", "ledger_of"]
+__all__ += ["load_bank_workbook", "save_bank_template", "save_bank_workbook"]

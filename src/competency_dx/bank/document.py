@@ -33,11 +33,7 @@ class Document(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_empty_later_fields(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        out: dict[str, Any] = written(self)
-        for name in self.later:
-            if not getattr(self, name):
-                out.pop(name, None)
-        return out
+        return {name: v for name, v in written(self).items() if name not in self.later or getattr(self, name)}
 
 
 class Text(Document):
@@ -49,11 +45,6 @@ class Text(Document):
     def text(self, language: str) -> str:
         """Return the text in the language asked for; Russian stands in for a missing translation."""
         return self.en if language == "en" and self.en else self.ru
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return "".join(parts).removeprefix(".") or "(document)"
 
 
 _KINDS = {
@@ -88,7 +79,9 @@ def parse(kind: type[D], data: object, source: str | Mapping[str, str]) -> D:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        faults = [fault_sentence(f, _place(tuple(f["loc"]))) for f in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        places = ("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in f["loc"]) for f in found)
+        faults = [fault_sentence(f, at.removeprefix(".") or "(document)") for f, at in zip(found, places, strict=True)]
         more = phrase("bank.more_faults", n=len(faults) - SHOWN_FAULTS) if len(faults) > SHOWN_FAULTS else {}
         told = {at: "; ".join(f[at] for f in faults[:SHOWN_FAULTS]) + more.get(at, "") for at in LANGUAGES}
         raise BankError("bank.document", source=source, faults=told) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, ClassVar, Literal, Self
@@ -82,8 +82,13 @@ class CompetencyFramework(Document):
         edges_of = {"parents": [(n.parent, n.code) for n in self.nodes if n.parent]}
         edges_of["prerequisites"] = [(e.origin, e.destination) for e in self.prerequisites]
         for name, edges in edges_of.items():
-            if loop := _on_a_cycle(edges):
-                raise BankError("bank.cycle", name=phrase(f"bank.what_{name}"), loop=loop)
+            sorter = TopologicalSorter[str]()
+            for origin, destination in edges:
+                sorter.add(destination, origin)
+            try:
+                sorter.prepare()
+            except CycleError as fault:
+                raise BankError("bank.cycle", name=phrase(f"bank.what_{name}"), loop=sorted({*fault.args[1]})) from None
         return self
 
     @classmethod
@@ -143,21 +148,7 @@ class CompetencyFramework(Document):
         return f"Framework {self.id} {self.version}: {len(self.nodes)} nodes, {len(self.prerequisites)} prerequisites"
 
 
-def _on_a_cycle(edges: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the codes of a cycle, none where there is no cycle."""
-    sorter = TopologicalSorter[str]()
-    for origin, destination in edges:
-        sorter.add(destination, origin)
-    try:
-        sorter.prepare()
-    except CycleError as fault:
-        return sorted({*fault.args[1]})
-    return []
-
-
 def is_shipped(framework: CompetencyFramework) -> bool:
     """Tell whether a framework is a shipped one, and not like it by name alone."""
-    if framework.id not in shipped_frameworks():
-        return False
     path = shipped_folder() / "frameworks" / f"{framework.id}.yaml"
-    return parse(CompetencyFramework, read_yaml(path), str(path)) == framework
+    return framework.id in shipped_frameworks() and parse(CompetencyFramework, read_yaml(path), str(path)) == framework

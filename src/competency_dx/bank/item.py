@@ -79,15 +79,9 @@ class Review(Document):
 ItemType = Literal["single", "multiple", "matching", "ordering", "number", "digits", "text", "open", "scored"]
 Cognitive = Literal["knowing", "applying", "reasoning"]
 Task = Literal[
-    "error_analysis",
-    "criteria_marking",
-    "task_choice",
-    "explanation",
-    "planning",
-    "lesson_analysis",
-    "differentiation",
+    "error_analysis", "criteria_marking", "task_choice", "explanation", "planning", "lesson_analysis", "differentiation",
     "functional_literacy",
-]
+]  # fmt: skip
 Part = Literal["subject", "methodical", "pedagogical", "communicative", "legal", "management", "self_report"]
 Stage = Literal["primary", "5-9", "10-11", "SPO"]
 AnswerFormat = Literal["uncertainty", "range", "isotope"]
@@ -106,10 +100,7 @@ ALLOWED_RULES: Mapping[str, tuple[type[Document], ...]] = {
     "scored": (Given,),
 }
 """The rules that suit each type, the default first."""
-OF_SECOND_SCHEMA = (
-    *("part", "stage", "time_s", "family", "stimulus", "facts"),
-    *("answer_format", "accept", "reject", "samples", "review"),
-)
+OF_SECOND_SCHEMA = ("part", "stage", "time_s", "family", "stimulus", "facts", "answer_format", "accept", "reject", "samples", "review")
 KEY_FORMS: Mapping[str, type] = {"multiple": tuple, "matching": dict, "ordering": tuple, "text": tuple}
 """What the key of a type is where it is not one text."""
 DEFAULT_RULES = {kind: cast("ScoringRule", rules[0]()) for kind, rules in ALLOWED_RULES.items()}

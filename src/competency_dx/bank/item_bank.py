@@ -18,7 +18,14 @@ from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_
 from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
-from competency_dx.bank.parameter_record import Calibrated, LeafPopulation, ParameterRecord, parameter_row, write_parameters
+from competency_dx.bank.parameter_record import (
+    Calibrated,
+    LeafPopulation,
+    ParameterRecord,
+    parameter_columns,
+    parameter_row,
+    write_parameters,
+)
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode, encode_fields
 from competency_dx.errors import BankError, DocumentError, wrong_type
@@ -222,14 +229,11 @@ class ItemBank(Result):
         """Return one row per item: item, type, competencies, max_score, model, status and the parameters with se_."""
         import pandas as pd
 
-        parameters, names = {r.item: parameter_row(r) for r in self.parameters}, ("item", "type", "competencies", "max_score", "status")
-        facts = [(i.id, i.type, ", ".join(i.competencies), i.max_score, None) for i in self.items]
-        frame = pd.DataFrame([dict(zip(names, row, strict=True)) | parameters.get(row[0], {}) for row in facts])
-        steps = sorted(c for c in frame.columns if c[:1] == "b" and c[1:].isdigit())
-        head = ["item", "type", "competencies", "max_score", "model", "status", "a", "b", *steps, "c", "u"]
-        loose = [c for c in ("se_c", "se_u") if c in frame.columns]
-        tail = ["se_a", "se_b", *(f"se_{s}" for s in steps), *loose, "calibration", "n", "date"]
-        return frame.reindex(columns=head + tail)
+        parameters, names = {r.item: parameter_row(r) for r in self.parameters}, ["item", "type", "competencies", "max_score"]
+        facts = [(i.id, i.type, ", ".join(i.competencies), i.max_score) for i in self.items]
+        frame = pd.DataFrame([{"status": None} | dict(zip(names, row, strict=True)) | parameters.get(row[0], {}) for row in facts])
+        numbers = parameter_columns(self.parameters)
+        return frame.reindex(columns=[*names, "model", "status", *numbers, "calibration", "n", "date"])
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return id, size, coverage and the standing of the parameters."""

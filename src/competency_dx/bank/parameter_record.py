@@ -108,14 +108,16 @@ def _record(row: dict[str, str], where: Mapping[str, str]) -> ParameterRecord:
     return parse(ParameterRecord, data, where)
 
 
+def parameter_columns(records: Sequence[ParameterRecord]) -> list[str]:
+    """Return the columns of what is estimated, as many as the steps of the records need, with their standard errors."""
+    steps = [f"b{k + 1}" for k in range(max((len(r.b) for r in records if len(r.b) > 1), default=0))]
+    loose = [f"se_{x}" for x in ("c", "u") if any(getattr(r, f"se_{x}") is not None for r in records)]
+    return ["a", "b", *steps, "c", "u", "se_a", "se_b", *(f"se_{step}" for step in steps), *loose]
+
+
 def write_parameters(records: Sequence[ParameterRecord]) -> str:
     """Write the CSV text of a parameters file; reading it again gives the same records."""
-    steps = max((len(r.b) for r in records if len(r.b) > 1), default=0)
-    numbered = [f"b{k + 1}" for k in range(steps)]
-    columns = ["item", "model", "a", "b", *numbered, "c", "u", "se_a", "se_b", *(f"se_{n}" for n in numbered)]
-    columns += [f"se_{x}" for x in ("c", "u") if any(getattr(r, f"se_{x}") is not None for r in records)]
-    columns += ["status", "calibration", "n", "date"]
-    out = io.StringIO()
+    out, columns = io.StringIO(), ["item", "model", *parameter_columns(records), "status", "calibration", "n", "date"]
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(map(parameter_row, records))
@@ -204,9 +206,7 @@ class BankPopulation(Document):
     @model_serializer(mode="wrap")
     def _without_defaults(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what schema 1 did not have where it says nothing new: such banks keep their digest."""
-        out: dict[str, Any] = written(self)
-        fresh = self.model_fields_set
-        return {name: v for name, v in out.items() if name in OF_EVERY_SCHEMA or name in fresh}
+        return {name: v for name, v in written(self).items() if name in OF_EVERY_SCHEMA or name in self.model_fields_set}
 
 
 class Calibrated(Protocol):
