@@ -12,23 +12,8 @@ if TYPE_CHECKING:
     from competency_dx.quality.content_gates import check_content
     from competency_dx.quality.second_opinion import CrossCheck, cross_check
 
-__all__ = [
-    "LEAST_ANSWERS",
-    "VERDICTS",
-    "WEAK",
-    "CrossCheck",
-    "Dependence",
-    "ItemAnalysis",
-    "OptionTrace",
-    "PairMoments",
-    "Verdict",
-    "check_content",
-    "check_items",
-    "cross_check",
-    "items_of",
-    "local_dependence",
-]
-
+__all__ = ["LEAST_ANSWERS", "VERDICTS", "WEAK", "ItemAnalysis", "OptionTrace", "Verdict", "check_items", "items_of"]
+__all__ += ["CrossCheck", "Dependence", "PairMoments", "check_content", "cross_check", "local_dependence"]
 _LATER = {"CrossCheck": "second_opinion", "cross_check": "second_opinion", "check_content": "content_gates"}
 
 

@@ -15,28 +15,9 @@ from competency_dx.display import result_words
 from competency_dx.errors import LANGUAGES, ResponsesError
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.provenance import digest_arrays, provenance
-from competency_dx.quality.classical import (
-    OptionTrace,
-    PairMoments,
-    alpha,
-    correlation_limits,
-    mean_limits,
-    rivals,
-    traced,
-    with_reason,
-)
+from competency_dx.quality import classical
 from competency_dx.quality.item_analysis import ORDER, WEAK, ItemAnalysis, Verdict
-from competency_dx.responses import (
-    LEAST_ANSWERS,
-    MissingPolicy,
-    Reason,
-    Responses,
-    RestScores,
-    load_responses,
-    suspected_keys,
-    tail_findings,
-    zero_tails,
-)
+from competency_dx.responses import LEAST_ANSWERS, MissingPolicy, Responses, RestScores, load_responses, suspected_keys, tail_findings
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
@@ -100,40 +81,30 @@ def check_items(
     codes, observed = data.effective(policy)
     others = RestScores.of(codes, observed, data.max_scores)
     highest, n, r = others.highest, observed.sum(axis=0), others.correlations()
-    answered, given = observed.any(axis=1), data.reasons != Reason.NOT_ADMINISTERED
-    moments = PairMoments.of(codes[answered], observed[answered])
+    answered, left_out = observed.any(axis=1), classical.left_out(data, codes, observed)
+    moments = classical.PairMoments.of(codes[answered], observed[answered])
     mean, variance = moments.mean, np.diag(moments.covariance) * (n - 1) / np.maximum(n, 1)
-    by_third, options = traced(data, others, known)
-    tails = zero_tails(codes, observed)
+    by_third, options = classical.traced(data, others, known)
     suspected = {s.item: s.suggestion for s in suspected_keys(data, policy=missing, rest=r)}
     inputs = {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {})
     persons = int(answered.sum())
-    n_given = float(given.sum(axis=1)[answered].mean()) if persons else 0.0
-    whole, given_items, without, limits = alpha(moments, persons, n_given)
     out = _judged(
         (n > 0) & (variance <= 0),
         suspected,
-        rivals(options),
+        classical.rivals(options),
         items=data.items,
         n=n,
         max_scores=data.max_scores,
         share=mean / highest,
-        limits=mean_limits(mean, variance, highest, n),
+        limits=classical.mean_limits(mean, variance, highest, n),
         item_rest=r,
-        alpha=whole,
-        alpha_low=limits[0],
-        alpha_high=limits[1],
-        alpha_given=given_items,
-        n_given=n_given,
-        alpha_without=without,
-        omitted=with_reason(data, Reason.OMITTED, given),
-        not_reached=with_reason(data, Reason.NOT_REACHED, given),
-        in_tail=tails,
+        **classical.alphas(moments, persons, left_out["n_given"]),
+        **left_out,
         thirds=by_third,
         options=options,
         n_persons=persons,
         missing=policy,
-        findings=gathered(data.findings, _of_the_test(others, suspected, tails, data.items)),
+        findings=gathered(data.findings, _of_the_test(others, suspected, left_out["in_tail"], data.items)),
         provenance=provenance("check_items", inputs, {"missing": policy.describe("en")}),
     )
     announce(out.findings, known=data.findings)
@@ -143,13 +114,13 @@ def check_items(
 def _judged(
     constant: Bools,
     suspected: Mapping[str, str],
-    rivals: Mapping[str, OptionTrace],
+    rivals: Mapping[str, classical.OptionTrace],
     *,
     limits: tuple[Floats, Floats],
     **facts: Any,  # noqa: ANN401 - the other fields
 ) -> ItemAnalysis:
     """Return the analysis of these facts, `limits` those of the shares of points, with reasons and the verdict on each item."""
-    ends = zip(("item_rest_low", "item_rest_high"), correlation_limits(facts["item_rest"], facts["n"]), strict=True)
+    ends = zip(("item_rest_low", "item_rest_high"), classical.correlation_limits(facts["item_rest"], facts["n"]), strict=True)
     facts |= {
         "mean": facts["share"] * np.maximum(facts["max_scores"], 1),
         "share_low": limits[0],
@@ -162,7 +133,7 @@ def _judged(
     return replace(out, verdicts=verdicts, reasons=tuple(chain.from_iterable(reasons)))
 
 
-def _reasons(a: ItemAnalysis, i: int, rival: OptionTrace | None, key: str | None, constant: bool) -> list[Finding]:  # noqa: FBT001
+def _reasons(a: ItemAnalysis, i: int, rival: classical.OptionTrace | None, key: str | None, constant: bool) -> list[Finding]:  # noqa: FBT001
     """Return the reasons of the verdict on the item at place i, at least one; `key` is what the screening suggests.
 
     A verdict needs 30 answers. *repair*: the screening of keys that `calibrate` uses suspects it. *drop*: all points are the
@@ -243,7 +214,7 @@ def items_of(calibration: Calibration) -> ItemAnalysis:
         n=n,
         max_scores=p.n_categories - 1,
         share=share,
-        limits=mean_limits(share * highest, share * (1 - share) * highest**2, highest, n),
+        limits=classical.mean_limits(share * highest, share * (1 - share) * highest**2, highest, n),
         item_rest=calibration.item_rest,
         **dict.fromkeys(("alpha", "alpha_low", "alpha_high", "alpha_given", "n_given"), np.nan),
         **dict.fromkeys(("alpha_without", "omitted", "not_reached", "in_tail"), unknown),

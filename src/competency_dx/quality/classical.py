@@ -10,7 +10,7 @@ import numpy as np
 from competency_dx.arrays import Z95, Bools, Codes, Floats, Ints, blocks, value
 from competency_dx.bank import ItemBank
 from competency_dx.kernels.agreement import wilson
-from competency_dx.responses import FALSE_ALARM, Responses, RestScores, chance_of, fold_code
+from competency_dx.responses import FALSE_ALARM, Reason, Responses, RestScores, chance_of, fold_code, zero_tails
 from competency_dx.schemas import Count, Probability
 
 ROWS = 1 << 12
@@ -62,7 +62,7 @@ class PairMoments(NamedTuple):
             return cls(np.diag(first) / np.diag(n), covariance, complete)
 
 
-def alpha(moments: PairMoments, persons: int, n_given: float) -> tuple[float, float, Floats, tuple[float, float]]:
+def alphas(moments: PairMoments, persons: int, n_given: float) -> dict[str, Any]:
     """Return alpha of all items, of as many as a person got on average, without each item (I,), and 95 % limits of the first.
 
     Of k items α = k c / (v + (k - 1) c), with c the mean covariance of two items and v the mean variance: Cronbach (1951,
@@ -82,12 +82,12 @@ def alpha(moments: PairMoments, persons: int, n_given: float) -> tuple[float, fl
     with np.errstate(divide="ignore", invalid="ignore"):
         c, mean = np.divide(total, n), np.divide(v.sum(), k)
         without = stepped(k - 1, (total - 2 * row) / (n - 2 * pairs.sum(axis=1)), (v.sum() - v) / (k - 1))
-        whole, given = (float(stepped(items, c, mean)) for items in (k, min(n_given, k)))
-    low = high = np.nan
+        out = {name: float(stepped(items, c, mean)) for name, items in (("alpha", k), ("alpha_given", min(n_given, k)))}
+    whole, low, high = out["alpha"], np.nan, np.nan
     if moments.complete and np.isfinite(whole) and persons > 2 and k > 1:
         half = Z95 * np.sqrt(2 * k / ((k - 1) * (persons - 2)))
         low, high = (float(1 - (1 - whole) * np.exp(sign * half)) for sign in (1, -1))
-    return whole, given, np.where(there & np.isfinite(without), without, np.nan), (low, high)
+    return out | {"alpha_without": np.where(there & np.isfinite(without), without, np.nan), "alpha_low": low, "alpha_high": high}
 
 
 def mean_limits(mean: Floats, variance: Floats, highest: Floats, n: Ints) -> tuple[Floats, Floats]:
@@ -220,10 +220,17 @@ def rivals(options: Sequence[OptionTrace]) -> dict[str, OptionTrace]:
     return out
 
 
-def with_reason(data: Responses, reason: int, given: Bools) -> Floats:
-    """Return the share (I,) of those who were given an item whose cell has this reason, NaN where nobody was."""
-    n, count = given.sum(axis=0), (data.reasons == reason).sum(axis=0)
-    return np.asarray(np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0))
+def left_out(data: Responses, codes: Codes, observed: Bools) -> dict[str, Any]:
+    """Return the shares (I,) of those given an item who left it out, did not reach it, or seem not to have; NaN without any.
+
+    With them `n_given`, the number of items that persons with answers were given on average.
+    """
+    given, reasons = data.reasons != Reason.NOT_ADMINISTERED, {"omitted": Reason.OMITTED, "not_reached": Reason.NOT_REACHED}
+    n, counts = given.sum(axis=0), {name: (data.reasons == reason).sum(axis=0) for name, reason in reasons.items()}
+    shares = {name: np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0) for name, count in counts.items()}
+    answered = observed.any(axis=1)
+    n_given = float(given.sum(axis=1)[answered].mean()) if answered.any() else 0.0
+    return shares | {"in_tail": zero_tails(codes, observed), "n_given": n_given}
 
 
 class Dependence(NamedTuple):

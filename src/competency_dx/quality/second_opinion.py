@@ -11,18 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, value
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import (
-    Calibration,
-    Girth,
-    GirthEstimates,
-    described,
-    doubts,
-    evidence,
-    girth_estimates,
-    girth_family,
-    placed,
-    settled,
-)
+from competency_dx.calibration import Calibration, Girth, described, doubts, evidence, girth_estimates, girth_family, placed, settled
 from competency_dx.display import Chart, code_word, point_chart, result_words, setting_word
 from competency_dx.errors import LANGUAGES, CalibrationError
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
@@ -198,7 +187,7 @@ def cross_check(
     out = CrossCheck(
         model=calibration.model,
         function=opinion.function,
-        **_rows(calibration, other, opinion),
+        **_rows(calibration, other, opinion.at_bound),
         log_likelihood=mine.log_likelihood,
         girth_log_likelihood=theirs.log_likelihood,
         n_parameters=calibration.n_parameters,
@@ -216,7 +205,7 @@ def cross_check(
     return out
 
 
-def _rows(calibration: Calibration, other: ItemParameters, opinion: GirthEstimates) -> dict[str, Any]:
+def _rows(calibration: Calibration, other: ItemParameters, at_bound: Bools) -> dict[str, Any]:
     """Return the columns of the comparison, a value a parameter (N,)."""
     ours, frame = calibration.parameters, calibration.to_frame()
     rows: list[tuple[Any, ...]] = []
@@ -224,7 +213,7 @@ def _rows(calibration: Calibration, other: ItemParameters, opinion: GirthEstimat
         both = np.flatnonzero(np.isfinite(ours.difficulties[i]) & np.isfinite(other.difficulties[i]))
         pairs = {"a": (ours.slope[i], other.slope[i])} if FAMILIES[family].slope != "fixed" else {}
         pairs |= {"b" if m == 2 else f"b{k + 1}": (ours.difficulties[i, k], other.difficulties[i, k]) for k in both}
-        rows += [(item, family, name, *pair, frame.iloc[i][f"se_{name}"], opinion.at_bound[i]) for name, pair in pairs.items()]
+        rows += [(item, family, name, *pair, frame.iloc[i][f"se_{name}"], at_bound[i]) for name, pair in pairs.items()]
     if ours.variance != other.variance:
         se, *_ = *calibration.standard_errors[calibration.table.is_kind("variance")], np.nan
         rows.append(("population", "normal", "variance", ours.variance, other.variance, se, False))
