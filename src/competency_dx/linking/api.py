@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -80,20 +80,18 @@ def scale_of(name: str, source: ItemBank | Calibration) -> Scale:
 
 def alike(scales: Sequence[Scale]) -> list[Scale]:
     """Return scales whose tables have as many columns, those of the item with most categories in any of them."""
-    K, E = (max(getattr(s.items, name).shape[1] for s in scales) for name in ("intercepts", "extras"))
-    return [_widened(s, K, E) for s in scales]
-
-
-def _widened(scale: Scale, K: int, E: int) -> Scale:
-    p = scale.items
-    (I, old), few = p.intercepts.shape, p.extras.shape[1]
-    at = np.append(np.arange(old), K + np.arange(few))
-    covariance = np.zeros((I, K + E, K + E))
-    covariance[:, at[:, None], at] = p.covariance
-    intercepts = np.pad(p.intercepts, ((0, 0), (0, K - old)), constant_values=np.nan)
-    extras = np.pad(p.extras, ((0, 0), (0, E - few)), constant_values=np.nan)
-    items = replace(p, intercepts=intercepts, extras=extras, covariance=covariance)
-    return scale._replace(items=items, errors=scale.errors._replace(column=at[scale.errors.column]))
+    most = {name: max(getattr(s.items, name).shape[1] for s in scales) for name in ("intercepts", "extras")}
+    K, width, out = most["intercepts"], sum(most.values()), []
+    for scale in scales:
+        p = scale.items
+        at = np.append(np.arange(p.intercepts.shape[1]), K + np.arange(p.extras.shape[1]))
+        covariance = np.zeros((len(p.items), width, width))
+        covariance[:, at[:, None], at] = p.covariance
+        short = {name: ((0, 0), (0, n - getattr(p, name).shape[1])) for name, n in most.items()}
+        wide: dict[str, Any] = {name: np.pad(getattr(p, name), by, constant_values=np.nan) for name, by in short.items()}
+        items, column = replace(p, covariance=covariance, **wide), at[scale.errors.column]
+        out.append(scale._replace(items=items, errors=scale.errors._replace(column=column)))
+    return out
 
 
 def step(here: ItemParameters, there: ItemParameters, method: LinkMethod, without: Without) -> Step:
@@ -199,15 +197,13 @@ def link(
 
 def _covariance(scales: Sequence[Scale], steps: Sequence[Step], later: Floats) -> Floats:
     """Return the covariance (2, 2) of the constants of a chain; a scale in the middle enters the steps on both of its sides."""
-    out, before, gradients = np.zeros((2, 2)), np.array([1.0, 0.0]), [np.zeros((2, *s.items.beta.shape)) for s in scales]
+    before, gradients = np.array([1.0, 0.0]), [np.zeros((2, *s.items.beta.shape)) for s in scales]
     for k, (s, a) in enumerate(zip(steps, later, strict=True)):
         change = a * np.array([[before[0], 0.0], [before[1], 1.0]])  # ∂(A, B) of the chain by those of the step
         for side in (0, 1):
             gradients[k + side][:, s.rows[side]] += np.tensordot(change, s.gradients[side], 1)
         before = np.array([s.slope * before[0], s.slope * before[1] + s.intercept])
-    for scale, gradient in zip(scales, gradients, strict=True):
-        out += scale.errors.variance(gradient)
-    return out
+    return sum((scale.errors.variance(gradient) for scale, gradient in zip(scales, gradients, strict=True)), np.zeros((2, 2)))
 
 
 def _findings(out: Link, far: Sequence[str], without: Without) -> tuple[Finding, ...]:

@@ -12,20 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from competency_dx import errors
 from competency_dx.adaptive import NextItems
 from competency_dx.competencies import Profile
 from competency_dx.documents import JsonDocument
-from competency_dx.errors import (
-    CompetencyDxError,
-    DiagnosisError,
-    DocumentError,
-    LimitError,
-    RequestError,
-    ResponsesError,
-    ScoringError,
-    needing,
-    phrase,
-)
+from competency_dx.errors import CompetencyDxError, RequestError, needing, phrase
 from competency_dx.provenance import library_version
 from competency_dx.schemas import schema
 from competency_dx.scoring import Scores
@@ -38,7 +29,7 @@ ANSWERING = ("/profiles", "/scores", "/next-items")
 """Paths that take a document of answers."""
 JSON = "application/json"
 EXAMPLE = {"bank": "mathematics", "persons": [{"person": "T-01", "answers": {"MAT-003": "2", "MAT-007": 76}}]}
-OF_THE_CLIENT = (DocumentError, LimitError, ResponsesError, ScoringError, DiagnosisError, RequestError)
+OF_CLIENTS = (errors.DocumentError, errors.LimitError, errors.ResponsesError, errors.ScoringError, errors.DiagnosisError, RequestError)
 STATUS: Mapping[str, int] = {
     **dict.fromkeys(("result.not_json", "result.names_twice", "result.no_number"), 400),
     **dict.fromkeys(("service.no_bank", "service.no_place"), 404),
@@ -216,7 +207,7 @@ def problem(fault: Any, language: str, path: str = "") -> ProblemDocument:  # no
     elif status := getattr(fault, "status_code", 0):
         code = CODES.get(status, "service.no_place")
         fault = RequestError(code, path=path[:100])
-    ours = isinstance(fault, OF_THE_CLIENT)
+    ours = isinstance(fault, OF_CLIENTS)
     code = fault.code if isinstance(fault, CompetencyDxError) else "service.fault"
     out = ProblemDocument(
         type=f"urn:competency-dx:problem:{code}",
