@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self, cast
 from xml.etree.ElementTree import ParseError, fromstring
 
@@ -90,9 +90,7 @@ Key = str | tuple[str, ...] | dict[str, str] | None
 
 ALLOWED_RULES: Mapping[str, tuple[type[Document], ...]] = {
     "single": (Exact, CodeMap),
-    "multiple": (Exact, PerElement, OneError),
-    "matching": (Exact, PerElement, OneError),
-    "ordering": (Exact, PerElement, OneError),
+    **dict.fromkeys(("multiple", "matching", "ordering"), (Exact, PerElement, OneError)),
     "number": (Tolerance, CodeMap),
     "digits": (Exact, OneError),
     "text": (Synonyms, CodeMap),
@@ -230,68 +228,66 @@ class Item(Document):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for check in (_rule_faults, _key_faults, _option_faults, _answer_faults):
-            for fault in check(self):
-                raise fault
+        for check in (_check_rule, _check_key, _check_options, _check_answers):
+            check(self)
         return self
 
 
-def _rule_faults(item: Item) -> Iterator[BankError]:
+def _check_rule(item: Item) -> None:
     rule = item.rule
     if not isinstance(rule, ALLOWED_RULES[item.type]):
         names = ", ".join(str(r.model_fields["rule"].annotation) for r in ALLOWED_RULES[item.type])
-        yield BankError("bank.rule_type", rule=rule.rule, type=item.type, names=names)
+        raise BankError("bank.rule_type", rule=rule.rule, type=item.type, names=names)
     if isinstance(rule, Rubric) and not item.rubric:
-        yield BankError("bank.rubric_missing")
+        raise BankError("bank.rubric_missing")
     if isinstance(rule, CodeMap) and not any(rule.scores.values()):
-        yield BankError("bank.code_map_empty")
+        raise BankError("bank.code_map_empty")
 
 
-def _key_faults(item: Item) -> Iterator[BankError]:
+def _check_key(item: Item) -> None:
     rule, key = item.rule, item.key
     if isinstance(rule, CodeMap | Rubric | Given):
         if key is not None:
-            yield BankError("bank.rule_without_key", rule=rule.rule)
+            raise BankError("bank.rule_without_key", rule=rule.rule)
         return
     wanted = KEY_FORMS.get(item.type, str)
     if not isinstance(key, wanted) or not key:
-        yield BankError("bank.key_form", type=item.type, form=phrase(f"bank.key_form_{wanted.__name__}"), key=key)
-        return
+        raise BankError("bank.key_form", type=item.type, form=phrase(f"bank.key_form_{wanted.__name__}"), key=key)
     codes = list(key.values()) if isinstance(key, dict) else list(key) if isinstance(key, tuple) else [key]
     coded = item.type in {"single", "multiple", "matching", "ordering"} and item.options
     if coded and (stray := [c for c in codes if c not in item.options]):
-        yield BankError("bank.key_options", stray=stray, options=item.options)
+        raise BankError("bank.key_options", stray=stray, options=item.options)
     if isinstance(key, dict) and list(key) != list(item.left):
-        yield BankError("bank.key_left", left=list(item.left), key=list(key))
+        raise BankError("bank.key_left", left=list(item.left), key=list(key))
     if item.type in {"multiple", "ordering"} and len(set(codes)) < len(codes):
-        yield BankError("bank.key_twice", codes=codes)
+        raise BankError("bank.key_twice", codes=codes)
     if item.type == "ordering" and item.options and set(codes) != set(item.options):
-        yield BankError("bank.key_ordering")
+        raise BankError("bank.key_ordering")
 
 
-def _option_faults(item: Item) -> Iterator[BankError]:
-    """Yield what is wrong with weights, and with misconceptions: their codes stand at wrong options of choice items."""
+def _check_options(item: Item) -> None:
+    """Refuse what is wrong with weights, and with misconceptions: their codes stand at wrong options of choice items."""
     codes = item.misconception_codes
     if bad := [c for c, w in item.competencies.items() if not w > 0]:
-        yield BankError("bank.weights", bad=bad)
+        raise BankError("bank.weights", bad=bad)
     if stray := [c for c in item.misconceptions if item.options and c not in item.options]:
-        yield BankError("bank.misconceptions_options", stray=stray)
+        raise BankError("bank.misconceptions_options", stray=stray)
     if codes and item.type not in {"single", "multiple"}:
-        yield BankError("bank.misconception_codes_type", type=item.type)
+        raise BankError("bank.misconception_codes_type", type=item.type)
     if stray := [option for option in codes if option not in item.options]:
-        yield BankError("bank.misconception_codes_options", stray=stray, options=item.options)
+        raise BankError("bank.misconception_codes_options", stray=stray, options=item.options)
     if right := [option for option in codes if option in item.right_options]:
-        yield BankError("bank.misconception_codes_right", right=right)
+        raise BankError("bank.misconception_codes_right", right=right)
 
 
-def _answer_faults(item: Item) -> Iterator[BankError]:
-    """Yield what is wrong with the format of answers and with the answers that an author expects."""
+def _check_answers(item: Item) -> None:
+    """Refuse what is wrong with the format of answers and with the answers that an author expects."""
     if item.answer_format and item.type != ("text" if item.answer_format == "isotope" else "number"):
-        yield BankError("bank.answer_format", format=item.answer_format, type=item.type)
+        raise BankError("bank.answer_format", format=item.answer_format, type=item.type)
     if (item.accept or item.reject) and isinstance(item.rule, Rubric | Given):
-        yield BankError("bank.answers_of_raters")
+        raise BankError("bank.answers_of_raters")
     levels = {c.id: range(len(c.levels)) for c in item.rubric}
     for k, sample in enumerate(item.samples):
         if sample.marks.keys() != levels.keys() or any(m not in levels[c] for c, m in sample.marks.items()):
             marks = [f"{c}={m}" for c, m in sample.marks.items()]
-            yield BankError("bank.sample_marks", k=k, criteria=levels, marks=marks)
+            raise BankError("bank.sample_marks", k=k, criteria=levels, marks=marks)

@@ -198,9 +198,8 @@ class ItemBank(Result):
             as_before = LeafPopulation(mean=before.mean, sd=float(before.variance) ** 0.5)
             leaves = {self.leaves[i]: before.leaves.get(self.leaves[i], as_before) for i in others if i in self.leaves}
             population = population.model_copy(update={"correlations": before.correlations, "leaves": leaves})
-        new = {"schema_version": max(2, self.header.schema_version), "version": self._next_version, "population": population}
-        new["epoch"] = self.epoch if held else ""
-        header = self.header.model_copy(update=new)
+        new = {"version": self._next_version, "population": population, "epoch": self.epoch if held else ""}
+        header = self.header.model_copy(update={"schema_version": max(2, self.header.schema_version)} | new)
         return replace(self, header=header, parameters=records)
 
     def without(self, items: Collection[str]) -> Self:

@@ -72,10 +72,10 @@ def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
         raise BankError("bank.parameters_headings", source=source, twice=twice)
     records = []
     for number, cells in enumerate(reader, start=2):
-        where = phrase("bank.row", source=source, number=number)
-        if len(cells) != len(names) and any(c.strip() for c in cells):
-            raise BankError("bank.parameters_cells", where=where, cells=len(cells), names=len(names))
-        if any(c.strip() for c in cells):
+        if any(map(str.strip, cells)):
+            where = phrase("bank.row", source=source, number=number)
+            if len(cells) != len(names):
+                raise BankError("bank.parameters_cells", where=where, cells=len(cells), names=len(names))
             records.append(_record(dict(zip(names, cells, strict=True)), where))
     if twice := repeated(r.item for r in records):
         raise BankError("bank.parameters_twice", source=source, twice=twice[0])

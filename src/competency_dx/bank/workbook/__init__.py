@@ -79,15 +79,8 @@ def save_bank_template(path: str | Path, *, subject: str = "", language: Workboo
     framework = load_framework("teacher")
     if subject:
         framework.node(subject)
-    header = {
-        "schema_version": 3,
-        "id": _named(path).stem,
-        "subject": subject,
-        "version": "0.1.0",
-        "framework": {"id": framework.id, "version": framework.version},
-        "language": language,
-        "reference_set": "all",
-    }
+    header = {"schema_version": 3, "id": _named(path).stem, "version": "0.1.0", "subject": subject, "language": language}
+    header |= {"framework": {"id": framework.id, "version": framework.version}, "reference_set": "all"}
     bank, examples = {"header": header, "items": [], "parameters": []}, read_yaml(EXAMPLES)[language]
     book = BookContent(bank=bank, framework=framework, subject=subject, language=language, examples=examples)
     return write_whole(path, book.workbook())

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import reduce
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -106,10 +107,7 @@ class _Assembly:
         node[path[-1]] = content
 
     def _at(self, path: Loc) -> Any:  # noqa: ANN401 - plain data
-        node: Any = self.root
-        for name in path:
-            node = node.get(name, {})
-        return node
+        return reduce(lambda node, name: node.get(name, {}), path, self.root)
 
     def add(self, plan: SheetPlan, rows: Sequence[TypedRow]) -> None:
         """Add the rows of a sheet to the documents that they belong to; a row of an unknown item was noted before."""
