@@ -28,12 +28,9 @@ MOST_LEFT_OUT = 0.15
 END = 0.15  # share of persons at the highest or lowest sum of points (McHorney & Tarlov 1995)
 ENOUGH = 100  # answers from which a correlation is known to ±.2
 _FOLLOWS: Mapping[str, Verdict] = {
-    "quality.item_wrong_key": "repair",
-    "quality.item_other_key": "repair",
-    "quality.item_constant": "drop",
-    "quality.item_unrelated": "drop",
-    "quality.item_few_answers": "undecided",
-    "quality.item_alone": "undecided",
+    **dict.fromkeys(("quality.item_wrong_key", "quality.item_other_key"), "repair"),
+    **dict.fromkeys(("quality.item_constant", "quality.item_unrelated"), "drop"),
+    **dict.fromkeys(("quality.item_few_answers", "quality.item_alone"), "undecided"),
     "quality.item_sound": "keep",
 }
 
@@ -89,24 +86,14 @@ def check_items(
     inputs = {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {})
     persons = int(answered.sum())
     out = _judged(
-        (n > 0) & (variance <= 0),
-        suspected,
-        classical.rivals(options),
-        items=data.items,
-        n=n,
-        max_scores=data.max_scores,
-        share=mean / highest,
-        limits=classical.mean_limits(mean, variance, highest, n),
-        item_rest=r,
+        (n > 0) & (variance <= 0), suspected, classical.rivals(options),
+        items=data.items, n=n, max_scores=data.max_scores,
+        share=mean / highest, **classical.mean_limits(mean, variance, highest, n), item_rest=r,
         **classical.alphas(moments, persons, left_out["n_given"]),
-        **left_out,
-        thirds=by_third,
-        options=options,
-        n_persons=persons,
-        missing=policy,
+        **left_out, thirds=by_third, options=options, n_persons=persons, missing=policy,
         findings=gathered(data.findings, _of_the_test(others, suspected, left_out["in_tail"], data.items)),
         provenance=provenance("check_items", inputs, {"missing": policy.describe("en")}),
-    )
+    )  # fmt: skip
     announce(out.findings, known=data.findings)
     return out
 
@@ -115,18 +102,11 @@ def _judged(
     constant: Bools,
     suspected: Mapping[str, str],
     rivals: Mapping[str, classical.OptionTrace],
-    *,
-    limits: tuple[Floats, Floats],
     **facts: Any,  # noqa: ANN401 - the other fields
 ) -> ItemAnalysis:
-    """Return the analysis of these facts, `limits` those of the shares of points, with reasons and the verdict on each item."""
-    ends = zip(("item_rest_low", "item_rest_high"), classical.correlation_limits(facts["item_rest"], facts["n"]), strict=True)
-    facts |= {
-        "mean": facts["share"] * np.maximum(facts["max_scores"], 1),
-        "share_low": limits[0],
-        "share_high": limits[1],
-        **dict(ends),
-    }
+    """Return the analysis of these facts, with reasons and the verdict on each item."""
+    facts |= {"mean": facts["share"] * np.maximum(facts["max_scores"], 1)}
+    facts |= classical.correlation_limits(facts["item_rest"], facts["n"])
     out = ItemAnalysis(verdicts=(), reasons=(), suspected_keys=tuple(suspected), **facts)
     reasons = [_reasons(out, i, rivals.get(item), suspected.get(item), constant[i]) for i, item in enumerate(out.items)]
     verdicts = tuple(min((_FOLLOWS.get(r.code, "look") for r in of_item), key=ORDER.index) for of_item in reasons)
@@ -210,18 +190,11 @@ def items_of(calibration: Calibration) -> ItemAnalysis:
         np.array([item in flat for item in p.items], dtype=np.bool_),
         {label: doubted[item] for label, item in zip(items, p.items, strict=True) if item in doubted},
         {},
-        items=items,
-        n=n,
-        max_scores=p.n_categories - 1,
-        share=share,
-        limits=classical.mean_limits(share * highest, share * (1 - share) * highest**2, highest, n),
+        items=items, n=n, max_scores=p.n_categories - 1, share=share,
+        **classical.mean_limits(share * highest, share * (1 - share) * highest**2, highest, n),
         item_rest=calibration.item_rest,
         **dict.fromkeys(("alpha", "alpha_low", "alpha_high", "alpha_given", "n_given"), np.nan),
         **dict.fromkeys(("alpha_without", "omitted", "not_reached", "in_tail"), unknown),
-        thirds=np.full((len(n), 3), np.nan),
-        options=(),
-        n_persons=calibration.n_persons,
-        missing=MissingPolicy(),
-        findings=(),
-        provenance=calibration.provenance,
-    )
+        thirds=np.full((len(n), 3), np.nan), options=(), n_persons=calibration.n_persons, missing=MissingPolicy(),
+        findings=(), provenance=calibration.provenance,
+    )  # fmt: skip

@@ -90,7 +90,7 @@ def alphas(moments: PairMoments, persons: int, n_given: float) -> dict[str, Any]
     return out | {"alpha_without": np.where(there & np.isfinite(without), without, np.nan), "alpha_low": low, "alpha_high": high}
 
 
-def mean_limits(mean: Floats, variance: Floats, highest: Floats, n: Ints) -> tuple[Floats, Floats]:
+def mean_limits(mean: Floats, variance: Floats, highest: Floats, n: Ints) -> dict[str, Floats]:
     """Return 95 % limits (I,) of the mean share of points, by Wilson (1927, doi:10.1080/01621459.1927.10502953), eq. 4.
 
     Points of several steps vary less than right and wrong with the same mean: n counts for n p (1 - p) / variance answers. Mean and
@@ -100,14 +100,14 @@ def mean_limits(mean: Floats, variance: Floats, highest: Floats, n: Ints) -> tup
         p = mean / highest
         several = variance / (highest**2 * p * (1 - p))
         low, high = wilson(p, n / np.where(np.isfinite(several) & (several > 0), np.minimum(several, 1.0), 1.0))
-    return np.maximum(low, 0.0), np.minimum(high, 1.0)
+    return {"share_low": np.maximum(low, 0.0), "share_high": np.minimum(high, 1.0)}
 
 
-def correlation_limits(r: Floats, n: Ints) -> tuple[Floats, Floats]:
-    """Return 95 % limits of correlations by Fisher's z (1921), NaN below 4 persons."""
+def correlation_limits(r: Floats, n: Ints) -> dict[str, Floats]:
+    """Return 95 % limits `item_rest_low` and `item_rest_high` of correlations by Fisher's z (1921), NaN below 4 persons."""
     z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
     half = Z95 / np.sqrt(np.where(n > 3, n - 3, np.nan))
-    return np.tanh(z - half), np.tanh(z + half)
+    return {"item_rest_low": np.tanh(z - half), "item_rest_high": np.tanh(z + half)}
 
 
 def thirds(level: Floats) -> Ints:
