@@ -22,35 +22,9 @@ from competency_dx.responses.wrong_keys import (
     suspected_keys,
 )
 
-__all__ = [
-    "FALSE_ALARM",
-    "LEAST_ANSWERS",
-    "Explanation",
-    "Layout",
-    "MissingPolicy",
-    "Omissions",
-    "OptionUse",
-    "Options",
-    "RawAnswers",
-    "Reason",
-    "Reasons",
-    "Responses",
-    "RestScores",
-    "SuspectedKey",
-    "ambiguous_options",
-    "answers_schema",
-    "chance_of",
-    "check_design",
-    "chosen_options",
-    "fold_code",
-    "item_rest",
-    "load_responses",
-    "parse_answers",
-    "read_number",
-    "read_table",
-    "score_answers",
-    "settle_layout",
-    "suspected_keys",
-    "tail_findings",
-    "zero_tails",
-]
+__all__ = ["Explanation", "Layout", "MissingPolicy", "Omissions", "RawAnswers", "Reason", "Reasons", "Responses"]
+__all__ += ["answers_schema", "load_responses", "parse_answers", "read_table", "settle_layout"]
+__all__ += ["ambiguous_options", "fold_code", "read_number", "score_answers"]
+__all__ += ["check_design", "tail_findings", "zero_tails"]
+__all__ += ["FALSE_ALARM", "LEAST_ANSWERS", "OptionUse", "Options", "RestScores", "SuspectedKey"]
+__all__ += ["chance_of", "chosen_options", "item_rest", "suspected_keys"]

@@ -230,8 +230,6 @@ def from_points(array: NDArray[Any], items: tuple[str, ...], layout: Layout) -> 
         scores=scores,
         reasons=reasons,
         max_scores=np.maximum(scores.max(axis=0), 1).astype(np.int64),
-        background={},
-        answers=None,
         findings=(*coded, *strange_values(items, scores, reasons), *(emptiness(ids, items, reasons) if reasons.any() else ())),
         provenance=_loaded_from("array", None, layout, "scored", (scores, reasons)),
     )

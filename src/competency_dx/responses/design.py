@@ -82,10 +82,8 @@ def components(together: Floats, least: int = 1) -> Ints:
     from scipy.sparse.csgraph import connected_components
 
     _, labels = connected_components(csr_array((together >= least).astype(np.int8)), directed=False)
-    out = np.full(len(together), -1, dtype=np.int64)
-    order: dict[int, int] = {}
-    for k in np.flatnonzero(np.diag(together)).tolist():
-        out[k] = order.setdefault(int(labels[k]), len(order))
+    out, answered = np.full(len(together), -1, dtype=np.int64), np.diag(together) > 0
+    out[answered] = np.unique(labels[answered], return_inverse=True)[1]  # labels are numbered by the first of each block
     return out
 
 

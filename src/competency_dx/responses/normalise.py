@@ -35,7 +35,6 @@ _UNIT_OF_POINTS = re.compile(r"(?<=\d)\s*(?:балл(?:а|ов)?|б|points?|pts?
 _WHOLE = re.compile(r"\+?[0-9]{1,9}(?:[.,]0*)?|-[1-9][0-9]{0,8}(?:[.,]0*)?")
 _TRUTH = {"true": "1/1", "false": "0/1", "истина": "1/1", "ложь": "0/1"}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:\.\d{3})+,\d+")
-KEPT = 1 << 14  # code books
 LONGEST = 2000  # a raw answer longer than this is not a list of codes
 NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is left out
 _SEPARATORS = re.compile(r"[;,.\s/|+&()\[\]{}\"']+")

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from itertools import compress
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
+from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, point_chart, result_words
 from competency_dx.errors import ResponsesError, repeated, wrong_type
 from competency_dx.findings import Finding, Severity, Template
@@ -20,9 +21,6 @@ from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
-
-if TYPE_CHECKING:
-    from competency_dx.bank import ItemBank
 
 HIGHEST = 127
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")

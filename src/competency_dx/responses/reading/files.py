@@ -143,8 +143,6 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> Dat
 
     if not text:
         return pd.DataFrame(columns=range(width), dtype=object)
-    if _has_plain_lines(text, mark) and (quick := _plain_body(text, mark, width)) is not None:
-        return quick
     shape: dict[str, Any] = {"header": None, "names": range(width), "index_col": False, "dtype": object}
     try:
         with warnings.catch_warnings():
@@ -161,38 +159,6 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> Dat
             sizes = phrase("responses.line_cells", line=line, cells=longer[3], header=longer[1])
         raise ResponsesError("responses.row_too_long", path=path, sizes=sizes, shown=_shown_mark(mark)) from None
     return frame
-
-
-def _has_plain_lines(text: str, mark: str) -> bool:
-    """Tell whether every row is a line, and every quotation mark the first or the last sign of a cell."""
-    signs = np.frombuffer(f"\n{text}\n".encode(), dtype=np.uint8)
-    lines, quotes = np.flatnonzero(signs == ord("\n")), np.flatnonzero(signs == ord('"'))
-    opened, closed, ends = quotes[::2], quotes[1::2], [*b"\r\n", ord(mark)]
-    if len(opened) > len(closed) or text.count("\r") > text.count("\r\n"):
-        return False
-    at_ends = np.isin(np.concatenate([signs[opened - 1], signs[closed + 1]]), ends).all()
-    return bool(at_ends and np.array_equal(np.searchsorted(lines, opened), np.searchsorted(lines, closed)))
-
-
-def _plain_body(text: str, mark: str, width: int) -> DataFrame | None:
-    """Return rows of equal length, a line each, their columns factorised while they are read; None where they are not such."""
-    try:
-        import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
-        from pyarrow import csv as arrow
-    except ImportError:
-        return None
-    names, texts = [str(k) for k in range(width)], pa.dictionary(pa.int32(), pa.string())
-    try:
-        table = arrow.read_csv(
-            pa.py_buffer(text.encode()),
-            read_options=arrow.ReadOptions(column_names=names, use_threads=False, block_size=len(text) * 4 + 1),
-            parse_options=arrow.ParseOptions(delimiter=mark),
-            convert_options=arrow.ConvertOptions(column_types=dict.fromkeys(names, texts), strings_can_be_null=False),
-        )
-    except (pa.ArrowInvalid, OverflowError):
-        return None
-    frame: DataFrame = table.to_pandas()
-    return frame.set_axis(range(width), axis=1)
 
 
 def _shown_mark(mark: str) -> Mapping[str, str] | str:
@@ -290,7 +256,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
 
 def _parquet(path: Path) -> Table:
     with needing("pyarrow", "io", path.name):
-        import pyarrow as pa
+        import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
         from pyarrow import parquet
     source = io.BytesIO(read_bytes(path))
     try:
