@@ -207,9 +207,7 @@ def select(problem: Problem, n: int, *, together: bool) -> Ints:
             chosen[:, k] = np.where(helps, best, chosen[:, k])
         if (chosen == before).all():
             break
-    among = np.zeros_like(problem.allowed)
-    for column in chosen.T:
-        among[np.arange(len(column))[column >= 0], column[column >= 0]] = True
+    among = (chosen[:, :, None] == np.arange(len(problem.leaf))).any(axis=1)
     return _greedy(problem._replace(allowed=among), n, together=together)
 
 
@@ -227,11 +225,8 @@ def _greedy(problem: Problem, n: int, *, together: bool) -> Ints:
 
 def _best(problem: Problem, left: Remaining, chosen: Ints, *, together: bool) -> tuple[Ints, Floats]:
     """Return the best further item of each person (P,) and the expected loss with it (P,), or of all persons."""
-    P = len(chosen)
-    free = problem.allowed.copy()
-    for column in chosen.T:
-        who = np.flatnonzero(column >= 0)
-        free[who] &= ~problem.excluded[column[who]]
+    P, barred = len(chosen), np.pad(problem.excluded, ((0, 1), (0, 0)))  # nothing by -1
+    free = problem.allowed & ~barred[chosen].any(axis=1)
     loss = problem.after_each(left)
     if together:
         whole = np.where(free.all(axis=0), loss.sum(axis=0), np.inf)

@@ -32,43 +32,12 @@ from competency_dx.competencies.profile import DeficitProfiles
 if TYPE_CHECKING:
     from competency_dx.competencies.file_profiles import FileProfiles, diagnose_file
 
-__all__ = [
-    "OUTCOMES",
-    "R201",
-    "STATES",
-    "STATUSES",
-    "CertificationRule",
-    "Cohort",
-    "Competency",
-    "Conclusion",
-    "Decisions",
-    "DeficitProfiles",
-    "DeficitRule",
-    "Evidence",
-    "FileProfiles",
-    "HeldMisconception",
-    "ItemFact",
-    "LeafOutlook",
-    "LeafPopulations",
-    "Level",
-    "Misconception",
-    "OwnEvidence",
-    "Plan",
-    "Profile",
-    "Standards",
-    "State",
-    "bank_impact",
-    "certify",
-    "diagnose",
-    "diagnose_file",
-    "diagnosed",
-    "leaf_outlook",
-    "one_option",
-    "outlook_of",
-    "own_evidence",
-    "plan_of",
-    "standards_of",
-]
+__all__ = ["DeficitProfiles", "FileProfiles", "Profile", "bank_impact", "diagnose", "diagnose_file", "diagnosed"]
+__all__ += ["R201", "DeficitRule", "Level", "Standards", "standards_of"]
+__all__ += ["STATES", "STATUSES", "Competency", "Conclusion", "Evidence", "State", "one_option"]
+__all__ += ["HeldMisconception", "ItemFact", "Misconception"]
+__all__ += ["OUTCOMES", "CertificationRule", "Decisions", "certify"]
+__all__ += ["Cohort", "LeafOutlook", "LeafPopulations", "OwnEvidence", "Plan", "leaf_outlook", "outlook_of", "own_evidence", "plan_of"]
 
 
 def __getattr__(name: str) -> object:

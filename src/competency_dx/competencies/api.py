@@ -111,14 +111,11 @@ def diagnosed(
         standards=standards,
         rule=rule,
         language=bank.header.language,
-        state=judged.state,
         strength=rule.state_index(1 - at.below[:, :, -1], judged.status == REPORTED),
         level=level,
         level_probability=level_probability,
         p_deficit=at.below[:, :, 0],
         p_strength=1 - at.below[:, :, -1],
-        n_items=judged.n_items,
-        status=judged.status,
         reported_at=roll_up(judged.status, made.units.parent),
         **dict(zip(OF_THE_FORM, form_quality(made.moments, matched.observed), strict=True)),
         points=matched.codes,
@@ -130,6 +127,7 @@ def diagnosed(
         findings=gathered(matched.data.findings, bank.findings(), matched.findings, found),
         provenance=_provenance(bank, matched, made, rule),
         **{name: getattr(at, name) for name in AS_ESTIMATED},
+        **{name: getattr(judged, name) for name in ("state", "n_items", "status")},
     )
 
 

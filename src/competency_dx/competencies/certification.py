@@ -103,8 +103,7 @@ class Decisions(Result):
     @property
     def undecided(self) -> Names:
         """Return who needs more evidence; `next_items` of their profiles chooses what to ask."""
-        out: Names = self.persons[self.outcome == OUTCOMES.index("more_evidence")]
-        return out
+        return np.asarray(self.persons[self.outcome == OUTCOMES.index("more_evidence")])
 
     def to_frame(self) -> DataFrame:
         """Return the log of decisions: one row per person and minimum."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -179,10 +180,8 @@ def _mapped(function: Any, blocks: Iterator[Any], executor: Executor | None) -> 
     if executor is None:
         yield from map(function, blocks)
         return
-    under_way: deque[Any] = deque()
-    for block in blocks:
-        under_way.append(executor.submit(function, block))
-        if len(under_way) == AHEAD:
-            yield under_way.popleft().result()
+    submitted = (executor.submit(function, block) for block in blocks)
+    under_way = deque(islice(submitted, AHEAD - 1))
     while under_way:
+        under_way.extend(islice(submitted, 1))
         yield under_way.popleft().result()

@@ -137,17 +137,6 @@ def estimates(answers: JointAnswers, matched: Matched, made: Plan, rule: Deficit
     return UnitEstimates(*answers.of_blocks(partial(_block, matched, made, rule)))
 
 
-class _Leaves(NamedTuple):
-    """Of the leaves (p, D): mean, variance, interval of percent; P(below each cut) (p, D, cuts), coefficients (p, D, R)."""
-
-    percent: Floats
-    variance: Floats
-    low: Floats
-    high: Floats
-    below: Floats
-    hermite: Floats
-
-
 def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) -> UnitEstimates:
     """Return the estimates of one block of persons."""
     settled, rows = leaves_of(mixture.joined(), len(made.units.leaves)), mixture.rows
@@ -164,15 +153,13 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     first = (powers[:, :, 1] - m * powers[:, :, 0]) / sd
     second = ((powers[:, :, 2] - 2 * m * powers[:, :, 1] + m**2 * powers[:, :, 0]) / sd**2 - powers[:, :, 0]) / np.sqrt(2)
     percent, variance, low, high = (x.T for x in (*moments[:2], low, high))
-    leaves = _Leaves(percent, variance, low, high, below.transpose(1, 0, 2), np.stack([first.T, second.T], axis=2))
+    of_leaves, hermite = (percent, low, high, below.transpose(1, 0, 2)), np.stack([first.T, second.T], axis=2)
     moved = influence(tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
     misfit = _normal_score(*misfit_moments(tables, weight, chosen))
-    units, (own, lean) = _units(settled, made, leaves, rule), _own_share(settled, made, leaves)
-    theta, se, (percent, low, high, below) = units
-    below = np.clip(below, 0.0, 1.0)  # of sums that rounding moves
-    return UnitEstimates(
-        theta, se, percent, low, high, below, own, lean, np.where(observed, tables.of_answers(moved, codes), 0.0), misfit
-    )
+    theta, se, (percent, low, high, below) = _units(settled, made, of_leaves, (variance, hermite), rule)
+    of_units = theta, se, percent, low, high, np.clip(below, 0.0, 1.0)  # of sums that rounding moves
+    given = np.where(observed, tables.of_answers(moved, codes), 0.0)
+    return UnitEstimates(*of_units, *_own_share(settled, made, hermite), given, misfit)
 
 
 def leaves_of(settled: Settled, D: int) -> Settled:
@@ -183,21 +170,25 @@ def leaves_of(settled: Settled, D: int) -> Settled:
     return settled._replace(tilted=settled.tilted[:D], mean=settled.mean[:D], covariance=settled.covariance[:D, :D], sites=sites)
 
 
-def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> tuple[Floats, Floats, list[Floats]]:
-    """Return θ and its SD (p, C) of all units, and their percent and interval (p, C) and P(below each cut) (p, C, cuts)."""
+def _units(
+    settled: Settled, made: Plan, of_leaves: tuple[Floats, ...], moments: tuple[Floats, Floats], rule: DeficitRule
+) -> tuple[Floats, Floats, list[Floats]]:
+    """Return θ and its SD (p, C) of all units, and their percent and interval (p, C) and P(below each cut) (p, C, cuts).
+
+    These `of_leaves` are given, with the variance (p, D) and the Hermite coefficients (p, D, R) of the percents.
+    """
     share = made.share
     V, correlation = settled.covariance.transpose(2, 0, 1), settled.correlations.transpose(2, 0, 1)
     theta = even_product(settled.mean.T, share.T)
     se = np.sqrt(np.maximum((np.matmul(share, V) * share).sum(axis=2), 0.0))
     joint = np.zeros_like(V)
-    for r in range(leaves.hermite.shape[2]):
-        joint += correlation ** (r + 1) * leaves.hermite[:, :, None, r] * leaves.hermite[:, None, :, r]
-    k = np.arange(V.shape[1])
-    joint[:, k, k] = leaves.variance
-    mean, below = even_product(leaves.percent, share.T), leaves.below
+    k, (of_percent, hermite) = np.arange(V.shape[1]), moments
+    for r in range(hermite.shape[2]):
+        joint += correlation ** (r + 1) * hermite[:, :, None, r] * hermite[:, None, :, r]
+    joint[:, k, k], mean = of_percent, even_product(of_leaves[0], share.T)
     variance = np.maximum((np.matmul(share, joint) * share).sum(axis=2), SMALLEST)
     leaf = made.units.below.argmax(axis=1)
-    units = [values[:, leaf] for values in (leaves.percent, leaves.low, leaves.high, below)]
+    units = [values[:, leaf] for values in of_leaves]
     wide = np.flatnonzero(made.units.below.sum(axis=1) > 1)
     if wide.size:
         m = np.clip(mean[:, wide] / 100, SMALLEST, 1 - SMALLEST)
@@ -209,10 +200,10 @@ def _units(settled: Settled, made: Plan, leaves: _Leaves, rule: DeficitRule) -> 
     return theta, se, units
 
 
-def _own_share(settled: Settled, made: Plan, leaves: _Leaves) -> tuple[Floats, NDArray[np.int16]]:
+def _own_share(settled: Settled, made: Plan, hermite: Floats) -> tuple[Floats, NDArray[np.int16]]:
     """Return what share of the variance given the others the own answers take away, and on which leaf the unit leans (p, C)."""
     V, tau = settled.covariance.transpose(2, 0, 1), settled.sites.tau.T
-    slope = leaves.hermite[:, :, 0] / settled.deviations.T  # of percent on θ
+    slope = hermite[:, :, 0] / settled.deviations.T  # of percent on θ
     pull = V * (settled.sites.nu - settled.sites.tau * made.populations.mean[:, None]).T[:, None, :]
     units, k = made.units, np.arange(V.shape[1])
     leaf, own_leaf = units.below.argmax(axis=1), np.clip(tau * V[:, k, k], 0.0, 1.0)  # without its site: 1/V - τ

@@ -188,10 +188,8 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
         scale = sd * np.exp(point[0] * population.sd_se)
         return np.asarray(both.with_slopes(point[1])[0] * np.outer(scale, scale) + population.mean_se**2 * np.eye(len(sd)))
 
-    central = covariance_at(np.zeros(2))
-    if not population.sd_se and not both.directions[0].any():
-        return _evenly_weighted(units, mean, central[None], central)
-    return _evenly_weighted(units, mean, np.stack([covariance_at(point) for point in TRIANGLE]), central)
+    central, uncertain = covariance_at(np.zeros(2)), population.sd_se or both.directions[0].any()
+    return _evenly_weighted(units, mean, np.stack([covariance_at(p) for p in TRIANGLE]) if uncertain else central[None], central)
 
 
 def _evenly_weighted(units: Units, mean: Floats, covariances: Floats, central: Floats) -> LeafPopulations:

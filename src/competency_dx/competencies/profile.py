@@ -194,15 +194,12 @@ class DeficitProfiles(Result):
 
     def _profile(self, p: int) -> Profile:
         unread = np.flatnonzero((self.reasons[p] == Reason.INVALID) & (self.rule.missing.invalid == "ignore"))
+        held = zip(self.misconceptions, self.p_misconception[p] if self.misconceptions else (), strict=True)
         return Profile(
             person=str(self.persons[p]),
             background={name: str(column[p]) for name, column in self.background.items()},
             conclusions=tuple(self._conclusions(p)),
-            misconceptions=tuple(
-                HeldMisconception(misconception=m, probability=float(x))
-                for m, x in zip(self.misconceptions, self.p_misconception[p] if self.misconceptions else (), strict=True)
-                if not np.isnan(x)
-            ),
+            misconceptions=tuple(HeldMisconception(misconception=m, probability=float(x)) for m, x in held if not np.isnan(x)),
             ask_next=tuple(self.items[k] for k in (self.ask_next[p] if len(self.ask_next) else ()) if k >= 0),
             language=self.language,
             provenance=self._references(p),

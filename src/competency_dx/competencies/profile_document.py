@@ -28,9 +28,9 @@ CONCLUDED = ("state", "strength", "level", *NUMBERS, "n_items", "reported_at", "
 """Arrays with a cell for each conclusion, in the order of its record."""
 OF_BANK = ("items", "competencies", "population")
 KEPT = 128
-
-
 Unit = Annotated[str | None, held_to(among="competencies.code")]
+LevelCode = Annotated[str | None, held_to(among="standards.levels.code")]
+Held = Annotated[tuple[Probability, ...], held_to("misconceptions?")]
 
 
 class JudgedRecord(TypedDict):
@@ -55,11 +55,7 @@ class ConclusionRecord(JudgedRecord):
     """What is concluded about one competency of one person."""
 
     competency: str
-    level: Annotated[
-        str | None,
-        held_to(among="standards.levels.code"),
-        "code of the most probable level that the state allows; null where nothing is concluded",
-    ]
+    level: Annotated[LevelCode, "code of the most probable level that the state allows; null where nothing is concluded"]
     leans_on: Annotated[Unit, "competency whose answers move this one most beside its own"]
     reliability: Annotated[float, "PRMSE of the own sum of points"]
     prmse_total: Annotated[float, "PRMSE of the sum of the whole test"]
@@ -82,11 +78,7 @@ class ProfileRecord(TypedDict):
     background: Mapping[str, str]
     conclusions: Annotated[tuple[ConclusionRecord, ...], held_to(key="competency", each="competencies.code")]
     answers: AnswersRecord
-    p_misconception: Annotated[
-        tuple[Probability, ...],
-        held_to("misconceptions?"),
-        "by misconception in the order of `misconceptions`; null where not estimated",
-    ]
+    p_misconception: Annotated[Held, "by misconception in the order of `misconceptions`; null where not estimated"]
     ask_next: Annotated[tuple[str, ...], held_to(uniqueItems=True, among="items.item"), "items to ask next, the most useful first"]
 
 
