@@ -435,7 +435,8 @@ def test_alternatives_of_multiple_choice_are_the_sets_that_earn_the_same(quiet: 
     code = list(bank.misconceptions).index("modulus-lost")
     assert item.marks[:, code].tolist() == [len(d & {"2", "5"}) for d in drawn]
     assert [drawn[n] if n >= 0 else None for n in item.picked] == [set("1236"), set("25"), None]
-    assert {t.option: t.persons.tolist() for t in ticked} == {"2": [True, True, False], "5": [False, True, False]}
+    who = {option: persons.tolist() for option, (_, persons) in ticked.items()}
+    assert who == {"MAT-009:2": [True, True, False], "MAT-009:5": [False, True, False]}
     assert wide == ()
 
 

@@ -28,9 +28,9 @@ RIDGE = 1e-6
 class Curved(NamedTuple):
     """What is known of the log-likelihood around a state.
 
-    `gradient` (Y,) and `information` (Y, Y) are by the item parameters F, then the distribution's: shares of the classes
-    `shares` relative to the class `reference`, or λ. `basis` (Y, Y') spans the directions that are free;
-    `covariance` (Y', Y') and `flat` (Y', n) are the inverse along them and the directions without information.
+    `information` (Y, Y) is by the item parameters F, then the distribution's: shares of the classes `shares` relative to the
+    class `reference`, or λ. `basis` (Y, Y') spans the directions that are free; `gradient` (Y',), `covariance` (Y', Y') and
+    `flat` (Y', n) are the gradient and the inverse along them and the directions without information.
     """
 
     gradient: Floats
@@ -44,14 +44,9 @@ class Curved(NamedTuple):
     empty: Bools
 
     @property
-    def free_gradient(self) -> Floats:
-        """Return the gradient along the free directions (Y',)."""
-        return np.asarray(self.basis.T @ self.gradient)
-
-    @property
     def promised_gain(self) -> float:
         """Return the gain in log-likelihood that the quadratic model promises: gᵀ I⁻¹ g / 2."""
-        return float(self.free_gradient @ self.covariance @ self.free_gradient) / 2
+        return float(self.gradient @ self.covariance @ self.gradient) / 2
 
 
 def curved(problem: ClassProblem, now: ClassEvaluation) -> Curved:
@@ -74,7 +69,8 @@ def curved(problem: ClassProblem, now: ClassEvaluation) -> Curved:
     gradient, information = _by_item_parameters(problem, state, found)
     basis, empty = _free_directions(problem, state, found)
     covariance, flat, smallest = inverse(np.asarray(basis.T @ np.asarray(basis.T @ information).T))
-    return Curved(gradient, information, basis, covariance, flat, smallest, shares, int(now.active[reference]), empty)
+    free = np.asarray(basis.T @ gradient)
+    return Curved(free, information, basis, covariance, flat, smallest, shares, int(now.active[reference]), empty)
 
 
 def _by_item_parameters(problem: ClassProblem, state: State, found: Louis) -> tuple[Floats, Floats]:
@@ -124,7 +120,7 @@ def inverse(information: Floats) -> tuple[Floats, Floats, float]:
 
 def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tuple[Floats, Floats]:
     """Return the Newton step of items (F,) and distribution; what would leave its restrictions goes to them, the others given that."""
-    F, state, g = problem.n_item_parameters, now.state, at.free_gradient
+    F, state, g = problem.n_item_parameters, now.state, at.gradient
     information = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
     step, far = at.covariance @ g, attribute_distributions.FARTHEST
     share = state.distribution[at.shares if problem.distribution.saturated else _inner(state)]

@@ -24,12 +24,12 @@ SAME_MAXIMUM = 1e-3
 
 def after(problem: ClassProblem, fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
     """Return the findings of a fit."""
-    p, empty = problem.probabilities(fit.state), fit.at.empty
+    p, empty = problem.probabilities(fit.now.state), fit.at.empty
     at_bound = ((p <= BOUND * 1.001) | (p >= 1 - BOUND * 1.001)) & ~empty
     ends, _ = items.ends()
     own = list(zip(items.items, problem.items, strict=True))
     bounded = [i for i, x in own if at_bound[x.where].any()]
-    far = np.abs(fit.state.distribution) > FARTHEST - 1e-6
+    far = np.abs(fit.now.state.distribution) > FARTHEST - 1e-6
     held = () if problem.distribution.saturated else np.flatnonzero(far) % len(items.attributes)
     reached, several_starts = np.array(fit.starts), list[Finding]()
     if len(reached) > 1:

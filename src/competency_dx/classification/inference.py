@@ -35,8 +35,7 @@ class Uncertain(NamedTuple):
         if self.flat.shape[1]:
             size = np.maximum(np.linalg.norm(jacobian, axis=1), 1e-300)
             moved = np.linalg.norm(jacobian @ self.flat, axis=1) > FLAT_SHARE * size
-            out[moved] = np.nan
-            out[:, moved] = np.nan
+            out[moved | moved[:, None]] = np.nan
         return np.asarray(out)
 
 
@@ -49,10 +48,10 @@ def calibrated(
     covariance = np.asarray(at.basis @ np.asarray(at.basis @ at.covariance).T)
     uncertain, Y = Uncertain(covariance, np.linalg.qr(flat)[0] if flat.size else flat), len(covariance)
     items, effects, rows = _items(problem, fit, q, uncertain, n_answers)
-    pi = attribute_distributions.profile_probabilities(problem.distribution, fit.state.distribution)
+    pi = attribute_distributions.profile_probabilities(problem.distribution, fit.now.state.distribution)
     own, J = _distribution(problem, fit, pi, Y)
     profiles, mean, estimates = problem.profiles.astype(np.float64), pi @ problem.profiles, np.concatenate([effects, own])
-    structural = len(pi) - 1 if problem.distribution.saturated else len(fit.state.distribution)
+    structural = len(pi) - 1 if problem.distribution.saturated else len(fit.now.state.distribution)
     size, persons = problem.n_item_parameters + structural, int(problem.persons)
     crowded = [Template("classification.too_many_parameters").of(parameters=size, persons=persons)] if size > persons else []
     model = problem.families[0] if len(set(problem.families)) == 1 else "mixed"
@@ -78,7 +77,9 @@ def calibrated(
         iterations=fit.iterations,
         n_persons=persons,
         n_answers=n_answers,
-        certificate=ClassCertificate(promised_gain=fit.promised, missed_profile=fit.missed, starts=np.array(fit.starts), **spectrum),
+        certificate=ClassCertificate(
+            promised_gain=at.promised_gain, missed_profile=fit.missed, starts=np.array(fit.starts), **spectrum
+        ),
         findings=(*crowded, *after(problem, fit, items)),
         provenance=provenance("calibrate", inputs, settings),
     )
@@ -98,7 +99,7 @@ def _items(
     problem: ClassProblem, fit: ClassFit, q: QMatrix, uncertain: Uncertain, n_answers: Ints
 ) -> tuple[ItemClasses, Floats, Floats]:
     """Return the items with covariances, all their effects (E,), and the derivatives (E, Y) of these."""
-    p, Y = problem.probabilities(fit.state), len(uncertain.covariance)
+    p, Y = problem.probabilities(fit.now.state), len(uncertain.covariance)
     parts, rows = [], []
     for item, own, family in zip(problem.items, problem.groups, problem.families, strict=True):
         part = []
@@ -144,7 +145,7 @@ def _item(item: Predictor, own: ItemGroups, family: str, of_groups: Floats) -> l
 def _distribution(problem: ClassProblem, fit: ClassFit, pi: Floats, Y: int) -> tuple[Floats, Floats]:
     """Return the reported parameters of the distribution (N,) and their derivative (N, Y) by the parameters worked with."""
     if not problem.distribution.saturated:
-        own = fit.state.distribution
+        own = fit.now.state.distribution
         return own, np.eye(len(own), Y, problem.n_item_parameters)
     if len(pi) > NAMED_PROFILES:
         return np.zeros(0), np.zeros((0, Y))
@@ -167,7 +168,7 @@ def _prevalence(problem: ClassProblem, fit: ClassFit, pi: Floats, Y: int) -> Flo
     """Return the derivative of the prevalence (A, Y), NaN where classes of profiles that look alike are split by it."""
     profiles, F = problem.profiles.astype(np.float64), problem.n_item_parameters
     if not problem.distribution.saturated:
-        t = attribute_distributions.profile_scores(problem.distribution, fit.state.distribution)
+        t = attribute_distributions.profile_scores(problem.distribution, fit.now.state.distribution)
         out = np.zeros((profiles.shape[1], Y))
         out[:, F:] = profiles.T @ (pi[:, None] * t)
         return out

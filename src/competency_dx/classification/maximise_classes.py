@@ -32,22 +32,16 @@ INDEFINITE = 1e-7  # scaled eigenvalues below minus this show that EM has not re
 class ClassFit(NamedTuple):
     """Where an estimation ended.
 
-    `promised` is the gain in log-likelihood still promised by the quadratic model, `missed` the largest relative excess
-    of the likelihood of a class left out, `starts` the log-likelihood reached from each starting point.
+    `missed` is the largest relative excess of the likelihood of a class left out, `starts` the log-likelihood reached from
+    each starting point.
     """
 
     now: ClassEvaluation
     at: Curved
     iterations: int
-    promised: float
     missed: float
     starts: tuple[float, ...]
     converged: bool
-
-    @property
-    def state(self) -> State:
-        """Return the state."""
-        return self.now.state
 
 
 def fit(problem: ClassProblem, method: ClassificationML) -> ClassFit:
@@ -73,14 +67,14 @@ def _from(problem: ClassProblem, state: State, method: ClassificationML) -> Clas
             now, done, gate = problem.evaluate(state), done + 1, HANDOVER
             continue
         at = curved(problem, now)
-        promised, concave = at.promised_gain, at.smallest_eigenvalue > -INDEFINITE
-        converged = promised <= method.tolerance and concave and missed <= MISSED
+        concave = at.smallest_eigenvalue > -INDEFINITE
+        converged = at.promised_gain <= method.tolerance and concave and missed <= MISSED
         if converged or exhausted:
             break
         after, steps = _stepped(problem, now, at)
         done += steps
         now, gate = (now, gate / 10) if after is None else (after, gate)  # EM goes on to smaller gains
-    return ClassFit(now, at, done, promised, missed, (now.log_likelihood,), converged)
+    return ClassFit(now, at, done, missed, (now.log_likelihood,), converged)
 
 
 def _climbed(problem: ClassProblem, now: ClassEvaluation, gate: float, left: int) -> tuple[ClassEvaluation, int]:

@@ -11,20 +11,8 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, Ints, value
 from competency_dx.classification.choices import ClassificationML
 from competency_dx.errors import CalibrationError, repeated
-from competency_dx.kernels.classes import (
-    Binary,
-    ItemGroups,
-    additive_design,
-    attribute_distributions,
-    covering_pairs,
-    distinct_columns,
-    eligible,
-    item_classes,
-    item_groups,
-    mastery_order,
-    permissible_profiles,
-    prerequisite_matrix,
-)
+from competency_dx.kernels import classes
+from competency_dx.kernels.classes import Binary, ItemGroups, attribute_distributions, item_classes
 from competency_dx.kernels.classes.attribute_distributions import Distribution
 from competency_dx.kernels.classes.item_classes import ExpectedClasses, Link, Patterns, Predictor, by_group
 from competency_dx.result import DataFrame
@@ -77,8 +65,8 @@ def prerequisites(attributes: Sequence[str], hierarchy: Sequence[tuple[str, str]
     place = {a: k for k, a in enumerate(attributes)}
     if unknown := [name for pair in hierarchy for name in pair if name not in place]:
         raise CalibrationError("classification.hierarchy_unknown", unknown=dict.fromkeys(unknown), attributes=attributes)
-    needs = prerequisite_matrix(len(attributes), [(place[a], place[b]) for a, b in hierarchy])
-    order = mastery_order(needs)
+    needs = classes.prerequisite_matrix(len(attributes), [(place[a], place[b]) for a, b in hierarchy])
+    order = classes.mastery_order(needs)
     if len(order) < len(attributes):
         circle = [a for k, a in enumerate(attributes) if k not in order]
         raise CalibrationError("classification.hierarchy_circle", circle=circle)
@@ -179,14 +167,14 @@ def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str],
     if (least := LEAST_ATTRIBUTES[kind]) > A:
         raise CalibrationError("classification.attribute_distribution", attribute_distribution=kind, least=least, a=A)
     needs = prerequisites(q.attributes, method.hierarchy)
-    profiles = permissible_profiles(needs, MOST_PROFILES)
+    profiles = classes.permissible_profiles(needs, MOST_PROFILES)
     if profiles is None:
         raise CalibrationError("classification.too_many_profiles", a=A, most_profiles=MOST_PROFILES)
-    groups = tuple(item_groups(profiles, np.flatnonzero(row), family) for row, family in zip(q.entries, families, strict=True))
+    groups = tuple(classes.item_groups(profiles, np.flatnonzero(row), family) for row, family in zip(q.entries, families, strict=True))
     items = _layout(groups, families, method)
     place = np.stack([g.of_pattern[g.of_profile] + item.where.start for g, item in zip(groups, items, strict=True)])
-    first, of_class = distinct_columns(place)
-    distribution = Distribution(kind, profiles.astype(np.float64), eligible(profiles, needs), of_class)
+    first, of_class = classes.distinct_columns(place)
+    distribution = Distribution(kind, profiles.astype(np.float64), classes.eligible(profiles, needs), of_class)
     answered = observed.any(axis=1)
     patterns, _ = distinct_patterns(codes[answered], observed[answered])
     place = place[:, first]
@@ -200,11 +188,11 @@ def _layout(groups: Sequence[ItemGroups], families: Sequence[str], method: Class
     for own, family in zip(groups, families, strict=True):
         W, k = own.size, own.patterns.shape[1]
         saturated = family not in {"ACDM", "LLM"} or k == 1
-        design = np.eye(W) if saturated else additive_design(own.patterns)
+        design = np.eye(W) if saturated else classes.additive_design(own.patterns)
         F = design.shape[1]
         below = np.zeros((0, F))  # restrictions that make the probability increase with mastery
         if method.monotone == "monotone":
-            low, high = (covering_pairs(own.patterns) if own.size == len(own.patterns) else np.array([[0, 1]])).T
+            low, high = (classes.covering_pairs(own.patterns) if own.size == len(own.patterns) else np.array([[0, 1]])).T
             below = np.eye(F)[high] - np.eye(F)[low] if saturated else np.eye(F)[1:]
         link: Link = "logit" if family == "LLM" and not saturated else "identity"
         out.append(Predictor(slice(g, g + W), slice(f, f + F), design, link, saturated, below))

@@ -1,21 +1,8 @@
 """Misconceptions: how probable each is for a person, from the wrong options chosen."""
 
 from competency_dx.misconceptions.api import MisconceptionRule, find_misconceptions
-from competency_dx.misconceptions.estimation import (
-    MISCONCEPTION_MODEL,
-    MisconceptionEstimate,
-    MisconceptionEstimates,
-    estimate_misconceptions,
-)
+from competency_dx.misconceptions.estimation import MisconceptionEstimate, MisconceptionEstimates, estimate_misconceptions
 from competency_dx.misconceptions.evidence import MisconceptionEvidence, MisconceptionParameters
 
-__all__ = [
-    "MISCONCEPTION_MODEL",
-    "MisconceptionEstimate",
-    "MisconceptionEstimates",
-    "MisconceptionEvidence",
-    "MisconceptionParameters",
-    "MisconceptionRule",
-    "estimate_misconceptions",
-    "find_misconceptions",
-]
+__all__ = ["MisconceptionEvidence", "MisconceptionParameters", "MisconceptionRule", "find_misconceptions"]
+__all__ += ["MisconceptionEstimate", "MisconceptionEstimates", "estimate_misconceptions"]

@@ -99,7 +99,7 @@ def find_misconceptions(
     ability = AbilityWeights(z, posterior_on(matched, known, grid).weights())
     found = estimate_misconceptions(data, bank, ability, rule.significance)
     assert data.answers is not None
-    ticked, each = found.ticked, found.estimates
+    each, ticked = found.estimates, [who for _, who in found.ticked.values()]
     given = gathered(data.findings, () if calibration is None else calibration.findings)
     digest = digest_arrays(data.scores, data.reasons, data.answers.codes)
     inputs = {"bank": f"{bank.id} {bank.version} {bank.digest}", "responses": digest, "parameters": source_of(source)}
@@ -115,9 +115,9 @@ def find_misconceptions(
         probability=np.stack([e.after for e in each], axis=1),
         prior=np.stack([e.before for e in each], axis=1),
         n_chances=np.stack([e.chances for e in each], axis=1),
-        marked=tuple(f"{t.item}:{t.option}" for t in ticked),
-        marked_code=tuple(t.code for t in ticked),
-        ticked=np.stack([t.persons for t in ticked], axis=1) if ticked else np.zeros((len(data.persons), 0), bool),
+        marked=tuple(found.ticked),
+        marked_code=tuple(code for code, _ in found.ticked.values()),
+        ticked=np.stack(ticked, axis=1) if ticked else np.zeros((len(data.persons), 0), bool),
         likely=rule.likely,
         unlikely=rule.unlikely,
         least_chances=rule.least_chances,

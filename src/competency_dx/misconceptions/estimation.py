@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from math import log
 from typing import Any, Literal, NamedTuple
@@ -66,15 +66,6 @@ class Marked(NamedTuple):
         return np.asarray(np.append(self.tells([code]), False)[self.picked])
 
 
-class Ticked(NamedTuple):
-    """A marked option and who ticked it (P,)."""
-
-    item: str
-    option: str
-    code: str
-    persons: Bools
-
-
 class MisconceptionEstimate(NamedTuple):
     """The estimate of one misconception, numbers as in `MisconceptionParameters`, NaN where it is not estimated.
 
@@ -96,10 +87,10 @@ class MisconceptionEstimate(NamedTuple):
 
 
 class MisconceptionEstimates(NamedTuple):
-    """Of each of the bank's codes an estimate; who ticked each marked option; items left out for too many options."""
+    """Of each of the bank's codes an estimate; by "item:option" its code and who ticked it (P,); items with too many options."""
 
     estimates: tuple[MisconceptionEstimate, ...]
-    ticked: tuple[Ticked, ...]
+    ticked: Mapping[str, tuple[str, Bools]]
     too_wide: tuple[str, ...]
 
 
@@ -123,17 +114,17 @@ def estimate_misconceptions(
     return MisconceptionEstimates(tuple(out), ticked, too_wide)
 
 
-def read_marked(data: Responses, bank: ItemBank) -> tuple[tuple[Marked, ...], tuple[Ticked, ...], tuple[str, ...]]:
+def read_marked(data: Responses, bank: ItemBank) -> tuple[list[Marked], dict[str, tuple[str, Bools]], tuple[str, ...]]:
     """Return the marked items that have raw answers, who ticked each marked option, and the items with too many options."""
     codes, marked = tuple(bank.misconceptions), {item.id: item for item in bank.items if item.misconception_codes}
     chosen = [marked[name] for name in data.items if name in marked]
     wide = tuple(x.id for x in chosen if x.type == "multiple" and len(x.options) > MOST_OPTIONS)
-    items, ticked = [], []
+    items, ticked = list[Marked](), dict[str, tuple[str, Bools]]()
     for item, (answers, column) in zip(chosen, _answers_read(data, bank, [x.id for x in chosen]), strict=True):
-        of_options = {o: np.array([o in a for a in (*answers, ())], dtype=np.bool_)[column] for o in item.misconception_codes}
-        ticked += [Ticked(item.id, o, item.misconception_codes[o], persons) for o, persons in of_options.items()]
+        for o, code in item.misconception_codes.items():
+            ticked[f"{item.id}:{o}"] = code, np.array([o in a for a in (*answers, ())], dtype=np.bool_)[column]
         items += [_marked(item, codes, answers, column)] if item.id not in wide else []
-    return tuple(items), tuple(ticked), wide
+    return items, ticked, wide
 
 
 def _answers_read(data: Responses, bank: ItemBank, items: Sequence[str]) -> Iterator[tuple[list[tuple[str, ...]], Ints]]:

@@ -153,12 +153,9 @@ class MisconceptionEvidence(Result):
         pairs = {"prevalence": p.prevalence, "strength": p.strength, "level": p.level, "slope": p.slope}
         named = {f"{head}{k}": x[:, j] for k, x in pairs.items() for j, head in enumerate(("", "se_"))}
         return frame(
-            misconception=list(self.misconceptions),
+            misconception=self.misconceptions,
             title=self._titles,
-            standing=list(p.standing),
-            n_items=p.n_items,
-            n_persons=p.n_persons,
-            association=p.association,
+            **{name: getattr(p, name) for name in ("standing", "n_items", "n_persons", "association")},
             **named,
             prior_share=p.prior_share,
             likely=(self.state == 2).sum(axis=0),
