@@ -11,7 +11,7 @@ from competency_dx.arrays import Bools, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.choices import R201, DeficitRule, Standards
 from competency_dx.competencies.cohort_population import Cohort, cohort_populations
-from competency_dx.competencies.conclusion import OF_THE_FORM, REPORTED, STATES, levels, one_option, roll_up, statuses
+from competency_dx.competencies.conclusion import OF_FORM, REPORTED, STATES, levels, one_option, roll_up, statuses
 from competency_dx.competencies.findings import Diagnosed, remarks
 from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import estimates, joint_answers
@@ -117,7 +117,7 @@ def diagnosed(
         p_deficit=at.below[:, :, 0],
         p_strength=1 - at.below[:, :, -1],
         reported_at=roll_up(judged.status, made.units.parent),
-        **dict(zip(OF_THE_FORM, form_quality(made.moments, matched.observed), strict=True)),
+        **dict(zip(OF_FORM, form_quality(made.moments, matched.observed), strict=True)),
         points=matched.codes,
         reasons=np.where(evident, reasons, np.uint8(Reason.NOT_ADMINISTERED)),
         grid=made.theta,

@@ -31,7 +31,6 @@ SEE = "; "  # between why nothing is concluded and where to look
 LEAST_CHOICES = 8  # items with options from which filling in without reading shows: by chance in fewer than 1 of 10,000
 ROUNDING = 1e-9
 SAME = 0.9  # share of one option among the answers
-TREATED = {0: "answered", 2: "omitted", 3: "not_reached", 4: "invalid"}  # by missing reason; the rest is no evidence
 
 
 @value
@@ -74,22 +73,6 @@ class Evidence:
 
 
 @value
-class Misconception:
-    """A misconception that wrong options of the bank tell of."""
-
-    code: str
-    title: Text
-
-
-@value
-class HeldMisconception:
-    """How probable it is that a person holds a misconception."""
-
-    misconception: Misconception
-    probability: float
-
-
-@value
 class Conclusion:
     """What is concluded about one competency of one person.
 
@@ -126,7 +109,7 @@ class Conclusion:
 
 
 NUMBERS = tuple(f.name for f in fields(Conclusion) if f.type == "float")
-OF_THE_FORM = ("reliability", "prmse_total", "prmse")
+OF_FORM = ("reliability", "prmse_total", "prmse")
 
 
 @lru_cache(maxsize=KEPT)
@@ -155,7 +138,7 @@ def state_lines(codes: Sequence[str], counts: Ints, room: int, language: str) ->
     return [head, *shown, more] if hidden > 0 else [head, *rows]
 
 
-def deficits_chart(labels: Sequence[str], shares: Floats, language: str) -> Chart:
+def deficit_chart(labels: Sequence[str], shares: Floats, language: str) -> Chart:
     """Return the share of persons (C,) with a confirmed or likely deficit, in per cent."""
     series = Series(name="", mark="point", x=shares, y=np.arange(len(shares), dtype=float))
     title, label = map(result_words("competencies", language), ("deficits", "deficits_axis"))

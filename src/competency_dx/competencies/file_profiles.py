@@ -18,7 +18,7 @@ from competency_dx.bank import ItemBank
 from competency_dx.competencies.api import DEFAULT_RULE, DEFAULT_STANDARDS, diagnose
 from competency_dx.competencies.choices import DeficitRule, Standards
 from competency_dx.competencies.cohort_population import Cohort
-from competency_dx.competencies.conclusion import STATES, deficits_chart, state_lines
+from competency_dx.competencies.conclusion import STATES, deficit_chart, state_lines
 from competency_dx.competencies.plan import plan
 from competency_dx.competencies.population import Stated
 from competency_dx.display import Chart, result_words
@@ -95,7 +95,7 @@ class FileProfiles(Result):
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the share of persons with a confirmed or likely deficit in each competency."""
-        return deficits_chart(self.competencies, 100 * self.states[:, :2].sum(axis=1) / self.persons, language)
+        return deficit_chart(self.competencies, 100 * self.states[:, :2].sum(axis=1) / self.persons, language)
 
 
 def diagnose_file(

@@ -10,20 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
 from competency_dx.arrays import value
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import (
-    NUMBERS,
-    OF_THE_FORM,
-    SEE,
-    Competency,
-    Conclusion,
-    Evidence,
-    HeldMisconception,
-    ItemFact,
-    Misconception,
-    Status,
-    UnitKind,
-)
-from competency_dx.competencies.profile_document import JudgedRecord
+from competency_dx.competencies.conclusion import NUMBERS, OF_FORM, SEE, Competency, Conclusion, Evidence, ItemFact, Status, UnitKind
+from competency_dx.competencies.profile_document import JudgedRecord, Misconception
 from competency_dx.display import result_words
 from competency_dx.documents import JsonDocument, decode, encode
 from competency_dx.errors import DiagnosisError, DocumentError
@@ -34,7 +22,7 @@ from competency_dx.schemas import Count, Finite, Ids, NotNegative, Probability, 
 Standing = Literal["draft", "final", "amended", "withdrawn"]
 AS_THEY_ARE = ("person", "background", "language", "status", "standing", "issued", "supersedes")
 PERCENTS = ("percent", "percent_low", "percent_high")
-OF_THE_PERSON = tuple(name for name in NUMBERS if name not in OF_THE_FORM)
+OF_THE_PERSON = tuple(name for name in NUMBERS if name not in OF_FORM)
 CONCLUDED = ("state", "strength", "level", *OF_THE_PERSON, "n_items", "leans_on", "reported_at", "status")
 
 
@@ -57,6 +45,14 @@ class PersonConclusionRecord(JudgedRecord):
         "the answer, and how it was treated where nothing was answered",
     ]
     evidence_text: Annotated[str, "the evidence of the competency and of all below it in a sentence"]
+
+
+@value
+class HeldMisconception:
+    """How probable it is that a person holds a misconception."""
+
+    misconception: Misconception
+    probability: float
 
 
 class HeldRecord(TypedDict):

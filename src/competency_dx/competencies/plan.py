@@ -13,15 +13,7 @@ from competency_dx.competencies.choices import Standards
 from competency_dx.competencies.conclusion import ItemFact
 from competency_dx.competencies.form_quality import ItemMoments, item_moments
 from competency_dx.competencies.percent import LeafTables, leaf_tables
-from competency_dx.competencies.population import (
-    LeafPopulations,
-    Pattern,
-    Stated,
-    Units,
-    correlation_pattern,
-    leaf_populations,
-    reporting_units,
-)
+from competency_dx.competencies.population import LeafPopulations, Pattern, Stated, Units, leaf_populations, pattern_of, reporting_units
 from competency_dx.kernels.propagation.settled_persons import EvenModel, even_model
 from competency_dx.models import ItemParameters, NormalPopulation, bank_parameters, informed_scores, measuring, uncertain_scores
 from competency_dx.persons import curves_of, uncertain_items
@@ -83,7 +75,7 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
     model = even_model((points + 1, units.leaf), (theta, log_prob), populations.mixture())
     facts = tuple(_fact(bank.item(item), single, k, units, score[k], theta) for k, item in enumerate(single.items))
     answered = (theta, log_prob, score, variance, tables, share, moments, model)
-    return Plan(parameters, units, populations, correlation_pattern(bank.header.population, units), *answered, standards, facts)
+    return Plan(parameters, units, populations, pattern_of(bank.header.population, units), *answered, standards, facts)
 
 
 def _fact(item: Item, parameters: ItemParameters, k: int, units: Units, curve: Floats, theta: Floats) -> ItemFact:

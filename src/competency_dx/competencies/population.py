@@ -181,7 +181,7 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
     leaves = [population.leaves.get(code) for code in units.leaf_codes]
     mean = np.array([population.mean if leaf is None else leaf.mean for leaf in leaves])
     sd = np.array([np.sqrt(population.variance) if leaf is None else leaf.sd for leaf in leaves])
-    pattern = correlation_pattern(population, units)
+    pattern = pattern_of(population, units)
     both = Pattern(pattern.z, (sum(pattern.directions, np.zeros_like(pattern.z)),))  # where the one is high the other is
 
     def covariance_at(point: Floats) -> Floats:
@@ -203,7 +203,7 @@ def clusters(units: Units) -> Ints:
     return np.asarray(np.unique(above, return_inverse=True)[1].ravel())
 
 
-def correlation_pattern(population: BankPopulation, units: Units) -> Pattern:
+def pattern_of(population: BankPopulation, units: Units) -> Pattern:
     """Return the correlations of the leaves that a population states, and how uncertain they are."""
     of, D = clusters(units), len(units.leaves)
     pattern = population.correlations

@@ -14,22 +14,17 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.choices import DeficitRule, Standards
-from competency_dx.competencies.conclusion import (
-    STATES,
-    TREATED,
-    Competency,
-    Conclusion,
-    Evidence,
-    HeldMisconception,
-    ItemFact,
-    Misconception,
-    deficits_chart,
-    reason,
-    state_lines,
-)
-from competency_dx.competencies.person_profile import Profile
+from competency_dx.competencies.conclusion import STATES, Competency, Conclusion, Evidence, ItemFact, deficit_chart, reason, state_lines
+from competency_dx.competencies.person_profile import HeldMisconception, Profile
 from competency_dx.competencies.population import LeafPopulations
-from competency_dx.competencies.profile_document import ProfilesRecord, concluded, digest_of, profiles_document, profiles_fields
+from competency_dx.competencies.profile_document import (
+    Misconception,
+    ProfilesRecord,
+    concluded,
+    digest_of,
+    profiles_document,
+    profiles_fields,
+)
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, wrong_type
 from competency_dx.findings import Finding, Template
@@ -47,6 +42,7 @@ SHOWN = (
     "reported_at", "status", "level_probability", "own_share", "leans_on",
 )  # fmt: skip
 """Columns of the public contract, after person, competency and title."""
+TREATED = {0: "answered", 2: "omitted", 3: "not_reached", 4: "invalid"}  # by missing reason; the rest is no evidence
 
 
 @lru_cache(maxsize=8)
@@ -296,7 +292,7 @@ class DeficitProfiles(Result):
         say = result_words("competencies", language)
         labels = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
         if kind == "states":
-            return deficits_chart(labels, 100 * np.isin(self.state, (0, 1)).mean(axis=0), language)
+            return deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).mean(axis=0), language)
         spread = np.nanmean(self.percent, axis=0), *np.nanquantile(self.percent, [0.05, 0.95], axis=0)
         titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}
         return interval_chart(labels, spread, x_lines=self.standards.cuts, **titles)

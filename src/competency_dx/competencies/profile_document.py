@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_type_h
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Names, names
+from competency_dx.arrays import Floats, Names, names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.choices import DeficitRule, Standards
-from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, Misconception, State, Status
+from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, State, Status
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.documents import decode, encode
 from competency_dx.findings import Finding
@@ -87,6 +87,14 @@ class CurvesRecord(TypedDict):
 
     theta: Annotated[tuple[Finite, ...], held_to("Q")]
     expected: Annotated[tuple[tuple[Finite, ...], ...], held_to("items", "Q", minimum=0)]
+
+
+@value
+class Misconception:
+    """A misconception that wrong options of the bank tell of."""
+
+    code: str
+    title: Text
 
 
 class SharedRecord(TypedDict):
