@@ -56,9 +56,7 @@ def look_up(table: Floats, z: Floats, r: Floats) -> Floats:
     i, j = x.astype(np.int64), y.astype(np.int64)
     x, y, flat = x - i, y - j, table.ravel()
     at = i * (R_STEPS + 1) + j
-    low = flat[at] + y * (flat[at + 1] - flat[at])
-    at += R_STEPS + 1
-    high = flat[at] + y * (flat[at + 1] - flat[at])
+    low, high = (flat[k] + y * (flat[k + 1] - flat[k]) for k in (at, at + R_STEPS + 1))
     return np.asarray(low + x * (high - low))
 
 
@@ -120,13 +118,9 @@ class Problem(NamedTuple):
         answered, precision = left.answered.copy(), left.precision.copy()
         answered[rows, d] += asked
         precision[rows, d] += s**2 / noise
-        return Remaining(
-            left.theta - with_theta[:, :, None] * (with_theta / total[:, None])[:, None],
-            left.percent - with_percent[:, :, None] * (with_theta / total[:, None])[:, None],
-            left.taken + with_percent**2 / total[:, None],
-            answered,
-            precision,
-        )
+        known = (with_theta / total[:, None])[:, None]
+        theta, percent = left.theta - with_theta[:, :, None] * known, left.percent - with_percent[:, :, None] * known
+        return Remaining(theta, percent, left.taken + with_percent**2 / total[:, None], answered, precision)
 
     def after(self, items: Ints) -> Remaining:
         """Return what is open after items (P, n)."""

@@ -104,12 +104,9 @@ def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
 
 def _equal_columns(q: QMatrix) -> list[str]:
     """Return attributes whose columns are equal once an item of its own is taken away from each attribute."""
-    rest = q.entries.astype(np.int64).copy()
-    for a in range(len(q.attributes)):
-        own = np.flatnonzero((q.entries.sum(axis=1) == 1) & (q.entries[:, a] == 1))
-        if len(own):
-            rest[own[0]] = 0
-    columns = rest.T.tolist()
+    own = np.flatnonzero(q.entries.sum(axis=1) == 1)
+    _, first = np.unique(q.entries[own].argmax(axis=1), return_index=True)
+    columns = np.delete(q.entries, own[first], axis=0).T.tolist()
     return [a for a, c in zip(q.attributes, columns, strict=True) if columns.count(c) > 1]
 
 
@@ -118,7 +115,6 @@ def _unmatched(q: QMatrix) -> list[str]:
     A = len(q.attributes)
     twice = csr_array(np.tile(q.entries.T, (2, 1)))
     match = maximum_bipartite_matching(twice, perm_type="column")
-    used = np.zeros(len(q.items), dtype=bool)
-    used[match[match >= 0]] = True
-    lacking = {k % A for k in np.flatnonzero(match < 0)} | set(np.flatnonzero(~q.entries[~used].any(axis=0)).tolist())
+    left = np.delete(q.entries, match[match >= 0], axis=0)
+    lacking = {k % A for k in np.flatnonzero(match < 0)} | set(np.flatnonzero(~left.any(axis=0)).tolist())
     return [q.attributes[k] for k in sorted(lacking) if q.entries[:, k].sum() >= LEAST_ITEMS]

@@ -21,7 +21,7 @@ from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes import Binary, attribute_patterns, permissible_profiles
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import DataFrame, Result, frame
+from competency_dx.result import DataFrame, Result, crossed, frame
 from competency_dx.schemas import Ids, Probability, held_to
 
 MOST_ATTRIBUTES = 12
@@ -83,11 +83,10 @@ class QValidation(Result):
 
     def mesa(self) -> DataFrame:
         """Return the best q-vector of each size for each item: item, n_attributes, q_vector, pvaf, gdi (mesa plot data)."""
-        names, size, pvaf = self._names(), self.q_vectors.sum(axis=1), self.pvaf
-        counts = range(1, len(self.attributes) + 1)
-        best = [(i, k, _best(pvaf[i], size, k)) for i in range(len(self.items)) for k in counts]
-        rows = [(self.items[i], k, names[v], pvaf[i, v], self.discrimination[i, v]) for i, k, v in best]
-        return frame(**dict(zip(("item", "n_attributes", "q_vector", "pvaf", "gdi"), zip(*rows, strict=True), strict=True)))
+        best, names = _best(self.pvaf, self.q_vectors), np.array(self._names(), dtype=object)
+        pvaf, gdi = (np.take_along_axis(x, best, axis=1) for x in (self.pvaf, self.discrimination))
+        sizes = {"n_attributes": range(1, len(self.attributes) + 1)}
+        return crossed({"item": self.items}, sizes, {"q_vector": names[best], "pvaf": pvaf, "gdi": gdi})
 
     def _names(self) -> list[str]:
         return ["".join(str(x) for x in row) for row in self.q_vectors]
@@ -103,11 +102,9 @@ class QValidation(Result):
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the best PVAF by the number of attributes for a few items."""
-        size, pvaf = self.q_vectors.sum(axis=1), self.pvaf
-        counts = np.arange(1, len(self.attributes) + 1)
+        best, x = _best(self.pvaf, self.q_vectors), np.arange(1.0, len(self.attributes) + 1)
         shown = sorted(range(len(self.items)), key=lambda i: (self.original[i] == self.suggested[i], i))[:SHOWN_ITEMS]
-        x, best = counts.astype(float), {i: [_best(pvaf[i], size, k) for k in counts.tolist()] for i in shown}
-        lines = [Series(name=self.items[i], mark="line", x=x, y=pvaf[i, v]) for i, v in best.items()]
+        lines = [Series(name=self.items[i], mark="line", x=x, y=self.pvaf[i, best[i]]) for i in shown]
         say = result_words("classification", language)
         return Chart(title=say("mesa"), x_label=say("attributes_axis"), y_label="PVAF", series=tuple(lines))
 
@@ -143,24 +140,20 @@ def validate_q_matrix(
         vectors, profiles = every[1:], calibration.profiles
         index = np.stack([_discrimination(right, given, profiles, np.flatnonzero(v)) for v in vectors], axis=1)
     q = calibration.parameters.q_matrix[answers.items]
-    size, code = vectors.sum(axis=1), 1 << np.arange(A)
-    place = {int(c): v for v, c in enumerate(vectors @ code)}
-    suggested = []
-    for row in index:
-        pvaf = row / max(row[-1], 1e-300)
-        best = (_best(pvaf, size, k) for k in range(1, A))
-        suggested.append(next((v for v in best if pvaf[v] >= cut_off), len(vectors) - 1))
+    code, pvaf = 1 << np.arange(A), index / np.maximum(index[:, -1:], 1e-300)
+    best = _best(pvaf, vectors)
+    enough = np.take_along_axis(pvaf, best, axis=1) >= cut_off
+    enough[:, -1] = True
+    settings = {"cut-off": f"{cut_off:g}", "model": calibration.model}
     return QValidation(
         items=tuple(calibration.parameters.items[i] for i in answers.items),
         attributes=calibration.attributes,
         cut_off=cut_off,
         q_vectors=vectors,
         discrimination=index,
-        original=np.array([place[int(c)] for c in q @ code]),
-        suggested=np.array(suggested),
-        provenance=provenance(
-            "validate_q_matrix", fingerprint(data, calibration), {"cut-off": f"{cut_off:g}", "model": calibration.model}
-        ),
+        original=np.argsort(vectors @ code)[q @ code - 1],
+        suggested=best[np.arange(len(best)), enough.argmax(axis=1)],
+        provenance=provenance("validate_q_matrix", fingerprint(data, calibration), settings),
     )
 
 
@@ -187,7 +180,7 @@ def _discrimination(right: Floats, given: Floats, profiles: Binary, attributes: 
     return np.asarray((weight * (p - mean) ** 2).sum(axis=1))
 
 
-def _best(pvaf: Floats, size: Ints, k: int) -> int:
-    """Return the q-vector of k attributes that accounts for most."""
-    of_size = np.flatnonzero(size == k)
-    return int(of_size[np.argmax(pvaf[of_size])])
+def _best(pvaf: Floats, vectors: Codes) -> Ints:
+    """Return the q-vectors (I, A) of 1 … A attributes that account for most of each item."""
+    of_size = (np.flatnonzero(vectors.sum(axis=1) == k) for k in range(1, vectors.shape[1] + 1))
+    return np.stack([v[pvaf[:, v].argmax(axis=1)] for v in of_size], axis=1)

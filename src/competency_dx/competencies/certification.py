@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from competency_dx.arrays import Floats, FrozenDict, Names, names, value
+from competency_dx.arrays import Floats, FrozenDict, Names, blocks, names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import STATUSES
 from competency_dx.competencies.outlook import own_evidence
@@ -195,8 +195,7 @@ def _reached(profiles: DeficitProfiles, at: list[int], least: Floats) -> tuple[F
     normal = ndtri(even_uniforms(b"certify", names(["everybody"]), DRAWS, D)[0])
     inverse = np.linalg.inv(sites.covariance)
     p_all, each, sd = np.empty(P), np.empty((P, len(at))), np.empty((P, len(at)))
-    for start in range(0, P, AT_ONCE):
-        rows = slice(start, start + AT_ONCE)
+    for rows in blocks(P, AT_ONCE):
         covariance = np.linalg.inv(inverse + sites.tau[rows, :, None] * np.eye(D))
         centre = np.matmul(covariance, (sites.nu[rows] + inverse @ sites.mean)[:, :, None])[:, :, 0]
         theta = centre[:, None] + np.matmul(normal, np.linalg.cholesky(covariance).transpose(0, 2, 1))

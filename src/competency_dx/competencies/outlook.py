@@ -102,9 +102,8 @@ def outlook_of(profiles: DeficitProfiles, bank: ItemBank) -> tuple[LeafOutlook, 
     """
     stated = profiles.provenance.inputs.get("bank", "").split()
     if stated[-1:] != [bank.digest]:
-        raise DiagnosisError(
-            "competencies.other_bank", stated=" ".join(stated[:2]) or "(not named)", bank=bank.id, version=bank.version
-        )
+        named = " ".join(stated[:2]) or "(not named)"
+        raise DiagnosisError("competencies.other_bank", stated=named, bank=bank.id, version=bank.version)
     made = plan(bank, profiles.standards, profiles.population)
     return leaf_outlook(profiles.answers(), made, profiles.rule, profiles.population), made
 

@@ -111,8 +111,7 @@ class MisconceptionEvidence(Result):
     def state(self) -> NDArray[np.int8]:
         """Return the index into `STATES` of every person and misconception (P, M)."""
         enough = self.n_chances >= self.least_chances
-        above = np.nan_to_num(self.probability, nan=-1.0) >= self.likely
-        below = np.nan_to_num(self.probability, nan=2.0) <= self.unlikely
+        above, below = self.probability >= self.likely, self.probability <= self.unlikely  # neither where it is NaN
         return np.where(enough & above, 2, np.where(enough & below, 1, 0)).astype(np.int8)
 
     def evidence(self, p: int, code: str) -> str:
