@@ -272,10 +272,8 @@ def _result(profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Prob
         f"{problem.rule.min_items} items that take away {problem.rule.own_share:g} of the variance",
         "method": "joint normal approximation, greedy with exchanges",
     }
-    inputs = {
-        "profiles": digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit),
-        "bank": f"{bank.id} {bank.version} {bank.digest}",
-    }
+    answers = digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit)
+    inputs = {"profiles": answers, "bank": f"{bank.id} {bank.version} {bank.digest}"}
     return NextItems(
         persons=profiles.persons,
         competencies=tuple(made.units.competencies[c] for c in made.units.leaves),

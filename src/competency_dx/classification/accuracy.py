@@ -58,11 +58,8 @@ class ClassificationAccuracy(Result):
 
     def to_frame(self) -> DataFrame:
         """Return a row for whole profiles ("profile") and one per attribute: level, accuracy, consistency."""
-        return frame(
-            level=["profile", *self.dimensions],
-            accuracy=[self.accuracy, *self.attribute_accuracy],
-            consistency=[self.consistency, *self.attribute_consistency],
-        )
+        accuracy, consistency = [self.accuracy, *self.attribute_accuracy], [self.consistency, *self.attribute_consistency]
+        return frame(level=["profile", *self.dimensions], accuracy=accuracy, consistency=consistency)
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return accuracy and consistency of profiles and attributes."""

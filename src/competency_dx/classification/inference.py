@@ -55,7 +55,7 @@ def calibrated(
     size, persons = problem.n_item_parameters + structural, int(problem.persons)
     crowded = [Template("classification.too_many_parameters").of(parameters=size, persons=persons)] if size > persons else []
     model = problem.families[0] if len(set(problem.families)) == 1 else "mixed"
-    spectrum: dict[str, Any] = {"smallest_eigenvalue": at.smallest_eigenvalue, "flat_directions": at.flat.shape[1]}
+    peak: dict[str, Any] = {"smallest_eigenvalue": at.smallest_eigenvalue, "flat_directions": at.flat.shape[1]}
     answers = digest_arrays(np.where(observed, codes, 0), np.packbits(observed))
     inputs = {"responses": answers, "q_matrix": digest_arrays(q.entries)}
     settings = {"model": model, **method.describe(), "standard errors": "observed information (Louis), complete"}
@@ -77,9 +77,7 @@ def calibrated(
         iterations=fit.iterations,
         n_persons=persons,
         n_answers=n_answers,
-        certificate=ClassCertificate(
-            promised_gain=at.promised_gain, missed_profile=fit.missed, starts=np.array(fit.starts), **spectrum
-        ),
+        certificate=ClassCertificate(promised_gain=at.promised_gain, missed_profile=fit.missed, starts=np.array(fit.starts), **peak),
         findings=(*crowded, *after(problem, fit, items)),
         provenance=provenance("calibrate", inputs, settings),
     )
@@ -95,9 +93,7 @@ def _names(problem: ClassProblem, items: ItemClasses, F: int) -> tuple[str, ...]
     return (*out, *(f"{a}.intercept" for a in items.attributes), *slopes.get(problem.distribution.kind, ()))
 
 
-def _items(
-    problem: ClassProblem, fit: ClassFit, q: QMatrix, uncertain: Uncertain, n_answers: Ints
-) -> tuple[ItemClasses, Floats, Floats]:
+def _items(problem: ClassProblem, fit: ClassFit, q: QMatrix, uncertain: Uncertain, counts: Ints) -> tuple[ItemClasses, Floats, Floats]:
     """Return the items with covariances, all their effects (E,), and the derivatives (E, Y) of these."""
     p, Y = problem.probabilities(fit.now.state), len(uncertain.covariance)
     parts, rows = [], []
@@ -111,7 +107,7 @@ def _items(
         rows.append(wide)
     probabilities, effects = (_padded([part[k] for part in parts]) for k in (0, 1))
     held: dict[str, Any] = {"families": problem.families, "q_matrix": q.entries, "profiles": problem.profiles}
-    held["statuses"] = tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in n_answers)
+    held["statuses"] = tuple("calibrated" if n >= CALIBRATED_FROM else "pilot" for n in counts)
     columns = ("probabilities", "probability_covariance", "effects", "effect_covariance")
     held |= dict(zip(columns, (*probabilities, *effects), strict=True))
     out = ItemClasses(items=q.items, attributes=q.attributes, **held)

@@ -95,10 +95,8 @@ class QValidation(Result):
         """Return how many q-vectors the data would change, and which."""
         changed = [item for item, a, b in zip(self.items, self.original, self.suggested, strict=True) if a != b]
         say = result_words("classification", language)
-        return [
-            say("q_head", cut=self.cut_off, items=len(self.items), attributes=len(self.attributes)),
-            say("q_changed", n=len(changed), items=tuple(changed)),
-        ]
+        head = say("q_head", cut=self.cut_off, items=len(self.items), attributes=len(self.attributes))
+        return [head, say("q_changed", n=len(changed), items=tuple(changed))]
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the best PVAF by the number of attributes for a few items."""

@@ -59,8 +59,7 @@ class Standards:
     source: Text
 
     def __post_init__(self) -> None:
-        inside = all(0 < c < 100 for c in self.cuts)
-        if not self.cuts or not inside or list(self.cuts) != sorted(set(self.cuts)):
+        if not self.cuts or not all(0 < c < 100 for c in self.cuts) or list(self.cuts) != sorted(set(self.cuts)):
             raise DiagnosisError("competencies.cuts", id=self.id, cuts=self.cuts)
         if len(self.levels) != len(self.cuts) + 1 or len(self.boundaries) != len(self.cuts):
             n = {"n_cuts": len(self.cuts), "n_levels": len(self.levels), "n_boundaries": len(self.boundaries)}

@@ -113,15 +113,13 @@ def _started(answers: JointAnswers, made: Plan) -> _Fit:
     """Return the fit at the population that the bank states, with its priors."""
     central, leaves = answers.populations.central, len(made.units.leaves)
     group = np.eye(2)[(np.arange(len(central)) >= leaves).astype(np.int64)][:, : 1 + (len(central) > leaves)]
-    directions = tuple(d for d in answers.pattern.directions if d.any())
+    pattern = Pattern(answers.pattern.z, tuple(d for d in answers.pattern.directions if d.any()))
     # competencies differ, and judged difficulties err: the mean of a leaf lies apart from the common shift
     errors = np.bincount(made.units.leaf, weights=made.judged_se() ** 2, minlength=leaves)
     leaf_sd = np.sqrt(LEAF_SD**2 + errors / np.bincount(made.units.leaf, minlength=leaves) ** 2)
     departures = np.append(leaf_sd, np.ones(len(central) - leaves))
-    prior_sd = (np.array([SHIFT_SD]), departures, np.full(group.shape[1], SPREAD_SD), np.ones(len(directions)))
-    return _Fit(
-        answers.populations.mean, np.sqrt(np.diag(central)), group, Pattern(answers.pattern.z, directions), np.concatenate(prior_sd)
-    )
+    prior_sd = (np.array([SHIFT_SD]), departures, np.full(group.shape[1], SPREAD_SD), np.ones(len(pattern.directions)))
+    return _Fit(answers.populations.mean, np.sqrt(np.diag(central)), group, pattern, np.concatenate(prior_sd))
 
 
 def _chosen(matched: Matched, cohort: Cohort) -> Ints:

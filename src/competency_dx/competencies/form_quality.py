@@ -84,10 +84,8 @@ def _of_many(moments: ItemMoments, observed: Bools) -> Floats:
         for block in blocks(len(patterns), BLOCK):
             sums = np.matmul(patterns[block][:, None] * moments.on_leaf.T, by_item)
             shared = (moments.across * sums[:, None, :, :-1]).sum(axis=3)
-            covariance = sum(
-                (power * sums[:, :, None, r] * sums[:, None, :, r] for r, power in enumerate(moments.powers)),
-                sums[:, :, -1:] * np.eye(sums.shape[1]),
-            )
+            products = (power * sums[:, :, None, r] * sums[:, None, :, r] for r, power in enumerate(moments.powers))
+            covariance = sum(products, sums[:, :, -1:] * np.eye(sums.shape[1]))
             out[:, block] = prmse(covariance, shared / moments.spread[:, None], moments.below)
     return out[:, group.ravel()]
 

@@ -69,9 +69,9 @@ def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: Missin
         return JointAnswers(matched, *parts)
     omitted = reasons == Reason.OMITTED
     shown = omitted | (reasons == Reason.ANSWERED)
-    with_omissions = matched._replace(
-        codes=np.concatenate([matched.codes, omitted.astype(np.int8)], axis=1),
-        observed=np.concatenate([matched.observed, shown], axis=1),
+    codes, observed = (
+        np.concatenate([matched.codes, omitted.astype(np.int8)], axis=1),
+        np.concatenate([matched.observed, shown], axis=1),
     )
     I, K, _ = made.log_prob.shape
     eta = LOG_ODDS + SPREAD * made.theta
@@ -83,7 +83,15 @@ def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: Missin
     log_prob = np.concatenate([made.log_prob, np.broadcast_to(curves, made.log_prob.shape)])
     known = population if isinstance(population, LeafPopulations) and population.leaves == wide.leaves else wide
     model = even_model((n_categories, leaf), (made.theta, log_prob), known.mixture())
-    return JointAnswers(with_omissions, leaf, n_categories, log_prob, known, _pattern_with_propensity(made.pattern), model)
+    return JointAnswers(
+        matched._replace(codes=codes, observed=observed),
+        leaf,
+        n_categories,
+        log_prob,
+        known,
+        _pattern_with_propensity(made.pattern),
+        model,
+    )
 
 
 def _with_propensity(populations: LeafPopulations) -> LeafPopulations:

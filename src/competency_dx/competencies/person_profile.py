@@ -194,17 +194,12 @@ class Profile(JsonDocument):
             answers = {item: _evidence(item, e) for item, e in row["evidence"].items()}
             for above in _lineage(code, rows):
                 evidence[above] |= {i: e for i, e in answers.items() if i not in evidence[above]}
-        held = ((_text(m["title"], language), m) for m in document["misconceptions"])
+        held = ((m, Misconception(code=m["misconception"], title=_text(m["title"], language))) for m in document["misconceptions"])
         blank: dict[str, Any] = {"topics": (), "competencies": (), "max_score": 0, "difficulty": math.nan, "status": ""}
         return cls(
             **{name: document[name] for name in AS_THEY_ARE},
             conclusions=tuple(_conclusion(code, document, tuple(evidence[code].values())) for code in rows),
-            misconceptions=tuple(
-                HeldMisconception(
-                    misconception=Misconception(code=m["misconception"], title=title), probability=_number(m["probability"])
-                )
-                for title, m in held
-            ),
+            misconceptions=tuple(HeldMisconception(misconception=x, probability=_number(m["probability"])) for m, x in held),
             ask_next=tuple(ItemFact(item=item, title=Text(ru=item), **blank) for item in document["ask_next"]),
             findings=decode(tuple[Finding, ...], document["findings"], "profile.findings"),
             provenance=decode(Provenance, document["provenance"], "profile.provenance"),

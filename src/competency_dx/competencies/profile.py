@@ -282,10 +282,8 @@ class DeficitProfiles(Result):
         """Return the size of the cohort and, for each reporting unit, how many persons are in each state."""
         facts = {"persons": len(self), "bank": self.bank.text(language), "standards": self.standards.id}
         counts = (self.state[:, :, None] == np.arange(len(STATES))).sum(axis=0)
-        return [
-            result_words("competencies", language)("head", **facts),
-            *state_lines([c.code for c in self.competencies], counts, MAX_LINES - 1, language),
-        ]
+        head = result_words("competencies", language)("head", **facts)
+        return [head, *state_lines([c.code for c in self.competencies], counts, MAX_LINES - 1, language)]
 
     def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
