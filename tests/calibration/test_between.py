@@ -29,7 +29,8 @@ from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers, prepare
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.propagation.ep_e_step import Model
-from competency_dx.kernels.propagation.settled_persons import PropagatedPosterior, ep_posterior, even_model
+from competency_dx.kernels.propagation.settled_persons import even_model
+from competency_dx.persons import EPPosterior, PosteriorMoments
 
 Floats = NDArray[np.float64]
 SharedFile = Callable[[str], Path]
@@ -285,7 +286,7 @@ def propagation_of(likelihood: Marginal) -> Propagation:
     return likelihood.integral
 
 
-def posterior_at(design: Design, model: Model) -> PropagatedPosterior:
+def posterior_at(design: Design, model: Model) -> PosteriorMoments:
     """Return the posterior of the persons of a design, all of one group with mean 0, settled from scratch."""
     I, D = len(model.log_prob), len(design.items)
     codes, observed = np.zeros((design.persons, I), dtype=np.int8), np.ones((design.persons, I), dtype=bool)
@@ -294,7 +295,9 @@ def posterior_at(design: Design, model: Model) -> PropagatedPosterior:
         codes[:, items], dimension[items] = part.codes, k
         observed[:, items] = True if part.observed is None else part.observed
     population = np.zeros(D), model.covariance, np.zeros(1)
-    return ep_posterior(even_model((np.full(I, 2), dimension), (model.theta, model.log_prob), population), codes, observed)
+    known = even_model((np.full(I, 2), dimension), (model.theta, model.log_prob), population)
+    persons, names = np.arange(len(codes)).astype(object), tuple("ABCDEF"[:D])
+    return EPPosterior(persons=persons, dimensions=names, model=known, given=(codes, observed)).moments()
 
 
 class Reference(NamedTuple):

@@ -17,11 +17,11 @@ from competency_dx.kernels.grid import Answers, prepare
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.product_information import ItemTables
 from competency_dx.kernels.normal_population import pairs, population_gradient, population_information
-from competency_dx.kernels.propagation import SweepControl
+from competency_dx.kernels.propagation import Sites, SweepControl
 from competency_dx.kernels.propagation import ep_e_step as of_step
 from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_error, no_sites
 from competency_dx.kernels.propagation.ep_information import ep_missing_information, ep_person_scores
-from competency_dx.kernels.propagation.settled_persons import PropagatedPosterior, ep_posterior, even_model
+from competency_dx.kernels.propagation.settled_persons import EVEN, Mixture, even_model, settled_blocks
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,6 +33,14 @@ def curves(a: Floats, d: Floats, theta: Floats = THETA) -> Floats:
     """Return log P (I, 2, Q) of 2PL items."""
     eta = a[:, None] * theta + d[:, None]
     return np.stack([log_expit(-eta), log_expit(eta)], axis=1)
+
+
+class PropagatedPosterior(NamedTuple):
+    """Posterior means (P, D) and covariances (P, D, D) of persons, and their sites."""
+
+    mean: Floats
+    covariance: Floats
+    sites: Sites
 
 
 class Case(NamedTuple):
@@ -58,7 +66,12 @@ class Case(NamedTuple):
         of, codes, observed = model or self.model, self.answers.codes, self.answers.observed
         items, population = (np.full(len(self.a), 2), self.dimension), (np.zeros(len(self.covariance)), of.covariance)
         known = even_model(items, (of.theta, of.log_prob), (*population, np.zeros(1)))
-        return ep_posterior(known, codes, np.ones(codes.shape, dtype=bool) if observed is None else observed)
+        answered = codes, np.ones(codes.shape, dtype=bool) if observed is None else observed
+        parts = list(settled_blocks(known, answered, Mixture.joined, control=EVEN, executor=None))
+        tau, nu = (np.concatenate(x, axis=1)[:, : len(codes)] for x in zip(*(part.sites for part in parts), strict=True))
+        mean = np.concatenate([part.mean.T for part in parts])[: len(codes)]
+        covariance = np.concatenate([part.covariance.transpose(2, 0, 1) for part in parts])[: len(codes)]
+        return PropagatedPosterior(mean, covariance, Sites(tau, nu))
 
 
 def simulated(P: int, D: int, *, per: int = 6, seed: int = 3, missing: float = 0.2, rho: float = 0.6) -> Case:

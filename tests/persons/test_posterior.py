@@ -191,7 +191,7 @@ def test_draws_quantiles_and_probabilities_agree(kind: str) -> None:
     quantiles = asked.quantiles([0.025, 0.8])
     np.testing.assert_allclose(asked.below(quantiles[:, :, 1]), 0.8, atol=1e-6)
     along = np.ones(len(known.dimensions))
-    half = asked.half_space(along, 0.0, 64)
+    half = asked.probability(lambda theta: theta @ along < 0.0, 64)
     np.testing.assert_allclose(half, (draws.sum(axis=2) < 0).mean(axis=1), atol=0.06)
     np.testing.assert_allclose(asked.expected(lambda theta: theta, 256), found.mean, atol=0.03)
 

@@ -143,9 +143,6 @@ class Priors:
         return ", ".join(parts) or "none"
 
 
-NO_PRIORS = Priors(slope=None, step=None, lower=None, upper=None, category_slope=None, correlation_sd=None)
-
-
 def resolve(priors: Priors | str | None) -> Priors | None:
     """Return the priors meant by ``"weak"``, None (plain maximum likelihood) or a `Priors` value."""
     if priors is None or isinstance(priors, Priors):

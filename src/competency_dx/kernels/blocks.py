@@ -68,12 +68,6 @@ def even_product(rows: Floats, matrix: Floats) -> Floats:
     return np.asarray(out.reshape(*rows.shape[:-1], matrix.shape[-1])[..., :p, :])
 
 
-def even_blocks(n: int, size: int) -> Iterator[Ints]:
-    """Yield the numbers 0 … n - 1 in blocks of at most `size`; one alone comes twice."""
-    for start in range(0, n, size):
-        yield at_least_two(np.arange(start, min(start + size, n)))
-
-
 def at_least_two(persons: Ints) -> Ints:
     """Return persons, one alone twice: with one the axis of persons has no length, and sums over others run in another order."""
     return np.repeat(persons, 2) if len(persons) == 1 else persons

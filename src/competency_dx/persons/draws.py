@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -29,6 +29,12 @@ class PosteriorMoments(NamedTuple):
     covariance: Floats
     log_evidence: Floats
     end_mass: Floats
+
+    @classmethod
+    def of_blocks(cls, parts: Iterable[tuple[Floats, Floats, Floats]], P: int) -> PosteriorMoments:
+        """Return the moments of P persons from those of blocks, of which the last may be filled up; nothing is at any end."""
+        mean, covariance, evidence = (np.ascontiguousarray(np.concatenate(x)[:P]) for x in zip(*parts, strict=True))
+        return cls(mean, covariance, evidence, np.zeros(P))  # contiguous: sums keep their order
 
 
 class MarginalDensity(NamedTuple):
@@ -115,11 +121,6 @@ class Posterior(ABC):
     def probability(self, region: Callable[[Floats], Bools], n: int = DRAWS) -> Floats:
         """Return P(θ in region) (P,) for ``region``, which maps points (P, n, D) to truth (P, n), by draws."""
         return np.asarray(region(self.draws(n)).mean(axis=1))
-
-    def half_space(self, direction: ArrayLike, cut: float, n: int = DRAWS) -> Floats:
-        """Return P(Σ_d direction_d θ_d < cut) (P,), by draws."""
-        along = np.asarray(direction, dtype=np.float64)
-        return self.probability(lambda theta: theta @ along < cut, n)
 
 
 def as_it_is(_: object, found: T) -> T:

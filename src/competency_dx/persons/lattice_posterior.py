@@ -87,10 +87,8 @@ class LatticePosterior(Posterior):
 
     def moments(self) -> PosteriorMoments:
         """Return means, covariances and evidence."""
-        P, order = len(self.codes), range(len(self.dimensions))
-        parts = [found for _, found in self._mapped(_moments, self.settings.fine, order)]
-        mean, covariance, evidence = (np.concatenate(x)[:P] for x in zip(*parts, strict=True))
-        return PosteriorMoments(mean, covariance, evidence, np.zeros(P))
+        found = self._mapped(_moments, self.settings.fine, range(len(self.dimensions)))
+        return PosteriorMoments.of_blocks((part for _, part in found), len(self.codes))
 
     def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)``: the lattice with this competency's axis first, summed over the others."""

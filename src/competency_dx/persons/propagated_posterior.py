@@ -38,9 +38,7 @@ class EPPosterior(Posterior):
 
     def moments(self) -> PosteriorMoments:
         """Return means and covariances; those of single competencies are those of the tilted marginals."""
-        out = settled_persons.ep_posterior(self.model, *self.given, control=self._control, executor=self.executor)
-        mean, covariance = np.ascontiguousarray(out.mean), np.ascontiguousarray(out.covariance)  # sums keep their order
-        return PosteriorMoments(mean, covariance, out.evidence, np.zeros(len(mean)))
+        return PosteriorMoments.of_blocks(self.each(_moments), len(self.persons))
 
     def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the tilted marginals of a competency."""
@@ -71,6 +69,11 @@ class EPPosterior(Posterior):
 
     def _marginal(self, settled: Settled, d: int, block: slice) -> MarginalDensity:
         return MarginalDensity.of(self.model.theta, np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start]))
+
+
+def _moments(mixture: Mixture) -> tuple[Floats, Floats, Floats]:
+    found = mixture.joined()
+    return found.mean.T, found.covariance.transpose(2, 0, 1), found.evidence
 
 
 def _joined(mixture: Mixture) -> tuple[Ints, Settled]:

@@ -35,9 +35,7 @@ class ReducedPosterior(Posterior):
 
     def moments(self) -> PosteriorMoments:
         """Return means, covariances and evidence."""
-        parts = [found for _, found in self._mapped(_moments)]
-        mean, covariance, evidence = (np.concatenate(x)[: self.design.persons] for x in zip(*parts, strict=True))
-        return PosteriorMoments(mean, covariance, evidence, np.zeros(len(mean)))
+        return PosteriorMoments.of_blocks((found for _, found in self._mapped(_moments)), self.design.persons)
 
     def marginals(self, dimension: int, function: Callable[[slice, MarginalDensity], None]) -> None:
         """Call ``function(block, marginal)`` with the marginals of a competency."""

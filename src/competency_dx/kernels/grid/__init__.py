@@ -68,15 +68,6 @@ class Tables(NamedTuple):
     log_weight: Floats
     log_prob: Floats
 
-    @property
-    def base(self) -> Floats:
-        """Return log P of the lowest category (I, Q)."""
-        return self.log_prob[:, 0]
-
-    def upper(self, answers: Answers) -> Floats:
-        """Return log P of the answer each column above base indicates (C, Q)."""
-        return self.log_prob[answers.item, answers.category]
-
     def single(self) -> Tables:
         """Return the tables in single precision."""
         return Tables(*(x.astype(np.float32) for x in self))  # type: ignore[arg-type]  # the same arrays, narrower
@@ -146,9 +137,10 @@ class JointTerms(NamedTuple):
 
 def joint_terms(answers: Answers, tables: Tables) -> JointTerms:
     """Return the terms of the log joint at the given tables."""
-    ratio = tables.upper(answers) - tables.base[answers.item]
+    base = tables.log_prob[:, 0]  # of the lowest category
+    ratio = tables.log_prob[answers.item, answers.category] - base[answers.item]
     powers = np.stack([np.ones_like(tables.theta), tables.theta, tables.theta**2])
-    return JointTerms(ratio, tables.log_weight + tables.base.sum(axis=0), tables.base, powers)
+    return JointTerms(ratio, tables.log_weight + base.sum(axis=0), base, powers)
 
 
 def joined(Z: Floats, absent: Floats | None, terms: JointTerms) -> Floats:

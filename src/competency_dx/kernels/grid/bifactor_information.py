@@ -47,13 +47,7 @@ class _TestletFrame(NamedTuple):
 
 
 def bifactor_missing_information(
-    design: Design,
-    axes: Axes,
-    tables: ItemTables,
-    populations: IndependentNormals,
-    *,
-    depth: Depth = "exact",
-    executor: Executor | None = None,
+    design: Design, axes: Axes, tables: ItemTables, populations: IndependentNormals, *, depth: Depth, executor: Executor | None
 ) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H of the populations."""
     order = by_pattern(design.answers, depth)
@@ -78,17 +72,15 @@ def bifactor_person_scores(
 def _frame(design: Design, axes: Axes, tables: ItemTables, populations: IndependentNormals) -> _TestletFrame:
     """Return what blocks share."""
     terms = bifactor_terms(design, axes, tables.log_prob, populations)
-    K, N, points = tables.derivatives.shape
+    K, N, _ = tables.derivatives.shape
     place, owner = design.parameters(tables.owner)
     rows = []
     for s, at in enumerate(place):
-        table = np.zeros((len(at), K + 1, points))
-        table[:, :K] = tables.derivatives[:, at].transpose(1, 0, 2)
-        table = table.reshape(-1, points)
+        table = tables.by_answer(at)
         if s < len(terms.testlets):
             v = populations.variance[:, s + 1, None]
             bent = 0.5 * (axes.specific**2 / v**2 - 1 / v)
-            table = np.concatenate([table, np.tile(bent, len(axes.general)), np.zeros((1, points))])
+            table = np.concatenate([table, np.tile(bent, len(axes.general)), np.zeros((1, table.shape[1]))])
         else:
             table = np.ascontiguousarray(table[:, :: len(axes.specific)])
         rows.append(table.astype(np.float32))

@@ -88,13 +88,7 @@ def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Fl
 
 
 def missing_information(
-    answers: Answers,
-    tables: Tables,
-    scores: SplitScores,
-    *,
-    depth: Depth = "exact",
-    design: Floats | None = None,
-    executor: Executor | None = None,
+    answers: Answers, tables: Tables, scores: SplitScores, *, depth: Depth, design: Floats | None, executor: Executor | None
 ) -> Floats:
     """Return Σ_p Cov[S_p | x_p] (F, F), of scores by what the parameters are linear in where there is a design (F, n).
 

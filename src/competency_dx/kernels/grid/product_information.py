@@ -36,6 +36,11 @@ class ItemTables(NamedTuple):
     derivatives: Floats
     owner: Ints
 
+    def by_answer(self, chosen: Ints | slice = slice(None)) -> Floats:
+        """Return the derivatives by chosen parameters (n (K + 1), Q), with a category K for no answer, where they are 0."""
+        padded = np.pad(self.derivatives[:, chosen], ((0, 1), (0, 0), (0, 0)))
+        return padded.transpose(1, 0, 2).reshape(-1, padded.shape[2])
+
 
 class _Frame(NamedTuple):
     """What all blocks share.
@@ -85,16 +90,12 @@ def grid_person_scores(
 def _frame(answers: Answers, grid: Grid, tables: ItemTables, normals: Normals) -> tuple[_Frame, Floats | None]:
     """Return what blocks share, and the coefficients of priors (P, 1 + D + T)."""
     terms = grid_terms(answers, grid.theta, tables.log_prob, log_cell=grid.log_cell, normals=normals)
-    K, N, Q = tables.derivatives.shape
-    rows = np.zeros((N, K + 1, Q))
-    rows[:, :K] = tables.derivatives.transpose(1, 0, 2)
-    rows = rows.reshape(-1, Q)
-    single, population = rows.astype(np.float32), None
+    rows, population = tables.by_answer(), None
     if normals.shared:
         inverse = np.asarray(np.linalg.inv(normals.covariance), dtype=np.float64)
         population = _population_scores(grid.theta - normals.mean, inverse, 0, normals.regressors[0]).astype(np.float32)
-    bare, G = terms._replace(prior=None), len(normals.covariance)
-    return _Frame(grid.theta, bare, rows, single, tables.owner, K + 1, G, population), terms.prior
+    bare, width, G = terms._replace(prior=None), len(tables.derivatives) + 1, len(normals.covariance)
+    return _Frame(grid.theta, bare, rows, rows.astype(np.float32), tables.owner, width, G, population), terms.prior
 
 
 def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:

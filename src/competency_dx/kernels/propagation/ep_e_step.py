@@ -169,22 +169,17 @@ class EPError(NamedTuple):
 
 def ep_error(design: Design, model: Model, sites: Sites, *, executor: Executor | None = None) -> EPError:
     """Return the estimated error of EP for every person, at the given sites or those they settle at."""
-    one = partial(_block_error, model, likelihood_terms(design, model))
+    one = partial(_correction, model, likelihood_terms(design, model))
     parts = map_pieces(one, pieces(design, sites), executor=executor)
     return EPError(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _block_error(model: Model, terms: tuple[JointTerms, ...], piece: tuple[Design, Sites]) -> EPError:
-    design, sites = piece
-    return correction(settle(block_of(design, model, terms), sites, DEFAULT), model.theta)
-
-
-def correction(found: Settled, theta: Floats) -> EPError:
+def _correction(model: Model, terms: tuple[JointTerms, ...], piece: tuple[Design, Sites]) -> EPError:
     """Return the leading correction for a block of persons."""
-    D = len(found.mean)
-    k, sd, correlation = np.arange(D), found.deviations, found.correlations
+    found = settle(block_of(piece[0], model, terms), piece[1], DEFAULT)
+    k, sd, correlation = np.arange(len(found.mean)), found.deviations, found.correlations
     correlation[k, k] = 0.0
-    e = hermite_coefficients(found, theta, HIGHEST)
+    e = hermite_coefficients(found, model.theta, HIGHEST)
     power = correlation**LOWEST
     evidence, slope = np.zeros(sd.shape[1]), np.zeros(sd.shape)
     for r in range(LOWEST, HIGHEST + 1):

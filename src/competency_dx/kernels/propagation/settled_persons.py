@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints
-from competency_dx.kernels.blocks import even_blocks, even_product, map_pieces
+from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks
+from competency_dx.kernels.blocks import at_least_two, even_product, map_pieces
 from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, lowest_precision, settle, single_sites
 
 T = TypeVar("T")
@@ -121,39 +121,16 @@ class Mixture(NamedTuple):
         return Settled(tilted, mean, covariance, sites, evidence, covariance[k, k], settled)
 
 
-class PropagatedPosterior(NamedTuple):
-    """Posterior mean (P, D) and covariance (P, D, D) of persons, their sites and log Z (P,)."""
-
-    mean: Floats
-    covariance: Floats
-    sites: Sites
-    evidence: Floats
-
-
-def ep_posterior(
-    model: EvenModel, codes: Codes, observed: Bools, *, control: SweepControl = EVEN, executor: Executor | None = None
-) -> PropagatedPosterior:
-    """Return posterior means and covariances of all persons; see `settled_blocks`."""
-    parts = list(settled_blocks(model, (codes, observed), _posterior, control=control, executor=executor))
-    tau, nu = (np.concatenate(x, axis=1)[:, : len(codes)] for x in zip(*(part.sites for part in parts), strict=True))
-    mean, covariance, evidence = (np.concatenate([x[k] for x in parts])[: len(codes)] for k in (0, 1, 3))
-    return PropagatedPosterior(mean, covariance, Sites(tau, nu), evidence)
-
-
 def settled_blocks(
-    model: EvenModel,
-    given: tuple[Codes, Bools],
-    function: Callable[[Mixture], T],
-    *,
-    control: SweepControl = EVEN,
-    executor: Executor | None = None,
+    model: EvenModel, given: tuple[Codes, Bools], function: Callable[[Mixture], T], *, control: SweepControl, executor: Executor | None
 ) -> Iterator[T]:
     """Yield a function of the settled persons of each block of `POSTERIOR_BLOCK`, the last one filled up a little.
 
     `given` are categories and mask of the answers (P, I). Each person stops by itself.
     """
     codes, observed = given
-    pieces = ((rows, codes[rows], observed[rows]) for rows in even_blocks(len(codes), POSTERIOR_BLOCK))
+    persons = (at_least_two(np.arange(block.start, block.stop)) for block in blocks(len(codes), POSTERIOR_BLOCK))
+    pieces = ((rows, codes[rows], observed[rows]) for rows in persons)
     return map_pieces(partial(_settled, model, control, function), pieces, executor=executor)
 
 
@@ -170,8 +147,3 @@ def _settled(model: EvenModel, control: SweepControl, function: Callable[[Mixtur
     log_posterior = model.log_weight[:, None] + np.stack([part.evidence for part in parts])
     weight = np.exp(log_posterior - log_posterior.max(axis=0))
     return function(Mixture(tuple(parts), weight / weight.sum(axis=0), rows))
-
-
-def _posterior(mixture: Mixture) -> PropagatedPosterior:
-    found = mixture.joined()
-    return PropagatedPosterior(found.mean.T, found.covariance.transpose(2, 0, 1), found.sites, found.evidence)
