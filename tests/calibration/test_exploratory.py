@@ -24,7 +24,7 @@ from competency_dx.engine.maximise import Maximised, fit
 from competency_dx.engine.product_grid import product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import prepare
-from competency_dx.kernels.rotation import Criterion, Method, oblique, orthogonal, quartimin, rotate, rotate_again, varimax
+from competency_dx.kernels.rotation import Criterion, Method, oblique, orthogonal, quartimin, rotate, rotated_from, varimax
 from competency_dx.provenance import provenance
 
 RNG = np.random.default_rng
@@ -144,7 +144,7 @@ def test_rotation_keeps_what_loadings_reproduce(seed: int, method: Method, D: in
 def test_rotating_again_finds_the_same(method: Method) -> None:
     loadings = turned(simple(18, 3, 11, cross=0.1), 12)
     found = rotate(loadings, method)
-    np.testing.assert_allclose(rotate_again(loadings, method, found).loadings, found.loadings, atol=1e-7)
+    np.testing.assert_allclose(rotated_from(loadings, method, found.origin).loadings, found.loadings, atol=1e-7)
 
 
 class Case(NamedTuple):

@@ -24,7 +24,7 @@ from competency_dx.display import Chart, Series, result_words
 from competency_dx.engine import Items, Marginal, PriorTerms, holding, orthogonal, populations_of, product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers
-from competency_dx.kernels.rotation import Method, Rotation, rotate, rotate_again
+from competency_dx.kernels.rotation import Method, Rotation, rotate, rotated_from
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
@@ -234,6 +234,6 @@ def _jacobian(slopes: Floats, free: list[tuple[int, int]], turned: Rotation, rot
     def at(place: tuple[int, int], change: float) -> Floats:
         moved = slopes.copy()
         moved[place] += change
-        return rotate_again(loadings_of(moved), rotation, turned).loadings
+        return rotated_from(loadings_of(moved), rotation, turned.origin).loadings
 
     return np.stack([(at(place, DIFFERENCE) - at(place, -DIFFERENCE)).ravel() / (2 * DIFFERENCE) for place in free], axis=1)

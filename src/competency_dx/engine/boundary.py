@@ -44,8 +44,7 @@ def within_bounds(likelihood: Marginal, known: Known, method: Control) -> tuple[
     likelihood, found, more = _asymptotes_held(likelihood, known, method)
     several = len(population.groups) > 1
     names = [population.groups[g] if several else population.dimensions[d] for g, d in np.argwhere(low).tolist()]
-    vanished = Template("engine.vanished_variance").about(names, least=np.sqrt(LEAST_VARIANCE))
-    return likelihood, found, gathered(notes, more, vanished)
+    return likelihood, found, gathered(notes, more, Template("engine.vanished_variance").about(names, least=np.sqrt(LEAST_VARIANCE)))
 
 
 def _asymptotes_held(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Maximised, tuple[Finding, ...]]:

@@ -54,8 +54,7 @@ def fit_histogram(start: Marginal, families: list[str], method: Control) -> tupl
     mean = float(weight @ theta)
     variance = float(weight @ (theta - mean) ** 2)
     z = (theta - mean) / np.sqrt(variance)
-    template = Template("engine.empirical_histogram")
-    note = template.of(points=len(z), skewness=float(weight @ z**3), kurtosis=float(weight @ z**4) - 3)
+    note = Template("engine.empirical_histogram").of(points=len(z), skewness=float(weight @ z**3), kurtosis=float(weight @ z**4) - 3)
     middle = np.array([*[mean] * len(held.regressors), variance])
     return replace(likelihood, population=held._replace(start=middle)), best, note
 

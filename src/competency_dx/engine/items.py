@@ -86,8 +86,7 @@ def holding(items: Items, fixed: Bools, base: Floats) -> Items:
 def beta_of(items: Items, phi: Floats) -> Floats:
     """Return the parameters (I, F) at free values φ; entries of φ after the items' are left alone."""
     out, free = items.base.copy(), items.free
-    entries = phi if items.design is None else items.design @ phi[: items.size]
-    out[free] = entries[items.place[free]]
+    out[free] = (phi if items.design is None else items.design @ phi[: items.size])[items.place[free]]
     return out
 
 
@@ -183,8 +182,7 @@ def _solved(items: Items, slope: Floats, fisher: Floats) -> Floats:
     matrices = np.where(free[:, :, None] & free[:, None, :], fisher, 0.0)
     k = np.arange(matrices.shape[1])
     matrices[:, k, k] += np.where(free, RIDGE, 1.0)
-    move = np.linalg.solve(matrices, np.where(free, slope, 0.0)[:, :, None])[:, :, 0]
-    return gathered(items, move)
+    return gathered(items, np.linalg.solve(matrices, np.where(free, slope, 0.0)[:, :, None])[:, :, 0])
 
 
 def in_order(items: Items, phi: Floats, move: Floats) -> Floats:
@@ -206,10 +204,8 @@ def crossing(items: Items, phi: Floats) -> Bools:
     if not items.cumulative.any():
         return np.zeros(len(items.allowed), dtype=np.bool_)
     K = items.allowed.shape[1]
-    beta = beta_of(items, phi)
-    lowest = items.allowed.argmax(axis=1)
-    used = items.allowed & (np.arange(K) > lowest[:, None])
-    d = np.where(used[:, 1:], beta[:, items.n_slopes : items.n_slopes + K - 1], np.nan)
+    used = items.allowed & (np.arange(K) > items.allowed.argmax(axis=1)[:, None])
+    d = np.where(used[:, 1:], beta_of(items, phi)[:, items.n_slopes : items.n_slopes + K - 1], np.nan)
     last, out = np.full(len(d), np.inf), np.zeros(len(d), dtype=np.bool_)
     for column in d.T:
         out |= np.nan_to_num(column, nan=-np.inf) >= last

@@ -166,8 +166,7 @@ def _starting_values(chosen: list[Family], allowed: Bools, known: Known, E: int)
             out[i, D], out[i, D + K - 1] = STRETCH * np.log((right - c) / (1 - right)), np.log(c / (1 - c))
         if f.options:
             key = m - 1
-            wrong = smooth[i, :key].sum()
-            out[i, D + key - 1] = STRETCH * np.log(smooth[i, key] / wrong)
+            out[i, D + key - 1] = STRETCH * np.log(smooth[i, key] / smooth[i, :key].sum())
             out[i, D : D + key - 1] = np.log(smooth[i, 1:key] / smooth[i, 0])
     return out
 
@@ -254,8 +253,7 @@ def parameters_of_items(items: Items, known: Known) -> list[Parameter]:
         if at in out:
             continue
         family, d = FAMILIES[known.families[i]], int(known.dimension[i])
-        group = known.groups[i] if known.groups else -1
-        one = Parameter("a", item=int(i), group=group, dimension=d, shared=bool(uses[at] > 1))
+        one = Parameter("a", item=int(i), group=known.groups[i] if known.groups else -1, dimension=d, shared=bool(uses[at] > 1))
         if f < n:
             column = d if n < D else int(f)
             out[at] = one._replace(column=column, number=column + 1 if n == D > 1 else 0, dimension=column)

@@ -232,8 +232,7 @@ def _certified(run: _Run, now: Evaluation, information: Information, points: int
     if information.covariance is not None:
         slope, se = run.likelihood.gradient(now), np.sqrt(np.diag(information.covariance))
         step_size, gradient_size = _largest(information.covariance @ slope / se), _largest(slope * se)
-    converged = step_size <= run.method.tolerance
-    return Maximised(now.phi, now, run.done, points, gradient_size, step_size, information, converged)
+    return Maximised(now.phi, now, run.done, points, gradient_size, step_size, information, step_size <= run.method.tolerance)
 
 
 def _guarded(run: _Run, now: Evaluation, step: Floats, points: int, precision: Precision = "double") -> tuple[Evaluation, float]:
@@ -271,8 +270,7 @@ def best_of(likelihood: Marginal, method: Control) -> tuple[Maximised, tuple[Fin
         n = likelihood.items.size
         moved = likelihood.moved(start, np.concatenate([SPREAD * rng.normal(size=n), np.zeros(len(start) - n)]))
         fits.append(fit(likelihood, method, moved))
-    done = [f for f in fits if f.converged] or fits
-    best = max(done, key=lambda f: f.at.objective)
+    best = max([f for f in fits if f.converged] or fits, key=lambda f: f.at.objective)
     if method.starts == 1:
         return best, ()
     lower = [f for f in fits if f.converged and f.at.objective < best.at.objective - SAME]

@@ -66,12 +66,10 @@ class OneDimension(Integral):
         mean, variance = self.persons.regressors @ gamma[:, 0], sigma[:, 0, 0]
         theta, log_weight = self._support(mean, variance, points)
         tables = Tables(theta, log_weight, of.curves(phi, theta))
-        answers = self._placed(mean, variance)
-        x = e_step(answers, tables if precision == "double" else tables.single(), self.executor)
+        x = e_step(self._placed(mean, variance), tables if precision == "double" else tables.single(), self.executor)
         sd = float(np.sqrt(variance.min()))
         fine = float(theta[1] - theta[0]) / sd, x.narrowest / sd
-        kept = _OnLine(tables, mean, variance, x)
-        return EStep(x.log_likelihood, x.upper, x.totals, theta, tables.log_prob, *fine, kept)
+        return EStep(x.log_likelihood, x.upper, x.totals, theta, tables.log_prob, *fine, _OnLine(tables, mean, variance, x))
 
     def _support(self, mean: Floats, variance: Floats, points: int) -> tuple[Floats, Floats]:
         """Return points (Q,) that span the populations, and log weights (Q,)."""
@@ -117,9 +115,8 @@ class OneDimension(Integral):
         usual slopes bear (they have poles at a distance of π/a from the real line).
         """
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
-        coarser = self.histogram is None and now.spacing < 2 * REACH / (needed - 1)
         theta, log_weight, _ = kept.tables
-        if coarser:
+        if self.histogram is None and now.spacing < 2 * REACH / (needed - 1):
             theta, log_weight = self._support(kept.mean, kept.variance, needed)
         curves, free = of.tables(now.phi, theta), np.flatnonzero(of.population.free)
         w, group = self.persons.regressors, self.persons.group

@@ -107,8 +107,7 @@ class ParameterTable:
 
     def in_kernel_form(self, covariance: Floats) -> Floats:
         """Return the covariance (F, F) of φ, V = T⁻¹ C T⁻ᵀ, for the reported one C."""
-        half = np.linalg.solve(self.to_reported, covariance)
-        return np.asarray(np.linalg.solve(self.to_reported, half.T).T)
+        return np.asarray(np.linalg.solve(self.to_reported, np.linalg.solve(self.to_reported, covariance).T).T)
 
     def item_errors(self, covariance: Floats) -> ItemErrors | None:
         """Return the errors of the items together; None where parameters of several items are one, or nothing is estimated."""
@@ -145,5 +144,4 @@ def item_name(item: str, kind: Kind, number: int) -> str:
 def shape_kinds(family: Family, n_categories: int, width: int) -> dict[int, tuple[Kind, int]]:
     """Return kind and number of each shape parameter of an item, by its column after the slopes; `width` is K - 1."""
     steps: dict[int, tuple[Kind, int]] = {k: ("d", k + 1 if n_categories > 2 else 0) for k in range(n_categories - 1)}
-    extras = family.extras(n_categories)
-    return steps | {width + j: (extra.kind, extra.number) for j, extra in enumerate(extras)}
+    return steps | {width + j: (extra.kind, extra.number) for j, extra in enumerate(family.extras(n_categories))}

@@ -109,8 +109,7 @@ def populations_of(
     if free_variance is not None:
         own[: len(np.atleast_2d(free_variance))] = free_variance
     free[R * D :] = (own[:, a] | (a != b)).ravel()
-    sigma = np.tile(np.where(a == b, 1.0, START_CORRELATION), G)
-    start = np.concatenate([np.zeros(R * D), sigma])
+    start = np.concatenate([np.zeros(R * D), np.tile(np.where(a == b, 1.0, START_CORRELATION), G)])
     middle = np.zeros((G, R)) if reference is None else reference
     return Populations(dimensions, groups, regressors, middle, free, start, correlation_sd)
 
@@ -224,9 +223,8 @@ def holding_variances(of: Populations, chosen: Bools, least: float) -> Populatio
     """Return populations with some variances (G, D) fixed at a value; what hardly varies is held not to correlate."""
     (R, _, D), (a, b) = of.shape, pairs(of.shape[2])
     held = (chosen[:, a] | chosen[:, b]).ravel()
-    value = np.where(a == b, least, 0.0)
     start, free = of.start.copy(), of.free.copy()
-    start[R * D :] = np.where(held, np.tile(value, len(chosen)), start[R * D :])
+    start[R * D :] = np.where(held, np.tile(np.where(a == b, least, 0.0), len(chosen)), start[R * D :])
     free[R * D :] &= ~held
     return of._replace(free=free, start=start)
 
@@ -254,12 +252,10 @@ def m_step(of: Populations, psi: Floats, moments: Moments, pull: Pull) -> Floats
         right = (moments.cross @ inverse).sum(axis=0).ravel()
         change.ravel()[free] = np.linalg.solve(np.asarray(normal)[np.ix_(free, free)], right[free])
     own = np.einsum("rd,gre->gde", change, moments.cross)
-    square = np.einsum("rd,grs,se->gde", change, moments.gram, change)
-    scatter = moments.scatter - own - own.transpose(0, 2, 1) + square
+    scatter = moments.scatter - own - own.transpose(0, 2, 1) + np.einsum("rd,grs,se->gde", change, moments.gram, change)
     lean = prior(of, psi)
     data = zip(moments.persons, scatter, lean.gradient[R * D :].reshape(len(sigma), -1), lean.persons, strict=True)
-    new = np.stack([_scored(of, g, sigma[g], each, pull) for g, each in enumerate(data)])
-    return packed(gamma + change, new)
+    return packed(gamma + change, np.stack([_scored(of, g, sigma[g], each, pull) for g, each in enumerate(data)]))
 
 
 def _scored(of: Populations, g: int, sigma: Floats, data: tuple[float, Floats, Floats, float], pull: Pull) -> Floats:
@@ -313,8 +309,7 @@ def persons_of(answers: Answers, origin: Origin) -> Persons:
     P, w = len(answers.codes), np.zeros((1, 0)) if regressors is None else regressors
     if group is None and (len(w) == 1 or not w.shape[1]):
         return Persons(w[:1], np.zeros(1, dtype=np.int64), answers.weight)
-    of = np.zeros(P, dtype=np.int64) if group is None else group
-    return Persons(np.broadcast_to(w, (P, w.shape[1])), of, answers.weight)
+    return Persons(np.broadcast_to(w, (P, w.shape[1])), np.zeros(P, dtype=np.int64) if group is None else group, answers.weight)
 
 
 def populations_over(

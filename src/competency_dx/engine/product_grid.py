@@ -81,8 +81,7 @@ class ProductGrid(Integral):
 
     def scores(self, of: Marginal, now: Evaluation, kept: _OnGrid) -> Floats:
         """Return the expected scores of persons."""
-        tables = of.tables(now.phi, kept.grid.theta)
-        return grid_person_scores(self.answers, kept.grid, tables, kept.normals, executor=self.executor)
+        return grid_person_scores(self.answers, kept.grid, of.tables(now.phi, kept.grid.theta), kept.normals, executor=self.executor)
 
     def points(self, asked: int, dimensions: int) -> int:
         """Return the points as asked, but 31, 21 and 17 on each axis with two, three and four dimensions for 61."""

@@ -71,8 +71,7 @@ class Propagation(Integral):
     def missing(self, of: Marginal, now: Evaluation, kept: _Propagated, depth: Depth) -> Floats:
         """Return the missing information, on a grid as coarse as the narrowest posterior allows."""
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
-        coarser = now.spacing < 2 * REACH / (needed - 1)
-        model = self._model(of, now.phi, needed) if coarser else kept.model
+        model = self._model(of, now.phi, needed) if now.spacing < 2 * REACH / (needed - 1) else kept.model
         tables, sites = of.tables(now.phi, model.theta), kept.expected.sites
         return ep_missing_information(self.design, model, tables, sites=sites, depth=depth, executor=self.executor)
 

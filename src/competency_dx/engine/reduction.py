@@ -53,8 +53,7 @@ class Reduction(Integral):
         """Return the items with two slopes a row: general, and that of their own testlet."""
         D = items.n_slopes
         own = np.where(self.testlet < D - 1, self.testlet + 1, -1)[:, None]  # 0 where they have none
-        rest = np.tile(np.arange(D, items.place.shape[1]), (len(own), 1))
-        kept = np.concatenate([np.zeros_like(own), own, rest], axis=1)
+        kept = np.concatenate([np.zeros_like(own), own, np.tile(np.arange(D, items.place.shape[1]), (len(own), 1))], axis=1)
         there, at, prior = kept >= 0, np.maximum(kept, 0), items.prior
         precision = np.take_along_axis(np.take_along_axis(prior.precision, at[:, :, None], axis=1), at[:, None, :], axis=2)
 

@@ -63,8 +63,7 @@ def even_product(rows: Floats, matrix: Floats) -> Floats:
     p = rows.shape[-2]
     if p % ROWS:
         rows = rows[..., np.minimum(np.arange(-(-p // ROWS) * ROWS), p - 1), :]
-    some = rows.reshape(*rows.shape[:-2], -1, ROWS, rows.shape[-1])
-    out = np.matmul(some, matrix[..., None, :, :])
+    out = np.matmul(rows.reshape(*rows.shape[:-2], -1, ROWS, rows.shape[-1]), matrix[..., None, :, :])
     return np.asarray(out.reshape(*rows.shape[:-1], matrix.shape[-1])[..., :p, :])
 
 

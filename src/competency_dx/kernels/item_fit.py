@@ -71,9 +71,8 @@ def s_x2(codes: Ints, prob: Floats, weight: Floats, n_categories: Ints, n_free: 
         expected = given_sum(prob, weight, n_categories, item)
         shape, cell = expected.shape, sums * expected.shape[1] + codes[:, item]
         observed = np.bincount(cell, minlength=expected.size).reshape(shape).astype(np.float64)
-        statistic, df = pearson(
-            observed[1:-1], (expected * observed.sum(axis=1, keepdims=True))[1:-1]
-        )  # all or no points: all the same
+        expected = expected * observed.sum(axis=1, keepdims=True)
+        statistic, df = pearson(observed[1:-1], expected[1:-1])  # all or no points: all the same
         out[:, item] = statistic, df - own, chdtrc(df - own, statistic) if df > own else np.nan
     return out
 

@@ -16,6 +16,7 @@ import numpy as np
 from competency_dx.arrays import Floats
 
 Method = Literal["none", "varimax", "oblimin", "promax"]
+Map = Callable[[Floats], Floats]
 Criterion = Callable[[Floats], tuple[float, Floats]]
 
 STARTS = 8
@@ -61,18 +62,13 @@ def rotate(loadings: Floats, method: Method) -> Rotation:
     """
     D, rng = loadings.shape[1], np.random.default_rng(0)
     if method == "none":
-        return _from(loadings, method, np.eye(D))
+        return rotated_from(loadings, method, np.eye(D))
     starts = [np.eye(D), *(np.linalg.qr(rng.normal(size=(D, D)))[0] for _ in range(STARTS))]
-    return ordered(min((_from(loadings, method, start) for start in starts), key=lambda found: found.criterion))
+    return ordered(min((rotated_from(loadings, method, start) for start in starts), key=lambda found: found.criterion))
 
 
-def rotate_again(loadings: Floats, method: Method, found: Rotation) -> Rotation:
-    """Return the rotation of loadings near those of `found`, its factors in the same order."""
-    return _from(loadings, method, found.origin)
-
-
-def _from(loadings: Floats, method: Method, start: Floats) -> Rotation:
-    """Return the minimum reached from one start."""
+def rotated_from(loadings: Floats, method: Method, start: Floats) -> Rotation:
+    """Return the minimum reached from one start; from the origin of a rotation of loadings nearby, factors are in its order."""
     if method == "none":
         return Rotation(loadings, start, start, 0.0, 0.0, start)
     if method == "varimax":
@@ -116,13 +112,7 @@ def oblique(loadings: Floats, criterion: Criterion, start: Floats) -> Rotation:
     return _projected(criterion, start, rotated, slope, lambda X: X / np.sqrt((X**2).sum(axis=0)))
 
 
-def _projected(
-    criterion: Criterion,
-    T: Floats,
-    rotated: Callable[[Floats], Floats],
-    slope: Callable[[Floats, Floats], Floats],
-    back: Callable[[Floats], Floats],
-) -> Rotation:
+def _projected(criterion: Criterion, T: Floats, rotated: Map, slope: Callable[[Floats, Floats], Floats], back: Map) -> Rotation:
     """Descend along the projected gradient with steps that halve until the criterion falls enough (Armijo)."""
     length = 1.0
     value, by_loadings = criterion(rotated(T))

@@ -98,13 +98,12 @@ def _overall(known: _Information, between: Floats, before: Floats, pull: Floats)
     held = np.linalg.inv(np.eye(known.shift.shape[1]) + np.matmul(known.precision, between))
     precision = np.matmul(held, known.precision).sum(axis=0)
     shift = np.matmul(held, known.shift[:, :, None])[:, :, 0]
-    explained = (known.shift * (shift @ between)).sum()
     covariance = np.linalg.inv((precision + precision.T) / 2 + before)
     covariance = (covariance + covariance.T) / 2
     total = shift.sum(axis=0) + pull
     mean = covariance @ total
     value = known.log_likelihood + 0.5 * (
-        np.linalg.slogdet(held)[1].sum() + explained + total @ mean + np.linalg.slogdet(covariance)[1]
+        np.linalg.slogdet(held)[1].sum() + (known.shift * (shift @ between)).sum() + total @ mean + np.linalg.slogdet(covariance)[1]
     )
     return mean, covariance, float(value)
 

@@ -14,7 +14,7 @@ from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.classes.misconception_mixture import AbilityWeights
 from competency_dx.misconceptions.estimation import MISCONCEPTION_MODEL, MisconceptionEstimates, estimate_misconceptions
 from competency_dx.misconceptions.evidence import MisconceptionEvidence, MisconceptionParameters
-from competency_dx.persons import EAP, as_responses, check_one_dimension, match, parameters_of, posterior_on, scoring_grid, source_of
+from competency_dx.persons import EAP, as_responses, check_one_dimension, match, parameters_of, posterior_on, scoring_grid
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
 
@@ -102,7 +102,7 @@ def find_misconceptions(
     each, ticked = found.estimates, [who for _, who in found.ticked.values()]
     given = gathered(data.findings, () if calibration is None else calibration.findings)
     digest = digest_arrays(data.scores, data.reasons, data.answers.codes)
-    inputs = {"bank": f"{bank.id} {bank.version} {bank.digest}", "responses": digest, "parameters": source_of(source)}
+    inputs = {"bank": f"{bank.id} {bank.version} {bank.digest}", "responses": digest, "parameters": source.digest}
     bounds = {name: f"{getattr(rule, name):g}" for name in ("likely", "unlikely", "least_chances", "significance")}
     settings = bounds | {"missing": rule.missing.describe("en")} | MISCONCEPTION_MODEL
     numbers: dict[str, Any] = {f.name: tuple(getattr(e, f.name) for e in each) for f in fields(MisconceptionParameters)}

@@ -16,7 +16,6 @@ from competency_dx.persons.matching import (
     parameters_of,
     plain_points,
     reasons_of,
-    source_of,
 )
 from competency_dx.persons.posterior import ExactPosterior, given_sums, posterior_of, posterior_on, sum_score_table
 from competency_dx.persons.propagated_posterior import EPPosterior, curves_of, propagated_given_sums

@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -89,7 +89,8 @@ class Posterior(ABC):
         def one(d: int, block: slice, marginal: MarginalDensity) -> None:
             out[block, d] = cdf(marginal.log_density, marginal.theta, at[block, d])
 
-        self._over_marginals(one)
+        for d in range(D):
+            self.marginals(d, partial(one, d))
         return out
 
     def quantiles(self, probabilities: Sequence[float]) -> Floats:
@@ -100,12 +101,9 @@ class Posterior(ABC):
             levels = np.broadcast_to(np.asarray(probabilities, dtype=np.float64), (block.stop - block.start, len(probabilities)))
             out[block, d] = inverse_cdf(marginal.log_density, marginal.theta, levels)
 
-        self._over_marginals(one)
-        return out
-
-    def _over_marginals(self, function: Callable[[int, slice, MarginalDensity], None]) -> None:
         for d in range(len(self.dimensions)):
-            self.marginals(d, lambda block, marginal, d=d: function(d, block, marginal))  # type: ignore[misc]
+            self.marginals(d, partial(one, d))
+        return out
 
     def draws(self, n: int = DRAWS, *, key: bytes = b"") -> Floats:
         """Return n draws of every person (P, n, D), evenly spread: averages over them are near expectations.
@@ -140,8 +138,7 @@ def even_uniforms(key: bytes, persons: Names, n: int, D: int) -> Floats:
 
     The shift (Cranley & Patterson 1976, doi:10.1137/0713071) follows from the key and the person's id alone.
     """
-    out: Floats = (sobol(n, D) + uniforms(key, persons, D)[:, None]) % 1.0
-    return np.clip(out, 2.0**-54, 1 - 2.0**-53)
+    return np.clip((sobol(n, D) + uniforms(key, persons, D)[:, None]) % 1.0, 2.0**-54, 1 - 2.0**-53)
 
 
 @lru_cache(maxsize=8)
@@ -149,8 +146,7 @@ def sobol(n: int, D: int) -> Floats:
     """Return n Sobol points (n, D)."""
     from scipy.stats import qmc
 
-    points = qmc.Sobol(D, scramble=False).random(2 ** int(np.ceil(np.log2(n))))
-    return readonly(points[:n])
+    return readonly(qmc.Sobol(D, scramble=False).random(2 ** int(np.ceil(np.log2(n))))[:n])
 
 
 def inverse_cdf(log_density: Floats, theta: Floats, uniform: Floats) -> Floats:

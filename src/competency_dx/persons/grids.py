@@ -35,8 +35,7 @@ def scoring_grid(parameters: ItemParameters, points: int, choice: ItemUncertaint
     """Return a grid that passes its check, with at least `points` on ±6 SD of the population."""
     uncertain = uncertain_items(parameters, choice)
     sd = float(np.sqrt(parameters.variance))
-    coarse = parameters.mean + sd * np.linspace(-4, 4, 161)
-    information = score_information(parameters, coarse).sum(axis=0)
+    information = score_information(parameters, parameters.mean + sd * np.linspace(-4, 4, 161)).sum(axis=0)
     narrowest = 1 / np.sqrt(1 + information.max() * sd**2)
 
     def build(within: int, reach: float) -> Trial[Tables]:
@@ -110,5 +109,4 @@ def uncertain_items(parameters: ItemParameters, choice: ItemUncertainty) -> Bool
     """Return whose standard errors are carried (I,)."""
     if choice == "all":
         return np.ones(len(parameters.items), dtype=np.bool_)
-    provisional = [choice == "provisional" and s == "provisional" for s in parameters.statuses]
-    return np.array(provisional, dtype=np.bool_)
+    return np.array([choice == "provisional" and s == "provisional" for s in parameters.statuses], dtype=np.bool_)

@@ -29,6 +29,7 @@ from competency_dx.persons.grids import uncertain_items
 from competency_dx.persons.matching import Matched
 
 T = TypeVar("T")
+Piece = tuple[int, Codes, Bools, Floats, Floats]  # number of persons, answers, modes and spreads of a block
 
 MODES = 64  # persons to a block of modes
 POINTS = 8192  # points of all persons of a block
@@ -100,8 +101,7 @@ class LatticePosterior(Posterior):
         """Return points (P, n, D): the first competency, then each given those before it (Rosenblatt 1952)."""
         out = np.empty_like(uniform)
         for block, placed in self._mapped(as_it_is, self.settings.dense, range(uniform.shape[2])):
-            some = Placed(*(x[: block.stop - block.start] for x in placed))
-            out[block] = _transformed(some, self.settings.dense, uniform[block])
+            out[block] = _transformed(Placed(*(x[: block.stop - block.start] for x in placed)), self.settings.dense, uniform[block])
         return out
 
     def _mapped(self, function: Callable[[Lattice, Placed], T], last: Lattice, order: range | list[int]) -> Iterator[tuple[slice, T]]:
@@ -142,23 +142,14 @@ def lattice_posterior(matched: Matched, known: ItemParameters, method: EAP) -> L
         raise ScoringError("persons.lattice_too_large", d=D, dimensions=known.dimensions)
     precision = np.asarray(np.linalg.inv(known.population.covariance), dtype=np.float64)
     passes = (lattice(D, *how[D]) for how in (COARSE, FINE, DENSE))
+    settings = Settings(known, uncertain_items(known, method.item_uncertainty), precision, *passes)
+    codes, observed, how = matched.codes, matched.observed, method.executor
     return LatticePosterior(
-        persons=matched.persons,
-        dimensions=known.dimensions,
-        executor=method.executor,
-        codes=matched.codes,
-        observed=matched.observed,
-        settings=Settings(known, uncertain_items(known, method.item_uncertainty), precision, *passes),
+        persons=matched.persons, dimensions=known.dimensions, executor=how, codes=codes, observed=observed, settings=settings
     )
 
 
-def _block(
-    settings: Settings,
-    function: Callable[[Lattice, Placed], T],
-    last: Lattice,
-    order: list[int],
-    piece: tuple[int, Codes, Bools, Floats, Floats],
-) -> T:
+def _block(settings: Settings, function: Callable[[Lattice, Placed], T], last: Lattice, order: list[int], piece: Piece) -> T:
     """Return a function of the lattice that has settled on the posterior of each person of a block."""
     n, codes, observed, mode, spread = piece
     D = mode.shape[1]
@@ -195,8 +186,7 @@ def _spread(lattice_: Lattice, placed: Placed) -> tuple[Floats, Floats]:
     weight /= weight.sum(axis=1)[:, None]
     first = weight @ lattice_.z
     second = np.einsum("pq,qa,qb->pab", weight, lattice_.z, lattice_.z) - first[:, :, None] * first[:, None, :]
-    mean = placed.centre + np.einsum("pab,pb->pa", placed.root, first)
-    return mean, placed.root @ second @ placed.root.transpose(0, 2, 1)
+    return placed.centre + np.einsum("pab,pb->pa", placed.root, first), placed.root @ second @ placed.root.transpose(0, 2, 1)
 
 
 def _moments(lattice_: Lattice, placed: Placed) -> tuple[Floats, Floats, Floats]:

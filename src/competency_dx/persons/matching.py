@@ -78,11 +78,6 @@ def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
         raise ScoringError("persons.one_competency", verb=verb, dimensions=calibration.population.dimensions)
 
 
-def source_of(parameters: ItemBank | Calibration) -> str:
-    """Return the digest of a bank or a calibration: what item parameters are called by in the provenance of results."""
-    return parameters.digest
-
-
 def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibration) -> Responses:  # noqa: ANN401 - any table
     """Return responses as they are, or load a table, with the bank's keys when a bank is given.
 
@@ -134,8 +129,7 @@ def _frame(frame: pd.DataFrame, items: frozenset[str]) -> Responses | None:
     texts = [str(i) for i in ids if isinstance(i, str | int) and not isinstance(i, bool)]
     if not texts or not len(texts) == len(ids) == len(set(texts)) or not all(map(PLAIN_ID.fullmatch, texts)):
         return None
-    table = points.to_numpy(dtype=np.float64, na_value=np.nan)
-    out = load_responses(table, layout=Layout(items=tuple(points.columns)))
+    out = load_responses(points.to_numpy(dtype=np.float64, na_value=np.nan), layout=Layout(items=tuple(points.columns)))
     return replace(out, persons=names(texts))
 
 
@@ -166,12 +160,9 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
 
 def reasons_of(data: Responses, items: tuple[str, ...]) -> Reasons:
     """Return the reasons (P, I) in the order of items; those without a column were not administered."""
-    out = np.full((len(data.persons), len(items)), Reason.NOT_ADMINISTERED, dtype=np.uint8)
     column = {item: j for j, item in enumerate(data.items)}
-    for i, item in enumerate(items):
-        if item in column:
-            out[:, i] = data.reasons[:, column[item]]
-    return out
+    at = np.array([column.get(item, -1) for item in items])
+    return np.where(at >= 0, data.reasons[:, at], np.uint8(Reason.NOT_ADMINISTERED))
 
 
 def _options(data: Responses, parameters: ItemParameters, codes: Codes, observed: Bools) -> tuple[Codes, Bools]:
@@ -190,13 +181,12 @@ def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: Ite
     if not len(codes):
         raise ScoringError("persons.no_persons")
     top = codes.max(axis=0)
-    high = np.flatnonzero(top >= parameters.n_categories)
     unseen = ~parameters.allowed & (np.arange(parameters.intercepts.shape[1]) < parameters.n_categories[:, None])
     for i, k in zip(*np.nonzero(unseen), strict=True):
         who = np.flatnonzero((codes[:, i] == k) & observed[:, i])
         if who.size:
             raise ScoringError("persons.score_unseen", items=parameters.items[i], k=k, persons=data.persons[who[0]])
-    for i in high:
+    for i in np.flatnonzero(top >= parameters.n_categories):
         who = np.flatnonzero((codes[:, i] == top[i]) & observed[:, i])
         if who.size:
             item, most, first = parameters.items[i], parameters.n_categories[i] - 1, data.persons[who[0]]

@@ -80,8 +80,7 @@ def posterior_of(matched: Matched, known: ItemParameters, method: EAP = DEFAULT_
     Raises `ScoringError` when items measure several of more than three competencies and no dimension reduction fits.
     """
     if len(known.dimensions) == 1:
-        grid = scoring_grid(known, method.points, method.item_uncertainty)
-        return posterior_on(matched, known, grid, executor=method.executor)
+        return posterior_on(matched, known, scoring_grid(known, method.points, method.item_uncertainty), executor=method.executor)
     if known.between:
         return propagated_posterior(matched, known, method)
     return (reduced_posterior if reduces(known) else lattice_posterior)(matched, known, method)
@@ -107,8 +106,7 @@ def given_sums(matched: Matched, known: ItemParameters, grid: Tables) -> tuple[F
 
 def sum_score_table(known: ItemParameters, grid: Tables, items: Ints) -> tuple[Floats, Floats, Floats]:
     """Return EAP, SD and probability (S + 1,) of every sum of points on the items with these positions."""
-    likelihood = sum_score_likelihood(np.exp(grid.log_prob[items]), known.n_categories[items])
-    weight = likelihood * np.exp(grid.log_weight)
+    weight = sum_score_likelihood(np.exp(grid.log_prob[items]), known.n_categories[items]) * np.exp(grid.log_weight)
     probability = weight.sum(axis=1)
     weight /= probability[:, None]
     mean = weight @ grid.theta

@@ -107,8 +107,7 @@ def reduced_posterior(matched: Matched, known: ItemParameters, method: EAP) -> R
 
 
 def _populations(known: ItemParameters) -> IndependentNormals:
-    V = np.diag(known.population.covariance)
-    return IndependentNormals(known.population.mean[:1], V[None], np.zeros(1, dtype=np.int64))
+    return IndependentNormals(known.population.mean[:1], np.diag(known.population.covariance)[None], np.zeros(1, dtype=np.int64))
 
 
 @lru_cache(maxsize=8)
@@ -131,10 +130,9 @@ def _plane(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple
         at = Axes(general, special, (float(sd[0]), float(sd[1:].min())))
         log_prob = averaged_log_probabilities(plane, at.points, uncertain)
         table = log_prob.reshape(*log_prob.shape[:2], len(general), len(special))
+        middles = [table[specific == s][:, :, len(general) // 2] for s in range(S)]
         tried = [normal_tables(general / sd[0], mean / sd[0], 1.0, table[:, :, :, len(special) // 2])]
-        for s in range(S):
-            middle = table[specific == s][:, :, len(general) // 2]
-            tried.append(normal_tables(special / sd[s + 1], 0.0, 1.0, middle))
+        tried += [normal_tables(special / sd[s + 1], 0.0, 1.0, middle) for s, middle in enumerate(middles)]
         return Trial((at, log_prob, specific), at.spacing, len(general) < MOST_POINTS, 1.0, tried)
 
     return passing(build, min(points, LEAST_POINTS))

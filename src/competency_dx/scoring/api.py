@@ -9,7 +9,7 @@ import numpy as np
 from competency_dx.bank import ItemBank
 from competency_dx.errors import ScoringError
 from competency_dx.findings import announce, findings_of, gathered
-from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match, source_of
+from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match
 from competency_dx.provenance import provenance
 from competency_dx.responses import Responses
 from competency_dx.scoring.estimation import Estimates, estimates, joined
@@ -87,7 +87,7 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         status=found.status,
         reliability=np.array([_reliability(found, d, method) for d in range(found.theta.shape[1])]),
         findings=findings,
-        provenance=provenance("score", {"responses": found.digest, "parameters": source_of(source)}, settings),
+        provenance=provenance("score", {"responses": found.digest, "parameters": source.digest}, settings),
     )
 
 

@@ -30,7 +30,6 @@ from competency_dx.persons import (
     posterior_of,
     posterior_on,
     scoring_grid,
-    source_of,
     uniforms,
 )
 from competency_dx.provenance import Provenance, digest_arrays, provenance
@@ -181,7 +180,7 @@ def plausible_values(
         values = _drawn(flat, known, uniform, design, None if fit is None else fit.drawn(n, rng))
         far = (values < theta[0] + EDGE * np.ptp(theta)) | (values > theta[-1] - EDGE * np.ptp(theta))
         ends = DRAWS_AT_THE_END.about(matched.persons[far.any(axis=(1, 2))])
-    inputs = {"responses": digest_arrays(matched.codes, np.packbits(matched.observed)), "parameters": source_of(parameters)}
+    inputs = {"responses": digest_arrays(matched.codes, np.packbits(matched.observed)), "parameters": parameters.digest}
     inputs |= {} if design is None else {"covariates": digest_arrays(design.matrix)}
     out = PlausibleValues(
         persons=matched.data.persons,

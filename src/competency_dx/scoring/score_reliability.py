@@ -43,7 +43,6 @@ from competency_dx.persons import (
     propagated_given_sums,
     reasons_of,
     scoring_grid,
-    source_of,
     sum_score_table,
     uncertain_items,
 )
@@ -208,7 +207,7 @@ def reliability(
         measured = {name: x[0] if x.ndim > 1 else float(x[0]) for name, x in measured.items()}
     settings = {"points": str(method.points), "item_uncertainty": method.item_uncertainty, "missing": method.missing.describe("en")}
     settings |= {"simulated": f"{SEVERAL if several else SIMULATED} persons, seed {SEED}"}
-    inputs = {"parameters": source_of(parameters)}
+    inputs = {"parameters": parameters.digest}
     inputs |= {} if eap is None else {"responses": eap.provenance.inputs["responses"]}
     out = Reliability(
         items=known.items,

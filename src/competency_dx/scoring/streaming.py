@@ -16,7 +16,7 @@ from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.documents import encode_fields
 from competency_dx.errors import CompetencyDxError, ScoringError, needing
 from competency_dx.findings import Finding, worth_a_line
-from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points, source_of
+from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
 from competency_dx.result import DataFrame, Result, crossed
@@ -165,7 +165,7 @@ def score_file(
             sums = sums + np.stack([x.sum(axis=0) for x in (part.theta, part.theta**2, part.se)])
             digests.append(part.provenance.inputs["responses"])
             findings = {f.code: f for f in part.findings} | findings
-    inputs = {"responses": digest_document(digests), "parameters": source_of(parameters)}
+    inputs = {"responses": digest_document(digests), "parameters": parameters.digest}
     settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "block": str(block)}
     settings["missing"] = method.missing.describe("en")
     persons = int(statuses[0].sum())

@@ -99,8 +99,7 @@ def item_groups(profiles: Binary, attributes: Ints, family: str) -> ItemGroups:
 
 def saturated_design(patterns: Binary) -> Floats:
     """Return the matrix (W, W) of p = M δ with an effect for every pattern S that is permissible: M[w, S] = [S ⊆ w]."""
-    lacking = patterns.astype(np.int64) @ (1 - patterns.astype(np.int64)).T
-    return np.asarray((lacking.T == 0).astype(np.float64))
+    return np.asarray(((patterns.astype(np.int64) @ (1 - patterns.astype(np.int64)).T).T == 0).astype(np.float64))
 
 
 def additive_design(patterns: Binary) -> Floats:

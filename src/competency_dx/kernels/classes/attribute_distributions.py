@@ -171,8 +171,7 @@ def curvature(distribution: Distribution, parameters: Floats, expected: Floats) 
     for q in range(len(theta)):
         mass = counts * given[:, q]
         own = distribution.profiles - distribution.open * p[:, q]
-        bend = (mass @ distribution.open) * p[:, q] * (1 - p[:, q])
-        inner = (own.T * mass) @ own - np.diag(bend)
+        inner = (own.T * mass) @ own - np.diag((mass @ distribution.open) * p[:, q] * (1 - p[:, q]))
         slope = np.full((A, 1), theta[q]) if common else np.eye(A) * theta[q]
         T = np.concatenate([np.eye(A), slope], axis=1)[:, : len(parameters)]  # ∂η_a / ∂λ
         out += T.T @ inner @ T

@@ -123,8 +123,7 @@ def _block_gradient(table: Floats, given: tuple[Patterns, Floats]) -> Floats:
 def log_evidence(patterns: Patterns, table: Floats, probability: Floats) -> Floats:
     """Return log P(answers) of each pattern (U,)."""
     log_weight = np.log(np.maximum(probability, 1e-300))
-    parts = map_pieces(lambda piece: normalise(log_joint(piece, table, log_weight))[0], patterns.pieces(BLOCK))
-    return np.concatenate(list(parts))
+    return np.concatenate(list(map_pieces(lambda piece: normalise(log_joint(piece, table, log_weight))[0], patterns.pieces(BLOCK))))
 
 
 def by_group(of_classes: Floats, place: Ints, G: int) -> Floats:

@@ -182,12 +182,10 @@ def e_step(psi: Floats, problem: MixtureProblem) -> MixtureCounts:
 def gradient(psi: Floats, problem: MixtureProblem, step: MixtureCounts) -> Floats:
     """Return the gradient (F,) of the log-likelihood, that of the complete data at the expected counts (Fisher's identity)."""
     choices, z, M = problem.choices, problem.persons.z, problem.M
-    sizes = np.add.reduceat(step.taken, choices.first)[choices.set_of]
-    off = step.taken - sizes * np.exp(choice_table(psi, choices, z))
-    by_state = off.sum(axis=1) @ states(M)
+    off = step.taken - np.add.reduceat(step.taken, choices.first)[choices.set_of] * np.exp(choice_table(psi, choices, z))
     by_point = choices.ticks.T @ off.sum(axis=2)
     levels = np.einsum("qc,cqf->f", step.counts, level_scores(psi, M, z))
-    log_strength = parts(psi, M).strength * (choices.marks * by_state).sum(axis=0)
+    log_strength = parts(psi, M).strength * (choices.marks * (off.sum(axis=1) @ states(M))).sum(axis=0)
     return np.concatenate([levels, log_strength, by_point.sum(axis=1), by_point @ z])
 
 
@@ -204,8 +202,7 @@ def option_scores(psi: Floats, problem: MixtureProblem) -> tuple[Floats, Floats]
     prob = np.exp(choice_table(psi, choices, z))
     marks = (choices.marks * parts(psi, problem.M).strength)[:, None, :] * states(problem.M)
     ticks = np.broadcast_to(choices.ticks[:, None, None, :], (*prob.shape, choices.ticks.shape[1]))
-    strengths = np.broadcast_to(marks[:, None], (*prob.shape, problem.M))
-    features = np.concatenate([strengths, ticks, ticks * z[:, None, None]], axis=3)
+    features = np.concatenate([np.broadcast_to(marks[:, None], (*prob.shape, problem.M)), ticks, ticks * z[:, None, None]], axis=3)
     mean = np.add.reduceat(prob[..., None] * features, choices.first)
     return features - mean[choices.set_of], prob
 
@@ -271,8 +268,7 @@ class MixtureFit(NamedTuple):
 def log_posterior(psi: Floats, problem: MixtureProblem) -> tuple[MixtureCounts, float, Floats]:
     """Return the E-step, the log posterior of ψ up to a constant and its gradient (F,)."""
     step, off, sd = e_step(psi, problem), psi - problem.priors.mean, problem.priors.sd
-    height = step.log_likelihood + float(-0.5 * ((off / sd) ** 2).sum())
-    return step, height, gradient(psi, problem, step) - off / sd**2
+    return step, step.log_likelihood + float(-0.5 * ((off / sd) ** 2).sum()), gradient(psi, problem, step) - off / sd**2
 
 
 def search(start: Floats, problem: MixtureProblem, most: int) -> tuple[Floats, float]:
@@ -308,8 +304,7 @@ def polish(psi: Floats, problem: MixtureProblem, tolerance: float, most: int) ->
         if decrement < tolerance or steps == most:
             break
         psi = np.clip(psi + move / max(1.0, float(np.abs(move).max())), -REACH, REACH)
-    share = np.minimum(np.diag(covariance) / sd**2, 1.0)
-    return MixtureFit(psi, covariance, step.log_likelihood, height, steps, decrement, share)
+    return MixtureFit(psi, covariance, step.log_likelihood, height, steps, decrement, np.minimum(np.diag(covariance) / sd**2, 1.0))
 
 
 def averaged(fit: MixtureFit, problem: MixtureProblem, draws: Floats) -> tuple[Floats, Floats]:

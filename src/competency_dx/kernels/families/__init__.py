@@ -59,8 +59,7 @@ def by_predictor(groups: Groups, beta: Floats, log_prob: Floats, theta: Floats, 
 def derivatives(groups: Groups, beta: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return ∂ log P / ∂ beta (I, D + S, K, Q)."""
     by_eta = by_predictor(groups, beta, log_prob, theta, allowed)
-    slopes = by_eta[:, :1] * points(theta).T[:, None, :]
-    return np.concatenate([slopes, by_eta[:, 1:]], axis=1)
+    return np.concatenate([by_eta[:, :1] * points(theta).T[:, None, :], by_eta[:, 1:]], axis=1)
 
 
 def scoring_step(
@@ -69,8 +68,7 @@ def scoring_step(
     """Return gradient (I, F) and Fisher information (I, F, F) of Σ counts log P for expected counts (I, K, Q)."""
     by_eta, at = by_predictor(groups, beta, log_prob, theta, allowed), points(theta)
     weighted = by_eta * (counts.sum(axis=1)[:, None, :] * np.exp(log_prob))[:, None]
-    fisher = np.einsum("nfkq,ngkq->nfgq", weighted, by_eta)
-    return _gradient(counts, by_eta, at), information_by_parameters(fisher, at)
+    return _gradient(counts, by_eta, at), information_by_parameters(np.einsum("nfkq,ngkq->nfgq", weighted, by_eta), at)
 
 
 def gradients(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
@@ -90,8 +88,7 @@ def information(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, 
 
     def one(g: KernelGroup) -> Floats:
         at = g.items
-        bend = g.kernel.curvature(shape[at], eta[at], counts[at], log_prob[at], allowed[at])
-        return information_by_parameters(bend, points(theta))
+        return information_by_parameters(g.kernel.curvature(shape[at], eta[at], counts[at], log_prob[at], allowed[at]), points(theta))
 
     return _merged(groups, one)
 

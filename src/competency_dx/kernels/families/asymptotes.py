@@ -115,10 +115,9 @@ def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
 def derivatives(shape: Floats, eta: Floats, log_prob: Floats, allowed: Bools) -> Floats:  # noqa: ARG001 - protocol
     """Return ∂ log P_k / ∂ (η, shape) (n, 1 + S, K, Q); e_1 acts as η does."""
     n, K = allowed.shape
-    used = _used(shape, K)
     out = np.zeros((n, 1 + shape.shape[1], K, eta.shape[1]))
     by = log_slopes(_curve(shape, eta, allowed)) * _open(allowed)[:, None, None, None]
-    for f, part in used:
+    for f, part in _used(shape, K):
         out[:, f, :2] = by[:, part]
     return out
 
@@ -143,10 +142,8 @@ def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allo
 
 def person_curves(shape: Floats, eta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
     """Return P, ∂P/∂η and ∂²P/∂η² (P, n, K) at linear predictors (P, n)."""
-    of = _curve(shape, eta.T, allowed)
-    steps = answer_curves(of)
     tables = tuple(np.zeros((*eta.shape, allowed.shape[1])) for _ in range(3))
-    for table, (wrong, right) in zip(tables, steps, strict=True):
+    for table, (wrong, right) in zip(tables, answer_curves(_curve(shape, eta.T, allowed)), strict=True):
         table[..., 0], table[..., 1] = wrong.T, right.T
     closed = ~_open(allowed)
     for table, only in zip(tables, (allowed[closed], 0.0, 0.0), strict=True):

@@ -30,8 +30,7 @@ class Boundaries(NamedTuple):
 def _boundaries(shape: Floats, eta: Floats, allowed: Bools) -> Boundaries:
     """Return boundaries at predictors (…, n)."""
     n, K = allowed.shape
-    d = np.concatenate([np.zeros((n, 1)), shape[:, : K - 1]], axis=1)
-    own = expit(eta[..., None] + d)
+    own = expit(eta[..., None] + np.concatenate([np.zeros((n, 1)), shape[:, : K - 1]], axis=1))
     lowest = allowed.argmax(axis=1)[:, None]
     star = np.zeros((*eta.shape, K + 1))
     for k in range(K - 1, -1, -1):
@@ -44,8 +43,7 @@ def _boundaries(shape: Floats, eta: Floats, allowed: Bools) -> Boundaries:
 
 def _at_points(shape: Floats, eta: Floats, allowed: Bools) -> Boundaries:
     """Return boundaries as tables (n, K, Q) at predictors (n, Q)."""
-    found = _boundaries(shape, np.ascontiguousarray(eta.T), allowed)
-    return Boundaries(*(np.ascontiguousarray(x.transpose(1, 2, 0)) for x in found))
+    return Boundaries(*(np.ascontiguousarray(x.transpose(1, 2, 0)) for x in _boundaries(shape, np.ascontiguousarray(eta.T), allowed)))
 
 
 def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
@@ -65,9 +63,8 @@ def _above(allowed: Bools) -> Floats:
 
 def derivatives(shape: Floats, eta: Floats, log_prob: Floats, allowed: Bools) -> Floats:
     """Return ∂ log P(X = k) / ∂ (η, d_1 …) (n, 1 + S, K, Q)."""
-    b = _at_points(shape, eta, allowed)
     n, K, Q = log_prob.shape
-    by_d: Floats = np.einsum("nkj,njq->njkq", _above(allowed), b.weight) / np.exp(log_prob)[:, None]
+    by_d: Floats = np.einsum("nkj,njq->njkq", _above(allowed), _at_points(shape, eta, allowed).weight) / np.exp(log_prob)[:, None]
     out = np.zeros((n, 1 + shape.shape[1], K, Q))
     out[:, 0], out[:, 1:K] = by_d.sum(axis=1), by_d[:, 1:]
     return out
@@ -78,8 +75,7 @@ def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allo
     D = derivatives(shape, eta, log_prob, allowed)
     out = np.einsum("nfkq,ngkq->nfgq", D * counts[:, None], D)
     b = _at_points(shape, eta, allowed)
-    bend = b.weight * (1 - 2 * b.star[:, :-1])
-    share = np.einsum("nkj,nkq->njq", _above(allowed), counts / np.exp(log_prob)) * bend
+    share = np.einsum("nkj,nkq->njq", _above(allowed), counts / np.exp(log_prob)) * (b.weight * (1 - 2 * b.star[:, :-1]))
     j = np.arange(1, allowed.shape[1])
     out[:, j, j] -= share[:, 1:]
     out[:, 0, j] -= share[:, 1:]

@@ -58,8 +58,7 @@ def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
     """Return log P (n, K, Q) for shape parameters (n, S) at linear predictors (n, Q)."""
     of, rows = _parts(shape, eta, allowed), np.arange(len(allowed))
     out = np.full((*allowed.shape, eta.shape[1]), FLOOR)
-    shares = nominal.log_probabilities(of.shape, eta, of.allowed)
-    np.add(shares, np.log(of.curve.wrong)[:, None], out=out[:, :-1])
+    np.add(nominal.log_probabilities(of.shape, eta, of.allowed), np.log(of.curve.wrong)[:, None], out=out[:, :-1])
     out[~allowed] = FLOOR
     out[rows, of.key] = np.where(of.rival[:, None], np.log(of.curve.right), 0.0)
     return np.maximum(out, FLOOR, out=out)
@@ -92,8 +91,7 @@ def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allo
     out[:, nested[:, None], nested] = nominal.curvature(of.shape, eta, astray, shares, of.allowed)
     columns = np.empty((n, 5), dtype=np.int64)  # of η, d, α, logit c, logit u of the keyed answer
     columns[:, 0], columns[:, 1], columns[:, 2:] = 0, of.key, (K, K + 1, K + 2)
-    keyed = _keyed_curvature(of, eta, astray.sum(axis=1), right)
-    out[rows[:, None, None], columns[:, :, None], columns[:, None, :]] += keyed
+    out[rows[:, None, None], columns[:, :, None], columns[:, None, :]] += _keyed_curvature(of, eta, astray.sum(axis=1), right)
     return out
 
 

@@ -34,9 +34,8 @@ def derivatives(shape: Floats, eta: Floats, log_prob: Floats, allowed: Bools) ->
     """Return ∂ log P(X = k) / ∂ (η, e_1 …): k - E X and 1[X = j] - P_j."""
     prob = np.exp(log_prob)
     n, K, Q = prob.shape
-    k = np.arange(K, dtype=float)
     out = np.zeros((n, 1 + shape.shape[1], K, Q))
-    out[:, 0] = k[:, None] - _mean(prob)[:, None, :]
+    out[:, 0] = np.arange(K, dtype=float)[:, None] - _mean(prob)[:, None, :]
     out[:, 1:K] = np.eye(K)[1:, :, None] - prob[:, 1:, None, :]
     return out
 

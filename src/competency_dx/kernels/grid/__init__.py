@@ -48,8 +48,7 @@ class Answers(NamedTuple):
 
     def take(self, persons: Ints | slice) -> Answers:
         """Return the answers of some of the persons."""
-        optional = ("observed", "weight", "normal")
-        kept = {name: x[persons] for name in optional if (x := getattr(self, name)) is not None}
+        kept = {name: x[persons] for name in ("observed", "weight", "normal") if (x := getattr(self, name)) is not None}
         return self._replace(codes=self.codes[persons], **kept)
 
     def coded(self, missing: int) -> Codes:
@@ -115,8 +114,7 @@ def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) ->
     absent = None if answers.observed is None else (~answers.observed[block]).astype(dtype)
     if len(answers.item) == codes.shape[1] and (answers.category == 1).all():
         return codes.astype(dtype), absent
-    by_item = np.ascontiguousarray(codes.T)
-    return (by_item[answers.item] == answers.category[:, None]).astype(dtype).T, absent
+    return (np.ascontiguousarray(codes.T)[answers.item] == answers.category[:, None]).astype(dtype).T, absent
 
 
 class JointTerms(NamedTuple):
@@ -190,8 +188,7 @@ def posteriors(answers: Answers, terms: JointTerms, Z: Floats, absent: Floats | 
     points that some of them meet are tried first, and all where these turn out too few.
     """
     some, Q, none = slice(None, None, max(1, len(Z) // SOME)), terms.powers.shape[1], NONE[terms.base.dtype.char]
-    few = terms.at(slice(None, None, STRIDE))
-    joint = log_joint(answers.take(some), few, Z[some], None if absent is None else absent[some])
+    joint = log_joint(answers.take(some), terms.at(slice(None, None, STRIDE)), Z[some], None if absent is None else absent[some])
     at = np.flatnonzero((joint > joint.max(axis=1)[:, None] + np.log(none) - SPARE).any(axis=0))
     for points in (slice(max(0, int(at[0]) - 1) * STRIDE, min((int(at[-1]) + 1) * STRIDE + 1, Q)), slice(0, Q)):
         evidence, weight = normalise(log_joint(answers, terms.at(points), Z, absent))

@@ -35,8 +35,7 @@ class Axes(NamedTuple):
     @property
     def points(self) -> Floats:
         """Return all pairs (Q A, 2)."""
-        both = np.meshgrid(self.general, self.specific, indexing="ij")
-        return np.stack(both, axis=-1).reshape(-1, 2)
+        return np.stack(np.meshgrid(self.general, self.specific, indexing="ij"), axis=-1).reshape(-1, 2)
 
     @property
     def spacing(self) -> float:
@@ -106,8 +105,7 @@ def bifactor_terms(design: Design, axes_: Axes, log_prob: Floats, populations: I
     *parts, alone = zip(design.answers, design.items, strict=True)
     terms = tuple(bare_terms(part, log_prob[items]) for part, items in parts)
     rest = bare_terms(alone[0], log_prob[alone[1]][:, :, ::A]) if len(alone[1]) else None
-    S = len(parts)
-    weights = np.stack([log_normal(axes_.specific, np.zeros(S), v[1:]) for v in populations.variance])
+    weights = np.stack([log_normal(axes_.specific, np.zeros(len(parts)), v[1:]) for v in populations.variance])
     return BifactorTerms(axes_, terms, rest, weights.astype(kind))
 
 

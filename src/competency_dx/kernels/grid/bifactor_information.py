@@ -130,8 +130,7 @@ def _scores(
 
 def _rows(frame: _TestletFrame, design: Design, s: int) -> Ints:
     """Return the rows of scores (p, F_s) that the answers to one part of the design call for."""
-    codes = design.answers[s].coded(frame.width - 1)
-    return np.asarray(np.arange(len(frame.owner[s])) * frame.width + codes[:, frame.owner[s]])
+    return np.asarray(np.arange(len(frame.owner[s])) * frame.width + design.answers[s].coded(frame.width - 1)[:, frame.owner[s]])
 
 
 def _testlet_scores(frame: _TestletFrame, design: Design, populations: IndependentNormals, s: int) -> tuple[Singles, Ints]:

@@ -55,8 +55,7 @@ def by_dimension(
     items = tuple(np.flatnonzero(dimension == k) for k in range(D))
     columns = tuple(np.flatnonzero(dimension[answers.item] == k) for k in range(D))
     taken = tuple(_part(answers, i, c) for i, c in zip(items, columns, strict=True))
-    whole = np.ones(P, dtype=np.bool_)
-    answered = np.stack([whole if part.observed is None else part.observed.any(axis=1) for part in taken])
+    answered = np.stack([np.ones(P, dtype=np.bool_) if part.observed is None else part.observed.any(axis=1) for part in taken])
     of = np.zeros(P, dtype=np.int64) if group is None else group
     w = np.zeros((P, 0)) if regressors is None else np.broadcast_to(regressors, (P, regressors.shape[1]))
     return Design(taken, items, columns, answered, of, w, answers.weight)

@@ -82,8 +82,7 @@ def split_scores(derivatives: Floats, owner: Ints, population: Floats, theta: Fl
     straight = np.abs(bent).max(initial=0.0) <= STRAIGHT * np.abs(contrast).max(initial=1.0)
     bent = np.where(np.abs(bent) < NOUGHT, 0.0, bent)
     if not straight and derivatives.any(axis=2).sum() < derivatives[0].any(axis=1).sum() + bent.any(axis=2).sum():
-        none = np.zeros_like(linear)
-        return SplitScores(np.zeros_like(derivatives[0]), none, derivatives, owner, population)
+        return SplitScores(np.zeros_like(derivatives[0]), np.zeros_like(linear), derivatives, owner, population)
     return SplitScores(derivatives[0], linear, None if straight else bent, owner, population)
 
 

@@ -119,8 +119,7 @@ def prior_coefficients(normals: Normals, log_cell: float) -> Floats:
     D = inverse.shape[1]
     a, b = pairs(D)
     constant = log_cell - 0.5 * np.linalg.slogdet(normals.covariance)[1] - 0.5 * D * np.log(2 * np.pi)
-    own = inverse[normals.group]
-    linear = (own @ normals.mean[:, :, None])[:, :, 0]
+    linear = (inverse[normals.group] @ normals.mean[:, :, None])[:, :, 0]
     first = constant[normals.group] - 0.5 * (linear * normals.mean).sum(axis=1)
     square = -inverse[:, a, b] * np.where(a == b, 0.5, 1.0)
     return np.concatenate([first[:, None], linear, square[normals.group]], axis=1)

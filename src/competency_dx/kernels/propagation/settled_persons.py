@@ -117,8 +117,7 @@ class Mixture(NamedTuple):
         evidence = np.logaddexp.reduce([part.evidence + np.log(w) for part, w in zip(self.parts, self.weight, strict=True)])
         k = np.arange(len(mean))
         settled = np.logical_and.reduce([part.settled for part in self.parts])
-        tilted = self.average(lambda part: part.tilted)
-        return Settled(tilted, mean, covariance, sites, evidence, covariance[k, k], settled)
+        return Settled(self.average(lambda part: part.tilted), mean, covariance, sites, evidence, covariance[k, k], settled)
 
 
 def settled_blocks(
