@@ -137,7 +137,7 @@ def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tupl
     of_items, own = np.split(np.asarray(at.basis @ step), [F])
     if not problem.distribution.saturated:
         return of_items, own
-    out = np.zeros(problem.distribution.n_classes)
+    out = np.zeros(len(problem.distribution.members))
     out[at.shares], out[at.reference] = own, -own.sum()
     return of_items, out
 

@@ -153,7 +153,7 @@ def _distribution(problem: ClassProblem, fit: ClassFit, pi: Floats, Y: int) -> t
 
 def _by_class(problem: ClassProblem, fit: ClassFit, Y: int) -> Floats:
     """Return the derivative of the shares of all classes (C', Y)."""
-    out = np.zeros((problem.distribution.n_classes, Y))
+    out = np.zeros((len(problem.distribution.members), Y))
     place = problem.n_item_parameters + np.arange(len(fit.at.shares))
     out[fit.at.shares, place] = 1.0
     out[fit.at.reference, place] = -1.0

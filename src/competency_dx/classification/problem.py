@@ -146,7 +146,7 @@ class ClassProblem(NamedTuple):
         place, G = self.place[:, now.active], self.n_groups
         right, given = by_group(now.expected.right, place, G), by_group(now.expected.given, place, G)
         items = item_classes.m_step(self.items, now.state.items, right, given)
-        persons = np.zeros(self.distribution.n_classes)
+        persons = np.zeros(len(self.distribution.members))
         persons[now.active] = now.expected.nodes
         return State(items, attribute_distributions.update(self.distribution, now.state.distribution, persons))
 

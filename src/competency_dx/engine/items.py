@@ -163,10 +163,7 @@ def m_step(items: Items, phi: Floats, counts: Floats, log_prob: Floats, theta: F
 
 
 def _penalised(items: Items, beta: Floats, expected: Floats, pull: Floats) -> Floats:
-    """Return the penalised `expected` log-likelihood of each item (I,), of all together (1,) where items are linked.
-
-    Pools enter by the tangent `pull` (I, F), a lower bound.
-    """
+    """Return penalised `expected` log-likelihoods (I,), their sum (1,) of linked items; pools by the tangent `pull`, a lower bound."""
     out = expected + items.prior.by_item(beta)
     out += (np.where(pull != 0, beta, 0.0) * pull).sum(axis=1)
     return np.array([out.sum()]) if items.linked else out

@@ -172,10 +172,7 @@ def _starting_values(chosen: list[Family], allowed: Bools, known: Known, E: int)
 
 
 def _family_ties(chosen: list[Family], known: Known, free: Bools, dimension: Ints) -> Ints:
-    """Return labels (I, F): parameters with the same label ≥ 0 share a value; -1 where a parameter is its own.
-
-    A common slope is common to the items of one competency.
-    """
+    """Return labels (I, F), ≥ 0 of parameters that share a value, -1 of others; common slopes are those of one competency."""
     out, first = np.full(free.shape, -1, dtype=np.int64), known.loads.shape[1] + int(known.n_categories.max()) - 1
     labels: dict[tuple[object, ...], int] = {}
     for i, d in np.argwhere(known.loads & np.array([f.slope == "tied" for f in chosen])[:, None]).tolist():

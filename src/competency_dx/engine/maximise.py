@@ -236,10 +236,8 @@ def _certified(run: _Run, now: Evaluation, information: Information, points: int
 
 
 def _guarded(run: _Run, now: Evaluation, step: Floats, points: int, precision: Precision = "double") -> tuple[Evaluation, float]:
-    """Return the evaluation after the longest of the step, its half … that does not lower the objective.
-
-    In single precision a step is taken whole or not at all: where it lowers the objective, rounding is what it sees.
-    """
+    """Return the evaluation after the longest of the step, its half … that does not lower the objective."""
+    # in single precision whole or not at all: where a step lowers the objective, rounding is what it sees
     share, noise, tries = 1.0, *((NOISE, 1) if precision == "single" else (ROUNDING, HALVINGS))
     for _ in range(tries):
         after = run.evaluate(run.likelihood.moved(now.phi, share * step), points, precision)

@@ -259,10 +259,7 @@ def m_step(of: Populations, psi: Floats, moments: Moments, pull: Pull) -> Floats
 
 
 def _scored(of: Populations, g: int, sigma: Floats, data: tuple[float, Floats, Floats, float], pull: Pull) -> Floats:
-    """Return the covariance matrix of group g after a scoring step.
-
-    `data` are persons, their scatter matrix, the gradient of the prior and as how many persons it counts.
-    """
+    """Return the covariance of group g after a scoring step; `data`: persons, scatter, the prior's gradient and its persons."""
     (n, scatter, lean, counts), (R, _, D) = data, of.shape
     (a, b), T = pairs(D), D * (D + 1) // 2
     inverse = np.asarray(np.linalg.inv(sigma), dtype=np.float64)

@@ -64,18 +64,11 @@ class Reduction(Integral):
             item, column = positions.reshape(-1, 2).T
             return np.stack([item, np.where(column >= D, column - D + 2, np.minimum(column, 1))], axis=1)
 
-        return items._replace(
-            place=np.where(there, np.take_along_axis(items.place, at, axis=1), -1),
-            base=taken(items.base),
-            prior=prior._replace(
-                precision=precision * (there[:, :, None] & there[:, None, :]),
-                centre=taken(prior.centre),
-                log_normal=moved(prior.log_normal),
-                beta=moved(prior.beta),
-                pools=tuple(pool._replace(weights=taken(pool.weights)) for pool in prior.pools),
-            ),
-            n_slopes=2,
-        )
+        pools = tuple(pool._replace(weights=taken(pool.weights)) for pool in prior.pools)
+        prior = prior._replace(centre=taken(prior.centre), log_normal=moved(prior.log_normal), beta=moved(prior.beta), pools=pools)
+        prior = prior._replace(precision=precision * (there[:, :, None] & there[:, None, :]))
+        place = np.where(there, np.take_along_axis(items.place, at, axis=1), -1)
+        return items._replace(place=place, base=taken(items.base), prior=prior, n_slopes=2)
 
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:  # noqa: ARG002
         """Return the E-step at φ with `points` on either axis, coarser and in single precision on the way."""

@@ -49,9 +49,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-@lru_cache(maxsize=1)
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+_controller = lru_cache(maxsize=1)(ThreadpoolController)
 
 
 def even_product(rows: Floats, matrix: Floats) -> Floats:

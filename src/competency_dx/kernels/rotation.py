@@ -137,9 +137,6 @@ def ordered(found: Rotation) -> Rotation:
     L = found.loadings
     order = np.argsort(-(L**2).sum(axis=0), kind="stable")
     sign = np.where(L[:, order].sum(axis=0) < 0, -1.0, 1.0)
-    return found._replace(
-        loadings=L[:, order] * sign,
-        transformation=found.transformation[:, order] * sign,
-        origin=found.origin[:, order] * sign,
-        correlations=found.correlations[np.ix_(order, order)] * np.outer(sign, sign),
-    )
+    loadings, T, origin = (x[:, order] * sign for x in (L, found.transformation, found.origin))
+    correlations = found.correlations[np.ix_(order, order)] * np.outer(sign, sign)
+    return found._replace(loadings=loadings, transformation=T, origin=origin, correlations=correlations)

@@ -107,6 +107,4 @@ def grid_check(tables: Tables) -> tuple[float, float]:
 
 def uncertain_items(parameters: ItemParameters, choice: ItemUncertainty) -> Bools:
     """Return whose standard errors are carried (I,)."""
-    if choice == "all":
-        return np.ones(len(parameters.items), dtype=np.bool_)
-    return np.array([choice == "provisional" and s == "provisional" for s in parameters.statuses], dtype=np.bool_)
+    return np.array([choice == "all" or choice == status == "provisional" for status in parameters.statuses], dtype=np.bool_)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -113,14 +113,6 @@ def curves_of(known: ItemParameters, points: int, choice: ItemUncertainty) -> tu
     return passing(build, points)
 
 
-class _SumTables(NamedTuple):
-    """Log-likelihoods (R, Q) of sums on one competency, the row of each person (P,), and who answered any item."""
-
-    table: Floats
-    row: Ints
-    answered: Bools
-
-
 def propagated_given_sums(matched: Matched, known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple[Floats, Floats]:
     """Return means (P, D) and covariances (P, D, D) given the sum of points on each competency."""
     theta, log_prob = curves_of(known, points, choice)
@@ -130,7 +122,8 @@ def propagated_given_sums(matched: Matched, known: ItemParameters, points: int, 
     size, floor = settled_persons.POSTERIOR_BLOCK, lowest_precision(population.covariance[None])
     for block in blocks(P, size):
         n, rows = block.stop - block.start, np.minimum(np.arange(block.start, block.start + size), P - 1)
-        log_likelihood, answered = np.stack([x.table[x.row[rows]].T for x in tables]), np.stack([x.answered[rows] for x in tables])
+        log_likelihood = np.stack([table[row[rows]].T for table, row, _ in tables])
+        answered = np.stack([anything[rows] for _, _, anything in tables])
         prior = np.repeat(population.mean[:, None], size, axis=1), np.repeat(population.covariance[:, :, None], size, axis=2)
         piece = Block(theta, log_likelihood, *prior, np.repeat(floor, size), answered)
         settled = settle(piece, Sites(np.zeros((D, size)), np.zeros((D, size))), SweepControl())
@@ -138,8 +131,8 @@ def propagated_given_sums(matched: Matched, known: ItemParameters, points: int, 
     return mean, covariance
 
 
-def _sum_tables(matched: Matched, known: ItemParameters, prob: Floats, dimension: int) -> _SumTables:
-    """Return the likelihoods of the sums, one table for each set of items answered."""
+def _sum_tables(matched: Matched, known: ItemParameters, prob: Floats, dimension: int) -> tuple[Floats, Ints, Bools]:
+    """Return log-likelihoods (R, Q) of sums, a table for each set of items answered, the row of persons (P,), who answered any."""
     items = np.flatnonzero(known.dimension_index == dimension)
     observed = matched.observed[:, items]
     patterns, group = np.unique(observed, axis=0, return_inverse=True)
@@ -150,4 +143,4 @@ def _sum_tables(matched: Matched, known: ItemParameters, prob: Floats, dimension
         parts.append(np.log(np.maximum(sum_score_likelihood(prob[chosen], known.n_categories[chosen]), NOTHING)))
         first.append(first[-1] + len(parts[-1]))
     row = np.asarray(np.array(first)[group.ravel()] + sums, dtype=np.int64)
-    return _SumTables(np.concatenate(parts), row, np.asarray(observed.any(axis=1)))
+    return np.concatenate(parts), row, np.asarray(observed.any(axis=1))

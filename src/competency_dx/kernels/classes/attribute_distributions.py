@@ -45,11 +45,6 @@ class Distribution(NamedTuple):
         return self.kind == "saturated"
 
     @property
-    def n_classes(self) -> int:
-        """Return the number of classes C'."""
-        return len(self.members)
-
-    @property
     def members(self) -> Ints:
         """Return the number of profiles in each class (C',)."""
         return np.bincount(self.of_class)

@@ -33,13 +33,9 @@ class Design(NamedTuple):
 
     def take(self, persons: Ints | slice) -> Design:
         """Return the design of some of the persons."""
-        return self._replace(
-            answers=tuple(answers.take(persons) for answers in self.answers),
-            answered=self.answered[:, persons],
-            group=self.group[persons],
-            regressors=self.regressors[persons],
-            weight=None if self.weight is None else self.weight[persons],
-        )
+        answers, weight = tuple(part.take(persons) for part in self.answers), None if self.weight is None else self.weight[persons]
+        group, w = self.group[persons], self.regressors[persons]
+        return self._replace(answers=answers, answered=self.answered[:, persons], group=group, regressors=w, weight=weight)
 
     def parameters(self, owner: Ints) -> tuple[tuple[Ints, ...], tuple[Ints, ...]]:
         """Return for each dimension which parameters are of its items, given the item of each (F,), and these items there."""

@@ -60,12 +60,8 @@ class SplitScores(NamedTuple):
 
     def take(self, chosen: Ints, points: slice = slice(None)) -> SplitScores:
         """Return the scores of some of the item parameters, at some of the points."""
-        return self._replace(
-            base=self.base[chosen, points],
-            linear=self.linear[:, chosen],
-            bent=None if self.bent is None else self.bent[:, chosen, points],
-            owner=self.owner[chosen],
-        )
+        bent = None if self.bent is None else self.bent[:, chosen, points]
+        return self._replace(base=self.base[chosen, points], linear=self.linear[:, chosen], bent=bent, owner=self.owner[chosen])
 
     def of(self, persons: Ints) -> SplitScores:
         """Return the scores as they are for some of the persons."""

@@ -99,10 +99,7 @@ def _frame(answers: Answers, grid: Grid, tables: ItemTables, normals: Normals) -
 
 
 def _block_information(frame: _Frame, piece: _Piece) -> tuple[Ints, Floats]:
-    """Return Σ_p Cov[S_p | x_p] of a block over the parameters it meets, and these.
-
-    Second moments are added up in single precision person by person, in double over persons.
-    """
+    """Return Σ_p Cov[S_p | x_p] of a block over the parameters it meets, and these; single precision within a person."""
     (answers, normals, _), (posterior, met, rows, means) = piece, _met(frame, piece)
     weight = np.ones(len(posterior)) if answers.weight is None else answers.weight
     inverse = np.asarray(np.linalg.inv(normals.covariance), dtype=np.float64)

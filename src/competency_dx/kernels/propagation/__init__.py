@@ -280,10 +280,7 @@ def _product(matrix: Floats, columns: Floats, *, even: bool, out: Floats | None 
 
 
 def _finished(block: Block, work: _Work, settled: Bools, *, even: bool) -> Settled:
-    """Return the settled block with posterior moments and evidence computed afresh from the sites.
-
-    Where products are even the tilted marginals are, too: sweeps may have been others'.
-    """
+    """Return the block with moments and evidence afresh from its sites; even tilted marginals are, too: sweeps may be others'."""
     (tau, nu), k = work.sites, np.arange(len(work.mean))
     mean, covariance = block.mean.copy(), block.covariance.copy()
     evidence = np.zeros(len(settled))

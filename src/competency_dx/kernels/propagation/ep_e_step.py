@@ -146,13 +146,9 @@ def _moments(design: Design, model: Model, found: Settled) -> Moments:
     D, p = found.mean.shape
     w, off = design.regressors, found.mean - (design.regressors @ model.coefficients).T
     spread = (found.covariance.reshape(D * D, p) @ member).T.reshape(-1, D, D)
-    own = [(w.T * column, off * column) for column in member.T]
-    return Moments(
-        member.sum(axis=0),
-        np.stack([weighted @ w for weighted, _ in own]),
-        np.stack([weighted @ off.T for weighted, _ in own]),
-        spread + np.stack([weighted @ off.T for _, weighted in own]),
-    )
+    own = (((w.T * column) @ w, (w.T * column) @ off.T, (off * column) @ off.T) for column in member.T)
+    gram, cross, between = (np.stack(x) for x in zip(*own, strict=True))
+    return Moments(member.sum(axis=0), gram, cross, spread + between)
 
 
 class EPError(NamedTuple):
