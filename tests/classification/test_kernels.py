@@ -82,7 +82,7 @@ def _size(distribution: Distribution) -> int:
 @pytest.mark.parametrize("kind", ["saturated", "independent", "higher_order", "higher_order_1pl"])
 def test_update_maximises_the_expected_log_likelihood_of_profiles(kind: Kind) -> None:
     distribution = _distribution(kind, [(0, 1)])
-    counts = np.random.default_rng(4).uniform(5, 50, distribution.n_classes)
+    counts = np.random.default_rng(4).uniform(5, 50, len(distribution.members))
     found = distributions.start(distribution)
     for _ in range(60):
         found = distributions.update(distribution, found, counts)
