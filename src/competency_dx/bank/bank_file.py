@@ -212,12 +212,10 @@ def _check_codes(bank: ItemBank) -> Iterator[BankError]:
                 named = {"item": item.id, "name": code, "reference": reference.id}
                 yield BankError("bank.competency_retired", k=k, instead=", ".join(instead), **named)
     if len(instead := framework.replacements(bank.header.subject)) > 1:
-        named = {"name": bank.header.subject, "reference": reference.id}
-        yield BankError("bank.subject_retired", instead=", ".join(instead), **named)
+        yield BankError("bank.subject_retired", instead=", ".join(instead), name=bank.header.subject, reference=reference.id)
     if (reference.id, reference.version) != (framework.id, framework.version):
-        yield BankError(
-            "bank.framework_version", reference=reference.id, version=reference.version, id=framework.id, version2=framework.version
-        )
+        both = {"reference": reference.id, "version": reference.version, "id": framework.id, "version2": framework.version}
+        yield BankError("bank.framework_version", **both)
     for k, item in enumerate(bank.items):
         if stray := [c for c in item.competencies if c not in framework]:
             yield BankError("bank.competency_codes", k=k, item=item.id, stray=stray, reference=reference.id)

@@ -124,10 +124,9 @@ class CompetencyFramework(Document):
 
     def lineage(self, code: str) -> Iterator[Node]:
         """Yield the node and its ancestors, upwards."""
-        current: Node | None = self.node(code)
-        while current is not None:
-            yield current
-            current = self.node(current.parent) if current.parent else None
+        yield (node := self.node(code))
+        if node.parent:
+            yield from self.lineage(node.parent)
 
     def within(self, code: str, ancestor: str) -> bool:
         """Return whether `code` is `ancestor` or lies below it."""

@@ -284,12 +284,9 @@ def _odd_number(record: ParameterRecord) -> str:
 
 @lru_cache(maxsize=256)
 def _leaves(bank: ItemBank) -> Mapping[str, str]:
-    out = {}
-    for item in bank.items:
-        lineage = bank.framework.lineage(max(item.competencies, key=item.competencies.__getitem__))
-        if leaf := next((node.code for node in lineage if node.kind != "topic"), ""):
-            out[item.id] = leaf
-    return FrozenDict(out)
+    above = {i.id: bank.framework.lineage(max(i.competencies, key=i.competencies.__getitem__)) for i in bank.items}
+    leaves = {item: next((node.code for node in lineage if node.kind != "topic"), "") for item, lineage in above.items()}
+    return FrozenDict({item: leaf for item, leaf in leaves.items() if leaf})
 
 
 @lru_cache(maxsize=256)

@@ -117,9 +117,7 @@ def _grids(parts: list[str], part: Callable[[str], Element]) -> Iterator[SheetGr
 
 
 def _grid(sheet: Element, tree: Element, texts: list[str], dates: frozenset[int]) -> SheetGrid:
-    cells: dict[tuple[int, int], SheetCell] = {}
-    hidden: set[int] = set()
-    at = 0
+    cells, hidden, at = dict[tuple[int, int], SheetCell](), set[int](), 0
     for row in tree.iter("row"):
         at, column = int(row.get("r", at + 1)), 0
         if row.get("hidden") in {"1", "true"}:
