@@ -131,7 +131,9 @@ class MissingDependencyError(CompetencyDxError, ImportError):
 
 
 class CompetencyDxWarning(UserWarning):
-    """Category of the Python warnings that accompany findings."""
+    """Category of the Python warnings that accompany findings; `finding` is the one that is repeated."""
+
+    finding: object = None
 
 
 class Verbatim(str):

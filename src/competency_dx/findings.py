@@ -159,4 +159,6 @@ def announce(findings: Iterable[Finding], *, known: Iterable[Finding] = (), stac
     before = set(known)
     for finding in findings if _ANNOUNCED.get() else ():
         if finding.severity != "info" and finding not in before:
-            warnings.warn(f"{finding.en} [{finding.code}]", CompetencyDxWarning, stacklevel=stacklevel)
+            heard = CompetencyDxWarning(f"{finding.en} [{finding.code}]")
+            heard.finding = finding
+            warnings.warn(heard, stacklevel=stacklevel)

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 
 from competency_dx.cli.terminal import Terminal, folded, heard, table_lines
-from competency_dx.errors import CompetencyDxWarning
 from competency_dx.findings import Finding, announce
 
 FOUND = Finding(code="x.y", severity="warning", ru="Так бывает.", en="This happens.", scope=("a", "b"))
@@ -27,12 +26,12 @@ def test_findings_are_told_in_the_language_and_information_is_not(capsys: pytest
 
 def test_warnings_become_lines_and_nothing_is_told_twice(capsys: pytest.CaptureFixture[str]) -> None:
     def verb() -> SimpleNamespace:
-        announce([FOUND])
-        warnings.warn("Apart. [other.code]", CompetencyDxWarning, stacklevel=2)
+        announce([FOUND, inner, inner])
         return SimpleNamespace(findings=(FOUND,))
 
+    inner = Finding(code="x.z", severity="warning", ru="Внутри.", en="Within.")  # of a verb that this one called
     heard(Terminal(language="ru"), verb)
-    assert capsys.readouterr().err.splitlines() == ["!  Так бывает.", "!  Apart. [other.code]"]
+    assert capsys.readouterr().err.splitlines() == ["!  Так бывает.", "!  Внутри."]
     narrower = Finding(code="x.y", severity="warning", ru="Ещё.", en="More.", scope=("a",))
     heard(Terminal(language="ru"), lambda: SimpleNamespace(findings=(narrower,)), known=[FOUND])
     assert capsys.readouterr().err == ""

@@ -278,6 +278,19 @@ def test_one_table_of_agreement_with_concurrent_and_fixed_calibration() -> None:
     assert table.loc["fixed", "se_mean"] < table.loc["concurrent", "se_mean"]
 
 
+@pytest.mark.parametrize("method", [StockingLord(), Haebara(), MeanMean()])
+def test_a_scale_is_linked_to_itself_by_nothing(method: MeanMean | StockingLord | Haebara) -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(3):
+        answers = (rng.random((400, 12)) < 1 / (1 + np.exp(-1.3 * (rng.normal(size=(400, 1)) - np.linspace(-1.2, 1.2, 12))))).astype(
+            int
+        )
+        for model in ("Rasch", "2PL"):
+            one = cdx.calibrate(answers, model=model)
+            found = cdx.link(one, one, method=method)
+            assert (found.slope, found.intercept) == pytest.approx((1.0, 0.0), abs=1e-9)
+
+
 def test_a_form_is_equivalent_to_itself() -> None:
     rng = np.random.default_rng(8)
     form = calibrated(0.0, rng)

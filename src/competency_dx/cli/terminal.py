@@ -197,13 +197,10 @@ def heard(terminal: Terminal, verb: Callable[[], R], *, known: Sequence[Finding]
     # a finding says nothing new that was told of the same items or more
     said = [f for f in findings if any(f.code == k.code and set(f.scope) <= set(k.scope) for k in known)]
     terminal.findings([f for f in findings if f not in said])
-    codes = tuple(f"[{f.code}]" for f in (*findings, *known))
-    texts: dict[str, None] = {}
+    codes = {f.code for f in (*findings, *known)}
     for item in caught:
-        if not issubclass(item.category, CompetencyDxWarning):
+        if not isinstance(item.message, CompetencyDxWarning):
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-        elif not str(item.message).endswith(codes):
-            texts[str(item.message)] = None
-    for text in texts:
-        terminal.say(f"!  {text}", hang=3)
+    inner = [item.message.finding for item in caught if isinstance(item.message, CompetencyDxWarning)]
+    terminal.findings([f for f in inner if isinstance(f, Finding) and f.code not in codes])
     return out

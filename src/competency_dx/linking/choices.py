@@ -24,6 +24,7 @@ Grid = tuple[Floats, Floats]  # points of the old scale and their weights
 Pool = Callable[[Floats, Floats], Floats]
 """What a gap (…, I, K, Q) weighs in, given the points of the categories (I, K): the criterion is ½ Σ w gap pool(gap)."""
 POINTS, STEP = 30, 1e-4
+SAME = 1e-8  # a Newton step no longer than this leaves the constants as they are
 
 
 def by_test(gap: Floats, points: Floats) -> Floats:
@@ -156,7 +157,8 @@ def least(new: ItemParameters, old: ItemParameters, grid: Grid, pool: Pool, near
         return gradient[free], hessian[free, free]
 
     found = root(at, [A, B][free] if A > 0 else [1.0, 0.0][free], jac=True, tol=1e-12)
-    if not found.success or np.linalg.eigvalsh(at(found.x)[1])[0] <= 0:
+    gradient, hessian = at(found.x)  # a search that starts at the minimum makes no progress, and reports no success
+    if np.linalg.eigvalsh(hessian)[0] <= 0 or np.abs(np.linalg.solve(hessian, gradient)).max() > SAME:
         return float("nan"), float("nan")
     A, B = np.append(fixed, found.x).tolist()
     return A, B
