@@ -392,12 +392,21 @@ def what_shows_the_missing_one(item: Item) -> Answer:
     return found
 
 
+def the_short_number_with_another_record_backwards(item: Item) -> Answer:
+    (found,) = options(item, lambda t: len(f"{int(t):b}") <= 5 and f"{int(t):b}" != f"{int(t):b}"[::-1])
+    return found
+
+
 def a_program_with_an_error_to_find(item: Item) -> Answer:
     first, last = (int(n) for n in re.findall(r"от (\d+) до (\d+)", item["stem"])[0])
     cases = range(first, last + 1)
-    wrong: dict[str, int] = {c: sum(run(t.strip("`"), n=n) != str(len(str(n))) for n in cases) for c, t in item["options"].items()}
-    (found,) = (c for c, n in wrong.items() if n)
-    assert wrong[found] < len(cases)
+
+    def errs(text: str, numbers: Iterable[int]) -> list[int]:
+        return [n for n in numbers if run(text.strip("`"), n=n) != str(len(str(abs(n))))]
+
+    (found,) = options(item, lambda t: bool(errs(t, cases)))
+    assert len(errs(item["options"][found], cases)) < len(cases)
+    assert all(errs(t, (-5, 0, 1000, 10_000)) for t in item["options"].values())
     return found
 
 
@@ -421,8 +430,8 @@ def cards(item: Item) -> Answer:
 
 def flags(item: Item) -> Answer:
     found, false, of, made = (int(n) for n in re.findall(r"\d+", item["stem"]))
-    right, wrong = found * made // 100, false * (of - made) // 100
-    return option(item, f"Отмечено {right + wrong} работ, из них {wrong} самостоятельных.")
+    right, wrong = found * made / 100, false * (of - made) / 100
+    return option(item, f"около {100 * wrong / (right + wrong):.0f} %")
 
 
 def endless(item: Item) -> Answer:
@@ -558,7 +567,7 @@ ANSWERS: dict[str, Callable[[Item], Answer]] = {
     "INF-044": marks_of_a_table,
     "INF-049": one_test_for_both,
     "INF-050": one_value_for_both,
-    "INF-052": lambda item: options(item, lambda t: f"{int(t):b}" != f"{int(t):b}"[::-1])[0],
+    "INF-052": the_short_number_with_another_record_backwards,
     "INF-053": the_long_program_is_faster,
     "INF-054": why_the_sum_is_equal,
     "INF-056": what_shows_the_missing_one,

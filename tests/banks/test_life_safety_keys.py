@@ -96,7 +96,7 @@ def scale(item: Item) -> Answer:
         place, people, damage = text.split("; ")
         (n,), (money,) = figures(people), figures(damage)
         thousands = money * (1 if "тыс" in damage else 1000 if "млн" in damage else 1_000_000)
-        several_regions, several_towns = place.startswith("две области"), place.startswith("два района")
+        several_regions, several_towns = place.startswith("две области"), place.startswith("два муниципальных района")
         level = sum(n > limit for limit in (10, 50, 500))
         for growth in (1, Fraction(3, 2), 3):  # the limits of 2019; yearly higher since 2024
             assert level == sum(thousands > growth * limit for limit in (240, 12_000, 1_200_000)), text

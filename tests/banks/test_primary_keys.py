@@ -120,10 +120,15 @@ def value(text: str, order: tuple[str, ...]) -> float:
     return float(parts[0])
 
 
-def test_the_only_example_that_tells_three_wrong_rules_and_the_right_one_apart() -> None:
-    orders = [("·:", "+−"), ("+−·:",), ("·:", "+", "−"), ("·", ":", "+−")]
+def test_the_only_example_that_tells_the_rules_of_two_pupils_and_the_right_one_apart() -> None:
+    """In each example two of four orders give one answer; the works in the stem show which orders count."""
+    _, olya, petya = rules = [("·:", "+−"), ("+−·:",), ("·:", "+", "−")]
     item = BANK.item("PRI-049")
-    assert [k for k, t in item.options.items() if len({value(t, o) for o in orders}) == 4] == [key(49)]
+    ((solved, missed, *said),) = re.findall(r"решили (.*), а в примере (.*) у Оли вышло (\d+), у Пети (\d+)", item.stem)
+    assert len({value(solved, order) for order in rules}) == 1
+    assert [value(missed, order) for order in (olya, petya)] == [int(n) for n in said]
+    assert all(len({value(t, order) for order in [*rules, ("·", ":", "+−")]}) == 3 for t in item.options.values())
+    assert [k for k, t in item.options.items() if len({value(t, order) for order in rules}) == 3] == [key(49)]
 
 
 def test_marks_follow_from_the_criteria() -> None:
