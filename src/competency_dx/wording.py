@@ -66,6 +66,36 @@ def number(x: float, form: str, language: str) -> str:
     return text.replace(".", ",").replace("%", f"{NBSP}%") if language == "ru" else text
 
 
+def counted(n: int, forms: Sequence[str], language: str) -> str:
+    """Return number and noun that no line break parts: ``"21 задание"``."""
+    return f"{count(n, language)}{NBSP}{plural(n, forms, language)}"
+
+
+def decimal(x: float, digits: int, language: str) -> str:
+    """Return a number with fixed decimals as `number` writes it, a dash for what is not finite."""
+    return number(x, f".{digits}f", language) if math.isfinite(x) else NONE
+
+
+def percent(x: float, language: str, digits: int = 0) -> str:
+    """Return a percent with a non-breaking space before its sign; `x` is already on the 0-100 scale."""
+    return f"{decimal(x, digits, language)}{NBSP}%" if math.isfinite(x) else NONE
+
+
+def interval(low: float, high: float, language: str) -> str:
+    """Return the bounds of a percent interval: ``"58–75 %"``."""
+    whole = math.isfinite(low) and math.isfinite(high)
+    return f"{decimal(low, 0, language)}–{decimal(high, 0, language)}{NBSP}%" if whole else NONE
+
+
+def chance(p: float, language: str) -> str:
+    """Return a probability in percent; what would round to certainty is told as a bound."""
+    if not math.isfinite(p):
+        return NONE
+    if p > 0.99:
+        return f">{NBSP}99{NBSP}%"
+    return f"<{NBSP}1{NBSP}%" if p < 0.01 else percent(100 * p, language)
+
+
 def worded(template: str, facts: Mapping[str, Any], language: str) -> str:
     """Return a template of `language` with its facts in place.
 

@@ -165,7 +165,7 @@ class Case(NamedTuple):
     def likelihood(self, priors: Any = None) -> Marginal:
         items = build_items(self.known, priors=priors, constraints=Constraints())
         answers = prepare(self.codes, self.observed, self.known.n_categories)
-        return exploratory_likelihood(items, answers, dimensions=Exploratory(n=self.slopes.shape[1]).dimensions)
+        return exploratory_likelihood(items, answers, dimensions=Exploratory(n=self.slopes.shape[1]).dimensions, executor=None)
 
 
 def made(P: int, I: int, phi: Floats, seed: int) -> Case:

@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from competency_dx.display import LOOKS, IntervalRow, charts, count, decimal, interval_table, map_svg, percent, plural, stacked_bar
+from competency_dx.display import IntervalRow, charts, count, decimal, interval_table, map_svg, percent, plural, stacked_bar
 from competency_dx.display.charts import Chart, Series, interval_chart
+from competency_dx.display.theme import LOOKS
 from competency_dx.wording import worded
 
 

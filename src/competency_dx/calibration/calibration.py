@@ -274,8 +274,7 @@ def _digest(c: Calibration) -> str:
     reals = [c.estimates, c.covariance, p.slopes, p.intercepts, p.extras, p.covariance]
     reals += [x for _, mean, covariance in groups for x in (mean, covariance)]
     reals += [q.histogram for q in c.populations if q.histogram.size]
-    whole = digest_arrays(*numbers, *(np.where(np.isfinite(x), x, np.nan) for x in reals))
-    return digest_document([words, whole])
+    return digest_document([words, digest_arrays(*numbers, *(np.where(np.isfinite(x), x, np.nan) for x in reals))])
 
 
 def bank_records(p: ItemParameters, calibration: str, n: Ints) -> tuple[ParameterRecord, ...]:

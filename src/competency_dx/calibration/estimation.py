@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from competency_dx import engine
 from competency_dx.arrays import Bools, Codes
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
@@ -17,20 +18,7 @@ from competency_dx.calibration.exploratory import Exploratory, exploratory_likel
 from competency_dx.calibration.item_setup import anchored, by_option, families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.report import Scene, assembled, before, near_duplicates, remarks, unfinished
 from competency_dx.calibration.sample import Sample, populations_in, sample_of, sandwich
-from competency_dx.engine import (
-    Known,
-    Marginal,
-    Maximised,
-    Priors,
-    build_items,
-    category_counts,
-    fit_histogram,
-    one_dimension_likelihood,
-    product_grid_likelihood,
-    propagation_likelihood,
-    reduction_likelihood,
-    within_bounds,
-)
+from competency_dx.engine import Known, Marginal, Maximised, Priors, build_items, category_counts, fit_histogram, within_bounds
 from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered
 from competency_dx.kernels.blocks import one_blas_thread
@@ -101,11 +89,9 @@ def _columns_of(ids: list[str], sample: Sample, method: MarginalML) -> tuple[lis
 def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, request: Request, method: MarginalML) -> Calibration:
     """Return the calibration of a scene by answers and mask (P, I)."""
     (codes, observed), known, sample = table, scene.known, scene.sample
-    answers = prepare(codes, observed, known.n_categories)._replace(weight=sample.weight)
     with one_blas_thread():
-        likelihood = likelihood_of(scene, answers, method)
-        points = likelihood.integral.points(method.points, len(scene.dimensions))
-        method = replace(method, points=points)
+        likelihood = likelihood_of(scene, prepare(codes, observed, known.n_categories)._replace(weight=sample.weight), method)
+        method = replace(method, points=likelihood.integral.points(method.points, len(scene.dimensions)))
         likelihood, found, others = _maximised(likelihood, known, method)
         covariance = found.information.covariance
         if covariance is not None and (method.standard_errors == "sandwich" or sample.weight is not None):
@@ -120,8 +106,7 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
     notes += before(known, rest, suspected)
     lone = (known.loads.sum(axis=0) == 1) & (known.loads.shape[1] > 1)
     sloped = likelihood.items.free[:, : likelihood.items.n_slopes].any(axis=1)
-    alone = np.flatnonzero(known.loads[:, lone].any(axis=1) & sloped)
-    notes += Template("calibration.lone_slope").about(known.ids[i] for i in alone)
+    notes += Template("calibration.lone_slope").about(known.ids[i] for i in np.flatnonzero(known.loads[:, lone].any(axis=1) & sloped))
     sets = [tuple(np.array(known.ids, dtype=object)[column]) for column in known.loads.T[1:]] if request.testlets else []
     notes += Template("calibration.testlets").about((item for tied in sets for item in tied), sets=sets, n_sets=len(sets))
     by, given = method.population.by, {"bank": request.bank, "anchors": request.anchors}
@@ -152,8 +137,7 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
 def likelihood_of(scene: Scene, answers: Answers, method: MarginalML) -> Marginal:
     """Return the likelihood to maximise; raises `CalibrationError` when the way of integrating does not fit the items."""
     known, sample = scene.known, scene.sample
-    between = bool((known.loads.sum(axis=1) == 1).all())
-    make, propagated = _strategy(scene, method, between=between)
+    make, propagated = _strategy(scene, method, between=bool((known.loads.sum(axis=1) == 1).all()))
     fixed = None if scene.anchors is None else scene.anchors.fixed
     items = build_items(known, single_slopes=propagated, priors=scene.priors, constraints=method.constraints, fixed=fixed)
     if scene.exploring:
@@ -179,14 +163,14 @@ def _strategy(scene: Scene, method: MarginalML, *, between: bool) -> tuple[Calla
     """Return what makes the likelihood, and whether items have one slope each, which is that of propagation."""
     known = scene.known
     if known.loads.shape[1] == 1:
-        return one_dimension_likelihood, False
+        return engine.one_dimension_likelihood, False
     if method.integration == "bifactor" and not scene.exploring:
-        return reduction_likelihood, False
+        return engine.reduction_likelihood, False
     if method.integration == "propagation" and not between and not scene.exploring:
         raise CalibrationError("calibration.propagation_one_each")
     if method.integration == "quadrature" or not between or scene.exploring:
-        return product_grid_likelihood, False
-    return partial(propagation_likelihood, dimension=known.dimension), True
+        return engine.product_grid_likelihood, False
+    return partial(engine.propagation_likelihood, dimension=known.dimension), True
 
 
 def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[Marginal, Maximised, tuple[Finding, ...]]:
@@ -200,13 +184,9 @@ def _maximised(likelihood: Marginal, known: Known, method: MarginalML) -> tuple[
 
 
 def _settings(request: Request, method: MarginalML, found: Maximised, likelihood: Marginal) -> dict[str, str]:
-    out = {
-        "model": request.model_name,
-        "priors": "none (maximum likelihood)" if request.priors is None else request.priors.describe(),
-        "missing": method.missing.describe("en"),
-        "tolerance": f"{method.tolerance:g} SE",
-        "points": str(found.points),
-    }
+    priors = "none (maximum likelihood)" if request.priors is None else request.priors.describe()
+    out = {"model": request.model_name, "priors": priors, "missing": method.missing.describe("en")}
+    out |= {"tolerance": f"{method.tolerance:g} SE", "points": str(found.points)}
     if (correlation_sd := likelihood.population.correlation_sd) is not None:
         out["priors"] += f", correlations ~ N(r, {correlation_sd:g}²) around a common r"
     robust = method.standard_errors == "sandwich" or method.survey is not None

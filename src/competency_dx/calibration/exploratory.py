@@ -120,14 +120,11 @@ def _centred(prior: PriorTerms, free: Bools, D: int) -> PriorTerms:
     return prior._replace(precision=precision, centre=centre, log_normal=log_normal, log_normal_at=at, pools=pools)
 
 
-def exploratory_likelihood(
-    items: Items, answers: Answers, *, dimensions: tuple[str, ...], executor: Executor | None = None
-) -> Marginal:
+def exploratory_likelihood(items: Items, answers: Answers, *, dimensions: tuple[str, ...], executor: Executor | None) -> Marginal:
     """Return the likelihood of items that measure all dimensions, identified by `exploratory_items`."""
     seen = np.ones(answers.codes.shape, dtype=np.bool_) if answers.observed is None else answers.observed
     identified = exploratory_items(items, answers.codes, seen)
-    population = orthogonal(populations_of(dimensions))
-    return product_grid_likelihood(identified, answers, population=population, executor=executor)
+    return product_grid_likelihood(identified, answers, population=orthogonal(populations_of(dimensions)), executor=executor)
 
 
 @value
@@ -175,13 +172,10 @@ class FactorSolution(Result):
         """Return size, rotation, correlations of the dimensions and the items that lead each of them."""
         r, h = self.correlations[np.triu_indices(len(self.dimensions), 1)], self.communalities
         say, ends = result_words("calibration", language), {"low": r.min(), "high": r.max(), "least": h.min(), "most": h.max()}
-        lines = [
-            say("loadings", rotation=self.rotation, items=len(self.items), dimensions=len(self.dimensions)),
-            say("loadings_ranges", **{name: float(x) for name, x in ends.items()}),
-        ]
+        lines = [say("loadings", rotation=self.rotation, items=len(self.items), dimensions=len(self.dimensions))]
+        lines.append(say("loadings_ranges", **{name: float(x) for name, x in ends.items()}))
         for name, column in zip(self.dimensions, self.loadings.T, strict=True):
-            first = np.argsort(-np.abs(column))[:LEADING]
-            few = (say("loading", item=self.items[i], loading=float(column[i])) for i in first)
+            few = (say("loading", item=self.items[i], loading=float(column[i])) for i in np.argsort(-np.abs(column))[:LEADING])
             lines.append(f"{name}: " + ", ".join(few))
         return lines
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from competency_dx import engine
 from competency_dx.arrays import Bools, Codes
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.choices import Population
@@ -17,17 +18,7 @@ from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.report import Scene, assembled, before
 from competency_dx.calibration.sample import sample_of
-from competency_dx.engine import (
-    Constraints,
-    Information,
-    Known,
-    Maximised,
-    build_items,
-    category_counts,
-    items_at,
-    one_dimension_likelihood,
-    populations_of,
-)
+from competency_dx.engine import Known, Maximised, build_items, category_counts, items_at, one_dimension_likelihood, populations_of
 from competency_dx.errors import LANGUAGES, CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
@@ -68,18 +59,17 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     known = Known(data.items, list(families), n_categories, counts, np.ones((len(families), 1), bool))
     refuse(data, known, None, anchored=False)
     opinion = girth_estimates(codes, observed, n_categories, family, items=data.items, method=method)
-    items = build_items(known, priors=None, constraints=Constraints())
+    items = build_items(known, priors=None, constraints=engine.Constraints())
     sd = opinion.slope[0] if family == "Rasch" else 1.0
     population = populations_of(("theta",), free_variance=np.array([family == "Rasch"]))
     likelihood = one_dimension_likelihood(items, prepare(codes, observed, n_categories), population=population)
     base = np.concatenate([(opinion.slope / sd)[:, None], np.nan_to_num(opinion.intercepts[:, 1:])], axis=1)
     phi = np.concatenate([items._replace(base=base).start, np.full(population.free.sum(), sd**2)])
     rest = item_rest(codes, observed, data.max_scores)
-    suspected = suspected_keys(data, policy=method.missing, rest=rest)
-    notes = before(known, rest, suspected)
+    notes = before(known, rest, suspected_keys(data, policy=method.missing, rest=rest))
     notes += tail_findings(data.items, zero_tails(codes, observed))
     notes += (Template("calibration.second_opinion").of(function=opinion.function),)
-    unknown = Information(np.zeros((0, 0)), None, np.nan)
+    unknown = engine.Information(np.zeros((0, 0)), None, np.nan)
     settings = {"model": model, "method": described(opinion, method)}
     settings |= {"priors": "none (maximum likelihood)", "missing": method.missing.describe("en")}
     out = assembled(
@@ -135,8 +125,7 @@ def evidence(codes: Codes, observed: Bools, parameters: ItemParameters, *, point
     needed = min(points_needed(now.narrowest), MOST_POINTS)
     if needed > points:
         return evidence(codes, observed, parameters, points=needed)
-    information = max(float(likelihood.information(now).matrix[0, 0]), 1e-12)
-    drift = float(likelihood.gradient(now)[0]) / np.sqrt(information)
+    drift = float(likelihood.gradient(now)[0]) / np.sqrt(max(float(likelihood.information(now).matrix[0, 0]), 1e-12))
     return LikelihoodCheck(now.log_likelihood, drift, points, now.spacing, now.narrowest)
 
 

@@ -113,8 +113,7 @@ def loadings(items: tuple[str, ...], dimensions: Any, bank: ItemBank | None = No
 
 def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bool) -> tuple[Finding, ...]:
     """Raise where no honest calibration exists; return what is to be said where it hangs by a few answers."""
-    free = sum(FAMILIES[f].slope == "free" or FAMILIES[f].slope_in_extras for f in known.families)
-    least = LEAST_FREE_SLOPES if free else 2
+    least = LEAST_FREE_SLOPES if any(FAMILIES[f].slope == "free" or FAMILIES[f].slope_in_extras for f in known.families) else 2
     n = len(known.ids)
     if n < least and priors is None and not anchored:
         raise CalibrationError("calibration.too_few_items", n=n, least=least)
@@ -126,8 +125,7 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
     weak = []
     for loads in known.loads.T:
         ids = set(np.array(known.ids, dtype=object)[loads])
-        about = data.select(items=[item for item in data.items if item in ids]) if ids else data
-        for finding in check_design(about):
+        for finding in check_design(data.select(items=[item for item in data.items if item in ids]) if ids else data):
             if finding.code == "responses.disconnected":
                 raise CalibrationError("calibration.unlinked", finding=finding)
             if finding.code == "responses.weakly_linked" and not anchored:
@@ -165,21 +163,18 @@ def anchored(anchors: ItemBank | Calibration, known: Known, dimensions: tuple[st
     given = anchors.parameters if isinstance(anchors, Calibration) else bank_parameters(anchors)
     if given.slopes.shape[1] > 1 and given.dimensions != dimensions:
         raise CalibrationError("calibration.anchors_competencies", dimensions=given.dimensions, dimensions2=dimensions)
-    keys = zip(given.items, given.item_groups or [""] * len(given.items), strict=True)
-    places = {key: i for i, key in enumerate(keys)}
+    places = {key: i for i, key in enumerate(zip(given.items, given.item_groups or [""] * len(given.items), strict=True))}
     groups = [known.group_names[g] if g >= 0 else "" for g in known.groups] or [""] * len(known.ids)
     held = [places.get((item, g), places.get((item, ""), -1)) for item, g in zip(known.ids, groups, strict=True)]
     mask, D = np.array(held) >= 0, given.slopes.shape[1]
-    several = known.loads[mask].sum(axis=1) > 1
-    if known.loads.shape[1] != D and (D > 1 or several.any()):
+    if known.loads.shape[1] != D and (D > 1 or (known.loads[mask].sum(axis=1) > 1).any()):
         raise CalibrationError("calibration.anchors_number", d=D, shape=known.loads.shape[1])
     if not mask.any():
         raise CalibrationError("calibration.no_anchors", ids=known.ids, items=given.items)
     for item, i, m in zip(known.ids, held, known.n_categories, strict=True):
         if i >= 0 and given.n_categories[i] != m:
             raise CalibrationError("calibration.anchor_categories", item=item, n_categories=given.n_categories[i], m=m)
-    families = [given.families[i] if i >= 0 else f for i, f in zip(held, known.families, strict=True)]
-    known = known._replace(families=families)
+    known = known._replace(families=[given.families[i] if i >= 0 else f for i, f in zip(held, known.families, strict=True)])
     statuses = tuple(given.statuses[i] if i >= 0 else None for i in held)
     values, covariance = _anchor_values(given, known, held)
     return Anchors(Fixed(mask, values), statuses, covariance), known

@@ -57,9 +57,8 @@ def curve_frame(parameters: ItemParameters, theta: Floats, items: Sequence[str] 
     p = parameters.single()
     prob, score, information = np.exp(log_probabilities(p, at)), expected_scores(p, at), score_information(p, at)
     item, category = np.nonzero(p.allowed)
-    named = {"item": p.items} | group_column(p)
     return frame(
-        **{name: np.repeat(np.array(x, dtype=object)[item], len(at)) for name, x in named.items()},
+        **{name: np.repeat(np.array(x, dtype=object)[item], len(at)) for name, x in ({"item": p.items} | group_column(p)).items()},
         category=np.repeat(category, len(at)),
         theta=np.tile(at, len(item)),
         probability=prob[item, category].ravel(),
@@ -190,8 +189,7 @@ def _information(shown: Shown) -> Chart:
     errors = 1 / np.sqrt(np.maximum(totals, TINY))
     widest = max(float(np.sqrt(np.diag(q.covariance)).max()) for q in shown.populations)
     top = min(float(errors.max()), max(1.2 * widest, 3 * float(errors.min())))
-    names = p.dimensions if D > 1 else ("",)
-    above = tuple(Series(name=n, mark="line", x=theta, y=y) for n, y in zip(names, totals, strict=True))
+    above = tuple(Series(name=n, mark="line", x=theta, y=y) for n, y in zip(p.dimensions if D > 1 else ("",), totals, strict=True))
     below = tuple(Series(name="", mark="line", x=theta, y=y) for y in errors)
     upper = Chart(title=shown.say("test_information"), y_label=shown.say("information_axis"), series=above)
     title, x_label, y_label = map(shown.say, ("standard_error", "theta_axis", "error_axis"))

@@ -181,12 +181,10 @@ def populations_in(
         centred = sample.covariates
         if sample.covariate_names:
             centred = centred - np.average(centred, axis=0, weights=weight)
-        member = group[:, None] == np.array(moving, dtype=np.int64)
-        regressors = np.concatenate([member.astype(np.float64), centred], axis=1)
+        regressors = np.concatenate([(group[:, None] == np.array(moving, dtype=np.int64)).astype(np.float64), centred], axis=1)
     reference = np.zeros((G, len(names)))
     reference[moving, np.arange(len(moving))] = 1.0
-    later = np.arange(G)[:, None] > 0
-    free = anchored | (later & linked)  # means (G, D); a covariate moves all competencies
+    free = anchored | ((np.arange(G)[:, None] > 0) & linked)  # means (G, D); a covariate moves all competencies
     effects = np.concatenate([free[moving], np.ones((len(sample.covariate_names), len(dimensions)), bool)])
     who: dict[str, Any] = {"groups": sample.groups, "regressors": names, "reference": reference, "correlation_sd": correlation_sd}
     return populations_of(dimensions, free_variance=free | ~sloped, free_coefficients=effects, **who), regressors

@@ -151,8 +151,7 @@ def raters(marks: Path, *, bank: str | None = None, out: Path | None = None, sev
     ratings = heard(terminal, lambda: load_ratings(marks, bank=items))
     steps.summarised(heard(terminal, lambda: check_agreement(ratings), known=ratings.findings), folder, terminal)
     if severity:
-        found = heard(terminal, lambda: calibrate_raters(ratings), known=ratings.findings)
-        steps.summarised(found, folder / "severity", terminal)
+        steps.summarised(heard(terminal, lambda: calibrate_raters(ratings), known=ratings.findings), folder / "severity", terminal)
 
 
 @command(app, "Estimate abilities with errors", out="out_file")
@@ -173,8 +172,7 @@ def score(
         raise CommandError("cli.score_files", out=out, score_files=SCORE_FILES)
     items = steps.bank_of(bank)
     data = steps.read_answers(terminal, responses, items, layout, row_numbers=row_numbers)
-    chosen: scoring.Method = getattr(scoring, method)()
-    scores = heard(terminal, lambda: scoring.score(data, items, method=chosen), known=data.findings)
+    scores = heard(terminal, lambda: scoring.score(data, items, method=getattr(scoring, method)()), known=data.findings)
     terminal.result(steps.reported(scores, out, terminal))
 
 

@@ -120,10 +120,8 @@ def calibrated(
     """Calibrate and tell how it goes, and the findings that are not in `known`."""
     from competency_dx.calibration import MarginalML, calibrate
 
-    n = int(data.observed.any(axis=1).sum())
-
     def verb() -> Calibration:
-        with terminal.stage(terminal.words("calibration", model=model, persons=n)) as show:
+        with terminal.stage(terminal.words("calibration", model=model, persons=int(data.observed.any(axis=1).sum()))) as show:
             method = MarginalML(progress=lambda step, value, _: show(f"{step}, log L {value:.1f}"), **estimation.limits)
             held: dict[str, Any] = {"dimensions": estimation.dimensions, "anchors": bank if estimation.anchors else None}
             return calibrate(data, model=model, bank=bank, priors=priors, method=method, **held)
@@ -163,7 +161,6 @@ def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
     """Return the whole report as lines of at most 80 characters."""
     say, language = terminal.words, terminal.language
     common = len(set.intersection(*(set(f.items) for f in bank.forms))) if len(bank.forms) > 1 else 0
-    findings = [f"{MARKS[f.severity].strip() or '-'} {f.text(language)}" for f in bank.findings()]
     texts = [
         f"{bank.id} {bank.version}: {bank.title.text(language)}",
         say("size", items=len(bank.items), points=sum(i.max_score for i in bank.items)),
@@ -172,7 +169,7 @@ def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
         say("framework", id=bank.framework.id, version=bank.framework.version),
         say("parameters", states=_counts(r.status for r in bank.parameters)),
         bank.digest[:23] + "…",
-        *(findings or [say("no_findings")]),
+        *([f"{MARKS[f.severity].strip() or '-'} {f.text(language)}" for f in bank.findings()] or [say("no_findings")]),
     ]
     return [*(line for text in texts for line in folded(text, hang=2)), "", *_coverage(bank, terminal)]
 

@@ -55,8 +55,7 @@ def _layout(match: re.Match[str]) -> str:
     out = []
     for name, given in re.findall(r"(\w+)=([^,{]*)", match[1]):
         value, switch = given.strip().strip("'"), _SWITCHES["layout"].get(name, f"--{name}")
-        plain = name in {"pii", "aliases"} or not value or value == "…"
-        out.append(switch if plain else f"{switch} {value}")
+        out.append(switch if (name in {"pii", "aliases"} or not value or value == "…") else f"{switch} {value}")
     return " ".join(out)
 
 
@@ -77,8 +76,7 @@ def every_command(command: Any) -> Iterator[Any]:  # noqa: ANN401 - of typer, wh
 
 def help_in(language: LanguageCode, command: Any) -> None:  # noqa: ANN401 - as above
     """Put the texts of a language in the help of a command and of those below it."""
-    options = toml_content("cli", "options").values()
-    texts = {option["en"]: option["ru"] for option in options} | _RUSSIAN["help"]
+    texts = {option["en"]: option["ru"] for option in toml_content("cli", "options").values()} | _RUSSIAN["help"]
     for part in every_command(command) if language == "ru" else ():
         for named in (part, *part.params):
             for name in ("help", "short_help"):
@@ -145,8 +143,7 @@ class Terminal:
 
         def write(line: str) -> None:
             if live:
-                columns = shutil.get_terminal_size().columns
-                print("\r\x1b[K" + line[: max(1, columns - 1)], end="", file=sys.stderr, flush=True)
+                print("\r\x1b[K" + line[: max(1, shutil.get_terminal_size().columns - 1)], end="", file=sys.stderr, flush=True)
 
         def show(what: str) -> None:
             nonlocal last
@@ -165,16 +162,9 @@ class Terminal:
 
 def folded(text: str, indent: int = 0, hang: int = 0) -> list[str]:
     """Return the text as lines that fit the terminal; the second and later ones hang."""
-    width = min(shutil.get_terminal_size().columns, WIDEST)
-    blank = " " * indent
-    return textwrap.wrap(
-        text,
-        width=max(width, 40),
-        initial_indent=blank,
-        subsequent_indent=blank + " " * hang,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [""]
+    width, blank = max(min(shutil.get_terminal_size().columns, WIDEST), 40), " " * indent
+    lines = textwrap.TextWrapper(width, blank, blank + " " * hang, break_long_words=False, break_on_hyphens=False)
+    return lines.wrap(text) or [""]
 
 
 def table_lines(heads: Row, rows: Sequence[Row], texts: int = 0) -> list[str]:

@@ -4,32 +4,7 @@ What is imported here is the front door; only rooms of this library enter it.
 """
 
 from competency_dx.display.charts import Chart, Series, chart_svg, draw, histogram_chart, interval_chart, point_chart
-from competency_dx.display.theme import (
-    FONT,
-    LOOKS,
-    IntervalRow,
-    Look,
-    correlation_bar,
-    interval_table,
-    notebook,
-    patterns,
-    stacked_bar,
-    swatch,
-    symbol,
-)
-from competency_dx.display.words import (
-    chance,
-    code_word,
-    column_title,
-    counted,
-    decimal,
-    interval,
-    percent,
-    result_words,
-    sentences,
-    setting_name,
-    setting_word,
-    tied,
-)
+from competency_dx.display.theme import FONT, IntervalRow, correlation_bar, interval_table, notebook, patterns, stacked_bar, swatch
+from competency_dx.display.words import code_word, column_title, result_words, sentences, setting_name, setting_word, tied
 from competency_dx.display.wright import map_svg
-from competency_dx.wording import MINUS, NBSP, NONE, count, number, plural, toml_content
+from competency_dx.wording import MINUS, NBSP, NONE, chance, count, counted, decimal, interval, number, percent, plural, toml_content

@@ -111,8 +111,7 @@ def point_chart(
     names: Sequence[str], columns: Mapping[str, Floats], *, title: str, x_label: str, x_lines: tuple[float, ...] = ()
 ) -> Chart:
     """Return a chart of numbers (N,) by the names of their rows, the first on top; each column is a series."""
-    rows = np.arange(len(names), dtype=float)
-    series = tuple(Series(name=name, mark="point", x=x[::-1], y=rows) for name, x in columns.items())
+    series = tuple(Series(name=name, mark="point", x=x[::-1], y=np.arange(len(names), dtype=float)) for name, x in columns.items())
     return Chart(title=title, x_label=x_label, series=series, y_names=tuple(names[::-1]), x_lines=x_lines)
 
 
@@ -236,16 +235,11 @@ def _name_series(axes: Axes, chart: Chart) -> None:
     """Write the names of the series: in a legend, beside the picture when there are many, or on the lines."""
     named = [s for s in chart.series if s.name]
     if chart.naming == "beside":
+        box = {"boxstyle": "round,pad=0.12", "facecolor": PAPER, "edgecolor": "none"}
         for series in named:
             top = int(np.argmax(series.y))
-            axes.annotate(
-                series.name,
-                (float(series.x[top]), float(series.y[top])),
-                ha={0: "left", len(series.x) - 1: "right"}.get(top, "center"),
-                va="center",
-                fontsize=SMALL,
-                bbox={"boxstyle": "round,pad=0.12", "facecolor": PAPER, "edgecolor": "none"},
-            )
+            side = {0: "left", len(series.x) - 1: "right"}.get(top, "center")
+            axes.annotate(series.name, (float(series.x[top]), float(series.y[top])), ha=side, va="center", fontsize=SMALL, bbox=box)
     elif len(named) > LEGEND_ROWS:
         axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     elif named:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from competency_dx.arrays import value
+from competency_dx.arrays import FrozenDict, value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,15 +27,13 @@ PAPER = "#ffffff"
 Look = Literal["solid", "half", "diamond", "open", "none"]
 LOOKS: tuple[Look, ...] = ("solid", "half", "diamond", "open", "none")
 
-_PATTERNS: Mapping[Look, str] = MappingProxyType(
-    {
-        "solid": f'<rect width="6" height="6" fill="{ACCENT}"/>',
-        "half": f'<rect width="6" height="6" fill="{PAPER}"/>'
-        f'<path d="M-1.5 1.5 1.5 -1.5M0 6 6 0M4.5 7.5 7.5 4.5" stroke="{ACCENT}" stroke-width="2"/>',
-        "diamond": f'<rect width="6" height="6" fill="{PAPER}"/><circle cx="3" cy="3" r="1.1" fill="{ACCENT}"/>',
-        "open": f'<rect width="6" height="6" fill="{PAPER}"/>',
-        "none": f'<rect width="6" height="6" fill="{FAINT}"/>',
-    }
+_PATTERNS: Mapping[Look, str] = FrozenDict(
+    solid=f'<rect width="6" height="6" fill="{ACCENT}"/>',
+    half=f'<rect width="6" height="6" fill="{PAPER}"/>'
+    f'<path d="M-1.5 1.5 1.5 -1.5M0 6 6 0M4.5 7.5 7.5 4.5" stroke="{ACCENT}" stroke-width="2"/>',
+    diamond=f'<rect width="6" height="6" fill="{PAPER}"/><circle cx="3" cy="3" r="1.1" fill="{ACCENT}"/>',
+    open=f'<rect width="6" height="6" fill="{PAPER}"/>',
+    none=f'<rect width="6" height="6" fill="{FAINT}"/>',
 )
 SHOWN_ROWS = 10
 SHOWN_CHARS = 60
@@ -49,36 +46,26 @@ def fill(look: Look) -> str:
 
 def patterns() -> str:
     """Return an invisible SVG with the five fills, once for a page."""
-    tiles = "".join(
-        f'<pattern id="fill-{look}" width="6" height="6" patternUnits="userSpaceOnUse">{tile}</pattern>'
-        for look, tile in _PATTERNS.items()
-    )
+    size = 'width="6" height="6" patternUnits="userSpaceOnUse"'
+    tiles = "".join(f'<pattern id="fill-{look}" {size}>{tile}</pattern>' for look, tile in _PATTERNS.items())
     return f'<svg width="0" height="0" style="position: absolute" aria-hidden="true"><defs>{tiles}</defs></svg>'
 
 
-def marker(look: Look, x: float, y: float, r: float = 5.0) -> str:
-    """Return the SVG mark of a look at a point: filled square, half-filled square, diamond, open circle, cross."""
-    pen = f'stroke="{ACCENT}" stroke-width="1.6"'
-    box = f'x="{x - r:.1f}" y="{y - r:.1f}" height="{2 * r:.1f}"'
-    if look == "solid":
-        return f'<rect {box} width="{2 * r:.1f}" fill="{ACCENT}" {pen}/>'
-    if look == "half":
-        return f'<rect {box} width="{2 * r:.1f}" fill="{PAPER}" {pen}/><rect {box} width="{r:.1f}" fill="{ACCENT}"/>'
-    if look == "diamond":
-        d = 1.25 * r
-        return f'<path d="M{x - d:.1f} {y:.1f}l{d:.1f} {-d:.1f} {d:.1f} {d:.1f} {-d:.1f} {d:.1f}z" fill="{PAPER}" {pen}/>'
-    if look == "open":
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r:.1f}" fill="{PAPER}" {pen}/>'
-    c = 0.7 * r
-    return (
-        f'<path d="M{x - c:.1f} {y - c:.1f}l{2 * c:.1f} {2 * c:.1f}M{x - c:.1f} {y + c:.1f}l{2 * c:.1f} {-2 * c:.1f}" '
-        f'stroke="{GREY}" stroke-width="1.6" fill="none"/>'
-    )
+def marker(look: Look) -> str:
+    """Return the SVG mark of a look around the origin: filled square, half-filled square, diamond, open circle, cross."""
+    pen, box = f'stroke="{ACCENT}" stroke-width="1.6"', 'x="-5.0" y="-5.0" height="10.0"'
+    return {
+        "solid": f'<rect {box} width="10.0" fill="{ACCENT}" {pen}/>',
+        "half": f'<rect {box} width="10.0" fill="{PAPER}" {pen}/><rect {box} width="5.0" fill="{ACCENT}"/>',
+        "diamond": f'<path d="M-6.2 0.0l6.2 -6.2 6.2 6.2 -6.2 6.2z" fill="{PAPER}" {pen}/>',
+        "open": f'<circle cx="0.0" cy="0.0" r="5.0" fill="{PAPER}" {pen}/>',
+        "none": f'<path d="M-3.5 -3.5l7.0 7.0M-3.5 3.5l7.0 -7.0" stroke="{GREY}" stroke-width="1.6" fill="none"/>',
+    }[look]
 
 
 def symbol(look: Look) -> str:
     """Return the mark of a look as a small inline picture for running text and tables."""
-    return f'<svg class="mark" viewBox="-8 -8 16 16" width="12" height="12" aria-hidden="true">{marker(look, 0, 0)}</svg>'
+    return f'<svg class="mark" viewBox="-8 -8 16 16" width="12" height="12" aria-hidden="true">{marker(look)}</svg>'
 
 
 def notebook(summary: Sequence[str], frame: pd.DataFrame) -> str:
@@ -147,12 +134,10 @@ def _zones(cuts: Sequence[float], zones: tuple[str, str]) -> str:
 
 def _scale(row: IntervalRow, cuts: Sequence[float]) -> str:
     point, low, high = (min(max(x, 0.0), 100.0) for x in row.at)
-    ends = "".join(
-        f'<svg x="{x:.1f}%" y="50%" overflow="visible"><path d="M0-4V4" stroke="{ACCENT}" stroke-width="1.4"/></svg>'
-        for x in (low, high)
-    )
+    tick = f'<path d="M0-4V4" stroke="{ACCENT}" stroke-width="1.4"/>'
+    ends = "".join(f'<svg x="{x:.1f}%" y="50%" overflow="visible">{tick}</svg>' for x in (low, high))
     line = _line(low, high, ACCENT, ("50%", "50%"), "3 3" if row.borrowed else "", 2.0)
-    mark = f'<svg x="{point:.1f}%" y="50%" overflow="visible">{marker(row.look, 0, 0)}</svg>'
+    mark = f'<svg x="{point:.1f}%" y="50%" overflow="visible">{marker(row.look)}</svg>'
     return _picture(_across(tuple(cuts)) + line + ends + mark)
 
 

@@ -1,45 +1,14 @@
-"""Numbers, nouns and sentences as a reader of Russian or English expects them: plurals, decimal comma, bilingual files."""
+"""Sentences, titles and codes as a reader of Russian or English expects them, out of bilingual files."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from competency_dx.wording import NBSP, NONE, count, number, plural, toml_content, worded
-
-
-def counted(n: int, forms: Sequence[str], language: str) -> str:
-    """Return number and noun that no line break parts: ``"21 задание"``."""
-    return f"{count(n, language)}{NBSP}{plural(n, forms, language)}"
-
-
-def decimal(x: float, digits: int, language: str) -> str:
-    """Return a number with fixed decimals as `number` writes it, a dash for what is not finite."""
-    return number(x, f".{digits}f", language) if math.isfinite(x) else NONE
-
-
-def percent(x: float, language: str, digits: int = 0) -> str:
-    """Return a percent with a non-breaking space before its sign; `x` is already on the 0-100 scale."""
-    return f"{decimal(x, digits, language)}{NBSP}%" if math.isfinite(x) else NONE
-
-
-def interval(low: float, high: float, language: str, digits: int = 0) -> str:
-    """Return the bounds of a percent interval: ``"58–75 %"``."""
-    whole = math.isfinite(low) and math.isfinite(high)
-    return f"{decimal(low, digits, language)}–{decimal(high, digits, language)}{NBSP}%" if whole else NONE
-
-
-def chance(p: float, language: str) -> str:
-    """Return a probability in percent; what would round to certainty is told as a bound."""
-    if not math.isfinite(p):
-        return NONE
-    if p > 0.99:
-        return f">{NBSP}99{NBSP}%"
-    return f"<{NBSP}1{NBSP}%" if p < 0.01 else percent(100 * p, language)
+from competency_dx.wording import NBSP, toml_content, worded
 
 
 def tied(text: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from competency_dx.arrays import Floats
 from competency_dx.display.charts import Chart, Series
 from competency_dx.display.theme import ACCENT, FAINT, FONT, GREY, INK, PALE, PAPER
-from competency_dx.display.words import decimal
+from competency_dx.wording import decimal
 
 LEVELS = 34  # rows of names
 SHEET, NARROWEST = 100, 34  # width of all columns, and the least of one, in characters

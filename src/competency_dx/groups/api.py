@@ -197,8 +197,7 @@ def _hierarchy(columns: Sequence[Names]) -> tuple[_Hierarchy, int]:
         names += found
         level += [depth] * len(found)
         member += [paths == name for name in found]
-    narrowest = np.unique(paths, return_inverse=True)[1].ravel()
-    return _Hierarchy(tuple(names), np.array(level), np.array(member), narrowest), blank
+    return _Hierarchy(tuple(names), np.array(level), np.array(member), np.unique(paths, return_inverse=True)[1].ravel()), blank
 
 
 def _headcounts(names: Sequence[str], n: Ints, given: Mapping[str, int]) -> Floats:
@@ -250,8 +249,7 @@ def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Float
     patterns = [b * b * (r * np.ones((D, D)) + (1 - r) * np.eye(D)) for b in BETWEEN for r in SHARED]
     between = [np.zeros((D, D)), *patterns]
     overall = evidence.mean, 25 * np.ones((D, D)) + OF_LEAVES**2 * np.eye(D)
-    of_groups = group_draws(evidence.tau, evidence.nu, tree.narrowest, within, between, overall, (draws, rng))
-    for k, drawn in enumerate(of_groups):
+    for k, drawn in enumerate(group_draws(evidence.tau, evidence.nu, tree.narrowest, within, between, overall, (draws, rng))):
         shift = linking_error * rng.standard_normal() if linking_error else 0.0
         x = _statistics(evidence.percents(person_draws(evidence.nu, drawn, tree.narrowest, rng) + shift), cuts)
         out[k] = (rows @ x.reshape(len(x), -1)).reshape(out[k].shape)
@@ -279,12 +277,10 @@ def _intervals(found: Floats, shown: Bools) -> Floats:
     return np.where(shown[:, None, None], np.clip(ends, 0.0, top), np.nan)
 
 
-def _findings(
-    profiles: DeficitProfiles, tree: _Hierarchy, shown: Bools, coverage: Floats, smallest: int, blank: int
-) -> tuple[Finding, ...]:
-    few = [tree.names[r] or "*" for r in np.flatnonzero(shown & (coverage < HALF))]
+def _findings(profiles: DeficitProfiles, tree: _Hierarchy, shown: Bools, share: Floats, least: int, blank: int) -> tuple[Finding, ...]:
+    few = [tree.names[r] or "*" for r in np.flatnonzero(shown & (share < HALF))]
     judged = sum(fact.status == "provisional" for fact in profiles.items)
-    out = [Template("groups.suppressed").of(groups=int((~shown).sum()), smallest=smallest)] if not shown.all() else []
+    out = [Template("groups.suppressed").of(groups=int((~shown).sum()), smallest=least)] if not shown.all() else []
     out += Template("groups.few_assessed").about(few)
     out += [Template("groups.provisional").of(items=judged)] if judged else []
     return (*out, *([Template("groups.blanks").of(persons=blank)] if blank else []))

@@ -84,8 +84,7 @@ def _tables(codes: Ints, values: Floats, lengths: Sequence[int]) -> _Tables:
 def _more(tables: _Tables, hidden: Sequence[Bools], smallest: int) -> Iterator[tuple[int, int]]:
     """Yield table and place of groups to hide as well: those inside hidden ones, then what protects the first open one."""
     for (t, u), place in tables.inside.items():
-        within = (tables.sizes[t] > 0) & hidden[u][place] & ~hidden[t]
-        yield from ((t, int(g)) for g in np.flatnonzero(within))
+        yield from ((t, int(g)) for g in np.flatnonzero((tables.sizes[t] > 0) & hidden[u][place] & ~hidden[t]))
     for t, n in enumerate(tables.sizes):
         around = [np.where(hidden[u][tables.inside[t, u]], -1, tables.inside[t, u]) for u in tables.coarser[t]]
         where = np.column_stack([*around, np.zeros(len(n), dtype=np.int64)])

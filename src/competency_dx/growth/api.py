@@ -143,7 +143,7 @@ def _shown(n: Ints, smallest: int) -> Bools:
 
 
 def _drawn(
-    waves: tuple[OwnEvidence, OwnEvidence], group: Ints, G: int, linking_error: float, cut: float, draws: int
+    waves: tuple[OwnEvidence, OwnEvidence], group: Ints, G: int, shift_se: float, cut: float, draws: int
 ) -> tuple[Floats, Floats]:
     """Draw true percents of all persons before and after, of all programmes (N, 3, G, C).
 
@@ -163,7 +163,7 @@ def _drawn(
     overall = np.tile(one.mean, 2), before + block_diag(np.zeros((D, D)), 4 * shared + 0.3**2 * apart)
     for k, drawn in enumerate(group_draws(tau, nu, group, within, between, overall, (draws, rng))):
         theta = person_draws(nu, drawn, group, rng)
-        theta[:, D:] += linking_error * rng.standard_normal()
+        theta[:, D:] += shift_se * rng.standard_normal()
         x, y = one.percents(theta[:, :D]), one.percents(theta[:, D:])
         low, still = x < cut, (x < cut) & (y < cut)
         sums += np.stack([y - x, (y - x) ** 2, y > x, low, y < cut, still])
@@ -222,9 +222,8 @@ def _findings(
     place = {fact.item: k for k, fact in enumerate(first.items)}
     later, sooner = second.reasons == 0, first.reasons[:, [place[fact.item] for fact in second.items]] == 0
     again, lost = (later & sooner).sum() / max(later.sum(), 1), 1 - len(first) / n_before
-    keys = {x.provenance.inputs.get("keys") for x in (first, second)} - {None}
     told: dict[str, tuple[bool, dict[str, Any]]] = {
-        "growth.other_keys": (len(keys) > 1, {}),
+        "growth.other_keys": (len({x.provenance.inputs.get("keys") for x in (first, second)} - {None}) > 1, {}),
         "growth.items_again": (again > AGAIN, {"share": round(100 * float(again))}),
         "growth.attrition": (lost > AGAIN, {"share": round(100 * lost)}),
         "growth.suppressed": (hidden > 0, {"groups": hidden, "smallest": smallest}),

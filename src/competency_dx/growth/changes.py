@@ -106,10 +106,8 @@ class Growth(Result):
         """Return who was there, the change in the whole test, of each programme, and the return to the mean."""
         say = result_words("growth", language)
         gained, lost = (int(x[:, 0].sum()) for x in (self.p_gain >= SURE, self.p_gain <= 1 - SURE))
-        out = [
-            say("head", persons=len(self), before=self.only_before, after=self.only_after),
-            say("reliable", gained=gained, lost=lost, rest=len(self) - gained - lost),
-        ]
+        out = [say("head", persons=len(self), before=self.only_before, after=self.only_after)]
+        out.append(say("reliable", gained=gained, lost=lost, rest=len(self) - gained - lost))
         if np.isfinite(self.regression[0]):
             out.append(say("regression", points=float(self.regression[0])))
         for g in np.flatnonzero(self.shown).tolist()[: MAX_LINES - len(out)]:

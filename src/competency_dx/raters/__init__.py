@@ -5,15 +5,5 @@ from competency_dx.raters.api import AdjustedAnswers, adjust_marks, calibrate_ra
 from competency_dx.raters.rater_calibration import Facets, RaterCalibration
 from competency_dx.raters.ratings import Ratings, load_ratings
 
-__all__ = [
-    "AdjustedAnswers",
-    "Agreement",
-    "Facets",
-    "RaterCalibration",
-    "Ratings",
-    "ThirdExpert",
-    "adjust_marks",
-    "calibrate_raters",
-    "check_agreement",
-    "load_ratings",
-]
+__all__ = ["Agreement", "Ratings", "ThirdExpert", "check_agreement", "load_ratings"]
+__all__ += ["AdjustedAnswers", "Facets", "RaterCalibration", "adjust_marks", "calibrate_raters"]

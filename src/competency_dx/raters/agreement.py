@@ -94,9 +94,8 @@ class Agreement(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row for all marks, each pair of experts and each item: statistics with the ends of their intervals."""
-        return frame(first=self.first, second=self.second, item=self.item, **dict(zip(COLUMNS, self.table.T, strict=True))).astype(
-            {"works": int, "marks": int}
-        )
+        numbers = dict(zip(COLUMNS, self.table.T, strict=True))
+        return frame(first=self.first, second=self.second, item=self.item, **numbers).astype({"works": int, "marks": int})
 
     def third_expert(self) -> DataFrame:
         """Return one row per difference: share of answers sent to a third expert, with interval, and the marks it costs."""
@@ -249,8 +248,7 @@ def joined(ratings: Ratings) -> tuple[tuple[SecondReading, ...], tuple[tuple[str
         raise RatersError("raters.one_expert", experts=ratings.experts)
     marked = csr_array((np.ones(len(p)), (p, r)), shape=(len(ratings.persons), len(ratings.experts)))
     label = connected_components(marked.T @ marked, directed=False)[1]
-    order = np.argsort(-np.bincount(label[r]), kind="stable")
-    members = [[e for e in np.flatnonzero(label == b).tolist() if e in r] for b in order]
+    members = [[e for e in np.flatnonzero(label == b).tolist() if e in r] for b in np.argsort(-np.bincount(label[r]), kind="stable")]
     members = [block for block in members if block]
     points, top = (np.bincount(person, weights=w) for w in (mark, ratings.max_marks[item]))
     off = np.abs(points[p] / top[p] - 0.5)

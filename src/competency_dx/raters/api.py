@@ -100,13 +100,11 @@ def _checked(ratings: Ratings, facets: Facets, *, keyed: bool) -> tuple[Finding,
 
 def _findings(ratings: Ratings, effects: dict[str, Any], use: Floats, facets: Facets) -> list[Finding]:
     lot = (use[:, 6] < LOOSE) & (use[:, 7] < -SURE) & ~(use[:, 3] < -SURE)  # mean squares of 0/1 marks hardly reach 1.5
-    severe, drift = (
-        np.abs(x[:, 0]) > np.maximum(SURE * x[:, 1], least) for x, least in ((effects["severity"], SEVERE), (effects["drift"], WORTH))
-    )
-    erratic = (np.fmax(use[:, 0], use[:, 1]) > ERRATIC) | lot
+    limits = ((effects["severity"], SEVERE), (effects["drift"], WORTH))
+    severe, drift = (np.abs(x[:, 0]) > np.maximum(SURE * x[:, 1], least) for x, least in limits)
     named = {
         "raters.severe": severe,
-        "raters.misfit": erratic,
+        "raters.misfit": (np.fmax(use[:, 0], use[:, 1]) > ERRATIC) | lot,
         "raters.central": use[:, 3] < -SURE,
         "raters.halo": use[:, 5] > SURE,
         "raters.drift": drift,
@@ -171,11 +169,8 @@ def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemB
         scores[list(answers), j], reasons[list(answers), j] = list(answers.values()), Reason.ANSWERED
     findings = Template("raters.incomplete").about(f"{ratings.persons[p]}, {task}" for p, task in incomplete)
     announce(findings)
-    inputs = {
-        "calibration": digest_arrays(calibration.by_item),
-        "bank": f"{bank.id} {bank.version} {bank.digest}",
-        "data": digest_arrays(scores, reasons),
-    }
+    inputs = {"calibration": digest_arrays(calibration.by_item), "bank": f"{bank.id} {bank.version} {bank.digest}"}
+    inputs |= {"data": digest_arrays(scores, reasons)}
     responses = Responses(
         persons=names(ratings.persons),
         items=ids,

@@ -93,8 +93,7 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
     fair = 100 * expected_scores(criteria.take(range(I)), theta).sum(axis=0) / ratings.max_marks.sum()
     ends = [np.interp(mean + sign * Z95 * se, theta, fair) for sign in (-1, 1)]
     percent = 100 * np.divide(points, most, out=np.full(len(most), np.nan), where=most > 0)
-    columns = [seen.sum(axis=1), percent, raw @ fair, W @ fair, *ends, raw @ theta, mean, np.sqrt(known), se]
-    return joint, np.stack(columns, axis=1)
+    return joint, np.stack([seen.sum(axis=1), percent, raw @ fair, W @ fair, *ends, raw @ theta, mean, np.sqrt(known), se], axis=1)
 
 
 def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:

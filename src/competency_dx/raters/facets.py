@@ -13,18 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from competency_dx import engine
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.engine import (
-    Constraints,
-    Control,
-    Known,
-    Marginal,
-    Maximised,
-    build_items,
-    fit,
-    one_dimension_likelihood,
-    populations_of,
-)
+from competency_dx.engine import Control, Known, Marginal, Maximised, build_items, one_dimension_likelihood, populations_of
 from competency_dx.errors import ConvergenceError, RatersError
 from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import family_for
@@ -94,14 +85,9 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
     (u, f, effect, weight), place = _effects((of, by, times[when]), (shift, inner), facets, (R, held))
     n, m = shared.shape[2], int(effect.max(initial=-1)) + 1
     every, sizes = np.append(of, np.full(m * (held < 0), len(names))), np.append(top + 1, 2)
-    known = Known(
-        ids=tuple([*names, ""][i] for i in every),
-        families=[[*families, "Rasch"][i] for i in every],
-        n_categories=sizes[every],
-        counts=np.vstack([counts, k < 2])[every],
-        loads=np.ones((len(every), 1), dtype=np.bool_),
-    )
-    items = build_items(known, priors=None, constraints=Constraints())
+    ids, of_items = tuple([*names, ""][i] for i in every), [[*families, "Rasch"][i] for i in every]
+    known = Known(ids, of_items, sizes[every], np.vstack([counts, k < 2])[every], np.ones((len(every), 1), dtype=np.bool_))
+    items = build_items(known, priors=None, constraints=engine.Constraints())
     design, entry, own = np.zeros((items.size, n + m)), items.place[u, f], items.place[: len(of)]
     design[own[own >= 0], :n] = shared[of][own >= 0]
     design[entry[entry >= 0], n + effect[entry >= 0]] = weight[entry >= 0]
@@ -192,8 +178,7 @@ class Fitted(NamedTuple):
 
     def told(self, rows: Floats) -> Floats:
         """Return linear functions of φ, rows (…, n), with their standard errors (…, 2)."""
-        variance = np.einsum("...n,...n->...", rows @ self.V, rows)
-        return np.stack([rows @ self.at.phi, np.sqrt(np.maximum(variance, 0.0))], axis=-1)
+        return np.stack([rows @ self.at.phi, np.sqrt(np.maximum(np.einsum("...n,...n->...", rows @ self.V, rows), 0.0))], axis=-1)
 
 
 def fitted(model: FacetModel, control: Control) -> Fitted:
@@ -210,7 +195,7 @@ def fitted(model: FacetModel, control: Control) -> Fitted:
         spread, precision = np.exp(path[-1]), of.items.prior.precision.copy()
         precision[rows, 1, 1] = 1 / spread[kind]
         of = replace(of, items=of.items._replace(prior=of.items.prior._replace(precision=precision)))
-        found = fit(of, control, phi)
+        found = engine.fit(of, control, phi)
         phi, V = found.phi, found.information.covariance
         if V is None or not found.converged:
             raise ConvergenceError("raters.no_maximum", state=found, iterations=found.iterations, step=found.step)

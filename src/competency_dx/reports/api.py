@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal, get_args
 
+from competency_dx.arrays import FrozenDict
 from competency_dx.errors import ReportError, wrong_type
 from competency_dx.reports.files import csv_parts, write_workbook
 from competency_dx.reports.pages import Language, Written, environment
@@ -17,18 +17,16 @@ from competency_dx.storage import whole_file, whole_folder
 Shown = Literal["persons", "aggregates"]
 FILES = (".html", ".csv", ".xlsx", ".json", ".docx", ".pdf")
 NOT_WRITTEN = (".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
-MAKERS = MappingProxyType(
-    {
-        "aggregates": ("profile_report", "aggregate_report"),
-        "decisions": ("outcome_pages", "decision_report"),
-        "deficit_profiles": ("profile_report", "profile_report"),
-        "group_report": ("outcome_pages", "region_report"),
-        "growth": ("outcome_pages", "growth_report"),
-        "item_analysis": ("items_page", "items_report"),
-        "item_bank": ("result_page", "passport_report"),
-        "next_items": ("outcome_pages", "form_report"),
-        "routes": ("outcome_pages", "route_report"),
-    }
+MAKERS = FrozenDict(
+    aggregates=("profile_report", "aggregate_report"),
+    decisions=("outcome_pages", "decision_report"),
+    deficit_profiles=("profile_report", "profile_report"),
+    group_report=("outcome_pages", "region_report"),
+    growth=("outcome_pages", "growth_report"),
+    item_analysis=("result_page", "items_report"),
+    item_bank=("result_page", "passport_report"),
+    next_items=("outcome_pages", "form_report"),
+    routes=("outcome_pages", "route_report"),
 )
 """Module and function that write a result of a kind, imported only when there is one; any other has the page of `result_page`."""
 MADE_HERE = 'name="generator" content="competency_dx"'
@@ -142,8 +140,7 @@ def _write(file: Path, result: Result, suffix: str, language: Language, written:
         if suffix == ".json":
             out.writelines(part.encode() for part in (written.document() if written.document else [result.to_json()]))
         elif suffix == ".csv":
-            frames = written.frames() if written.frames else [result.to_table(language)]
-            out.writelines(csv_parts(frames, language))
+            out.writelines(csv_parts(written.frames() if written.frames else [result.to_table(language)], language))
         elif suffix in {".docx", ".pdf"}:
             from competency_dx.reports.prints import pages_docx, pages_pdf
 

@@ -119,8 +119,7 @@ def background_groups(profiles: DeficitProfiles, s: ReportContext) -> tuple[tupl
         texts = texts if column_key(name) in PLACES else binned(texts, s.language)
         if len(set(texts)) > 1:
             labels[name] = texts
-    found = groups([*labels.values()], *conclusions(profiles)) if labels else ()
-    return tuple(zip(labels, found, strict=True))
+    return tuple(zip(labels, groups([*labels.values()], *conclusions(profiles)) if labels else (), strict=True))
 
 
 def _group_table(

@@ -102,8 +102,7 @@ def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], title: str) -> None
         for part in parts.infolist():
             text, number = parts.read(part), re.fullmatch(r"xl/worksheets/sheet(\d+)\.xml", part.filename)
             with out.open(zipfile.ZipInfo(part.filename, part.date_time), "w", force_zip64=True) as member:
-                written = iter([text]) if number is None else _sheet_parts(text.decode(), sheets[int(number[1]) - 1])
-                member.writelines(written)
+                member.writelines(iter([text]) if number is None else _sheet_parts(text.decode(), sheets[int(number[1]) - 1]))
 
 
 def _outline(book: Any, sheet: Sheet) -> None:  # noqa: ANN401

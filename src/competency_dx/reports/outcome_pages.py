@@ -165,13 +165,10 @@ def change_said(p_gain: float) -> str:
 
 def form_report(items: NextItems, language: Language) -> Written:
     """Return how the next items are written: a form to print, for everybody or for each who is asked, and one to fill in."""
-    rows, grouped = range(len(items)), items.form == "group"
+    rows, grouped, t = range(len(items)), items.form == "group", strings(language)
     forms = [("" if grouped else str(items.persons[row]), items.asked(row)) for row in (rows[:1] if grouped else rows)]
     values = {"bank": items.bank.text(language), "forms": [form for form in forms if form[1]]}
-    return Written(
-        page=lambda _: render("form.html", language, values),
-        sheets=lambda: (form_sheets(items, language), strings(language)["form_title"]),
-    )
+    return Written(page=lambda _: render("form.html", language, values), sheets=lambda: (form_sheets(items, language), t["form_title"]))
 
 
 def form_sheets(items: NextItems, language: Language) -> tuple[Sheet, ...]:
@@ -188,9 +185,8 @@ def form_sheets(items: NextItems, language: Language) -> tuple[Sheet, ...]:
         "points": [q.max_score for q in asked],
         "title": [f"{q.competency} {titles[q.competency]}" for q in asked],
     }
-    expected: dict[str, list[Any]] = {
-        name: decisions[name].tolist() for name in ("person", "competency", "title", "p_deficit", "p_decided")
-    }
+    kept = ("person", "competency", "title", "p_deficit", "p_decided")
+    expected: dict[str, list[Any]] = {name: decisions[name].tolist() for name in kept}
     expected["title"] = [titles[code] for code in expected["competency"]]
     sheets = (("sheet_answers", answers, 2), ("sheet_questions", questions, 1), ("sheet_decisions", expected, 3))
     return tuple(sheet_of(t[name], columns, language, frozen) for name, columns, frozen in sheets)

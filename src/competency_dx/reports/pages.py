@@ -9,26 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from competency_dx import display
 from competency_dx.arrays import FrozenDict, value
-from competency_dx.display import (
-    FONT,
-    NONE,
-    chance,
-    chart_svg,
-    code_word,
-    correlation_bar,
-    count,
-    counted,
-    decimal,
-    interval,
-    patterns,
-    percent,
-    sentences,
-    setting_name,
-    setting_word,
-    stacked_bar,
-    swatch,
-)
+from competency_dx.display import FONT, NONE, code_word, counted, decimal, interval, percent, sentences, setting_name, setting_word
 from competency_dx.errors import needing
 from competency_dx.findings import Finding, findings_of
 from competency_dx.provenance import Provenance
@@ -129,14 +112,8 @@ def environment() -> Environment:
     """Return the environment: everything is escaped, an unknown name is an error; it has style, script and content policy."""
     with needing("jinja2", "report", "report()"):
         from jinja2 import Environment, PackageLoader, StrictUndefined
-    out = Environment(
-        loader=PackageLoader("competency_dx.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+    of = PackageLoader("competency_dx.reports", "templates")
+    out = Environment(loader=of, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
     style, script = (out.get_template(name).render(font=FONT) for name in ("style.css", "filter.js"))
     css, js = (b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
     content_policy = (  # a browser uses these two and loads nothing
@@ -183,9 +160,9 @@ def render(template: str, language: Language, values: Mapping[str, object]) -> s
 @cache
 def _shared(language: Language) -> dict[str, object]:
     """Return what every template has: sentences, pictures, and how numbers and codes are worded in the language."""
-    worded = (bounded, chance, chart_svg, coded, count, decimal, interval, percent, ranged, several)
+    worded = (bounded, display.chance, display.chart_svg, coded, display.count, decimal, interval, percent, ranged, several)
     out: dict[str, object] = {say.__name__: partial(say, language=language) for say in worded}
-    out |= {draw.__name__: draw for draw in (correlation_bar, patterns, stacked_bar, swatch)}
+    out |= {draw.__name__: draw for draw in (display.correlation_bar, display.patterns, display.stacked_bar, display.swatch)}
     return {"t": strings(language), "language": language, **out}
 
 

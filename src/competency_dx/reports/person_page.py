@@ -38,7 +38,6 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
     deficits = sorted(_narrowest(s.tree, {k for k in drawn if at[k].state in FOUND}), key=lambda k: (at[k].state, -at[k].p_deficit))
     strong = sorted(_narrowest(s.tree, {k for k in drawn if at[k].strength in FOUND}), key=lambda k: -at[k].p_strength)
     held = sorted((m for m in profile.misconceptions if m.probability >= s.rule.likely), key=lambda m: -m.probability)
-    unsure = _narrowest(s.tree, {k for k in drawn if at[k].state == "indeterminate"})
     return {
         "person": profile.person,
         "facts": list(_facts(profile, s)),
@@ -48,7 +47,7 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
             _statement(at[k], s.signs[at[k].state].name, at[k].p_deficit, s, s.signs[at[k].state]) for k in deficits[:PRIORITIES]
         ],
         "other_deficits": [f"{s.titles[at[k].competency.code]} ({chance(at[k].p_deficit, s.language)})" for k in deficits[PRIORITIES:]],
-        "unsure": [s.titles[at[k].competency.code] for k in unsure],
+        "unsure": [s.titles[at[k].competency.code] for k in _narrowest(s.tree, {k for k in drawn if at[k].state == "indeterminate"})],
         "misconceptions": [f"{m.misconception.title.text(s.language)} ({chance(m.probability, s.language)})" for m in held],
         "ask_next": [f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next],
         "route": s.standards.levels[0].route.text(s.language),

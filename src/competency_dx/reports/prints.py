@@ -78,14 +78,8 @@ def pages_docx(pages: Iterable[str], language: Language) -> bytes:
         part = ImagePart.from_image(image, PackURI(f"/word/media/{name}.png"))
         book.part.rels.add_relationship(RELATIONSHIP_TYPE.IMAGE, part, name)
         placed[run["svg"]] = name, int(wide * min(1.0, Cm(22) / high)), int(min(high, Cm(22)))
-    given = {
-        "pages": parts,
-        "placed": placed,
-        "widths": _widths,
-        "few": FEW,
-        "number": count(1).__next__,
-        "said": "ru-RU" if language == "ru" else "en-GB",
-    }
+    said = "ru-RU" if language == "ru" else "en-GB"
+    given = {"pages": parts, "placed": placed, "widths": _widths, "few": FEW, "number": count(1).__next__, "said": said}
     book.element.body[:0] = [*parse_xml(environment().get_template("document.xml").render(given))]
     draft, out = io.BytesIO(), io.BytesIO()
     book.save(draft)
@@ -215,13 +209,9 @@ def _picture(node: ET.Element) -> Part:
     width = node.get("width", "")
     wide, mark = width == "100%", "mark" in node.get("class", "") or width.isdigit()  # a swatch is as small as a mark
     node.tail = None
-    node.attrib |= {"xmlns": "http://www.w3.org/2000/svg"} | (
-        {"width": "260", "height": "28" if node.find("text") is not None else "16"} if wide else {}
-    )
+    size = {"width": "260", "height": "28" if node.find("text") is not None else "16"} if wide else {}
+    node.attrib |= {"xmlns": "http://www.w3.org/2000/svg"} | size
     svg = ET.tostring(node, encoding="unicode")
     fills = "".join(re.findall("<defs>.*</defs>", patterns())) if "url(#fill-" in svg else ""
-    return {
-        "words": node.get("aria-label", ""),
-        "svg": svg.replace(">", f">{fills}", 1),
-        "style": "mark" if mark else "wide" if wide else "",
-    }
+    style = "mark" if mark else "wide" if wide else ""
+    return {"words": node.get("aria-label", ""), "svg": svg.replace(">", f">{fills}", 1), "style": style}

@@ -101,10 +101,8 @@ def _long_sheet(name: str, profiles: DeficitProfiles, s: ReportContext, table: C
 
 def cohort_sheet(rows: Sequence[Summary], s: ReportContext, *, persons: bool) -> Sheet:
     """Return states and means; without `persons` nothing that is about fewer than `SMALLEST` of them, and no quantiles."""
-    columns: dict[str, list[SheetCell]] = {
-        "competency": [row.competency.code for row in rows],
-        "title": [row.competency.title.text(s.language) for row in rows],
-    }
+    of = [row.competency for row in rows]
+    columns: dict[str, list[SheetCell]] = {"competency": [c.code for c in of], "title": [c.title.text(s.language) for c in of]}
     shown = [persons or row.n >= SMALLEST or not row.n for row in rows]
     for k, state in enumerate(STATES):
         columns[s.t[state]] = [row.counts[k] if open_ else None for row, open_ in zip(rows, shown, strict=True)]
@@ -129,13 +127,8 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
 
     def further() -> Iterator[tuple[str, bytes]]:
         for name, group in shown:
-            values = {
-                "s": s,
-                "group": f"{column_title(name, s.language)}: {named(group.name, s.language)}",
-                "n": count(group.n, language),
-                "cells": group.cells,
-                "least": SMALLEST,
-            }
+            title = f"{column_title(name, s.language)}: {named(group.name, s.language)}"
+            values = {"s": s, "group": title, "n": count(group.n, language), "cells": group.cells, "least": SMALLEST}
             yield f"{GROUPS}/{files[f'{name}-{group.name}']}.html", render("group.html", language, values).encode()
 
     table = _table(profiles, found, s)
@@ -171,10 +164,8 @@ def _impersonal(profiles: DeficitProfiles, language: Language) -> tuple[FindingL
     persons = frozenset(map(str, profiles.persons))
     lines = finding_lines(profiles.findings, language)
     silent = strings(language)["finding_of_persons"]
-    return tuple(
-        replace(line, text=silent, scope="") if _names_one(finding, persons) else line
-        for finding, line in zip(profiles.findings, lines, strict=True)
-    )
+    pairs = zip(profiles.findings, lines, strict=True)
+    return tuple(replace(line, text=silent, scope="") if _names_one(finding, persons) else line for finding, line in pairs)
 
 
 def _names_one(finding: Finding, persons: frozenset[str]) -> bool:

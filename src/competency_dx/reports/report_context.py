@@ -12,7 +12,8 @@ import numpy as np
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
-from competency_dx.display import LOOKS, NBSP, Look, counted, decimal, interval, percent, symbol, tied, toml_content
+from competency_dx.display import NBSP, counted, decimal, interval, percent, tied, toml_content
+from competency_dx.display.theme import LOOKS, Look, symbol
 from competency_dx.reports.pages import FindingLine, Language, engine_line, finding_lines, strings
 
 
@@ -95,16 +96,14 @@ def branches(competencies: Sequence[Competency]) -> tuple[Branch, ...]:
 
     def descend(k: int, depth: int) -> list[Branch]:
         below = [b for child in children.get(k, []) for b in descend(child, depth + 1)]
-        top = Branch(index=k, depth=depth, competency=competencies[k], below=tuple(b.index for b in below))
-        return [top, *below]
+        return [Branch(index=k, depth=depth, competency=competencies[k], below=tuple(b.index for b in below)), *below]
 
     return tuple(b for root in children.get(-1, []) for b in descend(root, 0))
 
 
 def clusters(tree: Sequence[Branch]) -> tuple[Branch, ...]:
     """Return the default reporting units: the clusters, or the roots where the framework has none."""
-    found = tuple(b for b in tree if b.competency.kind == "cluster")
-    return found or tuple(b for b in tree if b.depth == 0)
+    return tuple(b for b in tree if b.competency.kind == "cluster") or tuple(b for b in tree if b.depth == 0)
 
 
 def scale_name(standards: Standards, language: Language) -> str:
@@ -138,14 +137,13 @@ def signs(standards: Standards, rule: DeficitRule, language: Language) -> dict[s
 
 
 def _thresholds(standards: Standards, rule: DeficitRule, language: Language) -> dict[str, str]:
-    t = strings(language)
     return {
         "cut": percent(standards.deficit_cut, language),
         "top": percent(standards.strength_cut, language),
         "confirmed": percent(100 * rule.confirmed, language),
         "likely": percent(100 * rule.likely, language),
         "indeterminate": percent(100 * rule.indeterminate, language),
-        "items": counted(rule.min_items, t["noun_item_of"].split("|"), language),
+        "items": counted(rule.min_items, strings(language)["noun_item_of"].split("|"), language),
         "own_share": percent(100 * rule.own_share, language),
         "coverage": percent(100 * rule.coverage, language),
     }
@@ -167,10 +165,8 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
     ]
     if loose:
         pairs.append((t["provisional_note"], t["provisional_text"].format(n=loose, total=len(profiles.items))))
-    pairs += [
-        (t["method"], f"{t['method_text']}{_correlations(profiles, language)}"),
-        (t["missing_answers"], profiles.rule.missing.describe(language)),
-    ]
+    pairs.append((t["method"], f"{t['method_text']}{_correlations(profiles, language)}"))
+    pairs.append((t["missing_answers"], profiles.rule.missing.describe(language)))
     for name, text in made.inputs.items():
         pairs.append((t.get(f"input_{name}", name), re.sub(r"(sha256:\w{12})\w+", r"\1…", text)))
     return tuple(pairs)

@@ -114,7 +114,6 @@ def _of_table(path: Path) -> dict[str, object]:
         title = {language: row.pop(f"title_{language}") for language in ("ru", "en") if f"title_{language}" in row}
         row |= {name: row[name].replace(",", ".") for name in ("hours", "price", "seats") if name in row}
         groups = {"categories": re.split(r"[,;\s]+", row["categories"])} if "categories" in row else {}
-        one = programmes.setdefault(row.get("id", ""), {**row, **groups, "title": title, "brings": []})
-        one["brings"].append(effect)
+        programmes.setdefault(row.get("id", ""), {**row, **groups, "title": title, "brings": []})["brings"].append(effect)
     every = [*programmes.values()]
     return {"id": path.stem, "version": digest_document(every), "title": {"ru": path.stem}, "programmes": every}

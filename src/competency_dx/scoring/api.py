@@ -69,8 +69,7 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
     shared = shared_errors(calibration) if whole and calibration is not None and len(calibration.groups) == 1 else None
     for persons, known in by_population(data, source):
         matched = match(data, known, method.missing)
-        some = matched if persons is None else matched.rows(persons)
-        part, notes = estimates(some, known, method, shared)
+        part, notes = estimates(matched if persons is None else matched.rows(persons), known, method, shared)
         parts.append(part)
         rows.append(persons)
         findings = gathered(findings, matched.findings, notes)

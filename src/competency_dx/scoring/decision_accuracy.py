@@ -80,5 +80,4 @@ def _inside(known: ItemParameters, cuts: Floats, theta: Floats, by: str) -> Floa
         category = np.searchsorted(from_sum, np.arange(len(likelihood)), side="right")
         return np.stack([likelihood[category == c].sum(axis=0) for c in range(len(cuts) + 1)])
     se = 1 / np.sqrt(score_information(known, theta).sum(axis=0))
-    below = ndtr((cuts[:, None] - theta) / se)
-    return np.diff(np.vstack([np.zeros(len(theta)), below, np.ones(len(theta))]), axis=0)
+    return np.diff(np.vstack([np.zeros(len(theta)), ndtr((cuts[:, None] - theta) / se), np.ones(len(theta))]), axis=0)

@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from competency_dx import persons
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, everywhere
 from competency_dx.engine import ItemErrors
 from competency_dx.errors import ScoringError
@@ -16,22 +17,7 @@ from competency_dx.kernels.blocks import map_blocks
 from competency_dx.kernels.persons import filled_table
 from competency_dx.kernels.persons import point_estimates as kernel
 from competency_dx.models import ItemParameters
-from competency_dx.persons import (
-    EAP,
-    END_MASS,
-    MAP,
-    ML,
-    WLE,
-    Matched,
-    Method,
-    SumScore,
-    given_sums,
-    modes,
-    posterior_of,
-    propagated_given_sums,
-    scoring_grid,
-    uncertain_items,
-)
+from competency_dx.persons import EAP, END_MASS, MAP, ML, WLE, Matched, Method, SumScore, posterior_of, scoring_grid, uncertain_items
 from competency_dx.provenance import digest_arrays, digest_text
 from competency_dx.scoring.shared_errors import shared_covariance
 
@@ -42,6 +28,7 @@ GRID = 241
 REACH = 6.0
 WIDE = 12.0  # WLE is finite for every pattern: its bound is there for safety alone
 LEAST_INFORMATION = 1e-3
+Notes = tuple[Finding, ...]
 
 
 class Estimates(NamedTuple):
@@ -54,20 +41,16 @@ class Estimates(NamedTuple):
     digest: str
 
 
-def estimates(
-    matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None = None
-) -> tuple[Estimates, tuple[Finding, ...]]:
+def estimates(matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None = None) -> tuple[Estimates, Notes]:
     """Return the estimates of all persons, with what is to be said of them; `shared` are errors that items have in common."""
     if method.item_uncertainty == "all" and np.isnan(known.covariance).any():
         raise ScoringError("scoring.no_item_errors")
     theta, covariance, notes = _values(matched, known, method, shared)
     sums = [_sums(matched, known, None if len(theta[0]) == 1 else np.flatnonzero(x)) for x in known.loads.T]
-    status = np.stack(
-        [np.select([n == 0, earned == 0, earned == possible], [NO_RESPONSES, 1, 2], 0) for n, earned, possible in sums], axis=1
-    ).astype(np.int8)
+    kinds = [np.select([n == 0, earned == 0, earned == possible], [NO_RESPONSES, 1, 2], 0) for n, earned, possible in sums]
+    status = np.stack(kinds, axis=1).astype(np.int8)
     if isinstance(method, ML | WLE | MAP):  # estimates within bounds
-        sd = np.sqrt(np.diag(known.population.covariance))
-        far = (theta - known.population.mean) / (reach_of(type(method).__name__) * sd)
+        far = (theta - known.population.mean) / (reach_of(type(method).__name__) * np.sqrt(np.diag(known.population.covariance)))
         edge = np.where(far > 1 - EDGE, 2, np.where(far < EDGE - 1, 1, status))
         status = np.where(status == NO_RESPONSES, status, edge).astype(np.int8)
     n_items = np.stack([n for n, _, _ in sums], axis=1)
@@ -81,9 +64,7 @@ def joined(parts: list[Estimates], rows: list[Ints | None]) -> Estimates:
     return Estimates(theta, covariance, n_items, status, digest_text(" ".join(part.digest for part in parts)))
 
 
-def _values(
-    matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None
-) -> tuple[Floats, Floats, tuple[Finding, ...]]:
+def _values(matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None) -> tuple[Floats, Floats, Notes]:
     """Return the estimates (P, D) of a method, their covariances (P, D, D) and what is to be said of them."""
     D, name = len(known.dimensions), type(method).__name__
     if isinstance(method, EAP):
@@ -97,13 +78,13 @@ def _values(
     if D > 1 and isinstance(method, MAP):
         if uncertain_items(known, method.item_uncertainty).any():
             raise ScoringError("scoring.map_uncertainty")
-        return *modes(known, matched.codes, matched.observed), ()
+        return *persons.modes(known, matched.codes, matched.observed), ()
     if not known.between:
         raise ScoringError("scoring.one_competency_each", name=name)
     if isinstance(method, SumScore):
         if D > 1:
-            return *propagated_given_sums(matched, known, method.points, method.item_uncertainty), ()
-        sums, se = given_sums(matched, known, scoring_grid(known, method.points, method.item_uncertainty))
+            return *persons.propagated_given_sums(matched, known, method.points, method.item_uncertainty), ()
+        sums, se = persons.given_sums(matched, known, scoring_grid(known, method.points, method.item_uncertainty))
         return sums[:, None], (se**2)[:, None, None], ()
     theta, covariance = np.empty((len(matched.codes), D)), np.zeros((len(matched.codes), D, D))
     for d in range(D):  # with several competencies their errors are independent
@@ -143,8 +124,7 @@ def _sums(matched: Matched, known: ItemParameters, items: Ints | None) -> tuple[
 
 def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertain: Bools) -> tuple[Floats, Floats]:
     """Return estimates and standard errors (P,) within 6 population SD of the mean, 12 for WLE."""
-    sd = float(np.sqrt(known.variance))
-    reach = reach_of(name) * sd
+    reach = reach_of(name) * float(np.sqrt(known.variance))
     bounds = (known.mean - reach, known.mean + reach)
     groups, beta, allowed = known.groups, known.beta, known.allowed
     steep = None
@@ -160,10 +140,8 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
     for block in blocks(len(theta), SOME):
         n = block.stop - block.start
         codes, observed = filled_table(matched.codes[block], SOME), filled_table(matched.observed[block], SOME)
-        target = cast("kernel.Target", name)
-        x, information = kernel.solve(target, curves, codes, observed, (known.mean, known.variance), bounds)
-        prior = 1 / known.variance if name == "MAP" else 0.0
-        precision = np.maximum(information + prior, LEAST_INFORMATION)
+        x, information = kernel.solve(cast("kernel.Target", name), curves, codes, observed, (known.mean, known.variance), bounds)
+        precision = np.maximum(information + (1 / known.variance if name == "MAP" else 0.0), LEAST_INFORMATION)
         carried = 0.0 if steep is None else _carried(known, codes, observed & uncertain, x, steep)
         theta[block], variance[block] = x[:n], (1 / precision + carried / precision**2)[:n]
     empty = ~matched.observed.any(axis=1)

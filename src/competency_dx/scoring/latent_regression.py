@@ -183,8 +183,7 @@ def _next(flat: ExactPosterior, design: Floats, now: Floats, state: _State) -> t
 
 def under_normals(flat: ExactPosterior, mean: Floats, variance: float) -> ExactPosterior:
     """Return the posterior with N(mean_p, variance) as the population of each person, for means (P,)."""
-    normal = np.stack([mean, np.full(len(mean), np.sqrt(variance))], axis=1)
-    return replace(flat, answers=flat.answers._replace(normal=normal))
+    return replace(flat, answers=flat.answers._replace(normal=np.stack([mean, np.full(len(mean), np.sqrt(variance))], axis=1)))
 
 
 def _evaluate(flat: ExactPosterior, design: Floats, at: Floats) -> _State:

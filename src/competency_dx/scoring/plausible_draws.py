@@ -13,39 +13,22 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
+from competency_dx import persons
 from competency_dx.arrays import Floats, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, histogram_chart, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters
-from competency_dx.persons import (
-    EAP,
-    ExactPosterior,
-    Matched,
-    as_responses,
-    check_one_dimension,
-    match,
-    parameters_of,
-    posterior_of,
-    posterior_on,
-    scoring_grid,
-    uniforms,
-)
+from competency_dx.persons import EAP, ExactPosterior, Matched, as_responses, match, parameters_of, posterior_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import DataFrame, Result, crossed, frame
 from competency_dx.schemas import Ids, held_to
-from competency_dx.scoring.latent_regression import (
-    Covariates,
-    LatentRegression,
-    RegressionFit,
-    design_of,
-    fit_latent_regression,
-    under_normals,
-)
+from competency_dx.scoring.latent_regression import LatentRegression, design_of, fit_latent_regression, under_normals
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
+    from competency_dx.scoring.latent_regression import Covariates, RegressionFit
 
 Shape = Literal["long", "wide"]
 DEFAULT_METHOD = EAP()
@@ -162,12 +145,12 @@ def plausible_values(
     if not isinstance(method, EAP):
         raise ScoringError("scoring.no_posterior", method=method)
     if conditioning is not None:
-        check_one_dimension(parameters, "plausible_values with conditioning=")
+        persons.check_one_dimension(parameters, "plausible_values with conditioning=")
     known = parameters_of(parameters)
     matched = match(as_responses(responses, parameters), known, method.missing)
     design = None if conditioning is None else design_of(conditioning, matched.data)
     D, key = len(known.dimensions), rng.bytes(KEY_BYTES)
-    uniform = uniforms(key, matched.persons, n * D).reshape(-1, n, D)
+    uniform = persons.uniforms(key, matched.persons, n * D).reshape(-1, n, D)
     settings = {"n": str(n), "stream": key.hex(), "item_uncertainty": method.item_uncertainty, "missing": method.missing.describe("en")}
     settings |= {"conditioning": "none" if design is None else ", ".join(design.names)}
     fit, ends = None, DRAWS_AT_THE_END.about(())
@@ -200,11 +183,11 @@ def _model(
 ) -> tuple[ExactPosterior, RegressionFit | None]:
     """Return the posterior under a flat population on a grid fine enough for draws, and the latent regression on covariates."""
     # the grid is that of scoring with its spacing halved, again as long as it is above half the narrowest posterior SD
-    intervals = len(scoring_grid(known, method.points, method.item_uncertainty).theta) - 1
+    intervals = len(persons.scoring_grid(known, method.points, method.item_uncertainty).theta) - 1
     for doublings in (1, 2, 3, 4):
-        tables = scoring_grid(known, intervals * 2**doublings + 1, method.item_uncertainty)
+        tables = persons.scoring_grid(known, intervals * 2**doublings + 1, method.item_uncertainty)
         tables = tables._replace(log_weight=np.zeros_like(tables.log_weight))
-        flat = posterior_on(matched, known, tables, executor=method.executor)
+        flat = persons.posterior_on(matched, known, tables, executor=method.executor)
         if design is None:
             return flat, None
         fit = fit_latent_regression(flat, design)

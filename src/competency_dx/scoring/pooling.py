@@ -82,12 +82,9 @@ class Pooled(Result):
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the estimates with standard errors and intervals."""
         say = result_words("scoring", language)
-        columns = (self.estimate, self.se, *self.interval.T, self.fmi)
-        rows = zip(self.names, *(x.tolist() for x in columns), strict=True)
-        return [
-            say("pooled", n=self.sets),
-            *(say("pooled_row", name=n, b=b, se=se, low=lo, high=hi, fmi=f) for n, b, se, lo, hi, f in rows),
-        ]
+        rows = zip(self.names, *(x.tolist() for x in (self.estimate, self.se, *self.interval.T, self.fmi)), strict=True)
+        lines = (say("pooled_row", name=n, b=b, se=se, low=lo, high=hi, fmi=f) for n, b, se, lo, hi, f in rows)
+        return [say("pooled", n=self.sets), *lines]
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the estimates with 95 % intervals."""

@@ -25,27 +25,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from scipy.special import ndtri
 
+from competency_dx import persons
 from competency_dx.arrays import Bools, Floats, blocks, evenly, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters, averaged_log_probabilities, curve_information, score_information
-from competency_dx.persons import (
-    EAP,
-    WLE,
-    Matched,
-    as_responses,
-    even_uniforms,
-    match,
-    parameters_of,
-    posterior_of,
-    propagated_given_sums,
-    reasons_of,
-    scoring_grid,
-    sum_score_table,
-    uncertain_items,
-)
+from competency_dx.persons import EAP, WLE, Matched, as_responses, match, parameters_of, posterior_of, scoring_grid, uncertain_items
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Layout, Reason, Responses, load_responses
 from competency_dx.result import DataFrame, Result, frame
@@ -209,13 +196,9 @@ def reliability(
     settings |= {"simulated": f"{SEVERAL if several else SIMULATED} persons, seed {SEED}"}
     inputs = {"parameters": parameters.digest}
     inputs |= {} if eap is None else {"responses": eap.provenance.inputs["responses"]}
-    out = Reliability(
-        items=known.items,
-        **measured,
-        findings=gathered(findings_of(parameters), findings_of(eap), findings_of(wle)),
-        provenance=provenance("reliability", inputs, settings),
-        dimensions=known.dimensions if several else ("theta",),
-    )
+    notes, made = gathered(findings_of(parameters), findings_of(eap), findings_of(wle)), provenance("reliability", inputs, settings)
+    dimensions = known.dimensions if several else ("theta",)
+    out = Reliability(items=known.items, **measured, findings=notes, provenance=made, dimensions=dimensions)
     announce(out.findings, known=(*findings_of(parameters), *findings_of(data)))
     return out
 
@@ -223,7 +206,7 @@ def reliability(
 def _given(data: Responses | None, known: ItemParameters) -> Bools:
     """Return sets of items (N, I) that persons got, evenly chosen among persons; all items where nobody is told of."""
     every = np.ones((1, len(known.items)), dtype=np.bool_)
-    sets = every if data is None else reasons_of(data, known.items) != Reason.NOT_ADMINISTERED
+    sets = every if data is None else persons.reasons_of(data, known.items) != Reason.NOT_ADMINISTERED
     sets = sets[sets.any(axis=1)]
     sets = sets[np.lexsort(sets.T)]  # whatever the order of persons
     return every if sets.all() else sets[evenly(len(sets), MOST_SETS)]
@@ -233,7 +216,7 @@ def _measured(known: ItemParameters, method: EAP, given: Bools) -> dict[str, Flo
     """Return the coefficients (D,) of sets of items (N, I), and points of the scale (D, Q) with the items' information there."""
     choice, mean, V = method.item_uncertainty, known.population.mean, known.population.covariance
     uncertain, s2, D = uncertain_items(known, choice), np.diag(V), len(known.dimensions)
-    matched, persons, sets = _simulated(known, method, uncertain, given)
+    matched, points, sets = _simulated(known, method, uncertain, given)
     variances = np.einsum("pdd->dp", posterior_of(matched, known, method).moments().covariance)
     z = np.linspace(-6, 6, GRID)
     shown, theta = np.abs(z) <= SHOWN * (1 + LEAST), mean[:, None] + np.sqrt(s2)[:, None] * z
@@ -242,15 +225,15 @@ def _measured(known: ItemParameters, method: EAP, given: Bools) -> dict[str, Flo
     sums = np.full(D, np.nan)
     if D == 1:
         grid, few = scoring_grid(known, method.points, choice), given[:: max(1, len(given) // MOST_TABLES)]
-        tables = (sum_score_table(known, grid, np.flatnonzero(one))[1:] for one in few)
+        tables = (persons.sum_score_table(known, grid, np.flatnonzero(one))[1:] for one in few)
         sums = np.array([np.mean([probability @ sd**2 for sd, probability in tables])])
         weight = np.tile(np.exp(-0.5 * z**2), len(given))
         J = (given.astype(float) @ along[0]).reshape(-1, 1, 1)
     else:
         if known.between:
-            sums = np.einsum("pdd->pd", propagated_given_sums(matched, known, method.points, choice)[1]).mean(axis=0)
-        weight, parts = np.ones(len(persons)), blocks(len(persons), BLOCK)
-        each = ((_information(known, persons[b], uncertain), sets[b].astype(float)) for b in parts)
+            sums = np.einsum("pdd->pd", persons.propagated_given_sums(matched, known, method.points, choice)[1]).mean(axis=0)
+        weight, parts = np.ones(len(points)), blocks(len(points), BLOCK)
+        each = ((_information(known, points[b], uncertain), sets[b].astype(float)) for b in parts)
         J = np.concatenate([np.einsum("ipde,pi->pde", information, given_to) for information, given_to in each])
     errors = [np.einsum("pdd->pd", np.linalg.inv(J + more)) for more in (np.linalg.inv(V), LEAST * np.eye(D))]
     marginal, likelihood = (1 - weight / weight.sum() @ error / s2 for error in errors)
@@ -274,7 +257,7 @@ def _simulated(known: ItemParameters, method: EAP, uncertain: Bools, given: Bool
         theta, p = grid.theta[:, None], np.exp(grid.log_weight)
         place, log_prob = rng.choice(len(p), size=SIMULATED, p=p / p.sum()), grid.log_prob
     else:
-        even = even_uniforms(b"reliability", names(["population"]), SEVERAL, D)[0]
+        even = persons.even_uniforms(b"reliability", names(["population"]), SEVERAL, D)[0]
         theta, place = known.population.mean + ndtri(even) @ np.linalg.cholesky(V).T, np.arange(SEVERAL)
         log_prob = averaged_log_probabilities(known, theta, uncertain)
     cumulative, codes = np.cumsum(np.exp(log_prob), axis=1), np.empty((len(known.items), len(place)))
@@ -295,5 +278,4 @@ def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floa
         return np.asarray(out[:, :, None, None])
     at = partial(averaged_log_probabilities, known, uncertain=uncertain)
     slope = np.stack([at(theta + h) - at(theta - h) for h in STEP * np.eye(theta.shape[1])]) / (2 * STEP)
-    prob = np.exp(at(theta))
-    return np.asarray(np.einsum("ikq,dikq,eikq->iqde", prob, slope, slope, optimize=True))
+    return np.asarray(np.einsum("ikq,dikq,eikq->iqde", np.exp(at(theta)), slope, slope, optimize=True))

@@ -51,9 +51,7 @@ def shared_covariance(posterior: Posterior, covariance: Floats, matched: Matched
     elif isinstance(posterior, ExactPosterior):
         theta = posterior.tables.theta
         slopes = _slopes(known, theta, shared)
-        posterior.each(
-            lambda block, weight, _: add(block, _gradients(theta, weight, slopes, matched, shared, block)[:, None]), size=BLOCK
-        )
+        posterior.each(lambda rows, weight, _: add(rows, _gradients(theta, weight, slopes, matched, shared, rows)[:, None]), size=BLOCK)
     else:
         _by_marginals(posterior, covariance, matched, known, shared, add)
     if D == 1:
@@ -70,8 +68,7 @@ def _slopes(known: ItemParameters, theta: Floats, shared: ItemErrors) -> Floats:
     single, D = known.single() if len(known.dimensions) > 1 else known, len(known.dimensions)
     sharp = families.log_probabilities(single.groups, single.beta, theta, single.allowed)
     by_beta = families.derivatives(single.groups, single.beta, sharp, theta, single.allowed)
-    column = np.where(shared.column < D, 0, shared.column - D + 1)
-    return np.ascontiguousarray(by_beta[shared.item, column].transpose(1, 2, 0))
+    return np.ascontiguousarray(by_beta[shared.item, np.where(shared.column < D, 0, shared.column - D + 1)].transpose(1, 2, 0))
 
 
 def _gradients(theta: Floats, weight: Floats, slopes: Floats, matched: Matched, shared: ItemErrors, block: slice) -> Floats:
@@ -85,12 +82,10 @@ def _gradients(theta: Floats, weight: Floats, slopes: Floats, matched: Matched, 
     return g
 
 
-def _by_marginals(
-    posterior: Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: ItemErrors, add: Add
-) -> None:
+def _by_marginals(posterior: Posterior, V: Floats, matched: Matched, known: ItemParameters, shared: ItemErrors, add: Add) -> None:
     """Add by the marginals of propagation, where E[θ_d | θ_e] is linear: Cov(θ_d, s(θ_e)) = V_de / V_ee Cov(θ_e, s(θ_e))."""
     dimension = known.dimension_index[shared.item]
-    g = np.empty((len(covariance), len(dimension)))
+    g = np.empty((len(V), len(dimension)))
     for e in range(len(known.dimensions)):
         at = np.flatnonzero(dimension == e)
         part = shared._replace(item=shared.item[at], column=shared.column[at])
@@ -105,8 +100,7 @@ def _by_marginals(
 
         posterior.marginals(e, one)
     for block in blocks(len(g), BLOCK):
-        V = covariance[block]
-        share = (V / np.einsum("pee->pe", V)[:, None])[:, :, dimension]
+        share = (V[block] / np.einsum("pee->pe", V[block])[:, None])[:, :, dimension]
         add(block, filled_table(share * g[block, None], BLOCK))
 
 

@@ -95,12 +95,11 @@ class FileScores(Result):
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return where the scores are, how many there are and how they are spread."""
         say = result_words("scoring", language)
-        moments = zip(self.dimensions, self.theta_mean, self.theta_sd, self.mean_se, strict=True)
         return [
             say("file", method=self.method, persons=self.persons, blocks=self.blocks, path=self.path.name),
             *(
                 say("file_moments", name=code_word("dimension", name, language), mean=float(m), sd=float(sd), se=float(se))
-                for name, m, sd, se in moments
+                for name, m, sd, se in zip(self.dimensions, self.theta_mean, self.theta_sd, self.mean_se, strict=True)
             ),
             status_line(self.statuses.sum(axis=0), language),
             *worth_a_line(self.findings, language=language),
