@@ -22,17 +22,7 @@ from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
 from competency_dx.responses.reading.layout import Layout, id_form, refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles, refuse_personal
-from competency_dx.responses.reading.rows import (
-    best_rows,
-    blank_cells,
-    forms_of,
-    long_columns,
-    numbered,
-    owners,
-    pivot,
-    resolve_blanks,
-    single_rows,
-)
+from competency_dx.responses.reading.rows import best_rows, blanks, forms_of, long_columns, numbered, pivot, resolve_blanks, single_rows
 from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.reading.table import Table, in_memory, table, without_labels
 from competency_dx.responses.reading.unreadable import minus_is_doubtful, strange_values
@@ -162,7 +152,7 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
             table = replace(table, columns={**table.columns, long[2]: answers.marked(answers.codes < 0)})
         table, items = pivot(table, long, bank, layout)
         plan = replace(layout, person=long[0], items=items if bank is None and layout.items is None else layout.items)
-    return _scored(single_rows(find_roles(table, bank, plan), layout), bank, layout, pivoted=long is not None)
+    return _scored(find_roles(table, bank, plan), bank, layout, pivoted=long is not None)
 
 
 def from_answers(document: Mapping[str, Any], bank: ItemBank | None, layout: Layout) -> Responses:
@@ -178,10 +168,10 @@ def from_answers(document: Mapping[str, Any], bank: ItemBank | None, layout: Lay
 
 def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: bool) -> Responses:
     """Score the columns of items; where a table is `pivoted` its empty cells had no row and are no blanks."""
+    roles, ids, row = single_rows(roles, layout)
     if not roles.table.rows:
         raise ResponsesError("responses.no_rows", origin=roles.table.origin)
     scored = score_columns(roles, bank, layout)
-    ids, row = owners(roles)
     status, stated, forms = scored.status, scored.blanks, forms_of(roles, bank)
     if pivoted:  # what has no row is no blank cell
         rows = np.stack([c.codes for c in scored.columns.values()], axis=1) >= 0
@@ -275,7 +265,7 @@ def _coded(counts: Ints, items: tuple[str, ...], scores: Codes, reasons: Reasons
     where = [f"{items[k]} ({coded[k]})" for k in at]
     doubtful = [items[k] for k in at if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))]
     tokens = Template("responses.missing_tokens").about([items[k] for k in at], where=where, cells=int(coded.sum()))
-    return [*tokens, *Template("responses.minus_one").about(doubtful), *blank_cells(left)]
+    return [*tokens, *Template("responses.minus_one").about(doubtful), *blanks(left)]
 
 
 def _loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]) -> Provenance:

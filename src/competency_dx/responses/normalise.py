@@ -1,7 +1,4 @@
-"""Text as people type it, brought to one form: spaces, dashes, quotes, case, ё, look-alike letters, numbers, codes of options.
-
-Of option codes: which one was meant, cutting ``"13"`` or ``"3, 1"`` into codes, reading pairs.
-"""
+"""Text as people type it, brought to one form: spaces, dashes, quotes, case, ё, look-alike letters, numbers, codes of options."""
 
 from __future__ import annotations
 
@@ -14,15 +11,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 from competency_dx.arrays import value
-from competency_dx.wording import LOOKALIKES
+from competency_dx.wording import LOOKALIKES, toml_content
 
-_SHAPES = str.maketrans(
-    dict.fromkeys("‐‑‒–—―−", "-")
-    | dict.fromkeys("«»„“”‟〝〞", '"')
-    | dict.fromkeys("‘’‚‛`´", "'")
-    | dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f\u3000\t\r\n", " ")
-    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", "")
-)
+_SHAPES = str.maketrans({sign: one for one, signs in toml_content("responses.reading", "words")["shapes"].items() for sign in signs})
 _LEAD = re.compile(r"^(?:(?:ответ|answer)\s*[:=-]?\s*|[a-zа-я]\s*=\s*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d{1,60}(?:\.\d{0,60})?|\.\d{1,60})(?:e[+-]?\d{1,2})?", re.IGNORECASE)
 _FRACTION = re.compile(r"([+-]?)(?:(\d{1,30})\s+)?(\d{1,30})\s*/\s*(\d{1,30})")

@@ -14,22 +14,8 @@ import numpy as np
 from competency_dx.arrays import Ints
 from competency_dx.bank import CodeMap, Given, Item, OneError, PerElement, Rubric, Synonyms, Tolerance
 from competency_dx.errors import ResponsesError
+from competency_dx.responses import normalise
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.normalise import (
-    CodeBook,
-    code_book,
-    fold_code,
-    fold_isotope,
-    fold_look,
-    fold_text,
-    plain,
-    points_within,
-    read_number,
-    read_pairs,
-    read_parts,
-    read_points,
-    tidy,
-)
 
 
 class Element(NamedTuple):
@@ -77,7 +63,7 @@ def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[s
 @lru_cache(maxsize=KEPT)
 def ambiguous_options(item: Item) -> tuple[str, ...]:
     """Return the options whose words can be taken for the code of another option (for the codes of others in a set)."""
-    book, codes_alone = code_book(item.options, item.options), code_book(item.options)
+    book, codes_alone = normalise.code_book(item.options, item.options), normalise.code_book(item.options)
     read = ((code, codes_alone.split(words)) for words, code in book.texts.items())
     most = len(item.options) if item.type == "multiple" else 1
     return tuple(code for code, meant in read if meant not in {None, (code,)} and len(meant or ()) <= most)
@@ -89,14 +75,14 @@ def judge_of(item: Item) -> Judge:
     rule = item.rule
     if isinstance(rule, CodeMap):
         words = {c: t for c, t in item.options.items() if c in rule.scores}
-        return partial(_one_code, code_book([*rule.scores, *rule.zero], words), rule.scores, choice=item.type == "single")
+        return partial(_one_code, normalise.code_book([*rule.scores, *rule.zero], words), rule.scores, choice=item.type == "single")
     if isinstance(rule, Given):
         return partial(_given, rule.points)
     if isinstance(rule, Tolerance | Synonyms):
         return _measured(item, rule) if isinstance(rule, Tolerance) else _worded(item, rule)
     if item.type == "single":
         key = str(item.key)
-        return partial(_one_code, code_book(_codes(item, (key,)), item.options), {key: item.max_score})
+        return partial(_one_code, normalise.code_book(_codes(item, (key,)), item.options), {key: item.max_score})
     if item.type == "digits":
         return partial(_digits, item)
     return _rated(item) if isinstance(rule, Rubric) else _multiple(item) if item.type == "multiple" else _sequence(item)
@@ -116,11 +102,11 @@ def _codes(item: Item, key: Sequence[str]) -> tuple[str, ...]:
     if item.options:
         return tuple(item.options)
     signs = "123456789" if all(map(str.isdigit, key)) else LETTERS if all(map(str.isalpha, key)) else ""
-    known = set(map(fold_code, key))
-    return (*dict.fromkeys(key), *(s for s in signs if fold_code(s) not in known))
+    known = set(map(normalise.fold_code, key))
+    return (*dict.fromkeys(key), *(s for s in signs if normalise.fold_code(s) not in known))
 
 
-def _one_code(book: CodeBook, points: Mapping[str, int], raw: str, *, choice: bool = True) -> Judgement:
+def _one_code(book: normalise.CodeBook, points: Mapping[str, int], raw: str, *, choice: bool = True) -> Judgement:
     """Judge an answer of one code; where it is a `choice`, several codes are an answer too."""
     if code := book.find(raw):
         return Judgement(points.get(code, 0), readable=True, normalised=code)
@@ -130,7 +116,7 @@ def _one_code(book: CodeBook, points: Mapping[str, int], raw: str, *, choice: bo
 
 def _multiple(item: Item) -> Judge:
     key = tuple(cast("tuple[str, ...]", item.key))
-    book, parts_count = code_book(_codes(item, key), item.options), isinstance(item.rule, PerElement)
+    book, parts_count = normalise.code_book(_codes(item, key), item.options), isinstance(item.rule, PerElement)
 
     def judge(raw: str) -> Judgement:
         if (codes := book.split(raw)) is None:
@@ -149,11 +135,11 @@ def _sequence(item: Item) -> Judge:
     """Judge matching (one option per left entry) and ordering (codes in order)."""
     pairs = item.key if isinstance(item.key, dict) else {str(k): code for k, code in enumerate(item.key or (), start=1)}
     labels, key, parts_count = tuple(pairs), tuple(pairs.values()), isinstance(item.rule, PerElement)
-    options = code_book(_codes(item, key), item.options)
-    left = code_book(labels, item.left) if isinstance(item.key, dict) else None
+    options = normalise.code_book(_codes(item, key), item.options)
+    left = normalise.code_book(labels, item.left) if isinstance(item.key, dict) else None
 
     def judge(raw: str) -> Judgement:
-        row = options.split(raw, order="kept") if left is None else read_pairs(raw, left, options)
+        row = options.split(raw, order="kept") if left is None else normalise.read_pairs(raw, left, options)
         if row is None or not any(row):
             return UNREADABLE
         right = [a == k for a, k in zip(row, key, strict=False)]
@@ -185,7 +171,7 @@ def edit_distance(row: Sequence[str | None], key: Sequence[str]) -> int:
 
 
 def _digits(item: Item, raw: str) -> Judgement:
-    key, digits = str(item.key), re.sub(r"[\s;,.\-/|]+", "", tidy(raw))
+    key, digits = str(item.key), re.sub(r"[\s;,.\-/|]+", "", normalise.tidy(raw))
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 100:
         return UNREADABLE
     errors = edit_distance(digits, key)
@@ -197,13 +183,13 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
     units, form = ("%", *filter(None, (item.unit.ru, item.unit.en) if item.unit else ())), item.answer_format
 
     def numbers(raw: str) -> tuple[Fraction, ...] | None:
-        if form is not None and (parts := read_parts(raw, form, units)) is not None:
+        if form is not None and (parts := normalise.read_parts(raw, form, units)) is not None:
             return parts
-        number = read_number(raw, units)  # where two are asked it is an answer too, not a right one
+        number = normalise.read_number(raw, units)  # where two are asked it is an answer too, not a right one
         return None if number is None else (number,)
 
     key = numbers(str(item.key))
-    distances = [read_number(rule.absolute), read_number(rule.relative)]
+    distances = [normalise.read_number(rule.absolute), normalise.read_number(rule.relative)]
     if key is None or len(key) != (1 if form is None else 2) or None in distances:
         raise ResponsesError("responses.key_number", item=item.id, key=item.key)
     absolute, relative = cast("list[Fraction]", distances)
@@ -213,14 +199,14 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
         if (given := numbers(raw)) is None:
             return UNREADABLE
         right = len(given) == len(key) and all(abs(g - k) <= a for g, k, a in zip(given, key, allowed, strict=False))
-        text = (" ± " if form == "uncertainty" else "–").join(map(plain, given))
+        text = (" ± " if form == "uncertainty" else "–").join(map(normalise.plain, given))
         return Judgement(rule.points if right else 0, readable=True, normalised=text)
 
     return judge
 
 
 def _worded(item: Item, rule: Synonyms) -> Judge:
-    fold = fold_isotope if item.answer_format == "isotope" else fold_look
+    fold = normalise.fold_isotope if item.answer_format == "isotope" else normalise.fold_look
     right = {fold(k) for k in cast("tuple[str, ...]", item.key)}
     try:
         pattern = re.compile(rule.pattern.replace("ё", "е"), re.IGNORECASE) if rule.pattern else None
@@ -228,7 +214,7 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
         raise ResponsesError("responses.pattern", item=item.id, pattern=rule.pattern, fault=fault) from None
 
     def judge(raw: str) -> Judgement:
-        text = fold_text(raw)
+        text = normalise.fold_text(raw)
         fits = pattern is not None and len(text) <= rule.longest and pattern.fullmatch(text) is not None
         return Judgement(rule.points if fits or fold(raw) in right else 0, readable=True, normalised=text) if text else UNREADABLE
 
@@ -236,19 +222,19 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
 
 
 def _given(maximum: int, raw: str) -> Judgement:
-    points = points_within(raw, maximum)
+    points = normalise.points_within(raw, maximum)
     return UNREADABLE if points is None else Judgement(points, readable=True, normalised=str(points))
 
 
 def _rated(item: Item) -> Judge:
-    criteria = {fold_code(c.id): c.max_score for c in item.rubric}
+    criteria = {normalise.fold_code(c.id): c.max_score for c in item.rubric}
 
     def judge(raw: str) -> Judgement:
-        whole, (points, top) = _given(item.max_score, raw), read_points(raw) or (0, None)
+        whole, (points, top) = _given(item.max_score, raw), normalise.read_points(raw) or (0, None)
         if (whole.readable and len(criteria) > 1) or (top is not None and top >= points):
             return whole  # "1 / 1" is more likely 1 of 1 than two marks
-        marks = _marks(tidy(raw), list(criteria))
-        levels = [points_within(mark, top) for mark, top in zip(marks, criteria.values(), strict=False)]
+        marks = _marks(normalise.tidy(raw), list(criteria))
+        levels = [normalise.points_within(mark, top) for mark, top in zip(marks, criteria.values(), strict=False)]
         if not len(levels) == len(marks) == len(criteria) or None in levels:
             return UNREADABLE
         elements = tuple(Element(c.id, str(x), x or 0, c.max_score) for c, x in zip(item.rubric, levels, strict=True))
@@ -262,6 +248,6 @@ def _marks(text: str, criteria: Sequence[str]) -> list[str]:
     """Cut ``"К1=2; К2=1"`` or ``"2;1"`` into a mark a criterion; nothing where the names are not those of the criteria."""
     if re.search(r"[=:]", text):
         head, *parts = re.split(r"(?:^|(?<=[\s;,]))([^\s=:;,]+)\s*[=:]", text)
-        marks = dict(zip(map(fold_code, parts[::2]), (p.strip(" ;,") for p in parts[1::2]), strict=True))
+        marks = dict(zip(map(normalise.fold_code, parts[::2]), (p.strip(" ;,") for p in parts[1::2]), strict=True))
         return [marks[c] for c in criteria] if not head and len(marks) == len(parts) // 2 and set(marks) == set(criteria) else []
     return [text] if len(criteria) == 1 else re.split(r"\s*;\s*" if ";" in text else r"\s*[/|+]\s*|,\s+|\s+", text)

@@ -36,15 +36,7 @@ PERSON_NAMES: Sequence[str] = (
 FORM_NAMES, ITEM_NAMES, ANSWER_NAMES = (_COLUMNS[name] for name in ("form", "item", "answer"))
 BACKGROUND_NAMES = frozenset(FORM_NAMES).union(_COLUMNS["background"])
 _COVARIATE = re.compile(r"(?:cov|itemcov|qmatrix)[_\d]", re.IGNORECASE)
-_POINTS = r"(?:балл(?:а|ов|ы)?|points?|pts?|marks?)\.?"
-_MOST = r"(?:макс\w*|max\w*|из|до|out of|of)[.:]?"
-_SIZE = r"\d+(?:[.,]\d+)?"
-_MAXIMUM = re.compile(
-    rf"\s*/\s*(?:\d+[.,]\d+|{_SIZE}\s*{_POINTS})$"
-    rf"|\s*[(\[]\s*(?:(?:{_MOST}\s*)?{_SIZE}\s*{_POINTS}|{_MOST}\s*{_SIZE}|\d+[.,]\d+)\s*[)\]]$"
-    rf"|(?:\s*[,;]|\s-)\s*{_SIZE}\s*{_POINTS}$",
-    re.IGNORECASE,
-)
+_MAXIMUM = re.compile("|".join(_WORDS["maximum"]["forms"]).format_map(_WORDS["maximum"]), re.IGNORECASE)
 _ANSWER = re.compile(r"(?<![\s\-_:(\[])[\s\-_:(\[]++(?:response|answer|ответ)[)\]]?$", re.IGNORECASE)
 _SEPARATORS = re.compile(r"(?P<joint>(?<=\d)[\s_.\-]+(?=\d))|[\s_.\-]+")
 _TOKENS = re.compile(r"[^\W_]+")

@@ -84,7 +84,8 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
         certain |= (strength == 2) & own
         ends |= (here := (strength == 2) | ((strength == 1) & own))
         for row in np.flatnonzero(here & (shown == "")):
-            shown[row] = _shown(column.vocabulary[column.codes[row]])
+            text = column.vocabulary[column.codes[row]]  # of a signature the first word only
+            shown[row] = text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else hidden_text(text)[:60]
     if ids is not None:
         letters = set(ids.header) - {" "}  # a quick look spares most ids the slow one
         likely = (len(letters) <= len(t) < LABEL and letters <= set(t.casefold().replace("ё", "е")) for t in ids.vocabulary)
@@ -98,11 +99,6 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
     gone = certain | lost | top | tail
     rows = [str(shown[k]) or f"#{k + 1}" for k in np.flatnonzero(gone).tolist()]
     return table.take(~gone, Template("responses.total_rows").of(where=rows, rows=len(rows))) if rows else table
-
-
-def _shown(text: str) -> str:
-    """Return a content as it may be shown: of a signature the first word only."""
-    return text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else hidden_text(text)[:60]
 
 
 def sum_columns(columns: Sequence[Column]) -> list[int]:
@@ -212,11 +208,6 @@ def _inside(column: Column) -> ColumnKind | None:
 
 def _share(cells: Sequence[str], test: Callable[[str], object]) -> float:
     return sum(bool(test(c)) for c in cells) / len(cells)
-
-
-def is_signed(text: str) -> bool:
-    """Tell whether a text starts like a line of signatures and holds a name."""
-    return is_signature(text) and names_a_person(text)
 
 
 def _may_be_snils(cell: str) -> bool:

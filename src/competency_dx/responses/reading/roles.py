@@ -13,11 +13,11 @@ import numpy as np
 from competency_dx.bank import ItemBank
 from competency_dx.errors import ResponsesError, has_sentence, phrase, repeated
 from competency_dx.findings import Finding, Template
-from competency_dx.personal_data import hidden_text
+from competency_dx.personal_data import hidden_text, names_a_person
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
 from competency_dx.responses.normalise import fold_code, read_number, read_points
 from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, ItemNames, Layout, Target, hinted, is_background, names_of
-from competency_dx.responses.reading.not_answers import ColumnKind, is_signed, personal_kind, sum_columns, without_footers
+from competency_dx.responses.reading.not_answers import ColumnKind, is_signature, personal_kind, sum_columns, without_footers
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
@@ -50,7 +50,8 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     free = rest if bank is None and layout.items is None else []
     answers = used.union(name for name in free if _kind(table.columns[name], layout) != "other")
     table = without_footers(table, person, answers, {**table.columns, **{n: full[n] for n in personal if n in full}})
-    signed: dict[str, ColumnKind] = {n: "name in a comment" for n in rest if any(map(is_signed, table.columns[n].vocabulary))}
+    texts = ((n, text) for n in rest for text in table.columns[n].vocabulary)
+    signed: dict[str, ColumnKind] = {n: "name in a comment" for n, text in texts if is_signature(text) and names_a_person(text)}
     personal |= _allowed(table, signed, layout)
     table, rest = _without(table, signed, layout), [name for name in rest if name not in signed]
     if free:

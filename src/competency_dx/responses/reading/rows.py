@@ -146,18 +146,19 @@ def owners(roles: Roles) -> tuple[Names, Ints]:
     return np.array(column.vocabulary, dtype=object)[present], row
 
 
-def single_rows(roles: Roles, layout: Layout) -> Roles:
-    """Keep one row per person under the policies "first" and "last"; "error" raises, "best" waits for the points."""
+def single_rows(roles: Roles, layout: Layout) -> tuple[Roles, Names, Ints]:
+    """Return the rows that count, and their `owners`: one per person under "first" and "last"; "error" raises, "best" keeps all."""
     ids, row = owners(roles)
     if not (twice := ids[np.bincount(row, minlength=len(ids)) > 1].tolist()):
-        return roles
+        return roles, ids, row
     if layout.attempts == "error":
         raise ResponsesError("responses.persons_twice", origin=roles.table.origin, twice=twice)
     chosen = np.arange(len(row))
     if layout.attempts != "best":
         order, chosen = chosen if layout.attempts == "last" else chosen[::-1], np.zeros(len(ids), dtype=np.int64)
         chosen[row[order]] = order
-    return roles._replace(table=roles.table.take(chosen, Template("responses.attempts").of(twice)))
+    kept = roles._replace(table=roles.table.take(chosen, Template("responses.attempts").of(twice)))
+    return kept, *owners(kept)
 
 
 def best_rows(row: Ints, scores: Codes, status: Reasons, *, each: bool) -> Ints:
@@ -202,10 +203,10 @@ def resolve_blanks(
     out = np.where(blank & ~blank.all(axis=1, keepdims=True), stated.astype(np.uint8), status)
     notes = [*Template("responses.absent").about(persons[absent].tolist()), *(_by_form(forms, items, out, blank) if forms else [])]
     out[(out == BLANK) | (out == ABSENT) | absent[:, None]] = Reason.NOT_ADMINISTERED
-    return out, [*notes, *blank_cells(np.bincount(out[blank & ~absent[:, None]], minlength=len(Reason)))]
+    return out, [*notes, *blanks(np.bincount(out[blank & ~absent[:, None]], minlength=len(Reason)))]
 
 
-def blank_cells(counts: Ints) -> tuple[Finding, ...]:
+def blanks(counts: Ints) -> tuple[Finding, ...]:
     """Return what is to be said of blank cells; `counts` (5,) by `Reason`."""
     facts: dict[str, Any] = {name: counts[Reason[name.upper()]] for name in get_args(ReasonName)}
     return (Template("responses.blanks").of(cells=counts.sum(), **facts),) if counts.any() else ()

@@ -81,13 +81,10 @@ def _expected(item: Item | None, *, points: bool) -> Mapping[str, str]:
         return phrase("responses.expected_points")
     if points:
         return phrase("responses.expected_range", top=item.max_score)
-    if isinstance(item.rule, CodeMap):
-        return phrase("responses.expected_map")
-    if item.type in {"number", "digits", "text"}:
-        return phrase(f"responses.expected_{item.type}")
-    if not item.options:
-        return phrase("responses.expected_codes")
-    return phrase("responses.expected_option" if item.type == "single" else "responses.expected_options", options=item.options)
+    if isinstance(item.rule, CodeMap) or item.type in {"number", "digits", "text"}:
+        return phrase("responses.expected_map" if isinstance(item.rule, CodeMap) else f"responses.expected_{item.type}")
+    one_of = "responses.expected_option" if item.type == "single" else "responses.expected_options"
+    return phrase(one_of, options=item.options) if item.options else phrase("responses.expected_codes")
 
 
 def _refuse_scale(item: Item | None, column: Column, v: Verdicts) -> None:
