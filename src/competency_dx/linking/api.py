@@ -176,13 +176,20 @@ def link(
     percent = expected_scores(scales[-1].items, parameters.mean + np.append(effect, 0.0)).sum(axis=0)
     percent *= 100 / (scales[-1].items.n_categories - 1).sum()
     out = Link(
-        method=type(method).__name__, items=tuple(i for s in steps for i in s.items),
+        method=type(method).__name__,
+        items=tuple(i for s in steps for i in s.items),
         step=np.repeat(np.arange(len(steps)), [len(s.items) for s in steps]),
-        slope=A, intercept=B, covariance=covariance, constants=np.stack([slopes, intercepts], axis=1),
+        slope=A,
+        intercept=B,
+        covariance=covariance,
+        constants=np.stack([slopes, intercepts], axis=1),
         **{name: np.concatenate([getattr(s, name) for s in steps]) for name in ("used", "drift", "robust_z")},
-        effect=effect, effect_percent=percent[:-1] - percent[-1], parameters=parameters, findings=(),
+        effect=effect,
+        effect_percent=percent[:-1] - percent[-1],
+        parameters=parameters,
+        findings=(),
         provenance=provenance("link", inputs, {"method": type(method).__name__, "without": ", ".join(taken) or "none"}),
-    )  # fmt: skip
+    )
     findings = _findings(out, [i for s in steps for i, far in zip(s.items, s.moved, strict=True) if far], without)
     announce(findings)
     return replace(out, findings=findings)
@@ -242,9 +249,15 @@ def compare_links(
     ends = constants @ np.stack([at[0] + REACH * np.sqrt(new.parameters.variance), np.ones(2)])
     errors = np.sqrt(np.einsum("mkk->mk", covariance))
     return frame(
-        method=list(rows), slope=constants[:, 0], se_slope=errors[:, 0], intercept=constants[:, 1], se_intercept=errors[:, 1],
-        mean=constants @ at, se_mean=np.sqrt(at @ covariance @ at), apart=np.abs(ends - ends[0]).max(axis=1),
-    )  # fmt: skip
+        method=list(rows),
+        slope=constants[:, 0],
+        se_slope=errors[:, 0],
+        intercept=constants[:, 1],
+        se_intercept=errors[:, 1],
+        mean=constants @ at,
+        se_mean=np.sqrt(at @ covariance @ at),
+        apart=np.abs(ends - ends[0]).max(axis=1),
+    )
 
 
 def _calibrated(

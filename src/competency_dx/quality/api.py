@@ -86,14 +86,24 @@ def check_items(
     inputs = {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {})
     persons = int(answered.sum())
     out = _judged(
-        (n > 0) & (variance <= 0), suspected, classical.rivals(options),
-        items=data.items, n=n, max_scores=data.max_scores,
-        share=mean / highest, **classical.mean_limits(mean, variance, highest, n), item_rest=r,
+        (n > 0) & (variance <= 0),
+        suspected,
+        classical.rivals(options),
+        items=data.items,
+        n=n,
+        max_scores=data.max_scores,
+        share=mean / highest,
+        **classical.mean_limits(mean, variance, highest, n),
+        item_rest=r,
         **classical.alphas(moments, persons, left_out["n_given"]),
-        **left_out, thirds=by_third, options=options, n_persons=persons, missing=policy,
+        **left_out,
+        thirds=by_third,
+        options=options,
+        n_persons=persons,
+        missing=policy,
         findings=gathered(data.findings, _of_the_test(others, suspected, left_out["in_tail"], data.items)),
         provenance=provenance("check_items", inputs, {"missing": policy.describe("en")}),
-    )  # fmt: skip
+    )
     announce(out.findings, known=data.findings)
     return out
 
@@ -190,11 +200,18 @@ def items_of(calibration: Calibration) -> ItemAnalysis:
         np.array([item in flat for item in p.items], dtype=np.bool_),
         {label: doubted[item] for label, item in zip(items, p.items, strict=True) if item in doubted},
         {},
-        items=items, n=n, max_scores=p.n_categories - 1, share=share,
+        items=items,
+        n=n,
+        max_scores=p.n_categories - 1,
+        share=share,
         **classical.mean_limits(share * highest, share * (1 - share) * highest**2, highest, n),
         item_rest=calibration.item_rest,
         **dict.fromkeys(("alpha", "alpha_low", "alpha_high", "alpha_given", "n_given"), np.nan),
         **dict.fromkeys(("alpha_without", "omitted", "not_reached", "in_tail"), unknown),
-        thirds=np.full((len(n), 3), np.nan), options=(), n_persons=calibration.n_persons, missing=MissingPolicy(),
-        findings=(), provenance=calibration.provenance,
-    )  # fmt: skip
+        thirds=np.full((len(n), 3), np.nan),
+        options=(),
+        n_persons=calibration.n_persons,
+        missing=MissingPolicy(),
+        findings=(),
+        provenance=calibration.provenance,
+    )

@@ -185,12 +185,17 @@ def cross_check(
     pull = [Template("quality.priors").of(priors=worded)] if calibration.penalised else []
     inputs = {"calibration": calibration.digest, **calibration.provenance.inputs}
     out = CrossCheck(
-        model=calibration.model, function=opinion.function, **_rows(calibration, other, opinion.at_bound),
-        log_likelihood=mine.log_likelihood, girth_log_likelihood=theirs.log_likelihood, n_parameters=calibration.n_parameters,
-        penalised=calibration.penalised, girth_converged=settled(opinion, theirs),
+        model=calibration.model,
+        function=opinion.function,
+        **_rows(calibration, other, opinion.at_bound),
+        log_likelihood=mine.log_likelihood,
+        girth_log_likelihood=theirs.log_likelihood,
+        n_parameters=calibration.n_parameters,
+        penalised=calibration.penalised,
+        girth_converged=settled(opinion, theirs),
         findings=gathered(given, doubts(opinion, theirs, parameters.items), pull),
         provenance=provenance("cross_check", inputs, {"method": described(opinion, chosen), "priors": priors}),
-    )  # fmt: skip
+    )
     far = np.array(out.items, dtype=object)[out.judged & (np.abs(out.in_se) > LIMIT)]
     if out.verdict != "agrees":  # what the verdict asks to be done
         higher = out.verdict == "girth is higher"

@@ -91,13 +91,17 @@ class Routes(Result):
         levels = [*(level.code for level in self.standards.levels), ""]
         names = ("kind", "hours", "price", "start", "end")
         return frame(
-            person=self.persons[p], level=[levels[k] for k in self.level[p]], place=s + 1, programme=[one.id for one in taken],
-            title=[one.title.text(self.language) for one in taken], **{x: [getattr(one, x) for one in taken] for x in names},
+            person=self.persons[p],
+            level=[levels[k] for k in self.level[p]],
+            place=s + 1,
+            programme=[one.id for one in taken],
+            title=[one.title.text(self.language) for one in taken],
+            **{x: [getattr(one, x) for one in taken] for x in names},
             competencies=[", ".join(self.competencies[d].code for d in ds) for ds in its],
             p_deficit=[self.p_deficit[row, ds].max(initial=0.0) for row, ds in zip(p, its, strict=True)],
             closes=[self.closes[row, ds].sum() for row, ds in zip(p, its, strict=True)],
             unseen=[self.unseen[row, ds].sum() for row, ds in zip(p, its, strict=True)],
-        )  # fmt: skip
+        )
 
     def reasons_frame(self) -> DataFrame:
         """Return one row per person and competency with a step or without one: what it closes, instead of what, or why not."""
@@ -105,10 +109,13 @@ class Routes(Result):
         ids = np.array([*(one.id for one in self.programmes), ""], dtype=object)
         numbers = {name: getattr(self, name)[p, d] for name in ("p_deficit", "shortfall", "closes", "unseen")}
         return frame(
-            person=self.persons[p], competency=[self.competencies[k].code for k in d], **numbers,
-            programme=ids[self.chosen[p, d]], instead=[", ".join(ids[k] for k in two if k >= 0) for two in self.instead[p, d]],
+            person=self.persons[p],
+            competency=[self.competencies[k].code for k in d],
+            **numbers,
+            programme=ids[self.chosen[p, d]],
+            instead=[", ".join(ids[k] for k in two if k >= 0) for two in self.instead[p, d]],
             why=[WHY[k] for k in self.why[p, d]],
-        )  # fmt: skip
+        )
 
     def mentors_frame(self) -> DataFrame:
         """Return one row per person with a mentor: who it is, and in which competencies."""
@@ -187,9 +194,15 @@ class Routes(Result):
 
 
 def recommend(
-    profiles: DeficitProfiles, catalogue: Catalogue, *, hours: float = 72.0, price: float = np.inf, budget: float = np.inf,
-    weights: Mapping[str, float] | None = None, wishes: Mapping[str, Sequence[str]] | None = None,
-) -> Routes:  # fmt: skip
+    profiles: DeficitProfiles,
+    catalogue: Catalogue,
+    *,
+    hours: float = 72.0,
+    price: float = np.inf,
+    budget: float = np.inf,
+    weights: Mapping[str, float] | None = None,
+    wishes: Mapping[str, Sequence[str]] | None = None,
+) -> Routes:
     """Choose for each person the programmes that close most of the expected shortfall.
 
     The shortfall of a competency is the expected number of points of percent below the lowest cut; of several programmes for it
@@ -251,15 +264,26 @@ def recommend(
     told = _findings(catalogue, [every[k] for k in used], np.array(leaves)[((chosen >= 0) & (unseen == 0)).any(axis=0)].tolist())
     digests = {"profiles": digest, "catalogue": f"{catalogue.id} {catalogue.version} {catalogue.digest}"}
     return Routes(
-        persons=profiles.persons, competencies=tuple(profiles.competencies[c] for c in at), language=profiles.language,
-        programmes=tuple(every[k] for k in used), standards=profiles.standards, p_deficit=profiles.p_deficit[:, at],
-        level=profiles.level[:, [c.parent for c in profiles.competencies].index(None)].astype(np.int64), why=why,
-        shortfall=shortfall, gap=gap,
-        steps=place[np.array([[*step, *[-1] * (longest - len(step))] for step in steps], dtype=np.int64)], chosen=place[chosen],
-        closes=np.where(chosen >= 0, np.take_along_axis(points, chosen[:, None], 1)[:, 0], 0.0), instead=place[instead],
-        unseen=unseen, unmet=unmet, waiting={k: who for k, who in waiting.items() if who}, findings=told,
+        persons=profiles.persons,
+        competencies=tuple(profiles.competencies[c] for c in at),
+        language=profiles.language,
+        programmes=tuple(every[k] for k in used),
+        standards=profiles.standards,
+        p_deficit=profiles.p_deficit[:, at],
+        level=profiles.level[:, [c.parent for c in profiles.competencies].index(None)].astype(np.int64),
+        why=why,
+        shortfall=shortfall,
+        gap=gap,
+        steps=place[np.array([[*step, *[-1] * (longest - len(step))] for step in steps], dtype=np.int64)],
+        chosen=place[chosen],
+        closes=np.where(chosen >= 0, np.take_along_axis(points, chosen[:, None], 1)[:, 0], 0.0),
+        instead=place[instead],
+        unseen=unseen,
+        unmet=unmet,
+        waiting={k: who for k, who in waiting.items() if who},
+        findings=told,
         provenance=provenance("recommend", digests, {name: f"{x:g}" for name, x in numbers.items()}),
-    )  # fmt: skip
+    )
 
 
 def _points(
