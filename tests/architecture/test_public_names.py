@@ -180,3 +180,9 @@ def test_a_first_profile_loads_what_it_needs_and_nothing_else() -> None:
     loaded = set(json.loads(out.stdout))
     assert "competency_dx.competencies.api" in loaded
     assert not loaded & (HEAVY | HEAVY_SCIPY | {f"competency_dx.{room}" for room in NOT_NEEDED})
+
+
+def test_the_page_of_items_needs_no_scoring() -> None:
+    code = "import sys, competency_dx.reports.result_page; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not set(out.stdout.split()) & {"competency_dx.scoring", "competency_dx.calibration", "competency_dx.engine", "matplotlib"}

@@ -16,7 +16,6 @@ from competency_dx.quality import LEAST_ANSWERS, VERDICTS, WEAK, ItemAnalysis, O
 from competency_dx.reports.files import findings_sheet, frame_sheet
 from competency_dx.reports.pages import Language, Sheet, Written, about, engine_line, finding_lines, made_by, render, several, strings
 from competency_dx.result import Result
-from competency_dx.scoring import reliability
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
@@ -171,6 +170,8 @@ def _texts(column: str, cells: Sequence[object], language: Language) -> list[str
 
 def passport_report(bank: ItemBank, language: Language) -> Written:
     """Return how a bank is written: its passport, in which no key stands."""
+    from competency_dx.scoring import reliability  # which the page of items does without
+
     t, of = strings(language), dict[str, list[Item]]()
     for item in bank.items:
         of.setdefault(bank.leaves.get(item.id, ""), []).append(item)
