@@ -77,6 +77,10 @@ def test_raters_write_agreement_and_severity(command: Command, tmp_path: Path, m
     assert Agreement.from_json((folder / "result.json").read_text(encoding="utf-8")).table[0, 0] == 80
     found = RaterCalibration.from_json((folder / "severity" / "result.json").read_text(encoding="utf-8"))
     assert dict(zip(found.experts, found.severity, strict=True))["e3"] == max(found.severity)
+    code, printed, _ = command("raters", "marks.csv", "--severity", "--out", "book.xlsx")  # a file has the other beside it
+    assert code == 0
+    assert [line for line in printed.splitlines() if line.endswith(".xlsx")] == ["book.xlsx", "book-severity.xlsx"]
+    assert all(Path(name).is_file() for name in ("book.xlsx", "book-severity.xlsx"))
 
 
 def test_a_table_that_is_no_protocol_is_one_sentence(command: Command, points: Path) -> None:

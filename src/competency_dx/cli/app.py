@@ -147,11 +147,12 @@ def raters(marks: Path, *, bank: str | None = None, out: Path | None = None, sev
     """Compare the marks of experts: how far they agree, when a third one is called; with --severity how severe each of them is."""
     from competency_dx.raters import calibrate_raters, check_agreement, load_ratings
 
-    items, folder = steps.bank_of(bank) if bank else None, out or Path(f"{marks.stem}-raters")
+    items, out = steps.bank_of(bank) if bank else None, out or Path(f"{marks.stem}-raters")
     ratings = heard(terminal, lambda: load_ratings(marks, bank=items))
-    steps.summarised(heard(terminal, lambda: check_agreement(ratings), known=ratings.findings), folder, terminal)
+    steps.summarised(heard(terminal, lambda: check_agreement(ratings), known=ratings.findings), out, terminal)
     if severity:
-        steps.summarised(heard(terminal, lambda: calibrate_raters(ratings), known=ratings.findings), folder / "severity", terminal)
+        beside = out.with_stem(f"{out.stem}-severity") if out.suffix else out / "severity"
+        steps.summarised(heard(terminal, lambda: calibrate_raters(ratings), known=ratings.findings), beside, terminal)
 
 
 @command(app, "Estimate abilities with errors", out="out_file")

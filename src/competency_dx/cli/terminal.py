@@ -188,9 +188,12 @@ def heard(terminal: Terminal, verb: Callable[[], R], *, known: Sequence[Finding]
     said = [f for f in findings if any(f.code == k.code and set(f.scope) <= set(k.scope) for k in known)]
     terminal.findings([f for f in findings if f not in said])
     codes = {f.code for f in (*findings, *known)}
+    inner: list[Finding] = []
     for item in caught:
-        if not isinstance(item.message, CompetencyDxWarning):
+        finding = getattr(item.message, "finding", None)
+        if not isinstance(finding, Finding):
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-    inner = [item.message.finding for item in caught if isinstance(item.message, CompetencyDxWarning)]
-    terminal.findings([f for f in inner if isinstance(f, Finding) and f.code not in codes])
+        elif finding.code not in codes:
+            inner.append(finding)
+    terminal.findings(inner)
     return out

@@ -158,7 +158,8 @@ def least(new: ItemParameters, old: ItemParameters, grid: Grid, pool: Pool, near
 
     found = root(at, [A, B][free] if A > 0 else [1.0, 0.0][free], jac=True, tol=1e-12)
     gradient, hessian = at(found.x)  # a search that starts at the minimum makes no progress, and reports no success
-    if np.linalg.eigvalsh(hessian)[0] <= 0 or np.abs(np.linalg.solve(hessian, gradient)).max() > SAME:
+    definite = np.isfinite(hessian).all() and np.linalg.eigvalsh(hessian)[0] > 0
+    if not (definite and np.abs(np.linalg.solve(hessian, gradient)).max() <= SAME):
         return float("nan"), float("nan")
     A, B = np.append(fixed, found.x).tolist()
     return A, B
