@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import competency_dx as cdx
 from competency_dx.arrays import names
 from competency_dx.competencies import CertificationRule
-from competency_dx.errors import MissingDependencyError
+from competency_dx.errors import MissingDependencyError, ReportError
 from competency_dx.findings import in_results_only
 from competency_dx.reports.outcome_pages import change_said, part_of
 from competency_dx.reports.pages import strings
@@ -283,6 +283,14 @@ def test_a_profile_has_no_page_of_another_person_in_its_document(profiles: cdx.D
     texts = "".join(node.text or "" for node in book.element.body.iter() if node.tag.endswith("}t"))
     assert one in texts
     assert other not in texts
+
+
+def test_a_print_of_too_many_persons_is_refused(profiles: cdx.DeficitProfiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("competency_dx.reports.api.LONGEST_PRINT", 2)
+    three = profiles.select([str(p) for p in profiles.persons[:3]])
+    with pytest.raises(ReportError, match="3 pages, and takes 2 at most"):
+        cdx.report(three, tmp_path / "all.pdf")
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize(("package", "ending", "told"), [("docx", ".docx", "python-docx"), ("typst", ".pdf", "typst")])

@@ -3,6 +3,7 @@
 Each command imports the rooms it needs, so that a short one starts quickly.
 """
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,15 +11,16 @@ import typer
 
 from competency_dx.cli import steps
 from competency_dx.cli.arguments import Estimation, command
+from competency_dx.cli.bank_commands import bank_app
 from competency_dx.cli.terminal import Terminal, heard
-from competency_dx.errors import BankError, CommandError, DocumentError
+from competency_dx.errors import CommandError
 from competency_dx.provenance import library_version
 from competency_dx.storage import write_whole
 
 if TYPE_CHECKING:
     from competency_dx.responses import Layout
 
-BAD_INPUT, REFUSED = 2, 1  # exit codes
+REFUSED = 1  # exit code
 Model = Literal["Rasch", "2PL", "PCM", "GPCM", "GRM"]
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
 
@@ -29,7 +31,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Diagnostics of teachers' competencies: item bank and raw answers in, deficit profiles out.",
 )
-bank_app = typer.Typer(short_help="Write and publish banks", help="Banks as workbooks and by version: write, read, publish.")
 app.add_typer(bank_app, name="bank")
 
 
@@ -206,85 +207,83 @@ def diagnose(
     terminal.result(page)
 
 
+@command(app, "Compare groups of persons", by="by_columns", out="out_groups")
+def groups(
+    profiles: Path, *, by: str, headcount: Path | None = None, weights: str | None = None, out: Path | None = None, terminal: Terminal
+) -> None:
+    """Compare groups of persons in profiles.json: mean percents, true shares of deficits, who needs what, each with its interval."""
+    from competency_dx.groups import compare_groups
+
+    persons, heads = steps.profiles_of(profiles), steps.headcount_of(headcount) if headcount else None
+    found = heard(terminal, lambda: compare_groups(persons, by.split(","), headcount=heads, weights=weights), known=persons.findings)
+    steps.summarised(found, out or Path(f"{profiles.stem}-groups"), terminal)
+
+
+@command(app, "Measure change between two diagnoses", by="by_programme", out="out_growth")
+def growth(before: Path, after: Path, *, by: str | None = None, out: Path | None = None, terminal: Terminal) -> None:
+    """Measure how persons changed between two diagnoses with one bank: percents, closed deficits, programmes beside other persons."""
+    from competency_dx.growth import measure_growth
+
+    first, second = steps.profiles_of(before), steps.profiles_of(after)
+    found = heard(terminal, lambda: measure_growth(first, second, by=by), known=(*first.findings, *second.findings))
+    steps.summarised(found, out or Path(f"{after.stem}-growth"), terminal)
+
+
+@command(app, "Recommend programmes and mentors", out="out_routes")
+def routes(
+    profiles: Path,
+    *,
+    catalogue: str,
+    hours: float = 72.0,
+    budget: float | None = None,
+    mentors: str | None = None,
+    near: str = "",
+    out: Path | None = None,
+    terminal: Terminal,
+) -> None:
+    """Recommend each person programmes that close most of what is missing, and mentors from among those who agreed."""
+    from competency_dx.routes import load_catalogue, recommend
+
+    persons, offers = steps.profiles_of(profiles), load_catalogue(catalogue)
+    most = math.inf if budget is None else budget
+    found = heard(terminal, lambda: recommend(persons, offers, hours=hours, budget=most), known=persons.findings)
+    if mentors:
+        found = found.with_mentors(persons, mentors, near=[name for name in near.split(",") if name])
+    steps.summarised(found, out or Path(f"{profiles.stem}-routes"), terminal)
+
+
+@command(app, "Decide by minima", out="out_decisions")
+def certify(
+    profiles: Path,
+    *,
+    minimum: list[str],
+    certain: float = 0.8,
+    purpose: Literal["support", "certification"] = "support",
+    out: Path | None = None,
+    terminal: Terminal,
+) -> None:
+    """Decide who reaches the minima, who does not, and who needs more evidence: how sure, how right, on what."""
+    from competency_dx.competencies import CertificationRule
+    from competency_dx.competencies import certify as certify_persons
+
+    persons, rule = steps.profiles_of(profiles), CertificationRule(minimum=steps.minima_of(minimum), certain=certain, purpose=purpose)
+    found = heard(terminal, lambda: certify_persons(persons, rule), known=persons.findings)
+    steps.summarised(found, out or Path(f"{profiles.stem}-decisions"), terminal)
+
+
+@command(app, "Choose further items to ask", form="form_kind", out="out_next")
+def ask(
+    profiles: Path, *, bank: str, n: int = 12, form: Literal["person", "group"] = "person", out: Path | None = None, terminal: Terminal
+) -> None:
+    """Choose the items whose answers would decide most of what is open, for each person or one form for all of them."""
+    from competency_dx.adaptive import next_items
+
+    persons, items = steps.profiles_of(profiles), steps.bank_of(bank)
+    found = heard(terminal, lambda: next_items(persons, items, n=n, form=form), known=persons.findings)
+    steps.summarised(found, out or Path(f"{profiles.stem}-next"), terminal)
+
+
 @command(app, "Report of any result document")
 def report(result: Path, *, out: Path, terminal: Terminal, aggregates_only: bool = False) -> None:
     """Write the report of a result document: bank, responses, calibration, scores or profiles."""
     terminal.result(steps.reported(steps.read_result(result), out, terminal, aggregates_only=aggregates_only))
-
-
-@command(bank_app, "Publish a version of a bank", bank="shipped_or_folder", alias="published_alias")
-def publish(bank: str, *, registry: Path, alias: str = "latest", terminal: Terminal) -> None:
-    """Publish a version of a bank in a registry: it stays as it is, and the alias points to it."""
-    items = steps.bank_of(bank)
-    steps.refuse_ambiguous(items)
-    terminal.findings(items.findings())
-    print(steps.registry_of(registry).publish(items, alias=alias))
-
-
-@command(bank_app, "Let an alias point to a version", name="alias_name", reference="published_version")
-def alias(name: str, reference: str, *, registry: Path) -> None:
-    """Let an alias point to a published version."""
-    print(steps.registry_of(registry).move_alias(name, reference))
-
-
-@command(bank_app, "Let an alias point where it pointed before", bank="bank_id", alias="published_alias")
-def rollback(bank: str, *, registry: Path, alias: str = "latest") -> None:
-    """Let an alias point where it pointed before."""
-    print(steps.registry_of(registry).roll_back(bank, alias=alias))
-
-
-@command(bank_app, "Published versions", called="list")
-def published(*, registry: Path) -> None:
-    """List the published versions, and the aliases that point to them."""
-    for index in steps.registry_of(registry).banks():
-        for version, digest in index.versions.items():
-            print(f"{index.id}@{version}  {digest[:23]}…  {', '.join(index.aliases_of(version))}".rstrip())
-
-
-@command(bank_app, "Empty workbook for a new bank", file="new_workbook")
-def template(file: Path, *, subject: str = "", terminal: Terminal) -> None:
-    """Write an empty workbook for a new bank: sheets, lists to choose from, an example of each type."""
-    from competency_dx.bank import save_bank_template
-
-    terminal.result(save_bank_template(file, subject=subject, language=terminal.language))
-
-
-@command(bank_app, "Bank out of a workbook", called="from-xlsx", file="bank_workbook", folder="bank_folder")
-def from_xlsx(file: Path, folder: Path, *, terminal: Terminal) -> None:
-    """Read the bank of a workbook and write its folder; with faults they are listed by cell and nothing is written."""
-    from competency_dx.bank import load_bank_workbook, save_bank
-
-    try:
-        bank = load_bank_workbook(file)
-    except BankError as fault:  # a line for each cell
-        terminal.lines(fault.text(terminal.language).splitlines())
-        raise typer.Exit(BAD_INPUT) from None
-    terminal.findings(bank.findings())
-    terminal.result(save_bank(bank, folder))
-
-
-@command(bank_app, "Bank as a workbook", called="to-xlsx", bank="shipped_or_folder", file="new_workbook")
-def to_xlsx(bank: str, file: Path, *, terminal: Terminal) -> None:
-    """Write a bank as a workbook, from which from-xlsx reads the same bank."""
-    from competency_dx.bank import save_bank_workbook
-
-    terminal.result(save_bank_workbook(steps.bank_of(bank), file, language=terminal.language))
-
-
-@command(bank_app, "What changed between two versions", bank="shipped_or_folder", other="other_version")
-def diff(bank: str, other: str, *, terminal: Terminal) -> None:
-    """List what changed between two versions of a bank: content, keys, competencies and parameters apart."""
-    from competency_dx.bank import ledger_of
-
-    steps.print_table(ledger_of(steps.bank_of(other)).changes(ledger_of(steps.bank_of(bank))), terminal)
-
-
-@command(bank_app, "Whose conclusions would change", bank="other_version")
-def impact(profiles: Path, bank: str, *, terminal: Terminal) -> None:
-    """List whose conclusions another version of the bank would change, from the answers that profiles.json keeps."""
-    from competency_dx.competencies import DeficitProfiles, bank_impact
-
-    found = steps.read_result(profiles)
-    if not isinstance(found, DeficitProfiles):
-        raise DocumentError("result.kind", found=found.kind, kind=DeficitProfiles.kind)
-    steps.print_table(heard(terminal, lambda: bank_impact(found, steps.bank_of(bank)), known=found.findings), terminal)

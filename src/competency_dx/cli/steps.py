@@ -26,6 +26,7 @@ from competency_dx.wording import SHOWN_IDS
 if TYPE_CHECKING:
     from competency_dx.bank import BankRegistry, ItemBank
     from competency_dx.calibration import Calibration
+    from competency_dx.competencies import DeficitProfiles
     from competency_dx.quality import ItemAnalysis, OptionTrace
     from competency_dx.responses import Layout, Responses
     from competency_dx.result import DataFrame, Result
@@ -43,6 +44,12 @@ CLASSES: Mapping[str, tuple[str, str]] = {
     "item_analysis": ("quality", "ItemAnalysis"),
     "fit": ("fit", "Fit"),
     "dif": ("dif", "DIF"),
+    "link": ("linking", "Link"),
+    "group_report": ("groups", "GroupReport"),
+    "growth": ("growth", "Growth"),
+    "routes": ("routes", "Routes"),
+    "decisions": ("competencies", "Decisions"),
+    "next_items": ("adaptive", "NextItems"),
     "agreement": ("raters", "Agreement"),
     "rater_calibration": ("raters", "RaterCalibration"),
 }
@@ -146,6 +153,35 @@ def read_result(path: Path) -> Result:
         raise DocumentError("cli.no_result", path=path, kind=kind, classes=CLASSES)
     room, name = CLASSES[kind]
     return cast("Result", getattr(import_module(f"competency_dx.{room}"), name).from_json(text))
+
+
+def profiles_of(path: Path) -> DeficitProfiles:
+    """Read profiles.json; raises `DocumentError` where it is another document."""
+    from competency_dx.competencies import DeficitProfiles
+
+    found = read_result(path)
+    if not isinstance(found, DeficitProfiles):
+        raise DocumentError("result.kind", found=found.kind, kind=DeficitProfiles.kind)
+    return found
+
+
+def headcount_of(path: Path) -> dict[str, int]:
+    """Return how many persons the groups of a table have: its first column names them, its second says it."""
+    from competency_dx.responses import read_table
+
+    columns = [[(*c.vocabulary, "")[k].strip() for k in c.codes] for c in read_table(path).columns.values()]
+    rows = list(zip(*columns[:2], strict=True)) if len(columns) > 1 else []
+    if not rows or (strange := [name for name, n in rows if not "".join(n.split()).isdecimal()]):
+        raise CommandError("cli.headcount", path=path, strange=strange if rows else [])
+    return {name: int("".join(n.split())) for name, n in rows}
+
+
+def minima_of(texts: Sequence[str]) -> dict[str, float]:
+    """Return the minima of competencies that options like ``MAT=60`` say."""
+    found = [re.fullmatch(r"\s*(\S+?)\s*=\s*(\d+(?:[.,]\d+)?)\s*%?\s*", text) for text in texts]
+    if strange := [text for text, m in zip(texts, found, strict=True) if m is None]:
+        raise CommandError("cli.minimum", strange=strange)
+    return {m[1]: float(m[2].replace(",", ".")) for m in found if m}
 
 
 def refuse_ambiguous(bank: ItemBank) -> None:

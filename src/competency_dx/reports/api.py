@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -29,6 +28,7 @@ MAKERS = FrozenDict(
     routes=("outcome_pages", "route_report"),
 )
 """Module and function that write a result of a kind, imported only when there is one; any other has the page of `result_page`."""
+LONGEST_PRINT = 1000  # pages of a .docx or .pdf, each of which takes some 7 MB while it is set
 MADE_HERE = 'name="generator" content="competency_dx"'
 
 
@@ -62,8 +62,8 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     Raises
     ------
     ReportError
-        When the result, the language or the ending of the file is none of these, or aggregates would be of fewer than ten
-        persons.
+        When the result, the language or the ending of the file is none of these, aggregates would be of fewer than ten
+        persons, or a .docx or .pdf of more than 1,000.
     StorageError
         When the place cannot be written or another process is writing it; what stood there stands there still.
     MissingDependencyError
@@ -145,7 +145,9 @@ def _write(file: Path, result: Result, suffix: str, language: Language, written:
             from competency_dx.reports.prints import pages_docx, pages_pdf
 
             first = [written.page(False)] if written.leads else []  # noqa: FBT003 - of a callable
-            pages = chain(first, (content.decode() for _, content in written.further()))
+            pages = [*first, *(content.decode() for _, content in written.further())]
+            if len(pages) > LONGEST_PRINT:
+                raise ReportError("reports.too_long", pages=len(pages), most=LONGEST_PRINT, suffix=suffix)
             out.write((pages_docx if suffix == ".docx" else pages_pdf)(pages, language))
         elif suffix == ".xlsx":
             write_workbook(out, *written.sheets())

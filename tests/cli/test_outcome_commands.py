@@ -1,0 +1,91 @@
+"""`groups`, `growth`, `routes`, `certify` and `ask` go on from profiles.json: what they say, what they write, what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from competency_dx.bank import load_bank
+from competency_dx.competencies import Decisions, diagnose
+from competency_dx.groups import GroupReport
+from competency_dx.models import simulate
+from competency_dx.responses import load_responses
+from competency_dx.routes import Routes
+
+Command = Callable[..., tuple[int, str, str]]
+PLACES = ("Ишим", "Тобольск", "Тюмень")
+
+
+@pytest.fixture(scope="module")
+def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the profiles of 90 persons of three towns, every third of whom agreed to be a mentor."""
+    bank = load_bank("physics")
+    table = simulate(bank, 90, rng=np.random.default_rng(5)).to_frame().reset_index(drop=True)
+    table.iloc[:, -20:] = np.nan  # of which something is left to ask
+    table = table.assign(город=[PLACES[k % 3] for k in range(90)], согласие=["да" if k % 3 == 0 else "нет" for k in range(90)])
+    path = tmp_path_factory.mktemp("diagnosed") / "profiles.json"
+    path.write_text(diagnose(load_responses(table, bank=bank), bank).to_json(), encoding="utf-8")
+    return path
+
+
+def test_groups_of_profiles(command: Command, profiles: Path, tmp_path: Path) -> None:
+    heads = tmp_path / "heads.csv"
+    heads.write_text("город;учителей\nТюмень;1 200\nИшим;60\nТобольск;100\n", encoding="utf-8")
+    code, printed, _ = command("groups", profiles, "--by", "город", "--headcount", heads, "--out", tmp_path / "groups")
+    assert code == 0
+    assert printed.startswith("90 участников, 3 группы по: город")
+    found = GroupReport.from_json((tmp_path / "groups" / "result.json").read_text(encoding="utf-8"))
+    assert dict(zip(found.groups, found.headcount, strict=True))["Тюмень"] == 1200
+    heads.write_text("город;учителей\nТюмень;много\n", encoding="utf-8")
+    code, printed, err = command("groups", profiles, "--by", "город", "--headcount", heads, "--out", tmp_path / "groups")
+    assert (code, printed) == (2, "")
+    assert "Тюмень" in err
+    assert command("report", tmp_path / "groups" / "result.json", "--out", tmp_path / "again.html")[0] == 0
+
+
+def test_routes_with_mentors_of_the_same_place(command: Command, profiles: Path, tmp_path: Path) -> None:
+    given = ("--catalogue", "synthetic", "--hours", 36, "--mentors", "согласие", "--near", "город")
+    assert command("routes", profiles, *given, "--out", tmp_path / "routes.json")[0] == 0
+    found = Routes.from_json((tmp_path / "routes.json").read_text(encoding="utf-8"))
+    hours = np.array([one.hours for one in found.programmes] + [0.0])
+    assert hours[found.steps].sum(axis=1).max() <= 36
+    assert {*found.mentor[found.mentor >= 0] % 3} <= {0}  # only those who agreed
+    code, printed, err = command("routes", profiles, "--catalogue", "synthetic", "--mentors", "consent", "--language", "en")
+    assert (code, printed) == (2, "")
+    assert "consent" in err
+
+
+def test_growth_needs_two_diagnoses_of_one_bank(command: Command, profiles: Path, tmp_path: Path) -> None:
+    code, printed, err = command("growth", profiles, profiles, "--out", tmp_path / "growth.xlsx", "--language", "en")
+    assert code == 0
+    assert "90 persons in both" in printed
+    assert "100 %" in err  # the same items again
+    code, printed, _ = command("growth", profiles, tmp_path / "none.json", "--language", "en")
+    assert (code, printed) == (2, "")
+
+
+def test_decisions_by_minima(command: Command, profiles: Path, tmp_path: Path) -> None:
+    given = ("--minimum", "PHY=50", "--minimum", "PHY.S = 40,5 %", "--purpose", "certification", "--out", tmp_path / "decisions.json")
+    assert command("certify", profiles, *given)[0] == 0
+    found = Decisions.from_json((tmp_path / "decisions.json").read_text(encoding="utf-8"))
+    assert (dict(found.rule.minimum), found.rule.purpose) == ({"PHY": 50.0, "PHY.S": 40.5}, "certification")
+    code, printed, err = command("certify", profiles, "--minimum", "sixty")
+    assert (code, printed) == (2, "")
+    assert "--minimum MAT=60" in err
+
+
+def test_what_to_ask_next_is_a_form(command: Command, profiles: Path, tmp_path: Path) -> None:
+    code, printed, _ = command("ask", profiles, "--bank", "physics", "--n", 4, "--form", "group", "--out", tmp_path / "form.html")
+    assert code == 0
+    assert printed.splitlines()[-1] == str(tmp_path / "form.html")
+    assert command("ask", profiles, "--bank", "history")[0] == 2
+
+
+def test_another_document_is_refused_in_one_sentence(command: Command, profiles: Path, tmp_path: Path) -> None:
+    assert command("certify", profiles, "--minimum", "PHY=50", "--out", tmp_path / "decisions.json")[0] == 0
+    for given in (("groups", tmp_path / "decisions.json", "--by", "город"), ("ask", tmp_path / "decisions.json", "--bank", "physics")):
+        code, printed, err = command(*given)
+        assert (code, printed, len(err.splitlines())) == (2, "", 1)
