@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
@@ -10,6 +10,8 @@ from typing import Any, NoReturn, Self, TypeVar, Union, dataclass_transform, get
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from competency_dx.errors import CompetencyDxError, checked
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -45,6 +47,12 @@ def value(cls: type[T]) -> type[T]:
 
     cls.__post_init__ = frozen  # type: ignore[attr-defined]
     return dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=not own)(cls)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
+def choice(error: type[CompetencyDxError]) -> Callable[[type[T]], type[T]]:
+    """Turn a class into a frozen value that is refused by such an error where a field is not of its annotated type."""
+    return lambda cls: checked(error)(value(cls))
 
 
 class FrozenDict(dict[K, V]):

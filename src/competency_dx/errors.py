@@ -5,18 +5,23 @@ What an error may say stands in the catalogue of its room, ``errors.toml``: a se
 
 from __future__ import annotations
 
+import builtins
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from importlib.resources import files
+from inspect import signature
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
+from competency_dx.arguments import fits, type_text, value_text
 from competency_dx.personal_data import hidden_text
 from competency_dx.wording import SPELLING, toml_content, worded
 
 LANGUAGES = ("ru", "en")
+T = TypeVar("T")
 
 
 class CompetencyDxError(Exception):
@@ -177,9 +182,44 @@ def needing(package: str, extra: str, purpose: str) -> Iterator[None]:
         raise MissingDependencyError("errors.package_missing", package=package, extra=extra, purpose=purpose) from None
 
 
-def wrong_type(error: type[CompetencyDxError], argument: str, value: object, *kinds: type) -> CompetencyDxError:
-    """Make the error for an argument that is none of these classes."""
-    return error("errors.argument", name=argument, expected=" | ".join(kind.__name__ for kind in kinds), given=type(value).__name__)
+class _Namespace(dict[str, Any]):
+    """The names of a module; of a class that it imports for type checkers alone the name is known."""
+
+    def __missing__(self, name: str) -> object:
+        return getattr(builtins, name, None) or type(name, (), {"only_name": name})
+
+
+def checked(error: type[CompetencyDxError]) -> Callable[[T], T]:
+    """Make a verb, or a class of choices, refuse arguments that are not of their annotated types by an error of this class."""
+
+    def decorated(what: Any) -> Any:  # noqa: ANN401 - a function or a class
+        hints = cache(lambda: get_type_hints(what, localns=_Namespace(vars(sys.modules[what.__module__]))))
+
+        def check(arguments: Mapping[str, object]) -> None:
+            for name, given in arguments.items():
+                if name in hints() and not fits(given, hint := hints()[name]):
+                    facts = {"expected": Verbatim(type_text(hint)), "given": Verbatim(hidden_text(value_text(given)))}
+                    raise error("errors.argument", name=name, **facts)
+
+        if isinstance(what, type):
+            names, settled = tuple(what.__dataclass_fields__), what.__post_init__  # type: ignore[attr-defined]  # of a value
+
+            def settle(choice: object) -> None:
+                check({name: getattr(choice, name) for name in names})
+                settled(choice)
+
+            what.__post_init__ = settle  # type: ignore[attr-defined]
+            return what
+        names = tuple(signature(what).parameters)
+
+        @wraps(what)
+        def verb(*args: object, **named: object) -> object:
+            check(dict(zip(names, args, strict=False)) | named)
+            return what(*args, **named)
+
+        return verb
+
+    return decorated
 
 
 def repeated(ids: Iterable[str]) -> list[str]:

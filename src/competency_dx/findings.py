@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from inspect import currentframe
+from itertools import takewhile
+from traceback import walk_stack
 from typing import Any, Literal
 
 import numpy as np
@@ -154,11 +157,12 @@ def in_results_only() -> Iterator[None]:
         _ANNOUNCED.reset(before)
 
 
-def announce(findings: Iterable[Finding], *, known: Iterable[Finding] = (), stacklevel: int = 3) -> None:
+def announce(findings: Iterable[Finding], *, known: Iterable[Finding] = ()) -> None:
     """Repeat findings of severity warning or error as Python warnings, but those of the inputs, `known` from there."""
-    before = set(known)
+    inside = takewhile(lambda at: at[0].f_globals.get("__name__", "").startswith(__package__), walk_stack(currentframe()))
+    before, level = set(known), 1 + sum(1 for _ in inside)  # the line that called this library
     for finding in findings if _ANNOUNCED.get() else ():
         if finding.severity != "info" and finding not in before:
             heard = CompetencyDxWarning(f"{finding.en} [{finding.code}]")
             heard.finding = finding
-            warnings.warn(heard, stacklevel=stacklevel)
+            warnings.warn(heard, stacklevel=level)

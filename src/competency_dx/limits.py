@@ -16,7 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Self
 
-from competency_dx.arrays import value
+from competency_dx.arrays import choice
 from competency_dx.errors import CompetencyDxError, LimitError, StorageError, phrase
 from competency_dx.storage import why_of
 
@@ -28,7 +28,7 @@ UNREADABLE = (ArithmeticError, EOFError, MemoryError, NotImplementedError, Recur
 PANIC = "PanicException"  # what readers written in Rust raise, which is no `Exception`
 
 
-@value
+@choice(LimitError)
 class Limits:
     """How much is read from one source at most; what is larger is refused before it is parsed.
 
@@ -71,7 +71,7 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             given = getattr(self, field.name)
-            if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+            if not given > 0:
                 raise LimitError("limits.argument", name=field.name, given=given)
 
     def __enter__(self) -> Self:

@@ -64,14 +64,14 @@ def whole_folder(folder: str | Path, *, replaced: Callable[[str], bool]) -> Iter
 
     Raises `StorageError` when another process keeps writing the same folder, or it cannot be written.
     """
-    target = Path(os.path.realpath(_named(folder)))
+    target = Path(os.path.realpath(_named(folder, folder=True)))
     draft = f".{target.name}{PARTIAL}{uuid4().hex[:12]}"
     with _as_storage_error(target):
         if target.exists() and not target.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "a file has this name", str(target))
         target.parent.mkdir(parents=True, exist_ok=True)
-        # a mounted folder cannot be exchanged, nor one whose parent is closed: its files are, one by one
-        fixed = target.is_dir() and (target.is_mount() or not os.access(target.parent, os.W_OK))
+        # a mounted folder cannot be exchanged, nor one that somebody works in or whose parent is closed: its files are, one by one
+        fixed = target.is_dir() and (target.is_mount() or Path.cwd().is_relative_to(target) or not os.access(target.parent, os.W_OK))
         beside = target if fixed else target.parent
         with _locked(beside / f".{target.name}.lock", target):
             _clear(beside / target.name, older=0.0)
@@ -101,10 +101,10 @@ def only_writer(folder: str | Path) -> Iterator[None]:
             yield
 
 
-def _named(path: str | Path) -> Path:
+def _named(path: str | Path, *, folder: bool = False) -> Path:
     """Return a path that the system can have."""
     try:
-        if b"\0" not in os.fsencode(path):
+        if b"\0" not in os.fsencode(path) and (Path(path).name or folder):
             return Path(path)
     except UnicodeEncodeError:
         pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import Item, ItemBank, Text
 from competency_dx.competencies import STATUSES, Competency, DeficitProfiles, Plan, outlook_of
 from competency_dx.display import Chart, Series, point_chart, result_words
-from competency_dx.errors import DiagnosisError, wrong_type
+from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason
@@ -171,6 +171,7 @@ class NextItems(Result):
         return Chart(title=say("loss_title"), x_label=say("loss_x"), y_label=say("loss_y"), series=(line,))
 
 
+@checked(DiagnosisError)
 def next_items(
     profiles: DeficitProfiles, bank: ItemBank, *, n: int = 12, form: FormKind = "person", competencies: Sequence[str] | None = None
 ) -> NextItems:
@@ -204,12 +205,8 @@ def next_items(
     DiagnosisError
         When profiles and bank do not belong together, or a code is not among the profiles' competencies.
     """
-    if not isinstance(profiles, DeficitProfiles) or not isinstance(bank, ItemBank):
-        raise DiagnosisError("adaptive.not_profiles", given=type(profiles).__name__, given2=type(bank).__name__)
-    if not isinstance(n, int | np.integer):
-        raise wrong_type(DiagnosisError, "n", n, int)
-    if form not in get_args(FormKind) or n < 1:
-        raise DiagnosisError("adaptive.form", form=form, n=n)
+    if n < 1:
+        raise DiagnosisError("adaptive.form", n=n)
     outlook, made = outlook_of(profiles, bank)
     in_use = np.array([bank.item(item).status != "retired" for item in made.parameters.items])
     met, excluded = profiles.reasons != Reason.NOT_ADMINISTERED, excluding(bank, made.parameters.items)

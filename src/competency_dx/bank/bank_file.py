@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.item import OF_SECOND_SCHEMA, Item, Part
 from competency_dx.bank.parameter_record import OF_EVERY_SCHEMA, BankPopulation, CorrelationMatrix
-from competency_dx.errors import BankError, phrase, repeated
+from competency_dx.errors import BankError, checked, phrase, repeated
 from competency_dx.limits import check_nesting, check_time, limits_in_force, read_bytes
 
 if TYPE_CHECKING:
@@ -109,11 +109,10 @@ def shipped_frameworks() -> tuple[str, ...]:
     return tuple(sorted(p.stem for p in (shipped_folder() / "frameworks").glob("*.yaml")))
 
 
+@checked(BankError)
 def locate(name_or_path: str | Path, *, within: str, shipped: tuple[str, ...], what: str) -> Path:
     """Find a shipped document by its name or a user's by its path."""
     root = shipped_folder()
-    if not isinstance(name_or_path, str | Path):
-        raise BankError("bank.not_a_path", what=phrase(what), given=type(name_or_path).__name__)
     if str(name_or_path) in shipped:
         return root / within.format(name_or_path)
     path = Path(name_or_path)

@@ -28,7 +28,7 @@ from competency_dx.bank.parameter_record import (
 )
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode, encode_fields
-from competency_dx.errors import BankError, DocumentError, wrong_type
+from competency_dx.errors import BankError, DocumentError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import DataFrame, Result
@@ -316,6 +316,7 @@ def _epoch(bank: ItemBank) -> str:
     return digest_document(numbers).removeprefix("sha256:")[:12]
 
 
+@checked(BankError)
 def save_bank(bank: ItemBank, folder: str | Path) -> Path:
     """Write bank.yaml, items.yaml, parameters.csv and, for a framework of the user's own, framework.yaml.
 
@@ -324,9 +325,7 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
 
     Raises `StorageError` when the folder cannot be written or another process is writing it.
     """
-    if not isinstance(folder, str | Path):
-        raise wrong_type(BankError, "folder", folder, str, Path)
-    plain = encode_fields(as_bank(bank))
+    plain = encode_fields(bank)
     items = [{k: v for k, v in item.items() if v not in ({}, [], "")} for item in plain["items"]]
     documents = {"bank": plain["header"], "items": {"schema_version": 2, "items": items}}
     if not is_shipped(bank.framework):
@@ -338,10 +337,3 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
             compiled_path(path).write_text(compiled(text, document), encoding="utf-8")
         (out / "parameters.csv").write_text(write_parameters(bank.parameters), encoding="utf-8")
     return Path(folder)
-
-
-def as_bank(candidate: object) -> ItemBank:
-    """Return the candidate if it is a bank; raises `BankError` saying what was given instead."""
-    if not isinstance(candidate, ItemBank):
-        raise BankError("bank.not_a_bank", given=type(candidate).__name__)
-    return candidate

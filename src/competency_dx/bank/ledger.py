@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from competency_dx.arrays import value
-from competency_dx.bank.item_bank import ItemBank, as_bank
-from competency_dx.errors import BankError, wrong_type
+from competency_dx.bank.item_bank import ItemBank
+from competency_dx.errors import BankError, checked
 from competency_dx.provenance import digest_document
 from competency_dx.result import DataFrame, frame
 
@@ -43,10 +43,9 @@ class Ledger:
         """Return one digest of a part of all items, such as ``"key"``."""
         return _short({item: parts[part] for item, parts in self.items.items()})
 
+    @checked(BankError)
     def changes(self, since: Ledger) -> DataFrame:
         """Return what changed since another ledger, a row each: item ("" for the whole bank), part, before, after."""
-        if not isinstance(since, Ledger):
-            raise wrong_type(BankError, "since", since, Ledger)
         return frame(**dict(zip(("item", "part", "before", "after"), zip(*self._changes(since), strict=True), strict=False)))
 
     def _changes(self, since: Ledger) -> Iterator[tuple[str, str, str, str]]:
@@ -63,7 +62,7 @@ class Ledger:
 @lru_cache(maxsize=KEPT)
 def ledger_of(bank: ItemBank) -> Ledger:
     """Return the ledger of a bank."""
-    records = {r.item: r for r in as_bank(bank).parameters}
+    records = {r.item: r for r in bank.parameters}
     out, framework = {}, f"{bank.framework.id} {bank.framework.version}"
     for item in bank.items:
         whole = item.model_dump(mode="json")

@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from competency_dx.arrays import value
+from competency_dx.arrays import choice
 from competency_dx.bank.bank_file import read_text
 from competency_dx.bank.document import Document, parse
-from competency_dx.bank.item_bank import ItemBank, as_bank, save_bank
-from competency_dx.errors import BankError, wrong_type
+from competency_dx.bank.item_bank import ItemBank, save_bank
+from competency_dx.errors import BankError, checked
 from competency_dx.storage import only_writer, write_whole
 
 LATEST = "latest"
@@ -49,7 +49,7 @@ class BankIndex(Document):
         return version
 
 
-@value
+@choice(BankError)
 class BankRegistry:
     """A folder of published banks, read by ``load_bank("mathematics@1.2.0", registry=folder)``.
 
@@ -65,10 +65,9 @@ class BankRegistry:
     folder: str | Path
 
     def __post_init__(self) -> None:
-        if not isinstance(self.folder, str | Path):
-            raise wrong_type(BankError, "registry", self.folder, str, Path)
         object.__setattr__(self, "folder", Path(self.folder))
 
+    @checked(BankError)
     def publish(self, bank: ItemBank, *, alias: str = LATEST) -> str:
         """Add a version of a bank, let the alias point to it and return its reference, ``mathematics@1.2.0``.
 
@@ -77,7 +76,6 @@ class BankRegistry:
         Raises `BankError` when this version is published with other content, or an id, version or alias is no name of a folder.
         Raises `StorageError` when the folder cannot be written.
         """
-        as_bank(bank)
         place = self._place(bank.id)
         _checked(bank.version)
         with only_writer(place):
@@ -118,7 +116,8 @@ class BankRegistry:
         """Return the index of every published bank, by id."""
         return tuple(self._index(path.parent.name) for path in sorted(Path(self.folder).glob("*/index.json")))
 
-    def find(self, reference: object) -> tuple[str, Path, str]:
+    @checked(BankError)
+    def find(self, reference: str) -> tuple[str, Path, str]:
         """Return the version that a reference means, its folder, and the digest that its content has."""
         bank_id, name = _parts(reference)
         place, index = self._published(bank_id), self._index(bank_id)
@@ -149,10 +148,8 @@ class BankRegistry:
         write_whole(self._place(index.id) / "index.json", text.encode())
 
 
-def _parts(reference: object) -> tuple[str, str]:
+def _parts(reference: str) -> tuple[str, str]:
     """Return id and version or alias of a reference."""
-    if not isinstance(reference, str):
-        raise wrong_type(BankError, "reference", reference, str)
     bank_id, _, name = reference.partition("@")
     return bank_id, name or LATEST
 

@@ -13,7 +13,7 @@ from competency_dx.calibration.girth_calibration import estimate_by_girth
 from competency_dx.calibration.girth_engine import Girth
 from competency_dx.classification import ClassCalibration, ClassificationML, calibrate_classes
 from competency_dx.engine import Priors, resolve
-from competency_dx.errors import CalibrationError, wrong_type
+from competency_dx.errors import CalibrationError, checked
 from competency_dx.responses import Responses, load_responses
 
 Source = Any  # Responses, or any table that load_responses reads
@@ -49,6 +49,7 @@ def calibrate(
 ) -> Calibration: ...
 
 
+@checked(CalibrationError)
 def calibrate(
     responses: Source,
     *,
@@ -97,16 +98,8 @@ def calibrate(
     ConvergenceError
         When the maximum was not reached; `state` carries the unconverged Calibration.
     """
-    if not isinstance(bank, ItemBank | None):
-        raise wrong_type(CalibrationError, "bank", bank, ItemBank)
-    if not isinstance(anchors, ItemBank | Calibration | None):
-        raise wrong_type(CalibrationError, "anchors", anchors, ItemBank, Calibration)
-    if not isinstance(method, MarginalML | Girth | ClassificationML):
-        raise wrong_type(CalibrationError, "method", method, MarginalML, Girth, ClassificationML)
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
     if classifies(model):
-        if not hasattr(dimensions, "columns"):
-            raise CalibrationError("calibration.q_matrix_needed")
         if isinstance(method, Girth):
             raise CalibrationError("calibration.girth_classes")
         if isinstance(method, MarginalML):
@@ -120,8 +113,6 @@ def calibrate(
 
 def classifies(model: str | Mapping[str, str]) -> bool:
     """Return whether a model is one of diagnostic classification; a mapping must not mix them with item response models."""
-    if not isinstance(model, str | Mapping):
-        raise wrong_type(CalibrationError, "model", model, str, Mapping)
     names = {model} if isinstance(model, str) else set(model.values())
     mixed = sorted(names & CLASSIFICATION), sorted(names - CLASSIFICATION)
     if all(mixed):

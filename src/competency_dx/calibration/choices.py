@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from competency_dx.arrays import value
+from competency_dx.arrays import choice
 from competency_dx.engine import Constraints, Control, Progress
 from competency_dx.errors import CalibrationError
 from competency_dx.responses import MissingPolicy
@@ -18,7 +18,7 @@ Integration = Literal["automatic", "propagation", "quadrature", "bifactor"]
 LEAST_POINTS = 11
 
 
-@value
+@choice(CalibrationError)
 class Population:
     """Where the persons come from.
 
@@ -46,13 +46,11 @@ class Population:
     shape: Shape = "normal"
 
     def __post_init__(self) -> None:
-        if self.shape not in get_args(Shape):
-            raise CalibrationError("calibration.population_shape", shape=self.shape)
         if self.shape == "empirical" and (self.by is not None or self.on is not None):
             raise CalibrationError("calibration.histogram_one_group")
 
 
-@value
+@choice(CalibrationError)
 class SurveyDesign:
     """How the persons were sampled; standard errors then follow the design.
 
@@ -78,7 +76,7 @@ class SurveyDesign:
     replicate_factor: float = 1.0
 
 
-@value
+@choice(CalibrationError)
 class MarginalML:
     """How to calibrate by marginal maximum likelihood.
 
@@ -131,9 +129,6 @@ class MarginalML:
             raise CalibrationError("calibration.points", least_points=LEAST_POINTS, points=self.points)
         if self.starts < 1:
             raise CalibrationError("calibration.starts", starts=self.starts)
-        for name, choices in (("standard_errors", Errors), ("integration", Integration)):
-            if getattr(self, name) not in get_args(choices):
-                raise CalibrationError("calibration.setting", name=name, given=getattr(self, name), choices=get_args(choices))
 
     @property
     def control(self) -> Control:

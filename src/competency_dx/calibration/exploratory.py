@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, ClassVar
 
 import numpy as np
 from scipy.linalg import qr
 
-from competency_dx.arrays import Bools, Codes, Floats, value
+from competency_dx.arrays import Bools, Codes, Floats, choice, value
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.engine import Items, Marginal, PriorTerms, holding, orthogonal, populations_of, product_grid_likelihood
-from competency_dx.errors import CalibrationError
+from competency_dx.errors import CalibrationError, checked
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotated_from
 from competency_dx.provenance import Provenance, provenance
@@ -38,7 +38,7 @@ MOST = 4
 LEADING = 5  # items named for a dimension
 
 
-@value
+@choice(CalibrationError)
 class Exploratory:
     """Dimensions that the data are to show: ``calibrate(…, dimensions=Exploratory(n=2, rotation="oblimin"))``.
 
@@ -56,8 +56,6 @@ class Exploratory:
     def __post_init__(self) -> None:
         if not 2 <= self.n <= MOST:
             raise CalibrationError("calibration.exploratory_number", n=self.n, most=MOST)
-        if self.rotation not in get_args(Method):
-            raise CalibrationError("calibration.rotation", rotation=self.rotation, choices=get_args(Method))
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -187,6 +185,7 @@ class FactorSolution(Result):
         return Chart(title=title, x_label=x_label, y_label=y_label, series=marks)
 
 
+@checked(CalibrationError)
 def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorSolution:
     """Rotate the loadings of an exploratory calibration, as `Exploratory` asked for or by another method.
 

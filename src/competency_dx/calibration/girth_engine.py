@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, choice, value
 from competency_dx.engine import category_counts
 from competency_dx.errors import CalibrationError, MissingDependencyError
 from competency_dx.responses import MissingPolicy
@@ -35,7 +35,7 @@ NEAR = 1e-3  # a bounded search for a slope ends this near to its bound
 FAULTS = (ValueError, IndexError, TypeError, AssertionError, ArithmeticError)
 
 
-@value
+@choice(CalibrationError)
 class Girth:
     """How to let girth estimate the items: normal population, no priors, no standard errors.
 

@@ -15,7 +15,7 @@ from competency_dx.classification.findings import check_q_matrix
 from competency_dx.classification.inference import calibrated
 from competency_dx.classification.maximise_classes import fit
 from competency_dx.classification.problem import FAMILIES, QMatrix, build, read_q_matrix
-from competency_dx.errors import CalibrationError, ConvergenceError
+from competency_dx.errors import CalibrationError, ConvergenceError, checked
 from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.responses import Responses, load_responses
@@ -24,6 +24,7 @@ from competency_dx.result import DataFrame
 DEFAULT_METHOD = ClassificationML()
 
 
+@checked(CalibrationError)
 def classify(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     q_matrix: DataFrame,

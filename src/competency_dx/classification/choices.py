@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import Literal, get_args
+from typing import Literal
 
-from competency_dx.arrays import value
+from competency_dx.arrays import choice
 from competency_dx.errors import CalibrationError
 from competency_dx.responses import MissingPolicy
 
@@ -13,7 +13,7 @@ AttributeDistribution = Literal["saturated", "independent", "higher_order", "hig
 Order = Literal["free", "monotone"]
 
 
-@value
+@choice(CalibrationError)
 class ClassificationML:
     """Marginal maximum likelihood for diagnostic classification models.
 
@@ -50,9 +50,6 @@ class ClassificationML:
     def __post_init__(self) -> None:
         self.missing.check_scored()
         object.__setattr__(self, "hierarchy", tuple((str(a), str(b)) for a, b in self.hierarchy))
-        for name, choices in (("attribute_distribution", AttributeDistribution), ("monotone", Order)):
-            if getattr(self, name) not in get_args(choices):
-                raise CalibrationError("classification.setting", name=name, given=getattr(self, name), choices=get_args(choices))
         limits = {name: getattr(self, name) for name in ("starts", "max_iterations", "tolerance")}
         if self.starts < 1 or self.max_iterations < 1 or not self.tolerance > 0:
             raise CalibrationError("classification.settings", **limits)

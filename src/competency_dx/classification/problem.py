@@ -45,6 +45,8 @@ def read_q_matrix(frame: DataFrame) -> QMatrix:
 
     Raises `CalibrationError` when entries are not 0 or 1, ids repeat, or an item measures nothing.
     """
+    if not hasattr(frame, "columns"):
+        raise CalibrationError("classification.q_matrix_needed")
     table = frame.set_index("item") if "item" in frame.columns else frame
     items, attributes = [str(i) for i in table.index], [str(a) for a in table.columns]
     numbers = table.to_numpy(dtype=object)

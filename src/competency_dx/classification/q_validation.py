@@ -16,7 +16,7 @@ from competency_dx.arrays import Codes, Floats, Ints, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import MatchedClasses, fingerprint, matched, posterior_blocks
 from competency_dx.display import Chart, Series, result_words
-from competency_dx.errors import CalibrationError
+from competency_dx.errors import CalibrationError, checked
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes import Binary, attribute_patterns, permissible_profiles
 from competency_dx.provenance import Provenance, provenance
@@ -107,6 +107,7 @@ class QValidation(Result):
         return Chart(title=say("mesa"), x_label=say("attributes_axis"), y_label="PVAF", series=tuple(lines))
 
 
+@checked(CalibrationError)
 def validate_q_matrix(
     data: Responses, calibration: ClassCalibration, *, cut_off: float = 0.95, missing: MissingPolicy | None = None
 ) -> QValidation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from competency_dx.competencies.joint import estimates, joint_answers
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
-from competency_dx.errors import DiagnosisError, wrong_type
+from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import in_turn, one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
@@ -31,6 +31,7 @@ DEFAULT_RULE = DeficitRule()
 AS_ESTIMATED = ("theta", "se", "percent", "percent_low", "percent_high", "own_share", "leans_on", "influence")
 
 
+@checked(DiagnosisError)
 def diagnose(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     bank: ItemBank,
@@ -64,14 +65,6 @@ def diagnose(
     BankError, ResponsesError, ScoringError, DiagnosisError
         When bank and answers do not fit together; one sentence says where.
     """
-    if not isinstance(bank, ItemBank):
-        raise DiagnosisError("competencies.not_a_bank", given=type(bank).__name__)
-    if not isinstance(standards, Standards):
-        raise DiagnosisError("competencies.standards_type", standards=standards)
-    if not isinstance(population, Cohort | Stated):
-        raise wrong_type(DiagnosisError, "population", population, Cohort, *get_args(Stated)[:-1])
-    if not isinstance(rule, DeficitRule):
-        raise DiagnosisError("competencies.rule_type", rule=rule)
     data = as_responses(responses, bank)
     with one_blas_thread(), in_turn(len(data.persons)):  # its products are small: threads would cost more than they give
         out = diagnosed(data, bank, standards, rule, population)
@@ -164,6 +157,7 @@ def _provenance(bank: ItemBank, matched: Matched, made: Plan, rule: DeficitRule)
     return provenance("diagnose", inputs, settings)
 
 
+@checked(DiagnosisError)
 def bank_impact(profiles: DeficitProfiles, bank: ItemBank) -> DataFrame:
     """Diagnose the kept points with another version of the bank, whose population is taken, and return what changes.
 
@@ -175,8 +169,6 @@ def bank_impact(profiles: DeficitProfiles, bank: ItemBank) -> DataFrame:
         One row per person and competency with another state: person, competency, state, state_after, and p_deficit and percent
         with what they would be after.
     """
-    if not isinstance(profiles, DeficitProfiles):
-        raise wrong_type(DiagnosisError, "profiles", profiles, DeficitProfiles)
     after = diagnose(profiles.answers(), bank, standards=profiles.standards, rule=profiles.rule)
     codes, now = ([c.code for c in x.competencies] for x in (profiles, after))
     old, new = np.array([(codes.index(c), now.index(c)) for c in codes if c in now], dtype=np.int64).reshape(-1, 2).T

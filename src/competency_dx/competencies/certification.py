@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from competency_dx.arrays import Floats, FrozenDict, Names, blocks, names, value
+from competency_dx.arrays import Floats, FrozenDict, Names, blocks, choice, names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import STATUSES
 from competency_dx.competencies.outlook import own_evidence
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.display import Chart, Series, result_words
-from competency_dx.errors import DiagnosisError, wrong_type
+from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import even_uniforms
@@ -29,7 +29,7 @@ UNFIT = ("misfit", "low_effort")
 FROM_PROFILES = ("percent", "percent_low", "percent_high")
 
 
-@value
+@choice(DiagnosisError)
 class CertificationRule:
     """What has to be reached, and how sure a decision must be.
 
@@ -130,6 +130,7 @@ class Decisions(Result):
         return Chart(title=say("decisions_title"), x_label=say("reached_axis"), y_label=say("persons_axis"), series=(series,))
 
 
+@checked(DiagnosisError)
 def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     """Decide by a rule of minima, and say how sure, how right and on what.
 
@@ -152,10 +153,6 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     DiagnosisError
         When the rule names a competency that the profiles do not have.
     """
-    if not isinstance(profiles, DeficitProfiles):
-        raise wrong_type(DiagnosisError, "profiles", profiles, DeficitProfiles)
-    if not isinstance(rule, CertificationRule):
-        raise wrong_type(DiagnosisError, "rule", rule, CertificationRule)
     at = [profiles.index(code) for code in rule.minimum]
     with one_blas_thread():
         p_all, p_each, sd = _reached(profiles, at, np.array([*rule.minimum.values()]))

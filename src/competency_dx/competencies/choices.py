@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.arrays import Bools, Floats, Ints, choice
 from competency_dx.bank import Text
 from competency_dx.documents import decode
 from competency_dx.errors import DiagnosisError
@@ -20,7 +20,7 @@ from competency_dx.wording import toml_content
 Boundary = Literal["upper", "lower"]
 
 
-@value
+@choice(DiagnosisError)
 class Level:
     """One level of a scale: stable code, titles, and the route the regulation recommends."""
 
@@ -29,7 +29,7 @@ class Level:
     route: Text
 
 
-@value
+@choice(DiagnosisError)
 class Standards:
     """Cut points on competency percent with the levels they separate, lowest first.
 
@@ -59,7 +59,7 @@ class Standards:
     source: Text
 
     def __post_init__(self) -> None:
-        if not self.cuts or not all(0 < c < 100 for c in self.cuts) or list(self.cuts) != sorted(set(self.cuts)):
+        if not len(self.cuts) or not all(0 < c < 100 for c in self.cuts) or list(self.cuts) != sorted(set(self.cuts)):
             raise DiagnosisError("competencies.cuts", id=self.id, cuts=self.cuts)
         if len(self.levels) != len(self.cuts) + 1 or len(self.boundaries) != len(self.cuts):
             n = {"n_cuts": len(self.cuts), "n_levels": len(self.levels), "n_boundaries": len(self.boundaries)}
@@ -107,7 +107,7 @@ def R201(*, boundaries: tuple[Boundary, Boundary] = ("upper", "lower")) -> Stand
     return replace(standards_of("r201"), boundaries=boundaries)
 
 
-@value
+@choice(DiagnosisError)
 class DeficitRule:
     """Thresholds of the states and of what may be concluded at all.
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, evenly, value
+from competency_dx.arrays import Floats, Ints, choice, evenly
 from competency_dx.competencies.joint import JointAnswers
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, Pattern
@@ -35,7 +35,7 @@ STEP = 1e-2  # of finite differences of the gradient
 CONTROL = SweepControl(1e-5, 60)
 
 
-@value
+@choice(DiagnosisError)
 class Cohort:
     """The population is that of the persons diagnosed: estimated from their answers with the items held.
 

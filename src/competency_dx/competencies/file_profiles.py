@@ -23,7 +23,7 @@ from competency_dx.competencies.plan import plan
 from competency_dx.competencies.population import Stated
 from competency_dx.display import Chart, result_words
 from competency_dx.documents import encode_fields
-from competency_dx.errors import DiagnosisError
+from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses
@@ -98,6 +98,7 @@ class FileProfiles(Result):
         return deficit_chart(self.competencies, 100 * self.states[:, :2].sum(axis=1) / self.persons, language)
 
 
+@checked(DiagnosisError)
 def diagnose_file(
     source: str | Path,
     target: str | Path,

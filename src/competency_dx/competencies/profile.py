@@ -26,7 +26,7 @@ from competency_dx.competencies.profile_document import (
     profiles_fields,
 )
 from competency_dx.display import Chart, interval_chart, result_words
-from competency_dx.errors import DiagnosisError, wrong_type
+from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.responses import Reason, Responses
@@ -142,13 +142,12 @@ class DeficitProfiles(Result):
             raise DiagnosisError("competencies.no_person", person=str(person), n_self=len(self))
         return self._profile(int(found[0]))
 
+    @checked(DiagnosisError)
     def select(self, persons: Iterable[str]) -> Self:
         """Return the profiles of chosen persons in the order given.
 
         Raises `DiagnosisError` when one of them is not there.
         """
-        if not isinstance(persons, Iterable) or isinstance(persons, str):
-            raise wrong_type(DiagnosisError, "persons", persons, list, tuple)
         place = {str(person): p for p, person in enumerate(self.persons)}
         chosen = list(persons)
         if absent := [str(person) for person in chosen if person not in place]:

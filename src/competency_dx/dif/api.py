@@ -14,7 +14,7 @@ from competency_dx.calibration import MarginalML, Population, calibrate
 from competency_dx.dif.item_differences import DIF, classes, crossing
 from competency_dx.dif.strata import Strata, association, log_odds, regressions, standardised, strata_of
 from competency_dx.dif.tied_groups import DELTA, Difference, Free, Maximum, TiedGroups, tied_groups
-from competency_dx.errors import DIFError, wrong_type
+from competency_dx.errors import DIFError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.item_fit import adjusted
@@ -28,6 +28,7 @@ MOST_VALUES = 10
 WORTH = 2.0  # percentage points
 
 
+@checked(DIFError)
 def check_dif(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     by: str | Mapping[str, object] | Sequence[object],
@@ -71,8 +72,6 @@ def check_dif(
     data = responses if isinstance(responses, Responses) else load_responses(responses)
     if model not in MODELS or not 0 < cut < 100:
         raise DIFError("dif.settings", model=model, models=MODELS, cut=cut)
-    if not isinstance(dimensions, Mapping | None):
-        raise wrong_type(DIFError, "dimensions", dimensions, dict)
     (data, groups, group), notes = _grouped(data, by, reference)
     flat = [item for item, x, at in zip(data.items, *(part.T for part in data.effective()), strict=True) if len(np.unique(x[at])) < 2]
     data, said = data.select(items=[item for item in data.items if item not in flat]), explanations or {}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, FrozenDict, Ints, value
+from competency_dx.arrays import Bools, Codes, Floats, FrozenDict, Ints, choice
 from competency_dx.engine.items import Items
 from competency_dx.engine.parameter_table import Kind, Parameter, item_name, shape_kinds
 from competency_dx.engine.priors import Priors, prior_terms
@@ -18,7 +18,7 @@ from competency_dx.models import FAMILIES, Family, Steps, extras_of, kernel_grou
 STRETCH = 1.2
 
 
-@value
+@choice(CalibrationError)
 class Constraints:
     """Fixed values, equalities and starting values of item parameters.
 

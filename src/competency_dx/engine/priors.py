@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, log_expit
 
-from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, value
+from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, choice, value
 from competency_dx.errors import CalibrationError
 from competency_dx.models import FAMILIES
 
@@ -30,12 +30,12 @@ class _MeanAndSpread(ABC):
         return f"N({self.mean:g}, {self.sd:g}²)"
 
 
-@value
+@choice(CalibrationError)
 class Normal(_MeanAndSpread):
     """A normal prior, parameter ~ N(mean, sd²)."""
 
 
-@value
+@choice(CalibrationError)
 class PooledNormal(_MeanAndSpread):
     """Normal priors around a common mean that is estimated too: parameter ~ N(μ, sd²), μ ~ N(mean, sd²).
 
@@ -47,7 +47,7 @@ class PooledNormal(_MeanAndSpread):
         return f"N(μ, {self.sd:g}²) with μ ~ N({self.mean:g}, {self.sd:g}²)"
 
 
-@value
+@choice(CalibrationError)
 class LogNormal(_MeanAndSpread):
     """A lognormal prior of a slope: log a ~ N(mean, sd²); slopes are then positive."""
 
@@ -55,7 +55,7 @@ class LogNormal(_MeanAndSpread):
         return f"LogNormal({self.mean:g}, {self.sd:g}²)"
 
 
-@value
+@choice(CalibrationError)
 class Beta:
     """A beta prior of an asymptote itself, c ~ Beta(alpha, beta), density by c."""
 
@@ -70,7 +70,7 @@ class Beta:
         return f"Beta({self.alpha:g}, {self.beta:g})"
 
 
-@value
+@choice(CalibrationError)
 class LogitNormal(_MeanAndSpread):
     """A normal prior of the logit of an asymptote, log(c / (1 - c)) ~ N(mean, sd²), density by the logit."""
 
@@ -84,7 +84,7 @@ SlopePrior = Normal | PooledNormal | LogNormal
 AsymptotePrior = LogitNormal | Beta
 
 
-@value
+@choice(CalibrationError)
 class Priors:
     """Priors of item parameters, for all items, for a family, or for single items; None leaves a kind without one.
 

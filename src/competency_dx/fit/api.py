@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
-from competency_dx.errors import FitError
+from competency_dx.errors import FitError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, in_results_only
 from competency_dx.fit.item_statistics import Part, free_columns, item_statistics
 from competency_dx.fit.model_fit import ORDER, Fit
@@ -36,6 +36,7 @@ SEEN = 1.64  # residual z from which items of one stimulus are a testlet
 FOLLOWS: Mapping[str, Verdict] = {"fit.item_far": "repair", "fit.item_sound": "keep", "fit.item_few": "undecided"}  # "look" from others
 
 
+@checked(FitError)
 def check_fit(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     parameters: ItemBank | Calibration,

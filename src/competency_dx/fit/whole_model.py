@@ -11,7 +11,7 @@ from scipy.special import chdtrc, ndtri
 
 from competency_dx.arrays import Floats
 from competency_dx.calibration import Calibration
-from competency_dx.errors import FitError
+from competency_dx.errors import FitError, checked
 from competency_dx.fit.item_statistics import Part
 from competency_dx.kernels import families
 from competency_dx.kernels.item_fit import s_x2
@@ -127,6 +127,7 @@ def left_over(parts: Sequence[Part]) -> Left:
     return Left(q3, excess, bound, float(np.sqrt(np.nanmean(gap**2))), np.stack(rows))
 
 
+@checked(FitError)
 def compare(calibrations: Mapping[str, Calibration]) -> DataFrame:
     """Compare calibrations of the same answers, by name, by likelihood ratios and information criteria.
 

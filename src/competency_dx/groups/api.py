@@ -15,7 +15,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, Ints, Names
 from competency_dx.bank import ItemBank, load_bank, locate, shipped_folder
 from competency_dx.competencies import DeficitProfiles, DeficitRule, OwnEvidence, diagnosed, own_evidence, standards_of
-from competency_dx.errors import GroupError, wrong_type
+from competency_dx.errors import GroupError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.groups.group_report import ALL, ENDS, SELF_REPORT, SEPARATOR, GroupReport
 from competency_dx.groups.suppression import SMALLEST, suppressed
@@ -49,6 +49,7 @@ class _Hierarchy(NamedTuple):
     narrowest: Ints
 
 
+@checked(GroupError)
 def compare_groups(
     profiles: DeficitProfiles,
     by: str | Sequence[str],
@@ -87,8 +88,6 @@ def compare_groups(
     GroupError
         When a column is missing, a headcount is below the number assessed or of no group, a weight is no positive number.
     """
-    if not isinstance(profiles, DeficitProfiles):
-        raise wrong_type(GroupError, "profiles", profiles, DeficitProfiles)
     columns = (by,) if isinstance(by, str) else tuple(by)
     if absent := [c for c in (*columns, *([weights] if weights else [])) if c not in profiles.background]:
         raise GroupError("groups.no_column", absent=absent, columns=list(profiles.background))
@@ -140,6 +139,7 @@ def load_self_report(name_or_path: str | Path = "wellbeing") -> ItemBank:
     return load_bank(locate(name_or_path, within="surveys/{}", shipped=shipped, what="bank.what_bank"))
 
 
+@checked(GroupError)
 def compare_self_reports(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     by: str | Sequence[str],

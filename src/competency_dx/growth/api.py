@@ -9,7 +9,7 @@ from scipy.linalg import block_diag
 
 from competency_dx.arrays import Bools, Floats, Ints, Names
 from competency_dx.competencies import DeficitProfiles, OwnEvidence, own_evidence
-from competency_dx.errors import GrowthError, wrong_type
+from competency_dx.errors import GrowthError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.growth.changes import OF_PROGRAMMES, WITHOUT, Growth
 from competency_dx.kernels.blocks import one_blas_thread
@@ -29,6 +29,7 @@ ALIKE = 0.7  # correlation of the means of a programme in two competencies
 AGAIN = 0.2  # of the second answers, to items answered before
 
 
+@checked(GrowthError)
 def measure_growth(
     before: DeficitProfiles,
     after: DeficitProfiles,
@@ -62,9 +63,6 @@ def measure_growth(
     GrowthError
         When nobody is in both, the scales differ, a column is missing or a number is out of range.
     """
-    for name, profiles in (("before", before), ("after", after)):
-        if not isinstance(profiles, DeficitProfiles):
-            raise wrong_type(GrowthError, name, profiles, DeficitProfiles)
     if by is not None and by not in after.background:
         raise GrowthError("growth.no_column", by=by, columns=list(after.background))
     if not 0 <= linking_error < np.inf or smallest < 1 or draws < 100:

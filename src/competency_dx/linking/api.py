@@ -14,7 +14,7 @@ from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration, MarginalML, Population, calibrate
 from competency_dx.engine import ItemErrors
-from competency_dx.errors import LinkingError, wrong_type
+from competency_dx.errors import LinkingError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.linking.choices import Constants, Haebara, LinkMethod, MeanMean, MeanSigma, StockingLord, tied
 from competency_dx.linking.scale_link import Link
@@ -61,10 +61,8 @@ class Step(NamedTuple):
     gradients: tuple[Floats, ...]
 
 
-def scale_of(name: str, source: ItemBank | Calibration) -> Scale:
+def scale_of(source: ItemBank | Calibration) -> Scale:
     """Return a bank or a calibration as a scale; errors are those of a calibration together, else each item's own."""
-    if not isinstance(source, ItemBank | Calibration):
-        raise wrong_type(LinkingError, name, source, ItemBank, Calibration)
     known, errors = bank_parameters(source) if isinstance(source, ItemBank) else source.parameters.in_group(), None
     if len(known.dimensions) > 1:
         raise LinkingError("linking.dimensions", dimensions=known.dimensions)
@@ -131,6 +129,7 @@ def step(here: ItemParameters, there: ItemParameters, method: LinkMethod, withou
     return Step(A, B, tuple(common), rows, used, moved, drift, z, effect, gradients)
 
 
+@checked(LinkingError)
 def link(
     new: ItemBank | Calibration,
     old: ItemBank | Calibration,
@@ -161,10 +160,7 @@ def link(
         When fewer than two items are common, families differ, items are nominal, or a scale has several competencies.
     """
     taken = ("drifted",) if without == "drifted" else without
-    if not isinstance(taken, tuple | list):
-        raise wrong_type(LinkingError, "without", without, tuple)
-    sources = {"new": new, **{f"through {k + 1}": source for k, source in enumerate(through)}, "old": old}
-    scales = alike([scale_of(name, source) for name, source in sources.items()])
+    scales = alike([scale_of(source) for source in (new, *through, old)])
     steps = [step(a.items, b.items, method, without) for a, b in pairwise(scales)]
     slopes, intercepts = np.array([[s.slope, s.intercept] for s in steps]).T
     later = np.append(np.cumprod(slopes[:0:-1])[::-1], 1.0)  # what a shift after each step is on the old scale
@@ -219,6 +215,7 @@ def _findings(out: Link, far: Sequence[str], without: Without) -> tuple[Finding,
     )
 
 
+@checked(LinkingError)
 def compare_links(
     new: Calibration, old: Calibration, *, responses: tuple[Responses, Responses] | None = None, without: tuple[str, ...] = ()
 ) -> DataFrame:

@@ -15,7 +15,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.optimize import root
 
-from competency_dx.arrays import Floats, value
+from competency_dx.arrays import Floats, choice, value
+from competency_dx.errors import LinkingError
 from competency_dx.kernels import families
 from competency_dx.models import FAMILIES, ItemParameters, log_probabilities
 
@@ -86,14 +87,14 @@ class Curves(ABC):
         return _least_gradients(new, old, _grid(old, self.points), type(self).pool, at)
 
 
-@value
+@choice(LinkingError)
 class StockingLord(Curves):
     """Least squares of the test characteristic curves (Stocking & Lord 1983), over a normal population of the old scale."""
 
     pool: ClassVar[Pool] = by_test
 
 
-@value
+@choice(LinkingError)
 class Haebara(Curves):
     """Least squares of the curves of all categories of every item (Haebara 1980), over a normal population of the old scale."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
-from competency_dx.errors import LinkingError
+from competency_dx.errors import LinkingError, checked
 from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.linking.api import DEFAULT_METHOD, Without, alike, scale_of, step
 from competency_dx.linking.choices import Constants, LinkMethod, curve_gradients
@@ -25,6 +25,7 @@ Equivalents = tuple[Floats, Floats, Floats, Floats]
 """Points on the old form for 0 … S on the new one, with ∂ by A and B (S + 1, 2) and by items, new and old (S + 1, I, F)."""
 
 
+@checked(LinkingError)
 def equate(
     new: ItemBank | Calibration,
     old: ItemBank | Calibration,
@@ -55,7 +56,7 @@ def equate(
     """
     if scores not in {"true", "observed"} or not 0 <= weight <= 1:
         raise LinkingError("linking.scores", scores=scores, weight=weight)
-    here, there = alike([scale_of("new", new), scale_of("old", old)])
+    here, there = alike([scale_of(new), scale_of(old)])
     linked = step(here.items, there.items, method, without)
     at = linked.slope, linked.intercept
     found = true_scores(here.items, there.items, at) if scores == "true" else observed_scores(here.items, there.items, at, weight)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from competency_dx.arrays import value
+from competency_dx.arrays import choice
 from competency_dx.bank import ItemBank
-from competency_dx.errors import ScoringError
+from competency_dx.errors import CalibrationError, ScoringError, checked
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.classes.misconception_mixture import AbilityWeights
 from competency_dx.misconceptions.estimation import MISCONCEPTION_MODEL, MisconceptionEstimates, estimate_misconceptions
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RESTS_ON_PRIOR_FROM = 0.3  # share of the precision from which that is said
 
 
-@value
+@choice(CalibrationError)
 class MisconceptionRule:
     """What a probability has to be for a conclusion.
 
@@ -60,6 +60,7 @@ class MisconceptionRule:
 DEFAULT_RULE = MisconceptionRule()
 
 
+@checked(CalibrationError)
 def find_misconceptions(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     bank: ItemBank,
@@ -129,8 +130,6 @@ def find_misconceptions(
 
 
 def _checked(source: Any, bank: ItemBank) -> Responses:  # noqa: ANN401 - any table
-    if not isinstance(bank, ItemBank):
-        raise ScoringError("misconceptions.not_a_bank", given=type(bank).__name__)
     if not bank.misconceptions:
         raise ScoringError("misconceptions.none_declared", bank=bank.id)
     data = as_responses(source, bank)

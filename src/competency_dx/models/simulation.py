@@ -8,7 +8,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, blocks
 from competency_dx.bank import ItemBank
-from competency_dx.errors import ModelError, wrong_type
+from competency_dx.errors import ModelError, checked
 from competency_dx.models.curves import log_probabilities
 from competency_dx.models.item_parameters import ItemParameters, bank_parameters
 from competency_dx.provenance import provenance
@@ -25,6 +25,7 @@ class Parametrised(Protocol):
         """Return the item parameters."""
 
 
+@checked(ModelError)
 def simulate(parameters: ItemBank | Parametrised | ItemParameters, persons: int | Floats, *, rng: np.random.Generator) -> Responses:
     """Draw complete scored answers from the model.
 
@@ -51,8 +52,6 @@ def simulate(parameters: ItemBank | Parametrised | ItemParameters, persons: int 
     """
     if not (isinstance(parameters, ItemParameters) or hasattr(parameters, "parameters")):
         raise ModelError("errors.argument", name="parameters", expected="ItemBank | Calibration", given=type(parameters).__name__)
-    if not isinstance(rng, np.random.Generator):
-        raise ModelError("models.rng", given=type(rng).__name__)
     source = bank_parameters(parameters) if isinstance(parameters, ItemBank) else parameters
     known = (source if isinstance(source, ItemParameters) else source.parameters).in_group()
     theta = abilities(known, persons, rng)
@@ -94,10 +93,7 @@ def abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Gener
                 raise ModelError("models.covariance") from None
             return population.mean + rng.normal(size=(int(persons), D)) @ root.T
         return np.asarray(rng.normal(known.mean, np.sqrt(known.variance), int(persons)))
-    try:
-        theta = np.asarray(persons, dtype=float)
-    except (TypeError, ValueError):
-        raise wrong_type(ModelError, "persons", persons, int, np.ndarray) from None
+    theta = np.asarray(persons, dtype=float)
     if D == 1 and theta.ndim == 2 and theta.shape[1] == 1:
         theta = theta[:, 0]
     wanted = "(P,) or (P, 1) for one competency" if D == 1 else f"(P, {D}) for {D} competencies"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import Literal, get_args
+from typing import Literal
 
-from competency_dx.arrays import value
+from competency_dx.arrays import choice, value
 from competency_dx.errors import ScoringError
 from competency_dx.responses import MissingPolicy
 
@@ -30,15 +30,13 @@ class PersonMethod:
     missing: MissingPolicy = MissingPolicy()
 
     def __post_init__(self) -> None:
-        if self.item_uncertainty not in get_args(ItemUncertainty):
-            raise ScoringError("persons.item_uncertainty", item_uncertainty=self.item_uncertainty)
         self.missing.check_scored()
         points = getattr(self, "points", LEAST_POINTS)
         if points < LEAST_POINTS:
             raise ScoringError("persons.points", points=points, least_points=LEAST_POINTS)
 
 
-@value
+@choice(ScoringError)
 class EAP(PersonMethod):
     """Expected a posteriori: the mean of the posterior under the normal population (Bock & Mislevy 1982).
 
@@ -54,22 +52,22 @@ class EAP(PersonMethod):
     executor: Executor | None = None
 
 
-@value
+@choice(ScoringError)
 class MAP(PersonMethod):
     """Maximum a posteriori: the mode of the posterior under the normal population."""
 
 
-@value
+@choice(ScoringError)
 class ML(PersonMethod):
     """Maximum likelihood; persons with no or all points get the bound and the status extreme_low or extreme_high."""
 
 
-@value
+@choice(ScoringError)
 class WLE(PersonMethod):
     """Weighted likelihood (Warm 1989): nearly unbiased and finite for every pattern."""
 
 
-@value
+@choice(ScoringError)
 class SumScore(PersonMethod):
     """EAP given the sum of points (Thissen, Pommerich, Billeaud & Williams 1995), by the recursion of Lord & Wingersky."""
 

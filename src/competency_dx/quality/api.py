@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.bank import ItemBank, as_bank
+from competency_dx.bank import ItemBank
 from competency_dx.display import result_words
-from competency_dx.errors import LANGUAGES, ResponsesError
+from competency_dx.errors import LANGUAGES, CalibrationError, ResponsesError, checked
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.quality import classical
@@ -35,6 +35,7 @@ _FOLLOWS: Mapping[str, Verdict] = {
 }
 
 
+@checked(CalibrationError)
 def check_items(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     bank: ItemBank | None = None,
@@ -69,8 +70,7 @@ def check_items(
     >>> set(check_items(right.astype(int)).verdicts)
     {'keep'}
     """
-    known = None if bank is None else as_bank(bank)
-    data = responses if isinstance(responses, Responses) else load_responses(responses, bank=known)
+    data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
     if not data.scores.size:
         raise ResponsesError("quality.no_table", persons=len(data.persons), items=len(data.items))
     policy = missing or MissingPolicy()
@@ -81,9 +81,9 @@ def check_items(
     answered, left_out = observed.any(axis=1), classical.left_out(data, codes, observed)
     moments = classical.PairMoments.of(codes[answered], observed[answered])
     mean, variance = moments.mean, np.diag(moments.covariance) * (n - 1) / np.maximum(n, 1)
-    by_third, options = classical.traced(data, others, known)
+    by_third, options = classical.traced(data, others, bank)
     suspected = {s.item: s.suggestion for s in suspected_keys(data, policy=missing, rest=r)}
-    inputs = {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": known.digest} if known else {})
+    inputs = {"responses": digest_arrays(codes, np.packbits(observed))} | ({"bank": bank.digest} if bank else {})
     persons = int(answered.sum())
     out = _judged(
         (n > 0) & (variance <= 0),

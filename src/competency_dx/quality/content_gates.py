@@ -10,8 +10,8 @@ from itertools import combinations, product
 
 import numpy as np
 
-from competency_dx.bank import Item, ItemBank, PerElement, as_bank
-from competency_dx.errors import phrase
+from competency_dx.bank import Item, ItemBank, PerElement
+from competency_dx.errors import CalibrationError, checked, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.models import bank_parameters, expected_scores
 from competency_dx.responses import ambiguous_options, score_answers
@@ -32,6 +32,7 @@ PATTERNS = toml_content("quality", "content")
 _DASHES = [re.compile(rf"\s{dash}(?:\s|$)", re.MULTILINE) for dash in "—–"]
 
 
+@checked(CalibrationError)
 def check_content(bank: ItemBank) -> tuple[Finding, ...]:
     """Return what the twelve gates refuse in a bank, gate by gate; nothing for a bank that passes.
 
@@ -39,7 +40,7 @@ def check_content(bank: ItemBank) -> tuple[Finding, ...]:
     """
     of_items = options_that_are_codes, key_sets, key_cues, titles, points, expected_answers
     of_forms, of_texts = (overlaps, families, parallel), (typography, orders, partial(_misprinted, code="quality.repealed"))
-    return tuple(finding for gate in (*of_items, *of_forms, *of_texts) for finding in gate(as_bank(bank)))
+    return tuple(finding for gate in (*of_items, *of_forms, *of_texts) for finding in gate(bank))
 
 
 def options_that_are_codes(bank: ItemBank) -> Iterator[Finding]:

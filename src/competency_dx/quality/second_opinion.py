@@ -13,7 +13,7 @@ from competency_dx.arrays import Bools, Floats, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration, Girth, described, doubts, evidence, girth_estimates, girth_family, placed, settled
 from competency_dx.display import Chart, code_word, point_chart, result_words, setting_word
-from competency_dx.errors import LANGUAGES, CalibrationError
+from competency_dx.errors import LANGUAGES, CalibrationError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, provenance
@@ -135,6 +135,7 @@ class CrossCheck(Result):
         return point_chart(names, columns, title=say("differences"), x_label=say("differences_axis"), x_lines=(-LIMIT, 0.0, LIMIT))
 
 
+@checked(CalibrationError)
 def cross_check(
     calibration: Calibration,
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads

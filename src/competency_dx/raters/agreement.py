@@ -8,13 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, value
+from competency_dx.arrays import Floats, Ints, choice, value
 from competency_dx.display import Chart, interval_chart, result_words
-from competency_dx.errors import RatersError
+from competency_dx.errors import RatersError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.kernels.agreement import icc_one_way, icc_two_way, table_statistics, wilson
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.raters.ratings import Ratings, of_classes
+from competency_dx.raters.ratings import Ratings
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
 
@@ -24,7 +24,7 @@ THIRD = ("difference", "called", "called_low", "called_high", "readings", "cost"
 STATES = ("none", "single", "agreed", "third", "open")
 
 
-@value
+@choice(RatersError)
 class ThirdExpert:
     """When two marks of a criterion are too far apart, and which mark then counts.
 
@@ -40,8 +40,8 @@ class ThirdExpert:
     final: Literal["third", "nearest"] = "third"
 
     def __post_init__(self) -> None:
-        if self.difference < 1 or self.final not in {"third", "nearest"}:
-            raise RatersError("raters.third_rule", difference=self.difference, final=repr(self.final))
+        if self.difference < 1:
+            raise RatersError("raters.third_rule", difference=self.difference)
 
 
 DEFAULT_RULE = ThirdExpert()
@@ -135,6 +135,7 @@ class Agreement(Result):
         return interval_chart(labels[::-1], numbers[::-1].T, title=say(f"title_{kind}"), x_label=say(axis))
 
 
+@checked(RatersError)
 def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Agreement:
     """Compare the marks that several experts gave to the same answers.
 
@@ -152,7 +153,6 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
     RatersError
         When fewer than two experts gave marks that can be used.
     """
-    of_classes(ratings=(ratings, Ratings), rule=(rule, ThirdExpert))
     links, blocks = joined(ratings)
     answers, shape = ratings.answers(), (len(ratings.persons), len(ratings.items))
     state, final = np.zeros(shape, dtype=np.int64), np.full(shape, np.nan)

@@ -12,7 +12,7 @@ import numpy as np
 from competency_dx.arrays import Floats, names
 from competency_dx.bank import ItemBank
 from competency_dx.engine import Control
-from competency_dx.errors import RatersError
+from competency_dx.errors import RatersError, checked
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.provenance import digest_arrays, provenance
@@ -20,7 +20,7 @@ from competency_dx.raters.agreement import apart, joined
 from competency_dx.raters.estimates import effects_of, persons_of, scale_use
 from competency_dx.raters.facets import EFFECTS, facet_model, fitted
 from competency_dx.raters.rater_calibration import Facets, RaterCalibration
-from competency_dx.raters.ratings import Ratings, of_classes
+from competency_dx.raters.ratings import Ratings
 from competency_dx.responses import Reason, Responses
 
 DEFAULT = Facets()
@@ -29,6 +29,7 @@ Cell = tuple[str, tuple[int, ...]]
 FEW_EXPERTS, SEVERE, ERRATIC, LOOSE, SURE, WORTH = 10, 1.0, 1.5, 0.5, 3.0, 0.3
 
 
+@checked(RatersError)
 def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, facets: Facets = DEFAULT) -> RaterCalibration:
     """Estimate how severe experts are, and persons as an expert of mean severity would have marked them.
 
@@ -50,7 +51,6 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     ConvergenceError
         When the maximum was not reached; `state` is where the estimation stood.
     """
-    of_classes(ratings=(ratings, Ratings), facets=(facets, Facets), responses=(responses, Responses | None))
     loose, R = _checked(ratings, facets, keyed=responses is not None), len(ratings.experts)
     with one_blas_thread():
         fit = fitted(facet_model(ratings, responses, facets), Control())
@@ -123,6 +123,7 @@ class AdjustedAnswers(NamedTuple):
     bank: ItemBank
 
 
+@checked(RatersError)
 def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemBank) -> AdjustedAnswers:
     """Bring marks into `score` and `diagnose`: a task becomes an item for each set of experts, as hard as they are severe.
 
@@ -141,7 +142,6 @@ def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemB
     RatersError
         When the protocol is not that of the calibration, or no task is an item of the bank with parameters and as many points.
     """
-    of_classes(ratings=(ratings, Ratings), calibration=(calibration, RaterCalibration), bank=(bank, ItemBank))
     if strange := [x for x in (*ratings.experts, *ratings.items) if x not in {*calibration.experts, *calibration.items}]:
         raise RatersError("raters.other_ratings", strange=strange)
     records, top = {r.item: r for r in bank.parameters}, {i.id: i.max_score for i in bank.items}

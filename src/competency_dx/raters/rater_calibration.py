@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, get_args, get_type_hints
+from typing import Annotated, ClassVar, Literal, get_type_hints
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Floats, value
+from competency_dx.arrays import Z95, Floats, choice, value
 from competency_dx.display import Chart, Series, interval_chart, result_words
 from competency_dx.errors import RatersError
 from competency_dx.findings import Finding, worth_a_line
@@ -22,7 +22,7 @@ PERCENTS = ("percent_raw", "percent_unadjusted", "percent_fair", "percent_low", 
 PERSONS = ("marks", *PERCENTS, "theta_raw", "theta", "se_known", "se")
 
 
-@value
+@choice(RatersError)
 class Facets:
     """What marks depend on besides the person and the criterion; all of it moves the predictor of the family and is linear in it.
 
@@ -47,11 +47,6 @@ class Facets:
     thresholds: Literal["item", "expert"] = "item"
     drift: Literal["none", "linear"] = "none"
     experts: Literal["fixed", "random"] = "fixed"
-
-    def __post_init__(self) -> None:
-        for name, hint in get_type_hints(Facets).items():
-            if (given := getattr(self, name)) not in get_args(hint):
-                raise RatersError("raters.choice", name=name, given=repr(given), kinds=get_args(hint))
 
     def stated(self) -> dict[str, str]:
         """Return the choices by name."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, interval_chart, result_words
-from competency_dx.errors import RatersError, wrong_type
+from competency_dx.errors import RatersError, checked
 from competency_dx.findings import Finding, Template, announce, worth_a_line
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import read_number, read_table
@@ -119,6 +119,7 @@ class Ratings(Result):
         return interval_chart(labels, at, title=say("mean_marks"), x_label=say("percent_axis"))
 
 
+@checked(RatersError)
 def load_ratings(
     source: object,
     *,
@@ -204,13 +205,6 @@ def load_ratings(
         findings=tuple(findings),
         provenance=provenance("load_ratings", {"source": table.origin, "data": digest_arrays(rows, day)}, settings),
     )
-
-
-def of_classes(**arguments: tuple[object, Any]) -> None:
-    """Raise `RatersError` where an argument is not of its class."""
-    for name, (given, kind) in arguments.items():
-        if not isinstance(given, kind):
-            raise wrong_type(RatersError, name, given, *[one for one in get_args(kind) or (kind,) if one is not type(None)])
 
 
 def _places(texts: Sequence[str], codes: NDArray[np.integer[Any]]) -> tuple[tuple[str, ...], Ints]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from competency_dx.arrays import FrozenDict
-from competency_dx.errors import ReportError, wrong_type
+from competency_dx.errors import ReportError, checked
 from competency_dx.reports.files import csv_parts, write_workbook
 from competency_dx.reports.pages import Language, Written, environment
 from competency_dx.result import Result
@@ -32,6 +32,7 @@ LONGEST_PRINT = 1000  # pages of a .docx or .pdf, each of which takes some 7 MB 
 MADE_HERE = 'name="generator" content="competency_dx"'
 
 
+@checked(ReportError)
 def report(result: Result, folder_or_file: str | Path, *, language: Language = "ru", show: Shown = "persons") -> Path:
     """Write a result as pages and tables that need neither this library nor a network to be read.
 
@@ -69,7 +70,7 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     MissingDependencyError
         When jinja2, matplotlib, xlsxwriter, python-docx or typst is needed and not installed.
     """
-    target = _check(result, folder_or_file, language, show=show)
+    target = _check(folder_or_file, show)
     written = _written(result, language, show)
     if (suffix := target.suffix.lower()) in FILES and not target.is_dir():
         with whole_file(target) as draft:
@@ -115,15 +116,7 @@ def _is_ours(folder: Path, name: str) -> bool:
     return len(place.parts) == 1 and place.stem in {"profiles", "cohort"} and place.suffix in FILES[1:]
 
 
-def _check(result: object, folder_or_file: str | Path, language: object, *, show: object) -> Path:
-    if language not in get_args(Language):
-        raise ReportError("reports.language", tongue=language)
-    if show not in get_args(Shown):
-        raise ReportError("reports.show", show=show)
-    if not isinstance(result, Result):
-        raise ReportError("reports.not_a_result", given=type(result).__name__)
-    if not isinstance(folder_or_file, str | Path):
-        raise wrong_type(ReportError, "folder_or_file", folder_or_file, str, Path)
+def _check(folder_or_file: str | Path, show: Shown) -> Path:
     target = Path(folder_or_file)
     if target.suffix.lower() in NOT_WRITTEN and not target.is_dir():
         raise ReportError("reports.ending", suffix=target.suffix, files=FILES)

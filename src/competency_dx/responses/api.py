@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Ints, blocks
-from competency_dx.bank import ItemBank, as_bank, ledger_of
-from competency_dx.errors import ResponsesError, phrase, wrong_type
+from competency_dx.bank import ItemBank, ledger_of
+from competency_dx.errors import ResponsesError, checked, phrase
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.limits import limits_in_force, reading
 from competency_dx.provenance import Provenance, digest_arrays, provenance
@@ -33,6 +33,7 @@ ROWS_AT_ONCE = 1 << 15
 MISSING_NUMBERS = (-1, -9, -99, -999)
 
 
+@checked(ResponsesError)
 def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layout | None = None) -> Responses:
     """Read answers or points and return them scored, with the reason for every missing one.
 
@@ -70,12 +71,9 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
     if isinstance(source, Responses):
         return source
     plan = layout if layout is not None else DEFAULT
-    if not isinstance(plan, Layout):
-        raise wrong_type(ResponsesError, "layout", layout, Layout)
-    known = None if bank is None else as_bank(bank)
     with reading(source if isinstance(source, str | Path) else type(source).__name__, ResponsesError):
-        out = _read(source, known, plan)
-    announce(out.findings, stacklevel=3)
+        out = _read(source, bank, plan)
+    announce(out.findings)
     return out
 
 
@@ -87,12 +85,12 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
 
     Raises `ResponsesError` when the table cannot be read without guessing, or has one row per answer.
     """
-    known, table, plan = None if bank is None else as_bank(bank), in_memory(source), layout or Layout()
-    if long_columns(table, known, plan) is not None:
+    table, plan = in_memory(source), layout or Layout()
+    if long_columns(table, bank, plan) is not None:
         raise ResponsesError("responses.long_in_blocks", origin=table.origin)
     plan = replace(plan, kind="wide")
-    roles = find_roles(table, known, plan)
-    mode = score_columns(roles, known, plan).mode
+    roles = find_roles(table, bank, plan)
+    mode = score_columns(roles, bank, plan).mode
     return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode, unreadable="leave_out")
 
 
@@ -128,6 +126,8 @@ def _read(source: object, bank: ItemBank | None, layout: Layout) -> Responses:
 
 
 def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> Responses:
+    if isinstance(array, np.ma.MaskedArray):  # what is masked is missing
+        array = np.ma.filled(array.astype(float if array.dtype.kind in "biuf" else object), np.nan)
     if array.ndim != 2 or not array.shape[1]:
         raise ResponsesError("responses.array_shape", shape=array.shape)
     limits_in_force().check_table("array", *array.shape)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, blocks, evenly
+from competency_dx.errors import ResponsesError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.responses.missing import MissingPolicy
 from competency_dx.responses.responses import Responses
@@ -30,6 +31,7 @@ LEAST_SHARE, LEAST_NAMED = 0.05, 0.075
 MOST_BOOKLETS = 12
 
 
+@checked(ResponsesError)
 def check_design(responses: Responses, policy: MissingPolicy | None = None) -> tuple[Finding, ...]:
     """Return what stands against a calibration of these responses on one scale, where the cells count that the policy says.
 

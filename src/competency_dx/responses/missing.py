@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, value
+from competency_dx.arrays import Bools, choice
 from competency_dx.display import result_words, toml_content
 from competency_dx.errors import ResponsesError
 from competency_dx.responses.normalise import fold_text, tidy
@@ -42,7 +42,7 @@ NEGATIVE_CODES = frozenset({"-1", "-9"})
 """Missing in a table of points or of option codes; an answer like any other where the answer is a number."""
 
 
-@value
+@choice(ResponsesError)
 class MissingPolicy:
     """What enters an estimation: each reason is either left out (`ignore`) or scored 0 (`incorrect`).
 
@@ -56,11 +56,6 @@ class MissingPolicy:
     not_reached: Treatment = "ignore"
     invalid: Treatment = "ignore"
     not_administered: Treatment = "ignore"
-
-    def __post_init__(self) -> None:
-        for name in _NAMES:
-            if (given := getattr(self, name)) not in (possible := get_args(Omissions if name == "omitted" else Treatment)):
-                raise ResponsesError("responses.policy", name=name, given=given, choices=possible)
 
     def check_scored(self) -> None:
         """Refuse omissions that are modelled: an estimation other than a diagnosis needs to know how they count."""

@@ -13,7 +13,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, point_chart, result_words
-from competency_dx.errors import ResponsesError, repeated, wrong_type
+from competency_dx.errors import ResponsesError, checked, repeated
 from competency_dx.findings import Finding, Severity, Template
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswers, State, key_text, rule_text
@@ -91,11 +91,9 @@ class Responses(Result):
         counts = (policy or MissingPolicy()).table()
         return self.scores, counts[self.reasons] if self.reasons.any() else np.broadcast_to(counts[0], self.scores.shape)
 
+    @checked(ResponsesError)
     def select(self, items: Iterable[str] | None = None, persons: Iterable[str] | None = None) -> Self:
         """Return the responses of chosen persons to chosen items, in the order given (all when None)."""
-        for name, chosen in (("items", items), ("persons", persons)):
-            if not isinstance(chosen, Iterable | None) or isinstance(chosen, str):
-                raise wrong_type(ResponsesError, name, chosen, list, tuple)
         rows = slice(None) if persons is None else _places(self.persons.tolist(), persons, "responses.absent_persons")
         columns = slice(None) if items is None else _places(self.items, items, "responses.absent_items")
         places, answers = np.arange(len(self.items))[columns].tolist(), self.answers

@@ -13,7 +13,7 @@ import numpy as np
 
 from competency_dx.arrays import Ints
 from competency_dx.bank import CodeMap, Given, Item, OneError, PerElement, Rubric, Synonyms, Tolerance
-from competency_dx.errors import ResponsesError
+from competency_dx.errors import ResponsesError, checked
 from competency_dx.responses import normalise
 from competency_dx.responses.missing import Reason, Reasons
 
@@ -44,6 +44,7 @@ UNREADABLE = Judgement(points=0, readable=False, normalised="")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"  # signs of options, look-alikes once
 
 
+@checked(ResponsesError)
 def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
     """Return points (V,) and status (V,) of the distinct raw answers to one item, none of them empty.
 

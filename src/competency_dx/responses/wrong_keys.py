@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, everywhere, value
-from competency_dx.errors import ResponsesError
+from competency_dx.errors import ResponsesError, checked
 from competency_dx.kernels.blocks import map_blocks
 from competency_dx.responses.missing import MissingPolicy
 from competency_dx.responses.responses import Responses
@@ -52,6 +52,7 @@ class SuspectedKey:
     options: tuple[OptionUse, ...] = ()
 
 
+@checked(ResponsesError)
 def suspected_keys(
     responses: Responses, *, policy: MissingPolicy | None = None, rest: Floats | None = None
 ) -> tuple[SuspectedKey, ...]:
@@ -65,7 +66,9 @@ def suspected_keys(
     which missing answers count as wrong, as in `calibrate`; `rest` (I,) is `item_rest` of the same answers where it is known already.
     """
     codes, observed = responses.effective(policy)
-    r = item_rest(codes, observed, responses.max_scores) if rest is None else rest
+    r = item_rest(codes, observed, responses.max_scores) if rest is None else np.asarray(rest, dtype=np.float64)
+    if r.shape != (len(responses.items),):
+        raise ResponsesError("responses.rest_shape", shape=r.shape, n_items=len(responses.items))
     tested = np.isfinite(r) & (observed.sum(axis=0) >= LEAST_ANSWERS)
     if not (places := np.flatnonzero(tested & (r < 0)).tolist()):
         return ()

@@ -14,7 +14,7 @@ from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
 from competency_dx.bank import CompetencyFramework, load_framework
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
-from competency_dx.errors import RouteError, wrong_type
+from competency_dx.errors import RouteError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_text, provenance
 from competency_dx.responses import Reason
@@ -123,6 +123,7 @@ class Routes(Result):
         codes = [", ".join(self.competencies[d].code for d in np.flatnonzero(row)) for row in self.mentored[p]]
         return frame(person=self.persons[p], mentor=self.persons[self.mentor[p]], competencies=codes)
 
+    @checked(RouteError)
     def with_mentors(
         self, profiles: DeficitProfiles, agreed: str | Mapping[str, int] | Iterable[str], *, mentees: int = 2, near: Sequence[str] = ()
     ) -> Self:
@@ -149,8 +150,6 @@ class Routes(Result):
             When the profiles are of others, a column or a person is not there, what is said of consent cannot be read, or the id of
             a mentor is a name: a teacher's page would show it to another.
         """
-        if not isinstance(profiles, DeficitProfiles):
-            raise wrong_type(RouteError, "profiles", profiles, DeficitProfiles)
         if profiles.persons.tolist() != self.persons.tolist():
             raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
         if absent := {*near, *([agreed] if isinstance(agreed, str) else [])} - profiles.background.keys():
@@ -193,6 +192,7 @@ class Routes(Result):
         return point_chart([c.code for c in self.competencies], columns, title=say("shortfall"), x_label=say("points"))
 
 
+@checked(RouteError)
 def recommend(
     profiles: DeficitProfiles,
     catalogue: Catalogue,
@@ -227,8 +227,6 @@ def recommend(
     RouteError
         When a limit or a weight is negative, or weights, wishes or the catalogue name what does not exist.
     """
-    if not isinstance(profiles, DeficitProfiles) or not isinstance(catalogue, Catalogue):
-        raise wrong_type(RouteError, "profiles, catalogue", (profiles, catalogue), DeficitProfiles, Catalogue)
     weights, wishes, every = weights or {}, wishes or {}, catalogue.programmes
     if wrong := [x for x in (hours, price, budget) if not x >= 0] + [x for x in weights.values() if not 0 <= x < np.inf]:
         raise RouteError("routes.negative", wrong=wrong)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.bank import ItemBank
-from competency_dx.errors import ScoringError
+from competency_dx.errors import ScoringError, checked
 from competency_dx.findings import announce, findings_of, gathered
 from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match
 from competency_dx.provenance import provenance
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_METHOD = EAP()
 
 
+@checked(ScoringError)
 def score(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     parameters: ItemBank | Calibration | ClassCalibration,
@@ -58,8 +59,6 @@ def score(
 
 def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibration, method: Method) -> Scores:
     """Return the scores with their findings, none of which is a Python warning yet."""
-    if not isinstance(method, Method):
-        raise ScoringError("scoring.method", method=method)
     source = parameters if isinstance(parameters, ItemBank) else as_calibration(parameters)
     if source is None:
         return _mastery(data, parameters, method)

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
-from competency_dx.errors import ScoringError
+from competency_dx.errors import ScoringError, checked
 from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities, score_information
 from competency_dx.persons import parameters_of
@@ -29,12 +28,13 @@ class CutAccuracy(NamedTuple):
     consistency: Floats
 
 
+@checked(ScoringError)
 def cut_accuracy(
     parameters: ItemBank | Calibration | ItemParameters,
     cuts: Sequence[float],
     *,
     by: Literal["sum", "theta"] = "sum",
-    theta: ArrayLike | None = None,
+    theta: Floats | Sequence[float] | None = None,
 ) -> CutAccuracy:
     """Return how often a test puts persons on the right side of cuts on θ, and on the same side twice.
 
@@ -59,7 +59,13 @@ def cut_accuracy(
     """
     known = parameters if isinstance(parameters, ItemParameters) else parameters_of(parameters)
     at = np.asarray(cuts, dtype=np.float64)
-    if len(known.dimensions) > 1 or not len(at) or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
+    if (
+        len(known.dimensions) > 1
+        or not len(at)
+        or (theta is not None and not np.size(theta))
+        or not np.isfinite(at).all()
+        or (np.diff(at) <= 0).any()
+    ):
         raise ScoringError("scoring.cuts", cuts=at.tolist(), dimensions=known.dimensions)
     mean, sd = known.mean, float(np.sqrt(known.variance))
     points = mean + sd * np.linspace(-REACH, REACH, POINTS) if theta is None else np.asarray(theta, dtype=np.float64).ravel()

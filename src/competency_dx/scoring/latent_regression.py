@@ -77,7 +77,7 @@ def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401
     if isinstance(conditioning, str):
         raise ScoringError("scoring.conditioning_one_text", conditioning=conditioning)
     if isinstance(conditioning, Sequence):
-        if absent := [name for name in conditioning if name not in data.background]:
+        if absent := [name for name in map(str, conditioning) if name not in data.background]:
             raise ScoringError("scoring.conditioning_absent", absent=absent, background=data.background)
         columns = {name: data.background[name].tolist() for name in conditioning}
     else:

@@ -17,7 +17,7 @@ from competency_dx import persons
 from competency_dx.arrays import Floats, Names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, histogram_chart, result_words
-from competency_dx.errors import ScoringError
+from competency_dx.errors import ScoringError, checked
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters
 from competency_dx.persons import EAP, ExactPosterior, Matched, as_responses, match, parameters_of, posterior_of
@@ -101,6 +101,7 @@ class PlausibleValues(Result):
         return histogram_chart(draws, title=say("plausible_title"), x_label="θ", y_label=say("persons_axis"), sets=self.n)
 
 
+@checked(ScoringError)
 def plausible_values(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     parameters: ItemBank | Calibration,
@@ -138,12 +139,8 @@ def plausible_values(
     ScoringError
         When covariates are missing, dependent, or belong to other persons; when no item matches.
     """
-    if not isinstance(n, int) or n < 1:
+    if n < 1:
         raise ScoringError("scoring.number_of_sets", n=n)
-    if not isinstance(rng, np.random.Generator):
-        raise ScoringError("scoring.rng", given=type(rng).__name__)
-    if not isinstance(method, EAP):
-        raise ScoringError("scoring.no_posterior", method=method)
     if conditioning is not None:
         persons.check_one_dimension(parameters, "plausible_values with conditioning=")
     known = parameters_of(parameters)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, value
 from competency_dx.display import Chart, interval_chart, result_words
-from competency_dx.errors import ScoringError
+from competency_dx.errors import ScoringError, checked
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import DataFrame, Result, frame
@@ -92,6 +92,7 @@ class Pooled(Result):
         return interval_chart(self.names, at, title=say("pooled_title"), x_label=say("pooled_axis"))
 
 
+@checked(ScoringError)
 def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | None = None, df: float = np.inf) -> Pooled:
     """Pool the results of the same analysis on M data sets.
 
@@ -117,11 +118,14 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | N
     >>> pool([0.51, 0.47, 0.55], [0.01, 0.01, 0.01]).estimate
     array([0.51])
     """
-    Q, U = (np.asarray(x, dtype=np.float64) for x in (estimates, variances))
+    try:
+        Q, U = (np.asarray(x, dtype=np.float64) for x in (estimates, variances))
+    except (TypeError, ValueError, OverflowError):
+        raise ScoringError("scoring.pooled_numbers") from None
     Q, U = (x[:, None] if x.ndim == 1 else x for x in (Q, U))
-    labels = tuple(f"Q{f + 1}" for f in range(Q.shape[-1])) if names is None else tuple(map(str, names))
     if Q.shape != U.shape or Q.ndim != 2 or len(Q) < 2:
         raise ScoringError("scoring.pooled_shapes", shape=Q.shape, shape2=U.shape)
+    labels = tuple(f"Q{f + 1}" for f in range(Q.shape[1])) if names is None else tuple(map(str, names))
     if len(labels) != Q.shape[1]:
         raise ScoringError("scoring.pooled_names", n_names=len(labels), shape=Q.shape[1])
     if not np.isfinite(Q).all() or not np.isfinite(U).all() or (U < 0).any():

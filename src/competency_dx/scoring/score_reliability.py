@@ -29,7 +29,7 @@ from competency_dx import persons
 from competency_dx.arrays import Bools, Floats, blocks, evenly, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, result_words
-from competency_dx.errors import ScoringError
+from competency_dx.errors import ScoringError, checked
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters, averaged_log_probabilities, curve_information, score_information
 from competency_dx.persons import EAP, WLE, Matched, as_responses, match, parameters_of, posterior_of, scoring_grid, uncertain_items
@@ -162,6 +162,7 @@ class Reliability(Result):
         return Chart(title=say("standard_error"), x_label="θ", y_label="SE", series=tuple(errors))
 
 
+@checked(ScoringError)
 def reliability(
     parameters: ItemBank | Calibration,
     *,
@@ -180,8 +181,6 @@ def reliability(
     method : EAP
         Support points, carried item uncertainty and, for the persons, the policy for missing answers.
     """
-    if not isinstance(method, EAP):
-        raise ScoringError("scoring.no_support_points", method=method)
     known = parameters_of(parameters)
     several = len(known.dimensions) > 1
     data = None if responses is None else as_responses(responses, parameters)

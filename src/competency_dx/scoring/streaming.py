@@ -14,7 +14,7 @@ from competency_dx.arrays import Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.documents import encode_fields
-from competency_dx.errors import CompetencyDxError, ScoringError, needing
+from competency_dx.errors import CompetencyDxError, ScoringError, checked, needing
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points
 from competency_dx.provenance import Provenance, digest_document, provenance
@@ -113,6 +113,7 @@ class FileScores(Result):
         return Chart(title=say("by_status"), x_label=say("persons_axis"), y_label="", series=marks, y_names=names)
 
 
+@checked(ScoringError)
 def score_file(
     source: str | Path,
     target: str | Path,

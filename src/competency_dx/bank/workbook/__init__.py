@@ -8,12 +8,12 @@ from typing import Any, Literal
 from competency_dx.bank.api import load_framework
 from competency_dx.bank.bank_file import read_yaml
 from competency_dx.bank.framework import is_shipped
-from competency_dx.bank.item_bank import ItemBank, as_bank
+from competency_dx.bank.item_bank import ItemBank
 from competency_dx.bank.workbook.from_sheets import bank_of
 from competency_dx.bank.workbook.sheet_reading import CellFaults, read_grids, typed_rows
 from competency_dx.bank.workbook.xlsx_pages import BookContent
 from competency_dx.documents import encode_fields
-from competency_dx.errors import BankError, wrong_type
+from competency_dx.errors import BankError, checked
 from competency_dx.limits import reading
 from competency_dx.storage import whole_file, write_whole
 
@@ -21,6 +21,7 @@ WorkbookLanguage = Literal["ru", "en"]
 EXAMPLES = Path(__file__).with_name("examples.yaml")
 
 
+@checked(BankError)
 def load_bank_workbook(path: str | Path) -> ItemBank:
     """Read the bank that was written in a workbook.
 
@@ -30,8 +31,6 @@ def load_bank_workbook(path: str | Path) -> ItemBank:
     Raises `BankError` with every fault of the workbook, each with its cell (``Задания!F12``), what was expected and how to mend
     it. Raises `StorageError` when the file cannot be read.
     """
-    if not isinstance(path, str | Path):
-        raise wrong_type(BankError, "path", path, str, Path)
     path, faults = Path(path), CellFaults()
     with reading(path, BankError):
         bank = bank_of(typed_rows(read_grids(path), faults), faults)
@@ -41,13 +40,14 @@ def load_bank_workbook(path: str | Path) -> ItemBank:
     return bank
 
 
+@checked(BankError)
 def save_bank_workbook(bank: ItemBank, path: str | Path, *, language: WorkbookLanguage = "ru") -> Path:
     """Write a bank as a workbook; `load_bank_workbook` gives the same bank.
 
     Raises `BankError` when something in the bank cannot be told by cells, such as a text longer than a cell holds; nothing is
     written. Raises `StorageError` when the file cannot be written.
     """
-    plain: dict[str, Any] = encode_fields(as_bank(bank))
+    plain: dict[str, Any] = encode_fields(bank)
     if is_shipped(bank.framework):
         del plain["framework"]
     subject = bank.header.subject if bank.header.subject in bank.framework else ""
@@ -59,6 +59,7 @@ def save_bank_workbook(bank: ItemBank, path: str | Path, *, language: WorkbookLa
     return Path(path)
 
 
+@checked(BankError)
 def save_bank_template(path: str | Path, *, subject: str = "", language: WorkbookLanguage = "ru") -> Path:
     """Write an empty workbook for a new bank, with an example item of each type that is not read.
 
@@ -86,9 +87,7 @@ def save_bank_template(path: str | Path, *, subject: str = "", language: Workboo
     return write_whole(path, book.workbook())
 
 
-def _named(path: object) -> Path:
-    if not isinstance(path, str | Path):
-        raise wrong_type(BankError, "path", path, str, Path)
+def _named(path: str | Path) -> Path:
     if Path(path).suffix.lower() != ".xlsx":
         raise BankError("bank.workbook_name", path=path)
     return Path(path)

@@ -18,7 +18,7 @@ import numpy as np
 from competency_dx.bank import CodeMap, ItemBank
 from competency_dx.checking import check_document, compiled
 from competency_dx.documents import parse_json
-from competency_dx.errors import DocumentError, repeated
+from competency_dx.errors import DocumentError, ResponsesError, checked, repeated
 from competency_dx.responses.missing import Reason
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.roles import Roles, refuse_personal
@@ -33,6 +33,7 @@ TYPED = frozenset({"number", "digits", "text"})
 """What persons type, which may be anything; other answers come from a form or a rater and can be checked."""
 
 
+@checked(ResponsesError)
 def answers_schema(bank: ItemBank | None = None) -> dict[str, Any]:
     """Return the JSON Schema of a document of answers: of any bank, or with the items and forms of this one."""
     path = files("competency_dx.responses.reading").joinpath("answers.json")

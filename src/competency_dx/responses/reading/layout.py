@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import chain, combinations
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
-from competency_dx.arrays import FrozenDict, value
+from competency_dx.arrays import FrozenDict, choice, value
 from competency_dx.bank import ItemBank, Rubric
 from competency_dx.display import column_title
 from competency_dx.errors import LANGUAGES, ResponsesError, phrase
@@ -47,7 +47,7 @@ MOST_WORDS = 40  # so many words at the beginning and at the end of a header are
 SURE = 4  # an id of so many signs is one wherever it stands in a header; a shorter one needs a letter and a digit
 
 
-@value
+@choice(ResponsesError)
 class Layout:
     """Everything about how a table is laid out; what is not said is found out, and an ambiguity is an error.
 
@@ -99,12 +99,6 @@ class Layout:
     unreadable: Unreadable = "refuse"
 
     def __post_init__(self) -> None:
-        choices = {"kind": Shape, "cells": Cells, "attempts": Attempts, "pii": Privacy, "unreadable": Unreadable}
-        for name, kind in choices.items():
-            if getattr(self, name) not in get_args(kind):
-                raise ResponsesError("responses.layout", name=name, given=getattr(self, name), choices=get_args(kind))
-        if isinstance(self.items, str):
-            raise ResponsesError("responses.items_one_text", items=self.items)
         object.__setattr__(self, "items", None if self.items is None else tuple(map(_one_line, self.items)))
         for name in ("person", "item", "answer", "form"):
             given = getattr(self, name)
