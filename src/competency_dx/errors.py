@@ -16,7 +16,7 @@ from inspect import signature
 from pathlib import PurePath
 from typing import Any, TypeVar, get_type_hints
 
-from competency_dx.arguments import fits, type_text, value_text
+from competency_dx.argument_types import fits, type_text, value_text
 from competency_dx.personal_data import hidden_text
 from competency_dx.wording import SPELLING, toml_content, worded
 

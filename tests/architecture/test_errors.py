@@ -119,9 +119,9 @@ def test_an_error_says_its_sentence_in_both_languages_and_survives_a_process() -
     assert "i4 и ещё 4" in fault.text("ru")
     again = pickle.loads(pickle.dumps(fault))
     assert (str(again), again.text("ru"), again.code) == (str(fault), fault.text("ru"), fault.code)
-    inner = ScoringError("scoring.rng", given="int")
+    inner = ScoringError("scoring.number_of_sets", n=0)
     assert phrase("bank.in_bank", id="b", fault=inner)["ru"] == f"банк b: {inner.text('ru')}"
-    assert has_sentence("scoring.rng")
+    assert has_sentence("scoring.number_of_sets")
     assert not has_sentence("no.such")
 
 

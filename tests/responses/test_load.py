@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competency_dx.bank import BankDocument, CompetencyFramework, Form, FrameworkReference, Item, ItemBank, Node, Text
-from competency_dx.errors import BankError, CompetencyDxWarning, ResponsesError
+from competency_dx.errors import CompetencyDxWarning, ResponsesError
 from competency_dx.findings import Finding
 from competency_dx.responses import Layout, Reason, Responses, load_responses
 
@@ -121,7 +121,7 @@ def test_what_is_no_source() -> None:
     for source in (3, pl.DataFrame(RAW, strict=False).lazy()):
         with pytest.raises(ResponsesError, match="cannot be read; expected a path"):
             load_responses(source)
-    with pytest.raises(BankError, match="Expected an ItemBank"):
+    with pytest.raises(ResponsesError, match=r"bank= takes ItemBank . None, got 'mathematics'"):
         load_responses(RAW, bank="mathematics")  # type: ignore[arg-type]
     for records, sentence in (([], "empty"), ([1], "list of objects")):
         with pytest.raises(ResponsesError, match=sentence):
@@ -415,15 +415,15 @@ def test_an_item_without_answers_stays() -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"kind": "tall"}, "choose one of: auto, wide, long"),
-        ({"attempts": "worst"}, "attempts='worst'"),
-        ({"items": "x"}, "give a tuple"),
+        ({"kind": "tall"}, "kind= takes 'auto' . 'wide' . 'long', got 'tall'"),
+        ({"attempts": "worst"}, "attempts= takes .*got 'worst'"),
+        ({"items": "x"}, "items= takes tuple.*got 'x'"),
         ({"missing_tokens": {"x": "lost"}}, "expected one of omitted"),
         ({"missing_codes": {"*": {"9": "lost"}}}, "gives the reason 'lost'"),
     ],
 )
 def test_layouts_that_make_no_sense(fields: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ResponsesError, match=sentence.replace("*", r"\*")):
+    with pytest.raises(ResponsesError, match=sentence):
         Layout(**fields)
 
 

@@ -55,7 +55,7 @@ def test_policies(found: Responses, policy: MissingPolicy, expected: list[list[i
 def test_policies_in_words() -> None:
     assert MissingPolicy().describe("en") == "scored 0: omitted; left out: not reached, invalid, not administered"
     assert MissingPolicy().describe("ru").startswith("как неверные: пропущенные; не учитываются: ")
-    with pytest.raises(ResponsesError, match="choose one of: ignore, incorrect"):
+    with pytest.raises(ResponsesError, match=r"omitted= takes 'ignore' . 'incorrect'"):
         MissingPolicy(omitted="wrong")  # type: ignore[arg-type]
 
 

@@ -68,7 +68,7 @@ def suspected_keys(
     codes, observed = responses.effective(policy)
     r = item_rest(codes, observed, responses.max_scores) if rest is None else np.asarray(rest, dtype=np.float64)
     if r.shape != (len(responses.items),):
-        raise ResponsesError("responses.rest_shape", shape=r.shape, n_items=len(responses.items))
+        raise ResponsesError("errors.argument", name="rest", expected=(len(responses.items),), given=r.shape)
     tested = np.isfinite(r) & (observed.sum(axis=0) >= LEAST_ANSWERS)
     if not (places := np.flatnonzero(tested & (r < 0)).tolist()):
         return ()

@@ -13,7 +13,7 @@ from competency_dx.bank import ItemBank, Rubric
 from competency_dx.display import column_title
 from competency_dx.errors import LANGUAGES, ResponsesError, phrase
 from competency_dx.personal_data import hidden_text
-from competency_dx.responses.missing import Meaning, reason_code
+from competency_dx.responses.missing import reason_code
 from competency_dx.responses.normalise import fold_code, fold_text, header_form, tidy
 from competency_dx.responses.rules import edit_distance
 from competency_dx.wording import toml_content
@@ -92,8 +92,8 @@ class Layout:
     aliases: Mapping[str, str] | None = None
     form: str | None = None
     attempts: Attempts = "error"
-    missing_tokens: Mapping[str, Meaning] | None = None
-    missing_codes: Mapping[str, Mapping[str, Meaning]] | None = None
+    missing_tokens: Mapping[str, str] | None = None
+    missing_codes: Mapping[str, Mapping[str, str]] | None = None
     pii: Privacy = "refuse"
     sheet: str | None = None
     unreadable: Unreadable = "refuse"

@@ -20,7 +20,8 @@ def fits(given: Any, hint: Any) -> bool:  # noqa: ANN401, PLR0911 - a case for e
     """Tell whether something is of a type; a list does for a tuple, NaN is no number, a masked array is nothing."""
     kind, parts = get_origin(hint) or hint, get_args(hint)
     if kind in _UNIONS:
-        return any(fits(given, part) for part in parts)
+        named = Path not in parts or not isinstance(given, str | Path) or _IN_NO_FILE.search(str(given)) is None
+        return named and any(fits(given, part) for part in parts)
     if kind is Literal:
         return isinstance(given, str) and given in parts
     if kind is Any or kind is object or not isinstance(kind, type):
@@ -28,8 +29,6 @@ def fits(given: Any, hint: Any) -> bool:  # noqa: ANN401, PLR0911 - a case for e
     if kind in (int, float):
         number = isinstance(given, Integral if kind is int else Real) and not isinstance(given, bool)
         return number and (abs(given) <= HUGE or (kind is float and given in (-math.inf, math.inf)))
-    if kind in (str, Path):
-        return isinstance(given, kind) and not _IN_NO_FILE.search(str(given))
     if type(given).__name__ == "MaskedArray":
         return False
     if kind.__name__ == "ndarray":
@@ -65,10 +64,12 @@ def _is_array(given: Any, dtype: Any) -> bool:  # noqa: ANN401
 
 def type_text(hint: Any) -> str:  # noqa: ANN401
     """Return a type as Python writes it, without the modules of its parts."""
-    kind = get_origin(hint)
+    kind, parts = get_origin(hint), get_args(hint)
     if kind in _UNIONS or kind is Literal:
-        return " | ".join(type_text(part) if kind in _UNIONS else repr(part) for part in get_args(hint))
-    return "None" if hint is type(None) else re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(hint) if kind else hint.__name__)
+        return " | ".join(repr(part) if kind is Literal else type_text(part) for part in parts)
+    name = {"NoneType": "None", "ndarray": "array"}.get(bare := getattr(kind or hint, "__name__", str(hint)), bare)
+    inner = ", ".join("..." if part is ... else type_text(part) for part in parts)
+    return f"{name}[{inner}]" if parts and name not in {"array", "Callable"} else name
 
 
 def value_text(given: object) -> str:
