@@ -405,17 +405,22 @@ def test_a_parameters_file_of_a_russian_spreadsheet_reads_back() -> None:
 
 def test_faults_of_parameters_and_other_subjects_are_findings() -> None:
     bank = cdx.load_bank("physics")
-    first, second, third, *rest = bank.parameters
+    first, second, third, fourth, *rest = bank.parameters
     wrong = [
         first.model_copy(update={"a": -0.5}),
         second.model_copy(update={"b": (-12.0,) * len(second.b)}),
         third.model_copy(update={"model": "Rasch", "a": 1.7}),
+        fourth.model_copy(update={"a": 50.0}),
     ]
     faulty = replace(bank, parameters=(*wrong, *rest))
     told = next(f for f in faulty.findings() if f.code == "bank.odd_parameters")
-    assert set(told.scope) == {first.item, second.item, third.item}
+    assert set(told.scope) == {first.item, second.item, third.item, fourth.item}
     assert "a = -0.5" in told.en
-    assert not [f for f in bank.findings() if f.code in {"bank.odd_parameters", "bank.other_subject"}]
+    assert not [f for f in bank.findings() if f.code in {"bank.odd_parameters", "bank.same_words", "bank.other_subject"}]
+    item = next(i for i in bank.items if i.type == "single")
+    same = item.model_copy(update={"options": {code: f" {next(iter(item.options.values()))}" for code in item.options}})
+    alike = replace(bank, items=tuple(same if i is item else i for i in bank.items))
+    assert next(f for f in alike.findings() if f.code == "bank.same_words").scope == (item.id,)
     other = bank.header.model_copy(update={"subject": "MAT"})
     assert "bank.other_subject" in {f.code for f in replace(bank, header=other).findings()}
 

@@ -24,7 +24,7 @@ def codes(responses: Responses) -> set[str]:
     return {f.code.removeprefix("responses.") for f in responses.findings}
 
 
-@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866", "utf-8", "utf-16"])
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866", "iso8859-5", "utf-8", "utf-16"])
 @pytest.mark.parametrize("case", [str, str.upper, str.title])
 def test_russian_encodings(tmp_path: Path, bank: ItemBank, encoding: str, case: object) -> None:
     text = BODY.replace("Муниципалитет", str.upper("Муниципалитет")) if case is str.upper else BODY
@@ -42,7 +42,7 @@ WORDS = st.sampled_from(
 
 
 @settings(max_examples=40, deadline=None)
-@given(words=st.lists(WORDS, min_size=3, max_size=8), encoding=st.sampled_from(["cp1251", "koi8-r", "cp866"]))
+@given(words=st.lists(WORDS, min_size=3, max_size=8), encoding=st.sampled_from(["cp1251", "koi8-r", "cp866", "iso8859-5"]))
 def test_any_russian_words_are_read_back(tmp_path_factory: pytest.TempPathFactory, words: list[str], encoding: str) -> None:
     words = [w for w in words if encoding != "koi8-r" or w != "№"]  # which KOI8-R has not
     path = tmp_path_factory.getbasetemp() / "words.csv"

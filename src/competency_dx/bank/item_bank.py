@@ -28,14 +28,14 @@ from competency_dx.bank.parameter_record import (
 )
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode, encode_fields
-from competency_dx.errors import BankError, DocumentError, checked
+from competency_dx.errors import BankError, DocumentError, checked, repeated
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import DataFrame, Result
 from competency_dx.schemas import held_to
 from competency_dx.storage import whole_folder
 
-FARTHEST = 10.0
+FARTHEST, STEEPEST = 10.0, 6.0
 """Difficulties beyond so many logits are mistakes."""
 DOCUMENTS = ("bank", "items", "framework")
 BANK_FILES = frozenset({"parameters.csv", *(name + end for name in DOCUMENTS for end in (".yaml", ".compiled.json"))})
@@ -277,7 +277,7 @@ class ItemBank(Result):
 
 def _odd_number(record: ParameterRecord) -> str:
     """Return the number of a record that no working item has, an empty text where there is none."""
-    if record.a <= 0 or (record.model in {"Rasch", "PCM", "RSM"} and abs(record.a - 1) > 1e-9):
+    if not 0 < record.a <= STEEPEST or (record.model in {"Rasch", "PCM", "RSM"} and abs(record.a - 1) > 1e-9):
         return f"a = {record.a:g}"
     return next((f"b = {b:g}" for b in record.b if abs(b) > FARTHEST), "")
 
@@ -296,10 +296,13 @@ def _findings(bank: ItemBank) -> tuple[Finding, ...]:
     used = (subject, *(code for item in bank.items for code in item.competencies))
     old = {code: new[0] for code in used if (new := bank.framework.replacements(code))}
     strange = [i.id for i in bank.items if not any(bank.framework.within(code, subject) for code in i.competencies)]
+    words = {i.id: repeated(" ".join(text.split()) for text in i.options.values() if text.strip()) for i in bank.items}
+    same = {item: twice[0] for item, twice in words.items() if twice}
     return (
         *Template("bank.provisional").about(loose, items=len(bank.items)),
         *Template("bank.no_parameters").about(i.id for i in bank.items if i.id not in scored),
         *Template("bank.odd_parameters").about(odd, where=[f"{item} ({fault})" for item, fault in odd.items()]),
+        *Template("bank.same_words").about(same, where=[f"{item} ({text})" for item, text in same.items()]),
         *Template("bank.retired_codes").about(old, where=[f"{code} → {new}" for code, new in old.items()]),
         *Template("bank.other_subject").about(strange, subject=subject),
     )

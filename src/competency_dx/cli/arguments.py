@@ -94,6 +94,10 @@ def command(app: typer.Typer, short_help: str, called: str | None = None, **decl
 
         @wraps(function)
         def run(**given: Any) -> None:  # noqa: ANN401 - whatever the options hold
+            if given.get("out") and declarations.get("out") != "out_file":
+                from competency_dx.reports import target_of
+
+                target_of(given["out"])  # refused before anything is computed
             values = {key: make({option: given.pop(option) for option in options}) for key, (make, options) in made.items()}
             function(**given, **{key: x for key, x in values.items() if key in signature.parameters})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,8 @@ from competency_dx.storage import whole_file, whole_folder
 
 Shown = Literal["persons", "aggregates"]
 FILES = (".html", ".csv", ".xlsx", ".json", ".docx", ".pdf")
-NOT_WRITTEN = (".doc", ".htm", ".xls", ".txt", ".md", ".tsv", ".parquet", ".pkl")
+NOT_WRITTEN = re.compile(r"\.(?:[a-z]{2,5}\d?|parquet|pickle|feather|sqlite|7z)", re.IGNORECASE)
+"""Endings of files; folders may be called ``2026.09`` or ``schools.v2``."""
 MAKERS = FrozenDict(
     aggregates=("profile_report", "aggregate_report"),
     decisions=("outcome_pages", "decision_report"),
@@ -70,7 +72,7 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     MissingDependencyError
         When jinja2, matplotlib, xlsxwriter, python-docx or typst is needed and not installed.
     """
-    target = _check(folder_or_file, show)
+    target = target_of(folder_or_file, show)
     written = _written(result, language, show)
     if (suffix := target.suffix.lower()) in FILES and not target.is_dir():
         with whole_file(target) as draft:
@@ -116,9 +118,10 @@ def _is_ours(folder: Path, name: str) -> bool:
     return len(place.parts) == 1 and place.stem in {"profiles", "cohort"} and place.suffix in FILES[1:]
 
 
-def _check(folder_or_file: str | Path, show: Shown) -> Path:
+def target_of(folder_or_file: str | Path, show: Shown = "persons") -> Path:
+    """Return the place of a report; raises `ReportError` when its ending is of no file that a report can be."""
     target = Path(folder_or_file)
-    if target.suffix.lower() in NOT_WRITTEN and not target.is_dir():
+    if NOT_WRITTEN.fullmatch(target.suffix) and target.suffix.lower() not in FILES and not target.is_dir():
         raise ReportError("reports.ending", suffix=target.suffix, files=FILES)
     if show == "aggregates" and target.suffix.lower() == ".json" and not target.is_dir():
         raise ReportError("reports.aggregates_json", target=target.name)

@@ -20,7 +20,7 @@ from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
-from competency_dx.responses.reading.layout import Layout, id_form, refuse_results
+from competency_dx.responses.reading.layout import RIGHT_NAMES, Layout, id_form, refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles, refuse_personal
 from competency_dx.responses.reading.rows import best_rows, blanks, forms_of, long_columns, numbered, pivot, resolve_blanks, single_rows
 from competency_dx.responses.reading.scoring import score_columns
@@ -147,6 +147,8 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
     refuse_results(table.columns, table.origin)
     long, plan = long_columns(table, bank, layout), layout
     if long is not None:
+        if layout.cells == "auto" and table.columns[long[2]].header in RIGHT_NAMES:
+            layout = replace(layout, cells="scored")  # whether an answer is right is no answer
         answers, codes = table.columns[long[2]], (layout.missing_codes or {}).values()
         if "" in {*(layout.missing_tokens or {}), *chain.from_iterable(codes)}:  # said to mean something, as no missing row does
             table = replace(table, columns={**table.columns, long[2]: answers.marked(answers.codes < 0)})
@@ -171,6 +173,10 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
     roles, ids, row = single_rows(roles, layout)
     if not roles.table.rows:
         raise ResponsesError("responses.no_rows", origin=roles.table.origin)
+    known = {"*", *roles.items, *(i.id for i in (bank.items if bank else ()))}
+    if absent := [item for item in layout.missing_codes or () if item not in known]:
+        facts = {"origin": roles.table.origin, "setting": "missing_codes", "absent": absent, "columns": list(roles.items)}
+        raise ResponsesError("responses.setting_absent", **facts)
     scored = score_columns(roles, bank, layout)
     status, stated, forms = scored.status, scored.blanks, forms_of(roles, bank)
     if pivoted:  # what has no row is no blank cell

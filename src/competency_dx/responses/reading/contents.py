@@ -23,7 +23,7 @@ from competency_dx.wording import toml_content
 
 _PER_MILLE = {pair[0]: int(pair[1:]) for pair in toml_content("responses.reading", "words")["letters"].split()}
 _SIGNS = frozenset("№«»—–…“”„’°±·\u00a0")  # signs beyond ASCII that Russian texts have besides letters
-_CODE_PAGES = ("cp1251", "koi8-r", "cp866")
+_CODE_PAGES = ("cp1251", "koi8-r", "cp866", "iso8859-5")
 ENOUGH = 1 << 16  # bytes that are enough to tell a code page
 _CASE, _SIGN, _FOREIGN = -3.0, -4.0, -9.0
 

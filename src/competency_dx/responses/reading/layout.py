@@ -33,11 +33,14 @@ PERSON_NAMES: Sequence[str] = (
     *(f"{who}id" for who in _COLUMNS["who_en"]),
     *_COLUMNS["person_further"],
 )
-FORM_NAMES, ITEM_NAMES, ANSWER_NAMES = (_COLUMNS[name] for name in ("form", "item", "answer"))
+FORM_NAMES, ITEM_NAMES, RIGHT_NAMES = (_COLUMNS[name] for name in ("form", "item", "correct"))
+ANSWER_NAMES = (*_COLUMNS["answer"], *RIGHT_NAMES)
 BACKGROUND_NAMES = frozenset(FORM_NAMES).union(_COLUMNS["background"])
 _COVARIATE = re.compile(r"(?:cov|itemcov|qmatrix)[_\d]", re.IGNORECASE)
 _MAXIMUM = re.compile("|".join(_WORDS["maximum"]["forms"]).format_map(_WORDS["maximum"]), re.IGNORECASE)
-_ANSWER = re.compile(r"(?<![\s\-_:(\[])[\s\-_:(\[]++(?:response|answer|ответ)[)\]]?$", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"(?<![\s\-_:(\[])[\s\-_:(\[]++(?:response|answer|ответ|score|points?|marks?|балл\w{0,2}|оценка)[)\]]?$", re.IGNORECASE
+)
 _SEPARATORS = re.compile(r"(?P<joint>(?<=\d)[\s_.\-]+(?=\d))|[\s_.\-]+")
 _TOKENS = re.compile(r"[^\W_]+")
 _QUESTION = re.compile(_WORDS["question"], re.IGNORECASE)
@@ -175,7 +178,7 @@ def id_form(text: str) -> str:
 
 
 def undecorated(text: str) -> str:
-    """Return a header without the maximum that exports write behind it (``"Q1 /1,00"``, ``"Q1 (1 балл)"``) and "- Response"."""
+    """Return a header without what exports add: ``"Q1 /1,00"``, ``"Q1 (1 балл)"``, ``"Q1 - Response"``, ``"Q1 [Score]"``."""
     return _ANSWER.sub("", _MAXIMUM.sub("", tidy(text))) or text
 
 

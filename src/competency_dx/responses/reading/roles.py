@@ -96,7 +96,7 @@ def _named_items(table: Table, layout: Layout) -> dict[str, tuple[str, ...]]:
 
 def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
     """Match columns to items: one column an item, or one per criterion of its rubric."""
-    columns: dict[Target, list[str]] = {}
+    columns, beside = dict[Target, list[str]](), list[str]()
     for name in table.columns:
         if (target := names.find(name)) is not None:
             columns.setdefault(target, []).append(name)
@@ -105,6 +105,7 @@ def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) 
         if len(several) > 1 and len(exact) != 1:
             raise ResponsesError("responses.one_item_twice", origin=table.origin, several=several, item=target.item)
         columns[target] = exact or several
+        beside += [name for name in several if name not in columns[target]]
     known, items = {i.id: i for i in bank.items}, dict[str, tuple[str, ...]]()
     if absent := [i for i in layout.items or () if i not in known]:
         raise ResponsesError("responses.items_unknown", absent=absent, bank=bank.id)
@@ -117,7 +118,7 @@ def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) 
                 raise ResponsesError("responses.criteria_absent", item=item.id, absent=absent)
             items[item.id] = tuple(parts)
     loose = [parts[0] for item, parts in items.items() if len(parts) == 1 and parts[0] not in names.exact]
-    return items, [*Template("responses.header_matched").about(loose)]
+    return items, [*Template("responses.header_matched").about(loose), *Template("responses.points_beside").about(beside)]
 
 
 def _strange(
@@ -129,8 +130,8 @@ def _strange(
     out: dict[str, tuple[str, ...]] = {}
     for name in rest:
         cells, target = table.columns[name].vocabulary, names.find(name)
-        if is_background(name) or (target is not None and target.item not in items):
-            continue  # the latter are items that the layout leaves out
+        if is_background(name) or target is not None:
+            continue  # the latter are items left out, or with a column
         meant = names.near(name, items)
         if meant is not None or (1 < len(cells) <= len(letters) and letters.issuperset(map(fold_code, cells))):
             out[name] = meant or ()

@@ -18,7 +18,7 @@ from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, ReasonName, Reasons
 from competency_dx.responses.normalise import fold_code, fold_text
-from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, Layout, hinted, names_of
+from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, RIGHT_NAMES, Layout, hinted, names_of
 from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.wording import LOOKALIKES
@@ -34,7 +34,11 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
     headers = table.headers()
     person, item, answer = (
         given or next((headers[n] for n in names if n in headers), None)
-        for given, names in ((layout.person, PERSON_NAMES), (layout.item, ITEM_NAMES), (layout.answer, ANSWER_NAMES))
+        for given, names in (
+            (layout.person, PERSON_NAMES),
+            (layout.item, ITEM_NAMES),
+            (layout.answer, ANSWER_NAMES if bank else (*RIGHT_NAMES, *ANSWER_NAMES)),
+        )
     )
     for name in filter(None, (layout.item, layout.answer, layout.person)):
         if name not in table.columns:
