@@ -35,11 +35,13 @@ def fits(given: Any, hint: Any) -> bool:  # noqa: ANN401, PLR0911 - a case for e
         return not isinstance(given, str | bytes) and _is_array(given, get_args(parts[1])[0])
     if kind.__name__ == "Callable":
         return callable(given)
+    if getattr(kind, "_is_protocol", False) and not parts:
+        return all(hasattr(given, name) for name in vars(kind) if not name.startswith("_"))
     if parts and issubclass(kind, Mapping):
         return isinstance(given, Mapping) and all(fits(k, parts[0]) and fits(v, parts[1]) for k, v in given.items())
     if parts and issubclass(kind, Iterable):
         return _is_list(given, kind, parts)
-    return getattr(kind, "_is_protocol", False) or isinstance(given, kind) or type(given).__name__ == getattr(kind, "only_name", "")
+    return isinstance(given, kind) or type(given).__name__ == getattr(kind, "only_name", "")
 
 
 def _is_list(given: Any, kind: type, parts: tuple[Any, ...]) -> bool:  # noqa: ANN401
@@ -74,5 +76,5 @@ def type_text(hint: Any) -> str:  # noqa: ANN401
 
 def value_text(given: object) -> str:
     """Return a short value as Python writes it, and its type."""
-    text, kind = " ".join(repr(given).split()), type(given).__name__
-    return kind if len(text) > LONGEST or "<" in text else f"{text} ({kind})"
+    text, kind = repr(given), type(given).__name__
+    return kind if len(text) > LONGEST or "<" in text or "\n" in text else f"{text} ({kind})"

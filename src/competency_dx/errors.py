@@ -193,28 +193,18 @@ def checked(error: type[CompetencyDxError]) -> Callable[[T], T]:
     """Make a verb, or a class of choices, refuse arguments that are not of their annotated types by an error of this class."""
 
     def decorated(what: Any) -> Any:  # noqa: ANN401 - a function or a class
-        hints = cache(lambda: get_type_hints(what, localns=_Namespace(vars(sys.modules[what.__module__]))))
-
-        def check(arguments: Mapping[str, object]) -> None:
-            for name, given in arguments.items():
-                if name in hints() and not fits(given, hint := hints()[name]):
-                    facts = {"expected": Verbatim(type_text(hint)), "given": Verbatim(hidden_text(value_text(given)))}
-                    raise error("errors.argument", name=name, **facts)
-
         if isinstance(what, type):
-            names, settled = tuple(what.__dataclass_fields__), what.__post_init__  # type: ignore[attr-defined]  # of a value
-
-            def settle(choice: object) -> None:
-                check({name: getattr(choice, name) for name in names})
-                settled(choice)
-
-            what.__post_init__ = settle  # type: ignore[attr-defined]
+            what.__init__ = decorated(what.__init__)  # type: ignore[misc]
             return what
+        hints = cache(lambda: get_type_hints(what, localns=_Namespace(vars(sys.modules[what.__module__]))))
         names = tuple(signature(what).parameters)
 
         @wraps(what)
         def verb(*args: object, **named: object) -> object:
-            check(dict(zip(names, args, strict=False)) | named)
+            for name, given in (*zip(names, args, strict=False), *named.items()):
+                if name in hints() and not fits(given, hint := hints()[name]):
+                    facts = {"expected": Verbatim(type_text(hint)), "given": Verbatim(hidden_text(value_text(given)))}
+                    raise error("errors.argument", name=name, **facts)
             return what(*args, **named)
 
         return verb

@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[Callable[[pd.DataFrame, pd.DataFrame], Any], str]] = {
         lambda x, q: classify(x.iloc[:, :2], q.iloc[:2, :2], method=ClassificationML(attribute_distribution="higher_order")),
         "needs at least 3 attributes, found 2",
     ),
-    "choice": (lambda _x, _q: ClassificationML(monotone="up"), "monotone='up'"),  # type: ignore[arg-type]
+    "choice": (lambda _x, _q: ClassificationML(monotone="up"), "monotone= takes .* got 'up'"),  # type: ignore[arg-type]
     "starts": (lambda _x, _q: ClassificationML(starts=0), "starts and max_iterations of at least 1"),
 }
 

@@ -146,7 +146,7 @@ def test_accuracy_is_the_share_of_right_classifications(simulate: Simulate) -> N
         right = hit == data.profiles
         assert out.accuracy == pytest.approx(right.all(axis=1).mean(), abs=0.03)
         np.testing.assert_allclose(out.attribute_accuracy, right.mean(axis=0), atol=0.03)
-    with pytest.raises(ScoringError, match="choose"):
+    with pytest.raises(ScoringError, match="estimate= takes 'MAP'"):
         classification_accuracy(data.responses, found, estimate="ML")  # type: ignore[arg-type]
 
 

@@ -417,7 +417,7 @@ def test_omitted_answers_count_as_wrong_unless_told_otherwise(scored_bank: MakeB
 
 
 def test_a_calibration_is_no_bank() -> None:
-    with pytest.raises(DiagnosisError, match="diagnose needs an ItemBank, got str"):
+    with pytest.raises(DiagnosisError, match="bank= takes ItemBank, got 'mathematics'"):
         cdx.diagnose(np.array([[1]]), "mathematics")  # type: ignore[arg-type]  # wrong on purpose
 
 

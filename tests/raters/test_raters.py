@@ -118,7 +118,7 @@ def test_what_cannot_be_used_is_refused(quiet: Quiet) -> None:
         check_agreement(load_ratings(BAD.iloc[[0, 4]]))
     with pytest.raises(RatersError, match="from 1 to 100"):
         load_ratings(BAD.iloc[:1], maximum=1000)
-    with pytest.raises(RatersError, match="one of PCM, RSM"):
+    with pytest.raises(RatersError, match="model= takes 'PCM'"):
         Facets(model="2PL")  # type: ignore[arg-type]
     with pytest.raises(RatersError, match="All marks are the same on"), quiet():
         calibrate_raters(load_ratings(drawn(20)[0].assign(Балл=1)))

@@ -377,7 +377,8 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
         ("routes.unknown", lambda: cdx.recommend(found, catalogue(good), wishes={"nobody": ["a"]})),
         ("routes.unknown", lambda: cdx.recommend(found, catalogue(good), wishes={"1": ["b"]})),
         ("routes.negative", lambda: cdx.recommend(found, catalogue(good), hours=-1)),
-        ("routes.negative", lambda: cdx.recommend(found, catalogue(good), weights={"PHY.S.01": float("nan")})),
+        ("errors.argument", lambda: cdx.recommend(found, catalogue(good), weights={"PHY.S.01": float("nan")})),
+        ("routes.negative", lambda: cdx.recommend(found, catalogue(good), weights={"PHY.S.01": -1.0})),
         ("errors.argument", lambda: cdx.recommend(found, {"programmes": []})),  # type: ignore[arg-type]
     ]
     for code, call in calls:

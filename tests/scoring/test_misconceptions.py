@@ -484,7 +484,7 @@ def test_points_banks_without_misconceptions_and_other_things_are_refused(make_b
         find_misconceptions(truth.raw, plain)
     with pytest.raises(ScoringError, match="hold points, not answers"):
         find_misconceptions(cdx.simulate(truth.bank, 5, rng=np.random.default_rng(1)), truth.bank)
-    with pytest.raises(ScoringError, match="Expected an ItemBank as the second argument"):
+    with pytest.raises(ScoringError, match="bank= takes ItemBank, got 'mathematics'"):
         find_misconceptions(truth.raw, "mathematics")  # type: ignore[arg-type]  # that is the point
 
 

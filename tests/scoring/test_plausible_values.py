@@ -281,9 +281,9 @@ def test_other_faults_are_named(bank: ItemBank, data: Sample) -> None:
         plausible_values(data.responses, bank, rng=rng, conditioning="region")
     with pytest.raises(ScoringError, match="n=0 is not a number of sets"):
         plausible_values(data.responses, bank, n=0, rng=rng)
-    with pytest.raises(ScoringError, match="takes a numpy Generator"):
+    with pytest.raises(ScoringError, match="rng= takes Generator, got 7"):
         plausible_values(data.responses, bank, rng=7)  # type: ignore[arg-type]
-    with pytest.raises(ScoringError, match="has no posterior to draw from"):
+    with pytest.raises(ScoringError, match="method= takes EAP, got WLE"):
         plausible_values(data.responses, bank, rng=rng, method=cdx.WLE())  # type: ignore[arg-type]
 
 

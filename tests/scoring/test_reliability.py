@@ -201,7 +201,7 @@ def test_table_and_refusals(small: ItemBank) -> None:
     np.testing.assert_allclose(frame["theta"].iloc[[0, -1]], [-4 * 1.6**0.5, 4 * 1.6**0.5])
     np.testing.assert_allclose(frame["posterior_sd"] ** -2, frame["se"] ** -2 + 1 / 1.6)
     assert found.information.shape == (4, len(frame))
-    with pytest.raises(ScoringError, match="has no support points"):
+    with pytest.raises(ScoringError, match="method= takes EAP, got WLE"):
         reliability(small, method=cdx.WLE())  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ from competency_dx.arrays import Bools, Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import R201, DeficitRule, Plan, Standards, leaf_outlook, plan_of
 from competency_dx.display import Chart, Series, code_word, result_words
-from competency_dx.errors import DiagnosisError, checked
+from competency_dx.errors import DiagnosisError, ModelError, checked
 from competency_dx.models import ItemParameters, abilities, bank_parameters, curve_information, expected_scores, measuring, simulate
 from competency_dx.persons import uncertain_items
 from competency_dx.provenance import Provenance, provenance
@@ -83,7 +83,7 @@ class AdaptiveSimulation(Result):
         return Chart(title=say("simulation_title"), x_label=say("items_axis"), y_label=say(kind), series=series)
 
 
-@checked(DiagnosisError)
+@checked(ModelError)
 def simulate_adaptive(
     bank: ItemBank,
     persons: int | Floats,

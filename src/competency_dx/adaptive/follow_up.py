@@ -173,7 +173,12 @@ class NextItems(Result):
 
 @checked(DiagnosisError)
 def next_items(
-    profiles: DeficitProfiles, bank: ItemBank, *, n: int = 12, form: FormKind = "person", competencies: Sequence[str] | None = None
+    profiles: DeficitProfiles,
+    bank: ItemBank,
+    *,
+    n: int = 12,
+    form: FormKind = "person",
+    competencies: str | Sequence[str] | None = None,
 ) -> NextItems:
     """Choose the items whose answers are expected to decide most of what the diagnosis leaves open.
 
@@ -192,7 +197,7 @@ def next_items(
         At most so many items; fewer where no further one helps.
     form : {"person", "group"}
         A form for each person, or one for all of them, of items that nobody among them was given.
-    competencies : sequence of str, optional
+    competencies : str or sequence of str, optional
         Codes of the competencies to decide, with all below them; every undecided one when None.
 
     Returns
@@ -226,7 +231,7 @@ def next_items(
     return out
 
 
-def _undecided(profiles: DeficitProfiles, made: Plan, bare: Bools, competencies: Sequence[str] | None) -> Bools:
+def _undecided(profiles: DeficitProfiles, made: Plan, bare: Bools, competencies: str | Sequence[str] | None) -> Bools:
     """Return which leaves of each person are to be decided (P, D); `bare` are those without enough answers of their own."""
     p, rule = profiles.p_deficit[:, made.units.leaves], profiles.rule
     out = (np.maximum(p, 1 - p) < rule.confirmed) | bare

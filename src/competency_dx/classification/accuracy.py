@@ -17,7 +17,7 @@ from competency_dx.arrays import Floats, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import fingerprint, matched, posterior_blocks
 from competency_dx.display import Chart, point_chart, result_words
-from competency_dx.errors import CalibrationError, ScoringError, checked
+from competency_dx.errors import ScoringError, checked
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
 from competency_dx.result import DataFrame, Result, frame
@@ -78,7 +78,7 @@ class ClassificationAccuracy(Result):
         return point_chart(self.dimensions, columns, title=say("accuracy_title"), x_label=say("probability_axis"))
 
 
-@checked(CalibrationError)
+@checked(ScoringError)
 def classification_accuracy(
     data: Responses, calibration: ClassCalibration, *, estimate: Estimate = "MAP", missing: MissingPolicy | None = None
 ) -> ClassificationAccuracy:

@@ -12,7 +12,7 @@ from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, value
 from competency_dx.classification.class_calibration import ClassCalibration, ItemClasses
 from competency_dx.classification.problem import distinct_patterns
 from competency_dx.display import Chart, Series, point_chart, result_words
-from competency_dx.errors import CalibrationError, ScoringError, checked
+from competency_dx.errors import ScoringError, checked
 from competency_dx.findings import Finding, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_joint
@@ -118,7 +118,7 @@ def profile_posteriors(data: Responses, calibration: ClassCalibration, *, missin
     return np.concatenate([b.posterior for b in posterior_blocks(answers, calibration)])[answers.of_person]
 
 
-@checked(CalibrationError)
+@checked(ScoringError)
 def attribute_posteriors(
     data: Responses, calibration: ClassCalibration, *, missing: MissingPolicy | None = None
 ) -> AttributePosteriors:

@@ -45,7 +45,7 @@ def read_q_matrix(frame: DataFrame) -> QMatrix:
 
     Raises `CalibrationError` when entries are not 0 or 1, ids repeat, or an item measures nothing.
     """
-    if not hasattr(frame, "columns"):
+    if not (hasattr(frame, "columns") and hasattr(frame, "to_numpy") and hasattr(frame, "set_index")):
         raise CalibrationError("classification.q_matrix_needed")
     table = frame.set_index("item") if "item" in frame.columns else frame
     items, attributes = [str(i) for i in table.index], [str(a) for a in table.columns]

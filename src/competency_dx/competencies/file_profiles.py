@@ -106,7 +106,7 @@ def diagnose_file(
     *,
     standards: Standards = DEFAULT_STANDARDS,
     rule: DeficitRule = DEFAULT_RULE,
-    population: Stated = None,
+    population: Cohort | Stated = None,
     executor: Executor | None = None,
 ) -> FileProfiles:
     """Diagnose a Parquet file of answers into a Parquet file of conclusions or a file of profiles, in blocks of rows.

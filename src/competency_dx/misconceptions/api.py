@@ -60,7 +60,7 @@ class MisconceptionRule:
 DEFAULT_RULE = MisconceptionRule()
 
 
-@checked(CalibrationError)
+@checked(ScoringError)
 def find_misconceptions(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     bank: ItemBank,

@@ -50,8 +50,6 @@ def simulate(parameters: ItemBank | Parametrised | ItemParameters, persons: int 
     ModelError
         When abilities have the wrong shape or are not finite, or the population has no density.
     """
-    if not (isinstance(parameters, ItemParameters) or hasattr(parameters, "parameters")):
-        raise ModelError("errors.argument", name="parameters", expected="ItemBank | Calibration", given=type(parameters).__name__)
     source = bank_parameters(parameters) if isinstance(parameters, ItemBank) else parameters
     known = (source if isinstance(source, ItemParameters) else source.parameters).in_group()
     theta = abilities(known, persons, rng)

@@ -48,15 +48,8 @@ class Matched(NamedTuple):
 
 
 def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
-    """Return the item parameters of a bank or a calibration, of its reference group where they differ between groups.
-
-    Raises `ScoringError` when something else is given.
-    """
-    if isinstance(source, ItemBank):
-        return bank_parameters(source)
-    if (calibration := as_calibration(source)) is not None:
-        return calibration.parameters.in_group()
-    raise ScoringError("persons.not_parameters", given=type(source).__name__)
+    """Return the item parameters of a bank or a calibration, of its reference group where they differ between groups."""
+    return bank_parameters(source) if isinstance(source, ItemBank) else source.parameters.in_group()
 
 
 def as_calibration(source: object) -> Calibration | None:

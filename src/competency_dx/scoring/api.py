@@ -89,12 +89,10 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
     )
 
 
-def _mastery(data: Responses, calibration: object, method: Method) -> Scores:
+def _mastery(data: Responses, calibration: ClassCalibration, method: Method) -> Scores:
     """Return P(mastery) of each person and attribute (P, A) with the posterior covariance of the attributes."""
-    from competency_dx.classification import ClassCalibration, attribute_posteriors
+    from competency_dx.classification import attribute_posteriors
 
-    if not isinstance(calibration, ClassCalibration):
-        raise ScoringError("persons.not_parameters", given=type(calibration).__name__)
     if not isinstance(method, EAP):
         raise ScoringError("scoring.mastery_method", given=type(method).__name__)
     found = attribute_posteriors(data, calibration, missing=method.missing)
