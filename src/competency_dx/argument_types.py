@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from numbers import Integral, Real
 from pathlib import Path
 from types import UnionType
@@ -20,8 +22,7 @@ def fits(given: Any, hint: Any) -> bool:  # noqa: ANN401, PLR0911 - a case for e
     """Tell whether something is of a type; a list does for a tuple, NaN is no number, a masked array is nothing."""
     kind, parts = get_origin(hint) or hint, get_args(hint)
     if kind in _UNIONS:
-        named = Path not in parts or not isinstance(given, str | Path) or _IN_NO_FILE.search(str(given)) is None
-        return named and any(fits(given, part) for part in parts)
+        return any(fits(given, part) for part in parts) and not (Path in parts and _IN_NO_FILE.search(str(given)))
     if kind is Literal:
         return isinstance(given, str) and given in parts
     if kind is Any or kind is object or not isinstance(kind, type):
@@ -29,12 +30,12 @@ def fits(given: Any, hint: Any) -> bool:  # noqa: ANN401, PLR0911 - a case for e
     if kind in (int, float):
         number = isinstance(given, Integral if kind is int else Real) and not isinstance(given, bool)
         return number and (abs(given) <= HUGE or (kind is float and given in (-math.inf, math.inf)))
-    if type(given).__name__ == "MaskedArray":
-        return False
-    if kind.__name__ == "ndarray":
-        return not isinstance(given, str | bytes) and _is_array(given, get_args(parts[1])[0])
-    if kind.__name__ == "Callable":
+    if kind.__name__ == "Callable" or type(given).__name__ == "MaskedArray":
         return callable(given)
+    if kind.__name__ == "ndarray":
+        with suppress(TypeError, ValueError, OverflowError):
+            return not isinstance(given, str | bytes) and import_module("numpy").asarray(given, get_args(parts[1])[0]) is not None
+        return False
     if getattr(kind, "_is_protocol", False) and not parts:
         return all(hasattr(given, name) for name in vars(kind) if not name.startswith("_"))
     if parts and issubclass(kind, Mapping):
@@ -51,17 +52,7 @@ def _is_list(given: Any, kind: type, parts: tuple[Any, ...]) -> bool:  # noqa: A
         return False
     if kind is tuple and parts[-1] is not ...:
         return len(given) == len(parts) and all(map(fits, given, parts))
-    return parts[0] in (Any, object) or all(fits(part, parts[0]) for part in given)
-
-
-def _is_array(given: Any, dtype: Any) -> bool:  # noqa: ANN401
-    """Tell whether something can be read as an array of a type."""
-    import numpy as np
-
-    try:
-        return bool(np.asarray(given, dtype=dtype).dtype == dtype)
-    except (TypeError, ValueError, OverflowError):
-        return False
+    return parts[0] in (Any, object) or isinstance(given, Iterator) or all(fits(part, parts[0]) for part in given)
 
 
 def type_text(hint: Any) -> str:  # noqa: ANN401

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
 from importlib import import_module
@@ -110,7 +110,7 @@ def sound(name: str) -> dict[str, Any]:
 def _sound(name: str) -> dict[str, Any]:
     table, bank, one = small.answers(), small.bank(), cdx.calibrate(small.answers())
     responses, classes, standards = cdx.load_responses(table), small.classes(), cdx.R201()
-    schools, common = small._of_schools(), {"mean": 0.0, "sd": 1.0}
+    schools = small._of_schools()
     usual = {"bank": bank, "data": responses, "responses": small.responses(), "parameters": bank, "calibration": one, "n": 2}
     usual |= {"profiles": schools, "before": schools, "after": schools, "by": "school", "new": one, "old": one, "persons": 3}
     usual |= {"rule": cdx.competencies.CertificationRule(minimum={bank.header.subject: 55}), "ratings": small.ratings()}
@@ -121,7 +121,7 @@ def _sound(name: str) -> dict[str, Any]:
     further: dict[str, dict[str, Any]] = {
         "calibrate": {"responses": table},
         "classify": {"responses": table, "q_matrix": q},
-        "check_dif": {"responses": table, "by": ["a", "b"] * 30},
+        "check_dif": {"responses": table, "by": ["a", "b"] * 30, "model": "Rasch"},
         "check_fit": {"responses": table, "parameters": one},
         "cross_check": {"responses": table},
         "diagnose_file": {"source": "answers.parquet"},
@@ -213,6 +213,7 @@ def test_what_is_of_a_wrong_type_is_refused_by_name(name: str, workplace: Path) 
             [(), ["a"], ("a",), np.array(["a"]), pd.Series(["a"]), pd.Index(["a"])],
             ["a", {"a"}, {"a": 1}, [1], iter("a")],
         ),
+        (Iterable[str], [["a"], iter(["a"]), pd.Series(["a"])], ["a", [1], {"a": 1}]),
         (tuple[int, str], [(1, "a"), [1, "a"]], [(1,), ("a", 1), (1, "a", 2)]),
         (Mapping[str, float], [{}, {"a": 1}], [[], {"a": "1"}, {1: 1}, {"a": float("nan")}, pd.Series({"a": 1})]),
         (Callable[[int], int], [len], [1]),
@@ -222,6 +223,12 @@ def test_what_is_of_a_wrong_type_is_refused_by_name(name: str, workplace: Path) 
 def test_types(hint: Any, right: list[object], wrong: list[object]) -> None:
     assert all(fits(one, hint) for one in right)
     assert not any(fits(one, hint) for one in wrong)
+
+
+def test_what_can_be_read_once_is_not_read() -> None:
+    once = iter(["a", "b"])
+    assert fits(once, Iterable[str])
+    assert list(once) == ["a", "b"]
 
 
 def test_types_in_words() -> None:

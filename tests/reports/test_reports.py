@@ -325,8 +325,8 @@ def test_other_results_become_pages_too(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda p, d: cdx.report(p, d, language=wrong("de")), "choose 'ru' or 'en'"),
-        (lambda p, d: cdx.report(wrong(str(p)), d), "Expected a result"),
+        (lambda p, d: cdx.report(p, d, language=wrong("de")), "language= takes 'ru'"),
+        (lambda p, d: cdx.report(wrong(str(p)), d), "result= takes Result"),
         (lambda p, d: cdx.report(p, d / "x.doc"), "not written as .doc"),
     ],
 )

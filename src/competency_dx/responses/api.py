@@ -173,10 +173,11 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
     roles, ids, row = single_rows(roles, layout)
     if not roles.table.rows:
         raise ResponsesError("responses.no_rows", origin=roles.table.origin)
-    known = {"*", *roles.items, *(i.id for i in (bank.items if bank else ()))}
-    if absent := [item for item in layout.missing_codes or () if item not in known]:
-        facts = {"origin": roles.table.origin, "setting": "missing_codes", "absent": absent, "columns": list(roles.items)}
-        raise ResponsesError("responses.setting_absent", **facts)
+    known = [*roles.items, *(i.id for i in (bank.items if bank else ()) if i.id not in roles.items)]
+    if absent := [item for item in layout.missing_codes or () if item not in {"*", *known}]:
+        raise ResponsesError(
+            "responses.setting_absent", origin=roles.table.origin, setting="missing_codes", absent=absent, columns=known
+        )
     scored = score_columns(roles, bank, layout)
     status, stated, forms = scored.status, scored.blanks, forms_of(roles, bank)
     if pivoted:  # what has no row is no blank cell

@@ -173,7 +173,6 @@ def personal_kind(column: Column) -> ColumnKind | None:
     if not cells:
         return None
     bare = [*{c.rstrip("0123456789") for c in cells}] if len(cells) > 1 else cells  # "Smith7", where "Pupil 7" is one word for all
-    bare = bare if len(bare) > len(cells) / 2 else ()
     of_persons = header in PERSON_NAMES or HEADINGS["person"].search(header)
     tests: tuple[tuple[ColumnKind, Callable[[], object]], ...] = (
         ("СНИЛС", lambda: _share(cells, _may_be_snils) > (0 if HEADINGS["СНИЛС"].search(header) else 0.5)),
@@ -187,7 +186,7 @@ def personal_kind(column: Column) -> ColumnKind | None:
         ("birth date", lambda: HEADINGS["birth date"].search(header) and _share(cells, _full_date) > 0.3),
         ("birth date", lambda: not HEADINGS["other date"].search(header) and _are_births(cells)),
         ("name", lambda: _share(cells, _CELLS["initials"].fullmatch) > 0.3),
-        ("name", lambda: HEADINGS["name"].search(header) and bare and _share(bare, _CELLS["letters"].fullmatch) > 0.5),
+        ("name", lambda: HEADINGS["name"].search(header) and 2 * len(bare) * _share(bare, _CELLS["letters"].fullmatch) > len(cells)),
         ("name", lambda: of_persons and _share(cells, _CELLS["full name"].fullmatch) > 0.5),
         ("name", lambda: (of_persons or HEADINGS["name"].search(header)) and _share(cells, may_be_a_name) > 0.5),
     )
