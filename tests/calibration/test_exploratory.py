@@ -299,7 +299,7 @@ def test_three_dimensions_start_and_converge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "rotation", "words"), [(1, "oblimin", "two to 4"), (5, "oblimin", "two to 4"), (2, "quartimax", "not known")]
+    ("n", "rotation", "words"), [(1, "oblimin", "two to 4"), (5, "oblimin", "two to 4"), (2, "quartimax", "rotation= takes")]
 )
 def test_wrong_wishes_are_refused(n: int, rotation: Any, words: str) -> None:
     with pytest.raises(CalibrationError, match=words):

@@ -82,7 +82,7 @@ def test_a_population_of_a_cohort_is_told_and_not_estimated_in_passing(source: P
     target = source.with_name("profiles.parquet")
     target.write_text("what was there before")
     with pytest.raises(cdx.CompetencyDxError, match=r"population=diagnose\(sample"):
-        cdx.diagnose_file(source, target, bank, population=cdx.Cohort())  # type: ignore[arg-type]  # wrong on purpose
+        cdx.diagnose_file(source, target, bank, population=cdx.Cohort())
     assert target.read_text() == "what was there before"
     profiles = cdx.diagnose(data, bank, population=cdx.Cohort(min_persons=50))
     cdx.diagnose_file(source, target, bank, population=profiles.population)

@@ -52,7 +52,7 @@ def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry |
     """
     if registry is not None:
         published = registry if isinstance(registry, BankRegistry) else BankRegistry(folder=registry)
-        _, folder, digest = published.find(name_or_path)
+        _, folder, digest = published.find(str(name_or_path))
         bank = _read(folder)
         if bank.digest != digest:
             raise BankError("bank.not_as_published", folder=folder)

@@ -89,7 +89,7 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
     )
 
 
-def _mastery(data: Responses, calibration: ClassCalibration, method: Method) -> Scores:
+def _mastery(data: Responses, calibration: Any, method: Method) -> Scores:  # noqa: ANN401 - of that room
     """Return P(mastery) of each person and attribute (P, A) with the posterior covariance of the attributes."""
     from competency_dx.classification import attribute_posteriors
 
