@@ -227,3 +227,20 @@ def test_the_demo_writes_into_no_folder_that_holds_other_things(command: Command
         assert [p.name for p in folder.iterdir()] == [name]
         assert (folder / name).read_text(encoding="utf-8") == "моё"
     assert "здесь уже лежит другое" in fault(command("demo", tmp_path / "0" / "отчёт.docx"))
+
+
+@pytest.mark.parametrize("name", ["f.png", "f.docxx", "f.parquet", "f.MD"])
+@pytest.mark.parametrize("verb", ["items", "calibrate", "score", "diagnose", "fit", "dif", "report"])
+def test_an_ending_that_is_no_report_is_refused_before_anything_is_made(command: Command, tmp_path: Path, verb: str, name: str) -> None:
+    path = table(tmp_path / "a.csv", {"person": list("abcd")} | items(3))
+    further = ["--by", "person"] if verb == "dif" else []
+    bank = [] if verb == "report" else ["--bank", "physics"]
+    told = fault(command(verb, path, *bank, *further, "--out", tmp_path / name))
+    assert ".html" in told
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv"]
+
+
+def test_a_command_of_several_files_wants_a_folder(command: Command, tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", {"person": list("abcd")} | items(3))
+    assert "укажите папку" in fault(command("calibrate", path, "--bank", "physics", "--out", tmp_path / "o.csv"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv"]

@@ -107,6 +107,46 @@ def test_two_headers_of_one_item_are_refused_and_the_exact_one_wins() -> None:
     assert finding(found, "unknown_items").scope == ("q1",)
 
 
+@pytest.mark.parametrize("added", [" [Баллы]", " [Score]", " /1,00", " - Балл", " (points)", " [Оценка]"])
+def test_points_beside_answers_are_named_and_alone_they_are_the_points(added: str) -> None:
+    points = ["0,00", "1,00"] if "/" in added else ["0 / 1", "1 / 1"]
+    both = read({"person": ["a", "b"], "Q1": ["A", "B"], f"Q1{added}": points, "Q2": ["A", "A"]})
+    assert finding(both, "points_beside").scope == (f"Q1{added}",)
+    assert both.scores.tolist() == read({"person": ["a", "b"], "Q1": ["A", "B"], "Q2": ["A", "A"]}).scores.tolist()
+    alone = read({"person": ["a", "b"], f"Q1{added}": points})
+    assert (alone.items, alone.scores.tolist()) == (("Q1",), [[0], [1]])
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        "user_id,question_id,is_correct",
+        "student,problem_id,correct",
+        "userId,questionId,isCorrect",
+        "участник,вопрос,верно",
+        "user,task,right",
+    ],
+)
+def test_a_long_table_that_says_what_is_right(heads: str) -> None:
+    rows = [(p, q, int(p != q[1])) for p in "123" for q in ("Q1", "Q2")]
+    frame = pd.DataFrame(rows, columns=heads.split(","))
+    for table in (frame, frame.astype({frame.columns[2]: bool}), frame.replace({0: "FALSE", 1: "TRUE"})):
+        for bank in (BANK, None):
+            assert read(table, bank).scores.tolist() == [[0, 1], [1, 0], [1, 1]]
+    answered = frame.assign(answer="A")
+    assert read(answered, None).scores.tolist() == [[0, 1], [1, 0], [1, 1]]
+
+
+def test_codes_of_an_item_that_is_not_there() -> None:
+    table = {"person": ["a", "b"], "x": [1, 9], "y": [1, 0]}
+    with pytest.raises(ResponsesError, match=r"missing_codes=…\) names xx"):
+        read(table, None, missing_codes={"xx": {"9": "omitted"}})
+    assert read(table, None, missing_codes={"x": {"9": "omitted"}, "*": {"8": "omitted"}}).observed.tolist() == [
+        [True, True],
+        [False, True],
+    ]
+
+
 def test_aliases_name_items() -> None:
     table = columns("Вопрос 1", "В. 2 /1,00")
     with pytest.raises(ResponsesError, match=r"no column is an item .*Layout\(aliases="):
@@ -158,12 +198,13 @@ def test_never_two_headers_on_one_item_nor_a_header_on_another(drawn: tuple[list
     for header in set(headers) & set(wanted):
         assert source[found.items.index(header)] == header
     left = set(headers) - set(source)
-    assert left == set(finding(found, "unknown_items").scope) if left else True
+    told = {name for f in found.findings if f.code in {"responses.unknown_items", "responses.points_beside"} for name in f.scope}
+    assert left == told
 
 
 def pieces(text: str) -> list[str]:
     """Return the numbers and the words of a name in order, the maximum behind it left out; words beside each other are one."""
-    text = text.removesuffix(" /1,00").removesuffix(" (1 балл)").upper().translate(str.maketrans("ВМА", "BMA"))
+    text = text.removesuffix(" /1,00").removesuffix(" (1 балл)").removesuffix(" - Score").upper().translate(str.maketrans("ВМА", "BMA"))
     return re.findall(r"\d+|[^\W\d]+", re.sub(r"(?<=[A-Z])[\W_]+(?=[A-Z])", "", text.replace("_", " ")))
 
 

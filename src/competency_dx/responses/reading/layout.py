@@ -201,6 +201,10 @@ class ItemNames:
         meant = next((m for form in _forms_of(name) if (m := self.forms.get(form))), ())
         return meant[0] if len(meant) == 1 else None
 
+    def added(self, name: str) -> bool:
+        """Tell whether a header is that of an item with something added."""
+        return self.find(name) is not None and len(undecorated(name)) < len(tidy(name))
+
     def near(self, name: str, taken: Collection[str] = ()) -> tuple[str, ...] | None:
         """Return the items that an unmatched name may mean; empty when it is only shaped like an id, None when it is not.
 

@@ -105,7 +105,7 @@ def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) 
         if len(several) > 1 and len(exact) != 1:
             raise ResponsesError("responses.one_item_twice", origin=table.origin, several=several, item=target.item)
         columns[target] = exact or several
-        beside += [name for name in several if name not in columns[target]]
+        beside += [name for name in several if name not in columns[target] and names.added(name)]
     known, items = {i.id: i for i in bank.items}, dict[str, tuple[str, ...]]()
     if absent := [i for i in layout.items or () if i not in known]:
         raise ResponsesError("responses.items_unknown", absent=absent, bank=bank.id)
@@ -130,8 +130,8 @@ def _strange(
     out: dict[str, tuple[str, ...]] = {}
     for name in rest:
         cells, target = table.columns[name].vocabulary, names.find(name)
-        if is_background(name) or target is not None:
-            continue  # the latter are items left out, or with a column
+        if is_background(name) or (target is not None and (target.item not in items or names.added(name))):
+            continue  # the latter are items that the layout leaves out, or points beside an item
         meant = names.near(name, items)
         if meant is not None or (1 < len(cells) <= len(letters) and letters.issuperset(map(fold_code, cells))):
             out[name] = meant or ()
