@@ -217,7 +217,7 @@ def test_what_a_person_typed_is_never_refused() -> None:
     with pytest.warns(cdx.CompetencyDxWarning):
         out = cdx.load_responses(document, bank=KINDS)
     assert dict(zip(out.items, out.reasons[0].tolist(), strict=True)) == {
-        "Q0": Reason.ANSWERED, "Q4": Reason.INVALID, "Q5": Reason.INVALID, "Q6": Reason.ANSWERED,
+        "Q0": Reason.ANSWERED, "Q4": Reason.INVALID, "Q5": Reason.INVALID, "Q6": Reason.INVALID,
     }  # fmt: skip
 
 

@@ -261,3 +261,193 @@ def test_a_half_point_among_whole_ones_is_left_out_without_a_bank_too() -> None:
     assert found.reasons[18].tolist() == [A, INV]
     with pytest.raises(ResponsesError, match="no whole points"):
         load_responses(wide(x=["1", "0"] * 10, y=["1,5", "0"] * 10))
+
+
+NO_ANSWER = (
+    """
+#REF!|#ЗНАЧ!|#ДЕЛ/0!|Err:502|(пусто)|[Нет ответа]|Требуется оценивание|ещё не оценено|Not yet graded|skipped|undefined|…|???
+https://a.b/c|работа.docx|01.02.2024|2024-02-01|-9|-99|<p>да</p>|0 / 5|&nbsp;
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+KEYED = {
+    "single": {"options": {str(k): f"вариант {k}" for k in range(1, 5)}, "key": "3"},
+    "multiple": {"options": {str(k): f"вариант {k}" for k in range(1, 6)}, "key": ["1", "4"]},
+    "matching": {"options": {str(k): f"вариант {k}" for k in range(1, 5)}, "left": {"А": "а", "Б": "б"}, "key": {"А": "3", "Б": "4"}},
+    "ordering": {"options": {c: c for c in "ABCD"}, "key": ["D", "A", "C", "B"]},
+    "number": {"key": "18"},
+    "digits": {"key": "01314"},
+    "text": {"key": ["окружность", "эллипс"]},
+}
+RIGHT = {
+    "single": "3",
+    "multiple": "14",
+    "matching": "34",
+    "ordering": "DACB",
+    "number": "18",
+    "digits": "01314",
+    "text": "эллипс",
+}  # what earns the points
+
+
+@pytest.fixture(scope="module")
+def keyed(make_item: Callable[..., Item], make_bank: Callable[..., ItemBank]) -> ItemBank:
+    return make_bank([make_item(f"{kind}{k}", kind, **fields) for kind, fields in KEYED.items() for k in (1, 2)])
+
+
+def of(kinds: Any, cells: list[Any]) -> dict[str, list[Any]]:
+    return {f"{kind}{k}": cells for kind in kinds for k in (1, 2)}
+
+
+def refused(table: Any, bank: ItemBank, layout: Layout | None = None) -> ResponsesError:
+    with pytest.raises(ResponsesError) as caught:
+        read(table, bank, layout)
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", KEYED)
+@pytest.mark.parametrize("form", ["{} / {}", "{} из {}", "{}/{}"])
+@pytest.mark.parametrize("top", [1, 2, 5, 10])
+@pytest.mark.parametrize("n", [1, 3, 20])
+def test_points_of_any_maximum_are_points_or_refused_in_items_of_any_type(
+    keyed: ItemBank, kind: str, form: str, top: int, n: int
+) -> None:
+    for points in (top, 0):
+        table = wide(**of([kind], [form.format(points, top)] * n))
+        if top == 1:
+            assert read(table, keyed).scores.tolist() == [[points, points]] * n
+        elif n > 1:
+            assert refused(table, keyed).code == "responses.unreadable_column"
+        else:
+            assert (read(table, keyed).reasons == INV).all()
+    if n == 20:
+        assert refused(wide(**of(KEYED, ["7 / 10", "3 / 10"] * 10)), keyed).code == "responses.unreadable_column"
+
+
+def test_fractions_that_are_the_key_are_answers(make_item: Any, make_bank: Any) -> None:
+    bank = make_bank([make_item("N1", "number", key="3/10"), make_item("N2", "number", key="0.7"), make_item("T", "text", key=["1/2"])])
+    found = read(wide(N1=["3/10", "7/10"] * 10, N2=["3/10", "7/10"] * 10, T=["1/2", "1/3"] * 10), bank)
+    assert found.scores[:2].tolist() == [[1, 0, 1], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("odd", ["0.5", "2", "7", "?", "3 / 4"])
+@pytest.mark.parametrize("n", [6, 20, 60])
+def test_a_few_odd_cells_tip_no_table(keyed: ItemBank, odd: str, n: int) -> None:
+    for kinds in (["number"], ["number", "text"]):
+        points = of(kinds, ["1", "1", "0"] * (n // 3))
+        assert refused(wide(**points), keyed).code == "responses.raw_or_scored"
+        one = {
+            name: [odd if k == place else cell for k, cell in enumerate(cells)] for place, (name, cells) in enumerate(points.items())
+        }
+        assert refused(wide(**one), keyed).code == "responses.raw_or_scored"
+    honest = read(wide(**of(["number"], ["18", "1", "0", "17", "20", odd] * (n // 6))), keyed)
+    assert honest.scores[:, 0].tolist() == [1, 0, 0, 0, 0, 0] * (n // 6)
+
+
+@pytest.mark.parametrize("kind", ["single", "number", "digits", "text", "matching"])
+@pytest.mark.parametrize("cells", [[1, 0], ["1", "0"], ["1 / 1", "0 / 1"], [True, False], ["1", "0", "0.5", "1"], ["100%", "0%"]])
+def test_points_beside_answers_are_never_wrong_answers(keyed: ItemBank, kind: str, cells: list[Any]) -> None:
+    answers = of([other for other in KEYED if other != kind], [])
+    table = {name: [RIGHT[name[:-1]]] * 15 + ["2" if name[:-1] == "single" else RIGHT[name[:-1]]] * 5 for name in answers}
+    table |= of([kind], (cells * 20)[:20])
+    error = refused(wide(**table), keyed)
+    assert error.code == "responses.answers_and_points"
+    assert {f"{kind}1", f"{kind}2"} == set(error.facts["columns"])
+    if kind in {"number", "text"} and cells == ["1", "0"]:
+        found = read(wide(**table), keyed, Layout(cells="raw"))
+        assert {f.scope for f in found.findings if f.code == "responses.points_among_answers"} == {(f"{kind}1", f"{kind}2")}
+
+
+@pytest.mark.parametrize(("step", "first"), [(-1, 0), (1, 2)])
+@pytest.mark.parametrize("share", [1.0, 0.8, 0.5])
+@pytest.mark.parametrize("keys", ["2323", "2332", "1234"])
+def test_codes_counted_from_another_number_are_refused(
+    make_item: Any, make_bank: Any, step: int, first: int, share: float, keys: str
+) -> None:
+    options, rng = {str(k): f"вариант {k}" for k in range(1, 5)}, np.random.default_rng(5)
+    bank = make_bank([make_item(f"S{k}", "single", options=options, key=key) for k, key in enumerate(keys)])
+    codes_ = {f"S{k}": np.where(rng.random(30) < share, int(key), rng.integers(1, 5, 30)) for k, key in enumerate(keys)}
+    assert read(wide(**{name: c.tolist() for name, c in codes_.items()}), bank).scores.mean() > share - 0.1
+    moved = wide(**{name: (c + step).tolist() for name, c in codes_.items()})
+    error = refused(moved, bank)
+    assert error.code == "responses.codes_shifted"
+    assert error.facts["first"] == first
+    assert "codes_shifted" in codes(read(moved, bank, Layout(cells="raw", unreadable="leave_out")))
+
+
+@pytest.mark.parametrize("cell", NO_ANSWER)
+@pytest.mark.parametrize("kind", ["text", "digits", "number"])
+def test_what_stands_in_place_of_a_typed_answer_is_no_answer(keyed: ItemBank, cell: str, kind: str) -> None:
+    found = read(wide(**of([kind], [cell] + [RIGHT[kind]] * 19)), keyed, Layout(cells="raw"))
+    if kind != "number" or cell != "-9":
+        assert found.reasons[0, 0] in {INV, NA}
+    assert found.scores[1:].all()
+    assert codes(found) & {"invalid", "date", "missing_tokens"} or cell == "-9"
+
+
+def test_an_accepted_answer_makes_others_like_it_answers(make_item: Any, make_bank: Any) -> None:
+    cells = {"A": ["<td>", "<tr>"], "B": ["март", "май"], "C": ["~", "_"], "D": ["5", "-5"], "E": ["Маркс", "декабристы"]}
+    bank = make_bank([make_item(name, "text", key=[given[0]]) for name, given in cells.items()])
+    found = read(wide(**{name: given * 10 for name, given in cells.items()}), bank)
+    assert (found.reasons == A).all()
+    assert found.scores[:2].tolist() == [[1] * 5, [0] * 5]
+
+
+def test_texts_that_equal_no_accepted_answer_are_counted_and_shown(keyed: ItemBank) -> None:
+    texts = ["круг"] * 9 + ["Иванова Мария Петровна"] * 4 + ["эллипс"] * 7
+    finding = next(f for f in read(wide(text1=texts, text2=["эллипс", "круг"] * 10), keyed).findings if f.code == "responses.unmatched")
+    assert (finding.scope, finding.facts["cells"]) == (("text1",), 13)
+    assert "text1 'круг', 'И…' (13)" in finding.en
+
+
+@pytest.mark.parametrize("pair", ["верно неверно", "да нет", "yes no", "+ -", "✓ ✗", "✔️ ✖️", "Правильно Неправильно", "right wrong"])
+def test_words_for_right_and_wrong_are_points_once_that_is_said(keyed: ItemBank, small: ItemBank, pair: str) -> None:
+    words = [*pair.split()]
+    table = wide(**of(["single", "number"], words * 10))
+    assert "--cells scored" in str(refused(table, keyed))
+    assert read(table, keyed, SCORED).scores.tolist() == [[1] * 4, [0] * 4] * 10
+    assert refused(wide(**of(["single"], [*words, "2"] * 10)), keyed, SCORED).code == "responses.unreadable_column"
+    assert refused(wide(S1=words * 10, G1=words * 10), small, SCORED).code == "responses.unreadable_column"
+
+
+@pytest.mark.parametrize("cells", [["100%", "0%"], ["10 / 10"], ["Вариант 2"], ["хорошо", "плохо"], ["5 / 5", "2"], ["верно", "1"]])
+@pytest.mark.parametrize("kind", KEYED)
+def test_what_an_error_advises_helps(keyed: ItemBank, kind: str, cells: list[str]) -> None:
+    table = wide(**of([kind], (cells * 20)[:20]))
+    for layout in (None, SCORED, Layout(cells="raw")):
+        try:
+            read(table, keyed, layout)
+        except ResponsesError as error:
+            for mode in ("raw", "scored"):
+                if error.code == "responses.unreadable_column" and f"--cells {mode}" in str(error):
+                    found = read(table, keyed, Layout(cells=mode))  # type: ignore[arg-type]
+                    assert not codes(found) & {"points_among_answers"}
+
+
+def test_truth_values_are_points_of_one_only(small: ItemBank) -> None:
+    for cells in ([True, False] * 10, pd.array([True, None] * 10, dtype="boolean"), np.array([True, False] * 10)):
+        error = refused({**wide(S1=["A"] * 20), "G1": cells}, small)
+        assert error.code == "responses.unreadable_column"
+        assert error.facts["column"] == "G1"
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ((0, 1, 1, 6, 0), "6"),
+        ((0, 1, 1, 11, 0), "11"),
+        ((0, 1, 2, 10), "10"),
+        ((0, 1, 2, 4), ""),
+        ((0, 1, 4), ""),
+        ((0, 5), ""),
+        ((0, 5, 10), ""),
+    ],
+)
+@pytest.mark.parametrize("n", [15, 20, 30, 60])
+def test_values_far_above_the_others_are_named_in_small_tables_too(values: tuple[int, ...], named: str, n: int) -> None:
+    many = wide(I=[0, 1] * (n // 2) + [0] * (n % 2), J=(list(values) * n)[:n])
+    lone = wide(I=many["I"], J=[*values, *[0, 1] * n][:n])
+    for table in (many, lone) if 1 in values else (many,):
+        where = [f.en for f in read(table).findings if f.code == "responses.codes_among_scores"]
+        assert [f"J {named} (" in text for text in where] == [True] * bool(named)

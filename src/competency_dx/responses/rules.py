@@ -16,6 +16,7 @@ from competency_dx.bank import CodeMap, Given, Item, OneError, PerElement, Rubri
 from competency_dx.errors import ResponsesError, checked
 from competency_dx.responses import normalise
 from competency_dx.responses.missing import Reason, Reasons
+from competency_dx.wording import toml_content
 
 
 class Element(NamedTuple):
@@ -41,6 +42,8 @@ Judge = Callable[[str], Judgement]
 
 KEPT = 1 << 14  # items
 UNREADABLE = Judgement(points=0, readable=False, normalised="")
+_WORDS = toml_content("responses.reading", "words")
+_NO_ANSWER = {kind: text.replace("{date}", _WORDS["spreadsheet_date"]) for kind, text in _WORDS["no_answer"].items()}
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"  # signs of options, look-alikes once
 
 
@@ -80,12 +83,12 @@ def judge_of(item: Item) -> Judge:
     if isinstance(rule, Given):
         return partial(_given, rule.points)
     if isinstance(rule, Tolerance | Synonyms):
-        return _measured(item, rule) if isinstance(rule, Tolerance) else _worded(item, rule)
+        return _typed(item, _measured(item, rule) if isinstance(rule, Tolerance) else _worded(item, rule))
     if item.type == "single":
         key = str(item.key)
         return partial(_one_code, normalise.code_book(_codes(item, (key,)), item.options), {key: item.max_score})
     if item.type == "digits":
-        return partial(_digits, item)
+        return _typed(item, partial(_digits, item))
     return _rated(item) if isinstance(rule, Rubric) else _multiple(item) if item.type == "multiple" else _sequence(item)
 
 
@@ -169,6 +172,22 @@ def edit_distance(row: Sequence[str | None], key: Sequence[str]) -> int:
                 cost = min(cost, last[j - 2] + 1)
             line.append(cost)
     return line[-1]
+
+
+def _typed(item: Item, judge: Judge) -> Judge:
+    """Take what programs and people write in place of a typed answer as unreadable, unless an accepted answer looks like it."""
+    keys = [str(k) for k in (item.key if isinstance(item.key, tuple) else (item.key,))]
+    numeric = item.type != "digits" and any(map(str.isdigit, "".join(keys)))
+    fitting = {kind for kind, text in _NO_ANSWER.items() for k in keys if re.fullmatch(text, k, re.IGNORECASE | re.DOTALL)}
+    shapes = [f"(?:{text})" for kind, text in _NO_ANSWER.items() if kind not in fitting | ({"code", "date"} if numeric else set())]
+    nothing = re.compile("|".join(shapes), re.IGNORECASE | re.DOTALL)
+
+    def typed(raw: str) -> Judgement:
+        verdict = judge(raw)
+        fits = verdict.points or (item.type == "digits" and len(verdict.normalised) == len(keys[0]))
+        return verdict if fits or not nothing.fullmatch(normalise.tidy(raw)) else UNREADABLE
+
+    return typed
 
 
 def _digits(item: Item, raw: str) -> Judgement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, compress
@@ -17,11 +17,12 @@ from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import masked, personal_in
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
-from competency_dx.responses.normalise import read_points
+from competency_dx.responses.normalise import fold_text, read_number, read_points
+from competency_dx.responses.reading import unreadable
 from competency_dx.responses.reading.layout import Cells, Layout
 from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column, Mode, Verdicts
-from competency_dx.responses.reading.unreadable import SEVERAL, Unread, minus_is_doubtful, refuse_unreadable, unread_of
+from competency_dx.responses.reading.unreadable import Tally, Unread, like_points, minus_is_doubtful, odd_cells
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, written
 from competency_dx.wording import toml_content
@@ -29,9 +30,10 @@ from competency_dx.wording import toml_content
 T = TypeVar("T")
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
 
-CLEARLY = 2  # cells that speak for a reading must be this many times as many as those that speak against it
+MOST, PAIR, POINTS = 5, 12, 128  # texts shown; distinct contents, at most, of columns of words for right and wrong, of points
+HARDLY = 0.01  # of all cells, at least so many are points in a table of points
+_PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
 DATE = re.compile(toml_content("responses.reading", "words")["spreadsheet_date"], re.IGNORECASE)
-MANY = 5  # so many cells that look like points, none of them a right answer, are worth a remark
 
 
 class Scored(NamedTuple):
@@ -70,7 +72,7 @@ class ReadColumn:
 
     raw: Verdicts | None
     points: Verdicts | None
-    tally: tuple[int, ...] | None
+    tally: Tally | None
 
 
 def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored:
@@ -84,7 +86,8 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
     mode, found = decide(items, dict(zip(roles.items, read, strict=True)))
     judged = [_once(_judged, *one, mode, r) for one, r in zip(asked, read, strict=True)]
     kept, points, status, highest, unread, remarks = zip(*judged, strict=True)
-    refuse_unreadable(unread, mode, layout, known=bool(items))
+    found += unreadable.doubtful_answers(unread, layout)
+    unreadable.refuse_unreadable(unread, layout, lambda cells: [_judged(*one, cells, _read(*one, cells))[4] for one in asked])
     return Scored(
         columns=dict(zip(roles.items, kept, strict=True)),
         mode=mode,
@@ -107,8 +110,9 @@ _known = lru_cache(maxsize=KEPT_CELLS)(lambda function, *about: function(*about)
 
 def _read(column: Column, _: str, item: Item | None, own: Mapping[str, int], cells: Cells) -> ReadColumn:
     raw = raw_verdicts(item, column, own) if item and cells != "scored" else None
-    points = point_verdicts(item.max_score if item else None, column, own) if not item or cells != "raw" else None
-    return ReadColumn(raw=raw, points=points, tally=tally(item, column, raw, points) if item and raw and points else None)
+    points = point_verdicts(item.max_score if item else None, column, own, words=cells == "scored")
+    signs = tally(item, column, raw, points) if item and raw else None
+    return ReadColumn(raw=raw, points=points if not item or cells != "raw" else None, tally=signs)
 
 
 def _judged(
@@ -122,7 +126,8 @@ def _judged(
     kept, hidden = _without_texts(column, v, answered) if answered else (column, 0)
     remarks += [("responses.personal_answers", name, "", hidden)] if hidden else []
     highest = item.max_score if item else v.maximum or max(1, int(v.points.max(initial=0)))
-    unread = unread_of(name, item, column, v, points=item is None or mode == "scored" or isinstance(item.rule, Given | Rubric))
+    points = answered is None or isinstance(answered.rule, Given | Rubric)
+    unread = unreadable.unread_of(name, item, column, v, points=points, signs=read.tally if answered else None)
     return kept, np.append(v.points, 0).astype(np.int8), np.append(v.status, np.uint8(BLANK)), highest, unread, remarks
 
 
@@ -158,24 +163,33 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
     several = np.array([r.several for r in read], dtype=np.bool_)
     listed_answer = bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
     certain = (status == Reason.ANSWERED) & ((points > 0) | listed_answer)
-    negative = frozenset() if item.type in {"number", "text"} else NEGATIVE_CODES
+    numbers = item.type == "number" or (item.type == "text" and any(map(str.isdigit, str(item.key))))
+    negative = frozenset() if numbers else NEGATIVE_CODES
     return _settled(column, Verdicts(points, status, certain, several), own, negative)
 
 
-def point_verdicts(top: int | None, column: Column, own: Mapping[str, int]) -> Verdicts:
-    """Read the distinct contents of a column as points from 0 to the maximum of the item, None where it is not known.
+def point_verdicts(top: int | None, column: Column, own: Mapping[str, int], *, words: bool = False) -> Verdicts:
+    """Read the distinct contents of a column, `words` too, as points from 0 to the maximum of the item, None where it is not known.
 
     A maximum that the cells state themselves counts where it is that of the item, or one and the same where that is not known.
     """
-    read = [read_points(v) or (-1, None) for v in column.vocabulary]
+    texts = _as_points(column, own) if words else column.vocabulary
+    read = [read_points(v) or (-1, None) for v in texts]
     tops = {maximum for _, maximum in read if maximum is not None}
     stated = next(iter(tops)) if len(tops) == 1 and top is None else None
     highest = top or stated or HIGHEST
     fits = np.array([0 <= n <= highest and m in {None, top or stated} for n, m in read], dtype=np.bool_)
     points = np.where(fits, [n for n, _ in read], 0).astype(np.int64)
     status = np.where(fits, Reason.ANSWERED, Reason.INVALID).astype(np.uint8)
-    nothing = np.zeros(len(fits), dtype=np.bool_)
-    return _settled(column, Verdicts(points, status, nothing, nothing, stated), own, NEGATIVE_CODES)
+    said = np.array([text != v for text, v in zip(texts, column.vocabulary, strict=True)], dtype=np.bool_)
+    return _settled(column, Verdicts(points, status, said, np.zeros(len(fits), dtype=np.bool_), stated), own, NEGATIVE_CODES)
+
+
+def _as_points(column: Column, own: Mapping[str, int]) -> list[str]:
+    """Return the contents of a column, where all are right and wrong in words of one pair ("верно", "неверно") as points of 1."""
+    forms = {fold_text(v) for v in column.vocabulary if token_code(v, own) is None} if len(column.vocabulary) <= PAIR else set()
+    said = next(({right: "1/1", wrong: "0/1"} for right, wrong in _PAIRS if forms and forms <= {right, wrong}), {})
+    return [said.get(fold_text(v), v) for v in column.vocabulary] if said else list(column.vocabulary)
 
 
 def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: frozenset[str]) -> Verdicts:
@@ -193,60 +207,76 @@ def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: f
 
 
 def decide(items: Mapping[str, Item], read: Mapping[str, ReadColumn]) -> tuple[Mode, list[Finding]]:
-    """Tell answers from points by the cells that can only be one of them; raises where both readings are possible.
+    """Tell answers from points by the bulk of each column (short ones together); raises where both readings are possible.
 
-    Points of a maximum (``"1 / 1"``) in nearly all cells are points, of the maximum of the item or of one in a column. Where a
-    column is of answers and none is of points that cannot be answers, cells that are hardly answers do not count.
+    Where a column is of answers and none is of points that cannot be answers, cells that are hardly answers do not count.
     """
-    tallies = [r.tally for r in read.values() if r.tally is not None]
-    if len(tallies) < len(read):
+    if not all(r.raw and r.points for r in read.values()):
         return ("raw" if all(r.raw for r in read.values()) else "scored"), []
     if all(items[name].type == "scored" for name in read):
         return "scored", []
-    cells, no_points, no_answers, unread, differ, of_maximum, alike, twos = zip(*tallies, strict=True)
-    if sum(of_maximum) > CLEARLY * (sum(cells) - sum(of_maximum)):
-        return "scored", [Template("responses.scored_cells").of(read)]
+    tallies = [r.tally or Tally() for r in read.values()]
+    together = sum((t for t in tallies if t["cells"] < unreadable.MANY), Tally())
+    votes = [_votes(t, together if t["cells"] < unreadable.MANY <= together["cells"] else t) for t in tallies]
+    (no_points, no_answers, unread), cells = zip(*votes, strict=True), [t["cells"] for t in tallies]
     letters = any(2 * n > of for n, of in zip(no_points, cells, strict=True))
     alone = letters and not any(2 * n > of for n, of in zip(unread, cells, strict=True))
-    if sum(no_answers) > CLEARLY * sum(no_points) and not alone:
+    if sum(no_answers) > max(unreadable.CLEARLY * sum(no_points), HARDLY * sum(cells)) and not alone:
         return "scored", [Template("responses.scored_cells").of(compress(read, no_answers))]
-    if sum(no_points) > CLEARLY * sum(no_answers) or not any(differ) or letters:
-        shifted = Template("responses.starts_at_one").about(compress(read, twos)) if 2 * sum(twos) > len(twos) else ()
-        return "raw", [*Template("responses.points_among_answers").about(compress(read, alike)), *shifted]
-    raise ResponsesError("responses.raw_or_scored", differ=sum(differ))
+    if sum(no_points) > unreadable.CLEARLY * sum(no_answers) or not any(t["differ"] for t in tallies) or letters:
+        twos = [t["twos"] for t in tallies]
+        return "raw", list(Template("responses.starts_at_one").about(compress(read, twos)) if 2 * sum(twos) > len(twos) else ())
+    raise ResponsesError("responses.raw_or_scored", differ=sum(t["differ"] for t in tallies))
 
 
-def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> tuple[int, ...]:
-    """Count the cells of a column, read as answers (`r`) and as points (`p`).
+def _votes(column: Tally, judged: Tally) -> tuple[int, int, int]:
+    """Return how many cells of a column count as no points, no answers, neither, as it is `judged`: single odd ones do not."""
+    if (like := like_points(judged)) == "of_maximum":
+        return 0, column["cells"], 0
+    odd = like or judged["no_points"] <= odd_cells(judged["cells"]) * (judged["cells"] >= unreadable.MANY)
+    return 0 if odd else column["no_points"], column["no_answers"], column["unread"]
 
-    All; those that cannot be points, cannot be answers, can be neither; worth different points; points of a stated maximum. Then
-    whether the column looks like points among answers, and whether it has the first two of several options only.
+
+def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
+    """Count the cells of a column, read as answers (`r`) and as points (`p`), by their signs."""
+    counts, codes, out = np.where(r.tokens | p.tokens, 0, column.counts()).tolist(), [*item.options], Tally()
+    plain = isinstance(item.rule, Given | Rubric) or len(counts) > POINTS
+    texts = [""] * len(counts) if plain else _as_points(column, {})
+    coded = codes == [*"12345678"[: len(codes)]] and {*item.left}.isdisjoint(codes) and not isinstance(item.rule, CodeMap)
+    judge = judge_of(item)
+    worth = (np.where(v.status == Reason.INVALID, -1, v.points).tolist() for v in (r, p))
+    for n, *cell in zip(counts, column.vocabulary, texts, r.several.tolist(), *worth, strict=True):
+        signs = {*_signs(item, *cell)}
+        for step, end, beyond in (
+            ((1, len(codes), 0), (-1, 1, len(codes) + 1)) if coded and codes else ()
+        ):  # codes are lower, or higher, by 1
+            right = judge("".join(chr(ord(c) + step) if c.isdigit() else c for c in cell[0])).points > 0
+            found = right, str(end) in cell[0], str(beyond) in cell[0]
+            signs |= {"coded", *compress((f"right {step}", f"end {step}", f"beyond {step}"), found)}
+        for sign in signs:
+            out[sign] += n
+    few = set(compress(column.vocabulary, counts)) == {"1", "2"} and len(codes) > 2 and out["cells"] >= unreadable.SEVERAL
+    return out + Tally(twos=int(few))
+
+
+def _signs(item: Item, cell: str, text: str, *judged: int) -> Iterator[str]:
+    """Yield signs of a content by its form as points, what it earns as an answer and the points it gives (-1: no such thing).
+
+    One sign where several are asked for is readable but hardly an answer; ``"/4"`` is the maximum that a cell states.
     """
-    real = ~(r.tokens | p.tokens)
-    counts = np.where(real, column.counts(), 0)
-    earned, given = (np.where(v.status == Reason.INVALID, -1, v.points).tolist() for v in (r, p))
-    every = [_signs(item, *cell) for cell in zip(column.vocabulary, earned, given, strict=True)]
-    high, no_points, no_answers, unread, differ = np.array(every, dtype=np.bool_).reshape(-1, 5).T
-    tops = np.array([(read_points(text) or (0, None))[1] or 0 for text in column.vocabulary], dtype=np.int64)
-    one_top = tops[real].any() and np.unique(tops[real]).size == 1 and item.type not in {"number", "text"}
-    whole = bool(one_top) and counts.sum() >= MANY
-    no_answer = r.several | (r.status == Reason.INVALID) | (item.type not in {"single", "text"})
-    parts = np.ones_like(real), no_points, no_answers, unread, differ, no_answer & (tops > 0) & (~high | whole)
-    alike = np.unique(p.points[real]).size > 1 and counts.sum() >= MANY and not high[real].any() and not r.points[real].any()
-    twos = set(compress(column.vocabulary, real)) == {"1", "2"} and len(item.options) > 2 and counts.sum() >= SEVERAL
-    return *(int(counts[part].sum()) for part in parts), int(alike), int(twos)
-
-
-def _signs(item: Item, text: str, earned: int, given: int) -> tuple[bool, bool, bool, bool, bool]:
-    """Return whether a content is above any points, can be no points, can be no answer, has no reading, is worth unlike points.
-
-    It is judged by what it earns as an answer and by the points it gives, -1 where it is no such thing. One sign where several
-    are asked for is readable but hardly an answer.
-    """
-    high = given < 0 or (earned >= 0 and text.isalpha())
-    hardly = len(text) == 1 and item.type in {"matching", "ordering", "digits"} and len(item.key or ()) > 1
+    (several, earned, given), (points, top) = judged, (text and read_points(text.replace("%", "/100"))) or (-1, None)
+    high, digits = given < 0 or (earned >= 0 and cell.isalpha()), any(map(str.isdigit, cell))
+    hardly = len(cell) == 1 and item.type in {"matching", "ordering", "digits"} and len(item.key or ()) > 1
     bad = earned < 0 or (not high and hardly)
-    return high, high and not bad, bad and not high, earned < 0 and not high, earned != given or high != bad
+    of = top is not None and 0 <= points <= top and (digits or earned < 0 or not item.options)
+    whole = 0 <= points <= item.max_score and (top is None or (of and top == item.max_score))
+    part = None if whole or not text else read_number(text)
+    odd = whole and (earned < 0 or several or item.type not in {"single", "multiple"})
+    yield from compress(("cells", "no_points", "no_answers"), (True, high and not bad, bad and not high))
+    yield from compress(("unread", "differ", "right"), (earned < 0 and not high, not high and not bad and earned != given, earned > 0))
+    yield from compress(("whole", "above", "hardly", f"/{top}"), (whole, whole and points > 0, odd, of))
+    yield from compress(("within", "right of"), (whole or (part is not None and 0 < part < item.max_score), of and earned > 0))
+    yield from ["none or all"] if of and digits and points in {0, top} else ()
 
 
 def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None, own: Mapping[str, int]) -> list[Remark]:
@@ -255,6 +285,10 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
     key = str(item.key) if item is not None and item.type == "digits" else ""
     counts = column.counts().tolist()
     given = sum(compress(counts, ~verdicts.tokens))
+    missed = np.where(verdicts.tokens | (verdicts.points > 0) | (verdicts.status > 0), 0, counts)
+    if item is not None and item.type == "text" and 2 * missed.sum() > given >= unreadable.MANY:
+        most = [repr(masked(column.vocabulary[at])) for at in np.argsort(-missed, kind="stable")[:MOST].tolist() if missed[at]]
+        out.append(("responses.unmatched", name, ", ".join(most), int(missed.sum())))
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
         code, shown = "", masked(text)
         if verdicts.tokens[k]:

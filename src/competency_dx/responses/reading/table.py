@@ -134,7 +134,9 @@ def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a
     if isinstance(cell, LISTS):
         parts = [cell_text(p)[0] for p in cell if not (p is None or (isinstance(p, float) and np.isnan(p)))]
         return "; ".join(sorted(parts) if isinstance(cell, set | frozenset) else parts), "text"
-    if isinstance(cell, bool | np.bool_ | int | np.integer):
+    if isinstance(cell, bool | np.bool_):
+        return str(cell).upper(), "text"  # no 1 of more points
+    if isinstance(cell, int | np.integer):
         number = int(cell)
         return (str(number) if number.bit_length() < LONGEST_NUMBER else "∞"), "number"
     if isinstance(cell, float | np.floating):

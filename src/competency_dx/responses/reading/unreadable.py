@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import compress, pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -21,17 +23,22 @@ from competency_dx.responses.responses import HIGHEST
 
 MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
 """Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""
-SHORT = 5  # columns with fewer filled cells are judged together, by the larger share
+SHORT = MANY = 5  # columns with fewer filled cells are judged together; points are told from answers by so many
+LIKELY = 10  # cells that look like points, among answers none of which is right, refuse the table
+CODES, ITEMS, BEYOND, MOST_ENDS = 10, 3, 0.05, 0.02
+"""Answers and items from which a shift of all codes shows; share of codes that no option has, if the last option has less than that."""
 ENOUGH = 5  # so many marks without a zero say that a scale starts at 1
 USUAL_CODES = frozenset({7, 8, 9, *range(77, 80), *range(87, 90), *range(95, 100)})
 """What questionnaires write for refused, not applicable, missing."""
-WIDE = 3  # so far above the other values are codes of missing answers
+WIDE, FAR = 3, 4  # so far above the other values are usual codes of missing answers, any values
 FEWEST, SEVERAL = 5, 50  # cells from which codes are doubtful; answers from which a score that nobody has is, where others have it
 MINUS_SHARE = 0.1
+CLEARLY = 2  # what speaks for a reading must be so many times as much as what speaks against it
+Tally = Counter[str]  # how many cells of a column, or of several, have a sign of answers or of points
 
 
 class Unread(NamedTuple):
-    """How many of the filled cells of a column have no reading, which contents they are, and of which item."""
+    """How many of the filled cells of a column have no reading, which contents they are, and signs where it is of answers."""
 
     content: Literal["points", "answers"]
     name: str
@@ -39,29 +46,73 @@ class Unread(NamedTuple):
     filled: int
     contents: tuple[str, ...]
     item: Item | None
+    signs: Tally
 
 
-def unread_of(name: str, item: Item | None, column: Column, v: Verdicts, *, points: bool) -> Unread:
+def unread_of(name: str, item: Item | None, column: Column, v: Verdicts, *, points: bool, signs: Tally | None) -> Unread:
     """Return what cannot be read in a column; refuse points that are negative or very high, and marks that begin at 1."""
     if points:
         _refuse_scale(item, column, v)
     bad, counts = ~v.tokens & ((v.status == Reason.INVALID) | v.several), column.counts()
     cells, filled = int(counts[bad].sum()), int(counts[~v.tokens].sum())
-    return Unread("points" if points else "answers", name, cells, filled, tuple(compress(column.vocabulary, bad)), item)
+    texts = tuple(compress(column.vocabulary, bad))
+    return Unread("points" if points else "answers", name, cells, filled, texts, item, signs or Tally())
 
 
-def refuse_unreadable(judged: Sequence[Unread], mode: Mode, layout: Layout, *, known: bool) -> None:
-    """Refuse a table with a column that has no reading or more unreadable cells than single ones."""
+def odd_cells(cells: int) -> float:
+    """Return how many cells of a column may be of another kind than the others."""
+    return max(1.0, MOST_UNREADABLE["points"] * cells)
+
+
+def like_points(t: Tally) -> Literal["points", "of_maximum"] | None:
+    """Return which points cells look like that can be read as answers: hardly any of them would be right."""
+    cells, odd, most = t["cells"], odd_cells(t["cells"]), max((n for sign, n in t.items() if sign[0] == "/"), default=0)
+    if most >= cells - odd and most and (cells >= MANY or t["none or all"] == cells):
+        return "of_maximum" if t["none or all"] > odd or not t["right of"] else None
+    bulk = t["within"] >= cells - odd and 2 * t["whole"] >= cells and t["above"] and t["hardly"]
+    return "points" if bulk and cells >= MANY and t["right"] <= cells // 20 else None
+
+
+def doubtful_answers(judged: Sequence[Unread], layout: Layout) -> tuple[Finding, ...]:
+    """Refuse answers that look like points or like codes counted from another number; name them where the user wants them so."""
+    short = [u for u in judged if u.item and u.item.type in {"number", "digits", "text"} and u.signs["cells"] < MANY]
+    several = short if like_points(sum((u.signs for u in short), Tally())) else ()
+    found, like = (
+        list[Finding](),
+        {u.name: u.signs["cells"] + u.signs["no_answers"] for u in judged if like_points(u.signs) or u in several},
+    )
+    coded = [u for u in judged if u.signs["coded"]]
+    signs = sum((u.signs for u in coded), Tally())
+    for first, step in ((0, 1), (2, -1)):
+        columns = [u.name for u in coded if u.signs[f"right {step}"] > u.signs["right"]]
+        n, right, would = signs["coded"], signs["right"], signs[f"right {step}"]
+        far = (would > CLEARLY * right and 2 * would >= n) or (would > right and signs[f"beyond {step}"] >= BEYOND * n)
+        if n >= CODES and len(columns) >= max(ITEMS, len(coded) / 2) and signs[f"end {step}"] <= MOST_ENDS * n and far:
+            if layout.unreadable == "refuse":
+                raise ResponsesError("responses.codes_shifted", columns=columns, first=first, right=right, would=would, cells=n)
+            found.append(Template("responses.codes_shifted").of(columns, first=first, right=right, would=would, cells=n))
+    if layout.cells == "auto" and sum(like.values()) >= LIKELY:
+        raise ResponsesError("responses.answers_and_points", columns=list(like))
+    return *found, *Template("responses.points_among_answers").about(like)
+
+
+def refuse_unreadable(judged: Sequence[Unread], layout: Layout, told: Callable[[Mode], Sequence[Unread]]) -> None:
+    """Refuse a table with a column that has no reading or more unreadable cells than single ones; advise what helps as it is `told`."""
     if layout.unreadable != "refuse" or not (guilty := list(_guilty(judged))):
         return
     worst, *others = guilty
     facts: dict[str, Any] = {"column": worst.name, "shown": [repr(masked(text)) for text in worst.contents]}
-    if not known and worst.cells == worst.filled:
+    if worst.item is None and worst.cells == worst.filled:
         raise ResponsesError("responses.points_only_texts", **facts)
-    other = "raw" if mode == "scored" else "scored" if worst.content == "answers" else ""
+    other = ""
+    for mode in (m for m in get_args(Mode) if worst.item is not None and m != layout.cells):
+        with suppress(ResponsesError):
+            read = told(mode)
+            signs = [*(u.signs for u in read), sum((u.signs for u in read), Tally())]
+            other = other if any(_guilty(read)) or any(map(like_points, signs)) else mode
     facts["others"] = phrase("responses.likewise", columns=[u.name for u in others]) if others else ""
     facts["expected"] = _expected(worst.item, points=worst.content == "points")
-    facts["say"] = phrase("responses.say_cells", other=other) if known and other else ""
+    facts["say"] = phrase("responses.say_cells", other=other) if other else ""
     raise ResponsesError("responses.unreadable_column", cells=worst.cells, filled=worst.filled, **facts)
 
 
@@ -114,7 +165,8 @@ def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tup
         values, n = np.flatnonzero(counts).tolist(), int(counts.sum())
         breaks = [(before, v) for before, v in pairwise(values) if v - before > 1]
         start = next((v for before, v in reversed(breaks) if v - before >= WIDE), values[-1] + 1)
-        if after := [v for v in values if v >= start and v in USUAL_CODES] if n >= FEWEST else []:
+        far = next((v for before, v in breaks if 0 < CLEARLY * before < v - before >= FAR), values[-1] + 1)
+        if after := [v for v in values if (v >= start and v in USUAL_CODES) or v >= far] if n >= FEWEST else []:
             codes.append(items[k])
             where += [f"{items[k]} {v} ({counts[v]})" for v in after]
         elif breaks and n >= SEVERAL:
