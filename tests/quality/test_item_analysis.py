@@ -308,7 +308,7 @@ def test_with_a_bank_options_have_their_words_and_words_of_persons_stay_out() ->
         {
             single.id: [options[k] for k in rng.integers(0, len(options), 80)],
             text.id: rng.choice(["Иванова Анна", "ответ", "не знаю"], 80),
-            bank.items[0].id if bank.items[0] not in (single, text) else bank.items[1].id: ["1"] * 80,
+            bank.items[0].id if bank.items[0] not in (single, text) else bank.items[1].id: ["2"] * 80,
         }
     )
     with pytest.warns(cdx.CompetencyDxWarning, match="personal data"):

@@ -1,9 +1,8 @@
 """Whether a design can carry a common scale, and whether zeros at the end mean "not reached" although every item has a score.
 
-For the latter persons are a mixture of a few classes with free probabilities of each item, which stands for any competency and any
-difficulty; whoever ran out of time after item I - d has zeros on the last d (the HYBRID model of Yamamoto 1989, ETS RR-89-41, here
-with classes for the competency). The likelihoods with and without running out of time are compared. The last items as a block of
-their own, on which many earn nothing, look the same.
+For the latter persons are a mixture of a few classes, which stands for any competency and any difficulty; whoever ran out of time after
+item I - d has zeros on the last d (the HYBRID model of Yamamoto 1989, ETS RR-89-41). The likelihoods with and without running out of
+time are compared. The last items as a block of their own, on which many earn nothing, look the same.
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ MOST_BOOKLETS = 12
 def check_design(responses: Responses, policy: MissingPolicy | None = None) -> tuple[Finding, ...]:
     """Return what stands against a calibration of these responses on one scale, where the cells count that the policy says.
 
-    Severity "error" when items and persons fall into blocks that no answer connects: difficulties of different blocks cannot be
-    compared; "warning" where fewer than ten persons link some items with the others.
+    Severity "error" when no answer connects some blocks of items, "warning" where fewer than ten persons do.
     """
     scores, seen = responses.effective(policy)
     top = np.where(seen, scores, -1).max(axis=0, initial=-1)
@@ -75,11 +73,7 @@ def meetings(seen: Bools) -> Floats:
 
 
 def components(together: Floats, least: int = 1) -> Ints:
-    """Return the block of each item that has answers (-1 without), blocks in the order of their first item.
-
-    Two items are in one block when a chain of items, each answered with the next by `least` persons, leads from one to the
-    other.
-    """
+    """Return the block of each item that has answers (-1 without), in the order of first items: `least` persons link neighbours."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
@@ -92,8 +86,7 @@ def components(together: Floats, least: int = 1) -> Ints:
 def zero_tails(codes: Codes, observed: Bools) -> Floats:
     """Return the share (I,) of persons who seem to have run out of time before each item, 0 where that is not evident.
 
-    The order is that of the columns. Persons who were given the same items are looked at together: at least 60 of them, with at
-    least 8 items.
+    The order is that of the columns; at least 60 persons who were given the same 8 items or more are looked at together.
     """
     dropped, weights = np.zeros(codes.shape[1]), np.zeros(codes.shape[1])
     for rows, items in _booklets(observed):

@@ -46,10 +46,8 @@ NEGATIVE_CODES = frozenset({"-1", "-9"})
 class MissingPolicy:
     """What enters an estimation: each reason is either left out (`ignore`) or scored 0 (`incorrect`).
 
-    Omissions can be `modelled` in a diagnosis: left out, while how much a person omits tells of the person.
-
-    By default an omitted answer is wrong, as in exams; an item that was not reached or not administered says nothing
-    about the person, and neither does a cell that cannot be read.
+    Omissions can be `modelled` in a diagnosis: left out, while how much a person omits tells of the person. By default an omitted
+    answer is wrong, as in exams; what was not reached, not administered or cannot be read says nothing about the person.
     """
 
     omitted: Omissions = "incorrect"
@@ -87,10 +85,7 @@ def reason_code(name: str, where: str) -> int:
 
 
 def token_code(text: str, stated: Mapping[str, int], *, usual: bool = True) -> int | None:
-    """Return the `Reason`, `BLANK` or `ABSENT` of a text that stands for a missing answer.
-
-    `stated` are the user's own tokens, in the form of `tidy` or `fold_text`; then come those that people usually write.
-    """
+    """Return the `Reason`, `BLANK` or `ABSENT` of a text for a missing answer, by `stated` tokens of the user or by `usual` ones."""
     folded = fold_text(text)
     code = stated.get(tidy(text), stated.get(folded or tidy(text)))
     return code if code is not None or not usual else BUILTIN.get(text.strip().casefold()) or BUILTIN.get(folded)

@@ -60,10 +60,7 @@ def header_form(text: str) -> str:
 
 
 def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
-    """Read a number exactly: decimal comma or point, thousands apart, a fraction ``1/2``, a unit behind it.
-
-    Returns None when the text is not one number; nothing is guessed: ``"1 5"`` is not 15, but ``"1 1/5"`` is a mixed number.
-    """
+    """Read one number exactly, or None: decimal comma or point, thousands apart, ``1/2`` or ``1 1/5`` (not ``1 5``), a unit."""
     out = _VULGAR.sub(lambda sign: " " + unicodedata.normalize("NFKC", sign[0]).replace("⁄", "/"), text)
     out = _LEAD.sub("", tidy(out)).rstrip("; ")
     for unit in units:
@@ -83,10 +80,7 @@ def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
 
 
 def read_parts(text: str, form: str, units: tuple[str, ...] = ()) -> tuple[Fraction, Fraction] | None:
-    """Read two numbers: value and ``uncertainty`` (``"0,80 ± 0,05"``), or the ends of a ``range`` (``"10–12"``, the lower first).
-
-    Returns None when the text can be parted into two numbers in no way, or in several.
-    """
+    """Read value and ``uncertainty`` (``"0,80 ± 0,05"``) or the ends of a ``range``, the lower first; None when it is not one way."""
     out = re.sub(r"^(?:от|from)\b", "", _LEAD.sub("", tidy(text)).casefold())
     for unit in filter(out.endswith, (tidy(u).casefold() for u in units if u)):
         out = out.removesuffix(unit)
@@ -142,11 +136,7 @@ def plain(number: Fraction) -> str:
 
 @value
 class CodeBook:
-    """The codes of an item as the bank writes them, and every way to write them.
-
-    `index` leads from forms of `fold_code` to codes, without forms that two codes share, `texts` from those of `fold_text` of
-    the words of options.
-    """
+    """The codes of an item; `index` leads from forms of `fold_code` that one code has to codes, `texts` from the words of options."""
 
     codes: tuple[str, ...]
     index: Mapping[str, str]
@@ -164,10 +154,9 @@ class CodeBook:
         return raw if raw in self.codes else self.index.get(fold_code(raw))
 
     def split(self, raw: str, *, order: str = "free") -> tuple[str | None, ...] | None:
-        """Cut an answer into codes; None when it holds anything else or can be cut in two ways.
+        """Cut an answer into codes, or else words of options; None when it holds anything else or can be cut in two ways.
 
-        Words of options count where the answer cannot be cut into codes. Where the order counts (`order` = ``"kept"``), dashes
-        and arrows separate too and `NOTHING` is an empty place.
+        Where the order counts (`order` = ``"kept"``), dashes and arrows separate too and `NOTHING` is an empty place.
         """
         if len(raw) > LONGEST:
             return None
@@ -213,10 +202,7 @@ def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def read_pairs(raw: str, left: CodeBook, options: CodeBook) -> tuple[str | None, ...] | None:
-    """Read a matching answer: one option (or None) per left entry, in their order.
-
-    ``"31"``, ``"3;1"``, ``"А3Б1"`` and ``"А-3; Б-1"`` are the same answer. None when it cannot be read.
-    """
+    """Read one option (or None) per left entry from ``"31"``, ``"3;1"``, ``"А3Б1"`` or ``"А-3; Б-1"``; None when it cannot be read."""
     if (paired := _explicit_pairs(raw, left, options)) is not None:
         return tuple(paired.get(code) for code in left.codes)
     row = options.split(raw, order="kept")

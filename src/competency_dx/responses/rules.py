@@ -49,10 +49,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"  # signs 
 
 @checked(ResponsesError)
 def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
-    """Return points (V,) and status (V,) of the distinct raw answers to one item, none of them empty.
-
-    The status is `Reason.ANSWERED`, or `Reason.INVALID` where the answer cannot be one to this item.
-    """
+    """Return points (V,) and status (V,) of the distinct raw answers to one item, none empty: answered, or invalid where it is none."""
     verdicts = list(map(judge_of(item), answers))
     status = np.where([v.readable for v in verdicts], Reason.ANSWERED, Reason.INVALID)
     return np.array([v.points for v in verdicts], dtype=np.int64), status.astype(np.uint8)
@@ -157,11 +154,7 @@ def _sequence(item: Item) -> Judge:
 
 
 def edit_distance(row: Sequence[str | None], key: Sequence[str]) -> int:
-    """Return the least number of errors that turn the key into `row`.
-
-    An error is an element missing, put in, exchanged, or swapped with its neighbour (optimal string alignment): without the
-    last, no complete order could ever have a single error.
-    """
+    """Return the least number of elements missing, put in, exchanged or swapped with a neighbour that turn the key into `row`."""
     before: list[int] = []
     line = list(range(len(key) + 1))
     for i, a in enumerate(row, start=1):

@@ -82,10 +82,9 @@ def suspected_keys(
 class RestScores(NamedTuple):
     """What the other items say of the persons who answered an item, comparable between booklets.
 
-    The share of points x / m of person p on item i, m the highest points, is taken as u_p + v_i, both by least squares weighted
-    with m over the answers given: whoever answered harder items is not the weaker for it. Where all answered all items, u
-    without an item is the sum of the other points but for a constant and a factor. `earned`, `possible` and `expected` (P,) are
-    sums of x, of m and of m v over the answers of a person, `weight` (I,) is m v.
+    The share of points x / m of person p on item i, m the highest points, is taken as u_p + v_i, both by least squares weighted with m
+    over the answers given. Where all answered all items, u without an item is the sum of the other points but for a constant and a
+    factor. `earned`, `possible` and `expected` (P,) are sums of x, of m and of m v over a person's answers, `weight` (I,) is m v.
     """
 
     codes: Codes
@@ -128,11 +127,7 @@ class RestScores(NamedTuple):
         return who, share - (self.expected[who] - self.weight[i]) / others, share, x
 
     def correlations(self) -> Floats:
-        """Return the correlation (I,) of x with u without the item, NaN where either does not vary.
-
-        The latter is (earned - expected - x + m v) / (possible - m), so that sums over persons of x, x² and 1 times a few columns
-        say it for all items with the same m at once.
-        """
+        """Return the correlation (I,) of x with u without the item, (earned - expected - x + m v) / (possible - m); NaN if constant."""
         out = np.full(len(self.highest), np.nan)
         for m in np.unique(self.highest):
             items = np.flatnonzero(self.highest == m)
@@ -187,11 +182,7 @@ def _evidence(responses: Responses, i: int, others: RestScores, r: float) -> Sus
 
 
 def chance_of(r: float, n: int) -> float:
-    """Return the probability of a correlation of r or more among n independent pairs.
-
-    By the t distribution with n - 2 degrees of freedom, through the normal deviate of Hill (1970, CACM Algorithm 395): right to
-    1e-5 of p from 8 degrees on.
-    """
+    """Return the probability of a correlation of r or more among n independent pairs, by t and Hill (1970, CACM Algorithm 395)."""
     if n <= 2 or not np.isfinite(r):
         return 1.0
     a = n - 2.5

@@ -30,17 +30,13 @@ from competency_dx.wording import toml_content
 T = TypeVar("T")
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
 
-MOST, PAIR, POINTS = 5, 12, 128  # texts shown; distinct contents, at most, of columns of words for right and wrong, of points
-HARDLY = 0.01  # of all cells, at least so many are points in a table of points
+MOST, PAIR, POINTS, LEAST = 5, 12, 128, 0.01  # texts shown; most distinct contents of words, of points; least share of points
 _PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
 DATE = re.compile(toml_content("responses.reading", "words")["spreadsheet_date"], re.IGNORECASE)
 
 
 class Scored(NamedTuple):
-    """Columns by item id, and matrices (P, I) of points and status (with `BLANK` and `ABSENT` still to be resolved).
-
-    `blanks` (I,) is what an empty cell stands for where the user says so, else `BLANK`.
-    """
+    """Columns by item id, matrices (P, I) of points and status, `blanks` (I,) for empty cells, with `BLANK` still to be resolved."""
 
     columns: Mapping[str, Column]
     mode: Mode
@@ -152,10 +148,7 @@ def gather(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
 
 
 def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts:
-    """Score the distinct contents of a column as raw answers with the item's key and rule.
-
-    A readable answer that earns points, or is one of those that the item lists, is never a token for a missing one.
-    """
+    """Score the distinct contents of a column as raw answers; what earns points or is listed by the item is never a token."""
     judge = judge_of(item)
     read = [judge(answer) for answer in written(item, column.vocabulary, column.kinds)]
     points = np.array([r.points for r in read], dtype=np.int64)
@@ -163,9 +156,8 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
     several = np.array([r.several for r in read], dtype=np.bool_)
     listed_answer = bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
     certain = (status == Reason.ANSWERED) & ((points > 0) | listed_answer)
-    numbers = item.type == "number" or (item.type == "text" and any(map(str.isdigit, str(item.key))))
-    negative = frozenset() if numbers else NEGATIVE_CODES
-    return _settled(column, Verdicts(points, status, certain, several), own, negative)
+    words = item.type != "number" and not (item.type == "text" and any(map(str.isdigit, str(item.key))))
+    return _settled(column, Verdicts(points, status, certain, several), own, NEGATIVE_CODES if words else frozenset())
 
 
 def point_verdicts(top: int | None, column: Column, own: Mapping[str, int], *, words: bool = False) -> Verdicts:
@@ -207,10 +199,7 @@ def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: f
 
 
 def decide(items: Mapping[str, Item], read: Mapping[str, ReadColumn]) -> tuple[Mode, list[Finding]]:
-    """Tell answers from points by the bulk of each column (short ones together); raises where both readings are possible.
-
-    Where a column is of answers and none is of points that cannot be answers, cells that are hardly answers do not count.
-    """
+    """Tell answers from points by the bulk of each column (short ones together); raises where both readings are possible."""
     if not all(r.raw and r.points for r in read.values()):
         return ("raw" if all(r.raw for r in read.values()) else "scored"), []
     if all(items[name].type == "scored" for name in read):
@@ -221,7 +210,7 @@ def decide(items: Mapping[str, Item], read: Mapping[str, ReadColumn]) -> tuple[M
     (no_points, no_answers, unread), cells = zip(*votes, strict=True), [t["cells"] for t in tallies]
     letters = any(2 * n > of for n, of in zip(no_points, cells, strict=True))
     alone = letters and not any(2 * n > of for n, of in zip(unread, cells, strict=True))
-    if sum(no_answers) > max(unreadable.CLEARLY * sum(no_points), HARDLY * sum(cells)) and not alone:
+    if sum(no_answers) > max(unreadable.CLEARLY * sum(no_points), LEAST * sum(cells)) and not alone:
         return "scored", [Template("responses.scored_cells").of(compress(read, no_answers))]
     if sum(no_points) > unreadable.CLEARLY * sum(no_answers) or not any(t["differ"] for t in tallies) or letters:
         twos = [t["twos"] for t in tallies]
@@ -239,17 +228,15 @@ def _votes(column: Tally, judged: Tally) -> tuple[int, int, int]:
 
 def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     """Count the cells of a column, read as answers (`r`) and as points (`p`), by their signs."""
-    counts, codes, out = np.where(r.tokens | p.tokens, 0, column.counts()).tolist(), [*item.options], Tally()
-    plain = isinstance(item.rule, Given | Rubric) or len(counts) > POINTS
-    texts = [""] * len(counts) if plain else _as_points(column, {})
+    counts, codes = np.where(r.tokens | p.tokens, 0, column.counts()).tolist(), [*item.options]
+    texts = [""] * len(counts) if isinstance(item.rule, Given | Rubric) or len(counts) > POINTS else _as_points(column, {})
     coded = codes == [*"12345678"[: len(codes)]] and {*item.left}.isdisjoint(codes) and not isinstance(item.rule, CodeMap)
-    judge = judge_of(item)
+    judge, out = judge_of(item), Tally()
     worth = (np.where(v.status == Reason.INVALID, -1, v.points).tolist() for v in (r, p))
     for n, *cell in zip(counts, column.vocabulary, texts, r.several.tolist(), *worth, strict=True):
         signs = {*_signs(item, *cell)}
-        for step, end, beyond in (
-            ((1, len(codes), 0), (-1, 1, len(codes) + 1)) if coded and codes else ()
-        ):  # codes are lower, or higher, by 1
+        moves = ((1, len(codes), 0), (-1, 1, len(codes) + 1)) if coded and codes else ()  # as codes were lower, or higher, by 1
+        for step, end, beyond in moves:
             right = judge("".join(chr(ord(c) + step) if c.isdigit() else c for c in cell[0])).points > 0
             found = right, str(end) in cell[0], str(beyond) in cell[0]
             signs |= {"coded", *compress((f"right {step}", f"end {step}", f"beyond {step}"), found)}
@@ -260,10 +247,7 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
 
 
 def _signs(item: Item, cell: str, text: str, *judged: int) -> Iterator[str]:
-    """Yield signs of a content by its form as points, what it earns as an answer and the points it gives (-1: no such thing).
-
-    One sign where several are asked for is readable but hardly an answer; ``"/4"`` is the maximum that a cell states.
-    """
+    """Yield signs of a cell, by its `text` as points, several options, what it earns as an answer and gives as points (-1: nothing)."""
     (several, earned, given), (points, top) = judged, (text and read_points(text.replace("%", "/100"))) or (-1, None)
     high, digits = given < 0 or (earned >= 0 and cell.isalpha()), any(map(str.isdigit, cell))
     hardly = len(cell) == 1 and item.type in {"matching", "ordering", "digits"} and len(item.key or ()) > 1

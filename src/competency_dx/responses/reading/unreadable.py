@@ -24,9 +24,8 @@ from competency_dx.responses.responses import HIGHEST
 MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
 """Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""
 SHORT = MANY = 5  # columns with fewer filled cells are judged together; points are told from answers by so many
-LIKELY = 10  # cells that look like points, among answers none of which is right, refuse the table
-CODES, ITEMS, BEYOND, MOST_ENDS = 10, 3, 0.05, 0.02
-"""Answers and items from which a shift of all codes shows; share of codes that no option has, if the last option has less than that."""
+LIKELY = 10  # cells that look like points beside answers refuse the table
+CODES, ITEMS, BEYOND, ENDS = 10, 3, 0.05, 0.02  # for a shift of codes: least answers, items, share beyond options; most of the last
 ENOUGH = 5  # so many marks without a zero say that a scale starts at 1
 USUAL_CODES = frozenset({7, 8, 9, *range(77, 80), *range(87, 90), *range(95, 100)})
 """What questionnaires write for refused, not applicable, missing."""
@@ -77,23 +76,20 @@ def doubtful_answers(judged: Sequence[Unread], layout: Layout) -> tuple[Finding,
     """Refuse answers that look like points or like codes counted from another number; name them where the user wants them so."""
     short = [u for u in judged if u.item and u.item.type in {"number", "digits", "text"} and u.signs["cells"] < MANY]
     several = short if like_points(sum((u.signs for u in short), Tally())) else ()
-    found, like = (
-        list[Finding](),
-        {u.name: u.signs["cells"] + u.signs["no_answers"] for u in judged if like_points(u.signs) or u in several},
-    )
-    coded = [u for u in judged if u.signs["coded"]]
+    like = [u for u in judged if like_points(u.signs) or u in several]
+    found, coded = list[Finding](), [u for u in judged if u.signs["coded"]]
     signs = sum((u.signs for u in coded), Tally())
     for first, step in ((0, 1), (2, -1)):
         columns = [u.name for u in coded if u.signs[f"right {step}"] > u.signs["right"]]
         n, right, would = signs["coded"], signs["right"], signs[f"right {step}"]
         far = (would > CLEARLY * right and 2 * would >= n) or (would > right and signs[f"beyond {step}"] >= BEYOND * n)
-        if n >= CODES and len(columns) >= max(ITEMS, len(coded) / 2) and signs[f"end {step}"] <= MOST_ENDS * n and far:
+        if n >= CODES and len(columns) >= max(ITEMS, len(coded) / 2) and signs[f"end {step}"] <= ENDS * n and far:
             if layout.unreadable == "refuse":
                 raise ResponsesError("responses.codes_shifted", columns=columns, first=first, right=right, would=would, cells=n)
             found.append(Template("responses.codes_shifted").of(columns, first=first, right=right, would=would, cells=n))
-    if layout.cells == "auto" and sum(like.values()) >= LIKELY:
-        raise ResponsesError("responses.answers_and_points", columns=list(like))
-    return *found, *Template("responses.points_among_answers").about(like)
+    if layout.cells == "auto" and sum(u.signs["cells"] + u.signs["no_answers"] for u in like) >= LIKELY:
+        raise ResponsesError("responses.answers_and_points", columns=[u.name for u in like])
+    return *found, *Template("responses.points_among_answers").about(u.name for u in like)
 
 
 def refuse_unreadable(judged: Sequence[Unread], layout: Layout, told: Callable[[Mode], Sequence[Unread]]) -> None:
@@ -108,8 +104,8 @@ def refuse_unreadable(judged: Sequence[Unread], layout: Layout, told: Callable[[
     for mode in (m for m in get_args(Mode) if worst.item is not None and m != layout.cells):
         with suppress(ResponsesError):
             read = told(mode)
-            signs = [*(u.signs for u in read), sum((u.signs for u in read), Tally())]
-            other = other if any(_guilty(read)) or any(map(like_points, signs)) else mode
+            doubt = [*map(like_points, (*(u.signs for u in read), sum((u.signs for u in read), Tally())))]
+            other = other if any(_guilty(read)) or any(doubt) else mode
     facts["others"] = phrase("responses.likewise", columns=[u.name for u in others]) if others else ""
     facts["expected"] = _expected(worst.item, points=worst.content == "points")
     facts["say"] = phrase("responses.say_cells", other=other) if other else ""
