@@ -271,7 +271,7 @@ https://a.b/c|работа.docx|01.02.2024|2024-02-01|-9|-99|<p>да</p>|0 / 5|&
     .replace("\n", "|")
     .split("|")
 )
-KEYED = {
+KEYED: dict[str, dict[str, Any]] = {
     "single": {"options": {str(k): f"вариант {k}" for k in range(1, 5)}, "key": "3"},
     "multiple": {"options": {str(k): f"вариант {k}" for k in range(1, 6)}, "key": ["1", "4"]},
     "matching": {"options": {str(k): f"вариант {k}" for k in range(1, 5)}, "left": {"А": "а", "Б": "б"}, "key": {"А": "3", "Б": "4"}},
@@ -421,7 +421,7 @@ def test_what_an_error_advises_helps(keyed: ItemBank, kind: str, cells: list[str
         except ResponsesError as error:
             for mode in ("raw", "scored"):
                 if error.code == "responses.unreadable_column" and f"--cells {mode}" in str(error):
-                    found = read(table, keyed, Layout(cells=mode))  # type: ignore[arg-type]
+                    found = read(table, keyed, Layout(cells=mode))
                     assert not codes(found) & {"points_among_answers"}
 
 
