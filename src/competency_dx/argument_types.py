@@ -52,7 +52,9 @@ def _is_list(given: Any, kind: type, parts: tuple[Any, ...]) -> bool:  # noqa: A
         return False
     if kind is tuple and parts[-1] is not ...:
         return len(given) == len(parts) and all(map(fits, given, parts))
-    return parts[0] in (Any, object) or isinstance(given, Iterator) or all(fits(part, parts[0]) for part in given)
+    if parts[0] in (Any, object) or isinstance(given, Iterator):
+        return True
+    return all(fits(part, parts[0]) for part in ({type(part): part for part in given}.values() if parts[0] is str else given))
 
 
 def type_text(hint: Any) -> str:  # noqa: ANN401

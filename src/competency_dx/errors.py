@@ -5,7 +5,6 @@ What an error may say stands in the catalogue of its room, ``errors.toml``: a se
 
 from __future__ import annotations
 
-import builtins
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +21,7 @@ from competency_dx.wording import SPELLING, toml_content, worded
 
 LANGUAGES = ("ru", "en")
 T = TypeVar("T")
+_LATER = {name: type(name, (), {"only_name": name}) for name in ("Calibration", "ClassCalibration")}  # of types alone
 
 
 class CompetencyDxError(Exception):
@@ -182,13 +182,6 @@ def needing(package: str, extra: str, purpose: str) -> Iterator[None]:
         raise MissingDependencyError("errors.package_missing", package=package, extra=extra, purpose=purpose) from None
 
 
-class _Namespace(dict[str, Any]):
-    """The names of a module; of a class that it imports for type checkers alone the name is known."""
-
-    def __missing__(self, name: str) -> object:
-        return getattr(builtins, name, None) or type(name, (), {"only_name": name})
-
-
 def checked(error: type[CompetencyDxError]) -> Callable[[T], T]:
     """Make a verb, or a class of choices, refuse arguments that are not of their annotated types by an error of this class."""
 
@@ -196,7 +189,7 @@ def checked(error: type[CompetencyDxError]) -> Callable[[T], T]:
         if isinstance(what, type):
             what.__init__ = decorated(what.__init__)  # type: ignore[misc]
             return what
-        hints = cache(lambda: get_type_hints(what, localns=_Namespace(vars(sys.modules[what.__module__]))))
+        hints = cache(lambda: get_type_hints(what, localns=_LATER | vars(sys.modules[what.__module__])))
         names = tuple(signature(what).parameters)
 
         @wraps(what)

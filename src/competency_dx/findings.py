@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from inspect import currentframe
-from itertools import takewhile
 from traceback import walk_stack
 from typing import Any, Literal
 
@@ -159,8 +158,8 @@ def in_results_only() -> Iterator[None]:
 
 def announce(findings: Iterable[Finding], *, known: Iterable[Finding] = ()) -> None:
     """Repeat findings of severity warning or error as Python warnings, but those of the inputs, `known` from there."""
-    inside = takewhile(lambda at: at[0].f_globals.get("__name__", "").startswith(__package__), walk_stack(currentframe()))
-    before, level = set(known), 1 + sum(1 for _ in inside)  # the line that called this library
+    names = (frame.f_globals.get("__name__", "") for frame, _ in walk_stack(currentframe()))
+    before, level = set(known), next((k for k, name in enumerate(names, 1) if not name.startswith(__package__)), 1)  # of the caller
     for finding in findings if _ANNOUNCED.get() else ():
         if finding.severity != "info" and finding not in before:
             heard = CompetencyDxWarning(f"{finding.en} [{finding.code}]")

@@ -59,13 +59,8 @@ def cut_accuracy(
     """
     known = parameters if isinstance(parameters, ItemParameters) else parameters_of(parameters)
     at = np.asarray(cuts, dtype=np.float64)
-    if (
-        len(known.dimensions) > 1
-        or not len(at)
-        or (theta is not None and not np.size(theta))
-        or not np.isfinite(at).all()
-        or (np.diff(at) <= 0).any()
-    ):
+    empty = not len(at) * np.size(0.0 if theta is None else theta)
+    if len(known.dimensions) > 1 or empty or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
         raise ScoringError("scoring.cuts", cuts=at.tolist(), dimensions=known.dimensions)
     mean, sd = known.mean, float(np.sqrt(known.variance))
     points = mean + sd * np.linspace(-REACH, REACH, POINTS) if theta is None else np.asarray(theta, dtype=np.float64).ravel()

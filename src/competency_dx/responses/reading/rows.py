@@ -32,13 +32,10 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
     if layout.kind == "wide":
         return None
     headers = table.headers()
+    answers = ANSWER_NAMES if bank else (*RIGHT_NAMES, *ANSWER_NAMES)  # without keys there must be points
     person, item, answer = (
         given or next((headers[n] for n in names if n in headers), None)
-        for given, names in (
-            (layout.person, PERSON_NAMES),
-            (layout.item, ITEM_NAMES),
-            (layout.answer, ANSWER_NAMES if bank else (*RIGHT_NAMES, *ANSWER_NAMES)),
-        )
+        for given, names in ((layout.person, PERSON_NAMES), (layout.item, ITEM_NAMES), (layout.answer, answers))
     )
     for name in filter(None, (layout.item, layout.answer, layout.person)):
         if name not in table.columns:
