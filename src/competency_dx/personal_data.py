@@ -122,6 +122,12 @@ def is_snils(digits: str) -> bool:
     return sum(int(d) * (9 - k) for k, d in enumerate(digits[:9])) % 101 % 100 == int(digits[9:])
 
 
+def may_be_snils(cell: str) -> bool:
+    """Tell whether a cell is a СНИЛС; a spreadsheet takes a leading zero away."""
+    digits = re.sub(r"[\s-]", "", spelled(cell)) if len(cell) < 16 else ""
+    return digits.isdecimal() and len(digits) in {10, 11} and is_snils(digits.zfill(11))
+
+
 def is_tax_number(digits: str) -> bool:
     """Tell whether twelve digits end in the two control numbers of the ИНН of a person."""
     if len(digits) != 12 or not digits.isdecimal() or len(set(digits)) == 1:

@@ -230,6 +230,58 @@ def test_ids_of_persons_that_may_be_one_are_named() -> None:
     assert finding(read(table), "spellings").scope == ("Т-1", "T-1")
 
 
+@pytest.mark.parametrize("pair", [("T1", "t1"), ("Т1", "T1"), ("001", "1"), ("K-7", "K 7"), ("school 3", "School3")])
+def test_ids_of_a_wide_table_that_may_be_one_are_named(pair: tuple[str, str]) -> None:
+    found = read({"код": [*pair, "1.1", "11", "x"], "Q1": list("AABBC")})
+    assert len(found.persons) == 5
+    assert finding(found, "spellings").scope == pair
+
+
+@pytest.mark.parametrize("head", ["Первый вопрос", "20", "Решение задачи"])
+def test_a_strange_heading_over_codes_of_options_is_a_warning(head: str) -> None:
+    options = {"1": "один", "2": "два", "3": "три", "4": "четыре"}
+    fields = {"type": "single", "options": options, "key": "4", "competencies": {"S": 1}}
+    bank = ItemBank(
+        header=BANK.header, framework=BANK.framework, items=tuple(Item.model_validate({"id": f"N-{k}", **fields}) for k in range(3))
+    )
+    table = {"person": list("abcdefgh"), "N-0": list("44123344"), "N-1": list("41414412"), "смена": list("12312312")}
+    assert finding(read({**table, head: list("12344321")}, bank), "unknown_items").scope == (head,)
+    assert not [f for f in read(table, bank).findings if f.severity == "warning"]
+
+
+@pytest.mark.parametrize("bank", [None, BANK])
+@pytest.mark.parametrize("head", ["Задание", "item", "Вопрос"])
+def test_items_in_rows_are_refused_in_one_sentence(bank: ItemBank | None, head: str, tmp_path: Path) -> None:
+    lines = [f"{head};T1;T2;T3;T4", *(f"Q{k};{'A;B;A;C' if bank else '1;0;1;1'}" for k in range(1, 7))]
+    (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ResponsesError, match=rf"items are in rows \(column {head}: Q1, Q2.* turn the table"):
+        read(tmp_path / "t.csv", bank)
+    with pytest.raises(ResponsesError, match="items are in rows"):
+        read(pd.read_csv(tmp_path / "t.csv", sep=";"), bank)
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_row_shorter_than_the_header_is_named_by_its_line(quoted: bool, tmp_path: Path) -> None:
+    mark = '"A"' if quoted else "A"
+    lines = ["person;Q1;Q2;Q3", f"a;{mark};A;A", "b;A;A", f"c;{mark};A;", "d;A;A;A", "e;A", "Итого;3;3", "Исполнитель Петров"]
+    (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    found = read(tmp_path / "t.csv")
+    assert finding(found, "short_rows").scope == ("3", "6")
+    assert found.persons.tolist() == list("abcde")
+    (tmp_path / "t.csv").write_text("\n".join([*lines[:2], lines[3], lines[4]]), encoding="utf-8")
+    assert "responses.short_rows" not in {f.code for f in read(tmp_path / "t.csv").findings}
+
+
+@pytest.mark.parametrize("items", [2, 3, 9])
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_the_header_of_an_index_without_a_name_is_found(items: int, mark: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({f"v{k}": [0, 1, 2, 1, k % 3] for k in range(items)}, index=[f"T{k}" for k in range(5)])
+    table.to_csv(tmp_path / "t.csv", sep=mark)
+    found = read(tmp_path / "t.csv", None)
+    assert found.items == tuple(table.columns)
+    assert found.persons.tolist() == list(table.index)
+
+
 def test_what_tells_two_ratings_apart_is_named() -> None:
     table = {"id": ["a"] * 2, "item": ["x"] * 2, "resp": [1, 0], "rater": ["r1", "r2"]}
     with pytest.raises(ResponsesError, match="column rater tells them apart: read the rows of one rater at a time"):
@@ -269,6 +321,109 @@ def test_a_column_equal_to_the_sum_of_others_is_no_item(cells: list[float], what
     assert finding(found, "sums").severity == "warning"
     if what == "sum":
         assert read(table, None, items=tuple(names)).items == tuple(names)
+
+
+RNG = np.random.default_rng(7)
+POINTS = (RNG.random((30, 8)) < 0.6).astype(int)
+ITEMS = {f"z{k}": POINTS[:, k].tolist() for k in range(8)}
+SUM = POINTS.sum(axis=1)
+FOLLOWS = {
+    "wrong": 8 - SUM,
+    "weighted": POINTS @ [1, 1, 1, 1, 2, 2, 2, 2],
+    "half weights": POINTS @ [1, 1, 1, 1, 1, 1, 3, 3] + 4,
+    "one row off": SUM + (np.arange(30) == 3),
+    "a grade": np.digitize(SUM, [3, 5, 6]) + 2,
+}
+
+
+def wide(**further: Any) -> dict[str, Any]:
+    return {"person": [f"T{k:02d}" for k in range(30)], **ITEMS, **further}
+
+
+@pytest.mark.parametrize("what", FOLLOWS)
+def test_what_follows_from_the_items_is_no_item(what: str) -> None:
+    found = read(wide(x=FOLLOWS[what].tolist()), None)
+    assert found.items == tuple(ITEMS)
+    assert finding(found, "sums").scope == ("x",)
+
+
+@pytest.mark.parametrize(
+    "name", ["Набрано", "Тест: сумма", "Балл за тест", "Кол-во баллов", "Σ", "Ошибок", "Зачёт", "passed", "Уровень"]
+)
+def test_totals_of_any_content_are_known_by_a_word(name: str) -> None:
+    found = read(wide(**{name: RNG.integers(0, 3, 30).tolist()}), None)
+    assert found.items == tuple(ITEMS)
+    assert finding(found, "not_items").scope == (name,)
+
+
+@pytest.mark.parametrize("total", ["Итого", "total_score", "x"])
+def test_a_total_in_a_long_table_is_no_item(total: str) -> None:
+    frame = pd.DataFrame(wide()).melt(id_vars="person", var_name="item", value_name="score")
+    sums = pd.DataFrame({"person": wide()["person"], "item": total, "score": SUM})
+    found = read(pd.concat([frame, sums]), None)
+    assert found.items == tuple(ITEMS)
+    assert finding(found, "sums").scope == (total,)
+    assert total in read(pd.concat([frame, sums]), None, items=(*ITEMS, total)).items
+
+
+MEASURES = {
+    "rows from 1": range(1, 31),
+    "rows from 0": range(30),
+    "rows in another order": RNG.permutation(30) + 1,
+    "ids": np.sort(RNG.choice(np.arange(1000, 2000), 30, replace=False)),
+    "ages": RNG.integers(22, 64, 30),
+    "seniority": RNG.integers(0, 41, 30),
+    "years": RNG.integers(1985, 2024, 30),
+    "minutes and a half": RNG.integers(40, 120, 30) / 2 + 15,
+}
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+@pytest.mark.parametrize("what", MEASURES)
+def test_what_counts_or_measures_is_no_item_whatever_its_name(what: str, place: str) -> None:
+    cells = {"hmm": list(MEASURES[what])}
+    table = {"person": wide()["person"], **cells, **ITEMS} if place == "first" else wide(**cells)
+    found = read(table, None)
+    assert found.items == tuple(ITEMS)
+    named = finding(found, "not_items")
+    assert named.scope == ("hmm",)
+    assert "Layout(items=…)" in named.en
+    assert "hmm" in found.background
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Возраст (лет)", "Стаж работы", "Педагогический стаж, лет", "Номер школы", "Школа №", "Время, мин", "duration_sec", "Freq",
+     "Согласие на обработку", "Пол: м, ж", "Age in years", "Alter", "Âge", "Edad", "durée", "rownames", "z1 time"],
+)  # fmt: skip
+def test_words_of_background_stand_with_any_others(name: str) -> None:
+    found = read(wide(**{name: RNG.integers(1, 3, 30).tolist()}), None)
+    assert found.items == tuple(ITEMS)
+    assert finding(found, "not_items").scope == (name,)
+    assert name in read(wide(**{name: RNG.integers(1, 3, 30).tolist()}), None, items=(*ITEMS, name)).items
+
+
+@pytest.mark.parametrize("top", [1, 3, 10, 20, 30])
+@pytest.mark.parametrize("persons", [5, 12, 30, 300])
+def test_honest_points_are_items(top: int, persons: int) -> None:
+    rng = np.random.default_rng(top + persons)
+    able = rng.normal(size=persons)
+    share = 1 / (1 + np.exp(-(able[:, None] - np.linspace(-1, 1, 7))))
+    points = np.column_stack([rng.binomial([1, 1, 1, 1, 1, top, top], share)])
+    table = pd.DataFrame(points, columns=[f"v{k}" for k in range(7)], index=[f"p{k}" for k in range(persons)])
+    found = read(table, None)
+    assert found.items == tuple(table.columns)
+    assert not [f for f in found.findings if f.code.split(".")[1] in {"sums", "not_items", "summary_rows", "total_rows"}]
+    named = table.set_axis(["Время 1", "Время 2", "Школа", "Школа 2", "Возраст и память", "Время 3", "Год"], axis=1)
+    assert "Время 1" in read(named, None).items  # what all are about is no remark on the persons
+
+
+@pytest.mark.parametrize("name", ["Фамилия", "Q9 [Отзыв]", "заметка"])
+@pytest.mark.parametrize("cell", ["-", "", "—"])
+def test_a_column_of_nothing_is_no_item(name: str, cell: str) -> None:
+    found = read(wide(**{name: [cell] * 30}), None)
+    assert found.items == tuple(ITEMS)
+    assert finding(found, "not_items").scope == (name,)
 
 
 def test_sums_of_parts_and_several_totals_are_seen() -> None:
@@ -314,6 +469,71 @@ def test_rows_of_averages_percents_and_keys_are_no_persons(label: str, at: str) 
     assert found.scores.tolist() == [[1, 0], [0, 1], [1, 1]]
 
 
+FOOTERS: dict[str, Any] = {
+    "counts": POINTS.sum(axis=0),
+    "shares": POINTS.mean(axis=0).round(2),
+    "percents": (100 * POINTS.mean(axis=0)).round(),
+    "deviations": POINTS.std(axis=0).round(3),
+    "places": np.arange(1, 9),
+    "what was wrong": 30 - POINTS.sum(axis=0),
+    "far beyond": np.full(8, 55),
+}
+
+
+@pytest.mark.parametrize("label", ["Σ", "Справились", "SD", "Zzz", ""])
+@pytest.mark.parametrize("what", FOOTERS)
+def test_a_row_that_sums_up_the_others_is_no_person(what: str, label: str) -> None:
+    last = pd.DataFrame([[label, *FOOTERS[what]]], columns=["person", *ITEMS])
+    found = read(pd.concat([pd.DataFrame(wide()), last]).astype(str), None)
+    assert found.persons.tolist() == wide()["person"]
+    assert found.max_scores.tolist() == [1] * 8
+    assert "1 row" in finding(found, "total_rows").en
+
+
+@pytest.mark.parametrize("person", ["T99", "Т99", "99", "t-99", "Anna"])
+def test_the_best_and_the_worst_pupil_are_persons(person: str) -> None:
+    for cells in (POINTS.max(axis=0), POINTS.min(axis=0)):
+        table = pd.DataFrame(wide())
+        table.loc[30] = [person, *cells]
+        found = read(table, None)
+        assert person in found.persons
+        assert "responses.total_rows" not in {f.code for f in found.findings}
+    table.loc[30] = ["T99", *np.full(8, 9)]
+    assert finding(read(table, None), "summary_rows").scope == ("T99",)
+
+
+@pytest.mark.parametrize(
+    "label", ["Правильные", "Эталоны", "Ответы", "Correct", "Верно", "Решение", "Образец", "*ключ*", "Key2024", "Эксперт", ""]
+)
+@pytest.mark.parametrize("place", [0, 12])
+def test_a_row_of_the_key_is_no_person(label: str, place: int) -> None:
+    rows = [[f"T{k}", *("ABC"[(k + j) % 3] for j in range(6))] for k in range(12)]
+    rows.insert(place, [label, *"AAAAAA"])
+    table = pd.DataFrame(rows, columns=["person", *(f"Q{j}" for j in range(1, 7))])
+    assert read(table).persons.tolist() == [f"T{k}" for k in range(12)]
+    rows[place][0] = "T77"
+    assert "T77" in read(pd.DataFrame(rows, columns=table.columns)).persons
+
+
+@pytest.mark.parametrize("second", ["texts", "imports", "both"])
+def test_a_second_row_of_headings_is_no_person(second: str) -> None:
+    texts = ["Response ID", *(f"Which of these statements is true of number {k}?" for k in range(1, 5))]
+    imports = [f'{{"ImportId":"QID{k}"}}' for k in range(5)]
+    rows = [[f"R_{k}", *("ABC"[(k + j) % 3] for j in range(4))] for k in range(8)]
+    above = {"texts": [texts], "imports": [imports], "both": [texts, imports]}[second]
+    found = read(pd.DataFrame([*above, *rows], columns=["person", "Q1", "Q2", "Q3", "Q4"]))
+    assert found.persons.tolist() == [f"R_{k}" for k in range(8)]
+    assert not [f for f in found.findings if f.severity == "warning"]
+
+
+def test_the_row_of_averages_goes_where_nothing_names_the_persons() -> None:
+    rows = [["Петров", "Иван", f"{k % 2},00", f"{k % 3 // 2},00", "1,00"] for k in range(20)]
+    table = pd.DataFrame([*rows, ["Общее среднее", "", "0,50", "0,33", "1,00"]], columns=["Фамилия", "Имя", "В. 1", "В. 2", "В. 3"])
+    assert len(read(table, None, pii="drop").persons) == 20
+    bare = pd.DataFrame([*rows, ["", "", "0,50", "0,33", "0,98"]], columns=table.columns)[["В. 1", "В. 2", "В. 3"]]
+    assert len(read(bare, None).persons) == 20
+
+
 def test_the_label_of_an_average_in_a_dropped_column_of_names_is_seen() -> None:
     rows = [["Иванова Анна", "T1", "1"], ["Петров Иван", "T2", "0"], ["Общее среднее", "", "0,5"]]
     table = pd.DataFrame(rows, columns=["Фамилия", "Идентификационный номер", "x1"])
@@ -324,7 +544,8 @@ def test_the_label_of_an_average_in_a_dropped_column_of_names_is_seen() -> None:
 @pytest.mark.parametrize(
     "header",
     ["Идентификационный номер", "ID number", "Идентификатор участника", "Номер участника", "Код обучающегося", "Student number",
-     "Username", "Логин пользователя", "candidate_id", "Шифр работы", "Табельный номер"],
+     "Username", "Логин пользователя", "candidate_id", "Шифр работы", "Табельный номер", "Ваш код", "code", "Участник №", "Студент",
+     "Код учителя (анонимный)", "Индивидуальный номер", "Your personal code", "Код респондента (4 цифры)"],
 )  # fmt: skip
 def test_ids_are_known_by_their_headings(header: str) -> None:
     found = read({"дата": ["1", "2"], header: ["10234", "10235"], "Q1": ["A", "B"]})

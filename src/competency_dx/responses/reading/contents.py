@@ -42,19 +42,16 @@ _NOT_PLAIN = (b"<f", b't="e"', b":c ", b"<!", b"\0")
 """Formulas, errors, prefixed names, comments and wide characters: only a parser sees where such cells lie."""
 _ALONE = """
 import io, sys
+from contextlib import suppress
 sys.path[:] = sys.argv[2:]
-try:
+with suppress(ImportError):
     import resource
     resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
-except ImportError:
-    pass
 from python_calamine import CalamineError, CalamineWorkbook
-try:
+with suppress(CalamineError):
     book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
     for name in book.sheet_names:
         book.get_sheet_by_name(name)
-except CalamineError:
-    pass
 """
 Fault = Literal["responses.formulas", "responses.sheet_errors"]
 

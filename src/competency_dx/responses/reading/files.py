@@ -21,10 +21,11 @@ from competency_dx.errors import LimitError, ResponsesError, needing, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.limits import check_nesting, decompressed, limits_in_force, read_bytes
 from competency_dx.personal_data import hidden_text
-from competency_dx.responses.normalise import header_form
+from competency_dx.responses.normalise import header_form, read_number
 from competency_dx.responses.reading.answers import is_answers
 from competency_dx.responses.reading.contents import decode, disguise, grid_of, open_workbook
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES, is_id, refuse_results
+from competency_dx.responses.reading.not_answers import strength_of_label
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 from competency_dx.result import DataFrame
 
@@ -119,13 +120,18 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
             raise ResponsesError("responses.row_too_long", path=path, sizes=sizes, shown=_shown_mark(mark))
     width = max(len(row) for row in head[at:])
     limits_in_force().check_table(path.name, max(map(text.count, "\r\n")), width, len(text))
-    frame = _csv_body(path, text[sum(map(len, lines[: ends[at]])) :], skip=ends[at], mark=mark, width=width)
+    body = text[sum(map(len, lines[: ends[at]])) :]
+    frame = _csv_body(path, body, skip=ends[at], mark=mark, width=width)
     if text.count("\n", 0, -1) > ends[at] + len(frame):  # cells of several lines, or empty lines
         for k, cells in enumerate(frame.to_numpy()):
             _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
     _refuse_other_mark(path, frame, mark, columns, ends[at])
+    doubtful = columns > 2 and (frame[columns - 1] == "").any() and ('"' in body or body.count(mark) < len(frame) * (columns - 1))
+    rows = csv.reader(io.StringIO(body if doubtful else "", newline=""), delimiter=mark)
+    short = [str(ends[at] + rows.line_num) for row in rows if 1 < len(row) < columns and not strength_of_label(row[0])]
     frame = frame.map(unguarded) if "'" in text and GUARDED.search(text) else frame
-    notes = () if encoding == "utf-8" else (Template("responses.encoding").of([encoding]),)
+    notes = [] if encoding == "utf-8" else [Template("responses.encoding").of([encoding])]
+    notes += Template("responses.short_rows").about(short)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
 
 
@@ -186,15 +192,17 @@ def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, l
 
 def header_row(head: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     """Return the place of the header: most item ids and known names, else the first row that is nearly full."""
-    if not (texts := [[*filter(None, _texts(row))] for row in head]):
+    rows = [*map(_texts, head)]
+    if not (texts := [[*filter(None, row)] for row in rows]):
         return 0
     known = [sum(is_id(c, ids) for c in row) for row in texts]
     roles = [sum(header_form(c) in _ROLE_NAMES for c in row) for row in texts]
-    if max(known) > 1 or (max(known) and max(roles) <= 1):
+    if max(known) > 1 or (sum(known) == 1 and max(roles) <= 1):  # ids one below the other are in rows
         return known.index(max(known))
     filled, richest = [*map(len, texts)], roles.index(max(roles))
-    full = 0.8 * max(filled)
-    return richest if roles[richest] > 1 and filled[richest] >= full else next(k for k, n in enumerate(filled) if n >= full)
+    indexed = (len(row) == len({*row}) > 2 and not row[0] and not any(map(read_number, row)) for row in rows)  # without a name
+    full = [n >= 0.8 * max(filled) or names for n, names in zip(filled, indexed, strict=True)]
+    return richest if roles[richest] > 1 and full[richest] else full.index(True)
 
 
 def _texts(row: Sequence[object]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache, lru_cache
 from itertools import chain, combinations
 from typing import Literal, NamedTuple
@@ -26,14 +26,7 @@ Unreadable = Literal["refuse", "leave_out"]
 
 _WORDS = toml_content("responses.reading", "words")
 _COLUMNS, _ROWS, _RESULTS = (_WORDS[part] for part in ("columns", "rows", "results"))
-PERSON_NAMES: Sequence[str] = (
-    *_COLUMNS["person"],
-    *(f"{key} {who}" for who in _COLUMNS["who_ru"] for key in _COLUMNS["key_ru"]),
-    *(f"{who} {key}" for who in _COLUMNS["who_en"] for key in _COLUMNS["key_en"]),
-    *(f"{who}id" for who in _COLUMNS["who_en"]),
-    *_COLUMNS["person_further"],
-)
-FORM_NAMES, ITEM_NAMES, RIGHT_NAMES = (_COLUMNS[name] for name in ("form", "item", "correct"))
+PERSON_NAMES, FORM_NAMES, ITEM_NAMES, RIGHT_NAMES = (_COLUMNS[name] for name in ("person", "form", "item", "correct"))
 ANSWER_NAMES = (*_COLUMNS["answer"], *RIGHT_NAMES)
 BACKGROUND_NAMES = frozenset(FORM_NAMES).union(_COLUMNS["background"])
 _COVARIATE = re.compile(r"(?:cov|itemcov|qmatrix)[_\d]", re.IGNORECASE)

@@ -3,45 +3,65 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Names
+from competency_dx import personal_data
+from competency_dx.arrays import Bools, Floats, Names
+from competency_dx.bank import Item
 from competency_dx.findings import Template
-from competency_dx.personal_data import (
-    HEADINGS,
-    Personal,
-    hidden_text,
-    is_snils,
-    is_tax_number,
-    may_be_a_name,
-    names_a_person,
-    personal_in,
-    spelled,
-)
+from competency_dx.personal_data import HEADINGS, Personal, hidden_text, names_a_person, personal_in
 from competency_dx.responses.normalise import header_form, read_number
-from competency_dx.responses.reading.layout import PERSON_NAMES, is_total
+from competency_dx.responses.reading.layout import PERSON_NAMES, is_background, is_total
 from competency_dx.responses.reading.table import Column, Table
-from competency_dx.wording import toml_content
+from competency_dx.responses.reading.unreadable import USUAL_CODES
+from competency_dx.responses.rules import judge_of, written
+from competency_dx.wording import LOOKALIKES, toml_content
 
 _WORDS = toml_content("responses.reading", "words")
-_ROWS = _WORDS["rows"]
+_ROWS, _COLUMNS = _WORDS["rows"], _WORDS["columns"]
+_HEADS = {part: re.compile(rf"(?<!\w)(?:{'|'.join(_COLUMNS[part])})(?!\w)") for part in ("beside", "overall", "id_key", "id_owner")}
 LABEL = 400  # a text as long as this is no label
 _WORD = re.compile(r"[^\W\d_]{3}|%")  # what every label has
 FEW, SOME, ENOUGH = 4, 6, 20
 """Rows in which a column must be the sum of all others, of columns beside it, of any run of columns: the more runs may be
 meant, the easier it is by chance."""
-ROUNDED = 10  # a column that is a multiple of the sum, rounded to whole numbers, reaches this at least
-SAMPLE = 200  # so many rows are enough to see that a column is no sum
+ENDS, MANY, MOST, ALL_BUT_ONE = 10, 5000, 0.8, 0.9  # rows at the end; too many to look at without need; shares of the cells of a row
+NEARLY, LIKELY_POINTS = 10, 30  # rows from which a sum may be off in one or in one of twenty; points of an item beside any others
+ROUNDED, SAMPLE = 10, 200  # what a multiple of the sum in whole numbers reaches; rows enough to see that a column is no sum
 CONTENTS = 2000  # distinct contents looked at per column where a share of them decides
 LONGEST_NAME = 40  # a heading as long as this is a question, in which persons of history may be named
 YEARS, ADULT = 5, 2000  # dates that lie so many years apart, most of them before this year, are birth dates
+_KEY = re.compile(rf"(?i)(?<![^\W\d_])(?:{'|'.join(_ROWS['key_parts'])})")
+_BEHIND = re.compile(r"\s*(?:\(\d+\)|%)$")  # what summaries write behind a number
 _SHORT = re.compile(r"(?:[^\W\d_]{0,2}\d{0,5}(?:\n|\Z))*+")  # cells in which nothing personal has room
 _CELLS = {kind: re.compile(text.replace("{name}", _WORDS["name"])) for kind, text in _WORDS["cells"].items()}
 ColumnKind = Personal | Literal["name in a comment"]
+
+
+@lru_cache(maxsize=4096)
+def heading_of(name: str) -> Literal["known", "beside", "person", "other"]:
+    """Tell whether a column is called like what is kept beside answers, has a word of that, or has the words of a column of ids."""
+    form, known = header_form(name), is_background(name)
+    beside = _HEADS["beside"].search(form) or (not re.search(r"\d", form) and _HEADS["overall"].search(form))
+    owned = form in _COLUMNS["id_alone"] or (_HEADS["id_key"].search(form) and _HEADS["id_owner"].search(form))
+    asks = "?" in form or form.count(" ") > 6
+    return "known" if known else "other" if asks else "beside" if beside else "person" if owned else "other"
+
+
+def alike(ids: Sequence[str]) -> list[str]:
+    """Return ids that differ by case, look-alike letters, separators or leading zeros only, and may be one; "1.1" is not "11"."""
+    text = "\n".join(i.replace("\n", " ") for i in ids).upper().translate(LOOKALIKES)
+    plain = text.translate(dict.fromkeys(map(ord, " _.-"))).split("\n")
+    if len({*plain}) == len(plain) and len({*map(len, plain)}) == 1:  # a quick look spares most tables the slow one
+        return []
+    counts = Counter(forms := re.sub(r"[ _.\-]+|(?<!\d)0+(?=\d)", "", re.sub(r"(?<=\d)[ _.\-]+(?=\d)", "·", text)).split("\n"))
+    return [i for i, form in zip(ids, forms, strict=True) if counts[form] > 1] if ids else []
 
 
 def is_signature(text: str) -> bool:
@@ -61,8 +81,10 @@ def strength_of_label(text: str) -> int:
     return int(is_total(text) or is_signature(text) or counted)
 
 
-def without_footers(table: Table, person: str | None, answers: Collection[str], labels: Mapping[str, Column]) -> Table:
-    """Drop the rows that are no persons and say so.
+def without_footers(
+    table: Table, person: str | None, answers: Collection[str], labels: Mapping[str, Column], keyed: Sequence[tuple[Item, str]]
+) -> Table:
+    """Drop the rows that are no persons and say so; `keyed` are the items with a key and their columns.
 
     A row is dropped where the label of totals or of the key stands as the person's id or beside an empty id; at the top
     and the bottom of the table, weaker labels and signatures do too, and what follows the totals without any answer. Labels
@@ -71,15 +93,15 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
     if not table.rows:
         return table
     ids = labels.get(person) if person is not None else None
-    nowhere, certain, ends = np.zeros((3, table.rows), dtype=np.bool_)
+    nowhere, certain, ends, before = np.zeros((4, table.rows), dtype=np.bool_)
     blank = ids.codes < 0 if ids is not None else nowhere
     cells = [c for name, c in table.columns.items() if (name in answers if answers else name != person)]
     bare = np.all([c.codes < 0 for c in cells], axis=0) if cells else nowhere
     shown: Names = np.full(table.rows, "", dtype=object)
-    for place, (name, column) in enumerate(labels.items()):
+    for name, column in labels.items():
         if name in answers or not _WORD.search("\n".join(column.vocabulary)):
             continue
-        own = blank | (name == person or (person is None and place == 0))
+        own, before = blank | (name == person or (person is None and ~before)), before | (column.codes >= 0)
         strength = np.array([*map(strength_of_label, column.vocabulary), 0])[column.codes]
         certain |= (strength == 2) & own
         ends |= (here := (strength == 2) | ((strength == 1) & own))
@@ -87,31 +109,108 @@ def without_footers(table: Table, person: str | None, answers: Collection[str], 
             text = column.vocabulary[column.codes[row]]  # of a signature the first word only
             shown[row] = text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else hidden_text(text)[:60]
     if ids is not None:
-        letters = set(ids.header) - {" "}  # a quick look spares most ids the slow one
-        likely = (len(letters) <= len(t) < LABEL and letters <= set(t.casefold().replace("ё", "е")) for t in ids.vocabulary)
-        heads = [near and header_form(text) == ids.header for near, text in zip(likely, ids.vocabulary, strict=True)]
-        certain |= (header := np.array([*heads, False])[ids.codes])
-        shown[header] = ids.texts()[header]
-    lost = blank & bare
+        heads = [t[-1:] == ids.name[-1:] and len(t) < LABEL and header_form(t) == ids.header for t in ids.vocabulary]
+        certain |= np.array([*heads, False])[ids.codes]
+    strange, doubtful = _strangers(ids, cells, [(i, table.columns[n]) for i, n in keyed], certain | ends)
+    certain, lost = certain | strange, blank & bare
     flags = certain | ends | lost
     top, tail = np.logical_and.accumulate(flags), np.logical_and.accumulate((flags | bare)[::-1])[::-1]
     tail &= np.logical_or.accumulate(tail & flags)  # from the first of them on
     gone = certain | lost | top | tail
-    rows = [str(shown[k]) or f"#{k + 1}" for k in np.flatnonzero(gone).tolist()]
-    return table.take(~gone, Template("responses.total_rows").of(where=rows, rows=len(rows))) if rows else table
+    at = np.flatnonzero(gone | doubtful)
+    texts = shown[at] if ids is None else ids.take(at).texts()
+    called = {k: shown[k] or hidden_text(text)[:60] or f"#{k + 1}" for k, text in zip(at.tolist(), texts, strict=True)}
+    rows, kept = [name for k, name in called.items() if gone[k]], [name for k, name in called.items() if not gone[k]]
+    notes = [*Template("responses.summary_rows").about(kept), Template("responses.total_rows").of(where=rows, rows=len(rows))]
+    return table.take(~gone, *notes[: len(notes) - (not rows)])
 
 
-def sum_columns(columns: Sequence[Column]) -> list[int]:
-    """Return the places of the columns that are the sum of others, or a multiple of it such as the percent or the mean."""
-    if len(columns) <= 2 or len(columns[0].codes) < FEW:
+def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tuple[Item, Column]], labelled: Bools) -> Bools:
+    """Return rows (2, R) that are no persons by their cells, and that may be none; whoever is the best of all is a person."""
+    total, rows, out = len(labelled), np.arange(len(labelled)), np.zeros((2, len(labelled)), dtype=np.bool_)
+    if total < FEW or not cells:
+        return out
+    out[0, :3] = [_is_heading(row, cells) for row in range(3)]
+    ends = [*range(3), *range(max(3, total - ENDS), total)]
+    sample = np.linspace(0, total - 1, min(total, SAMPLE)).astype(np.int64).tolist()
+    id_of = dict.fromkeys((*ends, *sample), "") if ids is None else {row: ids.take(rows[[row]]).texts()[0] for row in (*ends, *sample)}
+    forms = {row: re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", text)) for row, text in id_of.items()}
+    counts = Counter(forms[row] for row in sample)
+    usual, most = counts.most_common(1)[0]
+    rare = (row for row in ends if forms[row] != usual and 3 * counts[forms[row]] <= 2 * most >= counts.total())
+    odd = {row for row in rare if _WORD.search(id_of[row]) or not any(map(str.isdigit, id_of[row]))}
+    words = ids.vocabulary if ids and keyed and _WORD.search("\n".join(ids.vocabulary)) else ()
+    named = np.isin(-1 if ids is None else ids.codes, [k for k, v in enumerate(words) if _KEY.search(v)])
+    out[0, [row for row in {*(odd & {0, total - 1}), *np.flatnonzero(named).tolist()} if _is_key(row, keyed)]] = True
+    out[0, [row for row in odd if header_form(id_of[row]) in _ROWS["short"]]] = True
+    if not odd and (keyed or total > MANY):
+        return out
+    numbers, others = numbers_of(cells), ~(out[0] | labelled | np.isin(rows, [*odd]))
+    tops = np.nan_to_num(numbers[others]).max(axis=0, initial=0)
+    for row in ends:
+        v = np.nan_to_num(numbers[row])
+        striking = total > SOME and ((v.max() > 2 and (numbers[row] >= tops).mean() >= MOST) or 2 * (v % 1 != 0).sum() > len(v))
+        if (row in odd or striking) and _is_summary(numbers[row], numbers[others & (rows != row)]):
+            out[0 if row in odd or ids is None else 1, row] = True
+    return out
+
+
+def _is_key(row: int, keyed: Sequence[tuple[Item, Column]]) -> bool:
+    given = [(i, c.vocabulary[c.codes[row]], c.kinds[c.codes[row]]) for i, c in keyed if c.codes[row] >= 0]
+    right = sum(judge_of(i)(written(i, (text,), (kind,))[0]).points == i.max_score for i, text, kind in given)
+    return len(given) > 1 and right >= ALL_BUT_ONE * len(given)
+
+
+def _is_heading(row: int, cells: Sequence[Column]) -> bool:
+    """Tell whether the cells of a row are no answers but what stands above them: names of imports, texts of the questions."""
+    given = [(c.vocabulary[c.codes[row]], c) for c in cells if c.codes[row] >= 0]
+    longest = [max((len(v) for v in c.vocabulary if v != text and v[:2] != '{"'), default=LABEL) for text, c in given]
+    words = [" " in text and _WORD.search(text) and len(text) > 2 * n for (text, _), n in zip(given, longest, strict=True)]
+    return len(given) > 1 and max(sum(t.startswith('{"ImportId"') for t, _ in given), sum(map(bool, words))) >= MOST * len(given)
+
+
+def _is_summary(cells: Floats, people: Floats) -> bool:
+    """Tell whether the numbers of a row (C,) go far beyond those of the people (P, C), or are their shares, sums, counts, or places."""
+    v, x = cells[given := ~np.isnan(cells)], people[:, given]
+    if len(v) < 2 or 2 * len(v) < len(cells) or len(people) < FEW - 1:
+        return False
+    n, z, top = (~np.isnan(x)).sum(axis=0), np.nan_to_num(x), np.where(np.isnan(x), -np.inf, x).max(axis=0)
+    best, broken = (x == top).sum(axis=0), (z % 1 == 0).all() and 2 * (v % 1 != 0).sum() > len(v)
+    sums = (z.sum(axis=0), best, (z > 0).sum(axis=0), n - best, np.arange(1, len(v) + 1))
+    equal = any(np.array_equal(v, s) for s in sums) or np.abs(v - 100 * best / np.maximum(n, 1)).max() <= 0.51
+    return bool((v > 2 * np.maximum(1, top)).mean() >= MOST or broken or (equal and v.any() and (v != top).any()))
+
+
+def numbers_of(columns: Sequence[Column]) -> Floats:
+    """Return the cells (R, C) of columns as numbers, NaN where they are none."""
+    numbers = [[np.nan if (x := read_number(_BEHIND.sub("", v))) is None else float(x) for v in c.vocabulary] for c in columns]
+    rows = [np.array([*n, np.nan])[c.codes] for n, c in zip(numbers, columns, strict=True)]
+    return np.stack(rows, axis=1) if rows else np.zeros((0, 0))
+
+
+def measures(cells: Floats) -> list[int]:
+    """Return the places of columns that count or measure something else: every number of a run or none twice, or many far above."""
+    tops, out = np.nan_to_num(cells).max(axis=0, initial=0), []
+    typical = max(1.0, float(np.sort(tops)[(len(tops) - 1) // 2])) if len(cells) >= FEW and len(tops) > 1 else np.inf
+    for k in np.flatnonzero(tops > typical).tolist():
+        x = cells[~np.isnan(cells[:, k]), k]
+        far = np.unique(x[(x > 3 * typical) & ~np.isin(x, [*USUAL_CODES])])
+        single = len(np.unique(x)) == len(cells) and bool((x % 1 == 0).all())
+        in_order = single and (len(x) >= SOME or k == 0) and bool((np.diff(x) == 1).all())
+        run = in_order or (single and np.ptp(x) == len(x) - 1 and len(x) >= 2 * FEW)
+        several = tops[k] > LIKELY_POINTS and (len(far) > FEW or (len(far) > 2 and 2 * np.isin(x, far).sum() >= len(x)))
+        out += [k] if run or several or (single and len(x) >= ENOUGH) else []
+    return out
+
+
+def sum_columns(names: Sequence[str], cells: Floats) -> list[int]:
+    """Return the places of the columns that are the sum of others, or follow from it as the percent, the mean, what is wrong do."""
+    if len(names) <= 2 or len(cells) < FEW:
         return []
-    numbers = [[np.nan if (x := read_number(v)) is None else float(x) for v in c.vocabulary] for c in columns]
-    cells = np.stack([np.array([*n, np.nan])[c.codes] for n, c in zip(numbers, columns, strict=True)], axis=1)
     some = cells[:: max(1, len(cells) // SAMPLE)]
-    named = [any(word in c.name.casefold() for word in _ROWS["part"]) for c in columns]
-    if 2 * sum(named) >= len(columns):  # where few names have such a word, one is the sum of the run it equals in FEW rows already
-        named = [False] * len(columns)
-    filled, rest = np.nan_to_num(cells), np.arange(len(columns))
+    named = [any(word in name.casefold() for word in _ROWS["part"]) for name in names]
+    named = named if 2 * sum(named) < len(names) else [False] * len(names)  # where few have such a word, FEW rows show what they sum up
+    filled, rest = np.nan_to_num(cells), np.arange(len(names))
     while True:
         tops, whole = filled[:, rest].max(axis=0), (np.nan_to_num(some[:, rest]) % 1 == 0).all(axis=0)
         least = tops[tops > 0].min(initial=np.inf)
@@ -121,7 +220,7 @@ def sum_columns(columns: Sequence[Column]) -> list[int]:
         equal = ((k, filled[:, rest[start:end]].sum(axis=1) == cells[:, rest[k]]) for k, start, end in runs)
         of_runs = (k for k, same in equal if (same | np.isnan(cells[:, rest[k]])).all())
         if (place := next(chain(sums, of_runs), None)) is None:
-            return sorted(set(range(len(columns))) - set(rest.tolist()))
+            return sorted(set(range(len(names))) - set(rest.tolist()))
         rest = np.delete(rest, place)
 
 
@@ -136,10 +235,20 @@ def _sums_up(cells: Floats, place: int) -> bool:
     at, digits = int(whole.argmax()), next((d for d in (0, 1, 2) if np.array_equal(np.round(total, d), total)), 9)
     if whole[at] <= 0 or (digits == 0 and total.max() <= parts[:, others].max()):
         return False
-    if np.array_equal(total, whole):
+    distinct, off, order = len(np.unique(total)), (total != whole).sum(), np.lexsort((total, whole))
+    near = len(total) >= NEARLY and distinct > 2 and off <= max(1, len(total) // 20)
+    rises, same = np.diff(total[order]), np.diff(whole[order]) == 0  # a grade rises with the sum and by nothing else
+    grade = distinct > 2 and len(total) >= ENOUGH and rises.min() >= 0 and not rises[same].any()
+    if off == 0 or near or grade:
+        return True
+    design = np.column_stack([parts[:, others], np.ones(len(parts))])  # others count by wholes and halves, all for or all against it
+    halves = np.round(2 * np.linalg.lstsq(design, total, rcond=None)[0]) / 2
+    used, exact = np.sign(halves[:-1][halves[:-1] != 0]), np.allclose(design @ halves, total, rtol=0, atol=1e-6)
+    weighed = exact and len(total) >= len(halves) + 3 and len(used) > 1 and abs(used.sum()) == len(used)
+    if distinct > 2 and len(total) >= SOME and (weighed or np.ptp(total + whole) == 0):
         return True
     factor = total[at] / whole[at]
-    if len(np.unique(total)) <= 2 or (digits == 0 and (factor < 1 or total.max() < ROUNDED or len(total) < SOME)):
+    if distinct <= 2 or (digits == 0 and (factor < 1 or total.max() < ROUNDED or len(total) < SOME)):
         return False
     return bool((np.abs(total - factor * whole) <= 0.51 * 10.0**-digits * (1 + whole / whole[at])).all())
 
@@ -147,24 +256,16 @@ def _sums_up(cells: Floats, place: int) -> bool:
 def _runs(cells: Floats, places: Sequence[int], named: Container[int]) -> Iterator[tuple[int, int, int]]:
     """Yield columns with a run [start, end) of two or more others whose sum they are, reaching more than any of them."""
     weights = np.random.default_rng(1).integers(1, 1 << 20, len(cells)).astype(np.float64)  # a column is found by one weighted sum
-    filled, missing = np.nan_to_num(cells), np.isnan(cells)
-    seen: dict[bytes, tuple[Floats, dict[float, list[int]]]] = {}
     for place in places:
-        rows = ~missing[:, place]
-        if rows.sum() < (FEW if place in named else SOME) or filled[rows, place].min() == filled[rows, place].max():
+        rows = ~np.isnan(cells[:, place])
+        parts, total = np.nan_to_num(cells[rows]), cells[rows, place]
+        if len(total) < (FEW if place in named else SOME) or total.min() == total.max():
             continue  # a constant is the sum of constants by chance
-        if (key := rows.tobytes()) not in seen:
-            seen[key] = np.concatenate([[0.0], np.cumsum((weights * rows) @ filled)]), {}
-            for end, mark in enumerate(seen[key][0].tolist()):
-                seen[key][1].setdefault(mark, []).append(end)
-        sums, ends = seen[key]
-        tops = filled[rows].max(axis=0)
-        for start, mark in enumerate((sums + (sums[place + 1] - sums[place])).tolist()):
-            for end in ends.get(mark, ()):
-                beside = end == place or start == place + 1
-                apart = end > start + 1 and not start <= place < end
-                if apart and (beside or place in named or rows.sum() >= ENOUGH) and tops[start:end].max() < tops[place]:
-                    yield place, start, end
+        sums = np.concatenate([[0.0], np.cumsum(weights[rows] @ parts)])
+        for start, end in np.argwhere(sums == (sums + (sums[place + 1] - sums[place]))[:, None]).tolist():
+            near, apart = place in {end, start - 1} or place in named, end > start + 1 and not start <= place < end
+            if apart and (near or len(total) >= ENOUGH) and parts[:, start:end].max() < total.max():
+                yield place, start, end
 
 
 def personal_kind(column: Column) -> ColumnKind | None:
@@ -173,27 +274,15 @@ def personal_kind(column: Column) -> ColumnKind | None:
     if not cells:
         return None
     bare = [*{c.rstrip("0123456789") for c in cells}] if len(cells) > 1 else cells  # "Smith7", where "Pupil 7" is one word for all
-    of_persons = header in PERSON_NAMES or HEADINGS["person"].search(header)
-    tests: tuple[tuple[ColumnKind, Callable[[], object]], ...] = (
-        ("СНИЛС", lambda: _share(cells, _may_be_snils) > (0 if HEADINGS["СНИЛС"].search(header) else 0.5)),
-        ("ИНН", lambda: _share(cells, is_tax_number) > 0.5),
-        ("ИНН", lambda: HEADINGS["ИНН"].search(header) and _share(cells, _CELLS["digits"].fullmatch) > 0.5),
-        ("phone", lambda: _share(cells, _CELLS["bare phone"].fullmatch) > 0.5),
-        ("phone", lambda: HEADINGS["phone"].search(header) and _share(cells, _CELLS["digits"].fullmatch) > 0.3),
-        ("passport", lambda: HEADINGS["passport"].search(header) and _share(cells, _CELLS["digits"].fullmatch) > 0.3),
-        ("IP address", lambda: _share(cells, _CELLS["IP address"].fullmatch) > (0.1 if HEADINGS["IP address"].search(header) else 0.5)),
-        ("account", lambda: HEADINGS["account"].search(header) and _share(cells, _CELLS["handle"].match) > 0.3),
-        ("birth date", lambda: HEADINGS["birth date"].search(header) and _share(cells, _full_date) > 0.3),
-        ("birth date", lambda: not HEADINGS["other date"].search(header) and _are_births(cells)),
-        ("name", lambda: _share(cells, _CELLS["initials"].fullmatch) > 0.3),
-        ("name", lambda: HEADINGS["name"].search(header) and 2 * len(bare) * _share(bare, _CELLS["letters"].fullmatch) > len(cells)),
-        ("name", lambda: of_persons and _share(cells, _CELLS["full name"].fullmatch) > 0.5),
-        ("name", lambda: (of_persons or HEADINGS["name"].search(header)) and _share(cells, may_be_a_name) > 0.5),
-    )
     certain = _inside(column)
     if certain is not None and "name" not in certain:
         return certain
-    return next((what for what, test in tests if test()), certain)
+    of_persons = {"", "person"} if header in PERSON_NAMES else {""}
+    for kind, head, what, share in _WORDS["personal"]["tests"]:
+        test, contents = getattr(personal_data, what, None) or _CELLS[what].fullmatch, bare if what == "letters" else cells
+        if (head in of_persons or HEADINGS[head].search(header)) and sum(map(bool, map(test, contents))) > share * len(cells):
+            return cast("ColumnKind", kind)
+    return "birth date" if not HEADINGS["other date"].search(header) and _are_births(cells) else certain
 
 
 def _inside(column: Column) -> ColumnKind | None:
@@ -209,18 +298,6 @@ def _inside(column: Column) -> ColumnKind | None:
 
 def _share(cells: Sequence[str], test: Callable[[str], object]) -> float:
     return sum(bool(test(c)) for c in cells) / len(cells)
-
-
-def _may_be_snils(cell: str) -> bool:
-    """Tell whether a cell is a СНИЛС; a spreadsheet takes a leading zero away."""
-    digits = re.sub(r"[\s-]", "", spelled(cell)) if len(cell) < 16 else ""
-    return digits.isdecimal() and len(digits) in {10, 11} and is_snils(digits.zfill(11))
-
-
-def _full_date(cell: str) -> bool:
-    """Tell whether a cell is a full date, also one that a spreadsheet keeps as a number of days."""
-    days = len(cell) == 5 and cell.isascii() and cell.isdigit()
-    return days or _CELLS["any date"].fullmatch(cell) is not None or _CELLS["date"].fullmatch(cell) is not None
 
 
 def _are_births(cells: Sequence[str]) -> bool:

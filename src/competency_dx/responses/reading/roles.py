@@ -16,8 +16,9 @@ from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_text, names_a_person
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
 from competency_dx.responses.normalise import fold_code, read_number, read_points
-from competency_dx.responses.reading.layout import FORM_NAMES, PERSON_NAMES, ItemNames, Layout, Target, hinted, is_background, names_of
-from competency_dx.responses.reading.not_answers import ColumnKind, is_signature, personal_kind, sum_columns, without_footers
+from competency_dx.responses.reading import not_answers
+from competency_dx.responses.reading.layout import FORM_NAMES, ITEM_NAMES, PERSON_NAMES, ItemNames, Layout, Target, hinted, names_of
+from competency_dx.responses.reading.not_answers import ColumnKind, alike, heading_of, is_signature, personal_kind, without_footers
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
@@ -45,28 +46,42 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     personal = refuse_personal(table, used, names, layout)
     full, table = table.columns, _without(table, personal, layout)
     table, person = _person(table, used, layout)
+    _refuse_transposed(table, names, items)
     form = _form(table, bank, layout, used)
     rest = [name for name in table.columns if name not in used and name not in {person, form}]
     free = rest if bank is None and layout.items is None else []
-    answers = used.union(name for name in free if _kind(table.columns[name], layout) != "other")
-    table = without_footers(table, person, answers, {**table.columns, **{n: full[n] for n in personal if n in full}})
+    answers = used.union(name for name in free if _kind(table.columns[name], layout) in {"points", "fractions"})
+    labels = {**{n: full[n] for n in personal if n in full}, **table.columns}
+    answered = ((i, items[i.id]) for i in bank.items if i.id in items) if bank and layout.cells != "scored" else ()
+    ids = person if person in full or table.labels == "own" else None  # numbers of rows that nobody gave are none
+    table = without_footers(table, ids, answers, labels, [(i, c[0]) for i, c in answered if i.key is not None and len(c) == 1])
     texts = ((n, text) for n in rest for text in table.columns[n].vocabulary)
     signed: dict[str, ColumnKind] = {n: "name in a comment" for n, text in texts if is_signature(text) and names_a_person(text)}
     personal |= _allowed(table, signed, layout)
     table, rest = _without(table, signed, layout), [name for name in rest if name not in signed]
     if free:
-        scored, sums = _scored_columns(table, rest, layout)
+        scored, remarks = _scored_columns(table, rest, layout)
         items |= {name: (name,) for name in scored}
         rest = [name for name in rest if name not in scored]
-        notes += Template("responses.sums").about(sums)
+        notes += remarks
     if not items:
         raise _no_items(table, bank, names)
     strange = _strange(table, rest, names, items, bank) if bank and names else {}
     background = tuple(name for name in rest if name not in strange)
+    notes += Template("responses.spellings").about(alike(table.columns[person].vocabulary) if person is not None else ())
     notes += Template("responses.personal_data").about(sorted(personal), kinds=[list(pair) for pair in personal.items()])
     notes += Template("responses.background").about([*background, *([form] if form else [])])
     notes += Template("responses.unknown_items").about(strange, where=hinted(strange))
     return Roles(table.take(np.arange(table.rows), *notes), person, form, items, background)
+
+
+def _refuse_transposed(table: Table, names: ItemNames | None, items: Mapping[str, object]) -> None:
+    """Refuse a table with one row per item: a column names the items, each once; a few numbers may be points."""
+    for column in () if items else [*table.columns.values()][:2]:  # the first may be the numbers of the rows
+        ids, named = column.vocabulary, column.header in ITEM_NAMES
+        known = 2 * sum(names.find(i) is not None for i in ids) > table.rows if names else named
+        if known and len(ids) == table.rows > 1 and (len(ids) > 4 or any(read_number(i) is None for i in ids)):
+            raise ResponsesError("responses.transposed", origin=table.origin, column=column.name, shown=ids)
 
 
 def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> ResponsesError:
@@ -125,15 +140,16 @@ def _strange(
     table: Table, rest: Sequence[str], names: ItemNames, items: Mapping[str, tuple[str, ...]], bank: ItemBank
 ) -> dict[str, tuple[str, ...]]:
     """Return the columns left over that may be items, by their names or by cells that are all codes of options."""
-    options = {fold_code(o) for i in bank.items if i.id in items for o in i.options}
-    letters = {o for o in options if len(o) == 1 and o.isalpha()}
+    codes = {frozenset(map(fold_code, i.options)) for i in bank.items if i.options}
     out: dict[str, tuple[str, ...]] = {}
     for name in rest:
         cells, target = table.columns[name].vocabulary, names.find(name)
-        if is_background(name) or (target is not None and (target.item not in items or names.added(name))):
+        known = heading_of(name) in {"known", "beside"}
+        if known or (target is not None and (target.item not in items or names.added(name))):
             continue  # the latter are items that the layout leaves out, or points beside an item
         meant = names.near(name, items)
-        if meant is not None or (1 < len(cells) <= len(letters) and letters.issuperset(map(fold_code, cells))):
+        least = 3 if all(map(str.isdigit, cells)) else 2  # many things are 1 or 2
+        if meant is not None or (least <= len(cells) and any(of.issuperset(map(fold_code, cells)) for of in codes)):
             out[name] = meant or ()
     return out
 
@@ -172,7 +188,7 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
         _present(table, [layout.person], "person")
         return table, layout.person
     headers = replace(table, columns={n: c for n, c in table.columns.items() if n not in used}).headers()
-    for name in filter(None, map(headers.get, PERSON_NAMES)):
+    for name in filter(None, (*map(headers.get, PERSON_NAMES), *(n for n in headers.values() if heading_of(n) == "person"))):
         if len(table.columns[name].vocabulary) >= PERSON_SHARE * (table.columns[name].codes >= 0).sum():
             return table, name
     unlabelled, first = table.index is None or table.labels == "default", next(iter(table.columns.values()), None)
@@ -201,18 +217,31 @@ def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -
     return next(named, None) if known else None
 
 
-def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[list[str], list[str]]:
-    """Return the columns that hold points in a table without a bank, and those that are the sum of others."""
+def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[list[str], list[Finding]]:
+    """Return the columns that hold points in a table without a bank, and what is to be said of those that only seem to."""
     kinds = {name: kind for name in rest if (kind := _kind(table.columns[name], layout)) != "other"}
-    sums = [[*kinds][k] for k in sum_columns([table.columns[name] for name in kinds])]
-    if broken := [name for name, kind in kinds.items() if kind == "fractions" and name not in sums]:
+    filled = [name for name, kind in kinds.items() if kind != "nothing"]
+    beside = [name for name in filled if heading_of(name) == "beside"]
+    beside = beside if 2 * len(beside) < len(filled) or len(filled) == 1 else []  # else it is what the items are about
+    left = [name for name in filled if name not in beside]
+    cells = not_answers.numbers_of([table.columns[name] for name in left])
+    sums = {left[k] for k in not_answers.sum_columns(left, cells)}
+    beside += [left[k] for k in not_answers.measures(cells) if left[k] not in sums]
+    kept = [k for k, name in enumerate(left) if name not in beside]  # a sum is none of all others where one of them is an age
+    sums |= {left[kept[k]] for k in (not_answers.sum_columns([left[k] for k in kept], cells[:, kept]) if len(kept) < len(left) else ())}
+    items = [name for name in kinds if name not in sums and name not in beside]
+    if broken := [name for name in items if kinds[name] == "fractions"]:
         raise ResponsesError("responses.not_whole", broken=broken[0])
-    return [name for name in kinds if name not in sums], sums
+    form = {name: re.sub(r"\d+", "0", name) if len(name) > 1 else "0" for name in items}
+    asked = {form[name] for name in items if kinds[name] != "nothing"}  # Q9 may be left out by all, Q9 [why] is no item
+    beside += [name for name in items if form[name] not in asked]
+    notes = [*Template("responses.sums").about(n for n in left if n in sums), *Template("responses.not_items").about(beside)]
+    return [name for name in items if name not in beside], notes
 
 
-def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "other"]:
-    """Return what a column of a table without a bank holds; one without any content holds points."""
-    if is_background(column.name):
+def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "nothing", "other"]:
+    """Return what a column of a table without a bank holds; nothing where no cell holds more than a token."""
+    if heading_of(column.name) == "known":
         return "other"
     own = layout.user_reasons(column.name)
     whole = broken = rest = 0
@@ -227,4 +256,4 @@ def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "oth
             rest += n
     if broken > MOST_UNREADABLE["points"] * (broken + whole) and broken + whole > rest:
         return "fractions"
-    return "points" if whole >= NUMERIC_SHARE * (whole + rest) else "other"
+    return "nothing" if not whole + rest else "points" if whole >= NUMERIC_SHARE * (whole + rest) else "other"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -18,10 +17,11 @@ from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, ReasonName, Reasons
 from competency_dx.responses.normalise import fold_code, fold_text
+from competency_dx.responses.reading import layout as naming
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, RIGHT_NAMES, Layout, hinted, names_of
+from competency_dx.responses.reading.not_answers import alike, numbers_of, sum_columns
 from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import Column, Table
-from competency_dx.wording import LOOKALIKES
 
 MANY = 1 << 17  # persons
 LongColumns = tuple[str, str, str]  # of persons, of items and of answers
@@ -90,12 +90,17 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     varying = [name for name, c in rest.items() if (c.codes[first][row.ravel()] != c.codes).any()]
     notes += Template("responses.attempts").about(person.vocabulary[k] for k in np.unique(person.codes[attempt > 0]))
     notes += Template("responses.varying").about(varying)
-    notes += Template("responses.spellings").about(alike(person.vocabulary))
     columns = {name: c.take(first) for name, c in rest.items()}
     columns[person.name] = replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))
     every = np.arange(len(ids))
     columns |= {n: replace(answer, name=n, codes=codes[:, k]).take(every) for k, n in enumerate(item.vocabulary)}
-    return replace(table, columns=columns, rows=len(ids), index=None, findings=(*table.findings, *notes)), item.vocabulary
+    items = item.vocabulary
+    if bank is None and layout.items is None:
+        found = [n for n in items if not naming.is_total(n)]
+        sums = sum_columns(found, numbers_of([columns[n] for n in found]))
+        items = tuple(n for k, n in enumerate(found) if k not in sums)
+    notes += Template("responses.sums").about(n for n in item.vocabulary if n not in items)
+    return replace(table, columns=columns, rows=len(ids), index=None, findings=(*table.findings, *notes)), items
 
 
 def _items(spelled: Column, bank: ItemBank | None, layout: Layout) -> tuple[Column, tuple[Finding, ...]]:
@@ -114,13 +119,6 @@ def _items(spelled: Column, bank: ItemBank | None, layout: Layout) -> tuple[Colu
     place = {i: k for k, i in enumerate(dict.fromkeys(filter(None, ids)))}
     codes = np.array([place.get(i, -1) for i in ids], dtype=np.int32)[spelled.codes]
     return Column(name=spelled.name, codes=codes, vocabulary=tuple(place), kinds=tuple("text" for _ in place)), notes
-
-
-def alike(ids: Sequence[str]) -> list[str]:
-    """Return ids that differ by case, by look-alike letters or by spaces only, and may be one."""
-    forms = ["".join(i.upper().split()).translate(LOOKALIKES) for i in ids]
-    counts = Counter(forms)
-    return [i for i, form in zip(ids, forms, strict=True) if counts[form] > 1]
 
 
 def numbered(n: int) -> Names:
