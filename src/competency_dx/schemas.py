@@ -4,11 +4,10 @@ A type says what its document may hold: by its fields, and by keywords of JSON S
 keywords say what JSON Schema has no words for; other programs pass over them:
 
 ``axes`` : sizes of a list in lists, each the length of a field (by path), a number, a letter that means one size in the whole
-object, or a sum of these; with a question mark the list may be empty.
-``key``, ``each`` : the field that tells the objects of a list apart, and where the ids are of which each is there exactly once.
-``among``, ``placeIn`` : the ids that texts are among; the list that whole numbers are places in.
-``notBelow`` : the neighbouring field whose values are not larger.
-``covariance``, ``sum`` : symmetric and positive semidefinite matrices; what the numbers add up to.
+object, or a sum of these; with a question mark the list may be empty. ``key``, ``each`` : the field that tells the objects of a
+list apart, and where the ids are of which each is there exactly once. ``among``, ``placeIn`` : the ids that texts are among; the
+list that whole numbers are places in. ``notBelow`` : the neighbouring field whose values are not larger. ``covariance``, ``sum`` :
+symmetric and positive semidefinite matrices; what the numbers add up to.
 
 Paths are looked for in the object itself, then in those around it.
 """

@@ -1,14 +1,13 @@
 """Choosing items for the least expected loss of undecided competencies, one step ahead for the whole set.
 
-Let D be the percent of a competency, z the normal quantile of P(D below the cut), and r the share of the variance of D that
-answers to a set of items will take away, which is known before they are given. The normal approximation makes the later quantile
-z' = (z + √r ε) / √(1 - r) with ε standard normal (preposterior analysis: Raiffa & Schlaifer 1961, ch. 5). A conclusion costs its
-probability of being false, leaving it open costs a fixed amount h (Chow 1970, doi:10.1109/TIT.1970.1054406), so the loss is
-min(P, 1 - P, h), and its expectation a function of z and r alone. Answers to several items act together: θ of all leaves,
-percents and points are taken as jointly normal, and each item takes away what the ones before it left. A conclusion needs
-answers to the leaf's own items: enough of them, and a share τ V of the variance given the others that their precision τ takes
-away. While items are chosen the others are taken as they are, so that no item makes a loss greater; what is expected to be
-decided counts all.
+Let D be the percent of a competency, z the normal quantile of P(D below the cut), and r the share of the variance of D that answers
+to a set of items will take away, which is known before they are given. The normal approximation makes the later quantile z' = (z +
+√r ε) / √(1 - r) with ε standard normal (preposterior analysis: Raiffa & Schlaifer 1961, ch. 5). A conclusion costs its probability
+of being false, leaving it open costs a fixed amount h (Chow 1970, doi:10.1109/TIT.1970.1054406), so the loss is min(P, 1 - P, h),
+and its expectation a function of z and r alone. Answers to several items act together: θ of all leaves, percents and points are
+taken as jointly normal, and each item takes away what the ones before it left. A conclusion needs answers to the leaf's own items:
+enough of them, and a share τ V of the variance given the others that their precision τ takes away. While items are chosen the
+others are taken as they are, so that no item makes a loss greater; what is expected to be decided counts all.
 """
 
 from __future__ import annotations

@@ -33,8 +33,7 @@ class Population:
         Items whose parameters differ between groups; the others are equal.
     on : sequence of str, or data frame
         Covariates of a latent regression: numeric background columns, or a frame with one row a person. Text columns become
-        indicators of their values. Covariates are centred; the residual variance takes the place of the
-        variance, fixed or free.
+        indicators of their values. Covariates are centred; the residual variance takes the place of the variance, fixed or free.
     shape : {"normal", "empirical"}
         Normal, or an empirical histogram on the support points, for one group.
     """

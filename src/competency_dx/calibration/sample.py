@@ -166,10 +166,9 @@ def populations_in(
 ) -> tuple[Populations, Floats]:
     """Return the populations of D competencies and the regressors of persons, (P, R), or (1, R) where they are all the same.
 
-    A competency has a free mean in the reference group where some of its items are anchored, and a free variance where some are
-    or none of its slopes is estimated. In other groups both are free where items link these to the reference group.
-    `anchored` and `sloped` (D,) say whether some items of a competency are anchored, or all of them fixed, and whether slopes of
-    it are estimated.
+    A competency has a free mean in the reference group where some of its items are anchored, and a free variance where some are or
+    none of its slopes is estimated. In other groups both are free where items link these to the reference group. `anchored` and
+    `sloped` (D,) say whether some items of a competency are anchored, or all of them fixed, and whether slopes of it are estimated.
     """
     P, G = len(sample.covariates), len(sample.groups)
     moving = [g for g in range(G) if anchored.any() or (g > 0 and linked)]

@@ -42,8 +42,7 @@ class FileProfiles(Result):
     Attributes
     ----------
     target : str
-        Path of the file written (a document has its name only), columns and rows as those of
-        ``DeficitProfiles.to_frame()``.
+        Path of the file written (a document has its name only), columns and rows as those of ``DeficitProfiles.to_frame()``.
     persons, blocks : int
         Number of persons, and of blocks they were read in.
     competencies : tuple of str

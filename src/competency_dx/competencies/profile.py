@@ -73,14 +73,13 @@ class AskedNext(Protocol):
 class DeficitProfiles(Result):
     """The profiles of a cohort: look one up by ``profiles["person-id"]``, iterate, or take the whole as a frame.
 
-    Arrays have one row per person (P), one column per competency (C) in the order of `competencies`, and one column
-    per item (I) in the order of `items`. `state`, `strength` and `level` are indices into `STATES` and the levels of
-    the standards; `reported_at` and `leans_on` are indices into `competencies`, -1 for none; `status` indexes
-    `STATUSES`. `level` is -1, "" in the frame, where no conclusion is drawn. `influence` is by how much an answer moves
-    P(deficit) of the leaf its item belongs to. `population` is where the persons were taken to come from; later persons
-    are diagnosed as from the same by ``population=profiles.population``. `p_misconception` (P, M) are the probabilities of
-    `misconceptions`, NaN where there is no estimate; see `with_misconceptions`. `ask_next` (P, n) are the places in `items` of
-    what to ask each person next, -1 for none; see `with_next_items`.
+    Arrays have one row per person (P), one column per competency (C) in the order of `competencies`, and one column per item (I) in
+    the order of `items`. `state`, `strength` and `level` are indices into `STATES` and the levels of the standards; `reported_at`
+    and `leans_on` are indices into `competencies`, -1 for none; `status` indexes `STATUSES`. `level` is -1, "" in the frame, where
+    no conclusion is drawn. `influence` is by how much an answer moves P(deficit) of the leaf its item belongs to. `population` is
+    where the persons were taken to come from; later persons are diagnosed as from the same by ``population=profiles.population``.
+    `p_misconception` (P, M) are the probabilities of `misconceptions`, NaN where there is no estimate; see `with_misconceptions`.
+    `ask_next` (P, n) are the places in `items` of what to ask each person next, -1 for none; see `with_next_items`.
     """
 
     kind: ClassVar[str] = "deficit_profiles"

@@ -22,9 +22,8 @@ STRETCH = 1.2
 class Constraints:
     """Fixed values, equalities and starting values of item parameters.
 
-    Parameters are named ``"item.a"``, ``"item.d"`` (``"item.d1"`` … for several steps), ``"item.c"``, ``"item.u"``; with
-    items that measure several competencies ``"item.a1"`` …. Steps of GPCM and PCM items are fixed or made equal from the
-    first one upwards.
+    Parameters are named ``"item.a"``, ``"item.d"`` (``"item.d1"`` … for several steps), ``"item.c"``, ``"item.u"``; with items that
+    measure several competencies ``"item.a1"`` …. Steps of GPCM and PCM items are fixed or made equal from the first one upwards.
 
     Attributes
     ----------

@@ -44,8 +44,7 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
         persons are "1", "2" …, items those of the bank in order, or "item1" … Responses are returned as they are. A document of
         answers, a mapping or a file, is ``{"persons": [{"person": "a", "answers": {"M-1": ["1", "3"]}}]}``.
     bank : ItemBank, optional
-        Scores raw answers by the keys of its items; columns are matched by item id. Without it the table must hold
-        points.
+        Scores raw answers by the keys of its items; columns are matched by item id. Without it the table must hold points.
     layout : Layout, optional
         What is to be known about the table; what is not said is found out.
 

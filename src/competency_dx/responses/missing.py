@@ -30,10 +30,8 @@ Meaning = ReasonName | Literal["blank"]  # what a token stands for: a reason, or
 Treatment = Literal["ignore", "incorrect"]
 Omissions = Literal["ignore", "incorrect", "modelled"]
 Reasons = NDArray[np.uint8]
-
 BLANK = 255  # while a table is read: an empty cell whose reason follows from the person's form. Never in a result
 ABSENT = 254  # while a table is read: a token that says the person did not come. Never in a result
-
 _NAMES: tuple[ReasonName, ...] = ("omitted", "not_reached", "invalid", "not_administered")
 _TOKENS: Mapping[str, Sequence[str]] = toml_content("responses.reading", "words")["missing"]
 _CODES = {reason.name.lower(): int(reason) for reason in Reason} | {"blank": BLANK, "absent": ABSENT}

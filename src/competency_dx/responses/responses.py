@@ -60,7 +60,6 @@ class Responses(Result):
 
     kind: ClassVar[str] = "responses"
     pictures: ClassVar[tuple[str, ...]] = ("scores",)
-
     persons: Annotated[Names, held_to(uniqueItems=True)]
     items: Ids
     scores: Annotated[Codes, held_to("persons", "items", minimum=0)]

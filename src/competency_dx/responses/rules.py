@@ -39,7 +39,6 @@ class Judgement(NamedTuple):
 
 
 Judge = Callable[[str], Judgement]
-
 KEPT = 1 << 14  # items
 UNREADABLE = Judgement(points=0, readable=False, normalised="")
 _WORDS = toml_content("responses.reading", "words")

@@ -5,8 +5,7 @@ by group. Saturated items (G-DINA, DINA, DINO; de la Torre 2011, doi:10.1007/s11
 items with an additive predictor (ACDM on the identity, LLM on the logit link) take Newton steps; order and range
 restrictions are kept exactly by least distance programming. The information is in closed form by Louis' identity:
 
-I = Σ_p { E[-∂² ℓ_c | x_p] - E[s sᵀ | x_p] + S_p S_pᵀ },  S_p = E[s | x_p]    (Louis 1982,
-doi:10.1111/j.2517-6161.1982.tb01203.x)
+I = Σ_p { E[-∂² ℓ_c | x_p] - E[s sᵀ | x_p] + S_p S_pᵀ },  S_p = E[s | x_p]    (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x)
 
 Items and distribution of the classes together. In the probabilities p_g of the latent groups the likelihood of a class is
 linear in each, so within an item only S_p S_pᵀ is left, and between items E[s_i s_jᵀ | x_p] is a weighted Gram matrix per

@@ -1,8 +1,7 @@
 """Evaluating a test of mixed families: each kernel gets all its items at once.
 
-Item parameters `beta` (I, D + S) are slopes a_1 … a_D and the shape parameters of
-kernels/families/item_kernel.py; points `theta` are
-(Q,) for one dimension or (Q, D).
+Item parameters `beta` (I, D + S) are slopes a_1 … a_D and the shape parameters of kernels/families/item_kernel.py; points `theta`
+are (Q,) for one dimension or (Q, D).
 """
 
 from __future__ import annotations

@@ -33,10 +33,9 @@ NOTHING = -80.0  # log of a relative mass that is none: beyond it single precisi
 class Answers(NamedTuple):
     """Answers prepared for matrix products.
 
-    `codes` (P, I) int8 categories, 0 where missing; `observed` (P, I) or None for complete data; `item` and `category`
-    (C,) say which answer each column above the base category indicates. `weight` (P,) are case weights, None where all are 1;
-    `normal` (P, 2) are mean and standard deviation of each person's own normal prior, None where all share the log weights
-    of the tables.
+    `codes` (P, I) int8 categories, 0 where missing; `observed` (P, I) or None for complete data; `item` and `category` (C,) say
+    which answer each column above the base category indicates. `weight` (P,) are case weights, None where all are 1; `normal` (P,
+    2) are mean and standard deviation of each person's own normal prior, None where all share the log weights of the tables.
     """
 
     codes: Codes

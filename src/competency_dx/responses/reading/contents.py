@@ -10,7 +10,6 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
 from string import ascii_uppercase, digits
@@ -21,19 +20,13 @@ from competency_dx.errors import CompetencyDxError, ResponsesError, needing, phr
 from competency_dx.limits import PIECE, check_time, decompressed, limits_in_force, read_bytes
 from competency_dx.wording import toml_content
 
-_PER_MILLE = {pair[0]: int(pair[1:]) for pair in toml_content("responses.reading", "words")["letters"].split()}
+_WORDS = toml_content("responses.reading", "words")
+_PER_MILLE = {pair[0]: int(pair[1:]) for pair in _WORDS["letters"].split()}
 _SIGNS = frozenset("№«»—–…“”„’°±·\u00a0")  # signs beyond ASCII that Russian texts have besides letters
 _CODE_PAGES = ("cp1251", "koi8-r", "cp866", "iso8859-5")
 ENOUGH = 1 << 16  # bytes that are enough to tell a code page
 _CASE, _SIGN, _FOREIGN = -3.0, -4.0, -9.0
-
-_KINDS: Mapping[bytes, str] = {
-    b"PK\x03\x04": "responses.is_workbook",
-    b"\xd0\xcf\x11\xe0": "responses.is_old_excel",
-    b"PAR1": "responses.is_parquet",
-    b"%PDF": "responses.is_pdf",
-    b"\x1f\x8b": "responses.is_gzip",
-}
+_KINDS: dict[bytes, str] = {bytes.fromhex(start): what for start, what in _WORDS["first bytes"].items()}
 ADDRESS_SPACE = 1 << 31  # bytes that a reader may take for a format which is not looked into here
 _REFERENCE = re.compile(r"([A-Za-z]{1,7})(\d{1,10})")
 _LETTERS, _DIGITS = ascii_uppercase.encode(), digits.encode()

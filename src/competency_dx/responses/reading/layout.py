@@ -23,7 +23,6 @@ Cells = Literal["auto", "raw", "scored"]
 Attempts = Literal["error", "first", "last", "best"]
 Privacy = Literal["refuse", "drop"]
 Unreadable = Literal["refuse", "leave_out"]
-
 _WORDS = toml_content("responses.reading", "words")
 _COLUMNS, _ROWS, _RESULTS = (_WORDS[part] for part in ("columns", "rows", "results"))
 PERSON_NAMES, FORM_NAMES, ITEM_NAMES, RIGHT_NAMES = (_COLUMNS[name] for name in ("person", "form", "item", "correct"))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import Literal, cast
 
 import numpy as np
@@ -29,8 +28,7 @@ _HEADS = {part: re.compile(rf"(?<!\w)(?:{'|'.join(_COLUMNS[part])})(?!\w)") for 
 LABEL = 400  # a text as long as this is no label
 _WORD = re.compile(r"[^\W\d_]{3}|%")  # what every label has
 FEW, SOME, ENOUGH = 4, 6, 20
-"""Rows in which a column must be the sum of all others, of columns beside it, of any run of columns: the more runs may be
-meant, the easier it is by chance."""
+"""Rows in which a column must be the sum of all others, a multiple or a weighted sum of them, a grade or an id."""
 ENDS, MANY, MOST, ALL_BUT_ONE = 10, 5000, 0.8, 0.9  # rows at the end; too many to look at without need; shares of the cells of a row
 NEARLY, LIKELY_POINTS = 10, 30  # rows from which a sum may be off in one or in one of twenty; points of an item beside any others
 ROUNDED, SAMPLE = 10, 200  # what a multiple of the sum in whole numbers reaches; rows enough to see that a column is no sum
@@ -90,8 +88,6 @@ def without_footers(
     and the bottom of the table, weaker labels and signatures do too, and what follows the totals without any answer. Labels
     are looked for outside the columns of `answers`.
     """
-    if not table.rows:
-        return table
     ids = labels.get(person) if person is not None else None
     nowhere, certain, ends, before = np.zeros((4, table.rows), dtype=np.bool_)
     blank = ids.codes < 0 if ids is not None else nowhere
@@ -166,7 +162,8 @@ def _is_heading(row: int, cells: Sequence[Column]) -> bool:
     given = [(c.vocabulary[c.codes[row]], c) for c in cells if c.codes[row] >= 0]
     longest = [max((len(v) for v in c.vocabulary if v != text and v[:2] != '{"'), default=LABEL) for text, c in given]
     words = [" " in text and _WORD.search(text) and len(text) > 2 * n for (text, _), n in zip(given, longest, strict=True)]
-    return len(given) > 1 and max(sum(t.startswith('{"ImportId"') for t, _ in given), sum(map(bool, words))) >= MOST * len(given)
+    imports, different = sum(t.startswith('{"ImportId"') for t, _ in given), len({text for text, _ in given}) == len(given) > 1
+    return different and max(imports, sum(map(bool, words))) >= MOST * len(given)
 
 
 def _is_summary(cells: Floats, people: Floats) -> bool:
@@ -208,18 +205,13 @@ def sum_columns(names: Sequence[str], cells: Floats) -> list[int]:
     if len(names) <= 2 or len(cells) < FEW:
         return []
     some = cells[:: max(1, len(cells) // SAMPLE)]
-    named = [any(word in name.casefold() for word in _ROWS["part"]) for name in names]
-    named = named if 2 * sum(named) < len(names) else [False] * len(names)  # where few have such a word, FEW rows show what they sum up
     filled, rest = np.nan_to_num(cells), np.arange(len(names))
     while True:
         tops, whole = filled[:, rest].max(axis=0), (np.nan_to_num(some[:, rest]) % 1 == 0).all(axis=0)
         least = tops[tops > 0].min(initial=np.inf)
         places = [k for k in np.argsort(-tops, kind="stable").tolist() if not whole[k] or tops[k] > least]
         sums = (k for k in places if _sums_up(some[:, rest], k) and _sums_up(cells[:, rest], k))
-        runs = _runs(some[:, rest], places, {k for k in places if named[rest[k]]})
-        equal = ((k, filled[:, rest[start:end]].sum(axis=1) == cells[:, rest[k]]) for k, start, end in runs)
-        of_runs = (k for k, same in equal if (same | np.isnan(cells[:, rest[k]])).all())
-        if (place := next(chain(sums, of_runs), None)) is None:
+        if (place := next(sums, None)) is None:
             return sorted(set(range(len(names))) - set(rest.tolist()))
         rest = np.delete(rest, place)
 
@@ -251,21 +243,6 @@ def _sums_up(cells: Floats, place: int) -> bool:
     if distinct <= 2 or (digits == 0 and (factor < 1 or total.max() < ROUNDED or len(total) < SOME)):
         return False
     return bool((np.abs(total - factor * whole) <= 0.51 * 10.0**-digits * (1 + whole / whole[at])).all())
-
-
-def _runs(cells: Floats, places: Sequence[int], named: Container[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield columns with a run [start, end) of two or more others whose sum they are, reaching more than any of them."""
-    weights = np.random.default_rng(1).integers(1, 1 << 20, len(cells)).astype(np.float64)  # a column is found by one weighted sum
-    for place in places:
-        rows = ~np.isnan(cells[:, place])
-        parts, total = np.nan_to_num(cells[rows]), cells[rows, place]
-        if len(total) < (FEW if place in named else SOME) or total.min() == total.max():
-            continue  # a constant is the sum of constants by chance
-        sums = np.concatenate([[0.0], np.cumsum(weights[rows] @ parts)])
-        for start, end in np.argwhere(sums == (sums + (sums[place + 1] - sums[place]))[:, None]).tolist():
-            near, apart = place in {end, start - 1} or place in named, end > start + 1 and not start <= place < end
-            if apart and (near or len(total) >= ENOUGH) and parts[:, start:end].max() < total.max():
-                yield place, start, end
 
 
 def personal_kind(column: Column) -> ColumnKind | None:

@@ -24,7 +24,6 @@ from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
 PERSON_SHARE = 0.1  # a person column has at least this share of distinct ids; several attempts lower it, and are asked about
 NUMERIC_SHARE = 0.5  # without a bank a column of which most cells are whole numbers is an item
-
 UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})  # what an index becomes that was written to a file without a name
 
 

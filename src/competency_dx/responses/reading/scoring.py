@@ -29,7 +29,6 @@ from competency_dx.wording import toml_content
 
 T = TypeVar("T")
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
-
 MOST, PAIR, POINTS, LEAST = 5, 12, 128, 0.01  # texts shown; most distinct contents of words, of points; least share of points
 _PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
 DATE = re.compile(toml_content("responses.reading", "words")["spreadsheet_date"], re.IGNORECASE)

@@ -24,7 +24,6 @@ Labels = Literal["own", "default"]
 Mode = Literal["raw", "scored"]
 Factors = NDArray[np.int32]
 LISTS = (list, tuple, set, frozenset, np.ndarray)
-
 FEW = 64  # cells
 SINGLE = frozenset({str, int, float, bool, type(None)})
 PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
