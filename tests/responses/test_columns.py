@@ -426,6 +426,18 @@ def test_a_column_of_nothing_is_no_item(name: str, cell: str) -> None:
     assert finding(found, "not_items").scope == (name,)
 
 
+@pytest.mark.parametrize("persons", [6, 12, 40])
+@pytest.mark.parametrize("items", [8, 25, 40])
+def test_a_sum_of_some_columns_stands_beside_them_under_any_name(persons: int, items: int) -> None:
+    rng = np.random.default_rng(persons * items)
+    x = (rng.random((persons, items)) < 0.5).astype(int)
+    table = pd.DataFrame(x, columns=[f"v{k}" for k in range(items)])
+    table.insert(5, "zz", x[:, :5].sum(axis=1))
+    table.insert(6, "s", x[:, 5:].sum(axis=1))
+    read = load_responses(table)
+    assert read.items == tuple(f"v{k}" for k in range(items))
+
+
 def test_sums_of_parts_and_several_totals_are_seen() -> None:
     table = pd.DataFrame({f"x{k}": [(j >> k) & 1 for j in range(32)] for k in range(5)})
     table["раздел 1"] = table["x0"] + table["x1"] + table["x2"]

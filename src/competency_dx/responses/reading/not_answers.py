@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Literal, cast
 
 import numpy as np
@@ -211,7 +212,9 @@ def sum_columns(names: Sequence[str], cells: Floats) -> list[int]:
         least = tops[tops > 0].min(initial=np.inf)
         places = [k for k in np.argsort(-tops, kind="stable").tolist() if not whole[k] or tops[k] > least]
         sums = (k for k in places if _sums_up(some[:, rest], k) and _sums_up(cells[:, rest], k))
-        if (place := next(sums, None)) is None:
+        equal = ((k, filled[:, rest[run]].sum(axis=1) == cells[:, rest[k]]) for k, run in _runs(some[:, rest], places))
+        of_runs = (k for k, same in equal if (same | np.isnan(cells[:, rest[k]])).all())
+        if (place := next(chain(sums, of_runs), None)) is None:
             return sorted(set(range(len(names))) - set(rest.tolist()))
         rest = np.delete(rest, place)
 
@@ -243,6 +246,31 @@ def _sums_up(cells: Floats, place: int) -> bool:
     if distinct <= 2 or (digits == 0 and (factor < 1 or total.max() < ROUNDED or len(total) < SOME)):
         return False
     return bool((np.abs(total - factor * whole) <= 0.51 * 10.0**-digits * (1 + whole / whole[at])).all())
+
+
+def _runs(cells: Floats, places: Sequence[int]) -> Iterator[tuple[int, slice]]:
+    """Yield columns with a run of two or more others whose sum they are, reaching more than any; in few rows it stands beside them."""
+    weights = np.random.default_rng(1).integers(1, 1 << 20, len(cells)).astype(np.float64)  # a column is found by one weighted sum
+    filled, missing = np.nan_to_num(cells), np.isnan(cells)
+    seen: dict[bytes, Floats] = {}
+    for place in places:
+        rows = ~missing[:, place]
+        if rows.sum() < SOME or filled[rows, place].min() == filled[rows, place].max():
+            continue  # a constant is the sum of constants by chance
+        if (key := rows.tobytes()) not in seen:
+            seen[key] = np.concatenate([[0.0], np.cumsum((weights * rows) @ filled)])
+        sums, tops = seen[key], filled[rows].max(axis=0)
+        wanted = sums + sums[place + 1] - sums[place]
+        ends = np.searchsorted(sums, wanted).clip(max=len(sums) - 1)
+        for start in np.flatnonzero(sums[ends] == wanted).tolist():
+            run, beside = slice(start, int(ends[start])), place in {int(ends[start]), start - 1}
+            if (
+                run.stop > start + 1
+                and not start <= place < run.stop
+                and (beside or rows.sum() >= ENOUGH)
+                and tops[run].max() < tops[place]
+            ):
+                yield place, run
 
 
 def personal_kind(column: Column) -> ColumnKind | None:
