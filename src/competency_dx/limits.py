@@ -49,7 +49,7 @@ class Limits:
     depth : int
         Levels of lists and mappings inside each other.
     items : int
-        Items of a bank, and nodes of a framework.
+        Items of a bank, nodes of a framework, and entries of any list or mapping in YAML.
     categories : int
         Scores that one item can have, 0 included; 128 is the most that there is.
     seconds : float

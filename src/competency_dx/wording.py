@@ -136,7 +136,8 @@ class _Wording(string.Formatter):
     def _part(self, part: Any) -> str:  # noqa: ANN401 - a JSON value
         """Return an id, or ids that belong together with their number: ``"a + b (0.987)"``."""
         if not isinstance(part, tuple):
-            return _CONTROLS.sub(" ", str(part)) if isinstance(part, str | bool) else self.format_field(part, "")
+            text = _CONTROLS.sub(" ", str(part)) if isinstance(part, str | bool) else self.format_field(part, "")
+            return text if text.strip() else repr(text)
         numbers = ", ".join(self.format_field(x, ".3f" if isinstance(x, float) else "") for x in part if not isinstance(x, str))
         names = _CONTROLS.sub(" ", " + ".join(x for x in part if isinstance(x, str)))
         return f"{names} ({numbers})" if numbers else names

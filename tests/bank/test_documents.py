@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import competency_dx as cdx
-from competency_dx.bank import BankPopulation, CompetencyFramework, Correlations, Item, ItemBank, ParameterRecord, parse
+from competency_dx.bank import BankPopulation, CompetencyFramework, Correlations, Item, ItemBank, ParameterRecord, parse, read_yaml
 from competency_dx.bank.parameter_record import read_parameters, write_parameters
-from competency_dx.errors import BankError
+from competency_dx.errors import BankError, CompetencyDxError, LimitError
+from competency_dx.limits import reading
+from competency_dx.routes import load_catalogue
 
 MakeBank = Callable[..., ItemBank]
 Change = Callable[[dict[str, Any]], object]
@@ -252,6 +258,191 @@ def test_files_that_cannot_be_read_say_why(content: bytes, message: str, folder:
     (folder.path / "bank.yaml").write_bytes(content)
     with pytest.raises(BankError, match=message):
         cdx.load_bank(folder.path)
+
+
+HOSTILE = {
+    "date": "2026-13-45",
+    "date with a tag": "!!timestamp x",
+    "time of another place": "2026-01-01T00:00:00+99:99",
+    "integer": "!!int x",
+    "integer of nothing": "!!int ''",
+    "hexadecimal": "0x" + "f" * 9000,
+    "number of thousands of digits": "9" * 5000,
+    "number": "!!float x",
+    "number beyond all": "1e999",
+    "infinite": ".inf",
+    "no number": ".nan",
+    "truth": "!!bool x",
+    "list as number": "!!int [1]",
+    "list as mapping": "!!map [a]",
+    "unknown tag": "!x y",
+    "Python": "!!python/object/apply:os.system ['x']",
+    "bytes": "!!binary abc",
+    "set": "!!set {a, b}",
+    "pairs": "!!omap [a: 1]",
+    "circle": "&a [*a]",
+    "circle of mappings": "&a {b: {c: *a}}",
+    "no anchor": "*b",
+    "merged": "{<<: {a: 1}}",
+    "merged beyond measure": "[&x0 {k: 1}" + "".join(f", &x{k + 1} {{<<: [*x{k}, *x{k}]}}" for k in range(40)) + "]",
+    "twice": "{a: 1, a: 2}",
+    "mapping as name": "{? {a: b} : 1}",
+    "sign": '"\\UFFFFFFFF"',
+    "open": "[1",
+    "second document": "1\n---\na: 1",
+    "directive": "1\n...\n%YAML 1." + "9" * 5000 + "\n---\n1",
+}
+
+
+@pytest.mark.parametrize("name", ["bank", "items", "framework", "catalogue"])
+@pytest.mark.parametrize("words", HOSTILE.values(), ids=HOSTILE)
+def test_every_yaml_names_the_line_of_what_it_cannot_hold(words: str, name: str, folder: Folder) -> None:
+    folder.load()
+    path = folder.path / f"{name}.yaml"
+    path.write_text(f"# the second line is damaged\nnote: {words}\n", encoding="utf-8")
+    with pytest.raises(BankError) as fault:
+        load_catalogue(path) if name == "catalogue" else cdx.load_bank(folder.path)
+    assert re.search(rf"{name}\.yaml, line [23456]: not readable as YAML 1\.2: \S", str(fault.value))
+    assert len(str(fault.value)) < 900
+    assert re.search(rf"{name}\.yaml, строка [23456]: не читается как YAML 1\.2: ", fault.value.text("ru"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_yaml_may_say_in_other_ways_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "plain.yaml"
+    path.write_text("a: &x [1, 2.5, true, null, 0x10, 2026-01-02]\nb: *x\nc: &x '1'\nd: !!str 5\n", encoding="utf-8")
+    whole = [1, 2.5, True, None, 16, date(2026, 1, 2)]
+    assert read_yaml(path) == {"a": whole, "b": whole, "c": "1", "d": "5"}
+    path.write_text("items:\n- a\n- b\nmore: |\n  a: b\n  - c\n", encoding="utf-8")
+    assert read_yaml(path) == {"items": ["a", "b"], "more": "a: b\n- c\n"}
+
+
+LARGE = {
+    "block of a text": ("a: |\n" + "  a: b\n" * 400_000, "entries of one list"),
+    "block with levels": ("a: |\n" + ("  a: b\n" + "   c: d\n" * 19_000) * 100, "seconds of reading"),
+    "text in quotes": ('a: "' + "b\\\n" * 400_000 + '"\n', "signs in one text"),
+    "remark": ("#" + "a" * 3_000_000, "signs in one text"),
+    "blanks": ("a:" + " " * 3_000_000 + "b", "signs in one text"),
+    "names": ("".join(f"k{k}: 1\n" for k in range(300_000)), "entries of one list"),
+    "items": ("items:\n" + "".join(f"- {{id: A{k}}}\n" for k in range(20_001)), "entries of one list"),
+    "brackets": ("[" * 100_000, "levels of lists"),
+    "dashes": ("- " * 30_000 + "a", "levels of lists"),
+    "steps": ("".join(" " * k + "a:\n" for k in range(3000)), "levels of lists"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), LARGE.values(), ids=LARGE)
+def test_yaml_beyond_the_limits_is_refused_before_it_is_parsed(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "items.yaml"
+    path.write_text(text, encoding="utf-8")
+    tracemalloc.start()
+    begun = time.process_time()
+    with pytest.raises(LimitError, match=message):
+        read_yaml(path)
+    spent, (_, most) = time.process_time() - begun, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert spent < 15  # traced, on a busy machine; a hundredth of what parsing takes
+    assert most < 10 * len(text) + 40_000_000
+
+
+def test_lists_in_one_line_and_the_time_are_counted_while_parsing(tmp_path: Path) -> None:
+    path = tmp_path / "items.yaml"
+    path.write_text("[" + "a, " * 300 + "]", encoding="utf-8")
+    with cdx.Limits(items=200), pytest.raises(LimitError, match="200 items"):
+        read_yaml(path)
+    path.write_text("a: " + "b" * 300, encoding="utf-8")
+    with cdx.Limits(cell_length=200), pytest.raises(LimitError, match="200 signs"):
+        read_yaml(path)
+    path.write_text("".join(f"k{k}: 1\n" for k in range(3000)), encoding="utf-8")
+    with cdx.Limits(seconds=0.01), pytest.raises(LimitError, match=r"0\.01 seconds"), reading(path, BankError):
+        read_yaml(path)
+
+
+def test_a_table_of_parameters_has_as_many_rows_as_a_bank_has_items(folder: Folder) -> None:
+    folder.parameters += "x,2PL,1,0,,,0.3,0.6,,,provisional\n" * 300_000
+    with pytest.raises(LimitError, match="20000 items"):
+        folder.load()
+
+
+NOT_OF_A_MODEL = (
+    {"a": 1e200}, {"a": -101.0}, {"b": (1e200,)}, {"b": (1001.0,)}, {"b": (float("nan"),)}, {"se_a": 1e200}, {"se_b": (1001.0,)},
+    {"se_b": (float("inf"),)}, {"model": "XPL"}, {"model": "2pl"}, {"model": "3PL", "c": 1.0}, {"model": "3PL", "c": -0.1},
+    {"model": "4PL", "c": 0.6, "u": 0.5},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", NOT_OF_A_MODEL, ids=map(str, NOT_OF_A_MODEL))
+def test_parameters_that_no_model_carries_are_refused_wherever_they_come_from(change: dict[str, Any], folder: Folder) -> None:
+    bank = folder.load()
+    records = (bank.parameters[0].model_copy(update=change), *bank.parameters[1:])
+    with pytest.raises(BankError, match="parameters of x"):
+        replace(bank, parameters=records)
+    folder.parameters = write_parameters(records)
+    with pytest.raises(BankError):
+        folder.load()
+    document = json.loads(bank.to_json())
+    document["parameters"][0] |= {k: list(v) if isinstance(v, tuple) else v for k, v in change.items()}
+    with pytest.raises(CompetencyDxError):
+        ItemBank.from_json(json.dumps(document))
+
+
+EXTREME = [{"a": a, "b": b, "se": se} for a in (-100, 0, 1e-300, 100) for b in (-1000, 1000) for se in (0, 1000)]
+WIDE: list[dict[str, Any]] = [
+    {"mean": 100, "mean_se": 10, "sd_se": 1},
+    {"variance": 1e4, "sd_se": 1},
+    {"variance": 1e-6},
+    {"leaves": {"PHY.S.01": {"mean": -100, "sd": 1e-3}}},
+    {"correlations": {"within": 0.99, "between": 0, "within_se": 10, "between_se": 10}},
+]
+
+
+@pytest.mark.parametrize(("numbers", "population"), [*((n, {}) for n in EXTREME[::3]), *(({}, p) for p in WIDE)])
+def test_what_is_within_the_limits_gives_numbers(numbers: dict[str, float], population: dict[str, Any]) -> None:
+    bank = cdx.load_bank("physics")
+    answers, records = cdx.simulate(bank, 3, rng=np.random.default_rng(1)), bank.parameters
+    if numbers:
+        a, b, se = numbers.values()
+        records = tuple(r.model_copy(update={"a": a, "b": (b,) * len(r.b), "se_a": se, "se_b": (se,) * len(r.b)}) for r in records)
+    header = bank.header.model_copy(update={"population": parse(BankPopulation, population, "population"), "schema_version": 3})
+    changed = ItemBank.from_json(replace(bank, parameters=records, header=header).to_json())
+    for method in (cdx.EAP(), cdx.WLE()):
+        assert np.isfinite(cdx.score(answers, changed, method=method).theta).all()
+    profiles = cdx.diagnose(answers, changed)
+    assert np.isfinite([profiles.theta, profiles.percent]).all()
+    assert cdx.DeficitProfiles.from_json(profiles.to_json()).percent.shape == profiles.percent.shape
+
+
+NOT_USABLE: dict[str, tuple[dict[str, Any], str]] = {
+    **{
+        f"key {key[:9]!r}": ({"type": "number", "key": key}, "key of a number item must be")
+        for key in ("1/0", "nan", "inf", "1e999", "9" * 99, "five", "1 2 3", "1 5/3", "--1", "1e", "٣")
+    },
+    **{
+        f"{name} {text}": ({"type": "number", "key": "1", "scoring": {"rule": "tolerance", name: text}}, "tolerance")
+        for name in ("absolute", "relative")
+        for text in ("nan", "inf", "-1", "1e999", "", "1/0", "x")
+    },
+    **{
+        f"pattern {text[:12]!r}": ({"type": "text", "key": ["a"], "scoring": {"rule": "synonyms", "pattern": text}}, "pattern '")
+        for text in ("[aaa", "a{99999999999}", "(?P<", "\\", "a**", "(?L)a", "(?<=a+)b", "(?:" * 900 + "a" + ")" * 900, "a" * 2001)
+    },
+    "digits": ({"type": "digits", "key": "1-2"}, "key of a digits item must be"),
+    "wording": ({"type": "text", "key": ["a", " "]}, "without empty texts"),
+    "uncertainty": ({"type": "number", "answer_format": "uncertainty", "key": "0.8"}, "a value and its uncertainty"),
+    "range": ({"type": "number", "answer_format": "range", "key": "12"}, "the two ends of a range"),
+    "points": ({"type": "scored", "scoring": {"rule": "given", "points": 128}}, ""),
+    "points below 0": ({"type": "single", "scoring": {"rule": "map", "scores": {"1": 1, "2": -5}}}, "greater than or equal to 0"),
+    "weight": ({"type": "digits", "key": "1", "competencies": {"S.1": 1e300}}, "competencies is"),
+    "seconds": ({"type": "digits", "key": "1", "time_s": 10**400}, "time_s is"),
+    "rule": ({"type": "number", "key": "1", "scoring": {"rule": "exact"}}, "expected one of tolerance, map$"),
+}
+
+
+@pytest.mark.parametrize(("item", "message"), NOT_USABLE.values(), ids=NOT_USABLE)
+def test_items_that_no_answer_can_be_judged_by_are_refused(item: dict[str, Any], message: str, folder: Folder) -> None:
+    with pytest.raises(CompetencyDxError) as fault:
+        replace(folder.load(), items=(parse(Item, {"id": "x", "competencies": {"S.1": 1}} | item, "items[0]"),))
+    assert re.search(message, str(fault.value))
 
 
 def test_missing_files_and_unknown_names_say_what_there_is(tmp_path: Path) -> None:

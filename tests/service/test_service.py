@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 
 import competency_dx as cdx
+from competency_dx import errors
 from competency_dx.bank import BankRegistry
 from competency_dx.service.application import language_of, problem
 from competency_dx.service.operations import Operations, schemas
@@ -153,6 +154,9 @@ def test_faults_of_requests_are_problem_documents(call: Call) -> None:
         ("POST", "/next-items?n=0", REQUEST, {}, 422, "service.parameter"),
         ("POST", "/next-items?form=x", REQUEST, {}, 422, "service.parameter"),
         ("GET", "/schemas?bank=alchemy", None, {}, 404, "service.no_bank"),
+        ("GET", "/schemas?bank=physics@", None, {}, 404, "service.no_bank"),
+        ("POST", "/profiles", REQUEST | {"bank": "physics@"}, {}, 404, "service.no_bank"),
+        ("POST", "/profiles", REQUEST | {"persons": [{"person": "a", "answers": {"": "1"}}]}, {}, 422, "responses.answers_fields"),
     ):
         reply = call(method, path, body, **headers)
         assert (reply.status, reply.content["code"]) == (status, code), path
@@ -171,8 +175,27 @@ def test_a_fault_of_the_server_is_told_apart_and_tells_nothing_of_it(
     assert (reply.status, reply.content["code"]) == (500, "bank.not_as_published")
     assert str(registry.folder) not in reply.body.decode()
     assert "not as it was published" in caplog.text
+    assert "bank.not_as_published" in caplog.text
+    assert "Traceback" not in caplog.text
     assert problem(ZeroDivisionError("secret"), "en")["code"] == "service.fault"
     assert "secret" not in str(problem(ZeroDivisionError("secret"), "ru"))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [("parameters.csv", ",2PL,", ",XPL,"), ("items.yaml", "key: '", "key: 2026-13-45 #"), ("items.yaml", "items:", "items: *a\nx:")],
+)
+def test_a_published_bank_that_cannot_be_read_is_no_fault_of_the_request(file: str, old: str, new: str, tmp_path: Path) -> None:
+    cdx.bank.BankRegistry(folder=tmp_path).publish(BANK)
+    path = tmp_path / "physics" / BANK.version / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    for limits in (cdx.Limits(), cdx.Limits(items=5)):
+        with limits, pytest.raises(errors.BankError) as fault:
+            Operations(registry=tmp_path).profiles(json.dumps(REQUEST).encode(), None)
+        found = problem(fault.value, "ru")
+        assert (found["status"], "Traceback" in str(found)) == (500, False)
 
 
 def test_banks_of_a_registry_are_named_by_version_and_alias(published: Call, registry: BankRegistry) -> None:

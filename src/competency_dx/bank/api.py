@@ -45,10 +45,7 @@ def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry |
     registry : str, Path or BankRegistry, optional
         Folder of published banks; there ``"mathematics@stable"`` is what the alias points to and ``"mathematics"`` the latest.
 
-    Raises
-    ------
-    BankError
-        One sentence that names the file and the place in it (``items.yaml: items[3].key …``) and the remedy.
+    Raises `BankError` with one sentence: file, place in it (``items.yaml: items[3].key …``), remedy; `LimitError` for one too large.
     """
     if registry is not None:
         published = registry if isinstance(registry, BankRegistry) else BankRegistry(folder=registry)

@@ -8,23 +8,29 @@ import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
-from competency_dx.bank.document import Document, Text
+from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.item import OF_SECOND_SCHEMA, Item, Part
-from competency_dx.bank.parameter_record import OF_EVERY_SCHEMA, BankPopulation, CorrelationMatrix
-from competency_dx.errors import BankError, checked, phrase, repeated
+from competency_dx.bank.parameter_record import OF_EVERY_SCHEMA, BankPopulation, CorrelationMatrix, ParameterRecord
+from competency_dx.checking import LARGEST
+from competency_dx.errors import BankError, CompetencyDxError, checked, phrase, repeated
 from competency_dx.limits import check_nesting, check_time, limits_in_force, read_bytes
 
 if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+
     from competency_dx.bank.item_bank import ItemBank
 
-_ENTRY = re.compile(r"^[ \t]*(?:- |[^\s:#]+:\s)", re.MULTILINE)
-"""Where an entry of a list or a mapping begins: no text is longer than from one to the next."""
+_ENTRY = re.compile(r"^([ \t]*)(-\s|[^\s#][^\n:]*+:\s)", re.MULTILINE)
+"""An entry of a list or a mapping that has a line of its own."""
+_TAGS = {None, *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map"))}
+_STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+_AHEAD = 1 << 13  # signs that YAML reads before it knows what they are
+_FASTEST = 20_000  # entries that no machine reads in a second
 
 
 class FrameworkReference(Document):
@@ -136,25 +142,80 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - plain data, validated by the
     text = read_text(path)
     if (content := _compiled_content(path, text)) is not None:
         return content
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    starts = [0, *(match.start() for match in _ENTRY.finditer(text)), len(text)]
-    limits_in_force().check(path, cell_length=max(b - a for a, b in pairwise(starts)))
+    _check_lengths(path, text)
+    source = _Source(path, text)
     try:
-        content = YAML(typ="safe", pure=True).load(_Timed(text))
-    except YAMLError as fault:
-        raise BankError("bank.not_yaml", path=path, place=fault) from None
+        content = _yaml_reader(source).load(source)
+    except CompetencyDxError:
+        raise
+    except (YAMLError, *_STUMBLES) as fault:
+        mark = getattr(fault, "problem_mark", None) or source.mark
+        line = text.count("\n", 0, fault.position) if hasattr(fault, "position") else mark.line if mark else 0
+        said = getattr(fault, "problem", None) or getattr(fault, "reason", None) or (fault if source.words is None else None)
+        words = phrase("bank.yaml_syntax", words=f"{said}"[:200]) if said else phrase("bank.yaml_value", words=source.words)
+        raise BankError("bank.not_yaml", path=path, line=line + 1, fault=words) from None
     check_nesting(path, content)
     return content
 
 
-class _Timed(io.StringIO):
-    """A text that is read as long as there is time."""
+class _Source:
+    """A text that is read `to` some place, as there is time, no further behind where the last node `came` than a text may be long."""
 
-    def read(self, size: int | None = -1, /) -> str:
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.text, self.to, self.came = path, text, 0, 0
+        self.mark, self.words = cast("Any", None), cast("str | None", None)  # where the last node began, and what the last value says
+
+    def read(self, size: int) -> str:
         check_time()
-        return super().read(size)
+        limits_in_force().check(self.path, cell_length=self.to - self.came - _AHEAD)
+        self.to += size
+        return self.text[self.to - size : self.to]
+
+
+def _check_lengths(path: Path, text: str) -> None:
+    """Refuse lists and mappings of too many lines at once: they take a minute to parse and a moment to count."""
+    counts, limits = dict[int, int](), limits_in_force()
+    for k, match in enumerate(_ENTRY.finditer(text)):
+        place = 2 * len(match[1]) + match[2].startswith("-")  # a list may stand as far in as the mapping that it is in
+        counts = {at: n for at, n in counts.items() if at <= place}
+        counts[place] = counts.get(place, 0) + 1
+        if counts[place] > limits.items or len(counts) > limits.depth or k > _FASTEST * limits.seconds:
+            limits.check(path, items=counts[place], depth=len(counts), seconds=k / _FASTEST)
+
+
+def _yaml_reader(source: _Source) -> YAML:
+    """Make a reader that keeps to the limits while it reads, takes plain data alone, and knows where it stands."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.composer import Composer, ComposerError
+    from ruamel.yaml.constructor import SafeConstructor
+
+    class Bounded(Composer):
+        def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - of ruamel.yaml
+            event, self.warn_double_anchors = self.parser.peek_event(), False
+            source.came, source.mark = source.to, event.start_mark
+            within, length = len(parent.value) if parent else 0, len(getattr(event, "value", ""))
+            limits_in_force().check(source.path, depth=self.depth + 1, items=within + 1, cell_length=length)
+            check_time()
+            node = super().compose_node(parent, index)
+            if node.end_mark is None:
+                raise ComposerError(None, None, f"*{event.anchor} stands inside what it means", event.start_mark)
+            return node
+
+    class Plain(SafeConstructor):
+        def construct_object(self, node: Any, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - of ruamel.yaml
+            source.mark, source.words = node.start_mark, node.value if isinstance(node.value, str) else ""
+            out = super().construct_object(node, deep)
+            if isinstance(out, int | float) and not abs(out) <= LARGEST:
+                raise ValueError
+            return out
+
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer, reader.Constructor = Bounded, Plain
+    reader.constructor.yaml_constructors = {tag: read for tag, read in Plain.yaml_constructors.items() if tag in _TAGS}
+    reader.constructor.flatten_mapping = lambda _: None  # "<<" is no YAML 1.2 and could multiply a text: its tag is refused
+    return reader
 
 
 def compiled_path(path: Path) -> Path:
@@ -228,7 +289,6 @@ def _check_items(bank: ItemBank) -> Iterator[BankError]:
         for option, code in item.misconception_codes.items():
             if code not in declared:
                 yield BankError("bank.misconception_undeclared", k=k, item=item.id, option=option, name=code, declared=declared)
-    for k, item in enumerate(bank.items):
         if stray := [i for i in item.enemies if i not in known or i == item.id]:
             yield BankError("bank.enemies", k=k, item=item.id, stray=stray)
 
@@ -251,12 +311,17 @@ def _check_forms(bank: ItemBank) -> Iterator[BankError]:
 def _check_parameters(bank: ItemBank) -> Iterator[BankError]:
     top = {i.id: i.max_score for i in bank.items}
     for record in bank.parameters:
+        try:
+            parse(ParameterRecord, dict(record), phrase("bank.parameters_of", item=record.item))  # a copy may have been changed
+        except BankError as fault:
+            yield fault
         if record.item not in top:
             yield BankError("bank.parameters_unknown_item", item=record.item)
         elif len(record.b) != top[record.item]:
             yield BankError("bank.parameters_steps", item=record.item, n_b=len(record.b), top=top[record.item])
         lower, upper = record.model in {"3PL", "4PL"}, record.model == "4PL"
-        if (record.c and not lower) or (record.u not in {None, 1.0} and not upper):
+        crossed = (record.c or 0.0) >= (1.0 if record.u is None else record.u)
+        if crossed or (record.c and not lower) or (record.u not in {None, 1.0} and not upper):
             yield BankError("bank.parameters_asymptotes", item=record.item, model=record.model, c=record.c, u=record.u)
 
 

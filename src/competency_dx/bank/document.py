@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from competency_dx.arrays import FrozenDict
-from competency_dx.errors import LANGUAGES, BankError, has_sentence, phrase
+from competency_dx.checking import LARGEST
+from competency_dx.errors import LANGUAGES, BankError, Verbatim, has_sentence, phrase
+from competency_dx.personal_data import hidden_text
 
 SHOWN_FAULTS = 5
 
@@ -30,6 +34,9 @@ class Document(BaseModel):
         for name, item in self.__dict__.items():
             if type(item) is dict:
                 self.__dict__[name] = FrozenDict(item)
+            parts = item.values() if type(item) is dict else item if type(item) is tuple else (item,)
+            if far := [x for x in parts if isinstance(x, int | float) and not abs(x) <= LARGEST]:
+                raise BankError("bank.number_far", name=name, far=far[0], largest=LARGEST)
 
     @model_serializer(mode="wrap")
     def _without_empty_later_fields(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -61,8 +68,10 @@ def fault_sentence(fault: Mapping[str, Any], place: str | Mapping[str, str]) -> 
     """Return what is wrong with a field in both languages, which call it by its place."""
     given, facts = fault.get("input"), dict(fault.get("ctx", {}))
     kind = _KINDS.get(fault["type"], fault["type"])
-    if kind == "string_type" and isinstance(given, int | float):
-        kind = "text_from_number"
+    if kind == "string_type" and isinstance(given, int | float | date):
+        kind, given = ("text_from_date", str(given)) if isinstance(given, date) else ("text_from_number", given)
+    if isinstance(given, list | dict):  # of which references may make very much
+        given = Verbatim(hidden_text(reprlib.repr(given)))
     if kind == "literal_error":
         facts["expected_ru"] = facts["expected"].replace(" or ", " или ")
     if kind == "union_tag":

@@ -49,11 +49,8 @@ class Prerequisite(Document):
 class CompetencyFramework(Document):
     """A versioned tree of competencies with prerequisites; the same object for every subject.
 
-    Raises
-    ------
-    BankError
-        On reading, when codes repeat, a parent does not exist, the tree or the prerequisites have a cycle, or a retired code is
-        still built on.
+    Raises `BankError` on reading, when codes repeat, a parent does not exist, the tree or the prerequisites have a cycle, or a
+    retired code is still built on.
     """
 
     schema_version: Literal[1, 2] = 1

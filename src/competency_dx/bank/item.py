@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self, cast
+from typing import ClassVar, Literal, Self, cast, get_args
 from xml.etree.ElementTree import ParseError, fromstring
 
 from pydantic import Field, field_validator, model_validator
@@ -101,6 +101,13 @@ ALLOWED_RULES: Mapping[str, tuple[type[Document], ...]] = {
 OF_SECOND_SCHEMA = ("part", "stage", "time_s", "family", "stimulus", "facts", "answer_format", "accept", "reject", "samples", "review")
 KEY_FORMS: Mapping[str, type] = {"multiple": tuple, "matching": dict, "ordering": tuple, "text": tuple}
 """What the key of a type is where it is not one text."""
+KEY_TEXTS = {
+    "number": Tolerance.number,
+    "digits": re.compile("[0-9]{1,100}"),
+    "uncertainty": re.compile(f"{Tolerance.number.pattern} ?± ?{Tolerance.number.pattern}"),
+    "range": re.compile(f"{Tolerance.number.pattern} ?[-–—…] ?{Tolerance.number.pattern}"),
+}
+"""What such a text is like, by type or by format of the answer: a key that cannot be read would be found out by the first answer."""
 DEFAULT_RULES = {kind: cast("ScoringRule", rules[0]()) for kind, rules in ALLOWED_RULES.items()}
 
 
@@ -236,7 +243,7 @@ class Item(Document):
 def _check_rule(item: Item) -> None:
     rule = item.rule
     if not isinstance(rule, ALLOWED_RULES[item.type]):
-        names = ", ".join(str(r.model_fields["rule"].annotation) for r in ALLOWED_RULES[item.type])
+        names = ", ".join(get_args(r.model_fields["rule"].annotation)[0] for r in ALLOWED_RULES[item.type])
         raise BankError("bank.rule_type", rule=rule.rule, type=item.type, names=names)
     if isinstance(rule, Rubric) and not item.rubric:
         raise BankError("bank.rubric_missing")
@@ -254,6 +261,12 @@ def _check_key(item: Item) -> None:
     if not isinstance(key, wanted) or not key:
         raise BankError("bank.key_form", type=item.type, form=phrase(f"bank.key_form_{wanted.__name__}"), key=key)
     codes = list(key.values()) if isinstance(key, dict) else list(key) if isinstance(key, tuple) else [key]
+    form, text = (item.answer_format if item.type == "number" else None) or item.type, " ".join(codes[0].split())
+    for unit in (item.unit.ru, item.unit.en or "") if item.unit and form != "digits" else ():
+        text = text.removesuffix(unit).rstrip()
+    if not all(map(str.strip, codes)) or (form in KEY_TEXTS and not KEY_TEXTS[form].fullmatch(text)):
+        wanted_form = phrase(f"bank.key_form_{form if form in KEY_TEXTS else 'filled'}")
+        raise BankError("bank.key_form", type=item.type, form=wanted_form, key=key)
     coded = item.type in {"single", "multiple", "matching", "ordering"} and item.options
     if coded and (stray := [c for c in codes if c not in item.options]):
         raise BankError("bank.key_options", stray=stray, options=item.options)

@@ -18,14 +18,7 @@ from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_
 from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
-from competency_dx.bank.parameter_record import (
-    Calibrated,
-    LeafPopulation,
-    ParameterRecord,
-    parameter_columns,
-    parameter_row,
-    write_parameters,
-)
+from competency_dx.bank.parameter_record import Fitted, LeafPopulation, ParameterRecord, number_columns, parameter_row, write_parameters
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode, encode_fields
 from competency_dx.errors import BankError, DocumentError, checked, repeated
@@ -67,11 +60,8 @@ class ItemBank(Result):
     parameters : tuple of ParameterRecord
         At most one per item; an item without one cannot be scored on the scale.
 
-    Raises
-    ------
-    BankError
-        When ids repeat, a code is not in the framework, an option names an undeclared misconception, a form or the
-        reference set names an unknown item, or the parameters do not fit the maximum score.
+    Raises `BankError` when ids repeat, a code is not in the framework, an option names an undeclared misconception, a form or the
+    reference set names an unknown item, or parameters do not fit the maximum score or are beyond what a model carries.
     """
 
     kind: ClassVar[str] = "item_bank"
@@ -164,7 +154,7 @@ class ItemBank(Result):
             raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
         return found
 
-    def with_calibration(self, calibration: Calibrated, *, date: str | None = None) -> Self:
+    def with_calibration(self, calibration: Fitted, *, date: str | None = None) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
 
         Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and
@@ -231,7 +221,7 @@ class ItemBank(Result):
         parameters, names = {r.item: parameter_row(r) for r in self.parameters}, ["item", "type", "competencies", "max_score"]
         facts = [(i.id, i.type, ", ".join(i.competencies), i.max_score) for i in self.items]
         frame = pd.DataFrame([{"status": None} | dict(zip(names, row, strict=True)) | parameters.get(row[0], {}) for row in facts])
-        numbers = parameter_columns(self.parameters)
+        numbers = number_columns(self.parameters)
         return frame.reindex(columns=[*names, "model", "status", *numbers, "calibration", "n", "date"])
 
     def summary(self, language: str = "en") -> Sequence[str]:

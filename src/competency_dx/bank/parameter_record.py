@@ -8,15 +8,20 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from competency_dx.bank.document import Document, parse
 from competency_dx.errors import BankError, phrase, repeated
+from competency_dx.limits import limits_in_force
 
 ParameterStatus = Literal["provisional", "pilot", "calibrated"]
 Correlation = Annotated[float, Field(ge=0, le=0.99)]
+Difficulty = Annotated[float, Field(ge=-1e3, le=1e3)]
+Error = Annotated[float, Field(ge=0, le=1e3)]
+"""Beyond a thousand logits nothing can be told of anybody, and squares of what is far beyond them are no numbers of a computer."""
 OF_EVERY_SCHEMA = ("mean", "variance")
 
 
@@ -27,8 +32,10 @@ class ParameterRecord(Document):
     ----------
     b : tuple of float
         One difficulty per step: a single one for a dichotomous item.
+    a : float
+        At most 100, at which an item is a step: all below b fail it and all above pass.
     c, u : float or None
-        Lower asymptote of a 3PL and lower and upper asymptote of a 4PL.
+        Lower asymptote of a 3PL and lower and upper asymptote of a 4PL, c below u.
     se_a : float or None
         None where the slope is fixed by the model.
     status : {"provisional", "pilot", "calibrated"}
@@ -36,15 +43,15 @@ class ParameterRecord(Document):
     """
 
     item: str = Field(min_length=1)
-    model: str
-    a: float
-    b: tuple[float, ...] = Field(min_length=1)
-    c: float | None = None
-    u: float | None = None
-    se_a: float | None = Field(default=None, ge=0)
-    se_c: float | None = Field(default=None, ge=0)
-    se_u: float | None = Field(default=None, ge=0)
-    se_b: tuple[Annotated[float, Field(ge=0)] | None, ...] = Field(default=())
+    model: Literal["Rasch", "1PL", "2PL", "3PL", "4PL", "PCM", "RSM", "GPCM", "GRM"]
+    a: float = Field(ge=-100, le=100)
+    b: tuple[Difficulty, ...] = Field(min_length=1)
+    c: float | None = Field(default=None, ge=0, lt=1)
+    u: float | None = Field(default=None, gt=0, le=1)
+    se_a: Error | None = None
+    se_c: Error | None = None
+    se_u: Error | None = None
+    se_b: tuple[Error | None, ...] = Field(default=())
     status: ParameterStatus = "provisional"
     calibration: str = ""
     n: int = Field(default=0, ge=0)
@@ -70,13 +77,14 @@ def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
         raise BankError("bank.parameters_columns", source=source, missing=sorted(missing))
     if twice := repeated(name for name in names if name):
         raise BankError("bank.parameters_headings", source=source, twice=twice)
-    records = []
-    for number, cells in enumerate(reader, start=2):
-        if any(map(str.strip, cells)):
-            where = phrase("bank.row", source=source, number=number)
-            if len(cells) != len(names):
-                raise BankError("bank.parameters_cells", where=where, cells=len(cells), names=len(names))
-            records.append(_record(dict(zip(names, cells, strict=True)), where))
+    records, limits = list[ParameterRecord](), limits_in_force()
+    rows = list(islice(((k, row) for k, row in enumerate(reader, start=2) if any(map(str.strip, row))), limits.items + 1))
+    limits.check(source, columns=len(names), items=len(rows))
+    for number, cells in rows:
+        where = phrase("bank.row", source=source, number=number)
+        if len(cells) != len(names):
+            raise BankError("bank.parameters_cells", where=where, cells=len(cells), names=len(names))
+        records.append(_record(dict(zip(names, cells, strict=True)), where))
     if twice := repeated(r.item for r in records):
         raise BankError("bank.parameters_twice", source=source, twice=twice[0])
     return tuple(records)
@@ -108,7 +116,7 @@ def _record(row: dict[str, str], where: Mapping[str, str]) -> ParameterRecord:
     return parse(ParameterRecord, data, where)
 
 
-def parameter_columns(records: Sequence[ParameterRecord]) -> list[str]:
+def number_columns(records: Sequence[ParameterRecord]) -> list[str]:
     """Return the columns of what is estimated, as many as the steps of the records need, with their standard errors."""
     steps = [f"b{k + 1}" for k in range(max((len(r.b) for r in records if len(r.b) > 1), default=0))]
     loose = [f"se_{x}" for x in ("c", "u") if any(getattr(r, f"se_{x}") is not None for r in records)]
@@ -117,7 +125,7 @@ def parameter_columns(records: Sequence[ParameterRecord]) -> list[str]:
 
 def write_parameters(records: Sequence[ParameterRecord]) -> str:
     """Write the CSV text of a parameters file; reading it again gives the same records."""
-    out, columns = io.StringIO(), ["item", "model", *parameter_columns(records), "status", "calibration", "n", "date"]
+    out, columns = io.StringIO(), ["item", "model", *number_columns(records), "status", "calibration", "n", "date"]
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(map(parameter_row, records))
@@ -141,8 +149,8 @@ class Correlations(Document):
 
     within: Correlation = 0.8
     between: Correlation = 0.75
-    within_se: float = Field(default=0.25, ge=0)
-    between_se: float = Field(default=0.25, ge=0)
+    within_se: float = Field(default=0.25, ge=0, le=10)
+    between_se: float = Field(default=0.25, ge=0, le=10)
 
 
 class CorrelationMatrix(Document):
@@ -150,7 +158,7 @@ class CorrelationMatrix(Document):
 
     leaves: tuple[str, ...] = Field(min_length=1)
     values: tuple[Annotated[float, Field(gt=-1, lt=1)], ...]
-    se: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    se: tuple[Annotated[float, Field(ge=0, le=10)], ...] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -164,8 +172,8 @@ class CorrelationMatrix(Document):
 class LeafPopulation(Document):
     """Mean and SD of θ on one leaf."""
 
-    mean: float = 0.0
-    sd: float = Field(default=1.0, gt=0)
+    mean: float = Field(default=0.0, ge=-100, le=100)
+    sd: float = Field(default=1.0, ge=1e-3, le=100)
 
 
 class BankPopulation(Document):
@@ -191,12 +199,12 @@ class BankPopulation(Document):
         Persons it was estimated from.
     """
 
-    mean: float = 0.0
-    variance: float = Field(default=1.0, gt=0)
+    mean: float = Field(default=0.0, ge=-100, le=100)
+    variance: float = Field(default=1.0, ge=1e-6, le=1e4)
     leaves: dict[str, LeafPopulation] = Field(default_factory=dict)
     correlations: Correlations | CorrelationMatrix = Correlations()
-    mean_se: float = Field(default=0.1, ge=0)
-    sd_se: float = Field(default=0.1, ge=0)
+    mean_se: float = Field(default=0.1, ge=0, le=10)
+    sd_se: float = Field(default=0.1, ge=0, le=1)
     status: Literal["provisional", "scale", "estimated"] = "provisional"
     group: str = ""
     n: int = Field(default=0, ge=0)
@@ -209,7 +217,7 @@ class BankPopulation(Document):
         return {name: v for name, v in written(self).items() if name in OF_EVERY_SCHEMA or name in self.model_fields_set}
 
 
-class Calibrated(Protocol):
+class Fitted(Protocol):
     """What a bank takes of a calibration."""
 
     def bank_records(self) -> tuple[ParameterRecord, ...]:

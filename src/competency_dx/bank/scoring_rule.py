@@ -12,6 +12,7 @@ from competency_dx.bank.document import Document
 from competency_dx.errors import BankError
 
 MOST_WAYS = 1_000_000
+LONGEST_PATTERN = 2000
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?:|\{\d*,?\d*\}|.", re.DOTALL)
 
 
@@ -36,12 +37,26 @@ class OneError(Document):
 
 
 class Tolerance(Document):
-    """A number within an absolute or a relative distance of the key (decimals as text, so that nothing is rounded)."""
+    """A number within an absolute or a relative distance of the key (decimals as text, so that nothing is rounded).
+
+    A `number` is written as ``12.5``, ``12,5``, ``25/2``, ``1 250`` or ``1e-3`` here and in keys.
+    """
+
+    number: ClassVar = re.compile(
+        r"[+\-−–]?(?:[0-9]{1,60}(?:[.,][0-9]{0,60})?(?:[eE][+-]?[0-9]{1,2})?"
+        r"|[0-9]{1,3}(?: [0-9]{3}){1,9}(?:[.,][0-9]{0,60})?|[0-9]{1,30}/0{0,9}[1-9][0-9]{0,19})"
+    )
 
     rule: Literal["tolerance"] = "tolerance"
     points: int = Field(default=1, ge=1)
     absolute: str = "0"
     relative: str = "0"
+
+    @model_validator(mode="after")
+    def _is_of_numbers(self) -> Self:
+        if bad := [t for t in (self.absolute, self.relative) if not self.number.fullmatch(t) or t[0] in "-−–"]:
+            raise BankError("bank.tolerance_number", words=bad[0])
+        return self
 
 
 class Synonyms(Document):
@@ -59,8 +74,12 @@ class Synonyms(Document):
 
     @model_validator(mode="after")
     def _matched_in_time(self) -> Self:
-        if self.pattern and _ways(self.pattern) > MOST_WAYS:
+        if self.pattern and (len(self.pattern) > LONGEST_PATTERN or _ways(self.pattern) > MOST_WAYS):
             raise BankError("bank.pattern", pattern=self.pattern)
+        try:
+            re.compile((self.pattern or "").replace("ё", "е"), re.IGNORECASE)
+        except (re.error, OverflowError, RecursionError, Warning) as fault:
+            raise BankError("bank.pattern_syntax", pattern=self.pattern, fault=fault) from None
         return self
 
 
@@ -95,7 +114,7 @@ class CodeMap(Document):
     """
 
     rule: Literal["map"]
-    scores: dict[str, int]
+    scores: dict[str, Annotated[int, Field(ge=0)]]
     zero: tuple[str, ...] = Field(default=())
 
 

@@ -18,7 +18,11 @@ from competency_dx.competencies.joint import estimates, joint_answers
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
+<<<<<<< HEAD
 from competency_dx.errors import DiagnosisError, checked
+=======
+from competency_dx.errors import DiagnosisError, ModelError, wrong_type
+>>>>>>> 9223325 (Banks that cannot be used are refused where they enter, YAML by its line and within the limits; no NaN is called scored)
 from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import in_turn, one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
@@ -91,6 +95,8 @@ def diagnosed(
         few = match(matched.data.select(persons=matched.persons[some]), made.parameters, other.missing)
         return _judged(few, reasons[some], made, other, population, np.zeros(len(some), dtype=np.bool_))
 
+    if not np.isfinite([judged.at.theta, judged.at.percent]).all():
+        raise ModelError("competencies.not_finite", bank=bank.id)
     at, level, level_probability = judged.at, *levels(judged.at.below, judged.state)
     evident = matched.observed | ((rule.missing.omitted == "modelled") & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
     found = remarks(judged, from_bank=stated is None, again=again)

@@ -165,7 +165,8 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     moved = influence(tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
     misfit = _normal_score(*misfit_moments(tables, weight, chosen))
     theta, se, (percent, low, high, below) = _units(settled, made, of_leaves, (variance, hermite), rule)
-    of_units = theta, se, percent, low, high, np.clip(below, 0.0, 1.0)  # of sums that rounding moves
+    interval = np.clip(percent, 0.0, 100.0), np.minimum(low, high), np.maximum(low, high)
+    of_units = theta, se, *interval, np.clip(below, 0.0, 1.0)  # of sums that rounding moves
     given = np.where(observed, tables.of_answers(moved, codes), 0.0)
     return UnitEstimates(*of_units, *_own_share(settled, made, hermite), given, misfit)
 

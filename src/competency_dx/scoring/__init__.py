@@ -1,19 +1,6 @@
 """Person estimates with their errors, matched by item id."""
 
-from competency_dx.persons import (
-    EAP,
-    MAP,
-    ML,
-    WLE,
-    Matched,
-    Method,
-    SumScore,
-    as_responses,
-    match,
-    parameters_of,
-    scoring_grid,
-    uncertain_items,
-)
+from competency_dx.persons import EAP, MAP, ML, WLE, Method, SumScore
 from competency_dx.scoring.api import score
 from competency_dx.scoring.decision_accuracy import CutAccuracy, cut_accuracy
 from competency_dx.scoring.latent_regression import LatentRegression
@@ -27,4 +14,3 @@ __all__ = ["EAP", "MAP", "ML", "WLE", "Method", "Scores", "SumScore", "score"]
 __all__ += ["CutAccuracy", "Reliability", "cut_accuracy", "reliability"]
 __all__ += ["LatentRegression", "PlausibleValues", "Pooled", "plausible_values", "pool"]
 __all__ += ["FileScores", "answer_blocks", "complete_file", "parquet_writer", "score_file"]
-__all__ += ["Matched", "as_responses", "match", "parameters_of", "scoring_grid", "uncertain_items"]

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.bank import ItemBank
+<<<<<<< HEAD
 from competency_dx.errors import ScoringError, checked
+=======
+from competency_dx.errors import ModelError, ScoringError
+>>>>>>> 9223325 (Banks that cannot be used are refused where they enter, YAML by its line and within the limits; no NaN is called scored)
 from competency_dx.findings import announce, findings_of, gathered
 from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match
 from competency_dx.provenance import provenance
 from competency_dx.responses import Responses
-from competency_dx.scoring.estimation import Estimates, estimates, joined
+from competency_dx.scoring.estimation import NO_RESPONSES, Estimates, estimates, joined
 from competency_dx.scoring.scores import Scores
 from competency_dx.scoring.shared_errors import shared_errors
 
@@ -73,6 +77,8 @@ def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibratio
         rows.append(persons)
         findings = gathered(findings, matched.findings, notes)
     found = parts[0] if len(parts) == 1 and rows[0] is None else joined(parts, rows)
+    if not np.isfinite(found.theta[found.status != NO_RESPONSES]).all():
+        raise ModelError("scoring.not_finite", dimensions=known.dimensions)
     settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "missing": method.missing.describe("en")}
     settings |= {"points": str(method.points)} if isinstance(method, EAP | SumScore) else {}
     return Scores(

@@ -138,7 +138,7 @@ def _refuse_in_problems(app: Any) -> None:  # noqa: ANN401 - of FastAPI
         language = language_of(request.headers.get(LANGUAGE)) or "en"
         out = problem(fault, language, request.url.path)
         if out["status"] >= 500 and isinstance(fault, CompetencyDxError):  # the server logs all else
-            LOG.error("%s %s failed", request.method, request.url.path, exc_info=fault)
+            LOG.error("%s %s failed: %s (%s)", request.method, request.url.path, fault, fault.code)
         headers = {"Content-Language": language, "Vary": "Accept-Language", **(getattr(fault, "headers", None) or {})}
         return JSONResponse(out, out["status"], headers, media_type="application/problem+json")
 

@@ -13,14 +13,14 @@ from competency_dx.arrays import value
 from competency_dx.bank import BankRegistry, ItemBank, load_bank, shipped_banks
 from competency_dx.competencies import DeficitProfiles, Profile, diagnose
 from competency_dx.documents import JsonDocument, parse_json
-from competency_dx.errors import BankError, DocumentError, RequestError
+from competency_dx.errors import BankError, DocumentError, LimitError, RequestError
 from competency_dx.findings import in_results_only
 from competency_dx.responses import answers_schema, load_responses
 from competency_dx.scoring import Scores, score
 
 MOST_PERSONS = 1000
 """In one request: their profiles take some seconds and eight megabytes."""
-NOT_THERE = {"bank.not_published", "bank.no_version", "bank.no_name"}
+NOT_THERE = {"bank.not_published", "bank.no_version", "bank.no_name", "bank.not_shipped"}
 
 
 class ServedBank(TypedDict):
@@ -96,6 +96,8 @@ class Operations:
         except BankError as fault:
             if fault.code not in NOT_THERE:
                 raise
+        except LimitError as fault:  # not by the request
+            raise BankError("bank.in_bank", id=reference, fault=fault) from None
         raise RequestError("service.no_bank", reference=reference[:100])
 
 

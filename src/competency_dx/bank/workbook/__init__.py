@@ -72,10 +72,7 @@ def save_bank_template(path: str | Path, *, subject: str = "", language: Workboo
     language : {"ru", "en"}
         Of headings, notes and lists.
 
-    Raises
-    ------
-    BankError
-        When the framework has no such subject.
+    Raises `BankError` when the framework has no such subject.
     """
     framework = load_framework("teacher")
     if subject:
