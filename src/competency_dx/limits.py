@@ -140,7 +140,7 @@ def read_bytes(path: Path) -> bytes:
         raise OSError(code, os.strerror(code), str(path))
     limits.check(path, bytes=about.st_size)
     with path.open("rb") as file:
-        data = file.read(limits.bytes + 1)
+        data = file.read(min(limits.bytes, max(about.st_size, PIECE)) + 1)
     limits.check(path, bytes=len(data))
     return data
 

@@ -36,7 +36,7 @@ class Document(BaseModel):
                 self.__dict__[name] = FrozenDict(item)
             parts = item.values() if type(item) is dict else item if type(item) is tuple else (item,)
             if far := [x for x in parts if isinstance(x, int | float) and not abs(x) <= LARGEST]:
-                raise BankError("bank.number_far", name=name, far=far[0], largest=LARGEST)
+                raise BankError("bank.number_far", name=name, far=f"{far[0]}"[:20], largest=LARGEST)
 
     @model_serializer(mode="wrap")
     def _without_empty_later_fields(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -132,37 +132,18 @@ class Criterion(Document):
 
 
 class Item(Document):
-    """One item of a bank; `domain.md` of the field calls for every one of these fields.
+    """One item of a bank: the right answer, what it is evidence for, and what authors and reviewers say of it.
 
-    Attributes
-    ----------
-    key : str, tuple of str, dict or None
-        The right answer in the form of its type: an option code (single), a set of codes (multiple), left code to
-        option code (matching), codes in order (ordering), a decimal number as text (number), a digit string
-        (digits), synonyms (text); None where a rubric, a code map or a given score decides.
-    competencies : dict of str to float
-        Framework code and weight of every competency the item is evidence for.
-    misconceptions : dict of str to str
-        Option code and, in words, what leads to choosing it.
-    misconception_codes : dict of str to str
-        Option code and the code of the misconception, declared in the bank, that choosing it is evidence of; only for
-        wrong options of single and multiple choice. Several options, of several items, may name the same one.
-    enemies : tuple of str
-        Ids of items that one person should not meet together with this one: they share a fact, or one gives the other away.
-    part : str, optional
-        The part of the test: of a subject, ``"subject"`` or ``"methodical"``.
-    stage : str, optional
-        The lowest stage of school where it is taught; nobody below it is asked.
-    time_s : int, optional
-        Seconds a prepared person needs.
-    family : FamilyMember, optional
-        The family it was drawn from, with the seed; members of one family do not meet.
-    facts : dict of str to tuple of str
-        Each fact that settles the answer, with its sources.
-    answer_format : {"uncertainty", "range", "isotope"}, optional
-        What a short answer consists of, where it is not one number or wording: ``0,80 ± 0,05``, ``10–12``, ``уран-234``.
-    accept, reject : tuple of str
-        Natural answers that must earn full points, and that must earn none.
+    `key` is in the form of its type: an option code (single), a set of codes (multiple), left code to option code (matching), codes in
+    order (ordering), a number as text (number), a digit string (digits), synonyms (text); None where a rubric, a code map or a given
+    score decides. `competencies` are framework codes with weights. `misconceptions` tell in words what leads to an option,
+    `misconception_codes` name the misconception, declared in the bank, that choosing a wrong option of a single or multiple choice is
+    evidence of; several options, of several items, may name the same one. `enemies` are items that one person should not meet together
+    with this one: they share a fact, or one gives the other away. `part` is the part of the test, such as ``"methodical"``; `stage` the
+    lowest stage of school where it is taught, below which nobody is asked; `time_s` the seconds a prepared person needs. `family` is
+    what it was drawn from, with the seed; members of one family do not meet. `facts` are those that settle the answer, each with its
+    sources. `answer_format` tells what a short answer consists of that is not one number or wording: ``0,80 ± 0,05``, ``10–12``,
+    ``уран-234``. `accept` and `reject` are natural answers that must earn full points, and none.
     """
 
     later: ClassVar[tuple[str, ...]] = ("misconception_codes", "enemies", *OF_SECOND_SCHEMA)

@@ -26,20 +26,11 @@ OF_EVERY_SCHEMA = ("mean", "variance")
 
 
 class ParameterRecord(Document):
-    """Parameters of one item: dichotomous logit = a(θ - b); steps logit(k against k-1) = a(θ - b_k).
+    """Parameters of one item: dichotomous logit = a(θ - b); steps logit(k against k-1) = a(θ - b_k), one `b` per step.
 
-    Attributes
-    ----------
-    b : tuple of float
-        One difficulty per step: a single one for a dichotomous item.
-    a : float
-        At most 100, at which an item is a step: all below b fail it and all above pass.
-    c, u : float or None
-        Lower asymptote of a 3PL and lower and upper asymptote of a 4PL, c below u.
-    se_a : float or None
-        None where the slope is fixed by the model.
-    status : {"provisional", "pilot", "calibrated"}
-        Provisional parameters rest on judgement: their standard errors are carried into every score.
+    At `a` = 100 an item is a step: all below b fail it and all above pass. `c` is the lower asymptote of a 3PL, `c` and `u` are of
+    a 4PL, c below u. `se_a` is None where the model fixes the slope. `status` is provisional where parameters rest on judgement: their
+    standard errors are carried into every score.
     """
 
     item: str = Field(min_length=1)
@@ -179,24 +170,10 @@ class LeafPopulation(Document):
 class BankPopulation(Document):
     """Normal population that the parameters refer to.
 
-    Attributes
-    ----------
-    mean, variance : float
-        Of θ, on every leaf that `leaves` does not name and where all items are taken as measuring one competency.
-    leaves : dict of str to LeafPopulation
-        Mean and SD of single leaves, by code.
-    correlations : Correlations or CorrelationMatrix
-        A pattern of two levels, or every pair.
-    mean_se : float
-        Standard error of the mean of each leaf.
-    sd_se : float
-        Relative standard error of the SD, common to all leaves.
-    status : {"provisional", "scale", "estimated"}
-        What persons stand behind: nothing, mean and variance but no correlation, or all of it.
-    group, date, source : str
-        Whose population, when, and from where.
-    n : int
-        Persons it was estimated from.
+    `mean` and `variance` are of θ on every leaf that `leaves` does not name, and where all items are taken as measuring one competency;
+    `correlations` are a pattern of two levels or every pair. `mean_se` is the standard error of the mean of each leaf, `sd_se` the
+    relative one of the SD, common to all leaves. `status` tells what persons stand behind: nothing, mean and variance but no
+    correlation, or all of it; `group`, `date`, `source` and `n` whose population it is, when, from where and of how many persons.
     """
 
     mean: float = Field(default=0.0, ge=-100, le=100)

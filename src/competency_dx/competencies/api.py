@@ -18,11 +18,7 @@ from competency_dx.competencies.joint import estimates, joint_answers
 from competency_dx.competencies.plan import Plan, plan
 from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
-<<<<<<< HEAD
-from competency_dx.errors import DiagnosisError, checked
-=======
-from competency_dx.errors import DiagnosisError, ModelError, wrong_type
->>>>>>> 9223325 (Banks that cannot be used are refused where they enter, YAML by its line and within the limits; no NaN is called scored)
+from competency_dx.errors import DiagnosisError, ModelError, checked
 from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import in_turn, one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of

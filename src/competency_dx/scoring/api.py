@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from competency_dx.bank import ItemBank
-<<<<<<< HEAD
-from competency_dx.errors import ScoringError, checked
-=======
-from competency_dx.errors import ModelError, ScoringError
->>>>>>> 9223325 (Banks that cannot be used are refused where they enter, YAML by its line and within the limits; no NaN is called scored)
+from competency_dx.errors import ModelError, ScoringError, checked
 from competency_dx.findings import announce, findings_of, gathered
 from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match
 from competency_dx.provenance import provenance
