@@ -18,7 +18,7 @@ from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_
 from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
-from competency_dx.bank.parameter_record import Fitted, LeafPopulation, ParameterRecord, number_columns, parameter_row, write_parameters
+from competency_dx.bank.parameter_record import Scaled, LeafPopulation, ParameterRecord, number_columns, parameter_row, write_parameters
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode, encode_fields
 from competency_dx.errors import BankError, DocumentError, checked, repeated
@@ -154,7 +154,7 @@ class ItemBank(Result):
             raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
         return found
 
-    def with_calibration(self, calibration: Fitted, *, date: str | None = None) -> Self:
+    def with_calibration(self, calibration: Scaled, *, date: str | None = None) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
 
         Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and

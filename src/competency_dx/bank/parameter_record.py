@@ -194,7 +194,7 @@ class BankPopulation(Document):
         return {name: v for name, v in written(self).items() if name in OF_EVERY_SCHEMA or name in self.model_fields_set}
 
 
-class Fitted(Protocol):
+class Scaled(Protocol):
     """What a bank takes of a calibration."""
 
     def bank_records(self) -> tuple[ParameterRecord, ...]:
