@@ -246,8 +246,8 @@ def _check_key(item: Item) -> None:
     for unit in (item.unit.ru, item.unit.en or "") if item.unit and form != "digits" else ():
         text = text.removesuffix(unit).rstrip()
     if not all(map(str.strip, codes)) or (form in KEY_TEXTS and not KEY_TEXTS[form].fullmatch(text)):
-        form = form if form in KEY_TEXTS else "filled"
-        raise BankError("bank.key_form", type=item.type, form=phrase(f"bank.key_form_{form}"), key=key)
+        what = form if form in KEY_TEXTS else "filled"
+        raise BankError("bank.key_form", type=item.type, form=phrase(f"bank.key_form_{what}"), key=key)
     coded = item.type in {"single", "multiple", "matching", "ordering"} and item.options
     if coded and (stray := [c for c in codes if c not in item.options]):
         raise BankError("bank.key_options", stray=stray, options=item.options)

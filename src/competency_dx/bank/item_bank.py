@@ -18,7 +18,7 @@ from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_
 from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
-from competency_dx.bank.parameter_record import Scaled, LeafPopulation, ParameterRecord, number_columns, parameter_row, write_parameters
+from competency_dx.bank.parameter_record import LeafPopulation, ParameterRecord, Scaled, number_columns, parameter_row, write_parameters
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.documents import encode, encode_fields
 from competency_dx.errors import BankError, DocumentError, checked, repeated
