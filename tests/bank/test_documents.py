@@ -396,7 +396,7 @@ WIDE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::competency_dx.errors.CompetencyDxWarning")
+@pytest.mark.filterwarnings("ignore::competency_dx.errors.CompetencyDxWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize(("numbers", "population"), [*((n, {}) for n in EXTREME[::3]), *(({}, p) for p in WIDE)])
 def test_what_is_within_the_limits_gives_numbers(numbers: dict[str, float], population: dict[str, Any]) -> None:
     bank = cdx.load_bank("physics")

@@ -38,12 +38,8 @@ def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry |
     The folder holds ``bank.yaml``, ``items.yaml``, ``parameters.csv`` and, when its framework is not a shipped one,
     ``framework.yaml``. Values are frozen, so a bank read twice without a change in between is the same object.
 
-    Parameters
-    ----------
-    name_or_path : str or Path
-        ``"mathematics@1.0.0"`` is that version and no other, of a shipped bank or, with a registry, of a published one.
-    registry : str, Path or BankRegistry, optional
-        Folder of published banks; there ``"mathematics@stable"`` is what the alias points to and ``"mathematics"`` the latest.
+    ``"mathematics@1.0.0"`` is that version and no other, of a shipped bank or, with a `registry` (a folder of published banks), of a
+    published one; there ``"mathematics@stable"`` is what the alias points to and ``"mathematics"`` the latest.
 
     Raises `BankError` with one sentence: file, place in it (``items.yaml: items[3].key …``), remedy; `LimitError` for one too large.
     """

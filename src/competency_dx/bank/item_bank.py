@@ -49,16 +49,9 @@ class BankRecord(TypedDict):
 class ItemBank(Result):
     """A bank: load one with `load_bank`, or build one from items; every change makes a new value.
 
-    Attributes
-    ----------
-    header : BankDocument
-        Id, titles, version, framework reference, reference set, population, forms, misconceptions.
-    items : tuple of Item
-        In the order of the file.
-    framework : CompetencyFramework
-        The tree the competency codes belong to.
-    parameters : tuple of ParameterRecord
-        At most one per item; an item without one cannot be scored on the scale.
+    `header` has id, titles, version, framework reference, reference set, population, forms and misconceptions; `items` are in the order
+    of the file, their codes belong to the tree `framework`; `parameters` are at most one per item, and an item without one cannot be
+    scored on the scale.
 
     Raises `BankError` when ids repeat, a code is not in the framework, an option names an undeclared misconception, a form or the
     reference set names an unknown item, or parameters do not fit the maximum score or are beyond what a model carries.

@@ -56,10 +56,7 @@ class BankRegistry:
     A version never changes once it is published; what moves are aliases. ``latest`` is the alias that is meant where a reference
     names none. Writers wait for one another, readers see an operation whole or not at all.
 
-    Parameters
-    ----------
-    folder : str or Path
-        It is made when the first bank is published.
+    The folder is made when the first bank is published.
     """
 
     folder: str | Path

@@ -44,17 +44,8 @@ CODES = {404: "service.no_place", 405: "service.method"}
 def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYTES) -> Any:  # noqa: ANN401 - of FastAPI
     """Return the application: it keeps nothing between requests and opens no connection.
 
-    Parameters
-    ----------
-    registry : str or Path, optional
-        Folder of published banks; without it the shipped banks are served.
-    most_bytes : int, default 1 MiB
-        Larger bodies are refused before they are read.
-
-    Raises
-    ------
-    MissingDependencyError
-        Without the extra ``service``.
+    With a `registry`, a folder of published banks, those are served, without it the shipped ones. Bodies of more than `most_bytes` are
+    refused before they are read. Raises `MissingDependencyError` without the extra ``service``.
     """
     with needing("fastapi", "service", "competency_dx.service"):
         from fastapi import FastAPI

@@ -63,14 +63,8 @@ def save_bank_workbook(bank: ItemBank, path: str | Path, *, language: WorkbookLa
 def save_bank_template(path: str | Path, *, subject: str = "", language: WorkbookLanguage = "ru") -> Path:
     """Write an empty workbook for a new bank, with an example item of each type that is not read.
 
-    Parameters
-    ----------
-    path : str or Path
-        Its name without the ending is the id of the bank.
-    subject : str, optional
-        Code of the subject in the framework, ``"MAT"``: the lists hold its competencies only.
-    language : {"ru", "en"}
-        Of headings, notes and lists.
+    The name of the file without its ending is the id of the bank; lists hold the competencies of the `subject` only, a code of the
+    framework such as ``"MAT"``; headings, notes and lists are in the `language`.
 
     Raises `BankError` when the framework has no such subject.
     """
